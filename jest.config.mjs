@@ -1,0 +1,16 @@
+// Tests run from TypeScript source as ES modules: run through `node scripts/test.mjs` (it sets --experimental-vm-modules).
+export default {
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['@mk/source', 'node', 'node-addons'] },
+  roots: ['<rootDir>/packages', '<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+  testTimeout: 60_000,
+};

