@@ -1,0 +1,49 @@
+/**
+ * Every error that a peer, a program or a person can be answered with.
+ * `definite`: the operation certainly did not happen. Codes never change; retired ones stay listed.
+ */
+export const ERRORS = {
+  OK_BUT_UNKNOWN: { code: 0, definite: false, doc: 'Reserved: never sent.' },
+  BUSY: { code: 1, definite: true, doc: 'The queue to the peer is full; try again when it drains.' },
+  PEER_GONE: { code: 2, definite: false, doc: 'The peer’s incarnation was declared gone before it answered.' },
+  PEER_UNKNOWN: { code: 3, definite: true, doc: 'No core of that id is a member.' },
+  PEER_UNREACHABLE: { code: 4, definite: false, doc: 'The link to the peer is down and did not come back in time.' },
+  OPERATION_TIMEOUT: { code: 5, definite: false, doc: 'Not everyone answered before the operation’s deadline.' },
+  ROUND_REFUSED: { code: 6, definite: true, doc: 'A participant was not ready, so the round was aborted everywhere.' },
+  VIEW_STALE: { code: 7, definite: true, doc: 'The operation carries an older view than the participant’s.' },
+  TOO_MANY_OPERATIONS: { code: 8, definite: true, doc: 'The core has as many operations in flight as it may.' },
+  NOT_A_MEMBER: { code: 9, definite: true, doc: 'This core has not finished joining.' },
+  BAD_REQUEST: { code: 10, definite: true, doc: 'The request does not have the form that its verb asks for.' },
+  JOIN_TIMEOUT: { code: 11, definite: true, doc: 'The core did not become a member before its join deadline.' },
+  SKB_UNREACHABLE: { code: 12, definite: true, doc: 'The SKB did not answer at its address.' },
+  WRONG_SECRET: { code: 20, definite: true, doc: 'The peer did not prove that it knows the cluster’s secret.' },
+  WRONG_VERSION: { code: 21, definite: true, doc: 'The peer speaks another version of the protocol.' },
+  WRONG_CLUSTER: { code: 22, definite: true, doc: 'The peer belongs to another cluster.' },
+  WRONG_INCARNATION: { code: 23, definite: true, doc: 'The peer is not the incarnation that the registry announced.' },
+  WRONG_PEER: { code: 24, definite: true, doc: 'Another core than the one dialled answered, or the peer may not link here.' },
+  CORE_ID_TAKEN: { code: 25, definite: true, doc: 'A live core holds the id that was asked for.' },
+  CLUSTER_FULL: { code: 26, definite: true, doc: 'Every core id of the cluster is taken.' },
+  BAD_FRAME: { code: 27, definite: true, doc: 'A frame did not decode or did not validate.' },
+  FRAME_TOO_LARGE: { code: 28, definite: true, doc: 'A frame is larger than the limit.' },
+  OUT_OF_PLACE: { code: 29, definite: true, doc: 'A frame or message came where the protocol does not have it.' },
+  HANDSHAKE_TIMEOUT: { code: 30, definite: true, doc: 'The link did not finish its handshake in time.' },
+  SUPERSEDED: { code: 31, definite: true, doc: 'A newer link to the same peer took this one’s place.' },
+  SHUTTING_DOWN: { code: 32, definite: true, doc: 'The process is ending.' },
+  TOO_MANY_LINKS: { code: 33, definite: true, doc: 'Too many links wait for their handshake.' },
+  PEER_SILENT: { code: 34, definite: false, doc: 'Nothing was heard from the peer for several heartbeat intervals.' },
+} as const;
+
+export type ErrorName = keyof typeof ERRORS;
+
+const NAME_BY_CODE = new Map<number, ErrorName>(
+  Object.entries(ERRORS).map(([name, row]) => [row.code, name as ErrorName]),
+);
+
+/** The error of a code that came over the wire; null for a code that this version does not know. */
+export function errorOfCode(code: number): ErrorName | null {
+  return NAME_BY_CODE.get(code) ?? null;
+}
+
+export function isErrorName(text: string): text is ErrorName {
+  return Object.hasOwn(ERRORS, text);
+}

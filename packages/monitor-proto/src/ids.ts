@@ -1,0 +1,36 @@
+/**
+ * Names of things on the wire. Plain numbers where messages carry millions of them, strings where people read them.
+ */
+
+/** A core's number, 0 … MAX_CORES − 1. */
+export type CoreId = number;
+/** Whoever can hold a link: a core (its CoreId), the SKB (SKB_PEER) or a client of the SKB (CLIENT_PEER_BASE + n). */
+export type PeerId = number;
+/** One life of a core: 1 at its first boot, one more at each restart. Given out by the registry. */
+export type Incarnation = number;
+/** Random name of one process, 32 hex digits: tells two claimants of one core id apart. */
+export type InstanceId = string;
+/** A link (one socket) as its own end knows it. Odd: opened by this end; even: accepted. */
+export type LinkId = number;
+/** A global operation: `core.incarnation.n`, the same on every core that it touches. */
+export type OperationId = string;
+/** Time in nanoseconds since the process (or the simulation) began; monotonic, a safe integer for 104 days. */
+export type Nanos = number;
+
+/** The SKB's own place in the id space: above every core. */
+export const SKB_PEER: PeerId = 65_535;
+/** A core that has not been given an id yet says this in its hello. */
+export const NO_CORE = 65_534;
+/** Clients of the SKB are numbered from here. */
+export const CLIENT_PEER_BASE = 65_536;
+
+export const MICROSECOND: Nanos = 1_000;
+export const MILLISECOND: Nanos = 1_000_000;
+export const SECOND: Nanos = 1_000_000_000;
+
+/** How a peer is named in logs: a core's number, or "skb", or "client-n". */
+export function peerName(peer: PeerId): number | string {
+  if (peer < NO_CORE) return peer;
+  if (peer === SKB_PEER) return 'skb';
+  return peer === NO_CORE ? 'unregistered' : `client-${peer - CLIENT_PEER_BASE}`;
+}

@@ -1,0 +1,50 @@
+import { MILLISECOND, SECOND } from './ids.ts';
+
+/** One bound of the system: its value and why it is that value. */
+export interface Limit {
+  readonly value: number;
+  readonly unit: string;
+  readonly reason: string;
+}
+
+/** Every bound of links, channels and monitors. Generated into docs/reference/limits.md. */
+export const LIMITS = {
+  maxCores: { value: 4096, unit: 'cores', reason: 'Core ids stay below the reserved peer ids and fit a small array index.' },
+  maxFrameBytes: { value: 1 << 20, unit: 'bytes', reason: 'One frame is decoded in one turn; 1 MiB takes a few milliseconds.' },
+  maxMessageBytes: { value: 256 << 10, unit: 'bytes', reason: 'Four messages of the largest size fit one frame.' },
+  frameTargetBytes: { value: 64 << 10, unit: 'bytes', reason: 'A frame is closed past this size, so urgent messages never wait long behind bulk.' },
+  frameTargetMessages: { value: 256, unit: 'messages', reason: 'Past a few hundred messages a larger batch gains no throughput.' },
+  maxNesting: { value: 64, unit: 'levels', reason: 'Routes nest once per tree level; deeper input is an attack on the decoder stack.' },
+  maxStringBytes: { value: 128 << 10, unit: 'bytes', reason: 'The machine description of 1,024 cores travels as one string.' },
+  urgentWindow: { value: 64, unit: 'messages', reason: 'Heartbeats and view changes are few; a small window keeps them fresh.' },
+  monitorWindow: { value: 1024, unit: 'messages', reason: 'Holds every message of a pipelined operation over 1,024 cores.' },
+  bulkWindow: { value: 4096, unit: 'messages', reason: 'At 1 M messages/s it covers 4 ms of round trip.' },
+  urgentQueue: { value: 256, unit: 'messages', reason: 'Beyond this the peer has not taken a heartbeat for minutes.' },
+  monitorQueue: { value: 16_384, unit: 'messages', reason: 'Two operations per core on 4,096 cores before BUSY.' },
+  bulkQueue: { value: 16_384, unit: 'messages', reason: 'Four windows of 64-byte messages are 1 MiB a peer.' },
+  ackDelayNs: { value: 20 * MILLISECOND, unit: 'ns', reason: 'Long enough for a reply to carry the ack, short against the retransmission time.' },
+  retransmitMinNs: { value: 200 * MILLISECOND, unit: 'ns', reason: 'Ten ack delays: a loaded host is not taken for a lossy one.' },
+  retransmitMaxNs: { value: 5 * SECOND, unit: 'ns', reason: 'Back-off ends here so that a healed partition is noticed within seconds.' },
+  redialMinNs: { value: 5 * MILLISECOND, unit: 'ns', reason: 'A reset socket is reopened at once; the pause only breaks tight loops.' },
+  redialMaxNs: { value: 1 * SECOND, unit: 'ns', reason: 'A returning peer is found within a second.' },
+  handshakeTimeoutNs: { value: 10 * SECOND, unit: 'ns', reason: 'A link that has not proved itself by then is closed; 64 cores boot in less on two CPUs.' },
+  heartbeatIntervalNs: { value: 1 * SECOND, unit: 'ns', reason: 'Shortest pause between two heartbeats on one link.' },
+  heartbeatsPerSecond: { value: 32, unit: 'messages/s', reason: 'Most heartbeats that a core sends; on larger machines each link beats less often.' },
+  heartbeatMissed: { value: 5, unit: 'intervals', reason: 'Silence after which a peer is suspected.' },
+  operationDeadlineNs: { value: 10 * SECOND, unit: 'ns', reason: 'An operation that nobody answered ends with OPERATION_TIMEOUT.' },
+  operationsInFlight: { value: 4096, unit: 'operations', reason: 'Per core; past it new operations are refused with TOO_MANY_OPERATIONS.' },
+  joinDeadlineNs: { value: 60 * SECOND, unit: 'ns', reason: 'A core that is not a member by then gives up with JOIN_TIMEOUT.' },
+  pingPayloadBytes: { value: 64 << 10, unit: 'bytes', reason: 'A ping may carry a page or a small buffer, not a file.' },
+  measurePings: { value: 5, unit: 'pings', reason: 'Pings per peer in one online measurement; the first warms the path.' },
+  measureConcurrency: { value: 8, unit: 'pings', reason: 'Pings in flight at once while measuring; more would measure the queue.' },
+  planChangeRatio: { value: 0.2, unit: 'ratio', reason: 'A link whose latency changed by more re-plans the trees (skb.md).' },
+  maxPendingLinks: { value: 8192, unit: 'links', reason: 'Accepted links that have not finished their handshake.' },
+  violationsBeforeClose: { value: 1, unit: 'frames', reason: 'A frame that does not decode means that the stream cannot be trusted.' },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** The value of a limit. */
+export function limit(name: LimitName): number {
+  return LIMITS[name].value;
+}

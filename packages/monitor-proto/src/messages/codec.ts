@@ -1,0 +1,91 @@
+import { CHECKERS, FIELD_KINDS, type FieldKind } from './fields.ts';
+import type { MessageSpec } from './spec.ts';
+import { type Message, MESSAGES, type MessageType } from './table.ts';
+
+/** A message as it stands in a frame: [ordinal, field, field, …] in the order of its row. */
+export type WireMessage = readonly [ordinal: number, ...fields: unknown[]];
+/** Either a message or, as a string, what is wrong with the bytes. */
+export type Decoded = Message | string;
+
+/** Source expressions for the size of what is not a plain number. */
+const SIZE_OF_KIND: { readonly [K in FieldKind]?: (value: string) => string } = {
+  str: (v) => `5 + ${v}.length`,
+  bytes: (v) => `5 + ${v}.length`,
+  u32s: (v) => `5 + 5 * ${v}.length`,
+  floats: (v) => `5 + 9 * ${v}.length`,
+  strs: (v) => `nestedBytes(${v})`,
+  monitors: (v) => `nestedBytes(${v})`,
+  route: (v) => `nestedBytes(${v})`,
+  answers: (v) => `nestedBytes(${v})`,
+  caps: (v) => `nestedBytes(${v})`,
+};
+
+function nestedBytes(value: unknown): number {
+  if (typeof value === 'string') return 5 + value.length;
+  if (!Array.isArray(value)) return 9;
+  let bytes = 5;
+  for (const item of value) bytes += nestedBytes(item);
+  return bytes;
+}
+
+interface MessageCodec {
+  readonly type: MessageType;
+  encode(message: Message): WireMessage;
+  bytes(message: Message): number;
+  decode(wire: readonly unknown[]): Decoded;
+}
+
+/*
+ * Encoders and decoders are generated from the table once, at load: one flat function a message, which V8 keeps
+ * monomorphic. A loop over a field list costs three times as much per message (benchmarks/codec.ts).
+ */
+function compile(type: string, spec: MessageSpec): MessageCodec {
+  const fields = Object.entries(spec.fields);
+  const pack = fields.map(([name]) => `m.${name}`);
+  const checks = fields.map(
+    ([name, kind], i) => `if (!(${FIELD_KINDS[kind].check(`w[${i + 1}]`)})) return '${type}.${name} is not a ${FIELD_KINDS[kind].doc}';`,
+  );
+  const sizes = fields.map(([name, kind]) => SIZE_OF_KIND[kind]?.(`m.${name}`) ?? '9');
+  const unpack = fields.map(([name], i) => `${name}: w[${i + 1}]`);
+  const helpers = Object.keys(CHECKERS).join(', ');
+  const source = `
+    const { ${helpers}, nestedBytes } = helpers;
+    return {
+      type: '${type}',
+      encode: (m) => [${[spec.ordinal, ...pack].join(', ')}],
+      bytes: (m) => ${['4', ...sizes].join(' + ')},
+      decode: (w) => {
+        if (w.length !== ${fields.length + 1}) return '${type} has ' + (w.length - 1) + ' fields, not ${fields.length}';
+        ${checks.join('\n        ')}
+        return { ${[`type: '${type}'`, ...unpack].join(', ')} };
+      },
+    };`;
+  // eslint-disable-next-line no-new-func -- the source comes from the table alone, never from input
+  return new Function('helpers', source)({ ...CHECKERS, nestedBytes }) as MessageCodec;
+}
+
+const BY_TYPE = {} as Record<MessageType, MessageCodec>;
+const BY_ORDINAL: (MessageCodec | undefined)[] = [];
+for (const [type, spec] of Object.entries(MESSAGES) as [MessageType, MessageSpec][]) {
+  const codec = compile(type, spec);
+  if (BY_ORDINAL[spec.ordinal]) throw new Error(`message ordinal ${spec.ordinal} is used twice`);
+  BY_TYPE[type] = codec;
+  BY_ORDINAL[spec.ordinal] = codec;
+}
+
+/** The array form of a message. The message must be valid: it is our own. */
+export function encodeMessage(message: Message): WireMessage {
+  return BY_TYPE[message.type].encode(message);
+}
+
+/** The message in an array that came from a peer, or a string that says what is wrong with it. */
+export function decodeMessage(wire: unknown): Decoded {
+  if (!Array.isArray(wire)) return 'a message is not an array';
+  const codec = BY_ORDINAL[wire[0] as number];
+  return codec ? codec.decode(wire) : `no message has ordinal ${String(wire[0]).slice(0, 20)}`;
+}
+
+/** About how many bytes a message takes in a frame; never less than half of them. */
+export function messageBytes(message: Message): number {
+  return BY_TYPE[message.type].bytes(message);
+}

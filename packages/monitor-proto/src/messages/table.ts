@@ -1,0 +1,17 @@
+import type { FieldKind, FieldType } from './fields.ts';
+import type { MessageSpec } from './spec.ts';
+import { MONITOR_MESSAGES } from './monitor.ts';
+import { REGISTRY_MESSAGES } from './registry.ts';
+
+/** Every message of the protocol. Types, codec, validation and the reference page come from here. */
+export const MESSAGES = { ...REGISTRY_MESSAGES, ...MONITOR_MESSAGES } as const satisfies Record<string, MessageSpec>;
+
+export type MessageType = keyof typeof MESSAGES;
+type FieldsOf<F extends Readonly<Record<string, FieldKind>>> = { readonly [N in keyof F]: FieldType<F[N]> };
+/** A message of one type: its `type` and the fields of its row. */
+export type MessageOf<T extends MessageType> = { readonly type: T } & FieldsOf<(typeof MESSAGES)[T]['fields']>;
+/** Any message. */
+export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
+
+/** The version of the protocol: peers with another one refuse each other. */
+export const PROTOCOL_VERSION = 1;

@@ -1,0 +1,248 @@
+import type { Nanos } from '../ids.ts';
+import { limit, type LimitName } from '../limits.ts';
+import type { WireMessage } from '../messages/codec.ts';
+import { LANES, type MessageSpec } from '../messages/spec.ts';
+import { type Message, MESSAGES, type MessageType } from '../messages/table.ts';
+import { type Batch, type DataFrame, FRAME, type LaneMarks } from './frames.ts';
+import { ReceiveLane } from './receive-lane.ts';
+import { SendLane } from './send-lane.ts';
+
+/*
+ * URPC channel between two process instances, over whatever links they have one after another.
+ *
+ * Guarantees, as long as both instances live and some link works for long enough now and then:
+ *   U1  every message that `send` took is handed on exactly once;
+ *   U2  in the order of `send`, within its lane;
+ *   U3  no more than a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
+ * Assumes of a link only that a frame arrives whole and unaltered, or not at all.
+ *
+ * From: URPC (Bershad et al.; multikernel paper §4.6) for the ordered ring with credits; the resume is ours.
+ */
+
+/** What a frame did to a channel. */
+export interface Received {
+  /** Messages to hand on, in order. */
+  readonly messages: readonly WireMessage[];
+  readonly doubled: number;
+  /** Not null: the peer broke the protocol, and this says how. */
+  readonly violation: string | null;
+}
+
+export interface ChannelCounters {
+  sent: number;
+  delivered: number;
+  retransmitted: number;
+  doubled: number;
+  framesSent: number;
+  framesReceived: number;
+}
+
+const LANE_LIMITS: readonly (readonly [LimitName, LimitName])[] = [
+  ['urgentWindow', 'urgentQueue'],
+  ['monitorWindow', 'monitorQueue'],
+  ['bulkWindow', 'bulkQueue'],
+];
+const LANE_OF = Object.fromEntries(
+  (Object.entries(MESSAGES) as [MessageType, MessageSpec][]).map(([type, spec]) => [type, LANES.indexOf(spec.lane)]),
+) as Record<MessageType, number>;
+
+const WINDOWS = LANE_LIMITS.map(([window]) => limit(window));
+const ACK_DELAY = limit('ackDelayNs');
+const RTO_MIN = limit('retransmitMinNs');
+const RTO_MAX = limit('retransmitMaxNs');
+const FRAME_MESSAGES = limit('frameTargetMessages');
+const FRAME_BYTES = limit('frameTargetBytes');
+const NO_BATCHES: readonly Batch[] = [];
+
+export class Channel {
+  readonly counters: ChannelCounters = { sent: 0, delivered: 0, retransmitted: 0, doubled: 0, framesSent: 0, framesReceived: 0 };
+  private readonly out = LANE_LIMITS.map(([window, queue], lane) => new SendLane(lane, limit(window), limit(queue)));
+  private readonly in = LANE_LIMITS.map(([window]) => new ReceiveLane(limit(window)));
+  private ackDueAt: Nanos = Infinity;
+  private ackNow = false;
+  private repeats: Batch[] | null = null;
+  private retransmitAt: Nanos = Infinity;
+  private lastRepeatAt: Nanos = -Infinity;
+  private backoff = 1;
+  private smoothedRttNs = 0;
+  private probeLane = -1;
+  private probeNumber = 0;
+  private probeSentAt: Nanos = 0;
+
+  /** Takes a message for sending; false when its lane's queue is full (BUSY). */
+  send(message: Message): boolean {
+    const taken = this.out[LANE_OF[message.type]]!.offer(message);
+    if (taken) this.counters.sent += 1;
+    return taken;
+  }
+
+  /** The next frame to put on the link, or null when nothing (more) has to leave now. Call until it answers null. */
+  takeFrame(now: Nanos): DataFrame | null {
+    const batches = this.repeats ?? this.takeBatches(now);
+    this.repeats = null;
+    if (batches.length === 0 && !this.ackNow) return null;
+    if (batches.length > 0 && this.retransmitAt === Infinity) this.retransmitAt = now + this.timeoutNs();
+    this.counters.framesSent += 1;
+    return { kind: FRAME.data, acks: this.takeAcks(), missing: this.missing(), batches };
+  }
+
+  /** Takes in a frame that came over the link. */
+  receive(frame: DataFrame, now: Nanos): Received {
+    this.counters.framesReceived += 1;
+    const messages: WireMessage[] = [];
+    let doubled = 0;
+    for (const batch of frame.batches) {
+      const known = this.in[batch.lane]!.accept(batch, messages);
+      if (known < 0) return { messages: [], doubled, violation: `lane ${batch.lane} got ${batch.first} outside its window` };
+      doubled += known;
+    }
+    if (!this.takeInAcks(frame, now)) return { messages: [], doubled, violation: 'an ack covers what was never sent' };
+    this.noteAckOwed(frame.batches.length > 0, doubled, now);
+    this.counters.delivered += messages.length;
+    this.counters.doubled += doubled;
+    return { messages, doubled, violation: null };
+  }
+
+  /** How far this end has received: said in the handshake of the next link. */
+  marks(): LaneMarks {
+    return [this.in[0]!.received, this.in[1]!.received, this.in[2]!.received];
+  }
+
+  /** A new link is up and the peer has received up to `marks`: goes on from there. False: it forgot what it acknowledged. */
+  resume(marks: LaneMarks, now: Nanos): boolean {
+    for (const [lane, out] of this.out.entries()) {
+      if (marks[lane]! < out.acked || !out.acknowledge(marks[lane]!)) return false;
+    }
+    this.rewind();
+    this.repeats = null;
+    this.backoff = 1;
+    this.retransmitAt = Infinity;
+    this.ackDueAt = now;
+    this.probeLane = -1;
+    return true;
+  }
+
+  /** When `expire` has to be called next; Infinity: not at all. */
+  get deadline(): Nanos {
+    return this.ackDueAt < this.retransmitAt ? this.ackDueAt : this.retransmitAt;
+  }
+
+  /** Does what is due by `now`: owes an ack, or sends again what was not acknowledged in time. */
+  expire(now: Nanos): void {
+    if (this.ackDueAt <= now) {
+      this.ackDueAt = Infinity;
+      this.ackNow = true;
+    }
+    if (this.retransmitAt > now) return;
+    this.retransmitAt = Infinity;
+    if (!this.out.some((lane) => lane.unacknowledged > 0)) return;
+    this.backoff = Math.min(this.backoff * 2, 64);
+    this.repeatUnacknowledged(FRAME_MESSAGES, now);
+    this.retransmitAt = now + this.timeoutNs();
+  }
+
+  /** Whether nothing waits: neither unsent nor unacknowledged messages nor an owed ack. */
+  get idle(): boolean {
+    return this.out.every((lane) => lane.last === lane.acked) && this.ackDueAt === Infinity && !this.ackNow;
+  }
+
+  /** Messages taken and not yet acknowledged, all lanes. */
+  get unacknowledged(): number {
+    return this.out.reduce((sum, lane) => sum + lane.last - lane.acked, 0);
+  }
+
+  /** Round trip as the acks show it, ack delay included; 0 before the first sample. */
+  get roundTripNs(): Nanos {
+    return this.smoothedRttNs;
+  }
+
+  private takeBatches(now: Nanos): readonly Batch[] {
+    let batches: Batch[] | null = null;
+    let room = FRAME_MESSAGES;
+    for (const lane of this.out) {
+      if (!lane.ready || room <= 0) continue;
+      const before = lane.highest;
+      const batch = lane.take(room, FRAME_BYTES);
+      if (batch === null) continue;
+      room -= batch.messages.length;
+      const again = Math.max(0, Math.min(before - batch.first + 1, batch.messages.length));
+      this.counters.retransmitted += again;
+      if (this.probeLane < 0 && again === 0) this.probe(lane, now);
+      (batches ??= []).push(batch);
+    }
+    return batches ?? NO_BATCHES;
+  }
+
+  private probe(lane: SendLane, now: Nanos): void {
+    this.probeLane = lane.lane;
+    this.probeNumber = lane.sent;
+    this.probeSentAt = now;
+  }
+
+  private takeAcks(): LaneMarks {
+    for (const lane of this.in) lane.acknowledged = lane.received;
+    this.ackNow = false;
+    this.ackDueAt = Infinity;
+    return this.marks();
+  }
+
+  private missing(): LaneMarks {
+    return [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
+  }
+
+  private takeInAcks(frame: DataFrame, now: Nanos): boolean {
+    let progress = false;
+    for (let i = 0; i < LANES.length; i++) {
+      const lane = this.out[i]!;
+      const before = lane.acked;
+      if (!lane.acknowledge(frame.acks[i]!)) return false;
+      if (lane.acked > before) progress = true;
+      if (frame.missing[i]! > 0) this.repair(lane, frame.missing[i]!, now);
+    }
+    if (progress) this.noteProgress(now);
+    return true;
+  }
+
+  private noteProgress(now: Nanos): void {
+    this.backoff = 1;
+    const waiting = this.out[0]!.unacknowledged + this.out[1]!.unacknowledged + this.out[2]!.unacknowledged;
+    this.retransmitAt = waiting > 0 ? now + this.timeoutNs() : Infinity;
+    if (this.probeLane < 0 || this.out[this.probeLane]!.acked < this.probeNumber) return;
+    const sample = now - this.probeSentAt;
+    this.smoothedRttNs = this.smoothedRttNs === 0 ? sample : this.smoothedRttNs * 0.875 + sample * 0.125;
+    this.probeLane = -1;
+  }
+
+  /** The peer lacks `count` messages although later ones came: sends them again, once a round trip at the most. */
+  private repair(lane: SendLane, count: number, now: Nanos): void {
+    if (now - this.lastRepeatAt < this.smoothedRttNs) return;
+    this.lastRepeatAt = now;
+    this.pushRepeat(lane.repeat(Math.min(count, FRAME_MESSAGES), FRAME_BYTES));
+  }
+
+  private repeatUnacknowledged(count: number, now: Nanos): void {
+    this.lastRepeatAt = now;
+    for (const lane of this.out) this.pushRepeat(lane.repeat(count, FRAME_BYTES));
+  }
+
+  private pushRepeat(batch: Batch | null): void {
+    if (batch === null) return;
+    this.counters.retransmitted += batch.messages.length;
+    this.probeLane = -1;
+    (this.repeats ??= []).push(batch);
+  }
+
+  private rewind(): void {
+    for (const lane of this.out) lane.rewind();
+  }
+
+  private noteAckOwed(carriedMessages: boolean, doubled: number, now: Nanos): void {
+    if (!carriedMessages) return;
+    if (doubled > 0 || this.in.some((lane, i) => lane.received - lane.acknowledged >= WINDOWS[i]! / 2 || lane.missing > 0)) this.ackNow = true;
+    else if (this.ackDueAt === Infinity) this.ackDueAt = now + ACK_DELAY;
+  }
+
+  private timeoutNs(): Nanos {
+    return Math.min(RTO_MAX, Math.max(RTO_MIN, 3 * this.smoothedRttNs) * this.backoff);
+  }
+}

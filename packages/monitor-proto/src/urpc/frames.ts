@@ -1,0 +1,42 @@
+import type { WireMessage } from '../messages/codec.ts';
+
+/**
+ * What travels in one WebSocket frame: a msgpack array whose first element is one of these kinds.
+ *
+ * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages.
+ */
+export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5 } as const;
+export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
+
+/** Who an end of a link says it is. */
+export interface Identity {
+  readonly version: number;
+  readonly cluster: string;
+  readonly peer: number;
+  readonly incarnation: number;
+  readonly instance: string;
+}
+
+/** How far an end has received on each lane of the channel to that peer instance: where the other end resumes. */
+export type LaneMarks = readonly [urgent: number, monitor: number, bulk: number];
+
+export interface HelloFrame { readonly kind: typeof FRAME.hello; readonly from: Identity; readonly nonce: Uint8Array; readonly knows: string; readonly received: LaneMarks }
+export interface WelcomeFrame { readonly kind: typeof FRAME.welcome; readonly from: Identity; readonly nonce: Uint8Array; readonly proof: Uint8Array; readonly knows: string; readonly received: LaneMarks }
+export interface ProveFrame { readonly kind: typeof FRAME.prove; readonly proof: Uint8Array }
+export interface RefuseFrame { readonly kind: typeof FRAME.refuse; readonly code: number; readonly text: string }
+
+/** Consecutive messages of one lane, the first of which has number `first`. */
+export interface Batch { readonly lane: number; readonly first: number; readonly messages: readonly WireMessage[] }
+
+/**
+ * Acks and messages. `acks[lane]` is the number of the last message delivered in order; `missing[lane]` how many after it
+ * have not come although later ones have.
+ */
+export interface DataFrame {
+  readonly kind: typeof FRAME.data;
+  readonly acks: LaneMarks;
+  readonly missing: LaneMarks;
+  readonly batches: readonly Batch[];
+}
+
+export type Frame = HelloFrame | WelcomeFrame | ProveFrame | RefuseFrame | DataFrame;

@@ -1,0 +1,62 @@
+import type { WireMessage } from '../messages/codec.ts';
+import type { Batch } from './frames.ts';
+
+/**
+ * The receiving half of one lane: hands on each message once and in order, whatever the link dropped, doubled or
+ * reordered. Messages that came too early wait, never more than a window of them.
+ */
+export class ReceiveLane {
+  /** Number of the last message handed on. */
+  received = 0;
+  /** Number of the last message that an ack which left has covered. */
+  acknowledged = 0;
+  /** Messages that came before one they follow, by number. */
+  private early: Map<number, WireMessage> | null = null;
+
+  constructor(private readonly windowMessages: number) {}
+
+  /** Messages that have not come although later ones have. */
+  get missing(): number {
+    if (this.early === null || this.early.size === 0) return 0;
+    let first = Infinity;
+    for (const number of this.early.keys()) if (number < first) first = number;
+    return first - this.received - 1;
+  }
+
+  /**
+   * Appends to `deliver` what `batch` makes deliverable. Returns how many of its messages had come before, or −1 when it
+   * lies outside the window: the peer broke the protocol.
+   */
+  accept(batch: Batch, deliver: WireMessage[]): number {
+    const { first, messages } = batch;
+    const last = first + messages.length - 1;
+    if (last > this.received + this.windowMessages) return -1;
+    if (first > this.received + 1) return this.keep(first, messages);
+    const known = Math.min(messages.length, this.received + 1 - first);
+    for (let i = known; i < messages.length; i++) deliver.push(messages[i]!);
+    if (last > this.received) this.received = last;
+    if (this.early !== null) this.drain(deliver);
+    return known;
+  }
+
+  private keep(first: number, messages: readonly WireMessage[]): number {
+    this.early ??= new Map();
+    let known = 0;
+    for (let i = 0; i < messages.length; i++) {
+      if (this.early.has(first + i)) known += 1;
+      else this.early.set(first + i, messages[i]!);
+    }
+    return known;
+  }
+
+  private drain(deliver: WireMessage[]): void {
+    const early = this.early!;
+    for (const number of early.keys()) if (number <= this.received) early.delete(number);
+    for (let next = early.get(this.received + 1); next !== undefined; next = early.get(this.received + 1)) {
+      early.delete(this.received + 1);
+      this.received += 1;
+      deliver.push(next);
+    }
+    if (early.size === 0) this.early = null;
+  }
+}

@@ -1,0 +1,105 @@
+import { encodeMessage, messageBytes, type WireMessage } from '../messages/codec.ts';
+import type { Message } from '../messages/table.ts';
+import type { Batch } from './frames.ts';
+
+/**
+ * The sending half of one lane: numbers messages from 1, keeps each until it is acknowledged, and never has more than
+ * `windowMessages` of them on the way.
+ *
+ *     acked < … on the way … ≤ sent < … queued … ≤ last
+ */
+export class SendLane {
+  /** Highest number that the receiver has acknowledged: all up to it are delivered and forgotten. */
+  acked = 0;
+  /** Highest number handed to the link at least once, or less after a rewind. */
+  sent = 0;
+  /** Highest number given to a message. */
+  last = 0;
+  /** The highest number that ever left: what goes again below it is a retransmission. */
+  highest = 0;
+  /** Kept messages; the message of number n stands at index n − base − 1. */
+  private kept: (Message | undefined)[] = [];
+  private base = 0;
+
+  constructor(
+    readonly lane: number,
+    private readonly windowMessages: number,
+    private readonly queueMessages: number,
+  ) {}
+
+  /** Takes a message for sending; false when the queue is full (BUSY): then it was not taken. */
+  offer(message: Message): boolean {
+    if (this.last - this.acked >= this.queueMessages) return false;
+    this.kept.push(message);
+    this.last += 1;
+    return true;
+  }
+
+  /** Whether a message may leave now. */
+  get ready(): boolean {
+    return this.sent < this.last && this.sent - this.acked < this.windowMessages;
+  }
+
+  get unacknowledged(): number {
+    return this.sent - this.acked;
+  }
+
+  /** The next messages that may leave, at most so many messages and about so many bytes; null when none may. */
+  take(maxMessages: number, maxBytes: number): Batch | null {
+    const end = Math.min(this.last, this.acked + this.windowMessages, this.sent + maxMessages);
+    if (end <= this.sent) return null;
+    const first = this.sent + 1;
+    const messages: WireMessage[] = [];
+    let bytes = 0;
+    while (this.sent < end && bytes < maxBytes) {
+      const message = this.kept[this.sent - this.base]!;
+      messages.push(encodeMessage(message));
+      bytes += messageBytes(message);
+      this.sent += 1;
+    }
+    if (this.sent > this.highest) this.highest = this.sent;
+    return { lane: this.lane, first, messages };
+  }
+
+  /** The receiver has everything up to `number`. False when that number was never sent: the peer is lying. */
+  acknowledge(number: number): boolean {
+    if (number > this.highest) return false;
+    if (number <= this.acked) return true;
+    const from = this.acked - this.base;
+    const to = number - this.base;
+    if (to === this.kept.length) {
+      this.kept.length = 0;
+      this.base = number;
+    } else {
+      for (let i = from; i < to; i++) this.kept[i] = undefined;
+      if (to > 1024 && to * 2 > this.kept.length) {
+        this.kept.splice(0, to);
+        this.base = number;
+      }
+    }
+    this.acked = number;
+    if (this.sent < number) this.sent = number;
+    return true;
+  }
+
+  /** Sends again from the first unacknowledged message; at most `count` of them count as not sent. Returns how many. */
+  rewind(): number {
+    const again = this.sent - this.acked;
+    this.sent = this.acked;
+    return again;
+  }
+
+  /** The `count` messages after the acknowledged ones, once more, without moving `sent`. */
+  repeat(count: number, maxBytes: number): Batch | null {
+    const end = Math.min(this.sent, this.acked + count);
+    if (end <= this.acked) return null;
+    const messages: WireMessage[] = [];
+    let bytes = 0;
+    for (let n = this.acked + 1; n <= end && bytes < maxBytes; n++) {
+      const message = this.kept[n - this.base - 1]!;
+      messages.push(encodeMessage(message));
+      bytes += messageBytes(message);
+    }
+    return { lane: this.lane, first: this.acked + 1, messages };
+  }
+}
