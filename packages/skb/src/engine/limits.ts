@@ -1,0 +1,34 @@
+/** Bounds of the Prolog engine and of what a query may take; each with its reason. */
+export const ENGINE_LIMITS = {
+  /** A runaway recursion ends within a second and leaves the process below 300 MiB (1 GiB stacks took 11 s and 1.9 GiB). */
+  stackMebibytes: 64,
+  /** Prolog looks at the clock every so many inferences: a few milliseconds of work, under 1 % of its speed. */
+  heartbeatInferences: 10_000,
+  /** What a query gets when it names no time limit: longer than any shipped rule needs on 64 cores. */
+  defaultTimeLimitMs: 2_000,
+  /** The engine runs one query at a time, so nobody may hold it longer. */
+  maxTimeLimitMs: 30_000,
+  /** About 10 s of work: the time limit comes first unless a query asks for fewer. */
+  defaultInferenceLimit: 50_000_000,
+  /** What a client prints or a program walks; a query that is cut off says so. */
+  defaultMaxSolutions: 1_000,
+  maxSolutions: 100_000,
+  /** A goal is typed or generated; rules have their own way in. */
+  maxGoalChars: 65_536,
+  maxRulesChars: 1_048_576,
+  /** How long past its limit a query may run before the engine is ended: one long built-in, then a restart of 0.5 s. */
+  unstoppableGraceMs: 500,
+  /** How often a running query is looked at; no timer runs while the engine is idle. */
+  watchdogMs: 100,
+  /** Solutions leave the engine in batches: enough to pay for a message, few enough to stream. */
+  batchSolutions: 64,
+  batchMs: 5,
+  /** Jobs inside the engine at once: what must be run again if it is ended. */
+  maxOutstandingJobs: 256,
+  /** Jobs that wait; the next is told EngineBusy. */
+  maxQueuedJobs: 20_000,
+  /** A job that was inside the engine when another one ended it is run again so often. */
+  maxRetries: 2,
+  /** WASM memory never shrinks; past this the engine is replaced between two queries. */
+  maxHeapMebibytes: 768,
+} as const;

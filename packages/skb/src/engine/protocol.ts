@@ -1,0 +1,56 @@
+/** What the knowledge base and its engine's thread say to one another. */
+import type { QueryErrorName, Solution } from './skb-engine.ts';
+
+/** A Prolog source that ships: `sandbox.pl` is loaded first, the others into module `skb`. */
+export interface Program {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What a new thread starts with. */
+export interface WorkerStart {
+  readonly programs: readonly Program[];
+  readonly facts: readonly string[];
+  readonly rules: readonly { readonly name: string; readonly text: string }[];
+  readonly status: SharedArrayBuffer;
+}
+
+export type Job = { readonly id: number } & JobBody;
+
+export type JobBody =
+  | { readonly type: 'query'; readonly goal: string } & Required<QueryBounds>
+  | { readonly type: 'facts'; readonly removed: readonly string[]; readonly added: readonly string[] }
+  | { readonly type: 'rules'; readonly name: string; readonly text: string }
+  | { readonly type: 'remove_rules'; readonly name: string };
+
+export interface QueryBounds {
+  readonly timeLimitMs: number;
+  readonly inferenceLimit: number;
+  readonly maxSolutions: number;
+}
+
+/** A failure inside the engine; `position` counts characters from 0, or is -1. */
+export interface Failure {
+  readonly name: QueryErrorName;
+  readonly detail: string;
+  readonly position: number;
+}
+
+export type WorkerEvent =
+  | { readonly type: 'ready' }
+  | { readonly type: 'load_failed'; readonly detail: string }
+  | { readonly type: 'solutions'; readonly id: number; readonly batch: readonly Solution[] }
+  | { readonly type: 'end'; readonly id: number; readonly more: boolean; readonly failure?: Failure }
+  /** The engine's memory is broken: this thread must be replaced. */
+  | { readonly type: 'crashed'; readonly id: number; readonly detail: string };
+
+/** Words of the shared status: read by the watchdog while the thread is busy, cancellations written by it. */
+export const STATUS = { runningJob: 0, heapMebibytes: 1, cancelBase: 2, cancelSlots: 1024 } as const;
+
+/** Bytes of the shared status. */
+export const STATUS_BYTES = 4 * (STATUS.cancelBase + STATUS.cancelSlots);
+
+/** Where a job's cancellation is noted: the slot holds the id of the job that is no longer wanted. */
+export function cancelSlot(id: number): number {
+  return STATUS.cancelBase + (id % STATUS.cancelSlots);
+}

@@ -1,0 +1,394 @@
+/*  What a query may do, and how one is run.
+
+    Guarantees: a query or an added rule reaches only the predicates listed here, the shipped rules, the facts and other
+    checked rules; it ends by its inference limit, its deadline or the stack limit; whatever it throws comes back as a
+    term the host understands. Assumes the heartbeat flag is set, so that prolog:heartbeat/0 runs every few thousand
+    inferences. A single built-in that computes for long (a power with a million digits) cannot be stopped from here:
+    the host ends the whole engine then.
+
+    The list names what is allowed, never what is forbidden: a library that gains a predicate gains no hole.
+*/
+:- module(mk_sandbox, [run/4, prepare_module/1, load_program/1, add_clauses/3, remove_clauses/2, load_facts/2]).
+:- use_module(library(clpfd)).
+:- use_module(library(lists)).
+:- use_module(library(apply)).
+:- use_module(library(aggregate)).
+:- use_module(library(assoc)).
+:- use_module(library(pairs)).
+:- use_module(library(ordsets)).
+:- use_module(library(ugraphs)).
+:- use_module(library(dif)).
+:- use_module(library(when)).
+:- use_module(library(solution_sequences)).
+
+:- multifile prolog:heartbeat/0.
+:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1.
+
+prolog:heartbeat :-
+    nb_getval(mk_deadline, Deadline),
+    get_time(Now),
+    (   Now > Deadline
+    ->  throw(mk_time_limit)
+    ;   true
+    ).
+
+:- nb_setval(mk_deadline, inf).
+
+%!  run(+Text, +InferenceLimit, +Deadline, -Outcome) is nondet.
+%
+%   Runs the goal in Text. Outcome is solution(NamesAndValues, ResidualGoals) for each solution, or one
+%   error(Kind, Detail, Position). Deadline is in seconds since the epoch.
+run(Text, InferenceLimit, Deadline, Outcome) :-
+    catch(prepare(Text, Goal, Bindings), Problem, true),
+    (   nonvar(Problem)
+    ->  outcome_of(Problem, Outcome)
+    ;   nb_setval(mk_deadline, Deadline),
+        catch(solve(Goal, InferenceLimit, Bindings, Outcome), Thrown, outcome_of(Thrown, Outcome))
+    ).
+
+solve(Goal, InferenceLimit, Bindings, Outcome) :-
+    call_with_inference_limit(skb:Goal, InferenceLimit, Result),
+    (   Result == inference_limit_exceeded
+    ->  Outcome = error(inference_limit, '', -1)
+    ;   encode(Bindings, Outcome)
+    ).
+
+prepare(Text, Goal, Bindings) :-
+    term_string(Goal, Text, [variable_names(Named), module(skb)]),
+    check_goal(Goal),
+    shown(Named, Bindings).
+
+%   As at the toplevel, a name that starts with an underscore is not answered.
+shown([], []).
+shown([Name=_|More], Shown) :- sub_atom(Name, 0, 1, _, '_'), !, shown(More, Shown).
+shown([Binding|More], [Binding|Shown]) :- shown(More, Shown).
+
+%   Answers
+
+max_answer_cells(200000).
+max_answer_depth(500).
+
+encode([], solution([], [])) :- !.
+encode(Bindings, Outcome) :-
+    (   answer_too_large(Bindings)
+    ->  Outcome = error(answer_too_large, '', -1)
+    ;   term_attvars(Bindings, []),
+        term_variables(Bindings, [])
+    ->  flat(Bindings, Flat),
+        Outcome = solution(Flat, [])
+    ;   copy_term(Bindings, Plain, Residual),
+        bind_names(Plain),
+        term_variables(Plain-Residual, Unnamed),
+        name_variables(Unnamed, 0),
+        maplist(residual_text, Residual, Texts),
+        flat(Plain, Flat),
+        Outcome = solution(Flat, Texts)
+    ).
+
+answer_too_large(Bindings) :- \+ acyclic_term(Bindings), !.
+answer_too_large(Bindings) :-
+    term_size(Bindings, Cells),
+    (   max_answer_cells(Most),
+        Cells > Most
+    ->  true
+    ;   Cells > 500,
+        max_answer_depth(Deepest),
+        \+ shallow(Bindings, Deepest)
+    ).
+
+%   Lists count as one level: they become arrays.
+shallow(Term, _) :- \+ compound(Term), !.
+shallow(Term, Left) :- is_list(Term), !, Left > 0, Less is Left - 1, all_shallow(Term, Less).
+shallow(Term, Left) :- Left > 0, Less is Left - 1, compound_name_arguments(Term, _, Args), all_shallow(Args, Less).
+
+all_shallow([], _).
+all_shallow([Term|Terms], Left) :- shallow(Term, Left), all_shallow(Terms, Left).
+
+flat([], []).
+flat([Name=Value|More], [Name, Value|Flat]) :- flat(More, Flat).
+
+bind_names([]).
+bind_names([Name=Value|More]) :-
+    (   var(Value)
+    ->  Value = '$mk_variable'(Name)
+    ;   true
+    ),
+    bind_names(More).
+
+name_variables([], _).
+name_variables(['$mk_variable'(Name)|More], Index) :-
+    atom_concat('_', Index, Name),
+    Next is Index + 1,
+    name_variables(More, Next).
+
+residual_text(Goal, Text) :-
+    (   Goal = clpfd:Plain
+    ->  true
+    ;   Plain = Goal
+    ),
+    mapped_names(Plain, Named),
+    format(string(Text), '~W', [Named, [quoted(true), numbervars(true), portray(false), module(skb)]]).
+
+mapped_names(Term, Term) :- atomic(Term), !.
+mapped_names('$mk_variable'(Name), '$VAR'(Name)) :- !.
+mapped_names(_:Term, Named) :- !, mapped_names(Term, Named).
+mapped_names(Term, Named) :-
+    compound_name_arguments(Term, Functor, Args),
+    maplist(mapped_names, Args, NamedArgs),
+    compound_name_arguments(Named, Functor, NamedArgs).
+
+%   Errors
+
+outcome_of(mk_time_limit, error(time_limit, '', -1)) :- !.
+outcome_of(mk_forbidden(What), error(forbidden, Text, -1)) :- !, term_text(What, Text).
+outcome_of(mk_unknown(What), error(unknown_predicate, Text, -1)) :- !, term_text(What, Text).
+outcome_of(error(syntax_error(What), Where), error(syntax, Text, Position)) :- !,
+    term_text(What, Text),
+    position_of(Where, Position).
+outcome_of(error(resource_error(What), _), error(resource, Text, -1)) :- !, term_text(What, Text).
+outcome_of(error(existence_error(procedure, What), _), error(unknown_predicate, Text, -1)) :- !, term_text(What, Text).
+outcome_of(error(Formal, _), error(raised, Text, -1)) :- !, term_text(Formal, Text).
+outcome_of(Thrown, error(raised, Text, -1)) :- term_text(Thrown, Text).
+
+position_of(string(_, Position), Position) :- integer(Position), !.
+position_of(stream(_, _, _, Position), Position) :- integer(Position), !.
+position_of(_, -1).
+
+term_text(Term, Text) :-
+    format(string(Text), '~W', [Term, [quoted(true), max_depth(20), portray(false), cycles(true)]]).
+
+%   What is allowed
+
+check_goal(Goal) :- var(Goal), !, throw(mk_forbidden(call_of_an_unbound_variable)).
+check_goal(Goal) :- \+ callable(Goal), !, throw(error(type_error(callable, Goal), _)).
+check_goal(_:_) :- !, throw(mk_forbidden((:)/2)).
+check_goal(Goal) :-
+    functor(Goal, Name, Arity),
+    (   allowed_spec(Name, Arity, Spec)
+    ->  (   Spec == []
+        ->  true
+        ;   compound_name_arguments(Goal, _, Args),
+            check_arguments(Spec, Args)
+        )
+    ;   own_predicate(Name, Arity)
+    ->  true
+    ;   predicate_property(skb:Goal, defined)
+    ->  throw(mk_forbidden(Name/Arity))
+    ;   throw(mk_unknown(Name/Arity))
+    ).
+
+check_arguments([], []).
+check_arguments([Spec|Specs], [Arg|Args]) :-
+    check_argument(Spec, Arg),
+    check_arguments(Specs, Args).
+
+check_argument(0, Goal) :- !, check_goal(Goal).
+check_argument(^, Goal) :- !, without_quantifiers(Goal, Plain), check_goal(Plain).
+check_argument(//, Body) :- !, check_closure(Body, 2).
+check_argument(Extra, Closure) :- integer(Extra), !, check_closure(Closure, Extra).
+check_argument(_, _).
+
+check_closure(Closure, _) :- var(Closure), !, throw(mk_forbidden(call_of_an_unbound_variable)).
+check_closure(Closure, Extra) :-
+    (   callable(Closure)
+    ->  true
+    ;   throw(error(type_error(callable, Closure), _))
+    ),
+    Closure =.. [Name|Given],
+    length(More, Extra),
+    append(Given, More, Args),
+    Goal =.. [Name|Args],
+    check_goal(Goal).
+
+without_quantifiers(Goal, Goal) :- var(Goal), !.
+without_quantifiers(_^Goal, Plain) :- !, without_quantifiers(Goal, Plain).
+without_quantifiers(Goal, Goal).
+
+%   A predicate of module skb itself: a fact, a shipped rule or an added one.
+own_predicate(Name, Arity) :-
+    functor(Head, Name, Arity),
+    predicate_property(skb:Head, defined),
+    \+ predicate_property(skb:Head, imported_from(_)),
+    \+ predicate_property(skb:Head, system).
+
+allow_exports(Library) :-
+    module_property(Library, exports(Exports)),
+    forall(( member(Name/Arity, Exports), \+ sub_atom(Name, 0, _, _, $) ), allow(Library:Name/Arity)).
+
+allow(Module:Name/Arity) :-
+    functor(Head, Name, Arity),
+    (   predicate_property(Module:Head, meta_predicate(Meta))
+    ->  compound_name_arguments(Meta, _, Spec)
+    ;   Spec = []
+    ),
+    (   member(Meta1, Spec), calls(Meta1)
+    ->  Kept = Spec
+    ;   Kept = []
+    ),
+    assertz(allowed_spec(Name, Arity, Kept)).
+
+calls(Spec) :- integer(Spec), !.
+calls(^).
+calls(//).
+
+allow_all :-
+    forall(member(Library, [lists, apply, pairs, ordsets, clpfd, assoc]), allow_exports(Library)),
+    forall(
+        member(Indicator,
+            [ true/0, fail/0, false/0, !/0, (',')/2, (;)/2, (->)/2, (*->)/2, (\+)/1, once/1, ignore/1, forall/2,
+              call/1, call/2, call/3, call/4, call/5, call/6, call/7, call/8, repeat/0, not/1,
+              findall/3, findall/4, bagof/3, setof/3, between/3, succ/2, plus/3, length/2,
+              (=)/2, (\=)/2, (==)/2, (\==)/2, (@<)/2, (@>)/2, (@=<)/2, (@>=)/2, compare/3, (?=)/2,
+              unify_with_occurs_check/2, (is)/2, (=:=)/2, (=\=)/2, (<)/2, (>)/2, (=<)/2, (>=)/2,
+              var/1, nonvar/1, atom/1, number/1, integer/1, float/1, rational/1, atomic/1, compound/1, callable/1,
+              is_list/1, string/1, ground/1, cyclic_term/1, acyclic_term/1,
+              functor/3, arg/3, (=..)/2, copy_term/2, term_variables/2, term_to_atom/2,
+              compound_name_arity/3, compound_name_arguments/3,
+              sort/2, sort/4, msort/2, keysort/2, predsort/3,
+              atom_codes/2, atom_chars/2, char_code/2, atom_length/2, atom_concat/3, sub_atom/5, atom_number/2,
+              number_codes/2, number_chars/2, atom_string/2, upcase_atom/2, downcase_atom/2,
+              atomic_list_concat/2, atomic_list_concat/3, split_string/4, string_concat/3, string_length/2,
+              string_chars/2, string_codes/2, string_code/3, sub_string/5, number_string/2, string_lower/2,
+              string_upper/2, string_to_atom/2, term_string/2, freeze/2, phrase/2, phrase/3 ]),
+        allow(system:Indicator)),
+    forall(member(P, [aggregate_all/3, aggregate_all/4]), allow(aggregate:P)),
+    forall(member(P, [limit/2, order_by/2, distinct/1, distinct/2]), allow(solution_sequences:P)),
+    forall(member(P, [vertices_edges_to_ugraph/3, reachable/3, transitive_closure/2, neighbours/3, top_sort/2]),
+        allow(ugraphs:P)),
+    allow(dif:dif/2),
+    allow(when:when/2).
+
+:- allow_all.
+
+%   Loading what ships
+
+%!  prepare_module(+Module) is det.
+%
+%   Lets Module see the libraries that a query may use.
+prepare_module(Module) :-
+    forall(member(Library,
+               [ clpfd, lists, apply, aggregate, assoc, pairs, ordsets, ugraphs, dif, when, solution_sequences ]),
+        Module:use_module(library(Library))).
+
+%!  load_program(+Path) is det.
+%
+%   Loads a shipped file of rules into module skb; a warning is an error.
+load_program(Path) :-
+    nb_setval(mk_deadline, inf),
+    atom_string(File, Path),
+    load_files(skb:File, [silent(true)]).
+
+%   Facts
+
+%!  load_facts(+Removed, +Added) is det.
+%
+%   Removes and adds facts given as text; the host keeps the set and never adds one twice.
+load_facts(Removed, Added) :-
+    nb_setval(mk_deadline, inf),
+    maplist(remove_fact, Removed),
+    maplist(add_fact, Added).
+
+add_fact(Text) :-
+    term_string(Fact, Text),
+    declare_fact(Fact),
+    assertz(skb:Fact).
+
+remove_fact(Text) :-
+    term_string(Fact, Text),
+    (   predicate_property(skb:Fact, dynamic),
+        retract(skb:Fact)
+    ->  true
+    ;   true
+    ).
+
+declare_fact(Fact) :-
+    functor(Fact, Name, Arity),
+    (   fact_predicate(Name/Arity)
+    ->  true
+    ;   dynamic(skb:Name/Arity),
+        assertz(fact_predicate(Name/Arity))
+    ).
+
+%   Rules that users add
+
+%!  add_clauses(+Name, +Text, -Outcome) is det.
+%
+%   Replaces the rules named Name by those in Text: all of them, or none and error(Kind, Detail, Position).
+add_clauses(Name, Text, Outcome) :-
+    nb_setval(mk_deadline, inf),
+    catch(( read_clauses(Text, Clauses), check_heads(Clauses), checked_with(Name, Clauses), Outcome = added ),
+        Thrown, outcome_of(Thrown, Outcome)).
+
+remove_clauses(Name, removed) :-
+    forall(retract(added_clause(Name, Ref)), erase(Ref)).
+
+checked_with(Name, Clauses) :-
+    remembered(Name, Previous),
+    remove_clauses(Name, _),
+    install(Name, Clauses),
+    catch(forall(member(Clause, Clauses), check_body(Clause)), Thrown,
+        ( remove_clauses(Name, _), install(Name, Previous), throw(Thrown) )).
+
+remembered(Name, Clauses) :-
+    findall(Clause, ( added_clause(Name, Ref), clause(skb:Head, Body, Ref), Clause = (Head :- Body) ), Clauses).
+
+install(Name, Clauses) :-
+    forall(member(Clause, Clauses), install_clause(Name, Clause)).
+
+install_clause(Name, Clause) :-
+    head_of(Clause, Head),
+    functor(Head, Functor, Arity),
+    dynamic(skb:Functor/Arity),
+    assertz(skb:Clause, Ref),
+    assertz(added_clause(Name, Ref)).
+
+read_clauses(Text, Clauses) :-
+    setup_call_cleanup(open_string(Text, Stream), read_all(Stream, Clauses), close(Stream)).
+
+read_all(Stream, Clauses) :-
+    read_term(Stream, Term, [module(skb), syntax_errors(error)]),
+    (   Term == end_of_file
+    ->  Clauses = []
+    ;   ignored_directive(Term)
+    ->  read_all(Stream, Clauses)
+    ;   translated(Term, Clause),
+        Clauses = [Clause|More],
+        read_all(Stream, More)
+    ).
+
+ignored_directive(:- use_module(library(Library))) :-
+    ground(Library),
+    memberchk(Library, [clpfd, lists, apply, aggregate, pairs, assoc, ordsets, ugraphs]).
+
+translated(Term, _) :- nonvar(Term), ( Term = (:- Directive) ; Term = (?- Directive) ), !,
+    throw(mk_forbidden((:- Directive))).
+translated((Head --> Body), Clause) :- !, dcg_translate_rule((Head --> Body), Clause).
+translated(Term, Term).
+
+head_of((Head :- _), Head) :- !.
+head_of(Head, Head).
+
+check_heads(Clauses) :- forall(member(Clause, Clauses), check_head(Clause)).
+
+%   Shipped rules, libraries, built-ins and facts keep their meaning.
+check_head(Clause) :-
+    head_of(Clause, Head),
+    (   callable(Head), Head \= _:_
+    ->  true
+    ;   throw(error(type_error(callable, Head), _))
+    ),
+    functor(Head, Name, Arity),
+    (   allowed_spec(Name, Arity, _)
+    ->  throw(mk_forbidden(redefinition_of(Name/Arity)))
+    ;   fact_predicate(Name/Arity)
+    ->  throw(mk_forbidden(redefinition_of(Name/Arity)))
+    ;   predicate_property(skb:Head, defined),
+        \+ predicate_property(skb:Head, dynamic)
+    ->  throw(mk_forbidden(redefinition_of(Name/Arity)))
+    ;   predicate_property(system:Head, defined)
+    ->  throw(mk_forbidden(redefinition_of(Name/Arity)))
+    ;   true
+    ).
+
+check_body((_ :- Body)) :- !, check_goal(Body).
+check_body(_).
