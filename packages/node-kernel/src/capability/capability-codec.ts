@@ -8,13 +8,18 @@ import type { CapabilityType } from './types.ts';
 
 export type WireCapability = readonly number[];
 
+/** Why something received is not a capability. */
+export interface Malformed {
+  readonly malformed: string;
+}
+
 export function encodeCapability(capability: Capability): number[] {
   const { type, rights, address, size, fields } = capability;
   return [typeRow(type).ordinal, rights, address, size, ...fields];
 }
 
 /** The capability, or why the bytes are none. Believes nothing: a peer or a program may send anything. */
-export function decodeCapability(wire: unknown): Capability | { readonly malformed: string } {
+export function decodeCapability(wire: unknown): Capability | Malformed {
   if (!Array.isArray(wire) || wire.length < 4) return malformed('not an array of four numbers or more');
   if (!wire.every((item) => Number.isSafeInteger(item) && item >= 0)) return malformed('not all natural numbers');
   const [ordinal, rights, address, size, ...fields] = wire as [number, number, number, number, ...number[]];
@@ -24,11 +29,11 @@ export function decodeCapability(wire: unknown): Capability | { readonly malform
   return reason === undefined ? makeCapability(type, address, size, fields, rights) : malformed(reason);
 }
 
-export function isMalformed(decoded: Capability | { readonly malformed: string }): decoded is { malformed: string } {
+export function isMalformed(decoded: Capability | Malformed): decoded is Malformed {
   return 'malformed' in decoded;
 }
 
-function malformed(reason: string): { malformed: string } {
+function malformed(reason: string): Malformed {
   return { malformed: reason };
 }
 

@@ -1,0 +1,31 @@
+/** What an operation did, for whoever must follow: the CPU driver, the address spaces, the log. */
+import type { Capability, Range } from './capability.ts';
+
+export type Change =
+  | { readonly kind: 'created'; readonly slot: number; readonly capability: Capability }
+  /** One copy is gone. For a mapping: its page table entry must go, and the local TLB be flushed. */
+  | { readonly kind: 'deleted'; readonly slot: number; readonly capability: Capability }
+  /** The last copy on the owner is gone, and the object with it. */
+  | { readonly kind: 'destroyed'; readonly capability: Capability }
+  /** The dispatcher is on its way out: deschedule it now. */
+  | { readonly kind: 'stopped'; readonly capability: Capability }
+  | { readonly kind: 'moved'; readonly from: number; readonly to: number }
+  /** RAM has become an object: its bytes must be zeroed before anyone can read them. */
+  | { readonly kind: 'zeroed'; readonly address: number; readonly size: number }
+  /** Back in the allocator of this core. */
+  | { readonly kind: 'freed'; readonly address: number; readonly size: number };
+
+/** Memory that lost a capability and is perhaps covered by no other. */
+export interface ReclaimCandidate extends Range {
+  /** The core that brought the memory: freed RAM goes back there. */
+  readonly home: number;
+  /** No other core can hold anything that covers it; otherwise the home asks before it frees (see `reclaim.ts`). */
+  readonly certain: boolean;
+}
+
+/** Collects what an operation does while it runs. */
+export class Outcome {
+  readonly changes: Change[] = [];
+  /** What is left to the monitor; what this core can free by itself is freed at once. */
+  readonly reclaim: ReclaimCandidate[] = [];
+}

@@ -1,0 +1,128 @@
+/**
+ * Deletion in bounded steps. A step touches at most `budget` slots, so that emptying a large CNode never holds the
+ * core; the monitor calls `deleteStep` again until it answers `idle`. Order: the delete list, then the contents of
+ * containers on their way out, then the emptied containers themselves.
+ */
+import { Outcome } from './changes.ts';
+import { REMOTE } from './copy-group.ts';
+import type { CopyGroup } from './copy-group.ts';
+import type { ClearEntry, DeleteEntry } from './deletion-queue.ts';
+import { CAPABILITY_LIMITS } from './limits.ts';
+import type { LocalCapabilities } from './local-capabilities.ts';
+import { removeCopy } from './placement.ts';
+import { reclaimObject } from './reclaim.ts';
+import type { Slot } from './slot.ts';
+import { holdsSlots } from './type-rules.ts';
+import { typeRow } from './types.ts';
+
+export interface StepResult {
+  /**
+   * `idle`: nothing left. `more`: call again. `paused`: a revoke is between mark and commit. `waiting`: all that is left
+   * waits for a lock or for the monitor. `last_owned`: `slot` is the owner's last copy and other cores may have copies;
+   * the monitor deletes it across cores (and may `enqueue` it again).
+   */
+  readonly state: 'idle' | 'more' | 'paused' | 'waiting' | 'last_owned';
+  readonly slot?: Slot;
+  readonly outcome: Outcome;
+}
+
+/** An empty slot of a container costs less than a unit of budget. */
+const SCANNED_PER_UNIT = 32;
+
+/** Does up to `budget` units of deletion. */
+export function deleteStep(state: LocalCapabilities, budget: number = CAPABILITY_LIMITS.stepBudget): StepResult {
+  const outcome = new Outcome();
+  const queue = state.deletions;
+  if (queue.drained) return { state: 'idle', outcome };
+  if (queue.paused) return { state: 'paused', outcome };
+  let blocked = 0;
+  for (let spent = 0; spent < budget; spent += 1) {
+    if (blocked < queue.list.length) {
+      const entry = queue.list.shift()!;
+      const verdict = deleteEntry(state, entry, outcome);
+      if (verdict === 'last_owned') return { state: 'last_owned', slot: entry.slot, outcome };
+      blocked = verdict === 'locked' ? blocked + 1 : 0;
+    } else if (!clearOne(state, outcome)) {
+      return { state: queue.drained ? 'idle' : 'waiting', outcome };
+    }
+  }
+  return { state: queue.drained ? 'idle' : 'more', outcome };
+}
+
+/** Only other copies stand in the way of the object's end: other local ones, or perhaps remote ones of an owned one. */
+export function hasOtherCopies(state: LocalCapabilities, group: CopyGroup): boolean {
+  return group.slots.size > 1 || state.isForeign(group);
+}
+
+/** Other cores may hold copies that the owner must see to before its last copy goes. */
+export function mayHaveRemoteCopies(group: CopyGroup): boolean {
+  return typeRow(group.capability.type).needsLocality && (group.relations & REMOTE.copies) !== 0;
+}
+
+/** Deletes the owner's last copy: at once, or for a CNode or Dispatcher by putting it on the clear list. */
+export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry, outcome: Outcome): void {
+  const { slot, capability } = entry;
+  state.deletions.withMonitor.delete(slot);
+  if (!holdsSlots(capability.type)) return finish(state, slot, outcome);
+  const container = state.containers.get(capability.address);
+  if (container === undefined) throw new Error('an owned CNode or Dispatcher without slots');
+  if (capability.type === 'Dispatcher') outcome.changes.push({ kind: 'stopped', capability });
+  slot.deleting = true;
+  state.deletions.clear.push({ entry, container, cursor: 0 });
+}
+
+function finish(state: LocalCapabilities, slot: Slot, outcome: Outcome): void {
+  reclaimObject(state, removeCopy(state, slot, outcome), outcome);
+}
+
+function deleteEntry(state: LocalCapabilities, entry: DeleteEntry, outcome: Outcome): 'done' | 'locked' | 'last_owned' {
+  const { slot, capability, forced } = entry;
+  const group = slot.group;
+  if (group === null || slot.capability !== capability) return 'done';
+  if (group.locked) {
+    state.deletions.list.push(entry);
+    return 'locked';
+  }
+  if (hasOtherCopies(state, group)) {
+    removeCopy(state, slot, outcome);
+    return 'done';
+  }
+  if (!forced && mayHaveRemoteCopies(group)) {
+    state.deletions.withMonitor.add(slot);
+    return 'last_owned';
+  }
+  deleteLastCopy(state, entry, outcome);
+  return 'done';
+}
+
+/** One unit on the clear list; false when nothing on it can go on now. */
+function clearOne(state: LocalCapabilities, outcome: Outcome): boolean {
+  const { clear } = state.deletions;
+  for (let tried = clear.length; tried > 0; tried -= 1) {
+    const item = clear.shift()!;
+    if (item.container.occupied === 0) {
+      finish(state, item.entry.slot, outcome);
+      return true;
+    }
+    clear.push(item);
+    if (item.cursor < item.container.extent) {
+      scan(state, item);
+      return true;
+    }
+  }
+  return false;
+}
+
+function scan(state: LocalCapabilities, item: ClearEntry): void {
+  const end = Math.min(item.cursor + SCANNED_PER_UNIT, item.container.extent);
+  for (; item.cursor < end; item.cursor += 1) {
+    const slot = item.container.peek(item.cursor);
+    if (slot?.group) for (const doomed of doomedWith(slot, item)) state.deletions.enqueue(doomed);
+  }
+}
+
+/** A domain ends with its dispatcher, so all copies of its root CNode go, also those inside the cspace itself. */
+function doomedWith(slot: Slot, item: ClearEntry): Slot[] {
+  const isRoot = item.container.kind === 'Dispatcher' && slot.capability?.type === 'L1CNode';
+  return isRoot ? [...slot.group!.slots] : [slot];
+}
