@@ -55,8 +55,8 @@ export const REGISTRY_MESSAGES = {
   },
   plan_push: {
     ordinal: 13, from: 'skb', to: 'core', lane: 'monitor',
-    fields: { version: 'u32', kinds: 'strs', routes: 'route' },
-    doc: 'The receiver’s own dissemination trees, one a kind, each a single root in `routes`.',
+    fields: { version: 'u32', multicast: 'u32s', numa: 'u32s' },
+    doc: 'The receiver’s own dissemination trees, flat: core, number of children, then each child’s tree in send order.',
   },
   link_changed: {
     ordinal: 14, from: 'core', to: 'skb', lane: 'monitor', fields: { core: 'u32', average: 'float' },

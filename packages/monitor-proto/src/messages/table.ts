@@ -13,5 +13,10 @@ export type MessageOf<T extends MessageType> = { readonly type: T } & FieldsOf<(
 /** Any message. */
 export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
 
+/** The messages that a party must have a handler for. */
+export type MessageTo<P extends 'core' | 'skb' | 'client'> = {
+  [T in MessageType]: (typeof MESSAGES)[T]['to'] extends P | 'any' ? T : 'any' extends (typeof MESSAGES)[T]['to'] ? T : never;
+}[MessageType];
+
 /** The version of the protocol: peers with another one refuse each other. */
 export const PROTOCOL_VERSION = 1;

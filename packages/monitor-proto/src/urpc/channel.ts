@@ -1,9 +1,10 @@
 import type { Nanos } from '../ids.ts';
 import { limit, type LimitName } from '../limits.ts';
 import type { WireMessage } from '../messages/codec.ts';
-import { LANES, type MessageSpec } from '../messages/spec.ts';
-import { type Message, MESSAGES, type MessageType } from '../messages/table.ts';
+import { LANES } from '../messages/spec.ts';
+import type { Message } from '../messages/table.ts';
 import { type Batch, type DataFrame, FRAME, type LaneMarks } from './frames.ts';
+import { LANE_OF } from './lanes.ts';
 import { ReceiveLane } from './receive-lane.ts';
 import { SendLane } from './send-lane.ts';
 
@@ -23,7 +24,8 @@ import { SendLane } from './send-lane.ts';
 export interface Received {
   /** Messages to hand on, in order. */
   readonly messages: readonly WireMessage[];
-  readonly doubled: number;
+  /** A sender that was told BUSY may try again. */
+  readonly sendable: boolean;
   /** Not null: the peer broke the protocol, and this says how. */
   readonly violation: string | null;
 }
@@ -42,10 +44,6 @@ const LANE_LIMITS: readonly (readonly [LimitName, LimitName])[] = [
   ['monitorWindow', 'monitorQueue'],
   ['bulkWindow', 'bulkQueue'],
 ];
-const LANE_OF = Object.fromEntries(
-  (Object.entries(MESSAGES) as [MessageType, MessageSpec][]).map(([type, spec]) => [type, LANES.indexOf(spec.lane)]),
-) as Record<MessageType, number>;
-
 const WINDOWS = LANE_LIMITS.map(([window]) => limit(window));
 const ACK_DELAY = limit('ackDelayNs');
 const RTO_MIN = limit('retransmitMinNs');
@@ -77,13 +75,13 @@ export class Channel {
   }
 
   /** The next frame to put on the link, or null when nothing (more) has to leave now. Call until it answers null. */
-  takeFrame(now: Nanos): DataFrame | null {
+  takeFrame(now: Nanos, lamport: number): DataFrame | null {
     const batches = this.repeats ?? this.takeBatches(now);
     this.repeats = null;
     if (batches.length === 0 && !this.ackNow) return null;
     if (batches.length > 0 && this.retransmitAt === Infinity) this.retransmitAt = now + this.timeoutNs();
     this.counters.framesSent += 1;
-    return { kind: FRAME.data, acks: this.takeAcks(), missing: this.missing(), batches };
+    return { kind: FRAME.data, lamport, acks: this.takeAcks(), missing: this.missing(), batches };
   }
 
   /** Takes in a frame that came over the link. */
@@ -93,14 +91,14 @@ export class Channel {
     let doubled = 0;
     for (const batch of frame.batches) {
       const known = this.in[batch.lane]!.accept(batch, messages);
-      if (known < 0) return { messages: [], doubled, violation: `lane ${batch.lane} got ${batch.first} outside its window` };
+      if (known < 0) return violation(`lane ${batch.lane} got ${batch.first} outside its window`);
       doubled += known;
     }
-    if (!this.takeInAcks(frame, now)) return { messages: [], doubled, violation: 'an ack covers what was never sent' };
+    if (!this.takeInAcks(frame, now)) return violation('an ack covers what was never sent');
     this.noteAckOwed(frame.batches.length > 0, doubled, now);
     this.counters.delivered += messages.length;
     this.counters.doubled += doubled;
-    return { messages, doubled, violation: null };
+    return { messages, sendable: this.takeSendable(), violation: null };
   }
 
   /** How far this end has received: said in the handshake of the next link. */
@@ -190,6 +188,16 @@ export class Channel {
     return [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
   }
 
+  private takeSendable(): boolean {
+    let sendable = false;
+    for (const lane of this.out) {
+      if (!lane.refused || !lane.hasRoom) continue;
+      lane.refused = false;
+      sendable = true;
+    }
+    return sendable;
+  }
+
   private takeInAcks(frame: DataFrame, now: Nanos): boolean {
     let progress = false;
     for (let i = 0; i < LANES.length; i++) {
@@ -245,4 +253,8 @@ export class Channel {
   private timeoutNs(): Nanos {
     return Math.min(RTO_MAX, Math.max(RTO_MIN, 3 * this.smoothedRttNs) * this.backoff);
   }
+}
+
+function violation(text: string): Received {
+  return { messages: [], sendable: false, violation: text };
 }

@@ -39,7 +39,7 @@ const PACK: PackTable = {
   [FRAME.welcome]: (f) => [FRAME.welcome, ...packIdentity(f.from), f.nonce, f.proof, f.knows, f.received],
   [FRAME.prove]: (f) => [FRAME.prove, f.proof],
   [FRAME.refuse]: (f) => [FRAME.refuse, f.code, f.text],
-  [FRAME.data]: (f) => [FRAME.data, f.acks, isZero(f.missing) ? 0 : f.missing, ...f.batches.map((b) => [b.lane, b.first, ...b.messages])],
+  [FRAME.data]: (f) => [FRAME.data, f.lamport, f.acks, isZero(f.missing) ? 0 : f.missing, ...f.batches.map((b) => [b.lane, b.first, ...b.messages])],
 };
 
 const UNPACK = {
@@ -63,17 +63,17 @@ const UNPACK = {
 const NO_MARKS: LaneMarks = [0, 0, 0];
 
 function unpackData(p: readonly unknown[]): Frame | string {
-  const missing = p[2] === 0 ? NO_MARKS : p[2];
-  if (!isMarks(p[1]) || !isMarks(missing)) return 'a data frame has no acks';
+  const missing = p[3] === 0 ? NO_MARKS : p[3];
+  if (!Number.isSafeInteger(p[1]) || !isMarks(p[2]) || !isMarks(missing)) return 'a data frame has no acks';
   const batches: Batch[] = [];
-  for (let i = 3; i < p.length; i++) {
+  for (let i = 4; i < p.length; i++) {
     const part = p[i];
     if (!Array.isArray(part) || part.length < 3 || !isU32(part[0]) || part[0] >= LANES.length || !Number.isSafeInteger(part[1]) || part[1] < 1) {
       return 'a batch is malformed';
     }
     batches.push({ lane: part[0], first: part[1] as number, messages: part.slice(2) as WireMessage[] });
   }
-  return { kind: FRAME.data, acks: p[1], missing, batches };
+  return { kind: FRAME.data, lamport: p[1] as number, acks: p[2], missing, batches };
 }
 
 function packIdentity(from: Identity): readonly unknown[] {

@@ -29,11 +29,13 @@ export interface RefuseFrame { readonly kind: typeof FRAME.refuse; readonly code
 export interface Batch { readonly lane: number; readonly first: number; readonly messages: readonly WireMessage[] }
 
 /**
- * Acks and messages. `acks[lane]` is the number of the last message delivered in order; `missing[lane]` how many after it
+ * Acks and messages, at the sender's Lamport time. `acks[lane]` is the number of the last message delivered in order; `missing[lane]` how many after it
  * have not come although later ones have.
  */
 export interface DataFrame {
   readonly kind: typeof FRAME.data;
+  /** The sender's Lamport clock when the frame left. */
+  readonly lamport: number;
   readonly acks: LaneMarks;
   readonly missing: LaneMarks;
   readonly batches: readonly Batch[];

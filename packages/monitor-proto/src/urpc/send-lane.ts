@@ -17,6 +17,8 @@ export class SendLane {
   last = 0;
   /** The highest number that ever left: what goes again below it is a retransmission. */
   highest = 0;
+  /** Whether a message was refused (BUSY) since the last acknowledgement. */
+  refused = false;
   /** Kept messages; the message of number n stands at index n − base − 1. */
   private kept: (Message | undefined)[] = [];
   private base = 0;
@@ -29,7 +31,10 @@ export class SendLane {
 
   /** Takes a message for sending; false when the queue is full (BUSY): then it was not taken. */
   offer(message: Message): boolean {
-    if (this.last - this.acked >= this.queueMessages) return false;
+    if (this.last - this.acked >= this.queueMessages) {
+      this.refused = true;
+      return false;
+    }
     this.kept.push(message);
     this.last += 1;
     return true;
@@ -38,6 +43,10 @@ export class SendLane {
   /** Whether a message may leave now. */
   get ready(): boolean {
     return this.sent < this.last && this.sent - this.acked < this.windowMessages;
+  }
+
+  get hasRoom(): boolean {
+    return this.last - this.acked < this.queueMessages;
   }
 
   get unacknowledged(): number {

@@ -1,0 +1,340 @@
+import type { ErrorName } from '../errors.ts';
+import { CLIENT_PEER_BASE, type Incarnation, type InstanceId, type LinkId, type Nanos, NO_CORE, type PeerId } from '../ids.ts';
+import { limit } from '../limits.ts';
+import { decodeMessage } from '../messages/codec.ts';
+import type { Message } from '../messages/table.ts';
+import type { EffectSink } from '../outbox.ts';
+import { TimerQueue } from '../timer-queue.ts';
+import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
+import { type DataFrame, FRAME, type Frame, type Identity } from '../urpc/frames.ts';
+import { Greeter, type HandshakeConfig } from './greeter.ts';
+import type { LinkState } from './link-state.ts';
+import { MessageTrace } from './message-trace.ts';
+import { Peer } from './peer.ts';
+
+/*
+ * One process's end of all its links: handshakes, one URPC channel a peer instance, redialling. Pure: it is told of links
+ * and frames and puts effects into its outbox.
+ *
+ * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner admitted;
+ * exactly once and in order per lane (U1–U3); a frame that does not validate closes its link and changes nothing else.
+ */
+
+/** What the owner of an endpoint decides and is told. */
+export interface EndpointOwner {
+  /** May this peer have a link? Null, or why not. Called before it has proved anything. */
+  admit(from: Identity, dialled: boolean): ErrorName | null;
+  /** A link to the peer is open; `first`: for the first time. */
+  peerUp(peer: Peer, first: boolean, now: Nanos): void;
+  /** The open link to the peer ended; the channel keeps what was not delivered. */
+  peerDown(peer: Peer, reason: string, now: Nanos): void;
+  /** The peer's instance is over; its channel and what it held are gone. */
+  peerGone(peer: Peer, cause: string, now: Nanos): void;
+  /** Opening a link failed or was refused. Return true to go on trying. */
+  dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
+  message(peer: Peer, message: Message, now: Nanos): void;
+  /** A message to this peer was refused with BUSY, and now there is room. */
+  sendable(peer: Peer, now: Nanos): void;
+}
+
+export interface EndpointCounters {
+  framesRejected: number;
+  linksRefused: number;
+  linksOpened: number;
+}
+
+const REDIAL_MIN = limit('redialMinNs');
+const REDIAL_MAX = limit('redialMaxNs');
+
+export class Endpoint {
+  readonly timers = new TimerQueue();
+  readonly peers = new Map<PeerId, Peer>();
+  readonly counters: EndpointCounters = { framesRejected: 0, linksRefused: 0, linksOpened: 0 };
+  /** Delivered and sent messages by type, for metrics. */
+  readonly trace: MessageTrace;
+  private readonly byInstance = new Map<InstanceId, Peer>();
+  private readonly links = new Map<LinkId, LinkState>();
+  private readonly greeter: Greeter;
+  private readonly dirty: Peer[] = [];
+  private nextLink: LinkId = 1;
+  private nextClient = 0;
+
+  constructor(
+    config: HandshakeConfig,
+    private readonly owner: EndpointOwner,
+    private readonly outbox: EffectSink,
+  ) {
+    this.trace = new MessageTrace(outbox);
+    this.greeter = new Greeter(config, outbox, this.timers, {
+      admit: (from, dialled) => owner.admit(from, dialled),
+      knownInstance: (instance) => this.byInstance.get(instance) ?? null,
+      open: (link, from, marks, now) => this.open(link, from, marks, now),
+      refuse: (link, error, text, now) => this.refuse(link, error, text, now),
+      refused: (link, error, text, now) => this.wasRefused(link, error, text, now),
+    });
+  }
+
+  /** Changes who this end says it is, once the registry has told it. */
+  setIdentity(peer: PeerId, incarnation: Incarnation): void {
+    this.greeter.setIdentity(peer, incarnation);
+  }
+
+  /** A peer that we open links to, and keep opening them to until `forget`. */
+  connect(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string, now: Nanos): Peer {
+    const peer = this.expect(id, incarnation, instance);
+    peer.dial = { address };
+    if (peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
+    return peer;
+  }
+
+  /** A peer that will open a link to us. */
+  expect(id: PeerId, incarnation: Incarnation, instance: InstanceId): Peer {
+    const known = this.peers.get(id);
+    if (known && known.instance === instance) return known;
+    const peer = new Peer(id, incarnation, instance);
+    this.peers.set(id, peer);
+    if (instance !== '') this.byInstance.set(instance, peer);
+    return peer;
+  }
+
+  /** Gives a peer that came without an id the id that it shall have. */
+  rename(peer: Peer, id: PeerId, incarnation: Incarnation): void {
+    this.peers.delete(peer.id);
+    peer.id = id;
+    peer.incarnation = incarnation;
+    this.peers.set(id, peer);
+    if (peer.link !== 0) this.outbox.push({ type: 'link_bound', link: peer.link, peer: id });
+  }
+
+  /** The peer's instance is over: ends its link, drops its channel, tells the owner. */
+  forget(peer: Peer, cause: string, now: Nanos): void {
+    if (peer.gone) return;
+    peer.gone = true;
+    peer.dial = null;
+    if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
+    if (this.byInstance.get(peer.instance) === peer) this.byInstance.delete(peer.instance);
+    for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
+    peer.link = 0;
+    peer.pendingLink = 0;
+    this.outbox.log('peer_gone', { peer: peer.id, incarnation: peer.incarnation, cause, lost: peer.channel.unacknowledged });
+    this.owner.peerGone(peer, cause, now);
+  }
+
+  /** Queues a message to a peer: null, or BUSY or PEER_UNKNOWN, and then it was not taken. */
+  send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
+    const peer = this.peers.get(id);
+    if (peer === undefined) return 'PEER_UNKNOWN';
+    return this.sendTo(peer, message) ? null : 'BUSY';
+  }
+
+  sendTo(peer: Peer, message: Message): boolean {
+    if (peer.gone || !peer.channel.send(message)) return false;
+    this.trace.sent(peer, message);
+    this.touch(peer);
+    return true;
+  }
+
+  /** A socket is open: ours, or one that somebody opened to us. */
+  linkUp(id: LinkId, now: Nanos): void {
+    const link = this.links.get(id);
+    if (link) return this.greeter.greet(link, now);
+    if (this.links.size >= limit('maxPendingLinks') + this.peers.size) return this.closeLink(id, 'TOO_MANY_LINKS');
+    this.links.set(id, this.greeter.accept(id, now));
+  }
+
+  linkDown(id: LinkId, reason: string, now: Nanos): void {
+    const link = this.links.get(id);
+    if (!link) return;
+    this.release(link);
+    const { peer } = link;
+    if (peer === null) return;
+    if (peer.pendingLink === id) {
+      peer.pendingLink = 0;
+      if (this.owner.dialFailed(peer, null, reason, now)) this.redialLater(peer, now);
+    } else if (peer.link === id) {
+      this.lost(peer, link, reason, now);
+    }
+  }
+
+  frameReceived(id: LinkId, bytes: Uint8Array, now: Nanos): void {
+    const link = this.links.get(id);
+    if (!link) return;
+    const frame = decodeFrame(bytes);
+    if (typeof frame === 'string') return this.reject(link, bytes.length > limit('maxFrameBytes') ? 'FRAME_TOO_LARGE' : 'BAD_FRAME', frame, now);
+    if (frame.kind === FRAME.data) this.dataFrame(link, frame, now);
+    else this.handshakeFrame(link, frame, now);
+  }
+
+  /** Runs timers, then turns everything queued into frames. Returns when it wants to be called again. */
+  flush(now: Nanos): Nanos {
+    for (let round = 0; round < 3; round++) {
+      this.timers.expire(now);
+      for (let i = 0; i < this.dirty.length; i++) this.flushPeer(this.dirty[i]!, now);
+      this.dirty.length = 0;
+      if (this.timers.next > now) break;
+    }
+    return this.timers.next;
+  }
+
+  /** Ends every link, as a process does that stops. */
+  closeAll(reason: string): void {
+    for (const id of [...this.links.keys()]) this.drop(id, reason);
+  }
+
+  private dataFrame(link: LinkState, frame: DataFrame, now: Nanos): void {
+    const { peer } = link;
+    if (link.phase === 'answered' || link.phase === 'greeting') return; // overtook its handshake on a reordering link
+    if (peer === null || link.phase === 'waiting') return this.reject(link, 'OUT_OF_PLACE', 'data before the handshake', now);
+    if (link.phase === 'proving') this.greeter.settled(link);
+    peer.lastHeardAt = now;
+    if (frame.lamport > this.outbox.lamport) this.outbox.lamport = frame.lamport;
+    const received = peer.channel.receive(frame, now);
+    if (received.violation !== null) return this.reject(link, 'OUT_OF_PLACE', received.violation, now);
+    this.deliver(link, peer, received.messages, now);
+    if (received.sendable) this.owner.sendable(peer, now);
+    this.touch(peer);
+  }
+
+  private deliver(link: LinkState, peer: Peer, wires: readonly unknown[], now: Nanos): void {
+    for (let i = 0; i < wires.length; i++) {
+      const message = decodeMessage(wires[i]);
+      if (typeof message === 'string') return this.reject(link, 'BAD_FRAME', message, now);
+      this.trace.delivered(peer, message);
+      this.owner.message(peer, message, now);
+    }
+  }
+
+  private handshakeFrame(link: LinkState, frame: Exclude<Frame, DataFrame>, now: Nanos): void {
+    const fault = this.greeter.receive(link, frame, now);
+    if (fault !== null) this.reject(link, 'OUT_OF_PLACE', fault, now);
+  }
+
+  /** The handshake of a link is done: both ends have proved themselves. */
+  private open(link: LinkState, from: Identity, marks: readonly [number, number, number], now: Nanos): void {
+    const peer = link.peer ?? this.byInstance.get(from.instance) ?? this.expect(this.idFor(from), from.incarnation, from.instance);
+    if (peer.instance === '') {
+      peer.instance = from.instance;
+      this.byInstance.set(from.instance, peer);
+    }
+    link.peer = peer;
+    if (peer.link !== 0 && peer.link !== link.id) this.drop(peer.link, 'SUPERSEDED');
+    if (peer.pendingLink === link.id) peer.pendingLink = 0;
+    peer.link = link.id;
+    peer.dialAttempts = 0;
+    peer.lastHeardAt = now;
+    if (!peer.channel.resume(marks, now)) return this.forget(peer, 'it lost its channel', now);
+    this.counters.linksOpened += 1;
+    const first = !peer.met;
+    peer.met = true;
+    this.outbox.push({ type: 'link_bound', link: link.id, peer: peer.id });
+    this.outbox.log('link_opened', { peer: peer.id, link: link.id, dialled: link.dialled, resumed: !first });
+    this.touch(peer);
+    this.owner.peerUp(peer, first, now);
+  }
+
+  private idFor(from: Identity): PeerId {
+    return from.peer < NO_CORE ? from.peer : CLIENT_PEER_BASE + this.nextClient++;
+  }
+
+  private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
+    this.counters.linksRefused += 1;
+    this.outbox.log('link_refused', { peer: link.hello?.from.peer ?? link.peer?.id ?? NO_CORE, link: link.id, error, text, ours: true });
+    this.end(link, error, text, now);
+  }
+
+  private wasRefused(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
+    this.outbox.log('link_refused', { peer: link.peer?.id ?? NO_CORE, link: link.id, error, text, ours: false });
+    this.end(link, error, text, now);
+  }
+
+  private reject(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
+    this.counters.framesRejected += 1;
+    this.outbox.log('frame_rejected', { peer: link.peer?.id ?? link.hello?.from.peer ?? NO_CORE, link: link.id, error, text });
+    this.end(link, error, text, now);
+  }
+
+  /** Closes a link for a reason of the protocol, and opens a new one later if that is ours to do. */
+  private end(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
+    const { peer } = link;
+    this.drop(link.id, error);
+    if (peer === null) return;
+    if (peer.pendingLink === link.id) {
+      peer.pendingLink = 0;
+      if (this.owner.dialFailed(peer, error, text, now)) this.redialLater(peer, now);
+    } else if (peer.link === link.id) {
+      this.lost(peer, link, error, now);
+    }
+  }
+
+  private lost(peer: Peer, link: LinkState, reason: string, now: Nanos): void {
+    peer.link = 0;
+    this.outbox.log('link_closed', { peer: peer.id, link: link.id, cause: reason });
+    this.owner.peerDown(peer, reason, now);
+    this.redialLater(peer, now);
+  }
+
+  private redialLater(peer: Peer, now: Nanos): void {
+    if (peer.dial === null || peer.gone) return;
+    const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, 16));
+    this.timers.set(now + pause, (at) => {
+      if (peer.dial !== null && peer.link === 0 && peer.pendingLink === 0) this.dial(peer, at);
+    });
+  }
+
+  private dial(peer: Peer, now: Nanos): void {
+    const id = this.nextLink;
+    this.nextLink += 2;
+    peer.pendingLink = id;
+    peer.dialAttempts += 1;
+    this.links.set(id, this.greeter.dialled(id, peer, now));
+    this.outbox.push({ type: 'open_link', link: id, peer: peer.id, address: peer.dial!.address });
+  }
+
+  private drop(id: LinkId, reason: string): void {
+    const link = this.links.get(id);
+    if (link) this.release(link);
+    this.closeLink(id, reason);
+  }
+
+  private release(link: LinkState): void {
+    this.timers.cancel(link.repeat);
+    link.repeat = null;
+    this.links.delete(link.id);
+  }
+
+  private closeLink(id: LinkId, reason: string): void {
+    this.outbox.push({ type: 'close_link', link: id, reason });
+  }
+
+  private touch(peer: Peer): void {
+    if (peer.dirty) return;
+    peer.dirty = true;
+    this.dirty.push(peer);
+  }
+
+  private flushPeer(peer: Peer, now: Nanos): void {
+    peer.dirty = false;
+    if (peer.gone) return;
+    if (peer.link !== 0) {
+      for (let frame = peer.channel.takeFrame(now, this.outbox.lamport); frame !== null; frame = peer.channel.takeFrame(now, this.outbox.lamport)) {
+        peer.lastSentAt = now;
+        this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(frame) });
+      }
+    }
+    this.arm(peer);
+  }
+
+  /** At most one timer a channel is set; it looks again when it fires, so that a message sets none. */
+  private arm(peer: Peer): void {
+    const { deadline } = peer.channel;
+    if (deadline >= peer.armedAt) return;
+    peer.armedAt = deadline;
+    this.timers.set(deadline, (now) => {
+      if (peer.armedAt !== deadline) return;
+      peer.armedAt = Infinity;
+      if (peer.gone) return;
+      if (peer.link !== 0) peer.channel.expire(now);
+      if (peer.link !== 0 || peer.channel.deadline > now) this.touch(peer);
+    });
+  }
+}

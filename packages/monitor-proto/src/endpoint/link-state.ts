@@ -1,0 +1,24 @@
+import type { LinkId, Nanos } from '../ids.ts';
+import type { Timer } from '../timer-queue.ts';
+import type { HelloFrame } from '../urpc/frames.ts';
+import type { Peer } from './peer.ts';
+
+/**
+ * Phases of a link. Dialled: opening → greeting (hello sent) → proving (prove sent) → open, at the first data frame.
+ * Accepted: waiting → answered (welcome sent) → open, at a good proof.
+ */
+export type LinkPhase = 'opening' | 'greeting' | 'proving' | 'waiting' | 'answered' | 'open';
+
+export interface LinkState {
+  readonly id: LinkId;
+  readonly dialled: boolean;
+  phase: LinkPhase;
+  /** Known from the start on a dialled link, from the proof on an accepted one. */
+  peer: Peer | null;
+  nonce: Uint8Array;
+  hello: HelloFrame | null;
+  /** The handshake frame to send again while the other end does not answer. */
+  lastFrame: Uint8Array | null;
+  repeat: Timer | null;
+  readonly deadline: Nanos;
+}

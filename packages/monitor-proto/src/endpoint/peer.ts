@@ -1,0 +1,33 @@
+import type { Incarnation, InstanceId, LinkId, Nanos, PeerId } from '../ids.ts';
+import { Channel } from '../urpc/channel.ts';
+
+/** How to open a link to a peer; null for one that opens links to us. */
+export interface DialTarget {
+  readonly address: string;
+}
+
+/** What an endpoint knows of one instance at the other end of a channel, through all its links. */
+export class Peer {
+  channel = new Channel();
+  /** The open link, or 0. */
+  link: LinkId = 0;
+  /** A link that we opened and that is not open yet, or 0. */
+  pendingLink: LinkId = 0;
+  dial: DialTarget | null = null;
+  dialAttempts = 0;
+  /** Whether some link to this instance was ever open. */
+  met = false;
+  lastHeardAt: Nanos = 0;
+  lastSentAt: Nanos = 0;
+  /** When a timer for this channel is due to look; Infinity: none is set. */
+  armedAt: Nanos = Infinity;
+  dirty = false;
+  gone = false;
+
+  constructor(
+    public id: PeerId,
+    public incarnation: Incarnation,
+    /** '' until the peer has said it, for one that is dialled by address alone. */
+    public instance: InstanceId,
+  ) {}
+}

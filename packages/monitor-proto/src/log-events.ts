@@ -1,0 +1,53 @@
+/**
+ * Every log line that a process of a cluster writes. A public contract: docs/reference/log-events.md and its JSON Schema
+ * are generated from here. Beside its own fields each line carries v, time, level, event, core, incarnation, seq, lamport.
+ */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFieldType = 'number' | 'string' | 'boolean' | 'peer' | 'numbers' | 'object';
+
+export interface LogEventSpec {
+  readonly level: LogLevel;
+  readonly fields: Readonly<Record<string, LogFieldType>>;
+  readonly doc: string;
+}
+
+export const LOG_VERSION = 1;
+
+export const LOG_EVENTS = {
+  process_started: { level: 'info', fields: { pid: 'number', address: 'string', seed: 'string' }, doc: 'The process listens; seed is where its entropy began.' },
+  process_stopping: { level: 'info', fields: { reason: 'string' }, doc: 'The process was asked to end.' },
+  process_failed: { level: 'error', fields: { error: 'string', text: 'string' }, doc: 'The process ends because of an error.' },
+  link_opened: { level: 'debug', fields: { peer: 'peer', link: 'number', dialled: 'boolean', resumed: 'boolean' }, doc: 'A link finished its handshake.' },
+  link_closed: { level: 'debug', fields: { peer: 'peer', link: 'number', cause: 'string' }, doc: 'A link ended; the channel waits for the next one.' },
+  link_refused: { level: 'warn', fields: { peer: 'peer', link: 'number', error: 'string', text: 'string', ours: 'boolean' }, doc: 'A handshake failed; `ours`: this end refused.' },
+  frame_rejected: { level: 'warn', fields: { peer: 'peer', link: 'number', error: 'string', text: 'string' }, doc: 'A frame was no frame, or out of place; the link is closed.' },
+  peer_gone: { level: 'info', fields: { peer: 'peer', incarnation: 'number', cause: 'string', lost: 'number' }, doc: 'A peer’s incarnation is over; `lost` messages to it were not acknowledged.' },
+  peer_suspected: { level: 'warn', fields: { peer: 'peer', silent_ms: 'number' }, doc: 'Nothing was heard from a peer for too long.' },
+  peer_heard: { level: 'info', fields: { peer: 'peer' }, doc: 'A suspected peer was heard again.' },
+  message_sent: { level: 'debug', fields: { peer: 'peer', message: 'string', lane: 'number', number: 'number', op: 'string' }, doc: 'The channel took a message; `number` counts within its lane.' },
+  message_delivered: { level: 'debug', fields: { peer: 'peer', message: 'string', lane: 'number', number: 'number', op: 'string' }, doc: 'The channel handed on a message.' },
+  core_registered: { level: 'info', fields: { peer: 'peer', member: 'number', address: 'string' }, doc: 'The SKB gave a core its id.' },
+  core_refused: { level: 'warn', fields: { member: 'number', error: 'string', text: 'string' }, doc: 'The SKB did not let a core register.' },
+  join_step: { level: 'debug', fields: { peer: 'peer', step: 'string' }, doc: 'A step of the monitor mesh join.' },
+  monitor_joined: { level: 'info', fields: { peer: 'peer', member: 'number' }, doc: 'A monitor takes part in global operations (capops_ready).' },
+  core_ready: { level: 'info', fields: { links: 'number', elapsed_ms: 'number' }, doc: 'This core is bound to every monitor that was announced.' },
+  mesh_complete: { level: 'info', fields: { cores: 'number', links: 'number', elapsed_ms: 'number' }, doc: 'All expected cores are bound to one another.' },
+  member_down: { level: 'warn', fields: { member: 'number', cause: 'string' }, doc: 'The SKB lost its link to a core.' },
+  member_gone: { level: 'info', fields: { member: 'number', cause: 'string' }, doc: 'The SKB declared a core’s incarnation gone.' },
+  measured: { level: 'info', fields: { cores: 'number', pairs: 'number', elapsed_ms: 'number' }, doc: 'Round trips of all pairs were measured.' },
+  plan_computed: { level: 'info', fields: { plan: 'number', cores: 'number', cause: 'string' }, doc: 'The SKB planned the dissemination trees anew.' },
+  plan_installed: { level: 'debug', fields: { plan: 'number' }, doc: 'A monitor took over new trees.' },
+  round_started: { level: 'debug', fields: { op: 'string', plan: 'string', phases: 'number', cores: 'number' }, doc: 'An agreement round began.' },
+  round_finished: { level: 'info', fields: { op: 'string', plan: 'string', phases: 'number', cores: 'number', messages: 'number', elapsed_us: 'number', result: 'string' }, doc: 'An agreement round ended.' },
+  round_voted: { level: 'debug', fields: { op: 'string', phase: 'number', result: 'string' }, doc: 'This core acted on one phase of a round.' },
+  operation_failed: { level: 'warn', fields: { op: 'string', error: 'string', text: 'string' }, doc: 'An operation ended in an error.' },
+  fault_applied: { level: 'info', fields: { rule: 'string', text: 'string' }, doc: 'A fault rule came into force on this process.' },
+  fault_healed: { level: 'info', fields: { rule: 'string', affected: 'number' }, doc: 'A fault rule ended; `affected` frames felt it.' },
+  control_handled: { level: 'debug', fields: { verb: 'string', ok: 'boolean' }, doc: 'A control request was answered.' },
+  clock_offset: { level: 'debug', fields: { peer: 'peer', offset_ns: 'number' }, doc: 'The offset of a peer’s clock from ours.' },
+} as const satisfies Record<string, LogEventSpec>;
+
+export type LogEventName = keyof typeof LOG_EVENTS;
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];

@@ -1,0 +1,46 @@
+import type { LogEventName, LogFields, LogLevel } from './log-events.ts';
+import { LOG_EVENTS, LOG_LEVELS } from './log-events.ts';
+import type { Effect } from './step.ts';
+
+/** Where pure code puts its effects and log lines. */
+export interface EffectSink {
+  /** The Lamport clock that log lines and frames carry. */
+  lamport: number;
+  /** Whether debug lines are wanted: check it before building fields on a hot path. */
+  readonly debug: boolean;
+  push(effect: Effect): void;
+  log(event: LogEventName, fields: LogFields): void;
+}
+
+/** Collects the effects of one step; `E`: effects beyond those that every state machine has. */
+export class Outbox<E = never> implements EffectSink {
+  lamport = 0;
+  readonly debug: boolean;
+  private readonly threshold: number;
+  private effects: (E | Effect)[] = [];
+
+  constructor(level: LogLevel | 'off') {
+    this.threshold = level === 'off' ? LOG_LEVELS.length : LOG_LEVELS.indexOf(level);
+    this.debug = this.threshold === 0;
+  }
+
+  push(effect: E | Effect): void {
+    this.effects.push(effect);
+  }
+
+  log(event: LogEventName, fields: LogFields): void {
+    if (LOG_LEVELS.indexOf(LOG_EVENTS[event].level) < this.threshold) return;
+    this.lamport += 1;
+    this.effects.push({ type: 'log', event, lamport: this.lamport, fields });
+  }
+
+  /** The effects since the last call. */
+  take(): readonly (E | Effect)[] {
+    if (this.effects.length === 0) return NONE;
+    const taken = this.effects;
+    this.effects = [];
+    return taken;
+  }
+}
+
+const NONE: readonly never[] = [];

@@ -1,0 +1,46 @@
+import type { LinkId, Nanos, PeerId } from './ids.ts';
+import type { LogEventName, LogFields } from './log-events.ts';
+
+/**
+ * The boundary between a pure state machine (a core's kernel, the SKB) and the world that hosts it: a Node process or the
+ * simulator. `step(event, now)` is synchronous, reads no clock and no entropy, and returns what the host shall do.
+ */
+export interface StateMachine<Event = HostEvent, Out = Effect> {
+  step(event: Event, now: Nanos): readonly Out[];
+}
+
+/** What a host tells every state machine. */
+export type HostEvent =
+  | { readonly type: 'start' }
+  /** A socket is open: one that we asked for (odd id) or one that somebody opened to us (even id). */
+  | { readonly type: 'link_up'; readonly link: LinkId }
+  | { readonly type: 'link_down'; readonly link: LinkId; readonly reason: string }
+  | { readonly type: 'frame_received'; readonly link: LinkId; readonly frame: Uint8Array }
+  | { readonly type: 'timer_fired' }
+  | { readonly type: 'control_request'; readonly id: number; readonly request: ControlRequest }
+  /** The process was asked to end: say goodbye, then `halt`. */
+  | { readonly type: 'stop' };
+
+/** A person's or a tool's request over the control port: a verb of the receiver's control table, and its arguments. */
+export interface ControlRequest {
+  readonly verb: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+/** What every state machine may ask its host to do. */
+export type Effect =
+  | { readonly type: 'send_frame'; readonly link: LinkId; readonly peer: PeerId; readonly frame: Uint8Array }
+  | { readonly type: 'open_link'; readonly link: LinkId; readonly peer: PeerId; readonly address: string }
+  /** The link now belongs to this peer: the host shapes its frames accordingly. */
+  | { readonly type: 'link_bound'; readonly link: LinkId; readonly peer: PeerId }
+  | { readonly type: 'close_link'; readonly link: LinkId; readonly reason: string }
+  /** Send `timer_fired` at this time or soon after; replaces the earlier request. */
+  | { readonly type: 'set_timer'; readonly at: Nanos }
+  | { readonly type: 'log'; readonly event: LogEventName; readonly lamport: number; readonly fields: LogFields }
+  | { readonly type: 'control_reply'; readonly id: number; readonly reply: ControlReply }
+  /** End the process; an error makes its exit status 1. */
+  | { readonly type: 'halt'; readonly error: string | null };
+
+export type ControlReply =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: string; readonly text: string };

@@ -1,0 +1,31 @@
+import type { Incarnation, InstanceId } from '@mk/monitor-proto/ids';
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+
+/** What a core is given before it starts: the SKB's address and the secret; the rest it learns from the registry. */
+export interface KernelConfig {
+  readonly cluster: string;
+  readonly secret: Uint8Array;
+  /** Random name of this process. */
+  readonly instance: InstanceId;
+  /** The id to ask for; null: any. */
+  readonly wantedCore: number | null;
+  readonly skbAddress: string;
+  /** Where this core’s monitor listens. */
+  readonly address: string;
+  /** What nonces are made from. */
+  readonly entropy: Uint8Array;
+  readonly hmac: Hmac;
+  readonly logLevel: LogLevel | 'off';
+  readonly version?: number;
+}
+
+/** What the registry told a core. */
+export interface Registration {
+  readonly core: number;
+  readonly incarnation: Incarnation;
+  /** The machine description, as JSON text. */
+  readonly machine: string;
+  /** The cluster's settings, as JSON text: `ClusterSettings`. */
+  readonly settings: string;
+}

@@ -1,0 +1,32 @@
+import { OperationError } from '../monitor/operations.ts';
+
+/** Reads typed arguments out of a control request; what does not fit ends in BAD_REQUEST that names the argument. */
+export class Arguments {
+  constructor(
+    private readonly verb: string,
+    private readonly values: Readonly<Record<string, unknown>>,
+    allowed: readonly string[],
+  ) {
+    for (const name of Object.keys(values)) {
+      if (!allowed.includes(name)) throw this.bad(name, `is unknown; ${verb} takes ${allowed.join(', ') || 'no arguments'}`);
+    }
+  }
+
+  whole(name: string, range: { readonly min: number; readonly max: number; readonly otherwise?: number }): number {
+    const value = this.values[name] ?? range.otherwise;
+    if (!Number.isSafeInteger(value) || (value as number) < range.min || (value as number) > range.max) {
+      throw this.bad(name, `must be a whole number from ${range.min} to ${range.max}`);
+    }
+    return value as number;
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[], otherwise?: T): T {
+    const value = this.values[name] ?? otherwise;
+    if (!choices.includes(value as T)) throw this.bad(name, `must be one of ${choices.join(', ')}`);
+    return value as T;
+  }
+
+  private bad(name: string, text: string): OperationError {
+    return new OperationError('BAD_REQUEST', `${this.verb}: ${name} ${text}`);
+  }
+}

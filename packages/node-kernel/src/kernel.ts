@@ -1,0 +1,117 @@
+import { peerName, type Nanos } from '@mk/monitor-proto/ids';
+import { Outbox } from '@mk/monitor-proto/outbox';
+import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
+import type { KernelConfig } from './config.ts';
+import { Arguments } from './control/arguments.ts';
+import { VERBS } from './control/verbs.ts';
+import { CpuDriver } from './cpu-driver/cpu-driver.ts';
+import type { KernelEffect, KernelEvent } from './effects.ts';
+import { Monitor } from './monitor/monitor.ts';
+import { OperationError, type Operation } from './monitor/operations.ts';
+
+type Handlers = { readonly [T in KernelEvent['type']]: (event: Extract<KernelEvent, { type: T }>, now: Nanos) => void };
+
+/**
+ * The kernel of one core: CPU driver and monitor. A synchronous state machine: `step(event, now)` returns effects, and
+ * everything it knows of the world it was told (architecture.md).
+ */
+export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
+  readonly outbox: Outbox<KernelEffect>;
+  readonly cpuDriver = new CpuDriver();
+  readonly monitor: Monitor;
+  private timerAt: Nanos = Infinity;
+  private stopped = false;
+
+  constructor(config: KernelConfig) {
+    this.outbox = new Outbox<KernelEffect>(config.logLevel);
+    this.monitor = new Monitor(config, this.outbox);
+  }
+
+  step(event: KernelEvent, now: Nanos): readonly KernelEffect[] {
+    if (this.stopped) return [];
+    (this.handlers[event.type] as (event: KernelEvent, now: Nanos) => void)(event, now);
+    if (!this.stopped) this.flush(now);
+    return this.outbox.take();
+  }
+
+  status(): unknown {
+    const { context, endpoint, rounds, plans } = this.monitor;
+    const bound = [...context.monitors.values()].filter((m) => m.bound);
+    return {
+      core: context.core,
+      incarnation: context.incarnation,
+      view: context.view,
+      bound: bound.length,
+      members: context.members.length + (context.registered ? 1 : 0),
+      suspected: bound.filter((m) => m.suspected).map((m) => m.core),
+      operations: context.operations.size,
+      rounds: rounds.size,
+      timers: endpoint.timers.size,
+      plan: plans.version,
+      counters: endpoint.counters,
+    };
+  }
+
+  links(now: Nanos): unknown {
+    const rows = [...this.monitor.endpoint.peers.values()].map((peer) => {
+      const ping = this.monitor.ping.byCore.get(peer.id);
+      return {
+        peer: peerName(peer.id),
+        up: peer.link !== 0,
+        bound: this.monitor.context.monitors.get(peer.id)?.bound ?? false,
+        suspected: this.monitor.context.monitors.get(peer.id)?.suspected ?? false,
+        silent_ms: Math.round((now - peer.lastHeardAt) / 1e6),
+        unacknowledged: peer.channel.unacknowledged,
+        ...peer.channel.counters,
+        rtt: ping ? { count: ping.count, average: ping.average, min: ping.min, max: ping.max, variance: ping.variance } : null,
+      };
+    });
+    return rows.sort((a, b) => (typeof a.peer === 'number' && typeof b.peer === 'number' ? a.peer - b.peer : typeof a.peer === 'number' ? -1 : 1));
+  }
+
+  private readonly handlers: Handlers = {
+    start: (_event, now) => this.monitor.start(now),
+    link_up: ({ link }, now) => this.monitor.endpoint.linkUp(link, now),
+    link_down: ({ link, reason }, now) => this.monitor.endpoint.linkDown(link, reason, now),
+    frame_received: ({ link, frame }, now) => this.monitor.endpoint.frameReceived(link, frame, now),
+    timer_fired: () => {
+      this.timerAt = Infinity;
+    },
+    control_request: ({ id, request }, now) => this.control(id, request.verb, request.args, now),
+    syscall: ({ domain, id, call }) => this.outbox.push({ type: 'upcall', domain, id, value: this.cpuDriver.systemCall(domain, call) }),
+    stop: () => {
+      this.outbox.log('process_stopping', { reason: 'asked to' });
+      this.monitor.endpoint.closeAll('SHUTTING_DOWN');
+      this.outbox.push({ type: 'halt', error: null });
+      this.stopped = true;
+    },
+  };
+
+  private flush(now: Nanos): void {
+    const next = this.monitor.endpoint.flush(now);
+    if (next >= this.timerAt) return;
+    this.timerAt = next;
+    this.outbox.push({ type: 'set_timer', at: next });
+  }
+
+  private control(id: number, verb: string, args: Readonly<Record<string, unknown>>, now: Nanos): void {
+    const reply = (answer: ControlReply): void => {
+      if (this.outbox.debug) this.outbox.log('control_handled', { verb, ok: answer.ok });
+      this.outbox.push({ type: 'control_reply', id, reply: answer });
+    };
+    const row = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+    if (row === undefined) return reply({ ok: false, error: 'BAD_REQUEST', text: `no verb ${verb.slice(0, 40)}; a core knows ${Object.keys(VERBS).join(', ')}` });
+    try {
+      const value = row.run(this, new Arguments(verb, args, row.args), now);
+      if (!isOperation(value)) return reply({ ok: true, value });
+      this.monitor.context.operations.start(this.monitor.context.operations.nextId(), value, now, (outcome) => reply(outcome));
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      reply({ ok: false, error: error.error, text: error.message });
+    }
+  }
+}
+
+function isOperation(value: unknown): value is Operation<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as Operation<unknown>).throw === 'function';
+}

@@ -1,0 +1,92 @@
+import type { Route } from '@mk/monitor-proto/messages/fields';
+
+/** How a round's request reaches its members (paper §5.1): each kind is one row of the paper's shootdown figure. */
+export const PLAN_KINDS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
+export type PlanKind = (typeof PLAN_KINDS)[number];
+
+/** A root's subtrees in send order; `serial`: each is asked only when the one before has answered. */
+export interface Plan {
+  readonly kind: PlanKind;
+  readonly serial: boolean;
+  readonly routes: readonly Route[];
+}
+
+/** A tree from its flat form: core, number of children, then each child's tree. Null when it is malformed. */
+export function unflatten(flat: readonly number[]): Route | null {
+  let at = 0;
+  const read = (depth: number): Route | null => {
+    if (at + 2 > flat.length || depth > 32) return null;
+    const core = flat[at]!;
+    const count = flat[at + 1]!;
+    at += 2;
+    const children: Route[] = [];
+    for (let i = 0; i < count; i++) {
+      const child = read(depth + 1);
+      if (child === null) return null;
+      children.push(child);
+    }
+    return [core, children];
+  };
+  const tree = read(0);
+  return at === flat.length ? tree : null;
+}
+
+/** Only the members of a tree: what hung below another core moves up to that core's place. */
+export function prune(routes: readonly Route[], isMember: (core: number) => boolean): Route[] {
+  const kept: Route[] = [];
+  for (const [core, below] of routes) {
+    const children = prune(below, isMember);
+    if (isMember(core)) kept.push([core, children]);
+    else kept.push(...children);
+  }
+  return kept;
+}
+
+/** How many cores a forest has: a round sends each one request and gets one reply back. */
+export function countCores(routes: readonly Route[]): number {
+  let count = 0;
+  for (const [, below] of routes) count += 1 + countCores(below);
+  return count;
+}
+
+/** The trees that the SKB pushed to this core, and the trivial ones that need nobody's advice. */
+export class PlanBook {
+  version = 0;
+  private flat: { readonly [K in PlanKind]?: readonly number[] } = {};
+  private built: { [K in PlanKind]?: Route } = {};
+  private cache: { [K in PlanKind]?: { readonly members: readonly number[]; readonly plan: Plan } } = {};
+
+  /** Takes over pushed trees if they are newer; false: they were older or malformed. */
+  install(version: number, self: number, multicast: readonly number[], numa: readonly number[]): boolean {
+    if (version <= this.version || multicast[0] !== self || numa[0] !== self) return false;
+    this.version = version;
+    this.flat = { multicast, numa };
+    this.built = {};
+    this.cache = {};
+    return true;
+  }
+
+  /** The plan of a kind that reaches exactly `members`; cores that the pushed tree does not know come last, one by one. */
+  planFor(kind: PlanKind, members: readonly number[]): Plan {
+    const cached = this.cache[kind];
+    if (cached?.members === members) return cached.plan;
+    const plan = this.build(kind, members);
+    this.cache[kind] = { members, plan };
+    return plan;
+  }
+
+  private build(kind: PlanKind, members: readonly number[]): Plan {
+    const serial = kind === 'broadcast';
+    const tree = this.treeOf(kind);
+    if (tree === null) return { kind, serial, routes: members.map((core) => [core, []]) };
+    const wanted = new Set(members);
+    const routes = prune(tree[1], (core) => wanted.delete(core));
+    return { kind, serial, routes: [...routes, ...[...wanted].map((core): Route => [core, []])] };
+  }
+
+  private treeOf(kind: PlanKind): Route | null {
+    const flat = this.flat[kind];
+    if (flat === undefined) return null;
+    return (this.built[kind] ??= unflatten(flat) ?? [flat[0]!, []]);
+  }
+}

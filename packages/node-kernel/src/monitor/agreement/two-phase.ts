@@ -1,0 +1,33 @@
+import { limit } from '@mk/monitor-proto/limits';
+import type { Operation, Wait } from '../operations.ts';
+import { failOnRefusal, phaseOf, type RoundReport, type RoundSpec } from './one-phase.ts';
+import { PHASES } from './round-actions.ts';
+import type { Rounds } from './rounds.ts';
+
+/**
+ * Two-phase agreement: nobody commits before everybody has prepared; one refusal, and everybody aborts.
+ * Ends in the refusal's error. An error in the commit phase is not definite: the others have committed. Paper §5.1 (retype).
+ */
+export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundReport> {
+  const prepared = yield* phaseOf(rounds, PHASES.prepare, spec);
+  if (prepared.refusals.length > 0) {
+    yield tellToAbort(rounds, spec);
+    failOnRefusal(prepared, spec.op);
+  }
+  const committed = yield* phaseOf(rounds, PHASES.commit, spec);
+  failOnRefusal(committed, spec.op);
+  return { cores: committed.consenting, phases: 2, messages: prepared.messages + committed.messages };
+}
+
+/** Tells everybody to abort and waits for nobody: the operation has failed already, and its deadline may be near. */
+function tellToAbort(rounds: Rounds, spec: RoundSpec): Wait {
+  const { op, action, payload, plan } = spec;
+  return {
+    arm(resume, now) {
+      const until = now + limit('operationDeadlineNs');
+      rounds.begin(PHASES.abort, op, action, payload, plan.routes, plan.serial, until, now, () => undefined);
+      resume(undefined, now);
+      return () => undefined;
+    },
+  };
+}

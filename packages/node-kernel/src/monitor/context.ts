@@ -1,0 +1,68 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { Outbox } from '@mk/monitor-proto/outbox';
+import type { KernelEffect } from '../effects.ts';
+import { OperationRunner } from './operations.ts';
+
+/** A monitor that this core has been told of. */
+export interface KnownMonitor {
+  readonly core: CoreId;
+  readonly incarnation: Incarnation;
+  readonly instance: string;
+  readonly address: string;
+  /** Both ends have confirmed: the link is open and bound (join step 5). */
+  bound: boolean;
+  /** It takes part in global operations (join step 6). */
+  ready: boolean;
+  suspected: boolean;
+}
+
+/** What every part of the monitor works on: who we are, whom we know, and the way out. */
+export class MonitorContext {
+  core: CoreId = -1;
+  incarnation: Incarnation = 0;
+  /** The number of the agreed view; every global operation carries it. */
+  view = 1;
+  machine = '{}';
+  settings = '{}';
+  readonly monitors = new Map<CoreId, KnownMonitor>();
+  readonly operations: OperationRunner;
+  private memberList: readonly CoreId[] | null = null;
+
+  constructor(
+    readonly endpoint: Endpoint,
+    readonly outbox: Outbox<KernelEffect>,
+  ) {
+    this.operations = new OperationRunner(endpoint.timers);
+  }
+
+  get timers(): Endpoint['timers'] {
+    return this.endpoint.timers;
+  }
+
+  /** Whether the registry has named this core. */
+  get registered(): boolean {
+    return this.core >= 0;
+  }
+
+  /** The other cores that take part in global operations, ascending; the same array until they change. */
+  get members(): readonly CoreId[] {
+    return (this.memberList ??= [...this.monitors.values()].filter((m) => m.bound && m.ready).map((m) => m.core).sort((a, b) => a - b));
+  }
+
+  membersChanged(): void {
+    this.memberList = null;
+  }
+
+  /** The core behind a peer, or −1 when it is no monitor. */
+  coreOf(peer: Peer): CoreId {
+    return this.monitors.has(peer.id) ? peer.id : -1;
+  }
+
+  send(core: CoreId, message: Message): ErrorName | null {
+    return this.endpoint.send(core, message);
+  }
+}

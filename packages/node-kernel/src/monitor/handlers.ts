@@ -1,0 +1,33 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Monitor } from './monitor.ts';
+
+/** What a monitor does with a message. */
+export type Handler<T extends MessageTo<'core'>> = (monitor: Monitor, from: Peer, message: MessageOf<T>, now: Nanos) => void;
+
+/** One handler for every message that a core can be sent: the compiler misses none. */
+export const HANDLERS: { readonly [T in MessageTo<'core'>]: Handler<T> } = {
+  register_reply: (m, _from, reply, now) => m.join.registered(reply, now),
+  new_monitor_notify: (m, _from, { monitors }, now) => m.join.announced(monitors, now),
+  bind_monitor_request: (m, _from, { monitors }, now) => m.join.bindTo(monitors, now),
+  bind_monitor_reply: (m, from, _message, now) => m.join.boundBy(from, now),
+  capops_ready: (m, from) => m.join.ready(from),
+  monitor_gone: (m, _from, { core, incarnation }, now) => m.declareGone(core, incarnation, now),
+  measure_request: (m, _from, request, now) => m.measure.onRequest(request, now),
+  plan_push: (m, _from, { version, multicast, numa }) => m.installPlans(version, multicast, numa),
+  heartbeat: () => undefined, // the frame itself was the sign of life
+  ping_request: (m, from, request) => m.ping.onRequest(coreOf(from), request),
+  ping_reply: (m, from, reply, now) => m.ping.onReply(coreOf(from), reply, now),
+  clock_request: (m, from, request, now) => m.clock.onRequest(from.id, request, now),
+  clock_reply: (m, _from, reply, now) => m.clock.onReply(reply, now),
+  flood: (m, from, message) => m.flood.onMessage(coreOf(from), message),
+  flood_end: (m, from, end) => m.flood.onEnd(coreOf(from), end),
+  flood_result: (m, from, result, now) => m.flood.onResult(coreOf(from), result, now),
+  round_request: (m, from, request, now) => m.rounds.onRequest(coreOf(from), request, now),
+  round_reply: (m, from, reply, now) => m.rounds.onReply(coreOf(from), reply, now),
+};
+
+function coreOf(peer: Peer): CoreId {
+  return peer.id;
+}

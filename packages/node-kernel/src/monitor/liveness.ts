@@ -1,0 +1,51 @@
+import { type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { MonitorContext } from './context.ts';
+
+const MISSED = limit('heartbeatMissed');
+
+/** Says on silent links that this core runs, and notices peers that say nothing. Suspecting has no consequence but a log line. */
+export class Liveness {
+  private beat = 0;
+  private interval: Nanos = limit('heartbeatIntervalNs');
+  private lastLookAt: Nanos = 0;
+
+  constructor(private readonly context: MonitorContext) {}
+
+  start(now: Nanos): void {
+    this.lastLookAt = now;
+    this.context.timers.set(now + this.interval, (at) => this.look(at));
+  }
+
+  private look(now: Nanos): void {
+    const { context } = this;
+    // A process that was itself stopped for a while has heard nobody: that says nothing about the others.
+    const slept = now - this.lastLookAt > 2 * this.interval;
+    this.lastLookAt = now;
+    this.beat = (this.beat + 1) >>> 0;
+    for (const peer of context.endpoint.peers.values()) {
+      if (slept) peer.lastHeardAt = Math.max(peer.lastHeardAt, now - this.interval);
+      if (peer.link !== 0 && now - peer.lastSentAt >= this.interval) context.endpoint.sendTo(peer, { type: 'heartbeat', beat: this.beat });
+      this.judge(peer, now);
+    }
+    this.interval = intervalFor(context.endpoint.peers.size);
+    context.timers.set(now + this.interval, (at) => this.look(at));
+  }
+
+  private judge(peer: Peer, now: Nanos): void {
+    const monitor = this.context.monitors.get(peer.id);
+    if (monitor === undefined || !monitor.bound || peer.id === SKB_PEER) return;
+    const silent = now - peer.lastHeardAt;
+    const suspected = silent > MISSED * this.interval;
+    if (suspected === monitor.suspected) return;
+    monitor.suspected = suspected;
+    if (suspected) this.context.outbox.log('peer_suspected', { peer: peer.id, silent_ms: Math.round(silent / 1e6) });
+    else this.context.outbox.log('peer_heard', { peer: peer.id });
+  }
+}
+
+/** On larger machines each link beats less often, so that a core's heartbeats stay within its budget. */
+function intervalFor(peers: number): Nanos {
+  return Math.max(limit('heartbeatIntervalNs'), Math.ceil((peers * SECOND) / limit('heartbeatsPerSecond')));
+}

@@ -1,0 +1,154 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { MESSAGES, type Message, type MessageOf, type MessageTo } from '@mk/monitor-proto/messages/table';
+import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Outbox } from '@mk/monitor-proto/outbox';
+import type { Identity } from '@mk/monitor-proto/urpc/frames';
+import type { KernelConfig } from '../config.ts';
+import type { KernelEffect } from '../effects.ts';
+import { onePhase, type RoundReport, type RoundSpec } from './agreement/one-phase.ts';
+import { PlanBook, type PlanKind } from './agreement/plan.ts';
+import { NOOP_ACTION, type RoundAction } from './agreement/round-actions.ts';
+import { Rounds } from './agreement/rounds.ts';
+import { twoPhase } from './agreement/two-phase.ts';
+import { ClockSync } from './clock.ts';
+import { MonitorContext } from './context.ts';
+import { Flood } from './flood.ts';
+import { type Handler, HANDLERS } from './handlers.ts';
+import { Join } from './join/join.ts';
+import { Liveness } from './liveness.ts';
+import { Measure } from './measure.ts';
+import { type Operation, type Outcome } from './operations.ts';
+import { Ping } from './ping.ts';
+
+/** Everything between cores: who is there, what they agree on. The CPU driver of the same core never sees a peer. */
+export class Monitor implements EndpointOwner {
+  readonly endpoint: Endpoint;
+  readonly context: MonitorContext;
+  readonly join: Join;
+  readonly liveness: Liveness;
+  readonly ping: Ping;
+  readonly measure: Measure;
+  readonly clock: ClockSync;
+  readonly flood: Flood;
+  readonly plans = new PlanBook();
+  readonly rounds: Rounds;
+
+  constructor(
+    config: KernelConfig,
+    readonly outbox: Outbox<KernelEffect>,
+    actions: readonly RoundAction[] = [NOOP_ACTION],
+  ) {
+    const { cluster, secret, instance, entropy, hmac, version } = config;
+    const handshake = { cluster, secret, instance, peer: NO_CORE, incarnation: 0, entropy, hmac, ...(version === undefined ? {} : { version }) };
+    this.endpoint = new Endpoint(handshake, this, outbox);
+    this.context = new MonitorContext(this.endpoint, outbox);
+    this.join = new Join(this.context, config, (error, text) => this.fail(error, text));
+    this.liveness = new Liveness(this.context);
+    this.ping = new Ping(this.context);
+    this.measure = new Measure(this.context, this.ping);
+    this.clock = new ClockSync(this.context);
+    this.flood = new Flood(this.context);
+    this.rounds = new Rounds(roundHostOf(this.context), actions);
+  }
+
+  start(now: Nanos): void {
+    this.join.start(now);
+    this.liveness.start(now);
+  }
+
+  /** Runs an agreement round over the members of the view, this core included. */
+  startRound(kind: PlanKind, phases: 1 | 2, action: RoundAction, payload: Uint8Array, now: Nanos, done: (outcome: Outcome<RoundReport>, now: Nanos) => void): void {
+    const { context } = this;
+    const op = context.operations.nextId();
+    const plan = this.plans.planFor(kind, context.members);
+    const spec: RoundSpec = { op, action, payload, plan, deadline: now + limit('operationDeadlineNs') };
+    const cores = context.members.length + 1;
+    context.outbox.log('round_started', { op, plan: kind, phases, cores });
+    const operation: Operation<RoundReport> = phases === 1 ? onePhase(this.rounds, spec) : twoPhase(this.rounds, spec);
+    context.operations.start(op, operation, now, (outcome, at) => {
+      const messages = outcome.ok ? outcome.value.messages : 0;
+      context.outbox.log('round_finished', { op, plan: kind, phases, cores, messages, elapsed_us: (at - now) / 1000, result: outcome.ok ? 'ok' : outcome.error });
+      done(outcome, at);
+    });
+  }
+
+  installPlans(version: number, multicast: readonly number[], numa: readonly number[]): void {
+    if (this.plans.install(version, this.context.core, multicast, numa)) this.outbox.log('plan_installed', { plan: version });
+  }
+
+  declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
+    const peer = this.endpoint.peers.get(core);
+    if (peer !== undefined && peer.incarnation === incarnation) this.endpoint.forget(peer, 'the registry declared it gone', now);
+    else if (this.context.monitors.get(core)?.incarnation === incarnation) this.join.gone(core);
+  }
+
+  // What the endpoint asks and tells.
+
+  admit(from: Identity, dialled: boolean): ErrorName | null {
+    if (from.peer === SKB_PEER) return dialled ? null : 'WRONG_PEER';
+    if (!this.context.registered) return 'NOT_A_MEMBER';
+    const monitor = this.context.monitors.get(from.peer);
+    if (monitor === undefined) return 'PEER_UNKNOWN';
+    return monitor.instance === from.instance && monitor.incarnation === from.incarnation ? null : 'WRONG_INCARNATION';
+  }
+
+  peerUp(peer: Peer, first: boolean, now: Nanos): void {
+    if (peer.id === SKB_PEER) this.join.skbUp(peer, first);
+    else if (first) this.join.linkUp(peer, now);
+  }
+
+  peerDown(): void {
+    // The channel keeps what was not delivered; operations that cannot wait have their own deadlines.
+  }
+
+  peerGone(peer: Peer, _cause: string, now: Nanos): void {
+    if (peer.id === SKB_PEER) return;
+    if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
+    this.rounds.peerGone(peer.id, now);
+    this.ping.peerGone(peer.id, now);
+    this.flood.peerGone(peer.id, now);
+  }
+
+  dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean {
+    if (peer.id === SKB_PEER) return this.join.skbFailed(error, text, now);
+    return error !== 'WRONG_INCARNATION' && error !== 'WRONG_PEER';
+  }
+
+  message(peer: Peer, message: Message, now: Nanos): void {
+    const handler = (HANDLERS as Readonly<Record<string, Handler<never>>>)[message.type];
+    const fromSkb = peer.id === SKB_PEER;
+    const allowed = handler !== undefined && (MESSAGES[message.type].from === 'any' || (MESSAGES[message.type].from === 'skb') === fromSkb);
+    if (!allowed) {
+      this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: `${message.type} is not for this end` });
+      return;
+    }
+    handler(this, peer, message as MessageOf<MessageTo<'core'>> as never, now);
+  }
+
+  sendable(peer: Peer, now: Nanos): void {
+    this.flood.sendable(peer.id, now);
+  }
+
+  private fail(error: ErrorName, text: string): void {
+    this.outbox.log('process_failed', { error, text });
+    this.endpoint.closeAll('SHUTTING_DOWN');
+    this.outbox.push({ type: 'halt', error: `${error}: ${text}` });
+  }
+}
+
+function roundHostOf(context: MonitorContext): ConstructorParameters<typeof Rounds>[0] {
+  return {
+    get self() {
+      return context.core;
+    },
+    get view() {
+      return context.view;
+    },
+    sink: context.outbox,
+    timers: context.timers,
+    send: (core, message) => context.send(core, message),
+  };
+}

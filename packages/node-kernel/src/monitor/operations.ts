@@ -1,0 +1,121 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
+
+/** Why an operation ended without success. */
+export class OperationError extends Error {
+  constructor(
+    readonly error: ErrorName,
+    text: string,
+  ) {
+    super(text);
+  }
+}
+
+/**
+ * What an operation waits for. `arm` is called once when the operation yields it, with the function that lets the operation
+ * go on with a value or an error; it returns what takes the waiting back.
+ */
+export interface Wait {
+  arm(resume: Resume, now: Nanos): () => void;
+}
+export type Resume = (outcome: unknown, now: Nanos) => void;
+
+/** The initiating side of something that takes more than one turn: yields what it waits for, returns its result. */
+export type Operation<T> = Generator<Wait, T, unknown>;
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorName; readonly text: string };
+
+interface Running {
+  readonly id: OperationId;
+  disarm: (() => void) | null;
+  finished: boolean;
+}
+
+const MAX_RUNNING = limit('operationsInFlight');
+
+/** Runs operations: one turn whenever what they wait for has come. */
+export class OperationRunner {
+  private readonly running = new Set<Running>();
+  private count = 0;
+  private prefix = 'none.0';
+
+  constructor(readonly timers: TimerQueue) {}
+
+  /** From now on ids are `core.incarnation.n`. */
+  setIdentity(core: number, incarnation: Incarnation): void {
+    this.prefix = `${core}.${incarnation}`;
+  }
+
+  nextId(): OperationId {
+    this.count += 1;
+    return `${this.prefix}.${this.count}`;
+  }
+
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. */
+  start<T>(id: OperationId, operation: Operation<T>, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void): void {
+    if (this.running.size >= MAX_RUNNING) {
+      done({ ok: false, error: 'TOO_MANY_OPERATIONS', text: `${MAX_RUNNING} operations are in flight` }, now);
+      return;
+    }
+    const running: Running = { id, disarm: null, finished: false };
+    this.running.add(running);
+    this.turn(running, operation, undefined, now, done);
+  }
+
+  private turn<T>(running: Running, operation: Operation<T>, input: unknown, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void): void {
+    let step: IteratorResult<Wait, T>;
+    try {
+      step = input instanceof OperationError ? operation.throw(input) : operation.next(input);
+    } catch (error) {
+      this.running.delete(running);
+      if (!(error instanceof OperationError)) throw error;
+      done({ ok: false, error: error.error, text: error.message }, now);
+      return;
+    }
+    if (step.done) {
+      this.running.delete(running);
+      done({ ok: true, value: step.value }, now);
+      return;
+    }
+    let resumed = false;
+    const disarm = step.value.arm((outcome, at) => {
+      if (resumed) return;
+      resumed = true;
+      running.disarm?.();
+      running.disarm = null;
+      this.turn(running, operation, outcome, at, done);
+    }, now);
+    if (resumed) disarm();
+    else running.disarm = disarm;
+  }
+}
+
+/** Waits until a time. */
+export function sleepUntil(timers: TimerQueue, at: Nanos): Wait {
+  return {
+    arm(resume) {
+      const timer = timers.set(at, (now) => resume(undefined, now));
+      return () => timers.cancel(timer);
+    },
+  };
+}
+
+/** Waits for whoever holds `slot` to call it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text. */
+export function answerIn(timers: TimerQueue, deadline: Nanos, what: string, slot: (resume: Resume) => () => void): Wait {
+  return {
+    arm(resume) {
+      const release = slot(resume);
+      const timer = timers.set(deadline, (now) => resume(new OperationError('OPERATION_TIMEOUT', what), now));
+      return () => {
+        timers.cancel(timer);
+        release();
+      };
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Running statistics of a series: Welford's method, no samples kept. */
+export class RunningStatistics {
+  count = 0;
+  average = 0;
+  min = Infinity;
+  max = -Infinity;
+  private squares = 0;
+
+  add(value: number): void {
+    this.count += 1;
+    const before = value - this.average;
+    this.average += before / this.count;
+    this.squares += before * (value - this.average);
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+  }
+
+  /** Sample variance; 0 for fewer than two samples. */
+  get variance(): number {
+    return this.count < 2 ? 0 : this.squares / (this.count - 1);
+  }
+}
+
+/** Summary of samples: nearest-rank percentiles. */
+export function summarise(samples: readonly number[]): { readonly count: number; readonly min: number; readonly p50: number; readonly p99: number; readonly max: number; readonly average: number } {
+  if (samples.length === 0) return { count: 0, min: 0, p50: 0, p99: 0, max: 0, average: 0 };
+  const sorted = [...samples].sort((a, b) => a - b);
+  const rank = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+  const sum = sorted.reduce((total, x) => total + x, 0);
+  return { count: sorted.length, min: sorted[0]!, p50: rank(0.5), p99: rank(0.99), max: sorted.at(-1)!, average: sum / sorted.length };
+}
