@@ -1,0 +1,106 @@
+import { Heap } from '../heap.ts';
+import type { Nanos } from '../ids.ts';
+import type { Verdict } from '../link/link-model.ts';
+import { createPreciseTimer } from './precise-timer.ts';
+import type { PreciseTimer } from './precise-timer.ts';
+
+/** Where a shaper asks what becomes of a frame; `FaultEngine` behind a closure, or a test's own. */
+export type VerdictSource<Key> = (link: Key, nowNs: Nanos, bytes: number) => Verdict;
+
+/** What a shaper did, since it began. */
+export interface ShaperCounters {
+  passed: number;
+  delayed: number;
+  dropped: number;
+  duplicated: number;
+  reset: number;
+}
+
+export interface LinkShaperOptions<Key> {
+  readonly nowNs: () => Nanos;
+  readonly verdict: VerdictSource<Key>;
+  /** The verdict was to break the socket of this link. */
+  readonly onReset: (link: Key) => void;
+  readonly createTimer?: (nowNs: () => Nanos, onDue: () => void) => PreciseTimer;
+}
+
+/**
+ * Carries frames out as the link model says: at once, late, twice, never, or by breaking the socket.
+ *
+ * Guarantees: a frame that passes is delivered before `send` returns, with no timer, no copy and no allocation; delayed
+ * frames are delivered at their due time or after it, in order of due time, and in order of sending where these are equal;
+ * a frame's due time is settled when it is sent. The timer's thread starts with the first delayed frame.
+ */
+export class LinkShaper<Key> {
+  readonly counters: ShaperCounters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
+  private readonly options: LinkShaperOptions<Key>;
+  private readonly queue = new Heap<Parcel>();
+  private readonly timer: PreciseTimer;
+  private closed = false;
+
+  constructor(options: LinkShaperOptions<Key>) {
+    this.options = options;
+    this.timer = (options.createTimer ?? createPreciseTimer)(options.nowNs, () => this.deliverDue());
+  }
+
+  /** Frames under way. */
+  get underWay(): number {
+    return this.queue.size;
+  }
+
+  /** Sends one frame; `deliver` gets it now, later, twice or never. The frame must not change until then. */
+  send(link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void): void {
+    const verdict = this.options.verdict(link, nowNs, frame.byteLength);
+    if (verdict.kind === 'pass') {
+      this.counters.passed += 1;
+      deliver(frame);
+      return;
+    }
+    this.handle(verdict, link, frame, nowNs, deliver);
+  }
+
+  /** Forgets what is under way and ends the timer. */
+  close(): void {
+    this.closed = true;
+    this.timer.close();
+    while (this.queue.pop() !== undefined);
+  }
+
+  private handle(
+    verdict: Verdict, link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void,
+  ): void {
+    if (this.closed) return;
+    if (verdict.kind === 'drop') {
+      this.counters.dropped += 1;
+    } else if (verdict.kind === 'reset') {
+      this.counters.reset += 1;
+      this.options.onReset(link);
+    } else if (verdict.kind === 'deliver_after') {
+      this.counters.delayed += 1;
+      this.hold(nowNs + verdict.delayNs, frame, deliver);
+    } else if (verdict.kind === 'duplicate') {
+      this.counters.duplicated += 1;
+      this.hold(nowNs + verdict.delayNs, frame, deliver);
+      this.hold(nowNs + verdict.copyDelayNs, frame, deliver);
+    }
+  }
+
+  private hold(dueNs: Nanos, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
+    this.queue.push(dueNs, { frame, deliver });
+    this.timer.arm(dueNs);
+  }
+
+  private deliverDue(): void {
+    const nowNs = this.options.nowNs();
+    while (!this.closed && this.queue.minKey <= nowNs) {
+      const { frame, deliver } = this.queue.pop()!;
+      deliver(frame);
+    }
+    if (this.queue.size > 0 && !this.closed) this.timer.arm(this.queue.minKey);
+  }
+}
+
+interface Parcel {
+  readonly frame: Uint8Array;
+  readonly deliver: (frame: Uint8Array) => void;
+}

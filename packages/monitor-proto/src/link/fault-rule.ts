@@ -1,0 +1,164 @@
+import { NO_CORE, SKB_PEER } from '../ids.ts';
+import type { Nanos, PeerId } from '../ids.ts';
+import { checkLinkOverrides, isRecord } from './link-settings.ts';
+import type { LinkOverrides } from './link-settings.ts';
+
+/** Which peers a rule speaks of: every core, or these. The SKB is meant only where its id (SKB_PEER) is listed. */
+export type PeerSelector = 'all' | readonly PeerId[];
+/** One side of a partition; `rest` is every core that no other side lists. */
+export type PartitionGroup = 'rest' | readonly PeerId[];
+
+interface RuleBase {
+  /** Names the rule for `heal`; a new rule of the same id replaces the old one. */
+  readonly id: string;
+  /** How long the rule holds from the moment it is added; null: until it is healed. */
+  readonly for_ns: Nanos | null;
+}
+
+/** Changes the settings of every directed pair from → to (and to → from when `both`). */
+export interface LinkRule extends RuleBase {
+  readonly kind: 'link';
+  readonly from: PeerSelector;
+  readonly to: PeerSelector;
+  readonly both: boolean;
+  readonly settings: LinkOverrides;
+}
+
+/** Cuts what crosses from one group to another: both ways, or (`one_way`) only what the first sends to the later ones. */
+export interface PartitionRule extends RuleBase {
+  readonly kind: 'partition';
+  readonly groups: readonly PartitionGroup[];
+  readonly one_way: boolean;
+}
+
+/** Cuts each of these cores off from every other core, both ways. */
+export interface IsolateRule extends RuleBase {
+  readonly kind: 'isolate';
+  readonly cores: readonly PeerId[];
+}
+
+/** A fault of the network: plain JSON, the same over the control port, in a plan and in the simulator. */
+export type FaultRule = LinkRule | PartitionRule | IsolateRule;
+
+/** Checks a rule that came from outside: the rule, or one line that says what is wrong with it. */
+export function checkFaultRule(value: unknown): FaultRule | string {
+  if (!isRecord(value)) return 'a fault rule must be an object';
+  const check = Object.hasOwn(RULE_CHECKS, String(value['kind'])) ? RULE_CHECKS[value['kind'] as FaultRule['kind']] : undefined;
+  if (check === undefined) return `unknown kind of fault rule ${JSON.stringify(value['kind'])}; known: ${Object.keys(RULE_CHECKS).join(', ')}`;
+  const error = checkBase(value) ?? checkKeys(value, check.keys) ?? check.check(value);
+  return error === null ? (value as unknown as FaultRule) : `${value['kind']} rule: ${error}`;
+}
+
+/** Whether the rule says anything about frames from → to. Constant time in the number of cores for `all` and `rest`. */
+export function ruleConcerns(rule: FaultRule, from: PeerId, to: PeerId): boolean {
+  if (from === to) return false;
+  switch (rule.kind) {
+    case 'link': {
+      if (selects(rule.from, from) && selects(rule.to, to)) return true;
+      return rule.both && selects(rule.from, to) && selects(rule.to, from);
+    }
+    case 'partition':
+      return crosses(rule, from, to);
+    case 'isolate':
+      return isCore(from) && isCore(to) && (rule.cores.includes(from) || rule.cores.includes(to));
+  }
+}
+
+/** What the rule does, for people: `3 -> 7 delay 20 ms`. */
+export function describeRule(rule: FaultRule): string {
+  if (rule.kind === 'isolate') return `isolate ${rule.cores.join(',')}`;
+  if (rule.kind === 'partition') {
+    const sides = rule.groups.map((group) => (group === 'rest' ? 'rest' : group.join(',')));
+    return `partition ${sides.join(rule.one_way ? ' -x-> ' : ' | ')}`;
+  }
+  const settings = Object.entries(rule.settings).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return `link ${selectorText(rule.from)} ${rule.both ? '<->' : '->'} ${selectorText(rule.to)} ${settings.join(' ')}`;
+}
+
+interface RuleCheck {
+  readonly keys: readonly string[];
+  readonly check: (rule: Record<string, unknown>) => string | null;
+}
+
+const BASE_KEYS = ['kind', 'id', 'for_ns'];
+
+const RULE_CHECKS: { readonly [K in FaultRule['kind']]: RuleCheck } = {
+  link: { keys: ['from', 'to', 'both', 'settings'], check: checkLink },
+  partition: { keys: ['groups', 'one_way'], check: checkPartition },
+  isolate: { keys: ['cores'], check: (rule) => checkPeers(rule['cores'], 'cores') },
+};
+
+function checkBase(rule: Record<string, unknown>): string | null {
+  const { id, for_ns: forNs } = rule;
+  if (typeof id !== 'string' || id === '' || id.length > 100) return 'id must be a text of 1 to 100 characters';
+  if (forNs !== null && !(Number.isSafeInteger(forNs) && (forNs as number) > 0)) return 'for_ns must be null or a whole number above 0';
+  return null;
+}
+
+function checkKeys(rule: Record<string, unknown>, keys: readonly string[]): string | null {
+  for (const key of Object.keys(rule)) {
+    if (!BASE_KEYS.includes(key) && !keys.includes(key)) return `unknown key ${key}; known: ${[...BASE_KEYS, ...keys].join(', ')}`;
+  }
+  return null;
+}
+
+function checkLink(rule: Record<string, unknown>): string | null {
+  for (const end of ['from', 'to']) {
+    if (rule[end] === 'all') continue;
+    const error = checkPeers(rule[end], end);
+    if (error !== null) return error;
+  }
+  if (typeof rule['both'] !== 'boolean') return 'both must be true or false';
+  return checkLinkOverrides(rule['settings']);
+}
+
+function checkPartition(rule: Record<string, unknown>): string | null {
+  const groups = rule['groups'];
+  if (!Array.isArray(groups) || groups.length < 2) return 'groups must list two or more groups';
+  if (groups.filter((group) => group === 'rest').length > 1) return 'only one group may be rest';
+  const seen = new Set<unknown>();
+  for (const [i, group] of groups.entries()) {
+    if (group === 'rest') continue;
+    const error = checkPeers(group, `groups[${i}]`);
+    if (error !== null) return error;
+    for (const peer of group as PeerId[]) {
+      if (seen.has(peer)) return `core ${peer} is in two groups`;
+      seen.add(peer);
+    }
+  }
+  return typeof rule['one_way'] === 'boolean' ? null : 'one_way must be true or false';
+}
+
+function checkPeers(value: unknown, name: string): string | null {
+  const sound = Array.isArray(value) && value.length > 0 && value.every((peer) => isPeer(peer));
+  return sound ? null : `${name} must be a list of core numbers that is not empty`;
+}
+
+function isPeer(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (((value as number) >= 0 && (value as number) < NO_CORE) || value === SKB_PEER);
+}
+
+function isCore(peer: PeerId): boolean {
+  return peer < NO_CORE;
+}
+
+function selects(selector: PeerSelector, peer: PeerId): boolean {
+  return selector === 'all' ? isCore(peer) : selector.includes(peer);
+}
+
+function crosses(rule: PartitionRule, from: PeerId, to: PeerId): boolean {
+  const fromGroup = groupOf(rule, from);
+  const toGroup = groupOf(rule, to);
+  if (fromGroup < 0 || toGroup < 0 || fromGroup === toGroup) return false;
+  return !rule.one_way || (fromGroup === 0 && toGroup > 0);
+}
+
+/** The number of the group that holds the peer; −1: none does. */
+function groupOf(rule: PartitionRule, peer: PeerId): number {
+  const listed = rule.groups.findIndex((group) => group !== 'rest' && group.includes(peer));
+  return listed >= 0 || !isCore(peer) ? listed : rule.groups.indexOf('rest');
+}
+
+function selectorText(selector: PeerSelector): string {
+  return selector === 'all' ? 'all' : selector.map((peer) => (peer === SKB_PEER ? 'skb' : peer)).join(',');
+}

@@ -1,0 +1,159 @@
+/** How the jitter of a link spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
+export type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
+
+export const DISTRIBUTIONS: readonly Distribution[] = ['constant', 'uniform', 'normal', 'pareto'];
+
+/** Gilbert–Elliott loss: a link that is now good, now bad. All are probabilities per frame. */
+export interface BurstLoss {
+  /** Good turns bad. */
+  readonly enter: number;
+  /** Bad turns good; the mean burst is 1 / leave frames. */
+  readonly leave: number;
+  /** Loss while good. */
+  readonly good: number;
+  /** Loss while bad. */
+  readonly bad: number;
+}
+
+/** What one direction of a link does to its frames. The vocabulary is netem's. Ratios are 0 … 1; 0 always means off. */
+export interface LinkSettings {
+  readonly delayNs: number;
+  readonly jitterNs: number;
+  readonly distribution: Distribution;
+  /** How much of one frame's jitter the next one repeats. */
+  readonly correlation: number;
+  /** Independent loss, per frame. */
+  readonly loss: number;
+  readonly burst: BurstLoss | null;
+  /** The first so many frames after the settings took effect are lost, then frames pass. */
+  readonly dropFirst: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+  readonly rateBytesPerSecond: number;
+  /** Frames that may be under way at once; one more is dropped. */
+  readonly limit: number;
+  /** The socket is reset by the first frame this long after the last reset. */
+  readonly resetAfterNs: number;
+  /** The socket is reset by every so-manieth frame. */
+  readonly resetAfterFrames: number;
+}
+
+/** A link that does nothing to its frames. */
+export const CLEAR_LINK: LinkSettings = {
+  delayNs: 0,
+  jitterNs: 0,
+  distribution: 'uniform',
+  correlation: 0,
+  loss: 0,
+  burst: null,
+  dropFirst: 0,
+  duplicate: 0,
+  reorder: 0,
+  rateBytesPerSecond: 0,
+  limit: 0,
+  resetAfterNs: 0,
+  resetAfterFrames: 0,
+};
+
+/** True when frames pass untouched: no timer, no copy, no random draw. A `limit` alone limits nothing. */
+export function isClear(settings: LinkSettings): boolean {
+  return (
+    settings.delayNs === 0 && settings.jitterNs === 0 && settings.loss === 0 && settings.burst === null &&
+    settings.dropFirst === 0 && settings.duplicate === 0 && settings.reorder === 0 && settings.rateBytesPerSecond === 0 &&
+    settings.resetAfterNs === 0 && settings.resetAfterFrames === 0
+  );
+}
+
+/** Some settings of a link as they travel in JSON: snake_case, only what a rule sets. */
+export interface LinkOverrides {
+  readonly delay_ns?: number;
+  readonly jitter_ns?: number;
+  readonly distribution?: Distribution;
+  readonly correlation?: number;
+  readonly loss?: number;
+  readonly burst?: BurstLoss | null;
+  readonly drop_first?: number;
+  readonly duplicate?: number;
+  readonly reorder?: number;
+  readonly rate_bytes_per_second?: number;
+  readonly limit?: number;
+  readonly reset_after_ns?: number;
+  readonly reset_after_frames?: number;
+}
+
+type Check = (value: unknown) => string | null;
+
+/** The wire name, the field of `LinkSettings` and the check of every override. */
+export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: { field: keyof LinkSettings; check: Check } } = {
+  delay_ns: { field: 'delayNs', check: checkAmount },
+  jitter_ns: { field: 'jitterNs', check: checkAmount },
+  distribution: { field: 'distribution', check: checkDistribution },
+  correlation: { field: 'correlation', check: checkCorrelation },
+  loss: { field: 'loss', check: checkRatio },
+  burst: { field: 'burst', check: checkBurst },
+  drop_first: { field: 'dropFirst', check: checkCount },
+  duplicate: { field: 'duplicate', check: checkRatio },
+  reorder: { field: 'reorder', check: checkRatio },
+  rate_bytes_per_second: { field: 'rateBytesPerSecond', check: checkAmount },
+  limit: { field: 'limit', check: checkCount },
+  reset_after_ns: { field: 'resetAfterNs', check: checkAmount },
+  reset_after_frames: { field: 'resetAfterFrames', check: checkCount },
+};
+
+/** `base` with what the overrides set; a new object. */
+export function applyOverrides(base: LinkSettings, overrides: LinkOverrides): LinkSettings {
+  const result: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(overrides)) {
+    const row = LINK_FIELDS[name as keyof LinkOverrides];
+    if (row !== undefined && value !== undefined) result[row.field] = value;
+  }
+  return result as unknown as LinkSettings;
+}
+
+/** Null when the value is a sound set of overrides, else one line that says what is wrong with it. */
+export function checkLinkOverrides(value: unknown): string | null {
+  if (!isRecord(value)) return 'settings must be an object';
+  for (const [name, entry] of Object.entries(value)) {
+    if (!Object.hasOwn(LINK_FIELDS, name)) return `unknown setting ${name}; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
+    const error = LINK_FIELDS[name as keyof LinkOverrides].check(entry);
+    if (error !== null) return `${name} ${error}`;
+  }
+  if (value['distribution'] === 'constant' && Number(value['jitter_ns'] ?? 0) > 0) {
+    return 'distribution constant has no jitter; take uniform, normal or pareto';
+  }
+  return null;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkAmount(value: unknown): string | null {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? null : 'must be a number, 0 or more';
+}
+
+function checkCount(value: unknown): string | null {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? null : 'must be a whole number, 0 or more';
+}
+
+function checkRatio(value: unknown): string | null {
+  return typeof value === 'number' && value >= 0 && value <= 1 ? null : 'must be a ratio from 0 to 1';
+}
+
+function checkCorrelation(value: unknown): string | null {
+  return typeof value === 'number' && value >= 0 && value < 1 ? null : 'must be a ratio from 0 to below 1';
+}
+
+function checkDistribution(value: unknown): string | null {
+  return DISTRIBUTIONS.includes(value as Distribution) ? null : `must be one of ${DISTRIBUTIONS.join(', ')}`;
+}
+
+function checkBurst(value: unknown): string | null {
+  if (value === null) return null;
+  if (!isRecord(value)) return 'must be null or { enter, leave, good, bad }';
+  for (const name of ['enter', 'leave', 'good', 'bad']) {
+    const error = checkRatio(value[name]);
+    if (error !== null) return `${name} ${error}`;
+  }
+  return Object.keys(value).length === 4 ? null : 'has only enter, leave, good and bad';
+}
