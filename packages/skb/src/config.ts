@@ -1,0 +1,32 @@
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import type { InstanceId } from '@mk/monitor-proto/ids';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+
+/** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
+export interface MachineModel {
+  packageOf(core: number): number;
+  latencyNs(from: number, to: number): number;
+  sendOccupancyNs(from: number, to: number): number;
+  receiveOccupancyNs(from: number, to: number): number;
+}
+
+/** What the SKB is given when it starts. */
+export interface SkbConfig {
+  readonly cluster: string;
+  readonly secret: Uint8Array;
+  readonly instance: InstanceId;
+  readonly entropy: Uint8Array;
+  readonly hmac: Hmac;
+  readonly logLevel: LogLevel | 'off';
+  /** Boot is complete when so many cores are bound to one another. */
+  readonly expectedCores: number;
+  /** Ids 0 … maxCores − 1 may be given out. */
+  readonly maxCores: number;
+  readonly machine: MachineModel;
+  /** The machine description as JSON, for the cores. */
+  readonly machineText: string;
+  /** The settings that one core is told, as JSON. */
+  settingsFor(core: number): string;
+  /** Whether round trips are measured after boot. */
+  readonly measure: boolean;
+}

@@ -1,0 +1,58 @@
+import { peerName, type Nanos } from '@mk/monitor-proto/ids';
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { Skb } from '../skb.ts';
+import type { PlanKind } from '../topology/multicast-tree.ts';
+import { treeAsDot, treeAsSvg, treeAsText } from '../topology/rendering.ts';
+
+type Reply = (reply: ControlReply) => void;
+type Args = Readonly<Record<string, unknown>>;
+
+/** A verb of the SKB's control port. */
+export interface Verb {
+  readonly doc: string;
+  run(skb: Skb, args: Args, now: Nanos, reply: Reply): void;
+}
+
+const KINDS: readonly PlanKind[] = ['unicast', 'broadcast', 'multicast', 'numa'];
+const FORMS = { text: treeAsText, dot: treeAsDot, svg: treeAsSvg, json: (tree: unknown) => tree } as const;
+
+/** What can be asked of the SKB's registry and topology service from outside. */
+export const VERBS: Readonly<Record<string, Verb>> = {
+  status: { doc: 'Members, mesh, plans.', run: (skb, _args, _now, reply) => reply(ok(skb.status())) },
+  cores: { doc: 'The registered cores.', run: (skb, _args, _now, reply) => reply(ok(coreRows(skb))) },
+  rtt: { doc: 'The measured round trips.', run: (skb, _args, _now, reply) => reply(ok(rttRows(skb))) },
+  measure: {
+    doc: 'Measures all round trips anew; answers when done.',
+    run: (skb, _args, now, reply) => skb.measurement.start(now, () => reply(ok(rttRows(skb)))),
+  },
+  tree: {
+    doc: 'The dissemination tree of a core: {root, kind, form}.',
+    run(skb, args, _now, reply) {
+      const kind = KINDS.find((k) => k === (args.kind ?? 'multicast'));
+      const form = FORMS[(args.form ?? 'text') as keyof typeof FORMS];
+      if (kind === undefined || form === undefined) return reply(bad(`tree: kind is one of ${KINDS.join(', ')}; form one of ${Object.keys(FORMS).join(', ')}`));
+      if (!skb.registry.members.has(args.root as number)) return reply(bad(`tree: root ${String(args.root)} is no member`));
+      const tree = skb.plans.treeOf(kind, args.root as number);
+      const label = (from: number, to: number): string => `${Math.round(skb.plans.latencyNs(from, to) / 1000)} µs`;
+      reply(ok((form as (t: typeof tree, l: typeof label) => unknown)(tree, label)));
+    },
+  },
+};
+
+function coreRows(skb: Skb): unknown {
+  return [...skb.registry.members.values()]
+    .sort((a, b) => a.core - b.core)
+    .map((m) => ({ core: m.core, incarnation: m.incarnation, address: m.address, up: m.peer.link !== 0, links: m.links, package: skb.packageOf(m.core), name: peerName(m.core) }));
+}
+
+function rttRows(skb: Skb): unknown {
+  return [...skb.measurement.trips.entries()].map(([from, to, trip]) => ({ from, to, ...trip }));
+}
+
+function ok(value: unknown): ControlReply {
+  return { ok: true, value };
+}
+
+function bad(text: string): ControlReply {
+  return { ok: false, error: 'BAD_REQUEST', text };
+}

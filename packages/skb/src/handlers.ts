@@ -1,0 +1,22 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Skb } from './skb.ts';
+
+/** What the SKB does with a message. */
+export type Handler<T extends MessageTo<'skb'>> = (skb: Skb, from: Peer, message: MessageOf<T>, now: Nanos) => void;
+
+/** One handler for every message that the SKB can be sent: the compiler misses none. */
+export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
+  register_request: (skb, from, request, now) => skb.registry.register(from, request, now),
+  monitor_initialized: (skb, from) => skb.registry.initialised(from),
+  bind_monitor_proxy: (skb, from, { cores }) => skb.registry.proxyBind(from, cores),
+  capops_ready: () => undefined,
+  mesh_report: (skb, from, { links }, now) => skb.registry.meshReport(from, links, now),
+  measure_report: (skb, from, report, now) => skb.measurement.report(from.id, report, now),
+  link_changed: (skb, from, { core, average }) => skb.linkChanged(from.id, core, average),
+  heartbeat: () => undefined,
+  clock_request: (skb, from, { id, t0 }, now) => {
+    skb.endpoint.sendTo(from, { type: 'clock_reply', id, t0, t1: now, t2: now });
+  },
+};

@@ -1,0 +1,170 @@
+import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
+import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
+import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
+import type { EffectSink } from '@mk/monitor-proto/outbox';
+import type { SkbConfig } from '../config.ts';
+
+/*
+ * The registry: who is a core of this cluster. Gives out ids and incarnations, and leads the six-step mesh join
+ * (node-kernel/src/monitor/join/join.ts) in the place of Barrelfish's booting monitor.
+ *
+ *   R1  at any time at most one live instance holds a core id;
+ *   R2  an incarnation number is given to one instance only, and they rise;
+ *   R3  every pair of initialised monitors is introduced once: the earlier hears of the later, never both ways.
+ */
+
+/** One core as the registry knows it. */
+export interface Member {
+  readonly core: CoreId;
+  readonly incarnation: Incarnation;
+  readonly instance: InstanceId;
+  readonly address: string;
+  readonly peer: Peer;
+  initialised: boolean;
+  links: number;
+  downSince: Nanos | null;
+}
+
+/** A core whose link stays away so long is declared gone. */
+const GRACE: Nanos = 10 * SECOND;
+
+export class Registry {
+  readonly members = new Map<CoreId, Member>();
+  private readonly lastIncarnation = new Map<CoreId, Incarnation>();
+  private linkSum = 0;
+
+  constructor(
+    private readonly config: SkbConfig,
+    private readonly endpoint: Endpoint,
+    private readonly sink: EffectSink,
+    private readonly changed: (now: Nanos) => void,
+  ) {}
+
+  /** Whether a live instance other than this holds the id. */
+  isTaken(core: CoreId, instance: InstanceId): boolean {
+    const member = this.members.get(core);
+    return member !== undefined && member.instance !== instance && member.peer.link !== 0;
+  }
+
+  /** How many links the mesh has, each counted once. */
+  get meshLinks(): number {
+    return this.linkSum / 2;
+  }
+
+  /** Every member is bound to every other one, and there are as many as expected. */
+  get meshComplete(): boolean {
+    const n = this.members.size;
+    return n >= this.config.expectedCores && this.linkSum === n * (n - 1);
+  }
+
+  register(peer: Peer, request: MessageOf<'register_request'>, now: Nanos): void {
+    const core = this.chooseId(peer, request.core);
+    if (typeof core === 'string') return this.refuse(peer, request.core, core);
+    const before = this.members.get(core);
+    if (before !== undefined && before.instance !== peer.instance) this.remove(before, 'a new instance took its id', now);
+    const incarnation = before?.instance === peer.instance ? before.incarnation : this.nextIncarnation(core, request.incarnation);
+    this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
+    if (peer.id !== core || peer.incarnation !== incarnation) this.endpoint.rename(peer, core, incarnation);
+    const member: Member = { core, incarnation, instance: peer.instance, address: request.address, peer, initialised: false, links: 0, downSince: null };
+    this.setLinks(before?.instance === peer.instance ? before : member, 0);
+    this.members.set(core, member);
+    this.sink.log('core_registered', { peer: core, member: core, address: request.address });
+    this.tell(member, { type: 'register_reply', error: 0, core, incarnation, view: 1, machine: this.config.machineText, settings: this.config.settingsFor(core) });
+  }
+
+  /** Step 1 → step 2: everybody who is initialised hears of the new monitor. */
+  initialised(peer: Peer): void {
+    const fresh = this.memberOf(peer);
+    if (fresh === undefined || fresh.initialised) return;
+    fresh.initialised = true;
+    const row = rowOf(fresh);
+    for (const member of this.members.values()) {
+      if (member !== fresh && member.initialised) this.tell(member, { type: 'new_monitor_notify', monitors: [row] });
+    }
+  }
+
+  /** Step 3 → step 4: the new monitors are told to bind to the one that asks. */
+  proxyBind(peer: Peer, cores: readonly CoreId[]): void {
+    const asker = this.memberOf(peer);
+    if (asker === undefined) return;
+    for (const core of cores) {
+      const fresh = this.members.get(core);
+      if (fresh !== undefined) this.tell(fresh, { type: 'bind_monitor_request', monitors: [rowOf(asker)] });
+    }
+  }
+
+  meshReport(peer: Peer, links: number, now: Nanos): void {
+    const member = this.memberOf(peer);
+    if (member === undefined) return;
+    this.setLinks(member, links);
+    if (this.meshComplete) this.changed(now);
+  }
+
+  peerUp(peer: Peer): void {
+    const member = this.memberOf(peer);
+    if (member !== undefined) member.downSince = null;
+  }
+
+  peerDown(peer: Peer, reason: string, now: Nanos): void {
+    const member = this.memberOf(peer);
+    if (member === undefined) return;
+    member.downSince = now;
+    this.sink.log('member_down', { member: member.core, cause: reason });
+    this.endpoint.timers.set(now + GRACE, (at) => {
+      if (member.downSince === now && this.members.get(member.core) === member) this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
+    });
+  }
+
+  tell(member: Member, message: Message): void {
+    this.endpoint.sendTo(member.peer, message);
+  }
+
+  memberOf(peer: Peer): Member | undefined {
+    const member = this.members.get(peer.id);
+    return member?.peer === peer ? member : undefined;
+  }
+
+  private chooseId(peer: Peer, wanted: number): CoreId | ErrorName {
+    if (wanted !== NO_CORE) {
+      if (wanted >= this.config.maxCores) return 'BAD_REQUEST';
+      return this.isTaken(wanted, peer.instance) ? 'CORE_ID_TAKEN' : wanted;
+    }
+    for (let core = 0; core < this.config.maxCores; core++) if (!this.members.has(core)) return core;
+    return 'CLUSTER_FULL';
+  }
+
+  /** A core that outlived this SKB keeps its incarnation; everybody else gets the next one. */
+  private nextIncarnation(core: CoreId, claimed: Incarnation): Incarnation {
+    const last = this.lastIncarnation.get(core) ?? 0;
+    return claimed > last ? claimed : last + 1;
+  }
+
+  private refuse(peer: Peer, wanted: number, error: ErrorName): void {
+    this.sink.log('core_refused', { member: wanted, error, text: ERRORS[error].doc });
+    this.endpoint.sendTo(peer, { type: 'register_reply', error: ERRORS[error].code, core: 0, incarnation: 0, view: 0, machine: '', settings: '' });
+  }
+
+  private remove(member: Member, cause: string, now: Nanos): void {
+    const { core, incarnation } = member;
+    this.setLinks(member, 0);
+    this.members.delete(core);
+    this.endpoint.forget(member.peer, cause, now);
+    this.sink.log('member_gone', { member: core, cause });
+    for (const other of this.members.values()) {
+      this.setLinks(other, Math.min(other.links, this.members.size - 1));
+      this.tell(other, { type: 'monitor_gone', core, incarnation });
+    }
+  }
+
+  private setLinks(member: Member, links: number): void {
+    this.linkSum += links - member.links;
+    member.links = links;
+  }
+}
+
+function rowOf(member: Member): MonitorRow {
+  return [member.core, member.incarnation, member.instance, member.address];
+}

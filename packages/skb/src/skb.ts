@@ -1,0 +1,168 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
+import { Outbox } from '@mk/monitor-proto/outbox';
+import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import type { Identity } from '@mk/monitor-proto/urpc/frames';
+import type { SkbConfig } from './config.ts';
+import { VERBS } from './control/verbs.ts';
+import { type Handler, HANDLERS } from './handlers.ts';
+import { Registry } from './registry/registry.ts';
+import { Measurement } from './topology/measurement.ts';
+import { Plans } from './topology/plans.ts';
+
+type Handlers = { readonly [T in HostEvent['type']]: (event: Extract<HostEvent, { type: T }>, now: Nanos) => void };
+
+/** Pause between a complete mesh and the first measurement: the cores finish what boot left them to do. */
+const SETTLE: Nanos = 200 * MILLISECOND;
+
+/**
+ * The registry and topology service of the system knowledge base: a synchronous state machine like the kernel, so that the
+ * simulator hosts it too. Facts, rules and records live beside it in the same process.
+ */
+export class Skb implements StateMachine, EndpointOwner {
+  readonly outbox: Outbox;
+  readonly endpoint: Endpoint;
+  readonly registry: Registry;
+  readonly measurement: Measurement;
+  readonly plans: Plans;
+  private startedAt: Nanos = 0;
+  private timerAt: Nanos = Infinity;
+  private beat = 0;
+  private settling: Timer | null = null;
+  private stopped = false;
+
+  constructor(private readonly config: SkbConfig) {
+    const { cluster, secret, instance, entropy, hmac } = config;
+    this.outbox = new Outbox(config.logLevel);
+    this.endpoint = new Endpoint({ cluster, secret, instance, peer: SKB_PEER, incarnation: 1, entropy, hmac }, this, this.outbox);
+    this.registry = new Registry(config, this.endpoint, this.outbox, (now) => this.meshComplete(now));
+    this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, () => this.plans.update('measured'));
+    this.plans = new Plans(config.machine, this.registry, this.measurement.trips, this.outbox);
+  }
+
+  step(event: HostEvent, now: Nanos): readonly Effect[] {
+    if (this.stopped) return [];
+    (this.handlers[event.type] as (event: HostEvent, now: Nanos) => void)(event, now);
+    if (!this.stopped) this.flush(now);
+    return this.outbox.take();
+  }
+
+  status(): unknown {
+    return {
+      members: this.registry.members.size,
+      expected: this.config.expectedCores,
+      links: this.registry.meshLinks,
+      meshComplete: this.registry.meshComplete,
+      measuring: this.measurement.running || this.settling !== null,
+      plan: this.plans.version,
+      counters: this.endpoint.counters,
+    };
+  }
+
+  packageOf(core: CoreId): number {
+    return this.config.machine.packageOf(core);
+  }
+
+  /** A monitor says that the round trip to a peer has moved: its new shortest round trip replaces what was measured. */
+  linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void {
+    const { trips } = this.measurement;
+    for (const [a, b] of [[from, to], [to, from]] as const) trips.set(a, b, { average: roundTripNs, variance: 0, min: roundTripNs, max: roundTripNs });
+    this.plans.update(`link ${from}–${to} changed`);
+  }
+
+  // What the endpoint asks and tells.
+
+  admit(from: Identity): ErrorName | null {
+    if (from.peer === SKB_PEER) return 'WRONG_PEER';
+    return from.peer < NO_CORE && this.registry.isTaken(from.peer, from.instance) ? 'CORE_ID_TAKEN' : null;
+  }
+
+  peerUp(peer: Peer): void {
+    this.registry.peerUp(peer);
+  }
+
+  peerDown(peer: Peer, reason: string, now: Nanos): void {
+    if (this.registry.memberOf(peer) !== undefined) this.registry.peerDown(peer, reason, now);
+    else this.endpoint.forget(peer, reason, now);
+  }
+
+  peerGone(peer: Peer): void {
+    if (peer.id < NO_CORE) this.measurement.trips.drop(peer.id);
+  }
+
+  dialFailed(): boolean {
+    return false;
+  }
+
+  message(peer: Peer, message: Message, now: Nanos): void {
+    const handler = (HANDLERS as Readonly<Record<string, Handler<never>>>)[message.type];
+    const { from } = MESSAGES[message.type];
+    if (handler === undefined || from === 'skb') {
+      this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: `${message.type} is not for the SKB` });
+      return;
+    }
+    handler(this, peer, message as never, now);
+  }
+
+  sendable(): void {
+    // The SKB's messages are few; a full queue to a core means that the core is gone.
+  }
+
+  private readonly handlers: Handlers = {
+    start: (_event, now) => {
+      this.startedAt = now;
+      this.heartbeats(now);
+    },
+    link_up: ({ link }, now) => this.endpoint.linkUp(link, now),
+    link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
+    frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),
+    timer_fired: () => {
+      this.timerAt = Infinity;
+    },
+    control_request: ({ id, request }, now) => {
+      const verb = Object.hasOwn(VERBS, request.verb) ? VERBS[request.verb] : undefined;
+      const text = `no verb ${request.verb.slice(0, 40)}; the SKB knows ${Object.keys(VERBS).join(', ')}`;
+      if (verb === undefined) this.outbox.push({ type: 'control_reply', id, reply: { ok: false, error: 'BAD_REQUEST', text } });
+      else verb.run(this, request.args, now, (reply) => this.outbox.push({ type: 'control_reply', id, reply }));
+    },
+    stop: () => {
+      this.outbox.log('process_stopping', { reason: 'asked to' });
+      this.endpoint.closeAll('SHUTTING_DOWN');
+      this.outbox.push({ type: 'halt', error: null });
+      this.stopped = true;
+    },
+  };
+
+  private flush(now: Nanos): void {
+    const next = this.endpoint.flush(now);
+    if (next >= this.timerAt) return;
+    this.timerAt = next;
+    this.outbox.push({ type: 'set_timer', at: next });
+  }
+
+  private meshComplete(now: Nanos): void {
+    const { members, meshLinks } = this.registry;
+    this.outbox.log('mesh_complete', { cores: members.size, links: meshLinks, elapsed_ms: (now - this.startedAt) / 1e6 });
+    this.plans.update('mesh complete');
+    if (!this.config.measure || members.size < 2) return;
+    this.endpoint.timers.cancel(this.settling);
+    this.settling = this.endpoint.timers.set(now + SETTLE, (at) => {
+      this.settling = null;
+      this.measurement.start(at);
+    });
+  }
+
+  private heartbeats(now: Nanos): void {
+    this.beat = (this.beat + 1) >>> 0;
+    const interval = limit('heartbeatIntervalNs');
+    for (const peer of this.endpoint.peers.values()) {
+      if (peer.link !== 0 && now - peer.lastSentAt >= interval) this.endpoint.sendTo(peer, { type: 'heartbeat', beat: this.beat });
+    }
+    this.endpoint.timers.set(now + interval, (at) => this.heartbeats(at));
+  }
+}

@@ -1,0 +1,93 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { MICROSECOND } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { EffectSink } from '@mk/monitor-proto/outbox';
+import type { MachineModel } from '../config.ts';
+import type { Registry } from '../registry/registry.ts';
+import { flattenTree } from './flatten.ts';
+import { planAllTrees, planTree, type PlanInput, type PlanKind, type TreeNode } from './multicast-tree.ts';
+import type { RoundTrips } from './round-trips.ts';
+
+const RATIO = limit('planChangeRatio');
+/** A change smaller than this is the host's noise, whatever its ratio. */
+const NOISE: Nanos = 100 * MICROSECOND;
+
+/** Plans each core's dissemination trees and pushes them, with a version; plans anew when the measured latencies moved. */
+export class Plans {
+  version = 0;
+  private plannedCores: readonly CoreId[] = [];
+  private plannedLatency = new Map<number, Nanos>();
+
+  constructor(
+    private readonly machine: MachineModel,
+    private readonly registry: Registry,
+    private readonly trips: RoundTrips,
+    private readonly sink: EffectSink,
+  ) {}
+
+  /** Plans and pushes if the members or a latency changed since the last plan; says whether it did. */
+  update(cause: string): boolean {
+    const cores = [...this.registry.members.keys()].sort((a, b) => a - b);
+    if (!this.membersChanged(cores) && !this.latencyChanged(cores)) return false;
+    this.version += 1;
+    this.plannedCores = cores;
+    this.remember(cores);
+    const input = this.inputFor(cores);
+    const multicast = planAllTrees('multicast', input);
+    const numa = planAllTrees('numa', input);
+    this.sink.log('plan_computed', { plan: this.version, cores: cores.length, cause });
+    for (const core of cores) {
+      const member = this.registry.members.get(core)!;
+      this.registry.tell(member, { type: 'plan_push', version: this.version, multicast: flattenTree(multicast.get(core)!), numa: flattenTree(numa.get(core)!) });
+    }
+    return true;
+  }
+
+  /** The tree of one root as the present measurements give it. */
+  treeOf(kind: PlanKind, root: CoreId): TreeNode {
+    const cores = [...this.registry.members.keys()].sort((a, b) => a - b);
+    return planTree(kind, { ...this.inputFor(cores), root });
+  }
+
+  /** One-way latency as the plans see it: half the shortest measured round trip, or the description's. */
+  latencyNs(from: CoreId, to: CoreId): Nanos {
+    const trip = this.trips.get(from, to);
+    return trip === undefined ? this.machine.latencyNs(from, to) : trip.min / 2;
+  }
+
+  private inputFor(cores: readonly CoreId[]): Omit<PlanInput, 'root'> {
+    const { machine } = this;
+    return {
+      cores,
+      packageOf: (core) => machine.packageOf(core),
+      latencyNs: (from, to) => this.latencyNs(from, to),
+      sendNs: (from, to) => machine.sendOccupancyNs(from, to),
+      receiveNs: (from, to) => machine.receiveOccupancyNs(from, to),
+    };
+  }
+
+  private membersChanged(cores: readonly CoreId[]): boolean {
+    return cores.length !== this.plannedCores.length || cores.some((core, i) => core !== this.plannedCores[i]);
+  }
+
+  private latencyChanged(cores: readonly CoreId[]): boolean {
+    for (const from of cores) {
+      for (const to of cores) {
+        if (from === to || this.trips.get(from, to) === undefined) continue;
+        const planned = this.plannedLatency.get(from * 65_536 + to) ?? this.machine.latencyNs(from, to);
+        const moved = Math.abs(this.latencyNs(from, to) - planned);
+        if (moved > NOISE && moved > RATIO * planned) return true;
+      }
+    }
+    return false;
+  }
+
+  private remember(cores: readonly CoreId[]): void {
+    this.plannedLatency = new Map();
+    for (const from of cores) {
+      for (const to of cores) {
+        if (from !== to && this.trips.get(from, to) !== undefined) this.plannedLatency.set(from * 65_536 + to, this.latencyNs(from, to));
+      }
+    }
+  }
+}
