@@ -49,7 +49,7 @@ export function deleteStep(state: LocalCapabilities, budget: number = CAPABILITY
   return { state: queue.drained ? 'idle' : 'more', outcome };
 }
 
-/** Only other copies stand in the way of the object's end: other local ones, or perhaps remote ones of an owned one. */
+/** The copy may go without further ado: another local one stays, or the owner elsewhere keeps the object. */
 export function hasOtherCopies(state: LocalCapabilities, group: CopyGroup): boolean {
   return group.slots.size > 1 || state.isForeign(group);
 }
@@ -68,22 +68,26 @@ export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry, out
   if (container === undefined) throw new Error('an owned CNode or Dispatcher without slots');
   if (capability.type === 'Dispatcher') outcome.changes.push({ kind: 'stopped', capability });
   slot.deleting = true;
+  container.closing = true;
   state.deletions.clear.push({ entry, container, cursor: 0 });
 }
 
 function finish(state: LocalCapabilities, slot: Slot, outcome: Outcome): void {
-  reclaimObject(state, removeCopy(state, slot, outcome), outcome);
+  const group = removeCopy(state, slot, outcome);
+  if (group.slots.size === 0) reclaimObject(state, group, outcome);
 }
 
 function deleteEntry(state: LocalCapabilities, entry: DeleteEntry, outcome: Outcome): 'done' | 'locked' | 'last_owned' {
   const { slot, capability, forced } = entry;
   const group = slot.group;
   if (group === null || slot.capability !== capability) return 'done';
-  if (group.locked) {
+  const another = hasOtherCopies(state, group);
+  // A revoke holds the lock of its own target while the other copies go.
+  if (group.locked && !(forced && another)) {
     state.deletions.list.push(entry);
     return 'locked';
   }
-  if (hasOtherCopies(state, group)) {
+  if (another) {
     removeCopy(state, slot, outcome);
     return 'done';
   }

@@ -34,6 +34,8 @@ export class SlotContainer {
   readonly address: number;
   readonly capacity: number;
   occupied = 0;
+  /** The object is on its way out: nothing new may be put here. */
+  closing = false;
   private readonly slots: (Slot | undefined)[] = [];
   /** Every slot below is occupied. */
   private searchFrom = 0;
