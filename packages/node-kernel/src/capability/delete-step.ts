@@ -66,6 +66,7 @@ export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry, out
   if (!holdsSlots(capability.type)) return finish(state, slot, outcome);
   const container = state.containers.get(capability.address);
   if (container === undefined) throw new Error('an owned CNode or Dispatcher without slots');
+  if (container.closing) return;
   if (capability.type === 'Dispatcher') outcome.changes.push({ kind: 'stopped', capability });
   slot.deleting = true;
   container.closing = true;

@@ -69,9 +69,9 @@ export class DeletionQueue {
     this.pauses -= 1;
   }
 
-  /** Queues a full slot, once: what is queued already stays where it is in the queue. */
+  /** Queues a full slot, once; a forced entry is queued beside an ordinary one, which then finds the slot empty. */
   enqueue(slot: Slot, forced = false): void {
-    if (slot.capability === null || (slot.deleting && !this.withMonitor.has(slot))) return;
+    if (slot.capability === null || (slot.deleting && !forced && !this.withMonitor.has(slot))) return;
     this.withMonitor.delete(slot);
     slot.deleting = true;
     this.list.push({ slot, capability: slot.capability, forced });
