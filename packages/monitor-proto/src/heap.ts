@@ -17,6 +17,11 @@ export class Heap<T> {
     return this.keys.length === 0 ? Infinity : this.keys[0]!;
   }
 
+  /** The value with the smallest key, left where it is; undefined when the heap is empty. */
+  get top(): T | undefined {
+    return this.values[0];
+  }
+
   push(key: number, value: T): void {
     const rank = this.nextRank++;
     let at = this.keys.length;

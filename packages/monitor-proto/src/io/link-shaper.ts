@@ -28,8 +28,9 @@ export interface LinkShaperOptions<Key> {
  * Carries frames out as the link model says: at once, late, twice, never, or by breaking the socket.
  *
  * Guarantees: a frame that passes is delivered before `send` returns, with no timer, no copy and no allocation; delayed
- * frames are delivered at their due time or after it, in order of due time, and in order of sending where these are equal;
- * a frame's due time is settled when it is sent. The timer's thread starts with the first delayed frame.
+ * frames are delivered so that they arrive at their due time or after it, in order of due time, and in order of sending
+ * where these are equal; a frame's due time is settled when it is sent. The timer's thread starts with the first frame
+ * that is delayed.
  */
 export class LinkShaper<Key> {
   readonly counters: ShaperCounters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
@@ -77,30 +78,42 @@ export class LinkShaper<Key> {
       this.options.onReset(link);
     } else if (verdict.kind === 'deliver_after') {
       this.counters.delayed += 1;
-      this.hold(nowNs + verdict.delayNs, frame, deliver);
+      this.hold(verdict.delayNs, nowNs, frame, deliver);
     } else if (verdict.kind === 'duplicate') {
       this.counters.duplicated += 1;
-      this.hold(nowNs + verdict.delayNs, frame, deliver);
-      this.hold(nowNs + verdict.copyDelayNs, frame, deliver);
+      this.hold(verdict.delayNs, nowNs, frame, deliver);
+      this.hold(verdict.copyDelayNs, nowNs, frame, deliver);
     }
   }
 
-  private hold(dueNs: Nanos, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
-    this.queue.push(dueNs, { frame, deliver });
-    this.timer.arm(dueNs);
+  private hold(delayNs: Nanos, nowNs: Nanos, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
+    this.queue.push(nowNs + delayNs, { frame, deliver, delayNs });
+    this.timer.arm(this.releaseNs());
   }
 
   private deliverDue(): void {
     const nowNs = this.options.nowNs();
-    while (!this.closed && this.queue.minKey <= nowNs) {
+    while (!this.closed && this.queue.size > 0 && this.releaseNs() <= nowNs) {
       const { frame, deliver } = this.queue.pop()!;
       deliver(frame);
     }
-    if (this.queue.size > 0 && !this.closed) this.timer.arm(this.queue.minKey);
+    if (this.queue.size > 0 && !this.closed) this.timer.arm(this.releaseNs());
+  }
+
+  /**
+   * When the first frame of the queue leaves: its due time less what waking up the receiver will cost, as a link
+   * without delay finds the receiver awake and a link with delay finds it asleep.
+   */
+  private releaseNs(): Nanos {
+    return this.queue.minKey - Math.min(this.timer.wakeCostNs, this.queue.top!.delayNs * MAX_EARLY);
   }
 }
 
+/** No frame leaves early by more than this part of its delay. */
+const MAX_EARLY = 1 / 20;
+
 interface Parcel {
+  readonly delayNs: Nanos;
   readonly frame: Uint8Array;
   readonly deliver: (frame: Uint8Array) => void;
 }

@@ -4,20 +4,22 @@ import type { Nanos } from '../ids.ts';
 /**
  * One timer with a precision of some ten microseconds, for shaped links.
  *
- * Node's own timers are whole milliseconds and fire 0.3 to 1.2 ms late; polling is exact but burns a CPU that 31 other
- * cores want. So a helper thread sleeps in `Atomics.wait` until shortly before the due time and posts a message; the main
- * thread polls through what is left, which is less than the usual wake-up time. The thread is started by the first `arm`,
- * never keeps the process alive, and costs about 5 MiB; until it runs (some 40 ms), and where it cannot, Node's timer and
- * polling take its place.
+ * Node's own timers are whole milliseconds and fire 0.3 to 1.2 ms late; polling is exact but burns a CPU that 31
+ * other cores want. So a helper thread sleeps in `Atomics.wait` until shortly before the due time and posts a message;
+ * the main thread polls through what is left: the spread of the time that waking up takes. The thread is started by the
+ * first `arm`, never keeps the process alive, and costs about 9 MiB; until it runs (some 40 ms), and where it cannot,
+ * Node's timer and polling take its place.
  */
 export interface PreciseTimer {
   /** Calls `onDue` at `atNs` or right after, never before; of several calls before that the earliest counts. */
   arm(atNs: Nanos): void;
+  /** What waking up an idle process costs on this machine at present, as measured; 0 before the first measurement. */
+  readonly wakeCostNs: Nanos;
   /** Ends the helper thread; nothing fires any more. */
   close(): void;
 }
 
-/** Makes a timer on the caller's clock. `onDue` runs once per due time and arms the next itself. No cost until `arm`. */
+/** Makes a timer on the caller's clock; `onDue` runs once per due time and arms the next. It costs nothing until `arm`. */
 export function createPreciseTimer(nowNs: () => Nanos, onDue: () => void): PreciseTimer {
   return new ThreadTimer(nowNs, onDue);
 }
@@ -31,6 +33,8 @@ const MAX_LEAD_NS = 400_000;
 const FIRST_LEAD_NS = 150_000;
 /** The lead follows what waking up took, an eighth of the difference each time. */
 const LEAD_GAIN = 0.125;
+/** What the lead covers: the helper wakes up from its sleep, then this thread from its own. */
+const WAKES_PER_LEAD = 2;
 
 /** Words of the shared memory: a generation number to wait on, and (as a float at byte 8) the due time. */
 const SHARED_BYTES = 16;
@@ -62,6 +66,7 @@ class ThreadTimer implements PreciseTimer {
   /** When the helper was told to wake us, on our clock; Infinity: it sleeps. */
   private wakeAtNs = Infinity;
   private leadNs = FIRST_LEAD_NS;
+  private measured = false;
   private coarse: NodeJS.Timeout | null = null;
   private polling: NodeJS.Immediate | null = null;
 
@@ -79,6 +84,10 @@ class ThreadTimer implements PreciseTimer {
     this.atNs = atNs;
     if (this.worker === null) this.start();
     this.wait();
+  }
+
+  get wakeCostNs(): Nanos {
+    return this.measured ? this.leadNs / WAKES_PER_LEAD : 0;
   }
 
   close(): void {
@@ -113,6 +122,7 @@ class ThreadTimer implements PreciseTimer {
     const tookNs = Math.min(this.nowNs() - this.wakeAtNs, MAX_LEAD_NS);
     this.leadNs += (tookNs - this.leadNs) * LEAD_GAIN;
     this.wakeAtNs = Infinity;
+    this.measured = true;
   }
 
   /** Without the helper the coarse way still keeps the promise, at a higher price. */

@@ -38,8 +38,8 @@ export interface FaultEngineOptions {
 }
 
 /**
- * Holds the fault rules in force and says, frame by frame, what becomes of it: one engine for the simulator (every pair)
- * and for a real core (pairs that begin at itself).
+ * Holds the fault rules in force and says, frame by frame, what becomes of it: one engine for the simulator (every
+ * pair) and for a real core (pairs that begin at itself).
  *
  * Guarantees:
  * - F1 Without rules and with a clear base every verdict is `PASS` itself, at the cost of two comparisons.

@@ -24,7 +24,7 @@ export interface LinkRule extends RuleBase {
   readonly settings: LinkOverrides;
 }
 
-/** Cuts what crosses from one group to another: both ways, or (`one_way`) only what the first sends to the later ones. */
+/** Cuts what crosses from one group to another: both ways, or (`one_way`) only what the first sends. */
 export interface PartitionRule extends RuleBase {
   readonly kind: 'partition';
   readonly groups: readonly PartitionGroup[];
@@ -43,10 +43,13 @@ export type FaultRule = LinkRule | PartitionRule | IsolateRule;
 /** Checks a rule that came from outside: the rule, or one line that says what is wrong with it. */
 export function checkFaultRule(value: unknown): FaultRule | string {
   if (!isRecord(value)) return 'a fault rule must be an object';
-  const check = Object.hasOwn(RULE_CHECKS, String(value['kind'])) ? RULE_CHECKS[value['kind'] as FaultRule['kind']] : undefined;
-  if (check === undefined) return `unknown kind of fault rule ${JSON.stringify(value['kind'])}; known: ${Object.keys(RULE_CHECKS).join(', ')}`;
+  const kind = String(value['kind']);
+  if (!Object.hasOwn(RULE_CHECKS, kind)) {
+    return `unknown kind of fault rule ${kind}; known: ${Object.keys(RULE_CHECKS).join(', ')}`;
+  }
+  const check = RULE_CHECKS[kind as FaultRule['kind']];
   const error = checkBase(value) ?? checkKeys(value, check.keys) ?? check.check(value);
-  return error === null ? (value as unknown as FaultRule) : `${value['kind']} rule: ${error}`;
+  return error === null ? (value as unknown as FaultRule) : `${kind} rule: ${error}`;
 }
 
 /** Whether the rule says anything about frames from → to. Constant time in the number of cores for `all` and `rest`. */
@@ -91,13 +94,15 @@ const RULE_CHECKS: { readonly [K in FaultRule['kind']]: RuleCheck } = {
 function checkBase(rule: Record<string, unknown>): string | null {
   const { id, for_ns: forNs } = rule;
   if (typeof id !== 'string' || id === '' || id.length > 100) return 'id must be a text of 1 to 100 characters';
-  if (forNs !== null && !(Number.isSafeInteger(forNs) && (forNs as number) > 0)) return 'for_ns must be null or a whole number above 0';
-  return null;
+  const timed = Number.isSafeInteger(forNs) && (forNs as number) > 0;
+  return forNs === null || timed ? null : 'for_ns must be null or a whole number above 0';
 }
 
 function checkKeys(rule: Record<string, unknown>, keys: readonly string[]): string | null {
   for (const key of Object.keys(rule)) {
-    if (!BASE_KEYS.includes(key) && !keys.includes(key)) return `unknown key ${key}; known: ${[...BASE_KEYS, ...keys].join(', ')}`;
+    if (!BASE_KEYS.includes(key) && !keys.includes(key)) {
+      return `unknown key ${key}; known: ${[...BASE_KEYS, ...keys].join(', ')}`;
+    }
   }
   return null;
 }

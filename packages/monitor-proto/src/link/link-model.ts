@@ -37,8 +37,8 @@ const PARETO_DEVIATION = Math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_
  * - L1 With clear settings and nothing under way the verdict is `PASS` itself and no random number is drawn.
  * - L2 Due times never fall from one frame to the next, also across a change of settings, except for reordered frames.
  * - L3 A verdict, once given, stands: new settings concern later frames only.
- * Same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution as it
- * is (a normal copula), where netem's narrows it.
+ * Same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
+ * as it is (a normal copula), where netem's narrows it.
  */
 export class LinkModel {
   private settings: LinkSettings;
@@ -119,7 +119,7 @@ export class LinkModel {
     return this.underWay.size;
   }
 
-  /** When the frame arrives: its turn on the line, then the delay with its jitter, and never before an earlier frame. */
+  /** When the frame arrives: its turn on the line, then delay and jitter, and never before an earlier frame. */
   private dueTime(nowNs: Nanos, bytes: number): Nanos {
     const s = this.settings;
     let sentNs = nowNs;

@@ -1,4 +1,4 @@
-/** How the jitter of a link spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
+/** How jitter spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
 export type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
 
 export const DISTRIBUTIONS: readonly Distribution[] = ['constant', 'uniform', 'normal', 'pareto'];
@@ -59,8 +59,8 @@ export const CLEAR_LINK: LinkSettings = {
 export function isClear(settings: LinkSettings): boolean {
   return (
     settings.delayNs === 0 && settings.jitterNs === 0 && settings.loss === 0 && settings.burst === null &&
-    settings.dropFirst === 0 && settings.duplicate === 0 && settings.reorder === 0 && settings.rateBytesPerSecond === 0 &&
-    settings.resetAfterNs === 0 && settings.resetAfterFrames === 0
+    settings.dropFirst === 0 && settings.duplicate === 0 && settings.reorder === 0 &&
+    settings.rateBytesPerSecond === 0 && settings.resetAfterNs === 0 && settings.resetAfterFrames === 0
   );
 }
 
@@ -81,10 +81,13 @@ export interface LinkOverrides {
   readonly reset_after_frames?: number;
 }
 
-type Check = (value: unknown) => string | null;
+interface LinkField {
+  readonly field: keyof LinkSettings;
+  readonly check: (value: unknown) => string | null;
+}
 
 /** The wire name, the field of `LinkSettings` and the check of every override. */
-export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: { field: keyof LinkSettings; check: Check } } = {
+export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkField } = {
   delay_ns: { field: 'delayNs', check: checkAmount },
   jitter_ns: { field: 'jitterNs', check: checkAmount },
   distribution: { field: 'distribution', check: checkDistribution },
@@ -114,7 +117,9 @@ export function applyOverrides(base: LinkSettings, overrides: LinkOverrides): Li
 export function checkLinkOverrides(value: unknown): string | null {
   if (!isRecord(value)) return 'settings must be an object';
   for (const [name, entry] of Object.entries(value)) {
-    if (!Object.hasOwn(LINK_FIELDS, name)) return `unknown setting ${name}; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
+    if (!Object.hasOwn(LINK_FIELDS, name)) {
+      return `unknown setting ${name}; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
+    }
     const error = LINK_FIELDS[name as keyof LinkOverrides].check(entry);
     if (error !== null) return `${name} ${error}`;
   }
@@ -129,7 +134,8 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function checkAmount(value: unknown): string | null {
-  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? null : 'must be a number, 0 or more';
+  const sound = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  return sound ? null : 'must be a number, 0 or more';
 }
 
 function checkCount(value: unknown): string | null {

@@ -1,0 +1,153 @@
+import { describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { LinkShaper } from '../../src/io/link-shaper.ts';
+import { createPreciseTimer } from '../../src/io/precise-timer.ts';
+import { PASS, RESET, DROP } from '../../src/link/link-model.ts';
+import type { Verdict } from '../../src/link/link-model.ts';
+
+const MS = 1_000_000;
+
+function nowNs(): number {
+  return performance.now() * 1e6;
+}
+
+interface Delivery {
+  readonly frame: number;
+  readonly atNs: number;
+}
+
+/** A shaper whose verdicts are given frame by frame, and what it delivered. */
+function shaperFor(verdicts: Verdict[]) {
+  const delivered: Delivery[] = [];
+  const resets: string[] = [];
+  const verdict = () => verdicts.shift() ?? PASS;
+  const shaper = new LinkShaper<string>({ nowNs, verdict, onReset: (link) => resets.push(link) });
+  const send = (frame: number) => {
+    shaper.send('3>7', Uint8Array.of(frame), nowNs(), (bytes) => delivered.push({ frame: bytes[0]!, atNs: nowNs() }));
+  };
+  return { shaper, send, delivered, resets };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+function after(delayMs: number): Verdict {
+  return { kind: 'deliver_after', delayNs: delayMs * MS };
+}
+
+describe('LinkShaper', () => {
+  test('a frame that passes is delivered before send returns, and no timer is armed', () => {
+    let armed = 0;
+    const timer = { arm: () => { armed += 1; }, close: () => undefined, wakeCostNs: 0 };
+    const options = { nowNs, verdict: () => PASS, onReset: () => undefined, createTimer: () => timer };
+    const shaper = new LinkShaper<string>(options);
+    const frame = Uint8Array.of(1);
+    let got: Uint8Array | null = null;
+    shaper.send('3>7', frame, nowNs(), (bytes) => { got = bytes; });
+    expect(got).toBe(frame);
+    expect(armed).toBe(0);
+  });
+
+  test('an early frame does not wait behind a late one, and equal due times keep their order', async () => {
+    const now = nowNs();
+    const { shaper, delivered } = shaperFor([after(60), after(20), after(20), after(5)]);
+    for (const frame of [1, 2, 3, 4]) {
+      shaper.send('3>7', Uint8Array.of(frame), now, (bytes) => delivered.push({ frame: bytes[0]!, atNs: nowNs() }));
+    }
+    await until(() => delivered.length === 4);
+    expect(delivered.map(({ frame }) => frame)).toEqual([4, 2, 3, 1]);
+    shaper.close();
+  });
+
+  test('drops, duplicates and resets', async () => {
+    const twice: Verdict = { kind: 'duplicate', delayNs: MS, copyDelayNs: 2 * MS };
+    const { shaper, send, delivered, resets } = shaperFor([DROP.loss, RESET, twice]);
+    for (const frame of [1, 2, 3]) send(frame);
+    await until(() => delivered.length === 2);
+    expect(delivered.map(({ frame }) => frame)).toEqual([3, 3]);
+    expect(resets).toEqual(['3>7']);
+    expect(shaper.counters).toEqual({ passed: 0, delayed: 0, dropped: 1, duplicated: 1, reset: 1 });
+    shaper.close();
+  });
+
+  test('a closed shaper delivers nothing more', async () => {
+    const { shaper, send, delivered } = shaperFor([after(5)]);
+    send(1);
+    shaper.close();
+    expect(shaper.underWay).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(delivered).toEqual([]);
+  });
+
+  test('no frame leaves earlier than a twentieth of its delay, each is delivered once', async () => {
+    const verdicts = Array.from({ length: 300 }, (_, i) => after((i * 7) % 40 + 0.25));
+    const { shaper, delivered } = shaperFor([...verdicts]);
+    const sent = nowNs();
+    for (let i = 0; i < 300; i++) {
+      const dueNs = sent + (verdicts[i] as { delayNs: number }).delayNs;
+      shaper.send('a', Uint8Array.of(i & 255), sent, () => delivered.push({ frame: i, atNs: nowNs() - dueNs }));
+    }
+    await until(() => delivered.length === 300);
+    for (const { frame, atNs } of delivered) {
+      expect(atNs).toBeGreaterThanOrEqual(-(verdicts[frame] as { delayNs: number }).delayNs / 20 - 1);
+    }
+    expect(new Set(delivered.map(({ frame }) => frame)).size).toBe(300);
+    shaper.close();
+  });
+});
+
+describe('createPreciseTimer', () => {
+  test('never fires before its time, and usually far less than a millisecond after', async () => {
+    const late: number[] = [];
+    let due = 0;
+    const timer = createPreciseTimer(nowNs, () => {
+      late.push(nowNs() - due);
+      next();
+    });
+    const next = () => {
+      due = nowNs() + 2.3 * MS;
+      timer.arm(due);
+    };
+    next();
+    await until(() => late.length >= 100);
+    timer.close();
+    late.sort((a, b) => a - b);
+    expect(late[0]).toBeGreaterThanOrEqual(0);
+    // Node's own timer would be about 0.8 ms late here; a quarter of the shots may suffer from other load.
+    expect(late[25]).toBeLessThan(0.4 * MS);
+  });
+
+  test('an earlier time replaces a later one, a later one is not forgotten by its owner alone', async () => {
+    const fired: number[] = [];
+    const start = nowNs();
+    const timer = createPreciseTimer(nowNs, () => fired.push(nowNs() - start));
+    timer.arm(start + 10_000 * MS);
+    timer.arm(start + 5 * MS);
+    await until(() => fired.length === 1);
+    expect(fired[0]).toBeGreaterThanOrEqual(5 * MS);
+    expect(fired[0]).toBeLessThan(5_000 * MS);
+    timer.close();
+  });
+
+  test('does not keep the process alive, armed or idle', async () => {
+    const script = `
+      import { createPreciseTimer } from ${JSON.stringify(await bundle())};
+      const timer = createPreciseTimer(() => performance.now() * 1e6, () => {});
+      timer.arm(performance.now() * 1e6 + 60_000e6);
+      setTimeout(() => {}, 200);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(0);
+  }, 20_000);
+});
+
+/** The timer as plain JavaScript, as a data URL that a bare `node` can import. */
+async function bundle(): Promise<string> {
+  const { buildSync } = await import('esbuild');
+  const entry = new URL('../../src/io/precise-timer.ts', import.meta.url).pathname;
+  const options = { entryPoints: [entry], write: false, format: 'esm', platform: 'node' } as const;
+  const { outputFiles } = buildSync(options);
+  return `data:text/javascript;base64,${Buffer.from(outputFiles[0]!.contents).toString('base64')}`;
+}
