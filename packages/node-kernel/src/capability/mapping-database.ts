@@ -151,7 +151,12 @@ export class MappingDatabase {
     const group = slot.group;
     if (group === null) throw new Error('remove from an empty slot');
     group.slots.delete(slot);
-    Object.assign(slot, { capability: null, group: null, deleting: false, marks: 0, mappings: null, mappedThrough: null });
+    slot.capability = null;
+    slot.group = null;
+    slot.deleting = false;
+    slot.marks = 0;
+    slot.mappings = null;
+    slot.mappedThrough = null;
     slot.container.noteEmptied(slot.index);
     this.slotCount -= 1;
     return group;

@@ -142,7 +142,7 @@ export function deleteForeigns(state: LocalCapabilities, capability: Capability)
   const group = state.database.find(capability);
   if (group === undefined) return succeed(outcome);
   if (!state.isForeign(group)) return refuse('owner_mismatch');
-  for (const slot of [...group.slots]) removeCopy(state, slot, outcome);
+  for (const slot of group.slots) removeCopy(state, slot, outcome);
   return succeed(outcome);
 }
 

@@ -74,7 +74,7 @@ function performResize(
 ): void {
   const from = state.containers.get(root.capability!.address)!;
   const to = state.containers.get(cnode.capability!.address)!;
-  for (const slot of [...from.occupiedSlots()]) relocate(state, slot, to.slot(slot.index), outcome);
+  for (const slot of from.occupiedSlots()) relocate(state, slot, to.slot(slot.index), outcome);
   relocate(state, root, returnTo, outcome);
   copyLocally(state, cnode, root, outcome);
 }

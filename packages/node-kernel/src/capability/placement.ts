@@ -31,7 +31,7 @@ export function place(
 /** Empties a slot; mappings made through it go first, and with the last VNode the mappings in it. */
 export function removeCopy(state: LocalCapabilities, slot: Slot, outcome: Outcome): CopyGroup {
   const capability = slot.capability!;
-  for (const mapping of [...(slot.mappings ?? [])]) removeCopy(state, mapping, outcome);
+  for (const mapping of slot.mappings ?? []) removeCopy(state, mapping, outcome);
   if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability);
   state.deletions.withMonitor.delete(slot);
   const group = state.database.remove(slot);
@@ -81,7 +81,7 @@ function destroyObject(state: LocalCapabilities, capability: Capability, outcome
     if (container !== undefined && container.occupied > 0) throw new Error('a container was destroyed with contents');
     state.containers.delete(capability.address);
   }
-  for (const mapping of [...(state.mappingsInTable.get(capability.address) ?? [])]) {
+  for (const mapping of state.mappingsInTable.get(capability.address) ?? []) {
     removeCopy(state, mapping, outcome);
   }
   outcome.changes.push({ kind: 'destroyed', capability });

@@ -7,7 +7,7 @@ import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '@mk/no
 const UNITS = 64;
 
 function bits(ranges: readonly Range[]): boolean[] {
-  const map = new Array<boolean>(UNITS * 2).fill(false);
+  const map = Array.from({ length: UNITS * 2 }, () => false);
   for (const { address, size } of ranges) map.fill(true, address, address + size);
   return map;
 }
