@@ -1,4 +1,5 @@
 import { peerName, type Nanos } from '@mk/monitor-proto/ids';
+import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
 import type { KernelConfig } from './config.ts';
@@ -67,6 +68,25 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       };
     });
     return rows.sort((a, b) => (typeof a.peer === 'number' && typeof b.peer === 'number' ? a.peer - b.peer : typeof a.peer === 'number' ? -1 : 1));
+  }
+
+  /** Whether this core takes part in the cluster, and how far it is. */
+  health(): { readonly ok: boolean; readonly [key: string]: unknown } {
+    const { context } = this.monitor;
+    const bound = [...context.monitors.values()].every((m) => m.bound);
+    return { ok: context.registered && bound, core: context.core, incarnation: context.incarnation, members: context.members.length + 1 };
+  }
+
+  /** Prometheus text. */
+  metrics(): string {
+    const { context, endpoint, operationTimes } = this.monitor;
+    const families: MetricFamily[] = [
+      ...endpointMetrics(endpoint),
+      { name: 'mk_view', type: 'gauge', help: 'Number of the agreed view.', samples: [{ value: context.view }] },
+      { name: 'mk_operations_running', type: 'gauge', help: 'Operations under way.', samples: [{ value: context.operations.size }] },
+      { name: 'mk_operation_seconds', type: 'histogram', help: 'Duration of global operations.', samples: operationTimes.samples() },
+    ];
+    return metricsText(families, { core: context.core });
   }
 
   private readonly handlers: Handlers = {

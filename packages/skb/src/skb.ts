@@ -3,6 +3,7 @@ import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SKB_PEER } from '@mk/mon
 import { limit } from '@mk/monitor-proto/limits';
 import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
@@ -62,6 +63,22 @@ export class Skb implements StateMachine, EndpointOwner {
       plan: this.plans.version,
       counters: this.endpoint.counters,
     };
+  }
+
+  /** Whether every expected core is bound to every other one. */
+  health(): { readonly ok: boolean; readonly [key: string]: unknown } {
+    return { ok: this.registry.meshComplete, core: 'skb', members: this.registry.members.size, expected: this.config.expectedCores };
+  }
+
+  /** Prometheus text. */
+  metrics(): string {
+    const families: MetricFamily[] = [
+      ...endpointMetrics(this.endpoint),
+      { name: 'mk_members', type: 'gauge', help: 'Registered cores.', samples: [{ value: this.registry.members.size }] },
+      { name: 'mk_mesh_links', type: 'gauge', help: 'Links of the mesh.', samples: [{ value: this.registry.meshLinks }] },
+      { name: 'mk_plan_version', type: 'gauge', help: 'Version of the dissemination plans.', samples: [{ value: this.plans.version }] },
+    ];
+    return metricsText(families, { core: 'skb' });
   }
 
   packageOf(core: CoreId): number {

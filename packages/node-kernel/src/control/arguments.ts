@@ -26,6 +26,14 @@ export class Arguments {
     return value as T;
   }
 
+  /** A list of core ids, or null for "all". */
+  cores(name: string): readonly number[] | null {
+    const value = this.values[name];
+    if (value === 'all') return null;
+    if (!Array.isArray(value) || !value.every((core) => Number.isSafeInteger(core))) throw this.bad(name, 'must be a list of core ids, or "all"');
+    return value as readonly number[];
+  }
+
   private bad(name: string, text: string): OperationError {
     return new OperationError('BAD_REQUEST', `${this.verb}: ${name} ${text}`);
   }

@@ -49,6 +49,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     doc: 'Numbered messages as fast as the channel takes them; the receiver reports what came.',
     run: (kernel, args) => kernel.monitor.flood.run(args.whole('core', CORE), args.whole('count', COUNT), args.whole('bytes', PAYLOAD)),
   },
+  touched: {
+    args: ['cores'],
+    doc: 'The links to these cores (or "all") may have changed: measures them, and tells the SKB what moved.',
+    run(kernel, args, now) {
+      const { context, drift } = kernel.monitor;
+      drift.look(args.cores('cores') ?? [...context.monitors.keys()], now);
+      return null;
+    },
+  },
   clock: {
     args: ['core', 'count'],
     doc: 'The offset of another core’s clock.',

@@ -2,6 +2,7 @@ import { type CoreId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from './context.ts';
+import type { Drift } from './drift.ts';
 import type { Operation } from './operations.ts';
 import type { Ping } from './ping.ts';
 import { RunningStatistics } from './statistics.ts';
@@ -14,6 +15,7 @@ export class Measure {
   constructor(
     private readonly context: MonitorContext,
     private readonly ping: Ping,
+    private readonly drift: Drift,
   ) {}
 
   onRequest(request: MessageOf<'measure_request'>, now: Nanos): void {
@@ -47,6 +49,7 @@ export class Measure {
   private report(request: MessageOf<'measure_request'>, results: ReadonlyMap<CoreId, RunningStatistics>): void {
     const cores = [...results.keys()];
     const rows = [...results.values()];
+    for (const [core, { min }] of results) this.drift.note(core, min);
     this.context.send(SKB_PEER, {
       type: 'measure_report',
       batch: request.batch,

@@ -15,12 +15,14 @@ import { Rounds } from './agreement/rounds.ts';
 import { twoPhase } from './agreement/two-phase.ts';
 import { ClockSync } from './clock.ts';
 import { MonitorContext } from './context.ts';
+import { Drift } from './drift.ts';
 import { Flood } from './flood.ts';
 import { type Handler, HANDLERS } from './handlers.ts';
 import { Join } from './join/join.ts';
 import { Liveness } from './liveness.ts';
 import { Measure } from './measure.ts';
-import { type Operation, type Outcome } from './operations.ts';
+import type { Operation, Outcome } from './operations.ts';
+import { OperationTimes } from './operation-times.ts';
 import { Ping } from './ping.ts';
 
 /** Everything between cores: who is there, what they agree on. The CPU driver of the same core never sees a peer. */
@@ -30,11 +32,13 @@ export class Monitor implements EndpointOwner {
   readonly join: Join;
   readonly liveness: Liveness;
   readonly ping: Ping;
+  readonly drift: Drift;
   readonly measure: Measure;
   readonly clock: ClockSync;
   readonly flood: Flood;
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
+  readonly operationTimes = new OperationTimes();
 
   constructor(
     config: KernelConfig,
@@ -48,7 +52,8 @@ export class Monitor implements EndpointOwner {
     this.join = new Join(this.context, config, (error, text) => this.fail(error, text));
     this.liveness = new Liveness(this.context);
     this.ping = new Ping(this.context);
-    this.measure = new Measure(this.context, this.ping);
+    this.drift = new Drift(this.context, this.ping);
+    this.measure = new Measure(this.context, this.ping, this.drift);
     this.clock = new ClockSync(this.context);
     this.flood = new Flood(this.context);
     this.rounds = new Rounds(roundHostOf(this.context), actions);
@@ -71,6 +76,7 @@ export class Monitor implements EndpointOwner {
     context.operations.start(op, operation, now, (outcome, at) => {
       const messages = outcome.ok ? outcome.value.messages : 0;
       context.outbox.log('round_finished', { op, plan: kind, phases, cores, messages, elapsed_us: (at - now) / 1000, result: outcome.ok ? 'ok' : outcome.error });
+      this.operationTimes.observe(`round_${phases}`, at - now);
       done(outcome, at);
     });
   }
@@ -107,6 +113,7 @@ export class Monitor implements EndpointOwner {
   peerGone(peer: Peer, _cause: string, now: Nanos): void {
     if (peer.id === SKB_PEER) return;
     if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
+    this.drift.forget(peer.id);
     this.rounds.peerGone(peer.id, now);
     this.ping.peerGone(peer.id, now);
     this.flood.peerGone(peer.id, now);

@@ -1,0 +1,158 @@
+import type { LinkId, Nanos, PeerId } from '../ids.ts';
+import type { Verdict } from '../link/link-model.ts';
+import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
+import { nowNs } from './clock.ts';
+import { httpHandler } from './http-server.ts';
+import { LinkShaper } from './link-shaper.ts';
+import type { Logger } from './logger.ts';
+import { type Transport, WebSocketTransport } from './transport.ts';
+
+/** What a hosted state machine says of itself beside its effects. */
+export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
+  health(now: Nanos): { readonly ok: boolean; readonly [key: string]: unknown };
+  metrics(now: Nanos): string;
+}
+
+/** What differs between a core's process and the SKB's. */
+export interface HostOptions<Out> {
+  readonly controlToken: string;
+  readonly logger: Logger;
+  /** What becomes of a frame to this peer. */
+  verdict(peer: PeerId, now: Nanos, bytes: number): Verdict;
+  /** Effects that only this kind of process has. */
+  perform(effect: Exclude<Out, Effect>): void;
+  /** Verbs that the process answers itself; null: the state machine's. */
+  control(request: ControlRequest, now: Nanos): ControlReply | Promise<ControlReply> | null;
+  halted(error: string | null): void;
+}
+
+/** Events handled before sockets are looked at again: at about 20 µs each a turn stays under 10 ms. */
+const BATCH = 512;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Hosts a state machine in a Node process: turns sockets, timers and control requests into events, performs effects.
+ * Sockets only enqueue; a turn handles a bounded batch.
+ */
+export class Host<Event extends { readonly type: string }, Out extends { readonly type: string }> {
+  readonly transport: Transport;
+  private readonly queue: (Event | HostEvent)[] = [];
+  private scheduled = false;
+  private timer: NodeJS.Timeout | null = null;
+  private readonly shaper: LinkShaper<LinkId>;
+  /** One sending function a link, so that a frame that passes allocates nothing. */
+  private readonly senders = new Map<LinkId, (frame: Uint8Array) => void>();
+  private readonly peerOfLink = new Map<LinkId, PeerId>();
+  private readonly replies = new Map<number, (reply: ControlReply) => void>();
+  private nextRequest = 1;
+  private halted = false;
+  bytesSent = 0;
+  framesSent = 0;
+
+  constructor(
+    private readonly machine: Hosted<Event | HostEvent, Out | Effect>,
+    private readonly options: HostOptions<Out | Effect>,
+  ) {
+    const http = httpHandler({ health: () => machine.health(nowNs()), metrics: () => machine.metrics(nowNs()), control: (request) => this.control(request) }, options.controlToken);
+    this.transport = new WebSocketTransport(
+      {
+        linkUp: (link) => this.post({ type: 'link_up', link }),
+        linkDown: (link, reason) => {
+          this.peerOfLink.delete(link);
+          this.senders.delete(link);
+          this.post({ type: 'link_down', link, reason });
+        },
+        frame: (link, frame) => this.post({ type: 'frame_received', link, frame }),
+      },
+      http,
+    );
+    this.shaper = new LinkShaper<LinkId>({
+      nowNs,
+      verdict: (link, now, bytes) => options.verdict(this.peerOfLink.get(link) ?? NO_PEER, now, bytes),
+      onReset: (link) => this.transport.reset(link),
+    });
+  }
+
+  /** Queues an event; it is handled in this process's next turn. */
+  post(event: Event | HostEvent): void {
+    this.queue.push(event);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(this.turn);
+  }
+
+  /** Asks the state machine or this process itself; resolves with its answer. */
+  async control(request: ControlRequest): Promise<ControlReply> {
+    if (this.halted) return { ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' };
+    const own = this.options.control(request, nowNs());
+    if (own !== null) return own;
+    return new Promise((resolve) => {
+      const id = this.nextRequest++;
+      this.replies.set(id, resolve);
+      this.post({ type: 'control_request', id, request });
+    });
+  }
+
+  private readonly turn = (): void => {
+    const events = this.queue.splice(0, BATCH);
+    for (const event of events) {
+      if (this.halted) return;
+      const effects = this.machine.step(event, nowNs());
+      for (let i = 0; i < effects.length; i++) this.perform(effects[i]!);
+    }
+    if (this.queue.length > 0) setImmediate(this.turn);
+    else this.scheduled = false;
+  };
+
+  private perform(effect: Out | Effect): void {
+    const perform = this.performers[effect.type as Effect['type']] as ((effect: Effect) => void) | undefined;
+    if (perform === undefined) this.options.perform(effect as never);
+    else perform(effect as Effect);
+  }
+
+  private readonly performers: { readonly [T in Effect['type']]: (effect: Extract<Effect, { type: T }>) => void } = {
+    send_frame: ({ link, peer, frame }) => {
+      this.bytesSent += frame.length;
+      this.framesSent += 1;
+      if (!this.peerOfLink.has(link)) this.peerOfLink.set(link, peer);
+      this.shaper.send(link, frame, nowNs(), this.senderOf(link));
+    },
+    open_link: ({ link, peer, address }) => {
+      this.peerOfLink.set(link, peer);
+      this.transport.open(link, address);
+    },
+    link_bound: ({ link, peer }) => void this.peerOfLink.set(link, peer),
+    close_link: ({ link, reason }) => {
+      this.transport.close(link, reason);
+      this.peerOfLink.delete(link);
+      this.senders.delete(link);
+    },
+    set_timer: ({ at }) => {
+      if (this.timer !== null) clearTimeout(this.timer);
+      const pauseMs = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));
+      this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), pauseMs);
+    },
+    log: ({ event, lamport, fields }) => this.options.logger.write(event, lamport, fields),
+    control_reply: ({ id, reply }) => {
+      this.replies.get(id)?.(reply);
+      this.replies.delete(id);
+    },
+    halt: ({ error }) => this.halt(error),
+  };
+
+  private senderOf(link: LinkId): (frame: Uint8Array) => void {
+    let sender = this.senders.get(link);
+    if (sender === undefined) this.senders.set(link, (sender = (frame) => this.transport.send(link, frame)));
+    return sender;
+  }
+  private halt(error: string | null): void {
+    this.halted = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    for (const reply of this.replies.values()) reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
+    this.shaper.close();
+    this.transport.shutdown();
+    this.options.halted(error);
+  }
+}
+
+const NO_PEER: PeerId = -1;

@@ -1,0 +1,80 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ControlReply, ControlRequest } from '../step.ts';
+
+/** What a process answers on its port beside links. */
+export interface HttpOwner {
+  health(): { readonly ok: boolean; readonly [key: string]: unknown };
+  metrics(): string;
+  control(request: ControlRequest): Promise<ControlReply>;
+}
+
+const MAX_BODY_BYTES = 1 << 20;
+
+/** `/healthz`, `/metrics`, and `/control` for whoever holds the control token. */
+export function httpHandler(owner: HttpOwner, token: string): (request: IncomingMessage, response: ServerResponse) => void {
+  const routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
+    'GET /healthz': (_request, response) => {
+      const health = owner.health();
+      answer(response, health.ok ? 200 : 503, health);
+    },
+    'GET /metrics': (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(owner.metrics());
+    },
+    'POST /control': (request, response) => {
+      if (!authorised(request, token)) return answer(response, 401, { ok: false, error: 'WRONG_SECRET', text: 'the control token is missing or wrong' });
+      readBody(request, response, (body) => void control(owner, body, response));
+    },
+  };
+  return (request, response) => {
+    const path = (request.url ?? '/').split('?')[0];
+    const route = routes[`${request.method} ${path}`];
+    if (route === undefined) answer(response, 404, { ok: false, error: 'BAD_REQUEST', text: `nothing at ${request.method} ${path}; try ${Object.keys(routes).join(', ')}` });
+    else route(request, response);
+  };
+}
+
+async function control(owner: HttpOwner, body: string, response: ServerResponse): Promise<void> {
+  const request = parse(body);
+  if (request === null) return answer(response, 400, { ok: false, error: 'BAD_REQUEST', text: 'the body is not {"verb": …, "args": {…}}' });
+  const reply = await owner.control(request);
+  answer(response, reply.ok ? 200 : 400, reply);
+}
+
+function parse(body: string): ControlRequest | null {
+  try {
+    const { verb, args = {} } = JSON.parse(body) as Record<string, unknown>;
+    if (typeof verb !== 'string' || typeof args !== 'object' || args === null || Array.isArray(args)) return null;
+    return { verb, args: args as Record<string, unknown> };
+  } catch {
+    return null;
+  }
+}
+
+function authorised(request: IncomingMessage, token: string): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function readBody(request: IncomingMessage, response: ServerResponse, done: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+    else {
+      answer(response, 413, { ok: false, error: 'BAD_REQUEST', text: `a control request has at most ${MAX_BODY_BYTES} bytes` });
+      request.destroy();
+    }
+  });
+  request.on('end', () => {
+    if (bytes <= MAX_BODY_BYTES) done(Buffer.concat(chunks).toString('utf8'));
+  });
+  request.on('error', () => response.destroy());
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  if (response.writableEnded) return;
+  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+}

@@ -1,0 +1,37 @@
+import { peerName, type PeerId } from './ids.ts';
+import { LOG_EVENTS, LOG_VERSION, type LogEventName, type LogFields, type LogLevel } from './log-events.ts';
+
+/** Who writes a log line. */
+export interface LogSource {
+  readonly core: number | string;
+  readonly incarnation: number;
+}
+
+/** The part of a log line that does not depend on the logging library: everything but `level` and `time`. */
+export interface LogLine {
+  readonly event: LogEventName;
+  readonly core: number | string;
+  readonly incarnation: number;
+  readonly seq: number;
+  readonly lamport: number;
+  readonly [field: string]: unknown;
+}
+
+export function levelOf(event: LogEventName): LogLevel {
+  return LOG_EVENTS[event].level;
+}
+
+/** A line as every process writes it: peers by name, the event's own fields last. `seq` is gap-free per process. */
+export function buildLogLine(source: LogSource, event: LogEventName, seq: number, lamport: number, fields: LogFields): LogLine {
+  const line: Record<string, unknown> = { v: LOG_VERSION, event, core: source.core, incarnation: source.incarnation, seq, lamport };
+  const types: Readonly<Record<string, string>> = LOG_EVENTS[event].fields;
+  for (const [name, value] of Object.entries(fields)) {
+    line[name] = types[name] === 'peer' && typeof value === 'number' ? peerName(value as PeerId) : value;
+  }
+  return line as unknown as LogLine;
+}
+
+/** A short sentence for people: the event's description. */
+export function messageOf(event: LogEventName): string {
+  return LOG_EVENTS[event].doc;
+}

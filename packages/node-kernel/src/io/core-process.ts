@@ -1,0 +1,148 @@
+import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
+import { nowNs } from '@mk/monitor-proto/io/clock';
+import { Host } from '@mk/monitor-proto/io/host';
+import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
+import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
+import { LOG_EVENTS, LOG_LEVELS } from '@mk/monitor-proto/log-events';
+import type { ControlReply, ControlRequest } from '@mk/monitor-proto/step';
+import type { Registration } from '../config.ts';
+import type { KernelEffect, KernelEvent } from '../effects.ts';
+import { Kernel } from '../kernel.ts';
+import { LinkFaults } from './link-faults.ts';
+import type { CoreSettings } from './settings.ts';
+
+/** Quiet time after which a core loads what boot did without. */
+const LOAD_LATER_MS = 1500;
+
+/** A core's kernel in a process of its own. */
+export class CoreProcess {
+  private readonly logger: Logger;
+  private readonly faults: LinkFaults;
+  private readonly secret: Buffer;
+  private host: Host<KernelEvent, KernelEffect> | null = null;
+  private expiry: NodeJS.Timeout | null = null;
+
+  constructor(private readonly settings: CoreSettings) {
+    this.secret = Buffer.from(settings.secret, 'hex');
+    this.logger = createLogger({ core: settings.core ?? 'unregistered', incarnation: 0 }, settings.logFile ?? null);
+    this.faults = new LinkFaults(
+      (event, fields) => this.log(event, fields),
+      (peers) => this.host?.post({ type: 'control_request', id: 0, request: { verb: 'touched', args: { cores: peers } } }),
+    );
+  }
+
+  async start(): Promise<void> {
+    const { settings } = this;
+    process.on('uncaughtException', (error) => this.fail('process_failed', error));
+    watchParent(settings.detached, (reason) => this.stop(reason));
+    // The kernel needs to know where it listens, and the listener needs a kernel: frames wait in the host until both are there.
+    const late = { kernel: null as Kernel | null };
+    const host = new Host<KernelEvent, KernelEffect>(lateBound(late), {
+      controlToken: controlToken(this.secret),
+      logger: this.logger,
+      verdict: (peer, now, bytes) => this.faults.verdict(peer, now, bytes),
+      perform: (effect) => this.perform(effect),
+      control: (request) => this.control(request),
+      halted: (error) => this.halted(error),
+    });
+    this.host = host;
+    const port = await this.listen(host);
+    const address = `${settings.advertiseHost ?? settings.listenHost}:${port}`;
+    tellParent({ type: 'listening', address });
+    const skbAddress = settings.skb ?? (await addressFromParent());
+    late.kernel = this.createKernel(address, skbAddress);
+    this.log('process_started', { pid: process.pid, address, seed: 'random' });
+    host.post({ type: 'start' });
+    setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
+  }
+
+  private createKernel(address: string, skbAddress: string): Kernel {
+    const { cluster, core, logLevel, version } = this.settings;
+    return new Kernel({
+      cluster, secret: this.secret, instance: freshInstance(), wantedCore: core, skbAddress, address,
+      entropy: freshEntropy(), hmac: hmacSha256, logLevel, ...(version === undefined ? {} : { version }),
+    });
+  }
+
+  private async listen(host: Host<KernelEvent, KernelEffect>): Promise<number> {
+    const { listenHost, listenPort } = this.settings;
+    try {
+      return await host.transport.listen(listenHost, listenPort);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      const text = code === 'EADDRINUSE' ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process` : `cannot listen on ${listenHost}:${listenPort}: ${code}`;
+      this.halted(text);
+      throw error;
+    }
+  }
+
+  private perform(effect: KernelEffect): void {
+    if (effect.type === 'registered') this.registered(effect.registration);
+  }
+
+  private registered(registration: Registration): void {
+    const { core, incarnation } = registration;
+    this.logger.source = { core, incarnation };
+    this.faults.configure(registration);
+    tellParent({ type: 'registered', core, incarnation });
+  }
+
+  private control(request: ControlRequest): ControlReply | null {
+    if (request.verb === 'shutdown') {
+      setImmediate(() => this.stop('asked over the control port'));
+      return { ok: true, value: null };
+    }
+    const reply = this.faults.control(request, nowNs());
+    if (reply !== null) this.watchExpiry();
+    return reply;
+  }
+
+  /** Faults that end by themselves are logged when they do. */
+  private watchExpiry(): void {
+    if (this.expiry !== null) clearTimeout(this.expiry);
+    const next = this.faults.noteExpired(nowNs());
+    if (next === Infinity) return;
+    this.expiry = setTimeout(() => this.watchExpiry(), Math.max(1, Math.ceil((next - nowNs()) / 1e6)));
+  }
+
+  private log(event: keyof typeof LOG_EVENTS, fields: Readonly<Record<string, unknown>>): void {
+    const { logLevel } = this.settings;
+    if (logLevel === 'off' || LOG_LEVELS.indexOf(LOG_EVENTS[event].level) < LOG_LEVELS.indexOf(logLevel)) return;
+    this.logger.write(event, 0, fields);
+  }
+
+  private stop(reason: string): void {
+    if (this.host === null) process.exit(0);
+    this.log('process_stopping', { reason });
+    this.host.post({ type: 'stop' });
+    setTimeout(() => process.exit(0), 2000).unref();
+  }
+
+  private fail(event: 'process_failed', error: Error): void {
+    this.log(event, { error: error.name, text: error.stack ?? error.message });
+    this.halted(`${error.name}: ${error.message}`);
+  }
+
+  private halted(error: string | null): void {
+    this.logger.flushNow();
+    if (this.expiry !== null) clearTimeout(this.expiry);
+    if (error === null) {
+      process.disconnect?.();
+      setTimeout(() => process.exit(0), 50); // lets close frames leave
+      return;
+    }
+    process.stderr.write(`mk core ${this.settings.core ?? ''}: ${error}\n`);
+    tellParent({ type: 'failed', error });
+    process.exitCode = 1;
+    setTimeout(() => process.exit(1), 50);
+  }
+}
+
+/** A state machine that comes into being after its host. */
+function lateBound(late: { kernel: Kernel | null }): ConstructorParameters<typeof Host<KernelEvent, KernelEffect>>[0] {
+  return {
+    step: (event, now) => late.kernel?.step(event, now) ?? [],
+    health: () => late.kernel?.health() ?? { ok: false, core: -1 },
+    metrics: () => late.kernel?.metrics() ?? '',
+  };
+}

@@ -1,0 +1,47 @@
+/** What a core's process is started with: JSON in the environment variable MK_CORE. */
+export interface CoreSettings {
+  readonly cluster: string;
+  /** Hex. */
+  readonly secret: string;
+  /** `host:port`; null: the parent will tell over IPC. */
+  readonly skb: string | null;
+  /** The id to ask for; null: any. */
+  readonly core: number | null;
+  readonly listenHost: string;
+  readonly listenPort: number;
+  /** How the others reach this host; absent: `listenHost`. */
+  readonly advertiseHost?: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
+  readonly logFile?: string;
+  /** Goes on when the parent is gone. */
+  readonly detached: boolean;
+  /** Another protocol version than this build's: only tests of the refusal say one. */
+  readonly version?: number;
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'off'];
+
+/** The settings in a text, or one line that says what is wrong with it. Checked by hand: a core loads nothing that it can do without. */
+export function parseCoreSettings(text: string | undefined): CoreSettings | string {
+  if (text === undefined) return 'MK_CORE is not set; cores are started by mk-launch or docker compose';
+  let value: Partial<Record<keyof CoreSettings, unknown>>;
+  try {
+    value = JSON.parse(text) as typeof value;
+  } catch (error) {
+    return `MK_CORE is not JSON: ${(error as Error).message}`;
+  }
+  const known = ['cluster', 'secret', 'skb', 'core', 'listenHost', 'listenPort', 'advertiseHost', 'logLevel', 'logFile', 'detached', 'version'];
+  for (const key of Object.keys(value)) if (!known.includes(key)) return `MK_CORE has an unknown key ${key}; known: ${known.join(', ')}`;
+  if (typeof value.cluster !== 'string' || value.cluster === '') return 'MK_CORE.cluster must be a name';
+  if (typeof value.secret !== 'string' || !/^[0-9a-f]{16,}$/i.test(value.secret)) return 'MK_CORE.secret must be at least 16 hex digits';
+  if (value.skb !== null && typeof value.skb !== 'string') return 'MK_CORE.skb must be host:port, or null when the parent tells it';
+  if (value.core !== null && !isWhole(value.core, 0, 65_000)) return 'MK_CORE.core must be a core id, or null for any';
+  if (typeof value.listenHost !== 'string') return 'MK_CORE.listenHost must be an address';
+  if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_CORE.listenPort must be a port, or 0 for any';
+  if (!LEVELS.includes(value.logLevel as string)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
+  return { ...(value as unknown as CoreSettings), detached: value.detached === true };
+}
+
+function isWhole(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}

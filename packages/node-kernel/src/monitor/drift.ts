@@ -1,0 +1,57 @@
+import { type CoreId, MICROSECOND, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MonitorContext } from './context.ts';
+import type { Operation } from './operations.ts';
+import type { Ping } from './ping.ts';
+
+const RATIO = limit('planChangeRatio');
+const PINGS = limit('measurePings');
+/** A change smaller than this is the host's noise, whatever its ratio. */
+const NOISE: Nanos = 200 * MICROSECOND;
+const NO_PAYLOAD = new Uint8Array();
+
+/** Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio. */
+export class Drift {
+  /** The shortest round trip that the SKB knows, by core. */
+  private readonly told = new Map<CoreId, Nanos>();
+  private readonly looking = new Set<CoreId>();
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly ping: Ping,
+  ) {}
+
+  /** The SKB was told this in a measurement that it asked for. */
+  note(core: CoreId, shortest: Nanos): void {
+    this.told.set(core, shortest);
+  }
+
+  forget(core: CoreId): void {
+    this.told.delete(core);
+  }
+
+  /** Something happened to these links: pings them, and reports those that have moved. */
+  look(cores: readonly CoreId[], now: Nanos): void {
+    for (const core of cores) {
+      if (!this.context.monitors.has(core) || this.looking.has(core)) continue;
+      this.looking.add(core);
+      this.context.operations.start(this.context.operations.nextId(), this.shortest(core), now, (outcome) => {
+        this.looking.delete(core);
+        if (outcome.ok) this.report(core, outcome.value);
+      });
+    }
+  }
+
+  private *shortest(core: CoreId): Operation<Nanos> {
+    let best = Infinity;
+    for (let i = 0; i < PINGS; i++) best = Math.min(best, yield* this.ping.once(core, NO_PAYLOAD));
+    return best;
+  }
+
+  private report(core: CoreId, shortest: Nanos): void {
+    const known = this.told.get(core);
+    if (known !== undefined && Math.abs(shortest - known) <= Math.max(NOISE, RATIO * known)) return;
+    this.told.set(core, shortest);
+    this.context.send(SKB_PEER, { type: 'link_changed', core, average: shortest });
+  }
+}

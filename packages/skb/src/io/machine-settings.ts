@@ -1,0 +1,32 @@
+import type { MachineModel } from '../config.ts';
+import type { SkbSettings } from './settings.ts';
+
+/**
+ * What one message costs a real process to send or to take, at the least: a system call and a wake-up on the host, far above
+ * what any modelled machine charges. The plans would otherwise think that a process sends for nothing.
+ */
+const HOST_MESSAGE_NS = 20_000;
+
+/** The machine as the plans see it when its cores are processes: modelled times by the time scale, the host's costs below. */
+export function machineModel(settings: SkbSettings): MachineModel {
+  const { timeScale } = settings;
+  const described = describedMachine(settings.machine);
+  const floor = (modelled: number): number => Math.max(HOST_MESSAGE_NS, modelled * timeScale);
+  return {
+    packageOf: (core) => described.packageOf(core),
+    latencyNs: (from, to) => (settings.links.delayNs ?? 0) + described.latencyNs(from, to) * timeScale,
+    sendOccupancyNs: (from, to) => floor(described.sendOccupancyNs(from, to)),
+    receiveOccupancyNs: (from, to) => floor(described.receiveOccupancyNs(from, to)),
+  };
+}
+
+/** What a core is told of its links: the settings of all, and the added delay to each core. */
+export function settingsForCore(settings: SkbSettings, model: MachineModel, core: number): unknown {
+  const base = settings.links.delayNs ?? 0;
+  const delaysNs = Array.from({ length: settings.maxCores }, (_, to) => (to === core ? 0 : Math.round(model.latencyNs(core, to) - base)));
+  return { seed: settings.seed, base: settings.links, delaysNs };
+}
+
+function describedMachine(_machine: unknown): MachineModel {
+  return { packageOf: (core) => Math.floor(core / 4), latencyNs: () => 0, sendOccupancyNs: () => 0, receiveOccupancyNs: () => 0 };
+}

@@ -1,0 +1,57 @@
+import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
+
+/** What the SKB's process is started with: JSON in the environment variable MK_SKB. */
+export interface SkbSettings {
+  readonly cluster: string;
+  /** Hex. */
+  readonly secret: string;
+  readonly listenHost: string;
+  readonly listenPort: number;
+  readonly advertiseHost?: string;
+  readonly expectedCores: number;
+  readonly maxCores: number;
+  /** A machine description as JSON; null: flat. */
+  readonly machine: unknown;
+  /** Every random choice of the cluster's links begins here. */
+  readonly seed: string;
+  /** Settings of every link between cores. */
+  readonly links: Partial<LinkSettings>;
+  /** Modelled nanoseconds of the machine × timeScale = added delay in wall time; 0: none. */
+  readonly timeScale: number;
+  readonly measure: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
+  readonly logFile?: string;
+  readonly detached: boolean;
+  /** Where the journal lies; absent: nothing outlives the process. */
+  readonly dataDir?: string;
+}
+
+const KEYS = [
+  'cluster', 'secret', 'listenHost', 'listenPort', 'advertiseHost', 'expectedCores', 'maxCores', 'machine', 'seed', 'links',
+  'timeScale', 'measure', 'logLevel', 'logFile', 'detached', 'dataDir',
+];
+
+const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk', machine: null } as const;
+
+/** The settings in a text, or one line that says what is wrong with it. */
+export function parseSkbSettings(text: string | undefined): SkbSettings | string {
+  if (text === undefined) return 'MK_SKB is not set; the SKB is started by mk-launch or docker compose';
+  let value: Partial<Record<keyof SkbSettings, unknown>>;
+  try {
+    value = JSON.parse(text) as typeof value;
+  } catch (error) {
+    return `MK_SKB is not JSON: ${(error as Error).message}`;
+  }
+  for (const key of Object.keys(value)) if (!KEYS.includes(key)) return `MK_SKB has an unknown key ${key}; known: ${KEYS.join(', ')}`;
+  if (typeof value.cluster !== 'string' || value.cluster === '') return 'MK_SKB.cluster must be a name';
+  if (typeof value.secret !== 'string' || !/^[0-9a-f]{16,}$/i.test(value.secret)) return 'MK_SKB.secret must be at least 16 hex digits';
+  if (typeof value.listenHost !== 'string') return 'MK_SKB.listenHost must be an address';
+  if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_SKB.listenPort must be a port, or 0 for any';
+  if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';
+  if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
+  return { ...DEFAULTS, ...(value as Partial<SkbSettings>), detached: value.detached === true } as SkbSettings;
+}
+
+function isWhole(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}

@@ -1,0 +1,103 @@
+import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
+import { Host } from '@mk/monitor-proto/io/host';
+import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
+import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
+import { PASS } from '@mk/monitor-proto/link/link-model';
+import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
+import type { ControlReply, ControlRequest, Effect, HostEvent } from '@mk/monitor-proto/step';
+import { Skb } from '../skb.ts';
+import { machineModel, settingsForCore } from './machine-settings.ts';
+import type { SkbSettings } from './settings.ts';
+
+/** Pause between two progress reports to the launcher. */
+const PROGRESS_MS = 50;
+const LOAD_LATER_MS = 1500;
+
+/** The SKB in a process of its own. */
+export class SkbProcess {
+  private readonly logger: Logger;
+  private readonly skb: Skb;
+  private readonly host: Host<HostEvent, Effect>;
+  private readonly token: string;
+  private lastProgress = '';
+  private progressTimer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly settings: SkbSettings) {
+    const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
+    const secret = Buffer.from(settings.secret, 'hex');
+    this.token = controlToken(secret);
+    this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
+    const model = machineModel(settings);
+    this.skb = new Skb({
+      cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, expectedCores, maxCores, measure,
+      machine: model, machineText: JSON.stringify(machine ?? {}), settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
+    });
+    this.host = new Host<HostEvent, Effect>(this.skb, {
+      controlToken: this.token,
+      logger: { ...this.logger, write: (event, lamport, fields) => this.write(event, lamport, fields) },
+      verdict: () => PASS,
+      perform: () => undefined,
+      control: (request) => this.control(request),
+      halted: (error) => this.halted(error),
+    });
+  }
+
+  async start(): Promise<void> {
+    process.on('uncaughtException', (error) => {
+      this.logger.write('process_failed', 0, { error: error.name, text: error.stack ?? error.message });
+      this.halted(`${error.name}: ${error.message}`);
+    });
+    watchParent(this.settings.detached, (reason) => this.stop(reason));
+    const { listenHost, listenPort, advertiseHost, seed } = this.settings;
+    const port = await this.host.transport.listen(listenHost, listenPort).catch((error: NodeJS.ErrnoException) => {
+      const text = error.code === 'EADDRINUSE' ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process` : `cannot listen on ${listenHost}:${listenPort}: ${error.code}`;
+      this.halted(text);
+      return -1;
+    });
+    if (port < 0) return;
+    const address = `${advertiseHost ?? listenHost}:${port}`;
+    tellParent({ type: 'listening', address });
+    this.write('process_started', 0, { pid: process.pid, address, seed });
+    this.host.post({ type: 'start' });
+    this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
+    this.progressTimer.unref();
+    setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
+  }
+
+  private write(event: LogEventName, lamport: number, fields: LogFields): void {
+    if (this.settings.logLevel !== 'off') this.logger.write(event, lamport, fields);
+    if (event !== 'mesh_complete') return;
+    this.progress();
+    const { cores, links, elapsed_ms: elapsedMs } = fields as { cores: number; links: number; elapsed_ms: number };
+    tellParent({ type: 'mesh_complete', cores, links, elapsedMs });
+  }
+
+  private progress(): void {
+    const { registry } = this.skb;
+    const text = `${registry.members.size}/${registry.meshLinks}`;
+    if (text === this.lastProgress) return;
+    this.lastProgress = text;
+    tellParent({ type: 'progress', members: registry.members.size, links: registry.meshLinks, expected: this.settings.expectedCores });
+  }
+
+  private control(request: ControlRequest): ControlReply | null {
+    if (request.verb !== 'shutdown') return null;
+    setImmediate(() => this.stop('asked over the control port'));
+    return { ok: true, value: null };
+  }
+
+  private stop(_reason: string): void {
+    this.host.post({ type: 'stop' });
+    setTimeout(() => process.exit(0), 2000).unref();
+  }
+
+  private halted(error: string | null): void {
+    this.logger.flushNow();
+    if (this.progressTimer !== null) clearInterval(this.progressTimer);
+    if (error !== null) {
+      process.stderr.write(`mk skb: ${error}\n`);
+      tellParent({ type: 'failed', error });
+    } else process.disconnect?.();
+    setTimeout(() => process.exit(error === null ? 0 : 1), 50);
+  }
+}
