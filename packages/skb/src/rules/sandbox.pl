@@ -21,25 +21,51 @@
 :- use_module(library(when)).
 :- use_module(library(solution_sequences)).
 
-:- multifile prolog:heartbeat/0.
 :- dynamic allowed_spec/3, added_clause/2, fact_predicate/1.
 
-prolog:heartbeat :-
+%   The hook must have one clause: with the one that swipl-wasm brings beside ours, each beat leaves a choice point in
+%   the goal that it interrupts, and pruned goals answer twice.
+:- abolish(prolog:heartbeat/0), dynamic(prolog:heartbeat/0), assertz((prolog:heartbeat :- mk_sandbox:beat, !)).
+
+beat :-
     nb_getval(mk_deadline, Deadline),
     get_time(Now),
     (   Now > Deadline
     ->  throw(mk_time_limit)
+    ;   nb_getval(mk_last_inference, Last),
+        statistics(inferences, Done),
+        Done > Last
+    ->  throw(mk_inference_limit)
     ;   true
     ).
 
-:- nb_setval(mk_deadline, inf).
+%   Also for our own work between queries.
+unlimited :-
+    nb_setval(mk_deadline, inf),
+    nb_setval(mk_last_inference, inf).
+
+limited(InferenceLimit, Deadline) :-
+    statistics(inferences, Done),
+    Last is Done + InferenceLimit,
+    nb_setval(mk_last_inference, Last),
+    nb_setval(mk_deadline, Deadline).
+
+:- unlimited.
 
 %!  run(+Text, +InferenceLimit, +Deadline, -Outcome) is nondet.
 %
 %   Runs the goal in Text. Outcome is solution(NamesAndValues, ResidualGoals) for each solution, or one
-%   error(Kind, Detail, Position). Deadline is in seconds since the epoch.
+%   error(Kind, Detail, Position). Deadline is in seconds since the epoch. Inferences are counted by the heartbeat, so
+%   the limit is kept to within one beat.
 run(Text, InferenceLimit, Deadline, Outcome) :-
     catch(prepare(Text, Goal, Bindings), Problem, true),
+    (   nonvar(Problem)
+    ->  outcome_of(Problem, Outcome)
+    ;   limited(InferenceLimit, Deadline),
+        catch(( skb:Goal, encode(Bindings, Outcome) ), Thrown, outcome_of(Thrown, Outcome))
+    ).
+
+prepare(Text, Goal, Bindings), Problem, true),
     (   nonvar(Problem)
     ->  outcome_of(Problem, Outcome)
     ;   nb_setval(mk_deadline, Deadline),
@@ -140,6 +166,7 @@ mapped_names(Term, Named) :-
 %   Errors
 
 outcome_of(mk_time_limit, error(time_limit, '', -1)) :- !.
+outcome_of(mk_inference_limit, error(inference_limit, '', -1)) :- !.
 outcome_of(mk_forbidden(What), error(forbidden, Text, -1)) :- !, term_text(What, Text).
 outcome_of(mk_unknown(What), error(unknown_predicate, Text, -1)) :- !, term_text(What, Text).
 outcome_of(error(syntax_error(What), Where), error(syntax, Text, Position)) :- !,
@@ -274,7 +301,7 @@ prepare_module(Module) :-
 %
 %   Loads a shipped file of rules into module skb; a warning is an error.
 load_program(Path) :-
-    nb_setval(mk_deadline, inf),
+    unlimited,
     atom_string(File, Path),
     load_files(skb:File, [silent(true)]).
 
@@ -284,7 +311,7 @@ load_program(Path) :-
 %
 %   Removes and adds facts given as text; the host keeps the set and never adds one twice.
 load_facts(Removed, Added) :-
-    nb_setval(mk_deadline, inf),
+    unlimited,
     maplist(remove_fact, Removed),
     maplist(add_fact, Added).
 
@@ -315,7 +342,7 @@ declare_fact(Fact) :-
 %
 %   Replaces the rules named Name by those in Text: all of them, or none and error(Kind, Detail, Position).
 add_clauses(Name, Text, Outcome) :-
-    nb_setval(mk_deadline, inf),
+    unlimited,
     catch(( read_clauses(Text, Clauses), check_heads(Clauses), checked_with(Name, Clauses), Outcome = added ),
         Thrown, outcome_of(Thrown, Outcome)).
 

@@ -40,7 +40,7 @@ export class WorkerEngine implements SkbEngine {
   readonly #outstanding = new Map<number, Entry>();
   #queue: Entry[] = [];
   #worker: Worker;
-  #status = new Int32Array(0);
+  #status: Int32Array = new Int32Array(0);
   #isReady = false;
   #closed = false;
   #nextId = 1;
