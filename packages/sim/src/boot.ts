@@ -1,0 +1,53 @@
+import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import { createPrng } from '@mk/monitor-proto/prng';
+import { Kernel } from '@mk/node-kernel/kernel';
+import { Skb } from '@mk/skb/skb';
+import type { AnyMachine, SimNode } from './sim-node.ts';
+import type { SimulationOptions } from './simulation.ts';
+
+/** The secret of every simulated cluster: nobody listens in. */
+const SECRET = new TextEncoder().encode('the secret of a simulated cluster');
+export const SIM_CLUSTER = 'sim';
+
+/** A core's kernel, as its process would make it. */
+export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress: string): AnyMachine {
+  const { entropy, instance } = identityOf(node.id, node.life, options.seed);
+  return new Kernel({
+    cluster: SIM_CLUSTER,
+    secret: SECRET,
+    instance,
+    wantedCore: node.id,
+    skbAddress,
+    address: node.address,
+    entropy,
+    hmac: options.hmac,
+    logLevel: options.logLevel,
+  }) as AnyMachine;
+}
+
+/** The SKB, as its process would make it. */
+export function bootSkb(node: SimNode, options: SimulationOptions): AnyMachine {
+  const { entropy, instance } = identityOf(SKB_PEER, node.life, options.seed);
+  return new Skb({
+    cluster: SIM_CLUSTER,
+    secret: SECRET,
+    instance,
+    entropy,
+    hmac: options.hmac,
+    logLevel: options.logLevel,
+    expectedCores: options.cores,
+    maxCores: options.cores,
+    machine: options.machine,
+    machineText: options.machineText ?? '{}',
+    settingsFor: () => '{}',
+    measure: options.measure ?? false,
+  }) as AnyMachine;
+}
+
+/** What is random about a process: its name and its entropy, from the seed, the node and its life. */
+function identityOf(id: PeerId, life: number, seed: number | string): { readonly entropy: Uint8Array; readonly instance: string } {
+  const prng = createPrng(seed).split(`process ${id}.${life}`);
+  const entropy = Uint8Array.from({ length: 32 }, () => prng.nextInt(256));
+  const instance = Array.from({ length: 4 }, () => prng.nextUint32().toString(16).padStart(8, '0')).join('');
+  return { entropy, instance };
+}

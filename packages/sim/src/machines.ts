@@ -1,0 +1,11 @@
+import type { MachineModel } from '@mk/skb/config';
+
+/** All cores alike: 1 µs between any two, 0.2 µs of either for a message. For tests that care about protocols, not costs. */
+export function flatMachine(coresPerPackage = 4): MachineModel {
+  return {
+    packageOf: (core) => Math.floor(core / coresPerPackage),
+    latencyNs: () => 1_000,
+    sendOccupancyNs: () => 200,
+    receiveOccupancyNs: () => 200,
+  };
+}

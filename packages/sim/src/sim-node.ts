@@ -1,0 +1,67 @@
+import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
+import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
+import type { KernelEffect, KernelEvent } from '@mk/node-kernel/effects';
+import type { LinkEnd } from './network.ts';
+
+export type AnyEvent = KernelEvent | HostEvent;
+export type AnyEffect = KernelEffect | Effect;
+/** What a node can host: a core's kernel or the SKB. */
+export type AnyMachine = StateMachine<AnyEvent, AnyEffect>;
+
+/** An event that has come to a node and waits for its turn there. */
+export interface Waiting {
+  readonly event: AnyEvent;
+  readonly costNs: Nanos;
+}
+
+/** One simulated process: a core or the SKB, through all its lives. */
+export class SimNode {
+  /** Null while the process is dead. */
+  machine: AnyMachine | null = null;
+  /** Counts the lives; what was meant for an earlier life is lost. */
+  life = 0;
+  /** The core is occupied until then. */
+  freeAt: Nanos = 0;
+  /** What everything on this core takes longer by. */
+  slowFactor = 1;
+  hung = false;
+  timerAt: Nanos = Infinity;
+  /** Whether a turn is scheduled for what waits. */
+  drainScheduled = false;
+  incarnation = 0;
+  /** The next log line's number; begins anew with each life. */
+  logSeq = 0;
+  /** What it ended with: null while it lives, '' when it was asked to. */
+  ended: string | null = null;
+  readonly links = new Map<LinkId, LinkEnd>();
+  nextAccepted: LinkId = 2;
+  private waiting: Waiting[] = [];
+  private first = 0;
+
+  constructor(readonly id: PeerId) {}
+
+  get address(): string {
+    return `sim:${this.id}.${this.life}`;
+  }
+
+  get queued(): number {
+    return this.waiting.length - this.first;
+  }
+
+  enqueue(item: Waiting): void {
+    this.waiting.push(item);
+  }
+
+  dequeue(): Waiting | undefined {
+    const item = this.waiting[this.first];
+    if (item === undefined) return undefined;
+    this.first += 1;
+    if (this.first === this.waiting.length) this.clearQueue();
+    return item;
+  }
+
+  clearQueue(): void {
+    this.waiting = [];
+    this.first = 0;
+  }
+}

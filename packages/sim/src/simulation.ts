@@ -1,0 +1,371 @@
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import { Heap } from '@mk/monitor-proto/heap';
+import { type CoreId, type LinkId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
+import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
+import { buildLogLine, levelOf, type LogLine } from '@mk/monitor-proto/log-line';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+import { createPrng, type Prng } from '@mk/monitor-proto/prng';
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { MachineModel } from '@mk/skb/config';
+import { bootKernel, bootSkb } from './boot.ts';
+import { type CostModel, costsOf, messagesIn } from './costs.ts';
+import { type LinkEnd, Network, type NetworkHost } from './network.ts';
+import { type AnyEffect, type AnyEvent, type AnyMachine, SimNode } from './sim-node.ts';
+import { TraceHash } from './trace-hash.ts';
+
+/*
+ * The second host of the kernel (architecture.md): hundreds of cores and the SKB in one process, on a virtual clock.
+ *
+ *   S1  the same options give the same trace: nothing here reads a clock, entropy or the order of a hash table by address;
+ *   S2  a core handles one event at a time, in order of arrival; handling and sending take the core's time;
+ *   S3  frames are the very bytes that sockets carry, under the very link model and fault rules.
+ */
+
+export interface SimulationOptions {
+  readonly seed: number | string;
+  readonly cores: number;
+  readonly machine: MachineModel;
+  readonly machineText?: string;
+  readonly hmac: Hmac;
+  readonly logLevel: LogLevel | 'off';
+  /** Whether the SKB measures round trips after boot. */
+  readonly measure?: boolean;
+  readonly costs?: CostModel;
+  /** Cores are started one after another with this pause. */
+  readonly startPauseNs?: Nanos;
+  /** Whether the trace hash is kept; off: nothing of it is computed. */
+  readonly hash?: boolean;
+  /** Wraps each state machine as it boots: how a test plants a bug. */
+  readonly wrap?: (machine: AnyMachine, node: PeerId) => AnyMachine;
+}
+
+/** A line as a real process writes it; `time` is virtual, in milliseconds from the beginning. */
+export type SimLogLine = LogLine & { readonly time: number; readonly level: LogLevel };
+
+/** Looks on; sees every step and every log line. */
+export interface SimObserver {
+  line?(line: SimLogLine, node: SimNode): void;
+  step?(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void;
+  frame?: NetworkHost['frameFate'];
+  died?(node: SimNode, cause: string): void;
+}
+
+interface Scheduled {
+  readonly kind: 'event' | 'timer' | 'drain' | 'call';
+  readonly node: SimNode | null;
+  readonly life: number;
+  readonly end: LinkEnd | null;
+  readonly event: AnyEvent | null;
+  readonly costNs: Nanos;
+  readonly run: (() => void) | null;
+}
+
+const TIMER: AnyEvent = { type: 'timer_fired' };
+
+export class Simulation implements NetworkHost {
+  now: Nanos = 0;
+  readonly nodes = new Map<PeerId, SimNode>();
+  readonly faults: FaultEngine;
+  readonly network: Network;
+  readonly hash: TraceHash | null;
+  readonly prng: Prng;
+  /** Steps handled so far. */
+  steps = 0;
+  frameFate: NetworkHost['frameFate'];
+  private readonly costs: CostModel;
+  private readonly queue = new Heap<Scheduled>();
+  private readonly observers: SimObserver[] = [];
+  private readonly replies = new Map<number, (reply: ControlReply, at: Nanos) => void>();
+  private nextRequest = 1;
+
+  constructor(readonly options: SimulationOptions) {
+    this.prng = createPrng(options.seed);
+    this.costs = options.costs ?? costsOf(options.machine);
+    this.faults = new FaultEngine({ prng: this.prng.split('faults') });
+    this.network = new Network(this, this.faults, this.costs);
+    this.hash = options.hash === false ? null : new TraceHash();
+    this.nodes.set(SKB_PEER, new SimNode(SKB_PEER));
+    for (let core = 0; core < options.cores; core++) this.nodes.set(core, new SimNode(core));
+  }
+
+  observe(observer: SimObserver): void {
+    this.observers.push(observer);
+    if (observer.frame) this.frameFate = observer.frame.bind(observer);
+  }
+
+  /** Starts the SKB and every core. */
+  start(): void {
+    this.startNode(SKB_PEER);
+    const pause = this.options.startPauseNs ?? 0;
+    for (let core = 0; core < this.options.cores; core++) {
+      if (pause === 0) this.startNode(core);
+      else this.call(core * pause, () => this.startNode(core));
+    }
+  }
+
+  /** Handles events until the virtual time `until`, or until `stop` says so after a step. Returns whether it was `stop`. */
+  run(until: Nanos, stop?: () => boolean): boolean {
+    const { queue } = this;
+    while (queue.minKey <= until) {
+      const at = queue.minKey;
+      const next = queue.pop()!;
+      if (at > this.now) this.now = at;
+      this.dispatch(next);
+      if (stop !== undefined && stop()) return true;
+    }
+    if (until > this.now && until !== Infinity) this.now = until;
+    return false;
+  }
+
+  node(id: PeerId): SimNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`no node ${peerName(id)} in this simulation`);
+    return node;
+  }
+
+  /** Asks a node over its control port; `then` gets the answer, or a refusal when the node dies first. */
+  control(id: PeerId, verb: string, args: Readonly<Record<string, unknown>>, then: (reply: ControlReply, at: Nanos) => void): void {
+    const node = this.node(id);
+    const dead: ControlReply = { ok: false, error: 'PEER_GONE', text: 'the process is not running' };
+    if (node.machine === null) return then(dead, this.now);
+    const request = this.nextRequest++;
+    const { life } = node;
+    this.replies.set(request, then);
+    this.diedBefore(node, life, request, dead);
+    this.deliver(this.now, node, null, { type: 'control_request', id: request, request: { verb, args } }, this.costs.eventNs);
+  }
+
+  // Faults of processes; those of links go to `faults`.
+
+  /** Boots a node's process; a new life if it had one before. */
+  startNode(id: PeerId): void {
+    const node = this.node(id);
+    if (node.machine !== null) throw new Error(`${peerName(id)} is running already`);
+    node.life += 1;
+    node.logSeq = 0;
+    node.freeAt = this.now;
+    node.slowFactor = 1;
+    node.hung = false;
+    node.timerAt = Infinity;
+    node.drainScheduled = false;
+    node.ended = null;
+    node.incarnation = 0;
+    node.nextAccepted = 2;
+    node.clearQueue();
+    const machine = id === SKB_PEER ? bootSkb(node, this.options) : bootKernel(node, this.options, this.node(SKB_PEER).address);
+    node.machine = this.options.wrap?.(machine, id) ?? machine;
+    this.deliver(this.now, node, null, { type: 'start' }, this.costs.eventNs);
+  }
+
+  /** Kills a process without a word. */
+  crash(id: PeerId): void {
+    this.end(this.node(id), 'crashed', this.now);
+  }
+
+  /** Stops handling events; they queue. */
+  hang(id: PeerId): void {
+    this.node(id).hung = true;
+  }
+
+  resume(id: PeerId): void {
+    const node = this.node(id);
+    if (!node.hung) return;
+    node.hung = false;
+    if (node.timerAt <= this.now) this.deliver(this.now, node, null, TIMER, 0);
+    if (node.queued > 0) this.scheduleDrain(node);
+  }
+
+  slow(id: PeerId, factor: number): void {
+    this.node(id).slowFactor = factor;
+  }
+
+  /** Breaks every link between two nodes. */
+  resetLink(a: PeerId, b: PeerId): void {
+    const to = this.node(b);
+    for (const end of [...this.node(a).links.values()]) if (end.other?.node === to) this.network.reset(end, this.now);
+  }
+
+  // What the network asks of its host.
+
+  deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void {
+    this.queue.push(at, { kind: 'event', node, life: node.life, end, event, costNs, run: null });
+  }
+
+  call(at: Nanos, run: () => void): void {
+    this.queue.push(at, { kind: 'call', node: null, life: 0, end: null, event: null, costNs: 0, run });
+  }
+
+  lookUp(address: string): SimNode | null {
+    const [, id = ''] = /^sim:(\d+)\.\d+$/.exec(address) ?? [];
+    const node = this.nodes.get(Number(id));
+    if (node === undefined || node.machine === null) return null;
+    return node.address === address || node.id === SKB_PEER ? node : null;
+  }
+
+  private dispatch(next: Scheduled): void {
+    if (next.kind === 'call') return next.run!();
+    const node = next.node!;
+    if (node.life !== next.life || node.machine === null) return;
+    if (next.kind === 'timer') {
+      if (node.timerAt !== this.now) return;
+      if (!node.hung) this.arrive(node, TIMER, this.costs.eventNs);
+    } else if (next.kind === 'drain') {
+      node.drainScheduled = false;
+      this.drain(node);
+    } else this.arriveOn(node, next.end, next.event!, next.costNs);
+  }
+
+  private arriveOn(node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void {
+    if (end !== null) {
+      if (node.links.get(end.id) !== end) return;
+      if (event.type === 'link_down') node.links.delete(end.id);
+    }
+    this.arrive(node, event, costNs);
+  }
+
+  private arrive(node: SimNode, event: AnyEvent, costNs: Nanos): void {
+    if (!node.hung && node.queued === 0 && node.freeAt <= this.now) return this.handle(node, event, costNs);
+    node.enqueue({ event, costNs });
+    if (!node.hung) this.scheduleDrain(node);
+  }
+
+  private scheduleDrain(node: SimNode): void {
+    if (node.drainScheduled) return;
+    node.drainScheduled = true;
+    const at = node.freeAt > this.now ? node.freeAt : this.now;
+    this.queue.push(at, { kind: 'drain', node, life: node.life, end: null, event: null, costNs: 0, run: null });
+  }
+
+  private drain(node: SimNode): void {
+    if (node.hung) return;
+    const item = node.dequeue();
+    if (item === undefined) return;
+    this.handle(node, item.event, item.costNs);
+    if (node.queued > 0 && node.machine !== null) this.scheduleDrain(node);
+  }
+
+  private handle(node: SimNode, event: AnyEvent, costNs: Nanos): void {
+    this.steps += 1;
+    const start = this.now + costNs * node.slowFactor;
+    if (event.type === 'timer_fired') node.timerAt = Infinity;
+    if (this.hash !== null) this.hashEvent(this.hash, node, event, start);
+    const effects = node.machine!.step(event, start);
+    let cursor = start;
+    for (let i = 0; i < effects.length; i++) cursor = this.perform(node, effects[i]!, cursor);
+    node.freeAt = cursor;
+    for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
+  }
+
+  /** Performs one effect of a step; returns until when it occupies the core. */
+  private perform(node: SimNode, effect: AnyEffect, at: Nanos): Nanos {
+    switch (effect.type) {
+      case 'send_frame':
+        return this.sendFrame(node, effect.link, effect.frame, at);
+      case 'open_link':
+        this.network.open(node, effect.link, effect.address, at);
+        return at;
+      case 'close_link':
+        this.closeLink(node, effect.link, effect.reason, at);
+        return at;
+      case 'set_timer':
+        this.setTimer(node, effect.at, at);
+        return at;
+      case 'log':
+        this.log(node, effect, at);
+        return at;
+      case 'control_reply':
+        this.reply(effect.id, effect.reply, at);
+        return at;
+      case 'halt':
+        this.end(node, effect.error ?? '', at);
+        return at;
+      case 'registered':
+        node.incarnation = effect.registration.incarnation;
+        return at;
+      case 'link_bound':
+      case 'upcall':
+        return at;
+    }
+  }
+
+  private sendFrame(node: SimNode, link: LinkId, frame: Uint8Array, at: Nanos): Nanos {
+    const end = node.links.get(link);
+    if (end === undefined || end.other === null) return at;
+    const to = end.other.node.id;
+    const messages = messagesIn(frame);
+    const left = at + messages * this.costs.sendNs(node.id, to) * node.slowFactor;
+    this.network.send(end, frame, left, messages * this.costs.receiveNs(node.id, to));
+    return left;
+  }
+
+  private closeLink(node: SimNode, link: LinkId, reason: string, at: Nanos): void {
+    const end = node.links.get(link);
+    if (end !== undefined) this.network.close(end, reason, at);
+  }
+
+  private setTimer(node: SimNode, due: Nanos, at: Nanos): void {
+    const time = due > at ? due : at;
+    node.timerAt = time;
+    if (time !== Infinity) this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
+  }
+
+  private log(node: SimNode, effect: Extract<AnyEffect, { type: 'log' }>, at: Nanos): void {
+    const { event, lamport, fields } = effect;
+    node.logSeq += 1;
+    if (this.hash !== null) {
+      this.hash.text(event);
+      for (const name of Object.keys(fields)) this.hash.value(fields[name]);
+    }
+    if (this.observers.length === 0) return;
+    const source = { core: peerName(node.id), incarnation: node.incarnation };
+    const line = { time: at / 1e6, level: levelOf(event), ...buildLogLine(source, event, node.logSeq, lamport, fields) };
+    for (const observer of this.observers) observer.line?.(line, node);
+  }
+
+  private reply(id: number, reply: ControlReply, at: Nanos): void {
+    const then = this.replies.get(id);
+    this.replies.delete(id);
+    then?.(reply, at);
+  }
+
+  /** The process of a node ends: its links break, what it was asked is answered by nobody. */
+  private end(node: SimNode, cause: string, at: Nanos): void {
+    if (node.machine === null) return;
+    node.machine = null;
+    node.ended = cause;
+    this.network.nodeDied(node, at);
+    node.clearQueue();
+    for (const observer of this.observers) observer.died?.(node, cause);
+    for (const [request, watch] of this.watched) {
+      if (watch.node !== node) continue;
+      this.watched.delete(request);
+      this.reply(request, watch.dead, at);
+    }
+  }
+
+  private readonly watched = new Map<number, { readonly node: SimNode; readonly dead: ControlReply }>();
+
+  private diedBefore(node: SimNode, _life: number, request: number, dead: ControlReply): void {
+    this.watched.set(request, { node, dead });
+    const then = this.replies.get(request)!;
+    this.replies.set(request, (reply, at) => {
+      this.watched.delete(request);
+      then(reply, at);
+    });
+  }
+
+  private hashEvent(hash: TraceHash, node: SimNode, event: AnyEvent, at: Nanos): void {
+    hash.number(at);
+    hash.word(node.id);
+    hash.text(event.type);
+    if (event.type === 'frame_received') {
+      hash.word(event.link);
+      hash.bytes(event.frame);
+    } else if (event.type === 'link_up' || event.type === 'link_down') hash.word(event.link);
+  }
+}
+
+/** The cores of a simulation that live. */
+export function livingCores(simulation: Simulation): readonly CoreId[] {
+  return [...simulation.nodes.values()].filter((node) => node.id !== SKB_PEER && node.machine !== null).map((node) => node.id);
+}
