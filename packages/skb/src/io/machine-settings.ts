@@ -1,3 +1,5 @@
+import type { MachineDescription } from '@mk/machine/description';
+import { Machine } from '@mk/machine/machine';
 import type { MachineModel } from '../config.ts';
 import type { SkbSettings } from './settings.ts';
 
@@ -27,6 +29,8 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
   return { seed: settings.seed, base: settings.links, delaysNs };
 }
 
-function describedMachine(_machine: unknown): MachineModel {
-  return { packageOf: (core) => Math.floor(core / 4), latencyNs: () => 0, sendOccupancyNs: () => 0, receiveOccupancyNs: () => 0 };
+/** The machine of a description; without one every core stands alike, four to a package. */
+function describedMachine(description: MachineDescription | null): MachineModel {
+  if (description === null) return { packageOf: (core) => Math.floor(core / 4), latencyNs: () => 0, sendOccupancyNs: () => 0, receiveOccupancyNs: () => 0 };
+  return new Machine(description);
 }

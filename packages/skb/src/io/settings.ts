@@ -1,3 +1,4 @@
+import type { MachineDescription } from '@mk/machine/description';
 import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
 
 /** What the SKB's process is started with: JSON in the environment variable MK_SKB. */
@@ -10,8 +11,8 @@ export interface SkbSettings {
   readonly advertiseHost?: string;
   readonly expectedCores: number;
   readonly maxCores: number;
-  /** A machine description as JSON; null: flat. */
-  readonly machine: unknown;
+  /** Has room for maxCores cores; null: flat. */
+  readonly machine: MachineDescription | null;
   /** Every random choice of the cluster's links begins here. */
   readonly seed: string;
   /** Settings of every link between cores. */
