@@ -14,6 +14,6 @@ export const CAPABILITY_LIMITS = {
   kernelSlots: 2 ** 20,
   /** One retype fills at most a whole L2 CNode: more would cross CNodes. */
   retypeCount: 256,
-  /** Units of work (slots touched) in one delete or clear step: about half a millisecond, few even before the JIT. */
-  stepBudget: 64,
+  /** Units of work (slots touched) in one delete or clear step: a fraction of a millisecond, see the benchmark. */
+  stepBudget: 32,
 } as const;

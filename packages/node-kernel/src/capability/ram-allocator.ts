@@ -46,7 +46,8 @@ export class RamAllocator {
 
   /** Puts a range back and joins it to its neighbours. Answers the parts that were not free yet: freeing twice is nothing. */
   release(range: Range): Range[] {
-    const added = subtractRanges([range], this.overlappingFree(range));
+    const known = this.overlappingFree(range);
+    const added = known.length === 0 ? [range] : subtractRanges([range], known);
     for (const part of added) this.join(part);
     return added;
   }

@@ -28,7 +28,7 @@ export function coveredRanges(state: LocalCapabilities, range: Range): Range[] {
     found.push(capability);
     return capability.address <= range.address && capability.address + capability.size >= range.address + range.size;
   });
-  return intersectRanges([range], found);
+  return found.length === 0 ? found : intersectRanges([range], found);
 }
 
 /** First round, on every core that the home asks. */
@@ -60,9 +60,12 @@ export function reclaimAtHome(
 ): number {
   let freed = 0;
   const covered = [...coveredElsewhere, ...coveredRanges(state, range)];
-  for (const part of subtractRanges([range], covered).flatMap((hole) => state.ram.release(hole))) {
-    outcome.changes.push({ kind: 'freed', address: part.address, size: part.size });
-    freed += part.size;
+  const holes = covered.length === 0 ? [range] : subtractRanges([range], covered);
+  for (const hole of holes) {
+    for (const { address, size } of state.ram.release({ address: hole.address, size: hole.size })) {
+      outcome.changes.push({ kind: 'freed', address, size });
+      freed += size;
+    }
   }
   return freed;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { noneOf } from '@mk/node-kernel/capability/audit';
 import { snapshotCore } from '@mk/node-kernel/capability/audit-snapshot';
+import { makeCapability } from '@mk/node-kernel/capability/capability';
 import { REMOTE } from '@mk/node-kernel/capability/copy-group';
 import { deleteStep } from '@mk/node-kernel/capability/delete-step';
 import { createCapability, deleteCopy, deleteLast, findOwned, lockGroup, unlockGroup }
@@ -145,6 +146,15 @@ describe('the local half of revoke', () => {
     expect(world.slot(2).capability).not.toBeNull();
     expect(world.audit()).toEqual([]);
     expect(() => revokeAbort(world.state, outer)).toThrow();
+  });
+
+  test('the last foreign copy goes without ending the object, which lives with its owner', () => {
+    const world = new World();
+    const foreign = makeCapability('L2CNode', 0x4000_0000, 16 * KIB);
+    must(createCapability(world.state, world.slot(5), foreign, 7, 0));
+    expect(world.slot(5).group!.relations).toBe(REMOTE.copies);
+    expect(errorOf(createCapability(world.state, world.slot(6), foreign, 8, 0))).toBe('owner_mismatch');
+    expect(deleteCopy(world.state, world.slot(5)).changes.map((change) => change.kind)).toEqual(['deleted']);
   });
 
   test('own bugs assert', () => {

@@ -72,6 +72,14 @@ function slotsOf(groups: CopyGroup[]): number[] {
   return groups.flatMap((group) => sortedSlots(group).map((slot) => slot.address));
 }
 
+/** The rules of an AA tree, which bound its depth. */
+function checkLevels(database: MappingDatabase): void {
+  const problems = [...database.groups()].filter(({ level, left, right }) =>
+    (left?.level ?? 0) !== level - 1 || (right?.level ?? 0) < level - 1 || (right?.level ?? 0) > level
+    || (right?.right?.level ?? 0) >= level);
+  expect(problems).toHaveLength(0);
+}
+
 function agree(query: string, actual: readonly unknown[], wanted: readonly unknown[]): void {
   const same = actual.length === wanted.length && actual.every((item, i) => item === wanted[i]);
   if (!same) throw new Error(`${query}: database says [${actual.join()}], model says [${wanted.join()}]`);
@@ -89,6 +97,7 @@ describe('the mapping database', () => {
       const order = [...pair.database.groups()].flatMap((group) => sortedSlots(group).map((slot) => slot.address));
       expect(order).toEqual(pair.model.entries.map((entry) => entry.slot));
       expect(pair.database.size).toBe(order.length);
+      checkLevels(pair.database);
     }), { numRuns: Math.ceil(OPERATIONS / perRun) });
   });
 
@@ -112,11 +121,13 @@ describe('the mapping database', () => {
     for (let i = 0; i < 100_000; i += 1) {
       database.insert(container.slot(i), makeCapability('Frame', i * PAGE, PAGE), { owner: 0, relations: 0 });
     }
+    checkLevels(database);
     const depth = (group: CopyGroup | null): number =>
       group === null ? 0 : 1 + Math.max(depth(group.left), depth(group.right));
     const top = [...database.groups()].reduce((a, b) => (b.level > a.level ? b : a));
     expect(depth(top)).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(100_001)));
     for (let i = 0; i < 100_000; i += 2) database.remove(container.slot(i));
+    checkLevels(database);
     expect(database.distinct).toBe(50_000);
     expect(database.find(makeCapability('Frame', 99_999 * PAGE, PAGE))).toBeDefined();
   });
