@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+
+/** A cluster of real processes for a measurement, started with as little around it as can be. */
+export interface BenchCluster {
+  readonly cores: readonly ChildProcess[];
+  readonly skb: ChildProcess;
+  readonly bootMs: number;
+  /** Asks a core (by id) or the SKB. */
+  ask<T>(target: number | 'skb', verb: string, args?: Readonly<Record<string, unknown>>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly logLevel?: 'debug' | 'info' | 'off';
+  readonly links?: Readonly<Record<string, unknown>>;
+  readonly measure?: boolean;
+  readonly machine?: unknown;
+}
+
+const dist = join(process.cwd(), 'dist');
+
+/** Boots `n` cores and resolves when they are fully meshed. */
+export async function startCluster(n: number, options: ClusterOptions = {}): Promise<BenchCluster> {
+  const { logLevel = 'info', links = {}, measure = false, machine = null } = options;
+  const secret = randomBytes(32).toString('hex');
+  const common = { cluster: 'bench', secret, listenHost: '127.0.0.1', listenPort: 0, logLevel, detached: false };
+  const startedAt = performance.now();
+  const skb = start('skb', 'MK_SKB', { ...common, expectedCores: n, maxCores: n, seed: 'bench', links, timeScale: 0, measure, machine });
+  const cores = Array.from({ length: n }, (_, core) => start('core', 'MK_CORE', { ...common, core, skb: null }));
+  const addresses = cores.map((core) => messageOf(core, 'listening'));
+  const meshed = messageOf(skb, 'mesh_complete');
+  const skbAddress = (await messageOf(skb, 'listening')).address as string;
+  for (const core of cores) core.send({ type: 'skb', address: skbAddress });
+  await meshed;
+  const bootMs = performance.now() - startedAt;
+  const known = (await Promise.all(addresses)).map((message) => message.address as string);
+  const token = createHmac('sha256', Buffer.from(secret, 'hex')).update('mk control').digest('hex');
+  return {
+    cores, skb, bootMs,
+    async ask<T>(target: number | 'skb', verb: string, args = {}) {
+      const address = target === 'skb' ? skbAddress : known[target]!;
+      const response = await fetch(`http://${address}/control`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ verb, args }) });
+      const reply = (await response.json()) as { ok: boolean; value: T; error: string; text: string };
+      if (!reply.ok) throw new Error(`${verb}: ${reply.error}: ${reply.text}`);
+      return reply.value;
+    },
+    async stop() {
+      await Promise.all([...cores, skb].map((child) => ended(child)));
+    },
+  };
+}
+
+/** The next IPC message of a type. */
+export function messageOf(child: ChildProcess, type: string): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const listen = (message: unknown): void => {
+      if ((message as { type?: unknown }).type !== type) return;
+      child.off('message', listen);
+      resolve(message as Record<string, unknown>);
+    };
+    child.on('message', listen);
+    child.once('exit', (code) => reject(new Error(`a process ended with status ${code} before it said "${type}"`)));
+  });
+}
+
+/** Ends a child and resolves when it is gone. */
+export function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}
+
+/** Starts a baseline program of benchmarks/baseline. */
+export function startBaseline(name: string, args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [join(process.cwd(), 'benchmarks', 'baseline', name), ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+}
+
+function start(program: string, variable: string, settings: unknown): ChildProcess {
+  const env = { ...process.env, [variable]: JSON.stringify(settings) };
+  return spawn(process.execPath, [join(dist, `boot-${program}.cjs`)], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+}

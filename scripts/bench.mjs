@@ -1,0 +1,17 @@
+// `npm run bench -- NAME [args]`: builds, bundles benchmarks/NAME.ts and runs it. Without a name: lists them.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { install, root, run } from './install.mjs';
+
+const [name, ...rest] = process.argv.slice(2);
+const known = readdirSync(join(root, 'benchmarks')).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
+if (name === undefined || !existsSync(join(root, 'benchmarks', `${name}.ts`))) {
+  process.stderr.write(`npm run bench -- NAME; benchmarks: ${known.filter((n) => !['cluster', 'report'].includes(n)).join(', ')}\n`);
+  process.exit(2);
+}
+install();
+run('node', ['scripts/build.mjs']);
+const outfile = join(root, 'dist', 'bench', `${name}.mjs`);
+await build({ entryPoints: [join(root, 'benchmarks', `${name}.ts`)], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@mk/source'], external: ['ws', 'swipl-wasm', 'node-sqlite3-wasm', 'msgpackr'], logLevel: 'warning' });
+run('node', [outfile, ...rest]);
