@@ -1,3 +1,4 @@
+import type { InstanceId } from '../ids.ts';
 import type { Message, MessageType } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
 import { LANE_OF } from '../urpc/lanes.ts';
@@ -9,7 +10,10 @@ export class MessageTrace {
   readonly deliveredByType = new Map<MessageType, number>();
   private readonly numbers = new WeakMap<Peer, { readonly sent: number[]; readonly delivered: number[] }>();
 
-  constructor(private readonly sink: EffectSink) {}
+  constructor(
+    private readonly sink: EffectSink,
+    private readonly instance: InstanceId,
+  ) {}
 
   sent(peer: Peer, message: Message): void {
     this.sentByType.set(message.type, (this.sentByType.get(message.type) ?? 0) + 1);
@@ -26,8 +30,14 @@ export class MessageTrace {
     let numbers = this.numbers.get(peer);
     if (!numbers) this.numbers.set(peer, (numbers = { sent: [0, 0, 0], delivered: [0, 0, 0] }));
     const number = (numbers[way][lane]! += 1);
-    const fields: Record<string, unknown> = { peer: peer.id, message: message.type, lane, number };
+    const channel = way === 'sent' ? channelName(this.instance, peer.instance) : channelName(peer.instance, this.instance);
+    const fields: Record<string, unknown> = { peer: peer.id, channel, message: message.type, lane, number };
     if ('op' in message) fields.op = message.op;
     this.sink.log(event, fields);
   }
+}
+
+/** One direction between two instances, as log lines name it. */
+function channelName(from: InstanceId, to: InstanceId): string {
+  return `${from.slice(0, 8)}>${to.slice(0, 8)}`;
 }
