@@ -15,6 +15,8 @@ export const ENGINE_LIMITS = {
   maxSolutions: 100_000,
   /** A goal is typed or generated; rules have their own way in. */
   maxGoalChars: 65_536,
+  /** Brackets inside brackets: Prolog's reader recurses, and its stack in WASM overflows past 1,000. */
+  maxNesting: 400,
   maxRulesChars: 1_048_576,
   /** How long past its limit a query may run before the engine is ended: one long built-in, then a restart of 0.5 s. */
   unstoppableGraceMs: 500,
@@ -28,7 +30,7 @@ export const ENGINE_LIMITS = {
   /** Jobs that wait; the next is told EngineBusy. */
   maxQueuedJobs: 20_000,
   /** A job that was inside the engine when another one ended it is run again so often. */
-  maxRetries: 2,
-  /** WASM memory never shrinks; past this the engine is replaced between two queries. */
-  maxHeapMebibytes: 768,
+  maxRetries: 8,
+  /** WASM memory never shrinks: when the process has grown by this much since the engine started, it is replaced. */
+  maxGrowthMebibytes: 768,
 } as const;

@@ -45,7 +45,7 @@ export type WorkerEvent =
   | { readonly type: 'crashed'; readonly id: number; readonly detail: string };
 
 /** Words of the shared status: read by the watchdog while the thread is busy, cancellations written by it. */
-export const STATUS = { runningJob: 0, heapMebibytes: 1, cancelBase: 2, cancelSlots: 1024 } as const;
+export const STATUS = { runningJob: 0, cancelBase: 1, cancelSlots: 1024 } as const;
 
 /** Bytes of the shared status. */
 export const STATUS_BYTES = 4 * (STATUS.cancelBase + STATUS.cancelSlots);

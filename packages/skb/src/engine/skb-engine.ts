@@ -28,6 +28,7 @@ export type QueryErrorName =
   | 'QueryAnswerTooLarge'
   | 'QueryRaised'
   | 'QueryTooLong'
+  | 'QueryTooDeep'
   | 'QueryCancelled'
   | 'QueryCrashedEngine'
   | 'EngineBusy'

@@ -58,31 +58,15 @@ limited(InferenceLimit, Deadline) :-
 %   error(Kind, Detail, Position). Deadline is in seconds since the epoch. Inferences are counted by the heartbeat, so
 %   the limit is kept to within one beat.
 run(Text, InferenceLimit, Deadline, Outcome) :-
-    catch(prepare(Text, Goal, Bindings), Problem, true),
-    (   nonvar(Problem)
-    ->  outcome_of(Problem, Outcome)
-    ;   limited(InferenceLimit, Deadline),
-        catch(( skb:Goal, encode(Bindings, Outcome) ), Thrown, outcome_of(Thrown, Outcome))
-    ).
-
-prepare(Text, Goal, Bindings), Problem, true),
-    (   nonvar(Problem)
-    ->  outcome_of(Problem, Outcome)
-    ;   nb_setval(mk_deadline, Deadline),
-        catch(solve(Goal, InferenceLimit, Bindings, Outcome), Thrown, outcome_of(Thrown, Outcome))
-    ).
-
-solve(Goal, InferenceLimit, Bindings, Outcome) :-
-    call_with_inference_limit(skb:Goal, InferenceLimit, Result),
-    (   Result == inference_limit_exceeded
-    ->  Outcome = error(inference_limit, '', -1)
-    ;   encode(Bindings, Outcome)
-    ).
+    limited(InferenceLimit, Deadline),
+    catch(( prepare(Text, Goal, Bindings), skb:Goal, encode(Bindings, Outcome) ), Thrown,
+        ( unlimited, outcome_of(Thrown, Outcome) )).
 
 prepare(Text, Goal, Bindings) :-
     term_string(Goal, Text, [variable_names(Named), module(skb)]),
     check_goal(Goal),
-    shown(Named, Bindings).
+    shown(Named, Bindings),
+    !.
 
 %   As at the toplevel, a name that starts with an underscore is not answered.
 shown([], []).
@@ -91,8 +75,10 @@ shown([Binding|More], [Binding|Shown]) :- shown(More, Shown).
 
 %   Answers
 
-max_answer_cells(200000).
-max_answer_depth(500).
+%   An answer has at most so many cells, nested so deep. More than this and swipl-wasm's conversion to JavaScript, like
+%   term_size/2, may write outside its memory; so the count is ours, and stops at the bound.
+max_answer_cells(20000).
+max_answer_depth(200).
 
 encode([], solution([], [])) :- !.
 encode(Bindings, Outcome) :-
@@ -111,24 +97,25 @@ encode(Bindings, Outcome) :-
         Outcome = solution(Flat, Texts)
     ).
 
-answer_too_large(Bindings) :- \+ acyclic_term(Bindings), !.
 answer_too_large(Bindings) :-
-    term_size(Bindings, Cells),
-    (   max_answer_cells(Most),
-        Cells > Most
-    ->  true
-    ;   Cells > 500,
-        max_answer_depth(Deepest),
-        \+ shallow(Bindings, Deepest)
-    ).
+    max_answer_cells(Most),
+    max_answer_depth(Deepest),
+    \+ fits(Bindings, Deepest, Most, _).
 
-%   Lists count as one level: they become arrays.
-shallow(Term, _) :- \+ compound(Term), !.
-shallow(Term, Left) :- is_list(Term), !, Left > 0, Less is Left - 1, all_shallow(Term, Less).
-shallow(Term, Left) :- Left > 0, Less is Left - 1, compound_name_arguments(Term, _, Args), all_shallow(Args, Less).
-
-all_shallow([], _).
-all_shallow([Term|Terms], Left) :- shallow(Term, Left), all_shallow(Terms, Left).
+%   Lists count as one level: they become arrays. A cyclic term runs out of depth or of cells.
+fits(Term, _, Cells, Left) :- \+ compound(Term), !, Left is Cells - 1.
+fits([First|Rest], Depth, Cells, Left) :- !,
+    Cells > 0,
+    Deeper is Depth - 1,
+    Deeper > 0,
+    fits(First, Deeper, Cells, Middle),
+    fits(Rest, Depth, Middle, Left).
+fits(Term, Depth, Cells, Left) :-
+    Cells > 0,
+    Deeper is Depth - 1,
+    Deeper > 0,
+    compound_name_arguments(Term, _, Args),
+    fits(Args, Depth, Cells, Left).
 
 flat([], []).
 flat([Name=Value|More], [Name, Value|Flat]) :- flat(More, Flat).

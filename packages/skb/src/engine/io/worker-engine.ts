@@ -48,6 +48,9 @@ export class WorkerEngine implements SkbEngine {
   #watchdog: NodeJS.Timeout | undefined;
   #watched = { id: 0, sinceMs: 0 };
   #loadFailures = 0;
+  /** Resident memory of the process when the thread became ready, and what the watchdog last saw beyond it. */
+  #startMebibytes = 0;
+  #grownMebibytes = 0;
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} };
 
   constructor(options: WorkerEngineOptions) {
@@ -73,9 +76,8 @@ export class WorkerEngine implements SkbEngine {
   }
 
   async setRules(name: string, text: string): Promise<void> {
-    if (text.length > ENGINE_LIMITS.maxRulesChars) {
-      throw new QueryError('QueryTooLong', `rules may have ${ENGINE_LIMITS.maxRulesChars} characters`);
-    }
+    const refused = refusedText(text, ENGINE_LIMITS.maxRulesChars);
+    if (refused !== undefined) throw refused;
     await this.#perform({ type: 'rules', name, text }, text);
     this.#rules.set(name, text);
   }
@@ -86,9 +88,9 @@ export class WorkerEngine implements SkbEngine {
   }
 
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void {
-    if (goal.length > ENGINE_LIMITS.maxGoalChars) {
-      const error = new QueryError('QueryTooLong', `a goal may have ${ENGINE_LIMITS.maxGoalChars} characters`);
-      sink.end({ more: false, error });
+    const refused = refusedText(goal, ENGINE_LIMITS.maxGoalChars);
+    if (refused !== undefined) {
+      sink.end({ more: false, error: refused });
       return () => undefined;
     }
     const id = this.#enqueue({ type: 'query', goal, ...boundsOf(options) }, goal, sink);
@@ -197,6 +199,8 @@ export class WorkerEngine implements SkbEngine {
   #onEvent(event: WorkerEvent): void {
     if (event.type === 'ready') {
       this.#isReady = true;
+      this.#startMebibytes = residentMebibytes();
+      this.#grownMebibytes = 0;
       this.#loadFailures = 0;
       this.#settleReady.resolve();
     } else if (event.type === 'load_failed') this.#replace(`could not load: ${event.detail}`, undefined);
@@ -222,11 +226,12 @@ export class WorkerEngine implements SkbEngine {
   #rest(): void {
     clearInterval(this.#watchdog);
     this.#watchdog = undefined;
-    const heap = Atomics.load(this.#status, STATUS.heapMebibytes);
-    if (heap > ENGINE_LIMITS.maxHeapMebibytes) this.#replace(`its memory grew to ${heap} MiB`, undefined);
+    if (this.#grownMebibytes <= ENGINE_LIMITS.maxGrowthMebibytes) return;
+    this.#replace(`its memory grew by ${this.#grownMebibytes.toFixed(0)} MiB`, undefined);
   }
 
   #watch(): void {
+    this.#grownMebibytes = residentMebibytes() - this.#startMebibytes;
     const id = Atomics.load(this.#status, STATUS.runningJob);
     const nowMs = Date.now();
     if (id !== this.#watched.id) this.#watched = { id, sinceMs: nowMs };
@@ -264,6 +269,24 @@ export class WorkerEngine implements SkbEngine {
     this.#settleReady.reject(new QueryError('EngineClosed', reason));
     void this.close();
   }
+}
+
+/** What must not reach Prolog's reader. Brackets in quotes count too: nobody writes 400 open ones. */
+function refusedText(text: string, maxChars: number): QueryError | undefined {
+  if (text.length > maxChars) return new QueryError('QueryTooLong', `it may have ${maxChars} characters`);
+  let depth = 0;
+  for (const character of text) {
+    if ('([{'.includes(character)) depth += 1;
+    else if (')]}'.includes(character)) depth -= 1;
+    if (depth > ENGINE_LIMITS.maxNesting) {
+      return new QueryError('QueryTooDeep', `brackets may be nested ${ENGINE_LIMITS.maxNesting} deep`);
+    }
+  }
+  return undefined;
+}
+
+function residentMebibytes(): number {
+  return process.memoryUsage.rss() / 1_048_576;
 }
 
 function boundsOf(options: QueryOptions): { timeLimitMs: number; inferenceLimit: number; maxSolutions: number } {

@@ -24,10 +24,15 @@ interface Step {
 }
 
 const RUN = 'mk_sandbox:run(Goal, InferenceLimit, Deadline, Outcome)';
+const LEAVES_GARBAGE: ReadonlySet<string> = new Set([
+  'QueryAnswerTooLarge', 'QueryStackLimit', 'QueryTimeLimit', 'QueryInferenceLimit', 'QueryRaised',
+]);
 const start = workerData as WorkerStart;
 const status = new Int32Array(start.status);
 let outbox: WorkerEvent[] = [];
 let flushedMs = 0;
+/** What Prolog has printed on its error stream while the programs were loaded. */
+const complaints: string[] = [];
 
 main().catch((error: unknown) => {
   post({ type: 'load_failed', detail: String(error) });
@@ -38,7 +43,7 @@ async function main(): Promise<void> {
   const swipl = await initSwipl({
     arguments: ['-q', `--stack-limit=${ENGINE_LIMITS.stackMebibytes}m`],
     print: () => undefined,
-    printErr: () => undefined,
+    printErr: (line: string) => void (complaints.length < 100 && complaints.push(line)),
   });
   loadPrograms(swipl, start.programs);
   must(swipl, `set_prolog_flag(heartbeat, ${ENGINE_LIMITS.heartbeatInferences})`);
@@ -50,12 +55,15 @@ async function main(): Promise<void> {
 }
 
 function loadPrograms(swipl: Swipl, programs: readonly Program[]): void {
+  complaints.length = 0;
   for (const { name, text } of programs) swipl.FS.writeFile(`/${name}`, text);
   must(swipl, "use_module('/sandbox.pl')");
   must(swipl, 'mk_sandbox:prepare_module(skb)');
   for (const { name } of programs) {
     if (name !== 'sandbox.pl') must(swipl, 'mk_sandbox:load_program(Path)', { Path: `/${name}` });
   }
+  // Prolog prints what is wrong with a file and goes on; half a sandbox is none.
+  if (complaints.length > 0) throw new Error(complaints.join('\n'));
 }
 
 function performAll(swipl: Swipl, jobs: readonly Job[]): void {
@@ -70,7 +78,6 @@ function performAll(swipl: Swipl, jobs: readonly Job[]): void {
     if (Date.now() - flushedMs > ENGINE_LIMITS.batchMs) flush();
   }
   Atomics.store(status, STATUS.runningJob, 0);
-  Atomics.store(status, STATUS.heapMebibytes, heapMebibytes(swipl));
   flush();
 }
 
@@ -125,6 +132,8 @@ function runQuery(swipl: Swipl, job: QueryJob): void {
       break;
     }
   }
+  // After a large term was given up, the next stack overflow would write outside the memory unless garbage is collected.
+  if (failure !== undefined && LEAVES_GARBAGE.has(failure.name)) must(swipl, 'garbage_collect');
   if (batch.length > 0) post({ type: 'solutions', id: job.id, batch });
   post({ type: 'end', id: job.id, more, ...(failure === undefined ? {} : { failure }) });
 }
@@ -142,11 +151,6 @@ function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): 
 
 function nameAndText(rules: { readonly name: string; readonly text: string }): Record<string, unknown> {
   return { Name: rules.name, Text: rules.text };
-}
-
-function heapMebibytes(swipl: Swipl): number {
-  const heap = (swipl as unknown as { readonly HEAP8?: Int8Array }).HEAP8;
-  return heap === undefined ? 0 : Math.ceil(heap.byteLength / 1_048_576);
 }
 
 function post(event: WorkerEvent): void {
