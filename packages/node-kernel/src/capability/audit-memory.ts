@@ -51,7 +51,7 @@ function heldMemory(entries: readonly AuditEntry[], snapshots: readonly CoreSnap
 
 function freeOverlaps(entries: readonly AuditEntry[], snapshots: readonly CoreSnapshot[]): Violation[] {
   const held = [
-    ...entries.filter(({ capability }) => isRamBacked(capability.type)).map(({ capability, core }) => ({ capability, core })),
+    ...entries.map(({ capability, core }) => ({ capability, core })),
     ...snapshots.flatMap(({ core, inFlight }) => inFlight.map((wire) => ({ capability: decode(wire), core }))),
   ];
   const free = snapshots.flatMap(({ core, free: ranges }) => ranges.map((range) => ({ range, core })))

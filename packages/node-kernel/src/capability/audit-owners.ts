@@ -20,7 +20,8 @@ function ownerProblems(copies: readonly AuditEntry[]): Violation[] {
   const owners = distinct(live.map((copy) => copy.owner));
   const what = describeCapability(first.capability);
   const cores = distinct(live.map((copy) => copy.core));
-  if (owners.length > 1) return [{ invariant: 'C1', what, cores, detail: `copies name the owners ${owners.join(', ')}` }];
+  const named = owners.join(', ');
+  if (owners.length > 1) return [{ invariant: 'C1', what, cores, detail: `copies name the owners ${named}` }];
   if (copies.some((copy) => copy.core === owners[0])) return [];
   return [{ invariant: 'C1', what, cores, detail: `the owner, core ${owners[0]}, holds no copy` }];
 }

@@ -1,6 +1,6 @@
 /**
  * Checks of the capability invariants over snapshots of all cores: pure, so that the simulator runs them after every
- * step and `mkctl audit` on a live cluster (whose snapshots must then be taken while nothing is in flight, or count it).
+ * step and `mkctl audit` on a live cluster (whose snapshots must count what is in flight).
  * C1 one owner · C2 no incompatible overlap · C3 nothing left after a revoke · C5 RAM conserved · `copies` local copies
  * agree · `relations` the bits of an owner are conservative.
  */

@@ -5,7 +5,7 @@
  */
 import type { Capability } from './capability.ts';
 import { refuse, succeed } from './errors.ts';
-import type { Result } from './errors.ts';
+import type { CapabilityError, Result } from './errors.ts';
 import { CAPABILITY_LIMITS } from './limits.ts';
 import type { LocalCapabilities } from './local-capabilities.ts';
 import { hasRights, RIGHTS } from './rights.ts';
@@ -65,7 +65,7 @@ export function destination(
 }
 
 /** Why a capability of `type` cannot be put in the slot, or null. */
-export function unfitFor(slot: Slot, type: Capability['type']): 'slot_in_use' | 'slot_type' | 'capability_not_found' | null {
+export function unfitFor(slot: Slot, type: Capability['type']): CapabilityError | null {
   if (slot.capability !== null) return 'slot_in_use';
   if (slot.container.kind === 'L1CNode' && type !== 'L2CNode') return 'slot_type';
   return slot.container.closing ? 'capability_not_found' : null;

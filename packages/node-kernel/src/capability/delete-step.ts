@@ -17,7 +17,7 @@ import { typeRow } from './types.ts';
 
 export interface StepResult {
   /**
-   * `idle`: nothing left. `more`: call again. `paused`: a revoke is between mark and commit. `waiting`: all that is left
+   * `idle`: nothing left. `more`: call again. `paused`: a revoke is between mark and commit. `waiting`: what is left
    * waits for a lock or for the monitor. `last_owned`: `slot` is the owner's last copy and other cores may have copies;
    * the monitor deletes it across cores (and may `enqueue` it again).
    */

@@ -38,7 +38,9 @@ export const CAPABILITY_ERRORS = {
 
 export type CapabilityError = keyof typeof CAPABILITY_ERRORS;
 
-export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: CapabilityError };
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: CapabilityError };
 
 export function succeed<T>(value: T): Result<T> {
   return { ok: true, value };

@@ -111,13 +111,13 @@ export function setOwner(state: LocalCapabilities, group: CopyGroup, owner: numb
   propagate(state, group);
 }
 
-/** Sets the bits of `mask` to those of `bits`. Setting informs local relatives; clearing does not: bits are conservative. */
+/** Sets the bits of `mask` to those of `bits`. Setting informs local relatives; clearing does not. */
 export function setRelations(state: LocalCapabilities, group: CopyGroup, bits: number, mask: number): void {
   group.relations &= ~mask | bits;
   addRelations(state, group, bits & mask);
 }
 
-/** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers start to be emptied. */
+/** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers begin to empty. */
 export function deleteLast(state: LocalCapabilities, slot: Slot): Outcome {
   const group = slot.group;
   if (group === null || hasOtherCopies(state, group)) throw new Error('deleteLast of what is not the last owned copy');
@@ -146,7 +146,7 @@ export function deleteForeigns(state: LocalCapabilities, capability: Capability)
   return succeed(outcome);
 }
 
-/** A core is gone and this one is now the owner: what it held may linger nowhere else, so bits are rebuilt from scratch. */
+/** The owner is gone and this core takes its place, unlocked; the bits are rebuilt from what the members report. */
 export function adopt(state: LocalCapabilities, group: CopyGroup, relations: number): Slot {
   group.owner = state.core;
   group.locked = false;

@@ -63,7 +63,8 @@ export function invoke(state: LocalCapabilities, caller: Slot, invocation: Invoc
 
 /** Another copy on this core, sharing owner, lock and relations. */
 export function copyLocally(
-  state: LocalCapabilities, source: Slot, destination: Slot, outcome: Outcome, rights: number = source.capability!.rights,
+  state: LocalCapabilities, source: Slot, destination: Slot, outcome: Outcome,
+  rights: number = source.capability!.rights,
 ): void {
   const { owner, relations } = source.group!;
   place(state, destination, withRights(source.capability!, rights), { owner, relations }, outcome);

@@ -11,7 +11,7 @@ import type { Slot } from './slot.ts';
 import { holdsSlots, isRamBacked } from './type-rules.ts';
 import { typeRow } from './types.ts';
 
-/** Fills an empty slot. The first copy on a core brings the shared state; an owned CNode or Dispatcher gets its slots. */
+/** Fills an empty slot. The first copy brings the shared state; an owned CNode or Dispatcher gets its slots. */
 export function place(
   state: LocalCapabilities, slot: Slot, capability: Capability, shared: SharedState, outcome: Outcome,
 ): CopyGroup {

@@ -44,7 +44,7 @@ export class RamAllocator {
     return taken;
   }
 
-  /** Puts a range back and joins it to its neighbours. Answers the parts that were not free yet: freeing twice is nothing. */
+  /** Puts a range back and joins it to its neighbours. Answers what was not free yet: freeing twice is nothing. */
   release(range: Range): Range[] {
     const known = this.overlappingFree(range);
     const added = known.length === 0 ? [range] : subtractRanges([range], known);

@@ -2,8 +2,8 @@
  * RAM that lost a capability and where it goes. Freed RAM goes home, to the core that brought it, and only the home
  * frees it. What no other core can cover ("certain") it frees at once. For the rest the home asks in two rounds:
  * every core starts a watch on the range, then, when all have, reports what it held at any time since. A capability is
- * always held by somebody (a sender keeps it until the receiver has it), so what nobody saw does not exist. Freeing what
- * is free already does nothing, so that two candidates for the same bytes are harmless.
+ * always held by somebody (a sender keeps it until the receiver has it), so what nobody saw does not exist. Freeing
+ * what is free already does nothing, so that two candidates for the same bytes are harmless.
  * Differs from Barrelfish, which loses memory whose parent was deleted before its children.
  */
 import { overlaps } from './capability.ts';

@@ -24,7 +24,8 @@ export function typeTableMarkdown(): string {
 
 function typeLine(name: CapabilityType): string {
   const row = typeRow(name);
-  const from = row.mapping ? `${row.parents[0]} (by map)` : [...row.parents, ...(row.fromSelf ? ['itself'] : [])].join(', ');
+  const sources = [...row.parents, ...(row.fromSelf ? ['itself'] : [])].join(', ');
+  const from = row.mapping ? `${sources} (by map)` : sources;
   const properties = [
     row.moveable && 'moveable', row.needsLocality ? 'one owner' : 'owned everywhere', row.mappable && 'mappable',
     !row.sendable && 'unsendable', row.multiRetype && 'children may overlap',

@@ -61,12 +61,14 @@ export function isRetypeable(state: LocalCapabilities, source: Capability, range
 
 /** Creates planned capabilities in empty slots of this core, which becomes their owner. Cannot fail. */
 export function createRetyped(
-  state: LocalCapabilities, source: CopyGroup, children: readonly Capability[], slots: readonly Slot[], outcome: Outcome,
+  state: LocalCapabilities, source: CopyGroup, children: readonly Capability[], slots: readonly Slot[],
+  outcome: Outcome,
 ): void {
   const shared = { owner: state.core, relations: relationsOfChild(state, source) };
   children.forEach((child, i) => place(state, slots[i]!, withAssignedFields(state, child), shared, outcome));
   const range = retypeRange(children);
-  if (source.capability.type === 'RAM' && children[0]!.type !== 'RAM') outcome.changes.push({ kind: 'zeroed', ...range });
+  const wasUntyped = source.capability.type === 'RAM' && children[0]!.type !== 'RAM';
+  if (wasUntyped) outcome.changes.push({ kind: 'zeroed', ...range });
 }
 
 /** The first group that excludes a retype of the range, or undefined. */

@@ -1,7 +1,7 @@
 /**
  * The local half of revoke: freeze on mark, delete on commit, thaw on abort. A mark deletes nothing. It is all or
  * nothing: a locked copy or descendant means "wait for that lock", never a crash (hazard 4 of the inventory), and
- * descendants are found at any depth (hazard 9). While a mark stands, nothing that it covers is accepted from elsewhere.
+ * descendants are found at any depth (hazard 9). While a mark stands, nothing that it covers is accepted.
  */
 import { isAncestor, isCopy } from './capability.ts';
 import type { Capability } from './capability.ts';
@@ -16,7 +16,9 @@ export interface RevokeMark {
   readonly frozen: readonly { readonly slot: Slot; readonly capability: Capability }[];
 }
 
-export type MarkResult = { readonly ok: true; readonly mark: RevokeMark } | { readonly ok: false; readonly locked: CopyGroup };
+export type MarkResult =
+  | { readonly ok: true; readonly mark: RevokeMark }
+  | { readonly ok: false; readonly locked: CopyGroup };
 
 /**
  * On the revoking core: freezes every other copy of what lies in `survivor` and all descendants, and pauses deletion.

@@ -29,7 +29,7 @@ function collectAncestors(type: CapabilityType): Set<CapabilityType> {
   return all;
 }
 
-/** Whether `type` comes from `ancestor` over one or more edges of the tree, mapping edges included; never from itself. */
+/** Whether `type` comes from `ancestor` over one or more edges, mapping edges included; never from itself. */
 export function descendsFrom(type: CapabilityType, ancestor: CapabilityType): boolean {
   return ANCESTOR_TYPES.get(type)!.has(ancestor);
 }

@@ -68,7 +68,7 @@ function token(given: Given): TypeRow {
   });
 }
 
-/** A mapping of an object of type `of`: one byte at the object's address, told apart by the table and entry it fills. */
+/** A mapping of an object of type `of`: one byte at its address, told apart by the table and entry it fills. */
 function mapping(of: string, ordinal: number): TypeRow {
   return memory({
     ordinal, parents: [of], size: exact(1), alignment: 1, fields: ['page_table', 'entry'], sendable: false,

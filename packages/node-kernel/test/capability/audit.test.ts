@@ -10,13 +10,17 @@ const frame = (page: number, pages = 1): Capability => makeCapability('Frame', p
 const ram = (page: number, pages = 1): Capability => makeCapability('RAM', page * PAGE, pages * PAGE);
 
 function slot(capability: Capability, rest: Partial<SlotSnapshot> = {}): SlotSnapshot {
-  return { slot: 64, capability: encodeCapability(capability), owner: 0, locked: false, inDelete: false, relations: 7, ...rest };
+  const wire = encodeCapability(capability);
+  return { slot: 64, capability: wire, owner: 0, locked: false, inDelete: false, relations: 7, ...rest };
 }
 
 /** Core n brings pages 10n … 10n+9; what its slots do not cover is free. */
 function core(number: number, slots: SlotSnapshot[], rest: Partial<CoreSnapshot> = {}): CoreSnapshot {
   return { core: number, memory: [], free: [], reclaiming: [], slots, inFlight: [], ...rest };
 }
+
+const flying = (capability: Capability) => ({ inFlight: [encodeCapability(capability)] });
+const freed = (address: number, size: number) => ({ free: [{ address, size }] });
 
 function found(...snapshots: CoreSnapshot[]) {
   const [first, ...others] = snapshots;
@@ -32,17 +36,19 @@ describe('the audit names the invariant and the cores', () => {
     ['two owners while ownership changes',
       [core(0, [slot(frame(1), { locked: true })]), core(1, [slot(frame(1), { owner: 1 })])], []],
     ['an owner without a copy', [core(0, []), core(1, [slot(frame(1))])], [['C1', 1]]],
-    ['an owner whose copy is in flight', [core(0, [], { inFlight: [encodeCapability(frame(1))] }), core(1, [slot(frame(1))])], []],
-    ['local copies that differ', [core(0, [slot(frame(1)), slot(frame(1), { slot: 128, relations: 6 })])], [['copies', 0]]],
+    ['an owner whose copy is in flight', [core(0, [], flying(frame(1))), core(1, [slot(frame(1))])], []],
+    ['local copies that differ', [core(0, [slot(frame(1)), slot(frame(1), { relations: 6 })])], [['copies', 0]]],
     ['overlap of frames', [core(0, [slot(frame(1, 3))]), core(1, [slot(frame(2, 3), { owner: 1 })])], [['C2', 0, 1]]],
     ['the same bytes as two kinds of object',
-      [core(0, [slot(frame(1))]), core(1, [slot(makeCapability('VNode_L1', PAGE, PAGE), { owner: 1 })])], [['C2', 0, 1]]],
+      [core(0, [slot(frame(1))]), core(1, [slot(makeCapability('VNode_L1', PAGE, PAGE), { owner: 1 })])],
+      [['C2', 0, 1]]],
     ['nesting that descends', [core(0, [slot(ram(0, 8)), slot(ram(0, 4)), slot(frame(1, 2)), slot(frame(1))])], []],
     ['overlap with what is being deleted', [core(0, [slot(frame(1, 3), { inDelete: true }), slot(frame(2, 3))])], []],
-    ['overlap with something in flight', [core(0, [slot(frame(1, 3))], { inFlight: [encodeCapability(frame(2, 3))] })], [['C2', 0, 0]]],
-    ['free and covered', [core(0, [slot(frame(1))]), core(1, [], { free: [{ address: 0, size: 2 * PAGE }] })], [['C2', 1, 0]]],
-    ['free twice', [core(0, [], { free: [{ address: 0, size: 10 }] }), core(1, [], { free: [{ address: 5, size: 10 }] })], [['C2', 0, 1]]],
-    ['an owner that knows of no copy', [core(0, [slot(frame(1), { relations: 6 })]), core(1, [slot(frame(1))])], [['relations', 0, 1]]],
+    ['overlap with something in flight', [core(0, [slot(frame(1, 3))], flying(frame(2, 3)))], [['C2', 0, 0]]],
+    ['free and covered', [core(0, [slot(frame(1))]), core(1, [], freed(0, 2 * PAGE))], [['C2', 1, 0]]],
+    ['free twice', [core(0, [], freed(0, 10)), core(1, [], freed(5, 10))], [['C2', 0, 1]]],
+    ['an owner that knows of no copy',
+      [core(0, [slot(frame(1), { relations: 6 })]), core(1, [slot(frame(1))])], [['relations', 0, 1]]],
     ['an owner that knows of no descendant',
       [core(0, [slot(ram(0, 4), { relations: 0 })]), core(1, [slot(frame(1), { owner: 1 })])], [['relations', 0, 1]]],
     ['an owner that knows of no ancestor',
@@ -54,19 +60,23 @@ describe('the audit names the invariant and the cores', () => {
 
   test('a leak is named by its range and its home', () => {
     const memory = [{ address: 0, size: 10 * PAGE }];
-    const snapshot = core(4, [slot(frame(3, 2), { owner: 4 })], { memory, free: [{ address: 5 * PAGE, size: 5 * PAGE }] });
+    const snapshot = core(4, [slot(frame(3, 2), { owner: 4 })], { memory, ...freed(5 * PAGE, 5 * PAGE) });
     expect(auditCapabilities([snapshot])).toEqual([
-      { invariant: 'C5', what: `0x0+${3 * PAGE}`, cores: [4], detail: 'leaked: neither free nor covered by a capability' },
+      {
+        invariant: 'C5', what: `0x0+${3 * PAGE}`, cores: [4],
+        detail: 'leaked: neither free nor covered by a capability',
+      },
     ]);
   });
 
   test('C3 sees copies and descendants in slots and in flight, and spares the survivor', () => {
     const snapshots = [
       core(0, [slot(ram(0, 8)), slot(ram(0, 8), { slot: 128 })]),
-      core(1, [slot(makeCapability('Frame_Mapping', PAGE, 1, [0, 0]), { owner: 1 })], { inFlight: [encodeCapability(frame(2))] }),
+      core(1, [slot(makeCapability('Frame_Mapping', PAGE, 1, [0, 0]), { owner: 1 })], flying(frame(2))),
       core(2, [slot(frame(9))]),
     ];
-    expect(noneOf(ram(0, 8), snapshots, { core: 0, slot: 64 }).map(({ cores, detail }) => [cores[0], detail.split(', ')[1]]))
+    const left = noneOf(ram(0, 8), snapshots, { core: 0, slot: 64 });
+    expect(left.map(({ cores, detail }) => [cores[0], detail.split(', ')[1]]))
       .toEqual([[0, 'in slot 128'], [1, 'in slot 64'], [1, 'in flight']]);
   });
 });

@@ -50,7 +50,7 @@ describe('bounded deletion', () => {
     treeOf(world, 10, 100);
     const before = world.state.database.size;
     deleteLast(world.state, world.slot(2));
-    expect(errorOf(world.invoke({ operation: 'copy', source: at(4), destination: { address: 200, root: 2 } })))
+    expect(world.refusal({ operation: 'copy', source: at(4), destination: { address: 200, root: 2 } }))
       .toBe('capability_not_found');
     const { states, most } = drain(world, 50);
     expect(most).toBeLessThanOrEqual(3 * 50);
@@ -109,7 +109,7 @@ describe('the local half of revoke', () => {
     world.state.deletions.enqueue(world.slot(9));
     expect(deleteStep(world.state).state).toBe('paused');
     for (const slot of [1, 2, 4, 9]) {
-      expect(errorOf(world.invoke({ operation: 'copy', source: at(slot), destination: at(50) }))).toBe('capability_not_found');
+      expect(world.refusal({ operation: 'copy', source: at(slot), destination: at(50) })).toBe('capability_not_found');
     }
     expect(errorOf(createCapability(world.state, world.slot(60), target, 0, 0))).toBe('capability_being_revoked');
     revokeCommit(world.state, mark);

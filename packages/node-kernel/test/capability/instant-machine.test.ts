@@ -24,7 +24,8 @@ function act(machine: InstantMachine, given: Step): void {
   const world = machine.worlds[given.core]!;
   const occupied = [...world.cnode(0).occupiedSlots()];
   const slot = occupied[given.pick % Math.max(occupied.length, 1)];
-  if (given.operation === 'allocate' || slot === undefined) return void machine.allocate(given.core, given.pages * PAGE);
+  const fresh = given.operation === 'allocate' || slot === undefined;
+  if (fresh) return void machine.allocate(given.core, given.pages * PAGE);
   if (given.operation === 'send') return void machine.send(given.core, slot, given.other, given.giveAway);
   if (given.operation === 'retrieve') return void machine.retrieve(given.core, slot);
   if (given.operation === 'delete') return machine.delete(given.core, slot);

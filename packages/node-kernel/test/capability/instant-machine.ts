@@ -53,7 +53,8 @@ export class InstantMachine {
     if (!target.ok) return target;
     const receiver = this.worlds[to]!.state;
     const last = giveAway && owner === core && group.slots.size === 1 && (group.relations & REMOTE.copies) === 0;
-    if (last && to !== core && typeRow(capability.type).moveable) return this.giveAwayLast(core, slot, to, target.value);
+    const moves = last && to !== core && typeRow(capability.type).moveable;
+    if (moves) return this.giveAwayLast(core, slot, to, target.value);
     if (to !== owner) addRelations(ownerState, group, REMOTE.copies);
     const relations = relationsForTransfer(ownerState, group, true);
     return accepted(createCapability(receiver, target.value, capability, group.owner, to === owner ? 0 : relations));
@@ -89,8 +90,9 @@ export class InstantMachine {
     }
     const slots: Slot[] = [];
     while (slots.length < children.value.length) {
-      const container = this.worlds[core]!.cnode(0);
-      const next = Array.from({ length: 256 }, (_, i) => container.slot(i)).find((s) => s.capability === null && !slots.includes(s));
+      const cnode = this.worlds[core]!.cnode(0);
+      const next = Array.from({ length: 256 }, (_, i) => cnode.slot(i))
+        .find((empty) => empty.capability === null && !slots.includes(empty));
       if (next === undefined) return refuse('no_free_slot');
       slots.push(next);
     }

@@ -34,8 +34,9 @@ describe('retype', () => {
         });
         expect([from, to, result.ok]).toEqual([from, to, retypeAllowed(from, to)]);
         expect(world.state.database.size).toBe(before + (result.ok ? 1 : 0));
-        if (result.ok) expect(result.value.outcome.changes[0]).toMatchObject({ kind: 'created', capability: { type: to } });
-        else expect(['retype_illegal', 'retype_mapping']).toContain(result.error);
+        if (result.ok) {
+          expect(result.value.outcome.changes[0]).toMatchObject({ kind: 'created', capability: { type: to } });
+        } else expect(['retype_illegal', 'retype_mapping']).toContain(result.error);
       }
     }
   });
@@ -84,7 +85,7 @@ describe('retype', () => {
     expect(errorOf(world.retype(0, 3, 'Frame', { objectSize: PAGE, count: 3 }))).toBe('slot_in_use');
   });
 
-  test('goes through the monitor when foreign or with possible remote descendants, and answers busy when locked', () => {
+  test('goes through the monitor when foreign or with possible remote descendants; busy when locked', () => {
     const world = new World();
     const group = world.slot(0).group!;
     group.relations = REMOTE.copies;
@@ -118,32 +119,33 @@ describe('copy, mint, move, identify', () => {
     expect(world.slot(1).group).toBe(world.slot(0).group);
     const readOnly = RIGHTS.read | RIGHTS.identify;
     must(world.invoke({ operation: 'mint', source: at(1), destination: at(2), rights: readOnly }));
-    expect(errorOf(world.invoke({ operation: 'mint', source: at(2), destination: at(3), rights: 31 }))).toBe('rights_not_subset');
-    expect(errorOf(world.invoke({ operation: 'revoke', target: at(2) }))).toBe('missing_right');
-    expect(errorOf(world.invoke({ operation: 'revoke', target: at(1) }))).toBe('retry_through_monitor');
+    expect(world.refusal({ operation: 'mint', source: at(2), destination: at(3), rights: 31 }))
+      .toBe('rights_not_subset');
+    expect(world.refusal({ operation: 'revoke', target: at(2) })).toBe('missing_right');
+    expect(world.refusal({ operation: 'revoke', target: at(1) })).toBe('retry_through_monitor');
     expect(must(world.invoke({ operation: 'identify', target: at(2) })).identity)
       .toEqual({ capability: world.slot(2).capability, owner: 0 });
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(4), rights: 0 }));
-    expect(errorOf(world.invoke({ operation: 'identify', target: at(4) }))).toBe('missing_right');
+    expect(world.refusal({ operation: 'identify', target: at(4) })).toBe('missing_right');
   });
 
   test('move empties the source and keeps the lock rule', () => {
     const world = new World();
     must(world.invoke({ operation: 'move', source: at(0), destination: at(7) }));
     expect(world.slot(0).capability).toBeNull();
-    expect(errorOf(world.invoke({ operation: 'move', source: at(0), destination: at(8) }))).toBe('capability_not_found');
+    expect(world.refusal({ operation: 'move', source: at(0), destination: at(8) })).toBe('capability_not_found');
     lockGroup(world.slot(7).group!);
-    expect(errorOf(world.invoke({ operation: 'move', source: at(7), destination: at(8) }))).toBe('capability_busy');
-    expect(errorOf(world.invoke({ operation: 'copy', source: at(7), destination: at(8) }))).toBe('capability_busy');
+    expect(world.refusal({ operation: 'move', source: at(7), destination: at(8) })).toBe('capability_busy');
+    expect(world.refusal({ operation: 'copy', source: at(7), destination: at(8) })).toBe('capability_busy');
   });
 
   test('frozen capabilities read as absent', () => {
     const world = new World();
     world.slot(0).marks = 1;
     for (const operation of ['copy', 'move'] as const) {
-      expect(errorOf(world.invoke({ operation, source: at(0), destination: at(1) }))).toBe('capability_not_found');
+      expect(world.refusal({ operation, source: at(0), destination: at(1) })).toBe('capability_not_found');
     }
-    expect(errorOf(world.invoke({ operation: 'delete', target: at(0) }))).toBe('capability_not_found');
+    expect(world.refusal({ operation: 'delete', target: at(0) })).toBe('capability_not_found');
     expect(errorOf(world.retype(0, 1, 'Frame', { objectSize: PAGE }))).toBe('capability_not_found');
   });
 });
@@ -151,7 +153,7 @@ describe('copy, mint, move, identify', () => {
 describe('the cspace', () => {
   test('refuses addresses that lead nowhere', () => {
     const world = new World();
-    const copyFrom = (address: number) => errorOf(world.invoke({ operation: 'copy', source: at(address), destination: at(1) }));
+    const copyFrom = (address: number) => world.refusal({ operation: 'copy', source: at(address), destination: at(1) });
     expect(copyFrom(-1)).toBe('address_out_of_range');
     expect(copyFrom(2 ** 32)).toBe('address_out_of_range');
     expect(copyFrom(0.5)).toBe('address_out_of_range');
@@ -159,8 +161,9 @@ describe('the cspace', () => {
     expect(copyFrom(capabilityAddress(3, 0))).toBe('capability_not_found');
     expect(copyFrom(77)).toBe('capability_not_found');
     const intoL1 = { address: capabilityAddress(5, 0), level: 1 as const };
-    expect(errorOf(world.invoke({ operation: 'copy', source: at(0), destination: intoL1 }))).toBe('slot_type');
-    expect(errorOf(world.invoke({ operation: 'copy', source: at(0), destination: { address: 5, root: 0 } }))).toBe('not_a_cnode');
+    expect(world.refusal({ operation: 'copy', source: at(0), destination: intoL1 })).toBe('slot_type');
+    expect(world.refusal({ operation: 'copy', source: at(0), destination: { address: 5, root: 0 } }))
+      .toBe('not_a_cnode');
   });
 
   test('checks the rights of the CNodes on the way', () => {
@@ -170,21 +173,24 @@ describe('the cspace', () => {
       operation: 'mint', source: l1, destination: { address: capabilityAddress(1, 0), level: 1 }, rights: RIGHTS.read,
     }));
     const readOnly = capabilityAddress(1, 9);
-    expect(errorOf(world.invoke({ operation: 'copy', source: at(0), destination: at(readOnly) }))).toBe('missing_right');
-    expect(errorOf(world.invoke({ operation: 'delete', target: at(capabilityAddress(1, 0)) }))).toBe('missing_right');
+    expect(world.refusal({ operation: 'copy', source: at(0), destination: at(readOnly) })).toBe('missing_right');
+    expect(world.refusal({ operation: 'delete', target: at(capabilityAddress(1, 0)) })).toBe('missing_right');
     must(world.invoke({ operation: 'copy', source: at(capabilityAddress(1, 0)), destination: at(9) }));
   });
 
   test('a second cspace is reached through its root, and giving takes the grant right', () => {
     const world = new World();
-    must(world.invoke({ operation: 'create_cnode', source: at(0), offset: 0, type: 'L1CNode', size: 16 * KIB, destination: at(1) }));
+    must(world.invoke({
+      operation: 'create_cnode', source: at(0), offset: 0, type: 'L1CNode', size: 16 * KIB, destination: at(1),
+    }));
     must(world.invoke({
       operation: 'create_cnode', source: at(0), offset: 16 * KIB, type: 'L2CNode', size: 16 * KIB,
       destination: { address: 0, level: 1, root: 1 },
     }));
     must(world.invoke({ operation: 'copy', source: at(0), destination: { address: 4, root: 1 } }));
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(5), rights: RIGHTS.read }));
-    expect(errorOf(world.invoke({ operation: 'copy', source: at(5), destination: { address: 5, root: 1 } }))).toBe('missing_right');
+    expect(world.refusal({ operation: 'copy', source: at(5), destination: { address: 5, root: 1 } }))
+      .toBe('missing_right');
     expect(world.slot(0).group!.slots.size).toBe(3);
     expect(world.audit()).toEqual([]);
   });
@@ -194,7 +200,7 @@ describe('the cspace', () => {
     const address = (world.root.capability!).address;
     must(world.retype(0, 1, 'L1CNode', { objectSize: 32 * KIB }));
     must(world.retype(0, 2, 'L1CNode', { objectSize: 16 * KIB, offset: 32 * KIB }));
-    expect(errorOf(world.invoke({ operation: 'resize_cnode', cnode: at(2), returnTo: at(3) }))).toBe('cnode_not_larger');
+    expect(world.refusal({ operation: 'resize_cnode', cnode: at(2), returnTo: at(3) })).toBe('cnode_not_larger');
     must(world.invoke({ operation: 'resize_cnode', cnode: at(1), returnTo: at(3) }));
     expect(world.slot(3).capability!.address).toBe(address);
     expect(world.root.capability!.size).toBe(32 * KIB);
@@ -249,7 +255,9 @@ describe('delete', () => {
     const cases: [string, (world: World) => void, string][] = [
       ['locked', (world) => lockGroup(world.slot(0).group!), 'retry_through_monitor'],
       ['remote copies', (world) => { world.slot(0).group!.relations = REMOTE.copies; }, 'retry_through_monitor'],
-      ['memory perhaps covered elsewhere', (world) => { world.slot(0).group!.relations = REMOTE.descendants; }, 'retry_through_monitor'],
+      ['memory perhaps covered elsewhere', (world) => {
+        world.slot(0).group!.relations = REMOTE.descendants;
+      }, 'retry_through_monitor'],
       ['foreign', (world) => { Object.assign(world.slot(0).group!, { owner: 3, relations: REMOTE.copies }); }, 'none'],
       ['another local copy', (world) => {
         must(world.invoke({ operation: 'copy', source: at(0), destination: at(1) }));
@@ -260,13 +268,13 @@ describe('delete', () => {
     for (const [name, prepare, error] of cases) {
       const world = new World();
       prepare(world);
-      expect([name, errorOf(world.invoke({ operation: 'delete', target: at(0) }))]).toEqual([name, error]);
+      expect([name, world.refusal({ operation: 'delete', target: at(0) })]).toEqual([name, error]);
     }
     const world = new World();
     must(world.retype(0, 1, 'L2CNode'));
     must(world.retype(0, 2, 'Dispatcher', { offset: 16 * KIB }));
     for (const target of [1, 2]) {
-      expect(errorOf(world.invoke({ operation: 'delete', target: at(target) }))).toBe('retry_through_monitor');
+      expect(world.refusal({ operation: 'delete', target: at(target) })).toBe('retry_through_monitor');
     }
   });
 
@@ -297,6 +305,6 @@ describe('delete', () => {
     const world = new World();
     const l1 = world.state.containers.get(world.root.capability!.address)!;
     l1.slot(0).capability = withRights(l1.slot(0).capability!, RIGHTS.read);
-    expect(errorOf(world.invoke({ operation: 'delete', target: at(0) }))).toBe('missing_right');
+    expect(world.refusal({ operation: 'delete', target: at(0) })).toBe('missing_right');
   });
 });

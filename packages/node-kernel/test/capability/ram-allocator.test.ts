@@ -23,7 +23,9 @@ describe('range sets', () => {
       expect(bits(subtractRanges(a, b))).toEqual(mapA.map((bit, i) => bit && !mapB[i]));
       expect(bits(intersectRanges(a, b))).toEqual(mapA.map((bit, i) => bit && mapB[i]));
       const result = subtractRanges(a, b);
-      result.slice(1).forEach((next, i) => expect(next.address).toBeGreaterThan(result[i]!.address + result[i]!.size - 1));
+      result.slice(1).forEach((next, i) => {
+        expect(next.address).toBeGreaterThan(result[i]!.address + result[i]!.size - 1);
+      });
     }), { numRuns: 2_000 });
   });
 });

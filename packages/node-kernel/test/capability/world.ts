@@ -57,6 +57,11 @@ export class World {
     return invoke(this.state, this.root, invocation);
   }
 
+  /** The error that an invocation is refused with, or `none`. */
+  refusal(invocation: Invocation): CapabilityError | 'none' {
+    return errorOf(this.invoke(invocation));
+  }
+
   retype(source: number, destination: number, type: Capability['type'], rest: Partial<RetypeArguments> = {}) {
     return this.invoke({
       operation: 'retype', source: { address: source }, destination: { address: destination }, type, offset: 0,
