@@ -21,7 +21,7 @@ export const LOG_EVENTS = {
   link_closed: { level: 'debug', fields: { peer: 'peer', link: 'number', cause: 'string' }, doc: 'A link ended; the channel waits for the next one.' },
   link_refused: { level: 'warn', fields: { peer: 'peer', link: 'number', error: 'string', text: 'string', ours: 'boolean' }, doc: 'A handshake failed; `ours`: this end refused.' },
   frame_rejected: { level: 'warn', fields: { peer: 'peer', link: 'number', error: 'string', text: 'string' }, doc: 'A frame was no frame, or out of place; the link is closed.' },
-  peer_gone: { level: 'info', fields: { peer: 'peer', incarnation: 'number', instance: 'string', cause: 'string', lost: 'number' }, doc: 'A peer’s incarnation is over; `lost` messages to it were not acknowledged.' },
+  peer_gone: { level: 'info', fields: { peer: 'peer', peer_incarnation: 'number', instance: 'string', cause: 'string', lost: 'number' }, doc: 'A peer’s incarnation is over; `lost` messages to it were not acknowledged.' },
   peer_suspected: { level: 'warn', fields: { peer: 'peer', silent_ms: 'number' }, doc: 'Nothing was heard from a peer for too long.' },
   peer_heard: { level: 'info', fields: { peer: 'peer' }, doc: 'A suspected peer was heard again.' },
   message_sent: { level: 'debug', fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' }, doc: 'The channel took a message; `number` counts within its lane.' },

@@ -116,7 +116,7 @@ export class Endpoint {
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
     peer.link = 0;
     peer.pendingLink = 0;
-    this.outbox.log('peer_gone', { peer: peer.id, incarnation: peer.incarnation, instance: peer.instance.slice(0, 8), cause, lost: peer.channel.unacknowledged });
+    this.outbox.log('peer_gone', { peer: peer.id, peer_incarnation: peer.incarnation, instance: peer.instance.slice(0, 8), cause, lost: peer.channel.unacknowledged });
     this.owner.peerGone(peer, cause, now);
   }
 

@@ -156,6 +156,10 @@ function roundHostOf(context: MonitorContext): ConstructorParameters<typeof Roun
     },
     sink: context.outbox,
     timers: context.timers,
+    mayAsk: (core, ready) => {
+      const monitor = context.monitors.get(core);
+      return monitor !== undefined && monitor.bound && (monitor.ready || !ready);
+    },
     send: (core, message) => context.send(core, message),
   };
 }

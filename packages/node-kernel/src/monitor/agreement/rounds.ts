@@ -32,6 +32,8 @@ export interface RoundHost {
   readonly view: number;
   readonly sink: EffectSink;
   readonly timers: TimerQueue;
+  /** Whether a core may be asked now: bound to us, and (`ready`) taking part in global operations (J2). */
+  mayAsk(core: CoreId, ready: boolean): boolean;
   send(core: CoreId, message: Message): ErrorName | null;
 }
 
@@ -109,6 +111,8 @@ export class Rounds {
   /** A core is gone: whoever waited for it waits no more. */
   peerGone(core: CoreId, now: Nanos): void {
     for (const node of [...this.nodes.values()]) {
+      const unasked = node.later.findIndex(([later]) => later === core);
+      if (unasked >= 0) node.refusals.push(...coresOf(node.later.splice(unasked, 1), 'PEER_GONE'));
       if (!node.waiting.has(core)) continue;
       this.giveUp(node, core, 'PEER_GONE');
       if (node.later.length > 0) this.askNext(node, now);
@@ -143,7 +147,8 @@ export class Rounds {
     const [core, below] = route;
     const { op, view, phase, kind, payload } = node.request;
     node.waiting.set(core, route);
-    const error = this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload });
+    // The core may be a new incarnation that came after the plan was made: it does not know of this round's beginning.
+    const error = this.host.mayAsk(core, node.parent === null) ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload }) : 'PEER_GONE';
     if (error !== null) this.giveUp(node, core, error);
   }
 
