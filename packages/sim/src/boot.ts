@@ -12,7 +12,8 @@ export const SIM_CLUSTER = 'sim';
 /** A core's kernel, as its process would make it. */
 export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress: string): AnyMachine {
   const { entropy, instance } = identityOf(node.id, node.life, options.seed);
-  return new Kernel({
+  node.instance = instance;
+  node.kernel = new Kernel({
     cluster: SIM_CLUSTER,
     secret: SECRET,
     instance,
@@ -22,13 +23,16 @@ export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress
     entropy,
     hmac: options.hmac,
     logLevel: options.logLevel,
-  }) as AnyMachine;
+  });
+  return node.kernel as AnyMachine;
 }
 
 /** The SKB, as its process would make it. */
 export function bootSkb(node: SimNode, options: SimulationOptions): AnyMachine {
   const { entropy, instance } = identityOf(SKB_PEER, node.life, options.seed);
-  return new Skb({
+  node.instance = instance;
+  node.incarnation = 1;
+  node.skb = new Skb({
     cluster: SIM_CLUSTER,
     secret: SECRET,
     instance,
@@ -41,7 +45,8 @@ export function bootSkb(node: SimNode, options: SimulationOptions): AnyMachine {
     machineText: options.machineText ?? '{}',
     settingsFor: () => '{}',
     measure: options.measure ?? false,
-  }) as AnyMachine;
+  });
+  return node.skb as AnyMachine;
 }
 
 /** What is random about a process: its name and its entropy, from the seed, the node and its life. */

@@ -1,6 +1,8 @@
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
 import type { KernelEffect, KernelEvent } from '@mk/node-kernel/effects';
+import type { Kernel } from '@mk/node-kernel/kernel';
+import type { Skb } from '@mk/skb/skb';
 import type { LinkEnd } from './network.ts';
 
 export type AnyEvent = KernelEvent | HostEvent;
@@ -25,6 +27,12 @@ export class SimNode {
   /** What everything on this core takes longer by. */
   slowFactor = 1;
   hung = false;
+  /** Whether this life was ever stopped or slowed: deadlines excuse it. */
+  wasHung = false;
+  /** The very kernel or SKB behind `machine`, for checkers; null while dead and for the other kind. */
+  kernel: Kernel | null = null;
+  skb: Skb | null = null;
+  instance = '';
   timerAt: Nanos = Infinity;
   /** Whether a turn is scheduled for what waits. */
   drainScheduled = false;

@@ -146,6 +146,7 @@ export class Simulation implements NetworkHost {
     node.freeAt = this.now;
     node.slowFactor = 1;
     node.hung = false;
+    node.wasHung = false;
     node.timerAt = Infinity;
     node.drainScheduled = false;
     node.ended = null;
@@ -164,7 +165,9 @@ export class Simulation implements NetworkHost {
 
   /** Stops handling events; they queue. */
   hang(id: PeerId): void {
-    this.node(id).hung = true;
+    const node = this.node(id);
+    node.hung = true;
+    node.wasHung = true;
   }
 
   resume(id: PeerId): void {
@@ -332,6 +335,8 @@ export class Simulation implements NetworkHost {
   private end(node: SimNode, cause: string, at: Nanos): void {
     if (node.machine === null) return;
     node.machine = null;
+    node.kernel = null;
+    node.skb = null;
     node.ended = cause;
     this.network.nodeDied(node, at);
     node.clearQueue();

@@ -1,0 +1,84 @@
+import { isErrorName } from '@mk/monitor-proto/errors';
+import { limit } from '@mk/monitor-proto/limits';
+import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
+import type { SimLogLine } from '../simulation.ts';
+import type { Checker, Report } from './checker.ts';
+
+interface Round {
+  readonly op: string;
+  readonly startedAt: number;
+  readonly phases: number;
+  readonly cores: number;
+  readonly initiator: string;
+  /** Cores that consented, by phase. */
+  readonly consented: Map<number, Set<string>>;
+  finished: boolean;
+}
+
+const DEADLINE_MS = limit('operationDeadlineNs') / 1e6;
+/** What a round may take beyond its deadline: its own core's turn has to come. */
+const SLACK_MS = 50;
+
+/**
+ * A1: a core acts once on each phase of a round. A2: a round that ends well had the consent of every core it counts; nobody
+ * commits before everybody has prepared, and nobody both commits and aborts. A3: every round ends, in `ok` or in an error of
+ * the table, within its deadline.
+ */
+export function agreementChecker(): Checker {
+  const rounds = new Map<string, Round>();
+  /** Cores that were stopped or slowed may be late. */
+  const excused = new Set<string>();
+  const handlers: Readonly<Record<string, (line: SimLogLine, report: Report) => void>> = {
+    round_started(line) {
+      const { op, phases, cores } = line as unknown as { op: string; phases: number; cores: number };
+      rounds.set(op, { op, phases, cores, startedAt: line.time, initiator: String(line.core), consented: new Map(), finished: false });
+    },
+    round_voted: (line, report) => voted(rounds, line, report),
+    round_finished: (line, report) => finished(rounds, line, excused, report),
+  };
+  return {
+    name: 'agreement',
+    line: (line, report) => handlers[line.event]?.(line, report),
+    afterStep(node) {
+      if (node.slowFactor > 1 || node.wasHung) excused.add(String(node.id));
+    },
+    died(node) {
+      for (const round of rounds.values()) if (round.initiator === String(node.id)) round.finished = true;
+    },
+    atEnd(_simulation, report) {
+      for (const round of rounds.values()) if (!round.finished) report('A3', `round ${round.op} never ended`);
+    },
+  };
+}
+
+function voted(rounds: ReadonlyMap<string, Round>, line: SimLogLine, report: Report): void {
+  const { op, phase, result } = line as unknown as { op: string; phase: number; result: string };
+  const round = rounds.get(op);
+  if (round === undefined) return report('A1', `core ${line.core} voted on ${op}, which nobody began`);
+  const voter = `${line.core}.${line.incarnation}`;
+  let consented = round.consented.get(phase);
+  if (consented === undefined) round.consented.set(phase, (consented = new Set()));
+  if (consented.has(voter)) report('A1', `core ${line.core} acted twice on phase ${phase} of ${op}`);
+  if (result !== 'ok') return;
+  consented.add(voter);
+  if (phase === PHASES.prepare) return;
+  const other = phase === PHASES.commit ? PHASES.abort : PHASES.commit;
+  if ((round.consented.get(other)?.size ?? 0) > 0) report('A2', `${op}: some cores committed and core ${line.core} aborted, or the reverse`);
+  if (phase !== PHASES.commit || round.phases === 1) return;
+  const prepared = round.consented.get(PHASES.prepare)?.size ?? 0;
+  if (prepared < round.cores) report('A2', `core ${line.core} committed ${op} when ${prepared} of ${round.cores} cores had prepared`);
+}
+
+function finished(rounds: ReadonlyMap<string, Round>, line: SimLogLine, excused: ReadonlySet<string>, report: Report): void {
+  const { op, result } = line as unknown as { op: string; result: string };
+  const round = rounds.get(op);
+  if (round === undefined) return report('A3', `${op} ended, which nobody began`);
+  if (round.finished) report('A3', `${op} ended twice`);
+  round.finished = true;
+  if (result !== 'ok' && !isErrorName(result)) report('A3', `${op} ended in ${result}, which is no error of the table`);
+  const tookMs = line.time - round.startedAt;
+  if (tookMs > DEADLINE_MS + SLACK_MS && !excused.has(round.initiator)) report('A3', `${op} took ${Math.round(tookMs)} ms`);
+  if (result !== 'ok') return;
+  const committed = round.consented.get(PHASES.commit)?.size ?? 0;
+  if (committed !== round.cores) report('A2', `${op} ended well over ${round.cores} cores, but ${committed} had acted`);
+}

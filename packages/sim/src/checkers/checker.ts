@@ -1,0 +1,31 @@
+import type { SimLogLine, Simulation } from '../simulation.ts';
+import type { AnyEvent, SimNode } from '../sim-node.ts';
+
+/** An invariant did not hold. */
+export interface Violation {
+  /** The invariant's number, as the protocol's header or failure.md has it. */
+  readonly invariant: string;
+  /** The checker that saw it. */
+  readonly checker: string;
+  readonly text: string;
+  /** Virtual time, nanoseconds. */
+  readonly at: number;
+}
+
+export type Report = (invariant: string, text: string) => void;
+
+/** Watches a run for some invariants. Reads what a real cluster's log files hold wherever that is enough. */
+export interface Checker {
+  readonly name: string;
+  /** Every log line, in the order in which the lines were written. */
+  line?(line: SimLogLine, report: Report): void;
+  /** After every step of a node. */
+  afterStep?(node: SimNode, event: AnyEvent, report: Report): void;
+  /** A process ended without being asked to, or was killed. */
+  died?(node: SimNode, cause: string, report: Report): void;
+  /** Faults have stopped, everything has settled. */
+  atEnd?(simulation: Simulation, report: Report): void;
+}
+
+/** Makes a fresh checker for one run. */
+export type CheckerFactory = () => Checker;

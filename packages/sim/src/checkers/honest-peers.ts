@@ -1,0 +1,24 @@
+import type { Checker } from './checker.ts';
+
+/** Refusals that a sound peer may meet: it was restarted, or announced before it was heard of. */
+const EXPECTED = new Set(['WRONG_INCARNATION', 'PEER_UNKNOWN', 'NOT_A_MEMBER', 'CORE_ID_TAKEN', 'HANDSHAKE_TIMEOUT', 'SHUTTING_DOWN']);
+
+/**
+ * H1: sound peers never break the protocol against one another: no frame is rejected (the window U3 is kept, an ack covers
+ * what was sent), no handshake fails but for a reason that faults explain. H2: no process ends by itself.
+ */
+export function honestPeersChecker(): Checker {
+  return {
+    name: 'honest_peers',
+    line(line, report) {
+      if (line.event === 'frame_rejected') {
+        const text = String(line['text']);
+        report(text.includes('window') || text.includes('ack covers') ? 'U3' : 'H1', `${line.core} rejected a frame of ${String(line['peer'])}: ${text}`);
+      }
+      if (line.event === 'link_refused' && !EXPECTED.has(String(line['error']))) report('H1', `${line.core} and ${String(line['peer'])}: ${String(line['error'])} ${String(line['text'])}`);
+    },
+    died(node, cause, report) {
+      if (cause !== 'crashed' && cause !== '') report('H2', `core ${node.id} ended by itself: ${cause}`);
+    },
+  };
+}

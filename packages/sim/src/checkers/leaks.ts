@@ -1,0 +1,55 @@
+import { SKB_PEER, peerName } from '@mk/monitor-proto/ids';
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Simulation } from '../simulation.ts';
+import type { SimNode } from '../sim-node.ts';
+import type { Checker } from './checker.ts';
+
+/** Timers that a healthy node always has: liveness or heartbeats, and the join's deadline in its first minute. */
+const BASE_TIMERS = 2;
+
+/** What is left over at one node: empty when everything has come to its end. */
+export function leftovers(node: SimNode): readonly string[] {
+  const rows: string[] = [];
+  const endpoint = endpointOf(node);
+  if (endpoint === null) return rows;
+  const { kernel } = node;
+  if (kernel !== null) {
+    const { context, rounds } = kernel.monitor;
+    if (context.operations.size > 0) rows.push(`${context.operations.size} operations`);
+    if (rounds.size > 0) rows.push(`${rounds.size} phases of rounds`);
+  }
+  let armed = 0;
+  for (const peer of endpoint.peers.values()) {
+    if (peer.armedAt !== Infinity) armed += 1;
+    if (!peer.channel.idle) rows.push(`${peer.channel.unacknowledged} unacknowledged messages or an ack owed to ${peerName(peer.id)}`);
+    if (peer.link === 0) rows.push(`no link to ${peerName(peer.id)}`);
+    if (peer.pendingLink !== 0) rows.push(`an opening link to ${peerName(peer.id)}`);
+  }
+  const timers = endpoint.timers.size - armed - BASE_TIMERS;
+  if (timers > 0) rows.push(`${timers} timers too many`);
+  if (node.queued > 0) rows.push(`${node.queued} events in its queue`);
+  return rows;
+}
+
+export function endpointOf(node: SimNode): Endpoint | null {
+  return node.kernel?.monitor.endpoint ?? node.skb?.endpoint ?? null;
+}
+
+/** Whether nothing is left over anywhere. */
+export function isQuiet(simulation: Simulation): boolean {
+  for (const node of simulation.nodes.values()) if (node.machine !== null && leftovers(node).length > 0) return false;
+  return true;
+}
+
+/** L1: when everything has settled no timer, operation, phase of a round or unacknowledged message is left. */
+export function leakChecker(): Checker {
+  return {
+    name: 'leaks',
+    atEnd(simulation, report) {
+      for (const node of simulation.nodes.values()) {
+        if (node.machine === null) continue;
+        for (const row of leftovers(node)) report('L1', `${node.id === SKB_PEER ? 'the SKB' : `core ${node.id}`} is left with ${row}`);
+      }
+    },
+  };
+}

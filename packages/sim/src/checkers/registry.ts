@@ -1,0 +1,69 @@
+import type { Simulation } from '../simulation.ts';
+import { agreementChecker } from './agreement.ts';
+import type { Checker, CheckerFactory, Violation } from './checker.ts';
+import { honestPeersChecker } from './honest-peers.ts';
+import { leakChecker } from './leaks.ts';
+import { membershipChecker } from './membership.ts';
+import { urpcChecker } from './urpc.ts';
+
+/** Every invariant that runs are checked for, by number, with the checker that sees it broken. A new checker adds its rows. */
+export const INVARIANTS: Readonly<Record<string, { readonly checker: string; readonly doc: string }>> = {
+  U1: { checker: 'urpc', doc: 'Every message that a channel took is handed on exactly once while both instances live.' },
+  U2: { checker: 'urpc', doc: 'Messages are handed on in the order of sending, within their lane.' },
+  U3: { checker: 'honest_peers', doc: 'No more than a window of a lane is on the way; an ack covers only what was sent.' },
+  A1: { checker: 'agreement', doc: 'A core acts once on each phase of a round.' },
+  A2: { checker: 'agreement', doc: 'Nobody commits before everybody has prepared; a round that ends well had everybody’s consent.' },
+  A3: { checker: 'agreement', doc: 'Every round ends, in ok or a named error, within its deadline.' },
+  J1: { checker: 'membership', doc: 'Two monitors have one link.' },
+  J2: { checker: 'membership', doc: 'A monitor is in no global operation before it is ready.' },
+  R1: { checker: 'membership', doc: 'One live instance holds a core id.' },
+  R2: { checker: 'membership', doc: 'Incarnations of a core rise.' },
+  R3: { checker: 'membership', doc: 'Two monitors are introduced once.' },
+  H1: { checker: 'honest_peers', doc: 'Sound peers never break the protocol against one another.' },
+  H2: { checker: 'honest_peers', doc: 'No process ends by itself.' },
+  L1: { checker: 'leaks', doc: 'Nothing is left over when everything has settled.' },
+  C0: { checker: 'convergence', doc: 'After faults stop every reachable core is bound, and a round over each plan ends well.' },
+  D0: { checker: 'determinism', doc: 'The same seed gives the same trace.' },
+};
+
+const FACTORIES: readonly CheckerFactory[] = [urpcChecker, agreementChecker, membershipChecker, honestPeersChecker, leakChecker];
+
+/** All checkers over one run. */
+export class Checks {
+  readonly violations: Violation[] = [];
+  private readonly checkers: readonly Checker[];
+
+  constructor(
+    private readonly simulation: Simulation,
+    factories: readonly CheckerFactory[] = FACTORIES,
+  ) {
+    this.checkers = factories.map((make) => make());
+    for (const checker of this.checkers) this.attach(checker);
+  }
+
+  get failed(): boolean {
+    return this.violations.length > 0;
+  }
+
+  /** The invariants that speak of the settled state. */
+  atEnd(): void {
+    for (const checker of this.checkers) checker.atEnd?.(this.simulation, this.reporter(checker));
+  }
+
+  report(checker: string, invariant: string, text: string): void {
+    this.violations.push({ invariant, checker, text, at: this.simulation.now });
+  }
+
+  private reporter(checker: Checker): (invariant: string, text: string) => void {
+    return (invariant, text) => this.report(checker.name, invariant, text);
+  }
+
+  private attach(checker: Checker): void {
+    const report = this.reporter(checker);
+    this.simulation.observe({
+      ...(checker.line && { line: (line) => checker.line!(line, report) }),
+      ...(checker.afterStep && { step: (node, event) => checker.afterStep!(node, event, report) }),
+      ...(checker.died && { died: (node, cause) => checker.died!(node, cause, report) }),
+    });
+  }
+}
