@@ -19,7 +19,7 @@ export interface PreciseTimer {
   close(): void;
 }
 
-/** Makes a timer on the caller's clock; `onDue` runs once per due time and arms the next. It costs nothing until `arm`. */
+/** Makes a timer on the caller's clock; `onDue` runs once per due time and arms the next. Free until `arm`. */
 export function createPreciseTimer(nowNs: () => Nanos, onDue: () => void): PreciseTimer {
   return new ThreadTimer(nowNs, onDue);
 }

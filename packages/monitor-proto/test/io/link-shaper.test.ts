@@ -147,7 +147,6 @@ describe('createPreciseTimer', () => {
 async function bundle(): Promise<string> {
   const { buildSync } = await import('esbuild');
   const entry = new URL('../../src/io/precise-timer.ts', import.meta.url).pathname;
-  const options = { entryPoints: [entry], write: false, format: 'esm', platform: 'node' } as const;
-  const { outputFiles } = buildSync(options);
+  const { outputFiles } = buildSync({ entryPoints: [entry], write: false, format: 'esm', platform: 'node' });
   return `data:text/javascript;base64,${Buffer.from(outputFiles[0]!.contents).toString('base64')}`;
 }

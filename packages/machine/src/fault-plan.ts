@@ -1,0 +1,123 @@
+import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import { checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import { toHealTarget, toRule } from './fault-plan-rules.ts';
+import { PLAN } from './fault-plan-schema.ts';
+import type { FaultEntry, PlanFile } from './fault-plan-schema.ts';
+import { failure, success } from './result.ts';
+import type { Result } from './result.ts';
+import { parseStrict } from './strict.ts';
+
+/** What a fault plan asks for, normalised: times in nanoseconds since boot was complete, faults in order of time. */
+export interface FaultPlan {
+  readonly seed: number | string | null;
+  /** Name or path of a machine description. */
+  readonly machine: string | null;
+  readonly cores: number | null;
+  readonly latencyNs: number | null;
+  readonly jitterNs: number | null;
+  readonly workload: Workload | null;
+  readonly faults: readonly PlannedFault[];
+  readonly expect: readonly Expectation[];
+}
+
+/** A program that runs while the faults happen; `on`: the cores that it starts on. */
+export interface Workload {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly on: readonly number[] | null;
+}
+
+/** What must hold in the end: every invariant; the cluster whole again; the workload ended well. */
+export type Expectation = 'invariants' | 'converge' | 'workload';
+
+export interface PlannedFault {
+  readonly atNs: number;
+  readonly action: FaultAction;
+}
+
+/** What happens: a rule for the fault engine, or something done to processes. `forNs` null: until another fault ends it. */
+export type FaultAction =
+  | { readonly type: 'rule'; readonly rule: FaultRule }
+  | { readonly type: 'heal'; readonly target: HealTarget }
+  | { readonly type: 'crash'; readonly cores: readonly number[] }
+  | { readonly type: 'restart'; readonly cores: readonly number[] }
+  | { readonly type: 'hang'; readonly cores: readonly number[]; readonly forNs: number | null }
+  | { readonly type: 'slow'; readonly cores: readonly number[]; readonly factor: number; readonly forNs: number | null }
+  | { readonly type: 'rogue'; readonly cores: readonly number[]; readonly behaviour: string; readonly forNs: number | null }
+  | { readonly type: 'skb_loss'; readonly forNs: number | null };
+
+/**
+ * Reads a fault plan: the same file for real processes and for the simulator. The error is one line that names the
+ * place, and for an unknown key the nearest known one. `what` begins that line.
+ */
+export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultPlan> {
+  const parsed = parseStrict(splitEntries(text), PLAN, what);
+  if (!parsed.ok) return parsed;
+  const faults = plannedFaults(parsed.value.faults);
+  return faults.ok ? success(normalise(parsed.value, faults.value)) : failure(`${what}: ${faults.error}`);
+}
+
+/** `- at: 2s   crash: { core: 5 }` on one line reads well but is no YAML: such lines are parted. */
+function splitEntries(text: string): string {
+  return text.replace(/^([ \t]*)- (at:[ \t]*\S+)[ \t]+([a-z_]+:.*)$/gm, '$1- $2\n$1  $3');
+}
+
+function plannedFaults(entries: readonly FaultEntry[]): Result<readonly PlannedFault[]> {
+  const faults: PlannedFault[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const action = toAction(entry, index);
+    if (typeof action === 'string') return failure(`faults[${index}]: ${action}`);
+    faults.push({ atNs: entry.at, action });
+  }
+  return success(faults.sort((a, b) => a.atNs - b.atNs));
+}
+
+function normalise(file: PlanFile, faults: readonly PlannedFault[]): FaultPlan {
+  const { workload } = file;
+  return {
+    seed: file.seed ?? null,
+    machine: file.machine ?? null,
+    cores: file.cores ?? null,
+    latencyNs: file.latency ?? null,
+    jitterNs: file.jitter ?? null,
+    workload: workload === undefined ? null : { program: workload.program, args: workload.args, on: workload.on ?? null },
+    faults,
+    expect: file.expect,
+  };
+}
+
+const KINDS = ['partition', 'isolate', 'link', 'crash', 'restart', 'hang', 'slow', 'rogue', 'skb_loss', 'heal'] as const;
+
+/** The one action of an entry, or what is wrong with it. */
+function toAction(entry: FaultEntry, index: number): FaultAction | string {
+  const kinds = KINDS.filter((kind) => entry[kind] !== undefined);
+  if (kinds.length !== 1) {
+    const found = kinds.length === 0 ? 'no fault' : `${kinds.length} faults (${kinds.join(', ')})`;
+    return `${found}; write one of ${KINDS.join(', ')} with each at`;
+  }
+  const inner = entry[kinds[0]!];
+  const innerFor = typeof inner === 'object' && 'for' in inner ? inner.for : undefined;
+  if (entry.for !== undefined && innerFor !== undefined) return 'for is given twice';
+  const forNs = innerFor ?? entry.for ?? null;
+  if (forNs === 0) return 'for must be more than 0';
+  return processAction(entry, forNs) ?? networkAction(entry, forNs, index);
+}
+
+function processAction(entry: FaultEntry, forNs: number | null): FaultAction | string | null {
+  const { crash, restart, hang, slow, rogue, skb_loss: skbLoss } = entry;
+  if (forNs !== null && (crash ?? restart ?? entry.heal) !== undefined) return 'for has no meaning here; crash, restart and heal happen at once';
+  if (crash !== undefined) return { type: 'crash', cores: crash.core };
+  if (restart !== undefined) return { type: 'restart', cores: restart.core };
+  if (hang !== undefined) return { type: 'hang', cores: hang.core, forNs };
+  if (slow !== undefined) return { type: 'slow', cores: slow.core, factor: slow.factor, forNs };
+  if (rogue !== undefined) return { type: 'rogue', cores: rogue.core, behaviour: rogue.behaviour, forNs };
+  return skbLoss === undefined ? null : { type: 'skb_loss', forNs };
+}
+
+function networkAction(entry: FaultEntry, forNs: number | null, index: number): FaultAction | string {
+  if (entry.heal !== undefined) return { type: 'heal', target: toHealTarget(entry.heal) };
+  const rule = toRule(entry, `plan-${index}`, forNs);
+  const checked = typeof rule === 'string' ? rule : checkFaultRule(rule);
+  return typeof checked === 'string' ? checked : { type: 'rule', rule: checked };
+}

@@ -1,0 +1,100 @@
+import * as yaml from 'yaml';
+import { z } from 'zod';
+import { unknownWord } from './nearest.ts';
+import { failure, success } from './result.ts';
+import type { Result } from './result.ts';
+
+/** Files beyond this were not written by hand, and are refused before they are parsed. */
+const MAX_TEXT = 4 << 20;
+
+/**
+ * Reads YAML and checks it against a strict schema: the value, or one line that names the place, and for an unknown key
+ * the nearest known one. `what` begins the line: a file's name, or "fault plan".
+ */
+export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string): Result<T> {
+  if (text.length > MAX_TEXT) return failure(`${what}: larger than ${MAX_TEXT >> 20} MiB`);
+  const document = yaml.parseDocument(text, { prettyErrors: true, uniqueKeys: true });
+  const problem = document.errors[0];
+  if (problem !== undefined) return failure(`${what}: ${oneLine(problem.message)}`);
+  const plain = toPlain(document);
+  if (!plain.ok) return failure(`${what}: ${plain.error}`);
+  if (plain.value === null || plain.value === undefined) return failure(`${what}: the file is empty`);
+  const parsed = schema.safeParse(plain.value);
+  return parsed.success ? success(parsed.data) : failure(`${what}: ${explain(parsed.error, schema)}`);
+}
+
+/** A string or number that a parser of this project understands; its error becomes the schema's. */
+export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.ZodType<T, string | number> {
+  return z.union([z.string(), z.number()]).transform((value, context) => {
+    const result = parse(value);
+    if (result.ok) return result.value;
+    context.addIssue({ code: 'custom', message: result.error });
+    return z.NEVER;
+  });
+}
+
+/** The first problem in one line: `costs.send: unknown key "same_cor"; did you mean same_core?` */
+export function explain(error: z.ZodError, schema: z.ZodType): string {
+  const { issue, path } = deepest(error.issues[0]!, []);
+  const place = path.length === 0 ? '' : `${pathText(path)}: `;
+  if (issue.code === 'unrecognized_keys') {
+    return `${place}${unknownWord('key', issue.keys[0]!, keysAt(schema, path))}`;
+  }
+  return `${place}${oneLine(issue.message)}`;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** In a union, the branch that came farthest knows best what was meant. */
+function deepest(issue: Issue, prefix: readonly PropertyKey[]): { issue: Issue; path: readonly PropertyKey[] } {
+  const path = [...prefix, ...issue.path];
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { issue, path };
+  const branches = issue.errors.filter((errors) => errors.length > 0).map((errors) => deepest(errors[0]!, path));
+  const farthest = branches.reduce<(typeof branches)[number] | null>((best, branch) => {
+    const better = best === null || branch.path.length > best.path.length ||
+      (branch.path.length === best.path.length && best.issue.code === 'invalid_type' && branch.issue.code !== 'invalid_type');
+    return better ? branch : best;
+  }, null);
+  return farthest ?? { issue, path };
+}
+
+/** Every key that the schema knows at a path; a union knows those of all its branches. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: readonly z.ZodType[] = flatten(schema);
+  for (const step of path) {
+    at = at.flatMap((node) => child(node, step)).flatMap(flatten);
+  }
+  return [...new Set(at.flatMap((node) => (node instanceof z.ZodObject ? Object.keys(node.shape) : [])))];
+}
+
+function child(node: z.ZodType, step: PropertyKey): z.ZodType[] {
+  if (node instanceof z.ZodObject) return step in node.shape ? [node.shape[step as string] as z.ZodType] : [];
+  if (node instanceof z.ZodArray) return [node.element as z.ZodType];
+  return [];
+}
+
+/** Looks through optional, default, transform and union to what they hold. */
+function flatten(schema: z.ZodType): z.ZodType[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
+    return flatten(schema.unwrap() as z.ZodType);
+  }
+  if (schema instanceof z.ZodPipe) return flatten(schema.in as z.ZodType);
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => flatten(option as z.ZodType));
+  return [schema];
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('').replace(/^\./, '');
+}
+
+function toPlain(document: yaml.Document): Result<unknown> {
+  try {
+    return success(document.toJS({ maxAliasCount: 100 }));
+  } catch (error) {
+    return failure(oneLine((error as Error).message));
+  }
+}
+
+function oneLine(text: string): string {
+  return text.split('\n')[0]!.replace(/:$/, '').trim();
+}

@@ -1,0 +1,197 @@
+import { z } from 'zod';
+import { adjacency, FREE, hopsFrom } from './description.ts';
+import type { CacheLevel, MachineDescription, NumaNode, RelationCosts } from './description.ts';
+import { parseBytes } from './duration.ts';
+import { failure, success } from './result.ts';
+import type { Result } from './result.ts';
+import { parsedBy, parseStrict } from './strict.ts';
+
+/** More cores than this in one description is a mistake; `forCores` makes larger machines. */
+const MAX_CORES = 1024;
+const DEFAULT_MEMORY_BYTES = 2 ** 30;
+
+/**
+ * Reads a machine description in YAML (see packages/launcher/machines/flat.yaml for the format with comments).
+ * The error is one line that names the place; an unknown key is told the nearest known one. `what` begins that line.
+ */
+export function parseMachineYaml(text: string, what = 'machine description'): Result<MachineDescription> {
+  const parsed = parseStrict(text, MACHINE, what);
+  if (!parsed.ok) return parsed;
+  const built = build(parsed.value);
+  return built.ok ? built : failure(`${what}: ${built.error}`);
+}
+
+const cost = z.number().min(0).max(1e12);
+const coreList = z.array(z.int().min(0).max(MAX_CORES - 1)).min(1);
+const bytes = parsedBy(parseBytes);
+
+const RELATION_COSTS = z.strictObject({
+  same_core: cost.optional(),
+  shared_cache: cost.optional(),
+  same_package: cost,
+  hops: z.array(cost).min(1).optional(),
+});
+
+const MACHINE = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i, 'must be letters, digits, dots and dashes'),
+  doc: z.string().default(''),
+  ghz: z.number().gt(0).max(100).default(1),
+  packages: z.union([
+    z.strictObject({ count: z.int().min(1).max(MAX_CORES), cores: z.int().min(1).max(MAX_CORES) }),
+    z.array(coreList).min(1).max(MAX_CORES),
+  ]),
+  numa: z.union([
+    z.strictObject({ per: z.union([z.enum(['package', 'machine']), z.int().min(1)]), memory: bytes }),
+    z.array(z.strictObject({ cores: coreList, memory: bytes })).min(1),
+  ]).optional(),
+  distances: z.array(z.array(z.number().min(1).max(1e6))).optional(),
+  caches: z.array(z.strictObject({
+    level: z.int().min(1).max(5),
+    size: bytes,
+    shared_by: z.union([z.enum(['core', 'package']), z.int().min(1).max(MAX_CORES), z.array(coreList).min(1)]),
+  })).default([]),
+  interconnect: z.union([
+    z.enum(['full', 'ring']),
+    z.array(z.array(z.int().min(0)).length(2, 'must be a pair of packages')),
+  ]).default('full'),
+  costs: z.strictObject({
+    unit: z.enum(['cycles', 'ns']),
+    send: RELATION_COSTS.optional(),
+    receive: RELATION_COSTS.optional(),
+    latency: RELATION_COSTS.optional(),
+    gap: RELATION_COSTS.optional(),
+    lrpc: cost.optional(),
+  }).optional(),
+  time_scale: z.number().min(0).max(1e9).default(1),
+});
+
+type MachineFile = z.infer<typeof MACHINE>;
+
+function build(file: MachineFile): Result<MachineDescription> {
+  const packages = Array.isArray(file.packages) ? file.packages : consecutive(file.packages.count, file.packages.cores);
+  const cores = packages.reduce((sum, list) => sum + list.length, 0);
+  const edges = interconnect(file, packages.length);
+  const nodes = numaNodes(file, packages);
+  const caches = file.caches.map((cache) => ({ level: cache.level, bytes: cache.size, groups: groups(cache.shared_by, packages) }));
+  const problem = checkCores(packages, cores) ?? checkCaches(caches, cores) ?? checkNodes(nodes, cores) ??
+    checkDistances(file.distances, nodes.length) ?? checkInterconnect(edges, packages.length);
+  if (problem !== null) return failure(problem);
+  const nodeOf = (core: number) => nodes.findIndex((node) => node.cores.includes(core));
+  const scale = file.costs?.unit === 'cycles' ? 1 / file.ghz : 1;
+  return success({
+    name: file.name,
+    doc: file.doc,
+    ghz: file.ghz,
+    packages: packages.map((list) => ({ cores: list, numaNode: nodeOf(list[0]!) })),
+    numaNodes: nodes,
+    numaDistances: file.distances ?? [],
+    caches,
+    interconnect: edges as [number, number][],
+    packageHops: [],
+    costs: {
+      send: relationCosts(file.costs?.send, scale),
+      receive: relationCosts(file.costs?.receive, scale),
+      latency: relationCosts(file.costs?.latency, scale),
+      gap: relationCosts(file.costs?.gap, scale),
+      lrpc: (file.costs?.lrpc ?? 0) * scale,
+    },
+    timeScale: file.time_scale,
+  });
+}
+
+function consecutive(count: number, size: number): number[][] {
+  return Array.from({ length: count }, (_, p) => Array.from({ length: size }, (__, i) => p * size + i));
+}
+
+function interconnect(file: MachineFile, packages: number): number[][] {
+  if (typeof file.interconnect !== 'string') return file.interconnect;
+  const all = Array.from({ length: packages }, (_, p) => p);
+  if (file.interconnect === 'full') return all.flatMap((a) => all.slice(a + 1).map((b) => [a, b]));
+  const ring = all.slice(1).map((p) => [p - 1, p]);
+  return packages > 2 ? [...ring, [packages - 1, 0]] : ring;
+}
+
+function numaNodes(file: MachineFile, packages: readonly number[][]): NumaNode[] {
+  if (Array.isArray(file.numa)) return file.numa.map(({ cores, memory }) => ({ memoryBytes: memory, cores }));
+  const memoryBytes = file.numa?.memory ?? DEFAULT_MEMORY_BYTES;
+  if (file.numa?.per === 'machine') return [{ memoryBytes, cores: packages.flat() }];
+  return groups(file.numa?.per ?? 'package', packages).map((cores) => ({ memoryBytes, cores }));
+}
+
+function groups(by: 'core' | 'package' | number | number[][], packages: readonly number[][]): readonly number[][] {
+  if (Array.isArray(by)) return by;
+  if (by === 'package') return packages;
+  const size = by === 'core' ? 1 : by;
+  return packages.flatMap((cores) =>
+    Array.from({ length: Math.ceil(cores.length / size) }, (_, i) => cores.slice(i * size, (i + 1) * size)));
+}
+
+function relationCosts(costs: z.infer<typeof RELATION_COSTS> | undefined, scale: number): RelationCosts {
+  if (costs === undefined) return FREE;
+  return {
+    sameCore: (costs.same_core ?? 0) * scale,
+    sharedCache: (costs.shared_cache ?? costs.same_package) * scale,
+    samePackage: costs.same_package * scale,
+    hops: (costs.hops ?? [costs.same_package]).map((hop) => hop * scale),
+  };
+}
+
+function checkCores(packages: readonly number[][], cores: number): string | null {
+  if (cores > MAX_CORES) return `packages: ${cores} cores; at most ${MAX_CORES} (--cores makes a machine larger)`;
+  const seen = new Set<number>();
+  for (const [p, list] of packages.entries()) {
+    for (const core of list) {
+      if (seen.has(core)) return `packages[${p}]: core ${core} is in two packages`;
+      if (core >= cores) return `packages[${p}]: core ${core} is impossible; ${cores} cores are numbered 0 to ${cores - 1}`;
+      seen.add(core);
+    }
+  }
+  return null;
+}
+
+function checkCaches(caches: readonly CacheLevel[], cores: number): string | null {
+  for (const [i, { groups: lists }] of caches.entries()) {
+    const seen = new Set<number>();
+    for (const core of lists.flat()) {
+      if (core >= cores) return `caches[${i}].shared_by: there is no core ${core}`;
+      if (seen.has(core)) return `caches[${i}].shared_by: core ${core} is listed twice`;
+      seen.add(core);
+    }
+  }
+  return null;
+}
+
+function checkNodes(nodes: readonly NumaNode[], cores: number): string | null {
+  const seen = new Set<number>();
+  for (const [i, node] of nodes.entries()) {
+    for (const core of node.cores) {
+      if (core >= cores) return `numa[${i}].cores: there is no core ${core}`;
+      if (seen.has(core)) return `numa[${i}].cores: core ${core} is in two nodes`;
+      seen.add(core);
+    }
+  }
+  const missing = Array.from({ length: cores }, (_, core) => core).find((core) => !seen.has(core));
+  return missing === undefined ? null : `numa: core ${missing} is in no node`;
+}
+
+function checkDistances(matrix: readonly (readonly number[])[] | undefined, nodes: number): string | null {
+  if (matrix === undefined) return null;
+  if (matrix.length !== nodes) return `distances: ${matrix.length} rows for ${nodes} NUMA nodes`;
+  for (const [i, row] of matrix.entries()) {
+    if (row.length !== nodes) return `distances[${i}]: ${row.length} values for ${nodes} NUMA nodes`;
+    const nearer = row.findIndex((distance, j) => j !== i && distance < row[i]!);
+    if (nearer >= 0) return `distances[${i}][${nearer}]: ${row[nearer]} is nearer than the node itself (${row[i]})`;
+  }
+  return null;
+}
+
+function checkInterconnect(edges: readonly number[][], packages: number): string | null {
+  for (const [i, [a, b]] of edges.entries()) {
+    const beyond = Math.max(a!, b!);
+    if (beyond >= packages) return `interconnect[${i}]: there is no package ${beyond}; there are ${packages}`;
+    if (a === b) return `interconnect[${i}]: package ${a} is linked to itself`;
+  }
+  const hops = hopsFrom(0, adjacency(packages, edges as [number, number][]));
+  const cut = hops.indexOf(-1);
+  return cut < 0 ? null : `interconnect: package ${cut} cannot be reached from package 0`;
+}
