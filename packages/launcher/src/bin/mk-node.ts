@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module';
+import { get } from 'node:http';
+import { networkInterfaces } from 'node:os';
+import { coreProgram, skbProgram } from '../boot/programs.ts';
+import { NODE_VARIABLES, type NodeRole, nodeSettings, variable } from '../node/node-settings.ts';
+import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
+
+/*
+ * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, told what it is by environment variables
+ * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own.
+ * `mk-node health` asks the process on this host how it is; for a container's health check.
+ */
+
+const SECRET_WAIT_MS = 30_000;
+const HEALTH_TIMEOUT_MS = 2500;
+
+const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = {
+  skb: () => become('skb'),
+  core: () => become('core'),
+  health,
+};
+
+async function become(role: NodeRole): Promise<void> {
+  // Until the kernel has its own handlers: process 1 of a container ignores signals that nobody handles.
+  const quit = (): never => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, quit);
+  const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address: ownAddress() });
+  if (typeof settings === 'string') return fail(settings);
+  process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(settings);
+  createRequire(import.meta.url)(role === 'skb' ? skbProgram() : coreProgram());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, quit);
+}
+
+async function secretFor(role: NodeRole): Promise<string> {
+  const given = variable(process.env, 'MK_SECRET');
+  const file = variable(process.env, 'MK_SECRET_FILE');
+  if (given !== '' || file === '') return given;
+  try {
+    if (role === 'skb') return readOrMakeSecret(file);
+    return (await waitForSecret(file, SECRET_WAIT_MS)) ?? fail(`${file} did not appear within ${SECRET_WAIT_MS / 1000} s; the SKB makes it: does it run?`);
+  } catch (error) {
+    return fail(`cannot use MK_SECRET_FILE: ${(error as Error).message}`);
+  }
+}
+
+/** The first address of this host that other hosts can reach. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1';
+}
+
+function health(): void {
+  const port = variable(process.env, 'MK_PORT');
+  const call = get({ host: '127.0.0.1', port, path: '/healthz', timeout: HEALTH_TIMEOUT_MS }, (response) => {
+    response.pipe(process.stdout);
+    response.on('end', () => process.exit(response.statusCode === 200 ? 0 : 1));
+  });
+  call.on('timeout', () => call.destroy(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)));
+  call.on('error', (error) => fail(`port ${port}: ${error.message}`, 1));
+}
+
+function fail(text: string, status = 2): never {
+  process.stderr.write(`mk-node: ${text}\n`);
+  process.exit(status);
+}
+
+function help(): string {
+  const rows = Object.entries(NODE_VARIABLES).map(([name, { otherwise, doc }]) => `  ${name.padEnd(18)} ${doc}${otherwise === '' ? '' : ` [${otherwise}]`}`);
+  return ['mk-node skb | core | health', '', 'One process of a cluster, told what it is by its environment:', ...rows, ''].join('\n');
+}
+
+const [word = ''] = process.argv.slice(2);
+const command = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+if (word === '--help' || word === '-h') process.stdout.write(help());
+else if (command === undefined) fail(`${word === '' ? 'say' : `no command ${word};`} mk-node skb, mk-node core or mk-node health; see --help`);
+else void command();

@@ -1,0 +1,121 @@
+/*
+ * Boot: the SKB and all cores are started at once; the cores are told the SKB's address as soon as it listens; boot is
+ * complete when the SKB says that every core is bound to every other one.
+ *
+ *   waiting_for_skb ──skb_listening──▶ joining ──mesh_complete──▶ complete
+ *          └──────────────────────────────┴── a process failed or ended, deadline, interrupted ──▶ failed
+ *
+ *   B1  nothing leaves `complete` or `failed`;
+ *   B2  `failed` names the process that is to blame and its last words.
+ */
+
+export type BootEvent =
+  | { readonly type: 'listening'; readonly process: string; readonly address: string }
+  | { readonly type: 'registered'; readonly process: string }
+  | { readonly type: 'progress'; readonly members: number; readonly links: number }
+  | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
+  /** The process said why it ends, before it ended. */
+  | { readonly type: 'failed'; readonly process: string; readonly error: string }
+  | { readonly type: 'exited'; readonly process: string; readonly how: string; readonly lastWords: string }
+  | { readonly type: 'deadline'; readonly afterMs: number }
+  | { readonly type: 'interrupted' };
+
+export type BootAction =
+  | { readonly type: 'tell_cores'; readonly skbAddress: string }
+  | { readonly type: 'progress'; readonly progress: BootProgress }
+  | { readonly type: 'complete'; readonly links: number; readonly elapsedMs: number }
+  | { readonly type: 'fail'; readonly reason: string };
+
+/** How far boot has come, for the progress display. */
+export interface BootProgress {
+  readonly listening: number;
+  readonly registered: number;
+  readonly members: number;
+  readonly links: number;
+  readonly expectedCores: number;
+  readonly expectedLinks: number;
+}
+
+export type BootState = 'waiting_for_skb' | 'joining' | 'complete' | 'failed';
+
+/** What boot makes of each thing that happens; performs nothing itself. */
+export class BootMachine {
+  state: BootState = 'waiting_for_skb';
+  private readonly listening = new Set<string>();
+  private readonly registered = new Set<string>();
+  private members = 0;
+  private links = 0;
+
+  constructor(private readonly cores: number) {}
+
+  step(event: BootEvent): readonly BootAction[] {
+    if (this.state === 'complete' || this.state === 'failed') return [];
+    return (this.handlers[event.type] as (event: BootEvent) => readonly BootAction[])(event);
+  }
+
+  get progress(): BootProgress {
+    const { cores, members, links } = this;
+    return { listening: this.listening.size, registered: this.registered.size, members, links, expectedCores: cores, expectedLinks: (cores * (cores - 1)) / 2 };
+  }
+
+  private readonly handlers: { readonly [T in BootEvent['type']]: (event: Extract<BootEvent, { type: T }>) => readonly BootAction[] } = {
+    listening: ({ process, address }) => {
+      if (process !== SKB) {
+        this.listening.add(process);
+        return this.report();
+      }
+      if (this.state !== 'waiting_for_skb') return [];
+      this.state = 'joining';
+      return [{ type: 'tell_cores', skbAddress: address }, ...this.report()];
+    },
+    registered: ({ process }) => {
+      this.registered.add(process);
+      return this.report();
+    },
+    progress: ({ members, links }) => {
+      this.members = members;
+      this.links = links;
+      return this.report();
+    },
+    mesh_complete: ({ links, cores, elapsedMs }) => {
+      if (cores < this.cores) return [];
+      this.state = 'complete';
+      this.members = cores;
+      this.links = links;
+      return [...this.report(), { type: 'complete', links, elapsedMs }];
+    },
+    failed: ({ process, error }) => this.fail(`${title(process)} failed during boot: ${error}`),
+    exited: ({ process, how, lastWords }) => this.fail(`${title(process)} died during boot (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
+    deadline: ({ afterMs }) => this.fail(`boot is not complete after ${afterMs / 1000} s: ${this.missing()}; a slow host may need a longer --boot-timeout`),
+    interrupted: () => this.fail('interrupted during boot'),
+  };
+
+  private report(): readonly BootAction[] {
+    return [{ type: 'progress', progress: this.progress }];
+  }
+
+  private fail(reason: string): readonly BootAction[] {
+    this.state = 'failed';
+    return [{ type: 'fail', reason }];
+  }
+
+  private missing(): string {
+    if (this.state === 'waiting_for_skb') return 'the SKB does not listen yet';
+    const late = Array.from({ length: this.cores }, (_, core) => coreName(core)).filter((name) => !this.registered.has(name));
+    if (late.length > 0) return `${late.length} of ${this.cores} cores have not registered (${late.slice(0, 8).join(', ')}${late.length > 8 ? ', …' : ''})`;
+    const { links, expectedLinks } = this.progress;
+    return `${links} of ${expectedLinks} links are up`;
+  }
+}
+
+export const SKB = 'skb';
+
+/** The name of a core's process: `core-3`. */
+export function coreName(core: number): string {
+  return `core-${core}`;
+}
+
+/** A process as it is named in sentences. */
+export function title(process: string): string {
+  return process === SKB ? 'the SKB' : process.replace('-', ' ');
+}

@@ -1,0 +1,51 @@
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+
+/** Everything that a supervisor is told about the cluster that it shall run. Plain JSON: it travels to a daemon. */
+export interface ClusterConfig {
+  readonly name: string;
+  readonly cores: number;
+  /** What the person asked for: a shipped machine's name or a file. */
+  readonly machineName: string;
+  /** The machine description as plain JSON. */
+  readonly machine: unknown;
+  /** Wall nanoseconds for each modelled one; 0: the machine adds no delay. */
+  readonly timeScale: number;
+  readonly maxCores: number;
+  readonly latencyNs: number;
+  readonly jitterNs: number;
+  readonly seed: string;
+  /** Hex. */
+  readonly secret: string;
+  readonly logLevel: LogLevel | 'off';
+  readonly logDir: string | null;
+  readonly detached: boolean;
+  readonly listenHost: string;
+  /** The SKB's port; 0: any. */
+  readonly port: number;
+  readonly bootTimeoutMs: number;
+  readonly measure: boolean;
+}
+
+/** What MK_SKB holds. */
+export function skbEnvironment(config: ClusterConfig, listenPort: number): string {
+  const { name, secret, listenHost, cores, maxCores, machine, seed, latencyNs, jitterNs, timeScale, measure, detached } = config;
+  return JSON.stringify({
+    cluster: name, secret, listenHost, listenPort, expectedCores: cores, maxCores, machine, seed, timeScale, measure, detached,
+    links: { delayNs: latencyNs, jitterNs }, ...logging(config, 'skb'),
+  });
+}
+
+/** What MK_CORE holds; `skb` is null while the SKB's address is not known. */
+export function coreEnvironment(config: ClusterConfig, core: number, skb: string | null): string {
+  const { name, secret, listenHost, detached } = config;
+  return JSON.stringify({ cluster: name, secret, skb, core, listenHost, listenPort: 0, detached, ...logging(config, `core-${core}`) });
+}
+
+/** The log file of a process: `core-3.jsonl`. */
+export function logFileOf(logDir: string, process: string): string {
+  return `${logDir}/${process}.jsonl`;
+}
+
+function logging({ logLevel, logDir }: ClusterConfig, process: string): { logLevel: string; logFile?: string } {
+  return logDir === null ? { logLevel } : { logLevel, logFile: logFileOf(logDir, process) };
+}

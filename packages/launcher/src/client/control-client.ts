@@ -1,0 +1,84 @@
+import { Agent, request } from 'node:http';
+import type { ControlReply } from '@mk/monitor-proto/step';
+
+/** A control request that failed: `error` is a name of the error table, or UNREACHABLE / TIMEOUT of the client itself. */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+
+  constructor(
+    readonly error: string,
+    text: string,
+  ) {
+    super(`${error}: ${text}`);
+  }
+}
+
+export interface CallOptions {
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+const agent = new Agent({ keepAlive: true, maxSockets: 128, scheduling: 'lifo' });
+
+/** Asks one process (`host:port`) to do a verb; its value, or a ControlError. */
+export async function callControl(address: string, token: string, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+  const body = JSON.stringify({ verb, args });
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: `Bearer ${token}` };
+  const answer = await http(address, { method: 'POST', path: '/control', headers, body, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+  const reply = parseReply(answer.body);
+  if (reply === null) throw new ControlError('BAD_REQUEST', `${address} answered ${answer.status} with something that is no control reply; is it a process of mk?`);
+  if (!reply.ok) throw new ControlError(reply.error, reply.text);
+  return reply.value;
+}
+
+/** The text and the status of a page: `/metrics`, `/healthz`. */
+export async function fetchText(address: string, path: string, timeoutMs = 5000): Promise<{ readonly status: number; readonly body: string }> {
+  return http(address, { method: 'GET', path, headers: {}, body: '', timeoutMs });
+}
+
+interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: string;
+  readonly timeoutMs: number;
+}
+
+function http(address: string, { method, path, headers, body, timeoutMs }: HttpRequest): Promise<{ status: number; body: string }> {
+  const { host, port } = splitAddress(address);
+  return new Promise((resolve, reject) => {
+    const call = request({ host, port, method, path, headers, agent }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', fail);
+      response.on('end', () => {
+        clearTimeout(timer);
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error instanceof ControlError ? error : new ControlError('UNREACHABLE', `${address} cannot be reached (${(error as NodeJS.ErrnoException).code ?? error.message})`));
+    };
+    const timer = setTimeout(() => call.destroy(new ControlError('TIMEOUT', `${address} did not answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    call.on('error', fail);
+    call.end(body);
+  });
+}
+
+/** Splits `host:port`; an IPv6 host stands in brackets. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65_535) throw new ControlError('BAD_REQUEST', `${JSON.stringify(address)} is no address; write host:port`);
+  return { host: match[1] ?? match[2]!, port };
+}
+
+function parseReply(body: string): ControlReply | null {
+  try {
+    const reply = JSON.parse(body) as ControlReply;
+    return typeof reply === 'object' && reply !== null && typeof reply.ok === 'boolean' ? reply : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,43 @@
+import { formatDuration } from '@mk/machine/duration';
+
+/** A measured direction, as the SKB's `rtt` verb gives it; nanoseconds. */
+export interface RttRow {
+  readonly from: number;
+  readonly to: number;
+  readonly average: number;
+  readonly variance: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The round trips of all pairs that stand in one relation. */
+export interface RelationSummary {
+  readonly relation: string;
+  readonly pairs: number;
+  readonly minNs: number;
+  readonly medianNs: number;
+  readonly maxNs: number;
+}
+
+/** Shortest, median and longest round trip by relation, nearest relation first. Each pair counts by its shortest round trip. */
+export function summariseByRelation(rows: readonly RttRow[], relationOf: (from: number, to: number) => string): RelationSummary[] {
+  const groups = new Map<string, number[]>();
+  for (const { from, to, min } of rows) {
+    const relation = relationOf(from, to);
+    const group = groups.get(relation);
+    if (group === undefined) groups.set(relation, [min]);
+    else group.push(min);
+  }
+  return [...groups].map(([relation, values]) => summarise(relation, values)).sort((a, b) => a.medianNs - b.medianNs);
+}
+
+/** One line for each relation. */
+export function describeSummary(summary: RelationSummary): string {
+  const { relation, pairs, minNs, medianNs, maxNs } = summary;
+  return `${relation.replaceAll('_', ' ').padEnd(14)} ${String(pairs).padStart(5)} pairs   min ${formatDuration(minNs)}, median ${formatDuration(medianNs)}, max ${formatDuration(maxNs)}`;
+}
+
+function summarise(relation: string, values: number[]): RelationSummary {
+  const sorted = values.sort((a, b) => a - b);
+  return { relation, pairs: sorted.length, minNs: sorted[0]!, medianNs: sorted[Math.ceil(sorted.length / 2) - 1]!, maxNs: sorted.at(-1)! };
+}

@@ -1,0 +1,37 @@
+/** The Prometheus page of one process. */
+export interface MetricsPage {
+  readonly process: string;
+  readonly body: string;
+}
+
+/**
+ * One page out of many: each family's HELP and TYPE once, its samples together, each with the label `process` so that two
+ * processes' samples of one name stay apart.
+ */
+export function mergeMetrics(pages: readonly MetricsPage[]): string {
+  const families = new Map<string, { head: string[]; samples: string[] }>();
+  for (const { process, body } of pages) {
+    let family = { head: [] as string[], samples: [] as string[] };
+    for (const line of body.split('\n')) {
+      if (line === '') continue;
+      const comment = /^# (HELP|TYPE) (\S+)/.exec(line);
+      if (comment === null) {
+        if (!line.startsWith('#')) family.samples.push(labelled(line, process));
+        continue;
+      }
+      const name = comment[2]!;
+      family = families.get(name) ?? { head: [], samples: [] };
+      families.set(name, family);
+      if (!family.head.includes(line)) family.head.push(line);
+    }
+  }
+  return [...families.values()].flatMap(({ head, samples }) => [...head, ...samples]).join('\n') + '\n';
+}
+
+function labelled(sample: string, process: string): string {
+  const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?(\s.*)$/.exec(sample);
+  if (match === null) return sample;
+  const [, name, labels, value] = match;
+  if (labels !== undefined && /(^|,)process="/.test(labels)) return sample;
+  return `${name}{process="${process}"${labels ? `,${labels}` : ''}}${value}`;
+}

@@ -1,0 +1,30 @@
+import { type Cli, runCli } from '../cli/run-cli.ts';
+import { processTerminal } from '../cli/terminal.ts';
+import { runDetached } from './detach.ts';
+import { runForeground } from './foreground.ts';
+import { launchOptions, parseLaunchRequest } from './options.ts';
+import { tourCommand } from '../tour/command.ts';
+
+/** `mk-launch`: boots a multikernel. Resolves to the exit status. */
+export async function mkLaunch(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  const boot = async (args: Readonly<Record<string, unknown>>): Promise<void> => {
+    const request = parseLaunchRequest(args);
+    const terminal = processTerminal();
+    status = await (request.detach ? runDetached(request, terminal) : runForeground(request, terminal));
+  };
+  const failed = await runCli('mk-launch', (cli) => configure(cli, boot, (value) => (status = value)), argv);
+  return failed === 0 ? status : failed;
+}
+
+function configure(cli: Cli, boot: (args: Readonly<Record<string, unknown>>) => Promise<void>, done: (status: number) => void): Cli {
+  return cli
+    .usage('$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. Ctrl-C ends it cleanly, twice at once.')
+    .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) => boot(args as never))
+    .command(tourCommand(done))
+    .example('$0 --cores 32', 'boot 32 cores; Ctrl-C ends them')
+    .example('$0 --cores 8 --machine amd-8x4 --latency 2ms --jitter 0.2ms --seed 7 --log-dir runs/a', 'a modelled machine, slower links, logs in files')
+    .example('$0 --cores 4 --detach', 'in the background; mkctl down ends it')
+    .example('$0 --cores 4 --plan faults.yaml', 'inject faults by plan; exit 0 held, 1 broke, 2 unknown')
+    .epilogue('Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced end.\nSee also: mkctl --help.') as Cli;
+}

@@ -1,0 +1,51 @@
+import { ClusterSession } from '../supervisor/cluster-session.ts';
+import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { type BootProgress } from '../boot/boot-machine.ts';
+import type { BootResult } from '../supervisor/supervisor.ts';
+import type { ClusterRecord } from '../state/state-directory.ts';
+
+/** What a detached supervisor tells the `mk-launch` that started it. */
+export type DaemonMessage =
+  | { readonly type: 'progress'; readonly progress: BootProgress }
+  | { readonly type: 'ready'; readonly result: BootResult; readonly record: ClusterRecord }
+  | { readonly type: 'failed'; readonly text: string };
+
+/** The environment variable that makes `mk-launch` a supervisor: the cluster as JSON. */
+export const DAEMON_VARIABLE = 'MK_SUPERVISE';
+
+/**
+ * Supervises a detached cluster. Until boot is complete the cluster belongs to the `mk-launch` in front of it: if that
+ * ends, all ends. After it the daemon stays until `mkctl down`, and its cores stay even if the daemon is killed.
+ */
+export async function runDaemon(config: ClusterConfig): Promise<number> {
+  let ready = false;
+  let finish: (status: number) => void = () => undefined;
+  const end = new Promise<number>((resolve) => (finish = resolve));
+  const session = new ClusterSession(config, { progress: (progress) => tell({ type: 'progress', progress }), shutdownAsked: () => finish(0) });
+  const stop = (): void => {
+    if (ready) finish(0);
+    else session.supervisor.interruptBoot();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGHUP', () => undefined); // the terminal that started us is not ours
+  process.on('disconnect', () => {
+    if (!ready) stop();
+  });
+  try {
+    const result = await session.open();
+    ready = true;
+    tell({ type: 'ready', result, record: session.record() });
+  } catch (error) {
+    tell({ type: 'failed', text: (error as Error).message });
+    if (process.connected) process.disconnect();
+    return 2;
+  }
+  const status = await end;
+  await session.close();
+  return status;
+}
+
+function tell(message: DaemonMessage): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}

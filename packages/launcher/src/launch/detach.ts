@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import type { Terminal } from '../cli/terminal.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { defaultLogDir } from '../supervisor/cluster-session.ts';
+import type { BootResult } from '../supervisor/supervisor.ts';
+import type { ClusterRecord } from '../state/state-directory.ts';
+import { DAEMON_VARIABLE, type DaemonMessage } from './daemon.ts';
+import type { LaunchRequest } from './options.ts';
+import { ProgressDisplay } from './progress.ts';
+
+/** Starts a supervisor that outlives this process, waits until the cluster is ready, and leaves it alone. */
+export async function runDetached(request: LaunchRequest, terminal: Terminal): Promise<number> {
+  const config: ClusterConfig = { ...request.config, detached: true, logDir: request.config.logDir ?? defaultLogDir(request.config.name) };
+  terminal.out(request.json ? JSON.stringify({ type: 'seed', seed: config.seed }) : `seed ${config.seed}`);
+  const progress = new ProgressDisplay(terminal);
+  try {
+    const { result, record } = await startDaemon(config, (message) => request.json || progress.update(message.progress));
+    progress.end();
+    terminal.out(request.json ? JSON.stringify({ type: 'ready', ...result, ...withoutSecret(record) }) : readyLine(config, result, record));
+    return 0;
+  } finally {
+    progress.end();
+  }
+}
+
+function startDaemon(config: ClusterConfig, onProgress: (message: Extract<DaemonMessage, { type: 'progress' }>) => void): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
+  return new Promise((resolve, reject) => {
+    const daemon = spawn(process.execPath, [process.argv[1]!], {
+      env: { ...process.env, [DAEMON_VARIABLE]: JSON.stringify(config) },
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      detached: true,
+      cwd: '/',
+    });
+    const settle = (then: () => void): void => {
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, abort);
+      then();
+    };
+    const abort = (): void => void daemon.kill('SIGTERM');
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, abort);
+    daemon.on('message', (message) => {
+      const said = message as DaemonMessage;
+      if (said.type === 'progress') return onProgress(said);
+      settle(() => {
+        if (said.type === 'failed') return reject(new CommandError(said.text, 2));
+        daemon.disconnect();
+        daemon.unref();
+        resolve(said);
+      });
+    });
+    daemon.on('error', (error) => settle(() => reject(new CommandError(`the supervisor could not be started: ${error.message}`, 2))));
+    daemon.on('exit', (code, signal) => settle(() => reject(new CommandError(`the supervisor ended during boot (${signal ?? `exit status ${code}`})`, 2))));
+  });
+}
+
+function readyLine(config: ClusterConfig, result: BootResult, record: ClusterRecord): string {
+  const option = config.name === 'mk' ? '' : ` --cluster ${config.name}`;
+  return [
+    `ready: ${result.cores} cores, ${result.links} links, ${(result.elapsedMs / 1000).toFixed(2)} s to boot; supervisor ${record.supervisor.pid}`,
+    `logs     ${config.logDir}`,
+    `go on    mkctl ps${option}  |  mkctl links${option}  |  mkctl down${option}`,
+  ].join('\n');
+}
+
+function withoutSecret({ secret: _secret, ...rest }: ClusterRecord): Omit<ClusterRecord, 'secret'> {
+  return rest;
+}

@@ -1,0 +1,148 @@
+import { callControl } from '../client/control-client.ts';
+import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import type { Terminal } from '../cli/terminal.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import { ClusterSession } from '../supervisor/cluster-session.ts';
+import type { BootResult } from '../supervisor/supervisor.ts';
+import { clock, LogPrinter } from './log-printer.ts';
+import type { LaunchRequest } from './options.ts';
+import { runPlan } from './plan-runner.ts';
+import { ProgressDisplay } from './progress.ts';
+import { readyText } from './ready-table.ts';
+import { onInterrupts } from './interrupts.ts';
+
+/**
+ * Runs a cluster for as long as this process lives: boots, shows what happens, ends it on Ctrl-C. The exit status: 0 after
+ * a clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
+ */
+export async function runForeground(request: LaunchRequest, terminal: Terminal): Promise<number> {
+  const run = new ForegroundRun(request, terminal);
+  return run.run();
+}
+
+class ForegroundRun {
+  private readonly session: ClusterSession;
+  private readonly progress: ProgressDisplay;
+  private readonly printer: LogPrinter;
+  private ready = false;
+  private readyAt = Infinity;
+  private finished = false;
+  private finish: (status: number) => void = () => undefined;
+  private readonly end = new Promise<number>((resolve) => (this.finish = resolve));
+
+  constructor(
+    private readonly request: LaunchRequest,
+    private readonly terminal: Terminal,
+  ) {
+    this.progress = new ProgressDisplay(terminal);
+    this.printer = new LogPrinter(terminal, () => this.readyAt, (text) => this.say(text));
+    this.session = new ClusterSession(request.config, {
+      progress: (progress) => request.json || this.progress.update(progress),
+      logged: (_process, line) => this.logged(line),
+      died: (process, how, lastWords) => this.say(`${process} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}; start it again with mkctl restart`),
+      noted: (text) => this.say(text),
+      shutdownAsked: () => this.finish(0),
+    });
+  }
+
+  async run(): Promise<number> {
+    const { request, session } = this;
+    this.tellSeed();
+    const release = onInterrupts({ first: () => this.interrupted(), second: () => this.forced(), last: () => session.supervisor.killAllNow() });
+    try {
+      const result = await this.boot();
+      if (result === null) return 2;
+      this.tellReady(result);
+      if (request.forMs !== null) setTimeout(() => this.finish(0), request.forMs).unref();
+      if (request.planFile !== null) void this.plan(request.planFile);
+      else void this.tellLatencies();
+      const status = await this.end;
+      this.finished = true;
+      this.printer.flush();
+      await session.close();
+      this.tellStopped();
+      return status;
+    } finally {
+      release();
+    }
+  }
+
+  private async boot(): Promise<BootResult | null> {
+    try {
+      const result = await this.session.open();
+      this.ready = true;
+      this.readyAt = Date.now();
+      return result;
+    } catch (error) {
+      this.finished = true;
+      if (!(error instanceof CommandError)) throw error;
+      this.progress.end();
+      throw error;
+    } finally {
+      this.progress.end();
+    }
+  }
+
+  private async plan(file: string): Promise<void> {
+    const status = await runPlan(file, this.session, { say: (text) => this.say(text), json: this.request.json, terminal: this.terminal });
+    this.finish(status);
+  }
+
+  /** The first Ctrl-C: during boot it ends boot, later the cluster. */
+  private interrupted(): void {
+    if (this.ready) this.finish(this.request.planFile === null ? 0 : 2);
+    else this.session.supervisor.interruptBoot();
+  }
+
+  private forced(): void {
+    void this.session.closeNow().then(() => process.exit(2));
+  }
+
+  private logged(line: string): void {
+    if (this.request.json) this.terminal.out(line);
+    else if (this.ready && !this.finished) this.printer.add(line);
+  }
+
+  private say(text: string): void {
+    if (this.finished) return;
+    if (this.request.json) this.terminal.out(JSON.stringify({ type: 'note', time: Date.now(), text }));
+    else this.terminal.out(/^\S*\d\d:\d\d:\d\d/.test(text) ? text : `${this.terminal.colour.dim(clock(Date.now()))} ${text}`);
+  }
+
+  private tellSeed(): void {
+    const { config, json } = this.request;
+    this.terminal.out(json ? JSON.stringify({ type: 'seed', seed: config.seed }) : `seed ${config.seed}`);
+  }
+
+  private tellReady(result: BootResult): void {
+    const { request, session, terminal } = this;
+    if (!request.json) return terminal.out(readyText(session, request.machine, result, terminal));
+    const { secret: _secret, ...record } = session.record();
+    terminal.out(JSON.stringify({ type: 'ready', ...result, ...record }));
+  }
+
+  private tellStopped(): void {
+    if (this.request.json) this.terminal.out(JSON.stringify({ type: 'stopped' }));
+    else this.terminal.out('stopped');
+  }
+
+  /** Once, when the first measurement is there: what the links came to. */
+  private async tellLatencies(): Promise<void> {
+    const { session, request } = this;
+    if (request.json || request.config.cores < 2) return;
+    try {
+      while (!this.finished) {
+        await new Promise((resolve) => setTimeout(resolve, 300).unref());
+        const { measuring } = (await callControl(session.supervisor.skbAddress, session.supervisor.token, 'status')) as { measuring: boolean };
+        if (measuring) continue;
+        const rows = (await callControl(session.supervisor.skbAddress, session.supervisor.token, 'rtt')) as RttRow[];
+        if (rows.length === 0) continue;
+        this.say('round trips measured:');
+        for (const summary of summariseByRelation(rows, (a, b) => request.machine.machine.relation(a, b))) this.terminal.out(`  ${describeSummary(summary)}`);
+        return;
+      }
+    } catch {
+      // The SKB is busy or gone: mkctl links asks again.
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** What to do on the first Ctrl-C, on the second, and when this process ends in whatever way. */
+export interface InterruptHandlers {
+  first(): void;
+  second(): void;
+  last(): void;
+}
+
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Counts signals that ask for an end; the returned function stops it. */
+export function onInterrupts({ first, second, last }: InterruptHandlers): () => void {
+  let count = 0;
+  const heard = (): void => {
+    count += 1;
+    if (count === 1) first();
+    else if (count === 2) second();
+  };
+  for (const name of SIGNALS) process.on(name, heard);
+  process.on('exit', last);
+  // A reader that went away (`mk-launch | head`) is no reason to die half-way: the cluster ends in order.
+  const broken = (error: NodeJS.ErrnoException): void => {
+    if (error.code === 'EPIPE') heard();
+    else throw error;
+  };
+  process.stdout.on('error', broken);
+  return () => {
+    for (const name of SIGNALS) process.off(name, heard);
+    process.off('exit', last);
+    process.stdout.off('error', broken);
+  };
+}

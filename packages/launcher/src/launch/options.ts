@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+import type { ClusterConfig } from '../boot/cluster-config.ts';
+import type { Cli } from '../cli/run-cli.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import { duration, durationMs, wholeNumber } from '../cli/values.ts';
+import { checkClusterName } from '../state/state-directory.ts';
+import { resolveMachine, type ResolvedMachine } from './machine.ts';
+
+/** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
+export const MAX_LOCAL_CORES = 512;
+const LEVELS: readonly (LogLevel | 'off')[] = ['debug', 'info', 'warn', 'error', 'off'];
+
+/** What `mk-launch` was asked to do, checked. */
+export interface LaunchRequest {
+  readonly config: ClusterConfig;
+  readonly machine: ResolvedMachine;
+  readonly json: boolean;
+  readonly detach: boolean;
+  readonly planFile: string | null;
+  /** Stay up so long; null: until Ctrl-C. */
+  readonly forMs: number | null;
+}
+
+/** The options of `mk-launch`. Everything is read as text, so that every mistake is ours to explain. */
+export function launchOptions(cli: Cli): Cli {
+  return clusterOptions(cli)
+    .option('name', { type: 'string', requiresArg: true, default: 'mk', describe: 'the cluster’s name, for mkctl --cluster' })
+    .option('detach', { type: 'boolean', default: false, describe: 'run in the background; mkctl down ends it' })
+    .option('plan', { type: 'string', requiresArg: true, describe: 'a fault plan to run once boot is complete; exit 0 held, 1 broke, 2 unknown' })
+    .option('for', { type: 'string', requiresArg: true, describe: 'stay up so long, then end cleanly (30s, 5m)' })
+    .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }) as Cli;
+}
+
+/** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
+export function clusterOptions(cli: Cli, defaults: { readonly cores: string; readonly machine: string } = { cores: '4', machine: 'flat' }): Cli {
+  return cli
+    .option('cores', { alias: 'n', type: 'string', requiresArg: true, default: defaults.cores, describe: `how many cores, 1 to ${MAX_LOCAL_CORES}` })
+    .option('machine', { type: 'string', requiresArg: true, default: defaults.machine, describe: 'a shipped machine, a YAML description, or hwloc XML' })
+    .option('time-scale', { type: 'string', requiresArg: true, describe: 'wall time for modelled time; the machine’s own by default, 0 adds no delay' })
+    .option('latency', { type: 'string', requiresArg: true, default: '0', describe: 'one-way delay added to every link (2ms, 0.5ms, 300us)' })
+    .option('jitter', { type: 'string', requiresArg: true, default: '0', describe: 'spread of the delay on every link' })
+    .option('seed', { type: 'string', requiresArg: true, describe: 'where every random choice begins; random by default' })
+    .option('log-dir', { type: 'string', requiresArg: true, describe: 'also write one log file per process into this folder' })
+    .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
+    .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
+    .option('boot-timeout', { type: 'string', requiresArg: true, describe: 'give up booting after so long (60s and 1s a core)' }) as Cli;
+}
+
+/** Checks what yargs has read; a UsageError says what to change. */
+export function parseLaunchRequest(args: Readonly<Record<string, unknown>>): LaunchRequest {
+  const detach = args['detach'] === true;
+  const planFile = text(args, 'plan');
+  if (detach && planFile !== null) throw new UsageError('--plan needs the foreground, where its result can be told; leave --detach out');
+  if (detach && text(args, 'for') !== null) throw new UsageError('--for and --detach exclude each other; end a detached cluster with mkctl down');
+  const forText = text(args, 'for');
+  const { config, machine } = parseClusterConfig(args, checkClusterName(text(args, 'name') ?? 'mk'), detach);
+  return { config, machine, json: args['json'] === true, detach, planFile, forMs: forText === null ? null : durationMs('--for', forText) };
+}
+
+/** The cluster that the options describe. */
+export function parseClusterConfig(args: Readonly<Record<string, unknown>>, name: string, detached: boolean): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
+  const cores = wholeNumber('--cores', text(args, 'cores')!, 1, MAX_LOCAL_CORES);
+  const machine = resolveMachine(text(args, 'machine')!, cores);
+  const latencyNs = duration('--latency', text(args, 'latency')!);
+  const jitterNs = duration('--jitter', text(args, 'jitter')!);
+  const bootTimeout = text(args, 'boot-timeout');
+  const config: ClusterConfig = {
+    name, cores, detached, latencyNs, jitterNs,
+    machineName: machine.name,
+    machine: machine.description,
+    maxCores: machine.maxCores,
+    timeScale: timeScaleOf(text(args, 'time-scale'), machine),
+    seed: text(args, 'seed') ?? String(randomBytes(4).readUInt32BE()),
+    secret: randomBytes(32).toString('hex'),
+    logLevel: levelOf(text(args, 'log-level')!),
+    logDir: logDirOf(text(args, 'log-dir')),
+    listenHost: '127.0.0.1',
+    port: wholeNumber('--port', text(args, 'port')!, 0, 65_535),
+    bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
+    measure: true,
+  };
+  return { config, machine };
+}
+
+function text(args: Readonly<Record<string, unknown>>, name: string): string | null {
+  const value = args[name];
+  if (value === undefined || value === null) return null;
+  if (Array.isArray(value)) throw new UsageError(`--${name} is given ${value.length} times; give it once`);
+  if (String(value) === '') throw new UsageError(`--${name} needs a value`);
+  return String(value);
+}
+
+function timeScaleOf(given: string | null, machine: ResolvedMachine): number {
+  if (given === null) return machine.description.timeScale;
+  const value = /^\d+(\.\d+)?(e\d{1,2})?$/i.test(given) ? Number(given) : Number.NaN;
+  if (value >= 0 && value <= 1e9) return value;
+  throw new UsageError(`--time-scale must be a number from 0 to 1e9, not ${JSON.stringify(given)}`);
+}
+
+function levelOf(given: string): LogLevel | 'off' {
+  if ((LEVELS as readonly string[]).includes(given)) return given as LogLevel | 'off';
+  throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(given)}`);
+}
+
+function logDirOf(given: string | null): string | null {
+  if (given === null) return null;
+  const path = resolve(given);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isDirectory()) throw new UsageError(`--log-dir ${given} is a file; name a folder`);
+  return path;
+}

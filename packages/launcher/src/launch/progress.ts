@@ -1,0 +1,26 @@
+import { SingleBar } from 'cli-progress';
+import type { BootProgress } from '../boot/boot-machine.ts';
+import type { Terminal } from '../cli/terminal.ts';
+
+/** Shows how far boot has come: a bar on a terminal, nothing elsewhere. */
+export class ProgressDisplay {
+  private bar: SingleBar | null = null;
+
+  constructor(private readonly terminal: Terminal) {}
+
+  update({ registered, links, expectedCores, expectedLinks }: BootProgress): void {
+    if (!this.terminal.interactive) return;
+    if (this.bar === null) {
+      const format = `booting {bar} {cores}/${expectedCores} cores  {links}/${expectedLinks} links  {duration_formatted}`;
+      this.bar = new SingleBar({ format, hideCursor: true, clearOnComplete: true, barsize: 30, barCompleteChar: '█', barIncompleteChar: '░', fps: 15 });
+      this.bar.start(expectedCores + expectedLinks, 0, { cores: 0, links: 0 });
+    }
+    this.bar.update(registered + links, { cores: registered, links });
+  }
+
+  /** Takes the bar off the screen. */
+  end(): void {
+    this.bar?.stop();
+    this.bar = null;
+  }
+}

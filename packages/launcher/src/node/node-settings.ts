@@ -1,0 +1,118 @@
+import { parseDuration } from '@mk/machine/duration';
+import { limit } from '@mk/monitor-proto/limits';
+import type { CoreSettings } from '@mk/node-kernel/io/settings';
+import type { SkbSettings } from '@mk/skb/io/settings';
+
+/*
+ * One process of a cluster that no launcher starts (a container, a unit of systemd) is told what it is by plain
+ * environment variables. Each of them has one row here; an empty one counts as absent.
+ */
+
+/** The variables that a process reads: what each means and what it is when it is absent. */
+export const NODE_VARIABLES = {
+  MK_CLUSTER: { otherwise: 'mk', doc: 'Name of the cluster: processes of another name are refused.' },
+  MK_SECRET: { otherwise: '', doc: 'The cluster’s secret, at least 16 hex digits. Absent: read from MK_SECRET_FILE.' },
+  MK_SECRET_FILE: { otherwise: '', doc: 'File with the secret. The SKB makes one when there is none; a core waits for it.' },
+  MK_SKB_ADDRESS: { otherwise: '', doc: 'host:port of the SKB; a core must be told, the SKB needs it not.' },
+  MK_CORE_ID: { otherwise: '', doc: 'The id that a core asks for; absent: any.' },
+  MK_CORES: { otherwise: '4', doc: 'How many cores make the boot complete (SKB).' },
+  MK_MAX_CORES: { otherwise: '256', doc: 'How many cores the cluster has room for (SKB).' },
+  MK_LATENCY: { otherwise: '0', doc: 'Added one-way latency of every link between cores, as 2ms or 500us (SKB).' },
+  MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
+  MK_SEED: { otherwise: 'mk', doc: 'Where the random choices of the links begin (SKB).' },
+  MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
+  MK_LISTEN_HOST: { otherwise: '0.0.0.0', doc: 'The address to listen on.' },
+  MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
+  MK_ADVERTISE_HOST: { otherwise: '', doc: 'How the others reach this process; absent: its first address that is not loopback.' },
+} as const;
+
+export type NodeVariable = keyof typeof NODE_VARIABLES;
+export type NodeRole = 'skb' | 'core';
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the process finds out for itself. */
+export interface NodeFacts {
+  /** Hex. */
+  readonly secret: string;
+  /** An address of this host that the others reach. */
+  readonly address: string;
+}
+
+/** Variables with our prefix that belong to others: the two that are made here. */
+const MADE_HERE = ['MK_CORE', 'MK_SKB', 'MK_MAKE_CACHE'];
+const LEVELS: readonly CoreSettings['logLevel'][] = ['debug', 'info', 'warn', 'error', 'off'];
+const SECRET = /^[0-9a-f]{16,}$/i;
+
+/** The value of a variable, or what stands for it when it is absent or empty. */
+export function variable(environment: Environment, name: NodeVariable): string {
+  const value = environment[name];
+  return value === undefined || value === '' ? NODE_VARIABLES[name].otherwise : value;
+}
+
+/** What MK_SKB or MK_CORE must hold, or one line that says which variable is wrong. */
+export function nodeSettings(role: NodeRole, environment: Environment, facts: NodeFacts): SkbSettings | CoreSettings | string {
+  const unknown = Object.keys(environment).find((name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !MADE_HERE.includes(name));
+  if (unknown !== undefined) return `${unknown} is unknown; known: ${Object.keys(NODE_VARIABLES).join(', ')}`;
+  if (!SECRET.test(facts.secret)) return 'MK_SECRET must be at least 16 hex digits; make one with: openssl rand -hex 32';
+  const read = new Reader(environment);
+  const common = {
+    cluster: read.text('MK_CLUSTER'),
+    secret: facts.secret,
+    listenHost: read.text('MK_LISTEN_HOST'),
+    listenPort: read.whole('MK_PORT', 0, 65_535),
+    advertiseHost: read.text('MK_ADVERTISE_HOST') || facts.address,
+    logLevel: read.level(),
+    detached: true,
+  };
+  const settings = role === 'skb' ? { ...common, ...skbPart(read) } : { ...common, ...corePart(read) };
+  return read.wrong ?? settings;
+}
+
+type SkbPart = Pick<SkbSettings, 'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure'>;
+
+function skbPart(read: Reader): SkbPart {
+  const maxCores = read.whole('MK_MAX_CORES', 1, limit('maxCores'));
+  const expectedCores = read.whole('MK_CORES', 0, maxCores);
+  const links = { delayNs: read.durationNs('MK_LATENCY'), jitterNs: read.durationNs('MK_JITTER') };
+  return { expectedCores, maxCores, machine: null, seed: read.text('MK_SEED'), links, timeScale: 0, measure: true };
+}
+
+function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core'> {
+  const skb = read.text('MK_SKB_ADDRESS');
+  if (!/^.+:\d+$/.test(skb)) read.refuse('MK_SKB_ADDRESS must be the SKB’s host:port');
+  return { skb, core: read.text('MK_CORE_ID') === '' ? null : read.whole('MK_CORE_ID', 0, limit('maxCores') - 1) };
+}
+
+/** Reads variables and keeps the first thing that is wrong. */
+class Reader {
+  wrong: string | null = null;
+
+  constructor(private readonly environment: Environment) {}
+
+  text(name: NodeVariable): string {
+    return variable(this.environment, name);
+  }
+
+  whole(name: NodeVariable, min: number, max: number): number {
+    const text = this.text(name);
+    if (!/^\d+$/.test(text) || Number(text) < min || Number(text) > max) this.refuse(`${name} is "${text}"; it must be a whole number from ${min} to ${max}`);
+    return Number(text);
+  }
+
+  level(): CoreSettings['logLevel'] {
+    const level = LEVELS.find((l) => l === this.text('MK_LOG_LEVEL'));
+    if (level === undefined) this.refuse(`MK_LOG_LEVEL must be one of ${LEVELS.join(', ')}`);
+    return level ?? 'info';
+  }
+
+  durationNs(name: NodeVariable): number {
+    const parsed = parseDuration(this.text(name));
+    if (parsed.ok) return parsed.value;
+    this.refuse(`${name}: ${parsed.error}`);
+    return 0;
+  }
+
+  refuse(text: string): void {
+    this.wrong ??= text;
+  }
+}

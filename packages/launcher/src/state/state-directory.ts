@@ -1,0 +1,136 @@
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../cli/usage-error.ts';
+import { isRunning } from './process-identity.ts';
+
+/*
+ * Where running clusters are written down, so that mkctl finds them: one file a cluster, readable by its owner only,
+ * because it holds the cluster's secret.
+ */
+
+const PROCESS = z.strictObject({ name: z.string(), pid: z.int(), startedTicks: z.string().nullable(), address: z.string() });
+
+const RECORD = z.strictObject({
+  version: z.literal(1),
+  name: z.string(),
+  seed: z.string(),
+  machine: z.string(),
+  createdAt: z.string(),
+  secret: z.string(),
+  detached: z.boolean(),
+  logDir: z.string().nullable(),
+  supervisor: PROCESS,
+  processes: z.array(PROCESS),
+});
+
+/** One process of a cluster: `skb` or `core-3`; an address of `''` is not known yet. */
+export type ProcessRecord = z.infer<typeof PROCESS>;
+/** A running cluster as it is written down. */
+export type ClusterRecord = z.infer<typeof RECORD>;
+
+const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
+
+/** Checks a cluster's name: it becomes a file's name. */
+export function checkClusterName(name: string): string {
+  if (NAME.test(name)) return name;
+  throw new UsageError(`${JSON.stringify(name)} cannot name a cluster; use up to 41 letters, digits, dots, dashes and underscores`);
+}
+
+/** `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`. */
+export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string {
+  const own = env['MK_STATE_DIR'] ?? '';
+  if (own !== '') return own;
+  const runtime = env['XDG_RUNTIME_DIR'] ?? '';
+  return runtime !== '' && existsSync(runtime) ? join(runtime, 'mk') : join(homedir(), '.mk');
+}
+
+export class StateDirectory {
+  constructor(readonly path: string = stateDirectoryPath()) {}
+
+  /** Writes down a new cluster; a UsageError when a cluster of that name runs or has left processes behind. */
+  claim(record: ClusterRecord): void {
+    this.create();
+    const old = this.read(record.name);
+    if (old !== null && isAlive(old)) {
+      const who = isRunning(old.supervisor) ? `runs already (pid ${old.supervisor.pid})` : 'has left processes behind';
+      throw new UsageError(`a cluster named ${record.name} ${who}; end it with mkctl down --cluster ${record.name}, or choose another --name`);
+    }
+    rmSync(this.fileOf(record.name), { force: true });
+    const draft = this.writeDraft(record);
+    try {
+      linkSync(draft, this.fileOf(record.name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      throw new UsageError(`a cluster named ${record.name} is being started by somebody else; choose another --name`);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  }
+
+  /** Replaces what is written down; nobody ever reads half a file. */
+  update(record: ClusterRecord): void {
+    renameSync(this.writeDraft(record), this.fileOf(record.name));
+  }
+
+  remove(name: string): void {
+    rmSync(this.fileOf(name), { force: true });
+  }
+
+  /** The record of that name, or null when there is none that can be read. */
+  read(name: string): ClusterRecord | null {
+    try {
+      return RECORD.parse(JSON.parse(readFileSync(this.fileOf(name), 'utf8')));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Every cluster of which something still runs; forgets the others. */
+  running(): ClusterRecord[] {
+    const records: ClusterRecord[] = [];
+    for (const file of this.files()) {
+      const record = this.read(file.slice(0, -'.json'.length));
+      if (record === null) continue;
+      if (isAlive(record)) records.push(record);
+      else this.remove(record.name);
+    }
+    return records;
+  }
+
+  fileOf(name: string): string {
+    return join(this.path, `${name}.json`);
+  }
+
+  private files(): string[] {
+    try {
+      return readdirSync(this.path).filter((name) => name.endsWith('.json')).sort();
+    } catch {
+      return [];
+    }
+  }
+
+  private create(): void {
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new UsageError(`cannot make the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`);
+    }
+  }
+
+  private writeDraft(record: ClusterRecord): string {
+    const draft = join(this.path, `.${record.name}.${process.pid}.draft`);
+    try {
+      writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+    } catch (error) {
+      throw new UsageError(`cannot write into the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`);
+    }
+    return draft;
+  }
+}
+
+/** Whether anything of the cluster still runs. */
+export function isAlive(record: ClusterRecord): boolean {
+  return isRunning(record.supervisor) || record.processes.some((process) => isRunning(process));
+}

@@ -1,0 +1,111 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { ControlServer } from './control-server.ts';
+import { ProcessControl } from './process-control.ts';
+import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
+import { identityOf } from '../state/process-identity.ts';
+import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
+
+export interface SessionObserver extends SupervisorObserver {
+  /** `mkctl down` was called. */
+  shutdownAsked?(): void;
+  /** Something was done to the cluster by a verb: one line for people. */
+  noted?(text: string): void;
+}
+
+/** A running cluster with everything around it: its processes, its control port, its place in the state directory. */
+export class ClusterSession {
+  readonly supervisor: Supervisor;
+  readonly control: ProcessControl;
+  private readonly server: ControlServer;
+  private address = '';
+  private readonly createdAt = new Date().toISOString();
+  private closed: Promise<void> | null = null;
+
+  constructor(
+    readonly config: ClusterConfig,
+    observer: SessionObserver,
+    private readonly state = new StateDirectory(),
+  ) {
+    this.supervisor = new Supervisor(config, { ...observer, changed: () => this.write() });
+    this.control = new ProcessControl(this.supervisor, (text) => observer.noted?.(text));
+    this.server = new ControlServer(this.supervisor, {
+      control: this.control,
+      shutdown: () => void setImmediate(() => observer.shutdownAsked?.()),
+      status: () => this.status(),
+    });
+  }
+
+  /** Claims the name and boots. When that fails nothing is left: no process, no record. */
+  async open(): Promise<BootResult> {
+    this.state.claim(this.record());
+    try {
+      prepareLogs(this.config);
+      const booting = this.supervisor.start();
+      booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
+      this.address = await this.server.listen();
+      this.write();
+      const result = await booting;
+      this.write();
+      return result;
+    } catch (error) {
+      await this.supervisor.killAll();
+      await this.forget();
+      throw error;
+    }
+  }
+
+  /** Ends the cluster cleanly. */
+  close(): Promise<void> {
+    this.closed ??= this.supervisor.stop().then(() => this.forget());
+    return this.closed;
+  }
+
+  /** Ends the cluster at once. */
+  async closeNow(): Promise<void> {
+    await this.supervisor.killAll();
+    await this.forget();
+  }
+
+  record(): ClusterRecord {
+    const { name, seed, machineName, secret, detached, logDir } = this.config;
+    const processes = [...this.supervisor.processes.values()].filter((p) => !p.ended).map((p) => ({ name: p.name, ...p.identity, address: p.address }));
+    const supervisor = { name: 'supervisor', ...identityOf(process.pid), address: this.address };
+    return { version: 1, name, seed, machine: machineName, createdAt: this.createdAt, secret, detached, logDir, supervisor, processes };
+  }
+
+  private status(): unknown {
+    const { name, seed, machineName, machine, timeScale, latencyNs, jitterNs, detached, logDir } = this.config;
+    return { name, seed, machineName, machine, timeScale, latencyNs, jitterNs, detached, logDir, createdAt: this.createdAt, processes: this.control.ps() };
+  }
+
+  private write(): void {
+    if (this.closed !== null || this.supervisor.ending) return;
+    clearImmediate(this.pending);
+    this.pending = setImmediate(() => {
+      if (!this.forgotten) this.state.update(this.record());
+    });
+  }
+  private pending: NodeJS.Immediate | undefined = undefined;
+  private forgotten = false;
+
+  private forget(): Promise<void> {
+    this.forgotten = true;
+    this.control.close();
+    this.server.close();
+    this.state.remove(this.config.name);
+    return Promise.resolve();
+  }
+}
+
+/** Where a detached cluster logs when nobody named a folder: nobody reads its stdout. */
+export function defaultLogDir(name: string, state = new StateDirectory()): string {
+  return join(state.path, `${name}.logs`);
+}
+
+function prepareLogs({ logDir, name, detached }: ClusterConfig): void {
+  if (logDir === null) return;
+  if (detached && logDir === defaultLogDir(name)) rmSync(logDir, { recursive: true, force: true });
+  mkdirSync(logDir, { recursive: true });
+}

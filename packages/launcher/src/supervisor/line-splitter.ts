@@ -1,0 +1,10 @@
+/** Collects chunks of text and hands on whole lines. A line without an end is cut at 1 MiB, so that memory stays bounded. */
+export function lineSplitter(onLine: (line: string) => void): (chunk: string) => void {
+  let rest = '';
+  return (chunk) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== '') onLine(line);
+    if (rest.length > 1 << 20) rest = '';
+  };
+}

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { ParentMessage } from '@mk/monitor-proto/io/parent';
+import { identityOf, isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
+import { Leash } from './leash.ts';
+import { lineSplitter } from './line-splitter.ts';
+
+/** What to start, and where its output goes. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** A detached process outlives its supervisor: nothing of it may hang on the supervisor's pipes. */
+  readonly detached: boolean;
+  /** Where a detached process's stderr goes. */
+  readonly errorFile: string | null;
+}
+
+export interface ProcessEvents {
+  message(process: ManagedProcess, message: ParentMessage): void;
+  /** One line that the process logged. */
+  logged(process: ManagedProcess, line: string): void;
+  ended(process: ManagedProcess, how: string): void;
+}
+
+/**
+ * starting ──listening──▶ listening ──registered──▶ running ◀──▶ hung
+ *     └──────────────────────┴──────────────────────┴── exit ──▶ ended
+ */
+export type ProcessState = 'starting' | 'listening' | 'running' | 'hung' | 'ended';
+
+const LAST_WORDS_LINES = 20;
+
+/** One process that the supervisor started. Its state follows what the process says and what was done to it. */
+export class ManagedProcess {
+  readonly name: string;
+  state: ProcessState = 'starting';
+  address = '';
+  incarnation = 0;
+  /** Why the process ended; '' while it runs. */
+  how = '';
+  /** Somebody asked for its end: it is no failure. */
+  endWanted = false;
+  readonly identity: ProcessIdentity;
+  private readonly child: ChildProcess;
+  private lastErrors: string[] = [];
+  private saidFailure = '';
+  private leash: Leash | null = null;
+  private readonly endWaiters: (() => void)[] = [];
+
+  constructor(spec: ProcessSpec, private readonly events: ProcessEvents) {
+    this.name = spec.name;
+    const errors = spec.errorFile === null ? 'pipe' : openSync(spec.errorFile, 'a');
+    // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
+    this.child = spawn(process.execPath, ['--no-warnings', spec.program], {
+      env: { ...process.env, ...spec.environment },
+      stdio: ['ignore', spec.detached ? 'ignore' : 'pipe', errors, 'ipc'],
+      detached: true,
+    });
+    if (typeof errors === 'number') closeSync(errors);
+    this.identity = identityOf(this.child.pid ?? -1);
+    this.listen();
+  }
+
+  get pid(): number {
+    return this.identity.pid;
+  }
+
+  get ended(): boolean {
+    return this.state === 'ended';
+  }
+
+  /** What the process said last before it ended: its named error, its last error line, or the end of its stderr. */
+  get lastWords(): string {
+    return this.saidFailure !== '' ? this.saidFailure : lastErrorOf(this.lastErrors);
+  }
+
+  tell(message: object): void {
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  /** SIGKILL: what a crash is. */
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  /** Asks for a clean end. A stopped process is woken first, for it hears nothing. */
+  terminate(): void {
+    this.endWanted = true;
+    this.resume();
+    this.child.kill('SIGTERM');
+  }
+
+  /** SIGSTOP: the process hangs, its sockets stay open. It is woken when the supervisor dies, so that it never stays behind. */
+  hang(): void {
+    if (this.ended || this.state === 'hung') return;
+    this.leash = new Leash(this.pid);
+    signal(this.identity, 'SIGSTOP');
+    this.state = 'hung';
+  }
+
+  /** SIGCONT; false when the process did not hang. */
+  resume(): boolean {
+    if (this.state !== 'hung') return false;
+    signal(this.identity, 'SIGCONT');
+    this.leash?.release();
+    this.leash = null;
+    this.state = 'running';
+    return true;
+  }
+
+  /** Resolves when the process has ended and everything that it wrote was read. */
+  whenEnded(): Promise<void> {
+    return this.ended ? Promise.resolve() : new Promise((resolve) => this.endWaiters.push(resolve));
+  }
+
+  /** Lets this (supervising) process end while the child runs on. */
+  letGo(): void {
+    this.child.unref();
+    this.child.channel?.unref();
+  }
+
+  isRunning(): boolean {
+    return !this.ended && isRunning(this.identity);
+  }
+
+  private listen(): void {
+    const { child } = this;
+    child.on('message', (message) => this.heard(message as ParentMessage));
+    child.on('error', (error) => this.remember(error.message));
+    const lines = lineSplitter((line) => {
+      if (line.includes('"level":"error"')) this.remember(line);
+      this.events.logged(this, line);
+    });
+    child.stdout?.setEncoding('utf8').on('data', lines);
+    child.stderr?.setEncoding('utf8').on('data', lineSplitter((line) => this.remember(line)));
+    child.on('close', (code, signalName) => this.finish(signalName === null ? `exit status ${code}` : `killed by ${signalName}`));
+    if (child.pid === undefined) queueMicrotask(() => this.finish('it could not be started'));
+  }
+
+  private heard(message: ParentMessage): void {
+    if (message.type === 'listening') {
+      this.address = message.address;
+      if (this.state === 'starting') this.state = this.name === 'skb' ? 'running' : 'listening';
+    } else if (message.type === 'registered') {
+      this.incarnation = message.incarnation;
+      if (this.state === 'listening' || this.state === 'starting') this.state = 'running';
+    } else if (message.type === 'failed') this.saidFailure = message.error;
+    this.events.message(this, message);
+  }
+
+  private finish(how: string): void {
+    if (this.ended) return;
+    this.leash?.release();
+    this.state = 'ended';
+    this.how = how;
+    this.events.ended(this, how);
+    for (const waiter of this.endWaiters) waiter();
+  }
+
+  private remember(line: string): void {
+    if (line.trim() === '') return;
+    this.lastErrors.push(line);
+    if (this.lastErrors.length > LAST_WORDS_LINES) this.lastErrors.shift();
+  }
+}
+
+/** The most telling of the last lines: an error that was thrown, a logged error's text, else the last line. */
+function lastErrorOf(lines: readonly string[]): string {
+  const logged = lines.map(textOfLogLine).findLast((text) => text !== null);
+  if (logged !== undefined && logged !== null) return logged;
+  const thrown = lines.findLast((line) => /^\s*(?:Uncaught\s+)?[A-Za-z]*Error\b.*:/.test(line));
+  return (thrown ?? lines.at(-1) ?? '').trim();
+}
+
+function textOfLogLine(line: string): string | null {
+  try {
+    const { error, text, msg } = JSON.parse(line) as { error?: string; text?: string; msg?: string };
+    return error === undefined ? (msg ?? null) : `${error}: ${text ?? ''}`;
+  } catch {
+    return null;
+  }
+}

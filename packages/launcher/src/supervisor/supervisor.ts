@@ -1,0 +1,237 @@
+import { mkdirSync } from 'node:fs';
+import type { ParentMessage } from '@mk/monitor-proto/io/parent';
+import { controlToken } from '@mk/monitor-proto/io/crypto';
+import { type BootAction, type BootEvent, BootMachine, type BootProgress, coreName, SKB, title } from '../boot/boot-machine.ts';
+import { type ClusterConfig, coreEnvironment, skbEnvironment } from '../boot/cluster-config.ts';
+import { coreProgram, skbProgram } from '../boot/programs.ts';
+import { splitAddress } from '../client/control-client.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import { LogHub } from './log-hub.ts';
+import { ManagedProcess, type ProcessEvents } from './managed-process.ts';
+
+/** What happens to a cluster, for whoever shows or records it. */
+export interface SupervisorObserver {
+  progress?(progress: BootProgress): void;
+  /** A line that a process logged. */
+  logged?(process: string, line: string): void;
+  /** Processes came or went: what is written down must be written anew. */
+  changed?(): void;
+  /** A process ended and nobody had asked for it. */
+  died?(process: string, how: string, lastWords: string): void;
+}
+
+/** Boot, as it went. */
+export interface BootResult {
+  readonly cores: number;
+  readonly links: number;
+  /** From the first process started to the mesh complete. */
+  readonly elapsedMs: number;
+}
+
+/** A process that was asked to end and has not is killed after so long. */
+const PATIENCE_MS = 5000;
+
+/**
+ * Runs the processes of one cluster: starts them together, watches them, ends them.
+ *
+ *   P1  when `stop` or `killAll` has resolved, no process that was started here runs;
+ *   P2  a core's number belongs to at most one running process.
+ */
+export class Supervisor {
+  readonly processes = new Map<string, ManagedProcess>();
+  readonly logs = new LogHub();
+  readonly token: string;
+  private boot: { readonly machine: BootMachine; readonly perform: (actions: readonly BootAction[]) => void } | null = null;
+  private stopping: Promise<void> | null = null;
+  private interruptedBeforeBoot = false;
+
+  constructor(
+    readonly config: ClusterConfig,
+    private readonly observer: SupervisorObserver = {},
+  ) {
+    this.token = controlToken(Buffer.from(config.secret, 'hex'));
+  }
+
+  get ending(): boolean {
+    return this.stopping !== null;
+  }
+
+  get skb(): ManagedProcess | undefined {
+    return this.processes.get(SKB);
+  }
+
+  /** The address of the SKB, once it listens. */
+  get skbAddress(): string {
+    return this.skb?.address ?? '';
+  }
+
+  core(core: number): ManagedProcess | undefined {
+    return this.processes.get(coreName(core));
+  }
+
+  /** All cores that were ever started, by number. */
+  cores(): (readonly [core: number, process: ManagedProcess])[] {
+    return [...this.processes]
+      .filter(([name]) => name !== SKB)
+      .map(([name, process]) => [Number(name.slice('core-'.length)), process] as const)
+      .sort(([a], [b]) => a - b);
+  }
+
+  /** Starts everything; resolves when all cores are bound to one another. When boot fails all has been stopped. */
+  async start(): Promise<BootResult> {
+    const startedAt = performance.now();
+    try {
+      await this.runBoot();
+      return { cores: this.config.cores, links: this.boot!.machine.progress.links, elapsedMs: performance.now() - startedAt };
+    } catch (error) {
+      await this.killAll();
+      throw error;
+    } finally {
+      this.boot = null;
+    }
+  }
+
+  /** Ends boot, if it is under way: `start` rejects. */
+  interruptBoot(): void {
+    this.interruptedBeforeBoot = this.boot === null;
+    this.bootEvent({ type: 'interrupted' });
+  }
+
+  startSkb(listenPort: number): ManagedProcess {
+    return this.spawn(SKB, skbProgram(), { MK_SKB: skbEnvironment(this.config, listenPort) });
+  }
+
+  startCore(core: number, skbAddress: string | null = this.skbAddress): ManagedProcess {
+    return this.spawn(coreName(core), coreProgram(), { MK_CORE: coreEnvironment(this.config, core, skbAddress) });
+  }
+
+  /** Starts the SKB anew on the port that the cores know. */
+  restartSkb(): ManagedProcess {
+    return this.startSkb(splitAddress(this.skbAddress).port);
+  }
+
+  /** Ends all processes cleanly, cores first; kills what does not end in time. */
+  stop(): Promise<void> {
+    this.stopping ??= this.endInOrder();
+    return this.stopping;
+  }
+
+  /** Ends all processes at once. */
+  async killAll(): Promise<void> {
+    this.stopping ??= Promise.resolve();
+    for (const process of this.processes.values()) {
+      process.endWanted = true;
+      process.kill();
+    }
+    await Promise.all([...this.processes.values()].map((process) => process.whenEnded()));
+  }
+
+  /** The last resort of a process that is about to end: no promise, no wait. */
+  killAllNow(): void {
+    for (const process of this.processes.values()) if (!process.ended) process.kill();
+  }
+
+  private runBoot(): Promise<void> {
+    const { config } = this;
+    return new Promise<void>((resolve, reject) => {
+      const machine = new BootMachine(config.cores);
+      const timer = setTimeout(() => this.bootEvent({ type: 'deadline', afterMs: config.bootTimeoutMs }), config.bootTimeoutMs);
+      const settle = (then: () => void): void => {
+        clearTimeout(timer);
+        then();
+      };
+      const performers: { readonly [T in BootAction['type']]: (action: Extract<BootAction, { type: T }>) => void } = {
+        tell_cores: ({ skbAddress }) => {
+          for (const [, process] of this.cores()) process.tell({ type: 'skb', address: skbAddress });
+        },
+        progress: ({ progress }) => this.observer.progress?.(progress),
+        complete: () => settle(resolve),
+        fail: ({ reason }) => settle(() => reject(new CommandError(reason, 2))),
+      };
+      this.boot = { machine, perform: (actions) => actions.forEach((action) => (performers[action.type] as (action: BootAction) => void)(action)) };
+      if (this.interruptedBeforeBoot) return this.bootEvent({ type: 'interrupted' });
+      try {
+        this.spawnAll();
+      } catch (error) {
+        settle(() => reject(error));
+      }
+    });
+  }
+
+  private spawnAll(): void {
+    const { config } = this;
+    if (config.logDir !== null) mkdirSync(config.logDir, { recursive: true });
+    this.startSkb(config.port);
+    for (let core = 0; core < config.cores; core++) this.startCore(core, null);
+    this.observer.changed?.();
+  }
+
+  private bootEvent(event: BootEvent): void {
+    if (this.boot !== null) this.boot.perform(this.boot.machine.step(event));
+  }
+
+  private spawn(name: string, program: string, environment: Readonly<Record<string, string>>): ManagedProcess {
+    const { detached, logDir } = this.config;
+    const errorFile = detached && logDir !== null ? `${logDir}/${name}.stderr` : null;
+    const process = new ManagedProcess({ name, program, environment, detached, errorFile }, this.events);
+    this.processes.set(name, process);
+    return process;
+  }
+
+  private readonly events: ProcessEvents = {
+    message: (process, message) => this.heard(process, message),
+    logged: (process, line) => {
+      this.logs.add(line);
+      this.observer.logged?.(process.name, line);
+    },
+    ended: (process, how) => {
+      const { name, lastWords, endWanted } = process;
+      this.bootEvent({ type: 'exited', process: name, how, lastWords });
+      if (this.processes.get(name) === process) this.observer.changed?.();
+      if (!endWanted && this.boot === null && !this.ending) this.observer.died?.(title(name), how, lastWords);
+    },
+  };
+
+  private heard(process: ManagedProcess, message: ParentMessage): void {
+    const { name } = process;
+    if (message.type === 'listening') this.bootEvent({ type: 'listening', process: name, address: message.address });
+    else if (message.type === 'registered') this.bootEvent({ type: 'registered', process: name });
+    else if (message.type === 'failed') this.bootEvent({ type: 'failed', process: name, error: message.error });
+    else this.bootEvent(message);
+    if (message.type === 'listening' && this.boot === null) this.observer.changed?.();
+    for (const watcher of [...this.watchers]) watcher();
+  }
+
+  private readonly watchers = new Set<() => void>();
+
+  /** Resolves when the condition holds, looked at whenever a process says something; rejects after the time. */
+  until(condition: () => boolean, timeoutMs: number, what: string): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const done = (then: () => void): void => {
+        clearTimeout(timer);
+        this.watchers.delete(look);
+        then();
+      };
+      const look = (): void => {
+        if (condition()) done(resolve);
+      };
+      const timer = setTimeout(() => done(() => reject(new CommandError(`${what} within ${timeoutMs / 1000} s`))), timeoutMs);
+      this.watchers.add(look);
+    });
+  }
+
+  private async endInOrder(): Promise<void> {
+    await endThese(this.cores().map(([, process]) => process));
+    if (this.skb !== undefined) await endThese([this.skb]);
+  }
+}
+
+/** SIGTERM, patience, SIGKILL. */
+async function endThese(processes: readonly ManagedProcess[]): Promise<void> {
+  const running = processes.filter((process) => !process.ended);
+  for (const process of running) process.terminate();
+  const timer = setTimeout(() => running.forEach((process) => process.kill()), PATIENCE_MS);
+  await Promise.all(running.map((process) => process.whenEnded()));
+  clearTimeout(timer);
+}

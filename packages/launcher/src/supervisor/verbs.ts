@@ -1,0 +1,62 @@
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import { CommandError } from '../cli/usage-error.ts';
+import type { ProcessControl, Target } from './process-control.ts';
+
+type Args = Readonly<Record<string, unknown>>;
+
+/** What the supervisor's verbs work on. */
+export interface SupervisorVerbContext {
+  readonly control: ProcessControl;
+  /** Ends the cluster and the supervisor, after the answer has left. */
+  shutdown(): void;
+  status(): unknown;
+}
+
+/** What can be asked of a supervisor, and what it takes. */
+export const SUPERVISOR_VERBS: Readonly<Record<string, { readonly args: readonly string[]; run(context: SupervisorVerbContext, args: Args): unknown }>> = {
+  status: { args: [], run: ({ status }) => status() },
+  ps: { args: [], run: ({ control }) => control.ps() },
+  crash: { args: ['target'], run: ({ control }, args) => control.crash(target(args)) },
+  restart: { args: ['target'], run: ({ control }, args) => control.restart(target(args)) },
+  hang: { args: ['target', 'for_ms'], run: ({ control }, args) => control.hang(target(args), optionalMs(args)) },
+  add_cores: { args: ['count'], run: ({ control }, args) => control.addCores(count(args)) },
+  fault_add: { args: ['rule'], run: ({ control }, args) => control.addFault(args['rule']) },
+  fault_heal: { args: ['target'], run: ({ control }, args) => control.heal(args['target'] as HealTarget) },
+  faults: { args: [], run: ({ control }) => control.faults() },
+  shutdown: { args: [], run: ({ shutdown }) => shutdown() },
+};
+
+/** Answers one control request; what goes wrong is in the answer. */
+export async function runSupervisorVerb(context: SupervisorVerbContext, verb: string, args: Args): Promise<ControlReply> {
+  const row = Object.hasOwn(SUPERVISOR_VERBS, verb) ? SUPERVISOR_VERBS[verb] : undefined;
+  if (row === undefined) return bad(`no verb ${verb.slice(0, 40)}; a supervisor knows ${Object.keys(SUPERVISOR_VERBS).join(', ')}`);
+  const unknown = Object.keys(args).find((name) => !row.args.includes(name));
+  if (unknown !== undefined) return bad(`${verb}: ${unknown} is unknown; it takes ${row.args.join(', ') || 'no arguments'}`);
+  try {
+    return { ok: true, value: (await row.run(context, args)) ?? null };
+  } catch (error) {
+    if (error instanceof CommandError) return { ok: false, error: 'REFUSED', text: error.message };
+    return { ok: false, error: 'FAILED', text: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function target({ target }: Args): Target {
+  if (target === 'skb' || (Number.isSafeInteger(target) && (target as number) >= 0)) return target as Target;
+  throw new CommandError('target must be a core number or "skb"');
+}
+
+function optionalMs({ for_ms: forMs }: Args): number | null {
+  if (forMs === undefined || forMs === null) return null;
+  if (typeof forMs === 'number' && forMs > 0 && forMs < 2 ** 31) return forMs;
+  throw new CommandError('for_ms must be a number of milliseconds above 0, at most 24 days');
+}
+
+function count({ count }: Args): number {
+  if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= 4096) return count as number;
+  throw new CommandError('count must be a whole number from 1 to 4096');
+}
+
+function bad(text: string): ControlReply {
+  return { ok: false, error: 'BAD_REQUEST', text };
+}
