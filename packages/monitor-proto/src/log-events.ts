@@ -28,7 +28,7 @@ export const LOG_EVENTS = {
   message_delivered: { level: 'debug', fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' }, doc: 'The channel handed on a message; `channel` names both instances, sender first.' },
   core_registered: { level: 'info', fields: { peer: 'peer', member: 'number', address: 'string' }, doc: 'The SKB gave a core its id.' },
   core_refused: { level: 'warn', fields: { member: 'number', error: 'string', text: 'string' }, doc: 'The SKB did not let a core register.' },
-  join_step: { level: 'debug', fields: { peer: 'peer', step: 'string' }, doc: 'A step of the monitor mesh join.' },
+  join_step: { level: 'debug', fields: { peer: 'peer', peer_incarnation: 'number', step: 'string' }, doc: 'A step of the monitor mesh join.' },
   monitor_joined: { level: 'info', fields: { peer: 'peer', member: 'number' }, doc: 'A monitor takes part in global operations (capops_ready).' },
   core_ready: { level: 'info', fields: { links: 'number', elapsed_ms: 'number' }, doc: 'This core is bound to every monitor that was announced.' },
   mesh_complete: { level: 'info', fields: { cores: 'number', links: 'number', elapsed_ms: 'number' }, doc: 'All expected cores are bound to one another.' },

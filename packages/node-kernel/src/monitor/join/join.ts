@@ -102,7 +102,7 @@ export class Join {
   bindTo(monitors: readonly MonitorRow[], now: Nanos): void {
     for (const row of monitors) {
       this.learn(row, now);
-      this.step('bind_monitor_request', row[0]);
+      this.step('bind_monitor_request', row[0], row[1]);
       this.context.endpoint.connect(row[0], row[1], row[2], row[3], now);
     }
   }
@@ -199,7 +199,8 @@ export class Join {
     this.context.send(SKB_PEER, { type: 'mesh_report', links });
   }
 
-  private step(step: string, peer: number): void {
-    if (this.context.outbox.debug) this.context.outbox.log('join_step', { peer, step });
+  private step(step: string, peer: number, incarnation?: number): void {
+    if (!this.context.outbox.debug) return;
+    this.context.outbox.log('join_step', incarnation === undefined ? { peer, step } : { peer, peer_incarnation: incarnation, step });
   }
 }
