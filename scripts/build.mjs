@@ -11,6 +11,7 @@ const PROGRAMS = {
   skb: { entry: 'packages/skb/src/main.ts', cached: true, external: ['swipl-wasm', 'node-sqlite3-wasm'] },
   'skb-engine': { entry: 'packages/skb/src/engine/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
   'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true },
+  'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },
   mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true },
 };
 
@@ -40,7 +41,7 @@ function bundle(name, { entry, external = [], executable = false }) {
     entryPoints: [join(root, entry)],
     outfile: join(dist, `${name}.cjs`),
     bundle: true,
-    minify: true,
+    minify: !process.env.MK_NOMIN,
     keepNames: false,
     platform: 'node',
     target: 'node20',

@@ -1,0 +1,31 @@
+# One image for every process of a cluster: `mk-node skb` or `mk-node core`, told the rest by its environment.
+
+# The manifests alone, so that a change of source does not install the dependencies anew.
+FROM node:20-bookworm-slim AS manifests
+WORKDIR /mk
+COPY . .
+RUN find . -mindepth 2 -type f ! -name package.json -delete && find . -type d -empty -delete
+
+FROM node:20-bookworm-slim AS build
+WORKDIR /mk
+COPY --from=manifests /mk/package.json /mk/package-lock.json /mk/.npmrc ./
+COPY --from=manifests /mk/packages packages
+RUN npm ci --loglevel=error
+COPY . .
+RUN node scripts/build.mjs
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /mk
+COPY --from=build /mk/dist dist
+# What the bundles leave outside: WebAssembly that is loaded from its own files.
+COPY --from=build /mk/node_modules/swipl-wasm node_modules/swipl-wasm
+COPY --from=build /mk/node_modules/node-sqlite3-wasm node_modules/node-sqlite3-wasm
+# Shell wrappers rather than links: the programs look for one another beside their own file.
+RUN for name in mk-node mkctl; do printf '#!/bin/sh\nexec node /mk/dist/%s.cjs "$@"\n' "$name" >"/usr/local/bin/$name"; done \
+ && chmod 755 /usr/local/bin/mk-node /usr/local/bin/mkctl
+USER node
+EXPOSE 7000
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["mk-node", "health"]
+ENTRYPOINT ["mk-node"]
+CMD ["core"]
