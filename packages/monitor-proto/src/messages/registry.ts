@@ -21,8 +21,8 @@ export const REGISTRY_MESSAGES = {
     doc: 'Join step 2: tells every initialised monitor of new ones.',
   },
   bind_monitor_proxy: {
-    ordinal: 5, from: 'core', to: 'skb', lane: 'monitor', fields: { cores: 'u32s' },
-    doc: 'Join step 3: an initialised monitor asks the SKB to have these new monitors bind to it.',
+    ordinal: 5, from: 'core', to: 'skb', lane: 'monitor', fields: { cores: 'u32s', incarnations: 'u32s' },
+    doc: 'Join step 3: an initialised monitor asks the SKB to have these incarnations of new monitors bind to it.',
   },
   bind_monitor_request: {
     ordinal: 6, from: 'skb', to: 'core', lane: 'monitor', fields: { monitors: 'monitors' },

@@ -86,13 +86,13 @@ export class Registry {
     }
   }
 
-  /** Step 3 → step 4: the new monitors are told to bind to the one that asks. */
-  proxyBind(peer: Peer, cores: readonly CoreId[]): void {
+  /** Step 3 → step 4: the new monitors are told to bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
+  proxyBind(peer: Peer, cores: readonly CoreId[], incarnations: readonly Incarnation[]): void {
     const asker = this.memberOf(peer);
     if (asker === undefined) return;
-    for (const core of cores) {
+    for (const [i, core] of cores.entries()) {
       const fresh = this.members.get(core);
-      if (fresh !== undefined) this.tell(fresh, { type: 'bind_monitor_request', monitors: [rowOf(asker)] });
+      if (fresh !== undefined && fresh.incarnation === incarnations[i]) this.tell(fresh, { type: 'bind_monitor_request', monitors: [rowOf(asker)] });
     }
   }
 

@@ -87,15 +87,17 @@ export class Join {
   /** Step 2: new monitors were announced to us; step 3: ask for them. */
   announced(monitors: readonly MonitorRow[], now: Nanos): void {
     const cores: number[] = [];
+    const incarnations: number[] = [];
     for (const row of monitors) {
       const known = this.learn(row, now);
       if (known.bound) continue;
       this.context.endpoint.expect(row[0], row[1], row[2]);
       cores.push(row[0]);
+      incarnations.push(row[1]);
     }
     if (cores.length === 0) return;
     this.step('bind_monitor_proxy', SKB_PEER);
-    this.context.send(SKB_PEER, { type: 'bind_monitor_proxy', cores });
+    this.context.send(SKB_PEER, { type: 'bind_monitor_proxy', cores, incarnations });
   }
 
   /** Step 4: these monitors wait for our link. */
