@@ -9,7 +9,7 @@ const t0 = performance.now();
 let failures = 0;
 const totals: Record<string, number> = {};
 for (let seed = from; seed <= to; seed++) {
-  const scenario = scenarioOf(seed);
+  const scenario = scenarioOf(seed, process.env.STRONG ? { faultsPerSecond: 6, faultsForNs: 20e9, weights: JSON.parse(process.env.STRONG) } : {});
   if (trace) for (const f of scenario.faults) console.log(f.atNs / 1e6, describeFault(f.action));
   const result = runTwice(scenario, { hmac: hmacSha256, machineOf: () => flatMachine(), ...(trace ? { observers: [{ line: (l) => console.log(JSON.stringify(l)) }] } : {}) });
   for (const [k, v] of Object.entries(result.outcomes)) totals[k] = (totals[k] ?? 0) + v;

@@ -1,7 +1,7 @@
 import { type CoreId, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
-import type { FaultAction, Scenario, TimedFault, TimedRequest } from './scenario.ts';
+import type { SimFault, Scenario, TimedFault, TimedRequest } from './scenario.ts';
 
 /** How often each kind of fault comes, relative to the others. */
 export type NemesisWeights = { readonly [K in keyof typeof MAKERS]?: number };
@@ -65,7 +65,7 @@ const REQUESTS: readonly MakeRequest[] = [
 
 interface Later {
   readonly afterNs: Nanos;
-  readonly action: FaultAction;
+  readonly action: SimFault;
 }
 type Maker = (prng: Prng, cores: number, id: string) => readonly Later[];
 
@@ -74,29 +74,29 @@ const MAKERS = {
   link: (prng, cores, id) => {
     const from = prng.nextInt(cores);
     const to = prng.nextInt(8) === 0 ? SKB_PEER : other(prng, cores, from);
-    return [at0({ kind: 'rule', rule: { kind: 'link', id, from: [from], to: [to], both: prng.nextInt(2) === 0, settings: linkSettings(prng), for_ns: spell(prng) } })];
+    return [at0({ type: 'rule', rule: { kind: 'link', id, from: [from], to: [to], both: prng.nextInt(2) === 0, settings: linkSettings(prng), for_ns: spell(prng) } })];
   },
-  bad_network: (prng, _cores, id) => [at0({ kind: 'rule', rule: { kind: 'link', id, from: 'all', to: 'all', both: true, settings: linkSettings(prng), for_ns: spell(prng) } })],
+  bad_network: (prng, _cores, id) => [at0({ type: 'rule', rule: { kind: 'link', id, from: 'all', to: 'all', both: true, settings: linkSettings(prng), for_ns: spell(prng) } })],
   partition: (prng, cores, id) => {
     const side = Array.from({ length: cores }, (_, core) => core).filter(() => prng.nextInt(2) === 0);
     if (side.length === 0 || side.length === cores) return [];
-    return [at0({ kind: 'rule', rule: { kind: 'partition', id, groups: [side, 'rest'], one_way: false, for_ns: spell(prng) } })];
+    return [at0({ type: 'rule', rule: { kind: 'partition', id, groups: [side, 'rest'], one_way: false, for_ns: spell(prng) } })];
   },
   one_way: (prng, cores, id) => {
     const from = prng.nextInt(cores);
-    return [at0({ kind: 'rule', rule: { kind: 'partition', id, groups: [[from], [other(prng, cores, from)]], one_way: true, for_ns: spell(prng) } })];
+    return [at0({ type: 'rule', rule: { kind: 'partition', id, groups: [[from], [other(prng, cores, from)]], one_way: true, for_ns: spell(prng) } })];
   },
-  isolate: (prng, cores, id) => [at0({ kind: 'rule', rule: { kind: 'isolate', id, cores: [prng.nextInt(cores)], for_ns: spell(prng) } })],
+  isolate: (prng, cores, id) => [at0({ type: 'rule', rule: { kind: 'isolate', id, cores: [prng.nextInt(cores)], for_ns: spell(prng) } })],
   reset: (prng, cores) => {
     const from = prng.nextInt(cores);
-    return [at0({ kind: 'reset', from, to: prng.nextInt(4) === 0 ? SKB_PEER : other(prng, cores, from) })];
+    return [at0({ type: 'reset', from, to: prng.nextInt(4) === 0 ? SKB_PEER : other(prng, cores, from) })];
   },
   crash: (prng, cores) => {
     const core = prng.nextInt(cores);
-    return [at0({ kind: 'crash', core }), { afterNs: spell(prng), action: { kind: 'restart', core } }];
+    return [at0({ type: 'crash', cores: [core] }), { afterNs: spell(prng), action: { type: 'restart', cores: [core] } }];
   },
-  hang: (prng, cores) => [at0({ kind: 'hang', core: prng.nextInt(cores), forNs: spell(prng) })],
-  slow: (prng, cores) => [at0({ kind: 'slow', core: prng.nextInt(cores), factor: 10 ** (1 + prng.nextInt(3)), forNs: spell(prng) })],
+  hang: (prng, cores) => [at0({ type: 'hang', cores: [prng.nextInt(cores)], forNs: spell(prng) })],
+  slow: (prng, cores) => [at0({ type: 'slow', cores: [prng.nextInt(cores)], factor: 10 ** (1 + prng.nextInt(3)), forNs: spell(prng) })],
 } as const satisfies Record<string, Maker>;
 
 const WEIGHTS: NemesisWeights = { link: 5, bad_network: 2, partition: 2, one_way: 1, isolate: 1, reset: 3, crash: 2, hang: 1, slow: 1 };
@@ -122,7 +122,7 @@ function spell(prng: Prng): Nanos {
   return (20 + prng.nextInt(longest)) * MILLISECOND;
 }
 
-function at0(action: FaultAction): Later {
+function at0(action: SimFault): Later {
   return { afterNs: 0, action };
 }
 

@@ -5,7 +5,7 @@ import type { MachineModel } from '@mk/skb/config';
 import type { CheckerFactory, Violation } from './checkers/checker.ts';
 import { isQuiet, leftovers } from './checkers/leaks.ts';
 import { Checks } from './checkers/registry.ts';
-import type { FaultAction, Scenario, TimedRequest } from './scenario.ts';
+import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
 import { livingCores, Simulation, type SimObserver, type SimulationOptions } from './simulation.ts';
 
 /** What a run is given beside its scenario. */
@@ -156,28 +156,33 @@ class Run {
 }
 
 /** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */
-export function applyFault(simulation: Simulation, action: FaultAction): void {
-  (APPLY[action.kind] as (simulation: Simulation, action: FaultAction) => void)(simulation, action);
+export function applyFault(simulation: Simulation, action: SimFault): void {
+  (APPLY[action.type] as (simulation: Simulation, action: SimFault) => void)(simulation, action);
 }
 
-const APPLY: { readonly [K in FaultAction['kind']]: (simulation: Simulation, action: Extract<FaultAction, { kind: K }>) => void } = {
+const APPLY: { readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { type: K }>) => void } = {
   rule: (s, { rule }) => s.faults.add(rule, s.now),
   heal: (s, { target }) => void s.faults.heal(target),
-  crash: (s, { core }) => s.crash(core),
-  restart: (s, { core }) => {
-    if (s.node(core).machine === null) s.startNode(core);
+  crash: (s, { cores }) => cores.forEach((core) => s.crash(core)),
+  restart: (s, { cores }) => cores.forEach((core) => s.node(core).machine === null && s.startNode(core)),
+  hang: (s, { cores, forNs }) => {
+    for (const core of cores) {
+      s.hang(core);
+      const { life } = s.node(core);
+      if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && s.resume(core));
+    }
   },
-  hang: (s, { core, forNs }) => {
-    if (s.node(core).machine === null) return;
-    s.hang(core);
-    const { life } = s.node(core);
-    if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && s.resume(core));
+  slow: (s, { cores, factor, forNs }) => {
+    for (const core of cores) {
+      s.slow(core, factor);
+      if (forNs !== null) s.call(s.now + forNs, () => s.slow(core, 1));
+    }
   },
-  resume: (s, { core }) => s.resume(core),
-  slow: (s, { core, factor, forNs }) => {
-    s.slow(core, factor);
-    if (forNs !== null) s.call(s.now + forNs, () => s.slow(core, 1));
+  skb_loss: (s, { forNs }) => {
+    s.crash(SKB_PEER);
+    if (forNs !== null) s.call(s.now + forNs, () => s.node(SKB_PEER).machine === null && s.startNode(SKB_PEER));
   },
+  rogue: () => undefined, // comes with its own issue; a plan that names one is refused before it runs
   reset: (s, { from, to }) => s.resetLink(from, to),
 };
 

@@ -1,21 +1,14 @@
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import type { FaultAction } from '@mk/machine/fault-plan';
+import type { CoreId, Nanos, PeerId } from '@mk/monitor-proto/ids';
+import { describeRule } from '@mk/monitor-proto/link/fault-rule';
 
-/** A fault, of the network or of a process. */
-export type FaultAction =
-  | { readonly kind: 'rule'; readonly rule: FaultRule }
-  | { readonly kind: 'heal'; readonly target: 'all' | { readonly id: string } | { readonly from: CoreId; readonly to: CoreId } }
-  | { readonly kind: 'crash'; readonly core: CoreId }
-  | { readonly kind: 'restart'; readonly core: CoreId }
-  | { readonly kind: 'hang'; readonly core: CoreId; readonly forNs: Nanos | null }
-  | { readonly kind: 'resume'; readonly core: CoreId }
-  | { readonly kind: 'slow'; readonly core: CoreId; readonly factor: number; readonly forNs: Nanos | null }
-  | { readonly kind: 'reset'; readonly from: CoreId; readonly to: CoreId };
+/** A fault: what a plan file can say, and what only the simulator can do to a single link. */
+export type SimFault = FaultAction | { readonly type: 'reset'; readonly from: PeerId; readonly to: PeerId };
 
 /** A fault at its time, counted from the moment at which boot was complete. */
 export interface TimedFault {
   readonly atNs: Nanos;
-  readonly action: FaultAction;
+  readonly action: SimFault;
 }
 
 /** A request to a core's control port: the load. */
@@ -39,6 +32,9 @@ export interface Scenario {
 }
 
 /** One line for people. */
-export function describeFault({ kind, ...rest }: FaultAction): string {
-  return `${kind} ${JSON.stringify(rest)}`;
+export function describeFault(action: SimFault): string {
+  if (action.type === 'rule') return describeRule(action.rule) + (action.rule.for_ns === null ? '' : ` for ${action.rule.for_ns / 1e6} ms`);
+  const { type, ...rest } = action;
+  const words = Object.entries(rest).map(([name, value]) => (name === 'forNs' ? `for ${value === null ? 'ever' : `${Number(value) / 1e6} ms`}` : typeof value === 'object' ? JSON.stringify(value) : String(value)));
+  return [type, ...words].join(' ');
 }

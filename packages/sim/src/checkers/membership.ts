@@ -7,17 +7,14 @@ import type { Checker, Report } from './checker.ts';
 export function membershipChecker(): Checker {
   /** By core: the incarnations seen, with the life that had each. */
   const lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
-  const introduced = new Map<string, string>();
+  const introduced = new Set<string>();
   const ready = new Set<string>();
-  const lastIncarnation = new Map<string, number>();
   const handlers: Readonly<Record<string, (line: SimLogLine, report: Report) => void>> = {
     join_step(line, report) {
       if (line['step'] !== 'bind_monitor_request') return;
-      const me = `${line.core}.${line.incarnation}`;
-      const pair = [me, String(line['peer'])].sort().join(' ');
-      const before = introduced.get(`${me}>${String(line['peer'])}`);
-      if (before !== undefined && before === lineKey(line, lastIncarnation)) report('R3', `core ${line.core} was told twice to link to core ${String(line['peer'])} (${pair})`);
-      introduced.set(`${me}>${String(line['peer'])}`, lineKey(line, lastIncarnation));
+      const ends = [`${line.core}.${line.incarnation}`, `${String(line['peer'])}.${String(line['peer_incarnation'])}`].sort().join(' and ');
+      if (introduced.has(ends)) report('R3', `${ends} were introduced twice, now to core ${line.core}`);
+      introduced.add(ends);
     },
     message_delivered(line) {
       if (line['message'] === 'capops_ready') ready.add(`${line.core}.${line.incarnation}<${String(line['channel'])}`);
@@ -36,7 +33,6 @@ export function membershipChecker(): Checker {
     if (last?.life === node.life && last.incarnation === node.incarnation) return;
     if (last !== undefined && node.incarnation <= last.incarnation) report('R2', `core ${node.id} got incarnation ${node.incarnation} after ${last.incarnation}`);
     known.push({ incarnation: node.incarnation, life: node.life });
-    lastIncarnation.set(String(node.id), node.incarnation);
   };
   return {
     name: 'membership',
@@ -55,9 +51,4 @@ export function membershipChecker(): Checker {
       }
     },
   };
-}
-
-/** The peer's incarnation at the time of the line: an introduction to a later one is another introduction. */
-function lineKey(line: SimLogLine, lastIncarnation: ReadonlyMap<string, number>): string {
-  return `${lastIncarnation.get(String(line['peer'])) ?? 0}`;
 }
