@@ -1,0 +1,84 @@
+/**
+ * What clients ask of Octopus, the record store and coordination service, and what they hear from it.
+ * Source: Barrelfish `lib/octopus` and `usr/skb/programs/objects3.pl`, `pubsub3.pl`. Labelled as ours: `exclusive`,
+ * trigger ids chosen by the client, transient records.
+ */
+
+/** Bits of a trigger's mode and of a notification's; Barrelfish's values. */
+export const TRIGGER = {
+  /** Tell when a matching record is set. */
+  ON_SET: 1,
+  /** Tell when a matching record is deleted; the notification carries what it was. */
+  ON_DEL: 2,
+  /** Stay after telling; without it a trigger tells once, with REMOVED in the notification. */
+  PERSIST: 4,
+  /** Install whatever the query's result is, not only when it is the trigger's case. */
+  ALWAYS: 8,
+  /** In notifications: the trigger is gone, nothing more will come from it. */
+  REMOVED: 16,
+  /** In notifications: a published record, not a stored one. */
+  PUBLISH: 32,
+} as const;
+
+export const OCTOPUS_ERRORS = {
+  PARSE_ERROR: { doc: 'The text is not a record or a query; the detail says where.' },
+  NO_RECORD: { doc: 'No record matches the query.' },
+  NO_CONCRETE_NAME: { doc: 'Setting, deleting and publishing need one name, not a pattern.' },
+  CONSTRAINT_MISMATCH: { doc: 'The record is not there, or not as the constraints demand; nothing was changed.' },
+  RECORD_EXISTS: { doc: 'An exclusive set found the record there already.' },
+  TRIGGER_EXISTS: { doc: 'The client has a trigger or subscription of that id.' },
+  NO_TRIGGER: { doc: 'The client has no trigger or subscription of that id.' },
+  LIMIT_REACHED: { doc: 'The store, or the client, has as many of these as it may.' },
+} as const;
+
+export type OctopusErrorName = keyof typeof OCTOPUS_ERRORS;
+
+/** Installed in the same step as the query that carries it, when the query's result is `inCase`, or with ALWAYS. */
+export interface TriggerSpec {
+  /** Chosen by the client, so that no notification can overtake the knowledge of it. */
+  readonly id: number;
+  readonly inCase: 'OK' | OctopusErrorName;
+  readonly mode: number;
+}
+
+export type OctopusRequest =
+  /** The first matching record in natural order of names. */
+  | { readonly type: 'get'; readonly query: string; readonly trigger?: TriggerSpec }
+  | { readonly type: 'get_names'; readonly query: string; readonly trigger?: TriggerSpec }
+  | { readonly type: 'exists'; readonly query: string; readonly trigger?: TriggerSpec }
+  /** Replaces all attributes; constraints in the record are demanded of what is there: compare-and-set. */
+  | {
+      readonly type: 'set';
+      readonly record: string;
+      /** Append `_N`, N counted up per name from 1; the reply has the record with its name. */
+      readonly sequential?: boolean;
+      /** The record goes when its owner leaves. */
+      readonly transient?: boolean;
+      /** The record must not be there yet. */
+      readonly exclusive?: boolean;
+      readonly trigger?: TriggerSpec;
+    }
+  | { readonly type: 'del'; readonly query: string; readonly trigger?: TriggerSpec }
+  /** A `get` whose trigger tells once when a matching record is set, if there is none now. */
+  | { readonly type: 'wait_for'; readonly query: string; readonly id: number }
+  | { readonly type: 'remove_trigger'; readonly id: number }
+  | { readonly type: 'subscribe'; readonly query: string; readonly id: number }
+  | { readonly type: 'unsubscribe'; readonly id: number }
+  | { readonly type: 'publish'; readonly record: string };
+
+export type OctopusReply =
+  | {
+      readonly ok: true;
+      readonly record?: string;
+      readonly names?: readonly string[];
+      /** Whether the trigger that came with the request was installed. */
+      readonly installed: boolean;
+    }
+  | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string; readonly installed: boolean };
+
+/** What a trigger or a subscription tells its client. `record` is null when the client removed it. */
+export interface OctopusNotification {
+  readonly id: number;
+  readonly mode: number;
+  readonly record: string | null;
+}

@@ -1,0 +1,247 @@
+/**
+ * Records and queries as text: `name { attr: value, attr: > 5, name: r'regex' }`.
+ * Source: Barrelfish's Octopus query language (`lib/octopus/parse`). Values are identifiers, 'strings', integers, floats;
+ * an identifier and a string of the same characters are equal. Names may be quoted as well. Pure.
+ */
+import { OCTOPUS_LIMITS } from './limits.ts';
+import { Pattern, PatternError } from './pattern.ts';
+
+export type Value = number | string;
+export type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
+
+/** What is demanded of an attribute. `any` (`_`) demands that it is there. */
+export type Constraint =
+  | { readonly attribute: string; readonly kind: Comparison; readonly value: Value }
+  | { readonly attribute: string; readonly kind: 'matches'; readonly pattern: Pattern }
+  | { readonly attribute: string; readonly kind: 'any' };
+
+/** Which records by name: one, those that match, or all. */
+export type NameQuery =
+  | { readonly kind: 'is'; readonly name: string }
+  | { readonly kind: 'matches'; readonly pattern: Pattern }
+  | { readonly kind: 'any' };
+
+export type Attributes = ReadonlyMap<string, Value>;
+
+/** Plain attributes (equality in queries, new values in `set`) apart from constraints. */
+export interface ParsedRecord {
+  readonly name: NameQuery;
+  readonly attributes: Attributes;
+  readonly constraints: readonly Constraint[];
+}
+
+/** Says what is wrong, and at which character from 1. */
+export class RecordSyntaxError extends Error {}
+
+const TOKEN = /\s*(?:(r'(?:[^'\\]|\\.)*')|('(?:[^'\\]|\\.)*')|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][\w.]*)|(>=|<=|==|!=|[{}:,<>_]))/y;
+const COMPARISONS: readonly string[] = ['>', '>=', '<', '<=', '==', '!='];
+const PLAIN_NAME = /^[A-Za-z][\w.]*$/;
+
+type Token =
+  | { readonly kind: 'pattern' | 'string' | 'identifier' | 'symbol'; readonly text: string; readonly at: number }
+  | { readonly kind: 'number'; readonly value: number; readonly at: number }
+  | { readonly kind: 'end'; readonly at: number };
+
+/** Parses a record or a query; throws a `RecordSyntaxError`. */
+export function parseRecord(text: string): ParsedRecord {
+  if (text.length > OCTOPUS_LIMITS.maxTextChars) {
+    throw new RecordSyntaxError(`a record may have ${OCTOPUS_LIMITS.maxTextChars} characters`);
+  }
+  return new RecordParser(text).parse();
+}
+
+/** A record as text that parses to the same record; attributes in the order they were set. */
+export function recordText(name: string, attributes: Attributes): string {
+  const parts = [...attributes].map(([attribute, value]) => `${nameText(attribute)}: ${valueText(value)}`);
+  return parts.length === 0 ? `${nameText(name)} {}` : `${nameText(name)} { ${parts.join(', ')} }`;
+}
+
+/** A name as records have it: quoted unless it is a plain identifier. */
+export function nameText(name: string): string {
+  return PLAIN_NAME.test(name) ? name : quoted(name);
+}
+
+/** Whether a record is one that the query asks for: plain attributes are equality. */
+export function matchesQuery(query: ParsedRecord, name: string, attributes: Attributes): boolean {
+  if (!matchesName(query.name, name)) return false;
+  for (const [attribute, value] of query.attributes) if (attributes.get(attribute) !== value) return false;
+  return meetsConstraints(query.constraints, attributes);
+}
+
+export function matchesName(query: NameQuery, name: string): boolean {
+  if (query.kind === 'is') return query.name === name;
+  return query.kind === 'any' || query.pattern.test(name);
+}
+
+/** Whether attributes are as constraints demand; numbers and texts are never in order with one another. */
+export function meetsConstraints(constraints: readonly Constraint[], attributes: Attributes): boolean {
+  return constraints.every((constraint) => {
+    const held = attributes.get(constraint.attribute);
+    if (held === undefined) return false;
+    if (constraint.kind === 'any') return true;
+    if (constraint.kind === 'matches') return constraint.pattern.test(String(held));
+    return compares(held, constraint.kind, constraint.value);
+  });
+}
+
+/** Natural order: numbers inside names by value, so that `lock_2` comes before `lock_10`. */
+export function compareNames(left: string, right: string): number {
+  const as = left.match(/\d+|\D+/g) ?? [];
+  const bs = right.match(/\d+|\D+/g) ?? [];
+  for (let index = 0; index < Math.min(as.length, bs.length); index++) {
+    const order = compareChunks(as[index] as string, bs[index] as string);
+    if (order !== 0) return order;
+  }
+  return as.length - bs.length || (left < right ? -1 : left > right ? 1 : 0);
+}
+
+function compareChunks(left: string, right: string): number {
+  const digits = /^\d/;
+  if (digits.test(left) && digits.test(right)) {
+    const [a, b] = [left.replace(/^0+(?=\d)/, ''), right.replace(/^0+(?=\d)/, '')];
+    return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+  }
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+const ORDERS: { readonly [K in Comparison]: (order: number) => boolean } = {
+  '>': (order) => order > 0,
+  '>=': (order) => order >= 0,
+  '<': (order) => order < 0,
+  '<=': (order) => order <= 0,
+  '==': (order) => order === 0,
+  '!=': (order) => order !== 0,
+};
+
+function compares(held: Value, comparison: Comparison, value: Value): boolean {
+  if (typeof held !== typeof value) return comparison === '!=';
+  return ORDERS[comparison](held < value ? -1 : held > value ? 1 : 0);
+}
+
+class RecordParser {
+  readonly #text: string;
+  #at = 0;
+  #token: Token;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#token = this.#read();
+  }
+
+  parse(): ParsedRecord {
+    const name = this.#name();
+    const attributes = new Map<string, Value>();
+    const constraints: Constraint[] = [];
+    if (this.#takeSymbol('{') && !this.#takeSymbol('}')) {
+      do this.#attribute(attributes, constraints);
+      while (this.#takeSymbol(','));
+      if (!this.#takeSymbol('}')) throw this.#error("',' or '}'");
+    }
+    if (this.#token.kind !== 'end') throw this.#error('the end');
+    if (attributes.size + constraints.length > OCTOPUS_LIMITS.maxAttributes) {
+      throw new RecordSyntaxError(`a record may have ${OCTOPUS_LIMITS.maxAttributes} attributes`);
+    }
+    return { name, attributes, constraints };
+  }
+
+  #name(): NameQuery {
+    const token = this.#take();
+    if (token.kind === 'symbol' && token.text === '_') return { kind: 'any' };
+    if (token.kind === 'pattern') return { kind: 'matches', pattern: this.#pattern(token.text) };
+    if (token.kind !== 'identifier' && token.kind !== 'string') throw this.#error('a name', token);
+    if (token.text.length > OCTOPUS_LIMITS.maxNameChars) {
+      throw new RecordSyntaxError(`a name may have ${OCTOPUS_LIMITS.maxNameChars} characters`);
+    }
+    return { kind: 'is', name: token.text };
+  }
+
+  #attribute(attributes: Map<string, Value>, constraints: Constraint[]): void {
+    const token = this.#take();
+    if (token.kind !== 'identifier' && token.kind !== 'string') throw this.#error('an attribute', token);
+    if (!this.#takeSymbol(':')) throw this.#error("':'");
+    const attribute = token.text;
+    const next = this.#take();
+    if (next.kind === 'pattern') constraints.push({ attribute, kind: 'matches', pattern: this.#pattern(next.text) });
+    else if (next.kind === 'symbol' && next.text === '_') constraints.push({ attribute, kind: 'any' });
+    else if (next.kind === 'symbol' && isComparison(next.text)) {
+      constraints.push({ attribute, kind: next.text, value: this.#value(this.#take()) });
+    } else if (attributes.has(attribute)) throw this.#error(`${attribute} once`, token);
+    else attributes.set(attribute, this.#value(next));
+  }
+
+  #value(token: Token): Value {
+    if (token.kind === 'number') return token.value;
+    if (token.kind === 'identifier' || token.kind === 'string') return token.text;
+    throw this.#error('a value', token);
+  }
+
+  #pattern(source: string): Pattern {
+    try {
+      return new Pattern(source);
+    } catch (error) {
+      if (error instanceof PatternError) throw new RecordSyntaxError(error.message);
+      throw error;
+    }
+  }
+
+  #takeSymbol(text: string): boolean {
+    if (this.#token.kind !== 'symbol' || this.#token.text !== text) return false;
+    this.#take();
+    return true;
+  }
+
+  #take(): Token {
+    const token = this.#token;
+    this.#token = this.#read();
+    return token;
+  }
+
+  #read(): Token {
+    TOKEN.lastIndex = this.#at;
+    const match = TOKEN.exec(this.#text);
+    if (match === null) return this.#endOrError();
+    const at = TOKEN.lastIndex - match[0].trimStart().length;
+    this.#at = TOKEN.lastIndex;
+    const [, pattern, string, number, identifier, symbol] = match;
+    if (pattern !== undefined) return { kind: 'pattern', text: pattern.slice(2, -1).replaceAll("\\'", "'"), at };
+    if (string !== undefined) return { kind: 'string', text: unquoted(string), at };
+    if (number !== undefined) return { kind: 'number', value: this.#number(number, at), at };
+    if (identifier !== undefined) return { kind: 'identifier', text: identifier, at };
+    return { kind: 'symbol', text: symbol ?? '', at };
+  }
+
+  #number(text: string, at: number): number {
+    const value = Number(text);
+    const exact = Number.isFinite(value) && (Number.isSafeInteger(value) || /[.eE]/.test(text) || String(value) === text);
+    if (!exact) throw new RecordSyntaxError(`the number ${text} at character ${at + 1} cannot be kept exactly`);
+    return value === 0 ? 0 : value;
+  }
+
+  #endOrError(): Token {
+    const rest = this.#text.slice(this.#at);
+    const at = this.#at + rest.length - rest.trimStart().length;
+    if (rest.trim() === '') return { kind: 'end', at };
+    throw new RecordSyntaxError(`nothing begins with ${JSON.stringify(rest.trim()[0])} at character ${at + 1}`);
+  }
+
+  #error(wanted: string, token: Token = this.#token): RecordSyntaxError {
+    return new RecordSyntaxError(`expected ${wanted} at character ${token.at + 1}`);
+  }
+}
+
+function isComparison(text: string): text is Comparison {
+  return COMPARISONS.includes(text);
+}
+
+function valueText(value: Value): string {
+  if (typeof value === 'number') return String(value);
+  return PLAIN_NAME.test(value) ? value : quoted(value);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+function unquoted(token: string): string {
+  return token.slice(1, -1).replace(/\\(.)/gs, '$1');
+}
