@@ -1,8 +1,10 @@
 import { formatDuration } from '@mk/machine/duration';
-import { type FaultRule, checkFaultRule, describeRule } from '@mk/monitor-proto/link/fault-rule';
+import { type FaultRule, checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { callControl } from '../client/control-client.ts';
+import { describeFault } from '../client/describe-fault.ts';
+import { sumActiveRules } from '../client/sum-rules.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultBook } from './fault-book.ts';
 import type { ManagedProcess } from './managed-process.ts';
@@ -96,7 +98,7 @@ export class ProcessControl {
     this.refuseUnknownCores(rule);
     const missing = await this.tellAll('fault_add', { rule });
     this.book.add(rule, missing, Date.now());
-    this.note(`fault ${rule.id}: ${describeRule(rule)}${rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`}`);
+    this.note(`fault ${rule.id}: ${describeFault(rule)}${rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`}`);
     return { id: rule.id, missing };
   }
 
@@ -115,11 +117,9 @@ export class ProcessControl {
 
   /** The rules in force, what they did summed over all cores. */
   async faults(): Promise<readonly ActiveRule[]> {
-    const byId = new Map<string, ActiveRule>();
-    await this.tellAll('faults', {}, (value) => {
-      for (const active of value as ActiveRule[]) byId.set(active.rule.id, sum(byId.get(active.rule.id), active));
-    });
-    return [...byId.values()];
+    const lists: ActiveRule[][] = [];
+    await this.tellAll('faults', {}, (value) => void lists.push(value as ActiveRule[]));
+    return sumActiveRules(lists);
   }
 
   /** Starts so many more cores; their numbers. Resolves when all have joined. */
@@ -222,10 +222,4 @@ function coresOf(rule: FaultRule): readonly number[] {
   if (rule.kind === 'isolate') return rule.cores;
   if (rule.kind === 'partition') return rule.groups.flatMap((group) => (group === 'rest' ? [] : group));
   return [rule.from, rule.to].flatMap((side) => (side === 'all' ? [] : side));
-}
-
-function sum(a: ActiveRule | undefined, b: ActiveRule): ActiveRule {
-  if (a === undefined) return b;
-  const counters = Object.fromEntries(Object.entries(a.counters).map(([name, value]) => [name, value + b.counters[name as keyof typeof b.counters]]));
-  return { ...a, healedPairs: Math.max(a.healedPairs, b.healedPairs), counters: counters as unknown as ActiveRule['counters'] };
 }

@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import { controlToken } from '@mk/monitor-proto/io/crypto';
+import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { isRunning } from '../state/process-identity.ts';
+import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
+import { type CallOptions, callControl, ControlError, splitAddress } from './control-client.ts';
+import { sumActiveRules } from './sum-rules.ts';
+
+/** A registered core, as the SKB lists it. */
+export interface CoreRow {
+  readonly core: number;
+  readonly incarnation: number;
+  readonly address: string;
+  readonly up: boolean;
+  readonly links: number;
+  readonly package: number;
+}
+
+/** How the person says which cluster is meant. */
+export interface TargetOptions {
+  readonly cluster?: string | undefined;
+  readonly skb?: string | undefined;
+  readonly secretFile?: string | undefined;
+}
+
+/** A cluster as mkctl reaches it: through the state directory of this host, or by the SKB's address and the secret. */
+export class ClusterClient {
+  private constructor(
+    readonly name: string,
+    private readonly token: string,
+    private readonly skbAddress: string,
+    /** Null when the cluster was not started by mk-launch on this host. */
+    readonly record: ClusterRecord | null,
+  ) {}
+
+  static open(options: TargetOptions, env: NodeJS.ProcessEnv = process.env): ClusterClient {
+    const skb = options.skb ?? (options.cluster === undefined ? env['MK_SKB_ADDRESS'] : undefined);
+    if (skb !== undefined && skb !== '') return direct(skb, options, env, (secret) => new ClusterClient(skb, tokenOf(secret), skb, null));
+    if (options.secretFile !== undefined) throw new UsageError('--secret-file goes with --skb host:port');
+    const record = chooseRecord(options.cluster);
+    return new ClusterClient(record.name, tokenOf(record.secret), record.processes.find(({ name }) => name === 'skb')?.address ?? '', record);
+  }
+
+  /** Asks the SKB. */
+  skb(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+    if (this.skbAddress === '') throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
+    return named('the SKB', callControl(this.skbAddress, this.token, verb, args, options));
+  }
+
+  /** Asks one core. */
+  async core(core: number, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+    return named(`core ${core}`, callControl(await this.addressOf(core), this.token, verb, args, options));
+  }
+
+  /** Asks the supervisor; a CommandError when there is none. */
+  async supervisor(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+    const { record } = this;
+    if (record === null) throw new CommandError(`the processes of ${this.name} were not started by mk-launch on this host; use docker compose (kill, restart, pause) for them`);
+    if (!isRunning(record.supervisor)) throw new CommandError(`the supervisor of cluster ${this.name} is gone; mkctl down ends what is left of the cluster`);
+    return named('the supervisor', callControl(record.supervisor.address, this.token, verb, args, options));
+  }
+
+  get supervised(): boolean {
+    return this.record !== null && isRunning(this.record.supervisor);
+  }
+
+  async cores(): Promise<readonly CoreRow[]> {
+    return (await this.skb('cores')) as CoreRow[];
+  }
+
+  /** Everything that has a port: for health and metrics. */
+  async endpoints(): Promise<readonly { readonly process: string; readonly address: string }[]> {
+    if (this.record !== null) return this.record.processes.map(({ name, address }) => ({ process: name, address }));
+    const cores = (await this.cores()).map(({ core, address }) => ({ process: `core-${core}`, address }));
+    return [{ process: 'skb', address: this.skbAddress }, ...cores];
+  }
+
+  /** Puts a fault in force; the cores that could not be told. */
+  async addFault(rule: FaultRule): Promise<readonly number[]> {
+    if (this.supervised) return ((await this.supervisor('fault_add', { rule })) as { missing: number[] }).missing;
+    return this.tellAll('fault_add', { rule }, () => undefined);
+  }
+
+  async heal(target: HealTarget): Promise<{ readonly healed: readonly string[]; readonly woken: readonly string[] }> {
+    if (this.supervised) return (await this.supervisor('fault_heal', { target })) as { healed: string[]; woken: string[] };
+    const healed = new Set<string>();
+    await this.tellAll('fault_heal', { target }, (value) => (value as { healed: string[] }).healed.forEach((id) => healed.add(id)));
+    return { healed: [...healed], woken: [] };
+  }
+
+  async faults(): Promise<readonly ActiveRule[]> {
+    if (this.supervised) return (await this.supervisor('faults')) as ActiveRule[];
+    const lists: ActiveRule[][] = [];
+    await this.tellAll('faults', {}, (value) => void lists.push(value as ActiveRule[]));
+    return sumActiveRules(lists);
+  }
+
+  /** The supervisor's log stream, or null when there is no supervisor. */
+  get logStream(): { readonly address: string; readonly token: string } | null {
+    return this.supervised ? { address: this.record!.supervisor.address, token: this.token } : null;
+  }
+
+  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void): Promise<number[]> {
+    const missing: number[] = [];
+    await Promise.all(
+      (await this.cores()).map(async ({ core, address }) => {
+        try {
+          onValue(await callControl(address, this.token, verb, args, { timeoutMs: 3000 }));
+        } catch (error) {
+          if (error instanceof ControlError && error.error === 'BAD_REQUEST') throw new CommandError(error.message);
+          missing.push(core);
+        }
+      }),
+    );
+    return missing;
+  }
+
+  private async addressOf(core: number): Promise<string> {
+    const known = this.record?.processes.find(({ name }) => name === `core-${core}`)?.address ?? '';
+    if (known !== '') return known;
+    const row = (await this.cores()).find((candidate) => candidate.core === core);
+    if (row === undefined) throw new CommandError(`there is no core ${core} in cluster ${this.name}; mkctl ps lists the cores`);
+    return row.address;
+  }
+}
+
+/** Turns an error of a call into one line that says who gave it. */
+async function named<T>(who: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    if (error.error === 'REFUSED') throw new CommandError(error.message.slice('REFUSED: '.length));
+    const unreachable = error.error === 'UNREACHABLE' || error.error === 'TIMEOUT';
+    throw new CommandError(unreachable ? `${who}: ${error.message}; see mkctl ps` : error.message, unreachable ? 2 : 1);
+  }
+}
+
+function tokenOf(secret: string): string {
+  return controlToken(Buffer.from(secret, 'hex'));
+}
+
+function direct<T>(skb: string, { cluster, secretFile }: TargetOptions, env: NodeJS.ProcessEnv, make: (secret: string) => T): T {
+  if (cluster !== undefined) throw new UsageError('--skb and --cluster exclude each other: give the address or the name');
+  try {
+    splitAddress(skb);
+  } catch {
+    throw new UsageError(`--skb: ${JSON.stringify(skb)} is no address; write host:port`);
+  }
+  const file = secretFile ?? env['MK_SECRET_FILE'];
+  const secret = (file === undefined || file === '' ? (env['MK_SECRET'] ?? '') : readSecret(file)).trim();
+  if (/^[0-9a-f]{16,}$/i.test(secret)) return make(secret);
+  throw new UsageError(secret === '' ? '--skb needs the cluster’s secret: set MK_SECRET or give --secret-file FILE' : 'the secret must be at least 16 hex digits');
+}
+
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--secret-file ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`);
+  }
+}
+
+function chooseRecord(name: string | undefined): ClusterRecord {
+  const state = new StateDirectory();
+  const running = state.running();
+  const names = running.map((record) => record.name).join(', ');
+  if (name !== undefined) {
+    const record = running.find((candidate) => candidate.name === name);
+    if (record !== undefined) return record;
+    throw new CommandError(`no cluster named ${name} runs here${names === '' ? '' : `; these do: ${names}`}`, 2);
+  }
+  if (running.length === 1) return running[0]!;
+  if (running.length === 0) throw new CommandError(`no cluster runs here (looked in ${state.path}); boot one with mk-launch, or name one elsewhere with --skb host:port`, 2);
+  throw new UsageError(`${running.length} clusters run here (${names}); say which with --cluster NAME`);
+}

@@ -1,0 +1,25 @@
+import { formatDuration } from '@mk/machine/duration';
+import { describeRule, type FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
+
+/** A fault rule for people: `link 3 <-> 7 delay 20 ms, loss 1 %`. */
+export function describeFault(rule: FaultRule): string {
+  if (rule.kind !== 'link') return describeRule(rule);
+  const ends = describeRule({ ...rule, settings: {} }).trim();
+  return `${ends} ${settingsText(rule.settings)}`;
+}
+
+function settingsText(settings: LinkOverrides): string {
+  const shown = Object.entries(settings).filter(([name, value]) => !(name === 'burst' && value === null));
+  return shown.map(([name, value]) => setting(name, value)).join(', ');
+}
+
+function setting(name: string, value: unknown): string {
+  if (typeof value !== 'number') return `${name.replaceAll('_', ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  if (name.endsWith('_ns')) return `${name.slice(0, -3).replaceAll('_', ' ')} ${formatDuration(value)}`;
+  if (RATIOS.has(name)) return `${name} ${Number((value * 100).toPrecision(4))} %`;
+  if (name === 'rate_bytes_per_second') return `rate ${value} bytes/s`;
+  return `${name.replaceAll('_', ' ')} ${value}`;
+}
+
+const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation']);

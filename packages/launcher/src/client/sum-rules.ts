@@ -1,0 +1,16 @@
+import type { ActiveRule } from '@mk/monitor-proto/link/fault-engine';
+
+/** One row a rule: what it did, summed over the cores that told of it. */
+export function sumActiveRules(lists: readonly (readonly ActiveRule[])[]): ActiveRule[] {
+  const byId = new Map<string, ActiveRule>();
+  for (const active of lists.flat()) {
+    const known = byId.get(active.rule.id);
+    byId.set(active.rule.id, known === undefined ? active : sum(known, active));
+  }
+  return [...byId.values()];
+}
+
+function sum(a: ActiveRule, b: ActiveRule): ActiveRule {
+  const counters = Object.fromEntries(Object.entries(a.counters).map(([name, value]) => [name, value + b.counters[name as keyof typeof b.counters]]));
+  return { ...a, healedPairs: a.healedPairs + b.healedPairs, counters: counters as unknown as ActiveRule['counters'] };
+}

@@ -1,0 +1,103 @@
+import { formatDuration } from '@mk/machine/duration';
+import { coreNumber, wholeNumber } from '../cli/values.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import { type CtlCommand, printJson, required } from './context.ts';
+import { describePings, type PingSummary, pairOf, pingOptions, runPing } from './ping.ts';
+
+const LONG_MS = 30 * 60_000;
+const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'];
+
+/** What the core's verb `round` answers. */
+export interface RoundSummary extends PingSummary {
+  readonly plan: string;
+  readonly phases: number;
+  readonly cores: number;
+  readonly messages: number;
+}
+
+const ROUND: CtlCommand = {
+  command: 'bench round',
+  describe: 'agreement rounds that do nothing, over a dissemination plan',
+  examples: [
+    ['$0 bench round --plan multicast', 'one-phase over the multicast tree'],
+    ['$0 bench round --plan numa --phases 2 --count 100 --from 3', 'a hundred two-phase rounds led by core 3'],
+    ['$0 bench round --plan all', 'every plan, one after the other'],
+  ],
+  options: (cli) =>
+    cli
+      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: `${PLANS.join(', ')} or all` })
+      .option('phases', { type: 'string', requiresArg: true, default: '1', describe: '1 or 2' })
+      .option('count', { type: 'string', requiresArg: true, default: '10', describe: 'rounds' })
+      .option('bytes', { type: 'string', requiresArg: true, default: '0', describe: 'payload' })
+      .option('from', { type: 'string', requiresArg: true, default: '0', describe: 'the core that leads' }) as never,
+  async run(context) {
+    const { args } = context;
+    const plan = required(args, 'plan');
+    if (plan !== 'all' && !PLANS.includes(plan)) throw new UsageError(`--plan must be one of ${PLANS.join(', ')} or all, not ${plan}`);
+    const request = {
+      phases: wholeNumber('--phases', required(args, 'phases'), 1, 2),
+      count: wholeNumber('--count', required(args, 'count'), 1, 1_000_000),
+      bytes: wholeNumber('--bytes', required(args, 'bytes'), 0, 64 << 10),
+    };
+    const from = coreNumber('--from', required(args, 'from'));
+    const results: RoundSummary[] = [];
+    for (const kind of plan === 'all' ? PLANS : [plan]) {
+      const summary = (await context.cluster.core(from, 'round', { plan: kind, ...request }, { timeoutMs: LONG_MS })) as RoundSummary;
+      results.push(summary);
+      if (!context.json) context.terminal.out(describeRound(summary));
+    }
+    if (context.json) printJson(context, results.length === 1 ? results[0] : results);
+  },
+};
+
+const FLOOD: CtlCommand = {
+  command: 'bench flood <from> <to>',
+  describe: 'numbered messages as fast as the channel takes them',
+  examples: [['$0 bench flood 0 1 --count 1000000', 'throughput, and that nothing is lost or doubled']],
+  options: (cli) =>
+    cli
+      .positional('from', { type: 'string', describe: 'the sender' })
+      .positional('to', { type: 'string', describe: 'the receiver' })
+      .option('count', { type: 'string', requiresArg: true, default: '100000', describe: 'messages' })
+      .option('bytes', { type: 'string', requiresArg: true, default: '64', describe: 'payload' }) as never,
+  async run(context) {
+    const { from, to } = pairOf(context.args);
+    const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000_000);
+    const bytes = wholeNumber('--bytes', required(context.args, 'bytes'), 0, 64 << 10);
+    const result = (await context.cluster.core(from, 'flood', { core: to, count, bytes }, { timeoutMs: LONG_MS })) as FloodResult;
+    const clean = result.lost === 0 && result.doubled === 0 && result.reordered === 0;
+    if (context.json) printJson(context, { from, to, bytes, ...result });
+    else context.terminal.out(describeFlood(from, to, result));
+    return clean ? 0 : 1;
+  },
+};
+
+interface FloodResult {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  readonly elapsedNs: number;
+}
+
+const BENCH_PING: CtlCommand = {
+  command: 'bench ping <from> <to>',
+  describe: 'round trips; like ping, with a thousand of them',
+  examples: [['$0 bench ping 0 1 --count 10000', 'ten thousand']],
+  options: (cli) => pingOptions(cli).default('count', '1000') as never,
+  run: runPing,
+};
+
+export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING];
+
+export function describeRound(summary: RoundSummary): string {
+  const { plan, phases, cores, messages, count } = summary;
+  return `${plan.padEnd(9)} ${phases}-phase over ${cores} cores: ${messages} messages a round; ${describePings(summary).replace('round trips', `round${count === 1 ? '' : 's'}`)}`;
+}
+
+function describeFlood(from: number, to: number, { sent, received, lost, doubled, reordered, elapsedNs }: FloodResult): string {
+  const rate = Math.round(sent / (elapsedNs / 1e9));
+  return `core ${from} → ${to}: ${received} of ${sent} messages in ${formatDuration(elapsedNs)} (${rate.toLocaleString('en')}/s), ${lost} lost, ${doubled} doubled, ${reordered} out of order`;
+}
+

@@ -1,0 +1,44 @@
+import type { Cli } from '../cli/run-cli.ts';
+import { processTerminal, type Terminal } from '../cli/terminal.ts';
+import { ClusterClient } from '../client/cluster-client.ts';
+
+export type Args = Readonly<Record<string, unknown>>;
+
+/** What a command of mkctl works with. */
+export interface CtlContext {
+  readonly args: Args;
+  readonly terminal: Terminal;
+  readonly json: boolean;
+  readonly cluster: ClusterClient;
+}
+
+/** A command of mkctl: its arguments, and what it does. Errors are thrown; the exit status is returned when it is not 0. */
+export interface CtlCommand {
+  /** As yargs writes it: `link <a> <b>`. */
+  readonly command: string;
+  readonly describe: string;
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  options?(cli: Cli): Cli;
+  run(context: CtlContext): Promise<number | void>;
+}
+
+export function openContext(args: Args): CtlContext {
+  const cluster = ClusterClient.open({ cluster: optional(args, 'cluster'), skb: optional(args, 'skb'), secretFile: optional(args, 'secret-file') });
+  return { args, terminal: processTerminal(), json: args['json'] === true, cluster };
+}
+
+/** A text argument that may be absent. */
+export function optional(args: Args, name: string): string | undefined {
+  const value = args[name];
+  return value === undefined || value === null ? undefined : String(value);
+}
+
+/** A text argument that yargs has made sure of. */
+export function required(args: Args, name: string): string {
+  return String(args[name]);
+}
+
+/** Prints a value for machines, one JSON document. */
+export function printJson({ terminal }: CtlContext, value: unknown): void {
+  terminal.out(JSON.stringify(value, null, 2));
+}

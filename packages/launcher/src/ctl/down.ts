@@ -1,0 +1,58 @@
+import { CommandError } from '../cli/usage-error.ts';
+import type { ClusterClient } from '../client/cluster-client.ts';
+import { isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
+import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
+import { type CtlCommand, printJson } from './context.ts';
+
+/** How long each kind of end may take before the next, harder one. */
+const ASKED_MS = 15_000;
+const TERMINATED_MS = 5000;
+const KILLED_MS = 3000;
+
+export const DOWN: CtlCommand = {
+  command: 'down',
+  describe: 'ends the cluster: every process of it',
+  examples: [['$0 down', 'cleanly'], ['$0 down --cluster a', 'one of several']],
+  async run(context) {
+    const { cluster } = context;
+    if (cluster.record === null) throw new CommandError(`the processes of ${cluster.name} were not started by mk-launch on this host; end them with docker compose down`);
+    const how = await takeDown(cluster, cluster.record);
+    if (context.json) printJson(context, { cluster: cluster.name, processes: cluster.record.processes.length, how });
+    else context.terminal.out(`cluster ${cluster.name} is down (${cluster.record.processes.length} processes ended${how === 'asked' ? '' : `; ${how}`})`);
+  },
+};
+
+/** Asks the supervisor; whoever still runs then is terminated, then killed. Nothing of the cluster runs afterwards. */
+async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<string> {
+  const state = new StateDirectory();
+  if (cluster.supervised) {
+    await cluster.supervisor('shutdown').catch(() => undefined);
+    if (await allGone(current(state, record), ASKED_MS)) return 'asked';
+  }
+  const left = current(state, record).filter(isRunning);
+  for (const process of left) signal(process, 'SIGCONT');
+  for (const process of left) signal(process, 'SIGTERM');
+  let how = 'by signal, for their supervisor was gone';
+  if (!(await allGone(left, TERMINATED_MS))) {
+    for (const process of left) signal(process, 'SIGKILL');
+    how = 'some had to be killed';
+    if (!(await allGone(left, KILLED_MS))) throw new CommandError(`these processes of cluster ${record.name} cannot be ended: ${left.filter(isRunning).map(({ pid }) => pid).join(', ')}`);
+  }
+  state.remove(record.name);
+  return how;
+}
+
+/** The processes as written down now: a core may have been restarted since the record was read. */
+function current(state: StateDirectory, record: ClusterRecord): ProcessIdentity[] {
+  const now = state.read(record.name);
+  return [record, ...(now === null ? [] : [now])].flatMap(({ supervisor, processes }) => [supervisor, ...processes]);
+}
+
+async function allGone(processes: readonly ProcessIdentity[], withinMs: number): Promise<boolean> {
+  const until = Date.now() + withinMs;
+  while (processes.some(isRunning)) {
+    if (Date.now() > until) return false;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return true;
+}

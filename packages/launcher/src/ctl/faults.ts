@@ -1,0 +1,168 @@
+import { formatDuration, parseCores } from '@mk/machine/duration';
+import { parseLinkSettings } from '@mk/machine/fault-plan-rules';
+import { checkFaultRule, type FaultRule, type PartitionGroup, type PeerSelector } from '@mk/monitor-proto/link/fault-rule';
+import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import { SKB_PEER } from '@mk/monitor-proto/ids';
+import type { Cli } from '../cli/run-cli.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import { describeFault } from '../client/describe-fault.ts';
+import { coreList, coreNumber, duration, valueOf } from '../cli/values.ts';
+import { plainTable } from '../launch/ready-table.ts';
+import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
+
+/** Options of `link` that become settings of the same name in a fault plan. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  delay: 'one-way delay, instead of the link’s own (20ms, 0.5ms, 0)',
+  jitter: 'spread of the delay',
+  distribution: 'uniform, normal, pareto or constant',
+  correlation: 'how much of one frame’s jitter the next repeats (25%)',
+  loss: 'frames lost (1%)',
+  duplicate: 'frames sent twice',
+  reorder: 'frames that overtake those before them',
+  rate: 'bytes a second (1MB/s)',
+  limit: 'frames under way at once; one more is lost',
+  reset: 'reset the socket every so often (5s) or every so many frames (1000)',
+};
+
+const LINK: CtlCommand = {
+  command: 'link <from> <to>',
+  describe: 'changes a link: delay, jitter, loss, duplicates, order, rate, resets',
+  examples: [
+    ['$0 link 3 7 --delay 20ms', 'both directions'],
+    ['$0 link 3 7 --delay 5ms --jitter 1ms --distribution normal --one-way', 'only from 3 to 7'],
+    ['$0 link all all --loss 1% --for 10s', 'every link, for ten seconds'],
+    ['$0 link 0-3 4-7 --delay 0', 'many at once; 0 takes the delay away'],
+  ],
+  options: (cli) => {
+    let own = cli
+      .positional('from', { type: 'string', describe: 'cores (3, 0,4-7) or all' })
+      .positional('to', { type: 'string', describe: 'cores (3, 0,4-7) or all' })
+      .option('one-way', { type: 'boolean', default: false, describe: 'only frames from the first to the second' }) as Cli;
+    for (const [name, describe] of Object.entries(SETTINGS)) own = own.option(name, { type: 'string', requiresArg: true, describe }) as Cli;
+    return forOption(own);
+  },
+  run: (context) => addFault(context, linkRule(context.args)),
+};
+
+const PARTITION: CtlCommand = {
+  command: 'partition <groups...>',
+  describe: 'cuts groups of cores off from one another',
+  examples: [
+    ['$0 partition 0-15 16-31 --for 10s', 'two halves'],
+    ['$0 partition 0,1 rest', 'two cores against all others'],
+    ['$0 partition 0-3 4-7 --one-way', 'what the first group sends to the others is lost'],
+  ],
+  options: (cli) =>
+    forOption(cli.positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), or rest' }).option('one-way', { type: 'boolean', default: false, describe: 'cut only what the first group sends' }) as Cli),
+  run: (context) => addFault(context, partitionRule(context.args)),
+};
+
+const ISOLATE: CtlCommand = {
+  command: 'isolate <cores>',
+  describe: 'cuts cores off from every other core',
+  examples: [['$0 isolate 5 --for 3s', 'core 5 is alone']],
+  options: (cli) => forOption(cli.positional('cores', { type: 'string', describe: 'cores (5, 0,3-7)' }) as Cli),
+  run(context) {
+    const cores = coreList('cores', required(context.args, 'cores'));
+    return addFault(context, { kind: 'isolate', id: `isolate:${required(context.args, 'cores')}`, for_ns: forNs(context.args), cores });
+  },
+};
+
+const HEAL: CtlCommand = {
+  command: 'heal [from] [to]',
+  describe: 'ends faults: all of them, one link’s, or one rule’s; wakes hung cores',
+  examples: [['$0 heal', 'everything but crashed cores (mkctl restart)'], ['$0 heal 3 7', 'the link between 3 and 7'], ['$0 heal --rule isolate:5', 'one rule of mkctl faults']],
+  options: (cli) =>
+    cli
+      .positional('from', { type: 'string', describe: 'one end of a link' })
+      .positional('to', { type: 'string', describe: 'the other end' })
+      .option('rule', { type: 'string', requiresArg: true, describe: 'a rule’s name, from mkctl faults' }) as Cli,
+  async run(context) {
+    const result = await context.cluster.heal(healTarget(context.args));
+    if (context.json) return printJson(context, result);
+    const parts = [result.healed.length > 0 ? `healed ${result.healed.join(', ')}` : '', result.woken.length > 0 ? `woke ${result.woken.join(', ')}` : ''].filter(Boolean);
+    context.terminal.out(parts.join('; ') || 'nothing to heal');
+  },
+};
+
+const FAULTS: CtlCommand = {
+  command: 'faults',
+  describe: 'the faults in force, and what they did',
+  examples: [['$0 faults', 'rules, and the frames that felt them']],
+  async run(context) {
+    const rules = await context.cluster.faults();
+    if (context.json) return printJson(context, rules);
+    if (rules.length === 0) return context.terminal.out('no faults in force');
+    const table = plainTable(['rule', 'what', 'frames', 'dropped', 'delayed', 'doubled', 'resets']);
+    for (const { rule, counters } of rules) {
+      table.push([rule.id, describeFault(rule), counters.frames, counters.dropped, counters.delayed, counters.duplicated, counters.reset].map(String));
+    }
+    context.terminal.out(table.toString());
+  },
+};
+
+export const FAULT_COMMANDS: readonly CtlCommand[] = [LINK, PARTITION, ISOLATE, HEAL, FAULTS];
+
+/** The rule of `link A B …`. Its name is made of the ends and of what it sets: the same settings again replace it. */
+export function linkRule(args: Args): FaultRule {
+  const [from, to] = [selector('from', required(args, 'from')), selector('to', required(args, 'to'))];
+  if (from !== 'all' && to !== 'all' && from.length === 1 && to.length === 1 && from[0] === to[0]) throw new UsageError(`a core has no link to itself; name two different cores, not ${from[0]} twice`);
+  const given = Object.keys(SETTINGS).filter((name) => optional(args, name) !== undefined);
+  if (given.length === 0) throw new UsageError(`say what to change: --${Object.keys(SETTINGS).join(', --')}`);
+  const settings = Object.fromEntries(given.map((name) => [name === 'reset' ? 'reset_after' : name, name === 'limit' ? Number(args[name]) : optional(args, name)]));
+  const parsed = parseLinkSettings(settings);
+  if (!parsed.ok) throw new UsageError(`link: ${parsed.error}`);
+  const both = args['one-way'] !== true;
+  const id = `link:${required(args, 'from')}${both ? '-' : '-to-'}${required(args, 'to')}:${given.sort().join('+')}`;
+  return checked({ kind: 'link', id, for_ns: forNs(args), from, to, both, settings: parsed.value });
+}
+
+/** The rule of `partition A B …`. */
+export function partitionRule(args: Args): FaultRule {
+  const words = (args['groups'] as readonly unknown[]).map(String);
+  if (words.length < 2) throw new UsageError('a partition has two groups or more, like partition 0-3 4-7, or partition 5 rest');
+  const groups = words.map((word): PartitionGroup => (word === 'rest' ? 'rest' : coreList('group', word)));
+  const oneWay = args['one-way'] === true;
+  return checked({ kind: 'partition', id: `partition:${words.join(oneWay ? '_to_' : '_')}`, for_ns: forNs(args), groups, one_way: oneWay });
+}
+
+function healTarget(args: Args): HealTarget {
+  const [from, to, rule] = ['from', 'to', 'rule'].map((name) => optional(args, name));
+  if (rule !== undefined && from !== undefined) throw new UsageError('heal a link or a rule, not both at once');
+  if (rule !== undefined) return { id: rule };
+  if (from === undefined) return 'all';
+  if (from === 'all' && to === undefined) return 'all';
+  if (to === undefined) throw new UsageError(`heal needs both ends of a link, like heal ${from} 7; a hung or crashed core is woken by heal alone, or by restart ${from}`);
+  return { from: coreNumber('from', from), to: coreNumber('to', to) };
+}
+
+async function addFault(context: CtlContext, rule: FaultRule): Promise<void> {
+  const missing = await context.cluster.addFault(checked(rule));
+  if (context.json) return printJson(context, { rule, missing });
+  const time = rule.for_ns === null ? '; mkctl heal ends it' : ` for ${formatDuration(rule.for_ns)}`;
+  context.terminal.out(`${describeFault(rule)}${time}`);
+  if (missing.length > 0) context.terminal.out(`core${missing.length > 1 ? 's' : ''} ${missing.join(', ')} did not answer and will be told later`);
+}
+
+function checked(rule: FaultRule): FaultRule {
+  const result = checkFaultRule(rule);
+  if (typeof result === 'string') throw new UsageError(result);
+  return result;
+}
+
+function forOption(cli: Cli): Cli {
+  return cli.option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); else until mkctl heal' }) as Cli;
+}
+
+function forNs(args: Args): number | null {
+  const text = optional(args, 'for');
+  if (text === undefined) return null;
+  const ns = duration('--for', text);
+  if (ns <= 0) throw new UsageError('--for must be longer than 0, like 10s');
+  return ns;
+}
+
+function selector(name: string, text: string): PeerSelector {
+  if (text === 'all') return 'all';
+  return text === 'skb' ? [SKB_PEER] : valueOf(name, parseCores(text));
+}

@@ -1,0 +1,85 @@
+import { coreNumber } from '../cli/values.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import type { CoreRow } from '../client/cluster-client.ts';
+import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
+
+/** Measuring 64 cores takes about a minute on a small host. */
+const MEASURE_MS = 10 * 60_000;
+
+export const LINKS: CtlCommand = {
+  command: 'links',
+  describe: 'the matrix of measured round trips',
+  examples: [['$0 links', 'rows ping, columns answer'], ['$0 links --matrix', 'the whole matrix, however wide'], ['$0 links --json', 'nanoseconds for machines']],
+  options: (cli) => cli.option('matrix', { type: 'boolean', default: false, describe: 'print the matrix even when it is wider than the terminal' }) as never,
+  async run(context) {
+    await printTrips(context, (await context.cluster.skb('rtt')) as RttRow[]);
+  },
+};
+
+export const MEASURE: CtlCommand = {
+  command: 'measure',
+  describe: 'measures all round trips anew and plans the trees by them',
+  examples: [['$0 measure', 'then prints what mkctl links prints']],
+  options: (cli) => cli.option('matrix', { type: 'boolean', default: false, describe: 'print the matrix even when it is wider than the terminal' }) as never,
+  async run(context) {
+    await printTrips(context, (await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS })) as RttRow[]);
+  },
+};
+
+const KINDS = ['unicast', 'broadcast', 'multicast', 'numa'];
+const FORMS = ['text', 'dot', 'svg'];
+
+export const TREE: CtlCommand = {
+  command: 'tree <root>',
+  describe: 'the dissemination tree of a core',
+  examples: [['$0 tree 0', 'as text'], ['$0 tree 0 --plan numa --form dot | dot -Tpng -o tree.png', 'for Graphviz'], ['$0 tree 0 --form svg > tree.svg', 'a drawing']],
+  options: (cli) =>
+    cli
+      .positional('root', { type: 'string', describe: 'the core that begins' })
+      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: KINDS.join(', ') })
+      .option('form', { type: 'string', requiresArg: true, default: 'text', describe: FORMS.join(', ') }) as never,
+  async run(context) {
+    const root = coreNumber('root', required(context.args, 'root'));
+    const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);
+    const form = context.json ? 'json' : oneOf('--form', required(context.args, 'form'), FORMS);
+    const tree = await context.cluster.skb('tree', { root, kind, form });
+    if (context.json) printJson(context, tree);
+    else context.terminal.out(String(tree).trimEnd());
+  },
+};
+
+async function printTrips(context: CtlContext, rows: readonly RttRow[]): Promise<void> {
+  if (context.json) return printJson(context, rows);
+  const cores = await context.cluster.cores();
+  if (rows.length === 0) return context.terminal.out(cores.length < 2 ? 'one core has no links' : 'nothing is measured yet; mkctl measure does it now');
+  const packages = new Map(cores.map((core: CoreRow) => [core.core, core.package]));
+  const matrix = matrixText(rows);
+  const width = Math.max(...matrix.split('\n').map((line) => line.length));
+  if (width <= context.terminal.columns || context.args['matrix'] === true) {
+    context.terminal.out('shortest measured round trip; rows ping, columns answer');
+    context.terminal.out(matrix);
+  } else context.terminal.out(`the matrix is ${width} columns wide; mkctl links --matrix prints it all the same`);
+  const relation = (a: number, b: number): string => (packages.get(a) === packages.get(b) ? 'same package' : 'other package');
+  for (const summary of summariseByRelation(rows, relation)) context.terminal.out(describeSummary(summary));
+}
+
+/** Rows ping, columns answer; one unit for the whole matrix, in the head. */
+export function matrixText(rows: readonly RttRow[]): string {
+  const cores = [...new Set(rows.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  const cells = new Map(rows.map(({ from, to, min }) => [`${from} ${to}`, min]));
+  const [unit, divisor] = Math.max(...rows.map(({ min }) => min)) >= 1e6 ? ['ms', 1e6] : ['µs', 1e3];
+  const cell = (from: number, to: number): string => {
+    const ns = cells.get(`${from} ${to}`);
+    return from === to ? '·' : ns === undefined ? '?' : divisor === 1e6 ? (ns / divisor).toFixed(ns >= 1e8 ? 0 : ns >= 1e7 ? 1 : 2) : Math.round(ns / divisor).toString();
+  };
+  const body = cores.map((from) => [String(from), ...cores.map((to) => cell(from, to))]);
+  const table = [[unit, ...cores.map(String)], ...body];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table.map((row) => row.map((text, column) => text.padStart(widths[column]!)).join('  ')).join('\n');
+}
+
+function oneOf(option: string, value: string, known: readonly string[]): string {
+  if (known.includes(value)) return value;
+  throw new UsageError(`${option} must be one of ${known.join(', ')}, not ${value}`);
+}
