@@ -1,0 +1,78 @@
+/**
+ * Which way imports may point (CONTRIBUTING.md):
+ *
+ *   monitor-proto ← machine ← libmk, node-kernel, skb ← sim ← launcher
+ *
+ * and that only io/ folders, main.ts files and the launcher touch Node.
+ */
+const PACKAGES = 'packages/';
+const only = (from, ...to) => ({
+  name: `${from}-imports`,
+  comment: `${from} may import ${to.length === 0 ? 'no other package' : to.join(', ')}: move what both need to a package below`,
+  severity: 'error',
+  from: { path: `^${PACKAGES}${from}/src/` },
+  to: { path: `^${PACKAGES}[^/]+/`, pathNot: `^${PACKAGES}(${[from, ...to].join('|')})/` },
+});
+const OUTSIDE = '(/io/|/main\\.ts$|^packages/launcher/)';
+
+module.exports = {
+  forbidden: [
+    only('monitor-proto'),
+    only('machine', 'monitor-proto'),
+    only('libmk', 'monitor-proto', 'machine'),
+    only('programs', 'monitor-proto', 'machine', 'libmk'),
+    only('node-kernel', 'monitor-proto', 'machine'),
+    only('skb', 'monitor-proto', 'machine'),
+    only('sim', 'monitor-proto', 'machine', 'libmk', 'node-kernel', 'skb', 'programs'),
+    {
+      name: 'no-node-in-pure-code',
+      comment: 'only io/ folders, main.ts files and the launcher use Node’s modules: hand the value in, or return an effect',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/', pathNot: OUTSIDE },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'no-io-in-pure-code',
+      comment: 'pure code imports no io/ folder, its own or another’s',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/', pathNot: OUTSIDE },
+      to: { path: '^packages/.*/io/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-test-in-source',
+      comment: 'source does not import tests or benchmarks',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/' },
+      to: { path: '(^test/|^benchmarks/|^packages/[^/]+/test/)' },
+    },
+    {
+      name: 'no-cycle-across-packages',
+      comment: 'packages do not import one another in a circle',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/src/' },
+      to: { circular: true, via: { path: '^packages/', pathNot: '^packages/$1/' } },
+    },
+    {
+      name: 'not-to-unresolvable',
+      comment: 'the module is not there: npm install it, or mend the path',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'not-to-undeclared',
+      comment: 'the package is in node_modules by accident: declare it in a package.json',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['@mk/source', 'import', 'node', 'default'], extensions: ['.ts', '.mjs', '.js', '.json'] },
+    combinedDependencies: true,
+  },
+};
