@@ -111,7 +111,7 @@ export class Monitor implements EndpointOwner {
   }
 
   peerGone(peer: Peer, _cause: string, now: Nanos): void {
-    if (peer.id === SKB_PEER) return;
+    if (peer.id === SKB_PEER) return this.join.skbGone(now);
     if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
     this.drift.forget(peer.id);
     this.rounds.peerGone(peer.id, now);

@@ -30,6 +30,8 @@ export class Join {
   private startedAt: Nanos = 0;
   private registeredAt: Nanos = -1;
   private readyReported = false;
+  /** We ourselves end the channel to the SKB, to begin a new one. */
+  private restarting = false;
   private attempts = 0;
   private lastFailure = 'no answer yet';
   /** Instances announced to us whose links we wait for. */
@@ -60,6 +62,16 @@ export class Join {
     const hopeless = error === 'WRONG_SECRET' || error === 'WRONG_VERSION' || error === 'WRONG_CLUSTER';
     if (hopeless && !this.context.registered) this.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
     return !hopeless && error !== 'WRONG_INCARNATION';
+  }
+
+  /**
+   * The channel to the SKB is over. Its restart begins a new one. But an SKB that lives on and has forgotten this instance
+   * has declared it gone: others have given up what it held, so it ends; a new incarnation remembers nothing (failure.md).
+   */
+  skbGone(now: Nanos): void {
+    if (this.restarting) return;
+    if (!this.context.registered) return this.dialSkb(now);
+    this.fail('PEER_GONE', 'the registry has declared this incarnation gone; a new one may take its place');
   }
 
   /** Step 0, the answer. */
@@ -150,7 +162,9 @@ export class Join {
   }
 
   private skbRestarted(now: Nanos): void {
+    this.restarting = true;
     if (this.skb !== null) this.context.endpoint.forget(this.skb, 'the SKB was restarted', now);
+    this.restarting = false;
     this.dialSkb(now);
   }
 
