@@ -1,4 +1,5 @@
 import { type CoreId, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { SimFault, Scenario, TimedFault, TimedRequest } from './scenario.ts';
@@ -91,6 +92,14 @@ const MAKERS = {
     const from = prng.nextInt(cores);
     return [at0({ type: 'reset', from, to: prng.nextInt(4) === 0 ? SKB_PEER : other(prng, cores, from) })];
   },
+  /** A core loses the SKB for a while: link broken, and no new one. */
+  skb_cut: (prng, cores, id) => {
+    const core = prng.nextInt(cores);
+    const forNs = spell(prng);
+    const rule: FaultRule = { kind: 'link', id, from: [core], to: [SKB_PEER], both: true, settings: { loss: 1 }, for_ns: forNs };
+    return [at0({ type: 'rule', rule }), at0({ type: 'reset', from: core, to: SKB_PEER })];
+  },
+  skb_loss: (prng) => [at0({ type: 'skb_loss', forNs: spell(prng) })],
   crash: (prng, cores) => {
     const core = prng.nextInt(cores);
     return [at0({ type: 'crash', cores: [core] }), { afterNs: spell(prng), action: { type: 'restart', cores: [core] } }];
@@ -99,7 +108,7 @@ const MAKERS = {
   slow: (prng, cores) => [at0({ type: 'slow', cores: [prng.nextInt(cores)], factor: 10 ** (1 + prng.nextInt(3)), forNs: spell(prng) })],
 } as const satisfies Record<string, Maker>;
 
-const WEIGHTS: NemesisWeights = { link: 5, bad_network: 2, partition: 2, one_way: 1, isolate: 1, reset: 3, crash: 2, hang: 1, slow: 1 };
+const WEIGHTS: NemesisWeights = { link: 5, bad_network: 2, partition: 2, one_way: 1, isolate: 1, reset: 3, skb_cut: 1, skb_loss: 0, crash: 2, hang: 1, slow: 1 };
 
 function linkSettings(prng: Prng): LinkOverrides {
   const chosen: Record<string, unknown> = {};

@@ -93,13 +93,20 @@ class Run {
   /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
   private converge(failed: () => boolean): void {
     const { simulation, checks } = this;
-    const settled = simulation.run(simulation.now + HEAL_LIMIT, () => failed() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)));
+    const settled = simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)));
     if (!settled) return this.reportUnsettled();
     for (const plan of failed() ? [] : PLANS) {
       for (const phases of [1, 2]) this.finalRound(plan, phases);
     }
     simulation.run(simulation.now + HEAL_LIMIT, () => failed() || (this.pending === 0 && isQuiet(simulation)));
     if (this.pending > 0) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
+  }
+
+  /** A supervisor starts again what ended by itself: an excluded core comes back as a new incarnation. */
+  private restartEnded(): false {
+    const { simulation } = this;
+    for (const node of simulation.nodes.values()) if (node.machine === null) simulation.startNode(node.id);
+    return false;
   }
 
   private finalRound(plan: string, phases: number): void {
