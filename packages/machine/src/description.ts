@@ -54,6 +54,13 @@ export interface MachineCosts {
   readonly lrpc: number;
 }
 
+/** One cache and the cores that share it. */
+export interface CacheInstance {
+  readonly level: number;
+  readonly bytes: number;
+  readonly cores: readonly number[];
+}
+
 export interface RelationCosts {
   readonly sameCore: number;
   readonly sharedCache: number;
@@ -70,7 +77,7 @@ export function coreCount(description: MachineDescription): number {
 }
 
 /** Every cache by itself, largest level first, as topology facts want them. */
-export function cacheInstances(description: MachineDescription): { level: number; bytes: number; cores: readonly number[] }[] {
+export function cacheInstances(description: MachineDescription): readonly CacheInstance[] {
   return [...description.caches]
     .sort((a, b) => b.level - a.level)
     .flatMap(({ level, bytes, groups }) => groups.map((cores) => ({ level, bytes, cores })));
@@ -87,7 +94,9 @@ export function nsToCycles(description: MachineDescription, ns: number): number 
 }
 
 /** Neighbours of every package. */
-export function adjacency(packages: number, edges: readonly (readonly [number, number])[]): readonly (readonly number[])[] {
+export function adjacency(
+  packages: number, edges: readonly (readonly [number, number])[],
+): readonly (readonly number[])[] {
   const neighbours: number[][] = Array.from({ length: packages }, () => []);
   for (const [a, b] of edges) {
     neighbours[a]!.push(b);

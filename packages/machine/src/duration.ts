@@ -7,6 +7,7 @@ const NS_PER_UNIT: Readonly<Record<string, number>> = {
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   '': 1, B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40,
 };
+const TIME_UNITS: readonly (readonly [number, string])[] = [[1, 'ns'], [1e3, 'µs'], [1e6, 'ms'], [1e9, 's']];
 /** Longer than any run, and exact in nanoseconds. */
 const MAX_NS = 30 * 24 * 3600e9;
 const MAX_CORES = 65_533;
@@ -20,7 +21,9 @@ export function parseDuration(value: string | number): Result<number> {
   if (parts[2] === '' && amount === 0) return success(0);
   const unit = NS_PER_UNIT[parts[2]!];
   if (parts[2] === '') return failure(`"${text}" has no unit; write ${text}ms, ${text}us or ${text}s`);
-  if (unit === undefined) return failure(`"${text}" has an unknown unit; known: ${Object.keys(NS_PER_UNIT).join(', ')}`);
+  if (unit === undefined) {
+    return failure(`"${text}" has an unknown unit; known: ${Object.keys(NS_PER_UNIT).join(', ')}`);
+  }
   if (amount * unit > MAX_NS) return failure(`"${text}" is too long; at most 30 days`);
   return success(Math.round(amount * unit));
 }
@@ -40,7 +43,9 @@ export function parseBytes(value: string | number): Result<number> {
   const text = String(value).trim();
   const parts = /^(\d+(?:\.\d+)?)\s*([a-zA-Z]*)$/.exec(text);
   const unit = parts === null ? undefined : BYTES_PER_UNIT[parts[2]!];
-  if (parts === null || unit === undefined) return failure(`"${text}" is not a size; write 64KiB, 8GiB or a number of bytes`);
+  if (parts === null || unit === undefined) {
+    return failure(`"${text}" is not a size; write 64KiB, 8GiB or a number of bytes`);
+  }
   const bytes = Math.round(Number(parts[1]) * unit);
   return Number.isSafeInteger(bytes) ? success(bytes) : failure(`"${text}" is too large`);
 }
@@ -86,6 +91,6 @@ export function formatCores(cores: readonly number[]): string {
 export function formatDuration(ns: number): string {
   const size = Math.abs(ns);
   // Past 999.5 of a unit, three digits round up into the next.
-  const [unit, name] = size < 999.5 ? [1, 'ns'] : size < 999.5e3 ? [1e3, 'µs'] : size < 999.5e6 ? [1e6, 'ms'] : [1e9, 's'];
-  return `${Number((ns / (unit as number)).toPrecision(size >= 999.5e9 ? 6 : 3))} ${name}`;
+  const [unit, name] = TIME_UNITS.find(([scale]) => size < 999.5 * scale) ?? [1e9, 's'];
+  return `${Number((ns / unit).toPrecision(size >= 999.5e9 ? 6 : 3))} ${name}`;
 }

@@ -19,7 +19,9 @@ export function toRule(entry: FaultEntry, defaultId: string, forNs: number | nul
     const { groups, one_way: oneWay, id } = partition;
     return { kind: 'partition', id: id ?? defaultId, for_ns: forNs, groups, one_way: oneWay };
   }
-  if (isolate !== undefined) return { kind: 'isolate', id: isolate.id ?? defaultId, for_ns: forNs, cores: isolate.core };
+  if (isolate !== undefined) {
+    return { kind: 'isolate', id: isolate.id ?? defaultId, for_ns: forNs, cores: isolate.core };
+  }
   if (link === undefined) return 'no rule';
   const settings = linkOverrides(link);
   if (Object.keys(settings).length === 0) return NOTHING_SET;
@@ -52,7 +54,8 @@ export function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
 /** Link settings from a command line (`--delay 20ms --loss 1%`, keys as in a plan); the error names the option. */
 export function parseLinkSettings(options: Readonly<Record<string, unknown>>): Result<LinkOverrides> {
   const parsed = SETTINGS.safeParse(options);
-  return parsed.success ? success(linkOverrides(parsed.data as Partial<LinkEntry>)) : failure(explain(parsed.error, SETTINGS));
+  if (!parsed.success) return failure(explain(parsed.error, SETTINGS));
+  return success(linkOverrides(parsed.data as Partial<LinkEntry>));
 }
 
 export function toHealTarget(heal: NonNullable<FaultEntry['heal']>): HealTarget {

@@ -36,16 +36,24 @@ export interface PlannedFault {
   readonly action: FaultAction;
 }
 
-/** What happens: a rule for the fault engine, or something done to processes. `forNs` null: until another fault ends it. */
+/** What happens: a rule for the fault engine, or something done to processes. `forNs` null: until a fault ends it. */
 export type FaultAction =
   | { readonly type: 'rule'; readonly rule: FaultRule }
   | { readonly type: 'heal'; readonly target: HealTarget }
-  | { readonly type: 'crash'; readonly cores: readonly number[] }
-  | { readonly type: 'restart'; readonly cores: readonly number[] }
-  | { readonly type: 'hang'; readonly cores: readonly number[]; readonly forNs: number | null }
-  | { readonly type: 'slow'; readonly cores: readonly number[]; readonly factor: number; readonly forNs: number | null }
-  | { readonly type: 'rogue'; readonly cores: readonly number[]; readonly behaviour: string; readonly forNs: number | null }
-  | { readonly type: 'skb_loss'; readonly forNs: number | null };
+  | ({ readonly type: 'crash' } & OnCores)
+  | ({ readonly type: 'restart' } & OnCores)
+  | ({ readonly type: 'hang' } & OnCores & Lasting)
+  | ({ readonly type: 'slow'; readonly factor: number } & OnCores & Lasting)
+  | ({ readonly type: 'rogue'; readonly behaviour: string } & OnCores & Lasting)
+  | ({ readonly type: 'skb_loss' } & Lasting);
+
+export interface OnCores {
+  readonly cores: readonly number[];
+}
+
+export interface Lasting {
+  readonly forNs: number | null;
+}
 
 /**
  * Reads a fault plan: the same file for real processes and for the simulator. The error is one line that names the
@@ -75,19 +83,23 @@ function plannedFaults(entries: readonly FaultEntry[]): Result<readonly PlannedF
 
 function normalise(file: PlanFile, faults: readonly PlannedFault[]): FaultPlan {
   const { workload } = file;
+  const { program, args, on } = workload ?? { program: '', args: [], on: undefined };
   return {
     seed: file.seed ?? null,
     machine: file.machine ?? null,
     cores: file.cores ?? null,
     latencyNs: file.latency ?? null,
     jitterNs: file.jitter ?? null,
-    workload: workload === undefined ? null : { program: workload.program, args: workload.args, on: workload.on ?? null },
+    workload: workload === undefined ? null : { program, args, on: on ?? null },
     faults,
     expect: file.expect,
   };
 }
 
-const KINDS = ['partition', 'isolate', 'link', 'crash', 'restart', 'hang', 'slow', 'rogue', 'skb_loss', 'heal'] as const;
+const KINDS = [
+  'partition', 'isolate', 'link', 'crash', 'restart', 'hang', 'slow', 'rogue', 'skb_loss', 'heal',
+] as const;
+const AT_ONCE = 'for has no meaning here; crash, restart and heal happen at once';
 
 /** The one action of an entry, or what is wrong with it. */
 function toAction(entry: FaultEntry, index: number): FaultAction | string {
@@ -106,7 +118,7 @@ function toAction(entry: FaultEntry, index: number): FaultAction | string {
 
 function processAction(entry: FaultEntry, forNs: number | null): FaultAction | string | null {
   const { crash, restart, hang, slow, rogue, skb_loss: skbLoss } = entry;
-  if (forNs !== null && (crash ?? restart ?? entry.heal) !== undefined) return 'for has no meaning here; crash, restart and heal happen at once';
+  if (forNs !== null && (crash ?? restart ?? entry.heal) !== undefined) return AT_ONCE;
   if (crash !== undefined) return { type: 'crash', cores: crash.core };
   if (restart !== undefined) return { type: 'restart', cores: restart.core };
   if (hang !== undefined) return { type: 'hang', cores: hang.core, forNs };

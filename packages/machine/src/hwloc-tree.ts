@@ -40,12 +40,14 @@ export function parseTopology(text: string): Topology {
   const valid = XMLValidator.validate(text, { allowBooleanAttributes: false });
   if (valid !== true) throw new Refusal(`not well-formed XML at line ${valid.err.line}: ${valid.err.msg.trim()}`);
   const document = parseXml(text);
-  const names = Object.keys(document).filter((name) => !name.startsWith('?') && !name.startsWith('!') && name !== '#text');
+  const names = Object.keys(document).filter((name) => !/^[?!#]/.test(name));
   const raw = document['topology'];
-  if (names.length !== 1 || !isElement(raw)) throw new Refusal(`the root element is <${names[0] ?? 'nothing'}>, not <topology>`);
+  if (names.length !== 1 || !isElement(raw)) {
+    throw new Refusal(`the root element is <${names[0] ?? 'nothing'}>, not <topology>`);
+  }
   checkVersion(raw);
   const roots = listOf(raw, 'object');
-  if (roots.length !== 1) throw new Refusal(`<topology> holds ${roots.length} object elements; one Machine is expected`);
+  if (roots.length !== 1) throw new Refusal(`<topology> holds ${roots.length} object elements, not one Machine`);
   return collect(roots[0]!, raw);
 }
 
@@ -120,7 +122,10 @@ function collect(root: RawElement, raw: RawElement): Topology {
 
 function makeObject(element: RawElement, parent: HwlocObject | null): HwlocObject {
   const type = attribute(element, 'type');
-  if (type === undefined) throw new Refusal(`an object element${parent === null ? '' : ` in ${describeElement(parent)}`} has no type`);
+  if (type === undefined) {
+    const place = parent === null ? '<topology>' : describeElement(parent);
+    throw new Refusal(`an object element in ${place} has no type`);
+  }
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(element)) {
     if (name.startsWith('@')) attributes[name.slice(1)] = String(value);

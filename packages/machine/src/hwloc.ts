@@ -19,7 +19,7 @@ const PACKAGE_STAND_INS = ['NUMANode', 'Die', 'Group', 'Machine', 'System'];
 
 /**
  * Reads what `lstopo --of xml` writes, hwloc 1.x, 2.x and 3.0: processing units become cores, in the order of the file.
- * The interconnect follows from the distance matrices; message costs are those of the paper's 8x4 AMD machine in cycles.
+ * The interconnect follows from the distance matrices; message costs are those of amd-8x4, in cycles.
  * The error is one line that names the element.
  */
 export function parseHwloc(text: string, what = 'hwloc XML', name = 'hwloc'): Result<MachineDescription> {
@@ -100,7 +100,8 @@ function findPackages(topology: Topology): HwlocObject[] {
     return found;
   }
   for (const type of PACKAGE_STAND_INS) {
-    const standIns = objects.filter((object) => object.type === type && object.pus.length > 0 && !insideOwnType(object));
+    const standIns = objects.filter((object) =>
+      object.type === type && object.pus.length > 0 && !insideOwnType(object));
     if (standIns.reduce((sum, { pus: cores }) => sum + cores.length, 0) === pus.length) return standIns;
   }
   throw new Refusal('there is no Package element, and none that could stand for one');
@@ -134,7 +135,8 @@ function findCaches(objects: readonly HwlocObject[]): CacheLevel[] {
   };
   for (const object of objects) {
     const level = cacheLevel(object);
-    if (level !== null && object.pus.length > 0) add(level, Number(object.attributes['cache_size'] ?? 0) || 0, object.pus);
+    const bytes = Number(object.attributes['cache_size'] ?? 0) || 0;
+    if (level !== null && object.pus.length > 0) add(level, bytes, object.pus);
   }
   if (levels.size === 0) {
     for (const { type, pus } of objects) if (type === 'Core' && pus.length > 1) add(1, 0, pus);
@@ -170,7 +172,10 @@ function perPackage(matrix: Matrix | null, packages: readonly Package[]): Matrix
  */
 function assumedCosts(ghz: number, factors: readonly number[]): MachineCosts {
   const ns = (sharedCache: number, samePackage: number, hops: readonly number[]) => ({
-    sameCore: 0, sharedCache: sharedCache / ghz, samePackage: samePackage / ghz, hops: hops.map((cycles) => cycles / ghz),
+    sameCore: 0,
+    sharedCache: sharedCache / ghz,
+    samePackage: samePackage / ghz,
+    hops: hops.map((cycles) => cycles / ghz),
   });
   return {
     send: ns(40, 60, factors.map(() => 140)),

@@ -153,6 +153,8 @@ function tabulate(costs: RelationCosts): Float64Array {
   table[SAME_CORE] = costs.sameCore;
   table[SHARED_CACHE] = costs.sharedCache;
   table[SAME_PACKAGE] = costs.samePackage;
-  for (let hop = 1; hop <= MAX_HOPS; hop++) table[HOPS_AFTER + hop] = costs.hops[Math.min(hop, costs.hops.length) - 1] ?? 0;
+  for (let hop = 1; hop <= MAX_HOPS; hop++) {
+    table[HOPS_AFTER + hop] = costs.hops[Math.min(hop, costs.hops.length) - 1] ?? 0;
+  }
   return table;
 }

@@ -35,25 +35,38 @@ export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.Zod
 
 /** The first problem in one line: `costs.send: unknown key "same_cor"; did you mean same_core?` */
 export function explain(error: z.ZodError, schema: z.ZodType): string {
-  const { issue, path } = deepest(error.issues[0]!, []);
+  const issues = error.issues.map((first) => deepest(first, []));
+  // A misspelt key often means a missing one too, and is what its writer wants to hear of.
+  const { issue, path } = issues.find(({ issue: { code } }) => code === 'unrecognized_keys') ?? issues[0]!;
   const place = path.length === 0 ? '' : `${pathText(path)}: `;
   if (issue.code === 'unrecognized_keys') {
     return `${place}${unknownWord('key', issue.keys[0]!, keysAt(schema, path))}`;
   }
-  return `${place}${oneLine(issue.message)}`;
+  return `${place}${wording(issue.message)}`;
 }
 
 type Issue = z.core.$ZodIssue;
 
+interface PlacedIssue {
+  readonly issue: Issue;
+  readonly path: readonly PropertyKey[];
+}
+
+function tellsMore(a: PlacedIssue, b: PlacedIssue): boolean {
+  if ((a.issue.code === 'unrecognized_keys') !== (b.issue.code === 'unrecognized_keys')) {
+    return a.issue.code === 'unrecognized_keys';
+  }
+  if (a.path.length !== b.path.length) return a.path.length > b.path.length;
+  return b.issue.code === 'invalid_type' && a.issue.code !== 'invalid_type';
+}
+
 /** In a union, the branch that came farthest knows best what was meant. */
-function deepest(issue: Issue, prefix: readonly PropertyKey[]): { issue: Issue; path: readonly PropertyKey[] } {
+function deepest(issue: Issue, prefix: readonly PropertyKey[]): PlacedIssue {
   const path = [...prefix, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { issue, path };
-  const branches = issue.errors.filter((errors) => errors.length > 0).map((errors) => deepest(errors[0]!, path));
-  const farthest = branches.reduce<(typeof branches)[number] | null>((best, branch) => {
-    const better = best === null || branch.path.length > best.path.length ||
-      (branch.path.length === best.path.length && best.issue.code === 'invalid_type' && branch.issue.code !== 'invalid_type');
-    return better ? branch : best;
+  const branches = issue.errors.flat().map((inner) => deepest(inner, path));
+  const farthest = branches.reduce<PlacedIssue | null>((best, branch) => {
+    return best === null || tellsMore(branch, best) ? branch : best;
   }, null);
   return farthest ?? { issue, path };
 }
@@ -93,6 +106,11 @@ function toPlain(document: yaml.Document): Result<unknown> {
   } catch (error) {
     return failure(oneLine((error as Error).message));
   }
+}
+
+/** zod's message without its preamble; `undefined` means nothing to who wrote a file. */
+function wording(message: string): string {
+  return oneLine(message).replace(/^Invalid input: /, '').replace(/, received undefined$/, '; it is missing');
 }
 
 function oneLine(text: string): string {

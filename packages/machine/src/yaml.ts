@@ -72,7 +72,9 @@ function build(file: MachineFile): Result<MachineDescription> {
   const cores = packages.reduce((sum, list) => sum + list.length, 0);
   const edges = interconnect(file, packages.length);
   const nodes = numaNodes(file, packages);
-  const caches = file.caches.map((cache) => ({ level: cache.level, bytes: cache.size, groups: groups(cache.shared_by, packages) }));
+  const caches = file.caches.map(({ level, size, shared_by: by }) => ({
+    level, bytes: size, groups: groups(by, packages),
+  }));
   const problem = checkCores(packages, cores) ?? checkCaches(caches, cores) ?? checkNodes(nodes, cores) ??
     checkDistances(file.distances, nodes.length) ?? checkInterconnect(edges, packages.length);
   if (problem !== null) return failure(problem);
@@ -142,7 +144,7 @@ function checkCores(packages: readonly number[][], cores: number): string | null
   for (const [p, list] of packages.entries()) {
     for (const core of list) {
       if (seen.has(core)) return `packages[${p}]: core ${core} is in two packages`;
-      if (core >= cores) return `packages[${p}]: core ${core} is impossible; ${cores} cores are numbered 0 to ${cores - 1}`;
+      if (core >= cores) return `packages[${p}]: there is no core ${core}; they are numbered 0 to ${cores - 1}`;
       seen.add(core);
     }
   }
