@@ -1,0 +1,38 @@
+/** What the journal keeps: records, their counters, facts and rules that users added. */
+import type { Fact, FactTerm } from '../facts/fact.ts';
+import type { OctopusChange } from '../octopus/store.ts';
+
+export type JournalChange =
+  | OctopusChange
+  | { readonly type: 'fact_put'; readonly text: string; readonly fact: Fact }
+  | { readonly type: 'fact_remove'; readonly text: string }
+  | { readonly type: 'rules_put'; readonly name: string; readonly text: string }
+  | { readonly type: 'rules_remove'; readonly name: string };
+
+/** What a journal held when it was opened. */
+export interface JournalContents {
+  readonly octopus: readonly OctopusChange[];
+  readonly facts: readonly Fact[];
+  readonly rules: readonly { readonly name: string; readonly text: string }[];
+}
+
+/** What a change is about: of several in one batch only the last counts. */
+export function keyOfChange(change: JournalChange): string {
+  if (change.type === 'put' || change.type === 'remove') return `record ${change.name}`;
+  if (change.type === 'counter') return `counter ${change.name}`;
+  if (change.type === 'fact_put' || change.type === 'fact_remove') return `fact ${change.text}`;
+  return `rules ${change.name}`;
+}
+
+/** A fact as JSON; integers beyond JSON's are kept as text. */
+export function factJson(fact: Fact): string {
+  return JSON.stringify(fact, (_key, value: unknown) => (typeof value === 'bigint' ? { integer: String(value) } : value));
+}
+
+export function factOfJson(json: string): Fact {
+  return JSON.parse(json, (_key, value: unknown) => (isInteger(value) ? BigInt(value.integer) : (value as FactTerm))) as Fact;
+}
+
+function isInteger(value: unknown): value is { readonly integer: string } {
+  return typeof value === 'object' && value !== null && 'integer' in value && Object.keys(value).length === 1;
+}

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { buildSync } from 'esbuild';
+import { fact, factText } from '../../src/facts/fact.ts';
+import type { JournalChange } from '../../src/journal/changes.ts';
+import { JournalError, SqliteJournal } from '../../src/journal/io/sqlite-journal.ts';
+import { summarizeWal } from '../../src/journal/wal.ts';
+
+const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/mk-skb/', import.meta.url));
+const WRITER = join(CACHE, `journal-writer-${process.pid}.cjs`);
+const FRAME_BYTES = 24 + 4096;
+let path = '';
+
+beforeAll(() => {
+  mkdirSync(CACHE, { recursive: true });
+  buildSync({
+    entryPoints: [fileURLToPath(new URL('./journal-writer.ts', import.meta.url))],
+    outfile: WRITER,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['node-sqlite3-wasm'],
+    logLevel: 'error',
+  });
+});
+
+beforeEach(() => {
+  path = join(mkdtempSync(join(tmpdir(), 'mk-journal-')), 'skb.db');
+});
+
+const put = (name: string, value: number): JournalChange => ({ type: 'put', name, text: `${name} { value: ${value} }` });
+
+/** Runs the writer until it has acknowledged so many writes, then kills it; returns what it acknowledged. */
+async function writeUntilKilled(count: number, from: number): Promise<{ acknowledged: number[]; events: { type: string }[] }> {
+  const child = spawn(process.execPath, [WRITER, path, String(from)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (output.split('\n').length > count) child.kill('SIGKILL');
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  const [events, ...lines] = output.slice(0, output.lastIndexOf('\n')).split('\n');
+  return { acknowledged: lines.map(Number), events: JSON.parse(events ?? '[]') as { type: string }[] };
+}
+
+describe('SqliteJournal', () => {
+  test('gives back what it was given: records, counters, facts and rules', async () => {
+    const journal = new SqliteJournal(path);
+    const fact1 = fact('link', 1, 2n ** 70n, { string: 'a "b"' }, ['x', { functor: 'f', args: [1.5] }]);
+    await Promise.all([
+      journal.append([put('a', 1), put('a', 2), { ...put('t', 1), owner: 'core-3@7' } as JournalChange, put('gone', 1)]),
+      journal.append([{ type: 'counter', name: 'lock', value: 7 }, { type: 'remove', name: 'gone' }]),
+      journal.append([{ type: 'fact_put', text: factText(fact1), fact: fact1 }]),
+      journal.append([{ type: 'rules_put', name: 'mine', text: 'p(1).' }]),
+    ]);
+    journal.close();
+    const again = new SqliteJournal(path);
+    expect(again.contents).toEqual({
+      octopus: [
+        { type: 'counter', name: 'lock', value: 7 },
+        { type: 'put', name: 'a', text: 'a { value: 2 }' },
+        { type: 'put', name: 't', text: 't { value: 1 }', owner: 'core-3@7' },
+      ],
+      facts: [fact1],
+      rules: [{ name: 'mine', text: 'p(1).' }],
+    });
+    expect(again.events).toEqual([]);
+    again.close();
+  });
+
+  test('kill −9 during 10,000 acknowledged writes loses none of them', async () => {
+    const acknowledged: number[] = [];
+    for (let kill = 0; kill < 4; kill++) {
+      const run = await writeUntilKilled(2_500, kill * 100_000);
+      acknowledged.push(...run.acknowledged);
+      if (kill > 0) expect(run.events.map((event) => event.type)).toContain('stale_lock_removed');
+    }
+    const journal = new SqliteJournal(path);
+    const held = new Set(journal.contents.octopus.map((change) => change.name));
+    const lost = acknowledged.filter((index) => !held.has(`r${index}`));
+    console.log(`journal: ${acknowledged.length} acknowledged writes, 4 kills, ${lost.length} lost`);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(10_000);
+    expect(lost).toEqual([]);
+    journal.close();
+  });
+
+  test('a torn last write is repaired, and said', async () => {
+    await writeUntilKilled(100, 0);
+    const wal = `${path}-wal`;
+    const whole = summarizeWal(readFileSync(wal));
+    expect(whole.committedFrames).toBeGreaterThan(0);
+    // As a kill in the middle of a write would leave it: half a frame of the same generation at the end.
+    truncateSync(wal, statSync(wal).size - whole.tornBytes);
+    const frame = readFileSync(wal).subarray(32, 32 + 2_000);
+    appendFileSync(wal, frame);
+    const journal = new SqliteJournal(path);
+    expect(journal.events).toContainEqual({ type: 'torn_write_repaired', tornBytes: 2_000 });
+    expect(journal.contents.octopus.length).toBeGreaterThan(50);
+    await journal.append([put('after', 1)]);
+    journal.close();
+    const again = new SqliteJournal(path);
+    expect(again.contents.octopus.some((change) => change.name === 'after')).toBe(true);
+    again.close();
+  });
+
+  test('a commit whose last frame is damaged goes as a whole', async () => {
+    const journal = new SqliteJournal(path);
+    await journal.append([put('first', 1)]);
+    await journal.append([put('second', 1)]);
+    const copy = `${path}.copy`;
+    copyFileSync(path, copy);
+    const bytes = readFileSync(`${path}-wal`);
+    // SQLite writes a commit's last frame twice, to fill the disk's sector: both copies are damaged.
+    for (const end of [bytes.length, bytes.length - FRAME_BYTES]) bytes[end - 1] = (bytes[end - 1] as number) ^ 0xff;
+    writeFileSync(`${copy}-wal`, bytes);
+    journal.close();
+    const damaged = new SqliteJournal(copy);
+    expect(damaged.contents.octopus.map((change) => change.name)).toEqual(['first']);
+    expect(damaged.events.map((event) => event.type)).toEqual(['recovered', 'torn_write_repaired']);
+    damaged.close();
+  });
+
+  test('is compacted when most of it is free', async () => {
+    const journal = new SqliteJournal(path);
+    const names = Array.from({ length: 20_000 }, (_, index) => `record_${index}`);
+    await journal.append(names.map((name) => put(name, 1)));
+    await journal.append(names.slice(10).map((name) => ({ type: 'remove', name })));
+    journal.close();
+    const before = statSync(path).size;
+    const again = new SqliteJournal(path);
+    expect(again.events.map((event) => event.type)).toEqual(['compacted']);
+    expect(again.contents.octopus).toHaveLength(10);
+    again.close();
+    expect(statSync(path).size).toBeLessThan(before / 10);
+    expect(existsSync(`${path}.owner`)).toBe(false);
+  });
+
+  test('another living process’s journal and a damaged file are refused', () => {
+    writeFileSync(`${path}.owner`, String(process.ppid));
+    expect(() => new SqliteJournal(path)).toThrow(JournalError);
+    writeFileSync(`${path}.owner`, '0');
+    writeFileSync(path, 'this is no database, '.repeat(500));
+    expect(() => new SqliteJournal(path)).toThrow(JournalError);
+  });
+
+  test('10,000 acknowledged writes a second in batches', async () => {
+    const journal = new SqliteJournal(path);
+    const startMs = performance.now();
+    for (let turn = 0; turn < 100; turn++) {
+      await Promise.all(Array.from({ length: 200 }, (_, index) => journal.append([put(`r${index * 97}`, turn)])));
+    }
+    const perSecond = 20_000 / ((performance.now() - startMs) / 1_000);
+    console.log(`journal: ${perSecond.toFixed(0)} acknowledged writes a second in batches of 200`);
+    expect(perSecond).toBeGreaterThan(10_000);
+    journal.close();
+  });
+});
