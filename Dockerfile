@@ -18,11 +18,13 @@ FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /mk
 COPY --from=build /mk/dist dist
+COPY --from=build /mk/packages/launcher/machines dist/machines
 # What the bundles leave outside: WebAssembly that is loaded from its own files.
 COPY --from=build /mk/node_modules/swipl-wasm node_modules/swipl-wasm
 COPY --from=build /mk/node_modules/node-sqlite3-wasm node_modules/node-sqlite3-wasm
-# Shell wrappers rather than links: the programs look for one another beside their own file.
-RUN for name in mk-node mkctl; do printf '#!/bin/sh\nexec node /mk/dist/%s.cjs "$@"\n' "$name" >"/usr/local/bin/$name"; done \
+# Wrappers rather than links: programs look for one another beside their own file, and mkctl takes the secret as text.
+RUN printf '#!/bin/sh\nexec node /mk/dist/mk-node.cjs "$@"\n' >/usr/local/bin/mk-node \
+ && printf '#!/bin/sh\n[ -n "$MK_SECRET" ] || MK_SECRET=$(cat "$MK_SECRET_FILE")\nexport MK_SECRET\nexec node /mk/dist/mkctl.cjs "$@"\n' >/usr/local/bin/mkctl \
  && chmod 755 /usr/local/bin/mk-node /usr/local/bin/mkctl
 USER node
 EXPOSE 7000

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
-import { NODE_VARIABLES, type NodeRole, nodeSettings, variable } from '../node/node-settings.ts';
+import { NODE_VARIABLES, type NodeFacts, type NodeRole, nodeSettings, variable } from '../node/node-settings.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 
 /*
@@ -24,11 +24,23 @@ async function become(role: NodeRole): Promise<void> {
   // Until the kernel has its own handlers: process 1 of a container ignores signals that nobody handles.
   const quit = (): never => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, quit);
-  const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address: ownAddress() });
+  const machine = role === 'skb' && variable(process.env, 'MK_MACHINE') !== '' ? await machineLoader() : () => '';
+  const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address: ownAddress(), machine });
   if (typeof settings === 'string') return fail(settings);
   process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(settings);
   createRequire(import.meta.url)(role === 'skb' ? skbProgram() : coreProgram());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, quit);
+}
+
+/** Descriptions are YAML or XML: their parsers are loaded only where a machine is named. */
+async function machineLoader(): Promise<NodeFacts['machine']> {
+  const [{ machinesDirectory }, { loadMachine }, { forCores }] = await Promise.all([
+    import('../launch/machine.ts'), import('@mk/machine/io/load'), import('@mk/machine/resize'),
+  ]);
+  return (name, cores) => {
+    const loaded = loadMachine(name, machinesDirectory());
+    return loaded.ok ? forCores(loaded.value, cores) : loaded.error;
+  };
 }
 
 async function secretFor(role: NodeRole): Promise<string> {

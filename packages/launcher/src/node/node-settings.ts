@@ -1,3 +1,4 @@
+import type { MachineDescription } from '@mk/machine/description';
 import { parseDuration } from '@mk/machine/duration';
 import { limit } from '@mk/monitor-proto/limits';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
@@ -17,6 +18,8 @@ export const NODE_VARIABLES = {
   MK_CORE_ID: { otherwise: '', doc: 'The id that a core asks for; absent: any.' },
   MK_CORES: { otherwise: '4', doc: 'How many cores make the boot complete (SKB).' },
   MK_MAX_CORES: { otherwise: '256', doc: 'How many cores the cluster has room for (SKB).' },
+  MK_MACHINE: { otherwise: '', doc: 'The machine that the links stand for: a shipped one, or a file (SKB). Absent: no added delay.' },
+  MK_TIME_SCALE: { otherwise: '', doc: 'Wall time for the machine’s modelled time; absent: the machine’s own (SKB).' },
   MK_LATENCY: { otherwise: '0', doc: 'Added one-way latency of every link between cores, as 2ms or 500us (SKB).' },
   MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
   MK_SEED: { otherwise: 'mk', doc: 'Where the random choices of the links begin (SKB).' },
@@ -36,6 +39,8 @@ export interface NodeFacts {
   readonly secret: string;
   /** An address of this host that the others reach. */
   readonly address: string;
+  /** Loads MK_MACHINE with room for so many cores; a string says why not. */
+  machine(name: string, cores: number): MachineDescription | string;
 }
 
 /** Variables with our prefix that belong to others: the two that are made here. */
@@ -64,17 +69,28 @@ export function nodeSettings(role: NodeRole, environment: Environment, facts: No
     logLevel: read.level(),
     detached: true,
   };
-  const settings = role === 'skb' ? { ...common, ...skbPart(read) } : { ...common, ...corePart(read) };
+  const settings = role === 'skb' ? { ...common, ...skbPart(read, facts) } : { ...common, ...corePart(read) };
   return read.wrong ?? settings;
 }
 
 type SkbPart = Pick<SkbSettings, 'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure'>;
 
-function skbPart(read: Reader): SkbPart {
+function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const maxCores = read.whole('MK_MAX_CORES', 1, limit('maxCores'));
   const expectedCores = read.whole('MK_CORES', 0, maxCores);
   const links = { delayNs: read.durationNs('MK_LATENCY'), jitterNs: read.durationNs('MK_JITTER') };
-  return { expectedCores, maxCores, machine: null, seed: read.text('MK_SEED'), links, timeScale: 0, measure: true };
+  const machine = machineOf(read, facts, maxCores);
+  const timeScale = read.text('MK_TIME_SCALE') === '' ? (machine?.timeScale ?? 0) : read.number('MK_TIME_SCALE');
+  return { expectedCores, maxCores, machine, seed: read.text('MK_SEED'), links, timeScale, measure: true };
+}
+
+function machineOf(read: Reader, facts: NodeFacts, maxCores: number): MachineDescription | null {
+  const name = read.text('MK_MACHINE');
+  if (name === '' || read.wrong !== null) return null;
+  const machine = facts.machine(name, maxCores);
+  if (typeof machine !== 'string') return machine;
+  read.refuse(`MK_MACHINE: ${machine}`);
+  return null;
 }
 
 function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core'> {
@@ -96,6 +112,12 @@ class Reader {
   whole(name: NodeVariable, min: number, max: number): number {
     const text = this.text(name);
     if (!/^\d+$/.test(text) || Number(text) < min || Number(text) > max) this.refuse(`${name} is "${text}"; it must be a whole number from ${min} to ${max}`);
+    return Number(text);
+  }
+
+  number(name: NodeVariable): number {
+    const text = this.text(name);
+    if (!/^\d+(\.\d+)?(e\d{1,2})?$/i.test(text)) this.refuse(`${name} is "${text}"; it must be a number from 0`);
     return Number(text);
   }
 
