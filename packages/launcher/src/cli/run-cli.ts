@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
+import { ControlError } from '../client/control-client.ts';
 import { CommandError, UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 
@@ -43,6 +44,10 @@ export function report(name: string, error: unknown): number {
   if (error instanceof CommandError) {
     process.stderr.write(`${name}: ${error.message}\n`);
     return error.exitCode;
+  }
+  if (error instanceof ControlError) {
+    process.stderr.write(`${name}: ${error.message}\n`);
+    return 2;
   }
   process.stderr.write(`${name}: internal error (please report it): ${error instanceof Error ? error.stack : String(error)}\n`);
   return 2;

@@ -18,7 +18,8 @@ export interface CallOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 20_000;
-const agent = new Agent({ keepAlive: true, maxSockets: 128, scheduling: 'lifo' });
+/** Connections are not kept: one that the other end closes for idleness at that moment would fail a request. */
+const agent = new Agent({ keepAlive: false, maxSockets: 128 });
 
 /** Asks one process (`host:port`) to do a verb; its value, or a ControlError. */
 export async function callControl(address: string, token: string, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {

@@ -4,6 +4,8 @@ import { coreCount, type MachineDescription } from '@mk/machine/description';
 import { loadMachine } from '@mk/machine/io/load';
 import { Machine } from '@mk/machine/machine';
 import { forCores } from '@mk/machine/resize';
+import { machineModel, settingsForCore } from '@mk/skb/io/machine-settings';
+import type { SkbSettings } from '@mk/skb/io/settings';
 import { programDirectory } from '../boot/programs.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { valueOf } from '../cli/values.ts';
@@ -31,4 +33,10 @@ export function machinesDirectory(): string {
   const found = candidates.find((path) => existsSync(path));
   if (found === undefined) throw new UsageError(`the shipped machines are not in ${candidates.join(' or ')}; name a file with --machine FILE`);
   return found;
+}
+
+/** The one-way delays that the machine adds to the links of one core, by the other core: what the SKB tells that core. */
+export function addedDelaysNs({ description, maxCores }: ResolvedMachine, from: number, timeScale: number): readonly number[] {
+  const settings = { machine: description, maxCores, timeScale, links: {}, seed: '' } as unknown as SkbSettings;
+  return (settingsForCore(settings, machineModel(settings), from) as { readonly delaysNs: readonly number[] }).delaysNs;
 }

@@ -3,7 +3,7 @@ import { formatCores, formatDuration } from '@mk/machine/duration';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import type { ResolvedMachine } from './machine.ts';
+import { addedDelaysNs, type ResolvedMachine } from './machine.ts';
 
 /** Up to so many cores each has a row of its own; larger machines show one row a package. */
 const ROWS_OF_CORES = 16;
@@ -23,11 +23,13 @@ export function readyText(session: ClusterSession, machine: ResolvedMachine, res
 }
 
 /** How links were configured, by relation where the machine adds delay. */
-export function configuredLatency({ config }: ClusterSession, { machine, name }: ResolvedMachine): string {
+export function configuredLatency({ config }: ClusterSession, resolved: ResolvedMachine): string {
+  const { machine, name } = resolved;
   const added = config.latencyNs + config.jitterNs === 0 ? 'no added delay' : `${formatDuration(config.latencyNs)}${config.jitterNs > 0 ? ` ± ${formatDuration(config.jitterNs)}` : ''} one way`;
   const byRelation = new Map<string, number>();
   if (config.timeScale > 0) {
-    for (let core = 1; core < config.cores; core++) byRelation.set(machine.relation(0, core), machine.wallDelayNs(0, core, config.timeScale));
+    const delays = addedDelaysNs(resolved, 0, config.timeScale);
+    for (let core = 1; core < config.cores; core++) byRelation.set(machine.relation(0, core), delays[core]!);
   }
   const scaled = [...byRelation].filter(([, ns]) => ns > 0).map(([relation, ns]) => `${relation.replaceAll('_', ' ')} ${formatDuration(ns)}`);
   return scaled.length === 0 ? added : `${config.latencyNs > 0 || config.jitterNs > 0 ? `${added}; ` : ''}${name} adds one way, from core 0: ${scaled.join(', ')}`;

@@ -1,0 +1,9 @@
+import { CRASH } from './chapters/crash.ts';
+import { LATENCIES } from './chapters/latencies.ts';
+import { LINK_CHANGE } from './chapters/link-change.ts';
+import { PARTITION } from './chapters/partition.ts';
+import { ROUNDS_OVER_PLANS } from './chapters/rounds.ts';
+import type { Chapter } from './tour.ts';
+
+/** What the tour shows, in order, between boot and shutdown. */
+export const CHAPTERS: readonly Chapter[] = [LATENCIES, ROUNDS_OVER_PLANS, LINK_CHANGE, CRASH, PARTITION];

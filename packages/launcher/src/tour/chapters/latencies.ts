@@ -1,0 +1,43 @@
+import { formatDuration } from '@mk/machine/duration';
+import { type RelationSummary, type RttRow, summariseByRelation } from '../../client/latency-summary.ts';
+import { addedDelaysNs } from '../../launch/machine.ts';
+import type { Chapter, Tour } from '../tour.ts';
+
+/** Measuring 64 cores takes about half a minute on two CPUs. */
+const MEASURE_MS = 120_000;
+/** A timer may be early by so much (links.md), never more. */
+const EARLY_NS = 100_000;
+/** What sockets, and a host with fewer CPUs than cores, may add to a round trip while nothing else runs. */
+const HOST_NS = 4_000_000;
+const HOST_RATIO = 0.25;
+
+export const LATENCIES: Chapter = {
+  title: 'Latency: what every link was given, and what it measures',
+  async run(tour) {
+    const rows = await measuredTrips(tour);
+    const pairs = tour.cores * (tour.cores - 1);
+    tour.check(`round trips of all ${pairs} ordered pairs are measured`, rows.length === pairs);
+    const relation = (a: number, b: number): string => tour.machine.machine.relation(a, b);
+    for (const summary of summariseByRelation(rows, relation)) checkRelation(tour, rows, summary, relation);
+  },
+};
+
+async function measuredTrips(tour: Tour): Promise<readonly RttRow[]> {
+  const measured = await tour.until(async () => {
+    const rows = await tour.trips();
+    const { measuring } = (await tour.skb('status')) as { measuring: boolean };
+    return rows.length > 0 && !measuring ? rows : null;
+  }, MEASURE_MS);
+  return measured ?? tour.trips();
+}
+
+function checkRelation(tour: Tour, rows: readonly RttRow[], summary: RelationSummary, relationOf: (a: number, b: number) => string): void {
+  const { relation, pairs, minNs, medianNs, maxNs } = summary;
+  const { from, to } = rows.find((row) => relationOf(row.from, row.to) === relation)!;
+  const { config } = tour.session;
+  const oneWay = config.latencyNs + addedDelaysNs(tour.machine, from, config.timeScale)[to]!;
+  const most = 2 * oneWay * (1 + HOST_RATIO) + HOST_NS;
+  const figures = `min ${formatDuration(minNs)}, median ${formatDuration(medianNs)}, max ${formatDuration(maxNs)}`;
+  const held = minNs >= 2 * oneWay - EARLY_NS - 2 * config.jitterNs && medianNs <= most + 2 * config.jitterNs;
+  tour.check(`${relation.replaceAll('_', ' ')} (${pairs} pairs): configured 2 × ${formatDuration(oneWay)}, measured ${figures}`, held);
+}

@@ -1,0 +1,72 @@
+import { formatDuration } from '@mk/machine/duration';
+import type { Chapter, Tour } from '../tour.ts';
+
+interface TreeNode {
+  readonly core: number;
+  readonly children: readonly TreeNode[];
+}
+
+/** Longer than any way around: the tree has every reason to avoid the link. */
+const DELAY_NS = 40_000_000;
+/** A timer may be early by so much (links.md). */
+const EARLY_NS = 100_000;
+/** What sockets and a busy host add to the fastest of twenty round trips. */
+const HOST_NS = 8_000_000;
+const REPLAN_MS = 20_000;
+
+export const LINK_CHANGE: Chapter = {
+  title: 'A link becomes slow: it is measured anew, and the tree goes around it',
+  async run(tour) {
+    const before = await treeOf(tour);
+    const far = before.children[0]?.core;
+    if (far === undefined) return tour.say('one core has no links');
+    const old = await trip(tour, far);
+    tour.say(`core 0 sends to ${children(before)}; the round trip to core ${far} is ${formatDuration(old)}`);
+    await tour.session.control.addFault({ kind: 'link', id: 'tour', for_ns: null, from: [0], to: [far], both: true, settings: { delay_ns: DELAY_NS } });
+    const slow = await tour.until(async () => {
+      const now = await trip(tour, far);
+      return now >= 2 * DELAY_NS ? now : null;
+    }, REPLAN_MS);
+    tour.check(`the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${slow === null ? 'nothing' : formatDuration(slow)}`, slow !== null);
+    const { min } = (await tour.core(0, 'ping', { core: far, count: 20 })) as { min: number };
+    tour.check(`the fastest of 20 pings over it takes ${formatDuration(min)}`, min >= 2 * DELAY_NS - EARLY_NS && min <= 2 * DELAY_NS + HOST_NS);
+    if (tour.cores > 2) await checkTree(tour, before, far);
+    await tour.session.control.heal('all');
+    const back = await tour.until(async () => {
+      const now = await trip(tour, far);
+      return now < DELAY_NS ? now : null;
+    }, REPLAN_MS);
+    tour.check(`healed; measured anew: ${back === null ? 'still slow' : formatDuration(back)}`, back !== null);
+  },
+};
+
+async function checkTree(tour: Tour, before: TreeNode, far: number): Promise<void> {
+  const after = await tour.until(async () => {
+    const tree = await treeOf(tour);
+    return tree.children.some(({ core }) => core === far) ? null : tree;
+  }, REPLAN_MS);
+  if (after !== null) tour.say(`core 0 now sends to ${children(after)}; core ${far} hears from core ${parentOf(after, far)}`);
+  tour.check(`the tree of core 0 changed, and no longer uses that link`, after !== null && JSON.stringify(after) !== JSON.stringify(before));
+}
+
+async function trip(tour: Tour, to: number): Promise<number> {
+  return (await tour.trips()).find((row) => row.from === 0 && row.to === to)?.min ?? 0;
+}
+
+/** The tree that goes around slow links by itself: `numa` plans by end-to-end time. */
+async function treeOf(tour: Tour): Promise<TreeNode> {
+  return (await tour.skb('tree', { root: 0, kind: 'numa', form: 'json' })) as TreeNode;
+}
+
+function children(tree: TreeNode): string {
+  return `cores ${tree.children.map(({ core }) => core).join(', ')}`;
+}
+
+function parentOf(tree: TreeNode, core: number): number {
+  if (tree.children.some((child) => child.core === core)) return tree.core;
+  for (const child of tree.children) {
+    const found = parentOf(child, core);
+    if (found >= 0) return found;
+  }
+  return -1;
+}

@@ -1,0 +1,103 @@
+import { ControlError, callControl } from '../client/control-client.ts';
+import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import type { CoreRow } from '../client/cluster-client.ts';
+import type { Terminal } from '../cli/terminal.ts';
+import type { ResolvedMachine } from '../launch/machine.ts';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+
+/** One part of the tour. It shows something, and checks that it is so. */
+export interface Chapter {
+  readonly title: string;
+  run(tour: Tour): Promise<void>;
+}
+
+/** One thing that the tour has checked. */
+export interface Check {
+  readonly chapter: string;
+  readonly what: string;
+  readonly held: boolean;
+}
+
+/** What a chapter works with: a running cluster, somewhere to write, and a list of checks. */
+export class Tour {
+  readonly checks: Check[] = [];
+  private chapter = '';
+
+  constructor(
+    readonly session: ClusterSession,
+    readonly machine: ResolvedMachine,
+    readonly terminal: Terminal,
+  ) {}
+
+  get cores(): number {
+    return this.session.config.cores;
+  }
+
+  begin(title: string, number: number, of: number): void {
+    this.chapter = title;
+    this.terminal.out(`\n${this.terminal.colour.bold(`${number}/${of}  ${title}`)}`);
+  }
+
+  say(text: string): void {
+    this.terminal.out(text.replace(/^/gm, '  '));
+  }
+
+  /** Notes and prints whether something holds. */
+  check(what: string, held: boolean): void {
+    const { colour } = this.terminal;
+    this.checks.push({ chapter: this.chapter, what, held });
+    this.terminal.out(`  ${held ? colour.green('✓') : colour.red('✗')} ${what}`);
+  }
+
+  skb(verb: string, args: object = {}): Promise<unknown> {
+    const { supervisor } = this.session;
+    return callControl(supervisor.skbAddress, supervisor.token, verb, args, { timeoutMs: 60_000 });
+  }
+
+  core(core: number, verb: string, args: object = {}): Promise<unknown> {
+    const { supervisor } = this.session;
+    return callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, { timeoutMs: 60_000 });
+  }
+
+  /** The name of the error that a call ends in; null when it succeeds. */
+  async errorOf(call: Promise<unknown>): Promise<string | null> {
+    try {
+      await call;
+      return null;
+    } catch (error) {
+      if (error instanceof ControlError) return error.error;
+      throw error;
+    }
+  }
+
+  async trips(): Promise<readonly RttRow[]> {
+    return (await this.skb('rtt')) as RttRow[];
+  }
+
+  async members(): Promise<readonly CoreRow[]> {
+    return (await this.skb('cores')) as CoreRow[];
+  }
+
+  /** Asks again and again until the answer is there; null when it is not within the time. */
+  async until<T>(ask: () => Promise<T | null>, withinMs: number): Promise<T | null> {
+    const end = Date.now() + withinMs;
+    for (;;) {
+      const answer = await ask();
+      if (answer !== null || Date.now() > end) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Every member is bound to every other one. */
+  async meshComplete(withinMs: number): Promise<boolean> {
+    const complete = async (): Promise<true | null> => {
+      const members = await this.members();
+      return members.length === this.cores && members.every(({ up, links }) => up && links === this.cores - 1) ? true : null;
+    };
+    return (await this.until(complete, withinMs)) === true;
+  }
+
+  showTrips(rows: readonly RttRow[]): void {
+    for (const summary of summariseByRelation(rows, (a, b) => this.machine.machine.relation(a, b))) this.say(describeSummary(summary));
+  }
+}
