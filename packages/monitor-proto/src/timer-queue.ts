@@ -8,9 +8,15 @@ export interface Timer {
   readonly fire: (now: Nanos) => void;
 }
 
-/** The timers of one state machine, on its own notion of time. Cancelling is free; a cancelled timer leaves when it is due. */
+/** Cancelled timers that may lie in the heap before it is looked through. */
+const TOLERATED = 256;
+
+/**
+ * The timers of one state machine, on its own notion of time. Cancelling is constant time: a cancelled timer leaves when it
+ * is due, or when such timers have come to outnumber the others.
+ */
 export class TimerQueue {
-  private readonly heap = new Heap<Timer>();
+  private heap = new Heap<Timer>();
   private live = 0;
 
   /** Calls `fire` from `expire` at `at` or later. */
@@ -25,6 +31,7 @@ export class TimerQueue {
     if (timer === null || timer.cancelled) return;
     timer.cancelled = true;
     this.live -= 1;
+    if (this.heap.size > TOLERATED && this.heap.size > 2 * this.live) this.dropCancelled();
   }
 
   /** When `expire` has work next; Infinity: never. */
@@ -46,5 +53,11 @@ export class TimerQueue {
       this.live -= 1;
       timer.fire(now);
     }
+  }
+
+  private dropCancelled(): void {
+    const kept = new Heap<Timer>();
+    for (let timer = this.heap.pop(); timer !== undefined; timer = this.heap.pop()) if (!timer.cancelled) kept.push(timer.at, timer);
+    this.heap = kept;
   }
 }

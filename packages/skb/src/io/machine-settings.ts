@@ -1,4 +1,3 @@
-import type { MachineDescription } from '@mk/machine/description';
 import { Machine } from '@mk/machine/machine';
 import type { MachineModel } from '../config.ts';
 import type { SkbSettings } from './settings.ts';
@@ -9,16 +8,19 @@ import type { SkbSettings } from './settings.ts';
  */
 const HOST_MESSAGE_NS = 20_000;
 
+/** Without a description every core stands alike, so many to a package. */
+const CORES_PER_PACKAGE = 4;
+
 /** The machine as the plans see it when its cores are processes: modelled times by the time scale, the host's costs below. */
 export function machineModel(settings: SkbSettings): MachineModel {
   const { timeScale } = settings;
-  const described = describedMachine(settings.machine);
+  const described = settings.machine === null ? null : new Machine(settings.machine);
   const floor = (modelled: number): number => Math.max(HOST_MESSAGE_NS, modelled * timeScale);
   return {
-    packageOf: (core) => described.packageOf(core),
-    latencyNs: (from, to) => (settings.links.delayNs ?? 0) + described.latencyNs(from, to) * timeScale,
-    sendOccupancyNs: (from, to) => floor(described.sendOccupancyNs(from, to)),
-    receiveOccupancyNs: (from, to) => floor(described.receiveOccupancyNs(from, to)),
+    packageOf: (core) => described?.packageOf(core) ?? Math.floor(core / CORES_PER_PACKAGE),
+    latencyNs: (from, to) => (settings.links.delayNs ?? 0) + (described?.wallDelayNs(from, to, timeScale) ?? 0),
+    sendOccupancyNs: (from, to) => floor(described?.sendOccupancyNs(from, to) ?? 0),
+    receiveOccupancyNs: (from, to) => floor(described?.receiveOccupancyNs(from, to) ?? 0),
   };
 }
 
@@ -27,10 +29,4 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
   const base = settings.links.delayNs ?? 0;
   const delaysNs = Array.from({ length: settings.maxCores }, (_, to) => (to === core ? 0 : Math.round(model.latencyNs(core, to) - base)));
   return { seed: settings.seed, base: settings.links, delaysNs };
-}
-
-/** The machine of a description; without one every core stands alike, four to a package. */
-function describedMachine(description: MachineDescription | null): MachineModel {
-  if (description === null) return { packageOf: (core) => Math.floor(core / 4), latencyNs: () => 0, sendOccupancyNs: () => 0, receiveOccupancyNs: () => 0 };
-  return new Machine(description);
 }
