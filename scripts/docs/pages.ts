@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { NODE_VARIABLES } from '@mk/launcher/node/node-settings';
+import { coreCount, type MachineDescription } from '@mk/machine/description';
+import { SHIPPED_MACHINES } from '@mk/machine/catalogue';
+import { loadMachine } from '@mk/machine/io/load';
+import { ERRORS } from '@mk/monitor-proto/errors';
+import { LIMITS } from '@mk/monitor-proto/limits';
+import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
+import { COMMON_FIELDS, logLineSchema, OPTIONAL_FIELDS } from '@mk/monitor-proto/log-schema';
+import { FIELD_KINDS } from '@mk/monitor-proto/messages/fields';
+import { MESSAGES, PROTOCOL_VERSION } from '@mk/monitor-proto/messages/table';
+import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
+import { CAPABILITY_ERRORS } from '@mk/node-kernel/capability/errors';
+import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/retype-matrix';
+import { VERBS as CORE_VERBS } from '@mk/node-kernel/control/verbs';
+import { VERBS as SKB_VERBS } from '@mk/skb/control/verbs';
+import { SUPERVISOR_VERBS } from '@mk/launcher/supervisor/verbs';
+import { commandPage } from './command-pages.ts';
+import { limitFiles } from './limit-rows.ts';
+import { code, page, table } from './markdown.ts';
+import { metricsPage } from './metrics-page.ts';
+
+/** Every page of docs/reference, by file name. The same source gives the same bytes. */
+export function pages(root: string): Readonly<Record<string, string>> {
+  return {
+    'messages.md': messagesPage(),
+    'errors.md': errorsPage(),
+    'limits.md': limitsPage(root),
+    'log-events.md': logEventsPage(),
+    'log-events.schema.json': `${JSON.stringify(logLineSchema(), null, 2)}\n`,
+    'capability-types.md': capabilityPage(),
+    'machines.md': machinesPage(join(root, 'packages', 'launcher', 'machines')),
+    'metrics.md': metricsPage(),
+    'control-verbs.md': controlPage(),
+    'environment.md': environmentPage(),
+    'cli.md': commandPage(root),
+  };
+}
+
+function messagesPage(): string {
+  const rows = (Object.entries(MESSAGES) as [string, MessageSpec][])
+    .toSorted(([, a], [, b]) => a.ordinal - b.ordinal)
+    .map(([name, { ordinal, from, to, lane, fields, doc }]) => [
+      ordinal, code(name), `${from} → ${to}`, lane, Object.entries(fields).map(([field, kind]) => `${code(field)} ${kind}`).join(', ') || '–', doc,
+    ]);
+  const kinds = Object.entries(FIELD_KINDS).map(([kind, { doc }]) => [kind, doc]);
+  const intro = `Protocol version ${PROTOCOL_VERSION}. In a frame a message is a MessagePack array: its ordinal, then its fields in this order. Ordinals never change.\n`;
+  return page('Messages', 'packages/monitor-proto/src/messages', intro, table(['', 'message', 'way', 'lane', 'fields', 'meaning'], rows), '## Kinds of field\n', table(['kind', 'valid values'], kinds));
+}
+
+function errorsPage(): string {
+  const rows = Object.entries(ERRORS).map(([name, { code: number, definite, doc }]) => [number, code(name), definite ? 'yes' : 'no', doc]);
+  const capability = Object.entries(CAPABILITY_ERRORS).map(([name, { definite, doc }]) => [code(name), definite ? 'yes' : 'no', doc]);
+  const intro = '*Definite*: the operation certainly did not happen. After the others it may have happened or may yet happen.\n';
+  return page('Errors', 'packages/monitor-proto/src/errors.ts and packages/node-kernel/src/capability/errors.ts', intro,
+    table(['code', 'error', 'definite', 'meaning'], rows), '## Of capability operations\n', table(['error', 'definite', 'meaning'], capability));
+}
+
+function limitsPage(root: string): string {
+  const rows = Object.entries(LIMITS).map(([name, { value, unit, reason }]) => [code(name), value.toLocaleString('en'), unit, reason]);
+  const others = limitFiles(root).flatMap(({ path, rows: found }) => [
+    `## ${path}\n`, table(['limit', 'value', 'why'], found.map(({ name, value, reason }) => [code(name), code(value), reason])),
+  ]);
+  return page('Limits', 'every `limits.ts`', '## Links, channels and monitors\n', table(['limit', 'value', 'unit', 'why'], rows), ...others);
+}
+
+function logEventsPage(): string {
+  const rows = Object.entries(LOG_EVENTS).map(([name, { level, fields, doc }]) => [
+    code(name), level, Object.entries(fields).map(([field, type]) => `${code(field)} ${type}`).join(', ') || '–', doc,
+  ]);
+  const onEvery = Object.entries(COMMON_FIELDS).map(([name, { description = '' }]) => [code(name), String(description)]);
+  const optional = Object.entries(OPTIONAL_FIELDS).map(([name, { description = '' }]) => [code(name), String(description)]);
+  return page('Log events', 'packages/monitor-proto/src/log-events.ts',
+    'One JSON object a line on stdout, and in `DIR/PROCESS.jsonl` with `--log-dir DIR`. JSON Schema: [log-events.schema.json](log-events.schema.json).\n',
+    '## On every line\n', table(['field', 'meaning'], onEvery), '## Where they apply\n', table(['field', 'meaning'], optional),
+    '## Events\n', table(['event', 'level', 'own fields', 'meaning'], rows));
+}
+
+function capabilityPage(): string {
+  return page('Capability types', 'packages/node-kernel/src/capability/types.ts', typeTableMarkdown(),
+    '## Which retypes are legal\n', 'From the row to the column, when nothing else stands against it.\n', retypeMatrixMarkdown());
+}
+
+function machinesPage(directory: string): string {
+  const rows = SHIPPED_MACHINES.map(({ name, doc }) => {
+    const loaded = loadMachine(name, directory);
+    if (!loaded.ok) throw new Error(loaded.error);
+    const { packages, ghz, timeScale } = loaded.value;
+    return [code(name), coreCount(loaded.value), packages.length, ghz, latencies(loaded.value), timeScale, doc];
+  });
+  const intro = 'For `--machine`. A machine larger or smaller than the cores asked for is resized. One-way times are send + latency + receive, modelled; a link waits that long times the scale.\n';
+  return page('Machines', 'packages/launcher/machines', intro, table(['machine', 'cores', 'packages', 'GHz', 'one way, same package / each hop', 'time scale', ''], rows));
+}
+
+function latencies({ costs }: MachineDescription): string {
+  const { send, latency, receive } = costs;
+  const hop = (i: number): number => [send, latency, receive].reduce((sum, { hops }) => sum + (hops[Math.min(i, hops.length - 1)] ?? 0), 0);
+  const hops = Array.from({ length: Math.max(send.hops.length, latency.hops.length, receive.hops.length) }, (_, i) => hop(i));
+  return [send.samePackage + latency.samePackage + receive.samePackage, ...hops].map(duration).join(' / ');
+}
+
+function duration(ns: number): string {
+  if (ns === 0) return '0';
+  if (ns < 1000) return `${Math.round(ns)} ns`;
+  return ns < 1e6 ? `${Number((ns / 1e3).toPrecision(3))} µs` : `${Number((ns / 1e6).toPrecision(3))} ms`;
+}
+
+/** Verbs that the process answers before its state machine sees them: core-process.ts, link-faults.ts, skb-process.ts. */
+const HOST_VERBS = [
+  ['core, SKB', 'shutdown', '', 'Ends the process cleanly.'],
+  ['core', 'fault_add', 'rule', 'Puts a fault rule in force on the links of this core.'],
+  ['core', 'fault_heal', 'target', 'Ends faults: "all", {id} or {from, to}.'],
+  ['core', 'faults', '', 'The rules in force, and what they did.'],
+] as const;
+
+function controlPage(): string {
+  const core = Object.entries(CORE_VERBS).map(([verb, { args, doc }]) => [code(verb), args.map(code).join(', ') || '–', doc]);
+  const skb = Object.entries(SKB_VERBS).map(([verb, { doc }]) => [code(verb), doc]);
+  const host = HOST_VERBS.map(([who, verb, args, doc]) => [who, code(verb), args === '' ? '–' : code(args), doc]);
+  const supervisor = Object.entries(SUPERVISOR_VERBS).map(([verb, { args }]) => [code(verb), args.map(code).join(', ') || '–']);
+  const intro = '`POST /control` with `{"verb": …, "args": {…}}` and `Authorization: Bearer TOKEN`; the token is HMAC-SHA-256 of `mk control` under the cluster’s secret, hex. `mkctl` does it for you.\n';
+  return page('Control verbs', 'the verb tables of each process', intro, '## A core\n', table(['verb', 'arguments', 'meaning'], core),
+    '## The SKB\n', table(['verb', 'meaning'], skb), '## The processes themselves\n', table(['process', 'verb', 'arguments', 'meaning'], host),
+    '## The supervisor (mk-launch)\n', table(['verb', 'arguments'], supervisor));
+}
+
+function environmentPage(): string {
+  const rows = Object.entries(NODE_VARIABLES).map(([name, { otherwise, doc }]) => [code(name), otherwise === '' ? '–' : code(otherwise), doc]);
+  return page('Environment of a container', 'packages/launcher/src/node/node-settings.ts', 'What `mk-node skb` and `mk-node core` read; docker-compose.yml sets them.\n', table(['variable', 'when absent', 'meaning'], rows));
+}
