@@ -5,7 +5,7 @@ import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { SimFault, Scenario, TimedFault, TimedRequest } from './scenario.ts';
 
 /** How often each kind of fault comes, relative to the others. */
-export type NemesisWeights = { readonly [K in keyof typeof MAKERS]?: number };
+export type NemesisWeights = { readonly [K in NemesisKind]?: number };
 
 /** What a seed is turned into when nothing else is asked for. */
 export interface NemesisOptions {
@@ -107,6 +107,9 @@ const MAKERS = {
   hang: (prng, cores) => [at0({ type: 'hang', cores: [prng.nextInt(cores)], forNs: spell(prng) })],
   slow: (prng, cores) => [at0({ type: 'slow', cores: [prng.nextInt(cores)], factor: 10 ** (1 + prng.nextInt(3)), forNs: spell(prng) })],
 } as const satisfies Record<string, Maker>;
+
+export type NemesisKind = keyof typeof MAKERS;
+export const NEMESIS_KINDS = Object.keys(MAKERS) as readonly NemesisKind[];
 
 const WEIGHTS: NemesisWeights = { link: 5, bad_network: 2, partition: 2, one_way: 1, isolate: 1, reset: 3, skb_cut: 1, skb_loss: 0, crash: 2, hang: 1, slow: 1 };
 

@@ -1,0 +1,143 @@
+import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
+import { hmacSha256 } from '../io/hmac.ts';
+import { simMachine } from '../io/load-machine.ts';
+import { scenarioOf } from '../nemesis.ts';
+import { must, type SimRequest } from '../options.ts';
+import { scenarioOfPlan } from '../plan-scenario.ts';
+import { runScenario, type RunOptions, type RunResult } from '../run-scenario.ts';
+import { runTwice } from '../run-seed.ts';
+import { describeFault, type Scenario } from '../scenario.ts';
+import { shrink } from '../shrink.ts';
+import { chromeTrace } from '../trace/chrome-trace.ts';
+import { TraceRecorder } from '../trace/recorder.ts';
+import { spaceTimeDiagram } from '../trace/space-time.ts';
+import type { CommandContext } from './context.ts';
+
+interface Totals {
+  seeds: number;
+  failed: number[];
+  unknown: number[];
+  steps: number;
+  frames: number;
+  dropped: number;
+  virtualNs: number;
+  readonly outcomes: Record<string, number>;
+}
+
+/** `mk-launch sim`: runs seeds under the nemesis or a fault plan and judges them. 0 held, 1 broke, 2 unknown. */
+export function runNemesisCommand(request: SimRequest, context: CommandContext): number {
+  const { terminal } = context;
+  const options = runOptions(context);
+  const scenarios = scenariosOf(request);
+  const totals: Totals = { seeds: 0, failed: [], unknown: [], steps: 0, frames: 0, dropped: 0, virtualNs: 0, outcomes: {} };
+  const startedAt = wallMs();
+  const reports: unknown[] = [];
+  // The seed comes first, so that it is known whatever happens.
+  if (!request.json) terminal.out(`seed ${request.seed}${request.seeds > 1 ? ` to ${request.seed + request.seeds - 1}` : ''}`);
+  for (const scenario of scenarios) {
+    terminal.progress(`seed ${scenario.seed}: ${totals.seeds} of ${request.seeds} done, ${totals.failed.length} failed`);
+    const result = (request.once ? runScenario : runTwice)(scenario, options);
+    add(totals, result);
+    if (result.violations.length > 0 || result.inconclusive !== null) {
+      terminal.progress('');
+      reports.push(explain(result, request, context, options));
+    }
+  }
+  terminal.progress('');
+  if (request.trace !== null && reports.length === 0) writeTrace(scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 })[0]!, request.trace, options, context, request.json);
+  summarise(totals, request, context, wallMs() - startedAt, reports);
+  if (totals.failed.length > 0) return 1;
+  return totals.unknown.length > 0 ? 2 : 0;
+}
+
+function runOptions({ machinesDirectory }: CommandContext): RunOptions {
+  const cache = new Map<string, ReturnType<RunOptions['machineOf']>>();
+  return {
+    hmac: hmacSha256,
+    machineOf({ machine, cores }) {
+      const key = `${machine} ${cores}`;
+      let model = cache.get(key);
+      if (model === undefined) cache.set(key, (model = must('--machine', simMachine(machine, cores, machinesDirectory)).model));
+      return model;
+    },
+  };
+}
+
+function scenariosOf(request: SimRequest): readonly Scenario[] {
+  if (request.replay !== null) return [JSON.parse(must('--replay', readTextFile(request.replay))) as Scenario];
+  const seeds = Array.from({ length: request.seeds }, (_, i) => request.seed + i);
+  if (request.plan === null) return seeds.map((seed) => scenarioOf(seed, nemesisOptions(request)));
+  const plan = must('', parseFaultPlan(must('--plan', readTextFile(request.plan)), request.plan));
+  const chosen = request.seedGiven || request.seeds > 1 ? seeds : [null];
+  return chosen.map((seed) => must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores: request.cores, machine: request.machine })));
+}
+
+function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): Parameters<typeof scenarioOf>[1] {
+  return { weights, ...(cores !== null && { cores }), ...(machine !== null && { machine }), ...(faultsForNs !== null && { faultsForNs }) };
+}
+
+function add(totals: Totals, result: RunResult): void {
+  totals.seeds += 1;
+  if (result.violations.length > 0) totals.failed.push(Number(result.scenario.seed));
+  else if (result.inconclusive !== null) totals.unknown.push(Number(result.scenario.seed));
+  for (const name of ['steps', 'frames', 'dropped', 'virtualNs'] as const) totals[name] += result[name];
+  for (const [outcome, count] of Object.entries(result.outcomes)) totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
+}
+
+/** Says what broke, shrinks and draws if asked to, and gives the one command that repeats it. */
+function explain(result: RunResult, request: SimRequest, context: CommandContext, options: RunOptions): unknown {
+  const { terminal } = context;
+  const { scenario, violations, inconclusive } = result;
+  const say = request.json ? () => undefined : terminal.out;
+  say(`seed ${scenario.seed}: ${violations.length > 0 ? 'FAILED' : `unknown: ${inconclusive}`}`);
+  for (const { invariant, checker, text, at } of violations.slice(0, 5)) say(`  ${invariant} (${checker}) at ${(at / 1e6).toFixed(3)} ms: ${text}`);
+  let repeat = repeatCommand(request, scenario);
+  let smallest = scenario;
+  if (request.shrink && violations.length > 0) {
+    const { invariant } = violations[0]!;
+    const shrunk = shrink(scenario, (candidate) => runScenario(candidate, options).violations.some((v) => v.invariant === invariant));
+    smallest = shrunk.scenario;
+    const file = `${request.trace ?? `sim-seed-${scenario.seed}`}.scenario.json`;
+    writeText(file, `${JSON.stringify(smallest, null, 1)}\n`);
+    repeat = `mk-launch sim --replay ${file}`;
+    say(`  shrunk in ${shrunk.runs} runs to ${smallest.faults.length} faults and ${smallest.load.length} requests:`);
+    for (const { atNs, action } of smallest.faults) say(`    ${(atNs / 1e6).toFixed(3)} ms  ${describeFault(action)}`);
+    for (const { atNs, core, verb, args } of smallest.load) say(`    ${(atNs / 1e6).toFixed(3)} ms  core ${core} ${verb} ${JSON.stringify(args)}`);
+  }
+  if (request.trace !== null) writeTrace(smallest, request.trace, options, context, request.json);
+  say(`  repeat: ${repeat}`);
+  return { seed: scenario.seed, violations, inconclusive, repeat };
+}
+
+function repeatCommand(request: SimRequest, scenario: Scenario): string {
+  if (request.replay !== null) return `mk-launch sim --replay ${request.replay}`;
+  const words = ['mk-launch sim', `--seed ${scenario.seed}`];
+  if (request.plan !== null) words.push(`--plan ${request.plan}`);
+  if (request.cores !== null) words.push(`--cores ${request.cores}`);
+  if (request.machine !== null) words.push(`--machine ${request.machine}`);
+  if (request.faultsForNs !== null) words.push(`--for ${request.faultsForNs / 1e6}ms`);
+  if (Object.keys(request.weights).length > 0) words.push(`--weights ${Object.entries(request.weights).map(([kind, weight]) => `${kind}=${weight}`).join(',')}`);
+  return words.join(' ');
+}
+
+function writeTrace(scenario: Scenario, prefix: string, options: RunOptions, { terminal }: CommandContext, quiet: boolean): void {
+  const recorder = new TraceRecorder();
+  runScenario(scenario, { ...options, observers: [recorder] });
+  writeText(`${prefix}.json`, chromeTrace(recorder));
+  writeText(`${prefix}.svg`, spaceTimeDiagram(recorder));
+  writeText(`${prefix}.log`, recorder.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  if (!quiet) terminal.out(`  wrote ${prefix}.json (open it in Perfetto), ${prefix}.svg, ${prefix}.log`);
+}
+
+function summarise(totals: Totals, request: SimRequest, { terminal }: CommandContext, tookMs: number, reports: readonly unknown[]): void {
+  const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes } = totals;
+  if (request.json) {
+    terminal.out(JSON.stringify({ first_seed: request.seed, seeds, failed, unknown, steps, frames, dropped, virtual_seconds: virtualNs / 1e9, wall_seconds: tookMs / 1000, outcomes, reports }));
+    return;
+  }
+  const verdict = failed.length > 0 ? `${failed.length} FAILED` : unknown.length > 0 ? `${unknown.length} unknown` : 'all invariants held';
+  terminal.out(`${seeds} seed${seeds === 1 ? '' : 's'}${request.once ? '' : ', each twice with the same trace'}: ${verdict}`);
+  terminal.out(`${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(rssBytes() / 1e6)} MB`);
+  terminal.out(`requests: ${Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'none'}`);
+}

@@ -1,0 +1,27 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { failure, type Result, success } from '@mk/machine/result';
+
+/** Writes a text file and the folders above it. */
+export function writeText(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** A file's text, or one line that says why there is none. */
+export function readTextFile(path: string): Result<string> {
+  try {
+    return success(readFileSync(path, 'utf8'));
+  } catch (error) {
+    return failure(`${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`);
+  }
+}
+
+/** Milliseconds of wall time, for progress and rates; nothing simulated sees it. */
+export function wallMs(): number {
+  return performance.now();
+}
+
+export function rssBytes(): number {
+  return process.memoryUsage().rss;
+}

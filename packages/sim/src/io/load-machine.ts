@@ -1,0 +1,23 @@
+import { coreCount } from '@mk/machine/description';
+import { loadMachine } from '@mk/machine/io/load';
+import { Machine } from '@mk/machine/machine';
+import { forCores } from '@mk/machine/resize';
+import { type Result, success } from '@mk/machine/result';
+import type { MachineModel } from '@mk/skb/config';
+import { flatMachine } from '../machines.ts';
+
+/** A machine with its clock, so that nanoseconds can be told as cycles. */
+export interface SimMachine {
+  readonly model: MachineModel;
+  readonly ghz: number;
+  readonly description: string;
+}
+
+/** `flat`, a shipped machine or a file, cut or widened to so many cores. */
+export function simMachine(nameOrPath: string, cores: number, machinesDirectory: string): Result<SimMachine> {
+  if (nameOrPath === 'flat') return success({ model: flatMachine(), ghz: 1, description: '{"name":"flat"}' });
+  const loaded = loadMachine(nameOrPath, machinesDirectory);
+  if (!loaded.ok) return loaded;
+  const description = coreCount(loaded.value) === cores ? loaded.value : forCores(loaded.value, cores);
+  return success({ model: new Machine(description), ghz: description.ghz, description: JSON.stringify(description) });
+}

@@ -1,0 +1,84 @@
+import { type Nanos, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import { decodeMessage } from '@mk/monitor-proto/messages/codec';
+import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
+import { FRAME } from '@mk/monitor-proto/urpc/frames';
+import type { FrameFate } from '../network.ts';
+import type { AnyEvent, SimNode } from '../sim-node.ts';
+import type { SimLogLine, SimObserver } from '../simulation.ts';
+
+/** One turn of a node. */
+export interface Slice {
+  readonly node: PeerId;
+  readonly name: string;
+  readonly from: Nanos;
+  readonly to: Nanos;
+}
+
+/** One frame on its way. */
+export interface Arrow {
+  readonly id: number;
+  readonly from: PeerId;
+  readonly to: PeerId;
+  readonly sentAt: Nanos;
+  /** Null: it never arrives, and `note` says why. */
+  readonly dueAt: Nanos | null;
+  readonly note: string;
+  /** What it carries: message types, with the operation where there is one; `ack` for none. */
+  readonly label: string;
+  /** Whether it carries more than acks, heartbeats and handshakes. */
+  readonly telling: boolean;
+}
+
+/** Keeps the last turns and frames of a run for drawing. Rings: a long run costs no more than a short one. */
+export class TraceRecorder implements SimObserver {
+  readonly slices: Slice[] = [];
+  readonly arrows: Arrow[] = [];
+  readonly lines: SimLogLine[] = [];
+  private nextId = 1;
+
+  constructor(private readonly keep = 200_000) {}
+
+  step(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void {
+    const name = event.type === 'frame_received' ? labelOf(event.frame).label : event.type;
+    push(this.slices, { node: node.id, name, from: startedAt, to: endedAt }, this.keep);
+  }
+
+  frame(from: SimNode, to: SimNode, at: Nanos, frame: Uint8Array, fate: FrameFate): void {
+    const sent = fate.kind === 'sent';
+    const arrow = { id: this.nextId++, from: from.id, to: to.id, sentAt: at, dueAt: sent ? fate.dueAt : null, note: sent ? '' : fate.reason, ...labelOf(frame) };
+    push(this.arrows, arrow, this.keep);
+  }
+
+  line(line: SimLogLine): void {
+    push(this.lines, line, this.keep);
+  }
+}
+
+const KIND_NAMES = Object.fromEntries(Object.entries(FRAME).map(([name, kind]) => [kind, name]));
+
+function labelOf(bytes: Uint8Array): { readonly label: string; readonly telling: boolean } {
+  const frame = decodeFrame(bytes);
+  if (typeof frame === 'string') return { label: 'garbage', telling: true };
+  if (frame.kind !== FRAME.data) return { label: KIND_NAMES[frame.kind]!, telling: false };
+  const counts = new Map<string, number>();
+  for (const { messages } of frame.batches) {
+    for (const wire of messages) {
+      const message = decodeMessage(wire);
+      const name = typeof message === 'string' ? 'garbage' : 'op' in message ? `${message.type} ${message.op}` : message.type;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  if (counts.size === 0) return { label: 'ack', telling: false };
+  const label = [...counts].map(([name, count]) => (count === 1 ? name : `${count} ${name}`)).join(', ');
+  return { label, telling: [...counts.keys()].some((name) => name !== 'heartbeat') };
+}
+
+/** How a node is called in drawings. */
+export function nodeName(id: PeerId): string {
+  return id === SKB_PEER ? 'skb' : `core ${id}`;
+}
+
+function push<T>(ring: T[], item: T, keep: number): void {
+  ring.push(item);
+  if (ring.length >= 2 * keep) ring.splice(0, ring.length - keep);
+}
