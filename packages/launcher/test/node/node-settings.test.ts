@@ -1,0 +1,46 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseCoreSettings } from '@mk/node-kernel/io/settings';
+import { parseSkbSettings } from '@mk/skb/io/settings';
+import { nodeSettings } from '../../src/node/node-settings.ts';
+
+const facts = { secret: 'ab'.repeat(32), address: '172.18.0.2', machine: () => 'no such machine' };
+const core = { MK_SKB_ADDRESS: 'skb:7000' };
+
+describe('a process told by its environment', () => {
+  test('a core takes any id, advertises its own address, and is accepted by the kernel', () => {
+    const settings = nodeSettings('core', core, facts);
+    expect(settings).toMatchObject({ skb: 'skb:7000', core: null, listenPort: 7000, advertiseHost: '172.18.0.2', detached: true });
+    expect(parseCoreSettings(JSON.stringify(settings))).toEqual(settings);
+  });
+
+  test('the SKB has room for more cores than it waits for, and is accepted by the SKB', () => {
+    const settings = nodeSettings('skb', { MK_CORES: '8', MK_LATENCY: '2ms', MK_JITTER: '0.5ms' }, facts);
+    expect(settings).toMatchObject({ expectedCores: 8, maxCores: 256, links: { delayNs: 2e6, jitterNs: 5e5 } });
+    expect(parseSkbSettings(JSON.stringify(settings))).toEqual(settings);
+  });
+
+  test('an empty variable is an absent one: compose passes ${X:-}', () => {
+    expect(nodeSettings('core', { ...core, MK_CORE_ID: '', MK_PORT: '' }, facts)).toMatchObject({ core: null, listenPort: 7000 });
+  });
+
+  test.each([
+    ['core', {}, 'MK_SKB_ADDRESS'],
+    ['core', { MK_SKB_ADDRESS: 'skb' }, 'MK_SKB_ADDRESS'],
+    ['core', { ...core, MK_PORT: '70000' }, 'MK_PORT'],
+    ['core', { ...core, MK_CORE_ID: 'one' }, 'MK_CORE_ID'],
+    ['core', { ...core, MK_LOG_LEVEL: 'loud' }, 'MK_LOG_LEVEL'],
+    ['core', { ...core, MK_CORS: '4' }, 'MK_CORS is unknown'],
+    ['skb', { MK_CORES: '300' }, 'MK_CORES'],
+    ['skb', { MK_LATENCY: '2' }, 'MK_LATENCY'],
+    ['skb', { MK_TIME_SCALE: 'fast' }, 'MK_TIME_SCALE'],
+    ['skb', { MK_MACHINE: 'cray' }, 'MK_MACHINE: no such machine'],
+  ] as const)('%s with %j is refused in one line that names the variable', (role, environment, named) => {
+    const refusal = nodeSettings(role, environment, facts);
+    expect(refusal).toEqual(expect.stringContaining(named));
+    expect(refusal).not.toContain('\n');
+  });
+
+  test('a short secret is refused', () => {
+    expect(nodeSettings('core', core, { ...facts, secret: 'abc' })).toEqual(expect.stringContaining('MK_SECRET'));
+  });
+});

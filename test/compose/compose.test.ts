@@ -1,0 +1,129 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { engineMissing, eventually } from '../support/container-engine.ts';
+import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
+
+/*
+ * The shipped docker-compose.yml under a real engine: four cores, then eight on the running cluster, then nothing.
+ * The tests are steps of one story, in order. The project has a name of its own, so that a cluster of yours may run.
+ */
+
+const PROJECT = 'mk-compose-test';
+const root = new URL('../..', import.meta.url).pathname;
+const missing = engineMissing();
+
+if (missing !== null) process.stderr.write(`compose test skipped: ${missing}\n`);
+
+function docker(...args: readonly string[]): string {
+  const { stdout, stderr, status, error } = spawnSync('docker', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26, env: { ...process.env, CORES: '4' } });
+  if (error !== undefined || status !== 0) throw new Error(`docker ${args.join(' ')}: ${error?.message ?? stderr}`);
+  return stdout;
+}
+
+function compose(...args: readonly string[]): string {
+  return docker('compose', '--project-name', PROJECT, ...args);
+}
+
+interface Container {
+  readonly Name: string;
+  readonly State: string;
+  readonly Health: string;
+}
+
+function containers(): Container[] {
+  return compose('ps', '--all', '--format', 'json').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Container);
+}
+
+function mkctl<T>(...args: readonly string[]): T {
+  return JSON.parse(compose('exec', '-T', 'skb', 'mkctl', ...args, '--json')) as T;
+}
+
+interface CoreRow {
+  readonly core: number;
+  readonly links: number;
+  readonly up: boolean;
+}
+
+/** Waits until so many cores are all bound to one another; their rows. */
+function meshOf(cores: number): Promise<CoreRow[]> {
+  return eventually(`a mesh of ${cores}`, 60_000, () => {
+    const rows = mkctl<CoreRow[]>('cores');
+    return rows.length === cores && rows.every(({ links, up }) => up && links === cores - 1) ? rows : null;
+  });
+}
+
+/** What each container logged, checked against the schema; one that was started again holds several processes' lines. */
+function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
+  return Object.fromEntries(
+    containers().map(({ Name }) => [Name, docker('logs', Name).split(/^(?=.*"seq":1,)/m).flatMap((text) => checkProcessLog(text))]),
+  );
+}
+
+(missing === null ? describe : describe.skip)('docker compose', () => {
+  beforeAll(() => {
+    compose('down', '--volumes', '--timeout', '1');
+    compose('build', '--quiet');
+  }, 600_000);
+
+  afterAll(() => {
+    compose('down', '--volumes', '--timeout', '1');
+  }, 60_000);
+
+  test('up: the SKB and four cores, healthy and bound to one another', async () => {
+    compose('up', '--detach');
+    const rows = await meshOf(4);
+    expect(rows.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
+    await eventually('every container healthy', 60_000, () => {
+      const all = containers();
+      return all.length === 5 && all.every(({ State, Health }) => State === 'running' && Health === 'healthy') ? all : null;
+    });
+  }, 120_000);
+
+  test('the processes are no root, and the secret is readable by them alone', () => {
+    expect(compose('exec', '-T', 'skb', 'id', '-u').trim()).not.toBe('0');
+    expect(compose('exec', '-T', 'core', 'stat', '-c', '%a %U', '/run/mk/secret').trim()).toBe('600 node');
+  });
+
+  test('up --scale core=8 on the running cluster: four more cores join live, 28 links', async () => {
+    const before = mkctl<{ core: number; incarnation: number; address: string }[]>('cores');
+    compose('up', '--detach', '--scale', 'core=8');
+    const rows = await meshOf(8);
+    expect(rows.reduce((sum, { links }) => sum + links, 0) / 2).toBe(28);
+    const after = mkctl<{ core: number; incarnation: number; address: string }[]>('cores');
+    const kept = before.map(({ core, incarnation, address }) => ({ core, incarnation, address }));
+    for (const core of kept) expect(after).toContainEqual(expect.objectContaining(core));
+  }, 120_000);
+
+  test('a core that is killed is started again and joins', async () => {
+    const victim = containers().find(({ Name }) => Name.includes('core'))!.Name;
+    docker('kill', '--signal', 'KILL', victim);
+    compose('up', '--detach', '--scale', 'core=8', '--no-recreate');
+    expect(await meshOf(8)).toHaveLength(8);
+  }, 120_000);
+
+  test('every line that a container logs is JSON, as the published schema says, none missing', () => {
+    const all = docker('ps', '--filter', `label=com.docker.compose.project=${PROJECT}`, '--format', '{{.Names}}').trim().split('\n');
+    expect(all).toHaveLength(9);
+    const skb = logs()[`${PROJECT}-skb-1`]!;
+    expect(skb.filter(({ event }) => event === 'core_registered').length).toBeGreaterThanOrEqual(8);
+    expect(skb.some(({ event, cores, links }) => event === 'mesh_complete' && cores === 8 && links === 28)).toBe(true);
+  });
+
+  test('the README’s way from `docker compose logs` to jq', () => {
+    const lines = compose('logs', 'core').split('\n').filter(Boolean).map((line) => JSON.parse(line.replace(/^[^{]*/, '')) as CheckedLine);
+    expect(lines.filter(({ event }) => event === 'core_ready').length).toBeGreaterThanOrEqual(8);
+  });
+
+  test('down: within 10 s, each process by itself and with a clean status, nothing left', () => {
+    const start = Date.now();
+    compose('stop');
+    const statuses = containers().map(({ Name }) => docker('inspect', '--format', '{{.State.ExitCode}}', Name).trim());
+    expect(statuses).toEqual(Array.from({ length: 9 }, () => '0'));
+    compose('down', '--volumes');
+    expect(Date.now() - start).toBeLessThan(10_000);
+    for (const kind of ['container', 'network', 'volume']) {
+      const all = kind === 'container' ? ['--all'] : [];
+      expect(docker(kind, 'ls', ...all, '--quiet', '--filter', `label=com.docker.compose.project=${PROJECT}`)).toBe('');
+    }
+  }, 60_000);
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+
+/** The style check is a script in plain JavaScript: its types are said here. */
+interface StyleCheck {
+  breachesOf(path: string, text: string): [line: number, text: string][];
+  lockBreaches(lock: unknown): [line: number, text: string][];
+}
+
+const script = new URL('../../scripts/check-style.mjs', import.meta.url).href;
+const { breachesOf, lockBreaches } = (await import(script)) as StyleCheck;
+const pure = 'packages/skb/src/topology/plans.ts';
+
+describe('the style check finds', () => {
+  test.each([
+    ['a clock in pure code', 'const t = Date.now();'],
+    ['a clock under its own name', 'const t = performance.now();'],
+    ['entropy', 'const r = Math.random();'],
+    ['a timer', 'setTimeout(() => undefined, 1);'],
+    ['the environment', 'const level = process.env.LEVEL;'],
+    ['an enum', 'enum Colour { red }'],
+    ['any', 'function f(x: any): void {}'],
+    ['a default export', 'export default function f() {}'],
+    ['a path of one machine', `// see /${'home'}/me/notes`],
+    ['a function of 61 lines', `function f(): void {\n${'  g();\n'.repeat(59)}}`],
+    ['a file of 401 lines', '// x\n'.repeat(401)],
+  ])('%s', (_what, text) => {
+    expect(breachesOf(pure, text)).toHaveLength(1);
+  });
+
+  test('a limit without its reason', () => {
+    const text = 'export const LIMITS = {\n  /** Why. */\n  a: 1,\n\n  b: 2,\n  c: { value: 3, reason: "why" },\n};';
+    expect(breachesOf('packages/skb/src/limits.ts', text)).toEqual([[5, 'limit b without a reason']]);
+  });
+
+  test('a name that says nothing', () => {
+    expect(breachesOf('packages/skb/src/utils.ts', '')).toHaveLength(1);
+  });
+
+  test('a lock that one platform made', () => {
+    const lock = { packages: { 'node_modules/a': { optionalDependencies: { 'a-linux': '1.0.0', 'a-darwin': '1.0.0' } }, 'node_modules/a-linux': {} } };
+    expect(lockBreaches(lock)).toEqual([[1, expect.stringContaining('a-darwin')]]);
+  });
+});
+
+describe('the style check lets pass', () => {
+  test.each([
+    ['the same names as members, parameters and fields', 'interface Row { process: string }\nfunction f(process: Row): string {\n  return process.process;\n}'],
+    ['a variable of that name', 'for (const process of [1]) use(process);'],
+    ['a function of 60 lines', `function f(): void {\n${'  g();\n'.repeat(58)}}`],
+  ])('%s', (_what, text) => {
+    expect(breachesOf(pure, text)).toEqual([]);
+  });
+
+  test.each(['packages/skb/src/io/skb-process.ts', 'packages/skb/src/main.ts', 'packages/launcher/src/cli/terminal.ts', 'scripts/build.mjs'])('a clock in %s', (path) => {
+    expect(breachesOf(path, 'const t = Date.now();')).toEqual([]);
+  });
+});
