@@ -394,7 +394,7 @@ check_head(Clause) :-
     functor(Head, Name, Arity),
     (   allowed_spec(Name, Arity, _)
     ->  throw(mk_forbidden(redefinition_of(Name/Arity)))
-    ;   fact_predicate(Name/Arity)
+    ;   ( fact_predicate(Name/Arity) ; call(skb:known_fact, Name, Arity) )
     ->  throw(mk_forbidden(redefinition_of(Name/Arity)))
     ;   predicate_property(skb:Head, defined),
         \+ predicate_property(skb:Head, dynamic)
