@@ -19,9 +19,16 @@ import type {
   TriggerSpec,
 } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
+import {
+  RecordSyntaxError,
+  compareNames,
+  matchesQuery,
+  meetsConstraints,
+  parseRecord,
+  recordText,
+} from '@mk/monitor-proto/octopus/record';
 import { OCTOPUS_LIMITS } from './limits.ts';
-import type { Attributes, ParsedRecord } from './record.ts';
-import { RecordSyntaxError, compareNames, matchesQuery, meetsConstraints, parseRecord, recordText } from './record.ts';
 import { WatcherTable } from './triggers.ts';
 
 /** Who asks: a connection, and the owner (a core's incarnation) whose transient records go with it. */

@@ -1,5 +1,5 @@
 /** Who waits for which records: triggers and subscriptions, found by name or by pattern. Pure. */
-import type { ParsedRecord } from './record.ts';
+import type { ParsedRecord } from '@mk/monitor-proto/octopus/record';
 
 /** A client's standing query; ids are the client's own. */
 export interface Watcher {

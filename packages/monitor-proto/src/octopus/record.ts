@@ -3,7 +3,7 @@
  * Source: Barrelfish's Octopus query language (`lib/octopus/parse`). Values are identifiers, 'strings', integers, floats;
  * an identifier and a string of the same characters are equal. Names may be quoted as well. Pure.
  */
-import { OCTOPUS_LIMITS } from './limits.ts';
+import { RECORD_LIMITS } from './limits.ts';
 import { Pattern, PatternError } from './pattern.ts';
 
 export type Value = number | string;
@@ -44,8 +44,8 @@ type Token =
 
 /** Parses a record or a query; throws a `RecordSyntaxError`. */
 export function parseRecord(text: string): ParsedRecord {
-  if (text.length > OCTOPUS_LIMITS.maxTextChars) {
-    throw new RecordSyntaxError(`a record may have ${OCTOPUS_LIMITS.maxTextChars} characters`);
+  if (text.length > RECORD_LIMITS.maxTextChars) {
+    throw new RecordSyntaxError(`a record may have ${RECORD_LIMITS.maxTextChars} characters`);
   }
   return new RecordParser(text).parse();
 }
@@ -138,8 +138,8 @@ class RecordParser {
       if (!this.#takeSymbol('}')) throw this.#error("',' or '}'");
     }
     if (this.#token.kind !== 'end') throw this.#error('the end');
-    if (attributes.size + constraints.length > OCTOPUS_LIMITS.maxAttributes) {
-      throw new RecordSyntaxError(`a record may have ${OCTOPUS_LIMITS.maxAttributes} attributes`);
+    if (attributes.size + constraints.length > RECORD_LIMITS.maxAttributes) {
+      throw new RecordSyntaxError(`a record may have ${RECORD_LIMITS.maxAttributes} attributes`);
     }
     return { name, attributes, constraints };
   }
@@ -149,8 +149,8 @@ class RecordParser {
     if (token.kind === 'symbol' && token.text === '_') return { kind: 'any' };
     if (token.kind === 'pattern') return { kind: 'matches', pattern: this.#pattern(token.text) };
     if (token.kind !== 'identifier' && token.kind !== 'string') throw this.#error('a name', token);
-    if (token.text.length > OCTOPUS_LIMITS.maxNameChars) {
-      throw new RecordSyntaxError(`a name may have ${OCTOPUS_LIMITS.maxNameChars} characters`);
+    if (token.text.length > RECORD_LIMITS.maxNameChars) {
+      throw new RecordSyntaxError(`a name may have ${RECORD_LIMITS.maxNameChars} characters`);
     }
     return { kind: 'is', name: token.text };
   }

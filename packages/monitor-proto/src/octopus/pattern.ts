@@ -6,7 +6,7 @@
  * Understands literals, `.`, classes with ranges and negation, `\d \w \s` and their opposites, escapes, groups, `|`,
  * `* + ? {n} {n,} {n,m}`, `^` and `$`. As in Barrelfish's PCRE use, a pattern matches anywhere unless anchored.
  */
-import { OCTOPUS_LIMITS } from './limits.ts';
+import { RECORD_LIMITS } from './limits.ts';
 
 /** Refused with what is wrong and where. */
 export class PatternError extends Error {}
@@ -33,8 +33,8 @@ export class Pattern {
 
   /** Compiles; throws a `PatternError`. */
   constructor(source: string) {
-    if (source.length > OCTOPUS_LIMITS.maxPatternChars) {
-      throw new PatternError(`a pattern may have ${OCTOPUS_LIMITS.maxPatternChars} characters`);
+    if (source.length > RECORD_LIMITS.maxPatternChars) {
+      throw new PatternError(`a pattern may have ${RECORD_LIMITS.maxPatternChars} characters`);
     }
     this.source = source;
     const accept = this.#add({ kind: 'accept' });
@@ -110,8 +110,8 @@ export class Pattern {
   }
 
   #add(state: State): number {
-    if (this.#states.length >= OCTOPUS_LIMITS.maxPatternStates) {
-      throw new PatternError(`the pattern is too large: it needs more than ${OCTOPUS_LIMITS.maxPatternStates} states`);
+    if (this.#states.length >= RECORD_LIMITS.maxPatternStates) {
+      throw new PatternError(`the pattern is too large: it needs more than ${RECORD_LIMITS.maxPatternStates} states`);
     }
     return this.#states.push(state) - 1;
   }
@@ -171,7 +171,7 @@ class PatternParser {
     const least = Number(low);
     const most = high === undefined ? least : high === '' ? Number.POSITIVE_INFINITY : Number(high);
     const bound = most === Number.POSITIVE_INFINITY ? least : most;
-    if (bound > OCTOPUS_LIMITS.maxRepeat || least > most) throw this.#error('a repetition out of bounds');
+    if (bound > RECORD_LIMITS.maxRepeat || least > most) throw this.#error('a repetition out of bounds');
     return { kind: 'repeat', part, least, most };
   }
 

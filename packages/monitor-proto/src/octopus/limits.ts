@@ -1,0 +1,12 @@
+/** Bounds of records, queries and their regular expressions; each with its reason. */
+export const RECORD_LIMITS = {
+  /** A record travels in one message and is read by people. */
+  maxTextChars: 8_192,
+  maxNameChars: 256,
+  maxAttributes: 64,
+  /** With the state bound, a match costs at most 256 x 512 steps per character, usually a handful. */
+  maxPatternChars: 256,
+  maxPatternStates: 512,
+  /** `a{3,1000}` is unrolled, so repetition counts are bounded too. */
+  maxRepeat: 64,
+} as const;
