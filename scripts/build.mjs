@@ -1,6 +1,6 @@
 // Bundles each program into one minified CommonJS file under dist/, and a V8 code cache beside those that boot often.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './install.mjs';
@@ -9,7 +9,7 @@ import { root } from './install.mjs';
 const PROGRAMS = {
   core: { entry: 'packages/node-kernel/src/main.ts', cached: true },
   skb: { entry: 'packages/skb/src/main.ts', cached: true, external: ['swipl-wasm', 'node-sqlite3-wasm'] },
-  'skb-engine': { entry: 'packages/skb/src/engine/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
+  'skb-engine': { entry: 'packages/skb/src/engine/io/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
   'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true },
   'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },
   mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true },
@@ -23,26 +23,30 @@ const source = Module.wrap(fs.readFileSync(file, 'latin1'));
 let cachedData;
 try { cachedData = fs.readFileSync(cacheFile); } catch {}
 const script = new vm.Script(source, { filename: file, cachedData, importModuleDynamically: vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
-if (process.env.MK_MAKE_CACHE) process.on('exit', () => fs.writeFileSync(cacheFile, script.createCachedData()));
+if (process.env.MK_MAKE_CACHE) process.on('exit', () => fs.writeFileSync(process.env.MK_MAKE_CACHE, script.createCachedData()));
 const mod = { exports: {} };
 script.runInThisContext().call(mod.exports, mod.exports, Module.createRequire(file), mod, file, __dirname);
 `;
 
 const dist = join(root, 'dist');
+// Everything is made beside dist/ and moved in at the end, so that a cluster that boots meanwhile never reads half a file.
+const work = mkdtempSync(join(root, 'node_modules', '.mk-build-'));
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
 await Promise.all(wanted.map(([name, program]) => bundle(name, program)));
-for (const [name, { cached }] of wanted) if (cached) makeCodeCache(name);
+for (const [name, { cached }] of wanted) if (cached) writeFileSync(join(work, `boot-${name}.cjs`), LOADER.replaceAll('NAME', name));
+await makeCodeCaches();
+for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
 
 function bundle(name, { entry, external = [], executable = false }) {
   const shebang = executable ? '#!/usr/bin/env node\n' : '';
   return build({
     entryPoints: [join(root, entry)],
-    outfile: join(dist, `${name}.cjs`),
+    outfile: join(work, `${name}.cjs`),
     bundle: true,
     minify: !process.env.MK_NOMIN,
-    keepNames: false,
     platform: 'node',
     target: 'node20',
     format: 'cjs',
@@ -54,11 +58,36 @@ function bundle(name, { entry, external = [], executable = false }) {
   });
 }
 
-/** Runs the program once without settings: it ends with a complaint, and everything that it compiled is kept. */
-function makeCodeCache(name) {
-  const loader = join(dist, `boot-${name}.cjs`);
-  rmSync(join(dist, `${name}.cache`), { force: true });
-  writeFileSync(loader, LOADER.replaceAll('NAME', name));
-  spawnSync(process.execPath, [loader], { env: { ...process.env, MK_MAKE_CACHE: '1', MK_CORE: undefined, MK_SKB: undefined }, stdio: 'ignore' });
-  if (!existsSync(join(dist, `${name}.cache`))) process.stderr.write(`mk: no code cache for ${name}; it boots slower\n`);
+/**
+ * Boots a small cluster for real and keeps what its processes have compiled by then: a cache made by a program that only
+ * started would lack every function that joining the mesh needs, and each core would compile those anew.
+ */
+async function makeCodeCaches() {
+  const common = { cluster: 'build', secret: '00'.repeat(32), listenHost: '127.0.0.1', listenPort: 0, logLevel: 'info', detached: false };
+  const skb = program('skb', 'MK_SKB', { ...common, expectedCores: 3, maxCores: 3, seed: 'build', links: {}, timeScale: 0, measure: true, machine: null });
+  const cores = [0, 1, 2].map((core) => program('core', 'MK_CORE', { ...common, core, skb: null }, core === 1));
+  const all = [skb, ...cores];
+  const meshed = said(skb, 'mesh_complete');
+  const { address } = await said(skb, 'listening');
+  for (const core of cores) core.send({ type: 'skb', address });
+  await meshed;
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const ends = all.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+  for (const child of all) child.kill('SIGTERM');
+  await Promise.all(ends);
+  for (const name of ['core', 'skb']) if (!existsSync(join(work, `${name}.cache`))) process.stderr.write(`mk: no code cache for ${name}; it boots slower\n`);
+}
+
+function program(name, variable, settings, keepsCache = true) {
+  const env = { ...process.env, [variable]: JSON.stringify(settings) };
+  if (keepsCache) env.MK_MAKE_CACHE = join(work, `${name}.cache`);
+  return spawn(process.execPath, [join(work, `boot-${name}.cjs`)], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+}
+
+/** The next IPC message of a type; a process that ends before is an error. */
+function said(child, type) {
+  return new Promise((resolve, reject) => {
+    child.on('message', (message) => message.type === type && resolve(message));
+    child.once('exit', (code) => reject(new Error(`the build's own test cluster failed: a process ended with status ${code} before it said "${type}"`)));
+  });
 }
