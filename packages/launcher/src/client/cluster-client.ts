@@ -5,6 +5,7 @@ import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
+import { concernsSender } from './concerned.ts';
 import { type CallOptions, callControl, ControlError, splitAddress } from './control-client.ts';
 import { sumActiveRules } from './sum-rules.ts';
 
@@ -80,7 +81,7 @@ export class ClusterClient {
   /** Puts a fault in force; the cores that could not be told. */
   async addFault(rule: FaultRule): Promise<readonly number[]> {
     if (this.supervised) return ((await this.supervisor('fault_add', { rule })) as { missing: number[] }).missing;
-    return this.tellAll('fault_add', { rule }, () => undefined);
+    return this.tellAll('fault_add', { rule }, () => undefined, (core) => concernsSender(rule, core));
   }
 
   async heal(target: HealTarget): Promise<{ readonly healed: readonly string[]; readonly woken: readonly string[] }> {
@@ -102,10 +103,10 @@ export class ClusterClient {
     return this.supervised ? { address: this.record!.supervisor.address, token: this.token } : null;
   }
 
-  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void): Promise<number[]> {
+  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void, wanted: (core: number) => boolean = () => true): Promise<number[]> {
     const missing: number[] = [];
     await Promise.all(
-      (await this.cores()).map(async ({ core, address }) => {
+      (await this.cores()).filter(({ core }) => wanted(core)).map(async ({ core, address }) => {
         try {
           onValue(await callControl(address, this.token, verb, args, { timeoutMs: 3000 }));
         } catch (error) {

@@ -1,3 +1,4 @@
+import type { FaultPlan } from '@mk/machine/fault-plan';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import type { Terminal } from '../cli/terminal.ts';
@@ -24,6 +25,7 @@ class ForegroundRun {
   private readonly session: ClusterSession;
   private readonly progress: ProgressDisplay;
   private readonly printer: LogPrinter;
+  private readonly planStop = new AbortController();
   private ready = false;
   private readyAt = Infinity;
   private finished = false;
@@ -41,7 +43,7 @@ class ForegroundRun {
       logged: (_process, line) => this.logged(line),
       died: (process, how, lastWords) => this.say(`${process} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}; start it again with mkctl restart`),
       noted: (text) => this.say(text),
-      shutdownAsked: () => this.finish(0),
+      shutdownAsked: () => this.finish(request.plan === null ? 0 : 2),
     });
   }
 
@@ -54,7 +56,7 @@ class ForegroundRun {
       if (result === null) return 2;
       this.tellReady(result);
       if (request.forMs !== null) setTimeout(() => this.finish(0), request.forMs).unref();
-      if (request.planFile !== null) void this.plan(request.planFile);
+      if (request.plan !== null) void this.runPlan(request.plan);
       else void this.tellLatencies();
       const status = await this.end;
       this.finished = true;
@@ -83,14 +85,14 @@ class ForegroundRun {
     }
   }
 
-  private async plan(file: string): Promise<void> {
-    const status = await runPlan(file, this.session, { say: (text) => this.say(text), json: this.request.json, terminal: this.terminal });
-    this.finish(status);
+  private async runPlan(plan: FaultPlan): Promise<void> {
+    this.finish(await runPlan(plan, this.session, (text) => this.say(text), this.planStop.signal));
   }
 
   /** The first Ctrl-C: during boot it ends boot, later the cluster. */
   private interrupted(): void {
-    if (this.ready) this.finish(this.request.planFile === null ? 0 : 2);
+    this.planStop.abort();
+    if (this.ready) this.finish(this.request.plan === null ? 0 : 2);
     else this.session.supervisor.interruptBoot();
   }
 

@@ -1,17 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
+import { readText } from '@mk/machine/io/load';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
-import { duration, durationMs, wholeNumber } from '../cli/values.ts';
+import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
 import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from './machine.ts';
+import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
 export const MAX_LOCAL_CORES = 512;
 const LEVELS: readonly (LogLevel | 'off')[] = ['debug', 'info', 'warn', 'error', 'off'];
+
+type Args = Readonly<Record<string, unknown>>;
 
 /** What `mk-launch` was asked to do, checked. */
 export interface LaunchRequest {
@@ -19,10 +24,18 @@ export interface LaunchRequest {
   readonly machine: ResolvedMachine;
   readonly json: boolean;
   readonly detach: boolean;
-  readonly planFile: string | null;
+  readonly plan: FaultPlan | null;
   /** Stay up so long; null: until Ctrl-C. */
   readonly forMs: number | null;
 }
+
+/** What holds where neither the command line nor a plan says otherwise. */
+export interface ClusterDefaults {
+  readonly cores: string;
+  readonly machine: string;
+}
+
+const DEFAULTS: ClusterDefaults = { cores: '4', machine: 'flat' };
 
 /** The options of `mk-launch`. Everything is read as text, so that every mistake is ours to explain. */
 export function launchOptions(cli: Cli): Cli {
@@ -35,13 +48,13 @@ export function launchOptions(cli: Cli): Cli {
 }
 
 /** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
-export function clusterOptions(cli: Cli, defaults: { readonly cores: string; readonly machine: string } = { cores: '4', machine: 'flat' }): Cli {
+export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): Cli {
   return cli
-    .option('cores', { alias: 'n', type: 'string', requiresArg: true, default: defaults.cores, describe: `how many cores, 1 to ${MAX_LOCAL_CORES}` })
-    .option('machine', { type: 'string', requiresArg: true, default: defaults.machine, describe: 'a shipped machine, a YAML description, or hwloc XML' })
+    .option('cores', { alias: 'n', type: 'string', requiresArg: true, defaultDescription: defaults.cores, describe: `how many cores, 1 to ${MAX_LOCAL_CORES}` })
+    .option('machine', { type: 'string', requiresArg: true, defaultDescription: defaults.machine, describe: 'a shipped machine, a YAML description, or hwloc XML' })
     .option('time-scale', { type: 'string', requiresArg: true, describe: 'wall time for modelled time; the machine’s own by default, 0 adds no delay' })
-    .option('latency', { type: 'string', requiresArg: true, default: '0', describe: 'one-way delay added to every link (2ms, 0.5ms, 300us)' })
-    .option('jitter', { type: 'string', requiresArg: true, default: '0', describe: 'spread of the delay on every link' })
+    .option('latency', { type: 'string', requiresArg: true, defaultDescription: '0', describe: 'one-way delay added to every link (2ms, 0.5ms, 300us)' })
+    .option('jitter', { type: 'string', requiresArg: true, defaultDescription: '0', describe: 'spread of the delay on every link' })
     .option('seed', { type: 'string', requiresArg: true, describe: 'where every random choice begins; random by default' })
     .option('log-dir', { type: 'string', requiresArg: true, describe: 'also write one log file per process into this folder' })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
@@ -50,29 +63,31 @@ export function clusterOptions(cli: Cli, defaults: { readonly cores: string; rea
 }
 
 /** Checks what yargs has read; a UsageError says what to change. */
-export function parseLaunchRequest(args: Readonly<Record<string, unknown>>): LaunchRequest {
+export function parseLaunchRequest(args: Args): LaunchRequest {
   const detach = args['detach'] === true;
-  const planFile = text(args, 'plan');
-  if (detach && planFile !== null) throw new UsageError('--plan needs the foreground, where its result can be told; leave --detach out');
-  if (detach && text(args, 'for') !== null) throw new UsageError('--for and --detach exclude each other; end a detached cluster with mkctl down');
+  const plan = planOf(text(args, 'plan'));
+  if (detach && plan !== null) throw new UsageError('--plan needs the foreground, where its result can be told; leave --detach out');
   const forText = text(args, 'for');
-  const { config, machine } = parseClusterConfig(args, checkClusterName(text(args, 'name') ?? 'mk'), detach);
-  return { config, machine, json: args['json'] === true, detach, planFile, forMs: forText === null ? null : durationMs('--for', forText) };
+  if (detach && forText !== null) throw new UsageError('--for and --detach exclude each other; end a detached cluster with mkctl down');
+  const name = checkClusterName(text(args, 'name') ?? 'mk');
+  const { config, machine } = parseClusterConfig(withPlan(args, plan), name, detach);
+  if (plan !== null) refuseUnsupported(plan, config.cores);
+  return { config, machine, plan, json: args['json'] === true, detach, forMs: forText === null ? null : durationMs('--for', forText) };
 }
 
 /** The cluster that the options describe. */
-export function parseClusterConfig(args: Readonly<Record<string, unknown>>, name: string, detached: boolean): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
-  const cores = wholeNumber('--cores', text(args, 'cores')!, 1, MAX_LOCAL_CORES);
-  const machine = resolveMachine(text(args, 'machine')!, cores);
-  const latencyNs = duration('--latency', text(args, 'latency')!);
-  const jitterNs = duration('--jitter', text(args, 'jitter')!);
+export function parseClusterConfig(args: Args, name: string, detached: boolean, defaults: ClusterDefaults = DEFAULTS): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
+  const cores = wholeNumber('--cores', text(args, 'cores') ?? defaults.cores, 1, MAX_LOCAL_CORES);
+  const machine = resolveMachine(text(args, 'machine') ?? defaults.machine, cores);
   const bootTimeout = text(args, 'boot-timeout');
   const config: ClusterConfig = {
-    name, cores, detached, latencyNs, jitterNs,
+    name, cores, detached,
     machineName: machine.name,
     machine: machine.description,
     maxCores: machine.maxCores,
     timeScale: timeScaleOf(text(args, 'time-scale'), machine),
+    latencyNs: duration('--latency', text(args, 'latency') ?? '0'),
+    jitterNs: duration('--jitter', text(args, 'jitter') ?? '0'),
     seed: text(args, 'seed') ?? String(randomBytes(4).readUInt32BE()),
     secret: randomBytes(32).toString('hex'),
     logLevel: levelOf(text(args, 'log-level')!),
@@ -85,7 +100,26 @@ export function parseClusterConfig(args: Readonly<Record<string, unknown>>, name
   return { config, machine };
 }
 
-function text(args: Readonly<Record<string, unknown>>, name: string): string | null {
+function planOf(file: string | null): FaultPlan | null {
+  if (file === null) return null;
+  const content = valueOf('--plan', readText(file));
+  const plan = valueOf('--plan', parseFaultPlan(content, file));
+  return plan;
+}
+
+/** What a plan says of the cluster holds where the command line says nothing. */
+function withPlan(args: Args, plan: FaultPlan | null): Args {
+  if (plan === null) return args;
+  const { seed, machine, cores, latencyNs, jitterNs } = plan;
+  const said = { seed, machine, cores, latency: ns(latencyNs), jitter: ns(jitterNs) };
+  return { ...args, ...Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== null && text(args, name) === null)) };
+}
+
+function ns(value: number | null): string | null {
+  return value === null ? null : `${value}ns`;
+}
+
+function text(args: Args, name: string): string | null {
   const value = args[name];
   if (value === undefined || value === null) return null;
   if (Array.isArray(value)) throw new UsageError(`--${name} is given ${value.length} times; give it once`);

@@ -1,12 +1,117 @@
-import type { Terminal } from '../cli/terminal.ts';
+import { formatCores } from '@mk/machine/duration';
+import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
+import { coresOfRule } from '../client/concerned.ts';
+import { describeFault } from '../client/describe-fault.ts';
+import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
+import type { ProcessControl } from '../supervisor/process-control.ts';
+import { Convergence } from './plan-checks.ts';
+import { RoundWorkload } from './plan-workload.ts';
 
-export interface PlanOutput {
-  say(text: string): void;
-  readonly json: boolean;
-  readonly terminal: Terminal;
+/** How a plan ended: 0 what it expects held, 1 something broke, 2 the run itself failed. */
+export type PlanStatus = 0 | 1 | 2;
+
+type Performers = { readonly [T in FaultAction['type']]: (control: ProcessControl, action: Extract<FaultAction, { type: T }>) => Promise<unknown> };
+
+/** What each kind of fault does to a cluster of real processes. */
+const PERFORMERS: Performers = {
+  rule: (control, { rule }) => control.addFault(rule),
+  heal: (control, { target }) => control.heal(target),
+  crash: (control, { cores }) => Promise.all(cores.map((core) => control.crash(core))),
+  restart: (control, { cores }) => Promise.all(cores.map((core) => control.restart(core))),
+  hang: (control, { cores, forNs }) => Promise.resolve(cores.forEach((core) => control.hang(core, forNs === null ? null : forNs / 1e6))),
+  slow: () => unsupported('slow'),
+  rogue: () => unsupported('rogue'),
+  skb_loss: async (control, { forNs }) => {
+    await control.crash('skb');
+    if (forNs !== null) setTimeout(() => void control.restart('skb').catch(() => undefined), forNs / 1e6);
+  },
+};
+
+/** Faults that a plan may name and that only the simulator can do, or that name cores that there are not; said before anything is booted. */
+export function refuseUnsupported(plan: FaultPlan, cores: number): void {
+  for (const { action } of plan.faults) {
+    const beyond = coresOfAction(action).find((core) => core >= cores && core < 60_000);
+    if (beyond !== undefined) throw new CommandError(`the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`, 2);
+    if (action.type === 'slow' || action.type === 'rogue') throw new CommandError(`the plan has a fault of the kind ${action.type}, which real processes cannot do yet; run it with mk-launch sim --plan`, 2);
+  }
+  if (plan.workload !== null) throw new CommandError(`the plan’s workload ${plan.workload.program} is a program, and programs cannot be run yet; leave workload out`, 2);
 }
 
-export async function runPlan(_file: string, _session: ClusterSession, _output: PlanOutput): Promise<number> {
-  return Promise.resolve(2);
+/**
+ * Injects the plan's faults into a booted cluster at their times while no-op rounds run, then judges what the plan
+ * expects. `stop` ends it early: the status is 2.
+ */
+export async function runPlan(plan: FaultPlan, session: ClusterSession, say: (text: string) => void, stop: AbortSignal): Promise<PlanStatus> {
+  const workload = new RoundWorkload(session);
+  const broken: string[] = [];
+  workload.start();
+  try {
+    await injectAll(plan, session.control, say, stop);
+    await workload.stop();
+    if (stop.aborted) return 2;
+    if (plan.expect.includes('invariants')) broken.push(...workload.violations, ...session.supervisor.deaths);
+    if (plan.expect.includes('converge')) broken.push(...(await new Convergence(session).check()));
+  } catch (error) {
+    say(`the plan could not be run to its end: ${(error as Error).message}`);
+    await workload.stop();
+    return 2;
+  }
+  const { done, failed } = workload;
+  say(`plan: ${plan.faults.length} faults; ${done} rounds agreed, ${failed} ended in a named error`);
+  for (const text of broken) say(`BROKEN: ${text}`);
+  if (broken.length === 0) say(`held: ${plan.expect.join(', ') || 'nothing was expected'}`);
+  return broken.length === 0 ? 0 : 1;
+}
+
+async function injectAll(plan: FaultPlan, control: ProcessControl, say: (text: string) => void, stop: AbortSignal): Promise<void> {
+  const startedAt = performance.now();
+  const underWay: Promise<unknown>[] = [];
+  for (const { atNs, action } of plan.faults) {
+    await sleepUntil(startedAt + atNs / 1e6, stop);
+    if (stop.aborted) return;
+    say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${describeAction(action)}`);
+    // A restart may take longer than the next fault's time: faults keep their times.
+    const performing = (PERFORMERS[action.type] as (control: ProcessControl, action: FaultAction) => Promise<unknown>)(control, action);
+    performing.catch(() => undefined);
+    underWay.push(performing);
+  }
+  await Promise.all(underWay);
+  await sleepUntil(startedAt + lastEndMs(plan), stop);
+}
+
+function coresOfAction(action: FaultAction): readonly number[] {
+  if (action.type === 'rule') return coresOfRule(action.rule);
+  return 'cores' in action ? action.cores : [];
+}
+
+/** When the last fault that ends by itself has ended. */
+function lastEndMs({ faults }: FaultPlan): number {
+  return Math.max(0, ...faults.map(({ atNs, action }) => {
+    const forNs = action.type === 'rule' ? action.rule.for_ns : 'forNs' in action ? action.forNs : null;
+    return (atNs + (forNs ?? 0)) / 1e6;
+  }));
+}
+
+function describeAction(action: FaultAction): string {
+  if (action.type === 'rule') return describeFault(action.rule);
+  if (action.type === 'heal') return `heal ${action.target === 'all' ? 'all' : JSON.stringify(action.target)}`;
+  if (action.type === 'skb_loss') return 'the SKB is lost';
+  return `${action.type} ${formatCores(action.cores)}`;
+}
+
+function sleepUntil(at: number, stop: AbortSignal): Promise<void> {
+  const pause = at - performance.now();
+  if (pause <= 0 || stop.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, pause);
+    stop.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}
+
+function unsupported(kind: string): Promise<never> {
+  return Promise.reject(new CommandError(`${kind} is for the simulator`));
 }

@@ -1,3 +1,4 @@
+import { concernsSender } from '../client/concerned.ts';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
 
@@ -23,8 +24,8 @@ export class FaultBook {
   }
 
   /** The rules for a core that has none yet, with the time that they have left. */
-  forNewCore(nowMs: number): FaultRule[] {
-    return this.remaining(nowMs, () => true);
+  forNewCore(core: number, nowMs: number): FaultRule[] {
+    return this.remaining(nowMs, ({ rule }) => concernsSender(rule, core));
   }
 
   /** The rules that this core missed while it could not be told; it counts as told from now on. */
@@ -32,7 +33,7 @@ export class FaultBook {
     return this.remaining(nowMs, ({ missing }) => missing.delete(core));
   }
 
-  private remaining(nowMs: number, concerns: (entry: { readonly missing: Set<number> }) => boolean): FaultRule[] {
+  private remaining(nowMs: number, concerns: (entry: { readonly rule: FaultRule; readonly missing: Set<number> }) => boolean): FaultRule[] {
     for (const [id, { untilMs }] of this.entries) if (untilMs <= nowMs) this.entries.delete(id);
     return [...this.entries.values()]
       .filter(concerns)

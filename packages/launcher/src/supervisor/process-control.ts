@@ -3,6 +3,7 @@ import { type FaultRule, checkFaultRule } from '@mk/monitor-proto/link/fault-rul
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { callControl } from '../client/control-client.ts';
+import { concernsSender, coresOfRule } from '../client/concerned.ts';
 import { describeFault } from '../client/describe-fault.ts';
 import { sumActiveRules } from '../client/sum-rules.ts';
 import { CommandError } from '../cli/usage-error.ts';
@@ -96,7 +97,7 @@ export class ProcessControl {
     const rule = checkFaultRule(given);
     if (typeof rule === 'string') throw new CommandError(rule);
     this.refuseUnknownCores(rule);
-    const missing = await this.tellAll('fault_add', { rule });
+    const missing = await this.tellAll('fault_add', { rule }, undefined, (core) => concernsSender(rule, core));
     this.book.add(rule, missing, Date.now());
     this.note(`fault ${rule.id}: ${describeFault(rule)}${rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`}`);
     return { id: rule.id, missing };
@@ -143,7 +144,7 @@ export class ProcessControl {
     await this.supervisor.until(() => process.ended || process.state === 'running' || process.state === 'hung', JOIN_MS, what);
     if (process.ended) throw new CommandError(`${title(process.name)} ended while it started (${process.how}): ${process.lastWords}`);
     if (process.name === SKB) return;
-    for (const rule of this.book.forNewCore(Date.now())) await this.tell(process, 'fault_add', { rule });
+    for (const rule of this.book.forNewCore(coreOf(process.name), Date.now())) await this.tell(process, 'fault_add', { rule });
   }
 
   private async end(process: ManagedProcess): Promise<void> {
@@ -154,9 +155,9 @@ export class ProcessControl {
   }
 
   /** Tells every core that runs; returns those that should have heard and did not. */
-  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void = () => undefined): Promise<number[]> {
+  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void = () => undefined, wanted: (core: number) => boolean = () => true): Promise<number[]> {
     const missing: number[] = [];
-    const reachable = this.supervisor.cores().filter(([, process]) => !process.ended);
+    const reachable = this.supervisor.cores().filter(([core, process]) => !process.ended && wanted(core));
     await Promise.all(
       reachable.map(async ([core, process]) => {
         if (process.state !== 'running') return void missing.push(core);
@@ -174,7 +175,7 @@ export class ProcessControl {
   }
 
   private refuseUnknownCores(rule: FaultRule): void {
-    for (const core of coresOf(rule)) {
+    for (const core of coresOfRule(rule)) {
       if (core < 60_000 && this.supervisor.core(core) === undefined) throw new CommandError(`there is no core ${core}; mkctl ps lists the cores`);
     }
   }
@@ -211,15 +212,14 @@ function named(target: Target): string {
 }
 
 function targetOf(name: string): Target {
-  return name === SKB ? 'skb' : Number(name.slice(coreName(0).length - 1));
+  return name === SKB ? 'skb' : coreOf(name);
 }
 
 function rank(name: string): number {
-  return name === SKB ? -1 : Number(name.slice(coreName(0).length - 1));
+  return name === SKB ? -1 : coreOf(name);
 }
 
-function coresOf(rule: FaultRule): readonly number[] {
-  if (rule.kind === 'isolate') return rule.cores;
-  if (rule.kind === 'partition') return rule.groups.flatMap((group) => (group === 'rest' ? [] : group));
-  return [rule.from, rule.to].flatMap((side) => (side === 'all' ? [] : side));
+/** The number in a core's process name. */
+function coreOf(name: string): number {
+  return Number(name.slice(coreName(0).length - 1));
 }

@@ -40,6 +40,8 @@ const PATIENCE_MS = 5000;
 export class Supervisor {
   readonly processes = new Map<string, ManagedProcess>();
   readonly logs = new LogHub();
+  /** Processes that ended after boot without anybody having asked for it. */
+  readonly deaths: string[] = [];
   readonly token: string;
   private boot: { readonly machine: BootMachine; readonly perform: (actions: readonly BootAction[]) => void } | null = null;
   private stopping: Promise<void> | null = null;
@@ -188,7 +190,9 @@ export class Supervisor {
       const { name, lastWords, endWanted } = process;
       this.bootEvent({ type: 'exited', process: name, how, lastWords });
       if (this.processes.get(name) === process) this.observer.changed?.();
-      if (!endWanted && this.boot === null && !this.ending) this.observer.died?.(title(name), how, lastWords);
+      if (endWanted || this.boot !== null || this.ending) return;
+      this.deaths.push(`${title(name)} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`);
+      this.observer.died?.(title(name), how, lastWords);
     },
   };
 

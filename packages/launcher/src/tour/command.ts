@@ -13,18 +13,20 @@ import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { CHAPTERS } from './chapters.ts';
 import { Tour } from './tour.ts';
 
+const DEFAULTS = { cores: '32', machine: 'amd-8x4' };
+
 /** `mk-launch tour`: what `npm start` runs. Exit status 0 when every check held, 1 when one did not. */
 export function tourCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'tour',
     describe: 'boot 32 cores, show what a multikernel does, check it, shut down',
     builder: ((cli: Cli) =>
-      clusterOptions(cli, { cores: '32', machine: 'amd-8x4' })
+      clusterOptions(cli, DEFAULTS)
         .example('$0 tour', 'what npm start runs')
         .example('$0 tour --cores 8', 'on a smaller machine')
         .epilogue('Exit status: 0 every check held, 1 one did not, 2 the tour could not be run.')) as never,
     handler: async (args) => {
-      const { config, machine } = parseClusterConfig(args as never, `tour-${process.pid}`, false);
+      const { config, machine } = parseClusterConfig(args as never, `tour-${process.pid}`, false, DEFAULTS);
       done(await runTour(config, machine, processTerminal()));
     },
   };

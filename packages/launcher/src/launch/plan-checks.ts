@@ -1,0 +1,38 @@
+import type { CoreRow } from '../client/cluster-client.ts';
+import { callControl } from '../client/control-client.ts';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+
+const WITHIN_MS = 40_000;
+
+/** Whether the cluster is whole again: all cores that run are members, bound to one another, and agree in a round. */
+export class Convergence {
+  constructor(private readonly session: ClusterSession) {}
+
+  /** What is not as it should be after the time that recovery may take; empty when all is well. */
+  async check(): Promise<string[]> {
+    const { supervisor, control } = this.session;
+    const left = (await control.faults()).map(({ rule }) => rule.id);
+    if (left.length > 0) return [`the plan leaves faults in force (${left.join(', ')}), so the cluster cannot converge; end it with heal: all`];
+    const until = Date.now() + WITHIN_MS;
+    for (;;) {
+      const problem = await this.problem().catch((error: Error) => error.message);
+      if (problem === null) return [];
+      if (Date.now() > until) return [`the cluster has not converged within ${WITHIN_MS / 1000} s: ${problem}`];
+      if (supervisor.ending) return ['the cluster was ended before it had converged'];
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+
+  private async problem(): Promise<string | null> {
+    const { supervisor } = this.session;
+    const running = supervisor.cores().filter(([, process]) => process.state === 'running');
+    const members = (await callControl(supervisor.skbAddress, supervisor.token, 'cores')) as CoreRow[];
+    if (members.length !== running.length) return `${members.length} members, ${running.length} cores running`;
+    const loose = members.find(({ up, links }) => !up || links !== members.length - 1);
+    if (loose !== undefined) return `core ${loose.core} is bound to ${loose.links} of ${members.length - 1} others`;
+    const leader = running[0];
+    if (leader === undefined) return null;
+    const { cores } = (await callControl(leader[1].address, supervisor.token, 'round', { plan: 'multicast', phases: 2, count: 1 })) as { cores: number };
+    return cores === members.length ? null : `a round reached ${cores} of ${members.length} cores`;
+  }
+}

@@ -1,0 +1,55 @@
+import { limit } from '@mk/monitor-proto/limits';
+import { isErrorName } from '@mk/monitor-proto/errors';
+import { callControl, ControlError } from '../client/control-client.ts';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+
+/** An operation's deadline, and what a loaded host may take to say so. */
+const DEADLINE_MS = limit('operationDeadlineNs') / 1e6;
+const SLACK_MS = 5000;
+const PAUSE_MS = 100;
+/** Errors of the client when the process that it asks is itself crashed or hung: no promise of the cluster is broken. */
+const OURS = new Set(['UNREACHABLE', 'TIMEOUT']);
+
+/** No-op rounds led by one core after the other while faults happen. Each must end well or in a named error, in time. */
+export class RoundWorkload {
+  done = 0;
+  failed = 0;
+  readonly violations: string[] = [];
+  private stopped = false;
+  private loop: Promise<void> = Promise.resolve();
+
+  constructor(private readonly session: ClusterSession) {}
+
+  start(): void {
+    this.loop = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.loop;
+  }
+
+  private async run(): Promise<void> {
+    for (let turn = 0; !this.stopped; turn++) {
+      const running = this.session.supervisor.cores().filter(([, process]) => process.state === 'running');
+      const leader = running[turn % Math.max(1, running.length)];
+      if (leader !== undefined) await this.round(leader[0], leader[1].address, turn % 2 === 0 ? 1 : 2);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+
+  private async round(core: number, address: string, phases: number): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      await callControl(address, this.session.supervisor.token, 'round', { plan: 'multicast', phases, count: 1 }, { timeoutMs: DEADLINE_MS + SLACK_MS });
+      this.done += 1;
+    } catch (error) {
+      this.failed += 1;
+      const name = error instanceof ControlError ? error.error : String(error);
+      const elapsedMs = performance.now() - startedAt;
+      if (OURS.has(name)) {
+        if (this.session.supervisor.core(core)?.state === 'running' && elapsedMs >= DEADLINE_MS + SLACK_MS) this.violations.push(`a round that core ${core} led did not end within ${DEADLINE_MS / 1000} s`);
+      } else if (!isErrorName(name)) this.violations.push(`a round that core ${core} led ended in ${name}, which is no named error`);
+    }
+  }
+}
