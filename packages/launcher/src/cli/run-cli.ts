@@ -13,7 +13,7 @@ export type Cli = Argv;
  */
 export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: readonly string[]): Promise<number> {
   let status = 0;
-  const cli = configure(yargs([...argv]))
+  const cli: Argv = configure(yargs([...argv]))
     .scriptName(name)
     .version(VERSION)
     .help()
@@ -23,8 +23,10 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .parserConfiguration({ 'boolean-negation': false, 'strip-aliased': true, 'parse-numbers': false, 'parse-positional-numbers': false })
     .middleware((args) => refuseRepeats(args))
-    .fail((message, error, instance) => {
-      throw error ?? new UsageError(improve(message, argv, knownOptions(instance as Argv)));
+    .fail((message, error) => {
+      // yargs gives its own complaints as YErrors or as texts; everything else was thrown by a command.
+      if (error && error.name !== 'YError') throw error;
+      throw new UsageError(improve(error?.message ?? message, argv, knownWords(cli)));
     });
   try {
     const args = await cli.parseAsync();
@@ -66,26 +68,40 @@ function refuseRepeats(args: Readonly<Record<string, unknown>>): void {
 /** Positional arguments that are lists by nature. */
 const LIST_ARGUMENTS: readonly string[] = ['groups', 'cores', 'targets'];
 
-function knownOptions(cli: Argv): string[] {
-  const { key } = (cli as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions();
-  return Object.keys(key).filter((option) => option.length > 1);
+interface Words {
+  readonly options: readonly string[];
+  readonly commands: readonly string[];
 }
 
-function improve(message: string | null | undefined, argv: readonly string[], options: readonly string[]): string {
+/** What could have been meant: yargs knows it, and does not say so in its types. */
+function knownWords(cli: Argv): Words {
+  const inner = cli as unknown as { getOptions(): { key: Record<string, unknown> }; getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } } };
+  const options = Object.keys(inner.getOptions().key).filter((option) => option.length > 1);
+  return { options, commands: inner.getInternalMethods().getCommandInstance().getCommands().filter((name) => name !== '$0') };
+}
+
+const TOO_FEW = /^Not enough non-option arguments/;
+
+function improve(message: string | null | undefined, argv: readonly string[], words: Words): string {
   const text = (message ?? 'that is not understood').split('\n').filter(Boolean).join('; ');
-  const unknown = /^Unknown arguments?: (.*)$/.exec(text)?.[1]?.split(', ') ?? [];
-  if (unknown.length > 0) {
-    // yargs names both spellings of an option; the one that was typed is the one to show.
-    const typed = unknown.filter((word) => argv.some((part) => part === word || part.replace(/^--?/, '').split('=')[0] === word));
-    const shown = typed.length > 0 ? typed : unknown;
-    const parts = shown.map((word) => {
-      const option = argv.some((part) => part.startsWith('-') && part.replace(/^--?/, '').split('=')[0] === word);
-      const guess = option ? nearest(word, options) : null;
-      return `unknown ${option ? `option --${word}` : `argument ${word}`}${guess === null ? '' : ` (did you mean --${guess}?)`}`;
-    });
-    return `${parts.join('; ')}; see --help`;
-  }
+  const unknown = /^Unknown (?:arguments?|commands?): (.*)$/.exec(text)?.[1]?.split(', ') ?? [];
+  if (unknown.length > 0) return `${explainUnknown(unknown, argv, words)}; see --help`;
   const missing = /^Not enough arguments following: (.*)$/.exec(text)?.[1];
   if (missing !== undefined) return `--${missing} needs a value; see --help`;
+  if (TOO_FEW.test(text)) return `${argv.filter((part) => !part.startsWith('-')).join(' ')} needs more arguments; see --help`;
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}; see --help`;
+}
+
+function explainUnknown(unknown: readonly string[], argv: readonly string[], { options, commands }: Words): string {
+  const optionOf = (part: string): string | null => (part.startsWith('-') ? part.replace(/^--?/, '').split('=')[0]! : null);
+  // yargs names both spellings of an option; the one that was typed is the one to show.
+  const typed = unknown.filter((word) => argv.some((part) => part === word || optionOf(part) === word));
+  return (typed.length > 0 ? typed : unknown)
+    .map((word) => {
+      const isOption = argv.some((part) => optionOf(part) === word);
+      const guess = nearest(word, isOption ? options : commands);
+      const kind = isOption ? 'option --' : argv[0] === word && commands.length > 0 ? 'command ' : 'argument ';
+      return `unknown ${kind}${word}${guess === null ? '' : ` (did you mean ${isOption ? '--' : ''}${guess}?)`}`;
+    })
+    .join('; ');
 }

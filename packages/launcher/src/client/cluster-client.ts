@@ -60,6 +60,7 @@ export class ClusterClient {
     const { record } = this;
     if (record === null) throw new CommandError(`the processes of ${this.name} were not started by mk-launch on this host; use docker compose (kill, restart, pause) for them`);
     if (!isRunning(record.supervisor)) throw new CommandError(`the supervisor of cluster ${this.name} is gone; mkctl down ends what is left of the cluster`);
+    if (record.supervisor.address === '') throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);
     return named('the supervisor', callControl(record.supervisor.address, this.token, verb, args, options));
   }
 

@@ -2,7 +2,6 @@ import type { FaultPlan } from '@mk/machine/fault-plan';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { CommandError } from '../cli/usage-error.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import { clock, LogPrinter } from './log-printer.ts';
@@ -53,7 +52,6 @@ class ForegroundRun {
     const release = onInterrupts({ first: () => this.interrupted(), second: () => this.forced(), last: () => session.supervisor.killAllNow() });
     try {
       const result = await this.boot();
-      if (result === null) return 2;
       this.tellReady(result);
       if (request.forMs !== null) setTimeout(() => this.finish(0), request.forMs).unref();
       if (request.plan !== null) void this.runPlan(request.plan);
@@ -69,7 +67,7 @@ class ForegroundRun {
     }
   }
 
-  private async boot(): Promise<BootResult | null> {
+  private async boot(): Promise<BootResult> {
     try {
       const result = await this.session.open();
       this.ready = true;
@@ -77,8 +75,6 @@ class ForegroundRun {
       return result;
     } catch (error) {
       this.finished = true;
-      if (!(error instanceof CommandError)) throw error;
-      this.progress.end();
       throw error;
     } finally {
       this.progress.end();

@@ -1,7 +1,8 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../cli/make-directory.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { isRunning } from './process-identity.ts';
 
@@ -51,7 +52,7 @@ export class StateDirectory {
 
   /** Writes down a new cluster; a UsageError when a cluster of that name runs or has left processes behind. */
   claim(record: ClusterRecord): void {
-    this.create();
+    makeDirectory(this.path, 'MK_STATE_DIR', 0o700);
     const old = this.read(record.name);
     if (old !== null && isAlive(old)) {
       const who = isRunning(old.supervisor) ? `runs already (pid ${old.supervisor.pid})` : 'has left processes behind';
@@ -108,14 +109,6 @@ export class StateDirectory {
       return readdirSync(this.path).filter((name) => name.endsWith('.json')).sort();
     } catch {
       return [];
-    }
-  }
-
-  private create(): void {
-    try {
-      mkdirSync(this.path, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw new UsageError(`cannot make the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`);
     }
   }
 

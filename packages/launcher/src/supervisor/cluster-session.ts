@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from '../cli/make-directory.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { ControlServer } from './control-server.ts';
 import { ProcessControl } from './process-control.ts';
@@ -107,5 +108,5 @@ export function defaultLogDir(name: string, state = new StateDirectory()): strin
 function prepareLogs({ logDir, name, detached }: ClusterConfig): void {
   if (logDir === null) return;
   if (detached && logDir === defaultLogDir(name)) rmSync(logDir, { recursive: true, force: true });
-  mkdirSync(logDir, { recursive: true });
+  makeDirectory(logDir, '--log-dir');
 }

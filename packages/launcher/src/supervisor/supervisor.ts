@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import type { ParentMessage } from '@mk/monitor-proto/io/parent';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { type BootAction, type BootEvent, BootMachine, type BootProgress, coreName, SKB, title } from '../boot/boot-machine.ts';
@@ -162,7 +161,6 @@ export class Supervisor {
 
   private spawnAll(): void {
     const { config } = this;
-    if (config.logDir !== null) mkdirSync(config.logDir, { recursive: true });
     this.startSkb(config.port);
     for (let core = 0; core < config.cores; core++) this.startCore(core, null);
     this.observer.changed?.();
