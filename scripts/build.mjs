@@ -15,18 +15,37 @@ const PROGRAMS = {
   mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true },
 };
 
-/** Compiles a bundle from its V8 code cache; a cache that this V8 does not accept is ignored. */
+/**
+ * Compiles a bundle from its V8 code cache; a cache that this V8 does not accept is ignored. Native add-ons that ws and
+ * msgpackr would look for in the whole file system are declined: neither gains us anything (zero masks, short strings).
+ */
 const LOADER = `'use strict';
-const fs = require('node:fs'), vm = require('node:vm'), path = require('node:path'), Module = require('node:module');
-const file = path.join(__dirname, 'NAME.cjs'), cacheFile = path.join(__dirname, 'NAME.cache');
-const source = Module.wrap(fs.readFileSync(file, 'latin1'));
+const fs = require('fs'), vm = require('vm');
+process.env.WS_NO_BUFFER_UTIL = process.env.WS_NO_UTF_8_VALIDATE = '1';
+process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED = 'true';
+const file = __dirname + '/NAME.cjs';
+const source = '(function (exports, require, module, __filename, __dirname) {' + fs.readFileSync(file, 'latin1') + '\\n})';
 let cachedData;
-try { cachedData = fs.readFileSync(cacheFile); } catch {}
-const script = new vm.Script(source, { filename: file, cachedData, importModuleDynamically: vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+try { cachedData = fs.readFileSync(__dirname + '/NAME.cache'); } catch {}
+const script = new vm.Script(source, { filename: file, cachedData });
 if (process.env.MK_MAKE_CACHE) process.on('exit', () => fs.writeFileSync(process.env.MK_MAKE_CACHE, script.createCachedData()));
 const mod = { exports: {} };
-script.runInThisContext().call(mod.exports, mod.exports, Module.createRequire(file), mod, file, __dirname);
+script.runInThisContext().call(mod.exports, mod.exports, require, mod, file, __dirname);
 `;
+
+/** Modules of Node that a booting core has no use for: each is loaded when something of it is first touched. */
+const LAZY = ['https', 'tls', 'zlib', 'os', 'worker_threads', 'child_process', 'perf_hooks', 'module'];
+const lazyBuiltins = {
+  name: 'lazy-builtins',
+  setup(builder) {
+    builder.onResolve({ filter: new RegExp(`^(node:)?(${LAZY.join('|')})$`) }, ({ path, namespace }) =>
+      namespace === 'lazy' ? { path, external: true } : { path: path.replace('node:', ''), namespace: 'lazy' });
+    builder.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => {
+      const keys = Object.keys(await import(`node:${path}`)).filter((key) => /^[A-Za-z_]\w*$/.test(key) && key !== 'default');
+      return { contents: `module.exports = {${keys.map((key) => `get ${key}() { return require('node:${path}').${key}; }`).join(',')}};`, loader: 'js' };
+    });
+  },
+};
 
 const dist = join(root, 'dist');
 // Everything is made beside dist/ and moved in at the end, so that a cluster that boots meanwhile never reads half a file.
@@ -40,7 +59,7 @@ for (const [name, { cached }] of wanted) if (cached) writeFileSync(join(work, `b
 await makeCodeCaches();
 for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
 
-function bundle(name, { entry, external = [], executable = false }) {
+function bundle(name, { entry, external = [], executable = false, cached = false }) {
   const shebang = executable ? '#!/usr/bin/env node\n' : '';
   return build({
     entryPoints: [join(root, entry)],
@@ -54,6 +73,7 @@ function bundle(name, { entry, external = [], executable = false }) {
     external: [...external, 'bufferutil', 'utf-8-validate'],
     define: { 'import.meta.url': '__importMetaUrl' },
     banner: { js: `${shebang}const __importMetaUrl=require('node:url').pathToFileURL(__filename).href;` },
+    plugins: cached ? [lazyBuiltins] : [],
     logLevel: 'warning',
   });
 }
