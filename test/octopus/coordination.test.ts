@@ -65,7 +65,8 @@ describe('locks', () => {
     const harness = new OctopusHarness(seed);
     const tickets: number[] = [];
     const work = clients(harness, 8).map(async (octopus) => {
-      for (let round = 0; round < 40; round++) await withLock(octopus, 'lock', async ({ ticket }) => void tickets.push(ticket));
+      for (let round = 0; round < 40; round++)
+        await withLock(octopus, 'lock', async ({ ticket }) => void tickets.push(ticket));
     });
     const nuisance = harness.client('nuisance');
     for (let restart = 0; restart < 20; restart++) {
@@ -159,14 +160,23 @@ describe('watches', () => {
     await b.set('x2 { v: 3 }');
     while (told.length < 5) await b.get('y1');
     await stop();
-    expect(told).toEqual(['set x1 { v: 1 }', 'deleted x1 { v: 1 }', 'set x2 { v: 2 }', 'set x2 { v: 2 }', 'set x2 { v: 3 }', 'removed ']);
+    expect(told).toEqual([
+      'set x1 { v: 1 }',
+      'deleted x1 { v: 1 }',
+      'set x2 { v: 2 }',
+      'set x2 { v: 2 }',
+      'set x2 { v: 3 }',
+      'removed ',
+    ]);
   });
 
   test('a subscription hears what matches, once', async () => {
     const harness = new OctopusHarness(6);
     const [a, b] = clients(harness, 2) as [Octopus, Octopus];
     const heard: string[] = [];
-    const stop = await a.subscribe('_ { age: > 10 }', ({ kind, record }) => heard.push(`${kind} ${record?.attributes['age'] ?? ''}`));
+    const stop = await a.subscribe('_ { age: > 10 }', ({ kind, record }) =>
+      heard.push(`${kind} ${record?.attributes['age'] ?? ''}`),
+    );
     for (const age of [5, 11, 20, 7, 30]) await b.publish(`pet { age: ${age} }`);
     await stop();
     await b.publish('pet { age: 99 }');

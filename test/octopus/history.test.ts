@@ -1,17 +1,29 @@
-/** Histories of concurrent gets, sets, compare-and-sets and deletions are linearizable; the checker finds those that are not. */
+/**
+ * Histories of concurrent gets, sets, compare-and-sets and deletions are linearizable; the checker finds those that are
+ * not.
+ */
 import { describe, expect, test } from '@jest/globals';
 import type { Octopus } from '@mk/libmk/octopus/octopus';
 import { OctopusHarness } from './harness.ts';
 import type { Operation } from './linearizability.ts';
 import { isLinearizable } from './linearizability.ts';
 
-const at = (call: number, end: number, action: Operation['action']): Operation => ({ process: 'p', call, return: end, action });
+const at = (call: number, end: number, action: Operation['action']): Operation => ({
+  process: 'p',
+  call,
+  return: end,
+  action,
+});
 
 describe('the checker', () => {
   test('accepts what overlaps in any order, refuses what was over', () => {
     const set = at(0, 10, { kind: 'set', value: 1 });
-    expect(isLinearizable([set, at(1, 2, { kind: 'get', result: null }), at(3, 4, { kind: 'get', result: 1 })])).toBe(true);
-    expect(isLinearizable([set, at(1, 2, { kind: 'get', result: 1 }), at(3, 4, { kind: 'get', result: null })])).toBe(false);
+    expect(isLinearizable([set, at(1, 2, { kind: 'get', result: null }), at(3, 4, { kind: 'get', result: 1 })])).toBe(
+      true,
+    );
+    expect(isLinearizable([set, at(1, 2, { kind: 'get', result: 1 }), at(3, 4, { kind: 'get', result: null })])).toBe(
+      false,
+    );
     expect(isLinearizable([set, at(11, 12, { kind: 'get', result: null })])).toBe(false);
   });
 
@@ -22,12 +34,19 @@ describe('the checker', () => {
 });
 
 async function act(octopus: Octopus, choice: number, value: number, expected: number): Promise<Operation['action']> {
-  if (choice < 4) return { kind: 'get', result: ((await octopus.get('key'))?.attributes['v'] as number | undefined) ?? null };
+  if (choice < 4)
+    return { kind: 'get', result: ((await octopus.get('key'))?.attributes['v'] as number | undefined) ?? null };
   if (choice < 6) {
     await octopus.set(`key { v: ${value} }`);
     return { kind: 'set', value };
   }
-  if (choice < 9) return { kind: 'cas', expected, value, succeeded: await octopus.compareAndSet(`key { v: ${value}, v: == ${expected} }`) };
+  if (choice < 9)
+    return {
+      kind: 'cas',
+      expected,
+      value,
+      succeeded: await octopus.compareAndSet(`key { v: ${value}, v: == ${expected} }`),
+    };
   return { kind: 'del', existed: await octopus.delete('key') };
 }
 

@@ -24,7 +24,9 @@ export function isLinearizable(history: readonly Operation[]): boolean {
     const key = `${done} ${state}`;
     if (seen.has(key)) return false;
     seen.add(key);
-    const pending = operations.map((operation, index) => ({ operation, index })).filter(({ index }) => ((done >> BigInt(index)) & 1n) === 0n);
+    const pending = operations
+      .map((operation, index) => ({ operation, index }))
+      .filter(({ index }) => ((done >> BigInt(index)) & 1n) === 0n);
     const firstReturn = Math.min(...pending.map(({ operation }) => operation.return));
     return pending.some(({ operation, index }) => {
       // What was called after another had returned cannot come before it.

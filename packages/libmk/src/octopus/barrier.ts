@@ -1,9 +1,9 @@
 /**
  * A barrier that may be used again and again. Source: Barrelfish `lib/octopus` barriers.
  *
- * Everybody who enters sets a sequential record; the last of them opens the barrier by setting its record. Everybody who
- * leaves deletes its own; the last of them closes it again. Enter and leave together are a double barrier. Assumes that a
- * round's participants have left before others use the name.
+ * Everybody who enters sets a sequential record; the last of them opens the barrier by setting its record. Everybody
+ * who leaves deletes its own; the last of them closes it again. Enter and leave together are a double barrier.
+ * Assumes that a round's participants have left before others use the name.
  */
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Octopus } from './octopus.ts';
@@ -16,7 +16,12 @@ export interface EnteredBarrier {
 }
 
 /** Waits until `count` participants have entered. An abort takes our entry back and rejects. */
-export async function enterBarrier(octopus: Octopus, name: string, count: number, signal?: AbortSignal): Promise<EnteredBarrier> {
+export async function enterBarrier(
+  octopus: Octopus,
+  name: string,
+  count: number,
+  signal?: AbortSignal,
+): Promise<EnteredBarrier> {
   const entry = `${name}_entered`;
   const open = quotedName(`${name}_open`);
   const own = (await octopus.set(quotedName(entry), { sequential: true, transient: true })).name;
@@ -32,7 +37,10 @@ export async function enterBarrier(octopus: Octopus, name: string, count: number
   }
 }
 
-/** The opener's own name marks the round, so that a slow leaver cannot close the next one. Two may both be last to enter. */
+/**
+ * The opener's own name marks the round, so that a slow leaver cannot close the next one. Two may both be last to
+ * enter.
+ */
 async function openRound(octopus: Octopus, record: string): Promise<void> {
   try {
     await octopus.set(record, { exclusive: true });
@@ -41,7 +49,13 @@ async function openRound(octopus: Octopus, record: string): Promise<void> {
   }
 }
 
-async function leaveBarrier(octopus: Octopus, name: string, own: string, round: string, signal: AbortSignal | undefined): Promise<void> {
+async function leaveBarrier(
+  octopus: Octopus,
+  name: string,
+  own: string,
+  round: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await octopus.delete(quotedName(own));
   const thisRound = `${quotedName(`${name}_open`)} { round: == ${quotedName(round)} }`;
   if (!(await octopus.exists(sequenceQuery(`${name}_entered`)))) {

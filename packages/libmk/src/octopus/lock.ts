@@ -1,8 +1,9 @@
 /**
- * A lock that is handed on in the order it was asked for. Source: Barrelfish `lib/octopus` locks (and ZooKeeper's recipe).
+ * A lock that is handed on in the order it was asked for. Source: Barrelfish `lib/octopus` locks (and ZooKeeper's
+ * recipe).
  *
- * Everybody who wants it sets a sequential record; the lowest number has it. Each other one watches only the record just
- * before its own, so a hand-over wakes one. Records are transient: the lock of a core that left is free.
+ * Everybody who wants it sets a sequential record; the lowest number has it. Each other one watches only the record
+ * just before its own, so a hand-over wakes one. Records are transient: the lock of a core that left is free.
  */
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Octopus } from './octopus.ts';
@@ -46,7 +47,11 @@ async function isFirst(octopus: Octopus, name: string, own: string, signal: Abor
   // Our core was taken for gone, and our record with it.
   if (place < 0) throw new OctopusError('NO_RECORD', `${own} is no longer in the queue`);
   if (place === 0) return true;
-  const armed = await octopus.arm({ type: 'exists', query: quotedName(queue[place - 1] as string) }, 'OK', TRIGGER.ON_DEL);
+  const armed = await octopus.arm(
+    { type: 'exists', query: quotedName(queue[place - 1] as string) },
+    'OK',
+    TRIGGER.ON_DEL,
+  );
   await aborting(armed, signal);
   return false;
 }

@@ -11,11 +11,18 @@ export type ServiceAttributes = { readonly [attribute: string]: number | string 
 const PREFIX = 'service.';
 
 /** Offers a service; throws RECORD_EXISTS if somebody does already. Returns what withdraws it. */
-export async function registerService(octopus: Octopus, name: string, attributes: ServiceAttributes): Promise<() => Promise<void>> {
+export async function registerService(
+  octopus: Octopus,
+  name: string,
+  attributes: ServiceAttributes,
+): Promise<() => Promise<void>> {
   const parts = Object.entries(attributes).map(([key, value]) => {
     return `${quotedName(key)}: ${typeof value === 'number' ? value : quotedName(value)}`;
   });
-  const record = await octopus.set(`${quotedName(PREFIX + name)} { ${parts.join(', ')} }`, { exclusive: true, transient: true });
+  const record = await octopus.set(`${quotedName(PREFIX + name)} { ${parts.join(', ')} }`, {
+    exclusive: true,
+    transient: true,
+  });
   return async () => void (await octopus.delete(quotedName(record.name)));
 }
 

@@ -1,10 +1,15 @@
 /**
  * Records, triggers and publish/subscribe as a program uses them.
  *
- * Guarantees: nothing that happens between a query and the wait for its change is missed, also when the service restarts
- * in between: whoever waits is woken then and looks again. Source: Barrelfish `lib/octopus`.
+ * Guarantees: nothing that happens between a query and the wait for its change is missed, also when the service
+ * restarts in between: whoever waits is woken then and looks again. Source: Barrelfish `lib/octopus`.
  */
-import type { OctopusErrorName, OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import type {
+  OctopusErrorName,
+  OctopusNotification,
+  OctopusReply,
+  OctopusRequest,
+} from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusTransport } from './transport.ts';
@@ -132,8 +137,8 @@ export class Octopus {
   }
 
   /**
-   * Tells every change of matching records until the returned function is called. After a restart of the service the watch
-   * is installed anew; changes in between are told as they are found: what is there then counts as set.
+   * Tells every change of matching records until the returned function is called. After a restart of the service the
+   * watch is installed anew; changes in between are told as they are found: what is there then counts as set.
    */
   async watch(query: string, listener: (event: OctopusEvent) => void): Promise<() => Promise<void>> {
     const mode = TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST | TRIGGER.ALWAYS;
@@ -190,7 +195,10 @@ export class Octopus {
 
   async #restore(id: number, request: OctopusRequest): Promise<void> {
     const reply = await this.#transport.request(request);
-    const found = reply.ok && request.type === 'get' ? await this.#transport.request({ type: 'get_names', query: request.query }) : reply;
+    const found =
+      reply.ok && request.type === 'get'
+        ? await this.#transport.request({ type: 'get_names', query: request.query })
+        : reply;
     if (!found.ok) return;
     for (const name of found.names ?? []) {
       const record = await this.get(quotedName(name));
@@ -205,7 +213,10 @@ export class Octopus {
   }
 
   /** Undefined for the error that is an answer; every other one throws. */
-  async #ask(request: OctopusRequest, answer: OctopusErrorName): Promise<Extract<OctopusReply, { ok: true }> | undefined> {
+  async #ask(
+    request: OctopusRequest,
+    answer: OctopusErrorName,
+  ): Promise<Extract<OctopusReply, { ok: true }> | undefined> {
     const reply = await this.#transport.request(request);
     if (reply.ok) return reply;
     if (reply.error === answer) return undefined;
@@ -225,7 +236,10 @@ export function sequenceQuery(name: string): string {
 }
 
 /** Waits for the trigger; an abort removes it and rejects. */
-export async function aborting(armed: ArmedQuery, signal: AbortSignal | undefined): Promise<OctopusNotification | undefined> {
+export async function aborting(
+  armed: ArmedQuery,
+  signal: AbortSignal | undefined,
+): Promise<OctopusNotification | undefined> {
   if (signal === undefined) return armed.woken;
   const onAbort = (): void => void armed.cancel();
   signal.addEventListener('abort', onAbort, { once: true });

@@ -9,6 +9,8 @@ export interface OctopusTransport {
   request(request: OctopusRequest): Promise<OctopusReply>;
   /** Returns what ends it. */
   onNotification(listener: (notification: OctopusNotification) => void): () => void;
-  /** Called when the service forgot this client's triggers and subscriptions, as after a restart. Returns what ends it. */
+  /**
+   * Called when the service forgot this client's triggers and subscriptions, as after a restart. Returns what ends it.
+   */
   onReset(listener: () => void): () => void;
 }

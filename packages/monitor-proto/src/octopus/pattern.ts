@@ -69,7 +69,8 @@ export class Pattern {
       const state = this.#states[id] as State;
       if (state.kind === 'accept') return true;
       if (state.kind === 'split') pending.push(state.next, state.other);
-      else if (state.kind === 'start' ? index === 0 : state.kind === 'end' && index === length) pending.push(state.next);
+      else if (state.kind === 'start' ? index === 0 : state.kind === 'end' && index === length)
+        pending.push(state.next);
     }
     return false;
   }
@@ -221,7 +222,8 @@ class PatternParser {
     if (named !== undefined && Object.hasOwn(CLASSES, letter.toLowerCase())) {
       return letter === letter.toLowerCase() ? named : (code) => !named(code);
     }
-    if (/[a-zA-Z0-9]/.test(letter) && !Object.hasOwn(CONTROLS, letter)) throw this.#error(`an unknown escape \\${letter}`);
+    if (/[a-zA-Z0-9]/.test(letter) && !Object.hasOwn(CONTROLS, letter))
+      throw this.#error(`an unknown escape \\${letter}`);
     return equals(CONTROLS[letter] ?? letter);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Records and queries as text: `name { attr: value, attr: > 5, name: r'regex' }`.
- * Source: Barrelfish's Octopus query language (`lib/octopus/parse`). Values are identifiers, 'strings', integers, floats;
- * an identifier and a string of the same characters are equal. Names may be quoted as well. Pure.
+ * Source: Barrelfish's Octopus query language (`lib/octopus/parse`). Values are identifiers, 'strings', integers,
+ * floats; an identifier and a string of the same characters are equal. Names may be quoted as well. Pure.
  */
 import { RECORD_LIMITS } from './limits.ts';
 import { Pattern, PatternError } from './pattern.ts';
@@ -33,7 +33,15 @@ export interface ParsedRecord {
 /** Says what is wrong, and at which character from 1. */
 export class RecordSyntaxError extends Error {}
 
-const TOKEN = /\s*(?:(r'(?:[^'\\]|\\.)*')|('(?:[^'\\]|\\.)*')|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([A-Za-z][\w.]*)|(>=|<=|==|!=|[{}:,<>_]))/y;
+/** In this order: pattern, string, number, identifier, symbol. */
+const TOKEN_KINDS = [
+  /r'(?:[^'\\]|\\.)*'/,
+  /'(?:[^'\\]|\\.)*'/,
+  /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/,
+  /[A-Za-z][\w.]*/,
+  />=|<=|==|!=|[{}:,<>_]/,
+] as const;
+const TOKEN = new RegExp(`\\s*(?:${TOKEN_KINDS.map((kind) => `(${kind.source})`).join('|')})`, 'y');
 const COMPARISONS: readonly string[] = ['>', '>=', '<', '<=', '==', '!='];
 const PLAIN_NAME = /^[A-Za-z][\w.]*$/;
 
@@ -212,7 +220,8 @@ class RecordParser {
 
   #number(text: string, at: number): number {
     const value = Number(text);
-    const exact = Number.isFinite(value) && (Number.isSafeInteger(value) || /[.eE]/.test(text) || String(value) === text);
+    const exact =
+      Number.isFinite(value) && (Number.isSafeInteger(value) || /[.eE]/.test(text) || String(value) === text);
     if (!exact) throw new RecordSyntaxError(`the number ${text} at character ${at + 1} cannot be kept exactly`);
     return value === 0 ? 0 : value;
   }

@@ -1,6 +1,8 @@
 /** Bounds of the Prolog engine and of what a query may take; each with its reason. */
 export const ENGINE_LIMITS = {
-  /** A runaway recursion ends within a second and leaves the process below 300 MiB (1 GiB stacks took 11 s and 1.9 GiB). */
+  /**
+   * A runaway recursion ends within a second and leaves the process below 300 MiB (1 GiB stacks took 11 s and 1.9 GiB).
+   */
   stackMebibytes: 64,
   /** Prolog looks at the clock every so many inferences: a few milliseconds of work, under 1 % of its speed. */
   heartbeatInferences: 10_000,

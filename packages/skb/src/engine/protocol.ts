@@ -18,7 +18,7 @@ export interface WorkerStart {
 export type Job = { readonly id: number } & JobBody;
 
 export type JobBody =
-  | { readonly type: 'query'; readonly goal: string } & Required<QueryBounds>
+  | ({ readonly type: 'query'; readonly goal: string } & Required<QueryBounds>)
   | { readonly type: 'facts'; readonly removed: readonly string[]; readonly added: readonly string[] }
   | { readonly type: 'rules'; readonly name: string; readonly text: string }
   | { readonly type: 'remove_rules'; readonly name: string };

@@ -74,7 +74,10 @@ export interface SkbEngine {
   /** Starts a query and returns what cancels it; a cancelled query ends with `QueryCancelled`. */
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void;
   /** Collects a query's answers; rejects with a `QueryError`. */
-  query(goal: string, options?: QueryOptions): Promise<{ readonly solutions: readonly Solution[]; readonly more: boolean }>;
+  query(
+    goal: string,
+    options?: QueryOptions,
+  ): Promise<{ readonly solutions: readonly Solution[]; readonly more: boolean }>;
   /** Streams a query's answers; throws a `QueryError`; leaving the loop cancels the query. */
   stream(goal: string, options?: QueryOptions): AsyncGenerator<Solution, { readonly more: boolean }>;
   close(): Promise<void>;

@@ -29,7 +29,9 @@ export function rttUpdate(rows: Iterable<RttRow>): FactUpdate {
   const list = [...rows];
   return {
     remove: list.map(({ from, to }) => ({ name: 'message_rtt', args: [from, to, ANY, ANY, ANY, ANY] })),
-    add: list.map(({ from, to, average, variance, min, max }) => fact('message_rtt', from, to, average, variance, min, max)),
+    add: list.map(({ from, to, average, variance, min, max }) =>
+      fact('message_rtt', from, to, average, variance, min, max),
+    ),
   };
 }
 

@@ -1,4 +1,6 @@
-/** The set of facts that the engine must hold: what a restarted engine is filled from. Pure; insertion order is kept. */
+/**
+ * The set of facts that the engine must hold: what a restarted engine is filled from. Pure; insertion order is kept.
+ */
 import type { Fact, FactPattern } from './fact.ts';
 import { factText, matchesPattern } from './fact.ts';
 import type { FactChange, FactUpdate } from '../engine/skb-engine.ts';
@@ -12,7 +14,9 @@ export class FactStore {
     return this.#size;
   }
 
-  /** Applies removals, then additions; returns what was there and what was not. A bad fact throws and changes nothing. */
+  /**
+   * Applies removals, then additions; returns what was there and what was not. A bad fact throws and changes nothing.
+   */
   apply(update: FactUpdate): FactChange {
     const added = (update.add ?? []).map((each) => ({ fact: each, text: factText(each) }));
     const removed = (update.remove ?? []).flatMap((pattern) => this.#remove(pattern));

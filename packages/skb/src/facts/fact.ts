@@ -29,7 +29,9 @@ export function fact(name: string, ...args: readonly FactTerm[]): Fact {
   return { name, args };
 }
 
-/** A fact as Prolog reads it, without the full stop; equal facts have equal texts. Throws on a float that is not finite. */
+/**
+ * A fact as Prolog reads it, without the full stop; equal facts have equal texts. Throws on a float that is not finite.
+ */
 export function factText({ name, args }: Fact): string {
   return args.length === 0 ? atomText(name) : `${atomText(name)}(${args.map(termText).join(',')})`;
 }
@@ -43,7 +45,9 @@ export function atomText(atom: string): string {
 /** Whether the fact is one that the pattern names. */
 export function matchesPattern(pattern: FactPattern, candidate: Fact): boolean {
   if (pattern.name !== candidate.name || pattern.args.length !== candidate.args.length) return false;
-  return pattern.args.every((arg, index) => isAny(arg) || termText(arg) === termText(candidate.args[index] as FactTerm));
+  return pattern.args.every(
+    (arg, index) => isAny(arg) || termText(arg) === termText(candidate.args[index] as FactTerm),
+  );
 }
 
 function isAny(arg: FactTerm | typeof ANY): arg is typeof ANY {

@@ -73,7 +73,10 @@ function distanceFacts(description: MachineDescription, machine: Machine): reado
 function costFacts(description: MachineDescription, machine: Machine): readonly Fact[] {
   const { send, latency, receive } = description.costs;
   const packages = [...description.packages.keys()];
-  const farthest = packages.reduce((most, a) => packages.reduce((m, b) => Math.max(m, machine.packageHops(a, b)), most), 0);
+  const farthest = packages.reduce(
+    (most, a) => packages.reduce((m, b) => Math.max(m, machine.packageHops(a, b)), most),
+    0,
+  );
   const hops = Array.from({ length: farthest }, (_, index) => index + 1);
   const row = (relation: string, cost: (costs: RelationCosts) => number): Fact =>
     fact('message_cost', relation, cost(send), cost(latency), cost(receive));

@@ -26,11 +26,15 @@ export function keyOfChange(change: JournalChange): string {
 
 /** A fact as JSON; integers beyond JSON's are kept as text. */
 export function factJson(fact: Fact): string {
-  return JSON.stringify(fact, (_key, value: unknown) => (typeof value === 'bigint' ? { integer: String(value) } : value));
+  return JSON.stringify(fact, (_key, value: unknown) =>
+    typeof value === 'bigint' ? { integer: String(value) } : value,
+  );
 }
 
 export function factOfJson(json: string): Fact {
-  return JSON.parse(json, (_key, value: unknown) => (isInteger(value) ? BigInt(value.integer) : (value as FactTerm))) as Fact;
+  return JSON.parse(json, (_key, value: unknown) =>
+    isInteger(value) ? BigInt(value.integer) : (value as FactTerm),
+  ) as Fact;
 }
 
 function isInteger(value: unknown): value is { readonly integer: string } {

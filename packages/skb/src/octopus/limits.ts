@@ -1,4 +1,6 @@
-/** Bounds of the record store; each with its reason. Those of a single record: `monitor-proto/src/octopus/limits.ts`. */
+/**
+ * Bounds of the record store; each with its reason. Those of a single record: `monitor-proto/src/octopus/limits.ts`.
+ */
 export const OCTOPUS_LIMITS = {
   /** Coordination data, not bulk: with 200 bytes each they fit in 30 MiB. */
   maxRecords: 100_000,

@@ -8,8 +8,9 @@
  *       it tells a last time: REMOVED and a null record. After REMOVED nothing comes.
  *   O4  Sequential numbers of a name only rise, also across deletion of its records and a restart.
  *   O5  When an owner goes, its transient records go in the order they were set, and each tells like any deletion.
- * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive` exists, trigger ids are the
- * client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer CONSTRAINT_MISMATCH.
+ * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive` exists, trigger ids
+ * are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer
+ * CONSTRAINT_MISMATCH.
  */
 import type {
   OctopusErrorName,
@@ -169,7 +170,9 @@ export class OctopusStore {
   }
 
   #getNames(query: ParsedRecord): Result {
-    const names = this.#matching(query).map((record) => record.name).sort(compareNames);
+    const names = this.#matching(query)
+      .map((record) => record.name)
+      .sort(compareNames);
     if (names.length > OCTOPUS_LIMITS.maxNames) return refuse('LIMIT_REACHED', `${names.length} names match`);
     return names.length === 0 ? refuse('NO_RECORD') : { ok: true, names };
   }
@@ -182,7 +185,10 @@ export class OctopusStore {
     const name = request.sequential === true ? `${base}_${number}` : base;
     const held = this.#records.get(name);
     if (held !== undefined && request.exclusive === true) return refuse('RECORD_EXISTS');
-    if (parsed.constraints.length > 0 && (held === undefined || !meetsConstraints(parsed.constraints, held.attributes))) {
+    if (
+      parsed.constraints.length > 0 &&
+      (held === undefined || !meetsConstraints(parsed.constraints, held.attributes))
+    ) {
       return refuse('CONSTRAINT_MISMATCH');
     }
     if (held === undefined && this.#records.size >= OCTOPUS_LIMITS.maxRecords) {
@@ -232,7 +238,14 @@ export class OctopusStore {
       return refuse('LIMIT_REACHED', 'the client has as many subscriptions as it may');
     }
     const serial = this.#serial++;
-    this.#subscriptions.add({ client: caller.client, id, query: parsed, queryText: query, mode: TRIGGER.PUBLISH, serial });
+    this.#subscriptions.add({
+      client: caller.client,
+      id,
+      query: parsed,
+      queryText: query,
+      mode: TRIGGER.PUBLISH,
+      serial,
+    });
     return OK;
   }
 

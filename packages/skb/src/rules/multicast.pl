@@ -1,5 +1,6 @@
-/*  Dissemination trees: one leader per package, each leader its package (Barrelfish's multicast.pl), made so that the last
-    core hears soonest. A send occupies the sender; what follows it (latency, receipt, the child's own sends) is its tail.
+/*  Dissemination trees: one leader per package, each leader its package (Barrelfish's multicast.pl), made so that the
+    last core hears soonest. A send occupies the sender; what follows it (latency, receipt, the child's own sends) is
+    its tail.
 
     A tree is tree(Core, Children), children in the order they are sent to. The same algorithm, faster, is
     src/topology/multicast-tree.ts: monitors get theirs from it, and a test holds the two together.
@@ -94,7 +95,9 @@ unbeaten([Choice|More], Kept, Choices) :-
 
 %   Falling tail is the best order of one sender (Jackson's rule); equal tails by core.
 send_order(Branches, Ordered) :-
-    findall(key(Minus, Core)-branch(O, T, tree(Core, C)), ( member(branch(O, T, tree(Core, C)), Branches), Minus is -T ), Keyed),
+    findall(key(Minus, Core)-branch(O, T, tree(Core, C)),
+        ( member(branch(O, T, tree(Core, C)), Branches), Minus is -T ),
+        Keyed),
     keysort(Keyed, Sorted),
     pairs_values(Sorted, Ordered).
 
@@ -146,8 +149,8 @@ package_options(Root, Members, Options) :-
           Tail is LeafTail + SubtreeNs ),
         Options).
 
-%   One sender: takes an option of each, orders the sends, and minimises when the last core has received. The search is over
-%   the options and over who comes before whom; then every start is as early as it can be.
+%   One sender: takes an option of each, orders the sends, and minimises when the last core has received. The search
+%   is over the options and over who comes before whom; then every start is as early as it can be.
 best_schedule([], _, [], 0) :- !.
 best_schedule(Options, Below, Trees, Ns) :-
     schedule(Options, Choices, Starts, End, Before),

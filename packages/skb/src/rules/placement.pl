@@ -83,12 +83,15 @@ ordered(far, _, _, Groups, Groups).
 ordered(near, K, _, Groups, Ordered) :-
     findall(Sum-Sorted,
         ( member(Seed, Groups),
-          findall(Ns-Group, ( member(Group, Groups), ( Group == Seed -> Ns = -1 ; between_groups(Seed, Group, Ns) ) ), Pairs),
+          findall(Ns-Group, ( member(Group, Groups), from_seed(Seed, Group, Ns) ), Pairs),
           keysort(Pairs, Sorted),
           reach(Sorted, K, 0, Sum) ),
         Seeds),
     keysort(Seeds, [_-Best|_]),
     pairs_values(Best, Ordered).
+
+from_seed(Seed, Seed, -1) :- !.
+from_seed(Seed, Group, Ns) :- between_groups(Seed, Group, Ns).
 
 %   What the nearest K cores of a seed sum up to.
 reach(_, K, Sum, Sum) :- K =< 0, !.
@@ -99,8 +102,9 @@ reach([Ns-Group|More], K, Sum0, Sum) :-
     Left is K - Size,
     reach(More, Left, Sum1, Sum).
 
-%   Near: cores of a package are nearer to one another than to others, so the sum is concave along any exchange between two
-%   packages; at most one package is taken in part. Far: as even as the sizes allow; what is left goes one to a package.
+%   Near: cores of a package are nearer to one another than to others, so the sum is concave along any exchange
+%   between two packages; at most one package is taken in part. Far: as even as the sizes allow; what is left goes one
+%   to a package.
 counts(near, _, Sizes, Counts) :-
     maplist(count_in, Sizes, Counts),
     maplist(in_part, Sizes, Counts, Parts),

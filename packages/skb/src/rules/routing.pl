@@ -1,5 +1,5 @@
-/*  Ways between cores, whatever the links: direct, around a ring, or up and down a fat tree whose inner nodes are the lowest
-    cores of their groups (Barrelfish's radix-k broadcast tree has the same groups).
+/*  Ways between cores, whatever the links: direct, around a ring, or up and down a fat tree whose inner nodes are the
+    lowest cores of their groups (Barrelfish's radix-k broadcast tree has the same groups).
 */
 
 %!  route(+Kind, +From, +To, -Path) is semidet.

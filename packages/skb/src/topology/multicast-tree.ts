@@ -6,10 +6,11 @@
  * leader per package). Differs from the original rule, which minimises the worst single link: `numa` minimises the
  * worst end-to-end time, the sender's occupancy included.
  *
- * Cost model. Sending to a child occupies the sender for `sendNs`; the message arrives `latencyNs` later and occupies the
- * receiver for `receiveNs`; only then does the receiver forward. A child's *tail* is all that happens after the sender is
- * free again: latency, receipt and the child's own subtree. For one sender, serving children by falling tail is optimal
- * whatever the occupancies are (Jackson's rule for one machine with delivery times), so order needs no search.
+ * Cost model. Sending to a child occupies the sender for `sendNs`; the message arrives `latencyNs` later and occupies
+ * the receiver for `receiveNs`; only then does the receiver forward. A child's *tail* is all that happens after the
+ * sender is free again: latency, receipt and the child's own subtree. For one sender, serving children by falling
+ * tail is optimal whatever the occupancies are (Jackson's rule for one machine with delivery times), so order needs
+ * no search.
  */
 
 /** A dissemination tree: children in send order (farthest first). */

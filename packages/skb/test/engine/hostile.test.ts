@@ -13,7 +13,7 @@ const HOSTILE: readonly ((n: number) => string)[] = [
   (n) => `open('/tmp/hostile-${n}', write, _)`,
   () => "consult('/tmp/x.pl')",
   () => "shell('rm -rf /')",
-  () => "process_create(path(sh), [], [])",
+  () => 'process_create(path(sh), [], [])',
   () => 'tcp_connect(localhost:80, S, [])',
   (n) => `assertz(owned(${n}))`,
   () => 'abolish(cpu_thread/4)',
@@ -23,7 +23,7 @@ const HOSTILE: readonly ((n: number) => string)[] = [
   () => 'mk_sandbox:unlimited',
   () => 'G = halt, G',
   () => 'G =.. [halt], call(G)',
-  () => "atom_concat(ha, lt, A), call(A)",
+  () => 'atom_concat(ha, lt, A), call(A)',
   () => 'findall(X, user:halt, L)',
   () => 'forall(true, (true ; shell(ls)))',
   () => 'freeze(X, halt), X = 1',
@@ -69,7 +69,12 @@ test('1,000 hostile queries each end with a named error and the engine stays up'
   for (let round = 0; round < 1_000 / HOSTILE.length; round++) {
     const goals = HOSTILE.map((goal) => goal(round));
     const outcomes = await Promise.all(
-      goals.map((goal) => engine.query(goal, LIMITS).then(() => goal.slice(0, 80), (error: QueryError) => error)),
+      goals.map((goal) =>
+        engine.query(goal, LIMITS).then(
+          () => goal.slice(0, 80),
+          (error: QueryError) => error,
+        ),
+      ),
     );
     for (const outcome of outcomes) {
       // A goal that was answered stands here as text, and fails the match.
@@ -81,6 +86,8 @@ test('1,000 hostile queries each end with a named error and the engine stays up'
   const { solutions } = await engine.query('cpu_thread(Core, Package, _, _)');
   expect(solutions).toEqual([{ bindings: { Core: 7, Package: 1 } }]);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-  console.log(`1,000 hostile queries in ${seconds} s, ${restarts.length} restarts: ${JSON.stringify(Object.fromEntries(names))}`);
+  console.log(
+    `1,000 hostile queries in ${seconds} s, ${restarts.length} restarts: ${JSON.stringify(Object.fromEntries(names))}`,
+  );
   await engine.close();
 }, 240_000);

@@ -21,7 +21,13 @@ beforeAll(() => {
 afterAll(() => engine.close());
 
 async function become(facts: readonly Fact[]): Promise<void> {
-  const arities = [['cpu_thread', 4], ['message_cost', 4], ['package_hops', 3], ['message_rtt', 6], ['cache', 5]] as const;
+  const arities = [
+    ['cpu_thread', 4],
+    ['message_cost', 4],
+    ['package_hops', 3],
+    ['message_rtt', 6],
+    ['cache', 5],
+  ] as const;
   const remove = arities.map(([name, arity]) => ({ name, args: Array.from({ length: arity }, () => ANY) }));
   await engine.updateFacts({ remove, add: facts });
 }
@@ -89,10 +95,12 @@ test('the rule plans amd-8x4 as the planner does, and re-plans when a link slows
   const ruled = await ask('multicast_tree(0, Tree, Ns)');
   expect(ruled?.tree).toEqual(planTree('numa', input));
   const slow = ruled?.tree.children.at(-1)?.core as number;
-  const rtts = input.cores.filter((core) => core !== 0).map((core) => {
-    const ns = machine.packageOf(core) === machine.packageOf(slow) ? 1e6 : 2 * machine.latencyNs(0, core);
-    return fact('message_rtt', 0, core, ns, 0, ns, ns);
-  });
+  const rtts = input.cores
+    .filter((core) => core !== 0)
+    .map((core) => {
+      const ns = machine.packageOf(core) === machine.packageOf(slow) ? 1e6 : 2 * machine.latencyNs(0, core);
+      return fact('message_rtt', 0, core, ns, 0, ns, ns);
+    });
   await engine.updateFacts({ add: rtts });
   const replanned = await ask('multicast_tree(0, Tree, Ns)');
   expect(machine.packageOf(replanned?.tree.children[0]?.core as number)).toBe(machine.packageOf(slow));

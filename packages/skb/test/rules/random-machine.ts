@@ -1,4 +1,6 @@
-/** Small random machines, as a planner's input and as facts; and the best that any dissemination tree could do on one. */
+/**
+ * Small random machines, as a planner's input and as facts; and the best that any dissemination tree could do on one.
+ */
 import type { Fact } from '../../src/facts/fact.ts';
 import { fact } from '../../src/facts/fact.ts';
 import type { PlanInput } from '../../src/topology/multicast-tree.ts';
@@ -26,8 +28,11 @@ export function randomMachine(seed: number): RandomMachine {
   for (const name of ['same_package', 'hop_1', 'hop_2', 'hop_3', 'hop_4']) {
     costs.set(name, { send: 50 + below(500), receive: 20 + below(200) });
   }
-  const latency = cores.map((a) => cores.map((b) => (packageOf[a] === packageOf[b] ? 100 + below(200) : 200 + below(1_500))));
-  const cost = (a: number, b: number): { send: number; receive: number } => costs.get(relation(a, b)) ?? { send: 0, receive: 0 };
+  const latency = cores.map((a) =>
+    cores.map((b) => (packageOf[a] === packageOf[b] ? 100 + below(200) : 200 + below(1_500))),
+  );
+  const cost = (a: number, b: number): { send: number; receive: number } =>
+    costs.get(relation(a, b)) ?? { send: 0, receive: 0 };
   return {
     input: {
       root: below(size),
@@ -40,11 +45,17 @@ export function randomMachine(seed: number): RandomMachine {
     facts: [
       ...cores.map((core) => fact('cpu_thread', core, packageOf[core] ?? 0, core, 0)),
       ...[...costs].map(([name, { send, receive }]) => fact('message_cost', name, send, 0, receive)),
-      ...Array.from({ length: 25 }, (_, i) => fact('package_hops', Math.floor(i / 5), i % 5, hops(Math.floor(i / 5), i % 5))),
-      ...cores.flatMap((a) => cores.filter((b) => b !== a).map((b) => {
-        const ns = 2 * (latency[a]?.[b] ?? 0);
-        return fact('message_rtt', a, b, ns, 0, ns, ns);
-      })),
+      ...Array.from({ length: 25 }, (_, i) =>
+        fact('package_hops', Math.floor(i / 5), i % 5, hops(Math.floor(i / 5), i % 5)),
+      ),
+      ...cores.flatMap((a) =>
+        cores
+          .filter((b) => b !== a)
+          .map((b) => {
+            const ns = 2 * (latency[a]?.[b] ?? 0);
+            return fact('message_rtt', a, b, ns, 0, ns, ns);
+          }),
+      ),
     ],
   };
 }

@@ -35,7 +35,11 @@ describe('facts of amd-8x4', () => {
     expect(await one('aggregate_all(count, cpu_thread(_, _, _, _), N)')).toBe(32);
     expect(await all('cpu_thread(13, Package, Place, Thread)')).toEqual([{ Package: 3, Place: 1, Thread: 0 }]);
     expect(await all('corename(13, Arch, HwId)')).toEqual([{ Arch: 'node', HwId: { functor: 'apic', args: [13] } }]);
-    expect(await all('cpu_affinity(13, _, Node), memory_affinity(Base, Bytes, Node), memory_region(Base, Bits, Bytes, ram, Node), Bits > 0')).toHaveLength(1);
+    expect(
+      await all(
+        'cpu_affinity(13, _, Node), memory_affinity(Base, Bytes, Node), memory_region(Base, Bits, Bytes, ram, Node), Bits > 0',
+      ),
+    ).toHaveLength(1);
     expect(await one('node_distance(2, 2, D)')).toBe(10);
     expect(await one('aggregate_all(count, package_hops(_, _, _), N)')).toBe(64);
     expect(await all('host(_, Platform, _, _)')).toEqual([{ Platform: process.platform }]);
@@ -55,14 +59,25 @@ describe('topology', () => {
   });
 
   test('members and measurements count before the description', async () => {
-    await engine.updateFacts(membershipUpdate(new Map([[0, 5], [1, 5], [4, 6]])));
+    await engine.updateFacts(
+      membershipUpdate(
+        new Map([
+          [0, 5],
+          [1, 5],
+          [4, 6],
+        ]),
+      ),
+    );
     expect(await one('cores(Cores)')).toEqual([0, 1, 4]);
     expect(await one('nr_running_cores(N)')).toBe(3);
     await engine.updateFacts(rttUpdate([{ from: 0, to: 1, average: 9e6, variance: 1.5, min: 8e6, max: 2e7 }]));
     expect(await one('cores_by_distance(0, Cores)')).toEqual([4, 1]);
     expect(await one('latency_ns(0, 1, Ns)')).toBe(4e6);
     await engine.updateFacts({
-      remove: [{ name: 'incarnation', args: [ANY, ANY] }, { name: 'message_rtt', args: [0, 1, ANY, ANY, ANY, ANY] }],
+      remove: [
+        { name: 'incarnation', args: [ANY, ANY] },
+        { name: 'message_rtt', args: [0, 1, ANY, ANY, ANY, ANY] },
+      ],
     });
     expect(await one('cores(Cores), length(Cores, N)')).toBe(32);
   });
@@ -71,12 +86,12 @@ describe('topology', () => {
 describe('affinity', () => {
   test('the nearest memory is the core’s own, and a larger need goes farther', async () => {
     expect(await all('nearest_memory(9, Node, _, _)')).toEqual([{ Node: 2 }]);
-    expect(await all('memory_by_distance(9, Regions), length(Regions, N), Regions = [memory(Distance, Node, _, _)|_]')).toMatchObject([
-      { N: 8, Distance: 10, Node: 2 },
-    ]);
-    expect(await all('local_memory(9, Base, Bytes), Address is Base + Bytes - 1, cores_near_address(Address, Cores)')).toMatchObject([
-      { Cores: [8, 9, 10, 11] },
-    ]);
+    expect(
+      await all('memory_by_distance(9, Regions), length(Regions, N), Regions = [memory(Distance, Node, _, _)|_]'),
+    ).toMatchObject([{ N: 8, Distance: 10, Node: 2 }]);
+    expect(
+      await all('local_memory(9, Base, Bytes), Address is Base + Bytes - 1, cores_near_address(Address, Cores)'),
+    ).toMatchObject([{ Cores: [8, 9, 10, 11] }]);
     expect(await all('nearest_memory(9, 1000000000000000, _, _, _)')).toEqual([]);
   });
 });
@@ -91,7 +106,11 @@ describe('routing', () => {
     expect(await one('route(fat_tree(4), 5, 30, Path)')).toEqual([5, 4, 0, 16, 28, 30]);
     expect(await one('route(ring, 4, 4, Path)')).toEqual([4]);
     expect(await all('route(direct, 3, 99, Path)')).toEqual([]);
-    expect(await one('aggregate_all(max(L), (running_core(A), running_core(B), route(fat_tree(4), A, B, P), length(P, L)), Most)')).toBe(6);
+    expect(
+      await one(
+        'aggregate_all(max(L), (running_core(A), running_core(B), route(fat_tree(4), A, B, P), length(P, L)), Most)',
+      ),
+    ).toBe(6);
   });
 });
 
@@ -109,7 +128,8 @@ describe('placement', () => {
   test('far takes a package each, then doubles evenly', async () => {
     for (const k of [1, 4, 8]) expect(new Set((await place(`place(far, ${k}, Cores)`)).map(packageOf)).size).toBe(k);
     const counts = new Map<number, number>();
-    for (const core of await place('place(far, 12, Cores)')) counts.set(packageOf(core), (counts.get(packageOf(core)) ?? 0) + 1);
+    for (const core of await place('place(far, 12, Cores)'))
+      counts.set(packageOf(core), (counts.get(packageOf(core)) ?? 0) + 1);
     expect([...counts.values()].sort()).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
   });
 
@@ -122,14 +142,23 @@ describe('placement', () => {
   test('near is the least sum over all choices of a small machine', async () => {
     const cores = [0, 1, 4, 5, 12, 28, 29];
     const cost = async (chosen: readonly number[]): Promise<number> =>
-      Number(await one(`findall(Ns, (member(A, [${chosen}]), member(B, [${chosen}]), A < B, distance_ns(A, B, Ns)), All), sum_list(All, Sum)`));
+      Number(
+        await one(
+          `findall(Ns, (member(A, [${chosen}]), member(B, [${chosen}]), A < B, distance_ns(A, B, Ns)), All), sum_list(All, Sum)`,
+        ),
+      );
     const chosen = await place(`place(near, 3, [${cores}], Cores)`);
     const sums = await Promise.all(triples(cores).map(cost));
     expect(await cost(chosen)).toBeCloseTo(Math.min(...sums));
   });
 
   test('drivers by their device, servers by their clients', async () => {
-    await engine.updateFacts({ add: [{ name: 'device', args: ['nic0', 5] }, { name: 'driver_at', args: ['disk', 20] }] });
+    await engine.updateFacts({
+      add: [
+        { name: 'device', args: ['nic0', 5] },
+        { name: 'driver_at', args: ['disk', 20] },
+      ],
+    });
     expect(await one('driver_core(nic0, Core)')).toBe(21);
     expect(await all('server_core([8, 9, 11], Core, _)')).toEqual([{ Core: 8 }]);
   });

@@ -2,8 +2,8 @@
  * The engine as the knowledge base sees it: a thread, the jobs it has been given, and a watchdog.
  *
  * Guarantees: the caller's event loop never waits for Prolog; every query ends exactly once, with a named error if not
- * with answers; facts and rules survive the thread, which is replaced when a query cannot be stopped, when it crashes or
- * when its memory has grown too far. Queries that were inside it then and had not answered yet are run again.
+ * with answers; facts and rules survive the thread, which is replaced when a query cannot be stopped, when it crashes
+ * or when its memory has grown too far. Queries that were inside it then and had not answered yet are run again.
  */
 import { Worker } from 'node:worker_threads';
 import { FactStore } from '../../facts/fact-store.ts';
@@ -300,7 +300,7 @@ function boundsOf(options: QueryOptions): { timeLimitMs: number; inferenceLimit:
 }
 
 function errorOf({ name, detail, position }: Failure, text: string): QueryError {
-  const message = detail === '' ? MESSAGES[name] ?? name : detail;
+  const message = detail === '' ? (MESSAGES[name] ?? name) : detail;
   return position < 0 ? new QueryError(name, message) : new QueryError(name, message, placeOf(text, position));
 }
 

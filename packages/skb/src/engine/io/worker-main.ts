@@ -25,7 +25,11 @@ interface Step {
 
 const RUN = 'mk_sandbox:run(Goal, InferenceLimit, Deadline, Outcome)';
 const LEAVES_GARBAGE: ReadonlySet<string> = new Set([
-  'QueryAnswerTooLarge', 'QueryStackLimit', 'QueryTimeLimit', 'QueryInferenceLimit', 'QueryRaised',
+  'QueryAnswerTooLarge',
+  'QueryStackLimit',
+  'QueryTimeLimit',
+  'QueryInferenceLimit',
+  'QueryRaised',
 ]);
 const start = workerData as WorkerStart;
 const status = new Int32Array(start.status);
@@ -132,7 +136,8 @@ function runQuery(swipl: Swipl, job: QueryJob): void {
       break;
     }
   }
-  // After a large term was given up, the next stack overflow would write outside the memory unless garbage is collected.
+  // After a large term was given up, the next stack overflow would write outside the memory unless garbage is
+  // collected.
   if (failure !== undefined && LEAVES_GARBAGE.has(failure.name)) must(swipl, 'garbage_collect');
   if (batch.length > 0) post({ type: 'solutions', id: job.id, batch });
   post({ type: 'end', id: job.id, more, ...(failure === undefined ? {} : { failure }) });

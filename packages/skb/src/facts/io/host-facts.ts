@@ -1,6 +1,6 @@
 /**
- * Facts of the host that the processes run on, from `node:os` and, on Linux, `/sys`. The names begin with `host_`: a core of
- * the cluster is a process, and need not be a core of the host.
+ * Facts of the host that the processes run on, from `node:os` and, on Linux, `/sys`. The names begin with `host_`: a
+ * core of the cluster is a process, and need not be a core of the host.
  *
  *   host(Name, Platform, Arch, Cpus)      host_memory(Bytes)
  *   host_cpu(Cpu, Package, Core, Node)    host_cache(Name, Cpu, Level, Bytes)    host_node_distance(From, To, Distance)
@@ -39,19 +39,24 @@ function cacheFacts(folder: string, cpu: number, index: number): readonly Fact[]
   const size = /^(\d+)([KMG])$/.exec(text(join(cache, 'size')) ?? '');
   const kind = text(join(cache, 'type')) ?? '';
   if (level === undefined || size === null) return [];
-  const name = `l${level}${kind === 'Data' ? 'd' : kind === 'Instruction' ? 'i' : ''}_${text(join(cache, 'shared_cpu_list')) ?? cpu}`;
+  const suffix = kind === 'Data' ? 'd' : kind === 'Instruction' ? 'i' : '';
+  const name = `l${level}${suffix}_${text(join(cache, 'shared_cpu_list')) ?? cpu}`;
   return [fact('host_cache', name, cpu, level, Number(size[1]) * (UNITS[size[2] ?? ''] ?? 1))];
 }
 
 function distanceFacts(root: string, node: number): readonly Fact[] {
-  const row = (text(join(root, `devices/system/node/node${node}/distance`)) ?? '').split(/\s+/).filter((each) => each !== '');
+  const row = (text(join(root, `devices/system/node/node${node}/distance`)) ?? '')
+    .split(/\s+/)
+    .filter((each) => each !== '');
   return row.map((distance, to) => fact('host_node_distance', node, to, Number(distance)));
 }
 
 /** The numbers of entries such as `cpu0`, `cpu1`; none if the folder is not there. */
 function numbered(folder: string, prefix: string): readonly number[] {
   if (!existsSync(folder)) return [];
-  const names = readdirSync(folder).filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)));
+  const names = readdirSync(folder).filter(
+    (name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)),
+  );
   return names.map((name) => Number(name.slice(prefix.length))).sort((a, b) => a - b);
 }
 

@@ -48,7 +48,9 @@ const STATEMENTS = {
   rules_remove: 'DELETE FROM rules WHERE name = ?',
 } as const satisfies { readonly [T in JournalChange['type']]: string };
 
-const VALUES: { readonly [T in JournalChange['type']]: (change: Extract<JournalChange, { type: T }>) => (string | number | null)[] } = {
+const VALUES: {
+  readonly [T in JournalChange['type']]: (change: Extract<JournalChange, { type: T }>) => (string | number | null)[];
+} = {
   put: ({ name, text, owner }) => [name, text, owner ?? null],
   remove: ({ name }) => [name],
   counter: ({ name, value }) => [name, value],
