@@ -43,7 +43,7 @@ export function bootSkb(node: SimNode, options: SimulationOptions): AnyMachine {
     maxCores: options.cores,
     machine: options.machine,
     machineText: options.machineText ?? '{}',
-    settingsFor: () => '{}',
+    settingsFor: () => options.settings ?? '{}',
     measure: options.measure ?? false,
   });
   return node.skb as AnyMachine;

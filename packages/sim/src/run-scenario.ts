@@ -37,6 +37,8 @@ export interface RunResult {
 const BOOT_LIMIT: Nanos = 60 * SECOND;
 /** The mesh has to be whole again this long after the last fault: longer than any deadline and back-off of the protocols. */
 const HEAL_LIMIT: Nanos = 90 * SECOND;
+/** On a sound network nothing is left over so soon after the last answer: shorter than any deadline that might be forgotten. */
+const QUIET_LIMIT: Nanos = 3 * SECOND;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
 /** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
@@ -98,7 +100,8 @@ class Run {
     for (const plan of failed() ? [] : PLANS) {
       for (const phases of [1, 2]) this.finalRound(plan, phases);
     }
-    simulation.run(simulation.now + HEAL_LIMIT, () => failed() || (this.pending === 0 && isQuiet(simulation)));
+    simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);
+    simulation.run(simulation.now + QUIET_LIMIT, () => failed() || isQuiet(simulation));
     if (this.pending > 0) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
   }
 

@@ -27,8 +27,8 @@ export class SimNode {
   /** What everything on this core takes longer by. */
   slowFactor = 1;
   hung = false;
-  /** Whether this life was ever stopped or slowed: deadlines excuse it. */
-  wasHung = false;
+  /** When this process was last stopped, resumed, slowed or let go: until then deadlines excuse it. */
+  disturbedAt: Nanos = -1;
   /** The very kernel or SKB behind `machine`, for checkers; null while dead and for the other kind. */
   kernel: Kernel | null = null;
   skb: Skb | null = null;

@@ -26,6 +26,8 @@ export interface SimulationOptions {
   readonly cores: number;
   readonly machine: MachineModel;
   readonly machineText?: string;
+  /** The cluster's settings, as JSON text. */
+  readonly settings?: string;
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
   /** Whether the SKB measures round trips after boot. */
@@ -146,7 +148,7 @@ export class Simulation implements NetworkHost {
     node.freeAt = this.now;
     node.slowFactor = 1;
     node.hung = false;
-    node.wasHung = false;
+    node.disturbedAt = -1;
     node.timerAt = Infinity;
     node.drainScheduled = false;
     node.ended = null;
@@ -167,19 +169,22 @@ export class Simulation implements NetworkHost {
   hang(id: PeerId): void {
     const node = this.node(id);
     node.hung = true;
-    node.wasHung = true;
+    node.disturbedAt = this.now;
   }
 
   resume(id: PeerId): void {
     const node = this.node(id);
     if (!node.hung) return;
     node.hung = false;
+    node.disturbedAt = this.now;
     if (node.timerAt <= this.now) this.deliver(this.now, node, null, TIMER, 0);
     if (node.queued > 0) this.scheduleDrain(node);
   }
 
   slow(id: PeerId, factor: number): void {
-    this.node(id).slowFactor = factor;
+    const node = this.node(id);
+    if (node.slowFactor !== factor) node.disturbedAt = this.now;
+    node.slowFactor = factor;
   }
 
   /** Breaks every link between two nodes. */

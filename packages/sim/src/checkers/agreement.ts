@@ -1,6 +1,7 @@
 import { isErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
+import type { SimNode } from '../sim-node.ts';
 import type { SimLogLine } from '../simulation.ts';
 import type { Checker, Report } from './checker.ts';
 
@@ -26,22 +27,17 @@ const SLACK_MS = 50;
  */
 export function agreementChecker(): Checker {
   const rounds = new Map<string, Round>();
-  /** Cores that were stopped or slowed may be late. */
-  const excused = new Set<string>();
-  const handlers: Readonly<Record<string, (line: SimLogLine, report: Report) => void>> = {
+  const handlers: Readonly<Record<string, (line: SimLogLine, report: Report, node: SimNode) => void>> = {
     round_started(line) {
       const { op, phases, cores } = line as unknown as { op: string; phases: number; cores: number };
       rounds.set(op, { op, phases, cores, startedAt: line.time, initiator: String(line.core), consented: new Map(), finished: false });
     },
     round_voted: (line, report) => voted(rounds, line, report),
-    round_finished: (line, report) => finished(rounds, line, excused, report),
+    round_finished: (line, report, node) => finished(rounds, line, node, report),
   };
   return {
     name: 'agreement',
-    line: (line, report) => handlers[line.event]?.(line, report),
-    afterStep(node) {
-      if (node.slowFactor > 1 || node.wasHung) excused.add(String(node.id));
-    },
+    line: (line, report, node) => handlers[line.event]?.(line, report, node),
     died(node) {
       for (const round of rounds.values()) if (round.initiator === String(node.id)) round.finished = true;
     },
@@ -69,7 +65,7 @@ function voted(rounds: ReadonlyMap<string, Round>, line: SimLogLine, report: Rep
   if (prepared < round.cores) report('A2', `core ${line.core} committed ${op} when ${prepared} of ${round.cores} cores had prepared`);
 }
 
-function finished(rounds: ReadonlyMap<string, Round>, line: SimLogLine, excused: ReadonlySet<string>, report: Report): void {
+function finished(rounds: ReadonlyMap<string, Round>, line: SimLogLine, node: SimNode, report: Report): void {
   const { op, result } = line as unknown as { op: string; result: string };
   const round = rounds.get(op);
   if (round === undefined) return report('A3', `${op} ended, which nobody began`);
@@ -77,7 +73,9 @@ function finished(rounds: ReadonlyMap<string, Round>, line: SimLogLine, excused:
   round.finished = true;
   if (result !== 'ok' && !isErrorName(result)) report('A3', `${op} ended in ${result}, which is no error of the table`);
   const tookMs = line.time - round.startedAt;
-  if (tookMs > DEADLINE_MS + SLACK_MS && !excused.has(round.initiator)) report('A3', `${op} took ${Math.round(tookMs)} ms`);
+  // A core that was stopped or slowed meanwhile may be late.
+  const excused = node.slowFactor > 1 || node.disturbedAt / 1e6 >= round.startedAt;
+  if (tookMs > DEADLINE_MS + SLACK_MS && !excused) report('A3', `${op} took ${Math.round(tookMs)} ms`);
   if (result !== 'ok') return;
   const committed = round.consented.get(PHASES.commit)?.size ?? 0;
   if (committed !== round.cores) report('A2', `${op} ended well over ${round.cores} cores, but ${committed} had acted`);

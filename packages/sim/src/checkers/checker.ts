@@ -18,7 +18,7 @@ export type Report = (invariant: string, text: string) => void;
 export interface Checker {
   readonly name: string;
   /** Every log line, in the order in which the lines were written. */
-  line?(line: SimLogLine, report: Report): void;
+  line?(line: SimLogLine, report: Report, node: SimNode): void;
   /** After every step of a node. */
   afterStep?(node: SimNode, event: AnyEvent, report: Report): void;
   /** A process ended without being asked to, or was killed. */

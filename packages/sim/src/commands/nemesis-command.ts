@@ -34,7 +34,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   const startedAt = wallMs();
   const reports: unknown[] = [];
   // The seed comes first, so that it is known whatever happens.
-  if (!request.json) terminal.out(`seed ${request.seed}${request.seeds > 1 ? ` to ${request.seed + request.seeds - 1}` : ''}`);
+  if (!request.json) terminal.out(`seed ${scenarios.map(({ seed }) => seed).filter((_, i) => i === 0 || i === scenarios.length - 1).join(' to ')}`);
   for (const scenario of scenarios) {
     terminal.progress(`seed ${scenario.seed}: ${totals.seeds} of ${request.seeds} done, ${totals.failed.length} failed`);
     const result = (request.once ? runScenario : runTwice)(scenario, options);

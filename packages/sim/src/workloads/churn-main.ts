@@ -1,0 +1,26 @@
+import { hmacSha256 } from '../io/hmac.ts';
+import { runChurn } from './churn.ts';
+
+/*
+ * Many seeds of churn: `node dist/... FROM TO OPERATIONS [FAULTS_PER_SECOND]`. The issue's run is seeds 1 to 2000 with 2000
+ * operations. Prints each failing seed with the command that repeats it.
+ */
+const [from = 1, to = 10, operations = 2000, faultsPerSecond = 3] = process.argv.slice(2).map(Number);
+let failures = 0;
+const totals = { operations: 0, ok: 0, steps: 0 };
+const errors: Record<string, number> = {};
+const startedAt = process.hrtime.bigint();
+for (let seed = from; seed <= to; seed += 1) {
+  const result = runChurn({ seed, operations, faultsPerSecond, hmac: hmacSha256 });
+  totals.operations += result.operations;
+  totals.ok += result.ok;
+  totals.steps += result.steps;
+  for (const [error, count] of Object.entries(result.errors)) errors[error] = (errors[error] ?? 0) + count;
+  if (result.violations.length === 0) continue;
+  failures += 1;
+  process.stdout.write(`seed ${seed}, ${result.cores} cores, ${(result.virtualNs / 1e6).toFixed(1)} ms\n`);
+  for (const { invariant, text, at } of result.violations.slice(0, 4)) process.stdout.write(`  ${invariant} at ${(at / 1e6).toFixed(3)} ms: ${text}\n`);
+}
+const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
+process.stdout.write(`${to - from + 1} seeds, ${failures} failed; ${JSON.stringify(totals)} in ${seconds.toFixed(1)} s\n${JSON.stringify(errors)}\n`);
+process.exitCode = failures > 0 ? 1 : 0;

@@ -1,0 +1,150 @@
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { createPrng } from '@mk/monitor-proto/prng';
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { ChurnReport } from '@mk/node-kernel/library/churn';
+import { capabilityChecker } from '../checkers/capabilities.ts';
+import type { CheckerFactory, Violation } from '../checkers/checker.ts';
+import { honestPeersChecker } from '../checkers/honest-peers.ts';
+import { isQuiet, leftovers } from '../checkers/leaks.ts';
+import { Checks } from '../checkers/registry.ts';
+import { flatMachine } from '../machines.ts';
+import { scenarioOf } from '../nemesis.ts';
+import { applyFault, healAll } from '../run-scenario.ts';
+import { Simulation, type SimObserver, type SimulationOptions } from '../simulation.ts';
+
+/** One run of random capability operations on every core, all of it from the seed. */
+export interface ChurnRunOptions {
+  readonly seed: number | string;
+  readonly hmac: Hmac;
+  /** Without it 4 to 16, by the seed. */
+  readonly cores?: number;
+  /** Operations of all cores together. */
+  readonly operations: number;
+  /** Link faults per second of virtual time; 0: none. */
+  readonly faultsPerSecond?: number;
+  readonly checkers?: readonly CheckerFactory[];
+  readonly observers?: readonly SimObserver[];
+  /** Plants a bug in each kernel as it boots. */
+  readonly wrap?: NonNullable<SimulationOptions['wrap']>;
+  readonly hash?: boolean;
+}
+
+export interface ChurnRunResult {
+  readonly seed: number | string;
+  readonly cores: number;
+  readonly violations: readonly Violation[];
+  readonly operations: number;
+  readonly ok: number;
+  readonly kinds: Readonly<Record<string, number>>;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly steps: number;
+  readonly virtualNs: Nanos;
+  readonly hash: string;
+}
+
+const DOMAINS_PER_CORE = 2;
+const RAM_BYTES = 4 << 20;
+const BOOT_LIMIT: Nanos = 60 * SECOND;
+/** Churn ends by itself: a caller waits for one operation 20 s at the most. */
+const RUN_LIMIT: Nanos = 3_600 * SECOND;
+const FAULTS_FOR: Nanos = 4 * SECOND;
+
+/** Boots, churns under link faults, heals, lets everything end, audits. C1–C6 after every step, C7 at the end. */
+export function runChurn(options: ChurnRunOptions): ChurnRunResult {
+  return new ChurnRun(options).run();
+}
+
+class ChurnRun {
+  private readonly simulation: Simulation;
+  private readonly checks: Checks;
+  private readonly cores: number;
+  private readonly domains: (readonly [CoreId, number])[] = [];
+  private readonly totals = { operations: 0, ok: 0, kinds: {} as Record<string, number>, errors: {} as Record<string, number> };
+  private running = 0;
+
+  constructor(private readonly options: ChurnRunOptions) {
+    const { seed, hmac, wrap } = options;
+    this.cores = options.cores ?? 4 + createPrng(seed).split('cores').nextInt(13);
+    this.simulation = new Simulation({
+      seed, cores: this.cores, machine: flatMachine(), hmac, logLevel: 'off', hash: options.hash ?? false, settings: JSON.stringify({ ramBytes: RAM_BYTES }), ...(wrap && { wrap }),
+    });
+    this.checks = new Checks(this.simulation, options.checkers ?? [capabilityChecker, honestPeersChecker]);
+    for (const observer of options.observers ?? []) this.simulation.observe(observer);
+  }
+
+  run(): ChurnRunResult {
+    const { simulation, checks } = this;
+    const failed = (): boolean => checks.failed;
+    simulation.start();
+    simulation.run(BOOT_LIMIT, () => failed() || this.meshWhole());
+    if (!this.meshWhole()) checks.report('convergence', 'C0', 'the cores did not find one another');
+    if (!failed()) this.makeDomains();
+    if (!failed()) this.startAll();
+    if (!failed()) simulation.run(simulation.now + RUN_LIMIT, () => failed() || this.running === 0);
+    if (!failed()) this.settle();
+    if (!failed()) checks.atEnd();
+    const { steps, now } = simulation;
+    return { seed: this.options.seed, cores: this.cores, violations: checks.violations.slice(0, 10), ...this.totals, steps, virtualNs: now, hash: simulation.hash?.digest() ?? '' };
+  }
+
+  private makeDomains(): void {
+    let left = this.cores * DOMAINS_PER_CORE;
+    for (let n = 0; n < left; n += 1) {
+      const core = n % this.cores;
+      this.simulation.control(core, 'domain_create', { cnodes: 1, memory: 512 << 10 }, (reply) => {
+        left -= 1;
+        if (reply.ok) this.domains.push([core, (reply.value as { domain: number }).domain]);
+        else this.checks.report('churn', 'C7', `no domain on core ${core}: ${reply.error}`);
+      });
+    }
+    const count = left;
+    this.simulation.run(this.simulation.now + SECOND, () => left === 0 || this.domains.length === count);
+  }
+
+  private startAll(): void {
+    const { simulation, options } = this;
+    const operations = Math.ceil(options.operations / this.domains.length);
+    const peers = this.domains.flat();
+    const begin = simulation.now;
+    for (const [core, domain] of this.domains) {
+      this.running += 1;
+      simulation.control(core, 'churn', { domain, peers, operations, seed: createPrng(options.seed).split('churn').nextUint32() }, (reply) => this.ended(core, reply));
+    }
+    const { faultsPerSecond = 3 } = options;
+    if (faultsPerSecond === 0) return;
+    const weights = { link: 5, bad_network: 2, partition: 1, one_way: 1, isolate: 1, reset: 6, crash: 0, hang: 1, slow: 1 };
+    const scenario = scenarioOf(options.seed, { cores: this.cores, weights, faultsPerSecond, requestsPerSecond: 0, faultsForNs: FAULTS_FOR });
+    for (const { atNs, action } of scenario.faults) if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
+    simulation.call(begin + FAULTS_FOR, () => healAll(simulation));
+  }
+
+  private ended(core: CoreId, reply: ControlReply): void {
+    this.running -= 1;
+    if (!reply.ok) return this.checks.report('churn', 'C7', `churn on core ${core} ended in ${reply.error}: ${reply.text}`);
+    const { operations, ok, kinds, errors, wrong } = reply.value as ChurnReport;
+    this.totals.operations += operations;
+    this.totals.ok += ok;
+    for (const [kind, count] of Object.entries(kinds)) this.totals.kinds[kind] = (this.totals.kinds[kind] ?? 0) + count;
+    for (const [error, count] of Object.entries(errors)) this.totals.errors[error] = (this.totals.errors[error] ?? 0) + count;
+    for (const text of wrong) this.checks.report('churn', /\((C\d)\)/.exec(text)?.[1] ?? 'C7', `core ${core}: ${text}`);
+  }
+
+  /** C7: with faults over, everything that was begun comes to its end. */
+  private settle(): void {
+    const { simulation, checks } = this;
+    if (this.running > 0) return checks.report('churn', 'C7', `${this.running} churns never ended`);
+    healAll(simulation);
+    const quiet = simulation.run(simulation.now + 120 * SECOND, () => checks.failed || isQuiet(simulation));
+    if (quiet || checks.failed) return;
+    for (const node of simulation.nodes.values()) for (const row of leftovers(node)) checks.report('leaks', 'C7', `node ${node.id} is left with ${row}`);
+  }
+
+  private meshWhole(): boolean {
+    for (let core: CoreId = 0; core < this.cores; core += 1) {
+      if (this.simulation.node(core).kernel?.monitor.context.members.length !== this.cores - 1) return false;
+    }
+    return true;
+  }
+}
+
