@@ -70,6 +70,8 @@ export class BootMachine {
     },
     registered: ({ process }) => {
       this.registered.add(process);
+      // A core alone has nobody to be bound to: the SKB hears of no link, and says of no mesh that it is complete.
+      if (this.cores === 1) return this.complete(1, 0, 0);
       return this.report();
     },
     progress: ({ members, links }) => {
@@ -79,12 +81,9 @@ export class BootMachine {
     },
     mesh_complete: ({ links, cores, elapsedMs }) => {
       if (cores < this.cores) return [];
-      this.state = 'complete';
-      this.members = cores;
-      this.links = links;
-      return [...this.report(), { type: 'complete', links, elapsedMs }];
+      return this.complete(cores, links, elapsedMs);
     },
-    failed: ({ process, error }) => this.fail(`${title(process)} failed during boot: ${error}`),
+    failed: ({ process, error }) => this.fail(portInUse(error) ?? `${title(process)} failed during boot: ${error}`),
     exited: ({ process, how, lastWords }) => this.fail(`${title(process)} died during boot (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
     deadline: ({ afterMs }) => this.fail(`boot is not complete after ${afterMs / 1000} s: ${this.missing()}; a slow host may need a longer --boot-timeout`),
     interrupted: () => this.fail('interrupted during boot'),
@@ -92,6 +91,13 @@ export class BootMachine {
 
   private report(): readonly BootAction[] {
     return [{ type: 'progress', progress: this.progress }];
+  }
+
+  private complete(cores: number, links: number, elapsedMs: number): readonly BootAction[] {
+    this.state = 'complete';
+    this.members = cores;
+    this.links = links;
+    return [...this.report(), { type: 'complete', links, elapsedMs }];
   }
 
   private fail(reason: string): readonly BootAction[] {
@@ -118,4 +124,10 @@ export function coreName(core: number): string {
 /** A process as it is named in sentences. */
 export function title(process: string): string {
   return process === SKB ? 'the SKB' : process.replace('-', ' ');
+}
+
+/** `PORT_IN_USE: host:port …` as the person can act on it; null for any other error. */
+function portInUse(error: string): string | null {
+  const port = /^PORT_IN_USE: .*:(\d+) /.exec(error)?.[1];
+  return port === undefined ? null : `port ${port} is in use by another process; choose another with --port, or leave it out for any free one`;
 }

@@ -57,8 +57,9 @@ class ForegroundRun {
       if (request.plan !== null) void this.runPlan(request.plan);
       else void this.tellLatencies();
       const status = await this.end;
-      this.finished = true;
       this.printer.flush();
+      this.tellStopping();
+      this.finished = true;
       await session.close();
       this.tellStopped();
       return status;
@@ -117,6 +118,11 @@ class ForegroundRun {
     if (!request.json) return terminal.out(readyText(session, request.machine, result, terminal));
     const { secret: _secret, ...record } = session.record();
     terminal.out(JSON.stringify({ type: 'ready', ...result, ...record }));
+  }
+
+  private tellStopping(): void {
+    if (this.request.json) this.terminal.out(JSON.stringify({ type: 'stopping' }));
+    else this.terminal.out('stopping; Ctrl-C again ends everything at once');
   }
 
   private tellStopped(): void {

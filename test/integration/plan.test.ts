@@ -1,0 +1,57 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ClusterPlace, type Outcome } from './running-cluster.ts';
+
+let place: ClusterPlace;
+beforeEach(() => {
+  place = new ClusterPlace();
+});
+afterEach(() => place.cleanUp());
+
+function run(plan: string): Promise<Outcome> {
+  const file = join(place.state, 'plan.yaml');
+  writeFileSync(file, plan);
+  return place.launch('--plan', file).ended;
+}
+
+test('a plan whose faults heal holds', async () => {
+  const { status, stdout } = await run(`
+seed: 42
+cores: 4
+faults:
+  - at: 200ms  partition: { groups: [[0, 1], rest], for: 1s }
+  - at: 1500ms crash: { core: 3 }
+  - at: 1800ms restart: { core: 3 }
+  - at: 2s     link: { from: 0, to: 1, delay: 5ms, loss: 1% }
+  - at: 2500ms heal: all
+expect: [invariants, converge]
+`);
+  expect(stdout).toContain('"seed":"42"');
+  expect(stdout).toContain('held: invariants, converge');
+  expect(status).toBe(0);
+  expect(place.processes()).toEqual([]);
+});
+
+test('a plan that leaves the cluster cut in two is found out', async () => {
+  const { status, stdout } = await run(`
+cores: 3
+faults:
+  - at: 100ms isolate: { core: 2 }
+expect: [converge]
+`);
+  expect(stdout).toContain('BROKEN');
+  expect(status).toBe(1);
+  expect(place.processes()).toEqual([]);
+});
+
+test('a mistake in a plan is told before anything boots', async () => {
+  for (const [plan, text] of [
+    ['cores: 3\nfaults:\n  - { at: 1s, crash: { core: 7 } }\n', 'core 7'],
+    ['cores: 3\nfaluts: []\n', 'faults'],
+    ['cores: 3\nworkload: { program: churn }\n', 'churn'],
+  ] as const) {
+    const { status, stderr } = await run(plan);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(text) });
+  }
+});

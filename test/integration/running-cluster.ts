@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { builtProgram } from './built-programs.ts';
+
+/** How a program ended and what it said. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ReadyMessage {
+  readonly cores: number;
+  readonly links: number;
+  readonly supervisor: { readonly pid: number };
+  readonly processes: readonly { readonly name: string; readonly pid: number; readonly address: string }[];
+}
+
+/** A program that runs, with what it has said so far. */
+export class Running {
+  stdout = '';
+  stderr = '';
+  readonly ended: Promise<Outcome>;
+  private readonly watchers = new Set<() => void>();
+
+  constructor(readonly child: ChildProcess) {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => this.heard(() => (this.stdout += text)));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.heard(() => (this.stderr += text)));
+    this.ended = new Promise((resolve) => {
+      child.on('close', (status, signal) => {
+        resolve({ status, signal, stdout: this.stdout, stderr: this.stderr });
+        for (const watcher of this.watchers) watcher();
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** The JSON line of this type, once it is there; rejects when the program ends without it. */
+  async message<T>(type: string): Promise<T> {
+    for (;;) {
+      const line = this.stdout.split('\n').find((text) => text.includes(`"type":"${type}"`) && text.endsWith('}'));
+      if (line !== undefined) return JSON.parse(line) as T;
+      if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`it ended without saying ${type}: ${this.stdout}${this.stderr}`);
+      await new Promise<void>((resolve) => {
+        const once = (): void => {
+          this.watchers.delete(once);
+          resolve();
+        };
+        this.watchers.add(once);
+      });
+    }
+  }
+
+  private heard(note: () => void): void {
+    note();
+    for (const watcher of [...this.watchers]) watcher();
+  }
+}
+
+/**
+ * A place for one test's clusters: a state directory of its own, which is also how their processes are told from everybody
+ * else's. `cleanUp` ends whatever is left.
+ */
+export class ClusterPlace {
+  readonly state = mkdtempSync(join(tmpdir(), 'mk-test-'));
+  private readonly running: Running[] = [];
+
+  /** Starts `mk-launch` with `--json`. */
+  launch(...args: string[]): Running {
+    return this.start('mk-launch.cjs', [...args, '--json']);
+  }
+
+  /** Starts `mk-launch` and waits until it is ready. */
+  async boot(...args: string[]): Promise<{ readonly launcher: Running; readonly ready: ReadyMessage }> {
+    const launcher = this.launch(...args);
+    return { launcher, ready: await launcher.message<ReadyMessage>('ready') };
+  }
+
+  /** Runs `mkctl` to its end. */
+  mkctl(...args: string[]): Promise<Outcome> {
+    return this.start('mkctl.cjs', args).ended;
+  }
+
+  /** Runs `mkctl … --json`; its answer. */
+  async ask<T>(...args: string[]): Promise<T> {
+    const { status, stdout, stderr } = await this.mkctl(...args, '--json');
+    if (status !== 0) throw new Error(`mkctl ${args.join(' ')}: ${stderr}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  /** Starts a program of dist/. */
+  start(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
+    const env = { ...process.env, NO_COLOR: '1', ...environment, MK_STATE_DIR: this.state };
+    const running = new Running(spawn(process.execPath, [builtProgram(program), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    this.running.push(running);
+    return running;
+  }
+
+  /** What is written down of a cluster; null when nothing is. */
+  record(name = 'mk'): (ReadyMessage & { readonly secret: string }) | null {
+    try {
+      return JSON.parse(readFileSync(join(this.state, `${name}.json`), 'utf8')) as ReadyMessage & { secret: string };
+    } catch {
+      return null;
+    }
+  }
+
+  /** The processes that were started here, directly or not, and still run. */
+  processes(): number[] {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && this.isOurs(name)).map(Number);
+  }
+
+  async cleanUp(): Promise<void> {
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it has just ended
+      }
+    }
+    await Promise.all(this.running.map(({ ended }) => ended));
+    rmSync(this.state, { recursive: true, force: true });
+  }
+
+  private isOurs(pid: string): boolean {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`MK_STATE_DIR=${this.state}\0`);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Resolves when the condition holds; rejects after the time, saying what was waited for. */
+export async function until<T>(what: string, condition: () => T | Promise<T>, withinMs = 30_000): Promise<NonNullable<T>> {
+  const end = Date.now() + withinMs;
+  for (;;) {
+    const value = await condition();
+    if (value) return value as NonNullable<T>;
+    if (Date.now() > end) throw new Error(`${what}: not within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
