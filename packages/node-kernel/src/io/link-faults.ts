@@ -1,6 +1,6 @@
 import type { CoreId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import { FaultEngine, type HealTarget } from '@mk/monitor-proto/link/fault-engine';
-import { checkFaultRule, describeRule, ruleConcerns } from '@mk/monitor-proto/link/fault-rule';
+import { checkFaultRule, describeRule, type FaultRule, ruleConcerns } from '@mk/monitor-proto/link/fault-rule';
 import { CLEAR_LINK, type LinkSettings } from '@mk/monitor-proto/link/link-settings';
 import { PASS, type Verdict } from '@mk/monitor-proto/link/link-model';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
@@ -22,16 +22,19 @@ type Log = (event: LogEventName, fields: LogFields) => void;
 export class LinkFaults {
   private engine: FaultEngine | null = null;
   private self: CoreId = -1;
+  /** Core ids that the cluster may give out. */
+  private capacity = 0;
 
   constructor(
     private readonly log: Log,
-    private readonly touched: (peers: 'all' | readonly CoreId[]) => void,
+    private readonly touched: (peers: readonly CoreId[]) => void,
   ) {}
 
   /** The registry has named this core: from now on its links are shaped. */
   configure(registration: Registration): void {
     const { seed, base, delaysNs } = JSON.parse(registration.settings) as CoreLinkSettings;
     this.self = registration.core;
+    this.capacity = delaysNs.length;
     const prng = createPrng(`${seed}/links/${registration.core}/${registration.incarnation}`);
     const settingsTo = (peer: PeerId): LinkSettings => {
       if (peer >= delaysNs.length && peer > 60_000) return CLEAR_LINK;
@@ -60,9 +63,19 @@ export class LinkFaults {
     if (this.engine === null) return Infinity;
     for (const { rule, counters } of this.engine.takeExpired(now)) {
       this.log('fault_healed', { rule: rule.id, affected: counters.frames });
-      this.touched('all');
+      this.touch(rule);
     }
     return this.engine.nextExpiry;
+  }
+
+  /** The latency of the links that a rule speaks of may have changed, and of no other. */
+  private touch(rule: FaultRule): void {
+    if (rule.kind !== 'link') return;
+    const peers: CoreId[] = [];
+    for (let peer = 0; peer < this.capacity; peer++) {
+      if (peer !== this.self && (ruleConcerns(rule, this.self, peer) || ruleConcerns(rule, peer, this.self))) peers.push(peer);
+    }
+    if (peers.length > 0) this.touched(peers);
   }
 
   private readonly verbs: Readonly<Record<string, (args: Readonly<Record<string, unknown>>, now: Nanos, engine: FaultEngine) => ControlReply>> = {
@@ -71,15 +84,18 @@ export class LinkFaults {
       if (typeof rule === 'string') return { ok: false, error: 'BAD_REQUEST', text: rule };
       engine.add(rule, now);
       this.log('fault_applied', { rule: rule.id, text: describeRule(rule) });
-      if (rule.kind === 'link') this.touched(rule.to === 'all' || rule.from === 'all' || !ruleConcerns(rule, this.self, rule.to[0] ?? -1) ? 'all' : rule.to);
+      this.touch(rule);
       return { ok: true, value: { id: rule.id } };
     },
     fault_heal: ({ target }, now, engine) => {
       if (!isHealTarget(target)) return { ok: false, error: 'BAD_REQUEST', text: 'fault_heal: target is "all", {id} or {from, to}' };
       const before = engine.rules(now);
       const ids = engine.heal(target);
-      for (const { rule, counters } of before) if (ids.includes(rule.id)) this.log('fault_healed', { rule: rule.id, affected: counters.frames });
-      if (ids.length > 0) this.touched('all');
+      for (const { rule, counters } of before) {
+        if (!ids.includes(rule.id)) continue;
+        this.log('fault_healed', { rule: rule.id, affected: counters.frames });
+        this.touch(rule);
+      }
       return { ok: true, value: { healed: ids } };
     },
     faults: (_args, now, engine) => ({ ok: true, value: engine.rules(now) }),
