@@ -1,3 +1,5 @@
+import { CAPABILITY_ERRORS } from './capability-errors.ts';
+
 /**
  * Every error that a peer, a program or a person can be answered with.
  * `definite`: the operation certainly did not happen. Codes never change; retired ones stay listed.
@@ -31,6 +33,7 @@ export const ERRORS = {
   SHUTTING_DOWN: { code: 32, definite: true, doc: 'The process is ending.' },
   TOO_MANY_LINKS: { code: 33, definite: true, doc: 'Too many links wait for their handshake.' },
   PEER_SILENT: { code: 34, definite: false, doc: 'Nothing was heard from the peer for several heartbeat intervals.' },
+  ...CAPABILITY_ERRORS,
 } as const;
 
 export type ErrorName = keyof typeof ERRORS;
@@ -47,3 +50,10 @@ export function errorOfCode(code: number): ErrorName | null {
 export function isErrorName(text: string): text is ErrorName {
   return Object.hasOwn(ERRORS, text);
 }
+
+/** Whether the same call may succeed a little later, because only another operation's state was in the way. */
+export function isWorthRetrying(name: ErrorName): boolean {
+  return 'again' in ERRORS[name] || RETRIED.has(name);
+}
+
+const RETRIED: ReadonlySet<ErrorName> = new Set<ErrorName>(['BUSY', 'ROUND_REFUSED', 'VIEW_STALE', 'TOO_MANY_OPERATIONS']);

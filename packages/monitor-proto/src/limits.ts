@@ -40,6 +40,18 @@ export const LIMITS = {
   planChangeRatio: { value: 0.2, unit: 'ratio', reason: 'A link whose latency changed by more re-plans the trees (skb.md).' },
   maxPendingLinks: { value: 8192, unit: 'links', reason: 'Accepted links that have not finished their handshake.' },
   violationsBeforeClose: { value: 1, unit: 'frames', reason: 'A frame that does not decode means that the stream cannot be trusted.' },
+  revokeLockWaitNs: { value: 250 * MILLISECOND, unit: 'ns', reason: 'A mark waits so long for a lock below its target, then refuses: two revokes that wait for each other end.' },
+  revokeConsentNs: { value: 250 * MILLISECOND, unit: 'ns', reason: 'A subscriber that has not consented to a revoke by then is taken to.' },
+  revokeSubscribers: { value: 256, unit: 'subscriptions', reason: 'Per core; each mark looks through all of them.' },
+  capabilityRetryNs: { value: 20 * MILLISECOND, unit: 'ns', reason: 'First pause of a monitor before it asks again for what must go forward.' },
+  capabilityRetryMaxNs: { value: 640 * MILLISECOND, unit: 'ns', reason: 'The pause doubles up to here.' },
+  ownerRedirects: { value: 8, unit: 'hops', reason: 'A request follows an ownership that keeps moving so often, then the caller tries again.' },
+  operationsRemembered: { value: 4096, unit: 'operations', reason: 'Finished global operations whose late messages are recognised; more than can be under way from one link.' },
+  callerRetryNs: { value: 1 * MILLISECOND, unit: 'ns', reason: 'First pause of a program’s library after an error that is worth another try.' },
+  callerRetryMaxNs: { value: 128 * MILLISECOND, unit: 'ns', reason: 'Its pause doubles up to here.' },
+  callerDeadlineNs: { value: 10 * SECOND, unit: 'ns', reason: 'Then the library gives the program the error that it met.' },
+  ramBytesPerCore: { value: 64 << 20, unit: 'bytes', reason: 'Memory that a core brings unless the cluster’s settings say otherwise.' },
+  domainsPerCore: { value: 1024, unit: 'domains', reason: 'Each takes two CNodes.' },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

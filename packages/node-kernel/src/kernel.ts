@@ -5,8 +5,9 @@ import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
 import type { KernelConfig } from './config.ts';
 import { Arguments } from './control/arguments.ts';
 import { VERBS } from './control/verbs.ts';
-import { CpuDriver } from './cpu-driver/cpu-driver.ts';
-import type { KernelEffect, KernelEvent } from './effects.ts';
+import { CpuDriver, type SystemCallResult } from './cpu-driver/cpu-driver.ts';
+import type { KernelEffect, KernelEvent, SystemCall } from './effects.ts';
+import { throughMonitor } from './monitor/capops/requests.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { OperationError, type Operation } from './monitor/operations.ts';
 
@@ -25,11 +26,13 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
   constructor(config: KernelConfig) {
     this.outbox = new Outbox<KernelEffect>(config.logLevel);
-    this.monitor = new Monitor(config, this.outbox);
+    this.monitor = new Monitor(config, this.outbox, this.cpuDriver);
+    this.cpuDriver.onOutcome = (outcome) => this.monitor.capops.absorb(outcome);
   }
 
   step(event: KernelEvent, now: Nanos): readonly KernelEffect[] {
     if (this.stopped) return [];
+    this.monitor.context.now = now;
     (this.handlers[event.type] as (event: KernelEvent, now: Nanos) => void)(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
@@ -98,7 +101,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       this.timerAt = Infinity;
     },
     control_request: ({ id, request }, now) => this.control(id, request.verb, request.args, now),
-    syscall: ({ domain, id, call }) => this.outbox.push({ type: 'upcall', domain, id, value: this.cpuDriver.systemCall(domain, call) }),
+    syscall: ({ domain, id, call }, now) => this.systemCall(domain, call, now, (value) => this.outbox.push({ type: 'upcall', domain, id, value })),
     stop: () => {
       this.outbox.log('process_stopping', { reason: 'asked to' });
       this.monitor.endpoint.closeAll('SHUTTING_DOWN');
@@ -106,6 +109,13 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       this.stopped = true;
     },
   };
+
+  /** A system call of a domain of this core: the CPU driver's, or the monitor's where others are concerned; `done` once. */
+  systemCall(domain: number, call: SystemCall, now: Nanos, done: (result: SystemCallResult, now: Nanos) => void): void {
+    const result = this.cpuDriver.systemCall(domain, call);
+    if (result.ok || result.error !== 'RETRY_THROUGH_MONITOR') return done(result, now);
+    throughMonitor(this.monitor.capops, domain, call, now, done);
+  }
 
   private flush(now: Nanos): void {
     const next = this.monitor.endpoint.flush(now);

@@ -17,6 +17,7 @@ const SIZE_OF_KIND: { readonly [K in FieldKind]?: (value: string) => string } = 
   monitors: (v) => `nestedBytes(${v})`,
   route: (v) => `nestedBytes(${v})`,
   answers: (v) => `nestedBytes(${v})`,
+  cap: (v) => `nestedBytes(${v})`,
   caps: (v) => `nestedBytes(${v})`,
 };
 

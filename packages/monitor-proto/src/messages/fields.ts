@@ -17,6 +17,7 @@ export const FIELD_KINDS = {
   monitors: { type: [] as readonly MonitorRow[], check: (v: string) => `isMonitors(${v})`, doc: 'list of [core, incarnation, instance, address]' },
   route: { type: [] as readonly Route[], check: (v: string) => `isRoutes(${v})`, doc: 'list of [core, children], nested: a tree in send order' },
   answers: { type: [] as readonly Answer[], check: (v: string) => `isAnswers(${v})`, doc: 'list of [core, error code]' },
+  cap: { type: [] as WireCapability, check: (v: string) => `isWireCapability(${v})`, doc: 'capability in wire form' },
   caps: { type: [] as readonly WireCapability[], check: (v: string) => `isWireCapabilities(${v})`, doc: 'list of capabilities in wire form' },
 } as const;
 
@@ -60,9 +61,12 @@ function isRoutes(v: unknown): boolean {
 function isAnswers(v: unknown): boolean {
   return Array.isArray(v) && v.every((a) => Array.isArray(a) && a.length === 2 && a[0] >>> 0 === a[0] && a[1] >>> 0 === a[1]);
 }
+function isWireCapability(v: unknown): boolean {
+  return Array.isArray(v) && v.length <= 16 && v.every((x) => typeof x === 'string' || Number.isSafeInteger(x));
+}
 function isWireCapabilities(v: unknown): boolean {
-  return Array.isArray(v) && v.every((c) => Array.isArray(c) && c.every((x) => typeof x === 'string' || Number.isSafeInteger(x)));
+  return Array.isArray(v) && v.every(isWireCapability);
 }
 
 /** The functions that check expressions may name. */
-export const CHECKERS = { isInt, isFinite: Number.isFinite, isU32s, isNumbers, isStrings, isMonitors, isRoutes, isAnswers, isWireCapabilities };
+export const CHECKERS = { isInt, isFinite: Number.isFinite, isU32s, isNumbers, isStrings, isMonitors, isRoutes, isAnswers, isWireCapability, isWireCapabilities };

@@ -41,7 +41,7 @@ export const MONITOR_MESSAGES = {
   },
   round_reply: {
     ordinal: 51, from: 'core', to: 'core', lane: 'monitor',
-    fields: { op: 'str', phase: 'u32', count: 'u32', refusals: 'answers' },
-    doc: 'The aggregated answer of a subtree: how many cores answered, and which refused with what.',
+    fields: { op: 'str', phase: 'u32', count: 'u32', refusals: 'answers', data: 'floats' },
+    doc: 'The aggregated answer of a subtree: how many cores answered, which refused with what, and what they tell beside.',
   },
 } as const satisfies Record<string, MessageSpec>;

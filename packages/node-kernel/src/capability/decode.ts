@@ -128,6 +128,17 @@ function decodeRevoke(state: LocalCapabilities, caller: Slot, given: Invocations
 }
 
 function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations['retype']): Result<Action> {
+  const checked = checkRetype(state, caller, given);
+  if (!checked.ok) return checked;
+  const group = checked.value.source.group!;
+  const elsewhere = state.isForeign(group) || (group.relations & REMOTE.descendants) !== 0;
+  return elsewhere ? refuse('retry_through_monitor') : checked;
+}
+
+/** Everything about a retype that this core can judge, whoever owns the source. */
+export function checkRetype(
+  state: LocalCapabilities, caller: Slot, given: Invocations['retype'],
+): Result<Extract<Action, { readonly action: 'retype' }>> {
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
   const { capability, group } = source.value;
@@ -138,7 +149,6 @@ function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations
   if (!free.ok) return free;
   const slots = decodeDestinations(state, caller, given.destination, children.value);
   if (!slots.ok) return slots;
-  if (state.isForeign(group!) || (group!.relations & REMOTE.descendants) !== 0) return refuse('retry_through_monitor');
   return succeed({ action: 'retype', source: source.value, children: children.value, destinations: slots.value });
 }
 

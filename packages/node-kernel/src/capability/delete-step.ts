@@ -83,8 +83,9 @@ function deleteEntry(state: LocalCapabilities, entry: DeleteEntry, outcome: Outc
   const group = slot.group;
   if (group === null || slot.capability !== capability) return 'done';
   const another = hasOtherCopies(state, group);
-  // A revoke holds the lock of its own target while the other copies go.
-  if (group.locked && !(forced && another)) {
+  // A revoke holds the lock of its own target while the other copies go; after commit the target itself may go too.
+  const revoked = state.committed.has(group);
+  if (group.locked && !(forced && another) && !revoked) {
     state.deletions.list.push(entry);
     return 'locked';
   }
@@ -92,7 +93,7 @@ function deleteEntry(state: LocalCapabilities, entry: DeleteEntry, outcome: Outc
     removeCopy(state, slot, outcome);
     return 'done';
   }
-  if (!forced && mayHaveRemoteCopies(group)) {
+  if (!forced && !revoked && mayHaveRemoteCopies(group)) {
     state.deletions.withMonitor.add(slot);
     return 'last_owned';
   }

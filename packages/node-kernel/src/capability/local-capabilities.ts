@@ -36,6 +36,8 @@ export class LocalCapabilities {
   readonly deletions = new DeletionQueue();
   /** Revokes that have frozen something here and have neither committed nor given up. */
   readonly revokes = new Set<RevokeMark>();
+  /** Targets of committed revokes: every other copy is going, so their lock holds up everything but deletion. */
+  readonly committed = new Set<CopyGroup>();
   readonly watches = new Set<RangeWatch>();
   private nextLocalId = 0;
 

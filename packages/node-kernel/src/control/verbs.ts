@@ -7,6 +7,7 @@ import type { RoundReport } from '../monitor/agreement/one-phase.ts';
 import { type Operation, OperationError, type Outcome } from '../monitor/operations.ts';
 import { summarise } from '../monitor/statistics.ts';
 import type { Arguments } from './arguments.ts';
+import { CAPABILITY_VERBS } from './capability-verbs.ts';
 
 /** A verb of a core's control port: what it takes and what it does. */
 export interface Verb {
@@ -22,6 +23,7 @@ const PAYLOAD = { min: 0, max: limit('pingPayloadBytes'), otherwise: 64 } as con
 
 /** What can be asked of a core's kernel from outside. The host adds verbs of its own (faults, logs, process). */
 export const VERBS: Readonly<Record<string, Verb>> = {
+  ...CAPABILITY_VERBS,
   status: { args: [], doc: 'Who this core is and whom it is bound to.', run: (kernel) => kernel.status() },
   links: { args: [], doc: 'Channels and round trips, one row a peer.', run: (kernel, _args, now) => kernel.links(now) },
   ping: {

@@ -1,5 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, Nanos } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message } from '@mk/monitor-proto/messages/table';
@@ -26,6 +26,8 @@ export class MonitorContext {
   incarnation: Incarnation = 0;
   /** The number of the agreed view; every global operation carries it. */
   view = 1;
+  /** When the event that is being handled came. */
+  now: Nanos = 0;
   machine = '{}';
   settings = '{}';
   readonly monitors = new Map<CoreId, KnownMonitor>();

@@ -1,6 +1,10 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { onCopyRequest, onReceive } from './capops/copy.ts';
+import { onMoveRequest } from './capops/move.ts';
+import { onRetrieveRequest } from './capops/retrieve.ts';
+import { onRetypeRequest } from './capops/retype.ts';
 import type { Monitor } from './monitor.ts';
 
 /** What a monitor does with a message. */
@@ -8,7 +12,7 @@ export type Handler<T extends MessageTo<'core'>> = (monitor: Monitor, from: Peer
 
 /** One handler for every message that a core can be sent: the compiler misses none. */
 export const HANDLERS: { readonly [T in MessageTo<'core'>]: Handler<T> } = {
-  register_reply: (m, _from, reply, now) => m.join.registered(reply, now),
+  register_reply: (m, _from, reply, now) => m.registered(reply, now),
   new_monitor_notify: (m, _from, { monitors }, now) => m.join.announced(monitors, now),
   bind_monitor_request: (m, _from, { monitors }, now) => m.join.bindTo(monitors, now),
   bind_monitor_reply: (m, from, _message, now) => m.join.boundBy(from, now),
@@ -26,6 +30,19 @@ export const HANDLERS: { readonly [T in MessageTo<'core'>]: Handler<T> } = {
   flood_result: (m, from, result, now) => m.flood.onResult(coreOf(from), result, now),
   round_request: (m, from, request, now) => m.rounds.onRequest(coreOf(from), request, now),
   round_reply: (m, from, reply, now) => m.rounds.onReply(coreOf(from), reply, now),
+  cap_copy_request: (m, from, request, now) => onCopyRequest(m.capops, coreOf(from), request, now),
+  cap_copy_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
+  cap_receive_request: (m, from, request, now) => onReceive(m.capops, coreOf(from), request, now),
+  cap_receive_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
+  cap_move_request: (m, from, request, now) => onMoveRequest(m.capops, coreOf(from), request, now),
+  cap_move_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
+  cap_retrieve_request: (m, from, request, now) => onRetrieveRequest(m.capops, coreOf(from), request, now),
+  cap_retrieve_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
+  cap_retype_request: (m, from, request, now) => onRetypeRequest(m.capops, coreOf(from), request, now),
+  cap_retype_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
+  cap_retype_created: (m, from, message, now) => m.capops.exchange.answered(coreOf(from), message, now),
+  cap_reclaim_request: (m, from, request, now) => m.capops.reclaims.onRequest(coreOf(from), request, now),
+  cap_reclaim_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
 };
 
 function coreOf(peer: Peer): CoreId {

@@ -7,12 +7,14 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Outbox } from '@mk/monitor-proto/outbox';
 import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { KernelConfig } from '../config.ts';
+import type { CpuDriver } from '../cpu-driver/cpu-driver.ts';
 import type { KernelEffect } from '../effects.ts';
 import { onePhase, type RoundReport, type RoundSpec } from './agreement/one-phase.ts';
 import { PlanBook, type PlanKind } from './agreement/plan.ts';
 import { NOOP_ACTION, type RoundAction } from './agreement/round-actions.ts';
 import { Rounds } from './agreement/rounds.ts';
 import { twoPhase } from './agreement/two-phase.ts';
+import { Capops } from './capops/capops.ts';
 import { ClockSync } from './clock.ts';
 import { MonitorContext } from './context.ts';
 import { Drift } from './drift.ts';
@@ -38,11 +40,13 @@ export class Monitor implements EndpointOwner {
   readonly flood: Flood;
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
+  readonly capops: Capops;
   readonly operationTimes = new OperationTimes();
 
   constructor(
     config: KernelConfig,
     readonly outbox: Outbox<KernelEffect>,
+    readonly cpuDriver: CpuDriver,
     actions: readonly RoundAction[] = [NOOP_ACTION],
   ) {
     const { cluster, secret, instance, entropy, hmac, version } = config;
@@ -56,7 +60,15 @@ export class Monitor implements EndpointOwner {
     this.measure = new Measure(this.context, this.ping, this.drift);
     this.clock = new ClockSync(this.context);
     this.flood = new Flood(this.context);
-    this.rounds = new Rounds(roundHostOf(this.context), actions);
+    this.capops = new Capops(this.context, cpuDriver, this.plans);
+    this.rounds = new Rounds(roundHostOf(this.context), [...actions, ...this.capops.roundActions]);
+    this.capops.rounds = this.rounds;
+  }
+
+  /** The registry's answer: a core that has its number has its memory. */
+  registered(reply: MessageOf<'register_reply'>, now: Nanos): void {
+    this.join.registered(reply, now);
+    if (this.context.registered) this.cpuDriver.boot(this.context.core, ramBytesOf(this.context.settings));
   }
 
   start(now: Nanos): void {
@@ -115,6 +127,7 @@ export class Monitor implements EndpointOwner {
     if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
     this.drift.forget(peer.id);
     this.rounds.peerGone(peer.id, now);
+    this.capops.peerGone(peer.id, now);
     this.ping.peerGone(peer.id, now);
     this.flood.peerGone(peer.id, now);
   }
@@ -162,4 +175,10 @@ function roundHostOf(context: MonitorContext): ConstructorParameters<typeof Roun
     },
     send: (core, message) => context.send(core, message),
   };
+}
+
+/** How much memory a core brings, by the cluster's settings. */
+function ramBytesOf(settings: string): number {
+  const { ramBytes } = JSON.parse(settings) as { readonly ramBytes?: unknown };
+  return Number.isSafeInteger(ramBytes) && (ramBytes as number) > 0 ? (ramBytes as number) : limit('ramBytesPerCore');
 }

@@ -5,8 +5,10 @@ import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 export const PHASES = { prepare: 1, commit: 2, abort: 3 } as const;
 export type Phase = (typeof PHASES)[keyof typeof PHASES];
 
-/** Tells how a core acted: null is consent, an error is refusal. May be called later, once. */
-export type Vote = (refusal: ErrorName | null, now: Nanos) => void;
+/**
+ * Tells how a core acted: null is consent, an error is refusal; with it, numbers for the initiator. May be called later, once.
+ */
+export type Vote = (refusal: ErrorName | null, now: Nanos, data?: readonly number[]) => void;
 
 /** What a round does at each member. `ordinal` goes over the wire and never changes. */
 export interface RoundAction {

@@ -22,6 +22,8 @@ import { type RoundAction, type Phase, PHASES } from './round-actions.ts';
 export interface PhaseResult {
   readonly consenting: number;
   readonly refusals: readonly Answer[];
+  /** What the voters told beside their votes, in no order. */
+  readonly data: readonly number[];
   /** Requests and replies, at all cores. */
   readonly messages: number;
 }
@@ -50,6 +52,7 @@ interface RoundNode {
   ownVote: boolean;
   consenting: number;
   refusals: Answer[];
+  data: number[];
   timer: Timer | null;
   readonly finish: (result: PhaseResult, now: Nanos) => void;
 }
@@ -78,7 +81,7 @@ export class Rounds {
     const node = this.open(request, null, serial ? [...routes] : [], deadline, finish);
     if (serial) this.askNext(node, now);
     else this.askAll(node, routes, now);
-    action.act(op, phase, payload, now, (refusal, at) => this.voted(node, refusal, at));
+    action.act(op, phase, payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
   }
 
   /** Another core asks us to take part. */
@@ -87,15 +90,15 @@ export class Rounds {
     const action = this.actions[request.kind];
     const refusal = this.refusalOf(request, action);
     const finish = (result: PhaseResult): void => {
-      this.host.send(from, { type: 'round_reply', op, phase, count: result.consenting, refusals: result.refusals });
+      this.host.send(from, { type: 'round_reply', op, phase, count: result.consenting, refusals: result.refusals, data: result.data });
     };
     if (refusal !== null || action === undefined) {
       const refusals = [...coresOf(request.below, refusal!), [this.host.self, ERRORS[refusal!].code] as Answer];
-      return finish({ consenting: 0, refusals, messages: 0 });
+      return finish({ consenting: 0, refusals, data: [], messages: 0 });
     }
     const node = this.open(request, from, [], now + limit('operationDeadlineNs'), finish);
     this.askAll(node, request.below, now);
-    action.act(op, phase as Phase, payload, now, (vote, at) => this.voted(node, vote, at));
+    action.act(op, phase as Phase, payload, now, (vote, at, data) => this.voted(node, vote, at, data));
   }
 
   /** A child answers for its subtree. */
@@ -104,6 +107,7 @@ export class Rounds {
     if (node === undefined || !node.waiting.delete(from)) return; // answered after it was given up
     node.consenting += reply.count;
     node.refusals.push(...reply.refusals);
+    if (reply.data.length > 0) node.data = node.data.concat(reply.data);
     if (node.later.length > 0) this.askNext(node, now);
     this.settle(node, now);
   }
@@ -129,7 +133,7 @@ export class Rounds {
   private open(request: RoundNode['request'], parent: CoreId | null, later: Route[], deadline: Nanos, finish: RoundNode['finish']): RoundNode {
     const { op } = request;
     const phase = request.phase as Phase;
-    const node: RoundNode = { op, phase, parent, request, later, waiting: new Map(), ownVote: false, consenting: 0, refusals: [], timer: null, finish };
+    const node: RoundNode = { op, phase, parent, request, later, waiting: new Map(), ownVote: false, consenting: 0, refusals: [], data: [], timer: null, finish };
     this.nodes.set(keyOf(op, phase), node);
     node.timer = this.host.timers.set(deadline, (now) => this.expire(node, now));
     return node;
@@ -152,9 +156,10 @@ export class Rounds {
     if (error !== null) this.giveUp(node, core, error);
   }
 
-  private voted(node: RoundNode, refusal: ErrorName | null, now: Nanos): void {
+  private voted(node: RoundNode, refusal: ErrorName | null, now: Nanos, data: readonly number[] = []): void {
     if (node.ownVote) return;
     node.ownVote = true;
+    if (data.length > 0) node.data = node.data.concat(data);
     if (refusal === null) node.consenting += 1;
     else node.refusals.push([this.host.self, ERRORS[refusal].code]);
     if (this.host.sink.debug) this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: refusal ?? 'ok' });
@@ -180,7 +185,7 @@ export class Rounds {
     if (!this.nodes.delete(keyOf(node.op, node.phase))) return;
     this.host.timers.cancel(node.timer);
     const messages = 2 * (node.consenting + node.refusals.length - 1);
-    node.finish({ consenting: node.consenting, refusals: node.refusals, messages }, now);
+    node.finish({ consenting: node.consenting, refusals: node.refusals, data: node.data, messages }, now);
   }
 }
 

@@ -1,0 +1,72 @@
+import { limit } from '@mk/monitor-proto/limits';
+import { makeCapability } from '../capability/capability.ts';
+import { Outcome } from '../capability/changes.ts';
+import type { LocalCapabilities } from '../capability/local-capabilities.ts';
+import { copyExisting } from '../capability/monitor-primitives.ts';
+import { place } from '../capability/placement.ts';
+import type { Slot, SlotContainer } from '../capability/slot.ts';
+
+/** A caller: it holds what is in its cspace and nothing else. */
+export interface Domain {
+  readonly id: number;
+  /** The slot of the kernel in which its root CNode lies. */
+  readonly root: Slot;
+}
+
+const CNODE_BYTES = 16 * 1024;
+
+/** Where a new domain finds what it starts with: level-2 addresses. */
+export const FIRST_SLOTS = { taskCNode: 0, memory: 1 } as const;
+
+/** The domains of one core. */
+export class Domains {
+  private readonly byId = new Map<number, Domain>();
+  private nextId = 1;
+
+  get(id: number): Domain | undefined {
+    return this.byId.get(id);
+  }
+
+  all(): readonly Domain[] {
+    return [...this.byId.values()];
+  }
+
+  /**
+   * A domain with a cspace of `cnodes` L2 CNodes, its root CNode as a capability in its own first slot, and `memoryBytes`
+   * of RAM in its second if any are asked for. Null: no memory or no number left.
+   */
+  create(state: LocalCapabilities, cnodes: number, memoryBytes: number, outcome: Outcome): Domain | null {
+    if (this.byId.size >= limit('domainsPerCore')) return null;
+    const bytes = CNODE_BYTES * (1 + cnodes);
+    const range = state.ram.allocate(bytes, CNODE_BYTES);
+    const memory = memoryBytes > 0 ? state.ram.allocate(memoryBytes) : null;
+    const root = state.kernelSlots.freeSlot();
+    if (range === null || root === null || (memoryBytes > 0 && memory === null)) {
+      for (const taken of [range, memory]) if (taken !== null) state.ram.release(taken);
+      return null;
+    }
+    const shared = { owner: state.core, relations: 0 };
+    place(state, root, makeCapability('L1CNode', range.address, CNODE_BYTES), shared, outcome);
+    const top = state.containers.get(range.address)!;
+    for (let i = 0; i < cnodes; i += 1) place(state, top.slot(i), makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES), shared, outcome);
+    const first = state.containers.get(range.address + CNODE_BYTES)!;
+    copyExisting(state, root, first.slot(FIRST_SLOTS.taskCNode));
+    if (memory !== null) place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared, outcome);
+    const domain = { id: this.nextId, root };
+    this.nextId += 1;
+    this.byId.set(domain.id, domain);
+    return domain;
+  }
+
+  /** Every occupied slot of a domain's cspace with its level-2 address, in order. */
+  *slotsOf(state: LocalCapabilities, { root }: Domain): Generator<{ readonly address: number; readonly slot: Slot }> {
+    const top = containerOf(state, root);
+    for (const l1Slot of top?.occupiedSlots() ?? []) {
+      for (const slot of containerOf(state, l1Slot)?.occupiedSlots() ?? []) yield { address: l1Slot.index * 256 + slot.index, slot };
+    }
+  }
+}
+
+function containerOf(state: LocalCapabilities, slot: Slot): SlotContainer | undefined {
+  return slot.capability === null ? undefined : state.containers.get(slot.capability.address);
+}

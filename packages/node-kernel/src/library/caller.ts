@@ -1,0 +1,41 @@
+import { isWorthRetrying } from '@mk/monitor-proto/errors';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Prng } from '@mk/monitor-proto/prng';
+import type { SystemCallResult } from '../cpu-driver/cpu-driver.ts';
+import type { SystemCall } from '../effects.ts';
+import type { Kernel } from '../kernel.ts';
+import { type Operation, sleepUntil } from '../monitor/operations.ts';
+import { timeNow } from '../monitor/capops/waiting.ts';
+
+/**
+ * The caller's half of a system call: tries again, with a doubling and scattered pause, what only another operation's state
+ * was in the way of, so that a program sees success or a real error (inventory §2.2). Past `callerDeadlineNs` it gives the
+ * error that it met.
+ */
+export function* callWithRetry(kernel: Kernel, domain: number, call: SystemCall, prng: Prng): Operation<SystemCallResult> {
+  const startedAt = yield* timeNow();
+  for (let attempt = 0; ; attempt += 1) {
+    const result = yield* callOnce(kernel, domain, call);
+    if (result.ok || !isWorthRetrying(result.error)) return result;
+    const pauseNs = pauseAfter(attempt, prng);
+    const now = yield* timeNow();
+    if (now + pauseNs - startedAt > limit('callerDeadlineNs')) return result;
+    yield sleepUntil(kernel.monitor.context.timers, now + pauseNs);
+  }
+}
+
+/** How long a caller pauses after its attempt number `attempt`: between half and all of a doubling time. */
+export function pauseAfter(attempt: number, prng: Prng): Nanos {
+  const longest = Math.min(limit('callerRetryMaxNs'), limit('callerRetryNs') * 2 ** Math.min(attempt, 16));
+  return Math.ceil(longest * (0.5 + prng.nextFloat() / 2));
+}
+
+function* callOnce(kernel: Kernel, domain: number, call: SystemCall): Operation<SystemCallResult> {
+  return (yield {
+    arm(resume, now) {
+      kernel.systemCall(domain, call, now, resume);
+      return () => undefined;
+    },
+  }) as SystemCallResult;
+}

@@ -1,0 +1,173 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { type Capability, describeCapability } from '../../capability/capability.ts';
+import { type CoreSnapshot, snapshotCore } from '../../capability/audit-snapshot.ts';
+import type { Outcome as Changes } from '../../capability/changes.ts';
+import type { CopyGroup } from '../../capability/copy-group.ts';
+import { errorNameOf } from '../../capability/errors.ts';
+import type { LocalCapabilities } from '../../capability/local-capabilities.ts';
+import { findOwned, unlockGroup } from '../../capability/monitor-primitives.ts';
+import { isInDelete, type Slot } from '../../capability/slot.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import type { Domain } from '../../cpu-driver/domains.ts';
+import type { PlanBook } from '../agreement/plan.ts';
+import type { RoundAction } from '../agreement/round-actions.ts';
+import type { Rounds } from '../agreement/rounds.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { deleteRemoteAction, findAction } from './delete.ts';
+import { errorIn, Exchange } from './exchange.ts';
+import { updateOwnerAction } from './move.ts';
+import { Reclaims } from './reclaim.ts';
+import { checkRetypeAction, type RetypeGuard } from './retype.ts';
+import { Revokes } from './revoke.ts';
+import { Stepper } from './stepper.ts';
+import { Subscribers } from './subscribers.ts';
+import { FinishedPhases, Transits, WaitQueue } from './waiting.ts';
+
+/** Operations that a caller asked for: their end is worth a line; the others' only at debug level. */
+const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
+
+type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
+
+/**
+ * Capability operations between cores: what the monitor does where the CPU driver answers RETRY_THROUGH_MONITOR. One file
+ * an operation; this is what they share. A group that is locked here is locked by exactly one operation, which unlocks it.
+ */
+export class Capops {
+  readonly exchange: Exchange;
+  /** Locks, transits, frozen slots and deletion: run after each change of any. */
+  readonly changes: WaitQueue;
+  readonly transits: Transits;
+  readonly subscribers: Subscribers;
+  readonly finished = new FinishedPhases();
+  readonly guards = new Map<OperationId, RetypeGuard>();
+  readonly stepper: Stepper;
+  readonly revokes: Revokes;
+  readonly reclaims: Reclaims;
+  readonly actions: Readonly<Record<'checkRetype' | 'find' | 'deleteRemote' | 'updateOwner', RoundAction>>;
+  /** Set by the monitor that both belong to. */
+  rounds!: Rounds;
+
+  constructor(
+    readonly context: MonitorContext,
+    readonly driver: CpuDriver,
+    readonly plans: PlanBook,
+  ) {
+    this.exchange = new Exchange(context);
+    this.changes = new WaitQueue(context.timers);
+    this.transits = new Transits(this.changes);
+    this.subscribers = new Subscribers(context);
+    this.stepper = new Stepper(this);
+    this.revokes = new Revokes(this);
+    this.reclaims = new Reclaims(this);
+    this.actions = { checkRetype: checkRetypeAction(this), find: findAction(this), deleteRemote: deleteRemoteAction(this), updateOwner: updateOwnerAction(this) };
+  }
+
+  /** What the rounds of this monitor can be about. */
+  get roundActions(): readonly RoundAction[] {
+    return [this.revokes.action, this.reclaims.action, ...Object.values(this.actions)];
+  }
+
+  get state(): LocalCapabilities {
+    return this.driver.state;
+  }
+
+  get booted(): boolean {
+    return this.driver.booted;
+  }
+
+  get now(): Nanos {
+    return this.context.now;
+  }
+
+  /** Runs an operation of this core; `operation` is given its id. */
+  run<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done?: Done<T>): OperationId {
+    const op = this.context.operations.nextId();
+    this.context.operations.start(op, operation(op), now, (outcome, at) => {
+      this.log(op, kind, capability, outcome, at - now);
+      done?.(outcome, at);
+    });
+    return op;
+  }
+
+  /** Runs what nobody waits for and what cannot fail. */
+  inBackground(operation: Operation<unknown>): void {
+    this.context.operations.start(this.context.operations.nextId(), operation, this.now, () => undefined);
+  }
+
+  /** What an operation on this core did, with what follows from it. */
+  absorb(outcome: Changes): void {
+    for (const candidate of outcome.reclaim) if (!this.revokes.keep(candidate)) this.reclaims.take(candidate);
+    if (outcome.changes.length > 0) this.changes.changed();
+    this.stepper.kick();
+  }
+
+  /** Frees a lock that the caller holds; what went meanwhile needs none. */
+  unlock(group: CopyGroup): void {
+    if (group.locked) unlockGroup(group);
+    this.locksChanged();
+  }
+
+  locksChanged(): void {
+    this.changes.changed();
+    this.stepper.kick();
+  }
+
+  domainOrFail(id: number): Domain {
+    const domain = this.driver.domains.get(id);
+    if (domain === undefined) throw new OperationError('NO_SUCH_DOMAIN', `no domain ${id} on core ${this.context.core}`);
+    return domain;
+  }
+
+  /** Why this core cannot serve a request to it as the owner, and whom to ask instead; null: it can. */
+  refusalOf(view: number, capability: Capability): { readonly error: ErrorName; readonly owner: CoreId } | null {
+    const { core } = this.context;
+    if (!this.booted) return { error: 'NOT_A_MEMBER', owner: core };
+    if (view < this.context.view) return { error: 'VIEW_STALE', owner: core };
+    const found = findOwned(this.state, capability);
+    if (found.ok) return null;
+    const owner = found.error === 'capability_foreign' ? this.state.database.find(capability)!.owner : core;
+    return { error: errorNameOf(found.error), owner };
+  }
+
+  /**
+   * Asks the owner of a foreign capability, and follows it when it has moved (race 10). An owner that does not know the
+   * capability any more has handed it on, and the news is on its way: CAPABILITY_BUSY, never CAPABILITY_FOREIGN.
+   */
+  *askOwner<R extends { readonly error: number; readonly owner: number }>(slot: Slot, capability: Capability, ask: (owner: CoreId) => Operation<R>): Operation<R> {
+    let owner = slot.group!.owner;
+    for (let hops = 0; hops < limit('ownerRedirects'); hops += 1) {
+      const reply = yield* ask(owner);
+      const error = errorIn(reply);
+      if (error === null) return reply;
+      if (slot.capability !== capability || isInDelete(slot)) throw new OperationError('CAPABILITY_NOT_FOUND', 'it went meanwhile');
+      if (error === 'CAPABILITY_NOT_FOUND') break;
+      if (error !== 'CAPABILITY_FOREIGN') throw new OperationError(error, `core ${owner}, its owner, refused`);
+      if (reply.owner === this.context.core) break;
+      owner = reply.owner;
+    }
+    throw new OperationError('CAPABILITY_BUSY', 'its owner is changing');
+  }
+
+  peerGone(core: CoreId, now: Nanos): void {
+    this.exchange.peerGone(core, now);
+    if (this.booted) this.revokes.peerGone(core);
+  }
+
+  /** This core's part of an audit: what is in its slots, in flight from it and on its way home. */
+  snapshot(): CoreSnapshot {
+    return snapshotCore(this.state, this.transits.capabilities(), [...this.reclaims.ranges()]);
+  }
+
+  private log(op: OperationId, kind: string, capability: Capability, outcome: Outcome<unknown>, elapsed: Nanos): void {
+    const { outbox } = this.context;
+    if (!outbox.debug && !FOR_CALLERS.has(kind)) return;
+    const told = outcome.ok && typeof outcome.value === 'object' ? (outcome.value as { cores?: number; messages?: number } | null) : null;
+    const result = outcome.ok ? 'ok' : outcome.error;
+    outbox.log('cap_operation', {
+      op, kind, capability: describeCapability(capability), cores: told?.cores ?? 1, messages: told?.messages ?? 0, elapsed_us: elapsed / 1000, result,
+    });
+  }
+}

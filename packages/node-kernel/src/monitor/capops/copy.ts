@@ -1,0 +1,198 @@
+import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { type Capability, describeCapability, isAncestor, isCopy, overlaps } from '../../capability/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
+import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
+import { freeAddress, resolveSlot } from '../../capability/cspace.ts';
+import { errorNameOf, type Result } from '../../capability/errors.ts';
+import { copyExisting, createCapability, deleteCopy, findOwned, isSendable, lockGroup, setOwner } from '../../capability/monitor-primitives.ts';
+import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
+import { RIGHTS } from '../../capability/rights.ts';
+import { isInDelete, type Slot } from '../../capability/slot.ts';
+import { isWeightless } from '../../capability/type-rules.ts';
+import { typeRow } from '../../capability/types.ts';
+import type { Domain } from '../../cpu-driver/domains.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { deleteEverywhere } from './delete.ts';
+import { failOnError } from './exchange.ts';
+
+/*
+ * COPY / send, and giving away (inventory §2.3).
+ *
+ *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy begin.
+ *   - From sending until the receiver's answer the sender answers for the copy (`Transits`): a revoke is not ready, an
+ *     ownership does not change and a last copy is not deleted before the answer is in (races 1 and 2, hazard 1).
+ *   - The receiver refuses what an active mark or an agreed retype of its core excludes; the sender keeps its own.
+ *   - The last copy takes the ownership with it; it stays locked here until the receiver has it (hazard 6).
+ */
+
+/** Where a capability is sent. */
+export interface Destination {
+  readonly core: CoreId;
+  readonly domain: number;
+}
+
+/** Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's cspace. */
+export function* sendCopy(m: Capops, op: OperationId, slot: Slot, to: Destination, giveAway: boolean): Operation<number> {
+  const { capability, group } = checkSendable(slot);
+  if (to.core === m.context.core) return yield* sendLocally(m, slot, capability, to.domain, giveAway);
+  if (m.state.isForeign(group)) {
+    const address = yield* askOwner(m, op, slot, capability, to);
+    if (giveAway) yield* dropSource(m, op, slot, capability);
+    return address;
+  }
+  if (giveAway && isOnlyCopy(group)) return yield* giveLastAway(m, op, slot, capability, to);
+  const address = yield* deliver(m, op, group, capability, to);
+  if (giveAway) yield* dropSource(m, op, slot, capability);
+  return address;
+}
+
+/** A foreign holder's request, at the owner. */
+export function onCopyRequest(m: Capops, from: CoreId, request: MessageOf<'cap_copy_request'>, now: Nanos): void {
+  const { op } = request;
+  const reply = (error: ErrorName | null, slot: number, owner: CoreId, at: Nanos): void =>
+    m.exchange.tell(from, { type: 'cap_copy_reply', op, error: error === null ? 0 : ERRORS[error].code, owner, slot }, at);
+  const capability = decodeCapability(request.cap);
+  if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED', 0, m.context.core, now);
+  const refusal = m.refusalOf(request.view, capability);
+  if (refusal !== null) return reply(refusal.error, 0, refusal.owner, now);
+  if (!isSendable(capability)) return reply('NOT_SENDABLE', 0, m.context.core, now);
+  const { core, domain } = request;
+  m.run('serve_copy', capability, (own) => serveCopy(m, own, capability, { core, domain }), now, (outcome, at) => reply(outcome.ok ? null : outcome.error, outcome.ok ? outcome.value : 0, m.context.core, at));
+}
+
+/** A copy arrives. */
+export function onReceive(m: Capops, from: CoreId, request: MessageOf<'cap_receive_request'>, now: Nanos): void {
+  const { op } = request;
+  const taken = receive(m, from, request);
+  const error = typeof taken === 'number' ? null : taken;
+  if (m.context.outbox.debug) m.context.outbox.log('cap_received', { op, peer: from, capability: describeWire(request.cap), result: error ?? 'ok' });
+  m.exchange.tell(from, { type: 'cap_receive_reply', op, error: error === null ? 0 : ERRORS[error].code, slot: typeof taken === 'number' ? taken : 0 }, now);
+}
+
+/** Puts a local copy in a free slot of a domain of this core; its address there. */
+export function placeCopy(m: Capops, source: Slot, domain: number, rights: number): number {
+  const { slot, address } = must(freeSlotOf(m, m.domainOrFail(domain)));
+  copyExisting(m.state, source, slot, rights);
+  return address;
+}
+
+function checkSendable(slot: Slot): { readonly capability: Capability; readonly group: CopyGroup } {
+  const { capability, group } = slot;
+  if (capability === null || group === null || isInDelete(slot)) throw new OperationError('CAPABILITY_NOT_FOUND', 'nothing to send');
+  if (!isSendable(capability)) throw new OperationError('NOT_SENDABLE', `${capability.type} cannot be sent`);
+  if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+  return { capability, group };
+}
+
+function* sendLocally(m: Capops, slot: Slot, capability: Capability, domain: number, giveAway: boolean): Operation<number> {
+  const address = placeCopy(m, slot, domain, capability.rights);
+  if (giveAway) m.absorb(deleteCopy(m.state, slot));
+  return address;
+}
+
+function isOnlyCopy(group: CopyGroup): boolean {
+  return typeRow(group.capability.type).needsLocality && group.slots.size === 1 && (group.relations & REMOTE.copies) === 0;
+}
+
+function* askOwner(m: Capops, op: OperationId, slot: Slot, capability: Capability, to: Destination): Operation<number> {
+  const reply = yield* m.askOwner(slot, capability, (owner) =>
+    m.exchange.ask(owner, { type: 'cap_copy_request', op, view: m.context.view, cap: encodeCapability(capability), core: to.core, domain: to.domain }, 'cap_copy_reply'));
+  return reply.slot;
+}
+
+function* serveCopy(m: Capops, op: OperationId, capability: Capability, to: Destination): Operation<number> {
+  const found = findOwned(m.state, capability);
+  if (!found.ok) throw new OperationError(errorNameOf(found.error), 'it changed meanwhile');
+  const [source] = [...found.value.slots].filter((slot) => !isInDelete(slot));
+  if (to.core === m.context.core) return placeCopy(m, source!, to.domain, capability.rights);
+  return yield* deliver(m, op, found.value, capability, to);
+}
+
+/** The owner's own sending, one copy more. */
+function* deliver(m: Capops, op: OperationId, group: CopyGroup, capability: Capability, to: Destination): Operation<number> {
+  if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+  addRelations(m.state, group, REMOTE.copies);
+  const relations = relationsForTransfer(m.state, group, true);
+  return yield* transfer(m, op, capability, to, m.context.core, relations);
+}
+
+function* transfer(m: Capops, op: OperationId, capability: Capability, to: Destination, owner: CoreId, relations: number): Operation<number> {
+  m.transits.begin(op, capability);
+  try {
+    const { view } = m.context;
+    const request = { type: 'cap_receive_request', op, view, cap: encodeCapability(capability), owner, relations, domain: to.domain } as const;
+    const reply = yield* m.exchange.ask(to.core, request, 'cap_receive_reply');
+    failOnError(reply, to.core);
+    return reply.slot;
+  } finally {
+    m.transits.end(op);
+  }
+}
+
+function* giveLastAway(m: Capops, op: OperationId, slot: Slot, capability: Capability, to: Destination): Operation<number> {
+  if (!typeRow(capability.type).moveable) throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
+  const group = slot.group!;
+  // Conservative: until the answer is here, this copy is one that the new owner must know of.
+  const relations = relationsForTransfer(m.state, group, true);
+  lockGroup(group);
+  try {
+    const address = yield* transfer(m, op, capability, to, to.core, relations);
+    setOwner(m.state, group, to.core);
+    return address;
+  } finally {
+    m.unlock(group);
+    if (slot.group === group && m.state.isForeign(group)) m.absorb(deleteCopy(m.state, slot));
+  }
+}
+
+/** The sender's own copy goes; if it has become the owner's last one, the way of every delete. */
+function* dropSource(m: Capops, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
+  if (slot.capability === capability) yield* deleteEverywhere(m, op, slot, capability);
+}
+
+/** Takes what arrived: its address, or why not. */
+function receive(m: Capops, from: CoreId, { cap, view, owner, relations, domain }: MessageOf<'cap_receive_request'>): number | ErrorName {
+  if (!m.booted) return 'NOT_A_MEMBER';
+  if (view < m.context.view) return 'VIEW_STALE';
+  const capability = decodeCapability(cap);
+  if (isMalformed(capability)) return 'CAPABILITY_MALFORMED';
+  const isOwned = typeRow(capability.type).needsLocality;
+  if (isOwned && owner !== from && owner !== m.context.core) return 'BAD_REQUEST';
+  const given = m.driver.domains.get(domain);
+  if (given === undefined) return 'NO_SUCH_DOMAIN';
+  if (guarded(m, capability)) return 'CAPABILITY_BUSY';
+  const free = freeSlotOf(m, given);
+  if (!free.ok) return errorNameOf(free.error);
+  const made = createCapability(m.state, free.value.slot, capability, owner, relations & 7);
+  return made.ok ? free.value.address : errorNameOf(made.error);
+}
+
+/** An agreed retype of another core counts on this range to stay as it was found. */
+function guarded(m: Capops, capability: Capability): boolean {
+  if (isWeightless(capability.type)) return false;
+  for (const { source, range } of m.guards.values()) {
+    if (overlaps(capability, range) && !isCopy(capability, source) && !isAncestor(capability, source)) return true;
+  }
+  return false;
+}
+
+function freeSlotOf(m: Capops, domain: Domain): Result<{ readonly slot: Slot; readonly address: number }> {
+  const address = freeAddress(m.state, domain.root);
+  if (!address.ok) return address;
+  const slot = resolveSlot(m.state, domain.root, { address: address.value }, RIGHTS.read | RIGHTS.write);
+  return slot.ok ? { ok: true, value: { slot: slot.value, address: address.value } } : slot;
+}
+
+function must<T>(result: Result<T>): T {
+  if (!result.ok) throw new OperationError(errorNameOf(result.error), 'the receiver cannot take it');
+  return result.value;
+}
+
+function describeWire(wire: readonly unknown[]): string {
+  const capability = decodeCapability(wire);
+  return isMalformed(capability) ? 'malformed' : describeCapability(capability);
+}
+

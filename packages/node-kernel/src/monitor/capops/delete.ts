@@ -1,0 +1,116 @@
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
+import { ERRORS } from '@mk/monitor-proto/errors';
+import type { Capability } from '../../capability/capability.ts';
+import { type CopyGroup, liveSlot, REMOTE } from '../../capability/copy-group.ts';
+import { hasOtherCopies, mayHaveRemoteCopies } from '../../capability/delete-step.ts';
+import { deleteCopy, deleteForeigns, deleteLast, lockGroup, setRelations } from '../../capability/monitor-primitives.ts';
+import type { Slot } from '../../capability/slot.ts';
+import { typeRow } from '../../capability/types.ts';
+import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { moveTo, transitsOver } from './move.ts';
+import { askEverybody, capabilityAction, tellEverybody } from './multicast.ts';
+import { nextChange, pause } from './waiting.ts';
+
+/*
+ * DELETE (inventory §2.3). A foreign copy, or one beside which another stays, vanishes without a message. The owner's last
+ * copy: of a moveable type the ownership goes to any other holder, of another type every foreign copy goes first. With the
+ * owner's lock held and its copies in flight arrived no new holder can come to be, so what nobody has does not exist.
+ * What the lock or another core's state prevents is tried again until it succeeds: nothing here is decided twice (hazard 7).
+ */
+
+/** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
+export function findAction(m: Capops): RoundAction {
+  return capabilityAction(m, 3, 'A holder refuses with CAPABILITY_HELD, or CAPABILITY_BUSY while it is frozen or locked.', {
+    commit(op, { capability }, answer) {
+      if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
+      const group = m.state.database.find(capability);
+      if (group === undefined) return answer(null);
+      const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
+      answer(unsettled ? 'CAPABILITY_BUSY' : 'CAPABILITY_HELD');
+    },
+  });
+}
+
+/** Every foreign copy goes. */
+export function deleteRemoteAction(m: Capops): RoundAction {
+  return capabilityAction(m, 4, 'Every foreign copy goes, because the owner deletes the object.', {
+    commit(_op, { capability }, answer) {
+      const group = m.state.database.find(capability);
+      if (group !== undefined && m.state.isForeign(group)) {
+        const gone = deleteForeigns(m.state, capability);
+        if (gone.ok) m.absorb(gone.value);
+      }
+      answer(null);
+    },
+  });
+}
+
+/** Deletes what lies in a slot, on every core if need be; done when the slot is empty, a CNode's contents included. */
+export function* deleteEverywhere(m: Capops, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
+  for (let attempt = 0; slot.capability === capability && !isBeingEmptied(m, slot, capability); attempt += 1) {
+    const group = slot.group!;
+    if (group.locked || slot.marks > 0) {
+      yield nextChange(m.changes);
+      continue;
+    }
+    if (hasOtherCopies(m.state, group)) {
+      m.absorb(deleteCopy(m.state, slot));
+      break;
+    }
+    lockGroup(group);
+    const settled = yield* deleteLocked(m, `${op}.${attempt}`, slot, capability, group);
+    if (!settled) yield* pause(m.context.timers, attempt);
+  }
+  while (slot.capability === capability) yield nextChange(m.changes);
+}
+
+/** Already on the clear list: its end is awaited, nothing else. */
+function isBeingEmptied(m: Capops, slot: Slot, { address }: Capability): boolean {
+  return slot.deleting && m.state.containers.get(address)?.closing === true && slot.group?.slots.size === 1;
+}
+
+/** One attempt with the lock held; false: something was in the way, and the lock is free again. */
+function* deleteLocked(m: Capops, op: OperationId, slot: Slot, capability: Capability, group: CopyGroup): Operation<boolean> {
+  let settled = false;
+  try {
+    yield* transitsOver(m, capability);
+    if (mayHaveRemoteCopies(group)) settled = yield* clearRemote(m, op, group);
+    else settled = true;
+  } finally {
+    if (slot.group === group && (!settled || m.state.isForeign(group) || hasOtherCopies(m.state, group))) m.unlock(group);
+  }
+  if (slot.group === group && settled && !m.state.isForeign(group) && !hasOtherCopies(m.state, group)) {
+    m.absorb(deleteLast(m.state, slot));
+    m.locksChanged();
+  }
+  return settled;
+}
+
+/** Sees to the copies elsewhere: afterwards there are none, or another core is the owner. */
+function* clearRemote(m: Capops, op: OperationId, group: CopyGroup): Operation<boolean> {
+  const { capability } = group;
+  if (!typeRow(capability.type).moveable) {
+    yield* tellEverybody(m, op, m.actions.deleteRemote, capability);
+    setRelations(m.state, group, 0, REMOTE.copies);
+    return true;
+  }
+  const found = yield* askEverybody(m, PHASES.commit, op, m.actions.find, capability);
+  const holder = found.refusals.find(([, code]) => code === ERRORS.CAPABILITY_HELD.code);
+  if (holder !== undefined) return yield* tryMove(m, op, group, holder[0]);
+  const left = found.refusals.filter(([core]) => m.context.monitors.has(core));
+  if (left.length > 0) return false;
+  setRelations(m.state, group, 0, REMOTE.copies);
+  return true;
+}
+
+function* tryMove(m: Capops, op: OperationId, group: CopyGroup, core: CoreId): Operation<boolean> {
+  try {
+    yield* moveTo(m, op, group, core);
+    return true;
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    return false; // it lost or locked its copy meanwhile: look again
+  }
+}

@@ -1,0 +1,81 @@
+import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { type Capability, describeCapability, isCopy } from '../../capability/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
+import type { CopyGroup } from '../../capability/copy-group.ts';
+import { errorNameOf } from '../../capability/errors.ts';
+import { findLive, lockGroup, setOwner } from '../../capability/monitor-primitives.ts';
+import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
+import { typeRow } from '../../capability/types.ts';
+import type { RoundAction } from '../agreement/round-actions.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { failOnError } from './exchange.ts';
+import { capabilityAction, tellEverybody } from './multicast.ts';
+import { nextChange } from './waiting.ts';
+
+/*
+ * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted on
+ * update_owner, so that no second change can overtake the first. The old owner has waited for its own copies in flight
+ * before it let go (race 2). A refused move leaves ownership where it was.
+ */
+
+/** Every holder learns who the owner is. */
+export function updateOwnerAction(m: Capops): RoundAction {
+  return capabilityAction(m, 5, 'Every holder takes note of a new owner.', {
+    commit(op, { capability, rest }, answer) {
+      const owner = rest[0] ?? -1;
+      const group = m.state.database.find(capability);
+      if (group !== undefined && group.owner !== owner && typeRow(capability.type).needsLocality) {
+        setOwner(m.state, group, owner);
+        if (m.context.outbox.debug) m.context.outbox.log('cap_owner_changed', { op, capability: describeCapability(capability), owner });
+      }
+      answer(null);
+    },
+  });
+}
+
+/** Hands the ownership of a group that the caller has locked to a holder; unlocks it only when it fails. */
+export function* moveTo(m: Capops, op: OperationId, group: CopyGroup, core: CoreId): Operation<void> {
+  yield* transitsOver(m, group.capability);
+  const relations = relationsForTransfer(m.state, group, true);
+  const request = { type: 'cap_move_request', op, view: m.context.view, cap: encodeCapability(group.capability), relations } as const;
+  failOnError(yield* m.exchange.ask(core, request, 'cap_move_reply'), core);
+  setOwner(m.state, group, core);
+}
+
+/** A holder is asked to become the owner. */
+export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_move_request'>, now: Nanos): void {
+  const { op } = request;
+  const reply = (error: ErrorName | null): void => m.exchange.tell(from, { type: 'cap_move_reply', op, error: error === null ? 0 : ERRORS[error].code }, now);
+  const capability = decodeCapability(request.cap);
+  if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED');
+  if (request.view < m.context.view) return reply('VIEW_STALE');
+  const found = findLive(m.state, capability);
+  if (!found.ok) return reply(errorNameOf(found.error));
+  const group = found.value;
+  if (group.locked) return reply('CAPABILITY_BUSY');
+  if (group.owner !== from) return reply('OWNER_MISMATCH');
+  lockGroup(group);
+  setOwner(m.state, group, m.context.core);
+  addRelations(m.state, group, request.relations & 7);
+  reply(null);
+  m.run('take_over', capability, (own) => announceOwner(m, own, group), now);
+}
+
+/** Tells every member that this core is the owner, and unlocks when all have acted. */
+export function* announceOwner(m: Capops, op: OperationId, group: CopyGroup): Operation<void> {
+  yield* tellEverybody(m, op, m.actions.updateOwner, group.capability, [m.context.core]);
+  m.unlock(group);
+}
+
+/** Waits until no copy of the capability is in flight from here. */
+export function* transitsOver(m: Capops, capability: Capability): Operation<void> {
+  while (m.transits.has((sent) => isCopy(sent, capability))) yield nextChange(m.changes);
+}
+
+/** Refuses what cannot change its owner. */
+export function failUnlessMoveable(capability: Capability): void {
+  if (!typeRow(capability.type).moveable) throw new OperationError('NOT_MOVEABLE', `${capability.type} stays with its core`);
+}

@@ -1,0 +1,137 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { errorOfCode } from '@mk/monitor-proto/errors';
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Route } from '@mk/monitor-proto/messages/fields';
+import type { Capability } from '../../capability/capability.ts';
+import { PHASES, type Phase, type RoundAction } from '../agreement/round-actions.ts';
+import type { PhaseResult } from '../agreement/rounds.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { type CapabilityPayload, decodePayload, encodePayload } from './payload.ts';
+import { pause } from './waiting.ts';
+
+/*
+ * "Send to relations" (inventory §2.2), as agreement rounds over a dissemination plan.
+ *
+ *   M1  a multicast to nobody completes at once (race 8, hazard 8);
+ *   M2  a second phase goes to exactly the cores that the first one went to, and on until each has acted or is gone;
+ *   M3  a core that knows of a member whom the initiator did not ask refuses with MEMBERS_CHANGED (race 11);
+ *   M4  a phase that comes late or twice does nothing, and is answered as the first time.
+ *
+ * A round's deadline ends the waiting of its inner nodes only: what must go forward is asked again, core by core.
+ */
+
+/** A round under way or done: whom it went to and what came of it. */
+export interface Multicast {
+  readonly op: OperationId;
+  readonly action: RoundAction;
+  readonly payload: Uint8Array;
+  readonly routes: readonly Route[];
+  readonly cores: number;
+  /** Requests and replies so far, all phases. */
+  messages: number;
+}
+
+/** How a core acts on one phase; `answer` may be called later. */
+export type Act = (op: OperationId, given: CapabilityPayload, answer: (refusal: ErrorName | null, data?: readonly number[]) => void) => void;
+/** By phase; a one-phase action has `commit` only. */
+export interface Acts {
+  readonly prepare?: Act;
+  readonly commit: Act;
+  readonly abort?: Act;
+}
+
+const NAMES: Readonly<Record<Phase, keyof Acts>> = { [PHASES.prepare]: 'prepare', [PHASES.commit]: 'commit', [PHASES.abort]: 'abort' };
+
+/** A round action about a capability: decodes, checks the members (M3), recognises repetition (M4). */
+export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: Acts): RoundAction {
+  const asksEverybody: Phase = acts.prepare === undefined ? PHASES.commit : PHASES.prepare;
+  return {
+    ordinal,
+    doc,
+    act(op, phase, payload, now, vote) {
+      const given = decodePayload(payload);
+      const act = acts[NAMES[phase]];
+      if (given === null || act === undefined || !m.booted) return vote('BAD_REQUEST', now);
+      const before = m.finished.get(op, phase);
+      if (before !== undefined) return vote(null, now, before);
+      if (phase === PHASES.prepare && m.finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
+      if (phase === asksEverybody && m.context.members.some((core) => !given.members.includes(core))) return vote('MEMBERS_CHANGED', now);
+      act(op, given, (refusal, data = []) => {
+        if (refusal === null) m.finished.add(op, phase, data);
+        vote(refusal, m.now, data);
+      });
+    },
+  };
+}
+
+/** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
+export function* askEverybody(m: Capops, phase: Phase, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = []): Operation<PhaseResult & Multicast> {
+  const { routes } = m.plans.planFor('multicast', m.context.members);
+  const payload = encodePayload({ members: [m.context.core, ...m.context.members], capability, rest });
+  const result = yield* phaseTo(m, phase, { op, action, payload, routes });
+  return { op, action, payload, routes, cores: m.context.members.length + 1, ...result };
+}
+
+/** The first phase of two: everybody's consent, or everybody is told to abort and the operation ends in the refusal. */
+export function* prepareEverywhere(m: Capops, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = [], routes: readonly Route[] | null = null): Operation<Multicast> {
+  const members = routes === null ? m.context.members : [];
+  const plan = routes ?? m.plans.planFor('multicast', members).routes;
+  const payload = encodePayload({ members: [m.context.core, ...m.context.members], capability, rest });
+  const result = yield* phaseTo(m, PHASES.prepare, { op, action, payload, routes: plan });
+  const round: Multicast = { op, action, payload, routes: plan, cores: members.length + 1, messages: result.messages };
+  const [first] = result.refusals;
+  if (first === undefined) return round;
+  m.inBackground(finishEverywhere(m, PHASES.abort, round));
+  throw new OperationError(errorOfCode(first[1]) ?? 'ROUND_REFUSED', `core ${first[0]} did not consent to ${op}`);
+}
+
+/** The second phase: goes on until each core of the first has acted or is gone (M2). Answers what they told. */
+export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Operation<readonly number[]> {
+  let { routes } = round;
+  let data: readonly number[] = [];
+  for (let attempt = 0; ; attempt += 1) {
+    const result = yield* phaseTo(m, phase, { ...round, routes });
+    if (attempt === 0) round.messages += result.messages;
+    data = [...data, ...result.data];
+    const left = stillThere(m, result);
+    if (left.length === 0) return data;
+    yield* pause(m.context.timers, attempt);
+    routes = left.map((core): Route => [core, []]);
+  }
+}
+
+/** One phase that nobody may miss, also who joins meanwhile. Answers the messages that it took. */
+export function* tellEverybody(m: Capops, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = []): Operation<number> {
+  const told = new Set<CoreId>();
+  let { routes } = m.plans.planFor('multicast', m.context.members);
+  let messages = 0;
+  for (let attempt = 0; ; attempt += 1) {
+    const members = m.context.members;
+    const asked = members.filter((core) => !told.has(core));
+    if (attempt > 0) routes = asked.map((core): Route => [core, []]);
+    const payload = encodePayload({ members: [m.context.core, ...members], capability, rest });
+    const result = yield* phaseTo(m, PHASES.commit, { op, action, payload, routes });
+    messages += result.messages;
+    for (const core of asked) told.add(core);
+    for (const core of stillThere(m, result)) told.delete(core);
+    if (m.context.members.every((core) => told.has(core))) return messages;
+    yield* pause(m.context.timers, attempt);
+  }
+}
+
+function* phaseTo(m: Capops, phase: Phase, { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>): Operation<PhaseResult> {
+  const result = yield {
+    arm(resume, now) {
+      m.rounds.begin(phase, op, action, payload, routes, false, now + limit('operationDeadlineNs'), now, resume);
+      return () => undefined;
+    },
+  };
+  return result as PhaseResult;
+}
+
+/** Who refused and is no core that is gone for good. */
+function stillThere(m: Capops, result: PhaseResult): CoreId[] {
+  return result.refusals.map(([core]) => core).filter((core) => core === m.context.core || m.context.monitors.has(core));
+}

@@ -1,0 +1,203 @@
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { makeCapability, type Range } from '../../capability/capability.ts';
+import { Outcome, type ReclaimCandidate } from '../../capability/changes.ts';
+import { subtractRanges, unionRanges } from '../../capability/ranges.ts';
+import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capability/reclaim.ts';
+import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { capabilityAction, finishEverywhere, prepareEverywhere } from './multicast.ts';
+import { pause } from './waiting.ts';
+
+/*
+ * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
+ * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core, commit ends it and
+ * brings back what was covered there at any time between. One batch at a time; what comes meanwhile is the next batch.
+ * C5: what is under way is accounted here, at every core that has let go of it, until the home has taken it over.
+ */
+
+interface Batch {
+  readonly range: Range;
+  readonly freed: (bytes: number) => void;
+}
+
+export class Reclaims {
+  /** On their way home from here. */
+  private readonly leaving = new Map<OperationId, readonly Range[]>();
+  /** Handed to the initiator of a revoke, until a watch shows that they have reached their home. */
+  private entrusted: Range[] = [];
+  /** Memory of cores that are gone, accounted as lost. */
+  private lost: Range[] = [];
+  private queue: Batch[] = [];
+  private current: readonly Range[] = [];
+  private running = false;
+  private readonly watches = new Map<OperationId, readonly RangeWatch[]>();
+  readonly action: RoundAction;
+
+  constructor(private readonly m: Capops) {
+    this.action = capabilityAction(m, 6, 'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.', {
+      prepare: (op, { rest }, answer) => {
+        this.watches.set(op, pairs(rest).map((range) => beginWatch(m.state, range)));
+        answer(null);
+      },
+      commit: (op, { rest }, answer) => {
+        this.entrusted = subtractRanges(this.entrusted, pairs(rest));
+        answer(null, this.endWatches(op));
+      },
+      abort: (op, _given, answer) => {
+        this.endWatches(op);
+        answer(null);
+      },
+    });
+  }
+
+  /** Everything that this core answers for and that is neither free nor covered. */
+  ranges(): readonly Range[] {
+    return [...[...this.leaving.values()].flat(), ...this.entrusted, ...this.lost, ...this.queue.map(({ range }) => range), ...this.current];
+  }
+
+  get idle(): boolean {
+    return !this.running && this.leaving.size === 0;
+  }
+
+  /** What a single deletion freed. */
+  take({ address, size, home, certain }: ReclaimCandidate): void {
+    this.send(home, [{ address, size }], certain);
+  }
+
+  /** What a revoke freed on all cores together. */
+  offer(ranges: readonly Range[]): void {
+    const { homeOf, memory } = this.m.state;
+    const byHome = new Map<CoreId, Range[]>();
+    for (const range of unionRanges(ranges)) {
+      for (const part of splitBy(range, memory.size)) {
+        const home = homeOf(part.address);
+        const known = byHome.get(home);
+        if (known === undefined) byHome.set(home, [part]);
+        else known.push(part);
+      }
+    }
+    for (const [home, parts] of byHome) this.send(home, parts, false);
+  }
+
+  /** This core's share of what a revoke freed: the initiator sees to it. */
+  entrust(ranges: readonly Range[]): void {
+    this.entrusted.push(...ranges);
+  }
+
+  /** Ranges arrive at their home. */
+  onRequest(from: CoreId, { op, certain, ranges }: MessageOf<'cap_reclaim_request'>, now: Nanos): void {
+    const given = pairs(ranges).filter(isRange);
+    this.arrive(given, certain, (freed) => this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now));
+    void now;
+  }
+
+  private send(home: CoreId, ranges: readonly Range[], certain: boolean): void {
+    if (home === this.m.context.core) return this.arrive(ranges, certain, () => undefined);
+    const { m } = this;
+    m.run('reclaim', makeCapability('RAM', ranges[0]!.address, ranges[0]!.size), (op) => this.sendHome(op, home, ranges, certain), m.now);
+  }
+
+  private *sendHome(op: OperationId, home: CoreId, ranges: readonly Range[], certain: boolean): Operation<void> {
+    this.leaving.set(op, ranges);
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const flat = ranges.flatMap(({ address, size }) => [address, size]);
+        yield* this.m.exchange.ask(home, { type: 'cap_reclaim_request', op, view: this.m.context.view, certain, ranges: flat }, 'cap_reclaim_reply');
+        break;
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+        if (!this.m.context.monitors.has(home)) {
+          this.lost.push(...ranges);
+          break;
+        }
+        yield* pause(this.m.context.timers, attempt);
+      }
+    }
+    this.leaving.delete(op);
+  }
+
+  private arrive(ranges: readonly Range[], certain: boolean, freed: (bytes: number) => void): void {
+    if (certain) return freed(this.free(ranges, []));
+    let left = ranges.length;
+    let total = 0;
+    const one = (bytes: number): void => {
+      total += bytes;
+      if ((left -= 1) === 0) freed(total);
+    };
+    for (const range of ranges) this.queue.push({ range, freed: one });
+    if (this.running || this.queue.length === 0) return;
+    this.running = true;
+    this.m.inBackground(this.runBatches());
+  }
+
+  private *runBatches(): Operation<void> {
+    while (this.queue.length > 0) {
+      const batch = this.queue;
+      this.queue = [];
+      this.current = batch.map(({ range }) => range);
+      const covered = yield* this.coveredAnywhere(this.current);
+      for (const { range, freed } of batch) freed(this.free([range], covered));
+      this.current = [];
+    }
+    this.running = false;
+  }
+
+  /** What any member covered at any time since it was asked. */
+  private *coveredAnywhere(ranges: readonly Range[]): Operation<readonly Range[]> {
+    const { m } = this;
+    const flat = ranges.flatMap(({ address, size }) => [address, size]);
+    const name = makeCapability('RAM', ranges[0]!.address, ranges[0]!.size);
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const round = yield* prepareEverywhere(m, m.context.operations.nextId(), this.action, name, flat);
+        return pairs(yield* finishEverywhere(m, PHASES.commit, round));
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+        yield* pause(m.context.timers, attempt);
+      }
+    }
+  }
+
+  private free(ranges: readonly Range[], covered: readonly Range[]): number {
+    const outcome = new Outcome();
+    let bytes = 0;
+    for (const range of ranges) if (this.isHome(range)) bytes += reclaimAtHome(this.m.state, range, covered, outcome);
+    if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_reclaimed', { op: '', bytes });
+    this.m.absorb(outcome);
+    return bytes;
+  }
+
+  /** A home frees only what it brought, whatever a peer says. */
+  private isHome({ address, size }: Range): boolean {
+    const { memory } = this.m.state;
+    return address >= memory.address && address + size <= memory.address + memory.size;
+  }
+
+  private endWatches(op: OperationId): readonly number[] {
+    const watches = this.watches.get(op) ?? [];
+    this.watches.delete(op);
+    return watches.flatMap((watch) => endWatch(this.m.state, watch)).flatMap(({ address, size }) => [address, size]);
+  }
+}
+
+function pairs(flat: readonly number[]): Range[] {
+  return Array.from({ length: flat.length >> 1 }, (_, i) => ({ address: flat[2 * i]!, size: flat[2 * i + 1]! }));
+}
+
+function isRange({ address, size }: Range): boolean {
+  return Number.isSafeInteger(address) && Number.isSafeInteger(size) && address >= 0 && size > 0;
+}
+
+/** The pieces of a range that lie in one core's memory each. */
+function splitBy({ address, size }: Range, bytesPerCore: number): Range[] {
+  const parts: Range[] = [];
+  const end = address + size;
+  for (let at = address; at < end; ) {
+    const next = Math.min(end, (Math.floor(at / bytesPerCore) + 1) * bytesPerCore);
+    parts.push({ address: at, size: next - at });
+    at = next;
+  }
+  return parts;
+}

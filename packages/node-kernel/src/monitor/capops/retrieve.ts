@@ -1,0 +1,68 @@
+import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
+import type { CopyGroup } from '../../capability/copy-group.ts';
+import { lockGroup, setOwner } from '../../capability/monitor-primitives.ts';
+import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
+import type { Slot } from '../../capability/slot.ts';
+import { typeRow } from '../../capability/types.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
+
+/*
+ * RETRIEVE: a foreign holder pulls ownership. It becomes the owner only with the old owner's consent in hand, so a failed
+ * retrieve leaves ownership where it was (race 6, hazard 5); it is locked from the request until everybody has been told.
+ */
+
+/** Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or PEER_GONE. */
+export function* retrieve(m: Capops, op: OperationId, slot: Slot): Operation<void> {
+  const group = slot.group!;
+  const capability = slot.capability!;
+  if (!m.state.isForeign(group)) return;
+  failUnlessMoveable(capability);
+  if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+  lockGroup(group);
+  let relations: number;
+  try {
+    const reply = yield* m.askOwner(slot, capability, (owner) =>
+      m.exchange.ask(owner, { type: 'cap_retrieve_request', op, view: m.context.view, cap: encodeCapability(capability) }, 'cap_retrieve_reply'));
+    relations = reply.relations;
+  } catch (error) {
+    m.unlock(group);
+    throw error;
+  }
+  setOwner(m.state, group, m.context.core);
+  addRelations(m.state, group, relations & 7);
+  yield* announceOwner(m, op, group);
+}
+
+/** A holder asks for the ownership. */
+export function onRetrieveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_retrieve_request'>, now: Nanos): void {
+  const { op } = request;
+  const reply = (error: ErrorName | null, owner: CoreId, relations: number, at: Nanos): void =>
+    m.exchange.tell(from, { type: 'cap_retrieve_reply', op, error: error === null ? 0 : ERRORS[error].code, owner, relations }, at);
+  const capability = decodeCapability(request.cap);
+  if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED', m.context.core, 0, now);
+  const refusal = m.refusalOf(request.view, capability);
+  if (refusal !== null) return reply(refusal.error, refusal.owner, 0, now);
+  if (!typeRow(capability.type).moveable) return reply('NOT_MOVEABLE', m.context.core, 0, now);
+  const group = m.state.database.find(capability)!;
+  lockGroup(group);
+  m.run('yield_ownership', capability, () => letGo(m, group, from), now, (outcome, at) => {
+    if (outcome.ok) reply(null, from, outcome.value, at);
+    else reply(outcome.error, m.context.core, 0, at);
+  });
+}
+
+function* letGo(m: Capops, group: CopyGroup, to: CoreId): Operation<number> {
+  try {
+    yield* transitsOver(m, group.capability);
+    const relations = relationsForTransfer(m.state, group, true);
+    setOwner(m.state, group, to);
+    return relations;
+  } finally {
+    m.unlock(group);
+  }
+}

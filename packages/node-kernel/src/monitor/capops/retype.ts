@@ -1,0 +1,168 @@
+import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { Capability, Range } from '../../capability/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
+import { Outcome } from '../../capability/changes.ts';
+import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
+import { checkRetype, decodeDestinations, type Invocations } from '../../capability/decode.ts';
+import { errorNameOf, type Result } from '../../capability/errors.ts';
+import { findOwned, lockGroup } from '../../capability/monitor-primitives.ts';
+import { addRelations } from '../../capability/relations.ts';
+import { createRetyped, isRetypeable, planRetype, type RetypeRequest, retypeRange } from '../../capability/retype.ts';
+import { isInDelete, type Slot } from '../../capability/slot.ts';
+import { typeOfOrdinal } from '../../capability/type-rules.ts';
+import { typeRow } from '../../capability/types.ts';
+import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { capabilityAction, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
+
+/*
+ * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
+ * descendants elsewhere, every core's (paper §5.1: retype is the two-phase commit). A core that consents also guards the
+ * range until the second phase: what is being given away from one core to another would otherwise slip past the check
+ * between its two holders. Foreign retype: the owner keeps lock and guards until the requester says that its objects
+ * exist, or will not (race 3, hazard 2). Overlapping retypes: the owner's lock lets one in, the others find its objects or
+ * CAPABILITY_BUSY (C4).
+ */
+
+/** The range of an agreed retype of another core: nothing new may come to lie in it meanwhile. */
+export interface RetypeGuard {
+  readonly source: Capability;
+  readonly range: Range;
+}
+
+type Given = Invocations['retype'];
+
+/** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
+export function checkRetypeAction(m: Capops): RoundAction {
+  return capabilityAction(m, 2, 'Refuses with REVOKE_FIRST when something is in the way; else guards the range until the second phase.', {
+    prepare(op, { capability: source, rest }, answer) {
+      const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
+      const free = isRetypeable(m.state, source, range);
+      if (!free.ok) return answer(errorNameOf(free.error));
+      m.guards.set(op, { source, range });
+      answer(null);
+    },
+    commit(op, _given, answer) {
+      m.guards.delete(op);
+      answer(null);
+    },
+    abort(op, _given, answer) {
+      m.guards.delete(op);
+      answer(null);
+    },
+  });
+}
+
+/** Retypes for a domain what its CPU driver could not retype alone. */
+export function* retype(m: Capops, op: OperationId, root: Slot, given: Given): Operation<Multicast | null> {
+  const decoded = checkRetype(m.state, root, given);
+  if (!decoded.ok) throw new OperationError(errorNameOf(decoded.error), 'refused on this core');
+  const { source, children } = decoded.value;
+  const capability = source.capability!;
+  if (m.state.isForeign(source.group!)) return yield* retypeForeign(m, op, root, given, source, capability, children);
+  const group = source.group!;
+  lockGroup(group);
+  let round: Multicast | null = null;
+  try {
+    round = yield* checkRange(m, op, group, retypeRange(children));
+    create(m, root, given, group, children);
+    return round;
+  } finally {
+    if (round !== null) m.inBackground(finishEverywhere(m, PHASES.commit, round));
+    m.unlock(group);
+  }
+}
+
+/** A foreign holder asks. */
+export function onRetypeRequest(m: Capops, from: CoreId, request: MessageOf<'cap_retype_request'>, now: Nanos): void {
+  const { op } = request;
+  const reply = (error: ErrorName | null, owner: CoreId, at: Nanos): void =>
+    m.exchange.tell(from, { type: 'cap_retype_reply', op, error: error === null ? 0 : ERRORS[error].code, owner }, at);
+  const capability = decodeCapability(request.cap);
+  const type = typeOfOrdinal(request.kind);
+  if (isMalformed(capability) || type === undefined) return reply('CAPABILITY_MALFORMED', m.context.core, now);
+  const refusal = m.refusalOf(request.view, capability);
+  if (refusal !== null) return reply(refusal.error, refusal.owner, now);
+  const { offset, size, count, fields } = request;
+  const children = planRetype(capability, { offset, type, objectSize: size, count, fields });
+  if (!children.ok) return reply(errorNameOf(children.error), m.context.core, now);
+  const range = retypeRange(children.value);
+  m.run('serve_retype', capability, (own) => serve(m, own, from, op, capability, range), now, (outcome, at) => {
+    if (!outcome.ok) reply(outcome.error, m.context.core, at);
+  });
+}
+
+function* retypeForeign(m: Capops, op: OperationId, root: Slot, given: Given, source: Slot, capability: Capability, children: readonly Capability[]): Operation<null> {
+  const owner = yield* agreeWithOwner(m, op, source, capability, given);
+  let created = false;
+  try {
+    if (source.capability !== capability || isInDelete(source)) throw new OperationError('CAPABILITY_NOT_FOUND', 'the source went meanwhile');
+    create(m, root, given, source.group!, children);
+    created = true;
+    return null;
+  } finally {
+    m.exchange.tell(owner, { type: 'cap_retype_created', op, created }, m.now);
+  }
+}
+
+function* agreeWithOwner(m: Capops, op: OperationId, source: Slot, capability: Capability, given: Given): Operation<CoreId> {
+  const { type, offset, objectSize, count, fields = [] } = given;
+  const request = {
+    type: 'cap_retype_request', op, view: m.context.view, cap: encodeCapability(capability), offset, kind: typeRow(type).ordinal, size: objectSize, count, fields,
+  } as const;
+  let agreed = -1;
+  yield* m.askOwner(source, capability, (owner) => {
+    agreed = owner;
+    return m.exchange.ask(owner, request, 'cap_retype_reply');
+  });
+  return agreed;
+}
+
+/** The owner's half: lock, check, consent, and unlock when the requester has made its objects or is gone. */
+function* serve(m: Capops, own: OperationId, from: CoreId, op: OperationId, capability: Capability, range: Range): Operation<void> {
+  const found = findOwned(m.state, capability);
+  if (!found.ok) throw new OperationError(errorNameOf(found.error), 'it changed meanwhile');
+  const group = found.value;
+  const free = isRetypeable(m.state, capability, range);
+  if (!free.ok) throw new OperationError(errorNameOf(free.error), 'something of the owner is in the way');
+  lockGroup(group);
+  let round: Multicast | null = null;
+  try {
+    round = yield* checkRange(m, own, group, range);
+    addRelations(m.state, group, REMOTE.descendants);
+    m.exchange.tell(from, { type: 'cap_retype_reply', op, error: 0, owner: m.context.core }, m.now);
+    yield* createdOrGone(m, from, op);
+  } finally {
+    if (round !== null) m.inBackground(finishEverywhere(m, PHASES.commit, round));
+    m.unlock(group);
+  }
+}
+
+function* createdOrGone(m: Capops, from: CoreId, op: OperationId): Operation<void> {
+  try {
+    yield* m.exchange.await(from, op, 'cap_retype_created');
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error; // gone: its objects, if it made any, went with it
+  }
+}
+
+/** Everybody's consent to a range of a locked source, when anybody else can have something there; null: nobody can. */
+function* checkRange(m: Capops, op: OperationId, group: CopyGroup, range: Range): Operation<Multicast | null> {
+  const { capability } = group;
+  if (typeRow(capability.type).multiRetype || (group.relations & REMOTE.descendants) === 0) return null;
+  return yield* prepareEverywhere(m, op, m.actions.checkRetype, capability, [range.address, range.size]);
+}
+
+/** Makes the objects if the caller's slots are still free. */
+function create(m: Capops, root: Slot, given: Given & RetypeRequest, group: CopyGroup, children: readonly Capability[]): void {
+  const slots: Result<Slot[]> = decodeDestinations(m.state, root, given.destination, children);
+  if (!slots.ok) throw new OperationError(errorNameOf(slots.error), 'the destination changed meanwhile');
+  const free = isRetypeable(m.state, group.capability, retypeRange(children));
+  if (!free.ok) throw new OperationError(errorNameOf(free.error), 'something came in the way');
+  const outcome = new Outcome();
+  createRetyped(m.state, group, children, slots.value, outcome);
+  m.absorb(outcome);
+}

@@ -1,0 +1,237 @@
+import type { OperationId } from '@mk/monitor-proto/ids';
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import { type Capability, covers, describeCapability, isAncestor, isCopy, type Range } from '../../capability/capability.ts';
+import type { ReclaimCandidate } from '../../capability/changes.ts';
+import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
+import { lockGroup, setRelations } from '../../capability/monitor-primitives.ts';
+import { unionRanges } from '../../capability/ranges.ts';
+import { revokeAbort, revokeCommit, type RevokeMark, revokeMarkRelations, revokeMarkTarget } from '../../capability/revoke.ts';
+import { isInDelete, type Slot } from '../../capability/slot.ts';
+import { typeRow } from '../../capability/types.ts';
+import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { Capops } from './capops.ts';
+import { capabilityAction, finishEverywhere, prepareEverywhere } from './multicast.ts';
+import type { CapabilityPayload } from './payload.ts';
+import { retrieve } from './retrieve.ts';
+
+/*
+ * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
+ *
+ *   mark    each core freezes its copies and all descendants, of any depth (race 9), asks its subscribers, and waits until
+ *           nothing of it is in flight from here; then it is ready. Nothing is deleted before the last ready.
+ *   commit  goes exactly where mark went; each core deletes what it froze and is done when nothing of it is left.
+ *
+ *   - The revoker owns and locks its target first, so no copy of it begins after (race 4).
+ *   - What arrives under a mark is refused, and who sent it is not ready before it knows (race 1): at the last ready every
+ *     copy and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
+ *   - A mark that meets a lock waits for it (race 5), but not for ever: past `revokeLockWaitNs` it refuses, everybody
+ *     thaws, and the caller's library tries again. So no two revokes wait for each other for ever.
+ *   - After commit only deletion is left. The lock of the target holds up everything but that: a revoke whose target lies
+ *     under another revoke, or in a CNode made of its own memory, still ends.
+ *   - Memory is offered to its home only after every core is done: a frozen foreign copy elsewhere would still cover it.
+ *
+ * When the initiator is gone (race 12) each core that it had marked runs the same revoke to its end, for the target's owner
+ * is gone as well and no copy of it can ever be used properly. Left to the view-change issue: a core that the dead one's
+ * mark had not reached and that owns descendants is reached by the takeover, not by a view; orphans of other owners that
+ * died stay until they are owned anew; ranges that a dead initiator had collected stay unclaimed (C5).
+ */
+
+/** What one core does in one revoke. */
+interface Part {
+  readonly op: OperationId;
+  readonly target: Capability;
+  mark: RevokeMark | null;
+  committed: boolean;
+  /** Frozen slots below have been emptied. */
+  cursor: number;
+  readonly candidates: Range[];
+  /** Votes of the phase that has not been answered yet. */
+  answer: ((refusal: ErrorName | null, data?: readonly number[]) => void) | null;
+  timer: Timer | null;
+  stopWaiting: (() => void) | null;
+}
+
+export class Revokes {
+  /** What this core takes part in, its own revokes included. */
+  readonly parts = new Map<OperationId, Part>();
+  /** The slots that survive this core's own revokes. */
+  private readonly survivors = new Map<OperationId, Slot>();
+  readonly action: RoundAction;
+
+  constructor(private readonly m: Capops) {
+    this.action = capabilityAction(m, 1, 'mark → ready, commit → done of a revoke; aborts thaw.', {
+      prepare: (op, given, answer) => this.mark(op, given, answer),
+      commit: (op, _given, answer) => this.commit(op, answer),
+      abort: (op, _given, answer) => this.abort(op, answer),
+    });
+  }
+
+  /** Revokes what lies in the slot, on every core: only the slot itself is left. Answers the messages that it took. */
+  *run(op: OperationId, slot: Slot): Operation<{ readonly cores: number; readonly messages: number }> {
+    const { m } = this;
+    const group = this.live(slot);
+    if (m.state.isForeign(group)) yield* retrieve(m, `${op}.r`, slot);
+    if (this.live(slot) !== group || group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+    lockGroup(group);
+    this.survivors.set(op, slot);
+    try {
+      return yield* this.runLocked(op, slot, group);
+    } finally {
+      this.survivors.delete(op);
+      m.state.committed.delete(group);
+      m.unlock(group);
+    }
+  }
+
+  /** Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out covers it. */
+  keep(candidate: ReclaimCandidate): boolean {
+    if (candidate.certain && candidate.home === this.m.context.core) return false;
+    for (const part of this.parts.values()) {
+      if (!part.committed || !typeRow(part.target.type).addressed || !covers(part.target, candidate)) continue;
+      part.candidates.push({ address: candidate.address, size: candidate.size });
+      return true;
+    }
+    return false;
+  }
+
+  /** A core that began revokes is gone: finishes them. */
+  peerGone(core: number): void {
+    for (const part of [...this.parts.values()]) {
+      if (Number(part.op.split('.')[0]) === core && !part.committed) this.takeOver(part, core);
+    }
+  }
+
+  /** Deletion has gone on: whose frozen slots are all empty is done. */
+  progress(): void {
+    for (const part of [...this.parts.values()]) if (part.committed) this.finishIfEmpty(part);
+  }
+
+  private live(slot: Slot): CopyGroup {
+    if (slot.group === null || isInDelete(slot)) throw new OperationError('CAPABILITY_NOT_FOUND', 'nothing to revoke');
+    return slot.group;
+  }
+
+  private *runLocked(op: OperationId, slot: Slot, group: CopyGroup): Operation<{ readonly cores: number; readonly messages: number }> {
+    const { m } = this;
+    const target = slot.capability!;
+    const shared = !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
+    const round = yield* prepareEverywhere(m, op, this.action, target, [], shared ? null : []);
+    const freed = yield* finishEverywhere(m, PHASES.commit, round);
+    if (slot.group === group) setRelations(m.state, group, 0, REMOTE.copies | REMOTE.descendants);
+    m.reclaims.offer(pairs(freed));
+    return { cores: round.cores, messages: round.messages };
+  }
+
+  private mark(op: OperationId, { capability: target }: CapabilityPayload, answer: Part['answer']): void {
+    const part: Part = { op, target, mark: null, committed: false, cursor: 0, candidates: [], answer, timer: null, stopWaiting: null };
+    this.parts.set(op, part);
+    part.timer = this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
+    this.freeze(part);
+  }
+
+  private freeze(part: Part): void {
+    const { state } = this.m;
+    const survivor = this.survivors.get(part.op);
+    const result = survivor === undefined ? revokeMarkRelations(state, part.target) : revokeMarkTarget(state, survivor);
+    if (!result.ok) {
+      part.stopWaiting = this.m.changes.add(() => this.freeze(part));
+      return;
+    }
+    part.mark = result.mark;
+    if (this.m.context.outbox.debug) {
+      this.m.context.outbox.log('cap_revoke_mark', { op: part.op, capability: describeCapability(part.target), frozen: result.mark.frozen.length });
+    }
+    this.m.subscribers.ask(part.op, part.target, (consents) => (consents ? this.drain(part) : this.refuse(part, 'CONSENT_REFUSED')));
+  }
+
+  /** Frozen: nothing new leaves; what has left must have arrived. */
+  private drain(part: Part): void {
+    if (this.m.transits.has((sent) => isCopy(part.target, sent) || isAncestor(part.target, sent))) {
+      part.stopWaiting = this.m.changes.add(() => this.drain(part));
+    } else this.vote(part, null);
+  }
+
+  private refuse(part: Part, error: ErrorName = 'CAPABILITY_BUSY'): void {
+    if (part.answer === null) return;
+    this.thaw(part);
+    this.vote(part, error);
+    this.parts.delete(part.op);
+  }
+
+  private vote(part: Part, refusal: ErrorName | null): void {
+    const { answer } = part;
+    this.stopWaiting(part);
+    part.answer = null;
+    if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_ready', { op: part.op, result: refusal ?? 'ok' });
+    answer?.(refusal);
+  }
+
+  private stopWaiting(part: Part): void {
+    this.m.context.timers.cancel(part.timer);
+    part.timer = null;
+    part.stopWaiting?.();
+    part.stopWaiting = null;
+  }
+
+  private commit(op: OperationId, answer: NonNullable<Part['answer']>): void {
+    const part = this.parts.get(op);
+    if (part === undefined || part.mark === null) return answer(null);
+    part.answer = answer;
+    part.committed = true;
+    const group = this.survivors.get(op)?.group;
+    if (group) this.m.state.committed.add(group);
+    if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_commit', { op });
+    revokeCommit(this.m.state, part.mark);
+    this.m.locksChanged();
+    this.m.stepper.runNow();
+    this.finishIfEmpty(part);
+  }
+
+  private finishIfEmpty(part: Part): void {
+    const { frozen } = part.mark!;
+    while (part.cursor < frozen.length && frozen[part.cursor]!.slot.capability !== frozen[part.cursor]!.capability) part.cursor += 1;
+    if (part.cursor < frozen.length || !this.parts.delete(part.op)) return;
+    if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_done', { op: part.op });
+    const freed = unionRanges(part.candidates);
+    this.m.reclaims.entrust(freed);
+    part.answer?.(null, freed.flatMap(({ address, size }) => [address, size]));
+  }
+
+  private abort(op: OperationId, answer: NonNullable<Part['answer']>): void {
+    const part = this.parts.get(op);
+    if (part !== undefined && !part.committed) {
+      this.thaw(part);
+      if (part.answer !== null) this.vote(part, 'ROUND_REFUSED');
+      this.parts.delete(op);
+    }
+    answer(null);
+  }
+
+  private thaw(part: Part): void {
+    this.stopWaiting(part);
+    if (part.mark === null) return;
+    if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_abort', { op: part.op });
+    revokeAbort(this.m.state, part.mark);
+    part.mark = null;
+    this.m.locksChanged();
+  }
+
+  private takeOver(part: Part, core: number): void {
+    const { m } = this;
+    if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
+    m.context.outbox.log('cap_revoke_takeover', { op: part.op, member: core, capability: describeCapability(part.target) });
+    m.run('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now, () => this.commit(part.op, () => undefined));
+  }
+
+  private *finishFor(op: OperationId, part: Part): Operation<void> {
+    const round = yield* prepareEverywhere(this.m, op, this.action, part.target);
+    this.m.reclaims.offer(pairs(yield* finishEverywhere(this.m, PHASES.commit, round)));
+  }
+}
+
+function pairs(flat: readonly number[]): Range[] {
+  return Array.from({ length: flat.length >> 1 }, (_, i) => ({ address: flat[2 * i]!, size: flat[2 * i + 1]! }));
+}

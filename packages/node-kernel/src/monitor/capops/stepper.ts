@@ -1,0 +1,59 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { deleteStep } from '../../capability/delete-step.ts';
+import type { Slot } from '../../capability/slot.ts';
+import type { Capops } from './capops.ts';
+import { deleteEverywhere } from './delete.ts';
+
+/** Delete steps in one turn: together well below the time that a core may be held. */
+const STEPS_PER_TURN = 8;
+
+/**
+ * Runs bounded deletion: some steps a turn, with other events in between, until nothing is left or everything left waits.
+ * What is the owner's last copy with remote ones it deletes across cores, like a caller's delete.
+ */
+export class Stepper {
+  private scheduled = false;
+  private running = false;
+
+  constructor(private readonly m: Capops) {}
+
+  /** There may be something to delete again. */
+  kick(): void {
+    if (this.scheduled || this.running || this.m.state.deletions.drained) return;
+    this.scheduled = true;
+    this.m.context.timers.set(0, (now) => this.turn(now));
+  }
+
+  /** A turn at once. */
+  runNow(): void {
+    if (!this.running) this.turn(this.m.now);
+  }
+
+  private turn(now: Nanos): void {
+    const { m } = this;
+    this.scheduled = false;
+    this.running = true;
+    let more = true;
+    for (let i = 0; i < STEPS_PER_TURN && more; i += 1) {
+      const step = deleteStep(m.state);
+      m.absorb(step.outcome);
+      if (step.state === 'last_owned') this.deleteAcrossCores(step.slot!, now);
+      more = step.state === 'more' || step.state === 'last_owned';
+    }
+    this.running = false;
+    m.revokes.progress();
+    m.changes.changed();
+    if (!more || this.scheduled) return;
+    this.scheduled = true;
+    m.context.timers.set(now + 1, (at) => this.turn(at));
+  }
+
+  private deleteAcrossCores(slot: Slot, now: Nanos): void {
+    const { m } = this;
+    const capability = slot.capability!;
+    m.run('delete_queued', capability, (op) => deleteEverywhere(m, op, slot, capability), now, (outcome) => {
+      if (!outcome.ok && slot.capability === capability) m.state.deletions.enqueue(slot);
+      this.kick();
+    });
+  }
+}

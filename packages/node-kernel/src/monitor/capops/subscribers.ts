@@ -1,0 +1,69 @@
+import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import { type Capability, overlaps, type Range } from '../../capability/capability.ts';
+import { encodeCapability } from '../../capability/capability-codec.ts';
+import type { MonitorContext } from '../context.ts';
+
+/** A service on this core that wants to be asked before memory in a range is revoked. */
+interface Subscription {
+  readonly domain: number;
+  readonly range: Range;
+}
+
+interface Question {
+  readonly op: OperationId;
+  readonly open: Set<Subscription>;
+  timer: Timer | null;
+  readonly done: (consents: boolean) => void;
+}
+
+/**
+ * Revocation agreement (inventory §2.3): a mark on this core asks every subscriber whose range the target overlaps, by an
+ * upcall, and is not ready before all have consented. Who does not answer in time is taken to consent.
+ */
+export class Subscribers {
+  private readonly subscriptions = new Set<Subscription>();
+  private readonly questions = new Map<OperationId, Question>();
+
+  constructor(private readonly context: MonitorContext) {}
+
+  /** False: there are too many. */
+  add(domain: number, range: Range): boolean {
+    if (this.subscriptions.size >= limit('revokeSubscribers')) return false;
+    this.subscriptions.add({ domain, range });
+    return true;
+  }
+
+  remove(domain: number): void {
+    for (const subscription of this.subscriptions) if (subscription.domain === domain) this.subscriptions.delete(subscription);
+  }
+
+  /** Asks whoever is concerned; `done` once, at once when nobody is. */
+  ask(op: OperationId, target: Capability, done: (consents: boolean) => void): void {
+    const open = new Set([...this.subscriptions].filter(({ range }) => overlaps(range, target)));
+    if (open.size === 0) return done(true);
+    const question: Question = { op, open, timer: null, done };
+    this.questions.set(op, question);
+    question.timer = this.context.timers.set(this.context.now + limit('revokeConsentNs'), () => this.close(question, true));
+    for (const { domain } of open) {
+      this.context.outbox.push({ type: 'upcall', domain, id: 0, value: { event: 'revoke_asked', op, capability: encodeCapability(target) } });
+    }
+  }
+
+  /** A subscriber's answer; false: it was not asked, or is too late. */
+  answer(domain: number, op: OperationId, consents: boolean, _now: Nanos): boolean {
+    const question = this.questions.get(op);
+    const mine = question === undefined ? [] : [...question.open].filter((subscription) => subscription.domain === domain);
+    if (question === undefined || mine.length === 0) return false;
+    for (const subscription of mine) question.open.delete(subscription);
+    if (!consents || question.open.size === 0) this.close(question, consents);
+    return true;
+  }
+
+  private close(question: Question, consents: boolean): void {
+    if (!this.questions.delete(question.op)) return;
+    this.context.timers.cancel(question.timer);
+    question.done(consents);
+  }
+}

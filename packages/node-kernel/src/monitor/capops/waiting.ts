@@ -1,0 +1,103 @@
+import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { Capability } from '../../capability/capability.ts';
+import { type Operation, sleepUntil, type Wait } from '../operations.ts';
+
+type Run = (now: Nanos) => void;
+
+/**
+ * What waits for something on this core to change. Every change runs every waiter once, in order of arrival, after the
+ * event that changed it; who still cannot go on waits again. Changes in between are one.
+ */
+export class WaitQueue {
+  private waiters = new Set<Run>();
+  private scheduled = false;
+
+  constructor(private readonly timers: TimerQueue) {}
+
+  get size(): number {
+    return this.waiters.size;
+  }
+
+  /** Runs `run` after the next change; the answer takes that back. */
+  add(run: Run): () => void {
+    this.waiters.add(run);
+    return () => this.waiters.delete(run);
+  }
+
+  /** Something changed. */
+  changed(): void {
+    if (this.scheduled || this.waiters.size === 0) return;
+    this.scheduled = true;
+    this.timers.set(0, (now) => this.runAll(now));
+  }
+
+  private runAll(now: Nanos): void {
+    this.scheduled = false;
+    const waiters = this.waiters;
+    this.waiters = new Set();
+    for (const run of waiters) run(now);
+  }
+}
+
+/** Waits for the next change of a queue. */
+export function nextChange(queue: WaitQueue): Wait {
+  return { arm: (resume) => queue.add((now) => resume(undefined, now)) };
+}
+
+/** Capabilities that were sent and of which nobody has said yet whether they arrived: the sender answers for them. */
+export class Transits {
+  private readonly sent = new Map<OperationId, Capability>();
+
+  constructor(private readonly queue: WaitQueue) {}
+
+  begin(op: OperationId, capability: Capability): void {
+    this.sent.set(op, capability);
+  }
+
+  end(op: OperationId): void {
+    if (this.sent.delete(op)) this.queue.changed();
+  }
+
+  has(test: (capability: Capability) => boolean): boolean {
+    for (const capability of this.sent.values()) if (test(capability)) return true;
+    return false;
+  }
+
+  capabilities(): readonly Capability[] {
+    return [...this.sent.values()];
+  }
+}
+
+/** Waits; pauses double from the first attempt on. */
+export function* pause(timers: TimerQueue, attempt: number): Operation<void> {
+  const ns = Math.min(limit('capabilityRetryMaxNs'), limit('capabilityRetryNs') * 2 ** Math.min(attempt, 16));
+  yield { arm: (resume, now) => sleepUntil(timers, now + ns).arm(resume, now) };
+}
+
+/** The time, without waiting. */
+export function* timeNow(): Operation<Nanos> {
+  return (yield {
+    arm(resume, now) {
+      resume(now, now);
+      return () => undefined;
+    },
+  }) as Nanos;
+}
+
+/** Finished phases of global operations, with what was answered: a message that comes late or again changes nothing. */
+export class FinishedPhases {
+  private readonly answers = new Map<string, readonly number[]>();
+
+  get(op: OperationId, phase: number): readonly number[] | undefined {
+    return this.answers.get(`${op}/${phase}`);
+  }
+
+  add(op: OperationId, phase: number, data: readonly number[]): void {
+    this.answers.set(`${op}/${phase}`, data);
+    if (this.answers.size <= limit('operationsRemembered')) return;
+    const [oldest] = this.answers.keys();
+    this.answers.delete(oldest!);
+  }
+}
