@@ -65,7 +65,9 @@ if (role === 'server') {
       let sent = 0;
       const pump = () => {
         for (let i = 0; i < 64 && sent < count; i++, sent += perFrame) socket.send(frame);
-        if (sent < count) socket.bufferedAmount > 1 << 20 ? setTimeout(pump, 0) : setImmediate(pump);
+        if (sent >= count) return;
+        if (socket.bufferedAmount > 1 << 20) setTimeout(pump, 0);
+        else setImmediate(pump);
       };
       pump();
     });
