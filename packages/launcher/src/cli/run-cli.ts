@@ -22,7 +22,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     .exitProcess(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .parserConfiguration({ 'boolean-negation': false, 'strip-aliased': true, 'parse-numbers': false, 'parse-positional-numbers': false })
-    .middleware((args) => refuseRepeats(args))
+    .check((args) => refuseRepeats(args), true)
     .fail((message, error) => {
       // yargs gives its own complaints as YErrors or as texts; everything else was thrown by a command.
       if (error && error.name !== 'YError') throw error;
@@ -56,17 +56,17 @@ export function report(name: string, error: unknown): number {
 }
 
 /** yargs makes a list of an option that is given twice; where one value is wanted that is a mistake. */
-function refuseRepeats(args: Readonly<Record<string, unknown>>): void {
-  const lists: readonly string[] = Array.isArray(args['listOptions']) ? (args['listOptions'] as string[]) : [];
+function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
   for (const [name, value] of Object.entries(args)) {
-    if (Array.isArray(value) && name !== '_' && !lists.includes(name) && !LIST_ARGUMENTS.includes(name)) {
+    if (Array.isArray(value) && name !== '_' && !LIST_ARGUMENTS.includes(name)) {
       throw new UsageError(`--${name} is given ${value.length} times; give it once`);
     }
   }
+  return true;
 }
 
 /** Positional arguments that are lists by nature. */
-const LIST_ARGUMENTS: readonly string[] = ['groups', 'cores', 'targets'];
+const LIST_ARGUMENTS: readonly string[] = ['groups'];
 
 interface Words {
   readonly options: readonly string[];

@@ -1,7 +1,9 @@
+import { simCommand } from '@mk/sim/cli';
 import { type Cli, runCli } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { runDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
+import { machinesDirectory } from './machine.ts';
 import { launchOptions, parseLaunchRequest } from './options.ts';
 import { tourCommand } from '../tour/command.ts';
 
@@ -22,9 +24,11 @@ function configure(cli: Cli, boot: (args: Readonly<Record<string, unknown>>) => 
     .usage('$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. Ctrl-C ends it cleanly, twice at once.')
     .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) => boot(args as never))
     .command(tourCommand(done))
+    .command(simCommand({ machinesDirectory, done }) as never)
     .example('$0 --cores 32', 'boot 32 cores; Ctrl-C ends them')
     .example('$0 --cores 8 --machine amd-8x4 --latency 2ms --jitter 0.2ms --seed 7 --log-dir runs/a', 'a modelled machine, slower links, logs in files')
     .example('$0 --cores 4 --detach', 'in the background; mkctl down ends it')
     .example('$0 --cores 4 --plan faults.yaml', 'inject faults by plan; exit 0 held, 1 broke, 2 unknown')
+    .example('$0 sim --cores 64 --seed 7', 'the same kernel on virtual time')
     .epilogue('Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced end.\nSee also: mkctl --help.') as Cli;
 }

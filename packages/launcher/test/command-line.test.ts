@@ -1,0 +1,85 @@
+import { expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { runCli } from '../src/cli/run-cli.ts';
+import { coreList, durationMs, wholeNumber } from '../src/cli/values.ts';
+import { UsageError } from '../src/cli/usage-error.ts';
+import { VERSION } from '../src/cli/version.ts';
+import { linkRule, partitionRule } from '../src/ctl/faults.ts';
+import { filterOf } from '../src/ctl/logs.ts';
+import { matrixText } from '../src/ctl/topology.ts';
+import { parseLine } from '../src/launch/log-printer.ts';
+
+test('the version is the package’s', () => {
+  const file = fileURLToPath(new URL('../package.json', import.meta.url));
+  expect((JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version).toBe(VERSION);
+});
+
+test('values are read strictly', () => {
+  expect(coreList('--core', '7,0-2,1')).toEqual([0, 1, 2, 7]);
+  expect(durationMs('--for', '1.5s')).toBe(1500);
+  expect(wholeNumber('--cores', '32', 1, 64)).toBe(32);
+  for (const wrong of [() => wholeNumber('--cores', '3.5', 1, 64), () => wholeNumber('--cores', '0x4', 1, 64), () => wholeNumber('--cores', '65', 1, 64), () => durationMs('--for', '0'), () => coreList('c', '3-1')]) {
+    expect(wrong).toThrow(UsageError);
+  }
+});
+
+test('link makes a rule that is named after its ends and its settings', () => {
+  expect(linkRule({ from: '3', to: '7', delay: '20ms', loss: '1%' })).toEqual({
+    kind: 'link', id: 'link:3-7:delay+loss', for_ns: null, from: [3], to: [7], both: true, settings: { delay_ns: 20e6, loss: 0.01, burst: null },
+  });
+  expect(linkRule({ from: 'all', to: '0-1', 'one-way': true, reset: '5s', for: '2s' })).toMatchObject({
+    id: 'link:all-to-0-1:reset', for_ns: 2e9, from: 'all', to: [0, 1], both: false, settings: { reset_after_ns: 5e9 },
+  });
+});
+
+test.each([
+  [{ from: '3', to: '3', delay: '1ms' }, 'two different cores'],
+  [{ from: '3', to: '4' }, 'say what to change'],
+  [{ from: '3', to: '4', delay: '20' }, 'no unit'],
+  [{ from: '3', to: '4', loss: '200%' }, 'more than 100%'],
+  [{ from: '3', to: '4', limit: 'x' }, 'limit'],
+  [{ from: '3', to: 'x', delay: '1ms' }, 'not a core'],
+  [{ from: '3', to: '4', delay: '1ms', for: '0' }, '--for'],
+])('link refuses %j', (args, text) => {
+  expect(() => linkRule(args)).toThrow(text);
+});
+
+test('partition takes lists of cores and the rest', () => {
+  expect(partitionRule({ groups: ['0-2', 'rest'] })).toMatchObject({ groups: [[0, 1, 2], 'rest'], one_way: false });
+  for (const groups of [['0-3'], ['0-3', '3'], ['rest', 'rest'], ['0', 'x']]) expect(() => partitionRule({ groups })).toThrow(UsageError);
+});
+
+test('the matrix shows the shortest round trips, in one unit', () => {
+  const rows = [{ from: 0, to: 1, min: 2_500_000 }, { from: 1, to: 0, min: 12_340_000 }].map((row) => ({ ...row, average: 0, variance: 0, max: 0 }));
+  expect(matrixText(rows)).toBe(['ms     0     1', ' 0     ·  2.50', ' 1  12.3     ·'].join('\n'));
+});
+
+test('logs are filtered by core, event, level and operation', () => {
+  const line = parseLine('{"level":"warn","time":1,"event":"link_refused","core":3,"op":"3.1.42"}')!;
+  const passes = (args: object): boolean => filterOf(args as never)(line);
+  expect([{}, { core: '0,3-4' }, { event: 'link_*' }, { level: 'warn' }, { op: '3.1.42' }, { core: '3,skb', event: '*' }].map(passes)).toEqual([true, true, true, true, true, true]);
+  expect([{ core: 'skb' }, { event: 'round_*' }, { level: 'error' }, { op: '3.1.43' }].map(passes)).toEqual([false, false, false, false]);
+  expect(() => filterOf({ event: 'link_opend' })).toThrow('link_opened');
+  expect(() => filterOf({ op: 'x' })).toThrow(UsageError);
+});
+
+test('mistakes are one line on stderr and exit status 2', async () => {
+  const said: string[] = [];
+  const write = process.stderr.write.bind(process.stderr);
+  process.stderr.write = ((text: string) => said.push(text) > 0) as never;
+  const run = (...argv: string[]): Promise<number> => runCli('demo', (cli) => cli.option('cores', { type: 'string', requiresArg: true }).command('ring', 'r', {}, () => { throw new UsageError('no ring'); }).command('$0', 'd', {}, () => undefined) as never, argv);
+  try {
+    expect(await run('--cores', '4')).toBe(0);
+    for (const argv of [['--coers', '4'], ['--cores'], ['--cores', '1', '--cores', '2'], ['ring'], ['--cores', '4', 'what']]) expect([argv, await run(...argv)]).toEqual([argv, 2]);
+  } finally {
+    process.stderr.write = write;
+  }
+  expect(said).toEqual([
+    'demo: unknown option --coers (did you mean --cores?); see --help\n',
+    'demo: --cores needs a value; see --help\n',
+    'demo: --cores is given 2 times; give it once\n',
+    'demo: no ring\n',
+    'demo: unknown argument what; see --help\n',
+  ]);
+});

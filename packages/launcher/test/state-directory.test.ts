@@ -1,0 +1,66 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { UsageError } from '../src/cli/usage-error.ts';
+import { identityOf, isRunning } from '../src/state/process-identity.ts';
+import { checkClusterName, type ClusterRecord, StateDirectory, stateDirectoryPath } from '../src/state/state-directory.ts';
+
+let path: string;
+let state: StateDirectory;
+beforeEach(() => {
+  path = join(mkdtempSync(join(tmpdir(), 'mk-state-')), 'deep', 'state');
+  state = new StateDirectory(path);
+});
+afterEach(() => rmSync(join(path, '..', '..'), { recursive: true, force: true }));
+
+/** Beyond what Linux gives out. */
+const NOBODY = 2 ** 22 + 1;
+
+function record(name: string, pid: number): ClusterRecord {
+  const supervisor = { name: 'supervisor', ...identityOf(pid), address: '127.0.0.1:1' };
+  return { version: 1, name, seed: '7', machine: 'flat', createdAt: 'now', secret: 'ab'.repeat(32), detached: false, logDir: null, supervisor, processes: [] };
+}
+
+test('a record is for its owner’s eyes, and is read back', () => {
+  state.claim(record('a', process.pid));
+  expect(statSync(state.fileOf('a')).mode & 0o777).toBe(0o600);
+  expect(statSync(path).mode & 0o777).toBe(0o700);
+  expect(state.read('a')).toEqual(record('a', process.pid));
+  state.update({ ...record('a', process.pid), seed: '8' });
+  expect(state.read('a')!.seed).toBe('8');
+  expect(readdirSync(path)).toEqual(['a.json']);
+});
+
+test('a name that runs cannot be claimed; one whose processes are gone can', () => {
+  state.claim(record('a', process.pid));
+  expect(() => state.claim(record('a', process.pid))).toThrow(UsageError);
+  state.claim(record('b', NOBODY));
+  state.claim(record('b', process.pid));
+  expect(state.running().map(({ name }) => name)).toEqual(['a', 'b']);
+});
+
+test('clusters of which nothing runs are forgotten, and so is a file that is no record', () => {
+  state.claim(record('gone', NOBODY));
+  writeFileSync(state.fileOf('broken'), '{"version":1}');
+  expect(state.running()).toEqual([]);
+  expect(state.read('gone')).toBeNull();
+  expect(state.read('broken')).toBeNull();
+});
+
+test('a process is not taken for a later one of the same number', () => {
+  const self = identityOf(process.pid);
+  expect(isRunning(self)).toBe(true);
+  expect(isRunning({ ...self, startedTicks: '1' })).toBe(false);
+});
+
+test('names become file names', () => {
+  for (const name of ['', '../a', 'a/b', '.a', 'a b', 'x'.repeat(42)]) expect(() => checkClusterName(name)).toThrow(UsageError);
+  expect(checkClusterName('run-7.b')).toBe('run-7.b');
+});
+
+test('the directory is MK_STATE_DIR, then XDG_RUNTIME_DIR, then the home folder', () => {
+  expect(stateDirectoryPath({ MK_STATE_DIR: '/x', XDG_RUNTIME_DIR: '/tmp' })).toBe('/x');
+  expect(stateDirectoryPath({ XDG_RUNTIME_DIR: '/tmp' })).toBe('/tmp/mk');
+  expect(stateDirectoryPath({})).toMatch(/\.mk$/);
+});
