@@ -13,7 +13,7 @@ const only = (from, ...to) => ({
   from: { path: `^${PACKAGES}${from}/src/` },
   to: { path: `^${PACKAGES}[^/]+/`, pathNot: `^${PACKAGES}(${[from, ...to].join('|')})/` },
 });
-const OUTSIDE = '(/io/|/main\\.ts$|^packages/launcher/)';
+const OUTSIDE = '(/io/|[/-]main\\.ts$|^packages/launcher/)';
 
 module.exports = {
   forbidden: [

@@ -42,7 +42,6 @@ function checkSyntax(path, text, say) {
     const line = lineOf(node.getStart(source));
     if (ts.isEnumDeclaration(node)) say(line, 'enum: use a const table or a union of strings');
     if (ts.isExportAssignment(node) || (node.modifiers ?? []).some((m) => m.kind === ts.SyntaxKind.DefaultKeyword)) say(line, 'default export: name it');
-    if (node.kind === ts.SyntaxKind.AnyKeyword) say(line, 'any: say what it is, or unknown');
     if (isSource && ts.isFunctionLike(node) && node.body) checkLength(node, line);
     if (pure && ts.isIdentifier(node) && IMPURE.has(node.text) && isFree(node)) say(line, `${node.text} in pure code: take it as an argument, or move this to io/`);
     if (pure && ts.isPropertyAccessExpression(node) && IMPURE_MEMBERS.has(node.getText(source))) say(line, `${node.getText(source)}() in pure code: take it as an argument`);
@@ -56,9 +55,9 @@ function checkSyntax(path, text, say) {
   if (path.endsWith('/limits.ts') && isSource) checkLimits(source, lineOf, say);
 }
 
-/** Pure code: all of packages/…/src but io/ folders, main.ts files and the launcher. */
+/** Pure code: all of packages/…/src but io/ folders, main.ts and x-main.ts files, and the launcher. */
 function isPure(path) {
-  return /^packages\/[^/]+\/src\//.test(path) && !path.startsWith('packages/launcher/') && !/\/io\//.test(path) && !/(^|\/)main\.ts$/.test(path);
+  return /^packages\/[^/]+\/src\//.test(path) && !path.startsWith('packages/launcher/') && !/\/io\//.test(path) && !/[/-]main\.ts$/.test(path);
 }
 
 /** Whether an identifier is a use of a global: no member, no key, no declaration, no type. */

@@ -18,7 +18,6 @@ describe('the style check finds', () => {
     ['a timer', 'setTimeout(() => undefined, 1);'],
     ['the environment', 'const level = process.env.LEVEL;'],
     ['an enum', 'enum Colour { red }'],
-    ['any', 'function f(x: any): void {}'],
     ['a default export', 'export default function f() {}'],
     ['a path of one machine', `// see /${'home'}/me/notes`],
     ['a function of 61 lines', `function f(): void {\n${'  g();\n'.repeat(59)}}`],
