@@ -15,7 +15,8 @@ export class ProgressDisplay {
       this.bar = new SingleBar({ format, hideCursor: true, clearOnComplete: true, barsize: 30, barCompleteChar: '█', barIncompleteChar: '░', fps: 15 });
       this.bar.start(expectedCores + expectedLinks, 0, { cores: 0, links: 0 });
     }
-    this.bar.update(registered + links, { cores: registered, links });
+    // A link counts half when one of its ends has told of it.
+    this.bar.update(registered + links, { cores: registered, links: Math.floor(links) });
   }
 
   /** Takes the bar off the screen. */
