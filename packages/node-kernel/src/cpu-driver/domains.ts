@@ -1,6 +1,6 @@
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../capability/capability.ts';
-import { Outcome } from '../capability/changes.ts';
+import type { Outcome } from '../capability/changes.ts';
 import type { LocalCapabilities } from '../capability/local-capabilities.ts';
 import { copyExisting } from '../capability/monitor-primitives.ts';
 import { place } from '../capability/placement.ts';
