@@ -8,7 +8,17 @@ import { root } from './install.mjs';
 const MAX_FILE_LINES = 400;
 const MAX_FUNCTION_LINES = 60;
 /** What only `io/`, `main.ts`, the launcher and tools may name: clocks, entropy, timers, the environment. */
-const IMPURE = new Set(['process', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'require', 'crypto', 'fetch']);
+const IMPURE = new Set([
+  'process',
+  'performance',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'require',
+  'crypto',
+  'fetch',
+]);
 const IMPURE_MEMBERS = new Set(['Date.now', 'Math.random']);
 const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
 /** Folders of one machine have no place in a project. */
@@ -26,10 +36,12 @@ export function breachesOf(path, text) {
 
 function checkText(path, text, say) {
   const lines = text.split('\n');
-  if (/\.(ts|mjs)$/.test(path) && lines.length - 1 > MAX_FILE_LINES) say(1, `${lines.length - 1} lines; a file has at most ${MAX_FILE_LINES}: split it by topic`);
+  if (/\.(ts|mjs)$/.test(path) && lines.length - 1 > MAX_FILE_LINES)
+    say(1, `${lines.length - 1} lines; a file has at most ${MAX_FILE_LINES}: split it by topic`);
   if (NAMELESS_FILES.test(path)) say(1, 'the name says nothing: name the file after what it holds');
   lines.forEach((line, i) => {
-    if (MACHINE_PATHS.test(line) && !line.includes('MACHINE_PATHS')) say(i + 1, `a path of one machine: ${MACHINE_PATHS.exec(line)[0]}…`);
+    if (MACHINE_PATHS.test(line) && !line.includes('MACHINE_PATHS'))
+      say(i + 1, `a path of one machine: ${MACHINE_PATHS.exec(line)[0]}…`);
   });
 }
 
@@ -41,10 +53,13 @@ function checkSyntax(path, text, say) {
   const visit = (node) => {
     const line = lineOf(node.getStart(source));
     if (ts.isEnumDeclaration(node)) say(line, 'enum: use a const table or a union of strings');
-    if (ts.isExportAssignment(node) || (node.modifiers ?? []).some((m) => m.kind === ts.SyntaxKind.DefaultKeyword)) say(line, 'default export: name it');
+    if (ts.isExportAssignment(node) || (node.modifiers ?? []).some((m) => m.kind === ts.SyntaxKind.DefaultKeyword))
+      say(line, 'default export: name it');
     if (isSource && ts.isFunctionLike(node) && node.body) checkLength(node, line);
-    if (pure && ts.isIdentifier(node) && IMPURE.has(node.text) && isFree(node)) say(line, `${node.text} in pure code: take it as an argument, or move this to io/`);
-    if (pure && ts.isPropertyAccessExpression(node) && IMPURE_MEMBERS.has(node.getText(source))) say(line, `${node.getText(source)}() in pure code: take it as an argument`);
+    if (pure && ts.isIdentifier(node) && IMPURE.has(node.text) && isFree(node))
+      say(line, `${node.text} in pure code: take it as an argument, or move this to io/`);
+    if (pure && ts.isPropertyAccessExpression(node) && IMPURE_MEMBERS.has(node.getText(source)))
+      say(line, `${node.getText(source)}() in pure code: take it as an argument`);
     ts.forEachChild(node, visit);
   };
   const checkLength = (node, line) => {
@@ -57,17 +72,33 @@ function checkSyntax(path, text, say) {
 
 /** Pure code: all of packages/…/src but io/ folders, main.ts and x-main.ts files, and the launcher. */
 function isPure(path) {
-  return /^packages\/[^/]+\/src\//.test(path) && !path.startsWith('packages/launcher/') && !/\/io\//.test(path) && !/[/-]main\.ts$/.test(path);
+  return (
+    /^packages\/[^/]+\/src\//.test(path) &&
+    !path.startsWith('packages/launcher/') &&
+    !/\/io\//.test(path) &&
+    !/[/-]main\.ts$/.test(path)
+  );
 }
 
 /** Whether an identifier is a use of a global: no member, no key, no declaration, no type. */
 function isFree(node) {
   const { parent } = node;
   if (ts.isPropertyAccessExpression(parent) && parent.name === node) return false;
-  if ((ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent) || ts.isPropertyDeclaration(parent)) && parent.name === node) return false;
-  if (ts.isPropertySignature(parent) || ts.isMethodSignature(parent) || ts.isParameter(parent) || ts.isBindingElement(parent)) return false;
+  if (
+    (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent) || ts.isPropertyDeclaration(parent)) &&
+    parent.name === node
+  )
+    return false;
+  if (
+    ts.isPropertySignature(parent) ||
+    ts.isMethodSignature(parent) ||
+    ts.isParameter(parent) ||
+    ts.isBindingElement(parent)
+  )
+    return false;
   if (ts.isVariableDeclaration(parent) && parent.name === node) return false;
-  if (ts.isImportSpecifier(parent) || ts.isTypeReferenceNode(parent) || ts.isShorthandPropertyAssignment(parent)) return false;
+  if (ts.isImportSpecifier(parent) || ts.isTypeReferenceNode(parent) || ts.isShorthandPropertyAssignment(parent))
+    return false;
   return !isDeclaredAbove(node);
 }
 
@@ -76,9 +107,14 @@ function isDeclaredAbove(node) {
   for (let scope = node.parent; scope !== undefined; scope = scope.parent) {
     let declares = false;
     if (ts.isFunctionLike(scope)) declares = scope.parameters.some((p) => namesIn(p.name).includes(node.text));
-    else if (ts.isForOfStatement(scope) || ts.isForStatement(scope)) declares = namesOfList(scope.initializer).includes(node.text);
+    else if (ts.isForOfStatement(scope) || ts.isForStatement(scope))
+      declares = namesOfList(scope.initializer).includes(node.text);
     else if (ts.isBlock(scope) || ts.isSourceFile(scope)) {
-      declares = scope.statements.some((s) => (ts.isVariableStatement(s) && namesOfList(s.declarationList).includes(node.text)) || (ts.isFunctionDeclaration(s) && s.name?.text === node.text));
+      declares = scope.statements.some(
+        (s) =>
+          (ts.isVariableStatement(s) && namesOfList(s.declarationList).includes(node.text)) ||
+          (ts.isFunctionDeclaration(s) && s.name?.text === node.text),
+      );
     }
     if (declares) return true;
   }
@@ -86,17 +122,22 @@ function isDeclaredAbove(node) {
 }
 
 function namesOfList(list) {
-  return list !== undefined && ts.isVariableDeclarationList(list) ? list.declarations.flatMap((d) => namesIn(d.name)) : [];
+  return list !== undefined && ts.isVariableDeclarationList(list)
+    ? list.declarations.flatMap((d) => namesIn(d.name))
+    : [];
 }
 
 function namesIn(name) {
-  return ts.isIdentifier(name) ? [name.text] : name.elements.flatMap((e) => (ts.isBindingElement(e) ? namesIn(e.name) : []));
+  return ts.isIdentifier(name)
+    ? [name.text]
+    : name.elements.flatMap((e) => (ts.isBindingElement(e) ? namesIn(e.name) : []));
 }
 
 /** Every row of a limits table gives its reason: a `reason` field or a comment above it. */
 function checkLimits(source, lineOf, say) {
   const visit = (node) => {
-    if (ts.isVariableStatement(node)) for (const { initializer } of node.declarationList.declarations) rows(initializer);
+    if (ts.isVariableStatement(node))
+      for (const { initializer } of node.declarationList.declarations) rows(initializer);
     ts.forEachChild(node, visit);
   };
   const rows = (given) => {
@@ -107,8 +148,11 @@ function checkLimits(source, lineOf, say) {
     for (const row of table.properties) {
       const comment = ts.getLeadingCommentRanges(source.text, row.getFullStart()) ?? [];
       // A row right below a commented one belongs to it: `defaultX, maxX`.
-      commented = comment.length > 0 || (commented && !/\n\s*\n/.test(source.text.slice(row.getFullStart(), row.getStart(source))));
-      if (!commented && !/\breason:/.test(row.getText(source))) say(lineOf(row.getStart(source)), `limit ${row.name?.getText(source)} without a reason`);
+      commented =
+        comment.length > 0 ||
+        (commented && !/\n\s*\n/.test(source.text.slice(row.getFullStart(), row.getStart(source))));
+      if (!commented && !/\breason:/.test(row.getText(source)))
+        say(lineOf(row.getStart(source)), `limit ${row.name?.getText(source)} without a reason`);
     }
   };
   visit(source);
@@ -120,7 +164,8 @@ export function lockBreaches(lock) {
   const missing = [];
   for (const [path, { optionalDependencies = {} }] of Object.entries(packages)) {
     for (const name of Object.keys(optionalDependencies)) {
-      if (!packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`]) missing.push([1, `${name} of ${path} is not locked: npm ci will refuse the lock on a clean machine`]);
+      if (!packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`])
+        missing.push([1, `${name} of ${path} is not locked: npm ci will refuse the lock on a clean machine`]);
     }
   }
   return missing;
@@ -128,7 +173,11 @@ export function lockBreaches(lock) {
 
 /** Tracked and new files, without what git ignores. */
 function projectFiles() {
-  const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   return list.split('\0').filter((path) => TEXT.test(path) && existsSync(join(root, path)));
 }
 

@@ -8,14 +8,23 @@ const bin = (name, ...args) => ['node', [`node_modules/${name}`, ...args]];
 /** name → the command, and what to do when it fails. */
 const STEPS = {
   types: { run: bin('typescript/bin/tsc', '-p', 'tsconfig.json'), advice: 'mend what tsc names above' },
-  lint: { run: bin('oxlint/bin/oxlint', '--deny-warnings', '.'), advice: 'mend what oxlint names; `npx oxlint --fix .` does the simple ones. Rules: .oxlintrc.json' },
+  lint: {
+    run: bin('oxlint/bin/oxlint', '--deny-warnings', '.'),
+    advice: 'mend what oxlint names; `npx oxlint --fix .` does the simple ones. Rules: .oxlintrc.json',
+  },
   imports: {
     run: bin('dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.cjs', 'packages', 'test'),
     advice: 'an import points the wrong way; the rule’s comment in .dependency-cruiser.cjs says where the code belongs',
   },
-  style: { run: ['node', ['scripts/check-style.mjs']], advice: 'each line above names the rule; the reasons are in CONTRIBUTING.md' },
+  style: {
+    run: ['node', ['scripts/check-style.mjs']],
+    advice: 'each line above names the rule; the reasons are in CONTRIBUTING.md',
+  },
   docs: { run: ['node', ['scripts/docs.mjs', '--check']], advice: 'run `npm run docs` and commit what it writes' },
-  tests: { run: ['node', ['scripts/test.mjs']], advice: 'run one file with `npm test -- PATTERN`; docs/TESTING.md says how to repeat a seed' },
+  tests: {
+    run: ['node', ['scripts/test.mjs']],
+    advice: 'run one file with `npm test -- PATTERN`; docs/TESTING.md says how to repeat a seed',
+  },
 };
 
 function chosenSteps(argv) {
@@ -26,7 +35,9 @@ function chosenSteps(argv) {
     const listed = list.split(',').filter(Boolean);
     const wrong = listed.find((name) => !names.includes(name));
     if (!['--only', '--skip'].includes(option) || listed.length === 0 || wrong) {
-      process.stderr.write(`check: ${wrong ? `no step ${wrong}` : 'usage: check.mjs [--only a,b] [--skip a,b]'}; steps: ${names.join(', ')}\n`);
+      process.stderr.write(
+        `check: ${wrong ? `no step ${wrong}` : 'usage: check.mjs [--only a,b] [--skip a,b]'}; steps: ${names.join(', ')}\n`,
+      );
       process.exit(2);
     }
     for (const name of names) if (listed.includes(name) === (option === '--skip')) chosen.delete(name);
@@ -44,5 +55,8 @@ const results = steps.map((name) => {
   return { name, ok: status === 0, seconds: (performance.now() - start) / 1000 };
 });
 process.stdout.write('\n');
-for (const { name, ok, seconds } of results) process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(8)} ${seconds.toFixed(1).padStart(7)} s${ok ? '' : `   → ${STEPS[name].advice}`}\n`);
+for (const { name, ok, seconds } of results)
+  process.stdout.write(
+    `${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(8)} ${seconds.toFixed(1).padStart(7)} s${ok ? '' : `   → ${STEPS[name].advice}`}\n`,
+  );
 process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;

@@ -9,7 +9,9 @@ function readResults(file) {
   }
 }
 
-const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = readResults(process.argv[2]);
+const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = readResults(
+  process.argv[2],
+);
 // A suite that does not load has no tests to count: it is one failure.
 const failed = numFailedTests + numRuntimeErrorTestSuites;
 process.stdout.write(`${numPassedTests} passed, ${failed} failed, ${numPendingTests + numTodoTests} skipped\n`);

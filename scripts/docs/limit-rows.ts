@@ -19,7 +19,10 @@ export function limitFiles(root: string): readonly LimitFile[] {
   const paths = readdirSync(join(root, 'packages'), { recursive: true, encoding: 'utf8' })
     .map((path) => `packages/${path}`)
     .filter((path) => /\/src\/.*limits\.ts$/.test(path) && !path.includes('node_modules'));
-  return paths.sort().map((path) => ({ path, rows: rowsOf(path, readFileSync(join(root, path), 'utf8')) })).filter(({ rows }) => rows.length > 0);
+  return paths
+    .sort()
+    .map((path) => ({ path, rows: rowsOf(path, readFileSync(join(root, path), 'utf8')) }))
+    .filter(({ rows }) => rows.length > 0);
 }
 
 function rowsOf(path: string, text: string): LimitRow[] {
@@ -44,5 +47,10 @@ function literalOf(node: ts.Expression | undefined): ts.ObjectLiteralExpression 
 function commentOf(text: string, node: ts.Node): string | null {
   const ranges = ts.getLeadingCommentRanges(text, node.getFullStart()) ?? [];
   if (ranges.length === 0) return null;
-  return ranges.map(({ pos, end }) => text.slice(pos, end)).join(' ').replaceAll(/\/\*\*?|\*\/|^\s*\*|\/\/|\n\s*\*/gm, ' ').replaceAll(/\s+/g, ' ').trim();
+  return ranges
+    .map(({ pos, end }) => text.slice(pos, end))
+    .join(' ')
+    .replaceAll(/\/\*\*?|\*\/|^\s*\*|\/\/|\n\s*\*/gm, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }

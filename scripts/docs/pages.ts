@@ -41,44 +41,113 @@ function messagesPage(): string {
   const rows = (Object.entries(MESSAGES) as [string, MessageSpec][])
     .toSorted(([, a], [, b]) => a.ordinal - b.ordinal)
     .map(([name, { ordinal, from, to, lane, fields, doc }]) => [
-      ordinal, code(name), `${from} → ${to}`, lane, Object.entries(fields).map(([field, kind]) => `${code(field)} ${kind}`).join(', ') || '–', doc,
+      ordinal,
+      code(name),
+      `${from} → ${to}`,
+      lane,
+      Object.entries(fields)
+        .map(([field, kind]) => `${code(field)} ${kind}`)
+        .join(', ') || '–',
+      doc,
     ]);
   const kinds = Object.entries(FIELD_KINDS).map(([kind, { doc }]) => [kind, doc]);
   const intro = `Protocol version ${PROTOCOL_VERSION}. In a frame a message is a MessagePack array: its ordinal, then its fields in this order. Ordinals never change.\n`;
-  return page('Messages', 'packages/monitor-proto/src/messages', intro, table(['', 'message', 'way', 'lane', 'fields', 'meaning'], rows), '## Kinds of field\n', table(['kind', 'valid values'], kinds));
+  return page(
+    'Messages',
+    'packages/monitor-proto/src/messages',
+    intro,
+    table(['', 'message', 'way', 'lane', 'fields', 'meaning'], rows),
+    '## Kinds of field\n',
+    table(['kind', 'valid values'], kinds),
+  );
 }
 
 function errorsPage(): string {
-  const rows = Object.entries(ERRORS).map(([name, { code: number, definite, doc }]) => [number, code(name), definite ? 'yes' : 'no', doc]);
-  const capability = Object.entries(CAPABILITY_ERRORS).map(([name, { definite, doc }]) => [code(name), definite ? 'yes' : 'no', doc]);
-  const intro = '*Definite*: the operation certainly did not happen. After the others it may have happened or may yet happen.\n';
-  return page('Errors', 'packages/monitor-proto/src/errors.ts and packages/node-kernel/src/capability/errors.ts', intro,
-    table(['code', 'error', 'definite', 'meaning'], rows), '## Of capability operations\n', table(['error', 'definite', 'meaning'], capability));
+  const rows = Object.entries(ERRORS).map(([name, { code: number, definite, doc }]) => [
+    number,
+    code(name),
+    definite ? 'yes' : 'no',
+    doc,
+  ]);
+  const capability = Object.entries(CAPABILITY_ERRORS).map(([name, { definite, doc }]) => [
+    code(name),
+    definite ? 'yes' : 'no',
+    doc,
+  ]);
+  const intro =
+    '*Definite*: the operation certainly did not happen. After the others it may have happened or may yet happen.\n';
+  return page(
+    'Errors',
+    'packages/monitor-proto/src/errors.ts and packages/node-kernel/src/capability/errors.ts',
+    intro,
+    table(['code', 'error', 'definite', 'meaning'], rows),
+    '## Of capability operations\n',
+    table(['error', 'definite', 'meaning'], capability),
+  );
 }
 
 function limitsPage(root: string): string {
-  const rows = Object.entries(LIMITS).map(([name, { value, unit, reason }]) => [code(name), value.toLocaleString('en'), unit, reason]);
-  const others = limitFiles(root).flatMap(({ path, rows: found }) => [
-    `## ${path}\n`, table(['limit', 'value', 'why'], found.map(({ name, value, reason }) => [code(name), code(value), reason])),
+  const rows = Object.entries(LIMITS).map(([name, { value, unit, reason }]) => [
+    code(name),
+    value.toLocaleString('en'),
+    unit,
+    reason,
   ]);
-  return page('Limits', 'every `limits.ts`', '## Links, channels and monitors\n', table(['limit', 'value', 'unit', 'why'], rows), ...others);
+  const others = limitFiles(root).flatMap(({ path, rows: found }) => [
+    `## ${path}\n`,
+    table(
+      ['limit', 'value', 'why'],
+      found.map(({ name, value, reason }) => [code(name), code(value), reason]),
+    ),
+  ]);
+  return page(
+    'Limits',
+    'every `limits.ts`',
+    '## Links, channels and monitors\n',
+    table(['limit', 'value', 'unit', 'why'], rows),
+    ...others,
+  );
 }
 
 function logEventsPage(): string {
   const rows = Object.entries(LOG_EVENTS).map(([name, { level, fields, doc }]) => [
-    code(name), level, Object.entries(fields).map(([field, type]) => `${code(field)} ${type}`).join(', ') || '–', doc,
+    code(name),
+    level,
+    Object.entries(fields)
+      .map(([field, type]) => `${code(field)} ${type}`)
+      .join(', ') || '–',
+    doc,
   ]);
-  const onEvery = Object.entries(COMMON_FIELDS).map(([name, { description = '' }]) => [code(name), String(description)]);
-  const optional = Object.entries(OPTIONAL_FIELDS).map(([name, { description = '' }]) => [code(name), String(description)]);
-  return page('Log events', 'packages/monitor-proto/src/log-events.ts',
+  const onEvery = Object.entries(COMMON_FIELDS).map(([name, { description = '' }]) => [
+    code(name),
+    String(description),
+  ]);
+  const optional = Object.entries(OPTIONAL_FIELDS).map(([name, { description = '' }]) => [
+    code(name),
+    String(description),
+  ]);
+  return page(
+    'Log events',
+    'packages/monitor-proto/src/log-events.ts',
     'One JSON object a line on stdout, and in `DIR/PROCESS.jsonl` with `--log-dir DIR`. JSON Schema: [log-events.schema.json](log-events.schema.json).\n',
-    '## On every line\n', table(['field', 'meaning'], onEvery), '## Where they apply\n', table(['field', 'meaning'], optional),
-    '## Events\n', table(['event', 'level', 'own fields', 'meaning'], rows));
+    '## On every line\n',
+    table(['field', 'meaning'], onEvery),
+    '## Where they apply\n',
+    table(['field', 'meaning'], optional),
+    '## Events\n',
+    table(['event', 'level', 'own fields', 'meaning'], rows),
+  );
 }
 
 function capabilityPage(): string {
-  return page('Capability types', 'packages/node-kernel/src/capability/types.ts', typeTableMarkdown(),
-    '## Which retypes are legal\n', 'From the row to the column, when nothing else stands against it.\n', retypeMatrixMarkdown());
+  return page(
+    'Capability types',
+    'packages/node-kernel/src/capability/types.ts',
+    typeTableMarkdown(),
+    '## Which retypes are legal\n',
+    'From the row to the column, when nothing else stands against it.\n',
+    retypeMatrixMarkdown(),
+  );
 }
 
 function machinesPage(directory: string): string {
@@ -88,14 +157,23 @@ function machinesPage(directory: string): string {
     const { packages, ghz, timeScale } = loaded.value;
     return [code(name), coreCount(loaded.value), packages.length, ghz, latencies(loaded.value), timeScale, doc];
   });
-  const intro = 'For `--machine`. A machine larger or smaller than the cores asked for is resized. One-way times are send + latency + receive, modelled; a link waits that long times the scale.\n';
-  return page('Machines', 'packages/launcher/machines', intro, table(['machine', 'cores', 'packages', 'GHz', 'one way, same package / each hop', 'time scale', ''], rows));
+  const intro =
+    'For `--machine`. A machine larger or smaller than the cores asked for is resized. One-way times are send + latency + receive, modelled; a link waits that long times the scale.\n';
+  return page(
+    'Machines',
+    'packages/launcher/machines',
+    intro,
+    table(['machine', 'cores', 'packages', 'GHz', 'one way, same package / each hop', 'time scale', ''], rows),
+  );
 }
 
 function latencies({ costs }: MachineDescription): string {
   const { send, latency, receive } = costs;
-  const hop = (i: number): number => [send, latency, receive].reduce((sum, { hops }) => sum + (hops[Math.min(i, hops.length - 1)] ?? 0), 0);
-  const hops = Array.from({ length: Math.max(send.hops.length, latency.hops.length, receive.hops.length) }, (_, i) => hop(i));
+  const hop = (i: number): number =>
+    [send, latency, receive].reduce((sum, { hops }) => sum + (hops[Math.min(i, hops.length - 1)] ?? 0), 0);
+  const hops = Array.from({ length: Math.max(send.hops.length, latency.hops.length, receive.hops.length) }, (_, i) =>
+    hop(i),
+  );
   return [send.samePackage + latency.samePackage + receive.samePackage, ...hops].map(duration).join(' / ');
 }
 
@@ -114,17 +192,44 @@ const HOST_VERBS = [
 ] as const;
 
 function controlPage(): string {
-  const core = Object.entries(CORE_VERBS).map(([verb, { args, doc }]) => [code(verb), args.map(code).join(', ') || '–', doc]);
+  const core = Object.entries(CORE_VERBS).map(([verb, { args, doc }]) => [
+    code(verb),
+    args.map(code).join(', ') || '–',
+    doc,
+  ]);
   const skb = Object.entries(SKB_VERBS).map(([verb, { doc }]) => [code(verb), doc]);
   const host = HOST_VERBS.map(([who, verb, args, doc]) => [who, code(verb), args === '' ? '–' : code(args), doc]);
-  const supervisor = Object.entries(SUPERVISOR_VERBS).map(([verb, { args }]) => [code(verb), args.map(code).join(', ') || '–']);
-  const intro = '`POST /control` with `{"verb": …, "args": {…}}` and `Authorization: Bearer TOKEN`; the token is HMAC-SHA-256 of `mk control` under the cluster’s secret, hex. `mkctl` does it for you.\n';
-  return page('Control verbs', 'the verb tables of each process', intro, '## A core\n', table(['verb', 'arguments', 'meaning'], core),
-    '## The SKB\n', table(['verb', 'meaning'], skb), '## The processes themselves\n', table(['process', 'verb', 'arguments', 'meaning'], host),
-    '## The supervisor (mk-launch)\n', table(['verb', 'arguments'], supervisor));
+  const supervisor = Object.entries(SUPERVISOR_VERBS).map(([verb, { args }]) => [
+    code(verb),
+    args.map(code).join(', ') || '–',
+  ]);
+  const intro =
+    '`POST /control` with `{"verb": …, "args": {…}}` and `Authorization: Bearer TOKEN`; the token is HMAC-SHA-256 of `mk control` under the cluster’s secret, hex. `mkctl` does it for you.\n';
+  return page(
+    'Control verbs',
+    'the verb tables of each process',
+    intro,
+    '## A core\n',
+    table(['verb', 'arguments', 'meaning'], core),
+    '## The SKB\n',
+    table(['verb', 'meaning'], skb),
+    '## The processes themselves\n',
+    table(['process', 'verb', 'arguments', 'meaning'], host),
+    '## The supervisor (mk-launch)\n',
+    table(['verb', 'arguments'], supervisor),
+  );
 }
 
 function environmentPage(): string {
-  const rows = Object.entries(NODE_VARIABLES).map(([name, { otherwise, doc }]) => [code(name), otherwise === '' ? '–' : code(otherwise), doc]);
-  return page('Environment of a container', 'packages/launcher/src/node/node-settings.ts', 'What `mk-node skb` and `mk-node core` read; docker-compose.yml sets them.\n', table(['variable', 'when absent', 'meaning'], rows));
+  const rows = Object.entries(NODE_VARIABLES).map(([name, { otherwise, doc }]) => [
+    code(name),
+    otherwise === '' ? '–' : code(otherwise),
+    doc,
+  ]);
+  return page(
+    'Environment of a container',
+    'packages/launcher/src/node/node-settings.ts',
+    'What `mk-node skb` and `mk-node core` read; docker-compose.yml sets them.\n',
+    table(['variable', 'when absent', 'meaning'], rows),
+  );
 }

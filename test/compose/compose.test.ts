@@ -15,7 +15,12 @@ const missing = engineMissing();
 if (missing !== null) process.stderr.write(`compose test skipped: ${missing}\n`);
 
 function docker(...args: readonly string[]): string {
-  const { stdout, stderr, status, error } = spawnSync('docker', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26, env: { ...process.env, CORES: '4' } });
+  const { stdout, stderr, status, error } = spawnSync('docker', args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    env: { ...process.env, CORES: '4' },
+  });
   if (error !== undefined || status !== 0) throw new Error(`docker ${args.join(' ')}: ${error?.message ?? stderr}`);
   return stdout;
 }
@@ -31,7 +36,10 @@ interface Container {
 }
 
 function containers(): Container[] {
-  return compose('ps', '--all', '--format', 'json').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Container);
+  return compose('ps', '--all', '--format', 'json')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Container);
 }
 
 function mkctl<T>(...args: readonly string[]): T {
@@ -55,7 +63,12 @@ function meshOf(cores: number): Promise<CoreRow[]> {
 /** What each container logged, checked against the schema; one that was started again holds several processes' lines. */
 function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   return Object.fromEntries(
-    containers().map(({ Name }) => [Name, docker('logs', Name).split(/^(?=.*"seq":1,)/m).flatMap((text) => checkProcessLog(text))]),
+    containers().map(({ Name }) => [
+      Name,
+      docker('logs', Name)
+        .split(/^(?=.*"seq":1,)/m)
+        .flatMap((text) => checkProcessLog(text)),
+    ]),
   );
 }
 
@@ -75,7 +88,9 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     expect(rows.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
     await eventually('every container healthy', 60_000, () => {
       const all = containers();
-      return all.length === 5 && all.every(({ State, Health }) => State === 'running' && Health === 'healthy') ? all : null;
+      return all.length === 5 && all.every(({ State, Health }) => State === 'running' && Health === 'healthy')
+        ? all
+        : null;
     });
   }, 120_000);
 
@@ -102,7 +117,9 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   }, 120_000);
 
   test('every line that a container logs is JSON, as the published schema says, none missing', () => {
-    const all = docker('ps', '--filter', `label=com.docker.compose.project=${PROJECT}`, '--format', '{{.Names}}').trim().split('\n');
+    const all = docker('ps', '--filter', `label=com.docker.compose.project=${PROJECT}`, '--format', '{{.Names}}')
+      .trim()
+      .split('\n');
     expect(all).toHaveLength(9);
     const skb = logs()[`${PROJECT}-skb-1`]!;
     expect(skb.filter(({ event }) => event === 'core_registered').length).toBeGreaterThanOrEqual(8);
@@ -110,7 +127,10 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   });
 
   test('the README’s way from `docker compose logs` to jq', () => {
-    const lines = compose('logs', 'core').split('\n').filter(Boolean).map((line) => JSON.parse(line.replace(/^[^{]*/, '')) as CheckedLine);
+    const lines = compose('logs', 'core')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line.replace(/^[^{]*/, '')) as CheckedLine);
     expect(lines.filter(({ event }) => event === 'core_ready').length).toBeGreaterThanOrEqual(8);
   });
 

@@ -10,7 +10,12 @@ import { type CheckedLine, checkProcessLog, logLineError } from '../support/log-
 /** The log is a public contract: what a real cluster writes is what the published schema says. */
 
 const root = new URL('../..', import.meta.url).pathname;
-const good = { level: 'info', time: 1, ...buildLogLine({ core: 3, incarnation: 1 }, 'core_ready', 1, 0, { links: 3, elapsed_ms: 1.5 }), msg: 'm' };
+const good = {
+  level: 'info',
+  time: 1,
+  ...buildLogLine({ core: 3, incarnation: 1 }, 'core_ready', 1, 0, { links: 3, elapsed_ms: 1.5 }),
+  msg: 'm',
+};
 
 describe('the schema check', () => {
   test('accepts a line that the source builds', () => {
@@ -40,22 +45,53 @@ describe('a cluster of four cores at level debug, and a clean end', () => {
   const processes = new Map<string, readonly CheckedLine[]>();
 
   beforeAll(async () => {
-    const options = ['--cores', '4', '--name', `logs-${process.pid}`, '--seed', '1', '--log-level', 'debug', '--log-dir', folder, '--for', '2s'];
-    const launched = spawn('node', [join(root, 'dist', 'mk-launch.cjs'), ...options], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const options = [
+      '--cores',
+      '4',
+      '--name',
+      `logs-${process.pid}`,
+      '--seed',
+      '1',
+      '--log-level',
+      'debug',
+      '--log-dir',
+      folder,
+      '--for',
+      '2s',
+    ];
+    const launched = spawn('node', [join(root, 'dist', 'mk-launch.cjs'), ...options], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     const status = await new Promise((resolve) => launched.on('exit', resolve));
     if (status !== 0) throw new Error(`mk-launch ended with ${String(status)}`);
-    for (const file of readdirSync(folder)) processes.set(file, checkProcessLog(readFileSync(join(folder, file), 'utf8')));
+    for (const file of readdirSync(folder))
+      processes.set(file, checkProcessLog(readFileSync(join(folder, file), 'utf8')));
   }, 120_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('every line of every process is as published, and none is missing', () => {
-    expect([...processes.keys()].filter((name) => name.endsWith('.jsonl')).toSorted()).toEqual(['core-0.jsonl', 'core-1.jsonl', 'core-2.jsonl', 'core-3.jsonl', 'skb.jsonl']);
+    expect([...processes.keys()].filter((name) => name.endsWith('.jsonl')).toSorted()).toEqual([
+      'core-0.jsonl',
+      'core-1.jsonl',
+      'core-2.jsonl',
+      'core-3.jsonl',
+      'skb.jsonl',
+    ]);
   });
 
   test('the six steps of the join, messages and the end are among them', () => {
     const seen = new Set([...processes.values()].flat().map(({ event }) => event));
-    for (const event of ['process_started', 'core_registered', 'join_step', 'core_ready', 'mesh_complete', 'message_sent', 'message_delivered', 'process_stopping'] as const) {
+    for (const event of [
+      'process_started',
+      'core_registered',
+      'join_step',
+      'core_ready',
+      'mesh_complete',
+      'message_sent',
+      'message_delivered',
+      'process_stopping',
+    ] as const) {
       expect(Object.keys(LOG_EVENTS)).toContain(event);
       expect(seen).toContain(event);
     }

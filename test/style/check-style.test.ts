@@ -36,21 +36,34 @@ describe('the style check finds', () => {
   });
 
   test('a lock that one platform made', () => {
-    const lock = { packages: { 'node_modules/a': { optionalDependencies: { 'a-linux': '1.0.0', 'a-darwin': '1.0.0' } }, 'node_modules/a-linux': {} } };
+    const lock = {
+      packages: {
+        'node_modules/a': { optionalDependencies: { 'a-linux': '1.0.0', 'a-darwin': '1.0.0' } },
+        'node_modules/a-linux': {},
+      },
+    };
     expect(lockBreaches(lock)).toEqual([[1, expect.stringContaining('a-darwin')]]);
   });
 });
 
 describe('the style check lets pass', () => {
   test.each([
-    ['the same names as members, parameters and fields', 'interface Row { process: string }\nfunction f(process: Row): string {\n  return process.process;\n}'],
+    [
+      'the same names as members, parameters and fields',
+      'interface Row { process: string }\nfunction f(process: Row): string {\n  return process.process;\n}',
+    ],
     ['a variable of that name', 'for (const process of [1]) use(process);'],
     ['a function of 60 lines', `function f(): void {\n${'  g();\n'.repeat(58)}}`],
   ])('%s', (_what, text) => {
     expect(breachesOf(pure, text)).toEqual([]);
   });
 
-  test.each(['packages/skb/src/io/skb-process.ts', 'packages/skb/src/main.ts', 'packages/launcher/src/cli/terminal.ts', 'scripts/build.mjs'])('a clock in %s', (path) => {
+  test.each([
+    'packages/skb/src/io/skb-process.ts',
+    'packages/skb/src/main.ts',
+    'packages/launcher/src/cli/terminal.ts',
+    'scripts/build.mjs',
+  ])('a clock in %s', (path) => {
     expect(breachesOf(path, 'const t = Date.now();')).toEqual([]);
   });
 });

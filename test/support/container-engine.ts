@@ -6,12 +6,18 @@ export function engineMissing(): string | null {
   const engine = spawnSync('docker', ['info'], { stdio: 'ignore' });
   if (engine.error !== undefined) return 'docker is not installed';
   if (engine.status !== 0) return 'no container engine answers';
-  return spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status === 0 ? null : 'docker has no compose plugin';
+  return spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status === 0
+    ? null
+    : 'docker has no compose plugin';
 }
 
 /** Resolves to what `look` gives, once it gives something other than null; throws with `what` when it has not in time. */
-export async function eventually<T>(what: string, timeoutMs: number, look: () => T | null | Promise<T | null>): Promise<T> {
-  for (const end = Date.now() + timeoutMs; ; ) {
+export async function eventually<T>(
+  what: string,
+  timeoutMs: number,
+  look: () => T | null | Promise<T | null>,
+): Promise<T> {
+  for (const end = Date.now() + timeoutMs; ;) {
     const found = await look();
     if (found !== null) return found;
     if (Date.now() > end) throw new Error(`after ${timeoutMs / 1000} s still not: ${what}`);

@@ -34,17 +34,29 @@ export function documentShell(directory: string, root: string): Shell {
   };
   for (const name of ['mk-launch', 'mkctl']) write(name, `node ${join(root, 'dist', `${name}.cjs`)}`);
   write('npx', 'env');
-  const environment = { ...process.env, PATH: `${programs}:${process.env['PATH']}`, MK_STATE_DIR: join(directory, 'state'), NO_COLOR: '1' };
+  const environment = {
+    ...process.env,
+    PATH: `${programs}:${process.env['PATH']}`,
+    MK_STATE_DIR: join(directory, 'state'),
+    NO_COLOR: '1',
+  };
   return { directory, environment };
 }
 
 /** Runs a block; its output, or an error that shows it. */
 export function runBlock({ script, line }: TestedBlock, { directory, environment }: Shell): Promise<string> {
   return new Promise((resolve, reject) => {
-    const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd: directory,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
-    for (const stream of [shell.stdout, shell.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    for (const stream of [shell.stdout, shell.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
     shell.on('error', reject);
-    shell.on('close', (status) => (status === 0 ? resolve(output) : reject(new Error(`the block at line ${line} ended with ${status}:\n${output}`))));
+    shell.on('close', (status) =>
+      status === 0 ? resolve(output) : reject(new Error(`the block at line ${line} ended with ${status}:\n${output}`)),
+    );
   });
 }

@@ -6,7 +6,9 @@ import type { JsonSchema } from '@mk/monitor-proto/log-schema';
  * not what the source happens to say.
  */
 
-const published = JSON.parse(readFileSync(new URL('../../docs/reference/log-events.schema.json', import.meta.url), 'utf8')) as JsonSchema;
+const published = JSON.parse(
+  readFileSync(new URL('../../docs/reference/log-events.schema.json', import.meta.url), 'utf8'),
+) as JsonSchema;
 const branches = new Map((published.oneOf ?? []).map((branch) => [branch.properties?.['event']?.const, branch]));
 
 /** A log line, as far as checks look at it. */
@@ -47,16 +49,28 @@ export function checkProcessLog(text: string, from = 1): readonly CheckedLine[] 
 
 /** The keywords that the schema uses, and no others. */
 const KEYWORDS: Readonly<Record<string, (value: unknown, schema: JsonSchema, path: string) => string | null>> = {
-  type: (value, { type }, path) => ([type].flat().includes(typeOf(value)) ? null : `${path} is ${typeOf(value)}, not ${[type].flat().join(' or ')}`),
-  const: (value, schema, path) => (value === schema.const ? null : `${path} is ${JSON.stringify(value)}, not ${JSON.stringify(schema.const)}`),
+  type: (value, { type }, path) =>
+    [type].flat().includes(typeOf(value)) ? null : `${path} is ${typeOf(value)}, not ${[type].flat().join(' or ')}`,
+  const: (value, schema, path) =>
+    value === schema.const ? null : `${path} is ${JSON.stringify(value)}, not ${JSON.stringify(schema.const)}`,
   enum: (value, schema, path) => (schema.enum?.includes(value) === true ? null : `${path} is ${JSON.stringify(value)}`),
   minimum: (value, { minimum = 0 }, path) => ((value as number) >= minimum ? null : `${path} is below ${minimum}`),
-  items: (value, { items }, path) => first((value as unknown[]).map((item, i) => schemaError(item, items!, `${path}[${i}]`))),
-  required: (value, { required = [] }, path) => first(required.map((name) => (Object.hasOwn(value as object, name) ? null : `${path} has no ${name}`))),
+  items: (value, { items }, path) =>
+    first((value as unknown[]).map((item, i) => schemaError(item, items!, `${path}[${i}]`))),
+  required: (value, { required = [] }, path) =>
+    first(required.map((name) => (Object.hasOwn(value as object, name) ? null : `${path} has no ${name}`))),
   properties: (value, { properties = {} }, path) =>
-    first(Object.entries(value as object).map(([name, field]) => (properties[name] ? schemaError(field, properties[name], `${path}.${name}`) : null))),
+    first(
+      Object.entries(value as object).map(([name, field]) =>
+        properties[name] ? schemaError(field, properties[name], `${path}.${name}`) : null,
+      ),
+    ),
   additionalProperties: (value, { properties = {} }, path) =>
-    first(Object.keys(value as object).map((name) => (Object.hasOwn(properties, name) ? null : `${path} has an unknown field ${name}`))),
+    first(
+      Object.keys(value as object).map((name) =>
+        Object.hasOwn(properties, name) ? null : `${path} has an unknown field ${name}`,
+      ),
+    ),
 };
 const ANNOTATIONS = ['title', 'description', '$schema'];
 

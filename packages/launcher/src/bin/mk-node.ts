@@ -35,7 +35,9 @@ async function become(role: NodeRole): Promise<void> {
 /** Descriptions are YAML or XML: their parsers are loaded only where a machine is named. */
 async function machineLoader(): Promise<NodeFacts['machine']> {
   const [{ machinesDirectory }, { loadMachine }, { forCores }] = await Promise.all([
-    import('../launch/machine.ts'), import('@mk/machine/io/load'), import('@mk/machine/resize'),
+    import('../launch/machine.ts'),
+    import('@mk/machine/io/load'),
+    import('@mk/machine/resize'),
   ]);
   return (name, cores) => {
     const loaded = loadMachine(name, machinesDirectory());
@@ -49,7 +51,10 @@ async function secretFor(role: NodeRole): Promise<string> {
   if (given !== '' || file === '') return given;
   try {
     if (role === 'skb') return readOrMakeSecret(file);
-    return (await waitForSecret(file, SECRET_WAIT_MS)) ?? fail(`${file} did not appear within ${SECRET_WAIT_MS / 1000} s; the SKB makes it: does it run?`);
+    return (
+      (await waitForSecret(file, SECRET_WAIT_MS)) ??
+      fail(`${file} did not appear within ${SECRET_WAIT_MS / 1000} s; the SKB makes it: does it run?`)
+    );
   } catch (error) {
     return fail(`cannot use MK_SECRET_FILE: ${(error as Error).message}`);
   }
@@ -77,12 +82,21 @@ function fail(text: string, status = 2): never {
 }
 
 function help(): string {
-  const rows = Object.entries(NODE_VARIABLES).map(([name, { otherwise, doc }]) => `  ${name.padEnd(18)} ${doc}${otherwise === '' ? '' : ` [${otherwise}]`}`);
-  return ['mk-node skb | core | health', '', 'One process of a cluster, told what it is by its environment:', ...rows, ''].join('\n');
+  const rows = Object.entries(NODE_VARIABLES).map(
+    ([name, { otherwise, doc }]) => `  ${name.padEnd(18)} ${doc}${otherwise === '' ? '' : ` [${otherwise}]`}`,
+  );
+  return [
+    'mk-node skb | core | health',
+    '',
+    'One process of a cluster, told what it is by its environment:',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 const [word = ''] = process.argv.slice(2);
 const command = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
 if (word === '--help' || word === '-h') process.stdout.write(help());
-else if (command === undefined) fail(`${word === '' ? 'say' : `no command ${word};`} mk-node skb, mk-node core or mk-node health; see --help`);
+else if (command === undefined)
+  fail(`${word === '' ? 'say' : `no command ${word};`} mk-node skb, mk-node core or mk-node health; see --help`);
 else void command();

@@ -13,12 +13,18 @@ import type { SkbSettings } from '@mk/skb/io/settings';
 export const NODE_VARIABLES = {
   MK_CLUSTER: { otherwise: 'mk', doc: 'Name of the cluster: processes of another name are refused.' },
   MK_SECRET: { otherwise: '', doc: 'The cluster’s secret, at least 16 hex digits. Absent: read from MK_SECRET_FILE.' },
-  MK_SECRET_FILE: { otherwise: '', doc: 'File with the secret. The SKB makes one when there is none; a core waits for it.' },
+  MK_SECRET_FILE: {
+    otherwise: '',
+    doc: 'File with the secret. The SKB makes one when there is none; a core waits for it.',
+  },
   MK_SKB_ADDRESS: { otherwise: '', doc: 'host:port of the SKB; a core must be told, the SKB needs it not.' },
   MK_CORE_ID: { otherwise: '', doc: 'The id that a core asks for; absent: any.' },
   MK_CORES: { otherwise: '4', doc: 'How many cores make the boot complete (SKB).' },
   MK_MAX_CORES: { otherwise: '256', doc: 'How many cores the cluster has room for (SKB).' },
-  MK_MACHINE: { otherwise: '', doc: 'The machine that the links stand for: a shipped one, or a file (SKB). Absent: no added delay.' },
+  MK_MACHINE: {
+    otherwise: '',
+    doc: 'The machine that the links stand for: a shipped one, or a file (SKB). Absent: no added delay.',
+  },
   MK_TIME_SCALE: { otherwise: '', doc: 'Wall time for the machine’s modelled time; absent: the machine’s own (SKB).' },
   MK_LATENCY: { otherwise: '0', doc: 'Added one-way latency of every link between cores, as 2ms or 500us (SKB).' },
   MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
@@ -26,7 +32,10 @@ export const NODE_VARIABLES = {
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: { otherwise: '0.0.0.0', doc: 'The address to listen on.' },
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
-  MK_ADVERTISE_HOST: { otherwise: '', doc: 'How the others reach this process; absent: its first address that is not loopback.' },
+  MK_ADVERTISE_HOST: {
+    otherwise: '',
+    doc: 'How the others reach this process; absent: its first address that is not loopback.',
+  },
 } as const;
 
 export type NodeVariable = keyof typeof NODE_VARIABLES;
@@ -55,10 +64,17 @@ export function variable(environment: Environment, name: NodeVariable): string {
 }
 
 /** What MK_SKB or MK_CORE must hold, or one line that says which variable is wrong. */
-export function nodeSettings(role: NodeRole, environment: Environment, facts: NodeFacts): SkbSettings | CoreSettings | string {
-  const unknown = Object.keys(environment).find((name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !MADE_HERE.includes(name));
+export function nodeSettings(
+  role: NodeRole,
+  environment: Environment,
+  facts: NodeFacts,
+): SkbSettings | CoreSettings | string {
+  const unknown = Object.keys(environment).find(
+    (name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !MADE_HERE.includes(name),
+  );
   if (unknown !== undefined) return `${unknown} is unknown; known: ${Object.keys(NODE_VARIABLES).join(', ')}`;
-  if (!SECRET.test(facts.secret)) return 'MK_SECRET must be at least 16 hex digits; make one with: openssl rand -hex 32';
+  if (!SECRET.test(facts.secret))
+    return 'MK_SECRET must be at least 16 hex digits; make one with: openssl rand -hex 32';
   const read = new Reader(environment);
   const common = {
     cluster: read.text('MK_CLUSTER'),
@@ -111,7 +127,8 @@ class Reader {
 
   whole(name: NodeVariable, min: number, max: number): number {
     const text = this.text(name);
-    if (!/^\d+$/.test(text) || Number(text) < min || Number(text) > max) this.refuse(`${name} is "${text}"; it must be a whole number from ${min} to ${max}`);
+    if (!/^\d+$/.test(text) || Number(text) < min || Number(text) > max)
+      this.refuse(`${name} is "${text}"; it must be a whole number from ${min} to ${max}`);
     return Number(text);
   }
 

@@ -9,7 +9,13 @@ const core = { MK_SKB_ADDRESS: 'skb:7000' };
 describe('a process told by its environment', () => {
   test('a core takes any id, advertises its own address, and is accepted by the kernel', () => {
     const settings = nodeSettings('core', core, facts);
-    expect(settings).toMatchObject({ skb: 'skb:7000', core: null, listenPort: 7000, advertiseHost: '172.18.0.2', detached: true });
+    expect(settings).toMatchObject({
+      skb: 'skb:7000',
+      core: null,
+      listenPort: 7000,
+      advertiseHost: '172.18.0.2',
+      detached: true,
+    });
     expect(parseCoreSettings(JSON.stringify(settings))).toEqual(settings);
   });
 
@@ -20,7 +26,10 @@ describe('a process told by its environment', () => {
   });
 
   test('an empty variable is an absent one: compose passes ${X:-}', () => {
-    expect(nodeSettings('core', { ...core, MK_CORE_ID: '', MK_PORT: '' }, facts)).toMatchObject({ core: null, listenPort: 7000 });
+    expect(nodeSettings('core', { ...core, MK_CORE_ID: '', MK_PORT: '' }, facts)).toMatchObject({
+      core: null,
+      listenPort: 7000,
+    });
   });
 
   test.each([
