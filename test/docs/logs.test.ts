@@ -71,13 +71,10 @@ describe('a cluster of four cores at level debug, and a clean end', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('every line of every process is as published, and none is missing', () => {
-    expect([...processes.keys()].filter((name) => name.endsWith('.jsonl')).toSorted()).toEqual([
-      'core-0.jsonl',
-      'core-1.jsonl',
-      'core-2.jsonl',
-      'core-3.jsonl',
-      'skb.jsonl',
-    ]);
+    const cores = [0, 1, 2, 3].map((core) => `core-${core}.jsonl`);
+    expect([...processes.keys()].filter((name) => name.endsWith('.jsonl'))).toEqual(
+      expect.arrayContaining([...cores, 'skb.jsonl']),
+    );
   });
 
   test('the six steps of the join, messages and the end are among them', () => {
