@@ -6,11 +6,12 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
-import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
+import type { HostEvent, StateMachine } from '@mk/monitor-proto/step';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { SkbConfig } from './config.ts';
 import { VERBS } from './control/verbs.ts';
+import type { SkbEffect } from './effects.ts';
 import { type Handler, HANDLERS } from './handlers.ts';
 import { Registry } from './registry/registry.ts';
 import { Measurement } from './topology/measurement.ts';
@@ -25,8 +26,8 @@ const SETTLE: Nanos = 200 * MILLISECOND;
  * The registry and topology service of the system knowledge base: a synchronous state machine like the kernel, so that the
  * simulator hosts it too. Facts, rules and records live beside it in the same process.
  */
-export class Skb implements StateMachine, EndpointOwner {
-  readonly outbox: Outbox;
+export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
+  readonly outbox: Outbox<SkbEffect>;
   readonly endpoint: Endpoint;
   readonly registry: Registry;
   readonly measurement: Measurement;
@@ -39,14 +40,14 @@ export class Skb implements StateMachine, EndpointOwner {
 
   constructor(private readonly config: SkbConfig) {
     const { cluster, secret, instance, entropy, hmac } = config;
-    this.outbox = new Outbox(config.logLevel);
+    this.outbox = new Outbox<SkbEffect>(config.logLevel);
     this.endpoint = new Endpoint({ cluster, secret, instance, peer: SKB_PEER, incarnation: 1, entropy, hmac }, this, this.outbox);
     this.registry = new Registry(config, this.endpoint, this.outbox, (now) => this.meshComplete(now));
     this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, () => this.plans.update('measured'));
     this.plans = new Plans(config.machine, this.registry, this.measurement.trips, this.outbox);
   }
 
-  step(event: HostEvent, now: Nanos): readonly Effect[] {
+  step(event: HostEvent, now: Nanos): readonly SkbEffect[] {
     if (this.stopped) return [];
     (this.handlers[event.type] as (event: HostEvent, now: Nanos) => void)(event, now);
     if (!this.stopped) this.flush(now);
@@ -164,7 +165,9 @@ export class Skb implements StateMachine, EndpointOwner {
 
   private meshComplete(now: Nanos): void {
     const { members, meshLinks } = this.registry;
-    this.outbox.log('mesh_complete', { cores: members.size, links: meshLinks, elapsed_ms: (now - this.startedAt) / 1e6 });
+    const elapsedMs = (now - this.startedAt) / 1e6;
+    this.outbox.log('mesh_complete', { cores: members.size, links: meshLinks, elapsed_ms: elapsedMs });
+    this.outbox.push({ type: 'mesh_complete', cores: members.size, links: meshLinks, elapsedMs });
     this.plans.update('mesh complete');
     if (!this.config.measure || members.size < 2) return;
     this.endpoint.timers.cancel(this.settling);

@@ -5,6 +5,7 @@ import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import { PASS } from '@mk/monitor-proto/link/link-model';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import type { ControlReply, ControlRequest, Effect, HostEvent } from '@mk/monitor-proto/step';
+import type { SkbEffect } from '../effects.ts';
 import { Skb } from '../skb.ts';
 import { machineModel, settingsForCore } from './machine-settings.ts';
 import type { SkbSettings } from './settings.ts';
@@ -17,7 +18,7 @@ const LOAD_LATER_MS = 1500;
 export class SkbProcess {
   private readonly logger: Logger;
   private readonly skb: Skb;
-  private readonly host: Host<HostEvent, Effect>;
+  private readonly host: Host<HostEvent, SkbEffect>;
   private readonly token: string;
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
@@ -32,11 +33,11 @@ export class SkbProcess {
       cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, expectedCores, maxCores, measure,
       machine: model, machineText: JSON.stringify(machine ?? {}), settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
     });
-    this.host = new Host<HostEvent, Effect>(this.skb, {
+    this.host = new Host<HostEvent, SkbEffect>(this.skb, {
       controlToken: this.token,
       logger: { ...this.logger, write: (event, lamport, fields) => this.write(event, lamport, fields) },
       verdict: () => PASS,
-      perform: () => undefined,
+      perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       halted: (error) => this.halted(error),
     });
@@ -66,10 +67,11 @@ export class SkbProcess {
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
     if (this.settings.logLevel !== 'off') this.logger.write(event, lamport, fields);
-    if (event !== 'mesh_complete') return;
+  }
+
+  private perform(effect: Exclude<SkbEffect, Effect>): void {
     this.progress();
-    const { cores, links, elapsed_ms: elapsedMs } = fields as { cores: number; links: number; elapsed_ms: number };
-    tellParent({ type: 'mesh_complete', cores, links, elapsedMs });
+    tellParent(effect);
   }
 
   private progress(): void {
