@@ -143,3 +143,33 @@ test('health and metrics of all processes', async () => {
   const types = stdout.split('\n').filter((line) => line.startsWith('# TYPE'));
   expect(new Set(types).size).toBe(types.length);
 });
+
+test('faults on top of faults: each ends in a result or one line, and restart makes the core whole', async () => {
+  const outcomes = await Promise.all([place.mkctl('restart', '2'), place.mkctl('restart', '2'), place.mkctl('hang', '3'), place.mkctl('crash', '4'), place.mkctl('crash', '4')]);
+  for (const { status, stderr } of outcomes) {
+    expect([0, 1]).toContain(status);
+    expect(stderr.split('\n').filter(Boolean).length).toBe(status === 0 ? 0 : 1);
+  }
+  // A hung core is restarted like any other; a core that was killed while it hung, too.
+  expect((await place.mkctl('restart', '3')).status).toBe(0);
+  expect((await place.mkctl('hang', '4')).status).toBe(1);
+  expect((await place.mkctl('restart', '4')).status).toBe(0);
+  await place.ask('hang', '1');
+  await place.ask('crash', '1');
+  expect((await place.mkctl('restart', '1')).status).toBe(0);
+  await place.ask('restart', '2');
+  await until('all cores are bound to one another', async () => {
+    const members = await place.ask<Member[]>('cores');
+    return members.length === CORES + 1 && members.every(({ up, links }) => up && links === CORES);
+  });
+  expect(await place.ask('bench', 'round', '--count', '1')).toMatchObject({ cores: CORES + 1 });
+});
+
+test('the SKB can be lost and started again; links between cores do not need it', async () => {
+  await place.ask('crash', 'skb');
+  expect((await place.mkctl('ping', '0', '1')).status).toBe(0);
+  const { status, stderr } = await place.mkctl('links');
+  expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('restart skb') });
+  await place.ask('restart', 'skb');
+  await until('all cores have registered again', async () => (await place.ask<Member[]>('cores')).filter(({ up, links }) => up && links === CORES).length === CORES + 1);
+});

@@ -64,3 +64,7 @@ test('the directory is MK_STATE_DIR, then XDG_RUNTIME_DIR, then the home folder'
   expect(stateDirectoryPath({ XDG_RUNTIME_DIR: '/tmp' })).toBe('/tmp/mk');
   expect(stateDirectoryPath({})).toMatch(/\.mk$/);
 });
+
+test('a process that could not be started has no number that means others', () => {
+  for (const pid of [-1, 0, 1]) expect(isRunning({ pid, startedTicks: null })).toBe(false);
+});

@@ -28,7 +28,7 @@ export const LOGS: CtlCommand = {
   ],
   options: (cli) =>
     cli
-      .option('core', { type: 'string', requiresArg: true, describe: 'cores (3, 0,4-7), or skb' })
+      .option('core', { type: 'string', requiresArg: true, describe: 'cores (3, 0,4-7), skb, launcher' })
       .option('event', { type: 'string', requiresArg: true, describe: 'an event’s name, * stands for anything' })
       .option('level', { type: 'string', requiresArg: true, describe: 'this level and above: debug, info, warn, error' })
       .option('op', { type: 'string', requiresArg: true, describe: 'an operation, like 3.1.42' })
@@ -46,13 +46,16 @@ export const LOGS: CtlCommand = {
   },
 };
 
+/** Processes that log and are no cores. */
+const NAMED = new Set(['skb', 'launcher']);
+
 /** Lines that pass every condition of the command line. */
 export function filterOf(args: Args): Filter {
   const conditions: Filter[] = [];
   const core = optional(args, 'core');
   if (core !== undefined) {
-    const names = core.split(',').filter((word) => word === 'skb');
-    const numbers = core.split(',').filter((word) => word !== 'skb').join(',');
+    const names = core.split(',').filter((word) => NAMED.has(word));
+    const numbers = core.split(',').filter((word) => !NAMED.has(word)).join(',');
     const wanted = new Set<unknown>([...names, ...(numbers === '' ? [] : coreList('--core', numbers))]);
     conditions.push((line) => wanted.has(line.core));
   }

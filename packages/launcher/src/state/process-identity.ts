@@ -13,6 +13,7 @@ export function identityOf(pid: number): ProcessIdentity {
 
 /** Whether exactly this process still runs (a zombie does not). */
 export function isRunning({ pid, startedTicks }: ProcessIdentity): boolean {
+  if (pid <= 1) return false; // never started; and to kill, such a number means many processes
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -11,7 +11,7 @@ import { isRunning } from './process-identity.ts';
  * because it holds the cluster's secret.
  */
 
-const PROCESS = z.strictObject({ name: z.string(), pid: z.int(), startedTicks: z.string().nullable(), address: z.string() });
+const PROCESS = z.strictObject({ name: z.string(), pid: z.int().min(-1), startedTicks: z.string().nullable(), address: z.string() });
 
 const RECORD = z.strictObject({
   version: z.literal(1),

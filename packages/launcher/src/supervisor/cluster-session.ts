@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../cli/make-directory.ts';
-import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
 import { ControlServer } from './control-server.ts';
+import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
 import { identityOf } from '../state/process-identity.ts';
@@ -20,7 +21,9 @@ export class ClusterSession {
   readonly supervisor: Supervisor;
   readonly control: ProcessControl;
   private readonly server: ControlServer;
+  private readonly log: LauncherLog;
   private address = '';
+  private booted = false;
   private readonly createdAt = new Date().toISOString();
   private closed: Promise<void> | null = null;
 
@@ -29,11 +32,17 @@ export class ClusterSession {
     observer: SessionObserver,
     private readonly state = new StateDirectory(),
   ) {
+    const { logLevel, logDir } = config;
+    this.log = new LauncherLog(logLevel, logDir === null ? null : logFileOf(logDir, 'launcher'), (line) => {
+      this.supervisor.logs.add(line);
+      observer.logged?.('launcher', line);
+    });
     this.supervisor = new Supervisor(config, { ...observer, changed: () => this.write() });
-    this.control = new ProcessControl(this.supervisor, (text) => observer.noted?.(text));
+    this.control = new ProcessControl(this.supervisor, (text) => observer.noted?.(text), (event, fields) => this.log.write(event, fields));
     this.server = new ControlServer(this.supervisor, {
       control: this.control,
-      shutdown: () => void setImmediate(() => observer.shutdownAsked?.()),
+      // After the answer has left. A cluster that still boots ends its boot, which then tells of it.
+      shutdown: () => void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
       status: () => this.status(),
     });
   }
@@ -46,8 +55,10 @@ export class ClusterSession {
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
       this.address = await this.server.listen();
+      this.log.write('process_started', { pid: process.pid, address: this.address, seed: this.config.seed });
       this.write();
       const result = await booting;
+      this.booted = true;
       this.write();
       return result;
     } catch (error) {
@@ -59,6 +70,7 @@ export class ClusterSession {
 
   /** Ends the cluster cleanly. */
   close(): Promise<void> {
+    if (this.closed === null) this.log.write('process_stopping', { reason: 'asked to' });
     this.closed ??= this.supervisor.stop().then(() => this.forget());
     return this.closed;
   }

@@ -46,6 +46,7 @@ export class ManagedProcess {
   private lastErrors: string[] = [];
   private saidFailure = '';
   private leash: Leash | null = null;
+  private stateBeforeHang: ProcessState = 'running';
   private readonly endWaiters: (() => void)[] = [];
 
   constructor(spec: ProcessSpec, private readonly events: ProcessEvents) {
@@ -95,6 +96,7 @@ export class ManagedProcess {
   hang(): void {
     if (this.ended || this.state === 'hung') return;
     this.leash = new Leash(this.pid);
+    this.stateBeforeHang = this.state;
     signal(this.identity, 'SIGSTOP');
     this.state = 'hung';
   }
@@ -105,7 +107,7 @@ export class ManagedProcess {
     signal(this.identity, 'SIGCONT');
     this.leash?.release();
     this.leash = null;
-    this.state = 'running';
+    this.state = this.stateBeforeHang;
     return true;
   }
 

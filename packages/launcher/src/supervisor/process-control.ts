@@ -1,6 +1,7 @@
 import { formatDuration } from '@mk/machine/duration';
 import { type FaultRule, checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import type { LogFields } from '@mk/monitor-proto/log-events';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { callControl } from '../client/control-client.ts';
 import { concernsSender, coresOfRule } from '../client/concerned.ts';
@@ -24,6 +25,9 @@ export interface ProcessRow {
   readonly how: string;
 }
 
+/** Writes a log line of the supervisor's own. */
+export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
+
 const JOIN_MS = 30_000;
 /** A core that does not answer a fault within this is told when it wakes. */
 const TELL_MS = 3000;
@@ -37,6 +41,7 @@ export class ProcessControl {
   constructor(
     private readonly supervisor: Supervisor,
     private readonly note: (text: string) => void = () => undefined,
+    private readonly log: Log = () => undefined,
   ) {}
 
   ps(): ProcessRow[] {
@@ -51,6 +56,7 @@ export class ProcessControl {
     process.kill();
     await process.whenEnded();
     this.note(`crashed ${named(target)}`);
+    this.log('fault_applied', { rule: `crash:${target}`, text: `crash ${target}` });
   }
 
   /** Ends the process if it runs, and starts a new incarnation; resolves when it has joined. */
@@ -65,6 +71,7 @@ export class ProcessControl {
       this.refuseWhenEnding();
       const process = target === 'skb' ? this.supervisor.restartSkb() : this.supervisor.startCore(target);
       await this.joined(process);
+      this.log('fault_healed', { rule: `crash:${target}`, affected: 0 });
       this.note(`restarted ${named(target)}${target === 'skb' ? '' : `: it joined as incarnation ${process.incarnation}`}`);
       return this.ps().find(({ name }) => name === process.name)!;
     } finally {
@@ -76,6 +83,7 @@ export class ProcessControl {
   hang(target: Target, forMs: number | null): void {
     const process = this.running(target);
     process.hang();
+    this.log('fault_applied', { rule: `hang:${target}`, text: `hang ${target}` });
     this.note(`${named(target)} hangs${forMs === null ? '' : ` for ${forMs / 1000} s`}`);
     this.cancelWake(target);
     if (forMs !== null) this.wakeTimers.set(target, setTimeout(() => void this.wake(target), forMs));
@@ -86,6 +94,7 @@ export class ProcessControl {
     this.cancelWake(target);
     const process = this.process(target);
     if (process?.resume() !== true) return false;
+    this.log('fault_healed', { rule: `hang:${target}`, affected: 0 });
     this.note(`${named(target)} runs on`);
     if (target === 'skb') return true;
     for (const rule of this.book.takeMissed(target, Date.now())) await this.tell(process, 'fault_add', { rule }).catch(() => undefined);
