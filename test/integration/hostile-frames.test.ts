@@ -50,7 +50,7 @@ function attack(address: string, frame: Buffer, asText: boolean): Promise<string
 }
 
 test('U4: a core stands 10,000 random and mutated frames: it stays up, counts them, closes each link with a reason', async () => {
-  const target = ready.processes.find(({ name }) => name === 'core 1')!.address;
+  const target = ready.processes.find(({ name }) => name === 'core-1')!.address;
   const prng = createPrng(Number(process.env.MK_SEED ?? 20_261_123));
   const reasons = new Map<string, number>();
   for (let sent = 0; sent < FRAMES; sent += AT_ONCE) {
