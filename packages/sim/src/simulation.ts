@@ -290,9 +290,8 @@ export class Simulation implements NetworkHost {
       case 'registered':
         node.incarnation = effect.registration.incarnation;
         return at;
-      case 'link_bound':
-      case 'upcall':
-        return at;
+      default:
+        return at; // what a process asks of its own host alone: programs, the knowledge base's engine, a journal
     }
   }
 
