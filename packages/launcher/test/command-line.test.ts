@@ -7,7 +7,7 @@ import { UsageError } from '../src/cli/usage-error.ts';
 import { VERSION } from '../src/cli/version.ts';
 import { linkRule, partitionRule } from '../src/ctl/faults.ts';
 import { filterOf } from '../src/ctl/logs.ts';
-import { matrixText } from '../src/ctl/topology.ts';
+import { matrixText, packageMatrixText } from '../src/client/latency-matrix.ts';
 import { parseLine } from '../src/launch/log-printer.ts';
 
 test('the version is the package’s', () => {
@@ -53,6 +53,8 @@ test('partition takes lists of cores and the rest', () => {
 test('the matrix shows the shortest round trips, in one unit', () => {
   const rows = [{ from: 0, to: 1, min: 2_500_000 }, { from: 1, to: 0, min: 12_340_000 }].map((row) => ({ ...row, average: 0, variance: 0, max: 0 }));
   expect(matrixText(rows)).toBe(['ms     0     1', ' 0     ·  2.50', ' 1  12.3     ·'].join('\n'));
+  const four = [[0, 1, 100], [1, 0, 120], [0, 2, 400], [2, 0, 480]].map(([from, to, ns]) => ({ from: from!, to: to!, min: ns! * 1000, average: 0, variance: 0, max: 0 }));
+  expect(packageMatrixText(four, (core) => core >> 1)).toBe(['µs    0    1', ' 0  100  400', ' 1  480    ·'].join('\n'));
 });
 
 test('logs are filtered by core, event, level and operation', () => {

@@ -1,6 +1,7 @@
 import { coreNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '../client/cluster-client.ts';
+import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 
@@ -59,24 +60,12 @@ async function printTrips(context: CtlContext, rows: readonly RttRow[]): Promise
   if (width <= context.terminal.columns || context.args['matrix'] === true) {
     context.terminal.out('shortest measured round trip; rows ping, columns answer');
     context.terminal.out(matrix);
-  } else context.terminal.out(`the matrix is ${width} columns wide; mkctl links --matrix prints it all the same`);
+  } else {
+    context.terminal.out('median of the shortest round trips between packages; mkctl links --matrix prints every core');
+    context.terminal.out(packageMatrixText(rows, (core) => packages.get(core) ?? -1));
+  }
   const relation = (a: number, b: number): string => (packages.get(a) === packages.get(b) ? 'same package' : 'other package');
   for (const summary of summariseByRelation(rows, relation)) context.terminal.out(describeSummary(summary));
-}
-
-/** Rows ping, columns answer; one unit for the whole matrix, in the head. */
-export function matrixText(rows: readonly RttRow[]): string {
-  const cores = [...new Set(rows.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
-  const cells = new Map(rows.map(({ from, to, min }) => [`${from} ${to}`, min]));
-  const [unit, divisor] = Math.max(...rows.map(({ min }) => min)) >= 1e6 ? ['ms', 1e6] : ['µs', 1e3];
-  const cell = (from: number, to: number): string => {
-    const ns = cells.get(`${from} ${to}`);
-    return from === to ? '·' : ns === undefined ? '?' : divisor === 1e6 ? (ns / divisor).toFixed(ns >= 1e8 ? 0 : ns >= 1e7 ? 1 : 2) : Math.round(ns / divisor).toString();
-  };
-  const body = cores.map((from) => [String(from), ...cores.map((to) => cell(from, to))]);
-  const table = [[unit, ...cores.map(String)], ...body];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table.map((row) => row.map((text, column) => text.padStart(widths[column]!)).join('  ')).join('\n');
 }
 
 function oneOf(option: string, value: string, known: readonly string[]): string {

@@ -1,4 +1,5 @@
 import { formatDuration } from '@mk/machine/duration';
+import { packageMatrixText } from '../../client/latency-matrix.ts';
 import { type RelationSummary, type RttRow, summariseByRelation } from '../../client/latency-summary.ts';
 import { addedDelaysNs } from '../../launch/machine.ts';
 import type { Chapter, Tour } from '../tour.ts';
@@ -8,7 +9,7 @@ const MEASURE_MS = 120_000;
 /** A timer may be early by so much (links.md), never more. */
 const EARLY_NS = 100_000;
 /** What sockets, and a host with fewer CPUs than cores, may add to a round trip while nothing else runs. */
-const HOST_NS = 4_000_000;
+const HOST_NS = 6_000_000;
 const HOST_RATIO = 0.25;
 
 export const LATENCIES: Chapter = {
@@ -18,7 +19,9 @@ export const LATENCIES: Chapter = {
     const pairs = tour.cores * (tour.cores - 1);
     tour.check(`round trips of all ${pairs} ordered pairs are measured`, rows.length === pairs);
     const relation = (a: number, b: number): string => tour.machine.machine.relation(a, b);
-    for (const summary of summariseByRelation(rows, relation)) checkRelation(tour, rows, summary, relation);
+    tour.say('median round trip between packages (rows ask, columns answer):');
+    tour.say(packageMatrixText(rows, (core) => tour.machine.machine.packageOf(core)));
+    for (const summary of nearestFirst(tour, rows, summariseByRelation(rows, relation), relation)) checkRelation(tour, rows, summary, relation);
   },
 };
 
@@ -29,6 +32,14 @@ async function measuredTrips(tour: Tour): Promise<readonly RttRow[]> {
     return rows.length > 0 && !measuring ? rows : null;
   }, MEASURE_MS);
   return measured ?? tour.trips();
+}
+
+function nearestFirst(tour: Tour, rows: readonly RttRow[], summaries: readonly RelationSummary[], relationOf: (a: number, b: number) => string): RelationSummary[] {
+  const distance = ({ relation }: RelationSummary): number => {
+    const { from, to } = rows.find((row) => relationOf(row.from, row.to) === relation)!;
+    return tour.machine.machine.relationNumber(from, to);
+  };
+  return [...summaries].sort((a, b) => distance(a) - distance(b));
 }
 
 function checkRelation(tour: Tour, rows: readonly RttRow[], summary: RelationSummary, relationOf: (a: number, b: number) => string): void {
