@@ -55,13 +55,15 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
 /** The next IPC message of a type. */
 export function messageOf(child: ChildProcess, type: string): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
+    const exited = (code: number | null): void => reject(new Error(`a process ended with status ${code} before it said "${type}"`));
     const listen = (message: unknown): void => {
       if ((message as { type?: unknown }).type !== type) return;
       child.off('message', listen);
+      child.off('exit', exited);
       resolve(message as Record<string, unknown>);
     };
     child.on('message', listen);
-    child.once('exit', (code) => reject(new Error(`a process ended with status ${code} before it said "${type}"`)));
+    child.once('exit', exited);
   });
 }
 
