@@ -29,6 +29,8 @@ export interface ChurnOptions {
   readonly operations: number;
   /** Ends then, whatever is left to do; nanoseconds from the beginning. */
   readonly forNs: Nanos;
+  /** The longest pause between two operations. */
+  readonly pauseNs: Nanos;
 }
 
 export interface ChurnReport {
@@ -49,12 +51,12 @@ interface Held {
 
 const PAGE = 4096;
 const MANY = 90;
-const WEIGHTS = { alloc: 2, copy: 3, mint: 2, move: 1, send: 8, give_away: 4, retype: 8, cnode: 1, delete: 7, revoke: 4, retrieve: 2, identify: 1, forge: 2 } as const;
+const WEIGHTS = { alloc: 2, endpoint: 2, copy: 3, mint: 2, move: 1, send: 8, give_away: 4, retype: 8, cnode: 1, delete: 7, revoke: 4, retrieve: 2, identify: 1, forge: 2 } as const;
 type Kind = keyof typeof WEIGHTS;
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
 const SHRINK: readonly Kind[] = ['delete', 'delete', 'revoke', 'give_away'];
-const TYPES: readonly CapabilityType[] = ['RAM', 'RAM', 'RAM', 'Frame', 'Frame', 'VNode_L1', 'EndPointUMP', 'L2CNode', 'Dispatcher'];
+const TYPES: readonly CapabilityType[] = ['RAM', 'RAM', 'RAM', 'Frame', 'Frame', 'VNode_L1', 'EndPointUMP', 'L2CNode', 'Dispatcher', 'Dispatcher'];
 /** What a caller may be told: a library hides everything that another try can cure, until its deadline. */
 const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'CAPABILITY_NOT_FOUND', 'CAPABILITY_BUSY', 'CAPABILITY_BEING_REVOKED', 'MISSING_RIGHT', 'RIGHTS_NOT_SUBSET', 'ADDRESS_OUT_OF_RANGE', 'NOT_A_CNODE', 'SLOT_IN_USE', 'SLOT_TYPE',
@@ -70,7 +72,7 @@ export function* churn(kernel: Kernel, options: ChurnOptions, prng: Prng): Opera
   for (let n = 0; n < options.operations; n += 1) {
     const now = yield* timeNow();
     if (now - startedAt >= options.forNs || runner.domain === undefined) break;
-    if (n > 0) yield sleepUntil(kernel.monitor.context.timers, now + 1 + prng.nextInt(20_000));
+    if (n > 0) yield sleepUntil(kernel.monitor.context.timers, now + 1 + prng.nextInt(options.pauseNs));
     yield* runner.one();
   }
   report.elapsedNs = (yield* timeNow()) - startedAt;
@@ -78,6 +80,10 @@ export function* churn(kernel: Kernel, options: ChurnOptions, prng: Prng): Opera
 }
 
 class Runner {
+  /** The address that the running call is about, and what lay there when it was last tried. */
+  private address = 0;
+  private current: Capability | null = null;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly options: ChurnOptions,
@@ -92,10 +98,13 @@ class Runner {
   *one(): Operation<void> {
     const held = this.held();
     const kind = this.pickKind(held.length);
-    const picked = held[this.prng.nextInt(Math.max(1, held.length))];
+    const suited = kind === 'endpoint' ? held.filter(({ capability }) => capability.type === 'Dispatcher') : [];
+    const among = suited.length > 0 ? suited : held;
+    const picked = among[this.prng.nextInt(Math.max(1, among.length))];
     this.report.operations += 1;
     this.report.kinds[kind] = (this.report.kinds[kind] ?? 0) + 1;
     if (picked === undefined || kind === 'alloc') return this.allocate();
+    this.address = picked.address;
     const result = yield* this.perform(kind, picked);
     if (result.ok) this.report.ok += 1;
     else this.report.errors[result.error] = (this.report.errors[result.error] ?? 0) + 1;
@@ -140,6 +149,7 @@ class Runner {
       send: () => this.send(source, false),
       give_away: () => this.send(source, true),
       retype: () => this.retype(held, destination),
+      endpoint: () => this.invoke({ operation: 'retype', source, destination, type: 'EndPointLMP', offset: 0, objectSize: 0, count: 1, fields: [this.prng.nextInt(100)] }),
       cnode: () => this.invoke({ operation: 'retype', source, destination: { address: 256 * (2 + this.prng.nextInt(4)), level: 1 }, type: 'L2CNode', offset: this.offsetIn(held), objectSize: 0, count: 1 }),
       delete: () => this.invoke({ operation: 'delete', target: source }),
       revoke: () => this.revoke(held),
@@ -148,7 +158,7 @@ class Runner {
       forge: () => this.forge(source),
     };
     const result = yield* calls[kind]();
-    if (result.ok && !hasRights(held.capability.rights, rights)) this.object(`${kind} of ${describeCapability(held.capability)} succeeded without the right (C6)`);
+    if (result.ok && !this.holdsRight(rights)) this.object(`${kind} of ${describeCapability(held.capability)} succeeded without the right (C6)`);
     return result;
   }
 
@@ -163,18 +173,22 @@ class Runner {
     const fixed = type === 'VNode_L1' || type === 'L2CNode' || type === 'Dispatcher';
     const objectSize = fixed ? 0 : PAGE * 2 ** this.prng.nextInt(3);
     const result = yield* this.invoke({ operation: 'retype', source: { address: held.address }, destination, type, offset: this.offsetIn(held), objectSize, count: 1 + this.prng.nextInt(2) });
-    if (result.ok && type !== 'RAM' && !hasRights(held.capability.rights, RIGHTS.write)) this.object(`retype of ${describeCapability(held.capability)} to ${type} succeeded without the right (C6)`);
+    if (result.ok && type !== this.current?.type && !this.holdsRight(RIGHTS.write)) this.object(`retype of ${describeCapability(held.capability)} to ${type} succeeded without the right (C6)`);
     return result;
   }
 
   /** C3, as far as one core sees: when a revoke reports success nothing of its target is left but the slot itself. */
   private *revoke(held: Held): Operation<SystemCallResult> {
     const result = yield* this.invoke({ operation: 'revoke', target: { address: held.address } });
-    if (!result.ok) return result;
+    const target = this.current;
+    if (!result.ok || target === null) return result;
     const left = [...this.kernel.cpuDriver.state.database.groups()]
-      .filter(({ capability }) => isCopy(capability, held.capability) || isAncestor(held.capability, capability))
-      .reduce((sum, { slots }) => sum + slots.size, 0);
-    if (left > 1) this.object(`${left} left after the revoke of ${describeCapability(held.capability)} (C3)`);
+      .filter(({ capability }) => isCopy(capability, target) || isAncestor(target, capability))
+      .flatMap(({ slots }) => [...slots]);
+    if (left.length > 1) {
+      const rows = left.map(({ capability, container, index, deleting, marks }) => `${describeCapability(capability!)} in ${container.kind} slot ${index}${deleting ? ' deleting' : ''}${marks > 0 ? ' frozen' : ''}`);
+      this.object(`after the revoke of ${describeCapability(target)} there are ${rows.join(', ')} (C3)`);
+    }
     return result;
   }
 
@@ -209,7 +223,16 @@ class Runner {
   }
 
   private call(name: string, args: readonly unknown[]): Operation<SystemCallResult> {
-    return callWithRetry(this.kernel, this.options.domain, { name, args }, this.prng);
+    return callWithRetry(this.kernel, this.options.domain, { name, args }, this.prng, () => {
+      const { cpuDriver } = this.kernel;
+      const slot = resolveSlot(cpuDriver.state, this.domain!.root, { address: this.address });
+      this.current = slot.ok ? slot.value.capability : null;
+    });
+  }
+
+  /** C6: whether what lay at the address when the call was made carries the rights. */
+  private holdsRight(rights: number): boolean {
+    return this.current !== null && hasRights(this.current.rights, rights);
   }
 
   private object(text: string): void {
