@@ -83,12 +83,14 @@ export class Greeter {
     this.say(link, link.hello, now);
   }
 
-  /** The other end of a link that we opened has answered our proof: nothing has to be repeated. */
+  /** Both ends have proved themselves: nothing has to be repeated, and what was said need not be kept. */
   settled(link: LinkState): void {
     link.phase = 'open';
     this.timers.cancel(link.repeat);
     link.repeat = null;
     link.lastFrame = null;
+    link.hello = null;
+    link.nonce = NO_NONCE;
   }
 
   /** Takes in a handshake frame; a string says how it broke the protocol. */

@@ -52,10 +52,15 @@ const FRAME_MESSAGES = limit('frameTargetMessages');
 const FRAME_BYTES = limit('frameTargetBytes');
 const NO_BATCHES: readonly Batch[] = [];
 
+/** Lanes that nothing was sent or received on: nothing about them ever changes. */
+const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane(lane));
+const UNUSED_IN: readonly ReceiveLane[] = LANE_LIMITS.map((_, lane) => newReceiveLane(lane));
+
 export class Channel {
   readonly counters: ChannelCounters = { sent: 0, delivered: 0, retransmitted: 0, doubled: 0, framesSent: 0, framesReceived: 0 };
-  private readonly out = LANE_LIMITS.map(([window, queue], lane) => new SendLane(lane, limit(window), limit(queue)));
-  private readonly in = LANE_LIMITS.map(([window]) => new ReceiveLane(limit(window)));
+  /** Lanes that carried nothing yet are shared by all channels: a thousand cores have a million channels (`UNUSED_OUT`). */
+  private readonly out = UNUSED_OUT.slice();
+  private readonly in = UNUSED_IN.slice();
   private ackDueAt: Nanos = Infinity;
   private ackNow = false;
   private repeats: Batch[] | null = null;
@@ -69,7 +74,9 @@ export class Channel {
 
   /** Takes a message for sending; false when its lane's queue is full (BUSY). */
   send(message: Message): boolean {
-    const taken = this.out[LANE_OF[message.type]]!.offer(message);
+    const lane = LANE_OF[message.type];
+    if (this.out[lane] === UNUSED_OUT[lane]) this.out[lane] = newSendLane(lane);
+    const taken = this.out[lane]!.offer(message);
     if (taken) this.counters.sent += 1;
     return taken;
   }
@@ -90,6 +97,7 @@ export class Channel {
     const messages: WireMessage[] = [];
     let doubled = 0;
     for (const batch of frame.batches) {
+      if (this.in[batch.lane] === UNUSED_IN[batch.lane]) this.in[batch.lane] = newReceiveLane(batch.lane);
       const known = this.in[batch.lane]!.accept(batch, messages);
       if (known < 0) return violation(`lane ${batch.lane} got ${batch.first} outside its window`);
       doubled += known;
@@ -253,6 +261,15 @@ export class Channel {
   private timeoutNs(): Nanos {
     return Math.min(RTO_MAX, Math.max(RTO_MIN, 3 * this.smoothedRttNs) * this.backoff);
   }
+}
+
+function newSendLane(lane: number): SendLane {
+  const [window, queue] = LANE_LIMITS[lane]!;
+  return new SendLane(lane, limit(window), limit(queue));
+}
+
+function newReceiveLane(lane: number): ReceiveLane {
+  return new ReceiveLane(limit(LANE_LIMITS[lane]![0]));
 }
 
 function violation(text: string): Received {

@@ -30,6 +30,8 @@ export class Join {
   private startedAt: Nanos = 0;
   private registeredAt: Nanos = -1;
   private readyReported = false;
+  /** Monitors that we know of and are not bound to yet. */
+  private readonly unbound = new Set<number>();
   /** We ourselves end the channel to the SKB, to begin a new one. */
   private restarting = false;
   private attempts = 0;
@@ -126,6 +128,7 @@ export class Join {
     const monitor = this.context.monitors.get(peer.id);
     if (monitor === undefined || peer.dial === null) return;
     monitor.bound = true;
+    this.unbound.delete(peer.id);
     this.context.membersChanged();
     this.step('bind_monitor_reply', peer.id);
     this.context.send(peer.id, { type: 'bind_monitor_reply', core: this.context.core });
@@ -138,6 +141,7 @@ export class Join {
     const monitor = this.context.monitors.get(peer.id);
     if (monitor === undefined) return;
     monitor.bound = true;
+    this.unbound.delete(peer.id);
     this.context.membersChanged();
     this.context.send(peer.id, { type: 'capops_ready', core: this.context.core });
     this.bound(now);
@@ -154,6 +158,7 @@ export class Join {
 
   /** Forgets a monitor whose incarnation is over. */
   gone(core: number): void {
+    this.unbound.delete(core);
     if (this.context.monitors.delete(core)) this.context.membersChanged();
   }
 
@@ -197,12 +202,13 @@ export class Join {
     if (stale !== undefined && stale.instance !== instance) this.context.endpoint.forget(stale, 'a newer incarnation was announced', now);
     const monitor = { core, incarnation, instance, address, bound: false, ready: false, suspected: false };
     this.context.monitors.set(core, monitor);
+    this.unbound.add(core);
     this.readyReported = false;
     return monitor;
   }
 
   private bound(now: Nanos): void {
-    for (const monitor of this.context.monitors.values()) if (!monitor.bound) return;
+    if (this.unbound.size > 0) return;
     this.report();
     if (this.readyReported) return;
     this.readyReported = true;
