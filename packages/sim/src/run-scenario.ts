@@ -73,12 +73,17 @@ class Run {
     const { simulation, checks } = this;
     simulation.start();
     const failed = (): boolean => checks.failed;
-    simulation.run(BOOT_LIMIT, () => failed() || this.meshWhole());
+    simulation.run(BOOT_LIMIT, () => failed() || this.nowAndThen(() => this.meshWhole()));
     if (!this.meshWhole() && !failed()) return this.result('the cores did not find one another');
     if (!failed()) this.disturb(failed);
     if (!failed()) this.converge(failed);
     if (!failed()) checks.atEnd();
     return this.result(null);
+  }
+
+  /** Looking at every core after every step would cost more than the steps: looks every so many of them. */
+  private nowAndThen(look: () => boolean): boolean {
+    return this.simulation.steps % this.scenario.cores === 0 && look();
   }
 
   private disturb(failed: () => boolean): void {
@@ -95,13 +100,13 @@ class Run {
   /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
   private converge(failed: () => boolean): void {
     const { simulation, checks } = this;
-    const settled = simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)));
+    const settled = simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.nowAndThen(() => this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation))));
     if (!settled) return this.reportUnsettled();
     for (const plan of failed() ? [] : PLANS) {
       for (const phases of [1, 2]) this.finalRound(plan, phases);
     }
     simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);
-    simulation.run(simulation.now + QUIET_LIMIT, () => failed() || isQuiet(simulation));
+    simulation.run(simulation.now + QUIET_LIMIT, () => failed() || this.nowAndThen(() => isQuiet(simulation)));
     if (this.pending > 0) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
   }
 
