@@ -11,8 +11,8 @@ import { Kernel } from '../kernel.ts';
 import { LinkFaults } from './link-faults.ts';
 import type { CoreSettings } from './settings.ts';
 
-/** Quiet time after which a core loads what boot did without. */
-const LOAD_LATER_MS = 1500;
+/** Time after which a core loads what boot did without: later than a large cluster's boot on a small host. */
+const LOAD_LATER_MS = 5000;
 
 /** A core's kernel in a process of its own. */
 export class CoreProcess {

@@ -4,21 +4,26 @@ import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import { PASS } from '@mk/monitor-proto/link/link-model';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
-import type { ControlReply, ControlRequest, Effect, HostEvent } from '@mk/monitor-proto/step';
-import type { SkbEffect } from '../effects.ts';
+import type { ControlReply, ControlRequest, Effect } from '@mk/monitor-proto/step';
+import type { SkbEffect, SkbEvent } from '../effects.ts';
+import { flatMachine } from '../facts/flat-machine.ts';
 import { Skb } from '../skb.ts';
+import { KnowledgeHost } from './knowledge-host.ts';
 import { machineModel, settingsForCore } from './machine-settings.ts';
 import type { SkbSettings } from './settings.ts';
 
 /** Pause between two progress reports to the launcher. */
 const PROGRESS_MS = 50;
-const LOAD_LATER_MS = 1500;
+const LOAD_LATER_MS = 5000;
+/** The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this. */
+const KNOWLEDGE_LATER_MS = 400;
 
 /** The SKB in a process of its own. */
 export class SkbProcess {
   private readonly logger: Logger;
   private readonly skb: Skb;
-  private readonly host: Host<HostEvent, SkbEffect>;
+  private readonly host: Host<SkbEvent, SkbEffect>;
+  private readonly knowledge: KnowledgeHost;
   private readonly token: string;
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
@@ -32,8 +37,15 @@ export class SkbProcess {
     this.skb = new Skb({
       cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, expectedCores, maxCores, measure,
       machine: model, machineText: JSON.stringify(machine ?? {}), settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
+      knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
-    this.host = new Host<HostEvent, SkbEffect>(this.skb, {
+    this.knowledge = new KnowledgeHost({
+      dataDir: settings.dataDir ?? null,
+      machine: machine ?? flatMachine(maxCores),
+      post: (event) => this.host.post(event),
+      log: (event, fields) => this.write(event, 0, fields),
+    });
+    this.host = new Host<SkbEvent, SkbEffect>(this.skb, {
       controlToken: this.token,
       logger: { ...this.logger, write: (event, lamport, fields) => this.write(event, lamport, fields) },
       verdict: () => PASS,
@@ -63,6 +75,7 @@ export class SkbProcess {
     this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
+    setTimeout(() => void this.knowledge.start(), KNOWLEDGE_LATER_MS).unref();
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
@@ -70,8 +83,10 @@ export class SkbProcess {
   }
 
   private perform(effect: Exclude<SkbEffect, Effect>): void {
+    if (effect.type !== 'mesh_complete') return this.knowledge.perform(effect);
     this.progress();
     tellParent(effect);
+    setImmediate(() => void this.knowledge.start());
   }
 
   private progress(): void {
@@ -94,6 +109,7 @@ export class SkbProcess {
   }
 
   private halted(error: string | null): void {
+    this.knowledge.close();
     this.logger.flushNow();
     if (this.progressTimer !== null) clearInterval(this.progressTimer);
     if (error !== null) {
