@@ -1,0 +1,126 @@
+import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
+import { WebSocketTransport } from '@mk/monitor-proto/io/transport';
+import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
+import { Heap } from '@mk/monitor-proto/heap';
+import { createPrng } from '@mk/monitor-proto/prng';
+import { costsOf } from '@mk/sim/costs';
+import { flatMachine } from '@mk/sim/machines';
+import { type LinkEnd, Network, type NetworkHost } from '@mk/sim/network';
+import { type AnyEvent, SimNode } from '@mk/sim/sim-node';
+import { type TransportEnd, type TransportEvent, type TransportPair, transportSuite } from './transport-suite.ts';
+
+transportSuite('the simulated network', simulatedPair);
+transportSuite('WebSockets', webSocketPair);
+
+/** Two nodes on the simulator's network, with nothing but the suite on them. */
+async function simulatedPair(): Promise<TransportPair> {
+  const clock = new BareClock();
+  const costs = costsOf(flatMachine());
+  const network = new Network(clock, new FaultEngine({ prng: createPrng('conformance') }), costs);
+  const [a, b] = [0, 1].map((id) => simulatedEnd(clock, network, id)) as [TransportEnd, TransportEnd];
+  return {
+    a, b,
+    nowhere: 'sim:9.1',
+    until: async (condition) => clock.run(condition),
+    settle: async () => void clock.run(() => false),
+    dispose: async () => undefined,
+  };
+}
+
+/** The part of a simulation that the network needs: a clock, a queue, two nodes. */
+class BareClock implements NetworkHost {
+  now: Nanos = 0;
+  readonly nodes = new Map<PeerId, SimNode>();
+  readonly events = new Map<PeerId, TransportEvent[]>();
+  private readonly queue = new Heap<() => void>();
+
+  deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent): void {
+    this.call(at, () => {
+      if (end !== null && node.links.get(end.id) !== end) return;
+      if (event.type === 'link_down') node.links.delete(event.link);
+      const told = this.events.get(node.id)!;
+      if (event.type === 'frame_received') told.push({ type: 'frame', link: event.link, frame: event.frame });
+      else if (event.type === 'link_up' || event.type === 'link_down') told.push(event);
+    });
+  }
+
+  call(at: Nanos, run: () => void): void {
+    this.queue.push(at, run);
+  }
+
+  lookUp(address: string): SimNode | null {
+    return [...this.nodes.values()].find((node) => node.address === address) ?? null;
+  }
+
+  run(condition: () => boolean): boolean {
+    while (!condition() && this.queue.size > 0) {
+      this.now = this.queue.minKey;
+      this.queue.pop()!();
+    }
+    return condition();
+  }
+}
+
+function simulatedEnd(clock: BareClock, network: Network, id: PeerId): TransportEnd {
+  const node = new SimNode(id);
+  node.life = 1;
+  clock.nodes.set(id, node);
+  const events: TransportEvent[] = [];
+  clock.events.set(id, events);
+  const on = (link: LinkId, act: (end: LinkEnd) => void): void => {
+    const end = node.links.get(link);
+    if (end !== undefined) act(end);
+  };
+  return {
+    address: node.address,
+    events,
+    open: (link, address) => network.open(node, link, address, clock.now),
+    send: (link, frame) => on(link, (end) => network.send(end, frame, clock.now, 0)),
+    close: (link, reason) => on(link, (end) => network.close(end, reason, clock.now)),
+    reset: (link) => on(link, (end) => network.reset(end, clock.now)),
+  };
+}
+
+/** Two transports over real sockets on this machine. */
+async function webSocketPair(): Promise<TransportPair> {
+  const [first, second] = await Promise.all([webSocketEnd(), webSocketEnd()]);
+  const idle = await webSocketEnd();
+  await idle.shutdown();
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  return {
+    a: first.end,
+    b: second.end,
+    nowhere: idle.end.address,
+    async until(condition) {
+      for (const deadline = performance.now() + 10_000; !condition(); await pause(1)) if (performance.now() > deadline) return false;
+      return true;
+    },
+    // What must not happen cannot be waited for: a fraction of a second is long on one machine's own network.
+    settle: () => pause(150),
+    async dispose() {
+      await Promise.all([first.shutdown(), second.shutdown()]);
+    },
+  };
+}
+
+async function webSocketEnd(): Promise<{ readonly end: TransportEnd; shutdown(): Promise<void> }> {
+  const events: TransportEvent[] = [];
+  const transport = new WebSocketTransport(
+    {
+      linkUp: (link) => void events.push({ type: 'link_up', link }),
+      linkDown: (link, reason) => void events.push({ type: 'link_down', link, reason }),
+      frame: (link, frame) => void events.push({ type: 'frame', link, frame: Uint8Array.from(frame) }),
+    },
+    (_request, response) => response.end(),
+  );
+  const port = await transport.listen('127.0.0.1', 0);
+  const end: TransportEnd = {
+    address: `127.0.0.1:${port}`,
+    events,
+    open: (link, address) => transport.open(link, address),
+    send: (link, frame) => transport.send(link, frame),
+    close: (link, reason) => transport.close(link, reason),
+    reset: (link) => transport.reset(link),
+  };
+  return { end, shutdown: async () => transport.shutdown() };
+}
