@@ -1,6 +1,7 @@
 import { formatDuration } from '@mk/machine/duration';
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
+import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 import { describePings, type PingSummary, pairOf, pingOptions, runPing } from './ping.ts';
 
@@ -25,7 +26,12 @@ const ROUND: CtlCommand = {
   ],
   options: (cli) =>
     cli
-      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: `${PLANS.join(', ')} or all` })
+      .option('plan', {
+        type: 'string',
+        requiresArg: true,
+        default: 'multicast',
+        describe: `${PLANS.join(', ')} or all`,
+      })
       .option('phases', { type: 'string', requiresArg: true, default: '1', describe: '1 or 2' })
       .option('count', { type: 'string', requiresArg: true, default: '10', describe: 'rounds' })
       .option('bytes', { type: 'string', requiresArg: true, default: '0', describe: 'payload' })
@@ -33,7 +39,8 @@ const ROUND: CtlCommand = {
   async run(context) {
     const { args } = context;
     const plan = required(args, 'plan');
-    if (plan !== 'all' && !PLANS.includes(plan)) throw new UsageError(`--plan must be one of ${PLANS.join(', ')} or all, not ${plan}`);
+    if (plan !== 'all' && !PLANS.includes(plan))
+      throw new UsageError(`--plan must be one of ${PLANS.join(', ')} or all, not ${plan}`);
     const request = {
       phases: wholeNumber('--phases', required(args, 'phases'), 1, 2),
       count: wholeNumber('--count', required(args, 'count'), 1, 1_000_000),
@@ -42,7 +49,12 @@ const ROUND: CtlCommand = {
     const from = coreNumber('--from', required(args, 'from'));
     const results: RoundSummary[] = [];
     for (const kind of plan === 'all' ? PLANS : [plan]) {
-      const summary = (await context.cluster.core(from, 'round', { plan: kind, ...request }, { timeoutMs: LONG_MS })) as RoundSummary;
+      const summary = (await context.cluster.core(
+        from,
+        'round',
+        { plan: kind, ...request },
+        { timeoutMs: LONG_MS },
+      )) as RoundSummary;
       results.push(summary);
       if (!context.json) context.terminal.out(describeRound(summary));
     }
@@ -64,7 +76,12 @@ const FLOOD: CtlCommand = {
     const { from, to } = pairOf(context.args);
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000_000);
     const bytes = wholeNumber('--bytes', required(context.args, 'bytes'), 0, 64 << 10);
-    const result = (await context.cluster.core(from, 'flood', { core: to, count, bytes }, { timeoutMs: LONG_MS })) as FloodResult;
+    const result = (await context.cluster.core(
+      from,
+      'flood',
+      { core: to, count, bytes },
+      { timeoutMs: LONG_MS },
+    )) as FloodResult;
     const clean = result.lost === 0 && result.doubled === 0 && result.reordered === 0;
     if (context.json) printJson(context, { from, to, bytes, ...result });
     else context.terminal.out(describeFlood(from, to, result));
@@ -89,15 +106,18 @@ const BENCH_PING: CtlCommand = {
   run: runPing,
 };
 
-export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING];
+export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING, BENCH_REVOKE];
 
 export function describeRound(summary: RoundSummary): string {
   const { plan, phases, cores, messages, count } = summary;
   return `${plan.padEnd(9)} ${phases}-phase over ${cores} cores: ${messages} messages a round; ${describePings(summary).replace('round trips', `round${count === 1 ? '' : 's'}`)}`;
 }
 
-function describeFlood(from: number, to: number, { sent, received, lost, doubled, reordered, elapsedNs }: FloodResult): string {
+function describeFlood(
+  from: number,
+  to: number,
+  { sent, received, lost, doubled, reordered, elapsedNs }: FloodResult,
+): string {
   const rate = Math.round(sent / (elapsedNs / 1e9));
   return `core ${from} → ${to}: ${received} of ${sent} messages in ${formatDuration(elapsedNs)} (${rate.toLocaleString('en')}/s), ${lost} lost, ${doubled} doubled, ${reordered} out of order`;
 }
-

@@ -1,5 +1,7 @@
 import { type Cli, runCli } from '../cli/run-cli.ts';
 import { BENCH } from './bench.ts';
+import { AUDIT, CAPS } from './capabilities.ts';
+import { CHURN } from './churn.ts';
 import { openContext, type CtlCommand } from './context.ts';
 import { DOWN } from './down.ts';
 import { FAULT_COMMANDS } from './faults.ts';
@@ -10,7 +12,25 @@ import { PING } from './ping.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
-  PS, CORES, LINKS, MEASURE, TREE, PING, ...BENCH, ...FAULT_COMMANDS, CRASH, RESTART, HANG, ADD, LOGS, METRICS, HEALTHZ, DOWN,
+  PS,
+  CORES,
+  LINKS,
+  MEASURE,
+  TREE,
+  PING,
+  ...BENCH,
+  ...FAULT_COMMANDS,
+  CRASH,
+  RESTART,
+  HANG,
+  ADD,
+  CAPS,
+  AUDIT,
+  CHURN,
+  LOGS,
+  METRICS,
+  HEALTHZ,
+  DOWN,
 ];
 
 /** `mkctl`: looks at and acts on a running cluster. Resolves to the exit status. */
@@ -19,19 +39,41 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
   const configure = (cli: Cli): Cli => {
     let all = cli
       .usage('$0 COMMAND [options]\n\nLooks at and acts on a running multikernel.')
-      .option('cluster', { type: 'string', requiresArg: true, global: true, describe: 'the cluster’s name; needed when several run here' })
-      .option('skb', { type: 'string', requiresArg: true, global: true, describe: 'the SKB’s host:port, for a cluster that runs elsewhere (MK_SKB_ADDRESS)' })
-      .option('secret-file', { type: 'string', requiresArg: true, global: true, describe: 'with --skb: the cluster’s secret, hex (or MK_SECRET)' })
+      .option('cluster', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe: 'the cluster’s name; needed when several run here',
+      })
+      .option('skb', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe: 'the SKB’s host:port, for a cluster that runs elsewhere (MK_SKB_ADDRESS)',
+      })
+      .option('secret-file', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe: 'with --skb: the cluster’s secret, hex (or MK_SECRET)',
+      })
       .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' }) as Cli;
     for (const command of topLevel()) all = add(all, command, (value) => (status = value));
-    all = all.command('bench', 'measurements: round, flood, ping', ((sub: Cli) => {
+    all = all.command('bench', 'measurements: round, flood, ping, revoke', ((sub: Cli) => {
       let bench = sub;
-      for (const command of BENCH) bench = add(bench, { ...command, command: command.command.slice('bench '.length) }, (value) => (status = value));
-      return bench.demandCommand(1, 'which one? bench round, bench flood or bench ping');
+      for (const command of BENCH)
+        bench = add(
+          bench,
+          { ...command, command: command.command.slice('bench '.length) },
+          (value) => (status = value),
+        );
+      return bench.demandCommand(1, 'which one? bench round, bench flood, bench ping or bench revoke');
     }) as never) as Cli;
     return all
       .demandCommand(1, 'which command? mkctl ps shows what runs; mkctl --help lists the others')
-      .epilogue('Exit status: 0 done, 1 the cluster answered with an error, 2 a mistake in the command or nobody answered.') as Cli;
+      .epilogue(
+        'Exit status: 0 done, 1 the cluster answered with an error, 2 a mistake in the command or nobody answered.',
+      ) as Cli;
   };
   const failed = await runCli('mkctl', configure, argv);
   return failed === 0 ? status : failed;
@@ -47,5 +89,7 @@ function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli
     for (const [example, what] of command.examples) own = own.example(example, what) as Cli;
     return own;
   };
-  return cli.command(command.command, command.describe, builder as never, async (args) => done((await command.run(openContext(args as never))) ?? 0)) as Cli;
+  return cli.command(command.command, command.describe, builder as never, async (args) =>
+    done((await command.run(openContext(args as never))) ?? 0),
+  ) as Cli;
 }

@@ -12,12 +12,15 @@ import type { SystemCall } from '../effects.ts';
 import type { Kernel } from '../kernel.ts';
 import { callWithRetry } from '../library/caller.ts';
 import { churn } from '../library/churn.ts';
+import { measureRetypes, measureRevokes, type PeerDomain } from '../library/measure.ts';
 import { type Operation, OperationError } from '../monitor/operations.ts';
+import type { Arguments } from './arguments.ts';
 import type { Verb } from './verbs.ts';
 
 const DOMAIN = { min: 1, max: 2 ** 31 } as const;
 const ADDRESS = { min: 0, max: 2 ** 32 - 1 } as const;
 const BYTES = { min: 0, max: 2 ** 46 } as const;
+const COUNT = { min: 1, max: 10_000, otherwise: 10 } as const;
 const CORE = { min: 0, max: 65_535 } as const;
 
 /** Capabilities over the control port: looking, and acting for a domain through its own system calls. */
@@ -83,21 +86,37 @@ export const CAPABILITY_VERBS: Readonly<Record<string, Verb>> = {
   },
   cap_revoke: { args: ['domain', 'target'], doc: 'A domain revokes; answers how many cores took part and the messages.', run: (kernel, args) => actFor(kernel, args.whole('domain', DOMAIN), onTarget('revoke', args.whole('target', ADDRESS)), null) },
   cap_delete: { args: ['domain', 'target'], doc: 'A domain deletes.', run: (kernel, args) => actFor(kernel, args.whole('domain', DOMAIN), onTarget('delete', args.whole('target', ADDRESS)), null) },
+  bench_revoke: {
+    args: ['domain', 'peers', 'count'],
+    doc: 'Revokes with a copy at each peer, and two-phase rounds that do nothing, in turns; nanoseconds.',
+    run: (kernel, args) => measureRevokes(kernel, args.whole('domain', DOMAIN), peersOf(args), args.whole('count', COUNT)),
+  },
+  bench_retype: {
+    args: ['domain', 'peers', 'count'],
+    doc: 'Retypes that every core must consent to, one after the other and all at once; nanoseconds for each.',
+    run: (kernel, args) => measureRetypes(kernel, args.whole('domain', DOMAIN), peersOf(args)[0]!, args.whole('count', COUNT)),
+  },
   churn: {
-    args: ['domain', 'peers', 'operations', 'seconds', 'seed'],
+    args: ['domain', 'peers', 'operations', 'seconds', 'seed', 'pause_us'],
     doc: 'Random operations of a domain with an oracle; peers is a flat list of core, domain, core, domain, …',
     run(kernel, args) {
-      const flat = args.cores('peers') ?? [];
-      const peers = Array.from({ length: flat.length >> 1 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!] as const);
-      if (peers.length === 0) throw new OperationError('BAD_REQUEST', 'churn: peers must name at least one core and domain');
+      const peers = peersOf(args);
       const domain = booted(kernel).capops.domainOrFail(args.whole('domain', DOMAIN)).id;
       const operations = args.whole('operations', { min: 1, max: 1e9, otherwise: 1e9 });
       const forNs = 1e9 * args.whole('seconds', { min: 1, max: 86_400, otherwise: 86_400 });
       const seed = args.whole('seed', { min: 0, max: 2 ** 32 - 1, otherwise: 1 });
-      return churn(kernel, { domain, peers, operations, forNs }, createPrng(`churn/${seed}/${kernel.monitor.context.core}/${domain}`));
+      const pauseNs = 1000 * args.whole('pause_us', { min: 1, max: 1_000_000, otherwise: 20 });
+      return churn(kernel, { domain, peers, operations, forNs, pauseNs }, createPrng(`churn/${seed}/${kernel.monitor.context.core}/${domain}`));
     },
   },
 };
+
+/** A flat list of core, domain, core, domain, … */
+function peersOf(args: Arguments): readonly PeerDomain[] {
+  const flat = args.cores('peers') ?? [];
+  if (flat.length < 2) throw new OperationError('BAD_REQUEST', 'peers must name at least one core and domain');
+  return Array.from({ length: flat.length >> 1 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!] as const);
+}
 
 function booted(kernel: Kernel): { readonly cpuDriver: Kernel['cpuDriver']; readonly capops: Kernel['monitor']['capops'] } {
   if (!kernel.cpuDriver.booted) throw new OperationError('NOT_A_MEMBER', 'this core has not been registered yet');

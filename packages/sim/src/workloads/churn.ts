@@ -55,7 +55,7 @@ const NETWORKS = [
 ] as const;
 const BOOT_LIMIT: Nanos = 60 * SECOND;
 /** Churn ends by itself: a caller waits for one operation 20 s at the most. */
-const RUN_LIMIT: Nanos = 3_600 * SECOND;
+const RUN_LIMIT: Nanos = 240 * SECOND;
 const FAULTS_FOR: Nanos = 4 * SECOND;
 
 /** Boots, churns under link faults, heals, lets everything end, audits. C1–C6 after every step, C7 at the end. */

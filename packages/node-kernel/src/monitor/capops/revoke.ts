@@ -180,6 +180,7 @@ export class Revokes {
     const part = this.parts.get(op);
     if (part === undefined || part.mark === null) return answer(null);
     part.answer = answer;
+    if (part.committed) return; // asked again because the first asking ran out of time
     part.committed = true;
     const group = this.survivors.get(op)?.group;
     if (group) this.m.state.committed.add(group);
