@@ -12,7 +12,14 @@ afterEach(() => place.cleanUp());
 test('boots, tells what runs, and ends cleanly on one Ctrl-C', async () => {
   const { launcher, ready } = await place.boot('--cores', '5');
   expect(ready).toMatchObject({ cores: 5, links: 10 });
-  expect(ready.processes.map(({ name }) => name).sort()).toEqual(['core-0', 'core-1', 'core-2', 'core-3', 'core-4', 'skb']);
+  expect(ready.processes.map(({ name }) => name).sort()).toEqual([
+    'core-0',
+    'core-1',
+    'core-2',
+    'core-3',
+    'core-4',
+    'skb',
+  ]);
   expect(JSON.stringify(ready)).not.toContain(place.record()!.secret);
   launcher.child.kill('SIGINT');
   const { status, stderr } = await launcher.ended;
@@ -58,7 +65,9 @@ test('SIGKILL of the launcher leaves no process, not even a hung core', async ()
 
 test('a core that dies during boot is named, and everything stops', async () => {
   const launcher = place.launch('--cores', '8');
-  const victim = await until('core 5 is started', () => place.record()?.processes.find(({ name }) => name === 'core-5'));
+  const victim = await until('core 5 is started', () =>
+    place.record()?.processes.find(({ name }) => name === 'core-5'),
+  );
   process.kill(victim.pid, 'SIGKILL');
   const { status, stderr } = await launcher.ended;
   expect(status).toBe(2);

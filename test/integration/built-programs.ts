@@ -44,7 +44,9 @@ function takeLock(): boolean {
 }
 
 function isStale(): boolean {
-  const built = Math.min(...['core.cjs', 'skb.cjs', 'mk-launch.cjs', 'mkctl.cjs'].map((name) => mtime(join(ROOT, 'dist', name))));
+  const built = Math.min(
+    ...['core.cjs', 'skb.cjs', 'mk-launch.cjs', 'mkctl.cjs'].map((name) => mtime(join(ROOT, 'dist', name))),
+  );
   const packages = readdirSync(join(ROOT, 'packages')).map((name) => join(ROOT, 'packages', name, 'src'));
   return packages.some((folder) => newest(folder) > built);
 }

@@ -17,7 +17,12 @@ async function detached(...args: string[]): Promise<ReadyMessage> {
 test('a detached cluster stays, answers, logs, and goes down', async () => {
   await detached('--cores', '3');
   const rows = await place.ask<{ name: string; state: string }[]>('ps');
-  expect(rows.map(({ name, state }) => [name, state])).toEqual([['skb', 'running'], ['core-0', 'running'], ['core-1', 'running'], ['core-2', 'running']]);
+  expect(rows.map(({ name, state }) => [name, state])).toEqual([
+    ['skb', 'running'],
+    ['core-0', 'running'],
+    ['core-1', 'running'],
+    ['core-2', 'running'],
+  ]);
   const logged = await until('the SKB has logged the mesh', async () => {
     const { stdout } = await place.mkctl('logs', '--event', 'mesh_complete', '--json');
     return stdout.includes('"cores":3') ? stdout : null;

@@ -34,11 +34,15 @@ async function whole(): Promise<readonly Member[]> {
 }
 
 test('a link changes at run time, is measured anew, and heals', async () => {
-  await until('the first measurement is there', async () => (await place.ask<unknown[]>('links')).length === CORES * (CORES - 1));
+  await until(
+    'the first measurement is there',
+    async () => (await place.ask<unknown[]>('links')).length === CORES * (CORES - 1),
+  );
   expect((await place.mkctl('link', '0', '3', '--delay', '30ms')).status).toBe(0);
   const slow = await place.ask<{ min: number }>('ping', '0', '3', '--count', '5');
   expect(slow.min).toBeGreaterThanOrEqual(59.9e6);
-  const known = (rows: { from: number; to: number; min: number }[]): number => rows.find(({ from, to }) => from === 0 && to === 3)!.min;
+  const known = (rows: { from: number; to: number; min: number }[]): number =>
+    rows.find(({ from, to }) => from === 0 && to === 3)!.min;
   await until('the SKB has heard of it', async () => known(await place.ask('links')) >= 59.9e6);
   const [fault] = await place.ask<{ rule: { id: string }; counters: { delayed: number } }[]>('faults');
   expect(fault!.counters.delayed).toBeGreaterThan(0);
@@ -72,7 +76,10 @@ test('a crashed core starts again as the next incarnation and joins', async () =
   expect(ps.find(({ name }) => name === 'core-5')).toMatchObject({ state: 'ended', how: 'killed by SIGKILL' });
   expect((await place.mkctl('restart', '5')).status).toBe(0);
   expect((await whole()).find(({ core }) => core === 5)!.incarnation).toBe(2);
-  expect(await place.ask('bench', 'round', '--phases', '2', '--count', '1')).toMatchObject({ cores: CORES, messages: 4 * (CORES - 1) });
+  expect(await place.ask('bench', 'round', '--phases', '2', '--count', '1')).toMatchObject({
+    cores: CORES,
+    messages: 4 * (CORES - 1),
+  });
 });
 
 test('a restart of a running core, and of several at once', async () => {
@@ -102,7 +109,12 @@ test('a hung core is missed and comes back; faults reach it when it wakes', asyn
 
 test('hang --for wakes by itself', async () => {
   await place.ask('hang', '1', '--for', '300ms');
-  await until('core 1 runs on', async () => (await place.ask<{ name: string; state: string }[]>('ps')).find(({ name }) => name === 'core-1')!.state === 'running');
+  await until(
+    'core 1 runs on',
+    async () =>
+      (await place.ask<{ name: string; state: string }[]>('ps')).find(({ name }) => name === 'core-1')!.state ===
+      'running',
+  );
   expect((await place.mkctl('ping', '0', '1')).status).toBe(0);
 });
 
@@ -117,13 +129,30 @@ test('an operation across a partition ends in a named error within its deadline,
   expect(stderr).toContain('OPERATION_TIMEOUT');
   expect(Date.now() - startedAt).toBeLessThan(15_000);
   await place.ask('heal');
-  await until('a round reaches everybody', async () => (await place.mkctl('bench', 'round', '--count', '1')).status === 0);
+  await until(
+    'a round reaches everybody',
+    async () => (await place.mkctl('bench', 'round', '--count', '1')).status === 0,
+  );
 });
 
 test('what names no core, or a core that is not there, is refused in one line', async () => {
-  for (const args of [['crash', '77'], ['hang', '77'], ['restart', '77'], ['isolate', '77'], ['link', '0', '77', '--delay', '1ms'], ['partition', '0', '77'], ['ping', '0', '77'], ['tree', '77']]) {
+  for (const args of [
+    ['crash', '77'],
+    ['hang', '77'],
+    ['restart', '77'],
+    ['isolate', '77'],
+    ['link', '0', '77', '--delay', '1ms'],
+    ['partition', '0', '77'],
+    ['ping', '0', '77'],
+    ['tree', '77'],
+  ]) {
     const { status, stderr, stdout } = await place.mkctl(...args);
-    expect({ args, status, lines: stderr.trim().split('\n').length, stdout }).toEqual({ args, status: 1, lines: 1, stdout: '' });
+    expect({ args, status, lines: stderr.trim().split('\n').length, stdout }).toEqual({
+      args,
+      status: 1,
+      lines: 1,
+      stdout: '',
+    });
     expect(stderr).toContain('77');
   }
 });
@@ -131,7 +160,10 @@ test('what names no core, or a core that is not there, is refused in one line', 
 test('cores can be added', async () => {
   const { added } = await place.ask<{ added: number[] }>('add', '1');
   expect(added).toEqual([CORES]);
-  await until('the new core is bound to all', async () => (await place.ask<Member[]>('cores')).filter(({ links }) => links === CORES).length === CORES + 1);
+  await until(
+    'the new core is bound to all',
+    async () => (await place.ask<Member[]>('cores')).filter(({ links }) => links === CORES).length === CORES + 1,
+  );
 });
 
 test('health and metrics of all processes', async () => {
@@ -145,7 +177,13 @@ test('health and metrics of all processes', async () => {
 });
 
 test('faults on top of faults: each ends in a result or one line, and restart makes the core whole', async () => {
-  const outcomes = await Promise.all([place.mkctl('restart', '2'), place.mkctl('restart', '2'), place.mkctl('hang', '3'), place.mkctl('crash', '4'), place.mkctl('crash', '4')]);
+  const outcomes = await Promise.all([
+    place.mkctl('restart', '2'),
+    place.mkctl('restart', '2'),
+    place.mkctl('hang', '3'),
+    place.mkctl('crash', '4'),
+    place.mkctl('crash', '4'),
+  ]);
   for (const { status, stderr } of outcomes) {
     expect([0, 1]).toContain(status);
     expect(stderr.split('\n').filter(Boolean).length).toBe(status === 0 ? 0 : 1);
@@ -171,5 +209,9 @@ test('the SKB can be lost and started again; links between cores do not need it'
   const { status, stderr } = await place.mkctl('links');
   expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('restart skb') });
   await place.ask('restart', 'skb');
-  await until('all cores have registered again', async () => (await place.ask<Member[]>('cores')).filter(({ up, links }) => up && links === CORES).length === CORES + 1);
+  await until(
+    'all cores have registered again',
+    async () =>
+      (await place.ask<Member[]>('cores')).filter(({ up, links }) => up && links === CORES).length === CORES + 1,
+  );
 });

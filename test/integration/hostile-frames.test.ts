@@ -19,11 +19,31 @@ const from = { version: 1, cluster: 'mk', peer: 2, incarnation: 1, instance: 'ff
 const wellFormed = [
   encodeFrame({ kind: FRAME.hello, from, nonce: Buffer.alloc(16, 1), knows: '', received: [0, 0, 0] }),
   encodeFrame({ kind: FRAME.prove, proof: Buffer.alloc(32, 1) }),
-  encodeFrame({ kind: FRAME.welcome, from, nonce: Buffer.alloc(16, 1), proof: Buffer.alloc(32), knows: '', received: [0, 0, 0] }),
-  encodeFrame({ kind: FRAME.data, lamport: 1, acks: [0, 0, 0], missing: [0, 0, 0], batches: [{ lane: 1, first: 1, messages: [[50, '0.1.1', 1, 1, 0, [[1, []]], Buffer.alloc(8)]] }] }),
+  encodeFrame({
+    kind: FRAME.welcome,
+    from,
+    nonce: Buffer.alloc(16, 1),
+    proof: Buffer.alloc(32),
+    knows: '',
+    received: [0, 0, 0],
+  }),
+  encodeFrame({
+    kind: FRAME.data,
+    lamport: 1,
+    acks: [0, 0, 0],
+    missing: [0, 0, 0],
+    batches: [{ lane: 1, first: 1, messages: [[50, '0.1.1', 1, 1, 0, [[1, []]], Buffer.alloc(8)]] }],
+  }),
 ];
 /** Claims that a careless decoder allocates for, or descends into. */
-const traps = [Buffer.from('ddffffffff', 'hex'), Buffer.from('c6ffffffff', 'hex'), Buffer.alloc(100_000, 0x91), Buffer.from('dfffffffff', 'hex'), Buffer.alloc((1 << 20) + 1, 0x90), Buffer.alloc(0)];
+const traps = [
+  Buffer.from('ddffffffff', 'hex'),
+  Buffer.from('c6ffffffff', 'hex'),
+  Buffer.alloc(100_000, 0x91),
+  Buffer.from('dfffffffff', 'hex'),
+  Buffer.alloc((1 << 20) + 1, 0x90),
+  Buffer.alloc(0),
+];
 
 /** A random frame, a mutated one, or a trap. */
 function hostileFrame(prng: Prng): Buffer {
@@ -55,9 +75,20 @@ test('U4: a core stands 10,000 random and mutated frames: it stays up, counts th
   const reasons = new Map<string, number>();
   for (let sent = 0; sent < FRAMES; sent += AT_ONCE) {
     const frames = Array.from({ length: AT_ONCE }, () => [hostileFrame(prng), prng.nextInt(50) === 0] as const);
-    for (const reason of await Promise.all(frames.map(([frame, asText]) => attack(target, frame, asText)))) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    for (const reason of await Promise.all(frames.map(([frame, asText]) => attack(target, frame, asText))))
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
-  const known = ['BAD_FRAME', 'FRAME_TOO_LARGE', 'OUT_OF_PLACE', 'WRONG_VERSION', 'WRONG_CLUSTER', 'WRONG_INCARNATION', 'PEER_UNKNOWN', 'WRONG_PEER', 'NOT_A_MEMBER'];
+  const known = [
+    'BAD_FRAME',
+    'FRAME_TOO_LARGE',
+    'OUT_OF_PLACE',
+    'WRONG_VERSION',
+    'WRONG_CLUSTER',
+    'WRONG_INCARNATION',
+    'PEER_UNKNOWN',
+    'WRONG_PEER',
+    'NOT_A_MEMBER',
+  ];
   for (const [reason] of reasons) expect(known).toContain(reason);
   expect([...reasons.values()].reduce((sum, count) => sum + count, 0)).toBe(FRAMES);
 

@@ -46,7 +46,8 @@ export class Running {
     for (;;) {
       const line = this.stdout.split('\n').find((text) => text.includes(`"type":"${type}"`) && text.endsWith('}'));
       if (line !== undefined) return JSON.parse(line) as T;
-      if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`it ended without saying ${type}: ${this.stdout}${this.stderr}`);
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`it ended without saying ${type}: ${this.stdout}${this.stderr}`);
       await new Promise<void>((resolve) => {
         const once = (): void => {
           this.watchers.delete(once);
@@ -97,7 +98,9 @@ export class ClusterPlace {
   /** Starts a program of dist/. */
   start(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
     const env = { ...process.env, NO_COLOR: '1', ...environment, MK_STATE_DIR: this.state };
-    const running = new Running(spawn(process.execPath, [builtProgram(program), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const running = new Running(
+      spawn(process.execPath, [builtProgram(program), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
     this.running.push(running);
     return running;
   }
@@ -113,7 +116,9 @@ export class ClusterPlace {
 
   /** The processes that were started here, directly or not, and still run. */
   processes(): number[] {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && this.isOurs(name)).map(Number);
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && this.isOurs(name))
+      .map(Number);
   }
 
   async cleanUp(): Promise<void> {
@@ -138,7 +143,11 @@ export class ClusterPlace {
 }
 
 /** Resolves when the condition holds; rejects after the time, saying what was waited for. */
-export async function until<T>(what: string, condition: () => T | Promise<T>, withinMs = 30_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  withinMs = 30_000,
+): Promise<NonNullable<T>> {
   const end = Date.now() + withinMs;
   for (;;) {
     const value = await condition();

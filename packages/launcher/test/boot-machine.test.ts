@@ -2,18 +2,35 @@ import { expect, test } from '@jest/globals';
 import { type BootEvent, BootMachine } from '../src/boot/boot-machine.ts';
 
 /** Runs events through a boot of so many cores; the actions that are not progress. */
-function boot(cores: number, ...events: readonly BootEvent[]): { readonly machine: BootMachine; readonly actions: readonly object[] } {
+function boot(
+  cores: number,
+  ...events: readonly BootEvent[]
+): { readonly machine: BootMachine; readonly actions: readonly object[] } {
   const machine = new BootMachine(cores);
   const actions = events.flatMap((event) => machine.step(event)).filter(({ type }) => type !== 'progress');
   return { machine, actions };
 }
 
 const skbListens: BootEvent = { type: 'listening', process: 'skb', address: '127.0.0.1:7000' };
-const meshed = (cores: number): BootEvent => ({ type: 'mesh_complete', cores, links: (cores * (cores - 1)) / 2, elapsedMs: 12 });
+const meshed = (cores: number): BootEvent => ({
+  type: 'mesh_complete',
+  cores,
+  links: (cores * (cores - 1)) / 2,
+  elapsedMs: 12,
+});
 
 test('the cores are told the SKB’s address as soon as it listens, and boot ends with the mesh', () => {
-  const { machine, actions } = boot(2, { type: 'listening', process: 'core-0', address: 'a:1' }, skbListens, { type: 'registered', process: 'core-0' }, meshed(2));
-  expect(actions).toEqual([{ type: 'tell_cores', skbAddress: '127.0.0.1:7000' }, { type: 'complete', links: 1, elapsedMs: 12 }]);
+  const { machine, actions } = boot(
+    2,
+    { type: 'listening', process: 'core-0', address: 'a:1' },
+    skbListens,
+    { type: 'registered', process: 'core-0' },
+    meshed(2),
+  );
+  expect(actions).toEqual([
+    { type: 'tell_cores', skbAddress: '127.0.0.1:7000' },
+    { type: 'complete', links: 1, elapsedMs: 12 },
+  ]);
   expect(machine.state).toBe('complete');
 });
 
@@ -28,13 +45,27 @@ test('one core is complete when it is registered', () => {
 test('nothing leaves complete or failed (B1)', () => {
   const end: BootEvent = { type: 'exited', process: 'core-1', how: 'exit status 1', lastWords: '' };
   expect(boot(2, skbListens, meshed(2), end, { type: 'interrupted' }).machine.state).toBe('complete');
-  expect(boot(2, end, skbListens, meshed(2)).actions).toEqual([{ type: 'fail', reason: 'core 1 died during boot (exit status 1)' }]);
+  expect(boot(2, end, skbListens, meshed(2)).actions).toEqual([
+    { type: 'fail', reason: 'core 1 died during boot (exit status 1)' },
+  ]);
 });
 
 test.each<[string, BootEvent, string]>([
-  ['a death', { type: 'exited', process: 'core-3', how: 'killed by SIGKILL', lastWords: 'ouch' }, 'core 3 died during boot (killed by SIGKILL): ouch'],
-  ['a named error', { type: 'failed', process: 'core-0', error: 'WRONG_SECRET: no' }, 'core 0 failed during boot: WRONG_SECRET: no'],
-  ['the SKB’s port', { type: 'failed', process: 'skb', error: 'PORT_IN_USE: 127.0.0.1:7000 is taken by another process' }, 'port 7000 is in use by another process; choose another with --port, or leave it out for any free one'],
+  [
+    'a death',
+    { type: 'exited', process: 'core-3', how: 'killed by SIGKILL', lastWords: 'ouch' },
+    'core 3 died during boot (killed by SIGKILL): ouch',
+  ],
+  [
+    'a named error',
+    { type: 'failed', process: 'core-0', error: 'WRONG_SECRET: no' },
+    'core 0 failed during boot: WRONG_SECRET: no',
+  ],
+  [
+    'the SKB’s port',
+    { type: 'failed', process: 'skb', error: 'PORT_IN_USE: 127.0.0.1:7000 is taken by another process' },
+    'port 7000 is in use by another process; choose another with --port, or leave it out for any free one',
+  ],
   ['Ctrl-C', { type: 'interrupted' }, 'interrupted during boot'],
 ])('boot fails by %s and says so (B2)', (_what, event, reason) => {
   expect(boot(4, skbListens, event).actions.at(-1)).toEqual({ type: 'fail', reason });

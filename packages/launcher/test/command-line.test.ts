@@ -19,17 +19,34 @@ test('values are read strictly', () => {
   expect(coreList('--core', '7,0-2,1')).toEqual([0, 1, 2, 7]);
   expect(durationMs('--for', '1.5s')).toBe(1500);
   expect(wholeNumber('--cores', '32', 1, 64)).toBe(32);
-  for (const wrong of [() => wholeNumber('--cores', '3.5', 1, 64), () => wholeNumber('--cores', '0x4', 1, 64), () => wholeNumber('--cores', '65', 1, 64), () => durationMs('--for', '0'), () => coreList('c', '3-1')]) {
+  for (const wrong of [
+    () => wholeNumber('--cores', '3.5', 1, 64),
+    () => wholeNumber('--cores', '0x4', 1, 64),
+    () => wholeNumber('--cores', '65', 1, 64),
+    () => durationMs('--for', '0'),
+    () => coreList('c', '3-1'),
+  ]) {
     expect(wrong).toThrow(UsageError);
   }
 });
 
 test('link makes a rule that is named after its ends and its settings', () => {
   expect(linkRule({ from: '3', to: '7', delay: '20ms', loss: '1%' })).toEqual({
-    kind: 'link', id: 'link:3-7:delay+loss', for_ns: null, from: [3], to: [7], both: true, settings: { delay_ns: 20e6, loss: 0.01, burst: null },
+    kind: 'link',
+    id: 'link:3-7:delay+loss',
+    for_ns: null,
+    from: [3],
+    to: [7],
+    both: true,
+    settings: { delay_ns: 20e6, loss: 0.01, burst: null },
   });
   expect(linkRule({ from: 'all', to: '0-1', 'one-way': true, reset: '5s', for: '2s' })).toMatchObject({
-    id: 'link:all-to-0-1:reset', for_ns: 2e9, from: 'all', to: [0, 1], both: false, settings: { reset_after_ns: 5e9 },
+    id: 'link:all-to-0-1:reset',
+    for_ns: 2e9,
+    from: 'all',
+    to: [0, 1],
+    both: false,
+    settings: { reset_after_ns: 5e9 },
   });
 });
 
@@ -47,21 +64,46 @@ test.each([
 
 test('partition takes lists of cores and the rest', () => {
   expect(partitionRule({ groups: ['0-2', 'rest'] })).toMatchObject({ groups: [[0, 1, 2], 'rest'], one_way: false });
-  for (const groups of [['0-3'], ['0-3', '3'], ['rest', 'rest'], ['0', 'x']]) expect(() => partitionRule({ groups })).toThrow(UsageError);
+  for (const groups of [['0-3'], ['0-3', '3'], ['rest', 'rest'], ['0', 'x']])
+    expect(() => partitionRule({ groups })).toThrow(UsageError);
 });
 
 test('the matrix shows the shortest round trips, in one unit', () => {
-  const rows = [{ from: 0, to: 1, min: 2_500_000 }, { from: 1, to: 0, min: 12_340_000 }].map((row) => ({ ...row, average: 0, variance: 0, max: 0 }));
+  const rows = [
+    { from: 0, to: 1, min: 2_500_000 },
+    { from: 1, to: 0, min: 12_340_000 },
+  ].map((row) => ({ ...row, average: 0, variance: 0, max: 0 }));
   expect(matrixText(rows)).toBe(['ms     0     1', ' 0     ·  2.50', ' 1  12.3     ·'].join('\n'));
-  const four = [[0, 1, 100], [1, 0, 120], [0, 2, 400], [2, 0, 480]].map(([from, to, ns]) => ({ from: from!, to: to!, min: ns! * 1000, average: 0, variance: 0, max: 0 }));
-  expect(packageMatrixText(four, (core) => core >> 1)).toBe(['µs    0    1', ' 0  100  400', ' 1  480    ·'].join('\n'));
+  const four = [
+    [0, 1, 100],
+    [1, 0, 120],
+    [0, 2, 400],
+    [2, 0, 480],
+  ].map(([from, to, ns]) => ({ from: from!, to: to!, min: ns! * 1000, average: 0, variance: 0, max: 0 }));
+  expect(packageMatrixText(four, (core) => core >> 1)).toBe(
+    ['µs    0    1', ' 0  100  400', ' 1  480    ·'].join('\n'),
+  );
 });
 
 test('logs are filtered by core, event, level and operation', () => {
   const line = parseLine('{"level":"warn","time":1,"event":"link_refused","core":3,"op":"3.1.42"}')!;
   const passes = (args: object): boolean => filterOf(args as never)(line);
-  expect([{}, { core: '0,3-4' }, { event: 'link_*' }, { level: 'warn' }, { op: '3.1.42' }, { core: '3,skb', event: '*' }].map(passes)).toEqual([true, true, true, true, true, true]);
-  expect([{ core: 'skb' }, { event: 'round_*' }, { level: 'error' }, { op: '3.1.43' }].map(passes)).toEqual([false, false, false, false]);
+  expect(
+    [
+      {},
+      { core: '0,3-4' },
+      { event: 'link_*' },
+      { level: 'warn' },
+      { op: '3.1.42' },
+      { core: '3,skb', event: '*' },
+    ].map(passes),
+  ).toEqual([true, true, true, true, true, true]);
+  expect([{ core: 'skb' }, { event: 'round_*' }, { level: 'error' }, { op: '3.1.43' }].map(passes)).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
   expect(() => filterOf({ event: 'link_opend' })).toThrow('link_opened');
   expect(() => filterOf({ op: 'x' })).toThrow(UsageError);
 });
@@ -70,10 +112,28 @@ test('mistakes are one line on stderr and exit status 2', async () => {
   const said: string[] = [];
   const write = process.stderr.write.bind(process.stderr);
   process.stderr.write = ((text: string) => said.push(text) > 0) as never;
-  const run = (...argv: string[]): Promise<number> => runCli('demo', (cli) => cli.option('cores', { type: 'string', requiresArg: true }).command('ring', 'r', {}, () => { throw new UsageError('no ring'); }).command('$0', 'd', {}, () => undefined) as never, argv);
+  const run = (...argv: string[]): Promise<number> =>
+    runCli(
+      'demo',
+      (cli) =>
+        cli
+          .option('cores', { type: 'string', requiresArg: true })
+          .command('ring', 'r', {}, () => {
+            throw new UsageError('no ring');
+          })
+          .command('$0', 'd', {}, () => undefined) as never,
+      argv,
+    );
   try {
     expect(await run('--cores', '4')).toBe(0);
-    for (const argv of [['--coers', '4'], ['--cores'], ['--cores', '1', '--cores', '2'], ['ring'], ['--cores', '4', 'what']]) expect([argv, await run(...argv)]).toEqual([argv, 2]);
+    for (const argv of [
+      ['--coers', '4'],
+      ['--cores'],
+      ['--cores', '1', '--cores', '2'],
+      ['ring'],
+      ['--cores', '4', 'what'],
+    ])
+      expect([argv, await run(...argv)]).toEqual([argv, 2]);
   } finally {
     process.stderr.write = write;
   }

@@ -2,7 +2,15 @@ import { expect, test } from '@jest/globals';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { FaultBook } from '../src/supervisor/fault-book.ts';
 
-const link = (id: string, from: number, to: number, forNs: number | null = null, both = true): FaultRule => ({ kind: 'link', id, for_ns: forNs, from: [from], to: [to], both, settings: { delay_ns: 1 } });
+const link = (id: string, from: number, to: number, forNs: number | null = null, both = true): FaultRule => ({
+  kind: 'link',
+  id,
+  for_ns: forNs,
+  from: [from],
+  to: [to],
+  both,
+  settings: { delay_ns: 1 },
+});
 const cut = (id: string): FaultRule => ({ kind: 'isolate', id, for_ns: null, cores: [1] });
 
 test('a new core gets the rules that concern what it sends, with the time that they have left', () => {

@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { UsageError } from '../src/cli/usage-error.ts';
 import { identityOf, isRunning } from '../src/state/process-identity.ts';
-import { checkClusterName, type ClusterRecord, StateDirectory, stateDirectoryPath } from '../src/state/state-directory.ts';
+import {
+  checkClusterName,
+  type ClusterRecord,
+  StateDirectory,
+  stateDirectoryPath,
+} from '../src/state/state-directory.ts';
 
 let path: string;
 let state: StateDirectory;
@@ -19,7 +24,18 @@ const NOBODY = 2 ** 22 + 1;
 
 function record(name: string, pid: number): ClusterRecord {
   const supervisor = { name: 'supervisor', ...identityOf(pid), address: '127.0.0.1:1' };
-  return { version: 1, name, seed: '7', machine: 'flat', createdAt: 'now', secret: 'ab'.repeat(32), detached: false, logDir: null, supervisor, processes: [] };
+  return {
+    version: 1,
+    name,
+    seed: '7',
+    machine: 'flat',
+    createdAt: 'now',
+    secret: 'ab'.repeat(32),
+    detached: false,
+    logDir: null,
+    supervisor,
+    processes: [],
+  };
 }
 
 test('a record is for its owner’s eyes, and is read back', () => {
@@ -55,7 +71,8 @@ test('a process is not taken for a later one of the same number', () => {
 });
 
 test('names become file names', () => {
-  for (const name of ['', '../a', 'a/b', '.a', 'a b', 'x'.repeat(42)]) expect(() => checkClusterName(name)).toThrow(UsageError);
+  for (const name of ['', '../a', 'a/b', '.a', 'a b', 'x'.repeat(42)])
+    expect(() => checkClusterName(name)).toThrow(UsageError);
   expect(checkClusterName('run-7.b')).toBe('run-7.b');
 });
 

@@ -6,7 +6,8 @@ import { mkLaunch } from '../launch/command.ts';
 /** The program `mk-launch`; started with MK_SUPERVISE it is the supervisor of a detached cluster. */
 const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
-const main = supervise === undefined ? mkLaunch(process.argv.slice(2)) : runDaemon(JSON.parse(supervise) as ClusterConfig);
+const main =
+  supervise === undefined ? mkLaunch(process.argv.slice(2)) : runDaemon(JSON.parse(supervise) as ClusterConfig);
 main.then(
   (status) => process.exit(status),
   (error) => process.exit(report('mk-launch', error)),

@@ -55,10 +55,19 @@ export class BootMachine {
 
   get progress(): BootProgress {
     const { cores, members, links } = this;
-    return { listening: this.listening.size, registered: this.registered.size, members, links, expectedCores: cores, expectedLinks: (cores * (cores - 1)) / 2 };
+    return {
+      listening: this.listening.size,
+      registered: this.registered.size,
+      members,
+      links,
+      expectedCores: cores,
+      expectedLinks: (cores * (cores - 1)) / 2,
+    };
   }
 
-  private readonly handlers: { readonly [T in BootEvent['type']]: (event: Extract<BootEvent, { type: T }>) => readonly BootAction[] } = {
+  private readonly handlers: {
+    readonly [T in BootEvent['type']]: (event: Extract<BootEvent, { type: T }>) => readonly BootAction[];
+  } = {
     listening: ({ process, address }) => {
       if (process !== SKB) {
         this.listening.add(process);
@@ -84,8 +93,12 @@ export class BootMachine {
       return this.complete(cores, links, elapsedMs);
     },
     failed: ({ process, error }) => this.fail(portInUse(error) ?? `${title(process)} failed during boot: ${error}`),
-    exited: ({ process, how, lastWords }) => this.fail(`${title(process)} died during boot (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
-    deadline: ({ afterMs }) => this.fail(`boot is not complete after ${afterMs / 1000} s: ${this.missing()}; a slow host may need a longer --boot-timeout`),
+    exited: ({ process, how, lastWords }) =>
+      this.fail(`${title(process)} died during boot (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
+    deadline: ({ afterMs }) =>
+      this.fail(
+        `boot is not complete after ${afterMs / 1000} s: ${this.missing()}; a slow host may need a longer --boot-timeout`,
+      ),
     interrupted: () => this.fail('interrupted during boot'),
   };
 
@@ -107,8 +120,11 @@ export class BootMachine {
 
   private missing(): string {
     if (this.state === 'waiting_for_skb') return 'the SKB does not listen yet';
-    const late = Array.from({ length: this.cores }, (_, core) => coreName(core)).filter((name) => !this.registered.has(name));
-    if (late.length > 0) return `${late.length} of ${this.cores} cores have not registered (${late.slice(0, 8).join(', ')}${late.length > 8 ? ', …' : ''})`;
+    const late = Array.from({ length: this.cores }, (_, core) => coreName(core)).filter(
+      (name) => !this.registered.has(name),
+    );
+    if (late.length > 0)
+      return `${late.length} of ${this.cores} cores have not registered (${late.slice(0, 8).join(', ')}${late.length > 8 ? ', …' : ''})`;
     const { links, expectedLinks } = this.progress;
     return `${links} of ${expectedLinks} links are up`;
   }
@@ -129,5 +145,7 @@ export function title(process: string): string {
 /** `PORT_IN_USE: host:port …` as the person can act on it; null for any other error. */
 function portInUse(error: string): string | null {
   const port = /^PORT_IN_USE: .*:(\d+) /.exec(error)?.[1];
-  return port === undefined ? null : `port ${port} is in use by another process; choose another with --port, or leave it out for any free one`;
+  return port === undefined
+    ? null
+    : `port ${port} is in use by another process; choose another with --port, or leave it out for any free one`;
 }

@@ -28,17 +28,50 @@ export interface ClusterConfig {
 
 /** What MK_SKB holds. */
 export function skbEnvironment(config: ClusterConfig, listenPort: number): string {
-  const { name, secret, listenHost, cores, maxCores, machine, seed, latencyNs, jitterNs, timeScale, measure, detached } = config;
+  const {
+    name,
+    secret,
+    listenHost,
+    cores,
+    maxCores,
+    machine,
+    seed,
+    latencyNs,
+    jitterNs,
+    timeScale,
+    measure,
+    detached,
+  } = config;
   return JSON.stringify({
-    cluster: name, secret, listenHost, listenPort, expectedCores: cores, maxCores, machine, seed, timeScale, measure, detached,
-    links: { delayNs: latencyNs, jitterNs }, ...logging(config, 'skb'),
+    cluster: name,
+    secret,
+    listenHost,
+    listenPort,
+    expectedCores: cores,
+    maxCores,
+    machine,
+    seed,
+    timeScale,
+    measure,
+    detached,
+    links: { delayNs: latencyNs, jitterNs },
+    ...logging(config, 'skb'),
   });
 }
 
 /** What MK_CORE holds; `skb` is null while the SKB's address is not known. */
 export function coreEnvironment(config: ClusterConfig, core: number, skb: string | null): string {
   const { name, secret, listenHost, detached } = config;
-  return JSON.stringify({ cluster: name, secret, skb, core, listenHost, listenPort: 0, detached, ...logging(config, `core-${core}`) });
+  return JSON.stringify({
+    cluster: name,
+    secret,
+    skb,
+    core,
+    listenHost,
+    listenPort: 0,
+    detached,
+    ...logging(config, `core-${core}`),
+  });
 }
 
 /** The log file of a process: `core-3.jsonl`. */

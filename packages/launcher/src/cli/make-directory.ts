@@ -7,7 +7,9 @@ export function makeDirectory(path: string, what: string, mode = 0o777): void {
   try {
     make(path, mode);
   } catch (error) {
-    throw new UsageError(`${what}: the folder ${path} cannot be made (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+    throw new UsageError(
+      `${what}: the folder ${path} cannot be made (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+    );
   }
 }
 

@@ -38,15 +38,22 @@ export class ClusterClient {
 
   static open(options: TargetOptions, env: NodeJS.ProcessEnv = process.env): ClusterClient {
     const skb = options.skb ?? (options.cluster === undefined ? env['MK_SKB_ADDRESS'] : undefined);
-    if (skb !== undefined && skb !== '') return direct(skb, options, env, (secret) => new ClusterClient(skb, tokenOf(secret), skb, null));
+    if (skb !== undefined && skb !== '')
+      return direct(skb, options, env, (secret) => new ClusterClient(skb, tokenOf(secret), skb, null));
     if (options.secretFile !== undefined) throw new UsageError('--secret-file goes with --skb host:port');
     const record = chooseRecord(options.cluster);
-    return new ClusterClient(record.name, tokenOf(record.secret), record.processes.find(({ name }) => name === 'skb')?.address ?? '', record);
+    return new ClusterClient(
+      record.name,
+      tokenOf(record.secret),
+      record.processes.find(({ name }) => name === 'skb')?.address ?? '',
+      record,
+    );
   }
 
   /** Asks the SKB. */
   skb(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
-    if (this.skbAddress === '') throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
+    if (this.skbAddress === '')
+      throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
     return named('the SKB', callControl(this.skbAddress, this.token, verb, args, options));
   }
 
@@ -58,9 +65,16 @@ export class ClusterClient {
   /** Asks the supervisor; a CommandError when there is none. */
   async supervisor(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
     const { record } = this;
-    if (record === null) throw new CommandError(`the processes of ${this.name} were not started by mk-launch on this host; use docker compose (kill, restart, pause) for them`);
-    if (!isRunning(record.supervisor)) throw new CommandError(`the supervisor of cluster ${this.name} is gone; mkctl down ends what is left of the cluster`);
-    if (record.supervisor.address === '') throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);
+    if (record === null)
+      throw new CommandError(
+        `the processes of ${this.name} were not started by mk-launch on this host; use docker compose (kill, restart, pause) for them`,
+      );
+    if (!isRunning(record.supervisor))
+      throw new CommandError(
+        `the supervisor of cluster ${this.name} is gone; mkctl down ends what is left of the cluster`,
+      );
+    if (record.supervisor.address === '')
+      throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);
     return named('the supervisor', callControl(record.supervisor.address, this.token, verb, args, options));
   }
 
@@ -82,13 +96,21 @@ export class ClusterClient {
   /** Puts a fault in force; the cores that could not be told. */
   async addFault(rule: FaultRule): Promise<readonly number[]> {
     if (this.supervised) return ((await this.supervisor('fault_add', { rule })) as { missing: number[] }).missing;
-    return this.tellAll('fault_add', { rule }, () => undefined, (core) => concernsSender(rule, core));
+    return this.tellAll(
+      'fault_add',
+      { rule },
+      () => undefined,
+      (core) => concernsSender(rule, core),
+    );
   }
 
   async heal(target: HealTarget): Promise<{ readonly healed: readonly string[]; readonly woken: readonly string[] }> {
-    if (this.supervised) return (await this.supervisor('fault_heal', { target })) as { healed: string[]; woken: string[] };
+    if (this.supervised)
+      return (await this.supervisor('fault_heal', { target })) as { healed: string[]; woken: string[] };
     const healed = new Set<string>();
-    await this.tellAll('fault_heal', { target }, (value) => (value as { healed: string[] }).healed.forEach((id) => healed.add(id)));
+    await this.tellAll('fault_heal', { target }, (value) =>
+      (value as { healed: string[] }).healed.forEach((id) => healed.add(id)),
+    );
     return { healed: [...healed], woken: [] };
   }
 
@@ -104,17 +126,24 @@ export class ClusterClient {
     return this.supervised ? { address: this.record!.supervisor.address, token: this.token } : null;
   }
 
-  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void, wanted: (core: number) => boolean = () => true): Promise<number[]> {
+  private async tellAll(
+    verb: string,
+    args: object,
+    onValue: (value: unknown) => void,
+    wanted: (core: number) => boolean = () => true,
+  ): Promise<number[]> {
     const missing: number[] = [];
     await Promise.all(
-      (await this.cores()).filter(({ core }) => wanted(core)).map(async ({ core, address }) => {
-        try {
-          onValue(await callControl(address, this.token, verb, args, { timeoutMs: 3000 }));
-        } catch (error) {
-          if (error instanceof ControlError && error.error === 'BAD_REQUEST') throw new CommandError(error.message);
-          missing.push(core);
-        }
-      }),
+      (await this.cores())
+        .filter(({ core }) => wanted(core))
+        .map(async ({ core, address }) => {
+          try {
+            onValue(await callControl(address, this.token, verb, args, { timeoutMs: 3000 }));
+          } catch (error) {
+            if (error instanceof ControlError && error.error === 'BAD_REQUEST') throw new CommandError(error.message);
+            missing.push(core);
+          }
+        }),
     );
     return missing;
   }
@@ -123,7 +152,8 @@ export class ClusterClient {
     const known = this.record?.processes.find(({ name }) => name === `core-${core}`)?.address ?? '';
     if (known !== '') return known;
     const row = (await this.cores()).find((candidate) => candidate.core === core);
-    if (row === undefined) throw new CommandError(`there is no core ${core} in cluster ${this.name}; mkctl ps lists the cores`);
+    if (row === undefined)
+      throw new CommandError(`there is no core ${core} in cluster ${this.name}; mkctl ps lists the cores`);
     return row.address;
   }
 }
@@ -144,8 +174,14 @@ function tokenOf(secret: string): string {
   return controlToken(Buffer.from(secret, 'hex'));
 }
 
-function direct<T>(skb: string, { cluster, secretFile }: TargetOptions, env: NodeJS.ProcessEnv, make: (secret: string) => T): T {
-  if (cluster !== undefined) throw new UsageError('--skb and --cluster exclude each other: give the address or the name');
+function direct<T>(
+  skb: string,
+  { cluster, secretFile }: TargetOptions,
+  env: NodeJS.ProcessEnv,
+  make: (secret: string) => T,
+): T {
+  if (cluster !== undefined)
+    throw new UsageError('--skb and --cluster exclude each other: give the address or the name');
   try {
     splitAddress(skb);
   } catch {
@@ -154,14 +190,20 @@ function direct<T>(skb: string, { cluster, secretFile }: TargetOptions, env: Nod
   const file = secretFile ?? env['MK_SECRET_FILE'];
   const secret = (file === undefined || file === '' ? (env['MK_SECRET'] ?? '') : readSecret(file)).trim();
   if (/^[0-9a-f]{16,}$/i.test(secret)) return make(secret);
-  throw new UsageError(secret === '' ? '--skb needs the cluster’s secret: set MK_SECRET or give --secret-file FILE' : 'the secret must be at least 16 hex digits');
+  throw new UsageError(
+    secret === ''
+      ? '--skb needs the cluster’s secret: set MK_SECRET or give --secret-file FILE'
+      : 'the secret must be at least 16 hex digits',
+  );
 }
 
 function readSecret(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--secret-file ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`);
+    throw new UsageError(
+      `--secret-file ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
+    );
   }
 }
 
@@ -175,6 +217,10 @@ function chooseRecord(name: string | undefined): ClusterRecord {
     throw new CommandError(`no cluster named ${name} runs here${names === '' ? '' : `; these do: ${names}`}`, 2);
   }
   if (running.length === 1) return running[0]!;
-  if (running.length === 0) throw new CommandError(`no cluster runs here (looked in ${state.path}); boot one with mk-launch, or name one elsewhere with --skb host:port`, 2);
+  if (running.length === 0)
+    throw new CommandError(
+      `no cluster runs here (looked in ${state.path}); boot one with mk-launch, or name one elsewhere with --skb host:port`,
+      2,
+    );
   throw new UsageError(`${running.length} clusters run here (${names}); say which with --cluster NAME`);
 }

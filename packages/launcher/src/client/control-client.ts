@@ -22,18 +22,42 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 const agent = new Agent({ keepAlive: false, maxSockets: 128 });
 
 /** Asks one process (`host:port`) to do a verb; its value, or a ControlError. */
-export async function callControl(address: string, token: string, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+export async function callControl(
+  address: string,
+  token: string,
+  verb: string,
+  args: object = {},
+  options: CallOptions = {},
+): Promise<unknown> {
   const body = JSON.stringify({ verb, args });
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: `Bearer ${token}` };
-  const answer = await http(address, { method: 'POST', path: '/control', headers, body, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    authorization: `Bearer ${token}`,
+  };
+  const answer = await http(address, {
+    method: 'POST',
+    path: '/control',
+    headers,
+    body,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  });
   const reply = parseReply(answer.body);
-  if (reply === null) throw new ControlError('BAD_REQUEST', `${address} answered ${answer.status} with something that is no control reply; is it a process of mk?`);
+  if (reply === null)
+    throw new ControlError(
+      'BAD_REQUEST',
+      `${address} answered ${answer.status} with something that is no control reply; is it a process of mk?`,
+    );
   if (!reply.ok) throw new ControlError(reply.error, reply.text);
   return reply.value;
 }
 
 /** The text and the status of a page: `/metrics`, `/healthz`. */
-export async function fetchText(address: string, path: string, timeoutMs = 5000): Promise<{ readonly status: number; readonly body: string }> {
+export async function fetchText(
+  address: string,
+  path: string,
+  timeoutMs = 5000,
+): Promise<{ readonly status: number; readonly body: string }> {
   return http(address, { method: 'GET', path, headers: {}, body: '', timeoutMs });
 }
 
@@ -45,7 +69,10 @@ interface HttpRequest {
   readonly timeoutMs: number;
 }
 
-function http(address: string, { method, path, headers, body, timeoutMs }: HttpRequest): Promise<{ status: number; body: string }> {
+function http(
+  address: string,
+  { method, path, headers, body, timeoutMs }: HttpRequest,
+): Promise<{ status: number; body: string }> {
   const { host, port } = splitAddress(address);
   return new Promise((resolve, reject) => {
     const call = request({ host, port, method, path, headers, agent }, (response) => {
@@ -59,9 +86,19 @@ function http(address: string, { method, path, headers, body, timeoutMs }: HttpR
     });
     const fail = (error: Error): void => {
       clearTimeout(timer);
-      reject(error instanceof ControlError ? error : new ControlError('UNREACHABLE', `${address} cannot be reached (${(error as NodeJS.ErrnoException).code ?? error.message})`));
+      reject(
+        error instanceof ControlError
+          ? error
+          : new ControlError(
+              'UNREACHABLE',
+              `${address} cannot be reached (${(error as NodeJS.ErrnoException).code ?? error.message})`,
+            ),
+      );
     };
-    const timer = setTimeout(() => call.destroy(new ControlError('TIMEOUT', `${address} did not answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const timer = setTimeout(
+      () => call.destroy(new ControlError('TIMEOUT', `${address} did not answer within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
     call.on('error', fail);
     call.end(body);
   });
@@ -71,7 +108,8 @@ function http(address: string, { method, path, headers, body, timeoutMs }: HttpR
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
-  if (match === null || port < 1 || port > 65_535) throw new ControlError('BAD_REQUEST', `${JSON.stringify(address)} is no address; write host:port`);
+  if (match === null || port < 1 || port > 65_535)
+    throw new ControlError('BAD_REQUEST', `${JSON.stringify(address)} is no address; write host:port`);
   return { host: match[1] ?? match[2]!, port };
 }
 

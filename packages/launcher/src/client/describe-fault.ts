@@ -15,7 +15,8 @@ function settingsText(settings: LinkOverrides): string {
 }
 
 function setting(name: string, value: unknown): string {
-  if (typeof value !== 'number') return `${name.replaceAll('_', ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  if (typeof value !== 'number')
+    return `${name.replaceAll('_', ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
   if (name.endsWith('_ns')) return `${name.slice(0, -3).replaceAll('_', ' ')} ${formatDuration(value)}`;
   if (RATIOS.has(name)) return `${name} ${Number((value * 100).toPrecision(4))} %`;
   if (name === 'rate_bytes_per_second') return `rate ${value} bytes/s`;

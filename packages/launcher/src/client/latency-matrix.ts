@@ -17,7 +17,9 @@ export function packageMatrixText(rows: readonly RttRow[], packageOf: (core: num
     if (group === undefined) groups.set(key, [min]);
     else group.push(min);
   }
-  const cells = new Map([...groups].map(([key, values]) => [key, values.sort((a, b) => a - b)[Math.ceil(values.length / 2) - 1]!]));
+  const cells = new Map(
+    [...groups].map(([key, values]) => [key, values.sort((a, b) => a - b)[Math.ceil(values.length / 2) - 1]!]),
+  );
   return table(ascending(rows.flatMap(({ from, to }) => [packageOf(from), packageOf(to)])), cells, '·');
 }
 
@@ -28,7 +30,10 @@ function table(names: readonly number[], cells: Cells, own: string): string {
     if (ns === undefined) return from === to ? own : '?';
     return inMs ? milliseconds(ns) : Math.round(ns / 1e3).toString();
   };
-  const lines = [[inMs ? 'ms' : 'µs', ...names.map(String)], ...names.map((from) => [String(from), ...names.map((to) => cell(from, to))])];
+  const lines = [
+    [inMs ? 'ms' : 'µs', ...names.map(String)],
+    ...names.map((from) => [String(from), ...names.map((to) => cell(from, to))]),
+  ];
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines.map((line) => line.map((text, column) => text.padStart(widths[column]!)).join('  ')).join('\n');
 }

@@ -20,7 +20,10 @@ export interface RelationSummary {
 }
 
 /** Shortest, median and longest round trip by relation, nearest relation first. Each pair counts by its shortest round trip. */
-export function summariseByRelation(rows: readonly RttRow[], relationOf: (from: number, to: number) => string): RelationSummary[] {
+export function summariseByRelation(
+  rows: readonly RttRow[],
+  relationOf: (from: number, to: number) => string,
+): RelationSummary[] {
   const groups = new Map<string, number[]>();
   for (const { from, to, min } of rows) {
     const relation = relationOf(from, to);
@@ -39,5 +42,11 @@ export function describeSummary(summary: RelationSummary): string {
 
 function summarise(relation: string, values: number[]): RelationSummary {
   const sorted = values.sort((a, b) => a - b);
-  return { relation, pairs: sorted.length, minNs: sorted[0]!, medianNs: sorted[Math.ceil(sorted.length / 2) - 1]!, maxNs: sorted.at(-1)! };
+  return {
+    relation,
+    pairs: sorted.length,
+    minNs: sorted[0]!,
+    medianNs: sorted[Math.ceil(sorted.length / 2) - 1]!,
+    maxNs: sorted.at(-1)!,
+  };
 }

@@ -11,6 +11,8 @@ export function sumActiveRules(lists: readonly (readonly ActiveRule[])[]): Activ
 }
 
 function sum(a: ActiveRule, b: ActiveRule): ActiveRule {
-  const counters = Object.fromEntries(Object.entries(a.counters).map(([name, value]) => [name, value + b.counters[name as keyof typeof b.counters]]));
+  const counters = Object.fromEntries(
+    Object.entries(a.counters).map(([name, value]) => [name, value + b.counters[name as keyof typeof b.counters]]),
+  );
   return { ...a, healedPairs: a.healedPairs + b.healedPairs, counters: counters as unknown as ActiveRule['counters'] };
 }

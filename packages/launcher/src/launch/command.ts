@@ -21,23 +21,41 @@ export async function mkLaunch(argv: readonly string[]): Promise<number> {
   return failed === 0 ? status : failed;
 }
 
-function configure(cli: Cli, boot: (args: Readonly<Record<string, unknown>>) => Promise<void>, sim: CommandModule, done: (status: number) => void): Cli {
+function configure(
+  cli: Cli,
+  boot: (args: Readonly<Record<string, unknown>>) => Promise<void>,
+  sim: CommandModule,
+  done: (status: number) => void,
+): Cli {
   return cli
-    .usage('$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. Ctrl-C ends it cleanly, twice at once.')
-    .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) => boot(args as never))
+    .usage(
+      '$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. Ctrl-C ends it cleanly, twice at once.',
+    )
+    .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) =>
+      boot(args as never),
+    )
     .command(tourCommand(done))
     .command(sim)
     .example('$0 --cores 32', 'boot 32 cores; Ctrl-C ends them')
-    .example('$0 --cores 8 --machine amd-8x4 --latency 2ms --jitter 0.2ms --seed 7 --log-dir runs/a', 'a modelled machine, slower links, logs in files')
+    .example(
+      '$0 --cores 8 --machine amd-8x4 --latency 2ms --jitter 0.2ms --seed 7 --log-dir runs/a',
+      'a modelled machine, slower links, logs in files',
+    )
     .example('$0 --cores 4 --detach', 'in the background; mkctl down ends it')
     .example('$0 --cores 4 --plan faults.yaml', 'inject faults by plan; exit 0 held, 1 broke, 2 unknown')
     .example('$0 sim --cores 64 --seed 7', 'the same kernel on virtual time')
-    .epilogue('Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced end.\nSee also: mkctl --help.') as Cli;
+    .epilogue(
+      'Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced end.\nSee also: mkctl --help.',
+    ) as Cli;
 }
 
 /** The simulator is a large program: it is loaded when it is asked for, so that nobody else's boot waits for it. */
 async function simulatorCommand(argv: readonly string[], done: (status: number) => void): Promise<CommandModule> {
-  const placeholder: CommandModule = { command: 'sim [scenario]', describe: 'run the same kernel on virtual time: seeds, fault plans, the paper’s shootdown', handler: () => undefined };
+  const placeholder: CommandModule = {
+    command: 'sim [scenario]',
+    describe: 'run the same kernel on virtual time: seeds, fault plans, the paper’s shootdown',
+    handler: () => undefined,
+  };
   if (!argv.includes('sim')) return placeholder;
   const { simCommand } = await import('@mk/sim/cli');
   return simCommand({ machinesDirectory, done }) as unknown as CommandModule;

@@ -21,7 +21,10 @@ export async function runDaemon(config: ClusterConfig): Promise<number> {
   let ready = false;
   let finish: (status: number) => void = () => undefined;
   const end = new Promise<number>((resolve) => (finish = resolve));
-  const session = new ClusterSession(config, { progress: (progress) => tell({ type: 'progress', progress }), shutdownAsked: () => finish(0) });
+  const session = new ClusterSession(config, {
+    progress: (progress) => tell({ type: 'progress', progress }),
+    shutdownAsked: () => finish(0),
+  });
   const stop = (): void => {
     if (ready) finish(0);
     else session.supervisor.interruptBoot();

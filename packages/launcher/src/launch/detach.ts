@@ -11,20 +11,34 @@ import { ProgressDisplay } from './progress.ts';
 
 /** Starts a supervisor that outlives this process, waits until the cluster is ready, and leaves it alone. */
 export async function runDetached(request: LaunchRequest, terminal: Terminal): Promise<number> {
-  const config: ClusterConfig = { ...request.config, detached: true, logDir: request.config.logDir ?? defaultLogDir(request.config.name) };
+  const config: ClusterConfig = {
+    ...request.config,
+    detached: true,
+    logDir: request.config.logDir ?? defaultLogDir(request.config.name),
+  };
   terminal.out(request.json ? JSON.stringify({ type: 'seed', seed: config.seed }) : `seed ${config.seed}`);
   const progress = new ProgressDisplay(terminal);
   try {
-    const { result, record } = await startDaemon(config, (message) => request.json || progress.update(message.progress));
+    const { result, record } = await startDaemon(
+      config,
+      (message) => request.json || progress.update(message.progress),
+    );
     progress.end();
-    terminal.out(request.json ? JSON.stringify({ type: 'ready', ...result, ...withoutSecret(record) }) : readyLine(config, result, record));
+    terminal.out(
+      request.json
+        ? JSON.stringify({ type: 'ready', ...result, ...withoutSecret(record) })
+        : readyLine(config, result, record),
+    );
     return 0;
   } finally {
     progress.end();
   }
 }
 
-function startDaemon(config: ClusterConfig, onProgress: (message: Extract<DaemonMessage, { type: 'progress' }>) => void): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
+function startDaemon(
+  config: ClusterConfig,
+  onProgress: (message: Extract<DaemonMessage, { type: 'progress' }>) => void,
+): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
   return new Promise((resolve, reject) => {
     const daemon = spawn(process.execPath, [process.argv[1]!], {
       env: { ...process.env, [DAEMON_VARIABLE]: JSON.stringify(config) },
@@ -48,8 +62,14 @@ function startDaemon(config: ClusterConfig, onProgress: (message: Extract<Daemon
         resolve(said);
       });
     });
-    daemon.on('error', (error) => settle(() => reject(new CommandError(`the supervisor could not be started: ${error.message}`, 2))));
-    daemon.on('exit', (code, signal) => settle(() => reject(new CommandError(`the supervisor ended during boot (${signal ?? `exit status ${code}`})`, 2))));
+    daemon.on('error', (error) =>
+      settle(() => reject(new CommandError(`the supervisor could not be started: ${error.message}`, 2))),
+    );
+    daemon.on('exit', (code, signal) =>
+      settle(() =>
+        reject(new CommandError(`the supervisor ended during boot (${signal ?? `exit status ${code}`})`, 2)),
+      ),
+    );
   });
 }
 

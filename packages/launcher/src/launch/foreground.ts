@@ -36,11 +36,18 @@ class ForegroundRun {
     private readonly terminal: Terminal,
   ) {
     this.progress = new ProgressDisplay(terminal);
-    this.printer = new LogPrinter(terminal, () => this.readyAt, (text) => this.say(text));
+    this.printer = new LogPrinter(
+      terminal,
+      () => this.readyAt,
+      (text) => this.say(text),
+    );
     this.session = new ClusterSession(request.config, {
       progress: (progress) => request.json || this.progress.update(progress),
       logged: (_process, line) => this.logged(line),
-      died: (process, how, lastWords) => this.say(`${process} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}; start it again with mkctl restart`),
+      died: (process, how, lastWords) =>
+        this.say(
+          `${process} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}; start it again with mkctl restart`,
+        ),
       noted: (text) => this.say(text),
       shutdownAsked: () => this.finish(request.plan === null ? 0 : 2),
     });
@@ -49,7 +56,11 @@ class ForegroundRun {
   async run(): Promise<number> {
     const { request, session } = this;
     this.tellSeed();
-    const release = onInterrupts({ first: () => this.interrupted(), second: () => this.forced(), last: () => session.supervisor.killAllNow() });
+    const release = onInterrupts({
+      first: () => this.interrupted(),
+      second: () => this.forced(),
+      last: () => session.supervisor.killAllNow(),
+    });
     try {
       const result = await this.boot();
       this.tellReady(result);
@@ -105,7 +116,10 @@ class ForegroundRun {
   private say(text: string): void {
     if (this.finished) return;
     if (this.request.json) this.terminal.out(JSON.stringify({ type: 'note', time: Date.now(), text }));
-    else this.terminal.out(/^\S*\d\d:\d\d:\d\d/.test(text) ? text : `${this.terminal.colour.dim(clock(Date.now()))} ${text}`);
+    else
+      this.terminal.out(
+        /^\S*\d\d:\d\d:\d\d/.test(text) ? text : `${this.terminal.colour.dim(clock(Date.now()))} ${text}`,
+      );
   }
 
   private tellSeed(): void {
@@ -137,12 +151,17 @@ class ForegroundRun {
     try {
       while (!this.finished) {
         await new Promise((resolve) => setTimeout(resolve, 300).unref());
-        const { measuring } = (await callControl(session.supervisor.skbAddress, session.supervisor.token, 'status')) as { measuring: boolean };
+        const { measuring } = (await callControl(
+          session.supervisor.skbAddress,
+          session.supervisor.token,
+          'status',
+        )) as { measuring: boolean };
         if (measuring) continue;
         const rows = (await callControl(session.supervisor.skbAddress, session.supervisor.token, 'rtt')) as RttRow[];
         if (rows.length === 0) continue;
         this.say('round trips measured:');
-        for (const summary of summariseByRelation(rows, (a, b) => request.machine.machine.relation(a, b))) this.terminal.out(`  ${describeSummary(summary)}`);
+        for (const summary of summariseByRelation(rows, (a, b) => request.machine.machine.relation(a, b)))
+          this.terminal.out(`  ${describeSummary(summary)}`);
         return;
       }
     } catch {

@@ -35,7 +35,12 @@ export class LogPrinter {
   /** Takes one line as a process wrote it. */
   add(text: string): void {
     const line = parseLine(text);
-    if (line === null || line.time < this.since() || (line.level !== 'warn' && line.level !== 'error' && !TOLD.has(line.event))) return;
+    if (
+      line === null ||
+      line.time < this.since() ||
+      (line.level !== 'warn' && line.level !== 'error' && !TOLD.has(line.event))
+    )
+      return;
     const key = JSON.stringify([line.event, ...fieldsOf(line).filter(([name]) => !VARYING.has(name))]);
     const known = this.gathered.get(key);
     if (known === undefined) this.gathered.set(key, { line, cores: [line.core] });
@@ -55,7 +60,9 @@ export class LogPrinter {
     const { colour } = this.terminal;
     const who = speakers(cores);
     const paint = line.level === 'error' ? colour.red : line.level === 'warn' ? colour.yellow : colour.cyan;
-    const details = fieldsOf(line).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+    const details = fieldsOf(line).map(
+      ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+    );
     return `${colour.dim(clock(line.time))} ${paint(line.level.padEnd(5))} ${who}  ${line.event}  ${details.join(' ')}`.trimEnd();
   }
 }
@@ -74,7 +81,9 @@ export function parseLine(text: string): LogLine | null {
 export function formatLine(line: LogLine, terminal: Terminal): string {
   const { colour } = terminal;
   const paint = { error: colour.red, warn: colour.yellow, info: colour.cyan }[line.level] ?? colour.dim;
-  const details = fieldsOf(line).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  const details = fieldsOf(line).map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+  );
   return `${colour.dim(clock(line.time))} ${paint(line.level.padEnd(5))} ${speakers([line.core]).padEnd(8)} ${line.event}  ${details.join(' ')}`.trimEnd();
 }
 

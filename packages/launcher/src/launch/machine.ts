@@ -31,12 +31,17 @@ export function machinesDirectory(): string {
   const programs = programDirectory();
   const candidates = [join(programs, 'machines'), join(programs, '..', 'packages', 'launcher', 'machines')];
   const found = candidates.find((path) => existsSync(path));
-  if (found === undefined) throw new UsageError(`the shipped machines are not in ${candidates.join(' or ')}; name a file with --machine FILE`);
+  if (found === undefined)
+    throw new UsageError(`the shipped machines are not in ${candidates.join(' or ')}; name a file with --machine FILE`);
   return found;
 }
 
 /** The one-way delays that the machine adds to the links of one core, by the other core: what the SKB tells that core. */
-export function addedDelaysNs({ description, maxCores }: ResolvedMachine, from: number, timeScale: number): readonly number[] {
+export function addedDelaysNs(
+  { description, maxCores }: ResolvedMachine,
+  from: number,
+  timeScale: number,
+): readonly number[] {
   const settings = { machine: description, maxCores, timeScale, links: {}, seed: '' } as unknown as SkbSettings;
   return (settingsForCore(settings, machineModel(settings), from) as { readonly delaysNs: readonly number[] }).delaysNs;
 }

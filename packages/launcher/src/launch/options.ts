@@ -40,9 +40,18 @@ const DEFAULTS: ClusterDefaults = { cores: '4', machine: 'flat' };
 /** The options of `mk-launch`. Everything is read as text, so that every mistake is ours to explain. */
 export function launchOptions(cli: Cli): Cli {
   return clusterOptions(cli)
-    .option('name', { type: 'string', requiresArg: true, default: 'mk', describe: 'the cluster’s name, for mkctl --cluster' })
+    .option('name', {
+      type: 'string',
+      requiresArg: true,
+      default: 'mk',
+      describe: 'the cluster’s name, for mkctl --cluster',
+    })
     .option('detach', { type: 'boolean', default: false, describe: 'run in the background; mkctl down ends it' })
-    .option('plan', { type: 'string', requiresArg: true, describe: 'a fault plan to run once boot is complete; exit 0 held, 1 broke, 2 unknown' })
+    .option('plan', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'a fault plan to run once boot is complete; exit 0 held, 1 broke, 2 unknown',
+    })
     .option('for', { type: 'string', requiresArg: true, describe: 'stay up so long, then end cleanly (30s, 5m)' })
     .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }) as Cli;
 }
@@ -50,38 +59,91 @@ export function launchOptions(cli: Cli): Cli {
 /** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
 export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): Cli {
   return cli
-    .option('cores', { alias: 'n', type: 'string', requiresArg: true, defaultDescription: defaults.cores, describe: `how many cores, 1 to ${MAX_LOCAL_CORES}` })
-    .option('machine', { type: 'string', requiresArg: true, defaultDescription: defaults.machine, describe: 'a shipped machine, a YAML description, or hwloc XML' })
-    .option('time-scale', { type: 'string', requiresArg: true, describe: 'wall time for modelled time; the machine’s own by default, 0 adds no delay' })
-    .option('latency', { type: 'string', requiresArg: true, defaultDescription: '0', describe: 'one-way delay added to every link (2ms, 0.5ms, 300us)' })
-    .option('jitter', { type: 'string', requiresArg: true, defaultDescription: '0', describe: 'spread of the delay on every link' })
-    .option('seed', { type: 'string', requiresArg: true, describe: 'where every random choice begins; random by default' })
-    .option('log-dir', { type: 'string', requiresArg: true, describe: 'also write one log file per process into this folder' })
+    .option('cores', {
+      alias: 'n',
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: defaults.cores,
+      describe: `how many cores, 1 to ${MAX_LOCAL_CORES}`,
+    })
+    .option('machine', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: defaults.machine,
+      describe: 'a shipped machine, a YAML description, or hwloc XML',
+    })
+    .option('time-scale', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'wall time for modelled time; the machine’s own by default, 0 adds no delay',
+    })
+    .option('latency', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: '0',
+      describe: 'one-way delay added to every link (2ms, 0.5ms, 300us)',
+    })
+    .option('jitter', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: '0',
+      describe: 'spread of the delay on every link',
+    })
+    .option('seed', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'where every random choice begins; random by default',
+    })
+    .option('log-dir', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'also write one log file per process into this folder',
+    })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
-    .option('boot-timeout', { type: 'string', requiresArg: true, describe: 'give up booting after so long (60s and 1s a core)' }) as Cli;
+    .option('boot-timeout', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'give up booting after so long (60s and 1s a core)',
+    }) as Cli;
 }
 
 /** Checks what yargs has read; a UsageError says what to change. */
 export function parseLaunchRequest(args: Args): LaunchRequest {
   const detach = args['detach'] === true;
   const plan = planOf(text(args, 'plan'));
-  if (detach && plan !== null) throw new UsageError('--plan needs the foreground, where its result can be told; leave --detach out');
+  if (detach && plan !== null)
+    throw new UsageError('--plan needs the foreground, where its result can be told; leave --detach out');
   const forText = text(args, 'for');
-  if (detach && forText !== null) throw new UsageError('--for and --detach exclude each other; end a detached cluster with mkctl down');
+  if (detach && forText !== null)
+    throw new UsageError('--for and --detach exclude each other; end a detached cluster with mkctl down');
   const name = checkClusterName(text(args, 'name') ?? 'mk');
   const { config, machine } = parseClusterConfig(withPlan(args, plan), name, detach);
   if (plan !== null) refuseUnsupported(plan, config.cores);
-  return { config, machine, plan, json: args['json'] === true, detach, forMs: forText === null ? null : durationMs('--for', forText) };
+  return {
+    config,
+    machine,
+    plan,
+    json: args['json'] === true,
+    detach,
+    forMs: forText === null ? null : durationMs('--for', forText),
+  };
 }
 
 /** The cluster that the options describe. */
-export function parseClusterConfig(args: Args, name: string, detached: boolean, defaults: ClusterDefaults = DEFAULTS): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
+export function parseClusterConfig(
+  args: Args,
+  name: string,
+  detached: boolean,
+  defaults: ClusterDefaults = DEFAULTS,
+): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
   const cores = wholeNumber('--cores', text(args, 'cores') ?? defaults.cores, 1, MAX_LOCAL_CORES);
   const machine = resolveMachine(text(args, 'machine') ?? defaults.machine, cores);
   const bootTimeout = text(args, 'boot-timeout');
   const config: ClusterConfig = {
-    name, cores, detached,
+    name,
+    cores,
+    detached,
     machineName: machine.name,
     machine: machine.description,
     maxCores: machine.maxCores,
@@ -112,7 +174,10 @@ function withPlan(args: Args, plan: FaultPlan | null): Args {
   if (plan === null) return args;
   const { seed, machine, cores, latencyNs, jitterNs } = plan;
   const said = { seed, machine, cores, latency: ns(latencyNs), jitter: ns(jitterNs) };
-  return { ...args, ...Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== null && text(args, name) === null)) };
+  return {
+    ...args,
+    ...Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== null && text(args, name) === null)),
+  };
 }
 
 function ns(value: number | null): string | null {

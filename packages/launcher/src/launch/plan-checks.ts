@@ -12,7 +12,10 @@ export class Convergence {
   async check(): Promise<string[]> {
     const { supervisor, control } = this.session;
     const left = (await control.faults()).map(({ rule }) => rule.id);
-    if (left.length > 0) return [`the plan leaves faults in force (${left.join(', ')}), so the cluster cannot converge; end it with heal: all`];
+    if (left.length > 0)
+      return [
+        `the plan leaves faults in force (${left.join(', ')}), so the cluster cannot converge; end it with heal: all`,
+      ];
     const until = Date.now() + WITHIN_MS;
     for (;;) {
       const problem = await this.problem().catch((error: Error) => error.message);
@@ -32,7 +35,11 @@ export class Convergence {
     if (loose !== undefined) return `core ${loose.core} is bound to ${loose.links} of ${members.length - 1} others`;
     const leader = running[0];
     if (leader === undefined) return null;
-    const { cores } = (await callControl(leader[1].address, supervisor.token, 'round', { plan: 'multicast', phases: 2, count: 1 })) as { cores: number };
+    const { cores } = (await callControl(leader[1].address, supervisor.token, 'round', {
+      plan: 'multicast',
+      phases: 2,
+      count: 1,
+    })) as { cores: number };
     return cores === members.length ? null : `a round reached ${cores} of ${members.length} cores`;
   }
 }

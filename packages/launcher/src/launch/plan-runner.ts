@@ -11,7 +11,12 @@ import { RoundWorkload } from './plan-workload.ts';
 /** How a plan ended: 0 what it expects held, 1 something broke, 2 the run itself failed. */
 export type PlanStatus = 0 | 1 | 2;
 
-type Performers = { readonly [T in FaultAction['type']]: (control: ProcessControl, action: Extract<FaultAction, { type: T }>) => Promise<unknown> };
+type Performers = {
+  readonly [T in FaultAction['type']]: (
+    control: ProcessControl,
+    action: Extract<FaultAction, { type: T }>,
+  ) => Promise<unknown>;
+};
 
 /** What each kind of fault does to a cluster of real processes. */
 const PERFORMERS: Performers = {
@@ -19,7 +24,8 @@ const PERFORMERS: Performers = {
   heal: (control, { target }) => control.heal(target),
   crash: (control, { cores }) => Promise.all(cores.map((core) => control.crash(core))),
   restart: (control, { cores }) => Promise.all(cores.map((core) => control.restart(core))),
-  hang: (control, { cores, forNs }) => Promise.resolve(cores.forEach((core) => control.hang(core, forNs === null ? null : forNs / 1e6))),
+  hang: (control, { cores, forNs }) =>
+    Promise.resolve(cores.forEach((core) => control.hang(core, forNs === null ? null : forNs / 1e6))),
   slow: () => unsupported('slow'),
   rogue: () => unsupported('rogue'),
   skb_loss: async (control, { forNs }) => {
@@ -32,17 +38,34 @@ const PERFORMERS: Performers = {
 export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   for (const { action } of plan.faults) {
     const beyond = coresOfAction(action).find((core) => core >= cores && core < 60_000);
-    if (beyond !== undefined) throw new CommandError(`the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`, 2);
-    if (action.type === 'slow' || action.type === 'rogue') throw new CommandError(`the plan has a fault of the kind ${action.type}, which real processes cannot do yet; run it with mk-launch sim --plan`, 2);
+    if (beyond !== undefined)
+      throw new CommandError(
+        `the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`,
+        2,
+      );
+    if (action.type === 'slow' || action.type === 'rogue')
+      throw new CommandError(
+        `the plan has a fault of the kind ${action.type}, which real processes cannot do yet; run it with mk-launch sim --plan`,
+        2,
+      );
   }
-  if (plan.workload !== null) throw new CommandError(`the plan’s workload ${plan.workload.program} is a program, and programs cannot be run yet; leave workload out`, 2);
+  if (plan.workload !== null)
+    throw new CommandError(
+      `the plan’s workload ${plan.workload.program} is a program, and programs cannot be run yet; leave workload out`,
+      2,
+    );
 }
 
 /**
  * Injects the plan's faults into a booted cluster at their times while no-op rounds run, then judges what the plan
  * expects. `stop` ends it early: the status is 2.
  */
-export async function runPlan(plan: FaultPlan, session: ClusterSession, say: (text: string) => void, stop: AbortSignal): Promise<PlanStatus> {
+export async function runPlan(
+  plan: FaultPlan,
+  session: ClusterSession,
+  say: (text: string) => void,
+  stop: AbortSignal,
+): Promise<PlanStatus> {
   const workload = new RoundWorkload(session);
   const broken: string[] = [];
   workload.start();
@@ -64,7 +87,12 @@ export async function runPlan(plan: FaultPlan, session: ClusterSession, say: (te
   return broken.length === 0 ? 0 : 1;
 }
 
-async function injectAll(plan: FaultPlan, control: ProcessControl, say: (text: string) => void, stop: AbortSignal): Promise<void> {
+async function injectAll(
+  plan: FaultPlan,
+  control: ProcessControl,
+  say: (text: string) => void,
+  stop: AbortSignal,
+): Promise<void> {
   const startedAt = performance.now();
   const underWay: Promise<unknown>[] = [];
   for (const { atNs, action } of plan.faults) {
@@ -72,7 +100,10 @@ async function injectAll(plan: FaultPlan, control: ProcessControl, say: (text: s
     if (stop.aborted) return;
     say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${describeAction(action)}`);
     // A restart may take longer than the next fault's time: faults keep their times.
-    const performing = (PERFORMERS[action.type] as (control: ProcessControl, action: FaultAction) => Promise<unknown>)(control, action);
+    const performing = (PERFORMERS[action.type] as (control: ProcessControl, action: FaultAction) => Promise<unknown>)(
+      control,
+      action,
+    );
     performing.catch(() => undefined);
     underWay.push(performing);
   }
@@ -87,10 +118,13 @@ function coresOfAction(action: FaultAction): readonly number[] {
 
 /** When the last fault that ends by itself has ended. */
 function lastEndMs({ faults }: FaultPlan): number {
-  return Math.max(0, ...faults.map(({ atNs, action }) => {
-    const forNs = action.type === 'rule' ? action.rule.for_ns : 'forNs' in action ? action.forNs : null;
-    return (atNs + (forNs ?? 0)) / 1e6;
-  }));
+  return Math.max(
+    0,
+    ...faults.map(({ atNs, action }) => {
+      const forNs = action.type === 'rule' ? action.rule.for_ns : 'forNs' in action ? action.forNs : null;
+      return (atNs + (forNs ?? 0)) / 1e6;
+    }),
+  );
 }
 
 function describeAction(action: FaultAction): string {
@@ -105,10 +139,14 @@ function sleepUntil(at: number, stop: AbortSignal): Promise<void> {
   if (pause <= 0 || stop.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, pause);
-    stop.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+    stop.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }
 

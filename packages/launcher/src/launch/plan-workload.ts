@@ -41,15 +41,23 @@ export class RoundWorkload {
   private async round(core: number, address: string, phases: number): Promise<void> {
     const startedAt = performance.now();
     try {
-      await callControl(address, this.session.supervisor.token, 'round', { plan: 'multicast', phases, count: 1 }, { timeoutMs: DEADLINE_MS + SLACK_MS });
+      await callControl(
+        address,
+        this.session.supervisor.token,
+        'round',
+        { plan: 'multicast', phases, count: 1 },
+        { timeoutMs: DEADLINE_MS + SLACK_MS },
+      );
       this.done += 1;
     } catch (error) {
       this.failed += 1;
       const name = error instanceof ControlError ? error.error : String(error);
       const elapsedMs = performance.now() - startedAt;
       if (OURS.has(name)) {
-        if (this.session.supervisor.core(core)?.state === 'running' && elapsedMs >= DEADLINE_MS + SLACK_MS) this.violations.push(`a round that core ${core} led did not end within ${DEADLINE_MS / 1000} s`);
-      } else if (!isErrorName(name)) this.violations.push(`a round that core ${core} led ended in ${name}, which is no named error`);
+        if (this.session.supervisor.core(core)?.state === 'running' && elapsedMs >= DEADLINE_MS + SLACK_MS)
+          this.violations.push(`a round that core ${core} led did not end within ${DEADLINE_MS / 1000} s`);
+      } else if (!isErrorName(name))
+        this.violations.push(`a round that core ${core} led ended in ${name}, which is no named error`);
     }
   }
 }

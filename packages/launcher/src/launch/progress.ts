@@ -12,7 +12,15 @@ export class ProgressDisplay {
     if (!this.terminal.interactive) return;
     if (this.bar === null) {
       const format = `booting {bar} {cores}/${expectedCores} cores  {links}/${expectedLinks} links  {duration_formatted}`;
-      this.bar = new SingleBar({ format, hideCursor: true, clearOnComplete: true, barsize: 30, barCompleteChar: '█', barIncompleteChar: '░', fps: 15 });
+      this.bar = new SingleBar({
+        format,
+        hideCursor: true,
+        clearOnComplete: true,
+        barsize: 30,
+        barCompleteChar: '█',
+        barIncompleteChar: '░',
+        fps: 15,
+      });
       this.bar.start(expectedCores + expectedLinks, 0, { cores: 0, links: 0 });
     }
     // A link counts half when one of its ends has told of it.

@@ -9,7 +9,12 @@ import { addedDelaysNs, type ResolvedMachine } from './machine.ts';
 const ROWS_OF_CORES = 16;
 
 /** What a person sees when the cluster is ready. */
-export function readyText(session: ClusterSession, machine: ResolvedMachine, result: BootResult, terminal: Terminal): string {
+export function readyText(
+  session: ClusterSession,
+  machine: ResolvedMachine,
+  result: BootResult,
+  terminal: Terminal,
+): string {
   const { config, supervisor } = session;
   const { colour } = terminal;
   const head = `${colour.green('ready')}: ${result.cores} cores, ${result.links} links, ${(result.elapsedMs / 1000).toFixed(2)} s to boot`;
@@ -25,39 +30,72 @@ export function readyText(session: ClusterSession, machine: ResolvedMachine, res
 /** How links were configured, by relation where the machine adds delay. */
 export function configuredLatency({ config }: ClusterSession, resolved: ResolvedMachine): string {
   const { machine, name } = resolved;
-  const added = config.latencyNs + config.jitterNs === 0 ? 'no added delay' : `${formatDuration(config.latencyNs)}${config.jitterNs > 0 ? ` ± ${formatDuration(config.jitterNs)}` : ''} one way`;
+  const added =
+    config.latencyNs + config.jitterNs === 0
+      ? 'no added delay'
+      : `${formatDuration(config.latencyNs)}${config.jitterNs > 0 ? ` ± ${formatDuration(config.jitterNs)}` : ''} one way`;
   const byRelation = new Map<string, number>();
   if (config.timeScale > 0) {
     const delays = addedDelaysNs(resolved, 0, config.timeScale);
     for (let core = 1; core < config.cores; core++) byRelation.set(machine.relation(0, core), delays[core]!);
   }
-  const scaled = [...byRelation].filter(([, ns]) => ns > 0).map(([relation, ns]) => `${relation.replaceAll('_', ' ')} ${formatDuration(ns)}`);
-  return scaled.length === 0 ? added : `${config.latencyNs > 0 || config.jitterNs > 0 ? `${added}; ` : ''}${name} adds one way, from core 0: ${scaled.join(', ')}`;
+  const scaled = [...byRelation]
+    .filter(([, ns]) => ns > 0)
+    .map(([relation, ns]) => `${relation.replaceAll('_', ' ')} ${formatDuration(ns)}`);
+  return scaled.length === 0
+    ? added
+    : `${config.latencyNs > 0 || config.jitterNs > 0 ? `${added}; ` : ''}${name} adds one way, from core 0: ${scaled.join(', ')}`;
 }
 
 function coreTable({ config, supervisor }: ClusterSession, { machine }: ResolvedMachine): string {
   const rows = supervisor.cores().map(([core, process]) => ({ core, process, package: machine.packageOf(core) }));
   if (config.cores <= ROWS_OF_CORES) {
     const table = plainTable(['core', 'package', 'pid', 'incarnation', 'address']);
-    for (const { core, process, package: index } of rows) table.push([core, index, process.pid, process.incarnation, process.address].map(String));
+    for (const { core, process, package: index } of rows)
+      table.push([core, index, process.pid, process.incarnation, process.address].map(String));
     return table.toString();
   }
   const table = plainTable(['package', 'cores', 'pids', 'ports']);
   for (const index of new Set(rows.map((row) => row.package))) {
     const inside = rows.filter((row) => row.package === index);
     const ports = inside.map(({ process }) => Number(process.address.split(':').at(-1)));
-    table.push([String(index), formatCores(inside.map(({ core }) => core)), formatCores(inside.map(({ process }) => process.pid)), ports.join(' ')]);
+    table.push([
+      String(index),
+      formatCores(inside.map(({ core }) => core)),
+      formatCores(inside.map(({ process }) => process.pid)),
+      ports.join(' '),
+    ]);
   }
   return table.toString();
 }
 
 /** A table without a frame: columns, a head, nothing else. */
 export function plainTable(head: readonly string[]): InstanceType<typeof Table> {
-  return new Table({ head: [...head], chars: FRAMELESS, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 } });
+  return new Table({
+    head: [...head],
+    chars: FRAMELESS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+  });
 }
 
 const FRAMELESS = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map((name) => [name, '']),
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((name) => [name, '']),
 );
 
 function goOn(name: string): string {

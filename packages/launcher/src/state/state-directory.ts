@@ -11,7 +11,12 @@ import { isRunning } from './process-identity.ts';
  * because it holds the cluster's secret.
  */
 
-const PROCESS = z.strictObject({ name: z.string(), pid: z.int().min(-1), startedTicks: z.string().nullable(), address: z.string() });
+const PROCESS = z.strictObject({
+  name: z.string(),
+  pid: z.int().min(-1),
+  startedTicks: z.string().nullable(),
+  address: z.string(),
+});
 
 const RECORD = z.strictObject({
   version: z.literal(1),
@@ -36,7 +41,9 @@ const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
 /** Checks a cluster's name: it becomes a file's name. */
 export function checkClusterName(name: string): string {
   if (NAME.test(name)) return name;
-  throw new UsageError(`${JSON.stringify(name)} cannot name a cluster; use up to 41 letters, digits, dots, dashes and underscores`);
+  throw new UsageError(
+    `${JSON.stringify(name)} cannot name a cluster; use up to 41 letters, digits, dots, dashes and underscores`,
+  );
 }
 
 /** `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`. */
@@ -56,7 +63,9 @@ export class StateDirectory {
     const old = this.read(record.name);
     if (old !== null && isAlive(old)) {
       const who = isRunning(old.supervisor) ? `runs already (pid ${old.supervisor.pid})` : 'has left processes behind';
-      throw new UsageError(`a cluster named ${record.name} ${who}; end it with mkctl down --cluster ${record.name}, or choose another --name`);
+      throw new UsageError(
+        `a cluster named ${record.name} ${who}; end it with mkctl down --cluster ${record.name}, or choose another --name`,
+      );
     }
     rmSync(this.fileOf(record.name), { force: true });
     const draft = this.writeDraft(record);
@@ -106,7 +115,9 @@ export class StateDirectory {
 
   private files(): string[] {
     try {
-      return readdirSync(this.path).filter((name) => name.endsWith('.json')).sort();
+      return readdirSync(this.path)
+        .filter((name) => name.endsWith('.json'))
+        .sort();
     } catch {
       return [];
     }
@@ -117,7 +128,9 @@ export class StateDirectory {
     try {
       writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
     } catch (error) {
-      throw new UsageError(`cannot write into the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`);
+      throw new UsageError(
+        `cannot write into the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`,
+      );
     }
     return draft;
   }

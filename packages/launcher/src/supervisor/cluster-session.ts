@@ -38,11 +38,16 @@ export class ClusterSession {
       observer.logged?.('launcher', line);
     });
     this.supervisor = new Supervisor(config, { ...observer, changed: () => this.write() });
-    this.control = new ProcessControl(this.supervisor, (text) => observer.noted?.(text), (event, fields) => this.log.write(event, fields));
+    this.control = new ProcessControl(
+      this.supervisor,
+      (text) => observer.noted?.(text),
+      (event, fields) => this.log.write(event, fields),
+    );
     this.server = new ControlServer(this.supervisor, {
       control: this.control,
       // After the answer has left. A cluster that still boots ends its boot, which then tells of it.
-      shutdown: () => void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
+      shutdown: () =>
+        void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
       status: () => this.status(),
     });
   }
@@ -83,14 +88,39 @@ export class ClusterSession {
 
   record(): ClusterRecord {
     const { name, seed, machineName, secret, detached, logDir } = this.config;
-    const processes = [...this.supervisor.processes.values()].filter((p) => !p.ended).map((p) => ({ name: p.name, ...p.identity, address: p.address }));
+    const processes = [...this.supervisor.processes.values()]
+      .filter((p) => !p.ended)
+      .map((p) => ({ name: p.name, ...p.identity, address: p.address }));
     const supervisor = { name: 'supervisor', ...identityOf(process.pid), address: this.address };
-    return { version: 1, name, seed, machine: machineName, createdAt: this.createdAt, secret, detached, logDir, supervisor, processes };
+    return {
+      version: 1,
+      name,
+      seed,
+      machine: machineName,
+      createdAt: this.createdAt,
+      secret,
+      detached,
+      logDir,
+      supervisor,
+      processes,
+    };
   }
 
   private status(): unknown {
     const { name, seed, machineName, machine, timeScale, latencyNs, jitterNs, detached, logDir } = this.config;
-    return { name, seed, machineName, machine, timeScale, latencyNs, jitterNs, detached, logDir, createdAt: this.createdAt, processes: this.control.ps() };
+    return {
+      name,
+      seed,
+      machineName,
+      machine,
+      timeScale,
+      latencyNs,
+      jitterNs,
+      detached,
+      logDir,
+      createdAt: this.createdAt,
+      processes: this.control.ps(),
+    };
   }
 
   private write(): void {

@@ -50,7 +50,14 @@ export class ControlServer {
 
   private async metrics(response: ServerResponse): Promise<void> {
     const rows = this.context.control.ps().filter(({ state }) => state === 'running');
-    const pages = await Promise.all(rows.map(({ name, address }) => fetchText(address, '/metrics').then(({ body }) => ({ process: name, body }), () => null)));
+    const pages = await Promise.all(
+      rows.map(({ name, address }) =>
+        fetchText(address, '/metrics').then(
+          ({ body }) => ({ process: name, body }),
+          () => null,
+        ),
+      ),
+    );
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     response.end(mergeMetrics(pages.filter((page) => page !== null)));
   }

@@ -7,7 +7,10 @@ import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
  * out by themselves on the cores; the book only stops handing them on.
  */
 export class FaultBook {
-  private readonly entries = new Map<string, { readonly rule: FaultRule; readonly untilMs: number; readonly missing: Set<number> }>();
+  private readonly entries = new Map<
+    string,
+    { readonly rule: FaultRule; readonly untilMs: number; readonly missing: Set<number> }
+  >();
 
   /** Notes a rule; a rule of the same id is replaced. `missing`: cores that could not be told. */
   add(rule: FaultRule, missing: Iterable<number>, nowMs: number): void {
@@ -20,7 +23,9 @@ export class FaultBook {
   heal(target: HealTarget): void {
     if (target === 'all') this.entries.clear();
     else if ('id' in target) this.entries.delete(target.id);
-    else for (const [id, { rule }] of this.entries) if (isExactlyPair(rule, target.from, target.to)) this.entries.delete(id);
+    else
+      for (const [id, { rule }] of this.entries)
+        if (isExactlyPair(rule, target.from, target.to)) this.entries.delete(id);
   }
 
   /** The rules for a core that has none yet, with the time that they have left. */
@@ -33,16 +38,28 @@ export class FaultBook {
     return this.remaining(nowMs, ({ missing }) => missing.delete(core));
   }
 
-  private remaining(nowMs: number, concerns: (entry: { readonly rule: FaultRule; readonly missing: Set<number> }) => boolean): FaultRule[] {
+  private remaining(
+    nowMs: number,
+    concerns: (entry: { readonly rule: FaultRule; readonly missing: Set<number> }) => boolean,
+  ): FaultRule[] {
     for (const [id, { untilMs }] of this.entries) if (untilMs <= nowMs) this.entries.delete(id);
     return [...this.entries.values()]
       .filter(concerns)
-      .map(({ rule, untilMs }) => (untilMs === Infinity ? rule : { ...rule, for_ns: Math.max(1, Math.round((untilMs - nowMs) * 1e6)) }));
+      .map(({ rule, untilMs }) =>
+        untilMs === Infinity ? rule : { ...rule, for_ns: Math.max(1, Math.round((untilMs - nowMs) * 1e6)) },
+      );
   }
 }
 
 function isExactlyPair(rule: FaultRule, from: number, to: number): boolean {
-  if (rule.kind !== 'link' || rule.from === 'all' || rule.to === 'all' || rule.from.length !== 1 || rule.to.length !== 1) return false;
+  if (
+    rule.kind !== 'link' ||
+    rule.from === 'all' ||
+    rule.to === 'all' ||
+    rule.from.length !== 1 ||
+    rule.to.length !== 1
+  )
+    return false;
   const [a, b] = [rule.from[0], rule.to[0]];
   return (a === from && b === to) || (a === to && b === from);
 }

@@ -49,7 +49,10 @@ export class ManagedProcess {
   private stateBeforeHang: ProcessState = 'running';
   private readonly endWaiters: (() => void)[] = [];
 
-  constructor(spec: ProcessSpec, private readonly events: ProcessEvents) {
+  constructor(
+    spec: ProcessSpec,
+    private readonly events: ProcessEvents,
+  ) {
     this.name = spec.name;
     const errors = spec.errorFile === null ? 'pipe' : openSync(spec.errorFile, 'a');
     // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
@@ -135,8 +138,13 @@ export class ManagedProcess {
       this.events.logged(this, line);
     });
     child.stdout?.setEncoding('utf8').on('data', lines);
-    child.stderr?.setEncoding('utf8').on('data', lineSplitter((line) => this.remember(line)));
-    child.on('close', (code, signalName) => this.finish(signalName === null ? `exit status ${code}` : `killed by ${signalName}`));
+    child.stderr?.setEncoding('utf8').on(
+      'data',
+      lineSplitter((line) => this.remember(line)),
+    );
+    child.on('close', (code, signalName) =>
+      this.finish(signalName === null ? `exit status ${code}` : `killed by ${signalName}`),
+    );
     if (child.pid === undefined) queueMicrotask(() => this.finish('it could not be started'));
   }
 

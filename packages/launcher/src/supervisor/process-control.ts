@@ -45,7 +45,14 @@ export class ProcessControl {
   ) {}
 
   ps(): ProcessRow[] {
-    const rows = [...this.supervisor.processes.values()].map(({ name, pid, state, incarnation, address, how }) => ({ name, pid, state, incarnation, address, how }));
+    const rows = [...this.supervisor.processes.values()].map(({ name, pid, state, incarnation, address, how }) => ({
+      name,
+      pid,
+      state,
+      incarnation,
+      address,
+      how,
+    }));
     return rows.sort((a, b) => rank(a.name) - rank(b.name));
   }
 
@@ -72,7 +79,9 @@ export class ProcessControl {
       const process = target === 'skb' ? this.supervisor.restartSkb() : this.supervisor.startCore(target);
       await this.joined(process);
       this.log('fault_healed', { rule: `crash:${target}`, affected: 0 });
-      this.note(`restarted ${named(target)}${target === 'skb' ? '' : `: it joined as incarnation ${process.incarnation}`}`);
+      this.note(
+        `restarted ${named(target)}${target === 'skb' ? '' : `: it joined as incarnation ${process.incarnation}`}`,
+      );
       return this.ps().find(({ name }) => name === process.name)!;
     } finally {
       this.restarting.delete(target);
@@ -86,7 +95,11 @@ export class ProcessControl {
     this.log('fault_applied', { rule: `hang:${target}`, text: `hang ${target}` });
     this.note(`${named(target)} hangs${forMs === null ? '' : ` for ${forMs / 1000} s`}`);
     this.cancelWake(target);
-    if (forMs !== null) this.wakeTimers.set(target, setTimeout(() => void this.wake(target), forMs));
+    if (forMs !== null)
+      this.wakeTimers.set(
+        target,
+        setTimeout(() => void this.wake(target), forMs),
+      );
   }
 
   /** Lets a hung process run on and tells it what it missed; false when it did not hang. */
@@ -97,7 +110,8 @@ export class ProcessControl {
     this.log('fault_healed', { rule: `hang:${target}`, affected: 0 });
     this.note(`${named(target)} runs on`);
     if (target === 'skb') return true;
-    for (const rule of this.book.takeMissed(target, Date.now())) await this.tell(process, 'fault_add', { rule }).catch(() => undefined);
+    for (const rule of this.book.takeMissed(target, Date.now()))
+      await this.tell(process, 'fault_add', { rule }).catch(() => undefined);
     return true;
   }
 
@@ -108,7 +122,9 @@ export class ProcessControl {
     this.refuseUnknownCores(rule);
     const missing = await this.tellAll('fault_add', { rule }, undefined, (core) => concernsSender(rule, core));
     this.book.add(rule, missing, Date.now());
-    this.note(`fault ${rule.id}: ${describeFault(rule)}${rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`}`);
+    this.note(
+      `fault ${rule.id}: ${describeFault(rule)}${rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`}`,
+    );
     return { id: rule.id, missing };
   }
 
@@ -117,10 +133,13 @@ export class ProcessControl {
     this.book.heal(target);
     const woken: string[] = [];
     if (target === 'all') {
-      for (const { name } of this.ps().filter(({ state }) => state === 'hung')) if (await this.wake(targetOf(name))) woken.push(name);
+      for (const { name } of this.ps().filter(({ state }) => state === 'hung'))
+        if (await this.wake(targetOf(name))) woken.push(name);
     }
     const healed = new Set<string>();
-    await this.tellAll('fault_heal', { target }, (value) => (value as { healed: string[] }).healed.forEach((id) => healed.add(id)));
+    await this.tellAll('fault_heal', { target }, (value) =>
+      (value as { healed: string[] }).healed.forEach((id) => healed.add(id)),
+    );
     this.note(healed.size === 0 ? 'nothing to heal on the links' : `healed ${[...healed].join(', ')}`);
     return { healed: [...healed], woken };
   }
@@ -137,8 +156,12 @@ export class ProcessControl {
     this.refuseWhenEnding();
     const taken = new Set(this.supervisor.cores().map(([core]) => core));
     const free: number[] = [];
-    for (let core = 0; free.length < count && core < this.supervisor.config.maxCores; core++) if (!taken.has(core)) free.push(core);
-    if (free.length < count) throw new CommandError(`the machine ${this.supervisor.config.machineName} has room for ${free.length} more cores, not for ${count}`);
+    for (let core = 0; free.length < count && core < this.supervisor.config.maxCores; core++)
+      if (!taken.has(core)) free.push(core);
+    if (free.length < count)
+      throw new CommandError(
+        `the machine ${this.supervisor.config.machineName} has room for ${free.length} more cores, not for ${count}`,
+      );
     await Promise.all(free.map((core) => this.joined(this.supervisor.startCore(core))));
     return free;
   }
@@ -150,10 +173,16 @@ export class ProcessControl {
 
   private async joined(process: ManagedProcess): Promise<void> {
     const what = `${title(process.name)} did not join`;
-    await this.supervisor.until(() => process.ended || process.state === 'running' || process.state === 'hung', JOIN_MS, what);
-    if (process.ended) throw new CommandError(`${title(process.name)} ended while it started (${process.how}): ${process.lastWords}`);
+    await this.supervisor.until(
+      () => process.ended || process.state === 'running' || process.state === 'hung',
+      JOIN_MS,
+      what,
+    );
+    if (process.ended)
+      throw new CommandError(`${title(process.name)} ended while it started (${process.how}): ${process.lastWords}`);
     if (process.name === SKB) return;
-    for (const rule of this.book.forNewCore(coreOf(process.name), Date.now())) await this.tell(process, 'fault_add', { rule });
+    for (const rule of this.book.forNewCore(coreOf(process.name), Date.now()))
+      await this.tell(process, 'fault_add', { rule });
   }
 
   private async end(process: ManagedProcess): Promise<void> {
@@ -164,7 +193,12 @@ export class ProcessControl {
   }
 
   /** Tells every core that runs; returns those that should have heard and did not. */
-  private async tellAll(verb: string, args: object, onValue: (value: unknown) => void = () => undefined, wanted: (core: number) => boolean = () => true): Promise<number[]> {
+  private async tellAll(
+    verb: string,
+    args: object,
+    onValue: (value: unknown) => void = () => undefined,
+    wanted: (core: number) => boolean = () => true,
+  ): Promise<number[]> {
     const missing: number[] = [];
     const reachable = this.supervisor.cores().filter(([core, process]) => !process.ended && wanted(core));
     await Promise.all(
@@ -185,7 +219,8 @@ export class ProcessControl {
 
   private refuseUnknownCores(rule: FaultRule): void {
     for (const core of coresOfRule(rule)) {
-      if (core < 60_000 && this.supervisor.core(core) === undefined) throw new CommandError(`there is no core ${core}; mkctl ps lists the cores`);
+      if (core < 60_000 && this.supervisor.core(core) === undefined)
+        throw new CommandError(`there is no core ${core}; mkctl ps lists the cores`);
     }
   }
 
@@ -206,7 +241,10 @@ export class ProcessControl {
   private running(target: Target): ManagedProcess {
     this.refuseWhenEnding();
     const process = this.known(target);
-    if (process.ended) throw new CommandError(`${named(target)} does not run (${process.how}); start it again with mkctl restart ${target}`);
+    if (process.ended)
+      throw new CommandError(
+        `${named(target)} does not run (${process.how}); start it again with mkctl restart ${target}`,
+      );
     return process;
   }
 

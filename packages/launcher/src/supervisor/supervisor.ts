@@ -1,6 +1,14 @@
 import type { ParentMessage } from '@mk/monitor-proto/io/parent';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
-import { type BootAction, type BootEvent, BootMachine, type BootProgress, coreName, SKB, title } from '../boot/boot-machine.ts';
+import {
+  type BootAction,
+  type BootEvent,
+  BootMachine,
+  type BootProgress,
+  coreName,
+  SKB,
+  title,
+} from '../boot/boot-machine.ts';
 import { type ClusterConfig, coreEnvironment, skbEnvironment } from '../boot/cluster-config.ts';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
 import { splitAddress } from '../client/control-client.ts';
@@ -42,7 +50,8 @@ export class Supervisor {
   /** Processes that ended after boot without anybody having asked for it. */
   readonly deaths: string[] = [];
   readonly token: string;
-  private boot: { readonly machine: BootMachine; readonly perform: (actions: readonly BootAction[]) => void } | null = null;
+  private boot: { readonly machine: BootMachine; readonly perform: (actions: readonly BootAction[]) => void } | null =
+    null;
   private stopping: Promise<void> | null = null;
   private interruptedBeforeBoot = false;
 
@@ -83,7 +92,11 @@ export class Supervisor {
     const startedAt = performance.now();
     try {
       await this.runBoot();
-      return { cores: this.config.cores, links: this.boot!.machine.progress.links, elapsedMs: performance.now() - startedAt };
+      return {
+        cores: this.config.cores,
+        links: this.boot!.machine.progress.links,
+        elapsedMs: performance.now() - startedAt,
+      };
     } catch (error) {
       await this.killAll();
       throw error;
@@ -136,7 +149,10 @@ export class Supervisor {
     const { config } = this;
     return new Promise<void>((resolve, reject) => {
       const machine = new BootMachine(config.cores);
-      const timer = setTimeout(() => this.bootEvent({ type: 'deadline', afterMs: config.bootTimeoutMs }), config.bootTimeoutMs);
+      const timer = setTimeout(
+        () => this.bootEvent({ type: 'deadline', afterMs: config.bootTimeoutMs }),
+        config.bootTimeoutMs,
+      );
       const settle = (then: () => void): void => {
         clearTimeout(timer);
         then();
@@ -149,7 +165,11 @@ export class Supervisor {
         complete: () => settle(resolve),
         fail: ({ reason }) => settle(() => reject(new CommandError(reason, 2))),
       };
-      this.boot = { machine, perform: (actions) => actions.forEach((action) => (performers[action.type] as (action: BootAction) => void)(action)) };
+      this.boot = {
+        machine,
+        perform: (actions) =>
+          actions.forEach((action) => (performers[action.type] as (action: BootAction) => void)(action)),
+      };
       if (this.interruptedBeforeBoot) return this.bootEvent({ type: 'interrupted' });
       try {
         this.spawnAll();
@@ -218,7 +238,10 @@ export class Supervisor {
       const look = (): void => {
         if (condition()) done(resolve);
       };
-      const timer = setTimeout(() => done(() => reject(new CommandError(`${what} within ${timeoutMs / 1000} s`))), timeoutMs);
+      const timer = setTimeout(
+        () => done(() => reject(new CommandError(`${what} within ${timeoutMs / 1000} s`))),
+        timeoutMs,
+      );
       this.watchers.add(look);
     });
   }

@@ -14,7 +14,9 @@ export interface SupervisorVerbContext {
 }
 
 /** What can be asked of a supervisor, and what it takes. */
-export const SUPERVISOR_VERBS: Readonly<Record<string, { readonly args: readonly string[]; run(context: SupervisorVerbContext, args: Args): unknown }>> = {
+export const SUPERVISOR_VERBS: Readonly<
+  Record<string, { readonly args: readonly string[]; run(context: SupervisorVerbContext, args: Args): unknown }>
+> = {
   status: { args: [], run: ({ status }) => status() },
   ps: { args: [], run: ({ control }) => control.ps() },
   crash: { args: ['target'], run: ({ control }, args) => control.crash(target(args)) },
@@ -28,11 +30,17 @@ export const SUPERVISOR_VERBS: Readonly<Record<string, { readonly args: readonly
 };
 
 /** Answers one control request; what goes wrong is in the answer. */
-export async function runSupervisorVerb(context: SupervisorVerbContext, verb: string, args: Args): Promise<ControlReply> {
+export async function runSupervisorVerb(
+  context: SupervisorVerbContext,
+  verb: string,
+  args: Args,
+): Promise<ControlReply> {
   const row = Object.hasOwn(SUPERVISOR_VERBS, verb) ? SUPERVISOR_VERBS[verb] : undefined;
-  if (row === undefined) return bad(`no verb ${verb.slice(0, 40)}; a supervisor knows ${Object.keys(SUPERVISOR_VERBS).join(', ')}`);
+  if (row === undefined)
+    return bad(`no verb ${verb.slice(0, 40)}; a supervisor knows ${Object.keys(SUPERVISOR_VERBS).join(', ')}`);
   const unknown = Object.keys(args).find((name) => !row.args.includes(name));
-  if (unknown !== undefined) return bad(`${verb}: ${unknown} is unknown; it takes ${row.args.join(', ') || 'no arguments'}`);
+  if (unknown !== undefined)
+    return bad(`${verb}: ${unknown} is unknown; it takes ${row.args.join(', ') || 'no arguments'}`);
   try {
     return { ok: true, value: (await row.run(context, args)) ?? null };
   } catch (error) {

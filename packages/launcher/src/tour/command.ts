@@ -57,7 +57,10 @@ async function runTour(config: ClusterConfig, machine: ResolvedMachine, terminal
     const result = await session.open().finally(() => progress.end());
     ready = true;
     const links = (config.cores * (config.cores - 1)) / 2;
-    tour.check(`${result.cores} cores and the SKB booted in ${(result.elapsedMs / 1000).toFixed(2)} s; ${result.links} of ${links} links`, result.links === links);
+    tour.check(
+      `${result.cores} cores and the SKB booted in ${(result.elapsedMs / 1000).toFixed(2)} s; ${result.links} of ${links} links`,
+      result.links === links,
+    );
     tour.say(`links: ${configuredLatency(session, machine)}`);
     for (const [i, chapter] of CHAPTERS.entries()) {
       tour.begin(chapter.title, i + 2, of);
@@ -75,7 +78,10 @@ async function runTour(config: ClusterConfig, machine: ResolvedMachine, terminal
 async function shutDown(tour: Tour): Promise<void> {
   const processes = [...tour.session.supervisor.processes.values()];
   await tour.session.close();
-  tour.check(`all ${processes.length} processes have ended`, processes.every(({ identity }) => !isRunning(identity)));
+  tour.check(
+    `all ${processes.length} processes have ended`,
+    processes.every(({ identity }) => !isRunning(identity)),
+  );
 }
 
 function summary({ checks, terminal }: Tour, elapsedMs: number): number {

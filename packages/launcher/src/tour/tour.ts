@@ -92,12 +92,15 @@ export class Tour {
   async meshComplete(withinMs: number): Promise<boolean> {
     const complete = async (): Promise<true | null> => {
       const members = await this.members();
-      return members.length === this.cores && members.every(({ up, links }) => up && links === this.cores - 1) ? true : null;
+      return members.length === this.cores && members.every(({ up, links }) => up && links === this.cores - 1)
+        ? true
+        : null;
     };
     return (await this.until(complete, withinMs)) === true;
   }
 
   showTrips(rows: readonly RttRow[]): void {
-    for (const summary of summariseByRelation(rows, (a, b) => this.machine.machine.relation(a, b))) this.say(describeSummary(summary));
+    for (const summary of summariseByRelation(rows, (a, b) => this.machine.machine.relation(a, b)))
+      this.say(describeSummary(summary));
   }
 }

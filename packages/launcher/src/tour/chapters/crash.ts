@@ -17,7 +17,10 @@ export const CRASH: Chapter = {
     const joined = await tour.meshComplete(JOIN_MS);
     const elapsed = formatDuration((performance.now() - startedAt) * 1e6);
     const row = (await tour.members()).find((member) => member.core === core);
-    tour.check(`core ${core} is back as incarnation ${row?.incarnation ?? '?'}, bound to all ${tour.cores - 1} others after ${elapsed}`, joined && row?.incarnation === 2);
+    tour.check(
+      `core ${core} is back as incarnation ${row?.incarnation ?? '?'}, bound to all ${tour.cores - 1} others after ${elapsed}`,
+      joined && row?.incarnation === 2,
+    );
     const round = (await tour.core(0, 'round', { plan: 'multicast', phases: 2, count: 1 })) as RoundSummary;
     tour.check(`a two-phase round reaches all ${round.cores} cores again`, round.cores === tour.cores);
   },

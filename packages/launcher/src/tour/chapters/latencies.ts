@@ -21,7 +21,8 @@ export const LATENCIES: Chapter = {
     const relation = (a: number, b: number): string => tour.machine.machine.relation(a, b);
     tour.say('median round trip between packages (rows ask, columns answer):');
     tour.say(packageMatrixText(rows, (core) => tour.machine.machine.packageOf(core)));
-    for (const summary of nearestFirst(tour, rows, summariseByRelation(rows, relation), relation)) checkRelation(tour, rows, summary, relation);
+    for (const summary of nearestFirst(tour, rows, summariseByRelation(rows, relation), relation))
+      checkRelation(tour, rows, summary, relation);
   },
 };
 
@@ -34,7 +35,12 @@ async function measuredTrips(tour: Tour): Promise<readonly RttRow[]> {
   return measured ?? tour.trips();
 }
 
-function nearestFirst(tour: Tour, rows: readonly RttRow[], summaries: readonly RelationSummary[], relationOf: (a: number, b: number) => string): RelationSummary[] {
+function nearestFirst(
+  tour: Tour,
+  rows: readonly RttRow[],
+  summaries: readonly RelationSummary[],
+  relationOf: (a: number, b: number) => string,
+): RelationSummary[] {
   const distance = ({ relation }: RelationSummary): number => {
     const { from, to } = rows.find((row) => relationOf(row.from, row.to) === relation)!;
     return tour.machine.machine.relationNumber(from, to);
@@ -42,7 +48,12 @@ function nearestFirst(tour: Tour, rows: readonly RttRow[], summaries: readonly R
   return [...summaries].sort((a, b) => distance(a) - distance(b));
 }
 
-function checkRelation(tour: Tour, rows: readonly RttRow[], summary: RelationSummary, relationOf: (a: number, b: number) => string): void {
+function checkRelation(
+  tour: Tour,
+  rows: readonly RttRow[],
+  summary: RelationSummary,
+  relationOf: (a: number, b: number) => string,
+): void {
   const { relation, pairs, minNs, medianNs, maxNs } = summary;
   const { from, to } = rows.find((row) => relationOf(row.from, row.to) === relation)!;
   const { config } = tour.session;
@@ -50,5 +61,8 @@ function checkRelation(tour: Tour, rows: readonly RttRow[], summary: RelationSum
   const most = 2 * oneWay * (1 + HOST_RATIO) + HOST_NS;
   const figures = `min ${formatDuration(minNs)}, median ${formatDuration(medianNs)}, max ${formatDuration(maxNs)}`;
   const held = minNs >= 2 * oneWay - EARLY_NS - 2 * config.jitterNs && medianNs <= most + 2 * config.jitterNs;
-  tour.check(`${relation.replaceAll('_', ' ')} (${pairs} pairs): configured 2 × ${formatDuration(oneWay)}, measured ${figures}`, held);
+  tour.check(
+    `${relation.replaceAll('_', ' ')} (${pairs} pairs): configured 2 × ${formatDuration(oneWay)}, measured ${figures}`,
+    held,
+  );
 }

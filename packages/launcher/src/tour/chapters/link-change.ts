@@ -22,14 +22,28 @@ export const LINK_CHANGE: Chapter = {
     if (far === undefined) return tour.say('one core has no links');
     const old = await trip(tour, far);
     tour.say(`core 0 sends to ${children(before)}; the round trip to core ${far} is ${formatDuration(old)}`);
-    await tour.session.control.addFault({ kind: 'link', id: 'tour', for_ns: null, from: [0], to: [far], both: true, settings: { delay_ns: DELAY_NS } });
+    await tour.session.control.addFault({
+      kind: 'link',
+      id: 'tour',
+      for_ns: null,
+      from: [0],
+      to: [far],
+      both: true,
+      settings: { delay_ns: DELAY_NS },
+    });
     const slow = await tour.until(async () => {
       const now = await trip(tour, far);
       return now >= 2 * DELAY_NS ? now : null;
     }, REPLAN_MS);
-    tour.check(`the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${slow === null ? 'nothing' : formatDuration(slow)}`, slow !== null);
+    tour.check(
+      `the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${slow === null ? 'nothing' : formatDuration(slow)}`,
+      slow !== null,
+    );
     const { min } = (await tour.core(0, 'ping', { core: far, count: 20 })) as { min: number };
-    tour.check(`the fastest of 20 pings over it takes ${formatDuration(min)}`, min >= 2 * DELAY_NS - EARLY_NS && min <= 2 * DELAY_NS + HOST_NS);
+    tour.check(
+      `the fastest of 20 pings over it takes ${formatDuration(min)}`,
+      min >= 2 * DELAY_NS - EARLY_NS && min <= 2 * DELAY_NS + HOST_NS,
+    );
     if (tour.cores > 2) await checkTree(tour, before, far);
     await tour.session.control.heal('all');
     const back = await tour.until(async () => {
@@ -45,8 +59,12 @@ async function checkTree(tour: Tour, before: TreeNode, far: number): Promise<voi
     const tree = await treeOf(tour);
     return tree.children.some(({ core }) => core === far) ? null : tree;
   }, REPLAN_MS);
-  if (after !== null) tour.say(`core 0 now sends to ${children(after)}; core ${far} hears from core ${parentOf(after, far)}`);
-  tour.check(`the tree of core 0 changed, and no longer uses that link`, after !== null && JSON.stringify(after) !== JSON.stringify(before));
+  if (after !== null)
+    tour.say(`core 0 now sends to ${children(after)}; core ${far} hears from core ${parentOf(after, far)}`);
+  tour.check(
+    `the tree of core 0 changed, and no longer uses that link`,
+    after !== null && JSON.stringify(after) !== JSON.stringify(before),
+  );
 }
 
 async function trip(tour: Tour, to: number): Promise<number> {

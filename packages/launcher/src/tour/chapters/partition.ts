@@ -16,17 +16,32 @@ export const PARTITION: Chapter = {
     const near = range(0, half);
     const far = range(half, tour.cores);
     await control.addFault({ kind: 'partition', id: 'tour', for_ns: null, groups: [near, far], one_way: false });
-    tour.say(`cores ${formatCores(near)} and ${formatCores(far)} cannot hear one another; core 0 asks all of them to agree`);
+    tour.say(
+      `cores ${formatCores(near)} and ${formatCores(far)} cannot hear one another; core 0 asks all of them to agree`,
+    );
     const startedAt = performance.now();
     const failing = tour.errorOf(tour.core(0, 'round', { plan: 'multicast', phases: 1, count: 1 }));
-    if (half > 1) tour.check('within a half everything works: core 0 pings core 1', (await tour.errorOf(tour.core(0, 'ping', { core: 1, count: 3 }))) === null);
+    if (half > 1)
+      tour.check(
+        'within a half everything works: core 0 pings core 1',
+        (await tour.errorOf(tour.core(0, 'ping', { core: 1, count: 3 }))) === null,
+      );
     const error = await failing;
     const elapsedNs = (performance.now() - startedAt) * 1e6;
     const inTime = elapsedNs <= DEADLINE_NS + SLACK_NS;
-    tour.check(`the round ends in ${error ?? 'no error'} after ${formatDuration(elapsedNs)}; its deadline is ${formatDuration(DEADLINE_NS)}`, error !== null && isErrorName(error) && inTime);
+    tour.check(
+      `the round ends in ${error ?? 'no error'} after ${formatDuration(elapsedNs)}; its deadline is ${formatDuration(DEADLINE_NS)}`,
+      error !== null && isErrorName(error) && inTime,
+    );
     await control.heal('all');
-    const round = await tour.until(() => tour.core(0, 'round', { plan: 'multicast', phases: 1, count: 1 }).catch(() => null), 30_000);
-    tour.check(`healed: a round reaches all ${tour.cores} cores again`, (round as RoundSummary | null)?.cores === tour.cores);
+    const round = await tour.until(
+      () => tour.core(0, 'round', { plan: 'multicast', phases: 1, count: 1 }).catch(() => null),
+      30_000,
+    );
+    tour.check(
+      `healed: a round reaches all ${tour.cores} cores again`,
+      (round as RoundSummary | null)?.cores === tour.cores,
+    );
   },
 };
 

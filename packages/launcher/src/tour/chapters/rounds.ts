@@ -20,9 +20,19 @@ export const ROUNDS_OVER_PLANS: Chapter = {
     }
     tour.say(table.toString());
     const others = tour.cores - 1;
-    tour.check(`every round reached all ${tour.cores} cores`, results.every(({ cores }) => cores === tour.cores));
-    tour.check(`every phase took 2 · (${tour.cores} − 1) = ${2 * others} messages`, results.every(({ messages, phases }) => messages === 2 * others * phases));
+    tour.check(
+      `every round reached all ${tour.cores} cores`,
+      results.every(({ cores }) => cores === tour.cores),
+    );
+    tour.check(
+      `every phase took 2 · (${tour.cores} − 1) = ${2 * others} messages`,
+      results.every(({ messages, phases }) => messages === 2 * others * phases),
+    );
     const one = (wanted: string): number => results.find(({ plan, phases }) => plan === wanted && phases === 1)!.p50;
-    if (tour.cores > 4) tour.check('asking one core after the other (broadcast) is slower than a tree (multicast)', one('broadcast') > one('multicast'));
+    if (tour.cores > 4)
+      tour.check(
+        'asking one core after the other (broadcast) is slower than a tree (multicast)',
+        one('broadcast') > one('multicast'),
+      );
   },
 };
