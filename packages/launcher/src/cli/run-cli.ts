@@ -20,8 +20,14 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     .alias('help', 'h')
     .strict()
     .exitProcess(false)
+    .locale('en') // what is improved below is what yargs says in English
     .wrap(Math.min(110, process.stdout.columns ?? 100))
-    .parserConfiguration({ 'boolean-negation': false, 'strip-aliased': true, 'parse-numbers': false, 'parse-positional-numbers': false })
+    .parserConfiguration({
+      'boolean-negation': false,
+      'strip-aliased': true,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
     .check((args) => refuseRepeats(args), true)
     .fail((message, error) => {
       // yargs gives its own complaints as YErrors or as texts; everything else was thrown by a command.
@@ -51,7 +57,9 @@ export function report(name: string, error: unknown): number {
     process.stderr.write(`${name}: ${error.message}\n`);
     return 2;
   }
-  process.stderr.write(`${name}: internal error (please report it): ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `${name}: internal error (please report it): ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
   return 2;
 }
 
@@ -75,9 +83,19 @@ interface Words {
 
 /** What could have been meant: yargs knows it, and does not say so in its types. */
 function knownWords(cli: Argv): Words {
-  const inner = cli as unknown as { getOptions(): { key: Record<string, unknown> }; getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } } };
+  const inner = cli as unknown as {
+    getOptions(): { key: Record<string, unknown> };
+    getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } };
+  };
   const options = Object.keys(inner.getOptions().key).filter((option) => option.length > 1);
-  return { options, commands: inner.getInternalMethods().getCommandInstance().getCommands().filter((name) => name !== '$0') };
+  return {
+    options,
+    commands: inner
+      .getInternalMethods()
+      .getCommandInstance()
+      .getCommands()
+      .filter((name) => name !== '$0'),
+  };
 }
 
 const TOO_FEW = /^Not enough non-option arguments/;
@@ -88,12 +106,14 @@ function improve(message: string | null | undefined, argv: readonly string[], wo
   if (unknown.length > 0) return `${explainUnknown(unknown, argv, words)}; see --help`;
   const missing = /^Not enough arguments following: (.*)$/.exec(text)?.[1];
   if (missing !== undefined) return `--${missing} needs a value; see --help`;
-  if (TOO_FEW.test(text)) return `${argv.filter((part) => !part.startsWith('-')).join(' ')} needs more arguments; see --help`;
+  if (TOO_FEW.test(text))
+    return `${argv.filter((part) => !part.startsWith('-')).join(' ')} needs more arguments; see --help`;
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}; see --help`;
 }
 
 function explainUnknown(unknown: readonly string[], argv: readonly string[], { options, commands }: Words): string {
-  const optionOf = (part: string): string | null => (part.startsWith('-') ? part.replace(/^--?/, '').split('=')[0]! : null);
+  const optionOf = (part: string): string | null =>
+    part.startsWith('-') ? part.replace(/^--?/, '').split('=')[0]! : null;
   // yargs names both spellings of an option; the one that was typed is the one to show.
   const typed = unknown.filter((word) => argv.some((part) => part === word || optionOf(part) === word));
   return (typed.length > 0 ? typed : unknown)

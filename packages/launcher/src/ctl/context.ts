@@ -23,7 +23,11 @@ export interface CtlCommand {
 }
 
 export function openContext(args: Args): CtlContext {
-  const cluster = ClusterClient.open({ cluster: optional(args, 'cluster'), skb: optional(args, 'skb'), secretFile: optional(args, 'secret-file') });
+  const cluster = ClusterClient.open({
+    cluster: optional(args, 'cluster'),
+    skb: optional(args, 'skb'),
+    secretFile: optional(args, 'secret-file'),
+  });
   return { args, terminal: processTerminal(), json: args['json'] === true, cluster };
 }
 

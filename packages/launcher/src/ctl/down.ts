@@ -12,13 +12,22 @@ const KILLED_MS = 3000;
 export const DOWN: CtlCommand = {
   command: 'down',
   describe: 'ends the cluster: every process of it',
-  examples: [['$0 down', 'cleanly'], ['$0 down --cluster a', 'one of several']],
+  examples: [
+    ['$0 down', 'cleanly'],
+    ['$0 down --cluster a', 'one of several'],
+  ],
   async run(context) {
     const { cluster } = context;
-    if (cluster.record === null) throw new CommandError(`the processes of ${cluster.name} were not started by mk-launch on this host; end them with docker compose down`);
+    if (cluster.record === null)
+      throw new CommandError(
+        `the processes of ${cluster.name} were not started by mk-launch on this host; end them with docker compose down`,
+      );
     const how = await takeDown(cluster, cluster.record);
     if (context.json) printJson(context, { cluster: cluster.name, processes: cluster.record.processes.length, how });
-    else context.terminal.out(`cluster ${cluster.name} is down (${cluster.record.processes.length} processes ended${how === 'asked' ? '' : `; ${how}`})`);
+    else
+      context.terminal.out(
+        `cluster ${cluster.name} is down (${cluster.record.processes.length} processes ended${how === 'asked' ? '' : `; ${how}`})`,
+      );
   },
 };
 
@@ -36,7 +45,13 @@ async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<
   if (!(await allGone(left, TERMINATED_MS))) {
     for (const process of left) signal(process, 'SIGKILL');
     how = 'some had to be killed';
-    if (!(await allGone(left, KILLED_MS))) throw new CommandError(`these processes of cluster ${record.name} cannot be ended: ${left.filter(isRunning).map(({ pid }) => pid).join(', ')}`);
+    if (!(await allGone(left, KILLED_MS)))
+      throw new CommandError(
+        `these processes of cluster ${record.name} cannot be ended: ${left
+          .filter(isRunning)
+          .map(({ pid }) => pid)
+          .join(', ')}`,
+      );
   }
   state.remove(record.name);
   return how;

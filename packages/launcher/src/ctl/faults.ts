@@ -1,6 +1,11 @@
 import { formatDuration, parseCores } from '@mk/machine/duration';
 import { parseLinkSettings } from '@mk/machine/fault-plan-rules';
-import { checkFaultRule, type FaultRule, type PartitionGroup, type PeerSelector } from '@mk/monitor-proto/link/fault-rule';
+import {
+  checkFaultRule,
+  type FaultRule,
+  type PartitionGroup,
+  type PeerSelector,
+} from '@mk/monitor-proto/link/fault-rule';
 import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Cli } from '../cli/run-cli.ts';
@@ -37,8 +42,13 @@ const LINK: CtlCommand = {
     let own = cli
       .positional('from', { type: 'string', describe: 'cores (3, 0,4-7) or all' })
       .positional('to', { type: 'string', describe: 'cores (3, 0,4-7) or all' })
-      .option('one-way', { type: 'boolean', default: false, describe: 'only frames from the first to the second' }) as Cli;
-    for (const [name, describe] of Object.entries(SETTINGS)) own = own.option(name, { type: 'string', requiresArg: true, describe }) as Cli;
+      .option('one-way', {
+        type: 'boolean',
+        default: false,
+        describe: 'only frames from the first to the second',
+      }) as Cli;
+    for (const [name, describe] of Object.entries(SETTINGS))
+      own = own.option(name, { type: 'string', requiresArg: true, describe }) as Cli;
     return forOption(own);
   },
   run: (context) => addFault(context, linkRule(context.args)),
@@ -53,7 +63,11 @@ const PARTITION: CtlCommand = {
     ['$0 partition 0-3 4-7 --one-way', 'what the first group sends to the others is lost'],
   ],
   options: (cli) =>
-    forOption(cli.positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), or rest' }).option('one-way', { type: 'boolean', default: false, describe: 'cut only what the first group sends' }) as Cli),
+    forOption(
+      cli
+        .positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), or rest' })
+        .option('one-way', { type: 'boolean', default: false, describe: 'cut only what the first group sends' }) as Cli,
+    ),
   run: (context) => addFault(context, partitionRule(context.args)),
 };
 
@@ -64,14 +78,23 @@ const ISOLATE: CtlCommand = {
   options: (cli) => forOption(cli.positional('cores', { type: 'string', describe: 'cores (5, 0,3-7)' }) as Cli),
   run(context) {
     const cores = coreList('cores', required(context.args, 'cores'));
-    return addFault(context, { kind: 'isolate', id: `isolate:${required(context.args, 'cores')}`, for_ns: forNs(context.args), cores });
+    return addFault(context, {
+      kind: 'isolate',
+      id: `isolate:${required(context.args, 'cores')}`,
+      for_ns: forNs(context.args),
+      cores,
+    });
   },
 };
 
 const HEAL: CtlCommand = {
   command: 'heal [from] [to]',
   describe: 'ends faults: all of them, one link’s, or one rule’s; wakes hung cores',
-  examples: [['$0 heal', 'everything but crashed cores (mkctl restart)'], ['$0 heal 3 7', 'the link between 3 and 7'], ['$0 heal --rule isolate:5', 'one rule of mkctl faults']],
+  examples: [
+    ['$0 heal', 'everything but crashed cores (mkctl restart)'],
+    ['$0 heal 3 7', 'the link between 3 and 7'],
+    ['$0 heal --rule isolate:5', 'one rule of mkctl faults'],
+  ],
   options: (cli) =>
     cli
       .positional('from', { type: 'string', describe: 'one end of a link' })
@@ -80,7 +103,10 @@ const HEAL: CtlCommand = {
   async run(context) {
     const result = await context.cluster.heal(healTarget(context.args));
     if (context.json) return printJson(context, result);
-    const parts = [result.healed.length > 0 ? `healed ${result.healed.join(', ')}` : '', result.woken.length > 0 ? `woke ${result.woken.join(', ')}` : ''].filter(Boolean);
+    const parts = [
+      result.healed.length > 0 ? `healed ${result.healed.join(', ')}` : '',
+      result.woken.length > 0 ? `woke ${result.woken.join(', ')}` : '',
+    ].filter(Boolean);
     context.terminal.out(parts.join('; ') || 'nothing to heal');
   },
 };
@@ -95,7 +121,17 @@ const FAULTS: CtlCommand = {
     if (rules.length === 0) return context.terminal.out('no faults in force');
     const table = plainTable(['rule', 'what', 'frames', 'dropped', 'delayed', 'doubled', 'resets']);
     for (const { rule, counters } of rules) {
-      table.push([rule.id, describeFault(rule), counters.frames, counters.dropped, counters.delayed, counters.duplicated, counters.reset].map(String));
+      table.push(
+        [
+          rule.id,
+          describeFault(rule),
+          counters.frames,
+          counters.dropped,
+          counters.delayed,
+          counters.duplicated,
+          counters.reset,
+        ].map(String),
+      );
     }
     context.terminal.out(table.toString());
   },
@@ -106,10 +142,16 @@ export const FAULT_COMMANDS: readonly CtlCommand[] = [LINK, PARTITION, ISOLATE, 
 /** The rule of `link A B …`. Its name is made of the ends and of what it sets: the same settings again replace it. */
 export function linkRule(args: Args): FaultRule {
   const [from, to] = [selector('from', required(args, 'from')), selector('to', required(args, 'to'))];
-  if (from !== 'all' && to !== 'all' && from.length === 1 && to.length === 1 && from[0] === to[0]) throw new UsageError(`a core has no link to itself; name two different cores, not ${from[0]} twice`);
+  if (from !== 'all' && to !== 'all' && from.length === 1 && to.length === 1 && from[0] === to[0])
+    throw new UsageError(`a core has no link to itself; name two different cores, not ${from[0]} twice`);
   const given = Object.keys(SETTINGS).filter((name) => optional(args, name) !== undefined);
   if (given.length === 0) throw new UsageError(`say what to change: --${Object.keys(SETTINGS).join(', --')}`);
-  const settings = Object.fromEntries(given.map((name) => [name === 'reset' ? 'reset_after' : name, name === 'limit' ? Number(args[name]) : optional(args, name)]));
+  const settings = Object.fromEntries(
+    given.map((name) => [
+      name === 'reset' ? 'reset_after' : name,
+      name === 'limit' ? Number(args[name]) : optional(args, name),
+    ]),
+  );
   const parsed = parseLinkSettings(settings);
   if (!parsed.ok) throw new UsageError(`link: ${parsed.error}`);
   const both = args['one-way'] !== true;
@@ -120,10 +162,17 @@ export function linkRule(args: Args): FaultRule {
 /** The rule of `partition A B …`. */
 export function partitionRule(args: Args): FaultRule {
   const words = (args['groups'] as readonly unknown[]).map(String);
-  if (words.length < 2) throw new UsageError('a partition has two groups or more, like partition 0-3 4-7, or partition 5 rest');
+  if (words.length < 2)
+    throw new UsageError('a partition has two groups or more, like partition 0-3 4-7, or partition 5 rest');
   const groups = words.map((word): PartitionGroup => (word === 'rest' ? 'rest' : coreList('group', word)));
   const oneWay = args['one-way'] === true;
-  return checked({ kind: 'partition', id: `partition:${words.join(oneWay ? '_to_' : '_')}`, for_ns: forNs(args), groups, one_way: oneWay });
+  return checked({
+    kind: 'partition',
+    id: `partition:${words.join(oneWay ? '_to_' : '_')}`,
+    for_ns: forNs(args),
+    groups,
+    one_way: oneWay,
+  });
 }
 
 function healTarget(args: Args): HealTarget {
@@ -132,7 +181,10 @@ function healTarget(args: Args): HealTarget {
   if (rule !== undefined) return { id: rule };
   if (from === undefined) return 'all';
   if (from === 'all' && to === undefined) return 'all';
-  if (to === undefined) throw new UsageError(`heal needs both ends of a link, like heal ${from} 7; a hung or crashed core is woken by heal alone, or by restart ${from}`);
+  if (to === undefined)
+    throw new UsageError(
+      `heal needs both ends of a link, like heal ${from} 7; a hung or crashed core is woken by heal alone, or by restart ${from}`,
+    );
   return { from: coreNumber('from', from), to: coreNumber('to', to) };
 }
 
@@ -141,7 +193,10 @@ async function addFault(context: CtlContext, rule: FaultRule): Promise<void> {
   if (context.json) return printJson(context, { rule, missing });
   const time = rule.for_ns === null ? '; mkctl heal ends it' : ` for ${formatDuration(rule.for_ns)}`;
   context.terminal.out(`${describeFault(rule)}${time}`);
-  if (missing.length > 0) context.terminal.out(`core${missing.length > 1 ? 's' : ''} ${missing.join(', ')} did not answer and will be told later`);
+  if (missing.length > 0)
+    context.terminal.out(
+      `core${missing.length > 1 ? 's' : ''} ${missing.join(', ')} did not answer and will be told later`,
+    );
 }
 
 function checked(rule: FaultRule): FaultRule {
@@ -151,7 +206,11 @@ function checked(rule: FaultRule): FaultRule {
 }
 
 function forOption(cli: Cli): Cli {
-  return cli.option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); else until mkctl heal' }) as Cli;
+  return cli.option('for', {
+    type: 'string',
+    requiresArg: true,
+    describe: 'how long (10s); else until mkctl heal',
+  }) as Cli;
 }
 
 function forNs(args: Args): number | null {

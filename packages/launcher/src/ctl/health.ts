@@ -8,9 +8,15 @@ export const METRICS: CtlCommand = {
   examples: [['$0 metrics | grep mk_', 'what a scrape of every process gives']],
   async run({ cluster, terminal }) {
     const pages = await Promise.all(
-      (await cluster.endpoints()).map(({ process, address }) => fetchText(address, '/metrics').then(({ body }) => ({ process, body }), (error: Error) => ({ process, error }))),
+      (await cluster.endpoints()).map(({ process, address }) =>
+        fetchText(address, '/metrics').then(
+          ({ body }) => ({ process, body }),
+          (error: Error) => ({ process, error }),
+        ),
+      ),
     );
-    for (const page of pages) if ('error' in page) terminal.error(`mkctl: ${page.process} gave no metrics: ${page.error.message}`);
+    for (const page of pages)
+      if ('error' in page) terminal.error(`mkctl: ${page.process} gave no metrics: ${page.error.message}`);
     const found = pages.filter((page) => 'body' in page);
     terminal.out(mergeMetrics(found).trimEnd());
     return found.length === pages.length ? 0 : 1;
@@ -24,12 +30,17 @@ export const HEALTHZ: CtlCommand = {
   async run(context) {
     const rows = await Promise.all(
       (await context.cluster.endpoints()).map(async ({ process, address }) => {
-        const { status, body } = await fetchText(address, '/healthz').catch((error: Error) => ({ status: 0, body: JSON.stringify({ error: error.message }) }));
+        const { status, body } = await fetchText(address, '/healthz').catch((error: Error) => ({
+          status: 0,
+          body: JSON.stringify({ error: error.message }),
+        }));
         return { process, ok: status === 200, status, detail: parse(body) };
       }),
     );
     if (context.json) printJson(context, rows);
-    else for (const { process, ok, detail } of rows) context.terminal.out(`${ok ? 'ok     ' : 'NOT OK '} ${process.padEnd(10)} ${detailText(detail)}`);
+    else
+      for (const { process, ok, detail } of rows)
+        context.terminal.out(`${ok ? 'ok     ' : 'NOT OK '} ${process.padEnd(10)} ${detailText(detail)}`);
     return rows.every(({ ok }) => ok) ? 0 : 1;
   },
 };

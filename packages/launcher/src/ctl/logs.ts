@@ -30,14 +30,24 @@ export const LOGS: CtlCommand = {
     cli
       .option('core', { type: 'string', requiresArg: true, describe: 'cores (3, 0,4-7), skb, launcher' })
       .option('event', { type: 'string', requiresArg: true, describe: 'an event’s name, * stands for anything' })
-      .option('level', { type: 'string', requiresArg: true, describe: 'this level and above: debug, info, warn, error' })
+      .option('level', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'this level and above: debug, info, warn, error',
+      })
       .option('op', { type: 'string', requiresArg: true, describe: 'an operation, like 3.1.42' })
-      .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'stay, and print what comes' }) as never,
+      .option('follow', {
+        alias: 'f',
+        type: 'boolean',
+        default: false,
+        describe: 'stay, and print what comes',
+      }) as never,
   async run(context) {
     const filter = filterOf(context.args);
     const follow = context.args['follow'] === true;
     const { cluster } = context;
-    if (cluster.record === null) throw new CommandError(`the logs of ${cluster.name} are not on this host; use docker compose logs core`);
+    if (cluster.record === null)
+      throw new CommandError(`the logs of ${cluster.name} are not on this host; use docker compose logs core`);
     const show = printer(context, filter);
     // A detached cluster logs into files only; another one’s supervisor has the last lines of all processes.
     if (cluster.record.logDir !== null) await fromFiles(cluster.record.logDir, follow, show, () => cluster.supervised);
@@ -55,7 +65,10 @@ export function filterOf(args: Args): Filter {
   const core = optional(args, 'core');
   if (core !== undefined) {
     const names = core.split(',').filter((word) => NAMED.has(word));
-    const numbers = core.split(',').filter((word) => !NAMED.has(word)).join(',');
+    const numbers = core
+      .split(',')
+      .filter((word) => !NAMED.has(word))
+      .join(',');
     const wanted = new Set<unknown>([...names, ...(numbers === '' ? [] : coreList('--core', numbers))]);
     conditions.push((line) => wanted.has(line.core));
   }
@@ -63,7 +76,10 @@ export function filterOf(args: Args): Filter {
   if (event !== undefined) conditions.push(eventFilter(event));
   const op = optional(args, 'op');
   if (op !== undefined) {
-    if (!/^\d+\.\d+\.\d+$/.test(op)) throw new UsageError(`--op: ${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`);
+    if (!/^\d+\.\d+\.\d+$/.test(op))
+      throw new UsageError(
+        `--op: ${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`,
+      );
     conditions.push((line) => line['op'] === op);
   }
   const level = optional(args, 'level');
@@ -81,7 +97,12 @@ function levelFilter(level: string): Filter {
 
 function eventFilter(pattern: string): Filter {
   const names = Object.keys(LOG_EVENTS);
-  const expression = new RegExp(`^${pattern.split('*').map((part) => part.replace(/[^\w]/g, '\\$&')).join('.*')}$`);
+  const expression = new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[^\w]/g, '\\$&'))
+      .join('.*')}$`,
+  );
   if (!names.some((name) => expression.test(name))) {
     const guess = nearest(pattern.replaceAll('*', ''), names);
     throw new UsageError(`--event: nothing is called ${pattern}${guess === null ? '' : `; did you mean ${guess}?`}`);
@@ -97,14 +118,22 @@ function printer({ terminal, json }: CtlContext, filter: Filter): (text: string)
   };
 }
 
-async function fromSupervisor({ address, token }: { address: string; token: string }, follow: boolean, show: (line: string) => void): Promise<void> {
+async function fromSupervisor(
+  { address, token }: { address: string; token: string },
+  follow: boolean,
+  show: (line: string) => void,
+): Promise<void> {
   const { host, port } = splitAddress(address);
   await new Promise<void>((resolve, reject) => {
-    const request = get({ host, port, path: follow ? '/logs?follow' : '/logs', headers: { authorization: `Bearer ${token}` } }, (response) => {
-      if (response.statusCode !== 200) return reject(new CommandError(`the supervisor answered ${response.statusCode}`));
-      response.setEncoding('utf8').on('data', lineSplitter(show));
-      response.on('end', resolve).on('error', () => resolve());
-    });
+    const request = get(
+      { host, port, path: follow ? '/logs?follow' : '/logs', headers: { authorization: `Bearer ${token}` } },
+      (response) => {
+        if (response.statusCode !== 200)
+          return reject(new CommandError(`the supervisor answered ${response.statusCode}`));
+        response.setEncoding('utf8').on('data', lineSplitter(show));
+        response.on('end', resolve).on('error', () => resolve());
+      },
+    );
     request.on('error', (error) => reject(new CommandError(`the supervisor’s logs cannot be read: ${error.message}`)));
   });
 }
@@ -121,7 +150,11 @@ class LogFile {
   readNew(): string[] {
     const file = openSync(this.path, 'r');
     const buffer = Buffer.alloc(1 << 16);
-    for (let bytes = readSync(file, buffer, 0, buffer.length, this.position); bytes > 0; bytes = readSync(file, buffer, 0, buffer.length, this.position)) {
+    for (
+      let bytes = readSync(file, buffer, 0, buffer.length, this.position);
+      bytes > 0;
+      bytes = readSync(file, buffer, 0, buffer.length, this.position)
+    ) {
       this.position += bytes;
       this.split(this.decoder.write(buffer.subarray(0, bytes)));
     }
@@ -130,7 +163,12 @@ class LogFile {
   }
 }
 
-async function fromFiles(directory: string, follow: boolean, show: (line: string) => void, alive: () => boolean): Promise<void> {
+async function fromFiles(
+  directory: string,
+  follow: boolean,
+  show: (line: string) => void,
+  alive: () => boolean,
+): Promise<void> {
   if (!existsSync(directory)) throw new CommandError(`the log folder ${directory} is gone`);
   const files = new Map<string, LogFile>();
   const readAll = (): void => {

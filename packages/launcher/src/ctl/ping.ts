@@ -19,7 +19,10 @@ const LONG_MS = 30 * 60_000;
 export const PING: CtlCommand = {
   command: 'ping <from> <to>',
   describe: 'round trips from one core to another',
-  examples: [['$0 ping 0 3', 'ten round trips'], ['$0 ping 0 3 --count 1000 --bytes 1024 --pause 1ms', 'larger ones, one a millisecond']],
+  examples: [
+    ['$0 ping 0 3', 'ten round trips'],
+    ['$0 ping 0 3 --count 1000 --bytes 1024 --pause 1ms', 'larger ones, one a millisecond'],
+  ],
   options: pingOptions,
   run: runPing,
 };

@@ -12,12 +12,23 @@ const PROCESS_MS = 60_000;
 export const PS: CtlCommand = {
   command: 'ps',
   describe: 'the processes of the cluster and how they are',
-  examples: [['$0 ps', 'what runs where'], ['$0 ps --json | jq .[].pid', 'for machines']],
+  examples: [
+    ['$0 ps', 'what runs where'],
+    ['$0 ps --json | jq .[].pid', 'for machines'],
+  ],
   async run(context) {
     const rows = await processRows(context);
     if (context.json) return printJson(context, rows);
     const table = plainTable(['process', 'pid', 'state', 'incarnation', 'address', '']);
-    for (const row of rows) table.push([row.name, row.pid === 0 ? '' : String(row.pid), row.state, String(row.incarnation || ''), row.address, row.how]);
+    for (const row of rows)
+      table.push([
+        row.name,
+        row.pid === 0 ? '' : String(row.pid),
+        row.state,
+        String(row.incarnation || ''),
+        row.address,
+        row.how,
+      ]);
     context.terminal.out(table.toString());
   },
 };
@@ -30,27 +41,49 @@ export const CORES: CtlCommand = {
     const rows = await context.cluster.cores();
     if (context.json) return printJson(context, rows);
     const table = plainTable(['core', 'package', 'incarnation', 'registry link', 'bound to', 'address']);
-    for (const row of rows) table.push([row.core, row.package, row.incarnation, row.up ? 'up' : 'down', row.links, row.address].map(String));
+    for (const row of rows)
+      table.push([row.core, row.package, row.incarnation, row.up ? 'up' : 'down', row.links, row.address].map(String));
     context.terminal.out(table.toString());
   },
 };
 
-export const CRASH = processCommand('crash', 'kills cores at once (SIGKILL), or the SKB', 'crashed', [['$0 crash 5', 'core 5 is gone without a word'], ['$0 crash 4-7', 'four of them']]);
-
-export const RESTART = processCommand('restart', 'starts crashed cores anew, as a new incarnation; a running one is ended first', 'restarted', [
-  ['$0 restart 5', 'core 5 joins again'],
-  ['$0 restart skb', 'the registry and topology service anew'],
+export const CRASH = processCommand('crash', 'kills cores at once (SIGKILL), or the SKB', 'crashed', [
+  ['$0 crash 5', 'core 5 is gone without a word'],
+  ['$0 crash 4-7', 'four of them'],
 ]);
+
+export const RESTART = processCommand(
+  'restart',
+  'starts crashed cores anew, as a new incarnation; a running one is ended first',
+  'restarted',
+  [
+    ['$0 restart 5', 'core 5 joins again'],
+    ['$0 restart skb', 'the registry and topology service anew'],
+  ],
+);
 
 export const HANG: CtlCommand = {
   command: 'hang <targets>',
   describe: 'stops cores without closing their sockets (SIGSTOP)',
-  examples: [['$0 hang 3 --for 2s', 'core 3 says nothing for two seconds'], ['$0 hang 3', 'until mkctl heal']],
-  options: (cli) => targets(cli).option('for', { type: 'string', requiresArg: true, describe: 'wake them after so long (2s); else mkctl heal does' }) as never,
+  examples: [
+    ['$0 hang 3 --for 2s', 'core 3 says nothing for two seconds'],
+    ['$0 hang 3', 'until mkctl heal'],
+  ],
+  options: (cli) =>
+    targets(cli).option('for', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'wake them after so long (2s); else mkctl heal does',
+    }) as never,
   async run(context) {
     const forText = optional(context.args, 'for');
     const forMs = forText === undefined ? null : durationMs('--for', forText);
-    await each(context, 'hang', { for_ms: forMs }, `stopped${forText === undefined ? '; mkctl heal wakes it' : ` for ${forText}`}`);
+    await each(
+      context,
+      'hang',
+      { for_ms: forMs },
+      `stopped${forText === undefined ? '; mkctl heal wakes it' : ` for ${forText}`}`,
+    );
   },
 };
 
@@ -84,11 +117,19 @@ function targets<T extends { positional(name: string, options: object): T }>(cli
 /** Does a verb to each target, all at once; prints one line each. */
 async function each(context: CtlContext, verb: string, args: object, done: string): Promise<void> {
   const list = targetsOf(context.args);
-  const results = await Promise.all(list.map((target) => context.cluster.supervisor(verb, { target, ...args }, { timeoutMs: PROCESS_MS })));
-  if (context.json) return printJson(context, list.map((target, i) => ({ target, done: verb, ...(results[i] as object | null) })));
+  const results = await Promise.all(
+    list.map((target) => context.cluster.supervisor(verb, { target, ...args }, { timeoutMs: PROCESS_MS })),
+  );
+  if (context.json)
+    return printJson(
+      context,
+      list.map((target, i) => ({ target, done: verb, ...(results[i] as object | null) })),
+    );
   list.forEach((target, i) => {
     const { incarnation } = (results[i] ?? {}) as Partial<ProcessRow>;
-    context.terminal.out(`${target === 'skb' ? 'the SKB' : `core ${target}`} ${done}${incarnation ? ` as incarnation ${incarnation}` : ''}`);
+    context.terminal.out(
+      `${target === 'skb' ? 'the SKB' : `core ${target}`} ${done}${incarnation ? ` as incarnation ${incarnation}` : ''}`,
+    );
   });
 }
 
@@ -102,13 +143,30 @@ function targetsOf(args: Args): Target[] {
 async function processRows({ cluster }: CtlContext): Promise<readonly ProcessRow[]> {
   if (cluster.supervised) return (await cluster.supervisor('ps')) as ProcessRow[];
   if (cluster.record !== null) {
-    return cluster.record.processes.map((process) => ({ name: process.name, pid: process.pid, state: isRunning(process) ? 'running' : 'ended', incarnation: 0, address: process.address, how: 'its supervisor is gone' }));
+    return cluster.record.processes.map((process) => ({
+      name: process.name,
+      pid: process.pid,
+      state: isRunning(process) ? 'running' : 'ended',
+      incarnation: 0,
+      address: process.address,
+      how: 'its supervisor is gone',
+    }));
   }
   const cores = new Map((await cluster.cores()).map((row) => [`core-${row.core}`, row]));
   return Promise.all(
     (await cluster.endpoints()).map(async ({ process, address }) => {
-      const health = await fetchText(address, '/healthz', 3000).then(({ status }) => (status === 200 ? 'running' : 'not ready'), () => 'unreachable');
-      return { name: process, pid: 0, state: health, incarnation: cores.get(process)?.incarnation ?? 0, address, how: '' };
+      const health = await fetchText(address, '/healthz', 3000).then(
+        ({ status }) => (status === 200 ? 'running' : 'not ready'),
+        () => 'unreachable',
+      );
+      return {
+        name: process,
+        pid: 0,
+        state: health,
+        incarnation: cores.get(process)?.incarnation ?? 0,
+        address,
+        how: '',
+      };
     }),
   );
 }

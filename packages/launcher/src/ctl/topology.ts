@@ -11,8 +11,17 @@ const MEASURE_MS = 10 * 60_000;
 export const LINKS: CtlCommand = {
   command: 'links',
   describe: 'the matrix of measured round trips',
-  examples: [['$0 links', 'rows ping, columns answer'], ['$0 links --matrix', 'the whole matrix, however wide'], ['$0 links --json', 'nanoseconds for machines']],
-  options: (cli) => cli.option('matrix', { type: 'boolean', default: false, describe: 'print the matrix even when it is wider than the terminal' }) as never,
+  examples: [
+    ['$0 links', 'rows ping, columns answer'],
+    ['$0 links --matrix', 'the whole matrix, however wide'],
+    ['$0 links --json', 'nanoseconds for machines'],
+  ],
+  options: (cli) =>
+    cli.option('matrix', {
+      type: 'boolean',
+      default: false,
+      describe: 'print the matrix even when it is wider than the terminal',
+    }) as never,
   async run(context) {
     await printTrips(context, (await context.cluster.skb('rtt')) as RttRow[]);
   },
@@ -22,7 +31,12 @@ export const MEASURE: CtlCommand = {
   command: 'measure',
   describe: 'measures all round trips anew and plans the trees by them',
   examples: [['$0 measure', 'then prints what mkctl links prints']],
-  options: (cli) => cli.option('matrix', { type: 'boolean', default: false, describe: 'print the matrix even when it is wider than the terminal' }) as never,
+  options: (cli) =>
+    cli.option('matrix', {
+      type: 'boolean',
+      default: false,
+      describe: 'print the matrix even when it is wider than the terminal',
+    }) as never,
   async run(context) {
     await printTrips(context, (await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS })) as RttRow[]);
   },
@@ -34,7 +48,11 @@ const FORMS = ['text', 'dot', 'svg'];
 export const TREE: CtlCommand = {
   command: 'tree <root>',
   describe: 'the dissemination tree of a core',
-  examples: [['$0 tree 0', 'as text'], ['$0 tree 0 --plan numa --form dot | dot -Tpng -o tree.png', 'for Graphviz'], ['$0 tree 0 --form svg > tree.svg', 'a drawing']],
+  examples: [
+    ['$0 tree 0', 'as text'],
+    ['$0 tree 0 --plan numa --form dot | dot -Tpng -o tree.png', 'for Graphviz'],
+    ['$0 tree 0 --form svg > tree.svg', 'a drawing'],
+  ],
   options: (cli) =>
     cli
       .positional('root', { type: 'string', describe: 'the core that begins' })
@@ -53,7 +71,10 @@ export const TREE: CtlCommand = {
 async function printTrips(context: CtlContext, rows: readonly RttRow[]): Promise<void> {
   if (context.json) return printJson(context, rows);
   const cores = await context.cluster.cores();
-  if (rows.length === 0) return context.terminal.out(cores.length < 2 ? 'one core has no links' : 'nothing is measured yet; mkctl measure does it now');
+  if (rows.length === 0)
+    return context.terminal.out(
+      cores.length < 2 ? 'one core has no links' : 'nothing is measured yet; mkctl measure does it now',
+    );
   const packages = new Map(cores.map((core: CoreRow) => [core.core, core.package]));
   const matrix = matrixText(rows);
   const width = Math.max(...matrix.split('\n').map((line) => line.length));
@@ -64,7 +85,8 @@ async function printTrips(context: CtlContext, rows: readonly RttRow[]): Promise
     context.terminal.out('median of the shortest round trips between packages; mkctl links --matrix prints every core');
     context.terminal.out(packageMatrixText(rows, (core) => packages.get(core) ?? -1));
   }
-  const relation = (a: number, b: number): string => (packages.get(a) === packages.get(b) ? 'same package' : 'other package');
+  const relation = (a: number, b: number): string =>
+    packages.get(a) === packages.get(b) ? 'same package' : 'other package';
   for (const summary of summariseByRelation(rows, relation)) context.terminal.out(describeSummary(summary));
 }
 
