@@ -1,8 +1,10 @@
+import { ERRORS } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Operation, Wait } from '../operations.ts';
 import { failOnRefusal, phaseOf, type RoundReport, type RoundSpec } from './one-phase.ts';
+import { prune } from './plan.ts';
 import { PHASES } from './round-actions.ts';
-import type { Rounds } from './rounds.ts';
+import type { PhaseResult, Rounds } from './rounds.ts';
 
 /**
  * Two-phase agreement: nobody commits before everybody has prepared; one refusal, and everybody aborts.
@@ -11,7 +13,7 @@ import type { Rounds } from './rounds.ts';
 export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundReport> {
   const prepared = yield* phaseOf(rounds, PHASES.prepare, spec);
   if (prepared.refusals.length > 0) {
-    yield tellToAbort(rounds, spec);
+    yield tellToAbort(rounds, spec, prepared);
     failOnRefusal(prepared, spec.op);
   }
   const committed = yield* phaseOf(rounds, PHASES.commit, spec);
@@ -19,13 +21,18 @@ export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundRepor
   return { cores: committed.consenting, phases: 2, messages: prepared.messages + committed.messages };
 }
 
-/** Tells everybody to abort and waits for nobody: the operation has failed already, and its deadline may be near. */
-function tellToAbort(rounds: Rounds, spec: RoundSpec): Wait {
+/**
+ * Tells everybody to abort and waits for nobody: the operation has failed already, and its deadline may be near. A core
+ * that is gone is not told: who has its id by now knows nothing of this round.
+ */
+function tellToAbort(rounds: Rounds, spec: RoundSpec, { refusals }: PhaseResult): Wait {
   const { op, action, payload, plan } = spec;
+  const gone = new Set(refusals.filter(([, code]) => code === ERRORS.PEER_GONE.code).map(([core]) => core));
+  const routes = prune(plan.routes, (core) => !gone.has(core));
   return {
     arm(resume, now) {
       const until = now + limit('operationDeadlineNs');
-      rounds.begin(PHASES.abort, op, action, payload, plan.routes, plan.serial, until, now, () => undefined);
+      rounds.begin(PHASES.abort, op, action, payload, routes, plan.serial, until, now, () => undefined);
       resume(undefined, now);
       return () => undefined;
     },
