@@ -97,7 +97,7 @@ export const CAPABILITY_VERBS: Readonly<Record<string, Verb>> = {
     run: (kernel, args) => measureRetypes(kernel, args.whole('domain', DOMAIN), peersOf(args)[0]!, args.whole('count', COUNT)),
   },
   churn: {
-    args: ['domain', 'peers', 'operations', 'seconds', 'seed', 'pause_us'],
+    args: ['domain', 'peers', 'operations', 'seconds', 'seed', 'pause_us', 'keep'],
     doc: 'Random operations of a domain with an oracle; peers is a flat list of core, domain, core, domain, …',
     run(kernel, args) {
       const peers = peersOf(args);
@@ -106,7 +106,7 @@ export const CAPABILITY_VERBS: Readonly<Record<string, Verb>> = {
       const forNs = 1e9 * args.whole('seconds', { min: 1, max: 86_400, otherwise: 86_400 });
       const seed = args.whole('seed', { min: 0, max: 2 ** 32 - 1, otherwise: 1 });
       const pauseNs = 1000 * args.whole('pause_us', { min: 1, max: 1_000_000, otherwise: 20 });
-      return churn(kernel, { domain, peers, operations, forNs, pauseNs }, createPrng(`churn/${seed}/${kernel.monitor.context.core}/${domain}`));
+      return churn(kernel, { domain, peers, operations, forNs, pauseNs, keep: args.whole('keep', { min: 1, max: 10_000, otherwise: 90 }) }, createPrng(`churn/${seed}/${kernel.monitor.context.core}/${domain}`));
     },
   },
 };

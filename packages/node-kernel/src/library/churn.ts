@@ -31,6 +31,8 @@ export interface ChurnOptions {
   readonly forNs: Nanos;
   /** The longest pause between two operations. */
   readonly pauseNs: Nanos;
+  /** Holding more, a domain rather lets go: few capabilities, and everybody is after the same. */
+  readonly keep: number;
 }
 
 export interface ChurnReport {
@@ -50,7 +52,6 @@ interface Held {
 }
 
 const PAGE = 4096;
-const MANY = 90;
 const WEIGHTS = { alloc: 2, endpoint: 2, copy: 3, mint: 2, move: 1, send: 8, give_away: 4, retype: 8, cnode: 1, delete: 7, revoke: 4, retrieve: 2, identify: 1, forge: 2 } as const;
 type Kind = keyof typeof WEIGHTS;
 const KINDS = Object.keys(WEIGHTS) as Kind[];
@@ -103,9 +104,9 @@ class Runner {
     const picked = among[this.prng.nextInt(Math.max(1, among.length))];
     this.report.operations += 1;
     this.report.kinds[kind] = (this.report.kinds[kind] ?? 0) + 1;
-    if (picked === undefined || kind === 'alloc') return this.allocate();
+    if (picked === undefined || (kind === 'alloc' && held.length <= this.options.keep)) return this.allocate();
     this.address = picked.address;
-    const result = yield* this.perform(kind, picked);
+    const result = yield* this.perform(kind === 'alloc' ? 'delete' : kind, picked);
     if (result.ok) this.report.ok += 1;
     else this.report.errors[result.error] = (this.report.errors[result.error] ?? 0) + 1;
     if (!result.ok && !REAL.has(result.error)) this.object(`${kind} of ${describeCapability(picked.capability)} was answered ${result.error}`);
@@ -122,7 +123,7 @@ class Runner {
   }
 
   private pickKind(count: number): Kind {
-    if (count > MANY && this.prng.nextInt(3) > 0) return SHRINK[this.prng.nextInt(SHRINK.length)]!;
+    if (count > this.options.keep && this.prng.nextInt(3) > 0) return SHRINK[this.prng.nextInt(SHRINK.length)]!;
     let at = this.prng.nextInt(TOTAL);
     return KINDS.find((kind) => (at -= WEIGHTS[kind]) < 0)!;
   }

@@ -45,13 +45,14 @@ export interface ChurnRunResult {
 
 const DOMAINS_PER_CORE = 2;
 const RAM_BYTES = 4 << 20;
-/** What links are like beside the faults: so that operations overlap, and outlast a fault or do not. */
+/** What links are like beside the faults, and how many capabilities there are: so that operations get in each other's way. */
 const NETWORKS = [
-  { delayMs: 0, slowLinks: 0, pauseUs: 20 },
-  { delayMs: 0, slowLinks: 1, pauseUs: 1_000 },
-  { delayMs: 0, slowLinks: 2, pauseUs: 3_000 },
-  { delayMs: 1, slowLinks: 1, pauseUs: 2_000 },
-  { delayMs: 5, slowLinks: 0, pauseUs: 10_000 },
+  { delayMs: 0, slowLinks: 0, pauseUs: 20, keep: 90 },
+  { delayMs: 0, slowLinks: 0, pauseUs: 5, keep: 5 },
+  { delayMs: 0, slowLinks: 1, pauseUs: 1_000, keep: 8 },
+  { delayMs: 0, slowLinks: 2, pauseUs: 3_000, keep: 5 },
+  { delayMs: 1, slowLinks: 1, pauseUs: 2_000, keep: 90 },
+  { delayMs: 5, slowLinks: 0, pauseUs: 5_000, keep: 5 },
 ] as const;
 const BOOT_LIMIT: Nanos = 60 * SECOND;
 /** Churn ends by itself: a caller waits for one operation 20 s at the most. */
@@ -116,7 +117,7 @@ class ChurnRun {
     const peers = this.domains.flat();
     const begin = simulation.now;
     const prng = createPrng(options.seed).split('network');
-    const { delayMs, slowLinks, pauseUs } = NETWORKS[prng.nextInt(NETWORKS.length)]!;
+    const { delayMs, slowLinks, pauseUs, keep } = NETWORKS[prng.nextInt(NETWORKS.length)]!;
     const slow = (id: string, from: 'all' | readonly CoreId[], to: 'all' | readonly CoreId[], ms: number): void => {
       const settings = { delay_ns: ms * MILLISECOND, jitter_ns: ms * MILLISECOND };
       simulation.faults.add({ kind: 'link', id, from, to, both: from === 'all', settings, for_ns: null }, begin);
@@ -125,7 +126,7 @@ class ChurnRun {
     for (let n = 0; n < slowLinks * this.cores; n += 1) slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
     for (const [core, domain] of this.domains) {
       this.running += 1;
-      simulation.control(core, 'churn', { domain, peers, operations, pause_us: pauseUs, seed: createPrng(options.seed).split('churn').nextUint32() }, (reply) => this.ended(core, reply));
+      simulation.control(core, 'churn', { domain, peers, operations, pause_us: pauseUs, keep, seed: createPrng(options.seed).split('churn').nextUint32() }, (reply) => this.ended(core, reply));
     }
     const { faultsPerSecond = 3 } = options;
     if (faultsPerSecond === 0) return;
