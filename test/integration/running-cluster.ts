@@ -65,8 +65,8 @@ export class Running {
 }
 
 /**
- * A place for one test's clusters: a state directory of its own, which is also how their processes are told from everybody
- * else's. `cleanUp` ends whatever is left.
+ * A place for one test's clusters: a state directory of its own, which is also how their processes are told from
+ * everybody else's. `cleanUp` ends whatever is left.
  */
 export class ClusterPlace {
   readonly state = mkdtempSync(join(tmpdir(), 'mk-test-'));

@@ -1,7 +1,9 @@
 import { Agent, request } from 'node:http';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
-/** A control request that failed: `error` is a name of the error table, or UNREACHABLE / TIMEOUT of the client itself. */
+/**
+ * A control request that failed: `error` is a name of the error table, or UNREACHABLE / TIMEOUT of the client itself.
+ */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
 

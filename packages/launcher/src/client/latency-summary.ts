@@ -19,7 +19,10 @@ export interface RelationSummary {
   readonly maxNs: number;
 }
 
-/** Shortest, median and longest round trip by relation, nearest relation first. Each pair counts by its shortest round trip. */
+/**
+ * Shortest, median and longest round trip by relation, nearest relation first. Each pair counts by its shortest round
+ * trip.
+ */
 export function summariseByRelation(
   rows: readonly RttRow[],
   relationOf: (from: number, to: number) => string,
@@ -37,7 +40,8 @@ export function summariseByRelation(
 /** One line for each relation. */
 export function describeSummary(summary: RelationSummary): string {
   const { relation, pairs, minNs, medianNs, maxNs } = summary;
-  return `${relation.replaceAll('_', ' ').padEnd(14)} ${String(pairs).padStart(5)} pairs   min ${formatDuration(minNs)}, median ${formatDuration(medianNs)}, max ${formatDuration(maxNs)}`;
+  const who = `${relation.replaceAll('_', ' ').padEnd(14)} ${String(pairs).padStart(5)} pairs`;
+  return `${who}   min ${formatDuration(minNs)}, median ${formatDuration(medianNs)}, max ${formatDuration(maxNs)}`;
 }
 
 function summarise(relation: string, values: number[]): RelationSummary {

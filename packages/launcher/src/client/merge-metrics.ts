@@ -5,8 +5,8 @@ export interface MetricsPage {
 }
 
 /**
- * One page out of many: each family's HELP and TYPE once, its samples together, each with the label `process` so that two
- * processes' samples of one name stay apart.
+ * One page out of many: each family's HELP and TYPE once, its samples together, each with the label `process` so that
+ * two processes' samples of one name stay apart.
  */
 export function mergeMetrics(pages: readonly MetricsPage[]): string {
   const families = new Map<string, { head: string[]; samples: string[] }>();

@@ -110,7 +110,8 @@ export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING, BENCH_REV
 
 export function describeRound(summary: RoundSummary): string {
   const { plan, phases, cores, messages, count } = summary;
-  return `${plan.padEnd(9)} ${phases}-phase over ${cores} cores: ${messages} messages a round; ${describePings(summary).replace('round trips', `round${count === 1 ? '' : 's'}`)}`;
+  const what = `${plan.padEnd(9)} ${phases}-phase over ${cores} cores: ${messages} messages a round`;
+  return `${what}; ${describePings(summary).replace('round trips', `round${count === 1 ? '' : 's'}`)}`;
 }
 
 function describeFlood(
@@ -119,5 +120,6 @@ function describeFlood(
   { sent, received, lost, doubled, reordered, elapsedNs }: FloodResult,
 ): string {
   const rate = Math.round(sent / (elapsedNs / 1e9));
-  return `core ${from} → ${to}: ${received} of ${sent} messages in ${formatDuration(elapsedNs)} (${rate.toLocaleString('en')}/s), ${lost} lost, ${doubled} doubled, ${reordered} out of order`;
+  const what = `${received} of ${sent} messages in ${formatDuration(elapsedNs)} (${rate.toLocaleString('en')}/s)`;
+  return `core ${from} → ${to}: ${what}, ${lost} lost, ${doubled} doubled, ${reordered} out of order`;
 }

@@ -12,7 +12,9 @@ export interface CtlContext {
   readonly cluster: ClusterClient;
 }
 
-/** A command of mkctl: its arguments, and what it does. Errors are thrown; the exit status is returned when it is not 0. */
+/**
+ * A command of mkctl: its arguments, and what it does. Errors are thrown; the exit status is returned when it is not 0.
+ */
 export interface CtlCommand {
   /** As yargs writes it: `link <a> <b>`. */
   readonly command: string;

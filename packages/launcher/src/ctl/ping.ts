@@ -51,7 +51,8 @@ export async function runPing(context: CtlContext): Promise<void> {
 }
 
 export function describePings({ count, min, p50, p99, max }: PingSummary): string {
-  return `${count} round trips, min ${formatDuration(min)}, median ${formatDuration(p50)}, p99 ${formatDuration(p99)}, max ${formatDuration(max)}`;
+  const middle = `median ${formatDuration(p50)}, p99 ${formatDuration(p99)}`;
+  return `${count} round trips, min ${formatDuration(min)}, ${middle}, max ${formatDuration(max)}`;
 }
 
 /** The two cores of `<from> <to>`. */

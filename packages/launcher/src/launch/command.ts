@@ -29,7 +29,8 @@ function configure(
 ): Cli {
   return cli
     .usage(
-      '$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. Ctrl-C ends it cleanly, twice at once.',
+      '$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. ' +
+        'Ctrl-C ends it cleanly, twice at once.',
     )
     .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) =>
       boot(args as never),
@@ -45,7 +46,8 @@ function configure(
     .example('$0 --cores 4 --plan faults.yaml', 'inject faults by plan; exit 0 held, 1 broke, 2 unknown')
     .example('$0 sim --cores 64 --seed 7', 'the same kernel on virtual time')
     .epilogue(
-      'Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced end.\nSee also: mkctl --help.',
+      'Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced ' +
+        'end.\nSee also: mkctl --help.',
     ) as Cli;
 }
 

@@ -75,8 +75,9 @@ function startDaemon(
 
 function readyLine(config: ClusterConfig, result: BootResult, record: ClusterRecord): string {
   const option = config.name === 'mk' ? '' : ` --cluster ${config.name}`;
+  const elapsed = `${(result.elapsedMs / 1000).toFixed(2)} s to boot`;
   return [
-    `ready: ${result.cores} cores, ${result.links} links, ${(result.elapsedMs / 1000).toFixed(2)} s to boot; supervisor ${record.supervisor.pid}`,
+    `ready: ${result.cores} cores, ${result.links} links, ${elapsed}; supervisor ${record.supervisor.pid}`,
     `logs     ${config.logDir}`,
     `go on    mkctl ps${option}  |  mkctl links${option}  |  mkctl down${option}`,
   ].join('\n');

@@ -12,8 +12,8 @@ import { readyText } from './ready-table.ts';
 import { onInterrupts } from './interrupts.ts';
 
 /**
- * Runs a cluster for as long as this process lives: boots, shows what happens, ends it on Ctrl-C. The exit status: 0 after
- * a clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
+ * Runs a cluster for as long as this process lives: boots, shows what happens, ends it on Ctrl-C. The exit status: 0
+ * after a clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
  */
 export async function runForeground(request: LaunchRequest, terminal: Terminal): Promise<number> {
   const run = new ForegroundRun(request, terminal);

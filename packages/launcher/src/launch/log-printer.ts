@@ -63,7 +63,8 @@ export class LogPrinter {
     const details = fieldsOf(line).map(
       ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
     );
-    return `${colour.dim(clock(line.time))} ${paint(line.level.padEnd(5))} ${who}  ${line.event}  ${details.join(' ')}`.trimEnd();
+    const head = `${colour.dim(clock(line.time))} ${paint(line.level.padEnd(5))} ${who}`;
+    return `${head}  ${line.event}  ${details.join(' ')}`.trimEnd();
   }
 }
 
@@ -84,7 +85,8 @@ export function formatLine(line: LogLine, terminal: Terminal): string {
   const details = fieldsOf(line).map(
     ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
   );
-  return `${colour.dim(clock(line.time))} ${paint(line.level.padEnd(5))} ${speakers([line.core]).padEnd(8)} ${line.event}  ${details.join(' ')}`.trimEnd();
+  const head = `${colour.dim(clock(line.time))} ${paint(line.level.padEnd(5))} ${speakers([line.core]).padEnd(8)}`;
+  return `${head} ${line.event}  ${details.join(' ')}`.trimEnd();
 }
 
 /** Wall-clock time of day, milliseconds. */

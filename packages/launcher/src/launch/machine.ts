@@ -36,7 +36,9 @@ export function machinesDirectory(): string {
   return found;
 }
 
-/** The one-way delays that the machine adds to the links of one core, by the other core: what the SKB tells that core. */
+/**
+ * The one-way delays that the machine adds to the links of one core, by the other core: what the SKB tells that core.
+ */
 export function addedDelaysNs(
   { description, maxCores }: ResolvedMachine,
   from: number,

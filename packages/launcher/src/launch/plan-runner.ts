@@ -34,7 +34,10 @@ const PERFORMERS: Performers = {
   },
 };
 
-/** Faults that a plan may name and that only the simulator can do, or that name cores that there are not; said before anything is booted. */
+/**
+ * Faults that a plan may name and that only the simulator can do, or that name cores that there are not; said before
+ * anything is booted.
+ */
 export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   for (const { action } of plan.faults) {
     const beyond = coresOfAction(action).find((core) => core >= cores && core < 60_000);

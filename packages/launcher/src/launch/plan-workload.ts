@@ -7,10 +7,14 @@ import type { ClusterSession } from '../supervisor/cluster-session.ts';
 const DEADLINE_MS = limit('operationDeadlineNs') / 1e6;
 const SLACK_MS = 5000;
 const PAUSE_MS = 100;
-/** Errors of the client when the process that it asks is itself crashed or hung: no promise of the cluster is broken. */
+/**
+ * Errors of the client when the process that it asks is itself crashed or hung: no promise of the cluster is broken.
+ */
 const OURS = new Set(['UNREACHABLE', 'TIMEOUT']);
 
-/** No-op rounds led by one core after the other while faults happen. Each must end well or in a named error, in time. */
+/**
+ * No-op rounds led by one core after the other while faults happen. Each must end well or in a named error, in time.
+ */
 export class RoundWorkload {
   done = 0;
   failed = 0;

@@ -17,7 +17,8 @@ export function readyText(
 ): string {
   const { config, supervisor } = session;
   const { colour } = terminal;
-  const head = `${colour.green('ready')}: ${result.cores} cores, ${result.links} links, ${(result.elapsedMs / 1000).toFixed(2)} s to boot`;
+  const elapsed = `${(result.elapsedMs / 1000).toFixed(2)} s to boot`;
+  const head = `${colour.green('ready')}: ${result.cores} cores, ${result.links} links, ${elapsed}`;
   return [
     head,
     coreTable(session, machine),

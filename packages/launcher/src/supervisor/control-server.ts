@@ -7,7 +7,9 @@ import { mergeMetrics } from '../client/merge-metrics.ts';
 import type { Supervisor } from './supervisor.ts';
 import { runSupervisorVerb, type SupervisorVerbContext } from './verbs.ts';
 
-/** The supervisor's own port: `/control` for mkctl, `/metrics` of all processes merged, `/healthz`, `/logs` as a stream. */
+/**
+ * The supervisor's own port: `/control` for mkctl, `/metrics` of all processes merged, `/healthz`, `/logs` as a stream.
+ */
 export class ControlServer {
   private readonly server: Server;
 

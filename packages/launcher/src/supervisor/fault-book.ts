@@ -3,8 +3,8 @@ import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
 
 /**
- * The fault rules that are in force on the cluster, so that a core that starts or wakes later gets them as well. Rules run
- * out by themselves on the cores; the book only stops handing them on.
+ * The fault rules that are in force on the cluster, so that a core that starts or wakes later gets them as well. Rules
+ * run out by themselves on the cores; the book only stops handing them on.
  */
 export class FaultBook {
   private readonly entries = new Map<
@@ -19,7 +19,9 @@ export class FaultBook {
     this.entries.set(rule.id, { rule, untilMs, missing: new Set(missing) });
   }
 
-  /** Forgets what was healed. A pair healed out of a wider rule stays in the book: the rule is still in force elsewhere. */
+  /**
+   * Forgets what was healed. A pair healed out of a wider rule stays in the book: the rule is still in force elsewhere.
+   */
   heal(target: HealTarget): void {
     if (target === 'all') this.entries.clear();
     else if ('id' in target) this.entries.delete(target.id);

@@ -2,7 +2,9 @@ import { appendFileSync } from 'node:fs';
 import { buildLogLine, levelOf, messageOf } from '@mk/monitor-proto/log-line';
 import { LOG_LEVELS, type LogEventName, type LogFields, type LogLevel } from '@mk/monitor-proto/log-events';
 
-/** The supervisor's own log lines (`core: "launcher"`): what was done to processes, which they cannot tell themselves. */
+/**
+ * The supervisor's own log lines (`core: "launcher"`): what was done to processes, which they cannot tell themselves.
+ */
 export class LauncherLog {
   private sequence = 0;
 

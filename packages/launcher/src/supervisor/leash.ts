@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Wakes a stopped process when the process that stopped it dies. A core ends by itself when its launcher is gone, but one
- * under SIGSTOP cannot notice: without the leash a SIGKILL of the launcher would leave it behind for ever.
+ * Wakes a stopped process when the process that stopped it dies. A core ends by itself when its launcher is gone, but
+ * one under SIGSTOP cannot notice: without the leash a SIGKILL of the launcher would leave it behind for ever.
  *
  * A shell waits for the end of its input. The kernel closes that pipe however we end.
  */

@@ -1,4 +1,7 @@
-/** Collects chunks of text and hands on whole lines. A line without an end is cut at 1 MiB, so that memory stays bounded. */
+/**
+ * Collects chunks of text and hands on whole lines. A line without an end is cut at 1 MiB, so that memory stays
+ * bounded.
+ */
 export function lineSplitter(onLine: (line: string) => void): (chunk: string) => void {
   let rest = '';
   return (chunk) => {

@@ -95,7 +95,10 @@ export class ManagedProcess {
     this.child.kill('SIGTERM');
   }
 
-  /** SIGSTOP: the process hangs, its sockets stay open. It is woken when the supervisor dies, so that it never stays behind. */
+  /**
+   * SIGSTOP: the process hangs, its sockets stay open. It is woken when the supervisor dies, so that it never stays
+   * behind.
+   */
   hang(): void {
     if (this.ended || this.state === 'hung') return;
     this.leash = new Leash(this.pid);

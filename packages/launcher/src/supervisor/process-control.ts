@@ -32,7 +32,9 @@ const JOIN_MS = 30_000;
 /** A core that does not answer a fault within this is told when it wakes. */
 const TELL_MS = 3000;
 
-/** The verbs that act on the processes of a running cluster: crash, restart, hang, heal, faults on links, more cores. */
+/**
+ * The verbs that act on the processes of a running cluster: crash, restart, hang, heal, faults on links, more cores.
+ */
 export class ProcessControl {
   readonly book = new FaultBook();
   private readonly wakeTimers = new Map<Target, NodeJS.Timeout>();

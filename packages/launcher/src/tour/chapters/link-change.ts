@@ -35,8 +35,9 @@ export const LINK_CHANGE: Chapter = {
       const now = await trip(tour, far);
       return now >= 2 * DELAY_NS ? now : null;
     }, REPLAN_MS);
+    const measured = slow === null ? 'nothing' : formatDuration(slow);
     tour.check(
-      `the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${slow === null ? 'nothing' : formatDuration(slow)}`,
+      `the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${measured}`,
       slow !== null,
     );
     const { min } = (await tour.core(0, 'ping', { core: far, count: 20 })) as { min: number };
