@@ -1,6 +1,6 @@
 // Bundles each program into one minified CommonJS file under dist/, and a V8 code cache beside those that boot often.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './install.mjs';
@@ -55,6 +55,7 @@ mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
 await Promise.all(wanted.map(([name, program]) => bundle(name, program)));
+writeRules();
 for (const [name, { cached }] of wanted) if (cached) writeFileSync(join(work, `boot-${name}.cjs`), LOADER.replaceAll('NAME', name));
 await makeCodeCaches();
 for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
@@ -76,6 +77,14 @@ function bundle(name, { entry, external = [], executable = false, cached = false
     plugins: cached ? [lazyBuiltins] : [],
     logLevel: 'warning',
   });
+}
+
+/** The knowledge base's rules in one file, by name, so that their order of loading is one. */
+function writeRules() {
+  const folder = join(root, 'packages/skb/src/rules');
+  const names = readdirSync(folder).filter((name) => name.endsWith('.pl')).sort();
+  const rules = names.map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
+  writeFileSync(join(work, 'skb-rules.json'), JSON.stringify(rules));
 }
 
 /**

@@ -55,6 +55,12 @@ export const LOG_EVENTS = {
   fault_applied: { level: 'info', fields: { rule: 'string', text: 'string' }, doc: 'A fault rule came into force on this process.' },
   fault_healed: { level: 'info', fields: { rule: 'string', affected: 'number' }, doc: 'A fault rule ended; `affected` frames felt it.' },
   control_handled: { level: 'debug', fields: { verb: 'string', ok: 'boolean' }, doc: 'A control request was answered.' },
+  engine_ready: { level: 'info', fields: { elapsed_ms: 'number', facts: 'number' }, doc: 'The SKB answers Prolog queries from now on; since its start.' },
+  engine_restarted: { level: 'warn', fields: { cause: 'string' }, doc: 'The Prolog engine’s thread was replaced; facts and rules were loaded anew.' },
+  journal_opened: { level: 'info', fields: { path: 'string', records: 'number', rules: 'number', elapsed_ms: 'number' }, doc: 'What the SKB had acknowledged is there again.' },
+  journal_repaired: { level: 'warn', fields: { path: 'string', what: 'string', amount: 'number' }, doc: 'What a kill had left: a torn last write (bytes), a lock (pid), or free space given back (bytes).' },
+  journal_failed: { level: 'error', fields: { path: 'string', text: 'string' }, doc: 'The journal cannot be used; Octopus acknowledges nothing more.' },
+  owner_gone: { level: 'info', fields: { owner: 'string', records: 'number' }, doc: 'A client or core is gone, and the records that it had marked transient with it.' },
   clock_offset: { level: 'debug', fields: { peer: 'peer', offset_ns: 'number' }, doc: 'The offset of a peer’s clock from ours.' },
 } as const satisfies Record<string, LogEventSpec>;
 

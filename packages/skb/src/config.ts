@@ -1,6 +1,7 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { InstanceId } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
+import type { KnowledgeHosting } from './knowledge/knowledge.ts';
 
 /** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
 export interface MachineModel {
@@ -29,4 +30,6 @@ export interface SkbConfig {
   settingsFor(core: number): string;
   /** Whether round trips are measured after boot. */
   readonly measure: boolean;
+  /** What the host runs beside the state machine; absent: queries are refused and records live in memory only. */
+  readonly knowledge?: KnowledgeHosting;
 }

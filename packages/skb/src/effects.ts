@@ -1,7 +1,12 @@
-import type { Effect } from '@mk/monitor-proto/step';
+import type { Effect, HostEvent } from '@mk/monitor-proto/step';
+import type { KnowledgeEffect, KnowledgeEvent } from './knowledge/effects.ts';
+
+/** What the SKB's host tells it. */
+export type SkbEvent = HostEvent | KnowledgeEvent;
 
 /** What the SKB asks of its host beside what every state machine asks. */
 export type SkbEffect =
   | Effect
+  | KnowledgeEffect
   /** All expected cores are bound to one another; `elapsedMs` since the SKB began. */
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number };

@@ -6,32 +6,37 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
-import type { HostEvent, StateMachine } from '@mk/monitor-proto/step';
+import type { StateMachine } from '@mk/monitor-proto/step';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { SkbConfig } from './config.ts';
 import { VERBS } from './control/verbs.ts';
-import type { SkbEffect } from './effects.ts';
+import type { SkbEffect, SkbEvent } from './effects.ts';
 import { type Handler, HANDLERS } from './handlers.ts';
+import { Knowledge } from './knowledge/knowledge.ts';
 import { Registry } from './registry/registry.ts';
 import { Measurement } from './topology/measurement.ts';
 import { Plans } from './topology/plans.ts';
 
-type Handlers = { readonly [T in HostEvent['type']]: (event: Extract<HostEvent, { type: T }>, now: Nanos) => void };
+type Handlers = { readonly [T in SkbEvent['type']]: (event: Extract<SkbEvent, { type: T }>, now: Nanos) => void };
 
 /** Pause between a complete mesh and the first measurement: the cores finish what boot left them to do. */
 const SETTLE: Nanos = 200 * MILLISECOND;
+const NOTHING_HOSTED = { engine: false, journal: false } as const;
 
 /**
- * The registry and topology service of the system knowledge base: a synchronous state machine like the kernel, so that the
- * simulator hosts it too. Facts, rules and records live beside it in the same process.
+ * The system knowledge base: a synchronous state machine like the kernel, so that the simulator hosts it too. It holds the
+ * registry, the topology service and Octopus; the Prolog engine and the journal are its host's, reached by effects.
  */
-export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
+export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   readonly outbox: Outbox<SkbEffect>;
   readonly endpoint: Endpoint;
   readonly registry: Registry;
   readonly measurement: Measurement;
   readonly plans: Plans;
+  readonly knowledge: Knowledge;
+  /** When the engine first answered; 0: it has not yet, or there is none. */
+  engineReadyAt: Nanos = 0;
   private startedAt: Nanos = 0;
   private timerAt: Nanos = Infinity;
   private beat = 0;
@@ -43,25 +48,29 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
     this.outbox = new Outbox<SkbEffect>(config.logLevel);
     this.endpoint = new Endpoint({ cluster, secret, instance, peer: SKB_PEER, incarnation: 1, entropy, hmac }, this, this.outbox);
     this.registry = new Registry(config, this.endpoint, this.outbox, (now) => this.meshComplete(now));
-    this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, () => this.plans.update('measured'));
+    this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, () => this.measured());
     this.plans = new Plans(config.machine, this.registry, this.measurement.trips, this.outbox);
+    this.knowledge = new Knowledge(config.knowledge ?? NOTHING_HOSTED, this.endpoint, this.registry, this.outbox);
   }
 
-  step(event: HostEvent, now: Nanos): readonly SkbEffect[] {
+  step(event: SkbEvent, now: Nanos): readonly SkbEffect[] {
     if (this.stopped) return [];
-    (this.handlers[event.type] as (event: HostEvent, now: Nanos) => void)(event, now);
+    (this.handlers[event.type] as (event: SkbEvent, now: Nanos) => void)(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
   }
 
   status(): unknown {
     return {
+      cluster: this.config.cluster,
       members: this.registry.members.size,
       expected: this.config.expectedCores,
       links: this.registry.meshLinks,
       meshComplete: this.registry.meshComplete,
       measuring: this.measurement.running || this.settling !== null,
       plan: this.plans.version,
+      records: this.knowledge.octopus.store.size,
+      engineReadyMs: this.engineReadyAt === 0 ? null : this.engineReadyAt / 1e6,
       counters: this.endpoint.counters,
     };
   }
@@ -78,6 +87,8 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
       { name: 'mk_members', type: 'gauge', help: 'Registered cores.', samples: [{ value: this.registry.members.size }] },
       { name: 'mk_mesh_links', type: 'gauge', help: 'Links of the mesh.', samples: [{ value: this.registry.meshLinks }] },
       { name: 'mk_plan_version', type: 'gauge', help: 'Version of the dissemination plans.', samples: [{ value: this.plans.version }] },
+      { name: 'mk_octopus_records', type: 'gauge', help: 'Records in Octopus.', samples: [{ value: this.knowledge.octopus.store.size }] },
+      { name: 'mk_skb_queries_total', type: 'counter', help: 'Prolog queries asked.', samples: [{ value: this.knowledge.queries.asked }] },
     ];
     return metricsText(families, { core: 'skb' });
   }
@@ -90,7 +101,19 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
   linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void {
     const { trips } = this.measurement;
     for (const [a, b] of [[from, to], [to, from]] as const) trips.set(a, b, { average: roundTripNs, variance: 0, min: roundTripNs, max: roundTripNs });
+    this.knowledge.pairsMeasured(trips, [[from, to], [to, from]]);
     this.plans.update(`link ${from}–${to} changed`);
+  }
+
+  /** The knowledge base, for a message of one of its clients. */
+  client(peer: Peer): Knowledge {
+    this.knowledge.used(peer);
+    return this.knowledge;
+  }
+
+  /** A client said that it ends. A member's monitor does not leave this way. */
+  clientLeaves(peer: Peer, now: Nanos): void {
+    if (this.registry.memberOf(peer) === undefined) this.endpoint.forget(peer, 'it has left', now);
   }
 
   // What the endpoint asks and tells.
@@ -106,11 +129,14 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
 
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     if (this.registry.memberOf(peer) !== undefined) this.registry.peerDown(peer, reason, now);
-    else this.endpoint.forget(peer, reason, now);
+    else if (!this.knowledge.linkLost(peer, now)) this.endpoint.forget(peer, reason, now);
   }
 
   peerGone(peer: Peer): void {
-    if (peer.id < NO_CORE) this.measurement.trips.drop(peer.id);
+    this.knowledge.gone(peer);
+    if (peer.id >= NO_CORE) return;
+    this.measurement.trips.drop(peer.id);
+    this.knowledge.coreGone(peer.id);
   }
 
   dialFailed(): boolean {
@@ -127,8 +153,8 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
     handler(this, peer, message as never, now);
   }
 
-  sendable(): void {
-    // The SKB's messages are few; a full queue to a core means that the core is gone.
+  sendable(peer: Peer): void {
+    this.knowledge.mailbox.sendable(peer);
   }
 
   private readonly handlers: Handlers = {
@@ -148,6 +174,15 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
       if (verb === undefined) this.outbox.push({ type: 'control_reply', id, reply: { ok: false, error: 'BAD_REQUEST', text } });
       else verb.run(this, request.args, now, (reply) => this.outbox.push({ type: 'control_reply', id, reply }));
     },
+    engine_ready: ({ facts }, now) => {
+      this.engineReadyAt = now;
+      this.outbox.log('engine_ready', { elapsed_ms: now / 1e6, facts });
+    },
+    engine_restarted: ({ cause }) => this.outbox.log('engine_restarted', { cause }),
+    query_answered: (answer) => this.knowledge.queries.answered(answer),
+    journal_opened: ({ contents }, now) => this.knowledge.opened(contents, now),
+    journal_written: ({ entry }) => this.knowledge.octopus.writtenTo(entry),
+    journal_failed: () => this.knowledge.octopus.failed(),
     stop: () => {
       this.outbox.log('process_stopping', { reason: 'asked to' });
       this.endpoint.closeAll('SHUTTING_DOWN');
@@ -156,7 +191,13 @@ export class Skb implements StateMachine<HostEvent, SkbEffect>, EndpointOwner {
     },
   };
 
+  private measured(): void {
+    this.knowledge.measured(this.measurement.trips);
+    this.plans.update('measured');
+  }
+
   private flush(now: Nanos): void {
+    this.knowledge.flush(now);
     const next = this.endpoint.flush(now);
     if (next >= this.timerAt) return;
     this.timerAt = next;

@@ -24,6 +24,8 @@ export interface ClusterConfig {
   readonly port: number;
   readonly bootTimeoutMs: number;
   readonly measure: boolean;
+  /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, and gone when the cluster ends. */
+  readonly dataDir?: string;
 }
 
 /** What MK_SKB holds. */
@@ -55,6 +57,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     measure,
     detached,
     links: { delayNs: latencyNs, jitterNs },
+    ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
     ...logging(config, 'skb'),
   });
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { SkbClient } from '@mk/libmk/io/skb-client';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
@@ -34,12 +35,14 @@ export class ClusterClient {
     private readonly skbAddress: string,
     /** Null when the cluster was not started by mk-launch on this host. */
     readonly record: ClusterRecord | null,
+    /** Hex. */
+    private readonly secret: string,
   ) {}
 
   static open(options: TargetOptions, env: NodeJS.ProcessEnv = process.env): ClusterClient {
     const skb = options.skb ?? (options.cluster === undefined ? env['MK_SKB_ADDRESS'] : undefined);
     if (skb !== undefined && skb !== '')
-      return direct(skb, options, env, (secret) => new ClusterClient(skb, tokenOf(secret), skb, null));
+      return direct(skb, options, env, (secret) => new ClusterClient(skb, tokenOf(secret), skb, null, secret));
     if (options.secretFile !== undefined) throw new UsageError('--secret-file goes with --skb host:port');
     const record = chooseRecord(options.cluster);
     return new ClusterClient(
@@ -47,6 +50,7 @@ export class ClusterClient {
       tokenOf(record.secret),
       record.processes.find(({ name }) => name === 'skb')?.address ?? '',
       record,
+      record.secret,
     );
   }
 
@@ -55,6 +59,16 @@ export class ClusterClient {
     if (this.skbAddress === '')
       throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
     return named('the SKB', callControl(this.skbAddress, this.token, verb, args, options));
+  }
+
+  /** Opens a client's link to the SKB, for queries and records; the caller closes it. */
+  async openSkb(): Promise<SkbClient> {
+    const { cluster } = (await this.skb('status')) as { cluster: string };
+    try {
+      return await SkbClient.connect({ cluster, secret: this.secret, address: this.skbAddress });
+    } catch (error) {
+      throw new CommandError((error as Error).message, 2);
+    }
   }
 
   /** Asks one core. */

@@ -99,6 +99,11 @@ export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): 
       requiresArg: true,
       describe: 'also write one log file per process into this folder',
     })
+    .option('data-dir', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'keep records and rules of the SKB in this folder, over the end of the cluster',
+    })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
     .option('boot-timeout', {
@@ -139,6 +144,7 @@ export function parseClusterConfig(
 ): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
   const cores = wholeNumber('--cores', text(args, 'cores') ?? defaults.cores, 1, MAX_LOCAL_CORES);
   const machine = resolveMachine(text(args, 'machine') ?? defaults.machine, cores);
+  const dataDir = folderOf('--data-dir', text(args, 'data-dir'));
   const bootTimeout = text(args, 'boot-timeout');
   const config: ClusterConfig = {
     name,
@@ -153,7 +159,8 @@ export function parseClusterConfig(
     seed: text(args, 'seed') ?? String(randomBytes(4).readUInt32BE()),
     secret: randomBytes(32).toString('hex'),
     logLevel: levelOf(text(args, 'log-level')!),
-    logDir: logDirOf(text(args, 'log-dir')),
+    logDir: folderOf('--log-dir', text(args, 'log-dir')),
+    ...(dataDir === null ? {} : { dataDir }),
     listenHost: '127.0.0.1',
     port: wholeNumber('--port', text(args, 'port')!, 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
@@ -204,10 +211,10 @@ function levelOf(given: string): LogLevel | 'off' {
   throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(given)}`);
 }
 
-function logDirOf(given: string | null): string | null {
+function folderOf(option: string, given: string | null): string | null {
   if (given === null) return null;
   const path = resolve(given);
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat !== undefined && !stat.isDirectory()) throw new UsageError(`--log-dir ${given} is a file; name a folder`);
+  if (stat !== undefined && !stat.isDirectory()) throw new UsageError(`${option} ${given} is a file; name a folder`);
   return path;
 }

@@ -22,6 +22,8 @@ export class ClusterSession {
   readonly control: ProcessControl;
   private readonly server: ControlServer;
   private readonly log: LauncherLog;
+  /** What the SKB keeps over its restarts, but not over the cluster's end. */
+  private readonly ownDataDir: string;
   private address = '';
   private booted = false;
   private readonly createdAt = new Date().toISOString();
@@ -37,7 +39,11 @@ export class ClusterSession {
       this.supervisor.logs.add(line);
       observer.logged?.('launcher', line);
     });
-    this.supervisor = new Supervisor(config, { ...observer, changed: () => this.write() });
+    this.ownDataDir = join(state.path, `${config.name}.data`);
+    this.supervisor = new Supervisor(
+      { dataDir: this.ownDataDir, ...config },
+      { ...observer, changed: () => this.write() },
+    );
     this.control = new ProcessControl(
       this.supervisor,
       (text) => observer.noted?.(text),
@@ -56,6 +62,7 @@ export class ClusterSession {
   async open(): Promise<BootResult> {
     this.state.claim(this.record());
     try {
+      rmSync(this.ownDataDir, { recursive: true, force: true });
       prepareLogs(this.config);
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
@@ -138,6 +145,7 @@ export class ClusterSession {
     this.control.close();
     this.server.close();
     this.state.remove(this.config.name);
+    rmSync(this.ownDataDir, { recursive: true, force: true });
     return Promise.resolve();
   }
 }

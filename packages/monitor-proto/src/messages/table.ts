@@ -1,11 +1,12 @@
 import { CAPABILITY_MESSAGES } from './capability.ts';
 import type { FieldKind, FieldType } from './fields.ts';
+import { KNOWLEDGE_MESSAGES } from './knowledge.ts';
 import type { MessageSpec } from './spec.ts';
 import { MONITOR_MESSAGES } from './monitor.ts';
 import { REGISTRY_MESSAGES } from './registry.ts';
 
 /** Every message of the protocol. Types, codec, validation and the reference page come from here. */
-export const MESSAGES = { ...REGISTRY_MESSAGES, ...MONITOR_MESSAGES, ...CAPABILITY_MESSAGES } as const satisfies Record<string, MessageSpec>;
+export const MESSAGES = { ...REGISTRY_MESSAGES, ...MONITOR_MESSAGES, ...CAPABILITY_MESSAGES, ...KNOWLEDGE_MESSAGES } as const satisfies Record<string, MessageSpec>;
 
 export type MessageType = keyof typeof MESSAGES;
 type FieldsOf<F extends Readonly<Record<string, FieldKind>>> = { readonly [N in keyof F]: FieldType<F[N]> };

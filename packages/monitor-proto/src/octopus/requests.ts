@@ -28,6 +28,8 @@ export const OCTOPUS_ERRORS = {
   RECORD_EXISTS: { doc: 'An exclusive set found the record there already.' },
   TRIGGER_EXISTS: { doc: 'The client has a trigger or subscription of that id.' },
   NO_TRIGGER: { doc: 'The client has no trigger or subscription of that id.' },
+  BAD_REQUEST: { doc: 'The request does not have the form of one; a mistake of the client’s library.' },
+  JOURNAL_FAILED: { doc: 'The SKB cannot write its journal; whether the request took effect is not known.' },
   LIMIT_REACHED: { doc: 'The store, or the client, has as many of these as it may.' },
 } as const;
 

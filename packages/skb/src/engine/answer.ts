@@ -1,5 +1,5 @@
 /** From swipl-wasm's JavaScript rendering of terms to ours. Pure. */
-import type { JsonTerm, QueryErrorName, Solution } from './skb-engine.ts';
+import type { JsonTerm, QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Failure } from './protocol.ts';
 
 /** What `sandbox.pl` answers: solution(NamesAndValues, ResidualGoals) or error(Kind, Detail, Position). */

@@ -1,5 +1,5 @@
 /** What the knowledge base and its engine's thread say to one another. */
-import type { QueryErrorName, Solution } from './skb-engine.ts';
+import type { QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query';
 
 /** A Prolog source that ships: `sandbox.pl` is loaded first, the others into module `skb`. */
 export interface Program {

@@ -1,67 +1,6 @@
 /** What the rest of the knowledge base knows of its Prolog engine. */
+import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Fact, FactPattern } from '../facts/fact.ts';
-
-/** A Prolog term as JSON: atoms and strings are strings, lists are arrays. */
-export type JsonTerm =
-  | number
-  | string
-  | readonly JsonTerm[]
-  | { readonly functor: string; readonly args: readonly JsonTerm[] }
-  | { readonly variable: string }
-  | { readonly integer: string }
-  | { readonly rational: string };
-
-/** One answer: its bindings by variable name, and the constraints that remain on unbound ones, as text. */
-export interface Solution {
-  readonly bindings: { readonly [name: string]: JsonTerm };
-  readonly residual?: readonly string[];
-}
-
-/** Why a query or an addition of rules was refused or ended. The names are stable: clients tell them apart. */
-export type QueryErrorName =
-  | 'QuerySyntaxError'
-  | 'QueryForbidden'
-  | 'QueryUnknownPredicate'
-  | 'QueryTimeLimit'
-  | 'QueryInferenceLimit'
-  | 'QueryStackLimit'
-  | 'QueryAnswerTooLarge'
-  | 'QueryRaised'
-  | 'QueryTooLong'
-  | 'QueryTooDeep'
-  | 'QueryCancelled'
-  | 'QueryCrashedEngine'
-  | 'EngineBusy'
-  | 'EngineRestarted'
-  | 'EngineClosed';
-
-/** A query's named failure; `line` and `column` count from 1 and are there for syntax errors. */
-export class QueryError extends Error {
-  override readonly name: QueryErrorName;
-  readonly line: number | undefined;
-  readonly column: number | undefined;
-
-  constructor(name: QueryErrorName, message: string, place?: { readonly line: number; readonly column: number }) {
-    super(place === undefined ? message : `${message} at line ${place.line}, column ${place.column}`);
-    this.name = name;
-    this.line = place?.line;
-    this.column = place?.column;
-  }
-}
-
-/** What one query may take; what is left out has the default of `limits.ts`. */
-export interface QueryOptions {
-  readonly timeLimitMs?: number;
-  readonly inferenceLimit?: number;
-  readonly maxSolutions?: number;
-}
-
-/** Receives a query's answers in order, in batches, and then exactly one end. */
-export interface QuerySink {
-  solutions(batch: readonly Solution[]): void;
-  /** `more` says that `maxSolutions` ended the search before it was exhausted. */
-  end(outcome: { readonly more: boolean; readonly error?: QueryError }): void;
-}
 
 export interface SkbEngine {
   /** Settles when the first query can be answered. */

@@ -34,6 +34,8 @@ const GRACE: Nanos = 10 * SECOND;
 export class Registry {
   readonly members = new Map<CoreId, Member>();
   private readonly lastIncarnation = new Map<CoreId, Incarnation>();
+  /** Rises whenever somebody becomes a member or is one no longer. */
+  epoch = 0;
   private linkSum = 0;
 
   constructor(
@@ -71,6 +73,7 @@ export class Registry {
     const member: Member = { core, incarnation, instance: peer.instance, address: request.address, peer, initialised: false, links: 0, downSince: null };
     this.setLinks(before?.instance === peer.instance ? before : member, 0);
     this.members.set(core, member);
+    this.epoch += 1;
     this.sink.log('core_registered', { peer: core, member: core, address: request.address });
     this.tell(member, { type: 'register_reply', error: 0, core, incarnation, view: 1, machine: this.config.machineText, settings: this.config.settingsFor(core) });
   }
@@ -151,6 +154,7 @@ export class Registry {
     const { core, incarnation } = member;
     this.setLinks(member, 0);
     this.members.delete(core);
+    this.epoch += 1;
     this.endpoint.forget(member.peer, cause, now);
     this.sink.log('member_gone', { member: core, cause });
     for (const other of this.members.values()) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
-import type { QueryError, Solution } from '../../src/engine/skb-engine.ts';
+import type { QueryError, Solution } from '@mk/monitor-proto/knowledge/query';
 import { ANY, fact } from '../../src/facts/fact.ts';
 import { startEngine } from './engine-for-tests.ts';
 

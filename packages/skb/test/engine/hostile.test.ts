@@ -1,6 +1,6 @@
 /** 1,000 hostile queries: each ends with a named error, and the engine answers as before. */
 import { expect, test } from '@jest/globals';
-import type { QueryError } from '../../src/engine/skb-engine.ts';
+import type { QueryError } from '@mk/monitor-proto/knowledge/query';
 import { fact } from '../../src/facts/fact.ts';
 import { startEngine } from './engine-for-tests.ts';
 

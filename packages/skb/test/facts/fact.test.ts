@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
-import type { JsonTerm } from '../../src/engine/skb-engine.ts';
+import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import { FactStore } from '../../src/facts/fact-store.ts';
 import type { FactTerm } from '../../src/facts/fact.ts';
 import { ANY, fact } from '../../src/facts/fact.ts';

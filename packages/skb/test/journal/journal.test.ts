@@ -64,6 +64,10 @@ async function writeUntilKilled(
   return { acknowledged: lines.map(Number), events: JSON.parse(events ?? '[]') as { type: string }[] };
 }
 
+function answer(id: number): JournalChange {
+  return { type: 'answer_put', client: 'c', id, reply: { ok: true, installed: false } };
+}
+
 describe('SqliteJournal', () => {
   test('gives back what it was given: records, counters, facts and rules', async () => {
     const journal = new SqliteJournal(path);
@@ -81,6 +85,8 @@ describe('SqliteJournal', () => {
       ]),
       journal.append([{ type: 'fact_put', text: factText(fact1), fact: fact1 }]),
       journal.append([{ type: 'rules_put', name: 'mine', text: 'p(1).' }]),
+      journal.append([answer(3), answer(4)]),
+      journal.append([{ type: 'answers_forget', client: 'c', below: 4 }]),
     ]);
     journal.close();
     const again = new SqliteJournal(path);
@@ -90,6 +96,7 @@ describe('SqliteJournal', () => {
         { type: 'put', name: 'a', text: 'a { value: 2 }' },
         { type: 'put', name: 't', text: 't { value: 1 }', owner: 'core-3@7' },
       ],
+      answers: [{ client: 'c', id: 4, reply: { ok: true, installed: false } }],
       facts: [fact1],
       rules: [{ name: 'mine', text: 'p(1).' }],
     });

@@ -1,7 +1,7 @@
 /** Multicast rules: the Prolog rule and the TypeScript planner agree; both are held against the optimum by CLP(FD). */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
-import type { JsonTerm } from '../../src/engine/skb-engine.ts';
+import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import type { Fact } from '../../src/facts/fact.ts';
 import { ANY, fact } from '../../src/facts/fact.ts';
 import { machineFacts } from '../../src/facts/machine-facts.ts';

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readMachine } from './machine-for-tests.ts';
 import type { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
-import type { JsonTerm } from '../../src/engine/skb-engine.ts';
+import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import { membershipUpdate, rttUpdate } from '../../src/facts/cluster-facts.ts';
 import { ANY } from '../../src/facts/fact.ts';
 import { machineFacts } from '../../src/facts/machine-facts.ts';

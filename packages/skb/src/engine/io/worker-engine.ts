@@ -12,9 +12,10 @@ import { placeOf } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
 import type { Failure, Job, JobBody, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, STATUS_BYTES, cancelSlot } from '../protocol.ts';
-import type { FactChange, FactUpdate, QueryOptions, QuerySink, SkbEngine, Solution } from '../skb-engine.ts';
-import { QueryError } from '../skb-engine.ts';
-import { collect, streamed } from '../sinks.ts';
+import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
+import { QueryError } from '@mk/monitor-proto/knowledge/query';
+import { collect, streamed } from '@mk/monitor-proto/knowledge/sinks';
+import type { FactChange, FactUpdate, SkbEngine } from '../skb-engine.ts';
 
 export interface WorkerEngineOptions {
   /** The bundled `worker-main`, a CommonJS or ES module file. */

@@ -10,7 +10,7 @@ import { decodeOutcome } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
 import type { Failure, Job, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, cancelSlot } from '../protocol.ts';
-import type { Solution } from '../skb-engine.ts';
+import type { Solution } from '@mk/monitor-proto/knowledge/query';
 
 type Swipl = Awaited<ReturnType<typeof initSwipl>>;
 type QueryJob = Extract<Job, { type: 'query' }>;

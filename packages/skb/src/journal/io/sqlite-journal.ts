@@ -12,6 +12,8 @@ import type { Database, Statement } from 'node-sqlite3-wasm';
 import type { JournalChange, JournalContents } from '../changes.ts';
 import { factJson, factOfJson, keyOfChange } from '../changes.ts';
 import { JOURNAL_LIMITS } from '../limits.ts';
+import type { OctopusReply } from '@mk/monitor-proto/octopus/requests';
+import type { KeptAnswer } from '../../octopus/answers.ts';
 import type { OctopusChange } from '../../octopus/store.ts';
 import { summarizeWal } from '../wal.ts';
 
@@ -34,6 +36,7 @@ interface Pending {
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS records  (name TEXT PRIMARY KEY, text TEXT NOT NULL, owner TEXT) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS answers  (client TEXT, id INTEGER, reply TEXT NOT NULL, PRIMARY KEY (client, id)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS facts    (text TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS rules    (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 `;
@@ -42,6 +45,8 @@ const STATEMENTS = {
   put: 'INSERT OR REPLACE INTO records VALUES (?, ?, ?)',
   remove: 'DELETE FROM records WHERE name = ?',
   counter: 'INSERT OR REPLACE INTO counters VALUES (?, ?)',
+  answer_put: 'INSERT OR REPLACE INTO answers VALUES (?, ?, ?)',
+  answers_forget: 'DELETE FROM answers WHERE client = ? AND id < ?',
   fact_put: 'INSERT OR REPLACE INTO facts VALUES (?, ?)',
   fact_remove: 'DELETE FROM facts WHERE text = ?',
   rules_put: 'INSERT OR REPLACE INTO rules VALUES (?, ?)',
@@ -54,6 +59,8 @@ const VALUES: {
   put: ({ name, text, owner }) => [name, text, owner ?? null],
   remove: ({ name }) => [name],
   counter: ({ name, value }) => [name, value],
+  answer_put: ({ client, id, reply }) => [client, id, JSON.stringify(reply)],
+  answers_forget: ({ client, below }) => [client, below],
   fact_put: ({ text, fact }) => [text, factJson(fact)],
   fact_remove: ({ text }) => [text],
   rules_put: ({ name, text }) => [name, text],
@@ -185,6 +192,9 @@ function readContents(db: Database): JournalContents {
   });
   return {
     octopus: [...counters, ...puts],
+    answers: rows('SELECT client, id, reply FROM answers').map(({ client, id, reply }): KeptAnswer => {
+      return { client: String(client), id: Number(id), reply: JSON.parse(String(reply)) as OctopusReply };
+    }),
     facts: rows('SELECT json FROM facts').map(({ json }) => factOfJson(String(json))),
     rules: rows('SELECT name, text FROM rules').map(({ name, text }) => ({ name: String(name), text: String(text) })),
   };

@@ -1,5 +1,5 @@
 /** A query's sink as a promise of all answers, and as a stream of them. */
-import type { QueryError, QuerySink, Solution } from './skb-engine.ts';
+import type { QueryError, QuerySink, Solution } from './query.ts';
 
 /** Starts something that reports to a sink and returns what cancels it. */
 type Start = (sink: QuerySink) => () => void;

@@ -1,0 +1,142 @@
+import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import { CLIENT_PEER_BASE, type InstanceId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import { Outbox } from '@mk/monitor-proto/outbox';
+import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
+
+/** Who a client is and whom it talks to. */
+export interface ClientConfig {
+  readonly cluster: string;
+  readonly secret: Uint8Array;
+  readonly instance: InstanceId;
+  readonly entropy: Uint8Array;
+  readonly hmac: Hmac;
+  /** host:port of the SKB. */
+  readonly skb: string;
+}
+
+export type ClientEvent = HostEvent | { readonly type: 'client_send'; readonly messages: readonly Message[] };
+
+export type ClientEffect =
+  | Effect
+  /** The SKB answers; `fresh`: it knows nothing of us (first contact, its restart, or it gave us up). */
+  | { readonly type: 'skb_up'; readonly fresh: boolean }
+  /** The SKB will never let this client in. */
+  | { readonly type: 'skb_refused'; readonly error: ErrorName; readonly text: string }
+  | { readonly type: 'skb_said'; readonly message: Message }
+  /** The link could not be opened, or ended; it is tried again. */
+  | { readonly type: 'skb_away'; readonly text: string };
+
+const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>(['WRONG_SECRET', 'WRONG_VERSION', 'WRONG_CLUSTER', 'WRONG_PEER']);
+
+/**
+ * A client's end of its channel to the SKB: a synchronous state machine like the kernel. The channel survives resets of the
+ * link; after a restart of the SKB a new one begins, under the same instance, and whoever waits must ask again.
+ */
+export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, EndpointOwner {
+  readonly endpoint: Endpoint;
+  private readonly outbox = new Outbox<ClientEffect>('off');
+  private skb: Peer | null = null;
+  /** Messages that a full channel refused, oldest first. */
+  private backlog: Message[] = [];
+  private timerAt: Nanos = Infinity;
+  private ending = false;
+
+  constructor(private readonly config: ClientConfig) {
+    const { cluster, secret, instance, entropy, hmac } = config;
+    this.endpoint = new Endpoint({ cluster, secret, instance, peer: CLIENT_PEER_BASE, incarnation: 1, entropy, hmac }, this, this.outbox);
+  }
+
+  step(event: ClientEvent, now: Nanos): readonly ClientEffect[] {
+    (this.handlers[event.type] as (event: ClientEvent, now: Nanos) => void)(event, now);
+    const next = this.endpoint.flush(now);
+    if (next < this.timerAt) {
+      this.timerAt = next;
+      this.outbox.push({ type: 'set_timer', at: next });
+    }
+    return this.outbox.take();
+  }
+
+  health(): { readonly ok: boolean } {
+    return { ok: (this.skb?.link ?? 0) !== 0 };
+  }
+
+  metrics(): string {
+    return '';
+  }
+
+  // What the endpoint asks and tells.
+
+  admit(): ErrorName | null {
+    return null;
+  }
+
+  peerUp(_peer: Peer, first: boolean): void {
+    this.outbox.push({ type: 'skb_up', fresh: first });
+  }
+
+  peerDown(_peer: Peer, reason: string): void {
+    this.outbox.push({ type: 'skb_away', text: reason });
+  }
+
+  /** Its instance is over for us: begins a new channel. */
+  peerGone(_peer: Peer, _cause: string, now: Nanos): void {
+    this.backlog = [];
+    if (!this.ending) this.dial(now);
+  }
+
+  dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean {
+    if (error !== null && HOPELESS.has(error)) {
+      this.outbox.push({ type: 'skb_refused', error, text });
+      return false;
+    }
+    this.outbox.push({ type: 'skb_away', text });
+    if (error !== 'WRONG_INCARNATION') return true;
+    this.endpoint.timers.set(now, (at) => this.endpoint.forget(peer, 'the SKB was restarted', at));
+    return false;
+  }
+
+  message(_peer: Peer, message: Message): void {
+    this.outbox.push({ type: 'skb_said', message });
+  }
+
+  sendable(): void {
+    const { backlog } = this;
+    this.backlog = [];
+    this.send(backlog);
+  }
+
+  private readonly handlers: { readonly [T in ClientEvent['type']]: (event: Extract<ClientEvent, { type: T }>, now: Nanos) => void } = {
+    start: (_event, now) => this.dial(now),
+    link_up: ({ link }, now) => this.endpoint.linkUp(link, now),
+    link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
+    frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),
+    timer_fired: () => {
+      this.timerAt = Infinity;
+    },
+    control_request: () => undefined,
+    client_send: ({ messages }) => this.send(messages),
+    stop: (_event, now) => {
+      this.ending = true;
+      this.send([{ type: 'client_leaves' }]);
+      this.endpoint.flush(now);
+      this.endpoint.closeAll('SHUTTING_DOWN');
+      this.outbox.push({ type: 'halt', error: null });
+    },
+  };
+
+  private dial(now: Nanos): void {
+    this.skb = this.endpoint.connect(SKB_PEER, 0, '', this.config.skb, now);
+  }
+
+  /** Before the SKB has met this instance nothing is sent: the client asks all that is open when it has (`skb_up`, fresh). */
+  private send(messages: readonly Message[]): void {
+    if (this.skb?.met !== true) return;
+    for (const message of messages) {
+      if (this.backlog.length > 0 || !this.endpoint.sendTo(this.skb, message)) this.backlog.push(message);
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import type { Message } from '@mk/monitor-proto/messages/table';
+import { Assembler, type Piece, piecesOf } from '@mk/monitor-proto/knowledge/pieces';
+import { QueryError, type QueryErrorName, type QueryOptions, type QuerySink, type Solution } from '@mk/monitor-proto/knowledge/query';
+import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import type { OctopusTransport } from '../octopus/transport.ts';
+
+interface OpenQuery {
+  readonly messages: readonly Message[];
+  readonly sink: QuerySink;
+  answered: boolean;
+  cancelled: boolean;
+}
+
+interface OpenRequest {
+  readonly message: (settled: number) => Message;
+  readonly resolve: (reply: OctopusReply) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Far above any answer: the SKB bounds them. */
+const MOST_CHARS = 64 << 20;
+
+/**
+ * What a client has asked and not been answered yet, over whatever channel: queries, rules, requests to Octopus. Pure.
+ *
+ * Guarantees: every query ends once, every request is answered once or rejected by `fail`. After a restart of the SKB
+ * (`restarted`) open requests are asked again under their old ids, by which the SKB knows those that it has performed;
+ * queries are asked again unless a solution has come.
+ */
+export class Requests implements OctopusTransport {
+  private readonly queries = new Map<number, OpenQuery>();
+  private readonly requests = new Map<number, OpenRequest>();
+  private readonly listeners = new Set<(notification: OctopusNotification) => void>();
+  private readonly resets = new Set<() => void>();
+  private texts = new Assembler(MOST_CHARS);
+  private nextId = 1;
+  private failure: Error | null = null;
+
+  constructor(private readonly send: (message: Message) => void) {}
+
+  /** Starts a query and returns what cancels it. */
+  run(goal: string, options: QueryOptions, sink: QuerySink): () => void {
+    const id = this.nextId++;
+    const { timeLimitMs = 0, inferenceLimit = 0, maxSolutions = 0 } = options;
+    const message: Message = { type: 'skb_query', id, goal, time_limit_ms: Math.ceil(timeLimitMs), inference_limit: inferenceLimit, max_solutions: maxSolutions };
+    if (goal.length > MOST_GOAL_CHARS) sink.end({ more: false, error: new QueryError('QueryTooLong', `a goal may have ${MOST_GOAL_CHARS} characters`) });
+    else this.open(id, [message], sink);
+    return () => {
+      const query = this.queries.get(id);
+      if (query === undefined) return;
+      query.cancelled = true;
+      this.send({ type: 'skb_cancel', id });
+    };
+  }
+
+  /** Replaces the rules of that name; an empty program removes them. */
+  rules(name: string, text: string, sink: QuerySink): void {
+    const id = this.nextId++;
+    this.open(id, piecesOf(text).map((piece) => ({ type: 'skb_rules', id, name, ...piece })), sink);
+  }
+
+  request(request: OctopusRequest): Promise<OctopusReply> {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    const id = this.nextId++;
+    const text = JSON.stringify(request);
+    return new Promise((resolve, reject) => {
+      const message = (settled: number): Message => ({ type: 'oct_request', id, settled, request: text });
+      this.requests.set(id, { message, resolve, reject });
+      this.send(message(this.settled()));
+    });
+  }
+
+  onNotification(listener: (notification: OctopusNotification) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  onReset(listener: () => void): () => void {
+    this.resets.add(listener);
+    return () => void this.resets.delete(listener);
+  }
+
+  /** What the SKB said. */
+  receive(message: Message): void {
+    if (message.type === 'skb_solutions') this.solutions(message.id, message);
+    else if (message.type === 'skb_query_end') this.ended(message);
+    else if (message.type === 'oct_reply') this.replied(message.id, message);
+    else if (message.type === 'oct_notify') this.notified(message);
+  }
+
+  /** The SKB knows nothing of this client any more. */
+  restarted(): void {
+    this.texts = new Assembler(MOST_CHARS);
+    for (const [id, query] of [...this.queries]) {
+      if (query.cancelled) this.finish(id, false, new QueryError('QueryCancelled', 'nobody waits for it'));
+      else if (!query.answered) for (const message of query.messages) this.send(message);
+      else this.finish(id, false, new QueryError('EngineRestarted', 'the SKB was restarted while it answered'));
+    }
+    const settled = this.settled();
+    for (const { message } of this.requests.values()) this.send(message(settled));
+    for (const listener of [...this.resets]) listener();
+  }
+
+  /** Nothing will be answered any more. */
+  fail(error: Error): void {
+    this.failure ??= error;
+    for (const id of [...this.queries.keys()]) this.finish(id, false, new QueryError('EngineClosed', error.message));
+    for (const { reject } of this.requests.values()) reject(error);
+    this.requests.clear();
+  }
+
+  private open(id: number, messages: readonly Message[], sink: QuerySink): void {
+    if (this.failure !== null) return sink.end({ more: false, error: new QueryError('EngineClosed', this.failure.message) });
+    this.queries.set(id, { messages, sink, answered: false, cancelled: false });
+    for (const message of messages) this.send(message);
+  }
+
+  /** Ids rise and a Map keeps their order: the first open one is the lowest. */
+  private settled(): number {
+    for (const id of this.requests.keys()) return id;
+    return this.nextId;
+  }
+
+  private solutions(id: number, piece: Piece): void {
+    const query = this.queries.get(id);
+    if (query === undefined) return;
+    query.answered = true;
+    const text = this.texts.add(`q ${id}`, piece);
+    if (text !== undefined) query.sink.solutions(JSON.parse(text) as Solution[]);
+  }
+
+  private ended({ id, more, error, text, line, column }: Extract<Message, { type: 'skb_query_end' }>): void {
+    if (error === '') return this.finish(id, more);
+    // The text names its place already.
+    const failure = new QueryError(error as QueryErrorName, text.replace(/ at line \d+, column \d+$/, ''), line === 0 ? undefined : { line, column });
+    this.finish(id, more, failure);
+  }
+
+  private finish(id: number, more: boolean, error?: QueryError): void {
+    const query = this.queries.get(id);
+    this.queries.delete(id);
+    query?.sink.end(error === undefined ? { more } : { more, error });
+  }
+
+  private replied(id: number, piece: Piece): void {
+    const text = this.texts.add(`r ${id}`, piece);
+    const open = this.requests.get(id);
+    if (text === undefined || open === undefined) return;
+    this.requests.delete(id);
+    open.resolve(JSON.parse(text) as OctopusReply);
+  }
+
+  private notified(piece: Piece): void {
+    const text = this.texts.add('n', piece);
+    if (text === undefined) return;
+    const notification = JSON.parse(text) as OctopusNotification;
+    for (const listener of [...this.listeners]) listener(notification);
+  }
+}
+
+/** What fits one message. */
+const MOST_GOAL_CHARS = 65_536;

@@ -1,0 +1,47 @@
+/** A text of any length as pieces that fit messages, and back. Pure. */
+
+/** Far below the bound of a message, also when every character takes three bytes. */
+const PIECE_CHARS = 60_000;
+
+export interface Piece {
+  readonly text: string;
+  readonly more: boolean;
+}
+
+/** At least one piece; no piece ends between the two halves of a character. */
+export function piecesOf(text: string): readonly Piece[] {
+  const pieces: Piece[] = [];
+  for (let at = 0; ; ) {
+    let end = Math.min(text.length, at + PIECE_CHARS);
+    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
+    pieces.push({ text: text.slice(at, end), more: end < text.length });
+    if (end === text.length) return pieces;
+    at = end;
+  }
+}
+
+/** Puts pieces together again, by key; a text that grows past the bound throws. */
+export class Assembler {
+  readonly #held = new Map<string, string>();
+
+  constructor(private readonly maxChars: number) {}
+
+  /** The whole text with its last piece; undefined before. */
+  add(key: string, { text, more }: Piece): string | undefined {
+    const whole = (this.#held.get(key) ?? '') + text;
+    this.#held.delete(key);
+    if (whole.length > this.maxChars) throw new RangeError(`a text may have ${this.maxChars} characters`);
+    if (!more) return whole;
+    this.#held.set(key, whole);
+    return undefined;
+  }
+
+  /** Forgets all texts whose key begins so. */
+  forget(prefix: string): void {
+    for (const key of this.#held.keys()) if (key.startsWith(prefix)) this.#held.delete(key);
+  }
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
+}

@@ -1,0 +1,164 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MachineDescription } from '@mk/machine/description';
+import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
+import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
+import { WorkerEngine } from '../engine/io/worker-engine.ts';
+import type { Program } from '../engine/protocol.ts';
+import { hostFacts } from '../facts/io/host-facts.ts';
+import { machineFacts } from '../facts/machine-facts.ts';
+import type { JournalEvent, SqliteJournal } from '../journal/io/sqlite-journal.ts';
+import type { KnowledgeEffect, KnowledgeEvent } from '../knowledge/effects.ts';
+
+export interface KnowledgeHostOptions {
+  /** Where the journal lies; null: nothing outlives the process. */
+  readonly dataDir: string | null;
+  readonly machine: MachineDescription;
+  post(event: KnowledgeEvent): void;
+  log(event: LogEventName, fields: LogFields): void;
+}
+
+type Perform<T extends KnowledgeEffect['type']> = (effect: Extract<KnowledgeEffect, { type: T }>) => void;
+
+/** The build puts both beside the program. */
+const WORKER = new URL('./skb-engine.cjs', import.meta.url);
+const RULES = new URL('./skb-rules.json', import.meta.url);
+const JOURNAL_FILE = 'journal.sqlite';
+const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be started; see the SKB’s log');
+
+/**
+ * Performs what the pure part of the knowledge base asks for: the Prolog engine in its thread, the journal on the disk.
+ * What comes before `start` waits for it.
+ */
+export class KnowledgeHost {
+  private engine: WorkerEngine | null = null;
+  private journal: SqliteJournal | null = null;
+  private journalFailed = false;
+  private readonly cancels = new Map<number, () => void>();
+  private early: KnowledgeEffect[] = [];
+  private started = false;
+
+  constructor(private readonly options: KnowledgeHostOptions) {}
+
+  /** Starts the engine, which does not block, and opens the journal, which does for some ten milliseconds. */
+  async start(): Promise<void> {
+    if (this.started) return;
+    this.started = true;
+    this.startEngine();
+    if (this.options.dataDir !== null) await this.openJournal(this.options.dataDir);
+    const { early } = this;
+    this.early = [];
+    for (const effect of early) this.perform(effect);
+  }
+
+  perform(effect: KnowledgeEffect): void {
+    if (this.engine === null) this.early.push(effect);
+    else (this.performers[effect.type] as (effect: KnowledgeEffect) => void)(effect);
+  }
+
+  close(): void {
+    this.journal?.close();
+    this.journal = null;
+    void this.engine?.close();
+  }
+
+  private readonly performers: { readonly [T in KnowledgeEffect['type']]: Perform<T> } = {
+    run_query: (effect) => this.runQuery(effect),
+    cancel_query: ({ job }) => this.cancels.get(job)?.(),
+    set_rules: (effect) => void this.setRules(effect),
+    update_facts: ({ update }) => void this.engine!.updateFacts(update).catch(() => undefined),
+    journal: ({ entry, changes }) => {
+      if (this.journal === null) return;
+      this.journal.append(changes).then(
+        () => this.options.post({ type: 'journal_written', entry }),
+        (error: Error) => this.noJournal(error),
+      );
+    },
+  };
+
+  private startEngine(): void {
+    const { post, machine } = this.options;
+    const programs = JSON.parse(readFileSync(RULES, 'utf8')) as Program[];
+    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), programs, onRestart: (cause) => post({ type: 'engine_restarted', cause }) });
+    this.engine = engine;
+    engine.updateFacts({ add: [...machineFacts(machine), ...hostFacts()] }).catch(() => undefined);
+    engine.ready.then(
+      () => post({ type: 'engine_ready', facts: engine.factCount }),
+      (error: Error) => this.options.log('process_failed', { error: 'EngineClosed', text: error.message }),
+    );
+  }
+
+  /** One event a turn of the event loop: solutions that come together with the end leave with it. */
+  private runQuery({ job, goal, options }: Extract<KnowledgeEffect, { type: 'run_query' }>): void {
+    let waiting: Solution[] = [];
+    let end: Extract<KnowledgeEvent, { type: 'query_answered' }>['end'] = null;
+    let scheduled = false;
+    const schedule = (): void => {
+      if (scheduled) return;
+      scheduled = true;
+      queueMicrotask(() => {
+        scheduled = false;
+        const solutions = waiting;
+        waiting = [];
+        if (end !== null) this.cancels.delete(job);
+        this.options.post({ type: 'query_answered', job, solutions, end });
+      });
+    };
+    const cancel = this.engine!.run(goal, options, {
+      solutions: (batch) => {
+        waiting.push(...batch);
+        schedule();
+      },
+      end: (outcome) => {
+        end = outcome;
+        schedule();
+      },
+    });
+    this.cancels.set(job, cancel);
+  }
+
+  private async setRules({ job, name, text }: Extract<KnowledgeEffect, { type: 'set_rules' }>): Promise<void> {
+    const end = (error?: QueryError): void => this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
+    try {
+      if (text === '') await this.engine!.removeRules(name);
+      else await this.engine!.setRules(name, text);
+      await this.journal?.append([text === '' ? { type: 'rules_remove', name } : { type: 'rules_put', name, text }]);
+      end();
+    } catch (error) {
+      end(error instanceof QueryError ? error : CLOSED);
+    }
+  }
+
+  private async openJournal(dataDir: string): Promise<void> {
+    const path = join(dataDir, JOURNAL_FILE);
+    const startedAt = performance.now();
+    try {
+      mkdirSync(dataDir, { recursive: true });
+      const { SqliteJournal } = await import('../journal/io/sqlite-journal.ts');
+      this.journal = new SqliteJournal(path);
+    } catch (error) {
+      return this.noJournal(error as Error);
+    }
+    const { contents, events } = this.journal;
+    for (const event of events) this.noteRepair(path, event);
+    const records = contents.octopus.filter(({ type }) => type === 'put').length;
+    this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: performance.now() - startedAt });
+    for (const { name, text } of contents.rules) void this.engine!.setRules(name, text).catch(() => undefined);
+    if (contents.facts.length > 0) this.engine!.updateFacts({ add: contents.facts }).catch(() => undefined);
+    this.options.post({ type: 'journal_opened', contents });
+  }
+
+  private noteRepair(path: string, event: JournalEvent): void {
+    if (event.type === 'recovered') return;
+    const amount = event.type === 'torn_write_repaired' ? event.tornBytes : event.type === 'compacted' ? event.freedBytes : event.pid;
+    this.options.log('journal_repaired', { path, what: event.type, amount });
+  }
+
+  private noJournal(error: Error): void {
+    if (this.journalFailed) return;
+    this.journalFailed = true;
+    this.options.log('journal_failed', { path: this.options.dataDir, text: error.message });
+    this.options.post({ type: 'journal_failed', text: error.message });
+  }
+}

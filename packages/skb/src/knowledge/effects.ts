@@ -1,0 +1,34 @@
+/** What the SKB's state machine asks of its host beyond what every state machine does, and what it hears back. */
+import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
+import type { QueryError, QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
+import type { FactUpdate } from '../engine/skb-engine.ts';
+import type { JournalChange, JournalContents } from '../journal/changes.ts';
+
+export type KnowledgeEffect =
+  | { readonly type: 'run_query'; readonly job: number; readonly goal: string; readonly options: QueryOptions }
+  | { readonly type: 'cancel_query'; readonly job: number }
+  /** An empty text removes the rules. */
+  | { readonly type: 'set_rules'; readonly job: number; readonly name: string; readonly text: string }
+  | { readonly type: 'update_facts'; readonly update: FactUpdate }
+  /** To be on the disk before `journal_written` of this entry; entries rise by one. */
+  | { readonly type: 'journal'; readonly entry: number; readonly changes: readonly JournalChange[] };
+
+export type KnowledgeEvent =
+  | { readonly type: 'engine_ready'; readonly facts: number }
+  | { readonly type: 'engine_restarted'; readonly cause: string }
+  /** Solutions of a query, in order; `end` comes with the last. Rules are answered by an end alone. */
+  | { readonly type: 'query_answered'; readonly job: number; readonly solutions: readonly Solution[]; readonly end: QueryEnd | null }
+  | { readonly type: 'journal_opened'; readonly contents: JournalContents }
+  | { readonly type: 'journal_written'; readonly entry: number }
+  | { readonly type: 'journal_failed'; readonly text: string };
+
+export interface QueryEnd {
+  readonly more: boolean;
+  readonly error?: QueryError | undefined;
+}
+
+/** Where the knowledge base puts its effects and log lines. */
+export interface KnowledgeSink {
+  push(effect: KnowledgeEffect): void;
+  log(event: LogEventName, fields: LogFields): void;
+}

@@ -1,0 +1,110 @@
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { allRttUpdate, forgetCoreUpdate, membershipUpdate, rttUpdate } from '../facts/cluster-facts.ts';
+import type { JournalContents } from '../journal/changes.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { RoundTrips } from '../topology/round-trips.ts';
+import type { KnowledgeSink } from './effects.ts';
+import { Mailbox } from './mailbox.ts';
+import { OctopusDesk } from './octopus-desk.ts';
+import { QueryDesk } from './query-desk.ts';
+
+/** How the host runs what is not pure; the simulator has neither. */
+export interface KnowledgeHosting {
+  readonly engine: boolean;
+  readonly journal: boolean;
+}
+
+/** Cores redial within a second of a restart; a hung host may take longer. */
+const RESTART_GRACE: Nanos = 15 * SECOND;
+
+/** The knowledge base's part of the SKB: its clients, their queries and records, and the facts that the cluster makes. */
+export class Knowledge {
+  readonly mailbox: Mailbox;
+  readonly queries: QueryDesk;
+  readonly octopus: OctopusDesk;
+  private readonly clients = new Set<Peer>();
+  private toldEpoch = 0;
+
+  constructor(
+    private readonly hosting: KnowledgeHosting,
+    private readonly endpoint: Endpoint,
+    private readonly registry: Registry,
+    private readonly outbox: KnowledgeSink,
+  ) {
+    this.mailbox = new Mailbox(endpoint);
+    this.queries = new QueryDesk(outbox, this.mailbox, hosting.engine);
+    this.octopus = new OctopusDesk(outbox, this.mailbox, hosting.journal);
+  }
+
+  /** Somebody uses the knowledge base: its channel outlives a reset of its link. */
+  used(peer: Peer): void {
+    this.clients.add(peer);
+  }
+
+  /** A client's link ended: it has a while to come back. False: it is none. */
+  linkLost(peer: Peer, now: Nanos): boolean {
+    if (!this.clients.has(peer)) return false;
+    this.endpoint.timers.set(now + limit('clientGraceNs'), (at) => {
+      if (peer.link === 0 && !peer.gone && peer.lastHeardAt <= now) this.endpoint.forget(peer, 'its link stayed away', at);
+    });
+    return true;
+  }
+
+  gone(peer: Peer): void {
+    this.clients.delete(peer);
+    this.mailbox.gone(peer);
+    this.queries.gone(peer);
+    this.ownerGone(peer.instance);
+  }
+
+  /** The journal was read: owners that do not come back are gone. */
+  opened(contents: JournalContents, now: Nanos): void {
+    this.octopus.opened(contents);
+    const owners = this.octopus.owners();
+    if (owners.length === 0) return;
+    this.endpoint.timers.set(now + RESTART_GRACE, () => {
+      const here = new Set([...this.endpoint.peers.values()].map(({ instance }) => instance));
+      for (const owner of owners) if (!here.has(owner)) this.ownerGone(owner);
+    });
+  }
+
+  measured(trips: RoundTrips): void {
+    if (this.hosting.engine) this.outbox.push({ type: 'update_facts', update: allRttUpdate(rowsOf(trips)) });
+  }
+
+  /** These pairs were measured anew. */
+  pairsMeasured(trips: RoundTrips, pairs: readonly (readonly [CoreId, CoreId])[]): void {
+    if (!this.hosting.engine) return;
+    const rows = pairs.flatMap(([from, to]) => {
+      const trip = trips.get(from, to);
+      return trip === undefined ? [] : [{ from, to, ...trip }];
+    });
+    this.outbox.push({ type: 'update_facts', update: rttUpdate(rows) });
+  }
+
+  coreGone(core: CoreId): void {
+    if (this.hosting.engine) this.outbox.push({ type: 'update_facts', update: forgetCoreUpdate(core) });
+  }
+
+  /** At the end of each step. */
+  flush(now: Nanos): void {
+    this.mailbox.giveUp(now);
+    this.octopus.flush();
+    if (!this.hosting.engine || this.toldEpoch === this.registry.epoch) return;
+    this.toldEpoch = this.registry.epoch;
+    const members = new Map([...this.registry.members.values()].map(({ core, incarnation }) => [core, incarnation]));
+    this.outbox.push({ type: 'update_facts', update: membershipUpdate(members) });
+  }
+
+  private ownerGone(owner: string): void {
+    const records = this.octopus.gone(owner);
+    if (records > 0) this.outbox.log('owner_gone', { owner: owner.slice(0, 8), records });
+  }
+}
+
+function* rowsOf(trips: RoundTrips): Generator<{ from: CoreId; to: CoreId; average: number; variance: number; min: number; max: number }> {
+  for (const [from, to, trip] of trips.entries()) yield { from, to, ...trip };
+}

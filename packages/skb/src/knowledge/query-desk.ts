@@ -1,0 +1,110 @@
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { Assembler, piecesOf } from '@mk/monitor-proto/knowledge/pieces';
+import { QueryError } from '@mk/monitor-proto/knowledge/query';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { ENGINE_LIMITS } from '../engine/limits.ts';
+import type { KnowledgeEvent, KnowledgeSink, QueryEnd } from './effects.ts';
+import type { Mailbox } from './mailbox.ts';
+
+interface Job {
+  readonly peer: Peer;
+  readonly id: number;
+}
+
+const NO_ENGINE = new QueryError('EngineClosed', 'this SKB runs without its Prolog engine');
+const RULES_NAME = /^[\w][\w.-]{0,63}$/;
+
+/** Queries and rules of clients: hands them to the engine's host under numbers of its own, and the answers back. */
+export class QueryDesk {
+  /** Queries that were ever asked. */
+  asked = 0;
+  private readonly jobs = new Map<number, Job>();
+  private readonly byClient = new Map<Peer, Map<number, number>>();
+  private readonly programs = new Assembler(ENGINE_LIMITS.maxRulesChars);
+  private nextJob = 1;
+
+  constructor(
+    private readonly outbox: KnowledgeSink,
+    private readonly mailbox: Mailbox,
+    /** Whether a host with an engine performs our effects. */
+    private readonly hasEngine: boolean,
+  ) {}
+
+  query(peer: Peer, message: MessageOf<'skb_query'>): void {
+    this.asked += 1;
+    const job = this.admit(peer, message.id);
+    if (job === null) return;
+    const { goal, time_limit_ms: timeLimitMs, inference_limit: inferenceLimit, max_solutions: maxSolutions } = message;
+    const options = {
+      ...(timeLimitMs > 0 ? { timeLimitMs } : {}),
+      ...(inferenceLimit > 0 ? { inferenceLimit } : {}),
+      ...(maxSolutions > 0 ? { maxSolutions } : {}),
+    };
+    this.outbox.push({ type: 'run_query', job, goal, options });
+  }
+
+  cancel(peer: Peer, id: number): void {
+    const job = this.byClient.get(peer)?.get(id);
+    if (job !== undefined) this.outbox.push({ type: 'cancel_query', job });
+  }
+
+  rules(peer: Peer, { id, name, more, text }: MessageOf<'skb_rules'>): void {
+    if (!RULES_NAME.test(name)) return this.end(peer, id, { more: false, error: new QueryError('QueryForbidden', 'rules are named by letters, digits, dots and dashes') });
+    let whole: string | undefined;
+    try {
+      whole = this.programs.add(`${peer.id} ${id}`, { more, text });
+    } catch {
+      return this.end(peer, id, { more: false, error: new QueryError('QueryTooLong', `rules may have ${ENGINE_LIMITS.maxRulesChars} characters`) });
+    }
+    const job = whole === undefined ? null : this.admit(peer, id);
+    if (whole !== undefined && job !== null) this.outbox.push({ type: 'set_rules', job, name, text: whole });
+  }
+
+  answered({ job, solutions, end }: Extract<KnowledgeEvent, { type: 'query_answered' }>): void {
+    const asked = this.jobs.get(job);
+    if (asked === undefined) return;
+    const { peer, id } = asked;
+    if (solutions.length > 0) {
+      for (const { text, more } of piecesOf(JSON.stringify(solutions))) this.mailbox.send(peer, { type: 'skb_solutions', id, more, text });
+    }
+    if (end === null) return;
+    this.jobs.delete(job);
+    this.byClient.get(peer)?.delete(id);
+    this.end(peer, id, end);
+  }
+
+  /** Nobody waits for what this client asked. */
+  gone(peer: Peer): void {
+    for (const job of this.byClient.get(peer)?.values() ?? []) {
+      this.jobs.delete(job);
+      this.outbox.push({ type: 'cancel_query', job });
+    }
+    this.byClient.delete(peer);
+    this.programs.forget(`${peer.id} `);
+  }
+
+  private admit(peer: Peer, id: number): number | null {
+    const own = this.byClient.get(peer) ?? new Map<number, number>();
+    const refusal = this.refusalOf(own, id);
+    if (refusal !== null) {
+      this.end(peer, id, { more: false, error: refusal });
+      return null;
+    }
+    const job = this.nextJob++;
+    this.jobs.set(job, { peer, id });
+    this.byClient.set(peer, own.set(id, job));
+    return job;
+  }
+
+  private refusalOf(own: ReadonlyMap<number, number>, id: number): QueryError | null {
+    if (!this.hasEngine) return NO_ENGINE;
+    if (own.has(id)) return new QueryError('QueryForbidden', `the client has a query ${id} already`);
+    return own.size < limit('clientQueries') ? null : new QueryError('EngineBusy', `the client has ${own.size} queries already`);
+  }
+
+  private end(peer: Peer, id: number, { more, error }: QueryEnd): void {
+    const place = { line: error?.line ?? 0, column: error?.column ?? 0 };
+    this.mailbox.send(peer, { type: 'skb_query_end', id, more, error: error?.name ?? '', text: (error?.message ?? '').slice(0, 4000), ...place });
+  }
+}

@@ -1,0 +1,51 @@
+/** A client's request from the text that came over the wire. Pure; refuses what has not the form of a request. */
+import { OCTOPUS_ERRORS, type OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+
+type Check = (value: unknown) => boolean;
+type Json = { readonly [field: string]: unknown };
+
+const isText: Check = (value) => typeof value === 'string';
+const isId: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const maybeFlag: Check = (value) => value === undefined || typeof value === 'boolean';
+const maybeTrigger: Check = (value) => value === undefined || (isObject(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
+
+const QUERY = { query: isText, trigger: maybeTrigger } as const;
+
+const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string]: Check } } = {
+  get: QUERY,
+  get_names: QUERY,
+  exists: QUERY,
+  set: { record: isText, sequential: maybeFlag, transient: maybeFlag, exclusive: maybeFlag, trigger: maybeTrigger },
+  del: QUERY,
+  wait_for: { query: isText, id: isId },
+  remove_trigger: { id: isId },
+  subscribe: { query: isText, id: isId },
+  unsubscribe: { id: isId },
+  publish: { record: isText },
+};
+
+/** The request, or undefined. */
+export function decodeOctopusRequest(text: string): OctopusRequest | undefined {
+  const value = parsed(text);
+  if (!isObject(value) || typeof value['type'] !== 'string' || !Object.hasOwn(FORMS, value['type'])) return undefined;
+  const form = FORMS[value['type'] as OctopusRequest['type']];
+  for (const field of Object.keys(value)) if (field !== 'type' && !Object.hasOwn(form, field)) return undefined;
+  for (const [field, check] of Object.entries(form)) if (!check(value[field])) return undefined;
+  return value as unknown as OctopusRequest;
+}
+
+function isCase(value: unknown): boolean {
+  return value === 'OK' || (typeof value === 'string' && Object.hasOwn(OCTOPUS_ERRORS, value));
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

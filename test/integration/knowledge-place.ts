@@ -1,0 +1,44 @@
+import { SkbClient } from '@mk/libmk/io/skb-client';
+import { ClusterPlace, type Running } from './running-cluster.ts';
+
+/** A cluster for tests of the knowledge base: clients of its SKB, and an SKB that can be killed. */
+export class KnowledgePlace {
+  readonly place = new ClusterPlace();
+  private launcher: Running | null = null;
+  private readonly clients: SkbClient[] = [];
+
+  async boot(cores: number, ...args: string[]): Promise<void> {
+    ({ launcher: this.launcher } = await this.place.boot('--cores', String(cores), ...args));
+  }
+
+  /** A client of its own, as another process would have one. */
+  async client(): Promise<SkbClient> {
+    const record = this.place.record()!;
+    const address = record.processes.find(({ name }) => name === 'skb')!.address;
+    const client = await SkbClient.connect({ cluster: 'mk', secret: record.secret, address });
+    this.clients.push(client);
+    return client;
+  }
+
+  clientsOf(count: number): Promise<SkbClient[]> {
+    return Promise.all(Array.from({ length: count }, () => this.client()));
+  }
+
+  /** kill −9, and the supervisor starts it again; resolves when it listens. */
+  async killSkb(): Promise<void> {
+    for (const verb of ['crash', 'restart']) {
+      const { status, stderr } = await this.place.mkctl(verb, 'skb');
+      if (status !== 0) throw new Error(`mkctl ${verb} skb: ${stderr}`);
+    }
+  }
+
+  /** Ends the cluster and says how that went. */
+  async end(): Promise<{ readonly status: number | null; readonly left: readonly number[] }> {
+    await Promise.all(this.clients.map((client) => client.close()));
+    this.launcher?.child.kill('SIGINT');
+    const status = (await this.launcher?.ended)?.status ?? null;
+    const left = this.place.processes();
+    await this.place.cleanUp();
+    return { status, left };
+  }
+}
