@@ -135,7 +135,9 @@ function* transfer(m: Capops, op: OperationId, capability: Capability, to: Desti
 function* giveLastAway(m: Capops, op: OperationId, slot: Slot, capability: Capability, to: Destination): Operation<number> {
   if (!typeRow(capability.type).moveable) throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
   const group = slot.group!;
-  // Conservative: until the answer is here, this copy is one that the new owner must know of.
+  // Its relatives here must know that it may be elsewhere before it is: a revoke of one would not ask the others. And until
+  // the answer is here, this copy is one that the new owner must know of.
+  addRelations(m.state, group, REMOTE.copies);
   const relations = relationsForTransfer(m.state, group, true);
   lockGroup(group);
   try {

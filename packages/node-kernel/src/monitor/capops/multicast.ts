@@ -57,8 +57,10 @@ export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: 
       const before = m.finished.get(op, phase);
       if (before !== undefined) return vote(null, now, before);
       if (phase === PHASES.prepare && m.finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
-      if (phase === asksEverybody && m.context.members.some((core) => !given.members.includes(core))) return vote('MEMBERS_CHANGED', now);
+      const isComplete = (): boolean => phase !== asksEverybody || m.context.members.every((core) => given.members.includes(core));
+      if (!isComplete()) return vote('MEMBERS_CHANGED', now);
       act(op, given, (refusal, data = []) => {
+        if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', m.now); // the abort undoes what was done
         if (refusal === null) m.finished.add(op, phase, data);
         vote(refusal, m.now, data);
       });

@@ -117,8 +117,14 @@ export class Revokes {
   private *runLocked(op: OperationId, slot: Slot, group: CopyGroup): Operation<{ readonly cores: number; readonly messages: number }> {
     const { m } = this;
     const target = slot.capability!;
-    const shared = !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
+    const isShared = (): boolean => !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
+    const shared = isShared();
     const round = yield* prepareEverywhere(m, op, this.action, target, [], shared ? null : []);
+    if (!shared && isShared()) {
+      // While the mark waited for a lock, a descendant that it had not frozen yet was sent away.
+      m.inBackground(finishEverywhere(m, PHASES.abort, round));
+      throw new OperationError('CAPABILITY_BUSY', 'a descendant has left this core meanwhile');
+    }
     const freed = yield* finishEverywhere(m, PHASES.commit, round);
     if (slot.group === group) setRelations(m.state, group, 0, REMOTE.copies | REMOTE.descendants);
     m.reclaims.offer(pairs(freed));
