@@ -63,6 +63,16 @@ test('SIGKILL of the launcher leaves no process, not even a hung core', async ()
   await until('all processes have ended', () => place.processes().length === 0);
 });
 
+test('SIGKILL of the launcher during boot leaves no process', async () => {
+  const launcher = place.launch('--cores', '8');
+  await until('cores are being started', () => (place.record()?.processes.length ?? 0) > 3);
+  launcher.child.kill('SIGKILL');
+  await until('all processes have ended', () => place.processes().length === 0);
+  // What is written down of it is forgotten by the next one that looks.
+  expect((await place.mkctl('ps')).status).toBe(2);
+  expect(place.record()).toBeNull();
+});
+
 test('a core that dies during boot is named, and everything stops', async () => {
   const launcher = place.launch('--cores', '8');
   const victim = await until('core 5 is started', () =>
