@@ -1,0 +1,98 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { runSim } from '@mk/sim/cli';
+import type { SimTerminal } from '@mk/sim/io/terminal';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mk-sim-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs the command; its status and what it wrote. */
+function sim(args: Readonly<Record<string, unknown>>): { status: number; out: string; error: string } {
+  const lines = { out: [] as string[], error: [] as string[] };
+  const terminal: SimTerminal = { interactive: false, out: (text) => void lines.out.push(text), error: (text) => void lines.error.push(text), progress: () => undefined };
+  const status = runSim(args, { machinesDirectory: () => join(process.cwd(), 'packages', 'launcher', 'machines'), done: () => undefined, terminal });
+  return { status, out: lines.out.join('\n'), error: lines.error.join('\n') };
+}
+
+function plan(text: string): string {
+  const path = join(folder, 'plan.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+/** A network on which nothing ever comes back: seeds fail under it when the SKB is lost as well. */
+const BREAKING = { weights: 'skb_loss=40,crash=20', for: '5s' };
+
+describe('mk-launch sim', () => {
+  test('runs seeds twice each, says the seed first, and ends with 0', () => {
+    const { status, out, error } = sim({ seed: '7', seeds: '3' });
+    expect({ status, error }).toEqual({ status: 0, error: '' });
+    expect(out.split('\n')[0]).toBe('seed 7 to 9');
+    expect(out).toContain('3 seeds, each twice with the same trace: all invariants held');
+  });
+
+  test('prints one JSON document with --json', () => {
+    const { status, out } = sim({ seed: '7', json: true });
+    expect(status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ first_seed: 7, seeds: 1, failed: [], unknown: [] });
+  });
+
+  test('runs a fault plan on a shipped machine', () => {
+    const path = plan('seed: 42\nmachine: amd-4x4\ncores: 6\nfaults:\n  - at: 100ms\n    crash: { core: 5 }\n  - at: 300ms\n    restart: { core: 5 }\n  - at: 400ms\n    partition: { groups: [[0, 1], rest], for: 200ms }\n');
+    const { status, out } = sim({ plan: path });
+    expect({ status, first: out.split('\n')[0] }).toEqual({ status: 0, first: 'seed 42' });
+  });
+
+  test('a seed that fails ends with 1 and prints the command that repeats it; shrunk and replayed it fails as well', () => {
+    const failing = Array.from({ length: 30 }, (_, i) => String(i + 1)).find((seed) => sim({ ...BREAKING, seed, once: true }).status === 1);
+    expect(failing).toBeDefined();
+    const prefix = join(folder, 'failed');
+    const { status, out } = sim({ ...BREAKING, seed: failing, shrink: true, trace: prefix });
+    expect(status).toBe(1);
+    expect(out).toMatch(/FAILED/);
+    expect(out).toContain(`repeat: mk-launch sim --replay ${prefix}.scenario.json`);
+    const shrunk = JSON.parse(readFileSync(`${prefix}.scenario.json`, 'utf8')) as { faults: unknown[]; load: unknown[] };
+    expect(shrunk.faults.length).toBeLessThanOrEqual(6);
+    expect(sim({ replay: `${prefix}.scenario.json` }).status).toBe(1);
+    const trace = JSON.parse(readFileSync(`${prefix}.json`, 'utf8')) as { traceEvents: { ph: string }[] };
+    expect(new Set(trace.traceEvents.map(({ ph }) => ph))).toEqual(new Set(['M', 'X', 's', 'f', ...trace.traceEvents.filter(({ ph }) => ph === 'i').map(() => 'i')]));
+    expect(readFileSync(`${prefix}.svg`, 'utf8')).toContain('who said what to whom');
+    expect(readFileSync(`${prefix}.log`, 'utf8').split('\n')[0]).toMatch(/^\{"time":/);
+  });
+
+  test('shootdown prints the table and writes the plot', () => {
+    const out = join(folder, 'plot.svg');
+    const result = sim({ scenario: 'shootdown', cores: '8', out });
+    expect(result.status).toBe(0);
+    expect(result.out).toContain('unicast 1730');
+    expect(readFileSync(out, 'utf8')).toMatch(/^<svg /);
+  });
+
+  test.each([
+    [{ scenario: 'shotdown' }, /unknown scenario shotdown/],
+    [{ seeds: '0' }, /--seeds must be a whole number from 1/],
+    [{ cores: '1' }, /--cores must be a whole number from 2/],
+    [{ seed: '-3' }, /--seed must be a whole number/],
+    [{ machine: 'amd-8x5' }, /amd-8x4/],
+    [{ weights: 'crsh=2' }, /did you mean crash/],
+    [{ weights: 'crash=many' }, /needs a weight/],
+    [{ for: 'soon' }, /--for/],
+    [{ plan: '/nowhere/plan.yaml' }, /no such file/],
+    [{ replay: '/nowhere/run.json' }, /no such file/],
+  ])('a mistake is one line and status 2: %j', (args, message) => {
+    const { status, error } = sim(args);
+    expect(status).toBe(2);
+    expect(error).toMatch(message);
+    expect(error.split('\n')).toHaveLength(1);
+  });
+
+  test('a plan that names a core that is not there, or a rogue, is refused before it runs', () => {
+    expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    crash: { core: 9 }\n') }).error).toMatch(/no core 9; the machine has 4/);
+    expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    rogue: { core: 1, behaviour: garbage }\n') }).error).toMatch(/rogue|garbage/);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test } from '@jest/globals';
+import { MILLISECOND, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { CostModel } from '@mk/sim/costs';
+import { hmacSha256 } from '@mk/sim/io/hmac';
+import { flatMachine } from '@mk/sim/machines';
+import { scenarioOf } from '@mk/sim/nemesis';
+import { shrink } from '@mk/sim/shrink';
+import { Simulation, type SimulationOptions, type SimLogLine } from '@mk/sim/simulation';
+
+function booted(options: Partial<SimulationOptions> = {}): Simulation {
+  const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', ...options });
+  simulation.start();
+  expect(simulation.run(SECOND, () => simulation.node(SKB_PEER).skb?.registry.meshComplete ?? false)).toBe(true);
+  simulation.run(simulation.now + 50 * MILLISECOND);
+  return simulation;
+}
+
+function ask(simulation: Simulation, core: number, verb: string, args: Readonly<Record<string, unknown>>): ControlReply {
+  let answer: ControlReply | null = null;
+  simulation.control(core, verb, args, (reply) => (answer = reply));
+  simulation.run(simulation.now + 60 * SECOND, () => answer !== null);
+  return answer!;
+}
+
+describe('the cost model', () => {
+  /** 10 µs to send, 5 µs to receive, 100 µs under way. */
+  const COSTS: CostModel = { latencyNs: () => 100_000, sendNs: () => 10_000, receiveNs: () => 5_000, eventNs: 0 };
+
+  test('a round trip is twice send, latency and receive', () => {
+    const reply = ask(booted({ costs: COSTS }), 0, 'ping', { core: 1, count: 1 });
+    expect(reply).toMatchObject({ ok: true, value: { p50: 230_000 } });
+  });
+
+  test('fan-out occupies the sender: each further core adds one send', () => {
+    const [three, five] = [3, 5].map((cores) => ask(booted({ costs: COSTS, cores }), 0, 'round', { plan: 'unicast' }) as Extract<ControlReply, { ok: true }>);
+    expect((five!.value as { p50: number }).p50 - (three!.value as { p50: number }).p50).toBe(20_000);
+  });
+
+  test('queues form: answers that come together are received one after the other', () => {
+    const slow: CostModel = { ...COSTS, receiveNs: () => 50_000 };
+    const [three, five] = [3, 5].map((cores) => ask(booted({ costs: slow, cores }), 0, 'round', { plan: 'unicast' }) as Extract<ControlReply, { ok: true }>);
+    expect((five!.value as { p50: number }).p50 - (three!.value as { p50: number }).p50).toBe(100_000);
+  });
+
+  test('a slowed core takes longer by its factor', () => {
+    const simulation = booted({ costs: COSTS });
+    simulation.slow(1, 10);
+    expect(ask(simulation, 0, 'ping', { core: 1, count: 1 })).toMatchObject({ value: { p50: 115_000 + 250_000 } });
+  });
+});
+
+describe('faults of processes', () => {
+  test('a stopped core answers when it goes on, and believes that no time has passed', () => {
+    const simulation = booted();
+    simulation.hang(1);
+    simulation.call(simulation.now + 3 * SECOND, () => simulation.resume(1));
+    const { value } = ask(simulation, 0, 'ping', { core: 1, count: 1 }) as Extract<ControlReply, { ok: true }>;
+    expect((value as { p50: number }).p50).toBeGreaterThanOrEqual(3 * SECOND);
+  });
+
+  test('a request to a core that dies is answered, not forgotten', () => {
+    const simulation = booted();
+    simulation.hang(1);
+    let answer: ControlReply | null = null;
+    simulation.control(1, 'status', {}, (reply) => (answer = reply));
+    simulation.crash(1);
+    expect(answer).toMatchObject({ ok: false, error: 'PEER_GONE' });
+    expect(ask(simulation, 1, 'status', {})).toMatchObject({ ok: false, error: 'PEER_GONE' });
+  });
+});
+
+describe('log lines', () => {
+  test('are those of a real process: gap-free seq, rising Lamport time, virtual time', () => {
+    const lines: SimLogLine[] = [];
+    const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug' });
+    simulation.observe({ line: (line) => void lines.push(line) });
+    simulation.start();
+    simulation.run(2 * SECOND);
+    for (const core of [0, 1, 2, 'skb']) {
+      const own = lines.filter((line) => line.core === core);
+      expect(own.map((line) => line.seq)).toEqual(own.map((_, i) => i + 1));
+      expect(own.every((line, i) => i === 0 || (line.lamport > own[i - 1]!.lamport && line.time >= own[i - 1]!.time))).toBe(true);
+    }
+  });
+});
+
+describe('shrinking', () => {
+  test('keeps just what the failure needs', () => {
+    const scenario = scenarioOf(9);
+    const [needed] = scenario.faults.slice(3);
+    const request = scenario.load[5]!;
+    const result = shrink(scenario, ({ faults, load }) => faults.includes(needed!) && load.includes(request));
+    expect(result.scenario.faults).toEqual([needed]);
+    expect(result.scenario.load).toEqual([request]);
+    expect(result.runs).toBeLessThan(200);
+  });
+});
