@@ -9,7 +9,7 @@ export type Handler<T extends MessageTo<'skb'>> = (skb: Skb, from: Peer, message
 /** One handler for every message that the SKB can be sent: the compiler misses none. */
 export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
   register_request: (skb, from, request, now) => skb.registry.register(from, request, now),
-  monitor_initialized: (skb, from) => skb.registry.initialised(from),
+  monitor_initialized: (skb, from, _message, now) => skb.registry.initialised(from, now),
   bind_monitor_proxy: (skb, from, { cores, incarnations }) => skb.registry.proxyBind(from, cores, incarnations),
   capops_ready: () => undefined,
   mesh_report: (skb, from, { links }, now) => skb.registry.meshReport(from, links, now),

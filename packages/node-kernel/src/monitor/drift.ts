@@ -14,7 +14,8 @@ const NO_PAYLOAD = new Uint8Array();
 export class Drift {
   /** The shortest round trip that the SKB knows, by core. */
   private readonly told = new Map<CoreId, Nanos>();
-  private readonly looking = new Set<CoreId>();
+  /** Cores that are being pinged; true: something happened meanwhile, and they are to be pinged once more. */
+  private readonly looking = new Map<CoreId, boolean>();
 
   constructor(
     private readonly context: MonitorContext,
@@ -33,13 +34,20 @@ export class Drift {
   /** Something happened to these links: pings them, and reports those that have moved. */
   look(cores: readonly CoreId[], now: Nanos): void {
     for (const core of cores) {
-      if (!this.context.monitors.has(core) || this.looking.has(core)) continue;
-      this.looking.add(core);
-      this.context.operations.start(this.context.operations.nextId(), this.shortest(core), now, (outcome) => {
-        this.looking.delete(core);
-        if (outcome.ok) this.report(core, outcome.value);
-      });
+      if (!this.context.monitors.has(core)) continue;
+      if (this.looking.has(core)) this.looking.set(core, true);
+      else this.lookAt(core, now);
     }
+  }
+
+  private lookAt(core: CoreId, now: Nanos): void {
+    this.looking.set(core, false);
+    this.context.operations.start(this.context.operations.nextId(), this.shortest(core), now, (outcome, at) => {
+      const again = this.looking.get(core) === true;
+      this.looking.delete(core);
+      if (outcome.ok) this.report(core, outcome.value);
+      if (again && this.context.monitors.has(core)) this.lookAt(core, at);
+    });
   }
 
   private *shortest(core: CoreId): Operation<Nanos> {

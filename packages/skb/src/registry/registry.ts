@@ -51,9 +51,9 @@ export class Registry {
     return member !== undefined && member.instance !== instance && member.peer.link !== 0;
   }
 
-  /** How many links the mesh has, each counted once. */
+  /** How many links the mesh has: those that both ends have reported. */
   get meshLinks(): number {
-    return this.linkSum / 2;
+    return Math.floor(this.linkSum / 2);
   }
 
   /** Every member is bound to every other one, and there are as many as expected. */
@@ -79,7 +79,7 @@ export class Registry {
   }
 
   /** Step 1 → step 2: everybody who is initialised hears of the new monitor. */
-  initialised(peer: Peer): void {
+  initialised(peer: Peer, now: Nanos): void {
     const fresh = this.memberOf(peer);
     if (fresh === undefined || fresh.initialised) return;
     fresh.initialised = true;
@@ -87,6 +87,7 @@ export class Registry {
     for (const member of this.members.values()) {
       if (member !== fresh && member.initialised) this.tell(member, { type: 'new_monitor_notify', monitors: [row] });
     }
+    if (this.members.size === 1 && this.meshComplete) this.changed(now); // a core alone has nobody to bind to
   }
 
   /** Step 3 → step 4: the new monitors are told to bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
