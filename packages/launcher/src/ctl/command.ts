@@ -5,6 +5,8 @@ import { CHURN } from './churn.ts';
 import { openContext, type CtlCommand } from './context.ts';
 import { DOWN } from './down.ts';
 import { FAULT_COMMANDS } from './faults.ts';
+import { PLACE, SKB_QUERY } from './knowledge.ts';
+import { OCTOPUS } from './octopus.ts';
 import { LINKS, MEASURE, TREE } from './topology.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
@@ -27,11 +29,34 @@ const COMMANDS: readonly CtlCommand[] = [
   CAPS,
   AUDIT,
   CHURN,
+  SKB_QUERY,
+  ...OCTOPUS,
+  PLACE,
   LOGS,
   METRICS,
   HEALTHZ,
   DOWN,
 ];
+
+interface Group {
+  readonly describe: string;
+  readonly commands: readonly CtlCommand[];
+  readonly demand: string;
+}
+
+/** Commands of two words. */
+const GROUPS: Readonly<Record<string, Group>> = {
+  bench: {
+    describe: 'measurements: round, flood, ping, revoke',
+    commands: BENCH,
+    demand: 'which one? bench round, bench flood, bench ping or bench revoke',
+  },
+  oct: {
+    describe: 'Octopus: records, waiting, publish/subscribe, locks, barriers, semaphores',
+    commands: OCTOPUS,
+    demand: 'which one? oct get, set, del, names, wait, watch, publish, subscribe, lock, barrier, post or take',
+  },
+};
 
 /** `mkctl`: looks at and acts on a running cluster. Resolves to the exit status. */
 export async function mkctl(argv: readonly string[]): Promise<number> {
@@ -59,16 +84,7 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
       })
       .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' }) as Cli;
     for (const command of topLevel()) all = add(all, command, (value) => (status = value));
-    all = all.command('bench', 'measurements: round, flood, ping, revoke', ((sub: Cli) => {
-      let bench = sub;
-      for (const command of BENCH)
-        bench = add(
-          bench,
-          { ...command, command: command.command.slice('bench '.length) },
-          (value) => (status = value),
-        );
-      return bench.demandCommand(1, 'which one? bench round, bench flood, bench ping or bench revoke');
-    }) as never) as Cli;
+    for (const [name, group] of Object.entries(GROUPS)) all = addGroup(all, name, group, (value) => (status = value));
     return all
       .demandCommand(1, 'which command? mkctl ps shows what runs; mkctl --help lists the others')
       .epilogue(
@@ -80,7 +96,16 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
 }
 
 function topLevel(): readonly CtlCommand[] {
-  return COMMANDS.filter((command) => !command.command.startsWith('bench '));
+  return COMMANDS.filter(({ command }) => !Object.keys(GROUPS).some((name) => command.startsWith(`${name} `)));
+}
+
+function addGroup(cli: Cli, name: string, { describe, commands, demand }: Group, done: (status: number) => void): Cli {
+  const builder = (sub: Cli): Cli => {
+    let own = sub;
+    for (const command of commands) own = add(own, { ...command, command: command.command.slice(name.length + 1) }, done);
+    return own.demandCommand(1, demand) as Cli;
+  };
+  return cli.command(name, describe, builder as never) as Cli;
 }
 
 function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli {

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MachineDescription } from '@mk/machine/description';
 import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
@@ -29,7 +29,7 @@ const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be s
 
 /**
  * Performs what the pure part of the knowledge base asks for: the Prolog engine in its thread, the journal on the disk.
- * What comes before `start` waits for it.
+ * What comes before the engine is started waits for it.
  */
 export class KnowledgeHost {
   private engine: WorkerEngine | null = null;
@@ -37,19 +37,56 @@ export class KnowledgeHost {
   private journalFailed = false;
   private readonly cancels = new Map<number, () => void>();
   private early: KnowledgeEffect[] = [];
-  private started = false;
+  private opening = false;
+  private readonly journalPath: string | null;
 
-  constructor(private readonly options: KnowledgeHostOptions) {}
+  constructor(private readonly options: KnowledgeHostOptions) {
+    this.journalPath = options.dataDir === null ? null : join(options.dataDir, JOURNAL_FILE);
+  }
 
-  /** Starts the engine, which does not block, and opens the journal, which does for some ten milliseconds. */
-  async start(): Promise<void> {
-    if (this.started) return;
-    this.started = true;
+  /** Whether an earlier life of this SKB has left a journal. */
+  get hasJournal(): boolean {
+    return this.journalPath !== null && existsSync(this.journalPath);
+  }
+
+  /** Starts the engine, which costs the host half a second of a CPU and this thread next to nothing. */
+  startEngine(): void {
+    if (this.engine !== null) return;
+    const { post, machine } = this.options;
+    const programs = JSON.parse(readFileSync(RULES, 'utf8')) as Program[];
+    const onRestart = (cause: string): void => post({ type: 'engine_restarted', cause });
+    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), programs, onRestart });
+    this.engine = engine;
+    engine.updateFacts({ add: [...machineFacts(machine), ...hostFacts()] }).catch(() => undefined);
+    engine.ready.then(
+      () => post({ type: 'engine_ready', facts: engine.factCount }),
+      (error: Error) => this.options.log('process_failed', { error: 'EngineClosed', text: error.message }),
+    );
+    for (const effect of this.early.splice(0)) this.perform(effect);
+  }
+
+  /** Opens the journal, which occupies this thread for some 150 ms of CPU time; what it held is posted. */
+  async openJournal(): Promise<void> {
+    const path = this.journalPath;
+    if (this.opening || path === null) return;
+    this.opening = true;
+    const startedAt = performance.now();
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      const { SqliteJournal } = await import('../journal/io/sqlite-journal.ts');
+      this.journal = new SqliteJournal(path);
+    } catch (error) {
+      return this.noJournal(error as Error);
+    }
+    const { contents, events } = this.journal;
+    for (const event of events) this.noteRepair(path, event);
+    const records = contents.octopus.filter(({ type }) => type === 'put').length;
+    const elapsedMs = performance.now() - startedAt;
+    this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: elapsedMs });
     this.startEngine();
-    if (this.options.dataDir !== null) await this.openJournal(this.options.dataDir);
-    const { early } = this;
-    this.early = [];
-    for (const effect of early) this.perform(effect);
+    for (const { name, text } of contents.rules) this.engine!.setRules(name, text).catch(() => undefined);
+    if (contents.facts.length > 0) this.engine!.updateFacts({ add: contents.facts }).catch(() => undefined);
+    this.options.post({ type: 'journal_opened', contents });
   }
 
   perform(effect: KnowledgeEffect): void {
@@ -76,18 +113,6 @@ export class KnowledgeHost {
       );
     },
   };
-
-  private startEngine(): void {
-    const { post, machine } = this.options;
-    const programs = JSON.parse(readFileSync(RULES, 'utf8')) as Program[];
-    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), programs, onRestart: (cause) => post({ type: 'engine_restarted', cause }) });
-    this.engine = engine;
-    engine.updateFacts({ add: [...machineFacts(machine), ...hostFacts()] }).catch(() => undefined);
-    engine.ready.then(
-      () => post({ type: 'engine_ready', facts: engine.factCount }),
-      (error: Error) => this.options.log('process_failed', { error: 'EngineClosed', text: error.message }),
-    );
-  }
 
   /** One event a turn of the event loop: solutions that come together with the end leave with it. */
   private runQuery({ job, goal, options }: Extract<KnowledgeEffect, { type: 'run_query' }>): void {
@@ -130,25 +155,6 @@ export class KnowledgeHost {
     }
   }
 
-  private async openJournal(dataDir: string): Promise<void> {
-    const path = join(dataDir, JOURNAL_FILE);
-    const startedAt = performance.now();
-    try {
-      mkdirSync(dataDir, { recursive: true });
-      const { SqliteJournal } = await import('../journal/io/sqlite-journal.ts');
-      this.journal = new SqliteJournal(path);
-    } catch (error) {
-      return this.noJournal(error as Error);
-    }
-    const { contents, events } = this.journal;
-    for (const event of events) this.noteRepair(path, event);
-    const records = contents.octopus.filter(({ type }) => type === 'put').length;
-    this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: performance.now() - startedAt });
-    for (const { name, text } of contents.rules) void this.engine!.setRules(name, text).catch(() => undefined);
-    if (contents.facts.length > 0) this.engine!.updateFacts({ add: contents.facts }).catch(() => undefined);
-    this.options.post({ type: 'journal_opened', contents });
-  }
-
   private noteRepair(path: string, event: JournalEvent): void {
     if (event.type === 'recovered') return;
     const amount = event.type === 'torn_write_repaired' ? event.tornBytes : event.type === 'compacted' ? event.freedBytes : event.pid;
@@ -158,7 +164,7 @@ export class KnowledgeHost {
   private noJournal(error: Error): void {
     if (this.journalFailed) return;
     this.journalFailed = true;
-    this.options.log('journal_failed', { path: this.options.dataDir, text: error.message });
+    this.options.log('journal_failed', { path: this.journalPath, text: error.message });
     this.options.post({ type: 'journal_failed', text: error.message });
   }
 }

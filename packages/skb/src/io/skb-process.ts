@@ -16,7 +16,8 @@ import type { SkbSettings } from './settings.ts';
 const PROGRESS_MS = 50;
 const LOAD_LATER_MS = 5000;
 /** The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this. */
-const KNOWLEDGE_LATER_MS = 400;
+const ENGINE_LATER_MS = 800;
+const JOURNAL_LATER_MS = 2000;
 
 /** The SKB in a process of its own. */
 export class SkbProcess {
@@ -75,7 +76,9 @@ export class SkbProcess {
     this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
-    setTimeout(() => void this.knowledge.start(), KNOWLEDGE_LATER_MS).unref();
+    setTimeout(() => this.knowledge.startEngine(), ENGINE_LATER_MS).unref();
+    // After a restart somebody may wait for what the journal holds, and no core boots.
+    setTimeout(() => void this.knowledge.openJournal(), this.knowledge.hasJournal ? 0 : JOURNAL_LATER_MS).unref();
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
@@ -86,7 +89,10 @@ export class SkbProcess {
     if (effect.type !== 'mesh_complete') return this.knowledge.perform(effect);
     this.progress();
     tellParent(effect);
-    setImmediate(() => void this.knowledge.start());
+    setImmediate(() => {
+      this.knowledge.startEngine();
+      void this.knowledge.openJournal();
+    });
   }
 
   private progress(): void {

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { durationMs, wholeNumber } from '../cli/values.ts';
+import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
+import { TREE } from './topology.ts';
+import { withSkb } from './with-skb.ts';
+
+export const SKB_QUERY: CtlCommand = {
+  command: 'skb [goal]',
+  describe: 'asks the system knowledge base: a Prolog goal, a tree, or rules to add',
+  examples: [
+    ['$0 skb "cpu_thread(C, P, _, _), P < 2."', 'one JSON solution a line, as they are found'],
+    ['$0 skb "X in 1..3, label([X])" --limit 2', 'constraints over finite domains'],
+    ['$0 skb --tree 0 --form dot', 'the dissemination tree of core 0'],
+    ['$0 skb --file rules.pl', 'adds rules; those of a file of that name are replaced'],
+  ],
+  options: (cli) =>
+    cli
+      .positional('goal', { type: 'string', describe: 'a Prolog goal; its full stop may be left out' })
+      .option('limit', { type: 'string', requiresArg: true, describe: 'at most so many solutions (1000)' })
+      .option('timeout', { type: 'string', requiresArg: true, describe: 'give up after so long (2s, at most 30s)' })
+      .option('tree', { type: 'string', requiresArg: true, describe: 'the dissemination tree of this core' })
+      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: 'with --tree: its plan' })
+      .option('form', { type: 'string', requiresArg: true, default: 'text', describe: 'with --tree: text, dot, svg' })
+      .option('file', { type: 'string', requiresArg: true, describe: 'add the rules in this file' }) as never,
+  async run(context) {
+    const goal = optional(context.args, 'goal');
+    const tree = optional(context.args, 'tree');
+    const file = optional(context.args, 'file');
+    if ([goal, tree, file].filter((given) => given !== undefined).length !== 1) {
+      throw new UsageError('give one of: a goal, --tree CORE, --file RULES; see mkctl skb --help');
+    }
+    if (tree !== undefined) return TREE.run({ ...context, args: { ...context.args, root: tree } });
+    return goal === undefined ? addRules(context, file!) : ask(context, goal);
+  },
+};
+
+export const PLACE: CtlCommand = {
+  command: 'place <count>',
+  describe: 'cores for so many dispatchers, near one another or spread',
+  examples: [
+    ['$0 place 4 --near', 'where four dispatchers talk fastest'],
+    ['$0 place 4 --spread', 'where they share least'],
+  ],
+  options: (cli) =>
+    cli
+      .positional('count', { type: 'string', describe: 'how many cores' })
+      .option('near', { type: 'boolean', default: false, describe: 'near one another (the default)' })
+      .option('spread', { type: 'boolean', default: false, describe: 'far from one another' })
+      .option('timeout', { type: 'string', requiresArg: true, default: '10s', describe: 'give up after so long' }) as never,
+  async run(context) {
+    const { args } = context;
+    const count = wholeNumber('count', required(args, 'count'), 1, 4096);
+    if (args['near'] === true && args['spread'] === true) throw new UsageError('--near and --spread exclude each other');
+    const kind = args['spread'] === true ? 'far' : 'near';
+    const goal = `cores(Available), place(${kind}, ${count}, Available, Cores, Proof), !`;
+    const { solutions } = await withSkb(context, (skb) => skb.queryAll(goal, limitsOf(args)));
+    const found = solutions[0]?.bindings as { readonly Cores: readonly number[]; readonly Proof: string } | undefined;
+    if (found === undefined) throw new CommandError(`there are not ${count} running cores; mkctl cores lists them`);
+    if (context.json) printJson(context, { kind, cores: found.Cores, proof: found.Proof });
+    else context.terminal.out(found.Cores.join(' '));
+  },
+};
+
+/** One solution a line, while they are found. Exit status 1 when there is none. */
+async function ask(context: CtlContext, goal: string): Promise<number> {
+  return withSkb(context, async (skb) => {
+    const solutions = skb.query(goal, limitsOf(context.args));
+    let count = 0;
+    for (;;) {
+      const { done, value } = await solutions.next();
+      if (done !== true) {
+        count += 1;
+        context.terminal.out(lineOf(value, context.json));
+        continue;
+      }
+      if (value.more) context.terminal.error(`mkctl: there are more than ${count} solutions; --limit gives more`);
+      else if (count === 0) context.terminal.error('mkctl: no solution');
+      return count === 0 ? 1 : 0;
+    }
+  });
+}
+
+/** The bindings alone; with --json what remains unsolved as well. */
+function lineOf({ bindings, residual }: Solution, whole: boolean): string {
+  if (whole) return JSON.stringify({ bindings, residual: residual ?? [] });
+  return JSON.stringify(residual === undefined ? bindings : { ...bindings, residual });
+}
+
+async function addRules(context: CtlContext, file: string): Promise<void> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--file ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`);
+  }
+  const name = basename(file);
+  await withSkb(context, (skb) => skb.setRules(name, text));
+  if (context.json) printJson(context, { rules: name });
+  else context.terminal.out(text === '' ? `the rules ${name} are gone` : `the rules ${name} are in force`);
+}
+
+function limitsOf(args: Args): QueryOptions {
+  const limit = optional(args, 'limit');
+  const timeout = optional(args, 'timeout');
+  return {
+    ...(limit === undefined ? {} : { maxSolutions: wholeNumber('--limit', limit, 1, 100_000) }),
+    ...(timeout === undefined ? {} : { timeLimitMs: durationMs('--timeout', timeout) }),
+  };
+}
