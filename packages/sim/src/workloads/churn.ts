@@ -1,6 +1,6 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
-import { createPrng } from '@mk/monitor-proto/prng';
+import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { ChurnReport } from '@mk/node-kernel/library/churn';
 import { capabilityChecker } from '../checkers/capabilities.ts';
@@ -124,6 +124,7 @@ class ChurnRun {
     };
     if (delayMs > 0) slow('network', 'all', 'all', delayMs);
     for (let n = 0; n < slowLinks * this.cores; n += 1) slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
+    if (prng.nextInt(2) === 0) for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
     for (const [core, domain] of this.domains) {
       this.running += 1;
       simulation.control(core, 'churn', { domain, peers, operations, pause_us: pauseUs, keep, seed: createPrng(options.seed).split('churn').nextUint32() }, (reply) => this.ended(core, reply));
@@ -134,6 +135,20 @@ class ChurnRun {
     const scenario = scenarioOf(options.seed, { cores: this.cores, weights, faultsPerSecond, requestsPerSecond: 0, faultsForNs: FAULTS_FOR });
     for (const { atNs, action } of scenario.faults) if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
     simulation.call(begin + FAULTS_FOR, () => healAll(simulation));
+  }
+
+  /** A random dissemination tree, as the SKB might push it: then rounds do not go the way of other messages. */
+  private plantTree(core: CoreId, prng: Prng): void {
+    const others = Array.from({ length: this.cores }, (_, n) => n).filter((n) => n !== core);
+    const below = new Map<CoreId, CoreId[]>([[core, []]]);
+    while (others.length > 0) {
+      const [next] = others.splice(prng.nextInt(others.length), 1);
+      const parents = [...below.keys()];
+      below.get(parents[prng.nextInt(parents.length)]!)!.push(next!);
+      below.set(next!, []);
+    }
+    const flatten = (at: CoreId): readonly number[] => [at, below.get(at)!.length, ...below.get(at)!.flatMap(flatten)];
+    this.simulation.node(core).kernel?.monitor.installPlans(1 << 20, flatten(core), flatten(core));
   }
 
   private ended(core: CoreId, reply: ControlReply): void {

@@ -13,9 +13,10 @@ import { typeRow } from '../../capability/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
-import { capabilityAction, finishEverywhere, prepareEverywhere } from './multicast.ts';
+import { capabilityAction, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
 import { retrieve } from './retrieve.ts';
+import { pause } from './waiting.ts';
 
 /*
  * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
@@ -230,12 +231,25 @@ export class Revokes {
     const { m } = this;
     if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
     m.context.outbox.log('cap_revoke_takeover', { op: part.op, member: core, capability: describeCapability(part.target) });
-    m.run('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now, () => this.commit(part.op, () => undefined));
+    m.run('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
   }
 
+  /** Marks anew, under an operation of this core's; with everybody ready the old mark commits, and then everybody. */
   private *finishFor(op: OperationId, part: Part): Operation<void> {
-    const round = yield* prepareEverywhere(this.m, op, this.action, part.target);
+    const round = yield* this.prepareUntilReady(op, part.target);
+    this.commit(part.op, () => undefined);
     this.m.reclaims.offer(pairs(yield* finishEverywhere(this.m, PHASES.commit, round)));
+  }
+
+  private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return yield* prepareEverywhere(this.m, `${op}.${attempt}`, this.action, target);
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+        yield* pause(this.m.context.timers, attempt);
+      }
+    }
   }
 }
 

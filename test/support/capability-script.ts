@@ -1,0 +1,202 @@
+import { hmacSha256 } from '@mk/sim/io/hmac';
+import { flatMachine } from '@mk/sim/machines';
+import { Simulation, type SimLogLine } from '@mk/sim/simulation';
+import { auditCapabilities } from '@mk/node-kernel/capability/audit';
+import type { ControlReply } from '@mk/monitor-proto/step';
+
+/*
+ * Runs a script of capability operations on a simulated cluster and answers what happened as text, for datadriven tests.
+ * One command a line; `#` begins a comment. Names stand for what a domain holds: `ram` sent to core 2 is `ram@2` there.
+ *
+ *   cores 3                     boots; a domain on each core
+ *   slow 0>2 20ms               frames from 0 to 2 take so long more; heal ends all such rules
+ *   alloc 0 16 ram              16 pages of RAM on core 0
+ *   retype ram Frame 0 1 f      of the page at offset 0 one Frame of one page
+ *   send ram 2 · give ram 2     a copy, or one's own, to core 2
+ *   revoke ram · delete ram · retrieve ram
+ *   begin NAME COMMAND          starts a command and goes on; its end is printed when it comes
+ *   run 5ms · wait NAME · crash 1 · join 3 · holders
+ */
+
+const PAGE = 4096;
+const SHOWN: ReadonlySet<string> = new Set(['cap_revoke_mark', 'cap_revoke_ready', 'cap_revoke_commit', 'cap_revoke_abort', 'cap_revoke_done', 'cap_revoke_takeover', 'cap_owner_changed']);
+
+interface Held {
+  readonly core: number;
+  address: number;
+}
+
+type Command = (script: CapabilityScript, args: readonly string[], done: (text: string) => void) => void;
+
+export class CapabilityScript {
+  private simulation!: Simulation;
+  private readonly domains = new Map<number, number>();
+  private readonly held = new Map<string, Held>();
+  private readonly pending = new Set<string>();
+  private readonly out: string[] = [];
+  private rules = 0;
+
+  /** The output of a whole script. */
+  run(text: string): string {
+    for (const line of text.split('\n')) {
+      const words = line.replace(/#.*/, '').trim().split(/\s+/);
+      if (words[0] !== '') this.command(words);
+    }
+    const snapshots = [...this.simulation.nodes.values()].flatMap(({ kernel }) => (kernel?.cpuDriver.booted ? [kernel.monitor.capops.snapshot()] : []));
+    for (const { invariant, what, cores, detail } of auditCapabilities(snapshots)) this.out.push(`${invariant} ${what} on ${cores.join(', ')}: ${detail}`);
+    return this.out.join('\n');
+  }
+
+  private command(words: readonly string[]): void {
+    const [name = '', ...args] = words;
+    if (name === 'begin') return this.begin(args[0]!, args.slice(1));
+    if (name === 'wait') return this.wait(args[0]!);
+    const immediate = IMMEDIATE[name];
+    if (immediate !== undefined) return immediate(this, args);
+    this.begin(words.join(' '), words);
+    this.wait(words.join(' '));
+  }
+
+  private begin(label: string, [name = '', ...args]: readonly string[]): void {
+    const command = OPERATIONS[name];
+    if (command === undefined) throw new Error(`no command ${name}`);
+    this.pending.add(label);
+    command(this, args, (text) => {
+      this.pending.delete(label);
+      this.out.push(`${label}: ${text}`);
+    });
+  }
+
+  private wait(label: string): void {
+    this.advance(60e9, () => !this.pending.has(label));
+    if (this.pending.has(label)) this.out.push(`${label}: never ended`);
+  }
+
+  advance(ns: number, stop?: () => boolean): void {
+    if (stop?.()) return;
+    this.simulation.run(this.simulation.now + ns, stop);
+  }
+
+  boot(cores: number, absent: readonly number[]): void {
+    this.simulation = new Simulation({ seed: 'script', cores, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', hash: false, settings: JSON.stringify({ ramBytes: 1 << 20 }) });
+    this.simulation.observe({ line: (line) => this.show(line) });
+    this.simulation.start();
+    for (const core of absent) this.simulation.crash(core);
+    this.advance(5e9, () => this.meshed(cores - absent.length));
+    for (let core = 0; core < cores; core += 1) if (!absent.includes(core)) this.makeDomain(core);
+  }
+
+  join(core: number): void {
+    this.simulation.startNode(core);
+    this.simulation.run(this.simulation.now + 1e6);
+  }
+
+  makeDomain(core: number): void {
+    this.ask(core, 'domain_create', { cnodes: 1 }, (reply) => this.domains.set(core, valueOf<{ domain: number }>(reply)?.domain ?? -1));
+    this.advance(1e9, () => this.domains.has(core));
+  }
+
+  ask(core: number, verb: string, args: Readonly<Record<string, unknown>>, then: (reply: ControlReply) => void): void {
+    this.simulation.control(core, verb, args, then);
+  }
+
+  /** A request about something that a domain holds. */
+  about(name: string, verb: string, args: (held: Held) => Readonly<Record<string, unknown>>, done: (text: string) => void, then?: (value: never) => void): void {
+    const held = this.held.get(name);
+    if (held === undefined) throw new Error(`nothing is called ${name}`);
+    this.ask(held.core, verb, { domain: this.domainOf(held.core), ...args(held) }, (reply) => {
+      if (reply.ok) then?.(reply.value as never);
+      done(reply.ok ? 'ok' : reply.error);
+    });
+  }
+
+  domainOf(core: number): number {
+    return this.domains.get(core) ?? 1;
+  }
+
+  name(name: string, core: number, address: number): void {
+    this.held.set(name, { core, address });
+  }
+
+  slow(from: number, to: number, ms: number): void {
+    this.rules += 1;
+    this.simulation.faults.add({ kind: 'link', id: `slow-${this.rules}`, from: [from], to: [to], both: false, settings: { delay_ns: ms * 1e6 }, for_ns: null }, this.simulation.now);
+  }
+
+  heal(): void {
+    this.simulation.faults.heal('all');
+  }
+
+  crash(core: number): void {
+    this.simulation.crash(core);
+  }
+
+  /** Who holds memory of a type that a program made, with owners. */
+  holders(): void {
+    for (const [core] of this.domains) {
+      const state = this.simulation.node(core).kernel?.cpuDriver.state;
+      const rows = [...(state?.database.groups() ?? [])]
+        .filter(({ capability }) => !['PhysAddr', 'L1CNode', 'L2CNode'].includes(capability.type) && capability.size > 0)
+        .map(({ capability, owner, slots }) => `${capability.type}+${capability.size / PAGE} owner ${owner}${slots.size > 1 ? ` ×${slots.size}` : ''}`);
+      this.out.push(`core ${core} holds ${rows.join(', ') || 'nothing'}`);
+    }
+  }
+
+  private meshed(cores: number): boolean {
+    return [...this.simulation.nodes.values()].filter(({ kernel }) => kernel?.cpuDriver.booted && kernel.monitor.context.members.length === cores - 1).length === cores;
+  }
+
+  private show(line: SimLogLine): void {
+    const message = String(line['message'] ?? '');
+    if (line.event === 'message_sent' && message.startsWith('cap_') && !message.startsWith('cap_reclaim')) this.out.push(`  ${line.core}->${String(line['peer'])} ${message}`);
+    if (!SHOWN.has(line.event)) return;
+    const { frozen, result, owner, member } = line as Readonly<Record<string, unknown>>;
+    const detail = [frozen === undefined ? '' : `frozen=${String(frozen)}`, result === undefined ? '' : String(result), owner === undefined ? '' : `owner=${String(owner)}`, member === undefined ? '' : `of=${String(member)}`];
+    this.out.push(`  ${line.core}: ${[line.event.slice('cap_'.length), ...detail].filter((part) => part !== '').join(' ')}`);
+  }
+}
+
+const IMMEDIATE: Readonly<Record<string, (script: CapabilityScript, args: readonly string[]) => void>> = {
+  cores: (script, [count, , ...absent]) => script.boot(Number(count), absent.map(Number)),
+  slow(script, [link = '', by = '']) {
+    const [from, to] = link.split('>').map(Number);
+    script.slow(from!, to!, Number.parseFloat(by));
+  },
+  heal: (script) => script.heal(),
+  run: (script, [time = '']) => script.advance(Number.parseFloat(time) * (time.endsWith('us') ? 1e3 : 1e6)),
+  crash: (script, [core]) => script.crash(Number(core)),
+  join: (script, [core]) => script.join(Number(core)),
+  domain: (script, [core]) => script.makeDomain(Number(core)),
+  holders: (script) => script.holders(),
+};
+
+const OPERATIONS: Readonly<Record<string, Command>> = {
+  alloc(script, [core, pages, name], done) {
+    script.ask(Number(core), 'cap_alloc', { domain: script.domainOf(Number(core)), bytes: Number(pages) * PAGE }, (reply) => {
+      script.name(name!, Number(core), valueOf<{ address: number }>(reply)?.address ?? -1);
+      done(reply.ok ? 'ok' : reply.error);
+    });
+  },
+  retype(script, [source, kind, offset, pages, name], done) {
+    const args = (held: Held) => ({ source: held.address, kind, offset: Number(offset) * PAGE, size: Number(pages) * PAGE });
+    script.about(source!, 'cap_retype', args, done, (value: { readonly address: number }) => script.name(name!, coreIn(script, source!), value.address));
+  },
+  send: (script, args, done) => send(script, args, 0, done),
+  give: (script, args, done) => send(script, args, 1, done),
+  revoke: (script, [name], done) => script.about(name!, 'cap_revoke', ({ address }) => ({ target: address }), done),
+  delete: (script, [name], done) => script.about(name!, 'cap_delete', ({ address }) => ({ target: address }), done),
+  retrieve: (script, [name], done) => script.about(name!, 'cap_retrieve', ({ address }) => ({ target: address }), done),
+};
+
+function send(script: CapabilityScript, [name = '', to]: readonly string[], giveAway: number, done: (text: string) => void): void {
+  const core = Number(to);
+  script.about(name, 'cap_send', ({ address }) => ({ source: address, core, to: script.domainOf(core), give_away: giveAway }), done, (address: number) => script.name(`${name.split('@')[0]}@${core}`, core, address));
+}
+
+function coreIn(script: CapabilityScript, name: string): number {
+  return (script as unknown as { held: Map<string, Held> }).held.get(name)!.core;
+}
+
+function valueOf<T>(reply: ControlReply): T | null {
+  return reply.ok ? (reply.value as T) : null;
+}
