@@ -1,4 +1,6 @@
+import { callControl } from '@mk/launcher/client/control-client';
 import { SkbClient } from '@mk/libmk/io/skb-client';
+import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, type Running } from './running-cluster.ts';
 
 /** A cluster for tests of the knowledge base: clients of its SKB, and an SKB that can be killed. */
@@ -22,6 +24,13 @@ export class KnowledgePlace {
 
   clientsOf(count: number): Promise<SkbClient[]> {
     return Promise.all(Array.from({ length: count }, () => this.client()));
+  }
+
+  /** Asks a core's monitor over its control port. */
+  askCore(core: number, verb: string, args: object): Promise<unknown> {
+    const { processes, secret } = this.place.record()!;
+    const { address } = processes.find(({ name }) => name === `core-${core}`)!;
+    return callControl(address, controlToken(Buffer.from(secret, 'hex')), verb, args, { timeoutMs: 60_000 });
   }
 
   /** kill −9, and the supervisor starts it again; resolves when it listens. */

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock } from '@mk/libmk/octopus/lock';
 import { lookupService, registerService, waitForService } from '@mk/libmk/octopus/names';
-import { OctopusError } from '@mk/libmk/octopus/octopus';
+import { Octopus, OctopusError } from '@mk/libmk/octopus/octopus';
 import { postSemaphore, tryWaitSemaphore, waitSemaphore } from '@mk/libmk/octopus/semaphore';
+import { octopusOfCore } from '@mk/launcher/client/core-octopus';
 import { KnowledgePlace } from './knowledge-place.ts';
 import { until } from './running-cluster.ts';
 
@@ -102,7 +103,9 @@ test('a lock whose holder ends is free', async () => {
   await acquireLock(holder!.octopus, 'orphan');
   const waiting = acquireLock(next!.octopus, 'orphan');
   await holder!.close();
-  await (await waiting).release();
+  const lock = await waiting;
+  expect(lock.ticket).toBe(2);
+  await lock.release();
 });
 
 test('a double barrier of 6: nobody is through before all are in, nobody leaves before all have', async () => {
@@ -150,6 +153,18 @@ test('the name service: one offers, another waits and finds; it goes with the on
   await expect(registerService(client!.octopus, 'block', { core: 1 })).rejects.toThrow('RECORD_EXISTS');
   await server!.close();
   await until('the service is gone', async () => (await lookupService(client!.octopus, 'block')) === undefined);
+});
+
+test('a core’s monitor is a client too: it waits in line for a lock, and what it set as transient goes with it', async () => {
+  const core = new Octopus(octopusOfCore((verb, args) => cluster.askCore(1, verb, args)));
+  const { octopus } = await cluster.client();
+  const first = await acquireLock(octopus, 'shared');
+  const second = acquireLock(core, 'shared');
+  await first.release();
+  await second;
+  const third = acquireLock(octopus, 'shared');
+  expect((await cluster.place.mkctl('restart', '1')).status).toBe(0);
+  await (await third).release();
 });
 
 test('resets of the link lose nothing: 500 sequential sets over a link that breaks ten times', async () => {

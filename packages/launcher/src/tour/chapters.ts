@@ -1,5 +1,6 @@
 import { CAPABILITIES } from './chapters/capabilities.ts';
 import { CRASH } from './chapters/crash.ts';
+import { KNOWLEDGE } from './chapters/knowledge.ts';
 import { LATENCIES } from './chapters/latencies.ts';
 import { LINK_CHANGE } from './chapters/link-change.ts';
 import { PARTITION } from './chapters/partition.ts';
@@ -7,4 +8,4 @@ import { ROUNDS_OVER_PLANS } from './chapters/rounds.ts';
 import type { Chapter } from './tour.ts';
 
 /** What the tour shows, in order, between boot and shutdown. */
-export const CHAPTERS: readonly Chapter[] = [LATENCIES, ROUNDS_OVER_PLANS, LINK_CHANGE, CAPABILITIES, CRASH, PARTITION];
+export const CHAPTERS: readonly Chapter[] = [LATENCIES, ROUNDS_OVER_PLANS, LINK_CHANGE, CAPABILITIES, KNOWLEDGE, CRASH, PARTITION];

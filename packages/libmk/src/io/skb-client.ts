@@ -3,6 +3,7 @@ import { freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/cr
 import { Host } from '@mk/monitor-proto/io/host';
 import type { Logger } from '@mk/monitor-proto/io/logger';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
+import { Requests } from '@mk/monitor-proto/knowledge/requests';
 import { collect, streamed } from '@mk/monitor-proto/knowledge/sinks';
 import { PASS } from '@mk/monitor-proto/link/link-model';
 import type { Message } from '@mk/monitor-proto/messages/table';
@@ -10,7 +11,7 @@ import type { Effect } from '@mk/monitor-proto/step';
 import { Octopus } from '../octopus/octopus.ts';
 import type { OctopusTransport } from '../octopus/transport.ts';
 import { type ClientEffect, type ClientEvent, ClientMachine } from '../skb/client-machine.ts';
-import { Requests } from '../skb/requests.ts';
+import { octopusOver } from '../skb/octopus-over.ts';
 
 export interface SkbClientOptions {
   readonly cluster: string;
@@ -43,6 +44,8 @@ const NO_LOGGER: Logger = { source: { core: 'client', incarnation: 1 }, write: (
  */
 export class SkbClient {
   readonly octopus: Octopus;
+  /** How Octopus is reached, for whoever wants requests rather than promises of records. */
+  readonly transport: OctopusTransport;
   private readonly requests = new Requests((message) => this.queue(message));
   private readonly host: Host<ClientEvent, ClientEffect>;
   private waiting: Message[] = [];
@@ -55,7 +58,8 @@ export class SkbClient {
   private constructor(options: SkbClientOptions) {
     const { cluster, secret, address } = options;
     const machine = new ClientMachine({ cluster, secret: Buffer.from(secret, 'hex'), instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, skb: address });
-    this.octopus = new Octopus(this.requests);
+    this.transport = octopusOver(this.requests);
+    this.octopus = new Octopus(this.transport);
     this.host = new Host<ClientEvent, ClientEffect>(machine, {
       controlToken: '',
       logger: NO_LOGGER,
@@ -87,11 +91,6 @@ export class SkbClient {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  /** How Octopus is reached, for whoever wants requests rather than promises of records. */
-  get transport(): OctopusTransport {
-    return this.requests;
   }
 
   /** Streams the solutions of a Prolog goal; throws a `QueryError`; leaving the loop cancels the query. */

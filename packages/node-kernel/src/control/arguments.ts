@@ -26,6 +26,18 @@ export class Arguments {
     return value as T;
   }
 
+  text(name: string): string {
+    const value = this.values[name];
+    if (typeof value !== 'string') throw this.bad(name, 'must be a text');
+    return value;
+  }
+
+  object(name: string): Readonly<Record<string, unknown>> {
+    const value = this.values[name];
+    if (typeof value !== 'object' || value === null) throw this.bad(name, 'must be an object');
+    return value as Readonly<Record<string, unknown>>;
+  }
+
   /** A list of core ids, or null for "all". */
   cores(name: string): readonly number[] | null {
     const value = this.values[name];

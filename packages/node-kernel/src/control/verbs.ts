@@ -8,6 +8,7 @@ import { type Operation, OperationError, type Outcome } from '../monitor/operati
 import { summarise } from '../monitor/statistics.ts';
 import type { Arguments } from './arguments.ts';
 import { CAPABILITY_VERBS } from './capability-verbs.ts';
+import { KNOWLEDGE_VERBS } from './knowledge-verbs.ts';
 
 /** A verb of a core's control port: what it takes and what it does. */
 export interface Verb {
@@ -24,6 +25,7 @@ const PAYLOAD = { min: 0, max: limit('pingPayloadBytes'), otherwise: 64 } as con
 /** What can be asked of a core's kernel from outside. The host adds verbs of its own (faults, logs, process). */
 export const VERBS: Readonly<Record<string, Verb>> = {
   ...CAPABILITY_VERBS,
+  ...KNOWLEDGE_VERBS,
   status: { args: [], doc: 'Who this core is and whom it is bound to.', run: (kernel) => kernel.status() },
   links: { args: [], doc: 'Channels and round trips, one row a peer.', run: (kernel, _args, now) => kernel.links(now) },
   ping: {

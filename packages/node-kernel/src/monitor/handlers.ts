@@ -8,10 +8,10 @@ import { onRetypeRequest } from './capops/retype.ts';
 import type { Monitor } from './monitor.ts';
 
 /** What a monitor does with a message. */
-export type Handler<T extends MessageTo<'core'>> = (monitor: Monitor, from: Peer, message: MessageOf<T>, now: Nanos) => void;
+export type Handler<T extends MessageTo<'core' | 'client'>> = (monitor: Monitor, from: Peer, message: MessageOf<T>, now: Nanos) => void;
 
 /** One handler for every message that a core can be sent: the compiler misses none. */
-export const HANDLERS: { readonly [T in MessageTo<'core'>]: Handler<T> } = {
+export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T> } = {
   register_reply: (m, _from, reply, now) => m.registered(reply, now),
   new_monitor_notify: (m, _from, { monitors }, now) => m.join.announced(monitors, now),
   bind_monitor_request: (m, _from, { monitors }, now) => m.join.bindTo(monitors, now),
@@ -20,6 +20,10 @@ export const HANDLERS: { readonly [T in MessageTo<'core'>]: Handler<T> } = {
   monitor_gone: (m, _from, { core, incarnation }, now) => m.declareGone(core, incarnation, now),
   measure_request: (m, _from, request, now) => m.measure.onRequest(request, now),
   plan_push: (m, _from, { version, multicast, numa }) => m.installPlans(version, multicast, numa),
+  skb_solutions: (m, _from, message) => m.knowledge.requests.receive(message),
+  skb_query_end: (m, _from, message) => m.knowledge.requests.receive(message),
+  oct_reply: (m, _from, message) => m.knowledge.requests.receive(message),
+  oct_notify: (m, _from, message) => m.knowledge.requests.receive(message),
   heartbeat: () => undefined, // the frame itself was the sign of life
   ping_request: (m, from, request) => m.ping.onRequest(coreOf(from), request),
   ping_reply: (m, from, reply, now) => m.ping.onReply(coreOf(from), reply, now),

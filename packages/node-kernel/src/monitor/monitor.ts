@@ -21,6 +21,7 @@ import { Drift } from './drift.ts';
 import { Flood } from './flood.ts';
 import { type Handler, HANDLERS } from './handlers.ts';
 import { Join } from './join/join.ts';
+import { Knowledge } from './knowledge.ts';
 import { Liveness } from './liveness.ts';
 import { Measure } from './measure.ts';
 import type { Operation, Outcome } from './operations.ts';
@@ -41,6 +42,7 @@ export class Monitor implements EndpointOwner {
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
   readonly capops: Capops;
+  readonly knowledge: Knowledge;
   readonly operationTimes = new OperationTimes();
 
   constructor(
@@ -56,6 +58,7 @@ export class Monitor implements EndpointOwner {
     this.join = new Join(this.context, config, (error, text) => this.fail(error, text));
     this.liveness = new Liveness(this.context);
     this.ping = new Ping(this.context);
+    this.knowledge = new Knowledge(this.context);
     this.drift = new Drift(this.context, this.ping);
     this.measure = new Measure(this.context, this.ping, this.drift);
     this.clock = new ClockSync(this.context);
@@ -114,8 +117,10 @@ export class Monitor implements EndpointOwner {
   }
 
   peerUp(peer: Peer, first: boolean, now: Nanos): void {
-    if (peer.id === SKB_PEER) this.join.skbUp(peer, first);
-    else if (first) this.join.linkUp(peer, now);
+    if (peer.id === SKB_PEER) {
+      this.join.skbUp(peer, first);
+      if (first) this.knowledge.requests.restarted();
+    } else if (first) this.join.linkUp(peer, now);
   }
 
   peerDown(): void {

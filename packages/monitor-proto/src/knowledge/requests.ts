@@ -1,8 +1,7 @@
-import type { Message } from '@mk/monitor-proto/messages/table';
-import { Assembler, type Piece, piecesOf } from '@mk/monitor-proto/knowledge/pieces';
-import { QueryError, type QueryErrorName, type QueryOptions, type QuerySink, type Solution } from '@mk/monitor-proto/knowledge/query';
-import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
-import type { OctopusTransport } from '../octopus/transport.ts';
+import type { Message } from '../messages/table.ts';
+import type { OctopusNotification, OctopusReply, OctopusRequest } from '../octopus/requests.ts';
+import { Assembler, type Piece, piecesOf } from './pieces.ts';
+import { QueryError, type QueryErrorName, type QueryOptions, type QuerySink, type Solution } from './query.ts';
 
 interface OpenQuery {
   readonly messages: readonly Message[];
@@ -13,8 +12,8 @@ interface OpenQuery {
 
 interface OpenRequest {
   readonly message: (settled: number) => Message;
-  readonly resolve: (reply: OctopusReply) => void;
-  readonly reject: (error: Error) => void;
+  readonly replied: (reply: OctopusReply) => void;
+  readonly failed: (error: Error) => void;
 }
 
 /** Far above any answer: the SKB bounds them. */
@@ -27,7 +26,7 @@ const MOST_CHARS = 64 << 20;
  * (`restarted`) open requests are asked again under their old ids, by which the SKB knows those that it has performed;
  * queries are asked again unless a solution has come.
  */
-export class Requests implements OctopusTransport {
+export class Requests {
   private readonly queries = new Map<number, OpenQuery>();
   private readonly requests = new Map<number, OpenRequest>();
   private readonly listeners = new Set<(notification: OctopusNotification) => void>();
@@ -59,15 +58,14 @@ export class Requests implements OctopusTransport {
     this.open(id, piecesOf(text).map((piece) => ({ type: 'skb_rules', id, name, ...piece })), sink);
   }
 
-  request(request: OctopusRequest): Promise<OctopusReply> {
-    if (this.failure !== null) return Promise.reject(this.failure);
+  /** Makes one request to Octopus; one of the two is called, once. */
+  ask(request: OctopusRequest, replied: OpenRequest['replied'], failed: OpenRequest['failed']): void {
+    if (this.failure !== null) return failed(this.failure);
     const id = this.nextId++;
     const text = JSON.stringify(request);
-    return new Promise((resolve, reject) => {
-      const message = (settled: number): Message => ({ type: 'oct_request', id, settled, request: text });
-      this.requests.set(id, { message, resolve, reject });
-      this.send(message(this.settled()));
-    });
+    const message = (settled: number): Message => ({ type: 'oct_request', id, settled, request: text });
+    this.requests.set(id, { message, replied, failed });
+    this.send(message(this.settled()));
   }
 
   onNotification(listener: (notification: OctopusNotification) => void): () => void {
@@ -105,7 +103,7 @@ export class Requests implements OctopusTransport {
   fail(error: Error): void {
     this.failure ??= error;
     for (const id of [...this.queries.keys()]) this.finish(id, false, new QueryError('EngineClosed', error.message));
-    for (const { reject } of this.requests.values()) reject(error);
+    for (const { failed } of this.requests.values()) failed(error);
     this.requests.clear();
   }
 
@@ -147,7 +145,7 @@ export class Requests implements OctopusTransport {
     const open = this.requests.get(id);
     if (text === undefined || open === undefined) return;
     this.requests.delete(id);
-    open.resolve(JSON.parse(text) as OctopusReply);
+    open.replied(JSON.parse(text) as OctopusReply);
   }
 
   private notified(piece: Piece): void {

@@ -1,0 +1,35 @@
+import type { OctopusTransport } from '@mk/libmk/octopus/transport';
+import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+
+/** Asks one core a verb of its control port. */
+export type AskCore = (verb: string, args: object) => Promise<unknown>;
+
+/**
+ * Octopus as a core's monitor uses it, driven over the core's control port: every request leaves from that core. For one-shot
+ * triggers; watches and subscriptions want a client of their own.
+ */
+export function octopusOfCore(ask: AskCore): OctopusTransport {
+  const listeners = new Set<(notification: OctopusNotification) => void>();
+  const resets = new Set<() => void>();
+  const tellNext = async (id: number): Promise<void> => {
+    const told = (await ask('octopus_told', { id })) as OctopusNotification | null;
+    if (told === null) for (const reset of [...resets]) reset();
+    else for (const listener of [...listeners]) listener(told);
+  };
+  return {
+    async request(request: OctopusRequest) {
+      const reply = (await ask('octopus', { request })) as OctopusReply;
+      // A core that ends while somebody waits through it fails that wait elsewhere: nobody is left to tell here.
+      if (reply.installed && 'trigger' in request && request.trigger !== undefined) void tellNext(request.trigger.id).catch(() => undefined);
+      return reply;
+    },
+    onNotification: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    onReset: (listener) => {
+      resets.add(listener);
+      return () => void resets.delete(listener);
+    },
+  };
+}

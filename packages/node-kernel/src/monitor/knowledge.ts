@@ -1,0 +1,91 @@
+import { SKB_PEER } from '@mk/monitor-proto/ids';
+import type { QueryError, QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
+import { Requests } from '@mk/monitor-proto/knowledge/requests';
+import { type OctopusNotification, type OctopusReply, type OctopusRequest, TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import type { MonitorContext } from './context.ts';
+import { type Operation, OperationError } from './operations.ts';
+
+/** All answers of a query, or why there are none. */
+export interface QueryAnswer {
+  readonly solutions: readonly Solution[];
+  readonly more: boolean;
+  readonly error: QueryError | null;
+}
+
+type Told = OctopusNotification | null;
+
+/**
+ * The monitor as a client of the knowledge base, over the channel that it has to the SKB: what it sets as transient goes with
+ * this core. Notifications wait here until somebody asks for them.
+ */
+export class Knowledge {
+  readonly requests: Requests;
+  private readonly told = new Map<number, OctopusNotification[]>();
+  private readonly waiting = new Map<number, (told: Told) => void>();
+
+  constructor(private readonly context: MonitorContext) {
+    this.requests = new Requests((message) => {
+      // What is open is asked when the SKB has met this instance, so nothing is sent before.
+      if (context.endpoint.peers.get(SKB_PEER)?.met === true) context.send(SKB_PEER, message);
+    });
+    this.requests.onNotification((notification) => this.notified(notification));
+    this.requests.onReset(() => this.reset());
+  }
+
+  *octopus(request: OctopusRequest): Operation<OctopusReply> {
+    return (yield {
+      arm: (resume) => {
+        this.requests.ask(request, (reply) => resume(reply, this.context.now), () => undefined);
+        return () => undefined;
+      },
+    }) as OctopusReply;
+  }
+
+  /** The next notification of a trigger or subscription; null when the SKB has forgotten it. */
+  *next(id: number): Operation<Told> {
+    const queue = this.told.get(id);
+    const first = queue?.shift();
+    if (queue?.length === 0) this.told.delete(id);
+    if (first !== undefined) return first;
+    if (this.waiting.has(id)) throw new OperationError('BUSY', `somebody waits for ${id} already`);
+    return (yield {
+      arm: (resume) => {
+        this.waiting.set(id, (told) => resume(told, this.context.now));
+        return () => void this.waiting.delete(id);
+      },
+    }) as Told;
+  }
+
+  *query(goal: string, options: QueryOptions): Operation<QueryAnswer> {
+    return (yield {
+      arm: (resume) => {
+        const solutions: Solution[] = [];
+        return this.requests.run(goal, options, {
+          solutions: (batch) => void solutions.push(...batch),
+          end: ({ more, error }) => resume({ solutions, more, error: error ?? null }, this.context.now),
+        });
+      },
+    }) as QueryAnswer;
+  }
+
+  private notified(notification: OctopusNotification): void {
+    const { id, mode } = notification;
+    const waiter = this.waiting.get(id);
+    if (waiter !== undefined) {
+      this.waiting.delete(id);
+      return waiter(notification);
+    }
+    const queue = this.told.get(id) ?? [];
+    queue.push(notification);
+    if (queue.length <= MOST_KEPT || (mode & TRIGGER.REMOVED) !== 0) this.told.set(id, queue);
+  }
+
+  private reset(): void {
+    const waiters = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const waiter of waiters) waiter(null);
+  }
+}
+
+/** Notifications of one trigger that nobody has asked for; past it they are dropped, but for the last one. */
+const MOST_KEPT = 1024;
