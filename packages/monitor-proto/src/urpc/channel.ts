@@ -123,7 +123,8 @@ export class Channel {
     this.repeats = null;
     this.backoff = 1;
     this.retransmitAt = Infinity;
-    this.ackDueAt = now;
+    // The handshake has told what came; a frame is still owed, so that a dialler knows that its proof was taken.
+    this.ackDueAt = now + ACK_DELAY;
     this.probeLane = -1;
     return true;
   }

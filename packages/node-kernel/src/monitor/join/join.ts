@@ -216,9 +216,7 @@ export class Join {
   }
 
   private report(): void {
-    let links = 0;
-    for (const monitor of this.context.monitors.values()) if (monitor.bound) links += 1;
-    this.context.send(SKB_PEER, { type: 'mesh_report', links });
+    this.context.send(SKB_PEER, { type: 'mesh_report', links: this.context.monitors.size - this.unbound.size });
   }
 
   private step(step: string, peer: number, incarnation?: number): void {
