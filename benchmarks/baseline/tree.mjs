@@ -3,14 +3,12 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 const options = { perMessageDeflate: false, skipUTF8Validation: true };
 const children = [];
-let parent = null;
 let waiting = 0;
 let finish = null;
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', ...options });
 server.on('listening', () => process.send({ type: 'listening', port: server.address().port }));
 server.on('connection', (socket) => {
-  parent = socket;
   socket.on('message', (request) => {
     if (children.length === 0) return void socket.send(request);
     finish = () => socket.send(request);
