@@ -1,6 +1,6 @@
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/machines';
-import { Simulation, type SimLogLine } from '@mk/sim/simulation';
+import { Simulation, type SimLogLine, type SimulationOptions } from '@mk/sim/simulation';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
@@ -9,6 +9,7 @@ import type { ControlReply } from '@mk/monitor-proto/step';
  * One command a line; `#` begins a comment. Names stand for what a domain holds: `ram` sent to core 2 is `ram@2` there.
  *
  *   cores 3                     boots; a domain on each core
+ *   tree 0 2 1                  core 0's rounds go to 2 only, which passes them on to 1, and so on
  *   slow 0>2 20ms               frames from 0 to 2 take so long more; heal ends all such rules
  *   alloc 0 16 ram              16 pages of RAM on core 0
  *   retype ram Frame 0 1 f      of the page at offset 0 one Frame of one page
@@ -35,6 +36,9 @@ export class CapabilityScript {
   private readonly pending = new Set<string>();
   private readonly out: string[] = [];
   private rules = 0;
+
+  /** `wrap` plants a bug in each core. */
+  constructor(private readonly wrap?: NonNullable<SimulationOptions['wrap']>) {}
 
   /** The output of a whole script. */
   run(text: string): string {
@@ -78,7 +82,7 @@ export class CapabilityScript {
   }
 
   boot(cores: number, absent: readonly number[]): void {
-    this.simulation = new Simulation({ seed: 'script', cores, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', hash: false, settings: JSON.stringify({ ramBytes: 1 << 20 }) });
+    this.simulation = new Simulation({ seed: 'script', cores, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', hash: false, settings: JSON.stringify({ ramBytes: 1 << 20 }), ...(this.wrap && { wrap: this.wrap }) });
     this.simulation.observe({ line: (line) => this.show(line) });
     this.simulation.start();
     for (const core of absent) this.simulation.crash(core);
@@ -123,6 +127,11 @@ export class CapabilityScript {
     this.simulation.faults.add({ kind: 'link', id: `slow-${this.rules}`, from: [from], to: [to], both: false, settings: { delay_ns: ms * 1e6 }, for_ns: null }, this.simulation.now);
   }
 
+  tree(root: number, below: readonly number[]): void {
+    const flat = [root, 1, ...below.flatMap((core, i) => [core, i === below.length - 1 ? 0 : 1])];
+    this.simulation.node(root).kernel?.monitor.installPlans(1 << 20, flat, flat);
+  }
+
   heal(): void {
     this.simulation.faults.heal('all');
   }
@@ -162,6 +171,7 @@ const IMMEDIATE: Readonly<Record<string, (script: CapabilityScript, args: readon
     const [from, to] = link.split('>').map(Number);
     script.slow(from!, to!, Number.parseFloat(by));
   },
+  tree: (script, [root, ...below]) => script.tree(Number(root), below.map(Number)),
   heal: (script) => script.heal(),
   run: (script, [time = '']) => script.advance(Number.parseFloat(time) * (time.endsWith('us') ? 1e3 : 1e6)),
   crash: (script, [core]) => script.crash(Number(core)),

@@ -84,5 +84,13 @@ function destroyObject(state: LocalCapabilities, capability: Capability, outcome
   for (const mapping of state.mappingsInTable.get(capability.address) ?? []) {
     removeCopy(state, mapping, outcome);
   }
+  if (capability.type === 'Dispatcher') removeEndpoints(state, capability, outcome);
   outcome.changes.push({ kind: 'destroyed', capability });
+}
+
+/** Endpoints end with their dispatcher: they take no memory, so nothing else would keep its bytes from a new owner. */
+function removeEndpoints(state: LocalCapabilities, dispatcher: Capability, outcome: Outcome): void {
+  for (const group of state.database.descendantsOf(dispatcher)) {
+    for (const slot of [...group.slots]) removeCopy(state, slot, outcome);
+  }
 }

@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel.ts';
 import { NOOP_ACTION } from '../monitor/agreement/round-actions.ts';
 import type { RoundReport } from '../monitor/agreement/one-phase.ts';
 import { timeNow } from '../monitor/capops/waiting.ts';
-import { type Operation, OperationError, type Outcome } from '../monitor/operations.ts';
+import { type Operation, OperationError, type Outcome, sleepUntil } from '../monitor/operations.ts';
 import { summarise } from '../monitor/statistics.ts';
 import { callWithRetry } from './caller.ts';
 
@@ -18,9 +18,12 @@ export type PeerDomain = readonly [core: CoreId, domain: number];
 const PAGE = 4096;
 const NO_PAYLOAD = new Uint8Array();
 
+/** Before each measured operation, so that the acks of what went before are over. */
+const QUIET: Nanos = 60_000_000;
+
 /**
  * Revokes with a copy on every peer's core, against two-phase rounds that do nothing over the same plan, one after the
- * other in turns. Times in nanoseconds, taken in the core that begins them.
+ * other in turns, each on a quiet network. Times in nanoseconds, taken in the core that begins them.
  */
 export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly PeerDomain[], count: number): Operation<unknown> {
   const caller = new Caller(kernel, domain);
@@ -31,9 +34,11 @@ export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly 
   for (let i = 0; i < count; i += 1) {
     const source = { address: caller.allocate(PAGE) };
     for (const [core, to] of peers) yield* caller.call({ name: 'send', args: [{ source, core, domain: to }] });
+    yield* caller.rest();
     const begun = yield* timeNow();
     told = (yield* caller.call(invocation({ operation: 'revoke', target: source }))) as typeof told;
     revokes.push((yield* timeNow()) - begun);
+    yield* caller.rest();
     const [messages, elapsed] = yield* noopRound(kernel);
     planned = messages;
     rounds.push(elapsed);
@@ -85,6 +90,11 @@ class Caller {
     const result = yield* callWithRetry(this.kernel, this.domain, call, this.prng);
     if (!result.ok) throw new OperationError(result.error, `${call.name} failed while measuring`);
     return result.value;
+  }
+
+  *rest(): Operation<void> {
+    const now = yield* timeNow();
+    yield sleepUntil(this.kernel.monitor.context.timers, now + QUIET);
   }
 
   allocate(bytes: number): number {

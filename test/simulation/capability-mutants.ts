@@ -14,6 +14,8 @@ export interface Mutant {
   readonly name: string;
   /** The race of capabilities.md or the hazard of the inventory (§2.5) that the code which it breaks is there for. */
   readonly about: string;
+  /** The script under test/datadriven that shows it; without one, churn does. */
+  readonly script?: string;
   plant(kernel: Kernel): void;
 }
 
@@ -26,7 +28,6 @@ interface InsideRevokes {
   runLocked(op: string, slot: Slot, group: CopyGroup): unknown;
   freeze(part: { readonly target: never }): void;
   abort(op: string, answer: (refusal: null) => void): void;
-  keep(candidate: unknown): boolean;
 }
 type Begin = (phase: number, op: string, action: RoundAction, payload: Uint8Array, routes: readonly unknown[], serial: boolean, deadline: number, now: number, finish: (result: { refusals: unknown[] }, at: number) => void) => void;
 
@@ -79,10 +80,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ownership-overtakes-copies', about: 'race 2, hazard 1: ownership changes while a copy is in flight',
+    script: 'capabilities-02-owner-changes-while-a-copy-is-in-flight.txt',
     plant: (kernel) => blindToTransits(kernel, ['yield_ownership', 'delete', 'delete_queued', 'send']),
   },
   {
     name: 'owner-unlocks-before-create', about: 'race 3, hazard 2: the owner does not wait until the requester has created',
+    script: 'capabilities-03-foreign-retype-locks-until-created.txt',
     plant(kernel) {
       const { exchange } = capopsOf(kernel);
       exchange.await = function* () {
@@ -99,6 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'mark-ignores-locks', about: 'race 5, hazard 4: a mark goes past a locked descendant',
+    script: 'capabilities-05-mark-meets-a-locked-descendant.txt',
     plant: (kernel) => replace(revokesOf(kernel), 'freeze', (freeze) => (part) => {
       const { database } = kernel.cpuDriver.state;
       const locked = database.descendantsOf(part.target).filter((group) => group.locked);
@@ -131,11 +135,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'one-type-edge', about: 'race 9, hazard 9: a revoke reaches children and no grandchildren',
+    script: 'capabilities-09-descendants-of-any-depth.txt',
     plant: (kernel) => whenBooted(kernel, ({ database }) => replace(database, 'descendantsOf', (descendantsOf) => (capability) =>
       descendantsOf(capability).filter((below) => below.capability.type === capability.type || typeRow(below.capability.type).parents.includes(capability.type)))),
   },
   {
     name: 'commit-without-all-ready', about: 'revoke: deletion before the last ready',
+    script: 'capabilities-05-mark-gives-up-on-a-lock.txt',
     plant: (kernel) => replace(kernel.monitor.rounds as unknown as { begin: Begin }, 'begin', (begin) => (phase, op, action, payload, routes, serial, deadline, now, finish) =>
       begin(phase, op, action, payload, routes, serial, deadline, now, (result, at) => finish(phase === PHASES.prepare && action.ordinal === 1 ? { ...result, refusals: [] } : result, at))),
   },
@@ -158,10 +164,6 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'home-frees-unasked', about: 'reclaim: what other cores cover is not brought back',
     plant: (kernel) => doesNothing(capopsOf(kernel).reclaims.action, PHASES.commit),
-  },
-  {
-    name: 'reclaim-before-done', about: 'revoke: memory is offered while other cores still hold frozen copies',
-    plant: (kernel) => replace(revokesOf(kernel), 'keep', () => () => false),
   },
   {
     name: 'abort-does-not-thaw', about: 'C7: what an aborted revoke froze stays frozen',
