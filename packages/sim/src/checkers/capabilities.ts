@@ -5,7 +5,7 @@ import { CapabilityModel, type CoreView } from './capability-model.ts';
 import type { Checker } from './checker.ts';
 
 /** Between two audits of whole snapshots, in steps: they check the step-by-step model and the relation bits. */
-const AUDIT_EVERY = 2_000;
+const AUDIT_EVERY = 500;
 
 /**
  * C1, C2, C5 after every step (capabilities.md); whole audits now and then and at the end. C3 and C6 are seen by the oracle

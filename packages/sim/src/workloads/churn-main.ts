@@ -16,6 +16,7 @@ for (let seed = from; seed <= to; seed += 1) {
   totals.ok += result.ok;
   totals.steps += result.steps;
   for (const [error, count] of Object.entries(result.errors)) errors[error] = (errors[error] ?? 0) + count;
+  if (seed % 20 === 0) process.stdout.write(`seed ${seed} done, ${failures} failed so far\n`);
   if (result.violations.length === 0) continue;
   failures += 1;
   process.stdout.write(`seed ${seed}, ${result.cores} cores, ${(result.virtualNs / 1e6).toFixed(1)} ms\n`);
