@@ -62,6 +62,8 @@ interface Scheduled {
   readonly run: (() => void) | null;
 }
 
+/** A process's timers are whole milliseconds, as Node's are (io/host.ts): what is due in the same one is one turn. */
+const TIMER_GRAIN: Nanos = 1_000_000;
 const TIMER: AnyEvent = { type: 'timer_fired' };
 
 export class Simulation implements NetworkHost {
@@ -311,9 +313,9 @@ export class Simulation implements NetworkHost {
   }
 
   private setTimer(node: SimNode, due: Nanos, at: Nanos): void {
-    const time = due > at ? due : at;
+    const time = Math.ceil(Math.max(due, at) / TIMER_GRAIN) * TIMER_GRAIN;
     node.timerAt = time;
-    if (time !== Infinity) this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
+    if (time < Infinity) this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
   }
 
   private log(node: SimNode, effect: Extract<AnyEffect, { type: 'log' }>, at: Nanos): void {
