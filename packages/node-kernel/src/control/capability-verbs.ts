@@ -63,15 +63,17 @@ export const CAPABILITY_VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   cap_retype: {
-    args: ['domain', 'source', 'destination', 'kind', 'offset', 'size', 'count'],
-    doc: 'A domain retypes; without a destination into free slots.',
+    args: ['domain', 'source', 'destination', 'kind', 'offset', 'size', 'count', 'endpoint'],
+    doc: 'A domain retypes; without a destination into free slots. endpoint: the number of an EndPointLMP.',
     run(kernel, args) {
       const domain = args.whole('domain', DOMAIN);
       const free = freeAddress(booted(kernel).cpuDriver.state, kernel.monitor.capops.domainOrFail(domain).root);
       const destination = args.whole('destination', { ...ADDRESS, ...(free.ok && { otherwise: free.value }) });
+      const kind = args.oneOf('kind', CAPABILITY_TYPE_NAMES);
       const invocation = {
-        operation: 'retype', source: { address: args.whole('source', ADDRESS) }, destination: { address: destination }, type: args.oneOf('kind', CAPABILITY_TYPE_NAMES),
+        operation: 'retype', source: { address: args.whole('source', ADDRESS) }, destination: { address: destination }, type: kind,
         offset: args.whole('offset', { ...BYTES, otherwise: 0 }), objectSize: args.whole('size', { ...BYTES, otherwise: 0 }), count: args.whole('count', { min: 1, max: 256, otherwise: 1 }),
+        fields: kind === 'EndPointLMP' ? [args.whole('endpoint', { ...BYTES, otherwise: 0 })] : [],
       };
       return actFor(kernel, domain, { name: 'invoke', args: [invocation] }, { address: destination });
     },
