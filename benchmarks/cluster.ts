@@ -6,6 +6,7 @@ import { join } from 'node:path';
 export interface BenchCluster {
   readonly cores: readonly ChildProcess[];
   readonly skb: ChildProcess;
+  readonly skbAddress: string;
   readonly bootMs: number;
   /** Asks a core (by id) or the SKB. */
   ask<T>(target: number | 'skb', verb: string, args?: Readonly<Record<string, unknown>>): Promise<T>;
@@ -17,6 +18,9 @@ export interface ClusterOptions {
   readonly links?: Readonly<Record<string, unknown>>;
   readonly measure?: boolean;
   readonly machine?: unknown;
+  /** Hex; random otherwise. */
+  readonly secret?: string;
+  readonly dataDir?: string;
 }
 
 const dist = join(process.cwd(), 'dist');
@@ -24,10 +28,11 @@ const dist = join(process.cwd(), 'dist');
 /** Boots `n` cores and resolves when they are fully meshed. */
 export async function startCluster(n: number, options: ClusterOptions = {}): Promise<BenchCluster> {
   const { logLevel = 'info', links = {}, measure = false, machine = null } = options;
-  const secret = randomBytes(32).toString('hex');
+  const secret = options.secret ?? randomBytes(32).toString('hex');
+  const data = options.dataDir === undefined ? {} : { dataDir: options.dataDir };
   const common = { cluster: 'bench', secret, listenHost: '127.0.0.1', listenPort: 0, logLevel, detached: false };
   const startedAt = performance.now();
-  const skb = start('skb', 'MK_SKB', { ...common, expectedCores: n, maxCores: n, seed: 'bench', links, timeScale: 0, measure, machine });
+  const skb = start('skb', 'MK_SKB', { ...common, expectedCores: n, maxCores: n, seed: 'bench', links, timeScale: 0, measure, machine, ...data });
   const cores = Array.from({ length: n }, (_, core) => start('core', 'MK_CORE', { ...common, core, skb: null }));
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');
@@ -38,7 +43,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   const known = (await Promise.all(addresses)).map((message) => message.address as string);
   const token = createHmac('sha256', Buffer.from(secret, 'hex')).update('mk control').digest('hex');
   return {
-    cores, skb, bootMs,
+    cores, skb, skbAddress, bootMs,
     async ask<T>(target: number | 'skb', verb: string, args = {}) {
       const address = target === 'skb' ? skbAddress : known[target]!;
       const response = await fetch(`http://${address}/control`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ verb, args }) });

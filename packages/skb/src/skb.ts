@@ -48,7 +48,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     this.outbox = new Outbox<SkbEffect>(config.logLevel);
     this.endpoint = new Endpoint({ cluster, secret, instance, peer: SKB_PEER, incarnation: 1, entropy, hmac }, this, this.outbox);
     this.registry = new Registry(config, this.endpoint, this.outbox, (now) => this.meshComplete(now));
-    this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, () => this.measured());
+    const latencyNs = (from: CoreId, to: CoreId): Nanos => config.machine.latencyNs(from, to);
+    const measured = (): void => this.measured();
+    this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, measured, latencyNs);
     this.plans = new Plans(config.machine, this.registry, this.measurement.trips, this.outbox);
     this.knowledge = new Knowledge(config.knowledge ?? NOTHING_HOSTED, this.endpoint, this.registry, this.outbox);
   }
