@@ -57,7 +57,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
     .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1)' })
     .option('plan', { ...TEXT, describe: 'fault plan (YAML) in the place of the nemesis' })
-    .option('for', { ...TEXT, describe: 'how long faults go on, in virtual time (default 6s)' })
+    .option('for', { ...TEXT, describe: 'how long faults go on, in virtual time (default 5s, for some seeds 18s)' })
     .option('weights', { ...TEXT, describe: 'how often each kind of fault comes, like crash=5,link=0' })
     .option('once', { ...SWITCH, describe: 'run each seed once; without it twice, and the traces must be the same' })
     .option('shrink', { ...SWITCH, describe: 'remove faults and load from a failing seed while it still fails' })
