@@ -17,9 +17,9 @@ const BIG = 64;
 /** What a message costs a process to send or to take. */
 const PROCESS_MESSAGE_NS = 20_000;
 const LOOKUPS = 15_000;
-const QUERIES = 300;
+const QUERIES = 2000;
 const WRITES = 10_000;
-const PIPELINE = 256;
+const PIPELINE = 1000;
 const dist = join(process.cwd(), 'dist');
 const GOAL = 'message_rtt(0, 1, A, _, _, _)';
 

@@ -29,6 +29,7 @@ export const NODE_VARIABLES = {
   MK_LATENCY: { otherwise: '0', doc: 'Added one-way latency of every link between cores, as 2ms or 500us (SKB).' },
   MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
   MK_SEED: { otherwise: 'mk', doc: 'Where the random choices of the links begin (SKB).' },
+  MK_DATA_DIR: { otherwise: '', doc: 'Folder of the SKB’s journal; absent: records do not outlive its process (SKB).' },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: { otherwise: '0.0.0.0', doc: 'The address to listen on.' },
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
@@ -89,7 +90,7 @@ export function nodeSettings(
   return read.wrong ?? settings;
 }
 
-type SkbPart = Pick<SkbSettings, 'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure'>;
+type SkbPart = Pick<SkbSettings, 'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure' | 'dataDir'>;
 
 function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const maxCores = read.whole('MK_MAX_CORES', 1, limit('maxCores'));
@@ -97,7 +98,9 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const links = { delayNs: read.durationNs('MK_LATENCY'), jitterNs: read.durationNs('MK_JITTER') };
   const machine = machineOf(read, facts, maxCores);
   const timeScale = read.text('MK_TIME_SCALE') === '' ? (machine?.timeScale ?? 0) : read.number('MK_TIME_SCALE');
-  return { expectedCores, maxCores, machine, seed: read.text('MK_SEED'), links, timeScale, measure: true };
+  const dataDir = read.text('MK_DATA_DIR');
+  const kept = dataDir === '' ? {} : { dataDir };
+  return { expectedCores, maxCores, machine, seed: read.text('MK_SEED'), links, timeScale, measure: true, ...kept };
 }
 
 function machineOf(read: Reader, facts: NodeFacts, maxCores: number): MachineDescription | null {
