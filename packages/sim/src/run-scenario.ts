@@ -39,6 +39,8 @@ const BOOT_LIMIT: Nanos = 60 * SECOND;
 const HEAL_LIMIT: Nanos = 90 * SECOND;
 /** On a sound network nothing is left over so soon after the last answer: shorter than any deadline that might be forgotten. */
 const QUIET_LIMIT: Nanos = 3 * SECOND;
+/** Short against heartbeats, which are a second apart and settled after a twentieth of it. */
+const LOOK_EVERY: Nanos = SECOND / 100;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
 /** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
@@ -73,7 +75,7 @@ class Run {
     const { simulation, checks } = this;
     simulation.start();
     const failed = (): boolean => checks.failed;
-    simulation.run(BOOT_LIMIT, () => failed() || this.nowAndThen(() => this.meshWhole()));
+    this.waitFor(BOOT_LIMIT, () => failed() || this.meshWhole());
     if (!this.meshWhole() && !failed()) return this.result('the cores did not find one another');
     if (!failed()) this.disturb(failed);
     if (!failed()) this.converge(failed);
@@ -81,9 +83,17 @@ class Run {
     return this.result(null);
   }
 
-  /** Looking at every core after every step would cost more than the steps: looks every so many of them. */
-  private nowAndThen(look: () => boolean): boolean {
-    return this.simulation.steps % this.scenario.cores === 0 && look();
+  /**
+   * Runs until the condition holds, at most so long; whether it does. Looks at the clock's pace, not after every step: that
+   * would cost more than the steps, and what is looked for lasts until the next heartbeats.
+   */
+  private waitFor(limitNs: Nanos, condition: () => boolean): boolean {
+    const { simulation } = this;
+    for (const until = simulation.now + limitNs; simulation.now < until; ) {
+      if (condition()) return true;
+      simulation.run(simulation.now + LOOK_EVERY, () => this.checks.failed);
+    }
+    return condition();
   }
 
   private disturb(failed: () => boolean): void {
@@ -100,13 +110,13 @@ class Run {
   /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
   private converge(failed: () => boolean): void {
     const { simulation, checks } = this;
-    const settled = simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.nowAndThen(() => this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation))));
+    const settled = this.waitFor(HEAL_LIMIT, () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)));
     if (!settled) return this.reportUnsettled();
     for (const plan of failed() ? [] : PLANS) {
       for (const phases of [1, 2]) this.finalRound(plan, phases);
     }
     simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);
-    simulation.run(simulation.now + QUIET_LIMIT, () => failed() || this.nowAndThen(() => isQuiet(simulation)));
+    this.waitFor(QUIET_LIMIT, () => failed() || isQuiet(simulation));
     if (this.pending > 0) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
   }
 
