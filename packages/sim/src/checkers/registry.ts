@@ -24,6 +24,14 @@ export const INVARIANTS: Readonly<Record<string, { readonly checker: string; rea
   L1: { checker: 'leaks', doc: 'Nothing is left over when everything has settled.' },
   C0: { checker: 'convergence', doc: 'After faults stop every reachable core is bound, and a round over each plan ends well.' },
   D0: { checker: 'determinism', doc: 'The same seed gives the same trace.' },
+  C1: { checker: 'capabilities', doc: 'A capability of a type with one owner has one owner, on whom all copies agree and who holds one.' },
+  C2: { checker: 'capabilities', doc: 'No two capabilities of incompatible types cover the same memory, and none covers free memory. C4 shows here.' },
+  C3: { checker: 'churn', doc: 'When a revoke reports success nothing of its target is left but the slot itself.' },
+  C5: { checker: 'capabilities', doc: 'Memory is free, covered or on its way home.' },
+  C6: { checker: 'churn', doc: 'Nothing succeeds without the right that it needs.' },
+  C7: { checker: 'churn', doc: 'Every capability operation ends, in success or a named error.' },
+  relations: { checker: 'capabilities', doc: 'The owner knows of every copy, ancestor and descendant that may be elsewhere.' },
+  copies: { checker: 'capabilities', doc: 'The copies on one core agree on owner, lock and relations.' },
 };
 
 const FACTORIES: readonly CheckerFactory[] = [urpcChecker, agreementChecker, membershipChecker, honestPeersChecker, leakChecker];
