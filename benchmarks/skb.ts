@@ -36,6 +36,7 @@ const client = await SkbClient.connect({ cluster: 'bench', secret, address: clus
 const lookups = await lookUpsInside();
 const rows = { remote: [] as number[], urpc: [] as number[], engine: [] as number[], sets: [] as number[], gets: [] as number[] };
 await remoteQueries();
+await rate((i) => client.octopus.set(`bench${i % 1000} { value: ${i} }`));
 for (let run = 0; run < RUNS; run++) {
   rows.urpc.push((await cluster.ask<Pings>(0, 'ping', { core: 1, count: 2000, bytes: 64 })).p50 / 1e3);
   rows.engine.push(await lookups.oneUs());

@@ -1,11 +1,11 @@
 /** What the journal keeps: records, their counters, unsettled answers, facts and rules that users added. */
 import type { Fact, FactTerm } from '../facts/fact.ts';
-import type { KeptAnswer } from '../octopus/answers.ts';
+import type { KeptAnswers } from '../octopus/answers.ts';
 import type { OctopusChange } from '../octopus/store.ts';
 
 export type JournalChange =
   | OctopusChange
-  | ({ readonly type: 'answer_put' } & KeptAnswer)
+  | ({ readonly type: 'answers_put' } & KeptAnswers)
   | { readonly type: 'answers_forget'; readonly client: string; readonly below: number }
   | { readonly type: 'fact_put'; readonly text: string; readonly fact: Fact }
   | { readonly type: 'fact_remove'; readonly text: string }
@@ -15,7 +15,7 @@ export type JournalChange =
 /** What a journal held when it was opened. */
 export interface JournalContents {
   readonly octopus: readonly OctopusChange[];
-  readonly answers: readonly KeptAnswer[];
+  readonly answers: readonly KeptAnswers[];
   readonly facts: readonly Fact[];
   readonly rules: readonly { readonly name: string; readonly text: string }[];
 }
@@ -23,7 +23,7 @@ export interface JournalContents {
 /** What a change is about: of several in one batch only the last counts. */
 export function keyOfChange(change: JournalChange): string {
   if (change.type === 'put' || change.type === 'remove') return `record ${change.name}`;
-  if (change.type === 'answer_put') return `answer ${change.client} ${change.id}`;
+  if (change.type === 'answers_put') return `answers ${change.client} ${change.last}`;
   if (change.type === 'answers_forget') return `answers ${change.client}`;
   if (change.type === 'counter') return `counter ${change.name}`;
   if (change.type === 'fact_put' || change.type === 'fact_remove') return `fact ${change.text}`;

@@ -37,6 +37,8 @@ export class OctopusDesk {
   private phase: Phase;
   private waiting: (readonly [Peer, OctopusMessage])[] = [];
   private changes: JournalChange[] = [];
+  /** Answers of this step that must be kept, by client. */
+  private fresh = new Map<string, [number, OctopusReply][]>();
   private entry = 0;
   private written = 0;
   private held: Held[] = [];
@@ -58,7 +60,7 @@ export class OctopusDesk {
   /** What the journal kept is there: who waited is served. */
   opened(contents: JournalContents): void {
     this.store.load(contents.octopus);
-    for (const answer of contents.answers) this.answers.keep(answer);
+    for (const { client, replies } of contents.answers) for (const [id, reply] of replies) this.answers.keep(client, id, reply);
     this.phase = 'open';
     this.serveWaiting();
   }
@@ -102,6 +104,8 @@ export class OctopusDesk {
     if (this.changes.length === 0) return;
     const { changes } = this;
     this.changes = [];
+    for (const [client, replies] of this.fresh) changes.push({ type: 'answers_put', client, last: replies.at(-1)![0], replies });
+    this.fresh.clear();
     if (!this.journalled || this.phase === 'failed') return;
     this.entry += 1;
     this.outbox.push({ type: 'journal', entry: this.entry, changes });
@@ -123,12 +127,18 @@ export class OctopusDesk {
     if (request === undefined) return this.reply(peer, id, BAD_REQUEST);
     const { reply, notifications, changes } = this.store.step(request, { client, owner: client });
     if (changes.length > 0 && this.journalled) {
-      const answer = { client, id, reply };
-      this.answers.keep(answer);
-      this.changes.push(...changes, { type: 'answer_put', ...answer });
+      this.keepAnswer(client, id, reply);
+      for (const change of changes) this.changes.push(change);
     }
     this.reply(peer, id, reply);
     this.notify(notifications);
+  }
+
+  private keepAnswer(client: string, id: number, reply: OctopusReply): void {
+    this.answers.keep(client, id, reply);
+    const fresh = this.fresh.get(client);
+    if (fresh === undefined) this.fresh.set(client, [[id, reply]]);
+    else fresh.push([id, reply]);
   }
 
   private reply(peer: Peer, id: number, reply: OctopusReply): void {

@@ -1,10 +1,10 @@
 import type { OctopusReply } from '@mk/monitor-proto/octopus/requests';
 
-/** An answer as it is kept: what a client's request with this id was answered. */
-export interface KeptAnswer {
+/** Answers as they are kept: what a client's requests of one step were answered; `last` is the highest of their ids. */
+export interface KeptAnswers {
   readonly client: string;
-  readonly id: number;
-  readonly reply: OctopusReply;
+  readonly last: number;
+  readonly replies: readonly (readonly [id: number, reply: OctopusReply])[];
 }
 
 /**
@@ -18,8 +18,10 @@ export class Answers {
     return this.clients.get(client)?.get(id);
   }
 
-  keep({ client, id, reply }: KeptAnswer): void {
-    this.clients.set(client, (this.clients.get(client) ?? new Map<number, OctopusReply>()).set(id, reply));
+  keep(client: string, id: number, reply: OctopusReply): void {
+    const own = this.clients.get(client);
+    if (own === undefined) this.clients.set(client, new Map([[id, reply]]));
+    else own.set(id, reply);
   }
 
   /** Forgets what a client has settled: all ids below. True if there was something. */

@@ -65,7 +65,7 @@ async function writeUntilKilled(
 }
 
 function answer(id: number): JournalChange {
-  return { type: 'answer_put', client: 'c', id, reply: { ok: true, installed: false } };
+  return { type: 'answers_put', client: 'c', last: id, replies: [[id, { ok: true, installed: false }]] };
 }
 
 describe('SqliteJournal', () => {
@@ -96,7 +96,7 @@ describe('SqliteJournal', () => {
         { type: 'put', name: 'a', text: 'a { value: 2 }' },
         { type: 'put', name: 't', text: 't { value: 1 }', owner: 'core-3@7' },
       ],
-      answers: [{ client: 'c', id: 4, reply: { ok: true, installed: false } }],
+      answers: [{ client: 'c', last: 4, replies: [[4, { ok: true, installed: false }]] }],
       facts: [fact1],
       rules: [{ name: 'mine', text: 'p(1).' }],
     });

@@ -12,8 +12,7 @@ import type { Database, Statement } from 'node-sqlite3-wasm';
 import type { JournalChange, JournalContents } from '../changes.ts';
 import { factJson, factOfJson, keyOfChange } from '../changes.ts';
 import { JOURNAL_LIMITS } from '../limits.ts';
-import type { OctopusReply } from '@mk/monitor-proto/octopus/requests';
-import type { KeptAnswer } from '../../octopus/answers.ts';
+import type { KeptAnswers } from '../../octopus/answers.ts';
 import type { OctopusChange } from '../../octopus/store.ts';
 import { summarizeWal } from '../wal.ts';
 
@@ -36,7 +35,7 @@ interface Pending {
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS records  (name TEXT PRIMARY KEY, text TEXT NOT NULL, owner TEXT) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS answers  (client TEXT, id INTEGER, reply TEXT NOT NULL, PRIMARY KEY (client, id)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS answers  (client TEXT, last INTEGER, replies TEXT NOT NULL, PRIMARY KEY (client, last)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS facts    (text TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS rules    (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 `;
@@ -45,8 +44,8 @@ const STATEMENTS = {
   put: 'INSERT OR REPLACE INTO records VALUES (?, ?, ?)',
   remove: 'DELETE FROM records WHERE name = ?',
   counter: 'INSERT OR REPLACE INTO counters VALUES (?, ?)',
-  answer_put: 'INSERT OR REPLACE INTO answers VALUES (?, ?, ?)',
-  answers_forget: 'DELETE FROM answers WHERE client = ? AND id < ?',
+  answers_put: 'INSERT OR REPLACE INTO answers VALUES (?, ?, ?)',
+  answers_forget: 'DELETE FROM answers WHERE client = ? AND last < ?',
   fact_put: 'INSERT OR REPLACE INTO facts VALUES (?, ?)',
   fact_remove: 'DELETE FROM facts WHERE text = ?',
   rules_put: 'INSERT OR REPLACE INTO rules VALUES (?, ?)',
@@ -59,7 +58,7 @@ const VALUES: {
   put: ({ name, text, owner }) => [name, text, owner ?? null],
   remove: ({ name }) => [name],
   counter: ({ name, value }) => [name, value],
-  answer_put: ({ client, id, reply }) => [client, id, JSON.stringify(reply)],
+  answers_put: ({ client, last, replies }) => [client, last, JSON.stringify(replies)],
   answers_forget: ({ client, below }) => [client, below],
   fact_put: ({ text, fact }) => [text, factJson(fact)],
   fact_remove: ({ text }) => [text],
@@ -192,8 +191,8 @@ function readContents(db: Database): JournalContents {
   });
   return {
     octopus: [...counters, ...puts],
-    answers: rows('SELECT client, id, reply FROM answers').map(({ client, id, reply }): KeptAnswer => {
-      return { client: String(client), id: Number(id), reply: JSON.parse(String(reply)) as OctopusReply };
+    answers: rows('SELECT client, last, replies FROM answers').map(({ client, last, replies }): KeptAnswers => {
+      return { client: String(client), last: Number(last), replies: JSON.parse(String(replies)) as KeptAnswers['replies'] };
     }),
     facts: rows('SELECT json FROM facts').map(({ json }) => factOfJson(String(json))),
     rules: rows('SELECT name, text FROM rules').map(({ name, text }) => ({ name: String(name), text: String(text) })),
