@@ -13,7 +13,8 @@ import { pause } from './waiting.ts';
 /*
  * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
  * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core, commit ends it and
- * brings back what was covered there at any time between. One batch at a time; what comes meanwhile is the next batch.
+ * brings back what was covered there at any time between. One batch at a time; what comes meanwhile is the next batch. The
+ * home's own watch lasts until it frees: only it can give the memory out again.
  * C5: what is under way is accounted here, at every core that has let go of it, until the home has taken it over.
  */
 
@@ -137,7 +138,10 @@ export class Reclaims {
       const batch = this.queue;
       this.queue = [];
       this.current = batch.map(({ range }) => range);
-      const covered = yield* this.coveredAnywhere(this.current);
+      // Memory that another candidate freed meanwhile may be given out again, here and nowhere else, before this one ends.
+      const since = this.current.map((range) => beginWatch(this.m.state, range));
+      const elsewhere = yield* this.coveredAnywhere(this.current);
+      const covered = [...elsewhere, ...since.flatMap((watch) => endWatch(this.m.state, watch))];
       for (const { range, freed } of batch) freed(this.free([range], covered));
       this.current = [];
     }
