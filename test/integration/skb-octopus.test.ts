@@ -9,8 +9,8 @@ import { KnowledgePlace } from './knowledge-place.ts';
 import { until } from './running-cluster.ts';
 
 /*
- * Octopus over real links: the intents of Barrelfish's own tests (usr/tests/octopus: d2getset, d2triggers, d2pubsub, d2locks,
- * d2barriers, d2sem), every participant a client with a link of its own.
+ * Octopus over real links: the intents of Barrelfish's own tests (usr/tests/octopus: d2getset, d2triggers, d2pubsub,
+ * d2locks, d2barriers, d2sem), every participant a client with a link of its own.
  */
 const cluster = new KnowledgePlace();
 
@@ -22,7 +22,10 @@ afterAll(async () => {
 test('get and set: attributes, constraints, regular expressions, names in natural order, deletion', async () => {
   const { octopus } = await cluster.client();
   expect(await octopus.get('recordA')).toBeUndefined();
-  expect((await octopus.set("recordA { attribute: 'value', weight: 10 }")).attributes).toEqual({ attribute: 'value', weight: 10 });
+  expect((await octopus.set("recordA { attribute: 'value', weight: 10 }")).attributes).toEqual({
+    attribute: 'value',
+    weight: 10,
+  });
   await octopus.set('recordB { weight: 20 }');
   await octopus.set('recordC { weight: 20, fl: 12.0 }');
   expect(await octopus.getNames('_ { weight: 20 }')).toEqual(['recordB', 'recordC']);
@@ -40,7 +43,9 @@ test('get and set: attributes, constraints, regular expressions, names in natura
 test('triggers: told of every set and deletion in order, by another client, until removed', async () => {
   const [watching, acting] = await cluster.clientsOf(2);
   const told: string[] = [];
-  const stop = await watching!.octopus.watch("r'^trig'", ({ kind, record }) => told.push(`${kind} ${record?.text ?? ''}`));
+  const stop = await watching!.octopus.watch("r'^trig'", ({ kind, record }) =>
+    told.push(`${kind} ${record?.text ?? ''}`),
+  );
   await acting!.octopus.set('trig1 { a: 1 }');
   await acting!.octopus.set('trig1 { a: 2 }');
   await acting!.octopus.delete('trig1');
@@ -72,7 +77,10 @@ test('publish and subscribe: by pattern and constraint, nothing is stored', asyn
   await publisher!.octopus.publish("person2 { name: 'B', age: 50 }");
   await until('both have heard', () => heard[0]!.length === 1 && heard[1]!.length === 2);
   for (const stop of stops) await stop();
-  expect(heard).toEqual([['person2', 'end'], ['person', 'person2', 'end']]);
+  expect(heard).toEqual([
+    ['person2', 'end'],
+    ['person', 'person2', 'end'],
+  ]);
   expect(await publisher!.octopus.exists('person2')).toBe(false);
 });
 
@@ -155,7 +163,7 @@ test('the name service: one offers, another waits and finds; it goes with the on
   await until('the service is gone', async () => (await lookupService(client!.octopus, 'block')) === undefined);
 });
 
-test('a core’s monitor is a client too: it waits in line for a lock, and what it set as transient goes with it', async () => {
+test('a core’s monitor is a client too: it waits in line for a lock, which goes with it', async () => {
   const core = new Octopus(octopusOfCore((verb, args) => cluster.askCore(1, verb, args)));
   const { octopus } = await cluster.client();
   const first = await acquireLock(octopus, 'shared');
@@ -176,5 +184,7 @@ test('resets of the link lose nothing: 500 sequential sets over a link that brea
     client.resetLink();
   }
   await Promise.all(sets);
-  expect(await client.octopus.getNames("r'^broken_'")).toEqual(Array.from({ length: 500 }, (_, i) => `broken_${i + 1}`));
+  expect(await client.octopus.getNames("r'^broken_'")).toEqual(
+    Array.from({ length: 500 }, (_, i) => `broken_${i + 1}`),
+  );
 });

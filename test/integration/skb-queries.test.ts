@@ -43,7 +43,10 @@ test('facts of the machine, of the members and of the host', async () => {
 });
 
 test('online measurement: n(n − 1) round trips', async () => {
-  await until('all pairs are facts', async () => (await all('aggregate_all(count, message_rtt(_, _, _, _, _, _), N)', 'N'))[0] === CORES * (CORES - 1));
+  await until(
+    'all pairs are facts',
+    async () => (await all('aggregate_all(count, message_rtt(_, _, _, _, _, _), N)', 'N'))[0] === CORES * (CORES - 1),
+  );
 });
 
 test('a link that changes is a new fact', async () => {
@@ -108,7 +111,9 @@ test('mkctl: records', async () => {
   expect((await place.mkctl('oct', 'set', 'shelf { height: 3 }')).stdout).toBe('shelf { height: 3 }\n');
   expect(await place.ask('oct', 'get', '_ { height: > 2 }')).toEqual({ name: 'shelf', attributes: { height: 3 } });
   expect(await place.ask('oct', 'names', 'shelf')).toEqual(['shelf']);
-  expect((await place.mkctl('oct', 'set', 'shelf { height: 4, height: == 9 }')).stderr).toContain('CONSTRAINT_MISMATCH');
+  expect((await place.mkctl('oct', 'set', 'shelf { height: 4, height: == 9 }')).stderr).toContain(
+    'CONSTRAINT_MISMATCH',
+  );
   const watching = place.start('mkctl.cjs', ['oct', 'watch', 'shelf', '--for', '20s', '--json']);
   await until('the watch tells', async () => {
     await place.mkctl('oct', 'set', 'shelf { height: 5 }');

@@ -5,8 +5,8 @@ import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/moni
 export type AskCore = (verb: string, args: object) => Promise<unknown>;
 
 /**
- * Octopus as a core's monitor uses it, driven over the core's control port: every request leaves from that core. For one-shot
- * triggers; watches and subscriptions want a client of their own.
+ * Octopus as a core's monitor uses it, driven over the core's control port: every request leaves from that core. For
+ * one-shot triggers; watches and subscriptions want a client of their own.
  */
 export function octopusOfCore(ask: AskCore): OctopusTransport {
   const listeners = new Set<(notification: OctopusNotification) => void>();
@@ -20,7 +20,8 @@ export function octopusOfCore(ask: AskCore): OctopusTransport {
     async request(request: OctopusRequest) {
       const reply = (await ask('octopus', { request })) as OctopusReply;
       // A core that ends while somebody waits through it fails that wait elsewhere: nobody is left to tell here.
-      if (reply.installed && 'trigger' in request && request.trigger !== undefined) void tellNext(request.trigger.id).catch(() => undefined);
+      if (reply.installed && 'trigger' in request && request.trigger !== undefined)
+        void tellNext(request.trigger.id).catch(() => undefined);
       return reply;
     },
     onNotification: (listener) => {

@@ -49,11 +49,17 @@ export const PLACE: CtlCommand = {
       .positional('count', { type: 'string', describe: 'how many cores' })
       .option('near', { type: 'boolean', default: false, describe: 'near one another (the default)' })
       .option('spread', { type: 'boolean', default: false, describe: 'far from one another' })
-      .option('timeout', { type: 'string', requiresArg: true, default: '10s', describe: 'give up after so long' }) as never,
+      .option('timeout', {
+        type: 'string',
+        requiresArg: true,
+        default: '10s',
+        describe: 'give up after so long',
+      }) as never,
   async run(context) {
     const { args } = context;
     const count = wholeNumber('count', required(args, 'count'), 1, 4096);
-    if (args['near'] === true && args['spread'] === true) throw new UsageError('--near and --spread exclude each other');
+    if (args['near'] === true && args['spread'] === true)
+      throw new UsageError('--near and --spread exclude each other');
     const kind = args['spread'] === true ? 'far' : 'near';
     const goal = `cores(Available), place(${kind}, ${count}, Available, Cores, Proof), !`;
     const { solutions } = await withSkb(context, (skb) => skb.queryAll(goal, limitsOf(args)));
@@ -94,7 +100,8 @@ async function addRules(context: CtlContext, file: string): Promise<void> {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--file ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UsageError(`--file ${file}: ${code === 'ENOENT' ? 'no such file' : message}`);
   }
   const name = basename(file);
   await withSkb(context, (skb) => skb.setRules(name, text));

@@ -15,65 +15,162 @@ const QUERY = "a query: name { attribute: > 5, other: r'regex' }, or _ { … } f
 
 /** Records, waiting and coordination through Octopus. What a command sets as transient goes when the command ends. */
 export const OCTOPUS: readonly CtlCommand[] = [
-  command('get <text>', 'the first matching record', QUERY, [["$0 oct get \"_ { weight: > 5 }\"", 'by constraint']], async (context, octopus) => {
-    const record = await octopus.get(text(context));
-    if (record === undefined) throw new CommandError('NO_RECORD: no record matches the query');
-    print(context, record);
-  }),
-  command('names <text>', 'the names of all matching records', QUERY, [["$0 oct names \"r'^lock_'\"", 'by regular expression']], async (context, octopus) => {
-    const names = await octopus.getNames(text(context));
-    if (context.json) context.terminal.out(JSON.stringify(names));
-    else for (const name of names) context.terminal.out(name);
-  }),
+  command(
+    'get <text>',
+    'the first matching record',
+    QUERY,
+    [['$0 oct get "_ { weight: > 5 }"', 'by constraint']],
+    async (context, octopus) => {
+      const record = await octopus.get(text(context));
+      if (record === undefined) throw new CommandError('NO_RECORD: no record matches the query');
+      print(context, record);
+    },
+  ),
+  command(
+    'names <text>',
+    'the names of all matching records',
+    QUERY,
+    [['$0 oct names "r\'^lock_\'"', 'by regular expression']],
+    async (context, octopus) => {
+      const names = await octopus.getNames(text(context));
+      if (context.json) context.terminal.out(JSON.stringify(names));
+      else for (const name of names) context.terminal.out(name);
+    },
+  ),
   {
-    ...command('set <text>', 'sets a record; constraints in it are demanded of what is there (compare-and-set)', RECORD, [
-      ['$0 oct set "counter { value: 6, value: == 5 }"', 'only if it is 5'],
-      ['$0 oct set job --sequential', 'job_1, job_2, …'],
-    ], async (context, octopus) => {
-      const { sequential, exclusive } = context.args as { sequential?: boolean; exclusive?: boolean };
-      print(context, await octopus.set(text(context), { sequential: sequential === true, exclusive: exclusive === true }));
-    }),
+    ...command(
+      'set <text>',
+      'sets a record; constraints in it are demanded of what is there (compare-and-set)',
+      RECORD,
+      [
+        ['$0 oct set "counter { value: 6, value: == 5 }"', 'only if it is 5'],
+        ['$0 oct set job --sequential', 'job_1, job_2, …'],
+      ],
+      async (context, octopus) => {
+        const { sequential, exclusive } = context.args as { sequential?: boolean; exclusive?: boolean };
+        print(
+          context,
+          await octopus.set(text(context), { sequential: sequential === true, exclusive: exclusive === true }),
+        );
+      },
+    ),
     options: (cli) =>
       textOption(cli, RECORD)
         .option('sequential', { type: 'boolean', default: false, describe: 'append the next number to the name' })
         .option('exclusive', { type: 'boolean', default: false, describe: 'refuse if it is there already' }) as never,
   },
-  command('del <text>', 'deletes a record', QUERY, [['$0 oct del counter', 'it must be there']], async (context, octopus) => {
-    if (!(await octopus.delete(text(context)))) throw new CommandError('NO_RECORD: no record matches the query');
-  }),
-  command('wait <text>', 'waits until a record matches', QUERY, [['$0 oct wait ready', 'until somebody sets it']], async (context, octopus) => {
-    print(context, await octopus.waitFor(text(context)));
-  }),
-  forTime(command('watch <text>', 'every change of matching records, until Ctrl-C', QUERY, [['$0 oct watch "r\'^job\'" --for 10s', 'for a while']], async (context, octopus) => {
-    await octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record));
-    await untilEnd(context);
-  })),
-  forTime(command('subscribe <text>', 'every published record that matches, until Ctrl-C', QUERY, [['$0 oct subscribe _', 'everything']], async (context, octopus) => {
-    await octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record));
-    await untilEnd(context);
-  })),
-  command('publish <text>', 'tells subscribers of a record, and stores nothing', RECORD, [['$0 oct publish "news { a: 1 }"', 'to whoever listens']], async (context, octopus) => {
-    await octopus.publish(text(context));
-  }),
-  forTime(command('lock <text>', 'takes a lock in turn and holds it until Ctrl-C', 'the lock’s name', [['$0 oct lock disk --for 5s', 'holds it for five seconds']], async (context, octopus) => {
-    const lock = await acquireLock(octopus, text(context));
-    context.terminal.out(context.json ? JSON.stringify({ ticket: lock.ticket }) : `held; ticket ${lock.ticket}`);
-    await untilEnd(context);
-    await lock.release();
-  })),
+  command(
+    'del <text>',
+    'deletes a record',
+    QUERY,
+    [['$0 oct del counter', 'it must be there']],
+    async (context, octopus) => {
+      if (!(await octopus.delete(text(context)))) throw new CommandError('NO_RECORD: no record matches the query');
+    },
+  ),
+  command(
+    'wait <text>',
+    'waits until a record matches',
+    QUERY,
+    [['$0 oct wait ready', 'until somebody sets it']],
+    async (context, octopus) => {
+      print(context, await octopus.waitFor(text(context)));
+    },
+  ),
+  forTime(
+    command(
+      'watch <text>',
+      'every change of matching records, until Ctrl-C',
+      QUERY,
+      [['$0 oct watch "r\'^job\'" --for 10s', 'for a while']],
+      async (context, octopus) => {
+        await octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record));
+        await untilEnd(context);
+      },
+    ),
+  ),
+  forTime(
+    command(
+      'subscribe <text>',
+      'every published record that matches, until Ctrl-C',
+      QUERY,
+      [['$0 oct subscribe _', 'everything']],
+      async (context, octopus) => {
+        await octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record));
+        await untilEnd(context);
+      },
+    ),
+  ),
+  command(
+    'publish <text>',
+    'tells subscribers of a record, and stores nothing',
+    RECORD,
+    [['$0 oct publish "news { a: 1 }"', 'to whoever listens']],
+    async (context, octopus) => {
+      await octopus.publish(text(context));
+    },
+  ),
+  forTime(
+    command(
+      'lock <text>',
+      'takes a lock in turn and holds it until Ctrl-C',
+      'the lock’s name',
+      [['$0 oct lock disk --for 5s', 'holds it for five seconds']],
+      async (context, octopus) => {
+        const lock = await acquireLock(octopus, text(context));
+        context.terminal.out(context.json ? JSON.stringify({ ticket: lock.ticket }) : `held; ticket ${lock.ticket}`);
+        await untilEnd(context);
+        await lock.release();
+      },
+    ),
+  ),
   {
-    ...command('barrier <text>', 'waits until so many have come to the barrier', 'the barrier’s name', [['$0 oct barrier start --count 3', 'three such commands pass together']], async (context, octopus) => {
-      const barrier = await enterBarrier(octopus, text(context), wholeNumber('--count', required(context.args, 'count'), 1, 4096));
-      context.terminal.out('all are here');
-      await barrier.leave();
-    }),
-    options: (cli) => textOption(cli, 'the barrier’s name').option('count', { type: 'string', requiresArg: true, demandOption: true, describe: 'how many' }) as never,
+    ...command(
+      'barrier <text>',
+      'waits until so many have come to the barrier',
+      'the barrier’s name',
+      [['$0 oct barrier start --count 3', 'three such commands pass together']],
+      async (context, octopus) => {
+        const barrier = await enterBarrier(
+          octopus,
+          text(context),
+          wholeNumber('--count', required(context.args, 'count'), 1, 4096),
+        );
+        context.terminal.out('all are here');
+        await barrier.leave();
+      },
+    ),
+    options: (cli) =>
+      textOption(cli, 'the barrier’s name').option('count', {
+        type: 'string',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'how many',
+      }) as never,
   },
-  command('post <text>', 'adds one to a semaphore', 'the semaphore’s name', [['$0 oct post slots', 'one more may pass']], (context, octopus) => postSemaphore(octopus, text(context))),
-  command('take <text>', 'takes one from a semaphore, waiting for it', 'the semaphore’s name', [['$0 oct take slots', 'passes when it can']], (context, octopus) => waitSemaphore(octopus, text(context))),
+  command(
+    'post <text>',
+    'adds one to a semaphore',
+    'the semaphore’s name',
+    [['$0 oct post slots', 'one more may pass']],
+    (context, octopus) => postSemaphore(octopus, text(context)),
+  ),
+  command(
+    'take <text>',
+    'takes one from a semaphore, waiting for it',
+    'the semaphore’s name',
+    [['$0 oct take slots', 'passes when it can']],
+    (context, octopus) => waitSemaphore(octopus, text(context)),
+  ),
 ];
 
-function command(usage: string, describe: string, what: string, examples: CtlCommand['examples'], work: Work): CtlCommand {
+function command(
+  usage: string,
+  describe: string,
+  what: string,
+  examples: CtlCommand['examples'],
+  work: Work,
+): CtlCommand {
   return {
     command: `oct ${usage}`,
     describe,
@@ -89,7 +186,11 @@ function textOption(cli: Cli, describe: string): Cli {
 
 function forTime(command: CtlCommand): CtlCommand {
   const options = (cli: Cli): Cli =>
-    (command.options?.(cli) ?? cli).option('for', { type: 'string', requiresArg: true, describe: 'end after so long (5s)' }) as Cli;
+    (command.options?.(cli) ?? cli).option('for', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'end after so long (5s)',
+    }) as Cli;
   return { ...command, options };
 }
 

@@ -36,11 +36,16 @@ export class SkbClientError extends Error {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const NO_LOGGER: Logger = { source: { core: 'client', incarnation: 1 }, write: () => undefined, load: () => Promise.resolve(), flushNow: () => undefined };
+const NO_LOGGER: Logger = {
+  source: { core: 'client', incarnation: 1 },
+  write: () => undefined,
+  load: () => Promise.resolve(),
+  flushNow: () => undefined,
+};
 
 /**
- * A program's link to the SKB: queries, rules, and Octopus over one channel. It survives resets of its link and restarts of
- * the SKB; what waits then is answered later.
+ * A program's link to the SKB: queries, rules, and Octopus over one channel. It survives resets of its link and
+ * restarts of the SKB; what waits then is answered later.
  */
 export class SkbClient {
   readonly octopus: Octopus;
@@ -57,7 +62,14 @@ export class SkbClient {
 
   private constructor(options: SkbClientOptions) {
     const { cluster, secret, address } = options;
-    const machine = new ClientMachine({ cluster, secret: Buffer.from(secret, 'hex'), instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, skb: address });
+    const machine = new ClientMachine({
+      cluster,
+      secret: Buffer.from(secret, 'hex'),
+      instance: freshInstance(),
+      entropy: freshEntropy(),
+      hmac: hmacSha256,
+      skb: address,
+    });
     this.transport = octopusOver(this.requests);
     this.octopus = new Octopus(this.transport);
     this.host = new Host<ClientEvent, ClientEffect>(machine, {
@@ -80,7 +92,12 @@ export class SkbClient {
         client.up = resolve;
         client.refused = reject;
         timer = setTimeout(() => {
-          reject(new SkbClientError('SKB_UNREACHABLE', `the SKB at ${options.address} did not answer within ${timeoutMs / 1000} s (${client.away})`));
+          reject(
+            new SkbClientError(
+              'SKB_UNREACHABLE',
+              `the SKB at ${options.address} did not answer within ${timeoutMs / 1000} s (${client.away})`,
+            ),
+          );
         }, timeoutMs);
         client.host.post({ type: 'start' });
       });
@@ -99,7 +116,10 @@ export class SkbClient {
   }
 
   /** All solutions of a goal; rejects with a `QueryError`. */
-  queryAll(goal: string, options: QueryOptions = {}): Promise<{ readonly solutions: readonly Solution[]; readonly more: boolean }> {
+  queryAll(
+    goal: string,
+    options: QueryOptions = {},
+  ): Promise<{ readonly solutions: readonly Solution[]; readonly more: boolean }> {
     return collect((sink) => this.requests.run(goal, options, sink));
   }
 
@@ -142,7 +162,9 @@ export class SkbClient {
     if (messages.length > 0) this.host.post({ type: 'client_send', messages });
   }
 
-  private readonly performers: { readonly [T in Exclude<ClientEffect, Effect>['type']]: (effect: Extract<ClientEffect, { type: T }>) => void } = {
+  private readonly performers: {
+    readonly [T in Exclude<ClientEffect, Effect>['type']]: (effect: Extract<ClientEffect, { type: T }>) => void;
+  } = {
     skb_up: ({ fresh }) => {
       if (fresh) this.restarted();
       this.up();

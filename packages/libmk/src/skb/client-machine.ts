@@ -30,11 +30,16 @@ export type ClientEffect =
   /** The link could not be opened, or ended; it is tried again. */
   | { readonly type: 'skb_away'; readonly text: string };
 
-const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>(['WRONG_SECRET', 'WRONG_VERSION', 'WRONG_CLUSTER', 'WRONG_PEER']);
+const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
+  'WRONG_SECRET',
+  'WRONG_VERSION',
+  'WRONG_CLUSTER',
+  'WRONG_PEER',
+]);
 
 /**
- * A client's end of its channel to the SKB: a synchronous state machine like the kernel. The channel survives resets of the
- * link; after a restart of the SKB a new one begins, under the same instance, and whoever waits must ask again.
+ * A client's end of its channel to the SKB: a synchronous state machine like the kernel. The channel survives resets
+ * of the link; after a restart of the SKB a new one begins, under the same instance, and whoever waits must ask again.
  */
 export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, EndpointOwner {
   readonly endpoint: Endpoint;
@@ -47,7 +52,11 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
 
   constructor(private readonly config: ClientConfig) {
     const { cluster, secret, instance, entropy, hmac } = config;
-    this.endpoint = new Endpoint({ cluster, secret, instance, peer: CLIENT_PEER_BASE, incarnation: 1, entropy, hmac }, this, this.outbox);
+    this.endpoint = new Endpoint(
+      { cluster, secret, instance, peer: CLIENT_PEER_BASE, incarnation: 1, entropy, hmac },
+      this,
+      this.outbox,
+    );
   }
 
   step(event: ClientEvent, now: Nanos): readonly ClientEffect[] {
@@ -109,7 +118,9 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     this.send(backlog);
   }
 
-  private readonly handlers: { readonly [T in ClientEvent['type']]: (event: Extract<ClientEvent, { type: T }>, now: Nanos) => void } = {
+  private readonly handlers: {
+    readonly [T in ClientEvent['type']]: (event: Extract<ClientEvent, { type: T }>, now: Nanos) => void;
+  } = {
     start: (_event, now) => this.dial(now),
     link_up: ({ link }, now) => this.endpoint.linkUp(link, now),
     link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
@@ -132,7 +143,10 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     this.skb = this.endpoint.connect(SKB_PEER, 0, '', this.config.skb, now);
   }
 
-  /** Before the SKB has met this instance nothing is sent: the client asks all that is open when it has (`skb_up`, fresh). */
+  /**
+   * Before the SKB has met this instance nothing is sent: the client asks all that is open when it has (`skb_up`,
+   * fresh).
+   */
   private send(messages: readonly Message[]): void {
     if (this.skb?.met !== true) return;
     for (const message of messages) {

@@ -11,7 +11,7 @@ export interface Piece {
 /** At least one piece; no piece ends between the two halves of a character. */
 export function piecesOf(text: string): readonly Piece[] {
   const pieces: Piece[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     let end = Math.min(text.length, at + PIECE_CHARS);
     if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
     pieces.push({ text: text.slice(at, end), more: end < text.length });

@@ -41,8 +41,16 @@ export class Requests {
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void {
     const id = this.nextId++;
     const { timeLimitMs = 0, inferenceLimit = 0, maxSolutions = 0 } = options;
-    const message: Message = { type: 'skb_query', id, goal, time_limit_ms: Math.ceil(timeLimitMs), inference_limit: inferenceLimit, max_solutions: maxSolutions };
-    if (goal.length > MOST_GOAL_CHARS) sink.end({ more: false, error: new QueryError('QueryTooLong', `a goal may have ${MOST_GOAL_CHARS} characters`) });
+    const message: Message = {
+      type: 'skb_query',
+      id,
+      goal,
+      time_limit_ms: Math.ceil(timeLimitMs),
+      inference_limit: inferenceLimit,
+      max_solutions: maxSolutions,
+    };
+    if (goal.length > MOST_GOAL_CHARS)
+      sink.end({ more: false, error: new QueryError('QueryTooLong', `a goal may have ${MOST_GOAL_CHARS} characters`) });
     else this.open(id, [message], sink);
     return () => {
       const query = this.queries.get(id);
@@ -55,7 +63,11 @@ export class Requests {
   /** Replaces the rules of that name; an empty program removes them. */
   rules(name: string, text: string, sink: QuerySink): void {
     const id = this.nextId++;
-    this.open(id, piecesOf(text).map((piece) => ({ type: 'skb_rules', id, name, ...piece })), sink);
+    this.open(
+      id,
+      piecesOf(text).map((piece) => ({ type: 'skb_rules', id, name, ...piece })),
+      sink,
+    );
   }
 
   /** Makes one request to Octopus; one of the two is called, once. */
@@ -108,7 +120,8 @@ export class Requests {
   }
 
   private open(id: number, messages: readonly Message[], sink: QuerySink): void {
-    if (this.failure !== null) return sink.end({ more: false, error: new QueryError('EngineClosed', this.failure.message) });
+    if (this.failure !== null)
+      return sink.end({ more: false, error: new QueryError('EngineClosed', this.failure.message) });
     this.queries.set(id, { messages, sink, answered: false, cancelled: false });
     for (const message of messages) this.send(message);
   }
@@ -130,7 +143,11 @@ export class Requests {
   private ended({ id, more, error, text, line, column }: Extract<Message, { type: 'skb_query_end' }>): void {
     if (error === '') return this.finish(id, more);
     // The text names its place already.
-    const failure = new QueryError(error as QueryErrorName, text.replace(/ at line \d+, column \d+$/, ''), line === 0 ? undefined : { line, column });
+    const failure = new QueryError(
+      error as QueryErrorName,
+      text.replace(/ at line \d+, column \d+$/, ''),
+      line === 0 ? undefined : { line, column },
+    );
     this.finish(id, more, failure);
   }
 

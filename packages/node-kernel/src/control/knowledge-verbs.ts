@@ -23,12 +23,16 @@ export const KNOWLEDGE_VERBS: Readonly<Record<string, Verb>> = {
   },
   octopus_told: {
     args: ['id'],
-    doc: 'Waits for the next notification of a trigger or subscription; null: the SKB was restarted and has forgotten it.',
+    doc: 'Waits for the next notification of a trigger or subscription; null: the SKB has forgotten it.',
     run: (kernel, args) => kernel.monitor.knowledge.next(args.whole('id', ID)),
   },
 };
 
-function* answerOf(kernel: Kernel, goal: string, options: { timeLimitMs: number; maxSolutions: number }): Operation<unknown> {
+function* answerOf(
+  kernel: Kernel,
+  goal: string,
+  options: { timeLimitMs: number; maxSolutions: number },
+): Operation<unknown> {
   const { solutions, more, error } = yield* kernel.monitor.knowledge.query(goal, options);
   return { solutions, more, error: error === null ? null : { name: error.name, text: error.message } };
 }

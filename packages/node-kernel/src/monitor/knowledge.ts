@@ -1,7 +1,12 @@
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import type { QueryError, QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import { Requests } from '@mk/monitor-proto/knowledge/requests';
-import { type OctopusNotification, type OctopusReply, type OctopusRequest, TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import {
+  type OctopusNotification,
+  type OctopusReply,
+  type OctopusRequest,
+  TRIGGER,
+} from '@mk/monitor-proto/octopus/requests';
 import type { MonitorContext } from './context.ts';
 import { type Operation, OperationError } from './operations.ts';
 
@@ -15,8 +20,8 @@ export interface QueryAnswer {
 type Told = OctopusNotification | null;
 
 /**
- * The monitor as a client of the knowledge base, over the channel that it has to the SKB: what it sets as transient goes with
- * this core. Notifications wait here until somebody asks for them.
+ * The monitor as a client of the knowledge base, over the channel that it has to the SKB: what it sets as transient
+ * goes with this core. Notifications wait here until somebody asks for them.
  */
 export class Knowledge {
   readonly requests: Requests;
@@ -35,7 +40,11 @@ export class Knowledge {
   *octopus(request: OctopusRequest): Operation<OctopusReply> {
     return (yield {
       arm: (resume) => {
-        this.requests.ask(request, (reply) => resume(reply, this.context.now), () => undefined);
+        this.requests.ask(
+          request,
+          (reply) => resume(reply, this.context.now),
+          () => undefined,
+        );
         return () => undefined;
       },
     }) as OctopusReply;

@@ -144,7 +144,8 @@ export class KnowledgeHost {
   }
 
   private async setRules({ job, name, text }: Extract<KnowledgeEffect, { type: 'set_rules' }>): Promise<void> {
-    const end = (error?: QueryError): void => this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
+    const end = (error?: QueryError): void =>
+      this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
     try {
       if (text === '') await this.engine!.removeRules(name);
       else await this.engine!.setRules(name, text);
@@ -157,7 +158,12 @@ export class KnowledgeHost {
 
   private noteRepair(path: string, event: JournalEvent): void {
     if (event.type === 'recovered') return;
-    const amount = event.type === 'torn_write_repaired' ? event.tornBytes : event.type === 'compacted' ? event.freedBytes : event.pid;
+    const amount =
+      event.type === 'torn_write_repaired'
+        ? event.tornBytes
+        : event.type === 'compacted'
+          ? event.freedBytes
+          : event.pid;
     this.options.log('journal_repaired', { path, what: event.type, amount });
   }
 

@@ -17,7 +17,12 @@ export type KnowledgeEvent =
   | { readonly type: 'engine_ready'; readonly facts: number }
   | { readonly type: 'engine_restarted'; readonly cause: string }
   /** Solutions of a query, in order; `end` comes with the last. Rules are answered by an end alone. */
-  | { readonly type: 'query_answered'; readonly job: number; readonly solutions: readonly Solution[]; readonly end: QueryEnd | null }
+  | {
+      readonly type: 'query_answered';
+      readonly job: number;
+      readonly solutions: readonly Solution[];
+      readonly end: QueryEnd | null;
+    }
   | { readonly type: 'journal_opened'; readonly contents: JournalContents }
   | { readonly type: 'journal_written'; readonly entry: number }
   | { readonly type: 'journal_failed'; readonly text: string };

@@ -20,7 +20,9 @@ export interface KnowledgeHosting {
 /** Cores redial within a second of a restart; a hung host may take longer. */
 const RESTART_GRACE: Nanos = 15 * SECOND;
 
-/** The knowledge base's part of the SKB: its clients, their queries and records, and the facts that the cluster makes. */
+/**
+ * The knowledge base's part of the SKB: its clients, their queries and records, and the facts that the cluster makes.
+ */
 export class Knowledge {
   readonly mailbox: Mailbox;
   readonly queries: QueryDesk;
@@ -48,7 +50,8 @@ export class Knowledge {
   linkLost(peer: Peer, now: Nanos): boolean {
     if (!this.clients.has(peer)) return false;
     this.endpoint.timers.set(now + limit('clientGraceNs'), (at) => {
-      if (peer.link === 0 && !peer.gone && peer.lastHeardAt <= now) this.endpoint.forget(peer, 'its link stayed away', at);
+      if (peer.link === 0 && !peer.gone && peer.lastHeardAt <= now)
+        this.endpoint.forget(peer, 'its link stayed away', at);
     });
     return true;
   }
@@ -105,6 +108,8 @@ export class Knowledge {
   }
 }
 
-function* rowsOf(trips: RoundTrips): Generator<{ from: CoreId; to: CoreId; average: number; variance: number; min: number; max: number }> {
+function* rowsOf(
+  trips: RoundTrips,
+): Generator<{ from: CoreId; to: CoreId; average: number; variance: number; min: number; max: number }> {
   for (const [from, to, trip] of trips.entries()) yield { from, to, ...trip };
 }

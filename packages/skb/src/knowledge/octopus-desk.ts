@@ -10,12 +10,13 @@ import type { KnowledgeSink } from './effects.ts';
 import type { Mailbox } from './mailbox.ts';
 
 /*
- * Octopus for clients that hold links. Clients and owners are instances: a process keeps its name over resets of its links
- * and restarts of the SKB, and no later process has it.
+ * Octopus for clients that hold links. Clients and owners are instances: a process keeps its name over resets of its
+ * links and restarts of the SKB, and no later process has it.
  *
- *   K1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests on
- *       are on the disk;
- *   K2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles it.
+ *   K1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests
+ *       on are on the disk;
+ *   K2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles
+ *       it.
  */
 
 type OctopusMessage = MessageOf<'oct_request'>;
@@ -60,7 +61,8 @@ export class OctopusDesk {
   /** What the journal kept is there: who waited is served. */
   opened(contents: JournalContents): void {
     this.store.load(contents.octopus);
-    for (const { client, replies } of contents.answers) for (const [id, reply] of replies) this.answers.keep(client, id, reply);
+    for (const { client, replies } of contents.answers)
+      for (const [id, reply] of replies) this.answers.keep(client, id, reply);
     this.phase = 'open';
     this.serveWaiting();
   }
@@ -68,7 +70,8 @@ export class OctopusDesk {
   writtenTo(entry: number): void {
     this.written = entry;
     const end = this.held.findIndex((held) => held.entry > entry);
-    for (const { peer, message } of this.held.splice(0, end < 0 ? this.held.length : end)) this.mailbox.send(peer, message);
+    for (const { peer, message } of this.held.splice(0, end < 0 ? this.held.length : end))
+      this.mailbox.send(peer, message);
   }
 
   /** Nothing that waits for the disk can be acknowledged any more, nor anything that comes. */
@@ -104,7 +107,8 @@ export class OctopusDesk {
     if (this.changes.length === 0) return;
     const { changes } = this;
     this.changes = [];
-    for (const [client, replies] of this.fresh) changes.push({ type: 'answers_put', client, last: replies.at(-1)![0], replies });
+    for (const [client, replies] of this.fresh)
+      changes.push({ type: 'answers_put', client, last: replies.at(-1)![0], replies });
     this.fresh.clear();
     if (!this.journalled || this.phase === 'failed') return;
     this.entry += 1;
@@ -142,14 +146,16 @@ export class OctopusDesk {
   }
 
   private reply(peer: Peer, id: number, reply: OctopusReply): void {
-    for (const { text, more } of piecesOf(JSON.stringify(reply))) this.tell(peer, { type: 'oct_reply', id, more, text });
+    for (const { text, more } of piecesOf(JSON.stringify(reply)))
+      this.tell(peer, { type: 'oct_reply', id, more, text });
   }
 
   private notify(notifications: readonly AddressedNotification[]): void {
     for (const { client, notification } of notifications) {
       const peer = this.clients.get(client);
       if (peer === undefined) continue;
-      for (const { text, more } of piecesOf(JSON.stringify(notification))) this.tell(peer, { type: 'oct_notify', more, text });
+      for (const { text, more } of piecesOf(JSON.stringify(notification)))
+        this.tell(peer, { type: 'oct_notify', more, text });
     }
   }
 
@@ -160,10 +166,19 @@ export class OctopusDesk {
   }
 }
 
-const JOURNAL_FAILED: OctopusReply = { ok: false, error: 'JOURNAL_FAILED', detail: 'see the SKB’s log', installed: false };
-const BAD_REQUEST: OctopusReply = { ok: false, error: 'BAD_REQUEST', detail: 'it is no request of Octopus', installed: false };
+const JOURNAL_FAILED: OctopusReply = {
+  ok: false,
+  error: 'JOURNAL_FAILED',
+  detail: 'see the SKB’s log',
+  installed: false,
+};
+const BAD_REQUEST: OctopusReply = {
+  ok: false,
+  error: 'BAD_REQUEST',
+  detail: 'it is no request of Octopus',
+  installed: false,
+};
 
 function forgotten(client: string, below: number): JournalChange {
   return { type: 'answers_forget', client, below };
 }
-

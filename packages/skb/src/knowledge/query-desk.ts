@@ -50,12 +50,19 @@ export class QueryDesk {
   }
 
   rules(peer: Peer, { id, name, more, text }: MessageOf<'skb_rules'>): void {
-    if (!RULES_NAME.test(name)) return this.end(peer, id, { more: false, error: new QueryError('QueryForbidden', 'rules are named by letters, digits, dots and dashes') });
+    if (!RULES_NAME.test(name))
+      return this.end(peer, id, {
+        more: false,
+        error: new QueryError('QueryForbidden', 'rules are named by letters, digits, dots and dashes'),
+      });
     let whole: string | undefined;
     try {
       whole = this.programs.add(`${peer.id} ${id}`, { more, text });
     } catch {
-      return this.end(peer, id, { more: false, error: new QueryError('QueryTooLong', `rules may have ${ENGINE_LIMITS.maxRulesChars} characters`) });
+      return this.end(peer, id, {
+        more: false,
+        error: new QueryError('QueryTooLong', `rules may have ${ENGINE_LIMITS.maxRulesChars} characters`),
+      });
     }
     const job = whole === undefined ? null : this.admit(peer, id);
     if (whole !== undefined && job !== null) this.outbox.push({ type: 'set_rules', job, name, text: whole });
@@ -66,7 +73,8 @@ export class QueryDesk {
     if (asked === undefined) return;
     const { peer, id } = asked;
     if (solutions.length > 0) {
-      for (const { text, more } of piecesOf(JSON.stringify(solutions))) this.mailbox.send(peer, { type: 'skb_solutions', id, more, text });
+      for (const { text, more } of piecesOf(JSON.stringify(solutions)))
+        this.mailbox.send(peer, { type: 'skb_solutions', id, more, text });
     }
     if (end === null) return;
     this.jobs.delete(job);
@@ -100,11 +108,20 @@ export class QueryDesk {
   private refusalOf(own: ReadonlyMap<number, number>, id: number): QueryError | null {
     if (!this.hasEngine) return NO_ENGINE;
     if (own.has(id)) return new QueryError('QueryForbidden', `the client has a query ${id} already`);
-    return own.size < limit('clientQueries') ? null : new QueryError('EngineBusy', `the client has ${own.size} queries already`);
+    return own.size < limit('clientQueries')
+      ? null
+      : new QueryError('EngineBusy', `the client has ${own.size} queries already`);
   }
 
   private end(peer: Peer, id: number, { more, error }: QueryEnd): void {
     const place = { line: error?.line ?? 0, column: error?.column ?? 0 };
-    this.mailbox.send(peer, { type: 'skb_query_end', id, more, error: error?.name ?? '', text: (error?.message ?? '').slice(0, 4000), ...place });
+    this.mailbox.send(peer, {
+      type: 'skb_query_end',
+      id,
+      more,
+      error: error?.name ?? '',
+      text: (error?.message ?? '').slice(0, 4000),
+      ...place,
+    });
   }
 }

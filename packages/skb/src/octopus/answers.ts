@@ -8,8 +8,9 @@ export interface KeptAnswers {
 }
 
 /**
- * Answers to requests that changed something, until the client has settled them: a request that comes a second time, from a
- * client that does not know whether its first one was taken before a restart, is answered again and not performed again.
+ * Answers to requests that changed something, until the client has settled them: a request that comes a second time,
+ * from a client that does not know whether its first one was taken before a restart, is answered again and not
+ * performed again.
  */
 export class Answers {
   private readonly clients = new Map<string, Map<number, OctopusReply>>();

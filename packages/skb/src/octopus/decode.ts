@@ -7,7 +7,8 @@ type Json = { readonly [field: string]: unknown };
 const isText: Check = (value) => typeof value === 'string';
 const isId: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const maybeFlag: Check = (value) => value === undefined || typeof value === 'boolean';
-const maybeTrigger: Check = (value) => value === undefined || (isObject(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
+const maybeTrigger: Check = (value) =>
+  value === undefined || (isObject(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
 
 const QUERY = { query: isText, trigger: maybeTrigger } as const;
 

@@ -17,8 +17,8 @@ const ROUND_TRIP_PER_CORE: Nanos = 2 * MILLISECOND;
 const CORES_PER_MEASURER = 16;
 
 /**
- * Has the cores measure their round trips: one core at a time, so that nobody measures somebody else's queue; a few at a time
- * on a large machine whose links take so long that the CPUs would idle.
+ * Has the cores measure their round trips: one core at a time, so that nobody measures somebody else's queue; a few at
+ * a time on a large machine whose links take so long that the CPUs would idle.
  */
 export class Measurement {
   readonly trips = new RoundTrips();

@@ -16,7 +16,10 @@ export const KNOWLEDGE: Chapter = {
   async run(tour) {
     await queries(tour);
     await tree(tour);
-    const cores = Array.from({ length: tour.cores }, (_, core) => new Octopus(octopusOfCore((verb, args) => tour.core(core, verb, args))));
+    const cores = Array.from(
+      { length: tour.cores },
+      (_, core) => new Octopus(octopusOfCore((verb, args) => tour.core(core, verb, args))),
+    );
     await lockHandedRound(tour, cores);
     await barrier(tour, cores);
     for (const core of cores) core.close();
@@ -25,7 +28,8 @@ export const KNOWLEDGE: Chapter = {
 
 async function queries(tour: Tour): Promise<void> {
   const neighbours = await answers(tour, 'cpu_thread(Core, 0, _, _), running_core(Core)');
-  tour.say(`core 0 asks: cpu_thread(Core, 0, _, _), running_core(Core).  ${neighbours.map(({ bindings }) => JSON.stringify(bindings)).join(' ')}`);
+  const found = neighbours.map(({ bindings }) => JSON.stringify(bindings)).join(' ');
+  tour.say(`core 0 asks: cpu_thread(Core, 0, _, _), running_core(Core).  ${found}`);
   const expected = (await tour.members()).filter((member) => member.package === 0).length;
   tour.check(`package 0 has ${neighbours.length} running cores`, neighbours.length === expected);
   const pairs = tour.cores * (tour.cores - 1);
@@ -35,7 +39,10 @@ async function queries(tour: Tour): Promise<void> {
   }, QUERY_MS);
   tour.check(`it knows the round trips of all ${pairs} pairs`, measured === true);
   if (tour.cores < PLACED) return;
-  for (const [kind, what] of [['near', 'near one another'], ['far', 'far apart']] as const) {
+  for (const [kind, what] of [
+    ['near', 'near one another'],
+    ['far', 'far apart'],
+  ] as const) {
     const [found] = await answers(tour, `place(${kind}, ${PLACED}, Cores)`);
     const cores = (found?.bindings['Cores'] ?? []) as readonly number[];
     tour.check(`${PLACED} programs ${what} go to cores ${cores.join(', ')}`, cores.length === PLACED);
@@ -43,7 +50,9 @@ async function queries(tour: Tour): Promise<void> {
 }
 
 async function tree(tour: Tour): Promise<void> {
-  const text = String(await tour.skb('tree', { root: 0 })).trimEnd().split('\n');
+  const text = String(await tour.skb('tree', { root: 0 }))
+    .trimEnd()
+    .split('\n');
   const rest = text.length - TREE_LINES;
   tour.say([...text.slice(0, TREE_LINES), ...(rest > 0 ? [`… and ${rest} cores more`] : [])].join('\n'));
   tour.check(`the tree of core 0 reaches all ${tour.cores} cores`, text.length === tour.cores);
@@ -65,7 +74,10 @@ async function lockHandedRound(tour: Tour, cores: readonly Octopus[]): Promise<v
   );
   const each = formatDuration(((performance.now() - startedAt) * 1e6) / cores.length);
   const inTurn = order.every((ticket, i) => i === 0 || ticket > order[i - 1]!);
-  tour.check(`a lock went round all ${order.length} cores, in the order they asked, one at a time; ${each} each`, order.length === cores.length && inTurn && most === 1);
+  tour.check(
+    `a lock went round all ${order.length} cores, in the order they asked, one at a time; ${each} each`,
+    order.length === cores.length && inTurn && most === 1,
+  );
 }
 
 async function barrier(tour: Tour, cores: readonly Octopus[]): Promise<void> {
@@ -83,6 +95,8 @@ async function barrier(tour: Tour, cores: readonly Octopus[]): Promise<void> {
 }
 
 async function answers(tour: Tour, goal: string): Promise<readonly Solution[]> {
-  const { solutions } = (await tour.core(0, 'query', { goal, time_limit_ms: QUERY_MS })) as { readonly solutions: readonly Solution[] };
+  const { solutions } = (await tour.core(0, 'query', { goal, time_limit_ms: QUERY_MS })) as {
+    readonly solutions: readonly Solution[];
+  };
   return solutions;
 }

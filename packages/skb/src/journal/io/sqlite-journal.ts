@@ -35,7 +35,8 @@ interface Pending {
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS records  (name TEXT PRIMARY KEY, text TEXT NOT NULL, owner TEXT) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS answers  (client TEXT, last INTEGER, replies TEXT NOT NULL, PRIMARY KEY (client, last)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS answers  (client TEXT, last INTEGER, replies TEXT NOT NULL, PRIMARY KEY (client, last))
+    WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS facts    (text TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS rules    (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 `;
@@ -192,7 +193,11 @@ function readContents(db: Database): JournalContents {
   return {
     octopus: [...counters, ...puts],
     answers: rows('SELECT client, last, replies FROM answers').map(({ client, last, replies }): KeptAnswers => {
-      return { client: String(client), last: Number(last), replies: JSON.parse(String(replies)) as KeptAnswers['replies'] };
+      return {
+        client: String(client),
+        last: Number(last),
+        replies: JSON.parse(String(replies)) as KeptAnswers['replies'],
+      };
     }),
     facts: rows('SELECT json FROM facts').map(({ json }) => factOfJson(String(json))),
     rules: rows('SELECT name, text FROM rules').map(({ name, text }) => ({ name: String(name), text: String(text) })),
