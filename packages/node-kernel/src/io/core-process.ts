@@ -11,8 +11,10 @@ import { Kernel } from '../kernel.ts';
 import { LinkFaults } from './link-faults.ts';
 import type { CoreSettings } from './settings.ts';
 
-/** Time after which a core loads what boot did without: later than a large cluster's boot on a small host. */
-const LOAD_LATER_MS = 5000;
+/** Time after which a core loads what boot did without, in any case. */
+const LOAD_LATEST_MS = 5000;
+/** Pause between a core's own readiness and that: the others may still be booting. */
+const LOAD_PAUSE_MS = 500;
 
 /** A core's kernel in a process of its own. */
 export class CoreProcess {
@@ -39,7 +41,7 @@ export class CoreProcess {
     const late = { kernel: null as Kernel | null };
     const host = new Host<KernelEvent, KernelEffect>(lateBound(late), {
       controlToken: controlToken(this.secret),
-      logger: this.logger,
+      logger: this.watchedLogger(),
       verdict: (peer, now, bytes) => this.faults.verdict(peer, now, bytes),
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
@@ -53,7 +55,17 @@ export class CoreProcess {
     late.kernel = this.createKernel(address, skbAddress);
     this.log('process_started', { pid: process.pid, address, seed: 'random' });
     host.post({ type: 'start' });
-    setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
+    setTimeout(() => void this.logger.load(), LOAD_LATEST_MS).unref();
+  }
+
+  /** The logger, which loads its library soon after the kernel has said that it is ready. */
+  private watchedLogger(): Logger {
+    const { logger } = this;
+    const write: Logger['write'] = (event, lamport, fields) => {
+      logger.write(event, lamport, fields);
+      if (event === 'core_ready') setTimeout(() => void logger.load(), LOAD_PAUSE_MS).unref();
+    };
+    return { ...logger, write };
   }
 
   private createKernel(address: string, skbAddress: string): Kernel {
