@@ -1,7 +1,7 @@
 import { callControl } from '@mk/launcher/client/control-client';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
-import { ClusterPlace, type Running } from './running-cluster.ts';
+import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
 /** A cluster for tests of the knowledge base: clients of its SKB, and an SKB that can be killed. */
 export class KnowledgePlace {
@@ -15,9 +15,9 @@ export class KnowledgePlace {
 
   /** A client of its own, as another process would have one. */
   async client(): Promise<SkbClient> {
-    const record = this.place.record()!;
-    const address = record.processes.find(({ name }) => name === 'skb')!.address;
-    const client = await SkbClient.connect({ cluster: 'mk', secret: record.secret, address });
+    const address = await this.addressOf('skb');
+    const { secret } = this.place.record()!;
+    const client = await SkbClient.connect({ cluster: 'mk', secret, address });
     this.clients.push(client);
     return client;
   }
@@ -27,10 +27,10 @@ export class KnowledgePlace {
   }
 
   /** Asks a core's monitor over its control port. */
-  askCore(core: number, verb: string, args: object): Promise<unknown> {
-    const { processes, secret } = this.place.record()!;
-    const { address } = processes.find(({ name }) => name === `core-${core}`)!;
-    return callControl(address, controlToken(Buffer.from(secret, 'hex')), verb, args, { timeoutMs: 60_000 });
+  async askCore(core: number, verb: string, args: object): Promise<unknown> {
+    const address = await this.addressOf(`core-${core}`);
+    const token = controlToken(Buffer.from(this.place.record()!.secret, 'hex'));
+    return callControl(address, token, verb, args, { timeoutMs: 60_000 });
   }
 
   /** kill −9, and the supervisor starts it again; resolves when it listens. */
@@ -49,5 +49,12 @@ export class KnowledgePlace {
     const left = this.place.processes();
     await this.place.cleanUp();
     return { status, left };
+  }
+
+  /** A process of the cluster; it is written down a moment after it is ready. */
+  private addressOf(process: string): Promise<string> {
+    return until(`the address of ${process}`, () => {
+      return this.place.record()?.processes.find(({ name }) => name === process)?.address;
+    });
   }
 }
