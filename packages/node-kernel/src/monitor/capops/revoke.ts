@@ -60,6 +60,8 @@ export class Revokes {
   readonly parts = new Map<OperationId, Part>();
   /** The slots that survive this core's own revokes. */
   private readonly survivors = new Map<OperationId, Slot>();
+  /** This core's own revokes that have committed: what has been freed since this core itself was done. */
+  private readonly committed = new Map<OperationId, { readonly target: Capability; readonly freed: Range[] }>();
   readonly action: RoundAction;
 
   constructor(private readonly m: Capops) {
@@ -90,12 +92,16 @@ export class Revokes {
   /** Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out covers it. */
   keep(candidate: ReclaimCandidate): boolean {
     if (candidate.certain && candidate.home === this.m.context.core) return false;
-    for (const part of this.parts.values()) {
-      if (!part.committed || !typeRow(part.target.type).addressed || !covers(part.target, candidate)) continue;
-      part.candidates.push({ address: candidate.address, size: candidate.size });
-      return true;
-    }
-    return false;
+    const covering = (target: Capability): boolean => typeRow(target.type).addressed && covers(target, candidate);
+    const range = { address: candidate.address, size: candidate.size };
+    // Done here, but not everywhere: the survivor itself was deleted while other cores still hold frozen copies of it.
+    const own = [...this.committed.values()].find(({ target }) => covering(target));
+    const part = [...this.parts.values()].find(({ committed, target }) => committed && covering(target));
+    const kept = own?.freed ?? part?.candidates;
+    if (kept === undefined) return false;
+    kept.push(range);
+    this.m.reclaims.entrust([range]);
+    return true;
   }
 
   /** A core that began revokes is gone: finishes them. */
@@ -126,9 +132,12 @@ export class Revokes {
       m.inBackground(finishEverywhere(m, PHASES.abort, round));
       throw new OperationError('CAPABILITY_BUSY', 'a descendant has left this core meanwhile');
     }
+    const late: Range[] = [];
+    this.committed.set(op, { target, freed: late });
     const freed = yield* finishEverywhere(m, PHASES.commit, round);
+    this.committed.delete(op);
     if (slot.group === group) setRelations(m.state, group, 0, REMOTE.copies | REMOTE.descendants);
-    m.reclaims.offer(pairs(freed));
+    m.reclaims.offer([...pairs(freed), ...late]);
     return { cores: round.cores, messages: round.messages };
   }
 
@@ -204,7 +213,6 @@ export class Revokes {
     if (part.cursor < frozen.length || !this.parts.delete(part.op)) return;
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_done', { op: part.op });
     const freed = unionRanges(part.candidates);
-    this.m.reclaims.entrust(freed);
     part.answer?.(null, freed.flatMap(({ address, size }) => [address, size]));
   }
 
