@@ -16,7 +16,10 @@ export interface AbsoluteFigure {
 export function printFigures(file: string, figures: readonly AbsoluteFigure[]): void {
   const rows = figures.map((figure) => ({ ...figure, median: median(figure.values), held: isHeld(figure) }));
   for (const { name, unit, values, target, held } of rows) {
-    const bound = target === null ? '' : `  (${target.kind} ${Math.round(target.value).toLocaleString('en')}: ${held ? 'held' : 'MISSED'})`;
+    const bound =
+      target === null
+        ? ''
+        : `  (${target.kind} ${Math.round(target.value).toLocaleString('en')}: ${held ? 'held' : 'MISSED'})`;
     process.stdout.write(`${name}\n  ${spread(values)} ${unit}${bound}\n`);
   }
   const folder = join(process.cwd(), 'benchmarks', 'results');

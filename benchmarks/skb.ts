@@ -23,8 +23,13 @@ const PIPELINE = 1000;
 const dist = join(process.cwd(), 'dist');
 const GOAL = 'message_rtt(0, 1, A, _, _, _)';
 
-interface Pings { readonly p50: number }
-interface Status { readonly engineReadyMs: number | null; readonly measuring: boolean }
+interface Pings {
+  readonly p50: number;
+}
+interface Status {
+  readonly engineReadyMs: number | null;
+  readonly measuring: boolean;
+}
 
 const data = mkdtempSync(join(tmpdir(), 'mk-bench-skb-'));
 const secret = randomBytes(32).toString('hex');
@@ -34,7 +39,13 @@ await until(async () => ((await cluster.ask<Status>('skb', 'status')).measuring 
 const client = await SkbClient.connect({ cluster: 'bench', secret, address: cluster.skbAddress });
 
 const lookups = await lookUpsInside();
-const rows = { remote: [] as number[], urpc: [] as number[], engine: [] as number[], sets: [] as number[], gets: [] as number[] };
+const rows = {
+  remote: [] as number[],
+  urpc: [] as number[],
+  engine: [] as number[],
+  sets: [] as number[],
+  gets: [] as number[],
+};
 await remoteQueries();
 await rate((i) => client.octopus.set(`bench${i % 1000} { value: ${i} }`));
 for (let run = 0; run < RUNS; run++) {
@@ -52,11 +63,26 @@ rmSync(data, { recursive: true, force: true });
 const budget = rows.urpc.map((urpc, i) => 3 * urpc + rows.engine[i]!);
 printFigures('skb', [
   { name: 'engine ready after the SKB began', unit: 'ms', values: [ready], target: { kind: 'at most', value: 1500 } },
-  { name: 'look-ups among 10,000 facts inside the process', unit: 'look-ups/s', values: inside, target: { kind: 'at least', value: 15_000 } },
+  {
+    name: 'look-ups among 10,000 facts inside the process',
+    unit: 'look-ups/s',
+    values: inside,
+    target: { kind: 'at least', value: 15_000 },
+  },
   { name: 'URPC round trip between two cores', unit: 'µs', values: rows.urpc, target: null },
   { name: 'one look-up inside the process', unit: 'µs', values: rows.engine, target: null },
-  { name: 'remote query round trip', unit: 'µs', values: rows.remote, target: { kind: 'at most', value: median(budget) } },
-  { name: 'records set, journalled', unit: 'records/s', values: rows.sets, target: { kind: 'at least', value: 10_000 } },
+  {
+    name: 'remote query round trip',
+    unit: 'µs',
+    values: rows.remote,
+    target: { kind: 'at most', value: median(budget) },
+  },
+  {
+    name: 'records set, journalled',
+    unit: 'records/s',
+    values: rows.sets,
+    target: { kind: 'at least', value: 10_000 },
+  },
   { name: 'records got', unit: 'records/s', values: rows.gets, target: { kind: 'at least', value: 10_000 } },
   ...[150_000, 3_000_000].map((oneWayNs) => ({
     name: `all ${BIG * (BIG - 1)} round trips of ${BIG} cores measured, links of ${oneWayNs / 1e6} ms (simulated)`,
@@ -78,10 +104,16 @@ async function remoteQueries(): Promise<number> {
 }
 
 /** An engine of our own with 10,000 facts; one alone is looked up while the cluster is measured, so that both see the same host. */
-async function lookUpsInside(): Promise<{ rates(): Promise<number[]>; oneUs(): Promise<number>; close(): Promise<void> }> {
+async function lookUpsInside(): Promise<{
+  rates(): Promise<number[]>;
+  oneUs(): Promise<number>;
+  close(): Promise<void>;
+}> {
   const programs = JSON.parse(readFileSync(join(dist, 'skb-rules.json'), 'utf8')) as Program[];
   const engine = new WorkerEngine({ workerPath: join(dist, 'skb-engine.cjs'), programs });
-  await engine.updateFacts({ add: Array.from({ length: 10_000 }, (_, i) => fact('message_rtt', i, i + 1, i, 0, i, i)) });
+  await engine.updateFacts({
+    add: Array.from({ length: 10_000 }, (_, i) => fact('message_rtt', i, i + 1, i, 0, i, i)),
+  });
   const goal = (i: number): string => `message_rtt(${i % 10_000}, T, A, _, _, _)`;
   const oneUs = async (): Promise<number> => {
     const samples: number[] = [];
@@ -130,7 +162,15 @@ function measureMany(oneWayNs: number): number {
     sendOccupancyNs: () => PROCESS_MESSAGE_NS,
     receiveOccupancyNs: () => PROCESS_MESSAGE_NS,
   };
-  const simulation = new Simulation({ seed: 1, cores: BIG, machine, measure: true, logLevel: 'info', hmac: hmacSha256, hash: false });
+  const simulation = new Simulation({
+    seed: 1,
+    cores: BIG,
+    machine,
+    measure: true,
+    logLevel: 'info',
+    hmac: hmacSha256,
+    hash: false,
+  });
   let elapsedMs = Number.NaN;
   simulation.observe({
     line(line) {

@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import type { JournalChange } from '../../src/journal/changes.ts';
+import type { KnowledgeEffect } from '../../src/knowledge/effects.ts';
+import type { Mailbox } from '../../src/knowledge/mailbox.ts';
+import { OctopusDesk } from '../../src/knowledge/octopus-desk.ts';
+
+const NOTHING = { octopus: [], answers: [], facts: [], rules: [] };
+const SET: OctopusRequest = { type: 'set', record: 'queue', sequential: true };
+
+/** A desk, what it has sent to clients, and the journal entries that it has asked for. */
+function newDesk(journalled = true): {
+  readonly desk: OctopusDesk;
+  readonly sent: (readonly [client: string, id: number, reply: OctopusReply])[];
+  readonly entries: { readonly entry: number; readonly changes: readonly JournalChange[] }[];
+  ask(peer: Peer, id: number, request: OctopusRequest, settled?: number): void;
+} {
+  const sent: (readonly [string, number, OctopusReply])[] = [];
+  const entries: { entry: number; changes: readonly JournalChange[] }[] = [];
+  const sink = {
+    push: (effect: KnowledgeEffect) => void (effect.type === 'journal' && entries.push(effect)),
+    log: () => undefined,
+  };
+  const mailbox = {
+    send(peer: Peer, message: Message) {
+      if (message.type === 'oct_reply')
+        sent.push([peer.instance, message.id, JSON.parse(message.text) as OctopusReply]);
+    },
+  } as unknown as Mailbox;
+  const desk = new OctopusDesk(sink, mailbox, journalled);
+  return {
+    desk,
+    sent,
+    entries,
+    ask(peer, id, request, settled = 0) {
+      desk.request(peer, { type: 'oct_request', id, settled, request: JSON.stringify(request) });
+      desk.flush();
+    },
+  };
+}
+
+function client(instance: string): Peer {
+  return new Peer(65_536, 1, instance);
+}
+
+describe('Octopus for clients', () => {
+  test('K1: no reply leaves before its change is written, nor a read that has seen it; order is kept', () => {
+    const { desk, sent, ask } = newDesk();
+    const [a, b] = [client('a'), client('b')];
+    desk.opened(NOTHING);
+    ask(a, 1, { type: 'set', record: 'x { n: 1 }' });
+    ask(b, 1, { type: 'get', query: 'x' });
+    ask(a, 2, { type: 'set', record: 'x { n: 2 }' });
+    expect(sent).toEqual([]);
+    desk.writtenTo(1);
+    expect(sent.map(([name, id]) => `${name}${id}`)).toEqual(['a1', 'b1']);
+    desk.writtenTo(2);
+    expect(sent.map(([name, id]) => `${name}${id}`)).toEqual(['a1', 'b1', 'a2']);
+    ask(b, 2, { type: 'get', query: 'x' });
+    expect(sent).toHaveLength(4);
+  });
+
+  test('K2: what is asked again after a restart is answered from the journal and not performed again', () => {
+    const before = newDesk();
+    before.desk.opened(NOTHING);
+    before.ask(client('a'), 7, SET);
+    const changes = before.entries.flatMap((entry) => entry.changes);
+    const answers = changes.flatMap((change) => (change.type === 'answers_put' ? [change] : []));
+    const octopus = changes.flatMap((change) => (change.type === 'put' || change.type === 'counter' ? [change] : []));
+    const after = newDesk();
+    after.ask(client('a'), 7, SET);
+    expect(after.sent).toEqual([]);
+    after.desk.opened({ ...NOTHING, octopus, answers });
+    expect(after.sent).toEqual([['a', 7, { ok: true, record: 'queue_1 {}', installed: false }]]);
+    after.ask(client('a'), 8, SET, 8);
+    after.desk.writtenTo(1);
+    expect(after.sent[1]).toEqual(['a', 8, { ok: true, record: 'queue_2 {}', installed: false }]);
+  });
+
+  test('answers that the client has are forgotten, in the journal too', () => {
+    const { desk, entries, ask } = newDesk();
+    const a = client('a');
+    desk.opened(NOTHING);
+    ask(a, 1, SET);
+    ask(a, 2, SET, 2);
+    expect(entries[1]!.changes[0]).toEqual({ type: 'answers_forget', client: 'a', below: 2 });
+  });
+
+  test('a broken journal: what waited and what comes is refused, nothing is acknowledged', () => {
+    const { desk, sent, ask } = newDesk();
+    const a = client('a');
+    desk.opened(NOTHING);
+    ask(a, 1, SET);
+    desk.failed();
+    ask(a, 2, SET);
+    expect(sent.map(([, id, reply]) => [id, reply.ok ? 'ok' : reply.error])).toEqual([
+      [1, 'JOURNAL_FAILED'],
+      [2, 'JOURNAL_FAILED'],
+    ]);
+  });
+
+  test('without a journal replies leave at once; what is no request is refused', () => {
+    const { desk, sent, ask } = newDesk(false);
+    const a = client('a');
+    ask(a, 1, SET);
+    desk.request(a, { type: 'oct_request', id: 2, settled: 0, request: '{"type":"set","record":5}' });
+    desk.request(a, { type: 'oct_request', id: 3, settled: 0, request: 'not JSON' });
+    expect(sent.map(([, id, reply]) => [id, reply.ok ? 'ok' : reply.error])).toEqual([
+      [1, 'ok'],
+      [2, 'BAD_REQUEST'],
+      [3, 'BAD_REQUEST'],
+    ]);
+  });
+});
