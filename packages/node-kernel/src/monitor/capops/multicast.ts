@@ -100,7 +100,8 @@ export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Op
     const left = stillThere(m, result);
     if (left.length === 0) return data;
     yield* pause(m.context.timers, attempt);
-    routes = left.map((core): Route => [core, []]);
+    // Beginning a phase has this core act itself: it is never one of those asked.
+    routes = left.filter((core) => core !== m.context.core).map((core): Route => [core, []]);
   }
 }
 
