@@ -61,7 +61,7 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
         return { ${[`type: '${type}'`, ...unpack].join(', ')} };
       },
     };`;
-  // eslint-disable-next-line no-new-func -- the source comes from the table alone, never from input
+  // The source comes from the table alone, never from input.
   return new Function('helpers', source)({ ...CHECKERS, nestedBytes }) as MessageCodec;
 }
 
