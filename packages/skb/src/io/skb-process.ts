@@ -15,8 +15,10 @@ import type { SkbSettings } from './settings.ts';
 /** Pause between two progress reports to the launcher. */
 const PROGRESS_MS = 50;
 const LOAD_LATER_MS = 5000;
-/** The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this. */
+/** The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this: */
 const ENGINE_LATER_MS = 800;
+/** and so much later for each core that boots on the same host. */
+const ENGINE_LATER_PER_CORE_MS = 150;
 const JOURNAL_LATER_MS = 2000;
 
 /** The SKB in a process of its own. */
@@ -62,7 +64,7 @@ export class SkbProcess {
       this.halted(`${error.name}: ${error.message}`);
     });
     watchParent(this.settings.detached, (reason) => this.stop(reason));
-    const { listenHost, listenPort, advertiseHost, seed } = this.settings;
+    const { listenHost, listenPort, advertiseHost, seed, expectedCores } = this.settings;
     const port = await this.host.transport.listen(listenHost, listenPort).catch((error: NodeJS.ErrnoException) => {
       const text = error.code === 'EADDRINUSE' ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process` : `cannot listen on ${listenHost}:${listenPort}: ${error.code}`;
       this.halted(text);
@@ -76,9 +78,9 @@ export class SkbProcess {
     this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
-    setTimeout(() => this.knowledge.startEngine(), ENGINE_LATER_MS).unref();
+    setTimeout(() => this.knowledge.startEngine(), ENGINE_LATER_MS + ENGINE_LATER_PER_CORE_MS * expectedCores).unref();
     // After a restart somebody may wait for what the journal holds, and no core boots.
-    setTimeout(() => void this.knowledge.openJournal(), this.knowledge.hasJournal ? 0 : JOURNAL_LATER_MS).unref();
+    setTimeout(() => void this.knowledge.openJournal(), this.knowledge.hasJournal ? 0 : JOURNAL_LATER_MS + ENGINE_LATER_PER_CORE_MS * expectedCores).unref();
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
@@ -121,7 +123,7 @@ export class SkbProcess {
     if (error !== null) {
       process.stderr.write(`mk skb: ${error}\n`);
       tellParent({ type: 'failed', error });
-    } else process.disconnect?.();
+    } else if (process.connected) process.disconnect();
     setTimeout(() => process.exit(error === null ? 0 : 1), 50);
   }
 }
