@@ -1,7 +1,6 @@
 import type { Endpoint } from './endpoint/endpoint.ts';
 import { peerName } from './ids.ts';
-import { LANES } from './messages/spec.ts';
-import { LANE_OF } from './urpc/lanes.ts';
+import { MESSAGES } from './messages/table.ts';
 
 /** One metric with its samples, as Prometheus' text format 0.0.4 has it. */
 export interface MetricFamily {
@@ -56,13 +55,13 @@ export class Histogram {
 /** What every process counts about its links and channels. */
 export function endpointMetrics(endpoint: Endpoint): readonly MetricFamily[] {
   const { counters, trace } = endpoint;
-  const byType = (counts: ReadonlyMap<string, number>): MetricSample[] =>
-    [...counts].map(([type, value]) => ({ labels: { message: type, lane: LANES[LANE_OF[type as keyof typeof LANE_OF]]! }, value }));
+  const byType = (way: 'sent' | 'delivered'): MetricSample[] =>
+    trace.counts(way).map(([type, value]) => ({ labels: { message: type, lane: MESSAGES[type].lane }, value }));
   const peers = [...endpoint.peers.values()];
   const sum = (pick: (c: (typeof peers)[number]['channel']['counters']) => number): MetricSample[] => [{ value: peers.reduce((total, p) => total + pick(p.channel.counters), 0) }];
   return [
-    { name: 'mk_messages_sent_total', type: 'counter', help: 'Messages given to channels.', samples: byType(trace.sentByType) },
-    { name: 'mk_messages_delivered_total', type: 'counter', help: 'Messages handed on by channels.', samples: byType(trace.deliveredByType) },
+    { name: 'mk_messages_sent_total', type: 'counter', help: 'Messages given to channels.', samples: byType('sent') },
+    { name: 'mk_messages_delivered_total', type: 'counter', help: 'Messages handed on by channels.', samples: byType('delivered') },
     { name: 'mk_retransmits_total', type: 'counter', help: 'Messages sent again to present peers.', samples: sum((c) => c.retransmitted) },
     { name: 'mk_duplicates_total', type: 'counter', help: 'Messages that came twice and were dropped.', samples: sum((c) => c.doubled) },
     { name: 'mk_frames_sent_total', type: 'counter', help: 'Frames sent to present peers.', samples: sum((c) => c.framesSent) },

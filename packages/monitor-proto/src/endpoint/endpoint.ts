@@ -1,7 +1,7 @@
 import type { ErrorName } from '../errors.ts';
 import { CLIENT_PEER_BASE, type Incarnation, type InstanceId, type LinkId, type Nanos, NO_CORE, type PeerId } from '../ids.ts';
 import { limit } from '../limits.ts';
-import { decodeMessage } from '../messages/codec.ts';
+import { codecOf, codecOfWire } from '../messages/codec.ts';
 import type { Message } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
 import { TimerQueue } from '../timer-queue.ts';
@@ -128,8 +128,9 @@ export class Endpoint {
   }
 
   sendTo(peer: Peer, message: Message): boolean {
-    if (peer.gone || !peer.channel.send(message)) return false;
-    this.trace.sent(peer, message);
+    const codec = codecOf(message.type);
+    if (peer.gone || !peer.channel.send(message, codec)) return false;
+    this.trace.sent(peer, message, codec);
     this.touch(peer);
     return true;
   }
@@ -197,9 +198,12 @@ export class Endpoint {
 
   private deliver(link: LinkState, peer: Peer, wires: readonly unknown[], now: Nanos): void {
     for (let i = 0; i < wires.length; i++) {
-      const message = decodeMessage(wires[i]);
+      const wire = wires[i]!;
+      const codec = codecOfWire(wire);
+      if (typeof codec === 'string') return this.reject(link, 'BAD_FRAME', codec, now);
+      const message = codec.decode(wire as readonly unknown[]);
       if (typeof message === 'string') return this.reject(link, 'BAD_FRAME', message, now);
-      this.trace.delivered(peer, message);
+      this.trace.delivered(peer, message, codec);
       this.owner.message(peer, message, now);
     }
   }

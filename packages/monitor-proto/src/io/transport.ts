@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { LinkId } from '../ids.ts';
 import { limit } from '../limits.ts';
+import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
 
 /*
  * The transport contract, which the simulated network keeps as well (test/conformance):
@@ -79,7 +80,9 @@ export class WebSocketTransport implements Transport {
 
   send(link: LinkId, frame: Uint8Array): void {
     const socket = this.sockets.get(link);
-    if (socket?.readyState === WebSocket.OPEN) socket.send(frame, BINARY);
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    if (frame.length > SMALL_FRAME_BYTES) socket.send(frame, BINARY);
+    else rawSocketOf(socket).write(webSocketFrame(frame, isDialled(link)));
   }
 
   close(link: LinkId, reason: string): void {
@@ -95,9 +98,10 @@ export class WebSocketTransport implements Transport {
   }
 
   reset(link: LinkId): void {
-    const socket = this.sockets.get(link) as (WebSocket & { readonly _socket?: Socket }) | undefined;
-    if (socket?._socket) socket._socket.resetAndDestroy();
-    else socket?.terminate();
+    const socket = this.sockets.get(link);
+    if (socket === undefined) return;
+    if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
+    else rawSocketOf(socket).resetAndDestroy();
   }
 
   shutdown(): void {
@@ -133,6 +137,16 @@ export class WebSocketTransport implements Transport {
       this.owner.linkDown(link, failure || reason.toString() || `closed with code ${code}`);
     });
   }
+}
+
+/** The TCP socket below an open WebSocket; ws keeps it to itself, and has no other way to reset it or to write past its queue. */
+function rawSocketOf(socket: WebSocket): Socket {
+  return (socket as WebSocket & { readonly _socket: Socket })._socket;
+}
+
+/** Links that this end opened have odd ids: the client's side of a WebSocket, which masks. */
+function isDialled(link: LinkId): boolean {
+  return link % 2 === 1;
 }
 
 const BINARY = { binary: true, compress: false } as const;

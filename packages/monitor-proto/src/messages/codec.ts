@@ -1,5 +1,5 @@
 import { CHECKERS, FIELD_KINDS, type FieldKind } from './fields.ts';
-import type { MessageSpec } from './spec.ts';
+import { LANES, type MessageSpec } from './spec.ts';
 import { type Message, MESSAGES, type MessageType } from './table.ts';
 
 /** A message as it stands in a frame: [ordinal, field, field, …] in the order of its row. */
@@ -29,10 +29,17 @@ function nestedBytes(value: unknown): number {
   return bytes;
 }
 
-interface MessageCodec {
+/** What a message's row comes to: looked up once a message, by type where one is sent and by ordinal where one comes in. */
+export interface MessageCodec {
   readonly type: MessageType;
+  readonly ordinal: number;
+  /** The number of its lane: 0 is the most urgent. */
+  readonly lane: number;
+  /** The array form of a message, which must be valid: it is our own. */
   encode(message: Message): WireMessage;
+  /** About how many bytes it takes in a frame; never less than half of them. */
   bytes(message: Message): number;
+  /** The message in an array that came from a peer, or a string that says what is wrong with it. */
   decode(wire: readonly unknown[]): Decoded;
 }
 
@@ -52,7 +59,7 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
   const source = `
     const { ${helpers}, nestedBytes } = helpers;
     return {
-      type: '${type}',
+      type: '${type}', ordinal: ${spec.ordinal}, lane: ${LANES.indexOf(spec.lane)},
       encode: (m) => [${[spec.ordinal, ...pack].join(', ')}],
       bytes: (m) => ${['4', ...sizes].join(' + ')},
       decode: (w) => {
@@ -68,7 +75,7 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
 /*
  * A codec is made when its message is first met: compiling all of them took a booting core 16 ms, and it meets a dozen.
  */
-const BY_TYPE: { [T in MessageType]?: MessageCodec } = {};
+const BY_TYPE = new Map<MessageType, MessageCodec>();
 const BY_ORDINAL: (MessageCodec | undefined)[] = [];
 const TYPE_OF_ORDINAL = new Map<unknown, MessageType>();
 for (const [type, spec] of Object.entries(MESSAGES) as [MessageType, MessageSpec][]) {
@@ -77,28 +84,33 @@ for (const [type, spec] of Object.entries(MESSAGES) as [MessageType, MessageSpec
 }
 
 function make(type: MessageType): MessageCodec {
-  const spec: MessageSpec = MESSAGES[type];
-  const codec = compile(type, spec);
-  BY_TYPE[type] = codec;
-  BY_ORDINAL[spec.ordinal] = codec;
+  const codec = compile(type, MESSAGES[type]);
+  BY_TYPE.set(type, codec);
+  BY_ORDINAL[codec.ordinal] = codec;
   return codec;
+}
+
+/** The codec of a message of our own. */
+export function codecOf(type: MessageType): MessageCodec {
+  return BY_TYPE.get(type) ?? make(type);
+}
+
+/** The codec of what came from a peer, or a string that says why there is none. */
+export function codecOfWire(wire: unknown): MessageCodec | string {
+  if (!Array.isArray(wire)) return 'a message is not an array';
+  const codec = BY_ORDINAL[wire[0] as number];
+  if (codec !== undefined) return codec;
+  const type = TYPE_OF_ORDINAL.get(wire[0]);
+  return type === undefined ? `no message has ordinal ${String(wire[0]).slice(0, 20)}` : make(type);
 }
 
 /** The array form of a message. The message must be valid: it is our own. */
 export function encodeMessage(message: Message): WireMessage {
-  return (BY_TYPE[message.type] ?? make(message.type)).encode(message);
+  return codecOf(message.type).encode(message);
 }
 
 /** The message in an array that came from a peer, or a string that says what is wrong with it. */
 export function decodeMessage(wire: unknown): Decoded {
-  if (!Array.isArray(wire)) return 'a message is not an array';
-  const codec = BY_ORDINAL[wire[0] as number];
-  if (codec !== undefined) return codec.decode(wire);
-  const type = TYPE_OF_ORDINAL.get(wire[0]);
-  return type === undefined ? `no message has ordinal ${String(wire[0]).slice(0, 20)}` : make(type).decode(wire);
-}
-
-/** About how many bytes a message takes in a frame; never less than half of them. */
-export function messageBytes(message: Message): number {
-  return (BY_TYPE[message.type] ?? make(message.type)).bytes(message);
+  const codec = codecOfWire(wire);
+  return typeof codec === 'string' ? codec : codec.decode(wire as readonly unknown[]);
 }

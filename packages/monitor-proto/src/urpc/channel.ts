@@ -1,10 +1,9 @@
 import type { Nanos } from '../ids.ts';
 import { limit, type LimitName } from '../limits.ts';
-import type { WireMessage } from '../messages/codec.ts';
+import { codecOf, type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
 import type { Message } from '../messages/table.ts';
 import { type Batch, type DataFrame, FRAME, type LaneMarks } from './frames.ts';
-import { LANE_OF } from './lanes.ts';
 import { ReceiveLane } from './receive-lane.ts';
 import { SendLane } from './send-lane.ts';
 
@@ -73,12 +72,17 @@ export class Channel {
   private probeSentAt: Nanos = 0;
 
   /** Takes a message for sending; false when its lane's queue is full (BUSY). */
-  send(message: Message): boolean {
-    const lane = LANE_OF[message.type];
+  send(message: Message, codec = codecOf(message.type)): boolean {
+    const { lane } = codec;
     if (this.out[lane] === UNUSED_OUT[lane]) this.out[lane] = newSendLane(lane);
-    const taken = this.out[lane]!.offer(message);
-    if (taken) this.counters.sent += 1;
-    return taken;
+    const out = this.out[lane]!;
+    if (!out.hasRoom) {
+      out.refused = true;
+      return false;
+    }
+    out.offer(codec.encode(message), codec.bytes(message));
+    this.counters.sent += 1;
+    return true;
   }
 
   /** The next frame to put on the link, or null when nothing (more) has to leave now. Call until it answers null. */

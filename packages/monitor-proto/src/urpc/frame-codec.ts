@@ -1,20 +1,20 @@
-import { Packr, Unpackr } from 'msgpackr';
+import { Unpackr } from 'msgpackr';
 import { limit } from '../limits.ts';
 import { type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
 import { type Batch, FRAME, type Frame, type Identity, type LaneMarks } from './frames.ts';
+import { packMsgpack, type WireValue } from './msgpack-writer.ts';
 import { scanMsgpack } from './scan.ts';
 
 /*
  * Plain arrays, no records: stateless, so a lost frame never makes a later one unreadable, and the fastest form measured.
  */
-const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 const MAX_FRAME_BYTES = limit('maxFrameBytes');
 
 /** The bytes of a frame. They are the caller's and never change afterwards. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  return packr.pack(PACK[frame.kind](frame as never));
+  return packMsgpack(PACK[frame.kind](frame as never) as readonly WireValue[]);
 }
 
 /** The frame in bytes that came from outside, or a string that says why they are none. Messages are not decoded yet. */

@@ -1,5 +1,4 @@
-import { encodeMessage, messageBytes, type WireMessage } from '../messages/codec.ts';
-import type { Message } from '../messages/table.ts';
+import type { WireMessage } from '../messages/codec.ts';
 import type { Batch } from './frames.ts';
 
 /**
@@ -19,8 +18,9 @@ export class SendLane {
   highest = 0;
   /** Whether a message was refused (BUSY) since the last acknowledgement. */
   refused = false;
-  /** Kept messages; the message of number n stands at index n − base − 1. */
-  private kept: (Message | undefined)[] = [];
+  /** Kept messages as they travel; the message of number n stands at index n − base − 1, its size at the same index. */
+  private readonly kept: (WireMessage | undefined)[] = [];
+  private readonly sizes: number[] = [];
   private base = 0;
 
   constructor(
@@ -29,15 +29,11 @@ export class SendLane {
     private readonly queueMessages: number,
   ) {}
 
-  /** Takes a message for sending; false when the queue is full (BUSY): then it was not taken. */
-  offer(message: Message): boolean {
-    if (this.last - this.acked >= this.queueMessages) {
-      this.refused = true;
-      return false;
-    }
+  /** Takes a message of about so many bytes for sending. The lane has room: whoever finds none sets `refused`. */
+  offer(message: WireMessage, bytes: number): void {
     this.kept.push(message);
+    this.sizes.push(bytes);
     this.last += 1;
-    return true;
   }
 
   /** Whether a message may leave now. */
@@ -61,9 +57,9 @@ export class SendLane {
     const messages: WireMessage[] = [];
     let bytes = 0;
     while (this.sent < end && bytes < maxBytes) {
-      const message = this.kept[this.sent - this.base]!;
-      messages.push(encodeMessage(message));
-      bytes += messageBytes(message);
+      const at = this.sent - this.base;
+      messages.push(this.kept[at]!);
+      bytes += this.sizes[at]!;
       this.sent += 1;
     }
     if (this.sent > this.highest) this.highest = this.sent;
@@ -78,11 +74,13 @@ export class SendLane {
     const to = number - this.base;
     if (to === this.kept.length) {
       this.kept.length = 0;
+      this.sizes.length = 0;
       this.base = number;
     } else {
       for (let i = from; i < to; i++) this.kept[i] = undefined;
       if (to > 1024 && to * 2 > this.kept.length) {
         this.kept.splice(0, to);
+        this.sizes.splice(0, to);
         this.base = number;
       }
     }
@@ -105,9 +103,9 @@ export class SendLane {
     const messages: WireMessage[] = [];
     let bytes = 0;
     for (let n = this.acked + 1; n <= end && bytes < maxBytes; n++) {
-      const message = this.kept[n - this.base - 1]!;
-      messages.push(encodeMessage(message));
-      bytes += messageBytes(message);
+      const at = n - this.base - 1;
+      messages.push(this.kept[at]!);
+      bytes += this.sizes[at]!;
     }
     return { lane: this.lane, first: this.acked + 1, messages };
   }

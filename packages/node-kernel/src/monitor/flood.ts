@@ -25,7 +25,8 @@ interface Stream {
 
 /** Numbered messages as fast as the channel takes them: what throughput and exactly-once are measured with. */
 export class Flood {
-  private readonly streams = new Map<string, Stream>();
+  /** Streams under way, by sender and the sender's number for them. */
+  private readonly streams = new Map<CoreId, Map<number, Stream>>();
   private readonly results = new Map<number, { readonly core: CoreId; readonly resume: Resume }>();
   private readonly blocked = new Map<CoreId, Resume[]>();
   private nextStream = 1;
@@ -62,7 +63,7 @@ export class Flood {
 
   onEnd(from: CoreId, end: MessageOf<'flood_end'>): void {
     const stream = this.streamOf(from, end.stream);
-    this.streams.delete(`${from}/${end.stream}`);
+    this.streams.get(from)?.delete(end.stream);
     const { received, doubled, reordered } = stream;
     this.context.send(from, { type: 'flood_result', stream: end.stream, received, lost: Math.max(0, end.count - received), doubled, reordered });
   }
@@ -83,13 +84,14 @@ export class Flood {
     for (const resume of this.blocked.get(core) ?? []) resume(gone, now);
     this.blocked.delete(core);
     for (const { core: to, resume } of [...this.results.values()]) if (to === core) resume(gone, now);
-    for (const key of this.streams.keys()) if (key.startsWith(`${core}/`)) this.streams.delete(key);
+    this.streams.delete(core);
   }
 
   private streamOf(from: CoreId, id: number): Stream {
-    const key = `${from}/${id}`;
-    let stream = this.streams.get(key);
-    if (stream === undefined) this.streams.set(key, (stream = { next: 1, received: 0, doubled: 0, reordered: 0, seen: new Set() }));
+    let ofSender = this.streams.get(from);
+    if (ofSender === undefined) this.streams.set(from, (ofSender = new Map()));
+    let stream = ofSender.get(id);
+    if (stream === undefined) ofSender.set(id, (stream = { next: 1, received: 0, doubled: 0, reordered: 0, seen: new Set() }));
     return stream;
   }
 

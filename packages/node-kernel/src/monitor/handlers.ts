@@ -1,5 +1,5 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
+import { type MessageOf, MESSAGES, type MessageTo, type MessageType } from '@mk/monitor-proto/messages/table';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { onCopyRequest, onReceive } from './capops/copy.ts';
 import { onMoveRequest } from './capops/move.ts';
@@ -48,6 +48,14 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   cap_reclaim_request: (m, from, request, now) => m.capops.reclaims.onRequest(coreOf(from), request, now),
   cap_reclaim_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
 };
+
+/** Handlers by type, and from whom they take a message: one look-up for each that comes in. */
+export const HANDLING: ReadonlyMap<MessageType, { readonly handler: Handler<never>; readonly fromCore: boolean; readonly fromSkb: boolean }> = new Map(
+  (Object.entries(HANDLERS) as [keyof typeof HANDLERS, Handler<never>][]).map(([type, handler]) => {
+    const { from } = MESSAGES[type];
+    return [type, { handler, fromCore: from !== 'skb', fromSkb: from === 'skb' || from === 'any' }];
+  }),
+);
 
 function coreOf(peer: Peer): CoreId {
   return peer.id;

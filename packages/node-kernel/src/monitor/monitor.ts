@@ -1,7 +1,7 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import { MESSAGES, type Message, type MessageOf, type MessageTo } from '@mk/monitor-proto/messages/table';
+import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Outbox } from '@mk/monitor-proto/outbox';
@@ -19,7 +19,7 @@ import { ClockSync } from './clock.ts';
 import { MonitorContext } from './context.ts';
 import { Drift } from './drift.ts';
 import { Flood } from './flood.ts';
-import { type Handler, HANDLERS } from './handlers.ts';
+import { HANDLING } from './handlers.ts';
 import { Join } from './join/join.ts';
 import { Knowledge } from './knowledge.ts';
 import { Liveness } from './liveness.ts';
@@ -143,14 +143,12 @@ export class Monitor implements EndpointOwner {
   }
 
   message(peer: Peer, message: Message, now: Nanos): void {
-    const handler = (HANDLERS as Readonly<Record<string, Handler<never>>>)[message.type];
-    const fromSkb = peer.id === SKB_PEER;
-    const allowed = handler !== undefined && (MESSAGES[message.type].from === 'any' || (MESSAGES[message.type].from === 'skb') === fromSkb);
-    if (!allowed) {
+    const handling = HANDLING.get(message.type);
+    if (handling === undefined || !(peer.id === SKB_PEER ? handling.fromSkb : handling.fromCore)) {
       this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: `${message.type} is not for this end` });
       return;
     }
-    handler(this, peer, message as MessageOf<MessageTo<'core'>> as never, now);
+    handling.handler(this, peer, message as never, now);
   }
 
   sendable(peer: Peer, now: Nanos): void {
