@@ -8,8 +8,8 @@ import type { Checker } from './checker.ts';
 const AUDIT_EVERY = 500;
 
 /**
- * C1, C2, C5 after every step (capabilities.md); whole audits now and then and at the end. C3 and C6 are seen by the oracle
- * of each caller and by `checkRevoked`, C4 shows as C2, C7 is the convergence of the run.
+ * C1, C2, C5 after every step (capabilities.md); whole audits now and then and at the end. C3 is seen by `revoked.ts`, C6 by
+ * the oracle of each caller, C4 shows as C2, C7 is the convergence of the run.
  */
 export function capabilityChecker(): Checker {
   const model = new CapabilityModel();

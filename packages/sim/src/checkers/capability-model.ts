@@ -59,21 +59,6 @@ export class CapabilityModel {
     if (lost.length > 0) this.checkConserved(lost, views, report);
   }
 
-  /** C3: nothing of the target is left anywhere but in the revoker's slot. */
-  left(target: Capability): readonly string[] {
-    const rows: string[] = [];
-    for (const holders of this.holders.values()) {
-      for (const [core, { capability }] of holders) {
-        if (identityOf(capability) === identityOf(target) || isAncestor(target, capability)) rows.push(`${describeCapability(capability)} on core ${core}`);
-      }
-    }
-    return rows;
-  }
-
-  get size(): number {
-    return this.holders.size;
-  }
-
   private coreOf(view: CoreView): KnownCore {
     let known = this.cores.get(view.core);
     if (known === undefined) this.cores.set(view.core, (known = { shares: new Map(), free: [], leaving: [] }));

@@ -61,7 +61,7 @@ export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_m
   setOwner(m.state, group, m.context.core);
   addRelations(m.state, group, request.relations & 7);
   reply(null);
-  m.run('take_over', capability, (own) => announceOwner(m, own, group), now);
+  m.carryOn('take_over', capability, (own) => announceOwner(m, own, group), now);
 }
 
 /** Tells every member that this core is the owner, and unlocks when all have acted. */

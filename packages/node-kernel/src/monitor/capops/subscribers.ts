@@ -61,6 +61,14 @@ export class Subscribers {
     return true;
   }
 
+  /** The mark that asked is over; nobody is to be told of answers that come now. */
+  takeBack(op: OperationId): void {
+    const question = this.questions.get(op);
+    if (question === undefined) return;
+    this.questions.delete(op);
+    this.context.timers.cancel(question.timer);
+  }
+
   private close(question: Question, consents: boolean): void {
     if (!this.questions.delete(question.op)) return;
     this.context.timers.cancel(question.timer);
