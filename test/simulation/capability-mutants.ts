@@ -166,6 +166,11 @@ export const MUTANTS: readonly Mutant[] = [
     plant: (kernel) => doesNothing(capopsOf(kernel).reclaims.action, PHASES.commit),
   },
   {
+    name: 'reclaim-before-done', about: 'revoke: memory goes home while other cores still hold frozen copies of it (sim-churn seed 226)',
+    script: 'capabilities-07-revoke-of-what-lies-in-its-own-memory.txt',
+    plant: (kernel) => replace(capopsOf(kernel).revokes, 'keep', () => () => false),
+  },
+  {
     name: 'abort-does-not-thaw', about: 'C7: what an aborted revoke froze stays frozen',
     plant: (kernel) => replace(revokesOf(kernel), 'abort', () => (_op, answer) => answer(null)),
   },
