@@ -22,6 +22,7 @@ import type { ControlReply } from '@mk/monitor-proto/step';
  *   subscribe ram · unsubscribe ram   its holder is asked before memory of that range is revoked
  *   consent 1 · object 1        what core 1's domain answers to every revoke that waits for it
  *   fill 1 · drain 1            core 1 has as many operations in flight as it may, and no longer
+ *   view 1 2                    core 1 is in view 2
  *   begin NAME COMMAND          starts a command and goes on; its end is printed when it comes
  *   run 5ms · wait NAME · crash 1 · join 3 · holders
  */
@@ -172,6 +173,10 @@ export class CapabilityScript {
     this.simulation.crash(core);
   }
 
+  setView(core: number, view: number): void {
+    this.simulation.node(core).kernel!.monitor.context.view = view;
+  }
+
   /** Who holds memory of a type that a program made, with owners. */
   holders(): void {
     for (const [core] of this.domains) {
@@ -213,6 +218,7 @@ const IMMEDIATE: Readonly<Record<string, (script: CapabilityScript, args: readon
   object: (script, [core]) => script.answerRevokes(Number(core), false),
   fill: (script, [core]) => script.fill(Number(core)),
   drain: (script) => script.drain(),
+  view: (script, [core, number]) => script.setView(Number(core), Number(number)),
   holders: (script) => script.holders(),
 };
 

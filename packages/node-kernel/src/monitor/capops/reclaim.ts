@@ -1,4 +1,4 @@
-import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/capability.ts';
 import { Outcome, type ReclaimCandidate } from '../../capability/changes.ts';
@@ -97,10 +97,11 @@ export class Reclaims {
   }
 
   /** Ranges arrive at their home. */
-  onRequest(from: CoreId, { op, certain, ranges }: MessageOf<'cap_reclaim_request'>, now: Nanos): void {
+  onRequest(from: CoreId, { op, view, certain, ranges }: MessageOf<'cap_reclaim_request'>): void {
     const given = pairs(ranges).filter(isRange);
-    this.arrive(given, certain, (freed) => this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now));
-    void now;
+    // Memory is taken back from an older view as well, but what was certain there need not be in this one.
+    const isCertain = certain && view >= this.m.context.view;
+    this.arrive(given, isCertain, (freed) => this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now));
   }
 
   private send(home: CoreId, ranges: readonly Range[], certain: boolean): void {
