@@ -1,6 +1,6 @@
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
-import { domainEverywhere, flatPeers } from './domains.ts';
+import { domainEverywhere, flatPeers } from '../client/domains.ts';
 import { describePings, type PingSummary } from './ping.ts';
 
 /** What the core's verb `bench_revoke` answers. */

@@ -1,5 +1,6 @@
 import { type Cli, runCli } from '../cli/run-cli.ts';
 import { BENCH } from './bench.ts';
+import { CAP } from './cap.ts';
 import { AUDIT, CAPS } from './capabilities.ts';
 import { CHURN } from './churn.ts';
 import { openContext, type CtlCommand } from './context.ts';
@@ -26,6 +27,7 @@ const COMMANDS: readonly CtlCommand[] = [
   RESTART,
   HANG,
   ADD,
+  ...CAP,
   CAPS,
   AUDIT,
   CHURN,
@@ -50,6 +52,11 @@ const GROUPS: Readonly<Record<string, Group>> = {
     describe: 'measurements: round, flood, ping, revoke',
     commands: BENCH,
     demand: 'which one? bench round, bench flood, bench ping or bench revoke',
+  },
+  cap: {
+    describe: 'acts for a domain: make, send, retype, revoke, consent',
+    commands: CAP,
+    demand: 'which one? cap domain, ls, alloc, retype, send, delete, revoke, retrieve, subscribe, unsubscribe, asked, consent or call',
   },
   oct: {
     describe: 'Octopus: records, waiting, publish/subscribe, locks, barriers, semaphores',

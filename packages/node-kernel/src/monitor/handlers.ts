@@ -45,7 +45,7 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   cap_retype_request: (m, from, request, now) => onRetypeRequest(m.capops, coreOf(from), request, now),
   cap_retype_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
   cap_retype_created: (m, from, message, now) => m.capops.exchange.answered(coreOf(from), message, now),
-  cap_reclaim_request: (m, from, request, now) => m.capops.reclaims.onRequest(coreOf(from), request, now),
+  cap_reclaim_request: (m, from, request) => m.capops.reclaims.onRequest(coreOf(from), request),
   cap_reclaim_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
 };
 

@@ -132,7 +132,7 @@ export class Monitor implements EndpointOwner {
     if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
     this.drift.forget(peer.id);
     this.rounds.peerGone(peer.id, now);
-    this.capops.peerGone(peer.id, now);
+    this.capops.peerGone(peer.id, peer.incarnation, now);
     this.ping.peerGone(peer.id, now);
     this.flood.peerGone(peer.id, now);
   }

@@ -1,4 +1,4 @@
-import type { ClusterClient } from '../client/cluster-client.ts';
+import type { Cores } from './audit.ts';
 
 /** One domain on each core, for measurements and load. */
 export interface DomainRow {
@@ -7,7 +7,7 @@ export interface DomainRow {
 }
 
 /** Makes a domain on every core that is up. */
-export async function domainEverywhere(cluster: ClusterClient, options: { readonly cnodes: number; readonly memory: number }): Promise<readonly DomainRow[]> {
+export async function domainEverywhere(cluster: Cores, options: { readonly cnodes: number; readonly memory: number }): Promise<readonly DomainRow[]> {
   const cores = (await cluster.cores()).filter(({ up }) => up).map(({ core }) => core);
   return Promise.all(
     cores.map(async (core) => {
