@@ -5,7 +5,6 @@ import type { MachineDescription } from '@mk/machine/description';
 import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import { WorkerEngine } from '../engine/io/worker-engine.ts';
-import type { Program } from '../engine/protocol.ts';
 import { hostFacts } from '../facts/io/host-facts.ts';
 import { machineFacts } from '../facts/machine-facts.ts';
 import type { JournalEvent, SqliteJournal } from '../journal/io/sqlite-journal.ts';
@@ -23,7 +22,7 @@ type Perform<T extends KnowledgeEffect['type']> = (effect: Extract<KnowledgeEffe
 
 /** The build puts both beside the program. */
 const WORKER = new URL('./skb-engine.cjs', import.meta.url);
-const RULES = new URL('./skb-rules.json', import.meta.url);
+const STATE = new URL('./skb-engine.prc', import.meta.url);
 const JOURNAL_FILE = 'journal.sqlite';
 const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be started; see the SKB’s log');
 
@@ -53,9 +52,8 @@ export class KnowledgeHost {
   startEngine(): void {
     if (this.engine !== null) return;
     const { post, machine } = this.options;
-    const programs = JSON.parse(readFileSync(RULES, 'utf8')) as Program[];
     const onRestart = (cause: string): void => post({ type: 'engine_restarted', cause });
-    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), programs, onRestart });
+    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), state: readFileSync(STATE), onRestart });
     this.engine = engine;
     engine.updateFacts({ add: [...machineFacts(machine), ...hostFacts()] }).catch(() => undefined);
     engine.ready.then(
