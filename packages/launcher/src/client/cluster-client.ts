@@ -100,6 +100,14 @@ export class ClusterClient {
     return (await this.skb('cores')) as CoreRow[];
   }
 
+  /** The cores that are up, ascending. */
+  async coresUp(): Promise<readonly number[]> {
+    return (await this.cores())
+      .filter(({ up }) => up)
+      .map(({ core }) => core)
+      .sort((a, b) => a - b);
+  }
+
   /** Everything that has a port: for health and metrics. */
   async endpoints(): Promise<readonly { readonly process: string; readonly address: string }[]> {
     if (this.record !== null) return this.record.processes.map(({ name, address }) => ({ process: name, address }));

@@ -38,6 +38,21 @@ place(Kind, K, Available, Cores, Proof) :-
 cost_of(near, Sum, Sum).
 cost_of(far, Sum, Cost) :- Cost #= -Sum.
 
+%!  placed(+Cores, -Packages, -FarthestNs) is det.
+%
+%   What a placement came to, to be told with it: the packages it lies in, and the way between the two cores of it that
+%   are farthest from one another, as nearness.pl counts it; 0 while a pair of them is not measured.
+placed(Cores, Packages, FarthestNs) :-
+    findall(Package, ( member(Core, Cores), package_of(Core, Package) ), All),
+    sort(All, Packages),
+    findall(A-B, ( member(A, Cores), member(B, Cores), A < B ), Pairs),
+    (   forall(member(A-B, Pairs), one_way_ns(A, B, _))
+    ->  nearness(Near),
+        findall(Ns, ( member(A-B, Pairs), near_ns(Near, A, B, Ns) ), Ways),
+        max_list([0|Ways], FarthestNs)
+    ;   FarthestNs = 0
+    ).
+
 %!  driver_core(+Device, -Core) is semidet.
 %
 %   A core of the node nearest to the device with the fewest drivers. device(Device, Node) says where it hangs;

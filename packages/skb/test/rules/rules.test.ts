@@ -175,6 +175,16 @@ describe('placement', () => {
     await engine.updateFacts(allRttUpdate([]));
   });
 
+  test('a placement says where it lies and how far it reaches', async () => {
+    expect(await all('placed([4, 5, 7], Packages, Ns)')).toEqual([{ Packages: [1], Ns: 0 }]);
+    const trip = (from: number, to: number, min: number) => ({ from, to, average: min, variance: 0, min, max: min });
+    await engine.updateFacts(allRttUpdate([trip(4, 5, 4e6), trip(4, 7, 4e6), trip(5, 7, 4e6), trip(0, 31, 8e6)]));
+    expect(await all('placed([4, 5, 7], Packages, Ns)')).toEqual([{ Packages: [1], Ns: 2e6 }]);
+    expect(await all('placed([0, 31], Packages, Ns)')).toEqual([{ Packages: [0, 7], Ns: 4e6 }]);
+    expect(await all('placed([3], Packages, Ns)')).toEqual([{ Packages: [0], Ns: 0 }]);
+    await engine.updateFacts(allRttUpdate([]));
+  });
+
   test('drivers by their device, servers by their clients', async () => {
     await engine.updateFacts({
       add: [
