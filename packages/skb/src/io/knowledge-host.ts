@@ -48,8 +48,14 @@ export class KnowledgeHost {
     return this.journalPath !== null && existsSync(this.journalPath);
   }
 
-  /** Starts the engine, which costs the host half a second of a CPU and this thread next to nothing. */
-  startEngine(): void {
+  /** Opens the journal if there is one to keep, and starts the engine. */
+  begin(): void {
+    if (this.journalPath === null) this.startEngine();
+    else void this.openJournal(this.journalPath);
+  }
+
+  /** Starts the engine, which costs the host a third of a second of a CPU and this thread next to nothing. */
+  private startEngine(): void {
     if (this.engine !== null) return;
     const { post, machine } = this.options;
     const onRestart = (cause: string): void => post({ type: 'engine_restarted', cause });
@@ -63,17 +69,21 @@ export class KnowledgeHost {
     for (const effect of this.early.splice(0)) this.perform(effect);
   }
 
-  /** Opens the journal, which occupies this thread for some 150 ms of CPU time; what it held is posted. */
-  async openJournal(): Promise<void> {
-    const path = this.journalPath;
-    if (this.opening || path === null) return;
+  /**
+   * Opens the journal, which occupies this thread for some 150 ms of CPU time; what it held is posted. The engine's thread
+   * starts when SQLite's module has been compiled: it changes a setting of V8 for a moment that SQLite must not be under.
+   */
+  private async openJournal(path: string): Promise<void> {
+    if (this.opening) return;
     this.opening = true;
     const startedAt = performance.now();
     try {
       mkdirSync(dirname(path), { recursive: true });
       const { SqliteJournal } = await import('../journal/io/sqlite-journal.ts');
+      this.startEngine();
       this.journal = new SqliteJournal(path);
     } catch (error) {
+      this.startEngine();
       return this.noJournal(error as Error);
     }
     const { contents, events } = this.journal;
@@ -81,7 +91,6 @@ export class KnowledgeHost {
     const records = contents.octopus.filter(({ type }) => type === 'put').length;
     const elapsedMs = performance.now() - startedAt;
     this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: elapsedMs });
-    this.startEngine();
     for (const { name, text } of contents.rules) this.engine!.setRules(name, text).catch(() => undefined);
     if (contents.facts.length > 0) this.engine!.updateFacts({ add: contents.facts }).catch(() => undefined);
     this.options.post({ type: 'journal_opened', contents });
