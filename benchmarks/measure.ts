@@ -32,10 +32,11 @@ for (let run = 0; run < RUNS; run++) {
   alone.push((await bystander(PINGS)).p50 / 1e3);
   const startedAt = performance.now();
   let measuring = true;
-  const measured = cluster.ask('skb', 'measure').then(() => {
+  const measured = (async () => {
+    await cluster.ask('skb', 'measure');
     elapsed.push(performance.now() - startedAt);
     measuring = false;
-  });
+  })();
   const during: number[] = [];
   while (measuring) during.push((await bystander(10)).p50 / 1e3);
   await measured;
