@@ -1,9 +1,6 @@
 import { auditCapabilities } from '@mk/node-kernel/capability/audit';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit-snapshot';
-import type { ClusterClient } from './cluster-client.ts';
-
-/** What looks at capabilities needs of a cluster. */
-export type Cores = Pick<ClusterClient, 'cores' | 'core'>;
+import type { Cores } from './cores.ts';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };
 

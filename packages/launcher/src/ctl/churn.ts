@@ -1,6 +1,6 @@
 import { wholeNumber } from '../cli/values.ts';
-import { describeAudit } from '../client/audit.ts';
-import { churnAndAudit, describeChurn } from '../client/churn.ts';
+import { churnAndAudit, describeAuditedChurn, isSound } from '../client/churn.ts';
+import { coresUp } from '../client/cores.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 
 export const CHURN: CtlCommand = {
@@ -18,11 +18,14 @@ export const CHURN: CtlCommand = {
       .option('seed', { type: 'string', requiresArg: true, default: '1', describe: 'which operations' }) as never,
   async run(context) {
     const { args, cluster, terminal } = context;
-    const whole = (name: string, min: number, max: number): number => wholeNumber(`--${name}`, required(args, name), min, max);
-    const request = { seconds: whole('seconds', 1, 86_400), operations: whole('operations', 1, 1e9), seed: whole('seed', 0, 2 ** 32 - 1), workers: whole('workers', 1, 64) };
-    const total = await churnAndAudit(cluster, request);
-    if (context.json) printJson(context, total);
-    else for (const text of [...describeChurn(total), ...describeAudit(total.audit)]) terminal.out(text);
-    return total.wrong.length === 0 && total.audit.quiet && total.audit.violations.length === 0 ? 0 : 1;
+    const report = await churnAndAudit(cluster, await coresUp(cluster), {
+      seconds: wholeNumber('--seconds', required(args, 'seconds'), 1, 86_400),
+      operations: wholeNumber('--operations', required(args, 'operations'), 1, 1e9),
+      seed: wholeNumber('--seed', required(args, 'seed'), 0, 2 ** 32 - 1),
+      workers: wholeNumber('--workers', required(args, 'workers'), 1, 64),
+    });
+    if (context.json) printJson(context, report);
+    else for (const line of describeAuditedChurn(report)) terminal.out(line);
+    return isSound(report) ? 0 : 1;
   },
 };

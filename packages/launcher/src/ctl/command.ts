@@ -12,6 +12,7 @@ import { LINKS, MEASURE, TREE } from './topology.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
+import { RUN } from './run.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
@@ -34,6 +35,7 @@ const COMMANDS: readonly CtlCommand[] = [
   SKB_QUERY,
   ...OCTOPUS,
   PLACE,
+  RUN,
   LOGS,
   METRICS,
   HEALTHZ,

@@ -1,9 +1,10 @@
 import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
-import { audit, type Cores, describeAudit } from '../client/audit.ts';
-import { churn, type ChurnRequest, type ChurnSummary, describeChurn } from '../client/churn.ts';
+import { audit, describeAudit } from '../client/audit.ts';
+import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
 import type { CoreRow } from '../client/cluster-client.ts';
 import { callControl } from '../client/control-client.ts';
+import { type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 const OPTIONS: Readonly<Record<string, { readonly field: keyof ChurnRequest; readonly max: number }>> = {
@@ -31,7 +32,7 @@ export function churnRequestOf({ args, on }: Workload): ChurnRequest {
 
 /** Random capability operations on all cores while the plan's faults happen, and an audit when they are over. */
 export class ChurnWorkload {
-  private running: Promise<ChurnSummary> | null = null;
+  private running: Promise<ChurnReport> | null = null;
   private readonly cores: Cores;
 
   constructor(
@@ -43,7 +44,7 @@ export class ChurnWorkload {
   }
 
   start(): void {
-    this.running = churn(this.cores, this.request);
+    this.running = coresUp(this.cores).then((cores) => churn(this.cores, cores, this.request));
     this.running.catch(() => undefined); // told by `end`
   }
 

@@ -32,6 +32,7 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   flood: (m, from, message) => m.flood.onMessage(coreOf(from), message),
   flood_end: (m, from, end) => m.flood.onEnd(coreOf(from), end),
   flood_result: (m, from, result, now) => m.flood.onResult(coreOf(from), result, now),
+  ring_token: (m, from, token, now) => m.ring.onToken(from, token, now),
   round_request: (m, from, request, now) => m.rounds.onRequest(coreOf(from), request, now),
   round_reply: (m, from, reply, now) => m.rounds.onReply(coreOf(from), reply, now),
   cap_copy_request: (m, from, request, now) => onCopyRequest(m.capops, coreOf(from), request, now),
