@@ -139,7 +139,7 @@ export class CoreProcess {
     this.logger.flushNow();
     if (this.expiry !== null) clearTimeout(this.expiry);
     if (error === null) {
-      process.disconnect?.();
+      if (process.connected) process.disconnect();
       setTimeout(() => process.exit(0), 50); // lets close frames leave
       return;
     }

@@ -5,13 +5,19 @@ import type { MonitorContext } from './context.ts';
 
 const MISSED = limit('heartbeatMissed');
 
-/** Says on silent links that this core runs, and notices peers that say nothing. Suspecting has no consequence but a log line. */
+/**
+ * Says on silent links that this core runs, and notices peers that say nothing. Suspecting has no consequence but a log line.
+ * A core that boots says nothing and suspects nobody: heartbeats on links that were just made would only slow boot down.
+ */
 export class Liveness {
   private beat = 0;
   private interval: Nanos = limit('heartbeatIntervalNs');
   private lastLookAt: Nanos = 0;
 
-  constructor(private readonly context: MonitorContext) {}
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly booting: (now: Nanos) => boolean,
+  ) {}
 
   start(now: Nanos): void {
     this.lastLookAt = now;
@@ -19,8 +25,14 @@ export class Liveness {
   }
 
   private look(now: Nanos): void {
+    if (!this.booting(now)) this.lookAtPeers(now);
+    this.interval = intervalFor(this.context.endpoint.peers.size);
+    this.context.timers.set(now + this.interval, (at) => this.look(at));
+  }
+
+  private lookAtPeers(now: Nanos): void {
     const { context } = this;
-    // A process that was itself stopped for a while has heard nobody: that says nothing about the others.
+    // A process that was itself stopped for a while, or that booted, has heard nobody: that says nothing about the others.
     const slept = now - this.lastLookAt > 2 * this.interval;
     this.lastLookAt = now;
     this.beat = (this.beat + 1) >>> 0;
@@ -29,8 +41,6 @@ export class Liveness {
       if (peer.link !== 0 && now - peer.lastSentAt >= this.interval) context.endpoint.sendTo(peer, { type: 'heartbeat', beat: this.beat });
       this.judge(peer, now);
     }
-    this.interval = intervalFor(context.endpoint.peers.size);
-    context.timers.set(now + this.interval, (at) => this.look(at));
   }
 
   private judge(peer: Peer, now: Nanos): void {

@@ -58,7 +58,7 @@ export class Monitor implements EndpointOwner {
     this.endpoint = new Endpoint(handshake, this, outbox);
     this.context = new MonitorContext(this.endpoint, outbox);
     this.join = new Join(this.context, config, (error, text) => this.fail(error, text));
-    this.liveness = new Liveness(this.context);
+    this.liveness = new Liveness(this.context, (now) => this.join.booting(now));
     this.ping = new Ping(this.context);
     this.knowledge = new Knowledge(this.context);
     this.drift = new Drift(this.context, this.ping);

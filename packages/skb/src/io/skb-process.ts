@@ -121,7 +121,7 @@ export class SkbProcess {
     if (error !== null) {
       process.stderr.write(`mk skb: ${error}\n`);
       tellParent({ type: 'failed', error });
-    } else process.disconnect?.();
+    } else if (process.connected) process.disconnect();
     setTimeout(() => process.exit(error === null ? 0 : 1), 50);
   }
 }

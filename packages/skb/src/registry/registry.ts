@@ -2,10 +2,10 @@ import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { SkbConfig } from '../config.ts';
+import { Introductions } from './introductions.ts';
 
 /*
  * The registry: who is a core of this cluster. Gives out ids and incarnations, and leads the six-step mesh join
@@ -13,7 +13,7 @@ import type { SkbConfig } from '../config.ts';
  *
  *   R1  at any time at most one live instance holds a core id;
  *   R2  an incarnation number is given to one instance only, and they rise;
- *   R3  every pair of initialised monitors is introduced once: the earlier hears of the later, never both ways.
+ *   R3  every pair of initialised monitors is introduced once (introductions.ts).
  */
 
 /** One core as the registry knows it. */
@@ -37,13 +37,17 @@ export class Registry {
   /** Rises whenever somebody becomes a member or is one no longer. */
   epoch = 0;
   private linkSum = 0;
+  private readonly introductions: Introductions;
 
   constructor(
     private readonly config: SkbConfig,
     private readonly endpoint: Endpoint,
     private readonly sink: EffectSink,
     private readonly changed: (now: Nanos) => void,
-  ) {}
+  ) {
+    const { members } = this;
+    this.introductions = new Introductions({ members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) }, endpoint);
+  }
 
   /** Whether a live instance other than this holds the id. */
   isTaken(core: CoreId, instance: InstanceId): boolean {
@@ -78,26 +82,19 @@ export class Registry {
     this.tell(member, { type: 'register_reply', error: 0, core, incarnation, view: 1, machine: this.config.machineText, settings: this.config.settingsFor(core) });
   }
 
-  /** Step 1 → step 2: everybody who is initialised hears of the new monitor. */
+  /** Step 1: the new monitor may be introduced to the others. */
   initialised(peer: Peer, now: Nanos): void {
     const fresh = this.memberOf(peer);
     if (fresh === undefined || fresh.initialised) return;
     fresh.initialised = true;
-    const row = rowOf(fresh);
-    for (const member of this.members.values()) {
-      if (member !== fresh && member.initialised) this.tell(member, { type: 'new_monitor_notify', monitors: [row] });
-    }
+    this.introductions.initialised(fresh, now);
     if (this.members.size === 1 && this.meshComplete) this.changed(now); // a core alone has nobody to bind to
   }
 
-  /** Step 3 → step 4: the new monitors are told to bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
-  proxyBind(peer: Peer, cores: readonly CoreId[], incarnations: readonly Incarnation[]): void {
+  /** Step 3 → step 4. */
+  proxyBind(peer: Peer, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
     const asker = this.memberOf(peer);
-    if (asker === undefined) return;
-    for (const [i, core] of cores.entries()) {
-      const fresh = this.members.get(core);
-      if (fresh !== undefined && fresh.incarnation === incarnations[i]) this.tell(fresh, { type: 'bind_monitor_request', monitors: [rowOf(asker)] });
-    }
+    if (asker !== undefined) this.introductions.proxyBind(asker, cores, incarnations, now);
   }
 
   meshReport(peer: Peer, links: number, now: Nanos): void {
@@ -168,8 +165,4 @@ export class Registry {
     this.linkSum += links - member.links;
     member.links = links;
   }
-}
-
-function rowOf(member: Member): MonitorRow {
-  return [member.core, member.incarnation, member.instance, member.address];
 }

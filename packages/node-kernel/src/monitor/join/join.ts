@@ -23,6 +23,7 @@ import type { MonitorContext } from '../context.ts';
  */
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
+const BOOT_PATIENCE = limit('handshakeTimeoutNs');
 const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
@@ -30,6 +31,7 @@ export class Join {
   private startedAt: Nanos = 0;
   private registeredAt: Nanos = -1;
   private readyReported = false;
+  private everReady = false;
   /** Monitors that we know of and are not bound to yet. */
   private readonly unbound = new Set<number>();
   /** We ourselves end the channel to the SKB, to begin a new one. */
@@ -44,6 +46,11 @@ export class Join {
     private readonly config: KernelConfig,
     private readonly fail: (error: ErrorName, text: string) => void,
   ) {}
+
+  /** This core has not been bound to all others yet, and it may still take its time. */
+  booting(now: Nanos): boolean {
+    return !this.everReady && now - this.startedAt < BOOT_PATIENCE;
+  }
 
   start(now: Nanos): void {
     this.startedAt = now;
@@ -212,6 +219,7 @@ export class Join {
     this.report();
     if (this.readyReported) return;
     this.readyReported = true;
+    this.everReady = true;
     this.context.outbox.log('core_ready', { links: this.context.monitors.size, elapsed_ms: (now - this.registeredAt) / 1e6 });
   }
 

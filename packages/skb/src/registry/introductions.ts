@@ -1,0 +1,95 @@
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import { type CoreId, type Incarnation, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import type { Member } from './registry.ts';
+
+/*
+ * Steps 2 to 4 of the mesh join, many monitors at a time. While a machine boots, its monitors are announced together: each
+ * announcement costs every monitor that hears it a wake-up, and one by one they would cost a wake-up for each pair.
+ *
+ *   R3  every pair of initialised monitors is introduced once: the earlier hears of the later, never both ways.
+ */
+
+/** What the registry tells of its members. */
+export interface Members {
+  readonly members: ReadonlyMap<CoreId, Member>;
+  readonly expected: number;
+  tell(member: Member, message: Message): void;
+}
+
+/** While cores are missing, new monitors are announced when nobody has come for so long. */
+const QUIET: Nanos = 250 * MILLISECOND;
+/** Bind requests of one announcement are collected for so long: they come within a few milliseconds of one another. */
+const COLLECT: Nanos = 10 * MILLISECOND;
+
+export class Introductions {
+  /** Initialised and not announced, in the order of their coming. */
+  private fresh: Member[] = [];
+  /** Who asked for the new monitors: new monitor → those it shall bind to. */
+  private readonly requests = new Map<Member, Member[]>();
+  private quiet: Timer | null = null;
+
+  constructor(
+    private readonly registry: Members,
+    private readonly endpoint: Endpoint,
+  ) {}
+
+  /** Step 1: the monitor may be announced. At once, unless others are still expected. */
+  initialised(member: Member, now: Nanos): void {
+    this.fresh.push(member);
+    this.endpoint.timers.cancel(this.quiet);
+    this.quiet = null;
+    if (this.isComplete()) this.announce();
+    else this.quiet = this.endpoint.timers.set(now + QUIET, () => this.announce());
+  }
+
+  /** Step 3: these new monitors shall bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
+  proxyBind(asker: Member, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
+    if (this.requests.size === 0) this.endpoint.timers.set(now + COLLECT, () => this.request());
+    for (const [i, core] of cores.entries()) {
+      const fresh = this.registry.members.get(core);
+      if (fresh === undefined || fresh.incarnation !== incarnations[i]) continue;
+      const askers = this.requests.get(fresh);
+      if (askers === undefined) this.requests.set(fresh, [asker]);
+      else askers.push(asker);
+    }
+  }
+
+  private isComplete(): boolean {
+    let initialised = 0;
+    for (const member of this.registry.members.values()) if (member.initialised) initialised += 1;
+    return initialised >= this.registry.expected;
+  }
+
+  /** Step 2: everybody who is initialised hears of those who came later. */
+  private announce(): void {
+    this.quiet = null;
+    const fresh = this.fresh.filter((member) => this.isMember(member));
+    this.fresh = [];
+    const rows = fresh.map(rowOf);
+    const place = new Map(fresh.map((member, i) => [member, i]));
+    for (const member of this.registry.members.values()) {
+      const monitors = rows.slice((place.get(member) ?? -1) + 1);
+      if (member.initialised && monitors.length > 0) this.registry.tell(member, { type: 'new_monitor_notify', monitors });
+    }
+  }
+
+  /** Step 4: the new monitors are told whom to bind to. */
+  private request(): void {
+    for (const [fresh, askers] of this.requests) {
+      const monitors = askers.filter((asker) => this.isMember(asker)).map(rowOf);
+      if (this.isMember(fresh) && monitors.length > 0) this.registry.tell(fresh, { type: 'bind_monitor_request', monitors });
+    }
+    this.requests.clear();
+  }
+
+  private isMember(member: Member): boolean {
+    return this.registry.members.get(member.core) === member;
+  }
+}
+
+function rowOf(member: Member): MonitorRow {
+  return [member.core, member.incarnation, member.instance, member.address];
+}
