@@ -54,6 +54,11 @@ export class IntervalTree {
     return visitOverlaps(this.root, range, visit);
   }
 
+  /** In order, all groups. True when a visit ended the search. */
+  visitAll(visit: Visit): boolean {
+    return visitEach(this.root, visit);
+  }
+
   *inOrder(): Generator<CopyGroup> {
     const above: CopyGroup[] = [];
     let node = this.root;
@@ -65,6 +70,11 @@ export class IntervalTree {
       node = right;
     }
   }
+}
+
+function visitEach(node: Node, visit: Visit): boolean {
+  if (node === null) return false;
+  return visitEach(node.left, visit) || visit(node) === true || visitEach(node.right, visit);
 }
 
 function visitAfter(node: Node, key: Capability, end: number, visit: Visit): boolean {

@@ -23,6 +23,8 @@ interface Batch {
   readonly freed: (bytes: number) => void;
 }
 
+const NONE: readonly Range[] = [];
+
 export class Reclaims {
   /** On their way home from here. */
   private readonly leaving = new Map<OperationId, readonly Range[]>();
@@ -55,6 +57,7 @@ export class Reclaims {
 
   /** Everything that this core answers for and that is neither free nor covered. */
   ranges(): readonly Range[] {
+    if (this.leaving.size + this.entrusted.length + this.lost.length + this.queue.length + this.current.length === 0) return NONE;
     return [...[...this.leaving.values()].flat(), ...this.entrusted, ...this.lost, ...this.queue.map(({ range }) => range), ...this.current];
   }
 
