@@ -2,10 +2,10 @@ import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { SkbConfig } from '../config.ts';
+import { Introductions } from './introductions.ts';
 
 /*
  * The registry: who is a core of this cluster. Gives out ids and incarnations, and leads the six-step mesh join
@@ -24,6 +24,8 @@ export interface Member {
   readonly address: string;
   readonly peer: Peer;
   initialised: boolean;
+  /** The monitors initialised before it have been told of it. */
+  announced: boolean;
   links: number;
   downSince: Nanos | null;
 }
@@ -37,13 +39,16 @@ export class Registry {
   /** Rises whenever somebody becomes a member or is one no longer. */
   epoch = 0;
   private linkSum = 0;
+  private readonly introductions: Introductions;
 
   constructor(
     private readonly config: SkbConfig,
     private readonly endpoint: Endpoint,
     private readonly sink: EffectSink,
     private readonly changed: (now: Nanos) => void,
-  ) {}
+  ) {
+    this.introductions = new Introductions({ members: this.members, timers: endpoint.timers, tell: (member, message) => this.tell(member, message) });
+  }
 
   /** Whether a live instance other than this holds the id. */
   isTaken(core: CoreId, instance: InstanceId): boolean {
@@ -70,7 +75,7 @@ export class Registry {
     const incarnation = before?.instance === peer.instance ? before.incarnation : this.nextIncarnation(core, request.incarnation);
     this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
     if (peer.id !== core || peer.incarnation !== incarnation) this.endpoint.rename(peer, core, incarnation);
-    const member: Member = { core, incarnation, instance: peer.instance, address: request.address, peer, initialised: false, links: 0, downSince: null };
+    const member: Member = { core, incarnation, instance: peer.instance, address: request.address, peer, initialised: false, announced: false, links: 0, downSince: null };
     this.setLinks(before?.instance === peer.instance ? before : member, 0);
     this.members.set(core, member);
     this.epoch += 1;
@@ -83,20 +88,17 @@ export class Registry {
     const fresh = this.memberOf(peer);
     if (fresh === undefined || fresh.initialised) return;
     fresh.initialised = true;
-    const row = rowOf(fresh);
-    for (const member of this.members.values()) {
-      if (member !== fresh && member.initialised) this.tell(member, { type: 'new_monitor_notify', monitors: [row] });
-    }
+    this.introductions.announce(fresh, now);
     if (this.members.size === 1 && this.meshComplete) this.changed(now); // a core alone has nobody to bind to
   }
 
   /** Step 3 → step 4: the new monitors are told to bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
-  proxyBind(peer: Peer, cores: readonly CoreId[], incarnations: readonly Incarnation[]): void {
+  proxyBind(peer: Peer, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
     const asker = this.memberOf(peer);
     if (asker === undefined) return;
     for (const [i, core] of cores.entries()) {
       const fresh = this.members.get(core);
-      if (fresh !== undefined && fresh.incarnation === incarnations[i]) this.tell(fresh, { type: 'bind_monitor_request', monitors: [rowOf(asker)] });
+      if (fresh !== undefined && fresh.incarnation === incarnations[i]) this.introductions.request(fresh, asker, now);
     }
   }
 
@@ -168,8 +170,4 @@ export class Registry {
     this.linkSum += links - member.links;
     member.links = links;
   }
-}
-
-function rowOf(member: Member): MonitorRow {
-  return [member.core, member.incarnation, member.instance, member.address];
 }
