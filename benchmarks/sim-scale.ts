@@ -13,8 +13,8 @@ import { withLargeNursery } from './nursery.ts';
 
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 const ROUNDS_PER_PLAN = 25;
-/** One core after another, as processes start: each has joined before the next comes. */
-const START_PAUSE = Number(process.env['MK_PAUSE_US'] ?? 300) * 1000;
+/** One core after another, as processes start. */
+const START_PAUSE = Number(process.env['MK_PAUSE_US'] ?? 100) * 1000;
 const LIMIT = { seconds: 60, gibibytes: 4 };
 
 interface Size {
