@@ -10,7 +10,7 @@ const PROGRAMS = {
   core: { entry: 'packages/node-kernel/src/main.ts', cached: true },
   skb: { entry: 'packages/skb/src/main.ts', cached: true, external: ['swipl-wasm', 'node-sqlite3-wasm'] },
   'skb-engine': { entry: 'packages/skb/src/engine/io/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
-  'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true },
+  'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true, cached: true },
   'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },
   mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true },
 };
@@ -19,22 +19,25 @@ const PROGRAMS = {
  * Compiles a bundle from its V8 code cache; a cache that this V8 does not accept is ignored. Native add-ons that ws and
  * msgpackr would look for in the whole file system are declined: neither gains us anything (zero masks, short strings).
  */
-const LOADER = `'use strict';
+const LOADER = `HEAD'use strict';
 const fs = require('fs'), vm = require('vm');
 process.env.WS_NO_BUFFER_UTIL = process.env.WS_NO_UTF_8_VALIDATE = '1';
 process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED = 'true';
-const file = __dirname + '/NAME.cjs';
+const file = __dirname + '/PROGRAM';
 const source = '(function (exports, require, module, __filename, __dirname) {' + fs.readFileSync(file, 'latin1') + '\\n})';
 let cachedData;
 try { cachedData = fs.readFileSync(__dirname + '/NAME.cache'); } catch {}
 const script = new vm.Script(source, { filename: file, cachedData });
-if (process.env.MK_MAKE_CACHE) process.on('exit', () => fs.writeFileSync(process.env.MK_MAKE_CACHE, script.createCachedData()));
+const keep = process.env['MK_MAKE_CACHE_NAME'];
+if (keep) process.on('exit', () => fs.writeFileSync(keep, script.createCachedData()));
 const mod = { exports: {} };
 script.runInThisContext().call(mod.exports, mod.exports, require, mod, file, __dirname);
 `;
 
+const SHEBANG = '#!/usr/bin/env node\n';
+
 /** Modules of Node that a booting core has no use for: each is loaded when something of it is first touched. */
-const LAZY = ['https', 'tls', 'zlib', 'os', 'worker_threads', 'child_process', 'perf_hooks', 'module'];
+const LAZY = ['http', 'https', 'tls', 'zlib', 'os', 'worker_threads', 'child_process', 'perf_hooks', 'module'];
 const lazyBuiltins = {
   name: 'lazy-builtins',
   setup(builder) {
@@ -55,15 +58,31 @@ mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
 await Promise.all([saveEngineState(), ...wanted.map(([name, program]) => bundle(name, program))]);
-for (const [name, { cached }] of wanted) if (cached) writeFileSync(join(work, `boot-${name}.cjs`), LOADER.replaceAll('NAME', name));
+for (const [name, program] of wanted) if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
 await makeCodeCaches();
+rmSync(join(dist, 'mk-launch.cache'), { force: true });
 for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
+await makeLauncherCache();
 
-function bundle(name, { entry, external = [], executable = false, cached = false }) {
-  const shebang = executable ? '#!/usr/bin/env node\n' : '';
+/** The file that a program is started by where a loader stands before its bundle: the command's own name, or `boot-NAME`. */
+function loaderOf(name, { executable }) {
+  return executable ? `${name}.cjs` : `boot-${name}.cjs`;
+}
+
+function bundleOf(name, { executable, cached }) {
+  return executable && cached ? `${name}.program.cjs` : `${name}.cjs`;
+}
+
+function loader(name, program) {
+  return LOADER.replace('HEAD', program.executable ? SHEBANG : '').replace('PROGRAM', bundleOf(name, program)).replaceAll('NAME', name);
+}
+
+function bundle(name, program) {
+  const { entry, external = [], executable = false, cached = false } = program;
+  const shebang = executable && !cached ? SHEBANG : '';
   return build({
     entryPoints: [join(root, entry)],
-    outfile: join(work, `${name}.cjs`),
+    outfile: join(work, bundleOf(name, program)),
     bundle: true,
     minify: !process.env.MK_NOMIN,
     platform: 'node',
@@ -108,9 +127,19 @@ async function makeCodeCaches() {
   for (const name of ['core', 'skb']) if (!existsSync(join(work, `${name}.cache`))) process.stderr.write(`mk: no code cache for ${name}; it boots slower\n`);
 }
 
+/** The same for mk-launch, which boots a core from dist/: it is the one program whose start every user waits for. */
+async function makeLauncherCache() {
+  const cache = join(work, 'mk-launch.cache');
+  const env = { ...process.env, MK_STATE_DIR: join(work, 'state'), 'MK_MAKE_CACHE_mk-launch': cache };
+  const launcher = spawn(process.execPath, [join(dist, 'mk-launch.cjs'), '--cores', '2', '--json', '--for', '100ms'], { env, stdio: 'ignore' });
+  await new Promise((resolve) => launcher.once('exit', resolve));
+  if (existsSync(cache)) renameSync(cache, join(dist, 'mk-launch.cache'));
+  else process.stderr.write('mk: no code cache for mk-launch; it starts slower\n');
+}
+
 function program(name, variable, settings, keepsCache = true) {
   const env = { ...process.env, [variable]: JSON.stringify(settings) };
-  if (keepsCache) env.MK_MAKE_CACHE = join(work, `${name}.cache`);
+  if (keepsCache) env[`MK_MAKE_CACHE_${name}`] = join(work, `${name}.cache`);
   return spawn(process.execPath, [join(work, `boot-${name}.cjs`)], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }
 

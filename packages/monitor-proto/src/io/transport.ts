@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { WebSocket, WebSocketServer } from 'ws';
+import type { RequestListener } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { WebSocket } from 'ws';
 import type { LinkId } from '../ids.ts';
-import { limit } from '../limits.ts';
+import { PlainHttp } from './plain-http.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
+import { acceptWebSocket, dialWebSocket, keyOfRequest, OPEN_TIMEOUT_MS } from './websocket-opening.ts';
 
 /*
  * The transport contract, which the simulated network keeps as well (test/conformance):
@@ -35,29 +36,26 @@ export interface Transport {
   shutdown(): void;
 }
 
-/** Path of the links on a process's port; everything else there is plain HTTP. */
-export const LINK_PATH = '/link';
-
-const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
 /** A peer that does not answer a close frame within this time is cut off. */
 const CLOSE_PATIENCE_MS = 1000;
-const OPEN_TIMEOUT_MS = 10_000;
-const NO_MASK = (mask: Buffer): void => void mask.fill(0);
 
 /** Links over WebSockets: one socket a link, one binary message a frame. */
 export class WebSocketTransport implements Transport {
   private readonly sockets = new Map<LinkId, WebSocket>();
+  /** Links that this end opens and that are not up yet. */
+  private readonly opening = new Map<LinkId, Socket>();
+  /** Connections that have said nothing yet. */
+  private readonly silent = new Set<Socket>();
   private readonly server: Server;
-  private readonly acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_PAYLOAD, clientTracking: false, skipUTF8Validation: true });
+  private readonly http: PlainHttp;
   private nextAccepted: LinkId = 2;
 
   constructor(
     private readonly owner: TransportOwner,
     http: RequestListener,
   ) {
-    this.server = createServer(http);
-    this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket as Socket, head));
-    this.server.on('clientError', (_error, socket) => socket.destroy());
+    this.http = new PlainHttp(http, (webSocket) => this.accepted(webSocket));
+    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.connected(socket));
   }
 
   listen(host: string, port: number): Promise<number> {
@@ -71,11 +69,16 @@ export class WebSocketTransport implements Transport {
   }
 
   open(link: LinkId, address: string): void {
-    const socket = new WebSocket(`ws://${address}${LINK_PATH}`, {
-      perMessageDeflate: false, maxPayload: MAX_PAYLOAD, skipUTF8Validation: true, generateMask: NO_MASK, handshakeTimeout: OPEN_TIMEOUT_MS,
-    });
-    this.adopt(link, socket);
-    socket.on('open', () => this.owner.linkUp(link));
+    const opened = (webSocket: WebSocket, socket: Socket): void => {
+      this.opening.delete(link);
+      this.adopt(link, webSocket);
+      this.owner.linkUp(link);
+      socket.resume();
+    };
+    const failed = (reason: string): void => {
+      if (this.opening.delete(link)) this.owner.linkDown(link, reason);
+    };
+    this.opening.set(link, dialWebSocket(address, opened, failed));
   }
 
   send(link: LinkId, frame: Uint8Array): void {
@@ -87,10 +90,9 @@ export class WebSocketTransport implements Transport {
 
   close(link: LinkId, reason: string): void {
     const socket = this.sockets.get(link);
-    if (socket === undefined) return;
+    if (socket === undefined) return this.giveUp(link);
     this.sockets.delete(link);
     socket.removeAllListeners('message');
-    if (socket.readyState === WebSocket.CONNECTING) return socket.terminate();
     socket.close(CLOSE_CODE, reason.slice(0, 120));
     const patience = setTimeout(() => socket.terminate(), CLOSE_PATIENCE_MS);
     patience.unref();
@@ -98,26 +100,51 @@ export class WebSocketTransport implements Transport {
   }
 
   reset(link: LinkId): void {
+    this.opening.get(link)?.destroy();
     const socket = this.sockets.get(link);
-    if (socket === undefined) return;
-    if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
-    else rawSocketOf(socket).resetAndDestroy();
+    if (socket !== undefined) rawSocketOf(socket).resetAndDestroy();
   }
 
   shutdown(): void {
     this.server.close();
-    this.server.closeAllConnections();
+    this.http.close();
+    for (const socket of this.silent) socket.destroy();
+    for (const link of [...this.opening.keys()]) this.giveUp(link);
     for (const socket of this.sockets.values()) socket.close(CLOSE_CODE, 'SHUTTING_DOWN');
   }
 
-  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
-    this.acceptor.handleUpgrade(request, socket, head, (accepted) => {
-      const link = this.nextAccepted;
-      this.nextAccepted += 2;
-      this.adopt(link, accepted);
-      this.owner.linkUp(link);
-    });
+  /** Ends a link that is not up yet; its owner, who wants that, is not told. */
+  private giveUp(link: LinkId): void {
+    const socket = this.opening.get(link);
+    this.opening.delete(link);
+    socket?.destroy();
+  }
+
+  /** Somebody has connected: what they say first decides whether it is to be a link or a request over HTTP. */
+  private connected(socket: Socket): void {
+    const first = (bytes: Buffer): void => {
+      leave();
+      const key = keyOfRequest(bytes);
+      if (key === null) return this.http.take(socket, bytes);
+      this.accepted(acceptWebSocket(socket, key));
+      socket.resume();
+    };
+    const end = (): void => void socket.destroy();
+    const leave = (): void => {
+      this.silent.delete(socket);
+      socket.off('data', first).off('error', end).off('timeout', end).off('end', end).off('close', leave);
+      socket.setTimeout(0);
+    };
+    this.silent.add(socket);
+    socket.on('data', first).on('error', end).on('timeout', end).on('end', end).on('close', leave);
+    socket.setTimeout(OPEN_TIMEOUT_MS);
+  }
+
+  private accepted(webSocket: WebSocket): void {
+    const link = this.nextAccepted;
+    this.nextAccepted += 2;
+    this.adopt(link, webSocket);
+    this.owner.linkUp(link);
   }
 
   private adopt(link: LinkId, socket: WebSocket): void {

@@ -18,6 +18,7 @@ export function leftovers(node: SimNode): readonly string[] {
     if (context.operations.size > 0) rows.push(`${context.operations.size} operations`);
     if (rounds.size > 0) rows.push(`${rounds.size} phases of rounds`);
   }
+  if (node.skb?.registry.introductions.pending === true) rows.push('monitors that were not introduced');
   let armed = 0;
   for (const peer of endpoint.peers.values()) {
     if (peer.armedAt !== Infinity) armed += 1;

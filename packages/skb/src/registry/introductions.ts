@@ -35,6 +35,11 @@ export class Introductions {
     private readonly timers: TimerQueue,
   ) {}
 
+  /** Whether somebody waits to be introduced. */
+  get pending(): boolean {
+    return this.fresh.length > 0 || this.requests.size > 0;
+  }
+
   /** Step 1: the monitor may be announced. At once, unless others are still expected. */
   initialised(member: Member, now: Nanos): void {
     this.fresh.push(member);
@@ -46,7 +51,7 @@ export class Introductions {
 
   /** Step 3: these new monitors shall bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
   proxyBind(asker: Member, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
-    if (this.requests.size === 0) this.timers.set(now + COLLECT, () => this.request());
+    const begins = this.requests.size === 0;
     for (const [i, core] of cores.entries()) {
       const fresh = this.registry.members.get(core);
       if (fresh === undefined || fresh.incarnation !== incarnations[i]) continue;
@@ -54,6 +59,7 @@ export class Introductions {
       if (askers === undefined) this.requests.set(fresh, [asker]);
       else askers.push(asker);
     }
+    if (begins && this.requests.size > 0) this.timers.set(now + COLLECT, () => this.request());
   }
 
   private isComplete(): boolean {

@@ -37,7 +37,7 @@ export class Registry {
   /** Rises whenever somebody becomes a member or is one no longer. */
   epoch = 0;
   private linkSum = 0;
-  private readonly introductions: Introductions;
+  readonly introductions: Introductions;
 
   constructor(
     private readonly config: SkbConfig,

@@ -1,0 +1,42 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
+
+/**
+ * The HTTP server of a process's port, for whatever is not a link in our own form: `/healthz` and the like, and strangers'
+ * WebSockets. It is made when somebody first asks for it, for boot has no use of it.
+ */
+export class PlainHttp {
+  private server: Server | null = null;
+
+  constructor(
+    private readonly handler: RequestListener,
+    private readonly accepted: (webSocket: WebSocket) => void,
+  ) {}
+
+  /** Serves a connection that begins with these bytes. */
+  take(socket: Socket, first: Buffer): void {
+    this.server ??= this.create();
+    socket.pause();
+    socket.unshift(first);
+    this.server.emit('connection', socket);
+    socket.resume();
+  }
+
+  close(): void {
+    this.server?.closeAllConnections();
+  }
+
+  private create(): Server {
+    const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_PAYLOAD, clientTracking: false, skipUTF8Validation: true });
+    const server = createServer(this.handler);
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
+      acceptor.handleUpgrade(request, socket, head, this.accepted);
+    });
+    server.on('clientError', (_error, socket) => socket.destroy());
+    server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections
+    return server;
+  }
+}

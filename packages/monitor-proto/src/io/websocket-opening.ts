@@ -1,0 +1,99 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import { limit } from '../limits.ts';
+
+/*
+ * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP. A mesh of n cores
+ * opens n² / 2 links while all of them boot, and node:http's request and parser were most of what an opening costs. The
+ * acceptor leaves every other form of request to node:http and ws (plain-http.ts), so strangers meet the usual server.
+ */
+
+/** Path of the links on a process's port; everything else there is plain HTTP. */
+export const LINK_PATH = '/link';
+export const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
+/** Either side of an opening gives up when the other has said nothing for so long. */
+export const OPEN_TIMEOUT_MS = 10_000;
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const REQUEST = /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n\r\n$/;
+const MAX_REPLY_BYTES = 16 << 10;
+const NO_MASK = (mask: Buffer): void => void mask.fill(0);
+/** What ws would set by default, with our size of message. */
+const RECEIVING = { maxPayload: MAX_PAYLOAD, skipUTF8Validation: true, allowSynchronousEvents: true, maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 };
+
+/** The request's key when these bytes are a whole request of our own form; null otherwise. */
+export function keyOfRequest(bytes: Buffer): string | null {
+  return REQUEST.exec(bytes.toString('latin1'))?.[1] ?? null;
+}
+
+/** The server's side: answers the request. The caller resumes the socket once it listens to the WebSocket. */
+export function acceptWebSocket(socket: Socket, key: string): WebSocket {
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
+  return webSocketOver(socket, NOTHING, true);
+}
+
+/** The client's side. Calls `opened` with a WebSocket on a paused socket, or `failed`, once. */
+export function dialWebSocket(address: string, opened: (webSocket: WebSocket, socket: Socket) => void, failed: (reason: string) => void): Socket {
+  const colon = address.lastIndexOf(':');
+  const key = randomBytes(16).toString('base64');
+  const socket = connect({ host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)), noDelay: true });
+  let reply = NOTHING;
+  let failure = 'the peer closed the connection before it was a link';
+  const onData = (chunk: Buffer): void => {
+    reply = reply.length === 0 ? chunk : Buffer.concat([reply, chunk]);
+    const end = reply.indexOf('\r\n\r\n');
+    if (end < 0 && reply.length < MAX_REPLY_BYTES) return;
+    const fault = faultOfReply(reply.toString('latin1', 0, Math.max(end, 0)), key);
+    if (fault !== null) return give(fault);
+    for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener);
+    socket.pause();
+    opened(webSocketOver(socket, reply.subarray(end + 4), false), socket);
+  };
+  const give = (reason: string): void => {
+    failure = reason;
+    socket.destroy();
+  };
+  const listeners = {
+    data: onData,
+    timeout: () => give('Opening handshake has timed out'),
+    error: (error: NodeJS.ErrnoException) => void (failure = error.code ?? error.message),
+    close: () => failed(failure),
+  };
+  for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener);
+  socket.setTimeout(OPEN_TIMEOUT_MS);
+  socket.write(`GET ${LINK_PATH} HTTP/1.1\r\nHost: ${address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`);
+  return socket;
+}
+
+/** Why this is not the answer that a WebSocket server gives to the key; null when it is. */
+function faultOfReply(head: string, key: string): string | null {
+  const [status = '', ...lines] = head.split('\r\n');
+  const code = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(status)?.[1];
+  if (code !== '101') return code === undefined ? 'the peer does not speak HTTP' : `Unexpected server response: ${code}`;
+  const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket' || headers.get('connection')?.toLowerCase() !== 'upgrade') return 'Invalid Upgrade header';
+  if (headers.get('sec-websocket-accept') !== acceptOf(key)) return 'Invalid Sec-WebSocket-Accept header';
+  return headers.has('sec-websocket-extensions') || headers.has('sec-websocket-protocol') ? 'the peer chose an extension that was not offered' : null;
+}
+
+function acceptOf(key: string): string {
+  return createHash('sha1').update(key + GUID).digest('base64');
+}
+
+/** What ws keeps to itself, and what its own client and server set. */
+interface Internals {
+  _isServer: boolean;
+  setSocket(socket: Socket, head: Buffer, options: typeof RECEIVING & { readonly generateMask?: typeof NO_MASK }): void;
+}
+
+/** A WebSocket over a socket whose opening is done, as the server of ws makes it. */
+function webSocketOver(socket: Socket, head: Buffer, isServer: boolean): WebSocket {
+  socket.pause();
+  const webSocket = new (WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket & Internals)(null, undefined, { autoPong: true, closeTimeout: 30_000 });
+  webSocket._isServer = isServer;
+  webSocket.setSocket(socket, head, isServer ? RECEIVING : { ...RECEIVING, generateMask: NO_MASK });
+  return webSocket;
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
