@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 
 /** One figure: the ratio of ours to the baseline, run by run, and what was asked for. */
 export interface Figure {
@@ -24,9 +25,24 @@ export function report(figures: readonly Figure[], file: string): void {
     const verdict = row.target === null ? '' : `  (${row.target.kind} ${row.target.ratio}: ${row.held ? 'held' : 'MISSED'})`;
     process.stdout.write(`${row.name}\n  ours      ${spread(row.ours)} ${row.unit}\n  baseline  ${spread(row.baseline)} ${row.unit}\n  ratio     ${spread(row.ratios)}${verdict}, ${row.ours.length} runs\n`);
   }
+  keep(file, { figures: rows });
+}
+
+/** Keeps what was measured in benchmarks/results. */
+export function keep(file: string, measured: object): void {
   const folder = join(process.cwd(), 'benchmarks', 'results');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${file}.json`), `${JSON.stringify({ node: process.version, figures: rows }, null, 2)}\n`);
+  writeFileSync(join(folder, `${file}.json`), `${JSON.stringify({ node: process.version, ...measured }, null, 2)}\n`);
+}
+
+/** Wall-clock and processor time that some work takes, milliseconds. On a busy machine only the second is the work's own. */
+export function timed(work: () => void): { readonly wallMs: number; readonly cpuMs: number } {
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  work();
+  const wallMs = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  return { wallMs, cpuMs: (user + system) / 1000 };
 }
 
 export function median(values: readonly number[]): number {

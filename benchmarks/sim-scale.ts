@@ -2,7 +2,6 @@
  * How large a machine one process simulates: boots up to 1,024 cores (523,776 links), runs 100 agreement rounds, prints time
  * and memory, and what one round costs by plan at each size. `npm run bench -- sim-scale [CORES…]`; default 32 … 1024.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
@@ -10,11 +9,12 @@ import { fastMac } from '@mk/sim/fast-mac';
 import { flatMachine } from '@mk/sim/machines';
 import { Simulation } from '@mk/sim/simulation';
 import { plotSvg } from '@mk/sim/svg-plot';
+import { withLargeNursery } from './nursery.ts';
 
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 const ROUNDS_PER_PLAN = 25;
-/** One core after another, as processes start: each has joined before the next comes. */
-const START_PAUSE = Number(process.env['MK_PAUSE_US'] ?? 300) * 1000;
+/** One core after another, as processes start. */
+const START_PAUSE = Number(process.env['MK_PAUSE_US'] ?? 100) * 1000;
 const LIMIT = { seconds: 60, gibibytes: 4 };
 
 interface Size {
@@ -59,10 +59,7 @@ function rounds(simulation: Simulation, plan: string): number {
   return microseconds;
 }
 
-// Most of what a step allocates dies with it: a larger nursery halves the collector's share.
-const NURSERY = '--max-semi-space-size=64';
-if (!process.execArgv.includes(NURSERY)) process.exit(spawnSync(process.execPath, [NURSERY, ...process.argv.slice(1)], { stdio: 'inherit' }).status ?? 2);
-
+withLargeNursery();
 const wanted = process.argv.slice(2).map(Number);
 const sizes = (wanted.length > 0 ? wanted : [32, 64, 128, 256, 512, 1024]).map(measure);
 const largest = sizes.at(-1)!;

@@ -7,7 +7,6 @@ import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { Simulation } from '@mk/sim/simulation';
 import { fact } from '@mk/skb/facts/fact';
 import { WorkerEngine } from '@mk/skb/engine/io/worker-engine';
-import type { Program } from '@mk/skb/engine/protocol';
 import { startCluster } from './cluster.ts';
 import { median, printFigures } from './skb-figures.ts';
 
@@ -109,8 +108,7 @@ async function lookUpsInside(): Promise<{
   oneUs(): Promise<number>;
   close(): Promise<void>;
 }> {
-  const programs = JSON.parse(readFileSync(join(dist, 'skb-rules.json'), 'utf8')) as Program[];
-  const engine = new WorkerEngine({ workerPath: join(dist, 'skb-engine.cjs'), programs });
+  const engine = new WorkerEngine({ workerPath: join(dist, 'skb-engine.cjs'), state: readFileSync(join(dist, 'skb-engine.prc')) });
   await engine.updateFacts({
     add: Array.from({ length: 10_000 }, (_, i) => fact('message_rtt', i, i + 1, i, 0, i, i)),
   });

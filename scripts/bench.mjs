@@ -7,7 +7,7 @@ import { install, root, run } from './install.mjs';
 const [name, ...rest] = process.argv.slice(2);
 const known = readdirSync(join(root, 'benchmarks')).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
 if (name === undefined || !existsSync(join(root, 'benchmarks', `${name}.ts`))) {
-  process.stderr.write(`npm run bench -- NAME; benchmarks: ${known.filter((n) => !['cluster', 'report', 'skb-figures'].includes(n)).join(', ')}\n`);
+  process.stderr.write(`npm run bench -- NAME; benchmarks: ${known.filter((n) => !['cluster', 'nursery', 'report', 'skb-figures'].includes(n)).join(', ')}\n`);
   process.exit(2);
 }
 install();

@@ -1,6 +1,6 @@
 // Bundles each program into one minified CommonJS file under dist/, and a V8 code cache beside those that boot often.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './install.mjs';
@@ -57,8 +57,7 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
-await Promise.all(wanted.map(([name, program]) => bundle(name, program)));
-writeRules();
+await Promise.all([saveEngineState(), ...wanted.map(([name, program]) => bundle(name, program))]);
 for (const [name, program] of wanted) if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
 await makeCodeCaches();
 rmSync(join(dist, 'mk-launch.cache'), { force: true });
@@ -99,12 +98,14 @@ function bundle(name, program) {
   });
 }
 
-/** The knowledge base's rules in one file, by name, so that their order of loading is one. */
-function writeRules() {
-  const folder = join(root, 'packages/skb/src/rules');
-  const names = readdirSync(folder).filter((name) => name.endsWith('.pl')).sort();
-  const rules = names.map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
-  writeFileSync(join(work, 'skb-rules.json'), JSON.stringify(rules));
+/** Prolog with the knowledge base's rules, saved: reading libraries and rules at every start would take four times as long. */
+async function saveEngineState() {
+  await bundle('skb-save', { entry: 'packages/skb/src/engine/io/save-main.ts', external: ['swipl-wasm'] });
+  const program = join(work, 'skb-save.cjs');
+  const child = spawn(process.execPath, [program, join(root, 'packages/skb/src/rules'), join(work, 'skb-engine.prc')], { stdio: 'inherit' });
+  const status = await new Promise((resolve) => child.once('exit', resolve));
+  if (status !== 0) process.exit(1);
+  rmSync(program);
 }
 
 /**

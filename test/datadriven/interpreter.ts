@@ -65,6 +65,8 @@ export class Interpreter {
     round: ({ args }) => this.ask(Number(args['core']), 'round', { plan: args['plan'], phases: Number(args['phases'] ?? 1) }, 'cores messages'),
     ping: ({ args }) => this.ask(Number(args['core']), 'ping', { core: Number(args['to']), count: 1, bytes: 8 }, 'count p50'),
     flood: ({ args }) => this.ask(Number(args['core']), 'flood', { core: Number(args['to']), count: Number(args['count']), bytes: 8 }, 'sent received lost doubled reordered'),
+    /** `ring 0 1 2`: a token from core 0 over 1 and 2 and back. */
+    ring: ({ words }) => this.ask(Number(words[0]), 'ring', { cores: words.map(Number), count: 1, bytes: 8 }, 'count p50'),
     /** `link from=0 to=1 loss=1 delay_ns=1000`. */
     link: ({ args }) => {
       const { from, to, both, ...settings } = args;

@@ -33,6 +33,24 @@ expect: [invariants, converge]
   expect(place.processes()).toEqual([]);
 });
 
+test('random capability operations keep every invariant while sockets are reset', async () => {
+  const { status, stdout } = await run(`
+cores: 6
+latency: 2ms
+jitter: 2ms
+workload: { program: churn, args: [--seconds, 6] }
+faults:
+  - { at: 0s, link: { from: all, to: all, both: true, reset_after: 1s } }
+  - { at: 7s, heal: all }
+expect: [workload, invariants, converge]
+`);
+  expect(stdout).toMatch(/churn: [\d,]+ operations on 12 domains in [\d.]+ s: [\d,]+ operations\/s/);
+  expect(stdout).toMatch(/audit: \d+ capabilities on 6 cores: every invariant holds/);
+  expect(stdout).toContain('held: workload, invariants, converge');
+  expect(status).toBe(0);
+  expect(place.processes()).toEqual([]);
+});
+
 test('a plan that leaves the cluster cut in two is found out', async () => {
   const { status, stdout } = await run(`
 cores: 3
@@ -49,7 +67,9 @@ test('a mistake in a plan is told before anything boots', async () => {
   for (const [plan, text] of [
     ['cores: 3\nfaults:\n  - { at: 1s, crash: { core: 7 } }\n', 'core 7'],
     ['cores: 3\nfaluts: []\n', 'faults'],
-    ['cores: 3\nworkload: { program: churn }\n', 'churn'],
+    ['cores: 3\nworkload: { program: matrix }\n', 'matrix'],
+    ['cores: 3\nworkload: { program: churn, args: [--minutes, 1] }\n', '--minutes'],
+    ['cores: 3\nexpect: [workload]\n', 'workload'],
   ] as const) {
     const { status, stderr } = await run(plan);
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(text) });

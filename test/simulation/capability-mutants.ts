@@ -166,6 +166,16 @@ export const MUTANTS: readonly Mutant[] = [
     plant: (kernel) => doesNothing(capopsOf(kernel).reclaims.action, PHASES.commit),
   },
   {
+    name: 'old-news-of-owners', about: 'race 2: the old owner believes a late consent rather than the news that came before (sim-churn seed 1012)',
+    script: 'capabilities-02-owner-changes-before-the-old-one-hears.txt',
+    plant: (kernel) => whenBooted(kernel, (state) => replace(state, 'isForeign', (isForeign) => (group) => isForeign(group) && !group.locked)),
+  },
+  {
+    name: 'reclaim-before-done', about: 'revoke: memory goes home while other cores still hold frozen copies of it (sim-churn seed 226)',
+    script: 'capabilities-07-revoke-of-what-lies-in-its-own-memory.txt',
+    plant: (kernel) => replace(capopsOf(kernel).revokes, 'keep', () => () => false),
+  },
+  {
     name: 'abort-does-not-thaw', about: 'C7: what an aborted revoke froze stays frozen',
     plant: (kernel) => replace(revokesOf(kernel), 'abort', () => (_op, answer) => answer(null)),
   },

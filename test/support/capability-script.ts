@@ -2,6 +2,8 @@ import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/machines';
 import { Simulation, type SimLogLine, type SimulationOptions } from '@mk/sim/simulation';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Operation, Resume } from '@mk/node-kernel/monitor/operations';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
 /*
@@ -15,6 +17,12 @@ import type { ControlReply } from '@mk/monitor-proto/step';
  *   retype ram Frame 0 1 f      of the page at offset 0 one Frame of one page
  *   send ram 2 · give ram 2     a copy, or one's own, to core 2
  *   revoke ram · delete ram · retrieve ram
+ *   cnode ram 0 2               of the pages from offset 0 a CNode for the addresses 2×256 and on
+ *   move ram 512                to another address of the same cspace
+ *   subscribe ram · unsubscribe ram   its holder is asked before memory of that range is revoked
+ *   consent 1 · object 1        what core 1's domain answers to every revoke that waits for it
+ *   fill 1 · drain 1            core 1 has as many operations in flight as it may, and no longer
+ *   view 1 2                    core 1 is in view 2
  *   begin NAME COMMAND          starts a command and goes on; its end is printed when it comes
  *   run 5ms · wait NAME · crash 1 · join 3 · holders
  */
@@ -36,6 +44,7 @@ export class CapabilityScript {
   private readonly pending = new Set<string>();
   private readonly out: string[] = [];
   private rules = 0;
+  private readonly fillers: Resume[] = [];
 
   /** `wrap` plants a bug in each core. */
   constructor(private readonly wrap?: NonNullable<SimulationOptions['wrap']>) {}
@@ -104,6 +113,30 @@ export class CapabilityScript {
     this.simulation.control(core, verb, args, then);
   }
 
+  /** Answers every revoke that a core's domain is asked about; prints how many. */
+  answerRevokes(core: number, consents: boolean): void {
+    const domain = this.domainOf(core);
+    this.ask(core, 'cap_call', { domain, call: { name: 'revokes_asked', args: [] } }, (reply) => {
+      const asked = valueOf<readonly { readonly op: string }[]>(reply) ?? [];
+      this.out.push(`  ${core}: asked about ${asked.length}, ${consents ? 'consents' : 'objects'}`);
+      for (const { op } of asked) this.ask(core, 'cap_call', { domain, call: { name: 'consent_revoke', args: [op, consents] } }, () => undefined);
+    });
+    this.advance(1e4);
+  }
+
+  /** Takes all places of operations in flight on a core; the answer gives them back. */
+  fill(core: number): void {
+    const { operations } = this.simulation.node(core).kernel!.monitor.context;
+    const forEver = function* (this: CapabilityScript): Operation<void> {
+      yield { arm: (resume) => (this.fillers.push(resume), () => undefined) };
+    };
+    while (operations.size < limit('operationsInFlight')) operations.start('filler', forEver.call(this), this.simulation.now, () => undefined);
+  }
+
+  drain(): void {
+    for (const resume of this.fillers.splice(0)) resume(undefined, this.simulation.now);
+  }
+
   /** A request about something that a domain holds. */
   about(name: string, verb: string, args: (held: Held) => Readonly<Record<string, unknown>>, done: (text: string) => void, then?: (value: never) => void): void {
     const held = this.held.get(name);
@@ -138,6 +171,10 @@ export class CapabilityScript {
 
   crash(core: number): void {
     this.simulation.crash(core);
+  }
+
+  setView(core: number, view: number): void {
+    this.simulation.node(core).kernel!.monitor.context.view = view;
   }
 
   /** Who holds memory of a type that a program made, with owners. */
@@ -177,6 +214,11 @@ const IMMEDIATE: Readonly<Record<string, (script: CapabilityScript, args: readon
   crash: (script, [core]) => script.crash(Number(core)),
   join: (script, [core]) => script.join(Number(core)),
   domain: (script, [core]) => script.makeDomain(Number(core)),
+  consent: (script, [core]) => script.answerRevokes(Number(core), true),
+  object: (script, [core]) => script.answerRevokes(Number(core), false),
+  fill: (script, [core]) => script.fill(Number(core)),
+  drain: (script) => script.drain(),
+  view: (script, [core, number]) => script.setView(Number(core), Number(number)),
   holders: (script) => script.holders(),
 };
 
@@ -191,6 +233,17 @@ const OPERATIONS: Readonly<Record<string, Command>> = {
     const args = (held: Held) => ({ source: held.address, kind, offset: Number(offset) * PAGE, size: Number(pages) * PAGE });
     script.about(source!, 'cap_retype', args, done, (value: { readonly address: number }) => script.name(name!, coreIn(script, source!), value.address));
   },
+  cnode(script, [source, offset, index], done) {
+    const destination = { address: 256 * Number(index), level: 1 };
+    const args = ({ address }: Held) => call({ operation: 'retype', source: { address }, destination, type: 'L2CNode', offset: Number(offset) * PAGE, objectSize: 0, count: 1 });
+    script.about(source!, 'cap_call', args, done);
+  },
+  move(script, [name, to], done) {
+    const address = Number(to);
+    script.about(name!, 'cap_call', (held) => call({ operation: 'move', source: { address: held.address }, destination: { address } }), done, () => script.name(name!, coreIn(script, name!), address));
+  },
+  subscribe: (script, [name], done) => script.about(name!, 'cap_call', ({ address }) => ({ call: { name: 'subscribe_revoke', args: [{ address }] } }), done),
+  unsubscribe: (script, [name], done) => script.about(name!, 'cap_call', ({ address }) => ({ call: { name: 'unsubscribe_revoke', args: [{ address }] } }), done),
   send: (script, args, done) => send(script, args, 0, done),
   give: (script, args, done) => send(script, args, 1, done),
   revoke: (script, [name], done) => script.about(name!, 'cap_revoke', ({ address }) => ({ target: address }), done),
@@ -201,6 +254,10 @@ const OPERATIONS: Readonly<Record<string, Command>> = {
 function send(script: CapabilityScript, [name = '', to]: readonly string[], giveAway: number, done: (text: string) => void): void {
   const core = Number(to);
   script.about(name, 'cap_send', ({ address }) => ({ source: address, core, to: script.domainOf(core), give_away: giveAway }), done, (address: number) => script.name(`${name.split('@')[0]}@${core}`, core, address));
+}
+
+function call(invocation: object): { readonly call: object } {
+  return { call: { name: 'invoke', args: [invocation] } };
 }
 
 function coreIn(script: CapabilityScript, name: string): number {

@@ -16,6 +16,8 @@ export interface LinkEnd {
   readonly id: LinkId;
   /** Null until the other end exists. */
   other: LinkEnd | null;
+  /** Whether this end still exists; what is delivered to one that does not is lost. */
+  open: boolean;
   /** When the last frame towards this end is due: what ends the link comes after it. */
   lastDueAt: Nanos;
 }
@@ -51,14 +53,14 @@ export class Network {
   ) {}
 
   open(node: SimNode, id: LinkId, address: string, at: Nanos): void {
-    const end: LinkEnd = { node, id, other: null, lastDueAt: at };
+    const end: LinkEnd = { node, id, other: null, open: true, lastDueAt: at };
     node.links.set(id, end);
     const target = this.host.lookUp(address);
     if (target === null) return this.host.deliver(at, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
     const wayNs = this.costs.latencyNs(node.id, target.id);
     const { life } = node;
     this.host.call(at + wayNs, () => {
-      if (node.life !== life || node.links.get(id) !== end) return;
+      if (node.life !== life || !end.open) return;
       const back = this.host.now + this.costs.latencyNs(target.id, node.id);
       if (this.host.lookUp(address) !== target) this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
       else this.accept(target, end, back);
@@ -96,6 +98,7 @@ export class Network {
   close(end: LinkEnd, reason: string, at: Nanos): void {
     const { other, node, id } = end;
     node.links.delete(id);
+    end.open = false;
     if (other === null) return;
     const due = Math.max(other.lastDueAt, at + this.costs.latencyNs(node.id, other.node.id));
     this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason }, 0);
@@ -114,6 +117,7 @@ export class Network {
   /** The process of a node is gone: its links break. */
   nodeDied(node: SimNode, at: Nanos): void {
     for (const end of node.links.values()) {
+      end.open = false;
       const { other } = end;
       if (other === null) continue;
       const due = Math.max(other.lastDueAt, at + this.costs.latencyNs(node.id, other.node.id));
@@ -125,7 +129,7 @@ export class Network {
   private accept(target: SimNode, dialler: LinkEnd, backAt: Nanos): void {
     const id = target.nextAccepted;
     target.nextAccepted += 2;
-    const accepted: LinkEnd = { node: target, id, other: dialler, lastDueAt: this.host.now };
+    const accepted: LinkEnd = { node: target, id, other: dialler, open: true, lastDueAt: this.host.now };
     target.links.set(id, accepted);
     dialler.other = accepted;
     dialler.lastDueAt = backAt;

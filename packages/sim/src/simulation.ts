@@ -227,8 +227,11 @@ export class Simulation implements NetworkHost {
 
   private arriveOn(node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void {
     if (end !== null) {
-      if (node.links.get(end.id) !== end) return;
-      if (event.type === 'link_down') node.links.delete(end.id);
+      if (!end.open) return;
+      if (event.type === 'link_down') {
+        node.links.delete(end.id);
+        end.open = false;
+      }
     }
     this.arrive(node, event, costNs);
   }

@@ -1,15 +1,15 @@
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
-import { domainEverywhere, flatPeers } from './domains.ts';
-import { describePings, type PingSummary } from './ping.ts';
+import { domainEverywhere, flatPeers } from '../client/domains.ts';
+import { describeTimes, type TimeSummary } from '../client/times.ts';
 
 /** What the core's verb `bench_revoke` answers. */
 export interface RevokeSummary {
   readonly cores: number;
   readonly messages: number;
   readonly plan_messages: number;
-  readonly revoke: PingSummary;
-  readonly round: PingSummary;
+  readonly revoke: TimeSummary;
+  readonly round: TimeSummary;
 }
 
 export const BENCH_REVOKE: CtlCommand = {
@@ -29,8 +29,8 @@ export const BENCH_REVOKE: CtlCommand = {
     const summary = (await context.cluster.core(from, 'bench_revoke', { domain: own, peers, count }, { timeoutMs: 30 * 60_000 })) as RevokeSummary;
     if (context.json) return printJson(context, summary);
     const { cores, messages, plan_messages: planned, revoke, round } = summary;
-    context.terminal.out(`revoke over ${cores} cores: ${messages} messages, ${planned} by the plan; ${describePings(revoke).replace('round trips', 'revokes')}`);
-    context.terminal.out(`two-phase round over the same plan: ${describePings(round).replace('round trips', 'rounds')}`);
+    context.terminal.out(`revoke over ${cores} cores: ${messages} messages, ${planned} by the plan; ${describeTimes(revoke, 'revoke')}`);
+    context.terminal.out(`two-phase round over the same plan: ${describeTimes(round, 'round')}`);
     context.terminal.out(`ratio of the medians: ${(revoke.p50 / round.p50).toFixed(2)}`);
     return messages === planned ? 0 : 1;
   },

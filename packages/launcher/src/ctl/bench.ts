@@ -1,15 +1,16 @@
-import { formatDuration } from '@mk/machine/duration';
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
+import { describeFlood, type FloodResult, isClean } from '../client/flood-result.ts';
+import { describeTimes, type TimeSummary } from '../client/times.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
-import { describePings, type PingSummary, pairOf, pingOptions, runPing } from './ping.ts';
+import { pairOf, pingOptions, runPing } from './ping.ts';
 
 const LONG_MS = 30 * 60_000;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'];
 
 /** What the core's verb `round` answers. */
-export interface RoundSummary extends PingSummary {
+export interface RoundSummary extends TimeSummary {
   readonly plan: string;
   readonly phases: number;
   readonly cores: number;
@@ -82,21 +83,11 @@ const FLOOD: CtlCommand = {
       { core: to, count, bytes },
       { timeoutMs: LONG_MS },
     )) as FloodResult;
-    const clean = result.lost === 0 && result.doubled === 0 && result.reordered === 0;
     if (context.json) printJson(context, { from, to, bytes, ...result });
     else context.terminal.out(describeFlood(from, to, result));
-    return clean ? 0 : 1;
+    return isClean(result) ? 0 : 1;
   },
 };
-
-interface FloodResult {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly reordered: number;
-  readonly elapsedNs: number;
-}
 
 const BENCH_PING: CtlCommand = {
   command: 'bench ping <from> <to>',
@@ -109,17 +100,7 @@ const BENCH_PING: CtlCommand = {
 export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING, BENCH_REVOKE];
 
 export function describeRound(summary: RoundSummary): string {
-  const { plan, phases, cores, messages, count } = summary;
+  const { plan, phases, cores, messages } = summary;
   const what = `${plan.padEnd(9)} ${phases}-phase over ${cores} cores: ${messages} messages a round`;
-  return `${what}; ${describePings(summary).replace('round trips', `round${count === 1 ? '' : 's'}`)}`;
-}
-
-function describeFlood(
-  from: number,
-  to: number,
-  { sent, received, lost, doubled, reordered, elapsedNs }: FloodResult,
-): string {
-  const rate = Math.round(sent / (elapsedNs / 1e9));
-  const what = `${received} of ${sent} messages in ${formatDuration(elapsedNs)} (${rate.toLocaleString('en')}/s)`;
-  return `core ${from} → ${to}: ${what}, ${lost} lost, ${doubled} doubled, ${reordered} out of order`;
+  return `${what}; ${describeTimes(summary, 'round')}`;
 }

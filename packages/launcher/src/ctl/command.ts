@@ -1,5 +1,6 @@
 import { type Cli, runCli } from '../cli/run-cli.ts';
 import { BENCH } from './bench.ts';
+import { CAP } from './cap.ts';
 import { AUDIT, CAPS } from './capabilities.ts';
 import { CHURN } from './churn.ts';
 import { openContext, type CtlCommand } from './context.ts';
@@ -11,6 +12,7 @@ import { LINKS, MEASURE, TREE } from './topology.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
+import { RUN } from './run.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
@@ -26,12 +28,14 @@ const COMMANDS: readonly CtlCommand[] = [
   RESTART,
   HANG,
   ADD,
+  ...CAP,
   CAPS,
   AUDIT,
   CHURN,
   SKB_QUERY,
   ...OCTOPUS,
   PLACE,
+  RUN,
   LOGS,
   METRICS,
   HEALTHZ,
@@ -50,6 +54,11 @@ const GROUPS: Readonly<Record<string, Group>> = {
     describe: 'measurements: round, flood, ping, revoke',
     commands: BENCH,
     demand: 'which one? bench round, bench flood, bench ping or bench revoke',
+  },
+  cap: {
+    describe: 'acts for a domain: make, send, retype, revoke, consent',
+    commands: CAP,
+    demand: 'which one? cap domain, ls, alloc, retype, send, delete, revoke, retrieve, subscribe, unsubscribe, asked, consent or call',
   },
   oct: {
     describe: 'Octopus: records, waiting, publish/subscribe, locks, barriers, semaphores',

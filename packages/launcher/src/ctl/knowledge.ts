@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
-import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { UsageError } from '../cli/usage-error.ts';
 import { durationMs, wholeNumber } from '../cli/values.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
+import { placeCores, placementKind } from './placement.ts';
 import { TREE } from './topology.ts';
 import { withSkb } from './with-skb.ts';
 
@@ -58,15 +59,10 @@ export const PLACE: CtlCommand = {
   async run(context) {
     const { args } = context;
     const count = wholeNumber('count', required(args, 'count'), 1, 4096);
-    if (args['near'] === true && args['spread'] === true)
-      throw new UsageError('--near and --spread exclude each other');
-    const kind = args['spread'] === true ? 'far' : 'near';
-    const goal = `cores(Available), place(${kind}, ${count}, Available, Cores, Proof), !`;
-    const { solutions } = await withSkb(context, (skb) => skb.queryAll(goal, limitsOf(args)));
-    const found = solutions[0]?.bindings as { readonly Cores: readonly number[]; readonly Proof: string } | undefined;
-    if (found === undefined) throw new CommandError(`there are not ${count} running cores; mkctl cores lists them`);
-    if (context.json) printJson(context, { kind, cores: found.Cores, proof: found.Proof });
-    else context.terminal.out(found.Cores.join(' '));
+    const kind = placementKind(args) ?? 'near';
+    const placement = await withSkb(context, (skb) => placeCores(skb, kind, count, limitsOf(args)));
+    if (context.json) printJson(context, placement);
+    else context.terminal.out(placement.cores.join(' '));
   },
 };
 

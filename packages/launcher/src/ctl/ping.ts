@@ -1,18 +1,8 @@
-import { formatDuration } from '@mk/machine/duration';
 import { coreNumber, duration, wholeNumber } from '../cli/values.ts';
 import type { Cli } from '../cli/run-cli.ts';
+import { describeTimes, type TimeSummary } from '../client/times.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { type Args, type CtlCommand, type CtlContext, printJson, required } from './context.ts';
-
-/** What the core's verb `ping` answers; nanoseconds. */
-export interface PingSummary {
-  readonly count: number;
-  readonly min: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-  readonly average: number;
-}
 
 const LONG_MS = 30 * 60_000;
 
@@ -45,14 +35,9 @@ export async function runPing(context: CtlContext): Promise<void> {
     bytes: wholeNumber('--bytes', required(args, 'bytes'), 0, 64 << 10),
     pause_us: Math.round(duration('--pause', required(args, 'pause')) / 1000),
   };
-  const summary = (await context.cluster.core(from, 'ping', request, { timeoutMs: LONG_MS })) as PingSummary;
+  const summary = (await context.cluster.core(from, 'ping', request, { timeoutMs: LONG_MS })) as TimeSummary;
   if (context.json) return printJson(context, { from, ...summary });
-  context.terminal.out(`core ${from} → ${to}: ${describePings(summary)}`);
-}
-
-export function describePings({ count, min, p50, p99, max }: PingSummary): string {
-  const middle = `median ${formatDuration(p50)}, p99 ${formatDuration(p99)}`;
-  return `${count} round trips, min ${formatDuration(min)}, ${middle}, max ${formatDuration(max)}`;
+  context.terminal.out(`core ${from} → ${to}: ${describeTimes(summary, 'round trip')}`);
 }
 
 /** The two cores of `<from> <to>`. */

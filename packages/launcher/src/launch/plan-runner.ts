@@ -6,6 +6,7 @@ import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ProcessControl } from '../supervisor/process-control.ts';
 import { Convergence } from './plan-checks.ts';
+import { churnRequestOf, ChurnWorkload } from './plan-churn.ts';
 import { RoundWorkload } from './plan-workload.ts';
 
 /** How a plan ended: 0 what it expects held, 1 something broke, 2 the run itself failed. */
@@ -52,16 +53,21 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
         2,
       );
   }
-  if (plan.workload !== null)
+  if (plan.workload === null) {
+    if (plan.expect.includes('workload')) throw new CommandError('the plan expects of a workload that it does not have', 2);
+    return;
+  }
+  if (plan.workload.program !== 'churn')
     throw new CommandError(
-      `the plan’s workload ${plan.workload.program} is a program, and programs cannot be run yet; leave workload out`,
+      `the plan’s workload ${plan.workload.program} is a program, and programs cannot be run yet; the one workload is churn`,
       2,
     );
+  churnRequestOf(plan.workload);
 }
 
 /**
- * Injects the plan's faults into a booted cluster at their times while no-op rounds run, then judges what the plan
- * expects. `stop` ends it early: the status is 2.
+ * Injects the plan's faults into a booted cluster at their times while no-op rounds and the plan's own workload run, then
+ * judges what the plan expects. `stop` ends it early: the status is 2.
  */
 export async function runPlan(
   plan: FaultPlan,
@@ -70,14 +76,19 @@ export async function runPlan(
   stop: AbortSignal,
 ): Promise<PlanStatus> {
   const workload = new RoundWorkload(session);
+  const churn = plan.workload === null ? null : new ChurnWorkload(session, churnRequestOf(plan.workload), say);
   const broken: string[] = [];
   workload.start();
+  churn?.start();
   try {
     await injectAll(plan, session.control, say, stop);
     await workload.stop();
     if (stop.aborted) return 2;
+    const wrong = (await churn?.end()) ?? [];
+    if (plan.expect.includes('workload')) broken.push(...wrong);
     if (plan.expect.includes('invariants')) broken.push(...workload.violations, ...session.supervisor.deaths);
     if (plan.expect.includes('converge')) broken.push(...(await new Convergence(session).check()));
+    if (plan.expect.includes('invariants')) broken.push(...((await churn?.audit()) ?? []));
   } catch (error) {
     say(`the plan could not be run to its end: ${(error as Error).message}`);
     await workload.stop();

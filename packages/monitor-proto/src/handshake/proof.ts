@@ -1,4 +1,5 @@
 import type { Identity } from '../urpc/frames.ts';
+import { Writer } from './writer.ts';
 
 /** HMAC-SHA-256. Injected, so that this package's pure part needs no platform. */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
@@ -17,8 +18,14 @@ export interface Transcript {
 /** 32 bytes that only a holder of the cluster's secret can make for this side of this handshake. */
 export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: Transcript): Uint8Array {
   const { dialler, acceptor, diallerNonce, acceptorNonce } = transcript;
-  const said = JSON.stringify(['mk link proof', side, identityRow(dialler), identityRow(acceptor)]);
-  return hmac(secret, concat([encoder.encode(said), diallerNonce, acceptorNonce]));
+  const most = 256 + 6 * (dialler.cluster.length + dialler.instance.length + acceptor.cluster.length + acceptor.instance.length);
+  const said = new Writer(most);
+  said.ascii('["mk link proof","').ascii(side).ascii('",');
+  writeIdentity(said, dialler);
+  said.ascii(',');
+  writeIdentity(said, acceptor);
+  said.ascii(']').bytes(diallerNonce).bytes(acceptorNonce);
+  return hmac(secret, said.whole());
 }
 
 /** Compares in time that does not depend on where the first difference is. */
@@ -40,22 +47,14 @@ export class NonceSource {
 
   next(): Uint8Array {
     this.count += 1;
-    return this.hmac(this.entropy, encoder.encode(`nonce ${this.count}`)).slice(0, 16);
+    return this.hmac(this.entropy, encoder.encode(`nonce ${this.count}`)).subarray(0, 16);
   }
 }
 
 const encoder = new TextEncoder();
 
-function identityRow(who: Identity): readonly unknown[] {
-  return [who.version, who.cluster, who.peer, who.incarnation, who.instance];
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+/** As JSON would have it. */
+function writeIdentity(to: Writer, { version, cluster, peer, incarnation, instance }: Identity): void {
+  to.ascii('[').ascii(String(version)).ascii(',').json(cluster).ascii(',');
+  to.ascii(String(peer)).ascii(',').ascii(String(incarnation)).ascii(',').json(instance).ascii(']');
 }

@@ -37,7 +37,8 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 export class Host<Event extends { readonly type: string }, Out extends { readonly type: string }> {
   readonly transport: Transport;
   private readonly queue: (Event | HostEvent)[] = [];
-  private scheduled = false;
+  /** Whether a turn is under way, or the next one is asked for. */
+  private busy = false;
   private timer: NodeJS.Timeout | null = null;
   private readonly shaper: LinkShaper<LinkId>;
   /** One sending function a link, so that a frame that passes allocates nothing. */
@@ -78,9 +79,9 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
    * trip. What comes up during a turn is handled at its end.
    */
   post(event: Event | HostEvent): void {
-    this.queue.push(event);
-    if (this.scheduled) return;
-    this.scheduled = true;
+    if (this.busy) return void this.queue.push(event);
+    this.busy = true;
+    this.handle(event);
     this.turn();
   }
 
@@ -97,15 +98,16 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
 
   private readonly turn = (): void => {
-    const events = this.queue.splice(0, BATCH);
-    for (const event of events) {
-      if (this.halted) return;
-      const effects = this.machine.step(event, nowNs());
-      for (let i = 0; i < effects.length; i++) this.perform(effects[i]!);
-    }
+    if (this.queue.length > 0) for (const event of this.queue.splice(0, BATCH)) this.handle(event);
     if (this.queue.length > 0) setImmediate(this.turn);
-    else this.scheduled = false;
+    else this.busy = false;
   };
+
+  private handle(event: Event | HostEvent): void {
+    if (this.halted) return;
+    const effects = this.machine.step(event, nowNs());
+    for (let i = 0; i < effects.length; i++) this.perform(effects[i]!);
+  }
 
   private perform(effect: Out | Effect): void {
     const perform = this.performers[effect.type as Effect['type']] as ((effect: Effect) => void) | undefined;

@@ -34,6 +34,10 @@ export const MONITOR_MESSAGES = {
     ordinal: 47, from: 'core', to: 'core', lane: 'bulk', fields: { stream: 'u32', received: 'u32', lost: 'u32', doubled: 'u32', reordered: 'u32' },
     doc: 'What the receiver counted: a sound channel reports none lost, doubled or reordered.',
   },
+  ring_token: {
+    ordinal: 48, from: 'core', to: 'core', lane: 'monitor', fields: { run: 'u32', cores: 'u32s', place: 'u32', payload: 'bytes' },
+    doc: 'A token on its way round `cores`, now at `place` of them: pass it to the next; at the first the round ends.',
+  },
   round_request: {
     ordinal: 50, from: 'core', to: 'core', lane: 'monitor',
     fields: { op: 'str', view: 'u32', phase: 'u32', kind: 'u32', below: 'route', payload: 'bytes' },

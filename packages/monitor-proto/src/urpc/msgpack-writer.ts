@@ -15,7 +15,7 @@ const SPARE_BYTES = 2 << 10;
 /** The most that a head with its number takes: a byte and a float. */
 const HEAD_BYTES = 9;
 /** Up to here a loop copies faster than a call. */
-const LOOP_BYTES = 64;
+const LOOP_BYTES = 32;
 
 let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let view: DataView = new DataView(slab.buffer);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { SMALL_FRAME_BYTES, webSocketFrame } from '@mk/monitor-proto/io/websocket-frame';
@@ -30,7 +30,7 @@ it('is what ws itself writes', async () => {
   await once(server, 'listening');
   const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   const raw = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [socket] = (await once(server, 'connection')) as [import('node:net').Socket];
+  const [socket] = (await once(server, 'connection')) as [Socket];
   const request = { method: 'GET', headers: { upgrade: 'websocket', connection: 'upgrade', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'sec-websocket-version': '13' } };
   acceptor.handleUpgrade(request as never, socket, Buffer.alloc(0), (accepted) => {
     for (const size of SIZES) accepted.send(payloadOf(size), { binary: true });

@@ -55,7 +55,7 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     if (owner === undefined || others.length === 0 || (owner.relations & bit) !== 0) return;
     problems.push({
       invariant: 'relations', what: describeCapability(owner.capability), cores: [owner.core, ...others],
-      detail: `the owner believes that no other core has a ${kind}`,
+      detail: `the owner knows of no ${kind} on another core`,
     });
   };
   firsts.sort((a, b) => compareWithinTree(a.capability, b.capability));

@@ -54,10 +54,28 @@ export function snapshotCore(
       slots.push({ slot: slot.address, capability, owner, locked, inDelete: isInDelete(slot), relations });
     }
   }
+  return { ...memoryOf(state, inFlight, reclaiming), slots };
+}
+
+/** A snapshot but for its slots. */
+export function memoryOf(state: LocalCapabilities, inFlight: readonly Capability[], reclaiming: readonly Range[]): Omit<CoreSnapshot, 'slots'> {
   return {
-    core: state.core, memory: [state.memory], free: [...state.ram.freeRanges()], reclaiming: [...reclaiming], slots,
+    core: state.core, memory: [state.memory], free: [...state.ram.freeRanges()], reclaiming: [...reclaiming],
     inFlight: inFlight.map(encodeCapability),
   };
+}
+
+/** The entries of one core, straight from its state: what `entriesOf` makes of its snapshot, without the way over the wire. */
+export function entriesOfCore(state: LocalCapabilities): AuditEntry[] {
+  const { core } = state;
+  const entries: AuditEntry[] = [];
+  state.database.visitGroups(({ capability, owner, locked, relations, slots }) => {
+    const identity = identityOf(capability);
+    for (const slot of slots) {
+      entries.push({ core, capability: slot.capability!, identity, slot: slot.address, owner, locked, inDelete: isInDelete(slot), relations });
+    }
+  });
+  return entries;
 }
 
 export function entriesOf(snapshots: readonly CoreSnapshot[]): AuditEntry[] {

@@ -22,6 +22,8 @@ export interface CopyGroup {
   relations: number;
 
   // The tree's own: see interval-tree.ts.
+  /** Of the capability. */
+  readonly address: number;
   left: CopyGroup | null;
   right: CopyGroup | null;
   level: number;
@@ -37,7 +39,7 @@ export interface SharedState {
 export function newGroup(capability: Capability, state: SharedState): CopyGroup {
   return {
     capability, slots: new Set(), owner: state.owner, locked: state.locked ?? false, relations: state.relations,
-    left: null, right: null, level: 1, maxEnd: capability.address + capability.size,
+    address: capability.address, left: null, right: null, level: 1, maxEnd: capability.address + capability.size,
   };
 }
 

@@ -18,7 +18,7 @@ export class IntervalTree {
   find(key: Capability): CopyGroup | undefined {
     let node = this.root;
     while (node !== null) {
-      const order = compareWithinTree(key, node.capability);
+      const order = compareTo(key, node);
       if (order === 0) return node;
       node = order < 0 ? node.left : node.right;
     }
@@ -54,6 +54,11 @@ export class IntervalTree {
     return visitOverlaps(this.root, range, visit);
   }
 
+  /** In order, all groups. True when a visit ended the search. */
+  visitAll(visit: Visit): boolean {
+    return visitEach(this.root, visit);
+  }
+
   *inOrder(): Generator<CopyGroup> {
     const above: CopyGroup[] = [];
     let node = this.root;
@@ -67,26 +72,36 @@ export class IntervalTree {
   }
 }
 
+/** The address decides nearly always, and lies in the node itself: on the way down each capability not looked at is a cache miss less. */
+function compareTo(key: Capability, node: CopyGroup): number {
+  if (key.address !== node.address) return key.address < node.address ? -1 : 1;
+  return compareWithinTree(key, node.capability);
+}
+
+function visitEach(node: Node, visit: Visit): boolean {
+  if (node === null) return false;
+  return visitEach(node.left, visit) || visit(node) === true || visitEach(node.right, visit);
+}
+
 function visitAfter(node: Node, key: Capability, end: number, visit: Visit): boolean {
   if (node === null) return false;
-  if (compareWithinTree(node.capability, key) <= 0) return visitAfter(node.right, key, end, visit);
+  if (compareTo(key, node) >= 0) return visitAfter(node.right, key, end, visit);
   if (visitAfter(node.left, key, end, visit)) return true;
-  const at = node.capability.address;
-  if (at >= end && at !== key.address) return false;
+  if (node.address >= end && node.address !== key.address) return false;
   return visit(node) === true || visitAfter(node.right, key, end, visit);
 }
 
 function visitCovering(node: Node, key: Capability, visit: Visit): boolean {
   if (node === null || node.maxEnd < key.address + key.size) return false;
   if (visitCovering(node.left, key, visit)) return true;
-  if (node.capability.address > key.address) return false;
+  if (node.address > key.address) return false;
   return visit(node) === true || visitCovering(node.right, key, visit);
 }
 
 function visitOverlaps(node: Node, range: Range, visit: Visit): boolean {
   if (node === null || node.maxEnd <= range.address) return false;
   if (visitOverlaps(node.left, range, visit)) return true;
-  if (node.capability.address >= range.address + range.size) return false;
+  if (node.address >= range.address + range.size) return false;
   if (overlaps(node.capability, range) && visit(node) === true) return true;
   return visitOverlaps(node.right, range, visit);
 }
@@ -126,7 +141,7 @@ function insertInto(node: Node, group: CopyGroup): CopyGroup {
     refresh(group);
     return group;
   }
-  if (compareWithinTree(group.capability, node.capability) < 0) node.left = insertInto(node.left, group);
+  if (compareTo(group.capability, node) < 0) node.left = insertInto(node.left, group);
   else node.right = insertInto(node.right, group);
   if (group.maxEnd > node.maxEnd) node.maxEnd = group.maxEnd;
   return split(skew(node));
@@ -134,7 +149,7 @@ function insertInto(node: Node, group: CopyGroup): CopyGroup {
 
 function removeFrom(node: Node, key: Capability): Node {
   if (node === null) throw new Error('a group to be removed is not in the mapping database');
-  const order = compareWithinTree(key, node.capability);
+  const order = compareTo(key, node);
   if (order < 0) node.left = removeFrom(node.left, key);
   else if (order > 0) node.right = removeFrom(node.right, key);
   else {

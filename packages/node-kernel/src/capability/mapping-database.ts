@@ -131,6 +131,12 @@ export class MappingDatabase {
     return example === undefined ? { relation } : { relation, group: example };
   }
 
+  /** Every group, in order; a visit that answers true ends the walk. What is looked at after every step is walked this way. */
+  visitGroups(visit: Visit): boolean {
+    for (const tree of this.trees.values()) if (tree.visitAll(visit)) return true;
+    return false;
+  }
+
   /** Every group, in order. */
   *groups(): Generator<CopyGroup> {
     for (const tree of this.trees.values()) yield* tree.inOrder();

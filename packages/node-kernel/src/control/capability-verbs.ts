@@ -89,6 +89,15 @@ export const CAPABILITY_VERBS: Readonly<Record<string, Verb>> = {
   cap_revoke: { args: ['domain', 'target'], doc: 'A domain revokes; answers how many cores took part and the messages.', run: (kernel, args) => actFor(kernel, args.whole('domain', DOMAIN), onTarget('revoke', args.whole('target', ADDRESS)), null) },
   cap_delete: { args: ['domain', 'target'], doc: 'A domain deletes.', run: (kernel, args) => actFor(kernel, args.whole('domain', DOMAIN), onTarget('delete', args.whole('target', ADDRESS)), null) },
   cap_retrieve: { args: ['domain', 'target'], doc: 'A domain makes its core the owner.', run: (kernel, args) => actFor(kernel, args.whole('domain', DOMAIN), { name: 'retrieve', args: [{ address: args.whole('target', ADDRESS) }] }, null) },
+  cap_call: {
+    args: ['domain', 'call'],
+    doc: 'A domain makes any system call: call is {name, args}, as a program passes them; answers what the program is answered.',
+    run(kernel, args) {
+      const { name, args: passed } = args.object('call');
+      if (typeof name !== 'string' || !Array.isArray(passed)) throw new OperationError('BAD_REQUEST', 'cap_call: call must be {name, args}');
+      return actFor(kernel, args.whole('domain', DOMAIN), { name, args: passed }, null);
+    },
+  },
   bench_revoke: {
     args: ['domain', 'peers', 'count'],
     doc: 'Revokes with a copy at each peer, and two-phase rounds that do nothing, in turns; nanoseconds.',

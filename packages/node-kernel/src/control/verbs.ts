@@ -53,6 +53,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     doc: 'Numbered messages as fast as the channel takes them; the receiver reports what came.',
     run: (kernel, args) => kernel.monitor.flood.run(args.whole('core', CORE), args.whole('count', COUNT), args.whole('bytes', PAYLOAD)),
   },
+  ring: {
+    args: ['cores', 'count', 'bytes'],
+    doc: 'A token handed round these cores, this one first, so many times; nanoseconds a round.',
+    run: (kernel, args) => ringSummary(kernel, args.cores('cores') ?? [], args.whole('count', COUNT), new Uint8Array(args.whole('bytes', PAYLOAD))),
+  },
   touched: {
     args: ['cores'],
     doc: 'The links to these cores (or "all") may have changed: measures them, and tells the SKB what moved.',
@@ -73,6 +78,14 @@ function* pingSummary(kernel: Kernel, core: number, count: number, payload: Uint
   if (!kernel.monitor.context.monitors.has(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} is no member of the cluster`);
   const samples = yield* kernel.monitor.ping.series(core, count, payload, pauseNs);
   return { core, bytes: payload.length, ...summarise(samples) };
+}
+
+function* ringSummary(kernel: Kernel, cores: readonly number[], count: number, payload: Uint8Array): Operation<unknown> {
+  const { core, monitors } = kernel.monitor.context;
+  if (cores[0] !== core || cores.length < 2 || new Set(cores).size < cores.length) throw new OperationError('BAD_REQUEST', `ring: cores must be two or more different ones, core ${core} first`);
+  const stranger = cores.find((other) => other !== core && !monitors.has(other));
+  if (stranger !== undefined) throw new OperationError('PEER_UNKNOWN', `core ${stranger} is no member of the cluster`);
+  return { cores, bytes: payload.length, ...summarise(yield* kernel.monitor.ring.run(cores, count, payload)) };
 }
 
 function* roundSeries(kernel: Kernel, plan: (typeof PLAN_KINDS)[number], phases: 1 | 2, count: number, payload: Uint8Array): Operation<unknown> {

@@ -31,6 +31,8 @@ export class CpuDriver {
     send: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
     retrieve: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
     subscribe_revoke: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
+    unsubscribe_revoke: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
+    revokes_asked: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
     consent_revoke: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
   };
 

@@ -1,13 +1,11 @@
-import { type CoreId, MICROSECOND, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { roundTripMoved } from '@mk/monitor-proto/knowledge/round-trip-moved';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorContext } from './context.ts';
 import type { Operation } from './operations.ts';
 import type { Ping } from './ping.ts';
 
-const RATIO = limit('planChangeRatio');
 const PINGS = limit('measurePings');
-/** A change smaller than this is the host's noise, whatever its ratio. */
-const NOISE: Nanos = 200 * MICROSECOND;
 const NO_PAYLOAD = new Uint8Array();
 
 /** Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio. */
@@ -58,7 +56,7 @@ export class Drift {
 
   private report(core: CoreId, shortest: Nanos): void {
     const known = this.told.get(core);
-    if (known !== undefined && Math.abs(shortest - known) <= Math.max(NOISE, RATIO * known)) return;
+    if (known !== undefined && !roundTripMoved(known, shortest)) return;
     this.told.set(core, shortest);
     this.context.send(SKB_PEER, { type: 'link_changed', core, average: shortest });
   }

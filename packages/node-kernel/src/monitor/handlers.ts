@@ -32,6 +32,7 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   flood: (m, from, message) => m.flood.onMessage(coreOf(from), message),
   flood_end: (m, from, end) => m.flood.onEnd(coreOf(from), end),
   flood_result: (m, from, result, now) => m.flood.onResult(coreOf(from), result, now),
+  ring_token: (m, from, token, now) => m.ring.onToken(from, token, now),
   round_request: (m, from, request, now) => m.rounds.onRequest(coreOf(from), request, now),
   round_reply: (m, from, reply, now) => m.rounds.onReply(coreOf(from), reply, now),
   cap_copy_request: (m, from, request, now) => onCopyRequest(m.capops, coreOf(from), request, now),
@@ -45,7 +46,7 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   cap_retype_request: (m, from, request, now) => onRetypeRequest(m.capops, coreOf(from), request, now),
   cap_retype_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
   cap_retype_created: (m, from, message, now) => m.capops.exchange.answered(coreOf(from), message, now),
-  cap_reclaim_request: (m, from, request, now) => m.capops.reclaims.onRequest(coreOf(from), request, now),
+  cap_reclaim_request: (m, from, request) => m.capops.reclaims.onRequest(coreOf(from), request),
   cap_reclaim_reply: (m, from, reply, now) => m.capops.exchange.answered(coreOf(from), reply, now),
 };
 

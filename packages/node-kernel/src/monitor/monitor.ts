@@ -27,6 +27,7 @@ import { Measure } from './measure.ts';
 import type { Operation, Outcome } from './operations.ts';
 import { OperationTimes } from './operation-times.ts';
 import { Ping } from './ping.ts';
+import { Ring } from './ring.ts';
 
 /** Everything between cores: who is there, what they agree on. The CPU driver of the same core never sees a peer. */
 export class Monitor implements EndpointOwner {
@@ -39,6 +40,7 @@ export class Monitor implements EndpointOwner {
   readonly measure: Measure;
   readonly clock: ClockSync;
   readonly flood: Flood;
+  readonly ring: Ring;
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
   readonly capops: Capops;
@@ -63,6 +65,7 @@ export class Monitor implements EndpointOwner {
     this.measure = new Measure(this.context, this.ping, this.drift);
     this.clock = new ClockSync(this.context);
     this.flood = new Flood(this.context);
+    this.ring = new Ring(this.context);
     this.capops = new Capops(this.context, cpuDriver, this.plans);
     this.rounds = new Rounds(roundHostOf(this.context), [...actions, ...this.capops.roundActions]);
     this.capops.rounds = this.rounds;
@@ -132,7 +135,7 @@ export class Monitor implements EndpointOwner {
     if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
     this.drift.forget(peer.id);
     this.rounds.peerGone(peer.id, now);
-    this.capops.peerGone(peer.id, now);
+    this.capops.peerGone(peer.id, peer.incarnation, now);
     this.ping.peerGone(peer.id, now);
     this.flood.peerGone(peer.id, now);
   }

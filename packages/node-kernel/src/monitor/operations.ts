@@ -57,9 +57,12 @@ export class OperationRunner {
     return this.running.size;
   }
 
-  /** Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. */
-  start<T>(id: OperationId, operation: Operation<T>, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void): void {
-    if (this.running.size >= MAX_RUNNING) {
+  /**
+   * Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. One that is `owed`,
+   * because others wait for what it does, is started however many there are.
+   */
+  start<T>(id: OperationId, operation: Operation<T>, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void, owed = false): void {
+    if (this.running.size >= MAX_RUNNING && !owed) {
       done({ ok: false, error: 'TOO_MANY_OPERATIONS', text: `${MAX_RUNNING} operations are in flight` }, now);
       return;
     }

@@ -1,31 +1,23 @@
 import { type Capability, describeCapability, identityOf, isAncestor, overlaps, type Range } from '@mk/node-kernel/capability/capability';
-import { liveSlot } from '@mk/node-kernel/capability/copy-group';
 import type { LocalCapabilities } from '@mk/node-kernel/capability/local-capabilities';
 import { subtractRanges } from '@mk/node-kernel/capability/ranges';
 import { isRamBacked, isWeightless, typeTreeRoot } from '@mk/node-kernel/capability/type-rules';
 import { typeRow } from '@mk/node-kernel/capability/types';
+import { CoreShares, type Share, type ShareChanges } from './capability-shares.ts';
 import type { Report } from './checker.ts';
 
-/** What one core has of one capability. */
-interface Share {
-  readonly capability: Capability;
-  owner: number;
-  locked: boolean;
-  live: boolean;
-}
-
-/** What the model is told of a core after a step. */
+/** How the model looks into a core. */
 export interface CoreView {
   readonly core: number;
   readonly state: LocalCapabilities;
   /** Memory on its way home from here. */
-  readonly leaving: readonly Range[];
+  leaving(): readonly Range[];
   /** Sent from here, not known to have arrived. */
-  readonly flying: readonly Capability[];
+  flying(): readonly Capability[];
 }
 
 interface KnownCore {
-  readonly shares: Map<string, Share>;
+  readonly shares: CoreShares;
   free: readonly Range[];
   leaving: readonly Range[];
 }
@@ -40,83 +32,41 @@ export class CapabilityModel {
   private readonly holders = new Map<string, Map<number, Share>>();
   private readonly memory = new Map<string, Capability>();
 
-  /** Takes in what a step left on its core, and checks what it changed. */
-  step(view: CoreView, views: () => readonly CoreView[], report: Report): void {
+  /** Takes in what a step left on its core, and checks what it changed; `views`: of all cores. */
+  step(view: CoreView, views: ReadonlyMap<number, CoreView>, report: Report): void {
     const known = this.coreOf(view);
-    const changed = this.compareShares(view, known);
+    const changes = known.shares.compare(view.state.database);
     const lost: Range[] = [];
-    const { added, gone, touched } = changed;
-    for (const capability of gone) if (isRamBacked(capability.type)) lost.push(capability);
-    const free = view.state.ram.freeRanges();
-    const freed = sameRanges(free, known.free) ? [] : subtractRanges(free, known.free);
-    if (!sameRanges(free, known.free)) lost.push(...subtractRanges(known.free, free));
-    if (!sameRanges(view.leaving, known.leaving)) lost.push(...subtractRanges(known.leaving, view.leaving));
-    if (!sameRanges(free, known.free)) known.free = [...free];
-    known.leaving = view.leaving;
-    for (const identity of touched) this.checkOwner(identity, views, report);
-    for (const capability of added) this.checkOverlap(capability, view.core, report);
+    this.takeIn(view.core, changes, lost);
+    const freed = compareRanges(known, view, lost);
+    for (const { identity } of changes.gone) this.checkOwner(identity, views, report);
+    for (const { identity } of changes.added) this.checkOwner(identity, views, report);
+    for (const { identity } of changes.altered) this.checkOwner(identity, views, report);
+    for (const { capability } of changes.added) this.checkOverlap(capability, view.core, report);
     for (const range of freed) this.checkFree(range, view.core, report);
     if (lost.length > 0) this.checkConserved(lost, views, report);
   }
 
-  /** C3: nothing of the target is left anywhere but in the revoker's slot. */
-  left(target: Capability): readonly string[] {
-    const rows: string[] = [];
-    for (const holders of this.holders.values()) {
-      for (const [core, { capability }] of holders) {
-        if (identityOf(capability) === identityOf(target) || isAncestor(target, capability)) rows.push(`${describeCapability(capability)} on core ${core}`);
-      }
-    }
-    return rows;
-  }
-
-  get size(): number {
-    return this.holders.size;
-  }
-
-  private coreOf(view: CoreView): KnownCore {
-    let known = this.cores.get(view.core);
-    if (known === undefined) this.cores.set(view.core, (known = { shares: new Map(), free: [], leaving: [] }));
+  private coreOf({ core }: CoreView): KnownCore {
+    let known = this.cores.get(core);
+    if (known === undefined) this.cores.set(core, (known = { shares: new CoreShares(), free: [], leaving: [] }));
     return known;
   }
 
-  private compareShares(view: CoreView, known: KnownCore): { readonly added: Capability[]; readonly gone: Capability[]; readonly touched: string[] } {
-    const added: Capability[] = [];
-    const gone: Capability[] = [];
-    const touched: string[] = [];
-    const seen = new Set<string>();
-    for (const group of view.state.database.groups()) {
-      const identity = identityOf(group.capability);
-      seen.add(identity);
-      const live = liveSlot(group) !== undefined;
-      const share = known.shares.get(identity);
-      if (share === undefined) {
-        const fresh = { capability: group.capability, owner: group.owner, locked: group.locked, live };
-        known.shares.set(identity, fresh);
-        this.add(identity, view.core, fresh);
-        added.push(group.capability);
-        touched.push(identity);
-      } else if (share.owner !== group.owner || share.locked !== group.locked || share.live !== live) {
-        Object.assign(share, { owner: group.owner, locked: group.locked, live });
-        touched.push(identity);
-      }
+  /** What went before what came: a capability may have done both. */
+  private takeIn(core: number, { added, gone }: ShareChanges, lost: Range[]): void {
+    for (const { identity, capability } of gone) {
+      this.remove(identity, core);
+      if (isRamBacked(capability.type)) lost.push(capability);
     }
-    if (seen.size === known.shares.size) return { added, gone, touched };
-    for (const [identity, { capability }] of known.shares) {
-      if (seen.has(identity)) continue;
-      known.shares.delete(identity);
-      this.remove(identity, view.core);
-      gone.push(capability);
-      touched.push(identity);
-    }
-    return { added, gone, touched };
+    for (const share of added) this.add(core, share);
   }
 
-  private add(identity: string, core: number, share: Share): void {
+  private add(core: number, share: Share): void {
+    const { identity, capability } = share;
     const holders = this.holders.get(identity);
     if (holders !== undefined) return void holders.set(core, share);
     this.holders.set(identity, new Map([[core, share]]));
-    const { capability } = share;
     if (typeTreeRoot(capability.type) === 'PhysAddr' && !isWeightless(capability.type)) this.memory.set(identity, capability);
   }
 
@@ -129,18 +79,14 @@ export class CapabilityModel {
   }
 
   /** C1: one owner, on which all agree, and it holds a copy; a lock shows a change in progress. */
-  private checkOwner(identity: string, views: () => readonly CoreView[], report: Report): void {
+  private checkOwner(identity: string, views: ReadonlyMap<number, CoreView>, report: Report): void {
     const holders = this.holders.get(identity);
     if (holders === undefined) return;
-    const shares = [...holders];
-    const { capability } = shares[0]![1];
-    if (!typeRow(capability.type).needsLocality || shares.some(([, share]) => share.locked)) return;
-    const live = shares.filter(([, share]) => share.live);
-    if (live.length === 0) return;
-    const owners = [...new Set(live.map(([, share]) => share.owner))];
-    if (views().some(({ flying }) => flying.some((sent) => identityOf(sent) === identity))) return;
-    if (owners.length > 1) report('C1', `copies of ${describeCapability(capability)} name the owners ${owners.join(', ')}`);
-    else if (!holders.has(owners[0]!)) report('C1', `core ${owners[0]}, the owner of ${describeCapability(capability)}, holds no copy; core ${live[0]![0]} does`);
+    const problem = ownerProblem(holders);
+    if (problem === null) return;
+    // On its way to somebody: then it is that core's turn to hold it.
+    for (const view of views.values()) if (view.flying().some((sent) => identityOf(sent) === identity)) return;
+    report('C1', problem);
   }
 
   /** C2: what overlaps descends, one from the other. */
@@ -148,7 +94,7 @@ export class CapabilityModel {
     if (typeTreeRoot(capability.type) !== 'PhysAddr' || isWeightless(capability.type)) return;
     const own = identityOf(capability);
     for (const [identity, other] of this.memory) {
-      if (identity === own || !overlaps(other, capability) || isAncestor(other, capability) || isAncestor(capability, other)) continue;
+      if (!overlaps(other, capability) || identity === own || isAncestor(other, capability) || isAncestor(capability, other)) continue;
       report('C2', `${describeCapability(capability)} on core ${core} overlaps ${describeCapability(other)} on core ${[...this.holders.get(identity)!.keys()].join(', ')}`);
     }
     if (!isRamBacked(capability.type)) return;
@@ -159,25 +105,73 @@ export class CapabilityModel {
 
   private checkFree(range: Range, core: number, report: Report): void {
     for (const [identity, capability] of this.memory) {
-      if (!isRamBacked(capability.type) || !overlaps(capability, range)) continue;
+      if (!overlaps(capability, range) || !isRamBacked(capability.type)) continue;
       report('C2', `core ${core} freed memory that ${describeCapability(capability)} on core ${[...this.holders.get(identity)!.keys()].join(', ')} covers`);
     }
   }
 
   /** C5: what something let go of is covered by something else, free, or on its way home. */
-  private checkConserved(lost: readonly Range[], views: () => readonly CoreView[], report: Report): void {
+  private checkConserved(lost: readonly Range[], views: ReadonlyMap<number, CoreView>, report: Report): void {
+    let low = Infinity;
+    let high = 0;
+    for (const { address, size } of lost) {
+      low = Math.min(low, address);
+      high = Math.max(high, address + size);
+    }
     const covered: Range[] = [];
-    for (const capability of this.memory.values()) if (isRamBacked(capability.type) || capability.type === 'DevFrame') covered.push(capability);
-    for (const { free, leaving } of this.cores.values()) covered.push(...free, ...leaving);
+    const cover = (range: Range): void => {
+      if (range.address < high && range.address + range.size > low) covered.push(range);
+    };
+    for (const capability of this.memory.values()) if (isRamBacked(capability.type) || capability.type === 'DevFrame') cover(capability);
+    for (const { free, leaving } of this.cores.values()) {
+      free.forEach(cover);
+      leaving.forEach(cover);
+    }
     let leaked = subtractRanges(lost, covered);
-    if (leaked.length > 0) leaked = subtractRanges(leaked, views().flatMap(({ flying }) => flying));
+    if (leaked.length > 0) leaked = subtractRanges(leaked, [...views.values()].flatMap((view) => view.flying()));
     for (const { address, size } of leaked) report('C5', `0x${address.toString(16)}+${size} is neither free nor covered nor on its way home`);
   }
 }
 
+/** What is wrong about the owner of a capability with these shares, or null. */
+function ownerProblem(holders: ReadonlyMap<number, Share>): string | null {
+  let someCore = -1;
+  let some: Share | null = null;
+  let agreed = true;
+  for (const [core, share] of holders) {
+    if (share.locked || !typeRow(share.capability.type).needsLocality) return null;
+    if (share.liveSlot === undefined) continue;
+    if (some === null) [someCore, some] = [core, share];
+    else if (share.owner !== some.owner) agreed = false;
+  }
+  if (some === null) return null;
+  const what = describeCapability(some.capability);
+  if (!agreed) return `copies of ${what} name the owners ${[...new Set([...holders.values()].filter((share) => share.liveSlot !== undefined).map(({ owner }) => owner))].join(', ')}`;
+  return holders.has(some.owner) ? null : `core ${some.owner}, the owner of ${what}, holds no copy; core ${someCore} does`;
+}
+
+/** Takes in the free and leaving memory of a core: adds to `lost` what is in neither any more, answers what is free now. */
+function compareRanges(known: KnownCore, view: CoreView, lost: Range[]): readonly Range[] {
+  const free = view.state.ram.freeRanges();
+  const leaving = view.leaving();
+  let freed: readonly Range[] = [];
+  if (!sameRanges(free, known.free)) {
+    freed = subtractRanges(free, known.free);
+    lost.push(...subtractRanges(known.free, free));
+    known.free = [...free];
+  }
+  if (!sameRanges(leaving, known.leaving)) {
+    lost.push(...subtractRanges(known.leaving, leaving));
+    known.leaving = leaving;
+  }
+  return freed;
+}
+
 function sameRanges(a: readonly Range[], b: readonly Range[]): boolean {
-  if (a === b) return true;
   if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i += 1) if (a[i]!.address !== b[i]!.address || a[i]!.size !== b[i]!.size) return false;
+  for (let i = 0; i < a.length; i += 1) {
+    const [x, y] = [a[i]!, b[i]!];
+    if (x !== y && (x.address !== y.address || x.size !== y.size)) return false;
+  }
   return true;
 }

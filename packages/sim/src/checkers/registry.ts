@@ -26,7 +26,7 @@ export const INVARIANTS: Readonly<Record<string, { readonly checker: string; rea
   D0: { checker: 'determinism', doc: 'The same seed gives the same trace.' },
   C1: { checker: 'capabilities', doc: 'A capability of a type with one owner has one owner, on whom all copies agree and who holds one.' },
   C2: { checker: 'capabilities', doc: 'No two capabilities of incompatible types cover the same memory, and none covers free memory. C4 shows here.' },
-  C3: { checker: 'churn', doc: 'When a revoke reports success nothing of its target is left but the slot itself.' },
+  C3: { checker: 'revoked', doc: 'When a revoke reports success nothing of its target is left anywhere but the slot itself.' },
   C5: { checker: 'capabilities', doc: 'Memory is free, covered or on its way home.' },
   C6: { checker: 'churn', doc: 'Nothing succeeds without the right that it needs.' },
   C7: { checker: 'churn', doc: 'Every capability operation ends, in success or a named error.' },

@@ -8,6 +8,7 @@ import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { honestPeersChecker } from '../checkers/honest-peers.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
+import { revokedChecker } from '../checkers/revoked.ts';
 import { flatMachine } from '../machines.ts';
 import { scenarioOf } from '../nemesis.ts';
 import { applyFault, healAll } from '../run-scenario.ts';
@@ -78,7 +79,7 @@ class ChurnRun {
     this.simulation = new Simulation({
       seed, cores: this.cores, machine: flatMachine(), hmac, logLevel: 'off', hash: options.hash ?? false, settings: JSON.stringify({ ramBytes: RAM_BYTES }), ...(wrap && { wrap }),
     });
-    this.checks = new Checks(this.simulation, options.checkers ?? [capabilityChecker, honestPeersChecker]);
+    this.checks = new Checks(this.simulation, options.checkers ?? [capabilityChecker, revokedChecker, honestPeersChecker]);
     for (const observer of options.observers ?? []) this.simulation.observe(observer);
   }
 

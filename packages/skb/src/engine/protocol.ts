@@ -1,15 +1,10 @@
 /** What the knowledge base and its engine's thread say to one another. */
 import type { QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query';
 
-/** A Prolog source that ships: `sandbox.pl` is loaded first, the others into module `skb`. */
-export interface Program {
-  readonly name: string;
-  readonly text: string;
-}
-
 /** What a new thread starts with. */
 export interface WorkerStart {
-  readonly programs: readonly Program[];
+  /** Prolog with the sandbox and the rules that ship, as the build has saved it. */
+  readonly state: Uint8Array;
   readonly facts: readonly string[];
   readonly rules: readonly { readonly name: string; readonly text: string }[];
   readonly status: SharedArrayBuffer;

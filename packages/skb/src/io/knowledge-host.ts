@@ -5,7 +5,6 @@ import type { MachineDescription } from '@mk/machine/description';
 import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import { WorkerEngine } from '../engine/io/worker-engine.ts';
-import type { Program } from '../engine/protocol.ts';
 import { hostFacts } from '../facts/io/host-facts.ts';
 import { machineFacts } from '../facts/machine-facts.ts';
 import type { JournalEvent, SqliteJournal } from '../journal/io/sqlite-journal.ts';
@@ -23,7 +22,7 @@ type Perform<T extends KnowledgeEffect['type']> = (effect: Extract<KnowledgeEffe
 
 /** The build puts both beside the program. */
 const WORKER = new URL('./skb-engine.cjs', import.meta.url);
-const RULES = new URL('./skb-rules.json', import.meta.url);
+const STATE = new URL('./skb-engine.prc', import.meta.url);
 const JOURNAL_FILE = 'journal.sqlite';
 const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be started; see the SKB’s log');
 
@@ -49,13 +48,18 @@ export class KnowledgeHost {
     return this.journalPath !== null && existsSync(this.journalPath);
   }
 
-  /** Starts the engine, which costs the host half a second of a CPU and this thread next to nothing. */
-  startEngine(): void {
+  /** Opens the journal if there is one to keep, and starts the engine. */
+  begin(): void {
+    if (this.journalPath === null) this.startEngine();
+    else void this.openJournal(this.journalPath);
+  }
+
+  /** Starts the engine, which costs the host a third of a second of a CPU and this thread next to nothing. */
+  private startEngine(): void {
     if (this.engine !== null) return;
     const { post, machine } = this.options;
-    const programs = JSON.parse(readFileSync(RULES, 'utf8')) as Program[];
     const onRestart = (cause: string): void => post({ type: 'engine_restarted', cause });
-    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), programs, onRestart });
+    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), state: readFileSync(STATE), onRestart });
     this.engine = engine;
     engine.updateFacts({ add: [...machineFacts(machine), ...hostFacts()] }).catch(() => undefined);
     engine.ready.then(
@@ -65,17 +69,21 @@ export class KnowledgeHost {
     for (const effect of this.early.splice(0)) this.perform(effect);
   }
 
-  /** Opens the journal, which occupies this thread for some 150 ms of CPU time; what it held is posted. */
-  async openJournal(): Promise<void> {
-    const path = this.journalPath;
-    if (this.opening || path === null) return;
+  /**
+   * Opens the journal, which occupies this thread for some 150 ms of CPU time; what it held is posted. The engine's thread
+   * starts when SQLite's module has been compiled: it changes a setting of V8 for a moment that SQLite must not be under.
+   */
+  private async openJournal(path: string): Promise<void> {
+    if (this.opening) return;
     this.opening = true;
     const startedAt = performance.now();
     try {
       mkdirSync(dirname(path), { recursive: true });
       const { SqliteJournal } = await import('../journal/io/sqlite-journal.ts');
+      this.startEngine();
       this.journal = new SqliteJournal(path);
     } catch (error) {
+      this.startEngine();
       return this.noJournal(error as Error);
     }
     const { contents, events } = this.journal;
@@ -83,7 +91,6 @@ export class KnowledgeHost {
     const records = contents.octopus.filter(({ type }) => type === 'put').length;
     const elapsedMs = performance.now() - startedAt;
     this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: elapsedMs });
-    this.startEngine();
     for (const { name, text } of contents.rules) this.engine!.setRules(name, text).catch(() => undefined);
     if (contents.facts.length > 0) this.engine!.updateFacts({ add: contents.facts }).catch(() => undefined);
     this.options.post({ type: 'journal_opened', contents });

@@ -15,11 +15,12 @@ import type { SkbSettings } from './settings.ts';
 /** Pause between two progress reports to the launcher. */
 const PROGRESS_MS = 50;
 const LOAD_LATER_MS = 5000;
-/** The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this: */
-const ENGINE_LATER_MS = 800;
-/** and so much later for each core that boots on the same host. */
-const ENGINE_LATER_PER_CORE_MS = 150;
-const JOURNAL_LATER_MS = 2000;
+/**
+ * The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this: a boot
+ * of few cores leaves a CPU free, one of many does not.
+ */
+const FEW_CORES = 8;
+const KNOWLEDGE_LATER_MS = { few: 800, many: 10_000 } as const;
 
 /** The SKB in a process of its own. */
 export class SkbProcess {
@@ -64,7 +65,7 @@ export class SkbProcess {
       this.halted(`${error.name}: ${error.message}`);
     });
     watchParent(this.settings.detached, (reason) => this.stop(reason));
-    const { listenHost, listenPort, advertiseHost, seed, expectedCores } = this.settings;
+    const { listenHost, listenPort, advertiseHost, seed } = this.settings;
     const port = await this.host.transport.listen(listenHost, listenPort).catch((error: NodeJS.ErrnoException) => {
       const text = error.code === 'EADDRINUSE' ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process` : `cannot listen on ${listenHost}:${listenPort}: ${error.code}`;
       this.halted(text);
@@ -78,9 +79,9 @@ export class SkbProcess {
     this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
-    setTimeout(() => this.knowledge.startEngine(), ENGINE_LATER_MS + ENGINE_LATER_PER_CORE_MS * expectedCores).unref();
+    const patienceMs = KNOWLEDGE_LATER_MS[this.settings.expectedCores <= FEW_CORES ? 'few' : 'many'];
     // After a restart somebody may wait for what the journal holds, and no core boots.
-    setTimeout(() => void this.knowledge.openJournal(), this.knowledge.hasJournal ? 0 : JOURNAL_LATER_MS + ENGINE_LATER_PER_CORE_MS * expectedCores).unref();
+    setTimeout(() => this.knowledge.begin(), this.knowledge.hasJournal ? 0 : patienceMs).unref();
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
@@ -91,10 +92,7 @@ export class SkbProcess {
     if (effect.type !== 'mesh_complete') return this.knowledge.perform(effect);
     this.progress();
     tellParent(effect);
-    setImmediate(() => {
-      this.knowledge.startEngine();
-      void this.knowledge.openJournal();
-    });
+    setImmediate(() => this.knowledge.begin());
   }
 
   private progress(): void {

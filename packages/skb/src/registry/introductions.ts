@@ -1,8 +1,7 @@
-import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import { type CoreId, type Incarnation, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
-import type { Timer } from '@mk/monitor-proto/timer-queue';
+import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Member } from './registry.ts';
 
 /*
@@ -33,7 +32,7 @@ export class Introductions {
 
   constructor(
     private readonly registry: Members,
-    private readonly endpoint: Endpoint,
+    private readonly timers: TimerQueue,
   ) {}
 
   /** Whether somebody waits to be introduced. */
@@ -44,10 +43,10 @@ export class Introductions {
   /** Step 1: the monitor may be announced. At once, unless others are still expected. */
   initialised(member: Member, now: Nanos): void {
     this.fresh.push(member);
-    this.endpoint.timers.cancel(this.quiet);
+    this.timers.cancel(this.quiet);
     this.quiet = null;
     if (this.isComplete()) this.announce();
-    else this.quiet = this.endpoint.timers.set(now + QUIET, () => this.announce());
+    else this.quiet = this.timers.set(now + QUIET, () => this.announce());
   }
 
   /** Step 3: these new monitors shall bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
@@ -60,7 +59,7 @@ export class Introductions {
       if (askers === undefined) this.requests.set(fresh, [asker]);
       else askers.push(asker);
     }
-    if (begins && this.requests.size > 0) this.endpoint.timers.set(now + COLLECT, () => this.request());
+    if (begins && this.requests.size > 0) this.timers.set(now + COLLECT, () => this.request());
   }
 
   private isComplete(): boolean {

@@ -46,7 +46,7 @@ export class Registry {
     private readonly changed: (now: Nanos) => void,
   ) {
     const { members } = this;
-    this.introductions = new Introductions({ members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) }, endpoint);
+    this.introductions = new Introductions({ members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) }, endpoint.timers);
   }
 
   /** Whether a live instance other than this holds the id. */

@@ -1,7 +1,7 @@
 /*  Where to put dispatchers, drivers and servers.
 
     Cores of a package are alike, so the search is over how many of each package are taken: CLP(FD) minimises the sum of
-    distances over all pairs (near), or crowding first and then nearness (far).
+    distances over all pairs (near), or crowding first and then nearness (far). How far a pair is says nearness.pl.
 */
 
 %!  place(+Kind, +K, -Cores) is semidet.
@@ -16,14 +16,15 @@ place(Kind, K, Available, Cores) :- place(Kind, K, Available, Cores, _).
 %
 %   Proof is optimal, or best_found if the search was longer than its budget (dozens of packages half taken).
 place(Kind, K, Available, Cores, Proof) :-
-    group_by_package(Available, Packages, Unordered),
+    group_by_package(Available, Unordered),
     maplist(length, Unordered, AllSizes),
     sum_list(AllSizes, Most),
     K =< Most,
     K >= 0,
-    ordered(Kind, K, Packages, Unordered, Groups),
+    nearness(Near),
+    ordered(Kind, K, Near, Unordered, Groups),
     maplist(length, Groups, Sizes),
-    distances(Groups, Table),
+    distances(Groups, Near, Table),
     counts(Kind, K, Sizes, Counts),
     sum(Counts, #=, K),
     pair_sum(Counts, Table, Sum),
@@ -36,6 +37,21 @@ place(Kind, K, Available, Cores, Proof) :-
 
 cost_of(near, Sum, Sum).
 cost_of(far, Sum, Cost) :- Cost #= -Sum.
+
+%!  placed(+Cores, -Packages, -FarthestNs) is det.
+%
+%   What a placement came to, to be told with it: the packages it lies in, and the way between the two cores of it that
+%   are farthest from one another, as nearness.pl counts it; 0 while a pair of them is not measured.
+placed(Cores, Packages, FarthestNs) :-
+    findall(Package, ( member(Core, Cores), package_of(Core, Package) ), All),
+    sort(All, Packages),
+    findall(A-B, ( member(A, Cores), member(B, Cores), A < B ), Pairs),
+    (   forall(member(A-B, Pairs), one_way_ns(A, B, _))
+    ->  nearness(Near),
+        findall(Ns, ( member(A-B, Pairs), near_ns(Near, A, B, Ns) ), Ways),
+        max_list([0|Ways], FarthestNs)
+    ;   FarthestNs = 0
+    ).
 
 %!  driver_core(+Device, -Core) is semidet.
 %
@@ -70,28 +86,28 @@ server_core(Clients, Core, Ns) :-
 round_trip_ns(Core, Core, 0) :- !.
 round_trip_ns(A, B, Ns) :- distance_ns(A, B, There), distance_ns(B, A, Back), Ns is There + Back.
 
-group_by_package(Cores, Packages, Groups) :-
+group_by_package(Cores, Groups) :-
     findall(Package-Core, ( member(Core, Cores), package_of(Core, Package) ), Pairs),
     sort(Pairs, Sorted),
     group_pairs_by_key(Sorted, Grouped),
-    pairs_keys_values(Grouped, Packages, Groups).
+    pairs_values(Grouped, Groups).
 
 count_in(Size, Count) :- Count in 0..Size.
 
 %   The first answer of the search is to be a good one: near begins with a package whose neighbours are close.
 ordered(far, _, _, Groups, Groups).
-ordered(near, K, _, Groups, Ordered) :-
+ordered(near, K, Near, Groups, Ordered) :-
     findall(Sum-Sorted,
         ( member(Seed, Groups),
-          findall(Ns-Group, ( member(Group, Groups), from_seed(Seed, Group, Ns) ), Pairs),
+          findall(Ns-Group, ( member(Group, Groups), from_seed(Near, Seed, Group, Ns) ), Pairs),
           keysort(Pairs, Sorted),
           reach(Sorted, K, 0, Sum) ),
         Seeds),
     keysort(Seeds, [_-Best|_]),
     pairs_values(Best, Ordered).
 
-from_seed(Seed, Seed, -1) :- !.
-from_seed(Seed, Group, Ns) :- between_groups(Seed, Group, Ns).
+from_seed(_, Seed, Seed, -1) :- !.
+from_seed(Near, Seed, Group, Ns) :- between_groups(Near, Seed, Group, Ns).
 
 %   What the nearest K cores of a seed sum up to.
 reach(_, K, Sum, Sum) :- K =< 0, !.
@@ -122,12 +138,14 @@ level_sum(Sizes, Level, Sum) :- findall(Least, ( member(Size, Sizes), Least is m
 even_count(Level, Size, Count) :- Least is min(Size, Level), Most is min(Size, Level + 1), Count in Least..Most.
 
 %   Rows of mean distances between groups, whole nanoseconds.
-distances(Groups, Table) :-
-    findall(Row, ( member(A, Groups), findall(Ns, ( member(B, Groups), between_groups(A, B, Ns) ), Row) ), Table).
+distances(Groups, Near, Table) :-
+    findall(Row,
+        ( member(A, Groups), findall(Ns, ( member(B, Groups), between_groups(Near, A, B, Ns) ), Row) ),
+        Table).
 
-between_groups([Only], [Only], 0) :- !.
-between_groups([First|_], Group, Ns) :-
-    findall(Each, ( member(Core, Group), Core \== First, distance_ns(First, Core, Each) ), All),
+between_groups(_, [Only], [Only], 0) :- !.
+between_groups(Near, [First|_], Group, Ns) :-
+    findall(Each, ( member(Core, Group), Core \== First, near_ns(Near, First, Core, Each) ), All),
     sum_list(All, Sum),
     length(All, Count),
     Ns is max(1, round(Sum / Count)).

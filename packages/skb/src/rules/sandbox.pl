@@ -8,7 +8,7 @@
 
     The list names what is allowed, never what is forbidden: a library that gains a predicate gains no hole.
 */
-:- module(mk_sandbox, [run/4, prepare_module/1, load_program/1, add_clauses/3, remove_clauses/2, load_facts/2]).
+:- module(mk_sandbox, [begin/1, run/4, prepare_module/1, load_program/1, add_clauses/3, remove_clauses/2, load_facts/2]).
 :- use_module(library(clpfd)).
 :- use_module(library(lists)).
 :- use_module(library(apply)).
@@ -50,7 +50,12 @@ limited(InferenceLimit, Deadline) :-
     nb_setval(mk_last_inference, Last),
     nb_setval(mk_deadline, Deadline).
 
-:- unlimited.
+%!  begin(+HeartbeatInferences) is det.
+%
+%   Before the first query, also of a saved state: what is set here is not saved.
+begin(Heartbeat) :-
+    unlimited,
+    set_prolog_flag(heartbeat, Heartbeat).
 
 %!  run(+Text, +InferenceLimit, +Deadline, -Outcome) is nondet.
 %

@@ -41,10 +41,17 @@ interface Branch {
 /** How many leaders the improvement of a `numa` plan may exchange; each round is one pass over all packages. */
 const IMPROVEMENT_ROUNDS = 8;
 
-/** What a leader does for its package, by leader: the same whichever root outside the package asks. */
-type LeaderSubtrees = Map<number, { readonly node: TreeNode; readonly finishNs: number }>;
+/** What the trees of all roots have in common. */
+interface Shared {
+  /** The cores of each package, ascending; packages in the order of their lowest core. */
+  readonly packages: ReadonlyMap<number, readonly number[]>;
+  /** What a leader does for its package, by leader: the same whichever root outside the package asks. */
+  readonly subtrees: Map<number, { readonly node: TreeNode; readonly finishNs: number }>;
+  /** A package below its lowest core, by that core. */
+  readonly firsts: Map<number, TreeNode>;
+}
 
-const PLANNERS: { readonly [K in PlanKind]: (input: PlanInput, subtrees: LeaderSubtrees) => TreeNode } = {
+const PLANNERS: { readonly [K in PlanKind]: (input: PlanInput, shared: Shared) => TreeNode } = {
   unicast: planFlat,
   broadcast: planFlat,
   multicast: planByPackage,
@@ -53,13 +60,13 @@ const PLANNERS: { readonly [K in PlanKind]: (input: PlanInput, subtrees: LeaderS
 
 /** Plans how `input.root` reaches every other core; a pure function of its input. Paper, section 5.1. */
 export function planTree(kind: PlanKind, input: PlanInput): TreeNode {
-  return PLANNERS[kind](input, new Map());
+  return PLANNERS[kind](input, sharedBy(input));
 }
 
 /** Plans one tree for each core as its root; shares what does not depend on the root. `input.root` is not looked at. */
 export function planAllTrees(kind: PlanKind, input: Omit<PlanInput, 'root'>): ReadonlyMap<number, TreeNode> {
-  const subtrees: LeaderSubtrees = new Map();
-  return new Map(input.cores.map((root) => [root, PLANNERS[kind](withRoot(input, root), subtrees)]));
+  const shared = sharedBy(input);
+  return new Map(input.cores.map((root) => [root, PLANNERS[kind](withRoot(input, root), shared)]));
 }
 
 /**
@@ -92,28 +99,35 @@ function planFlat(input: PlanInput): TreeNode {
 }
 
 /** One message to the lowest core of each other package, in id order, then to the root's own package. */
-function planByPackage(input: PlanInput): TreeNode {
-  const { own, foreign } = packagesOf(input);
-  const leaders = foreign.map(([leader, ...rest]) => ({ core: leader as number, children: rest.map(leaf) }));
+function planByPackage(input: PlanInput, shared: Shared): TreeNode {
+  const { own, foreign } = packagesOf(input, shared);
+  const leaders = foreign.map((members) => firstLeads(members, shared));
   return { core: input.root, children: [...leaders, ...own.map(leaf)] };
+}
+
+function firstLeads(members: readonly number[], { firsts }: Shared): TreeNode {
+  const [leader, ...rest] = members as [number, ...number[]];
+  let node = firsts.get(leader);
+  if (node === undefined) firsts.set(leader, (node = { core: leader, children: rest.map(leaf) }));
+  return node;
 }
 
 /**
  * One leader per package chosen by cost, leaders by falling tail. The root's own package comes last wherever its cores
  * are nearer than every other package, which is what the paper's rule assumes.
  */
-function planByCost(input: PlanInput, subtrees: LeaderSubtrees): TreeNode {
-  const { own, foreign } = packagesOf(input);
+function planByCost(input: PlanInput, shared: Shared): TreeNode {
+  const { own, foreign } = packagesOf(input, shared);
   const neighbours = own.map((core) => branch(input, input.root, leaf(core), 0));
-  const choices = foreign.map((members) => leaderChoices(input, members, subtrees));
+  const choices = foreign.map((members) => leaderChoices(input, members, shared));
   const leaders = improveLeaders(choices, neighbours);
   return { core: input.root, children: inSendOrder([...leaders, ...neighbours]).map((each) => each.node) };
 }
 
 /** Every core of a package as its leader, best first; choices that another beats in both costs are left out. */
-function leaderChoices(input: PlanInput, members: readonly number[], subtrees: LeaderSubtrees): readonly Branch[] {
+function leaderChoices(input: PlanInput, members: readonly number[], shared: Shared): readonly Branch[] {
   const choices = members.map((leader) => {
-    const { node, finishNs: subtreeNs } = leaderSubtree(input, members, leader, subtrees);
+    const { node, finishNs: subtreeNs } = leaderSubtree(input, members, leader, shared);
     return branch(input, input.root, node, subtreeNs);
   });
   choices.sort((a, b) => a.occupancyNs + a.tailNs - (b.occupancyNs + b.tailNs) || a.node.core - b.node.core);
@@ -129,7 +143,7 @@ function leaderSubtree(
   input: PlanInput,
   members: readonly number[],
   leader: number,
-  subtrees: LeaderSubtrees,
+  { subtrees }: Shared,
 ): { readonly node: TreeNode; readonly finishNs: number } {
   const known = subtrees.get(leader);
   if (known !== undefined) return known;
@@ -196,17 +210,23 @@ function broadcastTime(tree: TreeNode, input: PlanInput): number {
   return readers.reduce((ns, core) => ns + linkNs(input, tree.core, core), writeNs);
 }
 
-function packagesOf(input: PlanInput): { own: readonly number[]; foreign: readonly (readonly number[])[] } {
-  const byPackage = new Map<number, number[]>();
-  for (const core of othersOf(input)) {
-    const members = byPackage.get(input.packageOf(core));
-    if (members === undefined) byPackage.set(input.packageOf(core), [core]);
+function sharedBy(input: Omit<PlanInput, 'root'>): Shared {
+  const packages = new Map<number, number[]>();
+  for (const core of [...input.cores].sort((a, b) => a - b)) {
+    const members = packages.get(input.packageOf(core));
+    if (members === undefined) packages.set(input.packageOf(core), [core]);
     else members.push(core);
   }
+  return { packages, subtrees: new Map(), firsts: new Map() };
+}
+
+/** The root's own package without the root, and the others, in the order of the lowest core that is not the root. */
+function packagesOf(input: PlanInput, { packages }: Shared): { own: readonly number[]; foreign: readonly (readonly number[])[] } {
   const ownPackage = input.packageOf(input.root);
-  const own = byPackage.get(ownPackage) ?? [];
-  byPackage.delete(ownPackage);
-  return { own, foreign: [...byPackage.values()] };
+  const own = packages.get(ownPackage)!.filter((core) => core !== input.root);
+  const foreign: (readonly number[])[] = [];
+  for (const [name, members] of packages) if (name !== ownPackage) foreign.push(members);
+  return { own, foreign };
 }
 
 function othersOf(input: PlanInput): readonly number[] {

@@ -1,16 +1,11 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import { MICROSECOND } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
+import { roundTripMoved } from '@mk/monitor-proto/knowledge/round-trip-moved';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { MachineModel } from '../config.ts';
 import type { Registry } from '../registry/registry.ts';
 import { flattenTree } from './flatten.ts';
 import { planAllTrees, planTree, type PlanInput, type PlanKind, type TreeNode } from './multicast-tree.ts';
 import type { RoundTrips } from './round-trips.ts';
-
-const RATIO = limit('planChangeRatio');
-/** A change smaller than this is the host's noise, whatever its ratio. */
-const NOISE: Nanos = 100 * MICROSECOND;
 
 /** Plans each core's dissemination trees and pushes them, with a version; plans anew when the measured latencies moved. */
 export class Plans {
@@ -75,8 +70,7 @@ export class Plans {
       for (const to of cores) {
         if (from === to || this.trips.get(from, to) === undefined) continue;
         const planned = this.plannedLatency.get(from * 65_536 + to) ?? this.machine.latencyNs(from, to);
-        const moved = Math.abs(this.latencyNs(from, to) - planned);
-        if (moved > NOISE && moved > RATIO * planned) return true;
+        if (roundTripMoved(2 * planned, 2 * this.latencyNs(from, to))) return true;
       }
     }
     return false;

@@ -38,7 +38,7 @@ function treeOf(term: JsonTerm | undefined): TreeNode {
 }
 
 async function ask(goal: string): Promise<{ tree: TreeNode; ns: number } | undefined> {
-  const { solutions } = await engine.query(`${goal}, Answer = t(Tree, Ns)`, { timeLimitMs: 20_000 });
+  const { solutions } = await engine.query(`${goal}, Answer = t(Tree, Ns)`, { timeLimitMs: 30_000 });
   const found = solutions[0]?.bindings;
   return found === undefined ? undefined : { tree: treeOf(found['Tree']), ns: Number(found['Ns']) };
 }

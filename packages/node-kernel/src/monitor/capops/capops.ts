@@ -1,5 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Capability, describeCapability } from '../../capability/capability.ts';
 import { type CoreSnapshot, snapshotCore } from '../../capability/audit-snapshot.ts';
@@ -18,13 +18,14 @@ import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import { deleteRemoteAction, findAction } from './delete.ts';
 import { errorIn, Exchange } from './exchange.ts';
+import { coreOf, FinishedPhases, incarnationOf, isBegunBy, OpenRounds } from './finished.ts';
 import { updateOwnerAction } from './move.ts';
 import { Reclaims } from './reclaim.ts';
 import { checkRetypeAction, type RetypeGuard } from './retype.ts';
 import { Revokes } from './revoke.ts';
 import { Stepper } from './stepper.ts';
 import { Subscribers } from './subscribers.ts';
-import { FinishedPhases, Transits, WaitQueue } from './waiting.ts';
+import { Transits, WaitQueue } from './waiting.ts';
 
 /** Operations that a caller asked for: their end is worth a line; the others' only at debug level. */
 const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
@@ -41,6 +42,7 @@ export class Capops {
   readonly changes: WaitQueue;
   readonly transits: Transits;
   readonly subscribers: Subscribers;
+  readonly openRounds = new OpenRounds();
   readonly finished = new FinishedPhases();
   readonly guards = new Map<OperationId, RetypeGuard>();
   readonly stepper: Stepper;
@@ -82,19 +84,19 @@ export class Capops {
     return this.context.now;
   }
 
-  /** Runs an operation of this core; `operation` is given its id. */
+  /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it has begun; `operation` is given its id. */
   run<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done?: Done<T>): OperationId {
-    const op = this.context.operations.nextId();
-    this.context.operations.start(op, operation(op), now, (outcome, at) => {
-      this.log(op, kind, capability, outcome, at - now);
-      done?.(outcome, at);
-    });
-    return op;
+    return this.begin(kind, capability, operation, now, done, false);
   }
 
-  /** Runs what nobody waits for and what cannot fail. */
+  /** Runs what this core owes the others after what it has done already: never refused. */
+  carryOn<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done?: Done<T>): OperationId {
+    return this.begin(kind, capability, operation, now, done, true);
+  }
+
+  /** As `carryOn`, for what nobody waits for and what cannot fail. */
   inBackground(operation: Operation<unknown>): void {
-    this.context.operations.start(this.context.operations.nextId(), operation, this.now, () => undefined);
+    this.context.operations.start(this.context.operations.nextId(), operation, this.now, () => undefined, true);
   }
 
   /** What an operation on this core did, with what follows from it. */
@@ -151,14 +153,42 @@ export class Capops {
     throw new OperationError('CAPABILITY_BUSY', 'its owner is changing');
   }
 
-  peerGone(core: CoreId, now: Nanos): void {
+  /** Whether the incarnation that began an operation is there, this core itself included. */
+  isPresent(op: OperationId): boolean {
+    const core = coreOf(op);
+    return core === this.context.core || this.context.monitors.get(core)?.incarnation === incarnationOf(op);
+  }
+
+  /** Tells, at any time from now on, whether a core is still there and has not been started again. */
+  presenceOf(core: CoreId): () => boolean {
+    const { monitors } = this.context;
+    const known = monitors.get(core);
+    return () => known !== undefined && monitors.get(core) === known;
+  }
+
+  /** What an incarnation has begun and nobody will end is ended here. */
+  peerGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
     this.exchange.peerGone(core, now);
-    if (this.booted) this.revokes.peerGone(core);
+    for (const op of this.guards.keys()) if (isBegunBy(op, core, incarnation)) this.guards.delete(op);
+    this.finished.forget(core, incarnation);
+    if (!this.booted) return;
+    this.reclaims.peerGone(core, incarnation);
+    this.revokes.peerGone(core, incarnation);
   }
 
   /** This core's part of an audit: what is in its slots, in flight from it and on its way home. */
   snapshot(): CoreSnapshot {
     return snapshotCore(this.state, this.transits.capabilities(), [...this.reclaims.ranges()]);
+  }
+
+  private begin<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done: Done<T> | undefined, owed: boolean): OperationId {
+    const op = this.context.operations.nextId();
+    const ended: Done<T> = (outcome, at) => {
+      this.log(op, kind, capability, outcome, at - now);
+      done?.(outcome, at);
+    };
+    this.context.operations.start(op, operation(op), now, ended, owed);
+    return op;
   }
 
   private log(op: OperationId, kind: string, capability: Capability, outcome: Outcome<unknown>, elapsed: Nanos): void {

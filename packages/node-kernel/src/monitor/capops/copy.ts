@@ -6,7 +6,7 @@ import { decodeCapability, encodeCapability, isMalformed } from '../../capabilit
 import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
 import { freeAddress, resolveSlot } from '../../capability/cspace.ts';
 import { errorNameOf, type Result } from '../../capability/errors.ts';
-import { copyExisting, createCapability, deleteCopy, findOwned, isSendable, lockGroup, setOwner } from '../../capability/monitor-primitives.ts';
+import { copyExisting, createCapability, deleteCopy, findOwned, isSendable, lockGroup } from '../../capability/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
 import { RIGHTS } from '../../capability/rights.ts';
 import { isInDelete, type Slot } from '../../capability/slot.ts';
@@ -17,6 +17,7 @@ import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { deleteEverywhere } from './delete.ts';
 import { failOnError } from './exchange.ts';
+import { noteNewOwner } from './move.ts';
 
 /*
  * COPY / send, and giving away (inventory §2.3).
@@ -142,7 +143,7 @@ function* giveLastAway(m: Capops, op: OperationId, slot: Slot, capability: Capab
   lockGroup(group);
   try {
     const address = yield* transfer(m, op, capability, to, to.core, relations);
-    setOwner(m.state, group, to.core);
+    noteNewOwner(m, group, to.core);
     return address;
   } finally {
     m.unlock(group);

@@ -42,7 +42,15 @@ export function* moveTo(m: Capops, op: OperationId, group: CopyGroup, core: Core
   const relations = relationsForTransfer(m.state, group, true);
   const request = { type: 'cap_move_request', op, view: m.context.view, cap: encodeCapability(group.capability), relations } as const;
   failOnError(yield* m.exchange.ask(core, request, 'cap_move_reply'), core);
-  setOwner(m.state, group, core);
+  noteNewOwner(m, group, core);
+}
+
+/**
+ * The old owner learns from the new one that it has taken over. By then it may have heard of the change by another way, and of
+ * further ones: what is foreign already stays as the last update_owner had it.
+ */
+export function noteNewOwner(m: Capops, group: CopyGroup, owner: CoreId): void {
+  if (!m.state.isForeign(group)) setOwner(m.state, group, owner);
 }
 
 /** A holder is asked to become the owner. */
@@ -61,7 +69,7 @@ export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_m
   setOwner(m.state, group, m.context.core);
   addRelations(m.state, group, request.relations & 7);
   reply(null);
-  m.run('take_over', capability, (own) => announceOwner(m, own, group), now);
+  m.carryOn('take_over', capability, (own) => announceOwner(m, own, group), now);
 }
 
 /** Tells every member that this core is the owner, and unlocks when all have acted. */

@@ -17,7 +17,8 @@ import { pause } from './waiting.ts';
  *   M1  a multicast to nobody completes at once (race 8, hazard 8);
  *   M2  a second phase goes to exactly the cores that the first one went to, and on until each has acted or is gone;
  *   M3  a core that knows of a member whom the initiator did not ask refuses with MEMBERS_CHANGED (race 11);
- *   M4  a phase that comes late or twice does nothing, and is answered as the first time.
+ *   M4  a phase that comes late or twice does nothing, and is answered as the first time;
+ *   M5  a round whose initiator is gone is not begun: nobody would end it (race 12).
  *
  * A round's deadline ends the waiting of its inner nodes only: what must go forward is asked again, core by core.
  */
@@ -26,6 +27,8 @@ import { pause } from './waiting.ts';
 export interface Multicast {
   readonly op: OperationId;
   readonly action: RoundAction;
+  /** Its number among this core's rounds. */
+  readonly round: number;
   readonly payload: Uint8Array;
   readonly routes: readonly Route[];
   readonly cores: number;
@@ -54,14 +57,17 @@ export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: 
       const given = decodePayload(payload);
       const act = acts[NAMES[phase]];
       if (given === null || act === undefined || !m.booted) return vote('BAD_REQUEST', now);
+      m.finished.heard(op, given.oldest);
       const before = m.finished.get(op, phase);
       if (before !== undefined) return vote(null, now, before);
+      if (m.finished.isOver(op, given.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
       if (phase === PHASES.prepare && m.finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
+      if (phase === asksEverybody && !m.isPresent(op)) return vote('MEMBERS_CHANGED', now);
       const isComplete = (): boolean => phase !== asksEverybody || m.context.members.every((core) => given.members.includes(core));
       if (!isComplete()) return vote('MEMBERS_CHANGED', now);
       act(op, given, (refusal, data = []) => {
         if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', m.now); // the abort undoes what was done
-        if (refusal === null) m.finished.add(op, phase, data);
+        if (refusal === null) m.finished.add(op, phase, given.round, data);
         vote(refusal, m.now, data);
       });
     },
@@ -71,21 +77,24 @@ export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: 
 /** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
 export function* askEverybody(m: Capops, phase: Phase, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = []): Operation<PhaseResult & Multicast> {
   const { routes } = m.plans.planFor('multicast', m.context.members);
-  const payload = encodePayload({ members: [m.context.core, ...m.context.members], capability, rest });
+  const round = m.openRounds.begin();
+  const payload = payloadOf(m, round, capability, rest);
   const result = yield* phaseTo(m, phase, { op, action, payload, routes });
-  return { op, action, payload, routes, cores: m.context.members.length + 1, ...result };
+  m.openRounds.end(round);
+  return { op, action, round, payload, routes, cores: m.context.members.length + 1, ...result };
 }
 
 /** The first phase of two: everybody's consent, or everybody is told to abort and the operation ends in the refusal. */
 export function* prepareEverywhere(m: Capops, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = [], routes: readonly Route[] | null = null): Operation<Multicast> {
   const members = routes === null ? m.context.members : [];
   const plan = routes ?? m.plans.planFor('multicast', members).routes;
-  const payload = encodePayload({ members: [m.context.core, ...m.context.members], capability, rest });
+  const round = m.openRounds.begin();
+  const payload = payloadOf(m, round, capability, rest);
   const result = yield* phaseTo(m, PHASES.prepare, { op, action, payload, routes: plan });
-  const round: Multicast = { op, action, payload, routes: plan, cores: members.length + 1, messages: result.messages };
+  const prepared: Multicast = { op, action, round, payload, routes: plan, cores: members.length + 1, messages: result.messages };
   const [first] = result.refusals;
-  if (first === undefined) return round;
-  m.inBackground(finishEverywhere(m, PHASES.abort, round));
+  if (first === undefined) return prepared;
+  m.inBackground(finishEverywhere(m, PHASES.abort, prepared));
   throw new OperationError(errorOfCode(first[1]) ?? 'ROUND_REFUSED', `core ${first[0]} did not consent to ${op}`);
 }
 
@@ -98,7 +107,10 @@ export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Op
     if (attempt === 0) round.messages += result.messages;
     data = [...data, ...result.data];
     const left = stillThere(m, result);
-    if (left.length === 0) return data;
+    if (left.length === 0) {
+      m.openRounds.end(round.round);
+      return data;
+    }
     yield* pause(m.context.timers, attempt);
     // Beginning a phase has this core act itself: it is never one of those asked.
     routes = left.filter((core) => core !== m.context.core).map((core): Route => [core, []]);
@@ -109,19 +121,27 @@ export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Op
 export function* tellEverybody(m: Capops, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = []): Operation<number> {
   const told = new Set<CoreId>();
   let { routes } = m.plans.planFor('multicast', m.context.members);
+  const round = m.openRounds.begin();
   let messages = 0;
   for (let attempt = 0; ; attempt += 1) {
     const members = m.context.members;
     const asked = members.filter((core) => !told.has(core));
     if (attempt > 0) routes = asked.map((core): Route => [core, []]);
-    const payload = encodePayload({ members: [m.context.core, ...members], capability, rest });
+    const payload = payloadOf(m, round, capability, rest);
     const result = yield* phaseTo(m, PHASES.commit, { op, action, payload, routes });
     messages += result.messages;
     for (const core of asked) told.add(core);
     for (const core of stillThere(m, result)) told.delete(core);
-    if (m.context.members.every((core) => told.has(core))) return messages;
+    if (m.context.members.every((core) => told.has(core))) {
+      m.openRounds.end(round);
+      return messages;
+    }
     yield* pause(m.context.timers, attempt);
   }
+}
+
+function payloadOf(m: Capops, round: number, capability: Capability, rest: readonly number[]): Uint8Array {
+  return encodePayload({ members: [m.context.core, ...m.context.members], round, oldest: m.openRounds.oldest, capability, rest });
 }
 
 function* phaseTo(m: Capops, phase: Phase, { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>): Operation<PhaseResult> {

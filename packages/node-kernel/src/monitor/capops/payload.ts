@@ -6,16 +6,19 @@ import { decodeCapability, encodeCapability, isMalformed } from '../../capabilit
 export interface CapabilityPayload {
   /** The initiator and everybody whom it asks: who knows of one more must refuse (J2, race 11). */
   readonly members: readonly CoreId[];
+  /** The round's number at its initiator, and the lowest of a round of the initiator's that is not over (M4). */
+  readonly round: number;
+  readonly oldest: number;
   readonly capability: Capability;
   readonly rest: readonly number[];
 }
 
 const BYTES = 8;
 
-/** The payload as bytes: [members, …, capability's length, …, rest …], each a double, little end first. */
-export function encodePayload({ members, capability, rest }: CapabilityPayload): Uint8Array {
+/** The payload as bytes: [members, …, round, oldest, capability's length, …, rest …], each a double, little end first. */
+export function encodePayload({ members, round, oldest, capability, rest }: CapabilityPayload): Uint8Array {
   const wire = encodeCapability(capability);
-  const numbers = [members.length, ...members, wire.length, ...wire, ...rest];
+  const numbers = [members.length, ...members, round, oldest, wire.length, ...wire, ...rest];
   const view = new DataView(new ArrayBuffer(numbers.length * BYTES));
   numbers.forEach((value, i) => view.setFloat64(i * BYTES, value, true));
   return new Uint8Array(view.buffer);
@@ -28,10 +31,11 @@ export function decodePayload(bytes: Uint8Array): CapabilityPayload | null {
   const numbers = Array.from({ length: bytes.length / BYTES }, (_, i) => view.getFloat64(i * BYTES, true));
   if (!numbers.every(Number.isSafeInteger)) return null;
   const count = numbers[0] ?? -1;
-  const wireAt = count + 2;
+  const wireAt = count + 4;
   if (count < 0 || wireAt > numbers.length) return null;
-  const restAt = wireAt + numbers[count + 1]!;
+  const restAt = wireAt + numbers[wireAt - 1]!;
   if (restAt < wireAt || restAt > numbers.length) return null;
   const capability = decodeCapability(numbers.slice(wireAt, restAt));
-  return isMalformed(capability) ? null : { members: numbers.slice(1, count + 1), capability, rest: numbers.slice(restAt) };
+  if (isMalformed(capability)) return null;
+  return { members: numbers.slice(1, count + 1), round: numbers[count + 1]!, oldest: numbers[count + 2]!, capability, rest: numbers.slice(restAt) };
 }

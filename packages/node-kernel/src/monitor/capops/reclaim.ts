@@ -1,4 +1,4 @@
-import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/capability.ts';
 import { Outcome, type ReclaimCandidate } from '../../capability/changes.ts';
@@ -7,6 +7,7 @@ import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capa
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
+import { isBegunBy } from './finished.ts';
 import { capabilityAction, finishEverywhere, prepareEverywhere } from './multicast.ts';
 import { pause } from './waiting.ts';
 
@@ -22,6 +23,8 @@ interface Batch {
   readonly range: Range;
   readonly freed: (bytes: number) => void;
 }
+
+const NONE: readonly Range[] = [];
 
 export class Reclaims {
   /** On their way home from here. */
@@ -55,6 +58,7 @@ export class Reclaims {
 
   /** Everything that this core answers for and that is neither free nor covered. */
   ranges(): readonly Range[] {
+    if (this.leaving.size + this.entrusted.length + this.lost.length + this.queue.length + this.current.length === 0) return NONE;
     return [...[...this.leaving.values()].flat(), ...this.entrusted, ...this.lost, ...this.queue.map(({ range }) => range), ...this.current];
   }
 
@@ -87,17 +91,23 @@ export class Reclaims {
     this.entrusted.push(...ranges);
   }
 
+  /** Nobody will end the watches of a home that is gone. */
+  peerGone(core: CoreId, incarnation: Incarnation): void {
+    for (const op of this.watches.keys()) if (isBegunBy(op, core, incarnation)) this.endWatches(op);
+  }
+
   /** Ranges arrive at their home. */
-  onRequest(from: CoreId, { op, certain, ranges }: MessageOf<'cap_reclaim_request'>, now: Nanos): void {
+  onRequest(from: CoreId, { op, view, certain, ranges }: MessageOf<'cap_reclaim_request'>): void {
     const given = pairs(ranges).filter(isRange);
-    this.arrive(given, certain, (freed) => this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now));
-    void now;
+    // Memory is taken back from an older view as well, but what was certain there need not be in this one.
+    const isCertain = certain && view >= this.m.context.view;
+    this.arrive(given, isCertain, (freed) => this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now));
   }
 
   private send(home: CoreId, ranges: readonly Range[], certain: boolean): void {
     if (home === this.m.context.core) return this.arrive(ranges, certain, () => undefined);
     const { m } = this;
-    m.run('reclaim', makeCapability('RAM', ranges[0]!.address, ranges[0]!.size), (op) => this.sendHome(op, home, ranges, certain), m.now);
+    m.carryOn('reclaim', makeCapability('RAM', ranges[0]!.address, ranges[0]!.size), (op) => this.sendHome(op, home, ranges, certain), m.now);
   }
 
   private *sendHome(op: OperationId, home: CoreId, ranges: readonly Range[], certain: boolean): Operation<void> {

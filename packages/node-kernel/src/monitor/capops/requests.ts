@@ -66,8 +66,14 @@ const CALLS: Readonly<Record<string, Call>> = {
   },
   consent_revoke(m, domain, [op, consents], now, done) {
     if (typeof op !== 'string' || typeof consents !== 'boolean') throw new OperationError('BAD_SYSTEM_CALL', 'a consent names its operation');
-    done({ ok: true, value: m.subscribers.answer(domain.id, op, consents, now) }, now);
+    done({ ok: true, value: m.subscribers.answer(domain.id, op, consents) }, now);
   },
+  unsubscribe_revoke(m, domain, [source], now, done) {
+    if (!isSlotRef(source)) throw new OperationError('BAD_SYSTEM_CALL', 'a subscription needs a slot');
+    const { address, size } = find(m, domain, source, 0).capability!;
+    done({ ok: true, value: m.subscribers.removeOne(domain.id, { address, size }) }, now);
+  },
+  revokes_asked: (m, domain, _args, now, done) => done({ ok: true, value: m.subscribers.asked(domain.id) }, now),
 };
 
 type Performer<K extends Invocation['operation']> = (m: Capops, domain: Domain, given: Invocations[K], now: Nanos, done: Done) => void;

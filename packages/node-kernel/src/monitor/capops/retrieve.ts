@@ -49,16 +49,19 @@ export function onRetrieveRequest(m: Capops, from: CoreId, request: MessageOf<'c
   if (refusal !== null) return reply(refusal.error, refusal.owner, 0, now);
   if (!typeRow(capability.type).moveable) return reply('NOT_MOVEABLE', m.context.core, 0, now);
   const group = m.state.database.find(capability)!;
-  lockGroup(group);
   m.run('yield_ownership', capability, () => letGo(m, group, from), now, (outcome, at) => {
     if (outcome.ok) reply(null, from, outcome.value, at);
     else reply(outcome.error, m.context.core, 0, at);
   });
 }
 
+/** Not to a core that went while this one waited: then nobody would be the owner. */
 function* letGo(m: Capops, group: CopyGroup, to: CoreId): Operation<number> {
+  const isThere = m.presenceOf(to);
+  lockGroup(group);
   try {
     yield* transitsOver(m, group.capability);
+    if (!isThere()) throw new OperationError('PEER_GONE', `core ${to} is gone`);
     const relations = relationsForTransfer(m.state, group, true);
     setOwner(m.state, group, to);
     return relations;

@@ -128,10 +128,12 @@ function* serve(m: Capops, own: OperationId, from: CoreId, op: OperationId, capa
   const group = found.value;
   const free = isRetypeable(m.state, capability, range);
   if (!free.ok) throw new OperationError(errorNameOf(free.error), 'something of the owner is in the way');
+  const isThere = m.presenceOf(from);
   lockGroup(group);
   let round: Multicast | null = null;
   try {
     round = yield* checkRange(m, own, group, range);
+    if (!isThere()) throw new OperationError('PEER_GONE', `core ${from} is gone`); // it would never say that it has created
     addRelations(m.state, group, REMOTE.descendants);
     m.exchange.tell(from, { type: 'cap_retype_reply', op, error: 0, owner: m.context.core }, m.now);
     yield* createdOrGone(m, from, op);

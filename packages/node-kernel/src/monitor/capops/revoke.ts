@@ -1,4 +1,4 @@
-import type { OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
@@ -13,6 +13,7 @@ import { typeRow } from '../../capability/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
+import { isBegunBy } from './finished.ts';
 import { capabilityAction, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
 import { retrieve } from './retrieve.ts';
@@ -105,9 +106,9 @@ export class Revokes {
   }
 
   /** A core that began revokes is gone: finishes them. */
-  peerGone(core: number): void {
+  peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const part of [...this.parts.values()]) {
-      if (Number(part.op.split('.')[0]) === core && !part.committed) this.takeOver(part, core);
+      if (isBegunBy(part.op, core, incarnation) && !part.committed) this.takeOver(part, core);
     }
   }
 
@@ -144,8 +145,13 @@ export class Revokes {
   private mark(op: OperationId, { capability: target }: CapabilityPayload, answer: Part['answer']): void {
     const part: Part = { op, target, mark: null, committed: false, cursor: 0, candidates: [], answer, timer: null, stopWaiting: null };
     this.parts.set(op, part);
-    part.timer = this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
+    this.waitAtMost(part);
     this.freeze(part);
+  }
+
+  /** What stands in the way of being ready may take so long, then this core refuses. */
+  private waitAtMost(part: Part): void {
+    part.timer = this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
   }
 
   private freeze(part: Part): void {
@@ -160,7 +166,13 @@ export class Revokes {
     if (this.m.context.outbox.debug) {
       this.m.context.outbox.log('cap_revoke_mark', { op: part.op, capability: describeCapability(part.target), frozen: result.mark.frozen.length });
     }
-    this.m.subscribers.ask(part.op, part.target, (consents) => (consents ? this.drain(part) : this.refuse(part, 'CONSENT_REFUSED')));
+    // A subscriber has its own time to think: the wait for locks must not cut it short.
+    this.stopWaiting(part);
+    this.m.subscribers.ask(part.op, part.target, (consents) => {
+      if (!consents) return this.refuse(part, 'CONSENT_REFUSED');
+      this.waitAtMost(part);
+      this.drain(part);
+    });
   }
 
   /** Frozen: nothing new leaves; what has left must have arrived. */
@@ -188,6 +200,7 @@ export class Revokes {
   private stopWaiting(part: Part): void {
     this.m.context.timers.cancel(part.timer);
     part.timer = null;
+    this.m.subscribers.takeBack(part.op);
     part.stopWaiting?.();
     part.stopWaiting = null;
   }
@@ -235,11 +248,11 @@ export class Revokes {
     this.m.locksChanged();
   }
 
-  private takeOver(part: Part, core: number): void {
+  private takeOver(part: Part, core: CoreId): void {
     const { m } = this;
     if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
     m.context.outbox.log('cap_revoke_takeover', { op: part.op, member: core, capability: describeCapability(part.target) });
-    m.run('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
+    m.carryOn('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
   }
 
   /** Marks anew, under an operation of this core's; with everybody ready the old mark commits, and then everybody. */

@@ -51,7 +51,7 @@ export class Stepper {
   private deleteAcrossCores(slot: Slot, now: Nanos): void {
     const { m } = this;
     const capability = slot.capability!;
-    m.run('delete_queued', capability, (op) => deleteEverywhere(m, op, slot, capability), now, (outcome) => {
+    m.carryOn('delete_queued', capability, (op) => deleteEverywhere(m, op, slot, capability), now, (outcome) => {
       if (!outcome.ok && slot.capability === capability) m.state.deletions.enqueue(slot);
       this.kick();
     });

@@ -1,4 +1,4 @@
-import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { type Capability, overlaps, type Range } from '../../capability/capability.ts';
@@ -13,6 +13,7 @@ interface Subscription {
 
 interface Question {
   readonly op: OperationId;
+  readonly target: Capability;
   readonly open: Set<Subscription>;
   timer: Timer | null;
   readonly done: (consents: boolean) => void;
@@ -20,7 +21,8 @@ interface Question {
 
 /**
  * Revocation agreement (inventory §2.3): a mark on this core asks every subscriber whose range the target overlaps, by an
- * upcall, and is not ready before all have consented. Who does not answer in time is taken to consent.
+ * upcall, and is not ready before all have consented. Who does not answer in time is taken to consent; one refusal, and the
+ * revoke ends in CONSENT_REFUSED with nothing changed.
  */
 export class Subscribers {
   private readonly subscriptions = new Set<Subscription>();
@@ -35,15 +37,22 @@ export class Subscribers {
     return true;
   }
 
-  remove(domain: number): void {
-    for (const subscription of this.subscriptions) if (subscription.domain === domain) this.subscriptions.delete(subscription);
+  /** A domain does not want to be asked about a range any more; false: it had not subscribed to that very range. */
+  removeOne(domain: number, { address, size }: Range): boolean {
+    const found = [...this.subscriptions].find((row) => row.domain === domain && row.range.address === address && row.range.size === size);
+    return found !== undefined && this.subscriptions.delete(found);
+  }
+
+  /** The revokes that wait for a domain's consent. */
+  asked(domain: number): readonly { readonly op: OperationId; readonly capability: readonly unknown[] }[] {
+    return [...this.questions.values()].filter(({ open }) => [...open].some((row) => row.domain === domain)).map(({ op, target }) => ({ op, capability: encodeCapability(target) }));
   }
 
   /** Asks whoever is concerned; `done` once, at once when nobody is. */
   ask(op: OperationId, target: Capability, done: (consents: boolean) => void): void {
     const open = new Set([...this.subscriptions].filter(({ range }) => overlaps(range, target)));
     if (open.size === 0) return done(true);
-    const question: Question = { op, open, timer: null, done };
+    const question: Question = { op, target, open, timer: null, done };
     this.questions.set(op, question);
     question.timer = this.context.timers.set(this.context.now + limit('revokeConsentNs'), () => this.close(question, true));
     for (const { domain } of open) {
@@ -52,13 +61,21 @@ export class Subscribers {
   }
 
   /** A subscriber's answer; false: it was not asked, or is too late. */
-  answer(domain: number, op: OperationId, consents: boolean, _now: Nanos): boolean {
+  answer(domain: number, op: OperationId, consents: boolean): boolean {
     const question = this.questions.get(op);
     const mine = question === undefined ? [] : [...question.open].filter((subscription) => subscription.domain === domain);
     if (question === undefined || mine.length === 0) return false;
     for (const subscription of mine) question.open.delete(subscription);
     if (!consents || question.open.size === 0) this.close(question, consents);
     return true;
+  }
+
+  /** The mark that asked is over; nobody is to be told of answers that come now. */
+  takeBack(op: OperationId): void {
+    const question = this.questions.get(op);
+    if (question === undefined) return;
+    this.questions.delete(op);
+    this.context.timers.cancel(question.timer);
   }
 
   private close(question: Question, consents: boolean): void {

@@ -85,19 +85,3 @@ export function* timeNow(): Operation<Nanos> {
     },
   }) as Nanos;
 }
-
-/** Finished phases of global operations, with what was answered: a message that comes late or again changes nothing. */
-export class FinishedPhases {
-  private readonly answers = new Map<string, readonly number[]>();
-
-  get(op: OperationId, phase: number): readonly number[] | undefined {
-    return this.answers.get(`${op}/${phase}`);
-  }
-
-  add(op: OperationId, phase: number, data: readonly number[]): void {
-    this.answers.set(`${op}/${phase}`, data);
-    if (this.answers.size <= limit('operationsRemembered')) return;
-    const [oldest] = this.answers.keys();
-    this.answers.delete(oldest!);
-  }
-}

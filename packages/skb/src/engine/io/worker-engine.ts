@@ -10,7 +10,7 @@ import { FactStore } from '../../facts/fact-store.ts';
 import { factText } from '../../facts/fact.ts';
 import { placeOf } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
-import type { Failure, Job, JobBody, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
+import type { Failure, Job, JobBody, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, STATUS_BYTES, cancelSlot } from '../protocol.ts';
 import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
 import { QueryError } from '@mk/monitor-proto/knowledge/query';
@@ -20,7 +20,8 @@ import type { FactChange, FactUpdate, SkbEngine } from '../skb-engine.ts';
 export interface WorkerEngineOptions {
   /** The bundled `worker-main`, a CommonJS or ES module file. */
   readonly workerPath: string;
-  readonly programs: readonly Program[];
+  /** What `save-state` has saved. */
+  readonly state: Uint8Array;
   /** Told when a thread is replaced, for the log. */
   readonly onRestart?: (reason: string) => void;
 }
@@ -171,7 +172,7 @@ export class WorkerEngine implements SkbEngine {
     this.#status = new Int32Array(status);
     this.#isReady = false;
     const start: WorkerStart = {
-      programs: this.#options.programs,
+      state: this.#options.state,
       facts: this.#facts.list().map(factText),
       rules: [...this.#rules].map(([name, text]) => ({ name, text })),
       status,

@@ -5,25 +5,21 @@
  * while a query runs, so the owner watches it from outside through the shared status.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import initSwipl from 'swipl-wasm/dist/swipl-node.js';
 import { decodeOutcome } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
-import type { Failure, Job, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
+import type { Failure, Job, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, cancelSlot } from '../protocol.ts';
 import type { Solution } from '@mk/monitor-proto/knowledge/query';
+import { type Swipl, must, startSwipl } from './swipl.ts';
+import { TermQueries } from './term-query.ts';
 
-type Swipl = Awaited<ReturnType<typeof initSwipl>>;
 type QueryJob = Extract<Job, { type: 'query' }>;
 
-/** What swipl-wasm's iterator gives back: `value` holds the bindings, `error` is set on an exception nobody caught. */
-interface Step {
-  readonly done: boolean;
-  readonly value?: { readonly Outcome?: unknown };
-  readonly error?: boolean;
-  readonly message?: string;
+interface Engine {
+  readonly swipl: Swipl;
+  readonly queries: TermQueries;
 }
 
-const RUN = 'mk_sandbox:run(Goal, InferenceLimit, Deadline, Outcome)';
 const LEAVES_GARBAGE: ReadonlySet<string> = new Set([
   'QueryAnswerTooLarge',
   'QueryStackLimit',
@@ -35,8 +31,6 @@ const start = workerData as WorkerStart;
 const status = new Int32Array(start.status);
 let outbox: WorkerEvent[] = [];
 let flushedMs = 0;
-/** What Prolog has printed on its error stream while the programs were loaded. */
-const complaints: string[] = [];
 
 main().catch((error: unknown) => {
   post({ type: 'load_failed', detail: String(error) });
@@ -44,37 +38,21 @@ main().catch((error: unknown) => {
 });
 
 async function main(): Promise<void> {
-  const swipl = await initSwipl({
-    arguments: ['-q', `--stack-limit=${ENGINE_LIMITS.stackMebibytes}m`],
-    print: () => undefined,
-    printErr: (line: string) => void (complaints.length < 100 && complaints.push(line)),
-  });
-  loadPrograms(swipl, start.programs);
-  must(swipl, `set_prolog_flag(heartbeat, ${ENGINE_LIMITS.heartbeatInferences})`);
+  const swipl = await startSwipl({ state: start.state, complain: () => undefined });
+  must(swipl, `mk_sandbox:begin(${ENGINE_LIMITS.heartbeatInferences})`);
   must(swipl, 'mk_sandbox:load_facts([], Added)', { Added: start.facts });
   for (const rules of start.rules) must(swipl, 'mk_sandbox:add_clauses(Name, Text, added)', nameAndText(rules));
-  parentPort?.on('message', (jobs: readonly Job[]) => performAll(swipl, jobs));
+  const engine = { swipl, queries: new TermQueries(swipl) };
+  parentPort?.on('message', (jobs: readonly Job[]) => performAll(engine, jobs));
   post({ type: 'ready' });
   flush();
 }
 
-function loadPrograms(swipl: Swipl, programs: readonly Program[]): void {
-  complaints.length = 0;
-  for (const { name, text } of programs) swipl.FS.writeFile(`/${name}`, text);
-  must(swipl, "use_module('/sandbox.pl')");
-  must(swipl, 'mk_sandbox:prepare_module(skb)');
-  for (const { name } of programs) {
-    if (name !== 'sandbox.pl') must(swipl, 'mk_sandbox:load_program(Path)', { Path: `/${name}` });
-  }
-  // Prolog prints what is wrong with a file and goes on; half a sandbox is none.
-  if (complaints.length > 0) throw new Error(complaints.join('\n'));
-}
-
-function performAll(swipl: Swipl, jobs: readonly Job[]): void {
+function performAll(engine: Engine, jobs: readonly Job[]): void {
   for (const job of jobs) {
     Atomics.store(status, STATUS.runningJob, job.id);
     try {
-      perform(swipl, job);
+      perform(engine, job);
     } catch (error) {
       post({ type: 'crashed', id: job.id, detail: String(error) });
       break;
@@ -85,9 +63,9 @@ function performAll(swipl: Swipl, jobs: readonly Job[]): void {
   flush();
 }
 
-function perform(swipl: Swipl, job: Job): void {
-  if (job.type === 'query') return runQuery(swipl, job);
-  const failure = performUpdate(swipl, job);
+function perform(engine: Engine, job: Job): void {
+  if (job.type === 'query') return runQuery(engine, job);
+  const failure = performUpdate(engine.swipl, job);
   post({ type: 'end', id: job.id, more: false, ...(failure === undefined ? {} : { failure }) });
 }
 
@@ -106,18 +84,17 @@ function performUpdate(swipl: Swipl, job: Exclude<Job, QueryJob>): Failure | und
   return 'failure' in outcome ? outcome.failure : undefined;
 }
 
-function runQuery(swipl: Swipl, job: QueryJob): void {
+function runQuery({ swipl, queries }: Engine, job: QueryJob): void {
   const deadline = (Date.now() + job.timeLimitMs) / 1000;
-  const input = { Goal: job.goal, InferenceLimit: job.inferenceLimit, Deadline: deadline };
-  const query = swipl.prolog.query(RUN, input) as unknown as { next(): Step; close(): void };
+  const query = queries.run(job.goal, job.inferenceLimit, deadline);
   let batch: Solution[] = [];
   let count = 0;
   let failure: Failure | undefined;
   let more = false;
   for (let step = query.next(); ; step = query.next()) {
     if (step.error === true) throw new Error(step.message ?? 'an exception that nothing caught');
-    if (step.value?.Outcome === undefined) break;
-    const outcome = decodeOutcome(step.value.Outcome);
+    if (step.value === undefined) break;
+    const outcome = decodeOutcome(step.value);
     if ('failure' in outcome) failure = outcome.failure;
     else batch.push(outcome.solution);
     count += 1;
@@ -141,17 +118,6 @@ function runQuery(swipl: Swipl, job: QueryJob): void {
   if (failure !== undefined && LEAVES_GARBAGE.has(failure.name)) must(swipl, 'garbage_collect');
   if (batch.length > 0) post({ type: 'solutions', id: job.id, batch });
   post({ type: 'end', id: job.id, more, ...(failure === undefined ? {} : { failure }) });
-}
-
-/** Runs one of our own goals, which cannot fail; if it does, the engine is of no use. */
-function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): { readonly Outcome?: unknown } {
-  const result = swipl.prolog.query(goal, input).once() as {
-    readonly success?: boolean;
-    readonly message?: string;
-    readonly Outcome?: unknown;
-  };
-  if (result.success !== true) throw new Error(`${goal}: ${result.message ?? 'failed'}`);
-  return result;
 }
 
 function nameAndText(rules: { readonly name: string; readonly text: string }): Record<string, unknown> {

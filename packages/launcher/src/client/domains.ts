@@ -1,4 +1,4 @@
-import type { ClusterClient } from '../client/cluster-client.ts';
+import { type Cores, coresUp } from './cores.ts';
 
 /** One domain on each core, for measurements and load. */
 export interface DomainRow {
@@ -6,9 +6,18 @@ export interface DomainRow {
   readonly domain: number;
 }
 
+interface DomainSize {
+  readonly cnodes: number;
+  readonly memory: number;
+}
+
 /** Makes a domain on every core that is up. */
-export async function domainEverywhere(cluster: ClusterClient, options: { readonly cnodes: number; readonly memory: number }): Promise<readonly DomainRow[]> {
-  const cores = (await cluster.cores()).filter(({ up }) => up).map(({ core }) => core);
+export async function domainEverywhere(cluster: Cores, options: DomainSize): Promise<readonly DomainRow[]> {
+  return domainsOn(cluster, await coresUp(cluster), options);
+}
+
+/** Makes a domain on each of these cores. */
+export function domainsOn(cluster: Cores, cores: readonly number[], options: DomainSize): Promise<readonly DomainRow[]> {
   return Promise.all(
     cores.map(async (core) => {
       const { domain } = (await cluster.core(core, 'domain_create', options)) as { domain: number };

@@ -1,0 +1,57 @@
+import { startCluster } from './cluster.ts';
+import { median, printFigures } from './skb-figures.ts';
+
+/**
+ * All round trips of a cluster of real processes, measured by its cores: how long it takes, and what somebody else's
+ * messages take meanwhile.
+ */
+const CORES = Number(process.argv[2] ?? 64);
+const RUNS = Number(process.argv[3] ?? 3);
+const PINGS = 100;
+const PAUSE_US = 10_000;
+
+interface Pings {
+  readonly p50: number;
+  readonly p99: number;
+}
+interface Trip {
+  readonly from: number;
+  readonly to: number;
+}
+
+const cluster = await startCluster(CORES);
+process.stdout.write(`${CORES} cores booted in ${(cluster.bootMs / 1000).toFixed(1)} s\n`);
+// A bystander pings at an even pace, as a program would send: most of its messages find nobody else's.
+const bystander = (count: number): Promise<Pings> =>
+  cluster.ask<Pings>(1, 'ping', { core: CORES - 1, count, bytes: 64, pause_us: PAUSE_US });
+await bystander(PINGS);
+const alone: number[] = [];
+const meanwhile: number[] = [];
+const elapsed: number[] = [];
+for (let run = 0; run < RUNS; run++) {
+  alone.push((await bystander(PINGS)).p50 / 1e3);
+  const startedAt = performance.now();
+  let measuring = true;
+  const measured = (async () => {
+    await cluster.ask('skb', 'measure');
+    elapsed.push(performance.now() - startedAt);
+    measuring = false;
+  })();
+  const during: number[] = [];
+  while (measuring) during.push((await bystander(10)).p50 / 1e3);
+  await measured;
+  meanwhile.push(median(during));
+}
+const pairs = new Set((await cluster.ask<Trip[]>('skb', 'rtt')).map(({ from, to }) => `${from} ${to}`));
+if (pairs.size !== CORES * (CORES - 1)) throw new Error(`only ${pairs.size} of ${CORES * (CORES - 1)} pairs were measured`);
+await cluster.stop();
+printFigures(`measure-${CORES}`, [
+  {
+    name: `all ${pairs.size} round trips of ${CORES} core processes measured`,
+    unit: 'ms',
+    values: elapsed,
+    target: CORES === 64 ? { kind: 'at most', value: 5000 } : null,
+  },
+  { name: 'round trip of a bystander before', unit: 'µs', values: alone, target: null },
+  { name: 'round trip of a bystander meanwhile', unit: 'µs', values: meanwhile, target: null },
+]);

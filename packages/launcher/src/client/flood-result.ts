@@ -1,0 +1,23 @@
+import { formatDuration } from '@mk/machine/duration';
+
+/** What the core's verb `flood` answers. */
+export interface FloodResult {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  readonly elapsedNs: number;
+}
+
+/** Everything came, once and in order. */
+export function isClean({ lost, doubled, reordered }: FloodResult): boolean {
+  return lost === 0 && doubled === 0 && reordered === 0;
+}
+
+export function describeFlood(from: number, to: number, result: FloodResult): string {
+  const { sent, received, lost, doubled, reordered, elapsedNs } = result;
+  const rate = Math.round(sent / (elapsedNs / 1e9));
+  const what = `${received} of ${sent} messages in ${formatDuration(elapsedNs)} (${rate.toLocaleString('en')}/s)`;
+  return `core ${from} → ${to}: ${what}, ${lost} lost, ${doubled} doubled, ${reordered} out of order`;
+}

@@ -1,0 +1,75 @@
+import type { Workload } from '@mk/machine/fault-plan';
+import { CommandError } from '../cli/usage-error.ts';
+import { audit, describeAudit } from '../client/audit.ts';
+import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
+import type { CoreRow } from '../client/cluster-client.ts';
+import { callControl } from '../client/control-client.ts';
+import { type Cores, coresUp } from '../client/cores.ts';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+
+const OPTIONS: Readonly<Record<string, { readonly field: keyof ChurnRequest; readonly max: number }>> = {
+  '--seconds': { field: 'seconds', max: 86_400 },
+  '--operations': { field: 'operations', max: 1e9 },
+  '--workers': { field: 'workers', max: 64 },
+  '--seed': { field: 'seed', max: 2 ** 32 - 1 },
+};
+
+/** What a plan's `workload: { program: churn, args: [--seconds, 60] }` asks for; the arguments are those of mkctl churn. */
+export function churnRequestOf({ args, on }: Workload): ChurnRequest {
+  if (on !== null) throw new CommandError('the plan’s workload churn runs on every core; leave on out', 2);
+  const request = { seconds: 10, operations: 1e9, workers: 2, seed: 1 };
+  for (let i = 0; i < args.length; i += 2) {
+    const option = OPTIONS[args[i]!];
+    if (option === undefined)
+      throw new CommandError(`the plan’s workload churn takes ${Object.keys(OPTIONS).join(', ')}, not ${args[i]}`, 2);
+    const value = Number(args[i + 1] ?? Number.NaN);
+    if (!Number.isSafeInteger(value) || value < 0 || value > option.max)
+      throw new CommandError(`the plan’s workload churn: ${args[i]} must be a whole number up to ${option.max}`, 2);
+    request[option.field] = value;
+  }
+  return request;
+}
+
+/** Random capability operations on all cores while the plan's faults happen, and an audit when they are over. */
+export class ChurnWorkload {
+  private running: Promise<ChurnReport> | null = null;
+  private readonly cores: Cores;
+
+  constructor(
+    session: ClusterSession,
+    private readonly request: ChurnRequest,
+    private readonly say: (text: string) => void,
+  ) {
+    this.cores = coresOf(session);
+  }
+
+  start(): void {
+    this.running = coresUp(this.cores).then((cores) => churn(this.cores, cores, this.request));
+    this.running.catch(() => undefined); // told by `end`
+  }
+
+  /** Waits for the end of the churn; what its oracles object to. */
+  async end(): Promise<readonly string[]> {
+    const summary = await this.running!;
+    for (const text of describeChurn(summary)) this.say(`churn: ${text}`);
+    return summary.wrong;
+  }
+
+  /** Audits every core; what does not hold. */
+  async audit(): Promise<readonly string[]> {
+    const report = await audit(this.cores);
+    const rows = describeAudit(report);
+    this.say(`audit: ${rows.at(-1)!}`);
+    if (report.violations.length > 0) return rows.slice(0, -1);
+    return report.quiet ? [] : ['capabilities kept changing after the churn’s end, so they could not be audited'];
+  }
+}
+
+/** The cores of a session, as mkctl reaches them. */
+function coresOf({ supervisor }: ClusterSession): Cores {
+  return {
+    cores: async () => (await callControl(supervisor.skbAddress, supervisor.token, 'cores')) as CoreRow[],
+    core: (core, verb, args = {}, options = {}) =>
+      callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
+  };
+}

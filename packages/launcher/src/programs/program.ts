@@ -1,0 +1,45 @@
+import type { ClusterClient } from '../client/cluster-client.ts';
+
+/** A program that `mkctl run` can start on chosen cores. */
+export interface Program {
+  readonly name: string;
+  readonly doc: string;
+  readonly fewestCores: number;
+  /** Options of its own, of those in `PROGRAM_OPTIONS`. */
+  readonly takes: readonly ProgramOption[];
+  /** Starts it on exactly these cores, and resolves when it has ended on all of them. */
+  run(start: ProgramStart): Promise<ProgramResult>;
+}
+
+/** Where a program runs and with what. */
+export interface ProgramStart {
+  readonly cluster: ClusterClient;
+  /** In the order of placement: neighbours of the list talk most. */
+  readonly cores: readonly number[];
+  readonly options: ProgramOptions;
+}
+
+/** What a program came to. */
+export interface ProgramResult {
+  /** It did what it promises: exit status 0, else 1. */
+  readonly ok: boolean;
+  /** For people. */
+  readonly lines: readonly string[];
+  /** For machines. */
+  readonly value: unknown;
+}
+
+/** Whole numbers that programs take, with their bounds and defaults. */
+export const PROGRAM_OPTIONS = {
+  rounds: { usual: 100, min: 1, max: 1_000_000, doc: 'how often the token goes round, or each pair plays' },
+  count: { usual: 10_000, min: 1, max: 100_000_000, doc: 'messages from each core' },
+  bytes: { usual: 64, min: 0, max: 64 << 10, doc: 'payload of a message' },
+  seconds: { usual: 10, min: 1, max: 86_400, doc: 'how long it runs' },
+  seed: { usual: 1, min: 0, max: 2 ** 32 - 1, doc: 'which random choices it makes' },
+} as const;
+
+export type ProgramOption = keyof typeof PROGRAM_OPTIONS;
+export type ProgramOptions = { readonly [T in ProgramOption]: number };
+
+/** Longer than any program is asked to run in one call; it ends by itself. */
+export const PROGRAM_MS = 30 * 60_000;

@@ -1,0 +1,96 @@
+import { type Capability, identityOf } from '@mk/node-kernel/capability/capability';
+import { type CopyGroup, liveSlot } from '@mk/node-kernel/capability/copy-group';
+import type { MappingDatabase } from '@mk/node-kernel/capability/mapping-database';
+import { isInDelete, type Slot } from '@mk/node-kernel/capability/slot';
+
+/** What one core has of one capability, as it was after the core's last step. */
+export interface Share {
+  readonly group: CopyGroup;
+  readonly capability: Capability;
+  readonly identity: string;
+  owner: number;
+  locked: boolean;
+  /** A copy that is not on its way out, or undefined. */
+  liveSlot: Slot | undefined;
+}
+
+/** What a step did to the shares of its core. */
+export interface ShareChanges {
+  readonly added: readonly Share[];
+  readonly gone: readonly Share[];
+  /** Owner, lock or liveness changed. */
+  readonly altered: readonly Share[];
+}
+
+const NOTHING: ShareChanges = { added: [], gone: [], altered: [] };
+
+/**
+ * The shares of one core in the order of its database. After a step every group is looked at, for a few nanoseconds each: as
+ * long as the database has the very groups that it had, in their order, a comparison of four fields is all there is to do.
+ */
+export class CoreShares {
+  private order: Share[] = [];
+  private at = 0;
+  private same = true;
+  private altered: Share[] = [];
+
+  /** What has changed in the database since the last call. */
+  compare(database: MappingDatabase): ShareChanges {
+    this.at = 0;
+    this.same = true;
+    if (this.altered.length > 0) this.altered = [];
+    database.visitGroups(this.look);
+    if (!this.same || this.at !== this.order.length) return this.compareAnew(database);
+    return this.altered.length === 0 ? NOTHING : { added: [], gone: [], altered: this.altered };
+  }
+
+  /** Looks at one group; true, which ends the walk, when it is not the one that was in this place. */
+  private readonly look = (group: CopyGroup): boolean => {
+    const share = this.order[this.at];
+    if (share === undefined || share.group !== group) {
+      this.same = false;
+      return true;
+    }
+    this.at += 1;
+    if (takeIn(share, group)) this.altered.push(share);
+    return false;
+  };
+
+  /** Groups have come or gone. One that went and came back within a step is both, which only adds checks. */
+  private compareAnew(database: MappingDatabase): ShareChanges {
+    const known = new Map<CopyGroup, Share>();
+    for (const share of this.order) known.set(share.group, share);
+    const added: Share[] = [];
+    this.order = [];
+    database.visitGroups((group) => {
+      let share = known.get(group);
+      if (share === undefined) {
+        share = newShare(group);
+        added.push(share);
+      } else {
+        known.delete(group);
+        if (takeIn(share, group)) this.altered.push(share);
+      }
+      this.order.push(share);
+      return false;
+    });
+    return { added, gone: [...known.values()], altered: this.altered };
+  }
+}
+
+function newShare(group: CopyGroup): Share {
+  const { capability, owner, locked } = group;
+  return { group, capability, identity: identityOf(capability), owner, locked, liveSlot: liveSlot(group) };
+}
+
+/** Brings a share up to date; whether anything about it changed that others may see. */
+function takeIn(share: Share, group: CopyGroup): boolean {
+  const { liveSlot: slot } = share;
+  if (share.owner === group.owner && share.locked === group.locked && slot !== undefined && slot.group === group && !isInDelete(slot)) return false;
+  const live = liveSlot(group);
+  const changed = share.owner !== group.owner || share.locked !== group.locked || (live === undefined) !== (slot === undefined);
+  share.owner = group.owner;
+  share.locked = group.locked;
+  share.liveSlot = live;
+  return changed;
+}

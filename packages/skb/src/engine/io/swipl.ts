@@ -1,0 +1,63 @@
+/** SWI-Prolog compiled to WebAssembly, as this engine and the maker of its saved state start it. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import initSwipl from 'swipl-wasm/dist/swipl-node.js';
+import { ENGINE_LIMITS } from '../limits.ts';
+
+export type Swipl = Awaited<ReturnType<typeof initSwipl>>;
+
+export interface SwiplOptions {
+  /** A saved state; absent: Prolog alone. */
+  readonly state?: Uint8Array;
+  /** What Prolog prints on its error stream. */
+  readonly complain: (line: string) => void;
+}
+
+/** Work that V8 lets a function do before it optimises it: its own default, and one that a start does not use up. */
+const USUAL_BUDGET = 1_800_000;
+const LATE_BUDGET = 2_000_000_000;
+const STATE_PATH = '/engine.prc';
+
+/** Our TypeScript libraries are those of the language alone. */
+const compiler = (globalThis as unknown as { readonly WebAssembly: WasmCompiler }).WebAssembly;
+interface WasmCompiler {
+  instantiate(bytes: Uint8Array, imports: object): Promise<{ readonly instance: object }>;
+}
+
+/**
+ * Starts Prolog, from a saved state if there is one.
+ *
+ * Prolog's interpreter is one function of 82 KB. V8 would optimise it a moment after it began, which takes a CPU half a
+ * second while cores boot and gains a start nothing; so the module is instantiated with a larger budget, and optimised
+ * after a second or so of queries.
+ */
+export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swipl> {
+  const wasm = readFileSync(createRequire(import.meta.url).resolve('swipl-wasm/dist/swipl/swipl-web.wasm'));
+  const options = {
+    arguments: ['-q', `--stack-limit=${ENGINE_LIMITS.stackMebibytes}m`, ...(state === undefined ? [] : ['-x', STATE_PATH])],
+    preRun: [(module: Swipl) => state !== undefined && module.FS.writeFile(STATE_PATH, state)],
+    print: () => undefined,
+    printErr: complain,
+    instantiateWasm: (imports: object, receive: (instance: object) => void) => {
+      setFlagsFromString(`--wasm-tiering-budget=${LATE_BUDGET}`);
+      compiler
+        .instantiate(wasm, imports)
+        .finally(() => setFlagsFromString(`--wasm-tiering-budget=${USUAL_BUDGET}`))
+        .then(({ instance }) => receive(instance), (error: unknown) => complain(String(error)));
+      return {};
+    },
+  };
+  return initSwipl(options as unknown as Parameters<typeof initSwipl>[0]);
+}
+
+/** Runs one of our own goals, which cannot fail; if it does, the engine is of no use. */
+export function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): { readonly Outcome?: unknown } {
+  const result = swipl.prolog.query(goal, input).once() as {
+    readonly success?: boolean;
+    readonly message?: string;
+    readonly Outcome?: unknown;
+  };
+  if (result.success !== true) throw new Error(`${goal}: ${result.message ?? 'failed'}`);
+  return result;
+}

@@ -1,0 +1,73 @@
+import { describe, expect, test } from '@jest/globals';
+import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import { Introductions } from '@mk/skb/registry/introductions';
+import type { Member } from '@mk/skb/registry/registry';
+
+function bench(count: number) {
+  const members = new Map<number, Member>();
+  const timers = new TimerQueue();
+  const told: string[] = [];
+  const tell = ({ core }: Member, message: Message): void => {
+    if ('monitors' in message) told.push(`${core} ${message.type} ${message.monitors.map(([of, incarnation]) => `${of}.${incarnation}`).join(' ')}`);
+  };
+  const introductions = new Introductions({ members, expected: count, tell }, timers);
+  const join = (core: number, incarnation = 1): Member => {
+    const member = { core, incarnation, instance: `i${core}.${incarnation}`, address: '', initialised: false } as Member;
+    members.set(core, member);
+    return member;
+  };
+  const initialise = (core: number, now = 0): void => {
+    members.get(core)!.initialised = true;
+    introductions.initialised(members.get(core)!, now);
+  };
+  for (let core = 0; core < count; core += 1) join(core);
+  return { members, timers, told, join, introductions, initialise };
+}
+
+describe('introductions', () => {
+  test('wait for the last monitor of a booting machine: each pair once, the earlier of it hears', () => {
+    const { told, initialise } = bench(4);
+    for (const core of [3, 1, 2]) initialise(core);
+    expect(told).toEqual([]);
+    initialise(0);
+    expect(told.sort()).toEqual(['1 new_monitor_notify 2.1 0.1', '2 new_monitor_notify 0.1', '3 new_monitor_notify 1.1 2.1 0.1']);
+  });
+
+  test('do not wait for ever for one that does not come', () => {
+    const { told, timers, initialise } = bench(3);
+    for (const core of [0, 1]) initialise(core);
+    expect(told).toEqual([]);
+    timers.expire(SECOND);
+    expect(told).toEqual(['0 new_monitor_notify 1.1']);
+  });
+
+  test('go out at once on a machine that is complete', () => {
+    const { told, initialise, join } = bench(2);
+    for (const core of [0, 1]) initialise(core);
+    told.length = 0;
+    join(2);
+    initialise(2);
+    expect(told).toEqual(['0 new_monitor_notify 2.1', '1 new_monitor_notify 2.1']);
+  });
+
+  test('collect who asks for a new monitor', () => {
+    const { members, told, timers, introductions } = bench(4);
+    for (const asker of [1, 2]) introductions.proxyBind(members.get(asker)!, [3], [1], 0);
+    timers.expire(SECOND);
+    expect(told).toEqual(['3 bind_monitor_request 1.1 2.1']);
+  });
+
+  test('leave out who was replaced meanwhile', () => {
+    const { members, told, timers, join, introductions, initialise } = bench(4);
+    for (const core of [0, 1]) initialise(core);
+    introductions.proxyBind(members.get(2)!, [3], [7], 0); // an incarnation of core 3 that is over
+    introductions.proxyBind(members.get(2)!, [3], [1], 0);
+    join(1, 2);
+    join(2, 2);
+    timers.expire(10 * MILLISECOND);
+    timers.expire(SECOND);
+    expect(told).toEqual([]);
+  });
+});

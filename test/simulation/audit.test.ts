@@ -1,0 +1,77 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { makeCapability } from '@mk/node-kernel/capability/capability';
+import { Outcome } from '@mk/node-kernel/capability/changes';
+import { place } from '@mk/node-kernel/capability/placement';
+import { audit, describeAudit } from '@mk/launcher/client/audit';
+import type { Cores } from '@mk/launcher/client/cores';
+import { hmacSha256 } from '@mk/sim/io/hmac';
+import { flatMachine } from '@mk/sim/machines';
+import { Simulation } from '@mk/sim/simulation';
+
+/** What `mkctl audit` says of a cluster in which something is wrong: the command's own code over simulated cores. */
+const CORES = 3;
+const PAGE = 4096;
+let simulation: Simulation;
+
+beforeEach(() => {
+  simulation = new Simulation({ seed: 'audit', cores: CORES, machine: flatMachine(), hmac: hmacSha256, logLevel: 'off', settings: JSON.stringify({ ramBytes: 1 << 20 }) });
+  simulation.start();
+  simulation.run(5e9, () => [0, 1, 2].every((core) => simulation.node(core).kernel?.monitor.context.members.length === CORES - 1));
+});
+
+/** A cluster as mkctl sees it. */
+const cluster: Cores = {
+  cores: () => Promise.resolve([0, 1, 2].map((core) => ({ core, incarnation: 1, address: '', up: true, links: CORES - 1, package: 0 }))),
+  core: (core, verb, args = {}) => Promise.resolve(ask(core, verb, args)),
+};
+
+function ask(core: number, verb: string, args: object = {}): unknown {
+  let answer: unknown = null;
+  simulation.control(core, verb, args as Readonly<Record<string, unknown>>, (reply) => (answer = reply.ok ? reply.value : reply.error));
+  simulation.run(simulation.now + 1e9, () => answer !== null);
+  return answer;
+}
+
+/** A capability of 16 pages on core 0, and a copy on core 1. */
+function shareRam(): { readonly address: number } {
+  const domains = [0, 1].map((core) => (ask(core, 'domain_create', { cnodes: 1 }) as { domain: number }).domain);
+  const { address } = ask(0, 'cap_alloc', { domain: domains[0], bytes: 16 * PAGE }) as { address: number };
+  ask(0, 'cap_send', { domain: domains[0], source: address, core: 1, to: domains[1] });
+  const { state } = simulation.node(1).kernel!.cpuDriver;
+  return [...state.database.groups()].find(({ capability }) => capability.type === 'RAM')!.capability;
+}
+
+const stateOf = (core: number) => simulation.node(core).kernel!.cpuDriver.state;
+
+describe('an audit of all cores', () => {
+  test('says that every invariant holds', async () => {
+    shareRam();
+    const report = await audit(cluster);
+    expect(report).toMatchObject({ cores: CORES, quiet: true, violations: [] });
+    expect(describeAudit(report)).toEqual([expect.stringMatching(/^\d+ capabilities on 3 cores: every invariant holds$/)]);
+  });
+
+  test('C1: names a capability on whose owner its holders disagree, and who they are', async () => {
+    const ram = shareRam();
+    const group = stateOf(1).database.find(makeCapability('RAM', ram.address, 16 * PAGE))!;
+    group.owner = 2;
+    const [row] = describeAudit(await audit(cluster));
+    expect(row).toBe(`C1  RAM[0x${ram.address.toString(16)}+65536] on cores 0, 1: copies name the owners 0, 2`);
+  });
+
+  test('C2: names what overlaps, and on which cores', async () => {
+    const ram = shareRam();
+    const slot = stateOf(2).kernelSlots.freeSlot()!;
+    place(stateOf(2), slot, makeCapability('RAM', ram.address + PAGE, 16 * PAGE), { owner: 2, relations: 0 }, new Outcome());
+    const rows = describeAudit(await audit(cluster));
+    expect(rows.find((row) => row.startsWith('C2'))).toMatch(/^C2 {2}RAM\[0x[0-9a-f]+\+65536\] on cores 0, 1, 2: overlaps RAM\[0x[0-9a-f]+\+65536\], which it does not descend from$/);
+  });
+
+  test('C5: names memory that nobody has any more', async () => {
+    shareRam();
+    const range = stateOf(2).ram.allocate(4 * PAGE)!;
+    const rows = describeAudit(await audit(cluster));
+    expect(rows[0]).toBe(`C5  0x${range.address.toString(16)}+${4 * PAGE} on core 2: leaked: neither free nor covered by a capability`);
+    expect(rows.at(-1)).toMatch(/1 violations$/);
+  });
+});
