@@ -127,11 +127,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       this.transport.open(link, address);
     },
     link_bound: ({ link, peer }) => void this.peerOfLink.set(link, peer),
-    close_link: ({ link, reason }) => {
+    // What was sent before, a refusal for one, may still be held by the shaper: it leaves first (T3).
+    close_link: ({ link, reason }) => this.shaper.afterLast(link, () => {
       this.transport.close(link, reason);
       this.peerOfLink.delete(link);
       this.senders.delete(link);
-    },
+    }),
     set_timer: ({ at }) => {
       if (this.timer !== null) clearTimeout(this.timer);
       const pauseMs = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));

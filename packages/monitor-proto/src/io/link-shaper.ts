@@ -35,7 +35,9 @@ export interface LinkShaperOptions<Key> {
 export class LinkShaper<Key> {
   readonly counters: ShaperCounters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
   private readonly options: LinkShaperOptions<Key>;
-  private readonly queue = new Heap<Parcel>();
+  private readonly queue = new Heap<Parcel<Key>>();
+  /** Links with frames under way: how many, and what waits for the last of them. */
+  private readonly held = new Map<Key, Held>();
   private readonly timer: PreciseTimer;
   private closed = false;
 
@@ -60,10 +62,18 @@ export class LinkShaper<Key> {
     this.handle(verdict, link, frame, nowNs, deliver);
   }
 
+  /** Calls `then` once no frame of the link is under way: at once, or when the last one has been delivered. */
+  afterLast(link: Key, then: () => void): void {
+    const held = this.held.get(link);
+    if (held === undefined) then();
+    else held.then = then;
+  }
+
   /** Forgets what is under way and ends the timer. */
   close(): void {
     this.closed = true;
     this.timer.close();
+    this.held.clear();
     while (this.queue.pop() !== undefined);
   }
 
@@ -78,26 +88,37 @@ export class LinkShaper<Key> {
       this.options.onReset(link);
     } else if (verdict.kind === 'deliver_after') {
       this.counters.delayed += 1;
-      this.hold(verdict.delayNs, nowNs, frame, deliver);
+      this.hold(verdict.delayNs, link, nowNs, frame, deliver);
     } else if (verdict.kind === 'duplicate') {
       this.counters.duplicated += 1;
-      this.hold(verdict.delayNs, nowNs, frame, deliver);
-      this.hold(verdict.copyDelayNs, nowNs, frame, deliver);
+      this.hold(verdict.delayNs, link, nowNs, frame, deliver);
+      this.hold(verdict.copyDelayNs, link, nowNs, frame, deliver);
     }
   }
 
-  private hold(delayNs: Nanos, nowNs: Nanos, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
-    this.queue.push(nowNs + delayNs, { frame, deliver, delayNs });
+  private hold(delayNs: Nanos, link: Key, nowNs: Nanos, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
+    const held = this.held.get(link);
+    if (held === undefined) this.held.set(link, { frames: 1, then: null });
+    else held.frames += 1;
+    this.queue.push(nowNs + delayNs, { link, frame, deliver, delayNs });
     this.timer.arm(this.releaseNs());
   }
 
   private deliverDue(): void {
     const nowNs = this.options.nowNs();
     while (!this.closed && this.queue.size > 0 && this.releaseNs() <= nowNs) {
-      const { frame, deliver } = this.queue.pop()!;
+      const { link, frame, deliver } = this.queue.pop()!;
       deliver(frame);
+      this.left(link);
     }
     if (this.queue.size > 0 && !this.closed) this.timer.arm(this.releaseNs());
+  }
+
+  private left(link: Key): void {
+    const held = this.held.get(link);
+    if (held === undefined || --held.frames > 0) return;
+    this.held.delete(link);
+    held.then?.();
   }
 
   /**
@@ -112,7 +133,13 @@ export class LinkShaper<Key> {
 /** No frame leaves early by more than this part of its delay. */
 const MAX_EARLY = 1 / 20;
 
-interface Parcel {
+interface Held {
+  frames: number;
+  then: (() => void) | null;
+}
+
+interface Parcel<Key> {
+  readonly link: Key;
   readonly delayNs: Nanos;
   readonly frame: Uint8Array;
   readonly deliver: (frame: Uint8Array) => void;

@@ -50,6 +50,20 @@ describe('LinkShaper', () => {
     expect(armed).toBe(0);
   });
 
+  test('what waits for a link’s last frame comes after it, and at once where nothing is under way', async () => {
+    const { shaper, send, delivered } = shaperFor([after(20), after(5)]);
+    const seen: number[] = [];
+    shaper.afterLast('3>7', () => seen.push(delivered.length));
+    expect(seen).toEqual([0]);
+    send(1);
+    send(2);
+    shaper.afterLast('3>7', () => seen.push(delivered.length));
+    expect(seen).toEqual([0]);
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([0, 2]);
+    shaper.close();
+  });
+
   test('an early frame does not wait behind a late one, and equal due times keep their order', async () => {
     const now = nowNs();
     const { shaper, delivered } = shaperFor([after(60), after(20), after(20), after(5)]);
