@@ -62,11 +62,11 @@ export class LinkShaper<Key> {
     this.handle(verdict, link, frame, nowNs, deliver);
   }
 
-  /** Calls `then` once no frame of the link is under way: at once, or when the last one has been delivered. */
-  afterLast(link: Key, then: () => void): void {
+  /** Calls `empty` once no frame of the link is under way: at once, or when the last one has been delivered. */
+  afterLast(link: Key, empty: () => void): void {
     const held = this.held.get(link);
-    if (held === undefined) then();
-    else held.then = then;
+    if (held === undefined) empty();
+    else held.empty = empty;
   }
 
   /** Forgets what is under way and ends the timer. */
@@ -98,7 +98,7 @@ export class LinkShaper<Key> {
 
   private hold(delayNs: Nanos, link: Key, nowNs: Nanos, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
     const held = this.held.get(link);
-    if (held === undefined) this.held.set(link, { frames: 1, then: null });
+    if (held === undefined) this.held.set(link, { frames: 1, empty: null });
     else held.frames += 1;
     this.queue.push(nowNs + delayNs, { link, frame, deliver, delayNs });
     this.timer.arm(this.releaseNs());
@@ -118,7 +118,7 @@ export class LinkShaper<Key> {
     const held = this.held.get(link);
     if (held === undefined || --held.frames > 0) return;
     this.held.delete(link);
-    held.then?.();
+    held.empty?.();
   }
 
   /**
@@ -135,7 +135,7 @@ const MAX_EARLY = 1 / 20;
 
 interface Held {
   frames: number;
-  then: (() => void) | null;
+  empty: (() => void) | null;
 }
 
 interface Parcel<Key> {

@@ -1,7 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { WebSocketTransport } from '../../src/io/transport.ts';
 import { dialWebSocket } from '../../src/io/websocket-opening.ts';
 
