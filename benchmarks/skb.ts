@@ -7,7 +7,7 @@ import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { Simulation } from '@mk/sim/simulation';
 import { fact } from '@mk/skb/facts/fact';
 import { WorkerEngine } from '@mk/skb/engine/io/worker-engine';
-import { startCluster } from './cluster.ts';
+import { type BenchCluster, startCluster } from './cluster.ts';
 import { median, printFigures } from './skb-figures.ts';
 
 /** The figures of the knowledge base: engine, look-ups, remote queries, records, measurement of 64 cores. */
@@ -33,7 +33,8 @@ interface Status {
 const data = mkdtempSync(join(tmpdir(), 'mk-bench-skb-'));
 const secret = randomBytes(32).toString('hex');
 const cluster = await startCluster(2, { secret, dataDir: data, measure: true });
-const ready = await until(async () => (await cluster.ask<Status>('skb', 'status')).engineReadyMs);
+const ready = [await readyOf(cluster)];
+for (let run = 1; run < RUNS; run++) ready.push(await readyOfAnother());
 await until(async () => ((await cluster.ask<Status>('skb', 'status')).measuring ? null : true));
 const client = await SkbClient.connect({ cluster: 'bench', secret, address: cluster.skbAddress });
 
@@ -61,7 +62,7 @@ await cluster.stop();
 rmSync(data, { recursive: true, force: true });
 const budget = rows.urpc.map((urpc, i) => 3 * urpc + rows.engine[i]!);
 printFigures('skb', [
-  { name: 'engine ready after the SKB began', unit: 'ms', values: [ready], target: { kind: 'at most', value: 1500 } },
+  { name: 'engine ready after the SKB began', unit: 'ms', values: ready, target: { kind: 'at most', value: 1500 } },
   {
     name: 'look-ups among 10,000 facts inside the process',
     unit: 'look-ups/s',
@@ -90,6 +91,20 @@ printFigures('skb', [
     target: { kind: 'at most', value: 5000 } as const,
   })),
 ]);
+
+/** When the engine first answered, milliseconds after the SKB began. */
+function readyOf(booted: BenchCluster): Promise<number> {
+  return until(async () => (await booted.ask<Status>('skb', 'status')).engineReadyMs);
+}
+
+async function readyOfAnother(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'mk-bench-skb-'));
+  const another = await startCluster(2, { dataDir: folder, measure: true });
+  const readyMs = await readyOf(another);
+  await another.stop();
+  rmSync(folder, { recursive: true, force: true });
+  return readyMs;
+}
 
 /** Median of queries one after the other, microseconds. */
 async function remoteQueries(): Promise<number> {

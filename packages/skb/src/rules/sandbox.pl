@@ -21,7 +21,7 @@
 :- use_module(library(when)).
 :- use_module(library(solution_sequences)).
 
-:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1.
+:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1, known_own/2.
 
 %   The hook must have one clause: with the one that swipl-wasm brings beside ours, each beat leaves a choice point in
 %   the goal that it interrupts, and pruned goals answer twice.
@@ -85,7 +85,7 @@ shown([Binding|More], [Binding|Shown]) :- shown(More, Shown).
 max_answer_cells(20000).
 max_answer_depth(200).
 
-encode([], solution([], [])) :- !.
+encode(Bindings, solution(Flat, [])) :- length(Bindings, Count), Count =< 100, atomic_values(Bindings, Flat), !.
 encode(Bindings, Outcome) :-
     (   answer_too_large(Bindings)
     ->  Outcome = error(answer_too_large, '', -1)
@@ -121,6 +121,10 @@ fits(Term, Depth, Cells, Left) :-
     Deeper > 0,
     compound_name_arguments(Term, _, Args),
     fits(Args, Depth, Cells, Left).
+
+%   The answer of a look-up: nothing to count, no variable, no constraint.
+atomic_values([], []).
+atomic_values([Name=Value|More], [Name, Value|Flat]) :- atomic(Value), atomic_values(More, Flat).
 
 flat([], []).
 flat([Name=Value|More], [Name, Value|Flat]) :- flat(More, Flat).
@@ -223,12 +227,15 @@ without_quantifiers(Goal, Goal) :- var(Goal), !.
 without_quantifiers(_^Goal, Plain) :- !, without_quantifiers(Goal, Plain).
 without_quantifiers(Goal, Goal).
 
-%   A predicate of module skb itself: a fact, a shipped rule or an added one.
+%   A predicate of module skb itself: a fact, a shipped rule or an added one. It stays one: clauses may go, a predicate
+%   does not; so it is looked for once.
+own_predicate(Name, Arity) :- known_own(Name, Arity), !.
 own_predicate(Name, Arity) :-
     functor(Head, Name, Arity),
     predicate_property(skb:Head, defined),
     \+ predicate_property(skb:Head, imported_from(_)),
-    \+ predicate_property(skb:Head, system).
+    \+ predicate_property(skb:Head, system),
+    assertz(known_own(Name, Arity)).
 
 allow_exports(Library) :-
     module_property(Library, exports(Exports)),
