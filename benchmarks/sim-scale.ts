@@ -73,6 +73,8 @@ if (sizes.length > 2) {
   const folder = join(process.cwd(), 'benchmarks', 'results');
   mkdirSync(folder, { recursive: true });
   const curves = PLANS.map((plan) => ({ name: plan, points: sizes.map(({ cores, roundUs }) => [cores, roundUs[plan]!] as const) }));
-  writeFileSync(join(folder, 'sim-scale.svg'), plotSvg(curves, { title: 'A one-phase round, four cores a package', xLabel: 'cores', yLabel: 'virtual µs', logX: true, logY: true }));
+  const figures = join(process.cwd(), 'docs', 'figures');
+  mkdirSync(figures, { recursive: true });
+  writeFileSync(join(figures, 'sim-scale.svg'), plotSvg(curves, { title: 'A one-phase round, four cores a package', xLabel: 'cores', yLabel: 'virtual µs', logX: true, logY: true }));
   writeFileSync(join(folder, 'sim-scale.json'), `${JSON.stringify({ node: process.version, sizes }, null, 2)}\n`);
 }

@@ -12,6 +12,8 @@ if (name === undefined || !existsSync(join(root, 'benchmarks', `${name}.ts`))) {
 }
 install();
 run('node', ['scripts/build.mjs']);
+// A bundled CommonJS package (yaml) asks for Node's own modules by `require`.
+const banner = { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" };
 const outfile = join(root, 'dist', 'bench', `${name}.mjs`);
-await build({ entryPoints: [join(root, 'benchmarks', `${name}.ts`)], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@mk/source'], external: ['ws', 'swipl-wasm', 'node-sqlite3-wasm', 'msgpackr'], logLevel: 'warning' });
+await build({ entryPoints: [join(root, 'benchmarks', `${name}.ts`)], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@mk/source'], external: ['ws', 'swipl-wasm', 'node-sqlite3-wasm', 'msgpackr'], banner, logLevel: 'warning' });
 run('node', [outfile, ...rest]);

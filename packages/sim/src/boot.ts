@@ -3,6 +3,7 @@ import { createPrng } from '@mk/monitor-proto/prng';
 import { Kernel } from '@mk/node-kernel/kernel';
 import { Skb } from '@mk/skb/skb';
 import type { AnyMachine, SimNode } from './sim-node.ts';
+import type { SimDisk } from './sim-disk.ts';
 import type { SimulationOptions } from './simulation.ts';
 
 /** The secret of every simulated cluster: nobody listens in. */
@@ -28,7 +29,8 @@ export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress
 }
 
 /** The SKB, as its process would make it. */
-export function bootSkb(node: SimNode, options: SimulationOptions): AnyMachine {
+export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk): AnyMachine {
+  disk.lives += 1;
   const { entropy, instance } = identityOf(SKB_PEER, node.life, options.seed);
   node.instance = instance;
   node.incarnation = 1;
@@ -45,6 +47,8 @@ export function bootSkb(node: SimNode, options: SimulationOptions): AnyMachine {
     machineText: options.machineText ?? '{}',
     settingsFor: () => options.settings ?? '{}',
     measure: options.measure ?? false,
+    life: disk.lives,
+    knowledge: { engine: false, journal: true },
   });
   return node.skb as AnyMachine;
 }

@@ -114,7 +114,7 @@ const MAKERS = {
 export type NemesisKind = keyof typeof MAKERS;
 export const NEMESIS_KINDS = Object.keys(MAKERS) as readonly NemesisKind[];
 
-const WEIGHTS: NemesisWeights = { link: 5, bad_network: 2, partition: 2, one_way: 1, isolate: 1, reset: 3, skb_cut: 1, skb_loss: 0, crash: 2, hang: 1, slow: 1 };
+const WEIGHTS: NemesisWeights = { link: 5, bad_network: 2, partition: 2, one_way: 1, isolate: 1, reset: 3, skb_cut: 1, skb_loss: 1, crash: 2, hang: 1, slow: 1 };
 
 function linkSettings(prng: Prng): LinkOverrides {
   const chosen: Record<string, unknown> = {};

@@ -1,12 +1,13 @@
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
-import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
+import type { StateMachine } from '@mk/monitor-proto/step';
 import type { KernelEffect, KernelEvent } from '@mk/node-kernel/effects';
 import type { Kernel } from '@mk/node-kernel/kernel';
+import type { SkbEffect, SkbEvent } from '@mk/skb/effects';
 import type { Skb } from '@mk/skb/skb';
 import type { LinkEnd } from './network.ts';
 
-export type AnyEvent = KernelEvent | HostEvent;
-export type AnyEffect = KernelEffect | Effect;
+export type AnyEvent = KernelEvent | SkbEvent;
+export type AnyEffect = KernelEffect | SkbEffect;
 /** What a node can host: a core's kernel or the SKB. */
 export type AnyMachine = StateMachine<AnyEvent, AnyEffect>;
 

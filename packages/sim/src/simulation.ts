@@ -10,6 +10,7 @@ import type { MachineModel } from '@mk/skb/config';
 import { bootKernel, bootSkb } from './boot.ts';
 import { type CostModel, costsOf, messagesIn } from './costs.ts';
 import { type LinkEnd, Network, type NetworkHost } from './network.ts';
+import { SimDisk } from './sim-disk.ts';
 import { type AnyEffect, type AnyEvent, type AnyMachine, SimNode } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
 
@@ -64,6 +65,8 @@ interface Scheduled {
 
 /** A process's timers are whole milliseconds, as Node's are (io/host.ts): what is due in the same one is one turn. */
 const TIMER_GRAIN: Nanos = 1_000_000;
+/** What a commit to the SKB's disk, or reading it at the start, takes. */
+const DISK_NS: Nanos = 1_000_000;
 const TIMER: AnyEvent = { type: 'timer_fired' };
 
 export class Simulation implements NetworkHost {
@@ -79,6 +82,8 @@ export class Simulation implements NetworkHost {
   private readonly costs: CostModel;
   private readonly queue = new Heap<Scheduled>();
   private readonly observers: SimObserver[] = [];
+  /** The SKB's; outlives its process. */
+  private readonly disk = new SimDisk();
   private readonly replies = new Map<number, (reply: ControlReply, at: Nanos) => void>();
   private nextRequest = 1;
 
@@ -157,9 +162,10 @@ export class Simulation implements NetworkHost {
     node.incarnation = 0;
     node.nextAccepted = 2;
     node.clearQueue();
-    const machine = id === SKB_PEER ? bootSkb(node, this.options) : bootKernel(node, this.options, this.node(SKB_PEER).address);
+    const machine = id === SKB_PEER ? bootSkb(node, this.options, this.disk) : bootKernel(node, this.options, this.node(SKB_PEER).address);
     node.machine = this.options.wrap?.(machine, id) ?? machine;
     this.deliver(this.now, node, null, { type: 'start' }, this.costs.eventNs);
+    if (id === SKB_PEER) this.deliver(this.now + DISK_NS, node, null, { type: 'journal_opened', contents: this.disk.contents() }, 0);
   }
 
   /** Kills a process without a word. */
@@ -295,8 +301,11 @@ export class Simulation implements NetworkHost {
       case 'registered':
         node.incarnation = effect.registration.incarnation;
         return at;
+      case 'journal':
+        this.write(node, effect, at);
+        return at;
       default:
-        return at; // what a process asks of its own host alone: programs, the knowledge base's engine, a journal
+        return at; // what a process asks of its own host alone: programs, the knowledge base's engine
     }
   }
 
@@ -319,6 +328,16 @@ export class Simulation implements NetworkHost {
     const time = Math.ceil(Math.max(due, at) / TIMER_GRAIN) * TIMER_GRAIN;
     node.timerAt = time;
     if (time < Infinity) this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
+  }
+
+  /** What a process has not been told to be on the disk when it dies is not there. */
+  private write(node: SimNode, { entry, changes }: Extract<AnyEffect, { type: 'journal' }>, at: Nanos): void {
+    const { life } = node;
+    this.call(at + DISK_NS, () => {
+      if (node.life !== life || node.machine === null) return;
+      this.disk.append(changes);
+      this.deliver(this.now, node, null, { type: 'journal_written', entry }, 0);
+    });
   }
 
   private log(node: SimNode, effect: Extract<AnyEffect, { type: 'log' }>, at: Nanos): void {

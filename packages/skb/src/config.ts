@@ -30,6 +30,8 @@ export interface SkbConfig {
   settingsFor(core: number): string;
   /** Whether round trips are measured after boot. */
   readonly measure: boolean;
+  /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
+  readonly life?: number;
   /** What the host runs beside the state machine; absent: queries are refused and records live in memory only. */
   readonly knowledge?: KnowledgeHosting;
 }

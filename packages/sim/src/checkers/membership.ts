@@ -40,6 +40,10 @@ export function membershipChecker(): Checker {
     afterStep: (node, event, report) => {
       if (event.type === 'frame_received') watchIncarnation(node, report);
     },
+    // A later life of the SKB knows of no introduction before it: who was not bound by then is introduced again.
+    died: (node) => {
+      if (node.id === SKB_PEER) introduced.clear();
+    },
     atEnd(simulation, report) {
       for (const node of simulation.nodes.values()) {
         const perPeer = new Map<SimNode, number>();

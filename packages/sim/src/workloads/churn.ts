@@ -132,7 +132,7 @@ class ChurnRun {
     }
     const { faultsPerSecond = 3 } = options;
     if (faultsPerSecond === 0) return;
-    const weights = { link: 5, bad_network: 2, partition: 1, one_way: 1, isolate: 1, reset: 6, crash: 0, hang: 1, slow: 1 };
+    const weights = { link: 5, bad_network: 2, partition: 1, one_way: 1, isolate: 1, reset: 6, skb_loss: 0, crash: 0, hang: 1, slow: 1 };
     const scenario = scenarioOf(options.seed, { cores: this.cores, weights, faultsPerSecond, requestsPerSecond: 0, faultsForNs: FAULTS_FOR });
     for (const { atNs, action } of scenario.faults) if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
     simulation.call(begin + FAULTS_FOR, () => healAll(simulation));

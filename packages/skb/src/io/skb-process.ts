@@ -9,6 +9,7 @@ import type { SkbEffect, SkbEvent } from '../effects.ts';
 import { flatMachine } from '../facts/flat-machine.ts';
 import { Skb } from '../skb.ts';
 import { KnowledgeHost } from './knowledge-host.ts';
+import { beginLife } from './life-number.ts';
 import { machineModel, settingsForCore } from './machine-settings.ts';
 import type { SkbSettings } from './settings.ts';
 
@@ -41,6 +42,7 @@ export class SkbProcess {
     this.skb = new Skb({
       cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, expectedCores, maxCores, measure,
       machine: model, machineText: JSON.stringify(machine ?? {}), settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
+      life: beginLife(settings.dataDir),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
     this.knowledge = new KnowledgeHost({

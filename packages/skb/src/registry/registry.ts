@@ -13,7 +13,8 @@ import { Introductions } from './introductions.ts';
  *
  *   R1  at any time at most one live instance holds a core id;
  *   R2  an incarnation number is given to one instance only, and they rise;
- *   R3  every pair of initialised monitors is introduced once (introductions.ts).
+ *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life introduces
+ *       again who was not bound to each other by then.
  */
 
 /** One core as the registry knows it. */
@@ -28,6 +29,8 @@ export interface Member {
   downSince: Nanos | null;
 }
 
+/** A life of the SKB gives out so many incarnations of a core before they would meet those of its next life. */
+const INCARNATIONS_PER_LIFE = 100_000;
 /** A core whose link stays away so long is declared gone. */
 const GRACE: Nanos = 10 * SECOND;
 
@@ -137,10 +140,18 @@ export class Registry {
     return 'CLUSTER_FULL';
   }
 
-  /** A core that outlived this SKB keeps its incarnation; everybody else gets the next one. */
+  /**
+   * A core that outlived the SKB keeps its incarnation; everybody else gets the next one. What an earlier life of the SKB gave
+   * to cores that did not come back is not known, but it was below all that this life gives out.
+   */
   private nextIncarnation(core: CoreId, claimed: Incarnation): Incarnation {
-    const last = this.lastIncarnation.get(core) ?? 0;
-    return claimed > last ? claimed : last + 1;
+    const last = this.lastIncarnation.get(core);
+    if (claimed > (last ?? 0)) return claimed;
+    return (last ?? 0) < this.firstIncarnation ? this.firstIncarnation : last! + 1;
+  }
+
+  private get firstIncarnation(): Incarnation {
+    return ((this.config.life ?? 1) - 1) * INCARNATIONS_PER_LIFE + 1;
   }
 
   private refuse(peer: Peer, wanted: number, error: ErrorName): void {

@@ -112,7 +112,8 @@ export class Join {
     for (const row of monitors) {
       const known = this.learn(row, now);
       if (known.bound) continue;
-      this.context.endpoint.expect(row[0], row[1], row[2]);
+      // An earlier life of the SKB had us bind to it: we dial, and must not be dialled as well (J1; nemesis seed 297).
+      if (this.context.endpoint.expect(row[0], row[1], row[2]).dial !== null) continue;
       cores.push(row[0]);
       incarnations.push(row[1]);
     }

@@ -1,0 +1,32 @@
+import type { JournalChange, JournalContents } from '@mk/skb/journal/changes';
+
+/**
+ * The disk of the simulated SKB: outlives its process. Keeps the changes in the order of writing and reads them back as the
+ * SQLite journal does (skb/src/journal).
+ */
+export class SimDisk {
+  /** How many times the SKB was started from this disk. */
+  lives = 0;
+  private readonly changes: JournalChange[] = [];
+
+  append(changes: readonly JournalChange[]): void {
+    this.changes.push(...changes);
+  }
+
+  contents(): JournalContents {
+    const octopus: JournalContents['octopus'][number][] = [];
+    const facts = new Map<string, JournalContents['facts'][number]>();
+    const rules = new Map<string, JournalContents['rules'][number]>();
+    let answers: JournalContents['answers'] = [];
+    for (const change of this.changes) {
+      if (change.type === 'put' || change.type === 'remove' || change.type === 'counter') octopus.push(change);
+      else if (change.type === 'answers_put') answers = [...answers, change];
+      else if (change.type === 'answers_forget') answers = answers.filter(({ client, last }) => client !== change.client || last >= change.below);
+      else if (change.type === 'fact_put') facts.set(change.text, change.fact);
+      else if (change.type === 'fact_remove') facts.delete(change.text);
+      else if (change.type === 'rules_put') rules.set(change.name, change);
+      else rules.delete(change.name);
+    }
+    return { octopus, answers, facts: [...facts.values()], rules: [...rules.values()] };
+  }
+}
