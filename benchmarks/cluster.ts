@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** Hex; random otherwise. */
   readonly secret?: string;
   readonly dataDir?: string;
+  /** So many cores join at a time, when all have started: for a measurement of something else than boot, on a busy host. */
+  readonly wave?: number;
 }
 
 const dist = join(process.cwd(), 'dist');
@@ -37,7 +39,8 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');
   const skbAddress = (await messageOf(skb, 'listening')).address as string;
-  for (const core of cores) core.send({ type: 'skb', address: skbAddress });
+  if (options.wave !== undefined) await Promise.all(addresses);
+  await joinInWaves(cores, skbAddress, options.wave ?? n);
   await meshed;
   const bootMs = performance.now() - startedAt;
   const known = (await Promise.all(addresses)).map((message) => message.address as string);
@@ -55,6 +58,16 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
       await Promise.all([...cores, skb].map((child) => ended(child)));
     },
   };
+}
+
+/** Tells the cores where the SKB is, a wave when the one before has registered. */
+async function joinInWaves(cores: readonly ChildProcess[], address: string, wave: number): Promise<void> {
+  for (let first = 0; first < cores.length; first += wave) {
+    const group = cores.slice(first, first + wave);
+    const registered = Promise.all(group.map((core) => messageOf(core, 'registered')));
+    for (const core of group) core.send({ type: 'skb', address });
+    await registered;
+  }
 }
 
 /** The next IPC message of a type. */

@@ -19,7 +19,7 @@ interface Trip {
   readonly to: number;
 }
 
-const cluster = await startCluster(CORES);
+const cluster = await startCluster(CORES, { wave: 8 });
 process.stdout.write(`${CORES} cores booted in ${(cluster.bootMs / 1000).toFixed(1)} s\n`);
 // A bystander pings at an even pace, as a program would send: most of its messages find nobody else's.
 const bystander = (count: number): Promise<Pings> =>

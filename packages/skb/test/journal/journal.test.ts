@@ -118,7 +118,8 @@ describe('SqliteJournal', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(10_000);
     expect(lost).toEqual([]);
     journal.close();
-  });
+    // Ten thousand commits, each waits for a disk that others use as well.
+  }, 240_000);
 
   test('a torn last write is repaired, and said', async () => {
     await writeUntilKilled(100, 0);
