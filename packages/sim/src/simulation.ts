@@ -267,7 +267,7 @@ export class Simulation implements NetworkHost {
     this.steps += 1;
     const start = this.now + costNs * node.slowFactor;
     if (event.type === 'timer_fired') node.timerAt = Infinity;
-    if (this.hash !== null) this.hashEvent(this.hash, node, event, start);
+    if (this.hash !== null) this.hash.event(node.id, event, start);
     const effects = node.machine!.step(event, start);
     let cursor = start;
     for (let i = 0; i < effects.length; i++) cursor = this.perform(node, effects[i]!, cursor);
@@ -385,16 +385,6 @@ export class Simulation implements NetworkHost {
       this.watched.delete(request);
       then(reply, at);
     });
-  }
-
-  private hashEvent(hash: TraceHash, node: SimNode, event: AnyEvent, at: Nanos): void {
-    hash.number(at);
-    hash.word(node.id);
-    hash.text(event.type);
-    if (event.type === 'frame_received') {
-      hash.word(event.link);
-      hash.bytes(event.frame);
-    } else if (event.type === 'link_up' || event.type === 'link_down') hash.word(event.link);
   }
 }
 

@@ -1,3 +1,6 @@
+import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
+import type { AnyEvent } from './sim-node.ts';
+
 /**
  * A running hash of everything that happened in a simulation: two runs of one seed must end with the same one.
  * Two 32-bit lanes of murmur3's mixing; not for secrets.
@@ -34,6 +37,17 @@ export class TraceHash {
     let i = 0;
     for (; i + 3 < length; i += 4) this.word(value[i]! | (value[i + 1]! << 8) | (value[i + 2]! << 16) | (value[i + 3]! << 24));
     for (; i < length; i++) this.word(value[i]!);
+  }
+
+  /** What a node is handed, and when. */
+  event(node: PeerId, event: AnyEvent, at: Nanos): void {
+    this.number(at);
+    this.word(node);
+    this.text(event.type);
+    if (event.type === 'frame_received') {
+      this.word(event.link);
+      this.bytes(event.frame);
+    } else if (event.type === 'link_up' || event.type === 'link_down') this.word(event.link);
   }
 
   /** Anything that a log line's field may hold. */
