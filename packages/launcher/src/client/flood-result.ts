@@ -1,14 +1,5 @@
 import { formatDuration } from '@mk/machine/duration';
-
-/** What the core's verb `flood` answers. */
-export interface FloodResult {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly reordered: number;
-  readonly elapsedNs: number;
-}
+import type { FloodResult } from '@mk/node-kernel/monitor/flood';
 
 /** Everything came, once and in order. */
 export function isClean({ lost, doubled, reordered }: FloodResult): boolean {

@@ -1,6 +1,7 @@
+import type { FloodResult } from '@mk/node-kernel/monitor/flood';
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
-import { describeFlood, type FloodResult, isClean } from '../client/flood-result.ts';
+import { describeFlood, isClean } from '../client/flood-result.ts';
 import { describeTimes, type TimeSummary } from '../client/times.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';

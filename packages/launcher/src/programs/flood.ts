@@ -1,4 +1,5 @@
-import { describeFlood, type FloodResult, isClean } from '../client/flood-result.ts';
+import type { FloodResult } from '@mk/node-kernel/monitor/flood';
+import { describeFlood, isClean } from '../client/flood-result.ts';
 import { PROGRAM_MS, type Program } from './program.ts';
 
 /** Every core floods the next one of the list, all at once. */
