@@ -127,7 +127,7 @@ export class Interpreter {
     const end = fate.kind === 'dropped' ? `  DROPPED (${fate.reason})` : '';
     if (this.trace === 'frames') return this.print(`${way(from, to)} ${describeFrame(frame)}${end}`);
     if (frame.kind !== FRAME.data) return;
-    for (const message of messagesOf(frame)) if (message.type !== 'heartbeat') this.print(`${way(from, to)} ${describeMessage(message)}${end}`);
+    for (const message of messagesOf(frame)) this.print(`${way(from, to)} ${describeMessage(message)}${end}`);
   }
 
   private print(line: string): void {

@@ -1,4 +1,4 @@
-import type { Incarnation, InstanceId } from '@mk/monitor-proto/ids';
+import type { Incarnation, InstanceId, Nanos } from '@mk/monitor-proto/ids';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
@@ -18,6 +18,8 @@ export interface KernelConfig {
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
   readonly version?: number;
+  /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */
+  readonly hostClockNs?: Nanos;
 }
 
 /** What the registry told a core. */

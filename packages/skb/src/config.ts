@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import type { InstanceId } from '@mk/monitor-proto/ids';
+import type { InstanceId, Nanos } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { KnowledgeHosting } from './knowledge/knowledge.ts';
 
@@ -32,6 +32,8 @@ export interface SkbConfig {
   readonly measure: boolean;
   /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
   readonly life?: number;
+  /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */
+  readonly hostClockNs?: Nanos;
   /** What the host runs beside the state machine; absent: queries are refused and records live in memory only. */
   readonly knowledge?: KnowledgeHosting;
 }

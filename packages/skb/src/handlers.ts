@@ -20,7 +20,6 @@ export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
   skb_rules: (skb, from, rules) => skb.client(from).queries.rules(from, rules),
   oct_request: (skb, from, request) => skb.client(from).octopus.request(from, request),
   client_leaves: (skb, from, _message, now) => skb.clientLeaves(from, now),
-  heartbeat: () => undefined,
   clock_request: (skb, from, { id, t0 }, now) => {
     skb.endpoint.sendTo(from, { type: 'clock_reply', id, t0, t1: now, t2: now });
   },

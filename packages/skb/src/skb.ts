@@ -1,7 +1,7 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
 import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
+import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
@@ -39,7 +39,6 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   engineReadyAt: Nanos = 0;
   private startedAt: Nanos = 0;
   private timerAt: Nanos = Infinity;
-  private beat = 0;
   private settling: Timer | null = null;
   private stopped = false;
 
@@ -221,11 +220,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   }
 
   private heartbeats(now: Nanos): void {
-    this.beat = (this.beat + 1) >>> 0;
-    const interval = limit('heartbeatIntervalNs');
-    for (const peer of this.endpoint.peers.values()) {
-      if (peer.link !== 0 && now - peer.lastSentAt >= interval) this.endpoint.sendTo(peer, { type: 'heartbeat', beat: this.beat });
-    }
-    this.endpoint.timers.set(now + interval, (at) => this.heartbeats(at));
+    const interval = heartbeatInterval(this.endpoint.peers.size);
+    beatOnSilentLinks(this.endpoint, interval, now);
+    this.endpoint.timers.set(nextHeartbeat(now, interval, this.config.hostClockNs ?? 0), (at) => this.heartbeats(at));
   }
 }

@@ -135,6 +135,12 @@ export class Endpoint {
     return true;
   }
 
+  /** Sends the peer a frame although there may be nothing to say: a sign of life. Its link is open. */
+  beat(peer: Peer): void {
+    peer.channel.owe();
+    this.touch(peer);
+  }
+
   /** A socket is open: ours, or one that somebody opened to us. */
   linkUp(id: LinkId, now: Nanos): void {
     const link = this.links.get(id);

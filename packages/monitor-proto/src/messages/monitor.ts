@@ -1,11 +1,7 @@
 import type { MessageSpec } from './spec.ts';
 
-/** Between monitors: liveness, ping, clocks, agreement rounds. Ordinals 40–99. */
+/** Between monitors: ping, clocks, agreement rounds. Ordinals 41–99. */
 export const MONITOR_MESSAGES = {
-  heartbeat: {
-    ordinal: 40, from: 'any', to: 'any', lane: 'urgent', fields: { beat: 'u32' },
-    doc: 'The sender runs. Sent only on a link that was otherwise silent.',
-  },
   ping_request: {
     ordinal: 41, from: 'core', to: 'core', lane: 'monitor', fields: { id: 'u32', payload: 'bytes' },
     doc: 'Answer at once with the same id and payload.',
@@ -37,6 +33,10 @@ export const MONITOR_MESSAGES = {
   ring_token: {
     ordinal: 48, from: 'core', to: 'core', lane: 'monitor', fields: { run: 'u32', cores: 'u32s', place: 'u32', payload: 'bytes' },
     doc: 'A token on its way round `cores`, now at `place` of them: pass it to the next; at the first the round ends.',
+  },
+  volley: {
+    ordinal: 49, from: 'core', to: 'core', lane: 'monitor', fields: { id: 'u32', left: 'u32', back: 'floats' },
+    doc: 'One message of a rally, with which both ends measure round trips: return it at once with one less left. The last tells average, variance, minimum and maximum of whoever returned it, in nanoseconds.',
   },
   round_request: {
     ordinal: 50, from: 'core', to: 'core', lane: 'monitor',

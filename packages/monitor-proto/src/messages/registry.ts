@@ -45,13 +45,13 @@ export const REGISTRY_MESSAGES = {
     doc: 'How many monitors the sender is bound to.',
   },
   measure_request: {
-    ordinal: 11, from: 'skb', to: 'core', lane: 'monitor', fields: { batch: 'u32', cores: 'u32s', pings: 'u32' },
-    doc: 'Ping these cores and report; one core measures at a time, so that nobody measures a queue.',
+    ordinal: 11, from: 'skb', to: 'core', lane: 'monitor', fields: { batch: 'u32', cores: 'u32s', pings: 'u32', at_once: 'u32' },
+    doc: 'Measure with these cores, so many of them at once and so many round trips of each end, and report.',
   },
   measure_report: {
     ordinal: 12, from: 'core', to: 'skb', lane: 'monitor',
-    fields: { batch: 'u32', cores: 'u32s', averages: 'floats', variances: 'floats', minima: 'floats', maxima: 'floats' },
-    doc: 'Round-trip times in nanoseconds, one entry a core; a core that did not answer is left out.',
+    fields: { batch: 'u32', from: 'u32s', to: 'u32s', averages: 'floats', variances: 'floats', minima: 'floats', maxima: 'floats' },
+    doc: 'Round-trip times in nanoseconds, one entry a pair and direction; a core that did not answer is left out.',
   },
   plan_push: {
     ordinal: 13, from: 'skb', to: 'core', lane: 'monitor',

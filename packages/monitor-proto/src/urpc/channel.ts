@@ -95,6 +95,11 @@ export class Channel {
     return { kind: FRAME.data, lamport, acks: this.takeAcks(), missing: this.missing(), batches };
   }
 
+  /** Owes the peer a frame now, be it of acks alone. */
+  owe(): void {
+    this.ackNow = true;
+  }
+
   /** Takes in a frame that came over the link. */
   receive(frame: DataFrame, now: Nanos): Received {
     this.counters.framesReceived += 1;

@@ -83,7 +83,7 @@ describe('the codec', () => {
   });
 
   it('refuses a wrong number of fields and an unknown ordinal', () => {
-    expect(decodeMessage([MESSAGES.heartbeat.ordinal])).toMatch('heartbeat has 0 fields, not 1');
+    expect(decodeMessage([MESSAGES.flood_end.ordinal])).toMatch('flood_end has 0 fields, not 2');
     expect(decodeMessage([9999])).toMatch('no message has ordinal 9999');
     expect(decodeMessage(['x'])).toMatch('no message has ordinal x');
     expect(decodeMessage(17)).toMatch('not an array');

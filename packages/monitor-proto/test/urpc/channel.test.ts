@@ -75,11 +75,11 @@ class Pair {
 function flood(number: number): MessageOf<'flood'> {
   return { type: 'flood', stream: 1, number, payload: new Uint8Array() };
 }
-function heartbeat(beat: number): MessageOf<'heartbeat'> {
-  return { type: 'heartbeat', beat };
+function clockRequest(id: number): MessageOf<'clock_request'> {
+  return { type: 'clock_request', id, t0: 0 };
 }
-function numbersOf(messages: readonly Message[], type: 'flood' | 'heartbeat'): number[] {
-  return messages.filter((m) => m.type === type).map((m) => (m as { number?: number; beat?: number }).number ?? (m as { beat: number }).beat);
+function numbersOf(messages: readonly Message[], type: 'flood' | 'clock_request'): number[] {
+  return messages.filter((m) => m.type === type).map((m) => (m as { number?: number; id?: number }).number ?? (m as { id: number }).id);
 }
 
 describe('a URPC channel', () => {
@@ -88,21 +88,21 @@ describe('a URPC channel', () => {
       fc.property(
         fc.integer(),
         fc.record({ loss: fc.constantFrom(0, 0.05, 0.3), duplicate: fc.constantFrom(0, 0.2), jitterMs: fc.constantFrom(0, 3, 20) }),
-        fc.array(fc.constantFrom('flood', 'heartbeat', 'step', 'step', 'reset'), { minLength: 20, maxLength: 300 }),
+        fc.array(fc.constantFrom('flood', 'clock_request', 'step', 'step', 'reset'), { minLength: 20, maxLength: 300 }),
         (seed, faults, script) => {
           const prng = createPrng(seed);
           const pair = new Pair(faults, () => prng.nextFloat());
-          const model = { flood: [] as number[], heartbeat: [] as number[] };
+          const model = { flood: [] as number[], clock_request: [] as number[] };
           for (const [i, action] of script.entries()) {
             if (action === 'step') pair.step();
             else if (action === 'reset') pair.reset();
-            else if (pair.ends[0].send(action === 'flood' ? flood(i) : heartbeat(i))) model[action].push(i);
+            else if (pair.ends[0].send(action === 'flood' ? flood(i) : clockRequest(i))) model[action].push(i);
           }
           for (let turns = 0; pair.ends.some((end) => !end.idle); turns++) {
             if (turns > 20_000 || !pair.step()) throw new Error('the channel does not come to rest');
           }
           expect(numbersOf(pair.delivered[1], 'flood')).toEqual(model.flood);
-          expect(numbersOf(pair.delivered[1], 'heartbeat')).toEqual(model.heartbeat);
+          expect(numbersOf(pair.delivered[1], 'clock_request')).toEqual(model.clock_request);
         },
       ),
       { numRuns: Number(process.env.MK_PROPERTY_RUNS ?? 300) },
@@ -138,16 +138,16 @@ describe('a URPC channel', () => {
   it('puts urgent messages ahead of bulk ones', () => {
     const channel = new Channel();
     channel.send(flood(1));
-    channel.send(heartbeat(1));
+    channel.send(clockRequest(1));
     expect(channel.takeFrame(0, 0)!.batches.map((batch) => batch.lane)).toEqual([0, 2]);
   });
 
   it('needs no frame of its own for an ack when a reply is about to leave', () => {
     const [a, b] = [new Channel(), new Channel()];
-    a.send(heartbeat(1));
+    a.send(clockRequest(1));
     b.receive(a.takeFrame(0, 0)!, 0);
     expect(b.takeFrame(0, 0)).toBeNull();
-    b.send(heartbeat(2));
+    b.send(clockRequest(2));
     expect(b.takeFrame(1, 0)!.acks[0]).toBe(1);
     b.expire(limit('ackDelayNs'));
     expect(b.takeFrame(limit('ackDelayNs'), 0)).toBeNull();
@@ -170,7 +170,7 @@ describe('a URPC channel', () => {
 
   it('refuses to resume with a peer that has forgotten what it acknowledged', () => {
     const [a, b] = [new Channel(), new Channel()];
-    a.send(heartbeat(1));
+    a.send(clockRequest(1));
     b.receive(a.takeFrame(0, 0)!, 0);
     b.expire(limit('ackDelayNs'));
     a.receive(b.takeFrame(1, 0)!, 1);

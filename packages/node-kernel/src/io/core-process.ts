@@ -1,5 +1,5 @@
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
-import { nowNs } from '@mk/monitor-proto/io/clock';
+import { hostClockNs, nowNs } from '@mk/monitor-proto/io/clock';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
@@ -72,7 +72,7 @@ export class CoreProcess {
     const { cluster, core, logLevel, version } = this.settings;
     return new Kernel({
       cluster, secret: this.secret, instance: freshInstance(), wantedCore: core, skbAddress, address,
-      entropy: freshEntropy(), hmac: hmacSha256, logLevel, ...(version === undefined ? {} : { version }),
+      entropy: freshEntropy(), hmac: hmacSha256, logLevel, hostClockNs, ...(version === undefined ? {} : { version }),
     });
   }
 

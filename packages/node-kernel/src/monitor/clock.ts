@@ -1,8 +1,8 @@
 import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { Answers } from './answers.ts';
 import type { MonitorContext } from './context.ts';
-import { answerIn, type Operation, OperationError, type Resume } from './operations.ts';
+import { type Operation, OperationError } from './operations.ts';
 
 /** A peer's clock against ours. */
 export interface ClockOffset {
@@ -14,17 +14,18 @@ export interface ClockOffset {
 
 /** Clock-offset exchange: ((t1−t0)+(t2−t3))/2, as Barrelfish's tracing does it; of several exchanges the shortest counts. */
 export class ClockSync {
-  private readonly waiting = new Map<number, Resume>();
-  private nextId = 1;
+  private readonly answers: Answers<MessageOf<'clock_reply'>>;
 
-  constructor(private readonly context: MonitorContext) {}
+  constructor(private readonly context: MonitorContext) {
+    this.answers = new Answers(context, 'did not tell its time');
+  }
 
   onRequest(from: PeerId, request: MessageOf<'clock_request'>, now: Nanos): void {
     this.context.send(from, { type: 'clock_reply', id: request.id, t0: request.t0, t1: now, t2: now });
   }
 
-  onReply(reply: MessageOf<'clock_reply'>, now: Nanos): void {
-    this.waiting.get(reply.id)?.([reply, now], now);
+  onReply(from: PeerId, reply: MessageOf<'clock_reply'>, now: Nanos): void {
+    this.answers.answered(from, reply.id, reply, now);
   }
 
   /** Exchanges a few times with a peer and keeps the exchange with the shortest round trip. */
@@ -40,19 +41,10 @@ export class ClockSync {
   }
 
   private *exchange(peer: PeerId): Operation<ClockOffset> {
-    const id = this.nextId++ >>> 0;
-    const answer = yield {
-      arm: (resume, now) => {
-        const error = this.context.send(peer, { type: 'clock_request', id, t0: now });
-        if (error !== null) resume(new OperationError(error, `peer ${peer} has no clock to compare`), now);
-        const wait = answerIn(this.context.timers, now + limit('operationDeadlineNs'), `peer ${peer} did not tell its time`, (slot) => {
-          this.waiting.set(id, slot);
-          return () => this.waiting.delete(id);
-        });
-        return wait.arm(resume, now);
-      },
-    };
-    const [{ t0, t1, t2 }, t3] = answer as [MessageOf<'clock_reply'>, Nanos];
+    const id = this.answers.nextId();
+    // t0 is our time when the request leaves: the same as when it is asked for, in one step.
+    const { answer, sentAt: t0, receivedAt: t3 } = yield* this.answers.ask(peer, id, { type: 'clock_request', id, t0: this.context.now });
+    const { t1, t2 } = answer;
     return { offsetNs: (t1 - t0 + (t2 - t3)) / 2, roundTripNs: t3 - t0 - (t2 - t1) };
   }
 }

@@ -24,11 +24,11 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   skb_query_end: (m, _from, message) => m.knowledge.requests.receive(message),
   oct_reply: (m, _from, message) => m.knowledge.requests.receive(message),
   oct_notify: (m, _from, message) => m.knowledge.requests.receive(message),
-  heartbeat: () => undefined, // the frame itself was the sign of life
   ping_request: (m, from, request) => m.ping.onRequest(coreOf(from), request),
   ping_reply: (m, from, reply, now) => m.ping.onReply(coreOf(from), reply, now),
+  volley: (m, from, volley, now) => m.rally.onVolley(coreOf(from), volley, now),
   clock_request: (m, from, request, now) => m.clock.onRequest(from.id, request, now),
-  clock_reply: (m, _from, reply, now) => m.clock.onReply(reply, now),
+  clock_reply: (m, from, reply, now) => m.clock.onReply(from.id, reply, now),
   flood: (m, from, message) => m.flood.onMessage(coreOf(from), message),
   flood_end: (m, from, end) => m.flood.onEnd(coreOf(from), end),
   flood_result: (m, from, result, now) => m.flood.onResult(coreOf(from), result, now),

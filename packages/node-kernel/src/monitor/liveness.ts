@@ -1,4 +1,5 @@
-import { type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MonitorContext } from './context.ts';
@@ -10,24 +11,28 @@ const MISSED = limit('heartbeatMissed');
  * A core that boots says nothing and suspects nobody: heartbeats on links that were just made would only slow boot down.
  */
 export class Liveness {
-  private beat = 0;
-  private interval: Nanos = limit('heartbeatIntervalNs');
+  private interval: Nanos = heartbeatInterval(0);
   private lastLookAt: Nanos = 0;
 
   constructor(
     private readonly context: MonitorContext,
     private readonly booting: (now: Nanos) => boolean,
+    private readonly hostClockNs: Nanos,
   ) {}
 
   start(now: Nanos): void {
     this.lastLookAt = now;
-    this.context.timers.set(now + this.interval, (at) => this.look(at));
+    this.wait(now);
+  }
+
+  private wait(now: Nanos): void {
+    this.context.timers.set(nextHeartbeat(now, this.interval, this.hostClockNs), (at) => this.look(at));
   }
 
   private look(now: Nanos): void {
     if (!this.booting(now)) this.lookAtPeers(now);
-    this.interval = intervalFor(this.context.endpoint.peers.size);
-    this.context.timers.set(now + this.interval, (at) => this.look(at));
+    this.interval = heartbeatInterval(this.context.endpoint.peers.size);
+    this.wait(now);
   }
 
   private lookAtPeers(now: Nanos): void {
@@ -35,10 +40,9 @@ export class Liveness {
     // A process that was itself stopped for a while, or that booted, has heard nobody: that says nothing about the others.
     const slept = now - this.lastLookAt > 2 * this.interval;
     this.lastLookAt = now;
-    this.beat = (this.beat + 1) >>> 0;
+    beatOnSilentLinks(context.endpoint, this.interval, now);
     for (const peer of context.endpoint.peers.values()) {
       if (slept) peer.lastHeardAt = Math.max(peer.lastHeardAt, now - this.interval);
-      if (peer.link !== 0 && now - peer.lastSentAt >= this.interval) context.endpoint.sendTo(peer, { type: 'heartbeat', beat: this.beat });
       this.judge(peer, now);
     }
   }
@@ -53,9 +57,4 @@ export class Liveness {
     if (suspected) this.context.outbox.log('peer_suspected', { peer: peer.id, silent_ms: Math.round(silent / 1e6) });
     else this.context.outbox.log('peer_heard', { peer: peer.id });
   }
-}
-
-/** On larger machines each link beats less often, so that a core's heartbeats stay within its budget. */
-function intervalFor(peers: number): Nanos {
-  return Math.max(limit('heartbeatIntervalNs'), Math.ceil((peers * SECOND) / limit('heartbeatsPerSecond')));
 }

@@ -16,6 +16,7 @@ import { Rounds } from './agreement/rounds.ts';
 import { twoPhase } from './agreement/two-phase.ts';
 import { Capops } from './capops/capops.ts';
 import { ClockSync } from './clock.ts';
+import { Rally } from './rally.ts';
 import { MonitorContext } from './context.ts';
 import { Drift } from './drift.ts';
 import { Flood } from './flood.ts';
@@ -39,6 +40,7 @@ export class Monitor implements EndpointOwner {
   readonly drift: Drift;
   readonly measure: Measure;
   readonly clock: ClockSync;
+  readonly rally: Rally;
   readonly flood: Flood;
   readonly ring: Ring;
   readonly plans = new PlanBook();
@@ -58,11 +60,12 @@ export class Monitor implements EndpointOwner {
     this.endpoint = new Endpoint(handshake, this, outbox);
     this.context = new MonitorContext(this.endpoint, outbox);
     this.join = new Join(this.context, config, (error, text) => this.fail(error, text));
-    this.liveness = new Liveness(this.context, (now) => this.join.booting(now));
+    this.liveness = new Liveness(this.context, (now) => this.join.booting(now), config.hostClockNs ?? 0);
     this.ping = new Ping(this.context);
     this.knowledge = new Knowledge(this.context);
     this.drift = new Drift(this.context, this.ping);
-    this.measure = new Measure(this.context, this.ping, this.drift);
+    this.rally = new Rally(this.context, (core, { min }) => this.drift.note(core, min));
+    this.measure = new Measure(this.context, this.rally, this.drift);
     this.clock = new ClockSync(this.context);
     this.flood = new Flood(this.context);
     this.ring = new Ring(this.context);
@@ -137,6 +140,7 @@ export class Monitor implements EndpointOwner {
     this.rounds.peerGone(peer.id, now);
     this.capops.peerGone(peer.id, peer.incarnation, now);
     this.ping.peerGone(peer.id, now);
+    this.rally.peerGone(peer.id, now);
     this.flood.peerGone(peer.id, now);
   }
 

@@ -25,7 +25,7 @@ export interface Arrow {
   readonly note: string;
   /** What it carries: message types, with the operation where there is one; `ack` for none. */
   readonly label: string;
-  /** Whether it carries more than acks, heartbeats and handshakes. */
+  /** Whether it carries more than acks and handshakes. */
   readonly telling: boolean;
 }
 
@@ -70,7 +70,7 @@ function labelOf(bytes: Uint8Array): { readonly label: string; readonly telling:
   }
   if (counts.size === 0) return { label: 'ack', telling: false };
   const label = [...counts].map(([name, count]) => (count === 1 ? name : `${count} ${name}`)).join(', ');
-  return { label, telling: [...counts.keys()].some((name) => name !== 'heartbeat') };
+  return { label, telling: true };
 }
 
 /** How a node is called in drawings. */

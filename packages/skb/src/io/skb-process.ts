@@ -1,3 +1,4 @@
+import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
@@ -40,7 +41,7 @@ export class SkbProcess {
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
     const model = machineModel(settings);
     this.skb = new Skb({
-      cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, expectedCores, maxCores, measure,
+      cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, hostClockNs, expectedCores, maxCores, measure,
       machine: model, machineText: JSON.stringify(machine ?? {}), settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: beginLife(settings.dataDir),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },

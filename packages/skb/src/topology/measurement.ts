@@ -4,25 +4,28 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Registry } from '../registry/registry.ts';
+import { type MeasuringTask, measuringTasks } from './measuring-tasks.ts';
 import { RoundTrips } from './round-trips.ts';
 
 /** A core that has not reported by then is passed over. */
 const PATIENCE: Nanos = 15 * SECOND;
 
-/** Past so many cores each pair is pinged less often: the shortest of three is as good as its neighbours'. */
+/** Past so many cores each pair is measured less often: the shorter of two is as good as its neighbours'. */
 const MANY_CORES = 32;
-const PINGS_OF_MANY = 3;
-/** A ping keeps CPUs busy for some 150 µs, so that links of a millisecond leave room for another core's pings. */
+const TRIPS_OF_MANY = 2;
+/** A round trip keeps CPUs busy for some 150 µs: one core measures with so many others at once that its CPU does not idle. */
+const ROUND_TRIP_PER_RALLY: Nanos = 0.25 * MILLISECOND;
+/** And links of a millisecond leave room for another core's measuring. */
 const ROUND_TRIP_PER_CORE: Nanos = 2 * MILLISECOND;
 const CORES_PER_MEASURER = 16;
 
 /**
- * Has the cores measure their round trips: one core at a time, so that nobody measures somebody else's queue; a few at
- * a time on a large machine whose links take so long that the CPUs would idle.
+ * Has the cores measure their round trips: one core at a time and with one other at a time, so that nobody measures
+ * somebody else's queue; more at a time where links take so long that the CPUs would idle.
  */
 export class Measurement {
   readonly trips = new RoundTrips();
-  private queue: CoreId[] = [];
+  private queue: MeasuringTask[] = [];
   private readonly measuring = new Map<CoreId, { readonly batch: number; readonly timer: Timer }>();
   private batch = 0;
   private startedAt: Nanos = 0;
@@ -44,16 +47,18 @@ export class Measurement {
   /** Measures from all cores to all cores; a measurement under way begins anew. */
   start(now: Nanos, then?: (now: Nanos) => void): void {
     if (then !== undefined) this.waiting.push(then);
-    this.queue = [...this.registry.members.keys()].sort((a, b) => a - b);
+    this.queue = measuringTasks([...this.registry.members.keys()]);
     this.startedAt = now;
     this.fill(now);
   }
 
   report(core: CoreId, report: MessageOf<'measure_report'>, now: Nanos): void {
-    const { cores, averages, variances, minima, maxima } = report;
-    for (const [i, to] of cores.entries()) {
+    const { from, to, averages, variances, minima, maxima } = report;
+    for (let i = 0; i < from.length; i++) {
+      // Of other pairs a core knows nothing.
+      if (from[i] !== core && to[i] !== core) continue;
       const [average = 0, variance = 0, min = 0, max = 0] = [averages[i], variances[i], minima[i], maxima[i]];
-      this.trips.set(core, to, { average, variance, min, max });
+      this.trips.set(from[i]!, to[i]!, { average, variance, min, max });
     }
     const running = this.measuring.get(core);
     if (running === undefined || running.batch !== report.batch) return;
@@ -62,38 +67,48 @@ export class Measurement {
     this.fill(now);
   }
 
-  /** How many cores may measure at once. */
-  private get atOnce(): number {
+  /** A round trip as the machine's description has it, from some core to the others. */
+  private get describedRoundTrip(): Nanos {
     const [first, ...others] = this.registry.members.keys();
-    if (first === undefined || others.length === 0) return 1;
-    const mean = others.reduce((sum, other) => sum + this.latencyNs(first, other), 0) / others.length;
-    const mostOfThem = Math.floor((others.length + 1) / CORES_PER_MEASURER);
-    return Math.max(1, Math.min(Math.round((2 * mean) / ROUND_TRIP_PER_CORE), mostOfThem));
+    if (first === undefined || others.length === 0) return 0;
+    return (2 * others.reduce((sum, other) => sum + this.latencyNs(first, other), 0)) / others.length;
+  }
+
+  /** How many cores may measure at once. */
+  private get coresAtOnce(): number {
+    const most = Math.floor(this.registry.members.size / CORES_PER_MEASURER);
+    return Math.max(1, Math.min(Math.round(this.describedRoundTrip / ROUND_TRIP_PER_CORE), most));
+  }
+
+  /** With how many others each of them measures at once. */
+  private get ralliesAtOnce(): number {
+    return Math.max(1, Math.min(Math.round(this.describedRoundTrip / ROUND_TRIP_PER_RALLY), limit('measureConcurrency')));
   }
 
   private fill(now: Nanos): void {
-    const { atOnce } = this;
-    while (this.measuring.size < atOnce) {
+    const { coresAtOnce } = this;
+    while (this.measuring.size < coresAtOnce) {
       // One that still measures for an earlier start is asked again when its report has come.
-      const place = this.queue.findIndex((core) => !this.measuring.has(core));
+      const place = this.queue.findIndex(({ core }) => !this.measuring.has(core));
       if (place < 0) break;
       this.begin(this.queue.splice(place, 1)[0]!, now);
     }
     if (this.measuring.size === 0 && this.queue.length === 0) this.done(now);
   }
 
-  private begin(core: CoreId, now: Nanos): void {
-    const member = this.registry.members.get(core);
-    if (member === undefined) return;
+  private begin({ core, others }: MeasuringTask, now: Nanos): void {
+    const { members } = this.registry;
+    const member = members.get(core);
+    const cores = others.filter((other) => members.has(other));
+    if (member === undefined || cores.length === 0) return;
     const batch = ++this.batch;
     const timer = this.timers.set(now + PATIENCE, (at) => {
       this.measuring.delete(core);
       this.fill(at);
     });
     this.measuring.set(core, { batch, timer });
-    const cores = [...this.registry.members.keys()].filter((other) => other !== core);
-    const pings = cores.length < MANY_CORES ? limit('measurePings') : PINGS_OF_MANY;
-    this.registry.tell(member, { type: 'measure_request', batch, cores, pings });
+    const pings = members.size <= MANY_CORES ? limit('measurePings') : TRIPS_OF_MANY;
+    this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
 
   private done(now: Nanos): void {

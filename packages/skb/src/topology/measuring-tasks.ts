@@ -1,0 +1,31 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+
+/** One core's turn to measure: both directions between it and each of the others. */
+export interface MeasuringTask {
+  readonly core: CoreId;
+  readonly others: readonly CoreId[];
+}
+
+/**
+ * Processes that have just run are woken three times as fast as others. So many of them stay warm on a small host.
+ */
+const WARM_CORES = 12;
+
+/** Every pair once, block by block of the cores: while the pairs of two blocks are measured, their processes stay warm. */
+export function measuringTasks(members: readonly CoreId[]): MeasuringTask[] {
+  const blocks = blocksOf([...members].sort((a, b) => a - b));
+  const tasks: MeasuringTask[] = [];
+  for (const [i, block] of blocks.entries()) {
+    for (const other of blocks.slice(i)) {
+      for (const core of block) {
+        const others = other.filter((partner) => partner > core);
+        if (others.length > 0) tasks.push({ core, others });
+      }
+    }
+  }
+  return tasks;
+}
+
+function blocksOf(cores: readonly CoreId[]): readonly (readonly CoreId[])[] {
+  return Array.from({ length: Math.ceil(cores.length / WARM_CORES) }, (_, i) => cores.slice(i * WARM_CORES, (i + 1) * WARM_CORES));
+}

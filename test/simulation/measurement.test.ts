@@ -1,0 +1,72 @@
+import { describe, expect, test } from '@jest/globals';
+import { MILLISECOND, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
+import { FRAME } from '@mk/monitor-proto/urpc/frames';
+import { codecOfWire } from '@mk/monitor-proto/messages/codec';
+import { hmacSha256 } from '@mk/sim/io/hmac';
+import { flatMachine } from '@mk/sim/machines';
+import { Simulation } from '@mk/sim/simulation';
+import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
+
+/** A cluster that has measured itself: messages sent, by type, and when the frames left that carried none. */
+function measuredCluster(cores: number): { readonly simulation: Simulation; readonly counts: Map<string, number>; readonly bare: number[] } {
+  const simulation = new Simulation({ seed: 1, cores, machine: flatMachine(2), hmac: hmacSha256, logLevel: 'off', measure: true, hash: false });
+  const counts = new Map<string, number>();
+  const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
+  const bare: number[] = [];
+  simulation.observe({
+    frame: (_from, _to, at, bytes) => {
+      const frame = decodeFrame(bytes);
+      if (typeof frame === 'string' || frame.kind !== FRAME.data) return;
+      if (frame.batches.length === 0) bare.push(at);
+      for (const wire of frame.batches.flatMap(({ messages }) => messages)) {
+        const codec = codecOfWire(wire);
+        count(typeof codec === 'string' ? codec : codec.type);
+      }
+    },
+  });
+  simulation.start();
+  const trips = simulation.nodes.get(SKB_PEER)!;
+  simulation.run(30 * SECOND, () => [...(trips.skb?.measurement.trips.entries() ?? [])].length === cores * (cores - 1));
+  return { simulation, counts, bare };
+}
+
+describe('online measurement', () => {
+  test.each([2, 5, 40])('of %i cores: a fact for each pair and direction, each pair by one rally', (cores) => {
+    const { simulation, counts } = measuredCluster(cores);
+    const trips = [...simulation.nodes.get(SKB_PEER)!.skb!.measurement.trips.entries()];
+    expect(trips).toHaveLength(cores * (cores - 1));
+    const oneWay = flatMachine(2).latencyNs(0, 1);
+    for (const [from, to, { min, average, max }] of trips) {
+      expect(from).not.toBe(to);
+      expect(min).toBeGreaterThanOrEqual(2 * oneWay);
+      expect(max).toBeLessThan(2 * oneWay + MILLISECOND);
+      expect(average).toBeGreaterThanOrEqual(min);
+    }
+    const pairs = (cores * (cores - 1)) / 2;
+    expect(counts.get('volley')! / pairs).toBe(2 + 2 * (cores > 32 ? 2 : 5));
+  });
+
+  test('the tasks cover every pair once, whatever ids the cores have', () => {
+    const ids = Array.from({ length: 31 }, (_, i) => 3 * i + 1).reverse();
+    const pairs = measuringTasks(ids).flatMap(({ core, others }) => others.map((other) => `${core} ${other}`));
+    expect(new Set(pairs).size).toBe(pairs.length);
+    expect(pairs).toHaveLength((31 * 30) / 2);
+    expect(pairs.every((pair) => Number(pair.split(' ')[0]) < Number(pair.split(' ')[1]))).toBe(true);
+    expect(measuringTasks([7])).toEqual([]);
+  });
+});
+
+describe('heartbeats', () => {
+  test('are one frame a silent link and direction, asked for no answer, and all at the same moment', () => {
+    const cores = 4;
+    const { simulation, bare } = measuredCluster(cores);
+    simulation.run((Math.ceil(simulation.now / SECOND) + 3.5) * SECOND);
+    bare.length = 0;
+    const beats = 10;
+    simulation.run(simulation.now + beats * SECOND);
+    const links = (cores * (cores + 1)) / 2; // the SKB's among them
+    expect(bare).toHaveLength(2 * links * beats);
+    expect(new Set(bare.map((at) => Math.floor(at / (10 * MILLISECOND)))).size).toBe(beats);
+  });
+});
