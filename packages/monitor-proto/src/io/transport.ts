@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import type { LinkId } from '../ids.ts';
 import { PlainHttp } from './plain-http.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
+import { readWholeMessages } from './websocket-reading.ts';
 import { acceptWebSocket, dialWebSocket, keyOfRequest, OPEN_TIMEOUT_MS } from './websocket-opening.ts';
 
 /*
@@ -151,6 +152,7 @@ export class WebSocketTransport implements Transport {
     let failure = '';
     this.sockets.set(link, socket);
     socket.binaryType = 'nodebuffer';
+    readWholeMessages(socket, !isDialled(link), (payload) => this.owner.frame(link, payload));
     socket.on('message', (data, isBinary) => {
       if (isBinary) this.owner.frame(link, data as Buffer);
       else this.owner.frame(link, NOT_A_FRAME);

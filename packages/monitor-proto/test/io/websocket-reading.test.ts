@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { WebSocket } from 'ws';
+import { readWholeMessages } from '@mk/monitor-proto/io/websocket-reading';
+import { acceptWebSocket } from '@mk/monitor-proto/io/websocket-opening';
+
+/** A frame of RFC 6455 §5.2 from a client; `mask`: every byte of its masking key. */
+interface Sent {
+  readonly opcode: 0 | 1 | 2 | 9;
+  readonly fin: boolean;
+  readonly size: number;
+  readonly mask: number;
+}
+
+function bytesOf({ opcode, fin, size, mask }: Sent): Buffer {
+  const length = size < 126 ? [size] : size < 65_536 ? [126, size >> 8, size & 255] : [127, 0, 0, 0, 0, 0, size >> 16, (size >> 8) & 255, size & 255];
+  const head = [(fin ? 0x80 : 0) | opcode, 0x80 | length[0]!, ...length.slice(1), mask, mask, mask, mask];
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(size, 0x41 ^ mask)]);
+}
+
+const MESSAGES: fc.Arbitrary<readonly Sent[]> = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(0, 1, 64, 125, 126, 300).map((size): readonly Sent[] => [{ opcode: 2, fin: true, size, mask: 0 }]) },
+  { weight: 1, arbitrary: fc.constantFrom(5, 70_000).map((size): readonly Sent[] => [{ opcode: 2, fin: true, size, mask: 0 }]) },
+  { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 2, fin: true, size: 9, mask: 7 }]) },
+  { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 1, fin: true, size: 6, mask: 0 }]) },
+  { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 9, fin: true, size: 0, mask: 0 }]) },
+  { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 2, fin: false, size: 3, mask: 0 }, { opcode: 0, fin: true, size: 4, mask: 0 }]) },
+);
+
+const server = createServer();
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterAll(() => void server.close());
+
+/** A WebSocket whose bytes the test brings itself, chunk by chunk. */
+async function accepted(heard: string[]): Promise<{ readonly webSocket: WebSocket; readonly bring: (chunk: Buffer) => void; readonly end: () => void }> {
+  const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  const webSocket = acceptWebSocket(socket, 'AAAAAAAAAAAAAAAAAAAAAA==');
+  webSocket.binaryType = 'nodebuffer';
+  readWholeMessages(webSocket, true, (payload) => void heard.push(`binary ${payload.toString()}`));
+  webSocket.on('message', (data, isBinary) => void heard.push(`${isBinary ? 'binary' : 'text'} ${(data as Buffer).toString()}`));
+  webSocket.on('ping', () => void heard.push('ping'));
+  return {
+    webSocket,
+    bring: (chunk) => void socket.emit('data', chunk),
+    end: () => {
+      webSocket.terminate();
+      far.destroy();
+    },
+  };
+}
+
+it('hands on what was sent, in its order, however it is cut into chunks', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(MESSAGES, { minLength: 1, maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }), async (messages, cuts) => {
+      const heard: string[] = [];
+      const { bring, end } = await accepted(heard);
+      const bytes = Buffer.concat(messages.flat().map(bytesOf));
+      for (let at = 0, i = 0; at < bytes.length; i++) {
+        const cut = i >= cuts.length ? bytes.length : cuts[i]!;
+        bring(bytes.subarray(at, at + cut));
+        at += cut;
+      }
+      end();
+      const told = messages.map((frames) => (frames[0]!.opcode === 9 ? 'ping' : `${frames[0]!.opcode === 1 ? 'text' : 'binary'} ${'A'.repeat(frames.reduce((sum, { size }) => sum + size, 0))}`));
+      expect(heard).toEqual(told);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('hears nothing more once the WebSocket is closing', async () => {
+  const heard: string[] = [];
+  const { webSocket, bring, end } = await accepted(heard);
+  const message = bytesOf({ opcode: 2, fin: true, size: 1, mask: 0 });
+  bring(message);
+  webSocket.removeAllListeners('message');
+  webSocket.close(4000);
+  bring(Buffer.concat([message, message]));
+  end();
+  expect(heard).toEqual(['binary A']);
+});
+
+it('leaves a message without a mask from a client, which breaks the protocol, to ws', async () => {
+  const heard: string[] = [];
+  const { webSocket, bring, end } = await accepted(heard);
+  const failed = once(webSocket, 'error');
+  bring(Buffer.from([0x82, 1, 0x41]));
+  expect(String(await failed)).toMatch('MASK must be set');
+  end();
+  expect(heard).toEqual([]);
+});
