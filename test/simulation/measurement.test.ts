@@ -10,7 +10,7 @@ import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
 
 /** A cluster that has measured itself: messages sent, by type, and when the frames left that carried none. */
 function measuredCluster(cores: number): { readonly simulation: Simulation; readonly counts: Map<string, number>; readonly bare: number[] } {
-  const simulation = new Simulation({ seed: 1, cores, machine: flatMachine(2), hmac: hmacSha256, logLevel: 'off', measure: true, hash: false });
+  const simulation = new Simulation({ seed: 1, cores, machine: flatMachine(2), hmac: hmacSha256, logLevel: 'off', measure: true, hash: false, startPauseNs: 130 * MILLISECOND });
   const counts = new Map<string, number>();
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const bare: number[] = [];

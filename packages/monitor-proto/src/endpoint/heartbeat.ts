@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.ts';
 /*
  * A heartbeat is a frame of acks and nothing else: it tells that the sender runs, is worth no repetition and asks for no
  * ack. All processes of a host beat at the same moments of their host's clock, so that each is woken once for everybody's
- * heartbeats and not once for each: a process that wakes runs cold, and that costs ten times the frame.
+ * heartbeats and not once for each: a process that wakes runs cold, and that costs more than the frame.
  */
 
 /** Pause between two heartbeats on a link: whole seconds, and so many that a process stays within its heartbeats a second. */

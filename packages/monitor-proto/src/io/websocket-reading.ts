@@ -2,8 +2,8 @@ import { WebSocket } from 'ws';
 
 /*
  * What comes in over a link is nearly always whole binary messages without a mask: a client's mask is zeros (decision 0003).
- * ws takes such a message apart in four typed arrays, a Writable's bookkeeping and two events; that is a fifth of a round
- * trip. Here it is cut out of the chunk as it came. Everything else goes to ws as before: control frames, text, fragments,
+ * ws takes such a message apart in four typed arrays, a Writable's bookkeeping and two events, which a round trip
+ * shows. Here it is cut out of the chunk as it came. Everything else goes to ws as before: control frames, text, fragments,
  * masks that are not zero, what is larger, what is not whole, and all that follows while ws holds a part of a message.
  */
 

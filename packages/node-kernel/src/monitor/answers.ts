@@ -1,4 +1,4 @@
-import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
+import { type Nanos, NO_CORE, type PeerId, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from './context.ts';
@@ -34,7 +34,7 @@ export class Answers<T> {
 
   peerGone(peer: PeerId, now: Nanos): void {
     for (const waiting of [...this.waiting.values()]) {
-      if (waiting.peer === peer) waiting.resume(new OperationError('PEER_GONE', `core ${peer} is gone`), now);
+      if (waiting.peer === peer) waiting.resume(new OperationError('PEER_GONE', `${nameOf(peer)} is gone`), now);
     }
   }
 
@@ -45,8 +45,8 @@ export class Answers<T> {
       arm: (resume, now) => {
         sentAt = now;
         const error = this.context.send(peer, message);
-        if (error !== null) resume(new OperationError(error, `peer ${peer} cannot be sent ${message.type}`), now);
-        const wait = answerIn(this.context.timers, now + limit('operationDeadlineNs'), `peer ${peer} ${this.unheard}`, (slot) => {
+        if (error !== null) resume(new OperationError(error, `${nameOf(peer)} cannot be sent ${message.type}`), now);
+        const wait = answerIn(this.context.timers, now + limit('operationDeadlineNs'), `${nameOf(peer)} ${this.unheard}`, (slot) => {
           this.waiting.set(id, { peer, resume: slot });
           return () => this.waiting.delete(id);
         });
@@ -56,4 +56,8 @@ export class Answers<T> {
     const [answer, receivedAt] = received as [T, Nanos];
     return { answer, sentAt, receivedAt };
   }
+}
+
+function nameOf(peer: PeerId): string {
+  return peer < NO_CORE ? `core ${peer}` : `peer ${peerName(peer)}`;
 }

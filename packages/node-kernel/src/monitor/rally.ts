@@ -54,7 +54,7 @@ export class Rally {
     }
     const [average, variance, min, max] = back;
     if (average === undefined || variance === undefined || min === undefined || max === undefined) throw new OperationError('OUT_OF_PLACE', `core ${core} ended a rally without its figures`);
-    return { there: spreadOf(there), back: { average, variance, min, max } };
+    return { there, back: { average, variance, min, max } };
   }
 
   onVolley(from: CoreId, volley: Volley, now: Nanos): void {
@@ -78,12 +78,8 @@ export class Rally {
       return;
     }
     this.receiving.delete(from);
-    const trips = spreadOf(rally.trips);
+    const { trips } = rally;
     this.context.send(from, { type: 'volley', id, left: 0, back: [trips.average, trips.variance, trips.min, trips.max] });
     this.measured(from, trips);
   }
-}
-
-function spreadOf({ average, variance, min, max }: RunningStatistics): Spread {
-  return { average, variance, min, max };
 }

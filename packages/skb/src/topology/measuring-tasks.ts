@@ -6,9 +6,7 @@ export interface MeasuringTask {
   readonly others: readonly CoreId[];
 }
 
-/**
- * Processes that have just run are woken three times as fast as others. So many of them stay warm on a small host.
- */
+/** A process that has just run answers sooner than one whose caches others have used; so many of them are in play at a time. */
 const WARM_CORES = 12;
 
 /** Every pair once, block by block of the cores: while the pairs of two blocks are measured, their processes stay warm. */
