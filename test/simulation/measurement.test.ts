@@ -27,12 +27,13 @@ function measuredCluster(cores: number): { readonly simulation: Simulation; read
   });
   simulation.start();
   const trips = simulation.nodes.get(SKB_PEER)!;
-  simulation.run(30 * SECOND, () => [...(trips.skb?.measurement.trips.entries() ?? [])].length === cores * (cores - 1));
+  const pairs = (): number => [...(trips.skb?.measurement.trips.entries() ?? [])].length;
+  simulation.run(30 * SECOND, () => pairs() === cores * (cores - 1) && !trips.skb!.measurement.running);
   return { simulation, counts, bare };
 }
 
 describe('online measurement', () => {
-  test.each([2, 5, 40])('of %i cores: a fact for each pair and direction, each pair by one rally', (cores) => {
+  test.each([2, 5, 40])('of %i cores: a fact for each pair and direction, each pair by a rally from each end of few cores, by one of many', (cores) => {
     const { simulation, counts } = measuredCluster(cores);
     const trips = [...simulation.nodes.get(SKB_PEER)!.skb!.measurement.trips.entries()];
     expect(trips).toHaveLength(cores * (cores - 1));
@@ -44,16 +45,36 @@ describe('online measurement', () => {
       expect(average).toBeGreaterThanOrEqual(min);
     }
     const pairs = (cores * (cores - 1)) / 2;
-    expect(counts.get('volley')! / pairs).toBe(2 + 2 * (cores > 32 ? 2 : 5));
+    expect(counts.get('volley')! / pairs).toBe(cores > 32 ? 2 + 2 * 2 : 2 * (2 + 2 * 5));
+  });
+
+  test('of two measurements of a pair the better one counts, and neither outlives the next measurement', () => {
+    const { simulation } = measuredCluster(3);
+    const { measurement } = simulation.nodes.get(SKB_PEER)!.skb!;
+    const report = (min: number): void => measurement.report(1, { type: 'measure_report', batch: 0, from: [1, 2], to: [2, 1], averages: [min, min], variances: [0, 0], minima: [min, min], maxima: [min, min] }, simulation.now);
+    const shortest = (): number => measurement.trips.get(2, 1)!.min;
+    measurement.start(simulation.now);
+    report(9e9);
+    report(3e9);
+    report(5e9);
+    expect(shortest()).toBe(3e9);
+    measurement.start(simulation.now);
+    report(8e9);
+    expect(shortest()).toBe(8e9);
   });
 
   test('the tasks cover every pair once, whatever ids the cores have', () => {
     const ids = Array.from({ length: 31 }, (_, i) => 3 * i + 1).reverse();
-    const pairs = measuringTasks(ids).flatMap(({ core, others }) => others.map((other) => `${core} ${other}`));
-    expect(new Set(pairs).size).toBe(pairs.length);
-    expect(pairs).toHaveLength((31 * 30) / 2);
-    expect(pairs.every((pair) => Number(pair.split(' ')[0]) < Number(pair.split(' ')[1]))).toBe(true);
-    expect(measuringTasks([7])).toEqual([]);
+    const pairs = (fromEachEnd: boolean): string[] => measuringTasks(ids, fromEachEnd).flatMap(({ core, others }) => others.map((other) => `${core} ${other}`));
+    const once = pairs(false);
+    expect(new Set(once).size).toBe(once.length);
+    expect(once).toHaveLength((31 * 30) / 2);
+    expect(once.every((pair) => Number(pair.split(' ')[0]) < Number(pair.split(' ')[1]))).toBe(true);
+    const twice = pairs(true);
+    expect(new Set(twice).size).toBe(twice.length);
+    expect(twice).toHaveLength(31 * 30);
+    expect(twice.every((pair) => new Set(pair.split(' ')).size === 2)).toBe(true);
+    expect(measuringTasks([7], true)).toEqual([]);
   });
 });
 

@@ -5,12 +5,12 @@ import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Registry } from '../registry/registry.ts';
 import { type MeasuringTask, measuringTasks } from './measuring-tasks.ts';
-import { RoundTrips } from './round-trips.ts';
+import { type RoundTrip, RoundTrips } from './round-trips.ts';
 
 /** A core that has not reported by then is passed over. */
 const PATIENCE: Nanos = 15 * SECOND;
 
-/** Past so many cores each pair is measured less often: the shorter of two is as good as its neighbours'. */
+/** Past so many cores a pair is measured from one end only, and by fewer round trips: one pair matters less among so many. */
 const MANY_CORES = 32;
 const TRIPS_OF_MANY = 2;
 /** A round trip keeps CPUs busy for some 150 µs: one core measures with so many others at once that its CPU does not idle. */
@@ -25,6 +25,8 @@ const CORES_PER_MEASURER = 16;
  */
 export class Measurement {
   readonly trips = new RoundTrips();
+  /** Of the measurement under way or the last one. */
+  private fresh = new RoundTrips();
   private queue: MeasuringTask[] = [];
   private readonly measuring = new Map<CoreId, { readonly batch: number; readonly timer: Timer }>();
   private batch = 0;
@@ -47,7 +49,8 @@ export class Measurement {
   /** Measures from all cores to all cores; a measurement under way begins anew. */
   start(now: Nanos, then?: (now: Nanos) => void): void {
     if (then !== undefined) this.waiting.push(then);
-    this.queue = measuringTasks([...this.registry.members.keys()]);
+    this.fresh = new RoundTrips();
+    this.queue = measuringTasks([...this.registry.members.keys()], !this.manyCores);
     this.startedAt = now;
     this.fill(now);
   }
@@ -58,13 +61,25 @@ export class Measurement {
       // Of other pairs a core knows nothing.
       if (from[i] !== core && to[i] !== core) continue;
       const [average = 0, variance = 0, min = 0, max = 0] = [averages[i], variances[i], minima[i], maxima[i]];
-      this.trips.set(from[i]!, to[i]!, { average, variance, min, max });
+      this.note(from[i]!, to[i]!, { average, variance, min, max });
     }
     const running = this.measuring.get(core);
     if (running === undefined || running.batch !== report.batch) return;
     this.timers.cancel(running.timer);
     this.measuring.delete(core);
     this.fill(now);
+  }
+
+  /** Of a pair that is measured from both ends the better measurement counts: the other met somebody else's turn on a CPU. */
+  private note(from: CoreId, to: CoreId, trip: RoundTrip): void {
+    const known = this.fresh.get(from, to);
+    if (known !== undefined && known.min <= trip.min) return;
+    this.fresh.set(from, to, trip);
+    this.trips.set(from, to, trip);
+  }
+
+  private get manyCores(): boolean {
+    return this.registry.members.size > MANY_CORES;
   }
 
   /** A round trip as the machine's description has it, from some core to the others. */
@@ -107,7 +122,7 @@ export class Measurement {
       this.fill(at);
     });
     this.measuring.set(core, { batch, timer });
-    const pings = members.size <= MANY_CORES ? limit('measurePings') : TRIPS_OF_MANY;
+    const pings = this.manyCores ? TRIPS_OF_MANY : limit('measurePings');
     this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
 
