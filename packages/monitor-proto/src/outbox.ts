@@ -1,5 +1,6 @@
 import type { LogEventName, LogFields, LogLevel } from './log-events.ts';
 import { LOG_EVENTS, LOG_LEVELS } from './log-events.ts';
+import { clear } from './reused-array.ts';
 import type { Effect } from './step.ts';
 
 /** Where pure code puts its effects and log lines. */
@@ -17,7 +18,7 @@ export class Outbox<E = never> implements EffectSink {
   lamport = 0;
   readonly debug: boolean;
   private readonly threshold: number;
-  private effects: (E | Effect)[] = [];
+  private readonly effects: (E | Effect)[] = [];
 
   constructor(level: LogLevel | 'off') {
     this.threshold = level === 'off' ? LOG_LEVELS.length : LOG_LEVELS.indexOf(level);
@@ -37,8 +38,8 @@ export class Outbox<E = never> implements EffectSink {
   /** The effects since the last call. */
   take(): readonly (E | Effect)[] {
     if (this.effects.length === 0) return NONE;
-    const taken = this.effects;
-    this.effects = [];
+    const taken = this.effects.slice();
+    clear(this.effects);
     return taken;
   }
 }

@@ -5,11 +5,13 @@ import type { Nanos } from './ids.ts';
 export interface Timer {
   readonly at: Nanos;
   cancelled: boolean;
-  readonly fire: (now: Nanos) => void;
+  /** What it does when it is due; what it would have done is forgotten when it is cancelled. */
+  fire: (now: Nanos) => void;
 }
 
 /** Cancelled timers that may lie in the heap before it is looked through. */
 const TOLERATED = 256;
+const nothing = (): void => {};
 
 /**
  * The timers of one state machine, on its own notion of time. Cancelling is constant time: a cancelled timer leaves when it
@@ -30,6 +32,7 @@ export class TimerQueue {
   cancel(timer: Timer | null): void {
     if (timer === null || timer.cancelled) return;
     timer.cancelled = true;
+    timer.fire = nothing; // it may lie here for its whole deadline: it must not keep an ended operation alive so long
     this.live -= 1;
     if (this.heap.size > TOLERATED && this.heap.size > 2 * this.live) this.dropCancelled();
   }

@@ -4,6 +4,7 @@ import { limit } from '../limits.ts';
 import { codecOf, codecOfWire } from '../messages/codec.ts';
 import type { Message } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
+import { clear } from '../reused-array.ts';
 import { TimerQueue } from '../timer-queue.ts';
 import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
 import { type DataFrame, FRAME, type Frame, type Identity } from '../urpc/frames.ts';
@@ -177,7 +178,7 @@ export class Endpoint {
     for (let round = 0; round < 3; round++) {
       this.timers.expire(now);
       for (let i = 0; i < this.dirty.length; i++) this.flushPeer(this.dirty[i]!, now);
-      this.dirty.length = 0;
+      clear(this.dirty);
       if (this.timers.next > now) break;
     }
     return this.timers.next;

@@ -50,6 +50,8 @@ const RTO_MAX = limit('retransmitMaxNs');
 const FRAME_MESSAGES = limit('frameTargetMessages');
 const FRAME_BYTES = limit('frameTargetBytes');
 const NO_BATCHES: readonly Batch[] = [];
+const NO_MESSAGES: readonly WireMessage[] = [];
+const NONE_MISSING: LaneMarks = [0, 0, 0];
 
 /** Lanes that nothing was sent or received on: nothing about them ever changes. */
 const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane(lane));
@@ -103,11 +105,18 @@ export class Channel {
   /** Takes in a frame that came over the link. */
   receive(frame: DataFrame, now: Nanos): Received {
     this.counters.framesReceived += 1;
-    const messages: WireMessage[] = [];
+    let messages: readonly WireMessage[] = NO_MESSAGES;
     let doubled = 0;
     for (const batch of frame.batches) {
       if (this.in[batch.lane] === UNUSED_IN[batch.lane]) this.in[batch.lane] = newReceiveLane(batch.lane);
-      const known = this.in[batch.lane]!.accept(batch, messages);
+      const lane = this.in[batch.lane]!;
+      if (messages === NO_MESSAGES && lane.acceptWhole(batch)) {
+        messages = batch.messages;
+        continue;
+      }
+      const more = messages.slice();
+      const known = lane.accept(batch, more);
+      messages = more;
       if (known < 0) return violation(`lane ${batch.lane} got ${batch.first} outside its window`);
       doubled += known;
     }
@@ -184,7 +193,8 @@ export class Channel {
       const again = Math.max(0, Math.min(before - batch.first + 1, batch.messages.length));
       this.counters.retransmitted += again;
       if (this.probeLane < 0 && again === 0) this.probe(lane, now);
-      (batches ??= []).push(batch);
+      if (batches === null) batches = [batch];
+      else batches.push(batch);
     }
     return batches ?? NO_BATCHES;
   }
@@ -203,7 +213,8 @@ export class Channel {
   }
 
   private missing(): LaneMarks {
-    return [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
+    const [urgent, monitor, bulk] = [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
+    return urgent + monitor + bulk === 0 ? NONE_MISSING : [urgent, monitor, bulk];
   }
 
   private takeSendable(): boolean {

@@ -24,13 +24,23 @@ let at = 0;
 
 /** The bytes of a value. They are the caller's and never change afterwards; many share one slab of memory. */
 export function packMsgpack(value: readonly WireValue[]): Uint8Array {
+  beginMsgpack();
+  writeArray(value);
+  return endMsgpack();
+}
+
+/** Begins a value that is written piece by piece (`writeArrayHead`, `write`), with no array made just to be written. */
+export function beginMsgpack(): void {
   if (slab.length - at < SPARE_BYTES) useSlab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
   start = at;
-  writeArray(value);
+}
+
+/** The bytes of what was written since `beginMsgpack`, under the promise of `packMsgpack`. */
+export function endMsgpack(): Uint8Array {
   return slab.subarray(start, at);
 }
 
-function write(value: WireValue): void {
+export function write(value: WireValue): void {
   if (typeof value === 'number') writeNumber(value);
   else if (typeof value === 'string') writeString(value);
   else if (value instanceof Uint8Array) writeBytes(value);
@@ -43,11 +53,16 @@ function write(value: WireValue): void {
 
 function writeArray(values: readonly WireValue[]): void {
   const { length } = values;
+  writeArrayHead(length);
+  for (let i = 0; i < length; i++) write(values[i]!);
+}
+
+/** An array of so many elements begins: they follow. */
+export function writeArrayHead(length: number): void {
   reserve(HEAD_BYTES);
   if (length < 0x10) slab[at++] = 0x90 | length;
   else if (length < 0x10000) head16(0xdc, length);
   else head32(0xdd, length);
-  for (let i = 0; i < length; i++) write(values[i]!);
 }
 
 function writeNumber(value: number): void {

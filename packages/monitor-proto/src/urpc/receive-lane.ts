@@ -23,6 +23,13 @@ export class ReceiveLane {
     return first - this.received - 1;
   }
 
+  /** Takes a batch that is just what comes next, all of it, and says whether it was: then its messages are to be handed on. */
+  acceptWhole(batch: Batch): boolean {
+    if (batch.first !== this.received + 1 || this.early !== null || batch.messages.length > this.windowMessages) return false;
+    this.received += batch.messages.length;
+    return true;
+  }
+
   /**
    * Appends to `deliver` what `batch` makes deliverable. Returns how many of its messages had come before, or −1 when it
    * lies outside the window: the peer broke the protocol.

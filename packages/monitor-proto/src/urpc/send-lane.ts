@@ -1,4 +1,5 @@
 import type { WireMessage } from '../messages/codec.ts';
+import { clear } from '../reused-array.ts';
 import type { Batch } from './frames.ts';
 
 /**
@@ -54,16 +55,9 @@ export class SendLane {
     const end = Math.min(this.last, this.acked + this.windowMessages, this.sent + maxMessages);
     if (end <= this.sent) return null;
     const first = this.sent + 1;
-    const messages: WireMessage[] = [];
-    let bytes = 0;
-    while (this.sent < end && bytes < maxBytes) {
-      const at = this.sent - this.base;
-      messages.push(this.kept[at]!);
-      bytes += this.sizes[at]!;
-      this.sent += 1;
-    }
+    this.sent = this.reach(this.sent, end, maxBytes);
     if (this.sent > this.highest) this.highest = this.sent;
-    return { lane: this.lane, first, messages };
+    return this.batch(first, this.sent);
   }
 
   /** The receiver has everything up to `number`. False when that number was never sent: the peer is lying. */
@@ -73,8 +67,8 @@ export class SendLane {
     const from = this.acked - this.base;
     const to = number - this.base;
     if (to === this.kept.length) {
-      this.kept.length = 0;
-      this.sizes.length = 0;
+      clear(this.kept);
+      clear(this.sizes);
       this.base = number;
     } else {
       for (let i = from; i < to; i++) this.kept[i] = undefined;
@@ -100,13 +94,17 @@ export class SendLane {
   repeat(count: number, maxBytes: number): Batch | null {
     const end = Math.min(this.sent, this.acked + count);
     if (end <= this.acked) return null;
-    const messages: WireMessage[] = [];
-    let bytes = 0;
-    for (let n = this.acked + 1; n <= end && bytes < maxBytes; n++) {
-      const at = n - this.base - 1;
-      messages.push(this.kept[at]!);
-      bytes += this.sizes[at]!;
-    }
-    return { lane: this.lane, first: this.acked + 1, messages };
+    return this.batch(this.acked + 1, this.reach(this.acked, end, maxBytes));
+  }
+
+  /** The last message after `sent`, and not after `end`, that about so many bytes have room for; at least one. */
+  private reach(sent: number, end: number, maxBytes: number): number {
+    let number = sent;
+    for (let bytes = 0; number < end && bytes < maxBytes; number++) bytes += this.sizes[number - this.base]!;
+    return number;
+  }
+
+  private batch(first: number, last: number): Batch {
+    return { lane: this.lane, first, messages: this.kept.slice(first - this.base - 1, last - this.base) as WireMessage[] };
   }
 }

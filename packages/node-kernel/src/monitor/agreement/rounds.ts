@@ -48,7 +48,8 @@ interface RoundNode {
   readonly request: Omit<MessageOf<'round_request'>, 'below'>;
   /** Subtrees that have not been asked yet, when they are asked one after the other. */
   readonly later: Route[];
-  readonly waiting: Map<CoreId, Route>;
+  /** Who was asked and has not answered; `NOBODY` at a leaf, which asks none. */
+  waiting: Map<CoreId, Route>;
   ownVote: boolean;
   consenting: number;
   refusals: Answer[];
@@ -57,8 +58,12 @@ interface RoundNode {
   readonly finish: (result: PhaseResult, now: Nanos) => void;
 }
 
+/** Shared, and always empty: a round has many more leaves than inner nodes. */
+const NOBODY: Map<CoreId, Route> = new Map();
+
 export class Rounds {
-  private readonly nodes = new Map<string, RoundNode>();
+  /** By phase and operation. */
+  private readonly nodes = Array.from({ length: PHASES.abort + 1 }, () => new Map<OperationId, RoundNode>());
   private readonly actions: readonly (RoundAction | undefined)[];
 
   constructor(
@@ -72,7 +77,7 @@ export class Rounds {
 
   /** Phases that wait for answers. */
   get size(): number {
-    return this.nodes.size;
+    return this.nodes.reduce((sum, phase) => sum + phase.size, 0);
   }
 
   /** Begins one phase at its initiator. `finish` is called once, not later than `deadline`. */
@@ -103,7 +108,7 @@ export class Rounds {
 
   /** A child answers for its subtree. */
   onReply(from: CoreId, reply: MessageOf<'round_reply'>, now: Nanos): void {
-    const node = this.nodes.get(keyOf(reply.op, reply.phase));
+    const node = this.nodes[reply.phase]?.get(reply.op);
     if (node === undefined || !node.waiting.delete(from)) return; // answered after it was given up
     node.consenting += reply.count;
     node.refusals.push(...reply.refusals);
@@ -114,7 +119,7 @@ export class Rounds {
 
   /** A core is gone: whoever waited for it waits no more. */
   peerGone(core: CoreId, now: Nanos): void {
-    for (const node of [...this.nodes.values()]) {
+    for (const node of this.nodes.flatMap((phase) => [...phase.values()])) {
       const unasked = node.later.findIndex(([later]) => later === core);
       if (unasked >= 0) node.refusals.push(...coresOf(node.later.splice(unasked, 1), 'PEER_GONE'));
       if (!node.waiting.has(core)) continue;
@@ -127,14 +132,14 @@ export class Rounds {
   private refusalOf(request: MessageOf<'round_request'>, action: RoundAction | undefined): ErrorName | null {
     if (request.view < this.host.view) return 'VIEW_STALE';
     if (action === undefined || request.phase < PHASES.prepare || request.phase > PHASES.abort) return 'BAD_REQUEST';
-    return this.nodes.has(keyOf(request.op, request.phase)) ? 'BAD_REQUEST' : null;
+    return this.nodes[request.phase]!.has(request.op) ? 'BAD_REQUEST' : null;
   }
 
   private open(request: RoundNode['request'], parent: CoreId | null, later: Route[], deadline: Nanos, finish: RoundNode['finish']): RoundNode {
     const { op } = request;
     const phase = request.phase as Phase;
-    const node: RoundNode = { op, phase, parent, request, later, waiting: new Map(), ownVote: false, consenting: 0, refusals: [], data: [], timer: null, finish };
-    this.nodes.set(keyOf(op, phase), node);
+    const node: RoundNode = { op, phase, parent, request, later, waiting: NOBODY, ownVote: false, consenting: 0, refusals: [], data: [], timer: null, finish };
+    this.nodes[phase]!.set(op, node);
     node.timer = this.host.timers.set(deadline, (now) => this.expire(node, now));
     return node;
   }
@@ -150,6 +155,7 @@ export class Rounds {
   private ask(node: RoundNode, route: Route, _now: Nanos): void {
     const [core, below] = route;
     const { op, view, phase, kind, payload } = node.request;
+    if (node.waiting === NOBODY) node.waiting = new Map();
     node.waiting.set(core, route);
     // The core may be a new incarnation that came after the plan was made: it does not know of this round's beginning.
     const error = this.host.mayAsk(core, node.parent === null) ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload }) : 'PEER_GONE';
@@ -182,7 +188,7 @@ export class Rounds {
 
   private settle(node: RoundNode, now: Nanos): void {
     if (!node.ownVote || node.waiting.size > 0 || node.later.length > 0) return;
-    if (!this.nodes.delete(keyOf(node.op, node.phase))) return;
+    if (!this.nodes[node.phase]!.delete(node.op)) return;
     this.host.timers.cancel(node.timer);
     const messages = 2 * (node.consenting + node.refusals.length - 1);
     node.finish({ consenting: node.consenting, refusals: node.refusals, data: node.data, messages }, now);
@@ -197,8 +203,4 @@ export function firstRefusal(result: PhaseResult): { readonly core: CoreId; read
 
 function coresOf(routes: readonly Route[], error: ErrorName): Answer[] {
   return routes.flatMap(([core, below]) => [[core, ERRORS[error].code] as Answer, ...coresOf(below, error)]);
-}
-
-function keyOf(op: OperationId, phase: number): string {
-  return `${op}/${phase}`;
 }
