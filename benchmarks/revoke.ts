@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { warmToRest } from './at-rest.ts';
 import { startBareTree, type Tree } from './bare-tree.ts';
 import { startCluster } from './cluster.ts';
 import { median, report } from './report.ts';
 
 /**
  * A revoke with copies on all cores, against the bare exchange of two rounds over the same tree: as two-phase rounds that do
- * nothing, and by hand over bare ws. All three are warm: V8 goes on compiling for the first few hundred of each.
+ * nothing, and by hand over bare ws. All three are at rest before anything counts (at-rest.ts), the revokes by revokes.
  */
 const CORES = Number(process.argv[2] ?? 32);
 const RUNS = Number(process.argv[3] ?? 7);
 const REVOKES = 20;
 const QUIET_MS = 60;
-const WARM_UP = { revokes: 200, rounds: 1000 };
+const WARM_UP = { revokes: 100, rounds: 300, blocks: 20 };
 
 interface Measured {
   readonly cores: number;
@@ -27,7 +28,7 @@ const peers = domains.flatMap((domain, core) => (core === 0 ? [] : [core, domain
 const tree = await cluster.ask<Tree>('skb', 'tree', { root: 0, kind: 'multicast', form: 'json' });
 const bare = await startBareTree(CORES, tree);
 
-const ours = (count = REVOKES): Promise<Measured> => cluster.ask<Measured>(0, 'bench_revoke', { domain: domains[0], peers, count });
+const ours = (count = REVOKES, quiet = QUIET_MS): Promise<Measured> => cluster.ask<Measured>(0, 'bench_revoke', { domain: domains[0], peers, count, quiet_ms: quiet });
 /** Two rounds one after the other, each exchange on a quiet network, as the revokes are measured; the median. */
 const twoBareRounds = async (): Promise<number> => {
   const samples: number[] = [];
@@ -38,10 +39,7 @@ const twoBareRounds = async (): Promise<number> => {
   return median(samples);
 };
 
-await bare.round(WARM_UP.rounds);
-await cluster.ask(0, 'round', { plan: 'multicast', phases: 2, count: WARM_UP.rounds });
-await ours(WARM_UP.revokes);
-await twoBareRounds();
+await warmToRest([async () => (await ours(WARM_UP.revokes, 0)).revoke.p50 / 1e6, async () => (2 * (await bare.round(WARM_UP.rounds))) / 1e6], WARM_UP.blocks);
 const { cores, messages, plan_messages: planned } = await ours();
 process.stdout.write(`one revoke: ${messages} messages on ${cores} cores; the plan's count for two phases is ${planned}\n`);
 if (messages !== planned || cores !== CORES) process.exitCode = 1;

@@ -19,6 +19,14 @@ describe('a timer queue', () => {
     );
   });
 
+  it('forgets what a cancelled timer would have done, long before the timer leaves', () => {
+    const queue = new TimerQueue();
+    const fire = (): void => undefined;
+    const timer = queue.set(1e12, fire);
+    queue.cancel(timer);
+    expect(timer.fire).not.toBe(fire);
+  });
+
   it('keeps no more than a bounded number of cancelled timers', () => {
     const queue = new TimerQueue();
     for (let i = 0; i < 100_000; i++) queue.cancel(queue.set(1e12 + i, () => undefined));

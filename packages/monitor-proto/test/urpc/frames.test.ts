@@ -14,6 +14,8 @@ const frames: readonly Frame[] = [
   { kind: FRAME.prove, proof: Buffer.alloc(32, 4) },
   { kind: FRAME.refuse, code: 20, text: 'no' },
   { kind: FRAME.data, lamport: 4, acks: [1, 2, 3], missing: [0, 7, 0], batches: [{ lane: 2, first: 11, messages: [[40, 1], [40, 2]] }] },
+  { kind: FRAME.data, lamport: 5, acks: [0, 0, 0], missing: [0, 0, 0], batches: [{ lane: 0, first: 1, messages: [[40, 1]] }, { lane: 1, first: 300, messages: [[40, 2]] }] },
+  { kind: FRAME.data, lamport: 6, acks: [9, 0, 0], missing: [0, 0, 0], batches: [] },
 ];
 
 describe('frames', () => {

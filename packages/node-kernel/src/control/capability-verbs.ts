@@ -21,6 +21,7 @@ const DOMAIN = { min: 1, max: 2 ** 31 } as const;
 const ADDRESS = { min: 0, max: 2 ** 32 - 1 } as const;
 const BYTES = { min: 0, max: 2 ** 46 } as const;
 const COUNT = { min: 1, max: 10_000, otherwise: 10 } as const;
+const QUIET_MS = { min: 0, max: 10_000, otherwise: 60 } as const;
 const CORE = { min: 0, max: 65_535 } as const;
 
 /** Capabilities over the control port: looking, and acting for a domain through its own system calls. */
@@ -99,9 +100,9 @@ export const CAPABILITY_VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   bench_revoke: {
-    args: ['domain', 'peers', 'count'],
-    doc: 'Revokes with a copy at each peer, and two-phase rounds that do nothing, in turns; nanoseconds.',
-    run: (kernel, args) => measureRevokes(kernel, args.whole('domain', DOMAIN), peersOf(args), args.whole('count', COUNT)),
+    args: ['domain', 'peers', 'count', 'quiet_ms'],
+    doc: 'Revokes with a copy at each peer, and two-phase rounds that do nothing, in turns, with a pause before each; nanoseconds.',
+    run: (kernel, args) => measureRevokes(kernel, args.whole('domain', DOMAIN), peersOf(args), args.whole('count', COUNT), args.whole('quiet_ms', QUIET_MS) * 1e6),
   },
   bench_retype: {
     args: ['domain', 'peers', 'count'],

@@ -18,14 +18,11 @@ export type PeerDomain = readonly [core: CoreId, domain: number];
 const PAGE = 4096;
 const NO_PAYLOAD = new Uint8Array();
 
-/** Before each measured operation, so that the acks of what went before are over. */
-const QUIET: Nanos = 60_000_000;
-
 /**
  * Revokes with a copy on every peer's core, against two-phase rounds that do nothing over the same plan, one after the
- * other in turns, each on a quiet network. Times in nanoseconds, taken in the core that begins them.
+ * other in turns, each after `quiet` nanoseconds in which the acks of what went before are over. Times in nanoseconds, taken in the core that begins them.
  */
-export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly PeerDomain[], count: number): Operation<unknown> {
+export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly PeerDomain[], count: number, quiet: Nanos): Operation<unknown> {
   const caller = new Caller(kernel, domain);
   const revokes: Nanos[] = [];
   const rounds: Nanos[] = [];
@@ -34,11 +31,11 @@ export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly 
   for (let i = 0; i < count; i += 1) {
     const source = { address: caller.allocate(PAGE) };
     for (const [core, to] of peers) yield* caller.call({ name: 'send', args: [{ source, core, domain: to }] });
-    yield* caller.rest();
+    yield* caller.rest(quiet);
     const begun = yield* timeNow();
     told = (yield* caller.call(invocation({ operation: 'revoke', target: source }))) as typeof told;
     revokes.push((yield* timeNow()) - begun);
-    yield* caller.rest();
+    yield* caller.rest(quiet);
     const [messages, elapsed] = yield* noopRound(kernel);
     planned = messages;
     rounds.push(elapsed);
@@ -92,9 +89,10 @@ class Caller {
     return result.value;
   }
 
-  *rest(): Operation<void> {
+  *rest(quiet: Nanos): Operation<void> {
+    if (quiet === 0) return;
     const now = yield* timeNow();
-    yield sleepUntil(this.kernel.monitor.context.timers, now + QUIET);
+    yield sleepUntil(this.kernel.monitor.context.timers, now + quiet);
   }
 
   allocate(bytes: number): number {
