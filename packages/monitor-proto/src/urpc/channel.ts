@@ -3,7 +3,7 @@ import { limit, type LimitName } from '../limits.ts';
 import { codecOf, type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
 import type { Message } from '../messages/table.ts';
-import { type Batch, type DataFrame, FRAME, type LaneMarks } from './frames.ts';
+import { type Batch, type DataFrame, FRAME, type LaneMarks, NO_MARKS } from './frames.ts';
 import { ReceiveLane } from './receive-lane.ts';
 import { SendLane } from './send-lane.ts';
 
@@ -51,7 +51,6 @@ const FRAME_MESSAGES = limit('frameTargetMessages');
 const FRAME_BYTES = limit('frameTargetBytes');
 const NO_BATCHES: readonly Batch[] = [];
 const NO_MESSAGES: readonly WireMessage[] = [];
-const NONE_MISSING: LaneMarks = [0, 0, 0];
 
 /** Lanes that nothing was sent or received on: nothing about them ever changes. */
 const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane(lane));
@@ -213,8 +212,8 @@ export class Channel {
   }
 
   private missing(): LaneMarks {
-    const [urgent, monitor, bulk] = [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
-    return urgent + monitor + bulk === 0 ? NONE_MISSING : [urgent, monitor, bulk];
+    if (this.in.every((lane) => lane.missing === 0)) return NO_MARKS;
+    return [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
   }
 
   private takeSendable(): boolean {

@@ -2,8 +2,8 @@ import { Unpackr } from 'msgpackr';
 import { limit } from '../limits.ts';
 import { type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
-import { type Batch, type DataFrame, FRAME, type Frame, type Identity, type LaneMarks } from './frames.ts';
-import { beginMsgpack, endMsgpack, packMsgpack, type WireValue, write, writeArrayHead } from './msgpack-writer.ts';
+import { type Batch, type DataFrame, FRAME, type Frame, type Identity, type LaneMarks, NO_MARKS } from './frames.ts';
+import { beginMsgpack, endMsgpack, type WireValue, write, writeArrayHead } from './msgpack-writer.ts';
 import { scanMsgpack } from './scan.ts';
 
 /*
@@ -14,8 +14,9 @@ const MAX_FRAME_BYTES = limit('maxFrameBytes');
 
 /** The bytes of a frame. They are the caller's and never change afterwards. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  if (frame.kind === FRAME.data) return encodeData(frame);
-  return packMsgpack(PACK[frame.kind](frame as never) as readonly WireValue[]);
+  beginMsgpack();
+  WRITE[frame.kind](frame as never);
+  return endMsgpack();
 }
 
 /** The frame in bytes that came from outside, or a string that says why they are none. Messages are not decoded yet. */
@@ -35,16 +36,14 @@ export function decodeFrame(bytes: Uint8Array): Frame | string {
 }
 
 /** Written piece by piece: it is every frame of a running cluster. */
-function encodeData(frame: DataFrame): Uint8Array {
+function writeData(frame: DataFrame): void {
   const { batches } = frame;
-  beginMsgpack();
   writeArrayHead(4 + batches.length);
   write(FRAME.data);
   write(frame.lamport);
   write(frame.acks);
   write(isZero(frame.missing) ? 0 : frame.missing);
   for (let i = 0; i < batches.length; i++) writeBatch(batches[i]!);
-  return endMsgpack();
 }
 
 function writeBatch({ lane, first, messages }: Batch): void {
@@ -54,12 +53,13 @@ function writeBatch({ lane, first, messages }: Batch): void {
   for (let i = 0; i < messages.length; i++) write(messages[i] as WireValue);
 }
 
-type PackTable = { readonly [K in Exclude<Frame['kind'], typeof FRAME.data>]: (frame: Extract<Frame, { kind: K }>) => readonly unknown[] };
-const PACK: PackTable = {
-  [FRAME.hello]: (f) => [FRAME.hello, ...packIdentity(f.from), f.nonce, f.knows, f.received],
-  [FRAME.welcome]: (f) => [FRAME.welcome, ...packIdentity(f.from), f.nonce, f.proof, f.knows, f.received],
-  [FRAME.prove]: (f) => [FRAME.prove, f.proof],
-  [FRAME.refuse]: (f) => [FRAME.refuse, f.code, f.text],
+type WriteTable = { readonly [K in Frame['kind']]: (frame: Extract<Frame, { kind: K }>) => void };
+const WRITE: WriteTable = {
+  [FRAME.hello]: (f) => write([FRAME.hello, ...identityParts(f.from), f.nonce, f.knows, f.received]),
+  [FRAME.welcome]: (f) => write([FRAME.welcome, ...identityParts(f.from), f.nonce, f.proof, f.knows, f.received]),
+  [FRAME.prove]: (f) => write([FRAME.prove, f.proof]),
+  [FRAME.refuse]: (f) => write([FRAME.refuse, f.code, f.text]),
+  [FRAME.data]: writeData,
 };
 
 const UNPACK = {
@@ -80,8 +80,6 @@ const UNPACK = {
   [FRAME.data]: unpackData,
 } as const;
 
-const NO_MARKS: LaneMarks = [0, 0, 0];
-
 function unpackData(p: readonly unknown[]): Frame | string {
   const missing = p[3] === 0 ? NO_MARKS : p[3];
   if (!Number.isSafeInteger(p[1]) || !isMarks(p[2]) || !isMarks(missing)) return 'a data frame has no acks';
@@ -96,7 +94,7 @@ function unpackData(p: readonly unknown[]): Frame | string {
   return { kind: FRAME.data, lamport: p[1] as number, acks: p[2], missing, batches: batches as Batch[] };
 }
 
-function packIdentity(from: Identity): readonly unknown[] {
+function identityParts(from: Identity): readonly WireValue[] {
   return [from.version, from.cluster, from.peer, from.incarnation, from.instance];
 }
 

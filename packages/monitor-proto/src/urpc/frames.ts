@@ -19,6 +19,7 @@ export interface Identity {
 
 /** How far an end has received on each lane of the channel to that peer instance: where the other end resumes. */
 export type LaneMarks = readonly [urgent: number, monitor: number, bulk: number];
+export const NO_MARKS: LaneMarks = [0, 0, 0];
 
 export interface HelloFrame { readonly kind: typeof FRAME.hello; readonly from: Identity; readonly nonce: Uint8Array; readonly knows: string; readonly received: LaneMarks }
 export interface WelcomeFrame { readonly kind: typeof FRAME.welcome; readonly from: Identity; readonly nonce: Uint8Array; readonly proof: Uint8Array; readonly knows: string; readonly received: LaneMarks }

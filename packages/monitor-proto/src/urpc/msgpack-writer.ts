@@ -22,20 +22,13 @@ let view: DataView = new DataView(slab.buffer);
 let start = 0;
 let at = 0;
 
-/** The bytes of a value. They are the caller's and never change afterwards; many share one slab of memory. */
-export function packMsgpack(value: readonly WireValue[]): Uint8Array {
-  beginMsgpack();
-  writeArray(value);
-  return endMsgpack();
-}
-
-/** Begins a value that is written piece by piece (`writeArrayHead`, `write`), with no array made just to be written. */
+/** Begins a value: `write` puts it down whole, `writeArrayHead` and `write` piece by piece, with no array made just for that. */
 export function beginMsgpack(): void {
   if (slab.length - at < SPARE_BYTES) useSlab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
   start = at;
 }
 
-/** The bytes of what was written since `beginMsgpack`, under the promise of `packMsgpack`. */
+/** The bytes of what was written since `beginMsgpack`. They are the caller's and never change afterwards; many share one slab of memory. */
 export function endMsgpack(): Uint8Array {
   return slab.subarray(start, at);
 }

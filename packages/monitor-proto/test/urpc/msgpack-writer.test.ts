@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Packr, unpack } from 'msgpackr';
-import { packMsgpack, type WireValue } from '@mk/monitor-proto/urpc/msgpack-writer';
+import { beginMsgpack, endMsgpack, type WireValue, write } from '@mk/monitor-proto/urpc/msgpack-writer';
 import { scanMsgpack } from '@mk/monitor-proto/urpc/scan';
 
 const msgpackr = new Packr({ useRecords: false, variableMapSize: true });
@@ -20,6 +20,12 @@ const { value } = fc.letrec<{ value: WireValue }>((tie) => ({
   ),
 }));
 const frame = fc.array(value, { minLength: 1, maxLength: 20 });
+
+function packMsgpack(value: WireValue): Uint8Array {
+  beginMsgpack();
+  write(value);
+  return endMsgpack();
+}
 
 describe('the msgpack writer', () => {
   it('writes what msgpackr reads back as it was, and the scan lets in', () => {
