@@ -56,15 +56,14 @@ export function revokeCovering(state: LocalCapabilities, capability: Capability)
 }
 
 function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | null): MarkResult {
-  const copies = state.database.find(target);
-  const descendants = state.database.descendantsOf(target);
-  const locked = descendants.find((group) => group.locked);
+  const groups = state.database.descendantsOf(target);
+  const locked = groups.find((group) => group.locked);
   if (locked !== undefined) return { ok: false, locked };
+  const copies = state.database.find(target);
   if (survivor === null && copies?.locked) return { ok: false, locked: copies };
-  const frozen = [...(copies === undefined ? [] : [copies]), ...descendants]
-    .flatMap((group) => [...group.slots])
-    .filter((slot) => slot !== survivor)
-    .map((slot) => ({ slot, capability: slot.capability! }));
+  if (copies !== undefined) groups.unshift(copies);
+  const frozen: RevokeMark['frozen'][number][] = [];
+  for (const group of groups) for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability! });
   for (const { slot } of frozen) slot.marks += 1;
   const mark: RevokeMark = { target, survivor, frozen };
   state.revokes.add(mark);

@@ -52,14 +52,19 @@ interface RoundNode {
   waiting: Map<CoreId, Route>;
   ownVote: boolean;
   consenting: number;
-  refusals: Answer[];
-  data: number[];
+  refusals: readonly Answer[];
+  data: readonly number[];
   timer: Timer | null;
-  readonly finish: (result: PhaseResult, now: Nanos) => void;
+  /** It has answered. */
+  settled: boolean;
+  /** At the initiator; any other node answers its parent. */
+  readonly finish: ((result: PhaseResult, now: Nanos) => void) | null;
 }
 
-/** Shared, and always empty: a round has many more leaves than inner nodes. */
+/* Shared, and always empty: a round has many more leaves than inner nodes, and a leaf that votes at once leaves nothing behind. */
 const NOBODY: Map<CoreId, Route> = new Map();
+const NOTHING_LATER: Route[] = [];
+const NONE: readonly never[] = [];
 
 export class Rounds {
   /** By phase and operation. */
@@ -83,27 +88,23 @@ export class Rounds {
   /** Begins one phase at its initiator. `finish` is called once, not later than `deadline`. */
   begin(phase: Phase, op: OperationId, action: RoundAction, payload: Uint8Array, routes: readonly Route[], serial: boolean, deadline: Nanos, now: Nanos, finish: (result: PhaseResult, now: Nanos) => void): void {
     const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: action.ordinal, payload };
-    const node = this.open(request, null, serial ? [...routes] : [], deadline, finish);
+    const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, finish);
     if (serial) this.askNext(node, now);
     else this.askAll(node, routes, now);
-    action.act(op, phase, payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
+    this.act(node, action, deadline, now);
   }
 
   /** Another core asks us to take part. */
   onRequest(from: CoreId, request: MessageOf<'round_request'>, now: Nanos): void {
-    const { op, phase, payload } = request;
     const action = this.actions[request.kind];
     const refusal = this.refusalOf(request, action);
-    const finish = (result: PhaseResult): void => {
-      this.host.send(from, { type: 'round_reply', op, phase, count: result.consenting, refusals: result.refusals, data: result.data });
-    };
     if (refusal !== null || action === undefined) {
       const refusals = [...coresOf(request.below, refusal!), [this.host.self, ERRORS[refusal!].code] as Answer];
-      return finish({ consenting: 0, refusals, data: [], messages: 0 });
+      return this.reply(from, request, 0, refusals, NONE);
     }
-    const node = this.open(request, from, [], now + limit('operationDeadlineNs'), finish);
+    const node = nodeOf(request, from, NOTHING_LATER, null);
     this.askAll(node, request.below, now);
-    action.act(op, phase as Phase, payload, now, (vote, at, data) => this.voted(node, vote, at, data));
+    this.act(node, action, now + limit('operationDeadlineNs'), now);
   }
 
   /** A child answers for its subtree. */
@@ -111,8 +112,8 @@ export class Rounds {
     const node = this.nodes[reply.phase]?.get(reply.op);
     if (node === undefined || !node.waiting.delete(from)) return; // answered after it was given up
     node.consenting += reply.count;
-    node.refusals.push(...reply.refusals);
-    if (reply.data.length > 0) node.data = node.data.concat(reply.data);
+    refuse(node, reply.refusals);
+    tell(node, reply.data);
     if (node.later.length > 0) this.askNext(node, now);
     this.settle(node, now);
   }
@@ -121,7 +122,7 @@ export class Rounds {
   peerGone(core: CoreId, now: Nanos): void {
     for (const node of this.nodes.flatMap((phase) => [...phase.values()])) {
       const unasked = node.later.findIndex(([later]) => later === core);
-      if (unasked >= 0) node.refusals.push(...coresOf(node.later.splice(unasked, 1), 'PEER_GONE'));
+      if (unasked >= 0) refuse(node, coresOf(node.later.splice(unasked, 1), 'PEER_GONE'));
       if (!node.waiting.has(core)) continue;
       this.giveUp(node, core, 'PEER_GONE');
       if (node.later.length > 0) this.askNext(node, now);
@@ -135,13 +136,13 @@ export class Rounds {
     return this.nodes[request.phase]!.has(request.op) ? 'BAD_REQUEST' : null;
   }
 
-  private open(request: RoundNode['request'], parent: CoreId | null, later: Route[], deadline: Nanos, finish: RoundNode['finish']): RoundNode {
-    const { op } = request;
-    const phase = request.phase as Phase;
-    const node: RoundNode = { op, phase, parent, request, later, waiting: NOBODY, ownVote: false, consenting: 0, refusals: [], data: [], timer: null, finish };
+  /** This core's own part. What it and the cores below have not settled by then is kept until they have, or the deadline. */
+  private act(node: RoundNode, action: RoundAction, deadline: Nanos, now: Nanos): void {
+    const { op, phase } = node;
+    action.act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
+    if (node.settled) return;
     this.nodes[phase]!.set(op, node);
-    node.timer = this.host.timers.set(deadline, (now) => this.expire(node, now));
-    return node;
+    node.timer = this.host.timers.set(deadline, (at) => this.expire(node, at));
   }
 
   private askAll(node: RoundNode, routes: readonly Route[], now: Nanos): void {
@@ -162,12 +163,12 @@ export class Rounds {
     if (error !== null) this.giveUp(node, core, error);
   }
 
-  private voted(node: RoundNode, refusal: ErrorName | null, now: Nanos, data: readonly number[] = []): void {
+  private voted(node: RoundNode, refusal: ErrorName | null, now: Nanos, data: readonly number[] = NONE): void {
     if (node.ownVote) return;
     node.ownVote = true;
-    if (data.length > 0) node.data = node.data.concat(data);
+    tell(node, data);
     if (refusal === null) node.consenting += 1;
-    else node.refusals.push([this.host.self, ERRORS[refusal].code]);
+    else refuse(node, [[this.host.self, ERRORS[refusal].code]]);
     if (this.host.sink.debug) this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: refusal ?? 'ok' });
     this.settle(node, now);
   }
@@ -175,24 +176,45 @@ export class Rounds {
   private giveUp(node: RoundNode, child: CoreId, error: ErrorName): void {
     const route = node.waiting.get(child)!;
     node.waiting.delete(child);
-    node.refusals.push(...coresOf([route], error));
+    refuse(node, coresOf([route], error));
   }
 
   private expire(node: RoundNode, now: Nanos): void {
     for (const child of [...node.waiting.keys()]) this.giveUp(node, child, 'OPERATION_TIMEOUT');
-    node.refusals.push(...coresOf(node.later, 'OPERATION_TIMEOUT'));
-    node.later.length = 0;
+    refuse(node, coresOf(node.later.splice(0), 'OPERATION_TIMEOUT'));
     if (!node.ownVote) this.voted(node, 'OPERATION_TIMEOUT', now);
     else this.settle(node, now);
   }
 
   private settle(node: RoundNode, now: Nanos): void {
-    if (!node.ownVote || node.waiting.size > 0 || node.later.length > 0) return;
-    if (!this.nodes[node.phase]!.delete(node.op)) return;
-    this.host.timers.cancel(node.timer);
-    const messages = 2 * (node.consenting + node.refusals.length - 1);
-    node.finish({ consenting: node.consenting, refusals: node.refusals, data: node.data, messages }, now);
+    if (!node.ownVote || node.waiting.size > 0 || node.later.length > 0 || node.settled) return;
+    node.settled = true;
+    if (node.timer !== null) {
+      this.nodes[node.phase]!.delete(node.op);
+      this.host.timers.cancel(node.timer);
+    }
+    const { parent, consenting, refusals, data } = node;
+    if (parent !== null) this.reply(parent, node, consenting, refusals, data);
+    else node.finish!({ consenting, refusals, data, messages: 2 * (consenting + refusals.length - 1) }, now);
   }
+
+  private reply(to: CoreId, { op, phase }: Pick<MessageOf<'round_request'>, 'op' | 'phase'>, count: number, refusals: readonly Answer[], data: readonly number[]): void {
+    this.host.send(to, { type: 'round_reply', op, phase, count, refusals, data });
+  }
+}
+
+function nodeOf(request: RoundNode['request'], parent: CoreId | null, later: Route[], finish: RoundNode['finish']): RoundNode {
+  const { op } = request;
+  const phase = request.phase as Phase;
+  return { op, phase, parent, request, later, waiting: NOBODY, ownVote: false, consenting: 0, refusals: NONE, data: NONE, timer: null, settled: false, finish };
+}
+
+function refuse(node: RoundNode, answers: readonly Answer[]): void {
+  if (answers.length > 0) node.refusals = node.refusals.concat(answers);
+}
+
+function tell(node: RoundNode, data: readonly number[]): void {
+  if (data.length > 0) node.data = node.data.concat(data);
 }
 
 /** The first refusal of a result as an error name, or null. */

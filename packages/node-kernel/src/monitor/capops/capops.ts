@@ -16,6 +16,7 @@ import type { RoundAction } from '../agreement/round-actions.ts';
 import type { Rounds } from '../agreement/rounds.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { type CoreSet, coreSetOf } from './core-set.ts';
 import { deleteRemoteAction, findAction } from './delete.ts';
 import { errorIn, Exchange } from './exchange.ts';
 import { coreOf, FinishedPhases, incarnationOf, isBegunBy, OpenRounds } from './finished.ts';
@@ -51,6 +52,7 @@ export class Capops {
   readonly actions: Readonly<Record<'checkRetype' | 'find' | 'deleteRemote' | 'updateOwner', RoundAction>>;
   /** Set by the monitor that both belong to. */
   rounds!: Rounds;
+  private memberSet: { readonly of: readonly CoreId[] | null; readonly cores: CoreSet } = { of: null, cores: [] };
 
   constructor(
     readonly context: MonitorContext,
@@ -82,6 +84,13 @@ export class Capops {
 
   get now(): Nanos {
     return this.context.now;
+  }
+
+  /** This core and the other members; the same set until they change. */
+  get everybody(): CoreSet {
+    const { core, members } = this.context;
+    if (this.memberSet.of !== members) this.memberSet = { of: members, cores: coreSetOf([core, ...members]) };
+    return this.memberSet.cores;
   }
 
   /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it has begun; `operation` is given its id. */

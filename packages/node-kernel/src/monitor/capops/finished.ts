@@ -35,44 +35,63 @@ export class OpenRounds {
   }
 }
 
-interface Initiator {
-  oldest: number;
-  /** What was answered, by operation and phase, oldest first. */
-  readonly answers: Map<string, { readonly round: number; readonly data: readonly number[] }>;
+/** What this core has answered in the rounds of one initiator. */
+export class AnsweredPhases {
+  private oldest = 0;
+  /** By operation, oldest first; what was answered by phase. */
+  private readonly rounds = new Map<OperationId, { readonly round: number; readonly answers: (readonly number[] | undefined)[] }>();
+
+  /** What was answered to a phase of a round that is not over. */
+  get(op: OperationId, phase: number): readonly number[] | undefined {
+    return this.rounds.get(op)?.answers[phase];
+  }
+
+  add(op: OperationId, phase: number, round: number, data: readonly number[]): void {
+    const known = this.rounds.get(op);
+    if (known !== undefined) {
+      known.answers[phase] = data;
+      return;
+    }
+    const answers: (readonly number[] | undefined)[] = [];
+    answers[phase] = data;
+    this.rounds.set(op, { round, answers });
+    if (this.rounds.size <= limit('operationsRemembered')) return;
+    const [first] = this.rounds.keys();
+    this.rounds.delete(first!);
+  }
+
+  /** The initiator says that its rounds below `oldest` are over. */
+  heard(oldest: number): void {
+    if (oldest <= this.oldest) return;
+    this.oldest = oldest;
+    for (const [op, { round }] of this.rounds) {
+      if (round >= oldest) break;
+      this.rounds.delete(op);
+    }
+  }
+
+  /** Whether a round is over on every core: a message of it is late. */
+  isOver(round: number): boolean {
+    return round < this.oldest;
+  }
+
+  /** Rounds remembered. */
+  get size(): number {
+    return this.rounds.size;
+  }
 }
 
 /** At every core: the phases that it has finished. */
 export class FinishedPhases {
   /** By `core.incarnation`. */
-  private readonly initiators = new Map<string, Initiator>();
+  private readonly initiators = new Map<string, AnsweredPhases>();
 
-  /** What was answered to a phase of a round that is not over. */
-  get(op: OperationId, phase: number): readonly number[] | undefined {
-    return this.initiators.get(initiatorOf(op))?.answers.get(keyOf(op, phase))?.data;
-  }
-
-  add(op: OperationId, phase: number, round: number, data: readonly number[]): void {
-    const { answers } = this.initiator(op);
-    answers.set(keyOf(op, phase), { round, data });
-    if (answers.size <= limit('operationsRemembered')) return;
-    const [oldest] = answers.keys();
-    answers.delete(oldest!);
-  }
-
-  /** The initiator says that its rounds below `oldest` are over. */
-  heard(op: OperationId, oldest: number): void {
-    const initiator = this.initiator(op);
-    if (oldest <= initiator.oldest) return;
-    initiator.oldest = oldest;
-    for (const [key, { round }] of initiator.answers) {
-      if (round >= oldest) break;
-      initiator.answers.delete(key);
-    }
-  }
-
-  /** Whether a round is over on every core: a message of it is late. */
-  isOver(op: OperationId, round: number): boolean {
-    return round < (this.initiators.get(initiatorOf(op))?.oldest ?? 0);
+  /** Those of the initiator of an operation. */
+  of(op: OperationId): AnsweredPhases {
+    const name = initiatorOf(op);
+    let known = this.initiators.get(name);
+    if (known === undefined) this.initiators.set(name, (known = new AnsweredPhases()));
+    return known;
   }
 
   /** An incarnation is gone. */
@@ -80,18 +99,11 @@ export class FinishedPhases {
     this.initiators.delete(`${core}.${incarnation}`);
   }
 
-  /** Answers remembered, for leak checks. */
+  /** Rounds remembered, for leak checks. */
   get size(): number {
     let size = 0;
-    for (const { answers } of this.initiators.values()) size += answers.size;
+    for (const { size: rounds } of this.initiators.values()) size += rounds;
     return size;
-  }
-
-  private initiator(op: OperationId): Initiator {
-    const name = initiatorOf(op);
-    let known = this.initiators.get(name);
-    if (known === undefined) this.initiators.set(name, (known = { oldest: 0, answers: new Map() }));
-    return known;
   }
 }
 
@@ -101,7 +113,8 @@ export function coreOf(op: OperationId): number {
 }
 
 export function incarnationOf(op: OperationId): number {
-  return Number(op.split('.', 2)[1]);
+  const initiator = initiatorOf(op);
+  return Number(initiator.slice(initiator.indexOf('.') + 1));
 }
 
 export function isBegunBy(op: OperationId, core: number, incarnation: number): boolean {
@@ -109,9 +122,6 @@ export function isBegunBy(op: OperationId, core: number, incarnation: number): b
 }
 
 function initiatorOf(op: OperationId): string {
-  return op.split('.', 2).join('.');
-}
-
-function keyOf(op: OperationId, phase: number): string {
-  return `${op}/${phase}`;
+  const end = op.indexOf('.', op.indexOf('.') + 1);
+  return end < 0 ? op : op.slice(0, end);
 }

@@ -8,6 +8,7 @@ import { PHASES, type Phase, type RoundAction } from '../agreement/round-actions
 import type { PhaseResult } from '../agreement/rounds.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
+import { isSubset } from './core-set.ts';
 import { type CapabilityPayload, decodePayload, encodePayload } from './payload.ts';
 import { pause } from './waiting.ts';
 
@@ -57,17 +58,18 @@ export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: 
       const given = decodePayload(payload);
       const act = acts[NAMES[phase]];
       if (given === null || act === undefined || !m.booted) return vote('BAD_REQUEST', now);
-      m.finished.heard(op, given.oldest);
-      const before = m.finished.get(op, phase);
+      const finished = m.finished.of(op);
+      finished.heard(given.oldest);
+      const before = finished.get(op, phase);
       if (before !== undefined) return vote(null, now, before);
-      if (m.finished.isOver(op, given.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
-      if (phase === PHASES.prepare && m.finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
+      if (finished.isOver(given.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
+      if (phase === PHASES.prepare && finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
       if (phase === asksEverybody && !m.isPresent(op)) return vote('MEMBERS_CHANGED', now);
-      const isComplete = (): boolean => phase !== asksEverybody || m.context.members.every((core) => given.members.includes(core));
+      const isComplete = (): boolean => phase !== asksEverybody || isSubset(m.everybody, given.members);
       if (!isComplete()) return vote('MEMBERS_CHANGED', now);
       act(op, given, (refusal, data = []) => {
         if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', m.now); // the abort undoes what was done
-        if (refusal === null) m.finished.add(op, phase, given.round, data);
+        if (refusal === null) finished.add(op, phase, given.round, data);
         vote(refusal, m.now, data);
       });
     },
@@ -141,7 +143,7 @@ export function* tellEverybody(m: Capops, op: OperationId, action: RoundAction, 
 }
 
 function payloadOf(m: Capops, round: number, capability: Capability, rest: readonly number[]): Uint8Array {
-  return encodePayload({ members: [m.context.core, ...m.context.members], round, oldest: m.openRounds.oldest, capability, rest });
+  return encodePayload({ members: m.everybody, round, oldest: m.openRounds.oldest, capability, rest });
 }
 
 function* phaseTo(m: Capops, phase: Phase, { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>): Operation<PhaseResult> {

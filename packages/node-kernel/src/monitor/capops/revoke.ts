@@ -93,13 +93,9 @@ export class Revokes {
   /** Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out covers it. */
   keep(candidate: ReclaimCandidate): boolean {
     if (candidate.certain && candidate.home === this.m.context.core) return false;
-    const covering = (target: Capability): boolean => typeRow(target.type).addressed && covers(target, candidate);
-    const range = { address: candidate.address, size: candidate.size };
-    // Done here, but not everywhere: the survivor itself was deleted while other cores still hold frozen copies of it.
-    const own = [...this.committed.values()].find(({ target }) => covering(target));
-    const part = [...this.parts.values()].find(({ committed, target }) => committed && covering(target));
-    const kept = own?.freed ?? part?.candidates;
+    const kept = this.keptWith(candidate);
     if (kept === undefined) return false;
+    const range = { address: candidate.address, size: candidate.size };
     kept.push(range);
     this.m.reclaims.entrust([range]);
     return true;
@@ -114,7 +110,16 @@ export class Revokes {
 
   /** Deletion has gone on: whose frozen slots are all empty is done. */
   progress(): void {
-    for (const part of [...this.parts.values()]) if (part.committed) this.finishIfEmpty(part);
+    for (const part of this.parts.values()) if (part.committed) this.finishIfEmpty(part);
+  }
+
+  /** What has been freed so far of a revoke that is being carried out and covers the candidate. */
+  private keptWith(candidate: ReclaimCandidate): Range[] | undefined {
+    const covering = (target: Capability): boolean => typeRow(target.type).addressed && covers(target, candidate);
+    // Done here, but not everywhere: the survivor itself was deleted while other cores still hold frozen copies of it.
+    for (const { target, freed } of this.committed.values()) if (covering(target)) return freed;
+    for (const { committed, target, candidates } of this.parts.values()) if (committed && covering(target)) return candidates;
+    return undefined;
   }
 
   private live(slot: Slot): CopyGroup {
@@ -145,23 +150,20 @@ export class Revokes {
   private mark(op: OperationId, { capability: target }: CapabilityPayload, answer: Part['answer']): void {
     const part: Part = { op, target, mark: null, committed: false, cursor: 0, candidates: [], answer, timer: null, stopWaiting: null };
     this.parts.set(op, part);
-    this.waitAtMost(part);
     this.freeze(part);
   }
 
-  /** What stands in the way of being ready may take so long, then this core refuses. */
-  private waitAtMost(part: Part): void {
-    part.timer = this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
+  /** Goes on after the next change. What stands in the way of being ready may take so long, then this core refuses. */
+  private wait(part: Part, goOn: () => void): void {
+    part.timer ??= this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
+    part.stopWaiting = this.m.changes.add(goOn);
   }
 
   private freeze(part: Part): void {
     const { state } = this.m;
     const survivor = this.survivors.get(part.op);
     const result = survivor === undefined ? revokeMarkRelations(state, part.target) : revokeMarkTarget(state, survivor);
-    if (!result.ok) {
-      part.stopWaiting = this.m.changes.add(() => this.freeze(part));
-      return;
-    }
+    if (!result.ok) return this.wait(part, () => this.freeze(part));
     part.mark = result.mark;
     if (this.m.context.outbox.debug) {
       this.m.context.outbox.log('cap_revoke_mark', { op: part.op, capability: describeCapability(part.target), frozen: result.mark.frozen.length });
@@ -169,17 +171,15 @@ export class Revokes {
     // A subscriber has its own time to think: the wait for locks must not cut it short.
     this.stopWaiting(part);
     this.m.subscribers.ask(part.op, part.target, (consents) => {
-      if (!consents) return this.refuse(part, 'CONSENT_REFUSED');
-      this.waitAtMost(part);
-      this.drain(part);
+      if (consents) this.drain(part);
+      else this.refuse(part, 'CONSENT_REFUSED');
     });
   }
 
   /** Frozen: nothing new leaves; what has left must have arrived. */
   private drain(part: Part): void {
-    if (this.m.transits.has((sent) => isCopy(part.target, sent) || isAncestor(part.target, sent))) {
-      part.stopWaiting = this.m.changes.add(() => this.drain(part));
-    } else this.vote(part, null);
+    if (this.m.transits.has((sent) => isCopy(part.target, sent) || isAncestor(part.target, sent))) this.wait(part, () => this.drain(part));
+    else this.vote(part, null);
   }
 
   private refuse(part: Part, error: ErrorName = 'CAPABILITY_BUSY'): void {
@@ -215,7 +215,6 @@ export class Revokes {
     if (group) this.m.state.committed.add(group);
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_commit', { op });
     revokeCommit(this.m.state, part.mark);
-    this.m.locksChanged();
     this.m.stepper.runNow();
     this.finishIfEmpty(part);
   }

@@ -50,6 +50,7 @@ export class Subscribers {
 
   /** Asks whoever is concerned; `done` once, at once when nobody is. */
   ask(op: OperationId, target: Capability, done: (consents: boolean) => void): void {
+    if (this.subscriptions.size === 0) return done(true);
     const open = new Set([...this.subscriptions].filter(({ range }) => overlaps(range, target)));
     if (open.size === 0) return done(true);
     const question: Question = { op, target, open, timer: null, done };
