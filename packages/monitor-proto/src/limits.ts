@@ -49,7 +49,7 @@ export const LIMITS = {
   capabilityRetryNs: { value: 20 * MILLISECOND, unit: 'ns', reason: 'First pause of a monitor before it asks again for what must go forward.' },
   capabilityRetryMaxNs: { value: 640 * MILLISECOND, unit: 'ns', reason: 'The pause doubles up to here.' },
   ownerRedirects: { value: 8, unit: 'hops', reason: 'A request follows an ownership that keeps moving so often, then the caller tries again.' },
-  operationsRemembered: { value: 4096, unit: 'operations', reason: 'Phases answered to one initiator and remembered until it says that the round is over everywhere; as many as operations in flight.' },
+  operationsRemembered: { value: 4096, unit: 'operations', reason: 'Rounds of one initiator whose answers are remembered until it says that they are over everywhere; as many as operations in flight.' },
   callerRetryNs: { value: 1 * MILLISECOND, unit: 'ns', reason: 'First pause of a program’s library after an error that is worth another try.' },
   callerRetryMaxNs: { value: 128 * MILLISECOND, unit: 'ns', reason: 'Its pause doubles up to here.' },
   callerDeadlineNs: { value: 10 * SECOND, unit: 'ns', reason: 'Then the library gives the program the error that it met.' },

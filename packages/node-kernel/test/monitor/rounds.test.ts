@@ -1,0 +1,79 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { ERRORS } from '@mk/monitor-proto/errors';
+import type { CoreId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
+import { Outbox } from '@mk/monitor-proto/outbox';
+import { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import { NOOP_ACTION, PHASES, type RoundAction, type Vote } from '@mk/node-kernel/monitor/agreement/round-actions';
+import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
+
+const SELF = 5;
+const PARENT = 1;
+const CHILD = 9;
+const DEADLINE = limit('operationDeadlineNs');
+
+describe('a member of a round', () => {
+  let timers: TimerQueue;
+  let rounds: Rounds;
+  let sent: [CoreId, Message][];
+  let votes: Vote[];
+
+  const LATER: RoundAction = { ordinal: 1, doc: 'Votes when the test says so.', act: (_op, _phase, _payload, _now, vote) => votes.push(vote) };
+  const request = (kind: number, below: MessageOf<'round_request'>['below'] = []): MessageOf<'round_request'> =>
+    ({ type: 'round_request', op: '1.1.1', view: 1, phase: PHASES.commit, kind, below, payload: new Uint8Array() });
+  const reply = (count: number, refusals: readonly (readonly [number, number])[] = [], data: readonly number[] = []): Message =>
+    ({ type: 'round_reply', op: '1.1.1', phase: PHASES.commit, count, refusals, data }) as Message;
+
+  beforeEach(() => {
+    timers = new TimerQueue();
+    sent = [];
+    votes = [];
+    const send = (core: CoreId, message: Message): null => {
+      sent.push([core, message]);
+      return null;
+    };
+    rounds = new Rounds({ self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, send }, [NOOP_ACTION, LATER]);
+  });
+
+  test('that asks nobody and votes at once answers, and leaves neither a phase nor a timer', () => {
+    rounds.onRequest(PARENT, request(NOOP_ACTION.ordinal), 0);
+    expect(sent).toEqual([[PARENT, reply(1)]]);
+    expect([rounds.size, timers.size, timers.next]).toEqual([0, 0, Infinity]);
+  });
+
+  test('that votes later answers then, once', () => {
+    rounds.onRequest(PARENT, request(LATER.ordinal), 0);
+    expect([sent, rounds.size, timers.size]).toEqual([[], 1, 1]);
+    votes[0]!(null, 1, [42]);
+    votes[0]!('ROUND_REFUSED', 2);
+    timers.expire(DEADLINE);
+    expect(sent).toEqual([[PARENT, reply(1, [], [42])]]);
+    expect([rounds.size, timers.size]).toEqual([0, 0]);
+  });
+
+  test('that never votes refuses at the deadline', () => {
+    rounds.onRequest(PARENT, request(LATER.ordinal), 0);
+    timers.expire(DEADLINE);
+    expect(sent).toEqual([[PARENT, reply(0, [[SELF, ERRORS.OPERATION_TIMEOUT.code]])]]);
+    expect(rounds.size).toBe(0);
+  });
+
+  test('that is asked twice refuses the second time, and answers the first', () => {
+    rounds.onRequest(PARENT, request(LATER.ordinal), 0);
+    rounds.onRequest(PARENT, request(LATER.ordinal), 1);
+    votes[0]!(null, 2);
+    expect(sent).toEqual([[PARENT, reply(0, [[SELF, ERRORS.BAD_REQUEST.code]])], [PARENT, reply(1)]]);
+  });
+
+  test('waits for the cores below although it has voted, and adds up what they answer', () => {
+    rounds.onRequest(PARENT, request(NOOP_ACTION.ordinal, [[CHILD, []], [CHILD + 1, []]]), 0);
+    expect(sent.splice(0)).toEqual([[CHILD, request(NOOP_ACTION.ordinal)], [CHILD + 1, request(NOOP_ACTION.ordinal)]]);
+    rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
+    rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
+    expect([sent, rounds.size]).toEqual([[], 1]);
+    rounds.peerGone(CHILD + 1, 2);
+    expect(sent).toEqual([[PARENT, reply(2, [[CHILD + 1, ERRORS.PEER_GONE.code]], [7])]]);
+    expect([rounds.size, timers.size]).toEqual([0, 0]);
+  });
+});
