@@ -6,7 +6,7 @@
  */
 import type { Capability, Range } from './capability.ts';
 import { covers } from './capability.ts';
-import { newGroup, sortedSlots } from './copy-group.ts';
+import { newGroup, NO_SLOTS, sortedSlots } from './copy-group.ts';
 import type { CopyGroup, SharedState } from './copy-group.ts';
 import { IntervalTree } from './interval-tree.ts';
 import type { Visit } from './interval-tree.ts';
@@ -58,11 +58,13 @@ export class MappingDatabase {
 
   /** Empties an occupied slot. Answers the group, which is out of the database if this was its last copy. */
   remove(slot: Slot): CopyGroup {
+    const isLast = slot.group?.slots.size === 1;
     const group = this.detach(slot);
-    if (group.slots.size === 0) {
+    if (isLast) {
+      group.slots = NO_SLOTS;
       this.treeOf(group.capability.type).remove(group);
       this.groupCount -= 1;
-    }
+    } else group.slots.delete(slot);
     return group;
   }
 
@@ -71,6 +73,7 @@ export class MappingDatabase {
     if (to.capability !== null || from.capability === null) throw new Error('move needs a full and an empty slot');
     const { capability, deleting, marks, mappings, mappedThrough } = from;
     const group = this.detach(from);
+    group.slots.delete(from);
     group.slots.add(to);
     this.slotCount += 1;
     Object.assign(to, { capability, group, deleting, marks, mappings, mappedThrough });
@@ -153,10 +156,10 @@ export class MappingDatabase {
     return group;
   }
 
+  /** Empties the slot; the group still names it. */
   private detach(slot: Slot): CopyGroup {
     const group = slot.group;
     if (group === null) throw new Error('remove from an empty slot');
-    group.slots.delete(slot);
     slot.capability = null;
     slot.group = null;
     slot.deleting = false;
