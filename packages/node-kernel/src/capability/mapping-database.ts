@@ -58,13 +58,13 @@ export class MappingDatabase {
 
   /** Empties an occupied slot. Answers the group, which is out of the database if this was its last copy. */
   remove(slot: Slot): CopyGroup {
-    const isLast = slot.group?.slots.size === 1;
     const group = this.detach(slot);
-    if (isLast) {
+    if (group.slots.size > 1) group.slots.delete(slot);
+    else {
       group.slots = NO_SLOTS;
       this.treeOf(group.capability.type).remove(group);
       this.groupCount -= 1;
-    } else group.slots.delete(slot);
+    }
     return group;
   }
 

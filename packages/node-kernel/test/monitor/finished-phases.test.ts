@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { limit } from '@mk/monitor-proto/limits';
 import { FinishedPhases, OpenRounds } from '@mk/node-kernel/monitor/capops/finished';
 
+const PREPARE = 1;
 const COMMIT = 2;
 
 describe('rounds that are over (M4)', () => {
@@ -23,6 +24,14 @@ describe('rounds that are over (M4)', () => {
     expect([finished.of('1.1.90').isOver(90), finished.of('1.1.91').isOver(91), finished.of('1.2.90').isOver(90)]).toEqual([true, false, false]);
     finished.of('1.1.50').heard(3); // itself late: says less than is known
     expect(finished.of('1.1.90').isOver(90)).toBe(true);
+  });
+
+  test('each phase of a round has its own answer', () => {
+    const first = new FinishedPhases().of('1.1.1');
+    first.add('1.1.1', PREPARE, 1, [1]);
+    expect(first.get('1.1.1', COMMIT)).toBeUndefined();
+    first.add('1.1.1', COMMIT, 1, [2]);
+    expect([first.get('1.1.1', PREPARE), first.get('1.1.1', COMMIT), first.size]).toEqual([[1], [2], 1]);
   });
 
   test('an incarnation that is gone takes its memory along, the next one of the same core has its own', () => {
