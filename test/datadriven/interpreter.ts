@@ -143,6 +143,8 @@ function describeFrame(frame: Frame): string {
       return `welcome received=${frame.received.join('/')}`;
     case FRAME.prove:
       return 'prove';
+    case FRAME.volley:
+      return `volley serve=${frame.serve} left=${frame.left}`;
     case FRAME.refuse:
       return `refuse ${errorOfCode(frame.code)}`;
     case FRAME.data: {

@@ -8,7 +8,7 @@ import { flatMachine } from '@mk/sim/machines';
 import { Simulation } from '@mk/sim/simulation';
 import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
 
-/** A cluster that has measured itself: messages sent, by type, and when the frames left that carried none. */
+/** A cluster that has measured itself: messages and volleys sent, by type, and when the frames left that carried none. */
 function measuredCluster(cores: number): { readonly simulation: Simulation; readonly counts: Map<string, number>; readonly bare: number[] } {
   const simulation = new Simulation({ seed: 1, cores, machine: flatMachine(2), hmac: hmacSha256, logLevel: 'off', measure: true, hash: false, startPauseNs: 130 * MILLISECOND });
   const counts = new Map<string, number>();
@@ -17,7 +17,9 @@ function measuredCluster(cores: number): { readonly simulation: Simulation; read
   simulation.observe({
     frame: (_from, _to, at, bytes) => {
       const frame = decodeFrame(bytes);
-      if (typeof frame === 'string' || frame.kind !== FRAME.data) return;
+      if (typeof frame === 'string') return;
+      if (frame.kind === FRAME.volley) count('volley');
+      if (frame.kind !== FRAME.data) return;
       if (frame.batches.length === 0) bare.push(at);
       for (const wire of frame.batches.flatMap(({ messages }) => messages)) {
         const codec = codecOfWire(wire);
@@ -46,6 +48,20 @@ describe('online measurement', () => {
     }
     const pairs = (cores * (cores - 1)) / 2;
     expect(counts.get('volley')! / pairs).toBe(cores > 32 ? 2 + 2 * 2 : 2 * (2 + 2 * 5));
+  });
+
+  test('gets all pairs over links that lose, double and reorder what they carry, and leaves nothing', () => {
+    const cores = 6;
+    const { simulation } = measuredCluster(cores);
+    const { measurement } = simulation.node(SKB_PEER).skb!;
+    const oneWay = flatMachine(2).latencyNs(0, 1);
+    simulation.faults.add({ kind: 'link', id: 'bad', from: 'all', to: 'all', both: true, settings: { loss: 0.1, duplicate: 0.2, reorder: 0.2, jitter_ns: MILLISECOND }, for_ns: null }, simulation.now);
+    const before = new Set([...measurement.trips.entries()].map(([, , trip]) => trip));
+    let measured = false;
+    measurement.start(simulation.now, () => (measured = true));
+    expect(simulation.run(simulation.now + 60 * SECOND, () => measured)).toBe(true);
+    expect([...measurement.trips.entries()].filter(([, , trip]) => !before.has(trip) && trip.min >= 2 * oneWay)).toHaveLength(cores * (cores - 1));
+    expect([...simulation.nodes.values()].filter(({ kernel }) => (kernel?.monitor.rally.size ?? 0) > 0)).toEqual([]);
   });
 
   test('of two measurements of a pair the better one counts, and neither outlives the next measurement', () => {

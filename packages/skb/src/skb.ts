@@ -154,6 +154,10 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     handler(this, peer, message as never, now);
   }
 
+  volley(peer: Peer): void {
+    this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: 'a volley is not for the SKB' });
+  }
+
   sendable(peer: Peer): void {
     this.knowledge.mailbox.sendable(peer);
   }

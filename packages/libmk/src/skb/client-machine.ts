@@ -112,6 +112,10 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     this.outbox.push({ type: 'skb_said', message });
   }
 
+  volley(): void {
+    // Nobody measures the way to a client.
+  }
+
   sendable(): void {
     const { backlog } = this;
     this.backlog = [];

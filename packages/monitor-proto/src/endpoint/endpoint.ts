@@ -7,7 +7,7 @@ import type { EffectSink } from '../outbox.ts';
 import { clear } from '../reused-array.ts';
 import { TimerQueue } from '../timer-queue.ts';
 import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
-import { type DataFrame, FRAME, type Frame, type Identity } from '../urpc/frames.ts';
+import { type DataFrame, FRAME, type Frame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
 import { Greeter, type HandshakeConfig } from './greeter.ts';
 import type { LinkState } from './link-state.ts';
 import { MessageTrace } from './message-trace.ts';
@@ -34,6 +34,8 @@ export interface EndpointOwner {
   /** Opening a link failed or was refused. Return true to go on trying. */
   dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
   message(peer: Peer, message: Message, now: Nanos): void;
+  /** A frame that measures the link to the peer; it may be lost, doubled or late. */
+  volley(peer: Peer, volley: VolleyFrame, now: Nanos): void;
   /** A message to this peer was refused with BUSY, and now there is room. */
   sendable(peer: Peer, now: Nanos): void;
 }
@@ -136,6 +138,13 @@ export class Endpoint {
     return true;
   }
 
+  /** Sends the peer a frame that measures the link, before all that is queued; nothing while no link is open. */
+  volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
+    if (peer.link === 0) return;
+    peer.lastSentAt = now;
+    this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(volley) });
+  }
+
   /** Sends the peer a frame although there may be nothing to say: a sign of life. Its link is open. */
   beat(peer: Peer): void {
     peer.channel.owe();
@@ -170,6 +179,7 @@ export class Endpoint {
     const frame = decodeFrame(bytes);
     if (typeof frame === 'string') return this.reject(link, bytes.length > limit('maxFrameBytes') ? 'FRAME_TOO_LARGE' : 'BAD_FRAME', frame, now);
     if (frame.kind === FRAME.data) this.dataFrame(link, frame, now);
+    else if (frame.kind === FRAME.volley) this.volleyFrame(link, frame, now);
     else this.handshakeFrame(link, frame, now);
   }
 
@@ -189,12 +199,27 @@ export class Endpoint {
     for (const id of [...this.links.keys()]) this.drop(id, reason);
   }
 
-  private dataFrame(link: LinkState, frame: DataFrame, now: Nanos): void {
+  /** Who speaks on a link, once the handshake allows it; null: what came is not to be looked at. */
+  private speaker(link: LinkState, now: Nanos): Peer | null {
     const { peer } = link;
-    if (link.phase === 'answered' || link.phase === 'greeting') return; // overtook its handshake on a reordering link
-    if (peer === null || link.phase === 'waiting') return this.reject(link, 'OUT_OF_PLACE', 'data before the handshake', now);
+    if (link.phase === 'answered' || link.phase === 'greeting') return null; // overtook its handshake on a reordering link
+    if (peer === null || link.phase === 'waiting') {
+      this.reject(link, 'OUT_OF_PLACE', 'data before the handshake', now);
+      return null;
+    }
     if (link.phase === 'proving') this.greeter.settled(link);
     peer.lastHeardAt = now;
+    return peer;
+  }
+
+  private volleyFrame(link: LinkState, frame: VolleyFrame, now: Nanos): void {
+    const peer = this.speaker(link, now);
+    if (peer !== null) this.owner.volley(peer, frame, now);
+  }
+
+  private dataFrame(link: LinkState, frame: DataFrame, now: Nanos): void {
+    const peer = this.speaker(link, now);
+    if (peer === null) return;
     if (frame.lamport > this.outbox.lamport) this.outbox.lamport = frame.lamport;
     const received = peer.channel.receive(frame, now);
     if (received.violation !== null) return this.reject(link, 'OUT_OF_PLACE', received.violation, now);
@@ -215,7 +240,7 @@ export class Endpoint {
     }
   }
 
-  private handshakeFrame(link: LinkState, frame: Exclude<Frame, DataFrame>, now: Nanos): void {
+  private handshakeFrame(link: LinkState, frame: Exclude<Frame, DataFrame | VolleyFrame>, now: Nanos): void {
     const fault = this.greeter.receive(link, frame, now);
     if (fault !== null) this.reject(link, 'OUT_OF_PLACE', fault, now);
   }

@@ -95,7 +95,7 @@ export class Greeter {
   }
 
   /** Takes in a handshake frame; a string says how it broke the protocol. */
-  receive(link: LinkState, frame: Exclude<Frame, { kind: typeof FRAME.data }>, now: Nanos): string | null {
+  receive(link: LinkState, frame: Exclude<Frame, { kind: typeof FRAME.data | typeof FRAME.volley }>, now: Nanos): string | null {
     switch (frame.kind) {
       case FRAME.hello:
         return link.dialled ? 'a hello from the end that was dialled' : this.onHello(link, frame, now);

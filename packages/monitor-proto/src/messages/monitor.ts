@@ -34,10 +34,6 @@ export const MONITOR_MESSAGES = {
     ordinal: 48, from: 'core', to: 'core', lane: 'monitor', fields: { run: 'u32', cores: 'u32s', place: 'u32', payload: 'bytes' },
     doc: 'A token on its way round `cores`, now at `place` of them: pass it to the next; at the first the round ends.',
   },
-  volley: {
-    ordinal: 49, from: 'core', to: 'core', lane: 'monitor', fields: { id: 'u32', left: 'u32', back: 'floats' },
-    doc: 'One message of a rally, with which both ends measure round trips: return it at once with one less left. The last tells average, variance, minimum and maximum of whoever returned it, in nanoseconds.',
-  },
   round_request: {
     ordinal: 50, from: 'core', to: 'core', lane: 'monitor',
     fields: { op: 'str', view: 'u32', phase: 'u32', kind: 'u32', below: 'route', payload: 'bytes' },

@@ -2,7 +2,7 @@ import { Unpackr } from 'msgpackr';
 import { limit } from '../limits.ts';
 import { type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
-import { type Batch, type DataFrame, FRAME, type Frame, type Identity, type LaneMarks, NO_MARKS } from './frames.ts';
+import { type Batch, type DataFrame, FRAME, type Frame, type Identity, type LaneMarks, NO_MARKS, type VolleyFigures } from './frames.ts';
 import { beginMsgpack, endMsgpack, type WireValue, write, writeArrayHead } from './msgpack-writer.ts';
 import { scanMsgpack } from './scan.ts';
 
@@ -60,6 +60,7 @@ const WRITE: WriteTable = {
   [FRAME.prove]: (f) => write([FRAME.prove, f.proof]),
   [FRAME.refuse]: (f) => write([FRAME.refuse, f.code, f.text]),
   [FRAME.data]: writeData,
+  [FRAME.volley]: (f) => write([FRAME.volley, f.rally, f.serve, f.left, ...f.figures]),
 };
 
 const UNPACK = {
@@ -78,6 +79,11 @@ const UNPACK = {
   [FRAME.refuse]: (p: readonly unknown[]): Frame | string =>
     p.length === 3 && isU32(p[1]) && isShortText(p[2]) ? { kind: FRAME.refuse, code: p[1], text: p[2] } : 'a refuse frame is malformed',
   [FRAME.data]: unpackData,
+  [FRAME.volley]: (p: readonly unknown[]): Frame | string => {
+    const figures = p.slice(4);
+    if (!isU32(p[1]) || !isU32(p[2]) || !isU32(p[3]) || (figures.length !== 0 && figures.length !== 4) || !figures.every(Number.isFinite)) return 'a volley is malformed';
+    return { kind: FRAME.volley, rally: p[1], serve: p[2], left: p[3], figures: figures as unknown as VolleyFigures };
+  },
 } as const;
 
 function unpackData(p: readonly unknown[]): Frame | string {

@@ -3,9 +3,10 @@ import type { WireMessage } from '../messages/codec.ts';
 /**
  * What travels in one WebSocket frame: a msgpack array whose first element is one of these kinds.
  *
- * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages.
+ * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages; a volley measures
+ * the link and is no message: neither numbered nor acknowledged nor sent again.
  */
-export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5 } as const;
+export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5, volley: 6 } as const;
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
 
 /** Who an end of a link says it is. */
@@ -42,4 +43,13 @@ export interface DataFrame {
   readonly batches: readonly Batch[];
 }
 
-export type Frame = HelloFrame | WelcomeFrame | ProveFrame | RefuseFrame | DataFrame;
+/** What a receiver of volleys measured: average, variance, minimum, maximum; nanoseconds. Nothing before the last volley. */
+export type VolleyFigures = readonly [average: number, variance: number, min: number, max: number] | readonly [];
+
+/**
+ * One frame of a rally, with which both ends of a link measure round trips: an odd number `left` asks the receiver to return
+ * it at once with one less. `serve` counts what the server sent, so that an answer tells what it answers.
+ */
+export interface VolleyFrame { readonly kind: typeof FRAME.volley; readonly rally: number; readonly serve: number; readonly left: number; readonly figures: VolleyFigures }
+
+export type Frame = HelloFrame | WelcomeFrame | ProveFrame | RefuseFrame | DataFrame | VolleyFrame;

@@ -16,6 +16,8 @@ const frames: readonly Frame[] = [
   { kind: FRAME.data, lamport: 4, acks: [1, 2, 3], missing: [0, 7, 0], batches: [{ lane: 2, first: 11, messages: [[40, 1], [40, 2]] }] },
   { kind: FRAME.data, lamport: 5, acks: [0, 0, 0], missing: [0, 0, 0], batches: [{ lane: 0, first: 1, messages: [[40, 1]] }, { lane: 1, first: 300, messages: [[40, 2]] }] },
   { kind: FRAME.data, lamport: 6, acks: [9, 0, 0], missing: [0, 0, 0], batches: [] },
+  { kind: FRAME.volley, rally: 7, serve: 2, left: 3, figures: [] },
+  { kind: FRAME.volley, rally: 7, serve: 3, left: 0, figures: [250_000.5, 1e9, 249_000, 252_000] },
 ];
 
 describe('frames', () => {

@@ -26,7 +26,6 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
   oct_notify: (m, _from, message) => m.knowledge.requests.receive(message),
   ping_request: (m, from, request) => m.ping.onRequest(coreOf(from), request),
   ping_reply: (m, from, reply, now) => m.ping.onReply(coreOf(from), reply, now),
-  volley: (m, from, volley, now) => m.rally.onVolley(coreOf(from), volley, now),
   clock_request: (m, from, request, now) => m.clock.onRequest(from.id, request, now),
   clock_reply: (m, from, reply, now) => m.clock.onReply(from.id, reply, now),
   flood: (m, from, message) => m.flood.onMessage(coreOf(from), message),

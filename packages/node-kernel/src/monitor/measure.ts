@@ -23,8 +23,8 @@ export class Measure {
         if (lanes === 0) this.report(request.batch, results);
         return;
       }
-      this.context.operations.start(this.context.operations.nextId(), this.rally.play(core, request.pings), at, (outcome, later) => {
-        if (outcome.ok) results.set(core, outcome.value);
+      this.rally.play(core, request.pings, at, (rallied, later) => {
+        if (rallied !== null) results.set(core, rallied);
         next(later);
       });
     };

@@ -5,7 +5,7 @@ import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Outbox } from '@mk/monitor-proto/outbox';
-import type { Identity } from '@mk/monitor-proto/urpc/frames';
+import type { Identity, VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { KernelConfig } from '../config.ts';
 import type { CpuDriver } from '../cpu-driver/cpu-driver.ts';
 import type { KernelEffect } from '../effects.ts';
@@ -64,7 +64,7 @@ export class Monitor implements EndpointOwner {
     this.ping = new Ping(this.context);
     this.knowledge = new Knowledge(this.context);
     this.drift = new Drift(this.context, this.ping);
-    this.rally = new Rally(this.context, (core, { min }) => this.drift.note(core, min));
+    this.rally = new Rally(this.endpoint, (core, { min }) => this.drift.note(core, min));
     this.measure = new Measure(this.context, this.rally, this.drift);
     this.clock = new ClockSync(this.context);
     this.flood = new Flood(this.context);
@@ -156,6 +156,10 @@ export class Monitor implements EndpointOwner {
       return;
     }
     handling.handler(this, peer, message as never, now);
+  }
+
+  volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
+    this.rally.onVolley(peer, volley, now);
   }
 
   sendable(peer: Peer, now: Nanos): void {

@@ -1,11 +1,10 @@
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import { Answers } from './answers.ts';
-import type { MonitorContext } from './context.ts';
-import { type Operation, OperationError } from './operations.ts';
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type CoreId, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import { FRAME, type VolleyFigures, type VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import { RunningStatistics } from './statistics.ts';
-
-type Volley = MessageOf<'volley'>;
 
 /** Round trips in nanoseconds: both directions of one pair. */
 export interface Rallied {
@@ -21,65 +20,138 @@ export interface Spread {
   readonly max: Nanos;
 }
 
-const NOTHING: readonly number[] = [];
+/** Told once how a rally ended; null: the other core is not there, or went, or did not answer in time. */
+export type RallyEnd = (rallied: Rallied | null, now: Nanos) => void;
+
+/** A rally that this core serves. */
+interface Serving {
+  readonly id: number;
+  readonly peer: Peer;
+  readonly samples: number;
+  readonly there: RunningStatistics;
+  readonly deadline: Nanos;
+  readonly end: RallyEnd;
+  serve: number;
+  left: number;
+  sentAt: Nanos;
+  /** A volley that is not returned within this time was lost; doubles each time. */
+  patience: Nanos;
+  timer: Timer | null;
+}
+
+/** The last rally that a core has served to this one; kept after its end, since the last answer may be lost. */
+interface Receiving {
+  readonly rally: number;
+  readonly trips: RunningStatistics;
+  serve: number;
+  left: number;
+  sentAt: Nanos;
+}
+
+/** What a rally needs of its core's endpoint. */
+export type Court = Pick<Endpoint, 'peers' | 'timers' | 'volley'>;
+
+const PATIENCE: Nanos = 250 * MILLISECOND;
+const NO_FIGURES: VolleyFigures = [];
 
 /**
- * Measures the round trips of both ends of a link with the same messages: each volley that one end sends answers the
- * other's. Half the messages of two series of pings, and a process that must be woken is woken once for both.
+ * Measures the round trips of both ends of a link with the same frames: each volley that one end sends answers the other's.
+ * Half the frames of two series of pings, and a process that must be woken is woken once for both. Volleys are no
+ * messages: what a channel does for a message it would do for each of thousands, and its acks would follow (decision 0065).
  *
  * The server sends the odd numbers left, the receiver the even ones; the first volley each way only warms the path; the
- * last, with none left, tells the server what the receiver measured.
+ * last, with none left, tells the server what the receiver measured. A volley that is not returned is served again.
  */
 export class Rally {
-  private readonly answers: Answers<Volley>;
-  private readonly receiving = new Map<CoreId, { readonly id: number; sentAt: Nanos; readonly trips: RunningStatistics }>();
+  private readonly serving = new Map<number, Serving>();
+  private readonly receiving = new Map<CoreId, Receiving>();
+  private lastId = 0;
 
   /** `measured`: told when this end has received a whole rally. */
   constructor(
-    private readonly context: MonitorContext,
+    private readonly endpoint: Court,
     private readonly measured: (core: CoreId, trips: Spread) => void,
-  ) {
-    this.answers = new Answers(context, 'did not return a volley');
+  ) {}
+
+  /** Rallies that this core serves now. */
+  get size(): number {
+    return this.serving.size;
   }
 
-  /** Serves: `samples` round trips for each end. Ends in PEER_UNKNOWN, BUSY, PEER_GONE or OPERATION_TIMEOUT. */
-  *play(core: CoreId, samples: number): Operation<Rallied> {
-    const id = this.answers.nextId();
-    const there = new RunningStatistics();
-    let back = NOTHING;
-    for (let left = 2 * samples + 1; left > 0; left -= 2) {
-      const { answer, sentAt, receivedAt } = yield* this.answers.ask(core, id, { type: 'volley', id, left, back: NOTHING });
-      if (left <= 2 * samples) there.add(receivedAt - sentAt);
-      back = answer.back;
-    }
-    const [average, variance, min, max] = back;
-    if (average === undefined || variance === undefined || min === undefined || max === undefined) throw new OperationError('OUT_OF_PLACE', `core ${core} ended a rally without its figures`);
-    return { there, back: { average, variance, min, max } };
+  /** Serves: `samples` round trips for each end. */
+  play(core: CoreId, samples: number, now: Nanos, end: RallyEnd): void {
+    const peer = this.endpoint.peers.get(core);
+    if (peer === undefined) return end(null, now);
+    const id = (this.lastId = (this.lastId + 1) >>> 0);
+    const patience = Math.max(PATIENCE, 3 * peer.channel.roundTripNs);
+    const rally: Serving = { id, peer, samples, there: new RunningStatistics(), deadline: now + limit('operationDeadlineNs'), end, serve: 0, left: 2 * samples + 1, sentAt: now, patience, timer: null };
+    this.serving.set(id, rally);
+    this.serve(rally, now);
+    this.watch(rally);
   }
 
-  onVolley(from: CoreId, volley: Volley, now: Nanos): void {
-    if (volley.left % 2 === 0) this.answers.answered(from, volley.id, volley, now);
-    else this.receive(from, volley, now);
+  onVolley(from: Peer, volley: VolleyFrame, now: Nanos): void {
+    if (volley.left % 2 === 1) return this.receive(from, volley, now);
+    const rally = this.serving.get(volley.rally);
+    // An answer to an earlier serve comes late or doubled: the trip of the present one is still to be taken.
+    if (rally === undefined || rally.peer !== from || rally.serve !== volley.serve) return;
+    if (rally.left <= 2 * rally.samples) rally.there.add(now - rally.sentAt);
+    rally.left -= 2;
+    if (rally.left > 0) return this.serve(rally, now);
+    const [average, variance, min, max] = volley.figures;
+    this.finish(rally, average === undefined ? null : { there: rally.there, back: { average, variance: variance!, min: min!, max: max! } }, now);
   }
 
   peerGone(core: CoreId, now: Nanos): void {
     this.receiving.delete(core);
-    this.answers.peerGone(core, now);
+    for (const rally of [...this.serving.values()]) if (rally.peer.id === core) this.finish(rally, null, now);
   }
 
-  private receive(from: CoreId, { id, left }: Volley, now: Nanos): void {
-    const known = this.receiving.get(from);
-    const rally = known?.id === id ? known : { id, sentAt: 0, trips: new RunningStatistics() };
-    if (rally === known) rally.trips.add(now - rally.sentAt);
+  private serve(rally: Serving, now: Nanos): void {
+    rally.serve += 1;
     rally.sentAt = now;
-    if (left > 1) {
-      this.receiving.set(from, rally);
-      this.context.send(from, { type: 'volley', id, left: left - 1, back: NOTHING });
-      return;
-    }
-    this.receiving.delete(from);
+    this.endpoint.volley(rally.peer, { kind: FRAME.volley, rally: rally.id, serve: rally.serve, left: rally.left, figures: NO_FIGURES }, now);
+  }
+
+  /** One timer a rally, which looks again when it fires: a volley sets none. */
+  private watch(rally: Serving): void {
+    rally.timer = this.endpoint.timers.set(Math.min(rally.deadline, rally.sentAt + rally.patience), (now) => {
+      if (now >= rally.deadline) return this.finish(rally, null, now);
+      if (now >= rally.sentAt + rally.patience) {
+        rally.patience *= 2;
+        this.serve(rally, now);
+      }
+      this.watch(rally);
+    });
+  }
+
+  private finish(rally: Serving, rallied: Rallied | null, now: Nanos): void {
+    this.endpoint.timers.cancel(rally.timer);
+    this.serving.delete(rally.id);
+    rally.end(rallied, now);
+  }
+
+  private receive(from: Peer, { rally: id, serve, left }: VolleyFrame, now: Nanos): void {
+    let rally = this.receiving.get(from.id);
+    if (rally === undefined || rally.rally !== id) {
+      rally = { rally: id, trips: new RunningStatistics(), serve, left, sentAt: now };
+      this.receiving.set(from.id, rally);
+    } else if (serve <= rally.serve) return;
+    else this.returned(from, rally, left, now);
+    rally.serve = serve;
+    rally.sentAt = now;
     const { trips } = rally;
-    this.context.send(from, { type: 'volley', id, left: 0, back: [trips.average, trips.variance, trips.min, trips.max] });
-    this.measured(from, trips);
+    // Of a rally that began before this core's life it knows no trip: the server will give it up.
+    if (left === 1 && trips.count === 0) return;
+    const figures: VolleyFigures = left === 1 ? [trips.average, trips.variance, trips.min, trips.max] : NO_FIGURES;
+    this.endpoint.volley(from, { kind: FRAME.volley, rally: id, serve, left: left - 1, figures }, now);
+  }
+
+  /** A volley of a known rally: the answer to this core's last one, unless the same is served again. */
+  private returned(from: Peer, rally: Receiving, left: number, now: Nanos): void {
+    if (left >= rally.left) return;
+    rally.left = left;
+    rally.trips.add(now - rally.sentAt);
+    if (left === 1) this.measured(from.id, rally.trips);
   }
 }

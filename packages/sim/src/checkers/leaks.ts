@@ -14,9 +14,10 @@ export function leftovers(node: SimNode): readonly string[] {
   if (endpoint === null) return rows;
   const { kernel } = node;
   if (kernel !== null) {
-    const { context, rounds } = kernel.monitor;
+    const { context, rounds, rally } = kernel.monitor;
     if (context.operations.size > 0) rows.push(`${context.operations.size} operations`);
     if (rounds.size > 0) rows.push(`${rounds.size} phases of rounds`);
+    if (rally.size > 0) rows.push(`${rally.size} rallies`);
   }
   if (node.skb?.registry.introductions.pending === true) rows.push('monitors that were not introduced');
   let armed = 0;
