@@ -2,10 +2,11 @@ import type { RequestListener } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { LinkId } from '../ids.ts';
+import type { BorrowedReads } from './borrowed-reads.ts';
 import { PlainHttp } from './plain-http.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
 import { readWholeMessages } from './websocket-reading.ts';
-import { acceptWebSocket, dialWebSocket, keyOfRequest, OPEN_TIMEOUT_MS } from './websocket-opening.ts';
+import { acceptWebSocket, dialWebSocket, keyOfRequest, OPEN_TIMEOUT_MS, type OpenedWebSocket } from './websocket-opening.ts';
 
 /*
  * The transport contract, which the simulated network keeps as well (test/conformance):
@@ -20,6 +21,7 @@ import { acceptWebSocket, dialWebSocket, keyOfRequest, OPEN_TIMEOUT_MS } from '.
 export interface TransportOwner {
   linkUp(link: LinkId): void;
   linkDown(link: LinkId, reason: string): void;
+  /** The frame's bytes are lent: they are good until this returns. */
   frame(link: LinkId, frame: Uint8Array): void;
 }
 
@@ -55,7 +57,7 @@ export class WebSocketTransport implements Transport {
     private readonly owner: TransportOwner,
     http: RequestListener,
   ) {
-    this.http = new PlainHttp(http, (webSocket) => this.accepted(webSocket));
+    this.http = new PlainHttp(http, (webSocket) => this.accepted(webSocket, null));
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.connected(socket));
   }
 
@@ -70,9 +72,9 @@ export class WebSocketTransport implements Transport {
   }
 
   open(link: LinkId, address: string): void {
-    const opened = (webSocket: WebSocket, socket: Socket): void => {
+    const opened = ({ webSocket, socket, reads }: OpenedWebSocket): void => {
       this.opening.delete(link);
-      this.adopt(link, webSocket);
+      this.adopt(link, webSocket, reads);
       this.owner.linkUp(link);
       socket.resume();
     };
@@ -127,8 +129,9 @@ export class WebSocketTransport implements Transport {
       leave();
       const key = keyOfRequest(bytes);
       if (key === null) return this.http.take(socket, bytes);
-      this.accepted(acceptWebSocket(socket, key));
-      socket.resume();
+      const accepted = acceptWebSocket(socket, key);
+      this.accepted(accepted.webSocket, accepted.reads);
+      accepted.socket.resume();
     };
     const end = (): void => void socket.destroy();
     const leave = (): void => {
@@ -141,18 +144,19 @@ export class WebSocketTransport implements Transport {
     socket.setTimeout(OPEN_TIMEOUT_MS);
   }
 
-  private accepted(webSocket: WebSocket): void {
+  private accepted(webSocket: WebSocket, reads: BorrowedReads | null): void {
     const link = this.nextAccepted;
     this.nextAccepted += 2;
-    this.adopt(link, webSocket);
+    this.adopt(link, webSocket, reads);
     this.owner.linkUp(link);
   }
 
-  private adopt(link: LinkId, socket: WebSocket): void {
+  private adopt(link: LinkId, socket: WebSocket, reads: BorrowedReads | null): void {
     let failure = '';
     this.sockets.set(link, socket);
     socket.binaryType = 'nodebuffer';
-    readWholeMessages(socket, !isDialled(link), (payload) => this.owner.frame(link, payload));
+    const take = readWholeMessages(socket, !isDialled(link), (payload) => this.owner.frame(link, payload));
+    if (reads !== null) reads.take = take;
     socket.on('message', (data, isBinary) => {
       if (isBinary) this.owner.frame(link, data as Buffer);
       else this.owner.frame(link, NOT_A_FRAME);

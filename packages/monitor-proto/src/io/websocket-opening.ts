@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { limit } from '../limits.ts';
+import { BorrowedReads } from './borrowed-reads.ts';
 
 /*
  * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP. A mesh of n cores
@@ -27,35 +28,46 @@ export function keyOfRequest(bytes: Buffer): string | null {
   return REQUEST.exec(bytes.toString('latin1'))?.[1] ?? null;
 }
 
-/** The server's side: answers the request. The caller resumes the socket once it listens to the WebSocket. */
-export function acceptWebSocket(socket: Socket, key: string): WebSocket {
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
-  return webSocketOver(socket, NOTHING, true);
+/** A WebSocket on a paused socket: its owner resumes it once it listens, and once `reads` knows who takes the bytes. */
+export interface OpenedWebSocket {
+  readonly webSocket: WebSocket;
+  readonly socket: Socket;
+  readonly reads: BorrowedReads;
 }
 
-/** The client's side. Calls `opened` with a WebSocket on a paused socket, or `failed`, once. */
-export function dialWebSocket(address: string, opened: (webSocket: WebSocket, socket: Socket) => void, failed: (reason: string) => void): Socket {
+/** The server's side: answers the request. The socket that was given is of no more use. */
+export function acceptWebSocket(accepted: Socket, key: string): OpenedWebSocket {
+  const reads = new BorrowedReads();
+  const socket = reads.takeOver(accepted);
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
+  return { webSocket: webSocketOver(socket, NOTHING, true), socket, reads };
+}
+
+/** The client's side. Calls `opened` or `failed`, once. */
+export function dialWebSocket(address: string, opened: (link: OpenedWebSocket) => void, failed: (reason: string) => void): Socket {
   const colon = address.lastIndexOf(':');
   const key = randomBytes(16).toString('base64');
-  const socket = connect({ host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)), noDelay: true });
+  const reads = new BorrowedReads();
+  const socket = connect({ host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)), noDelay: true, onread: reads.options });
   let reply = NOTHING;
   let failure = 'the peer closed the connection before it was a link';
-  const onData = (chunk: Buffer): void => {
-    reply = reply.length === 0 ? chunk : Buffer.concat([reply, chunk]);
+  reads.take = (borrowed, length) => {
+    reply = Buffer.concat([reply, borrowed.subarray(0, length)]);
     const end = reply.indexOf('\r\n\r\n');
     if (end < 0 && reply.length < MAX_REPLY_BYTES) return;
     const fault = faultOfReply(reply.toString('latin1', 0, Math.max(end, 0)), key);
     if (fault !== null) return give(fault);
     for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener);
     socket.pause();
-    opened(webSocketOver(socket, reply.subarray(end + 4), false), socket);
+    reads.take = NOBODY;
+    opened({ webSocket: webSocketOver(socket, reply.subarray(end + 4), false), socket, reads });
   };
   const give = (reason: string): void => {
+    reads.take = NOBODY;
     failure = reason;
     socket.destroy();
   };
   const listeners = {
-    data: onData,
     timeout: () => give('Opening handshake has timed out'),
     error: (error: NodeJS.ErrnoException) => void (failure = error.code ?? error.message),
     close: () => failed(failure),
@@ -97,3 +109,4 @@ function webSocketOver(socket: Socket, head: Buffer, isServer: boolean): WebSock
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
+const NOBODY = (): void => undefined;

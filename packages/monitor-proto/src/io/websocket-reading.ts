@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { TakeBytes } from './borrowed-reads.ts';
 
 /*
  * What comes in over a link is nearly always whole binary messages without a mask: a client's mask is zeros (decision 0003).
@@ -20,33 +22,44 @@ const FINAL_BINARY = 0x82;
 const MASKED = 0x80;
 const EXTENDED_16 = 126;
 
-/** From now on whole binary messages of this WebSocket go to `deliver` and not to its listeners; `masked`: its peer is a client. */
-export function readWholeMessages(webSocket: WebSocket, masked: boolean, deliver: (payload: Buffer) => void): void {
-  const receiver = (webSocket as WebSocket & { readonly _receiver: Receiver })._receiver;
+/**
+ * From now on whole binary messages of this WebSocket go to `deliver` and not to its listeners; `masked`: its peer is a client.
+ * Returns who takes what is read into a borrowed buffer; a payload cut out of such a one is good during the call only.
+ */
+export function readWholeMessages(webSocket: WebSocket, masked: boolean, deliver: (payload: Buffer) => void): TakeBytes {
+  const { _receiver: receiver, _socket: socket } = webSocket as WebSocket & { readonly _receiver: Receiver; readonly _socket: Socket };
   const others = receiver.write.bind(receiver);
-  receiver.write = (chunk) => {
+  /** Hands on the whole messages that the chunk begins with; returns where they end. */
+  const takeWhole = (chunk: Buffer, length: number): number => {
     let at = 0;
-    while (receiver._state === BETWEEN_MESSAGES && receiver._bufferedBytes === 0 && receiver._fragmented === 0 && webSocket.readyState === WebSocket.OPEN) {
-      const from = payloadStart(chunk, at, masked);
+    while (at < length && receiver._state === BETWEEN_MESSAGES && receiver._bufferedBytes === 0 && receiver._fragmented === 0 && webSocket.readyState === WebSocket.OPEN) {
+      const from = payloadStart(chunk, at, length, masked);
       if (from === 0) break;
       const end = from + payloadLength(chunk, at);
-      if (end > chunk.length) break;
+      if (end > length) break;
       deliver(chunk.subarray(from, end));
-      if (end === chunk.length) return true;
       at = end;
     }
-    return others(at === 0 ? chunk : chunk.subarray(at));
+    return at;
+  };
+  receiver.write = (chunk) => {
+    const at = takeWhole(chunk, chunk.length);
+    return (at > 0 && at === chunk.length) || others(chunk.subarray(at));
+  };
+  return (borrowed, length) => {
+    const at = takeWhole(borrowed, length);
+    if (at < length && !others(Buffer.from(borrowed.subarray(at, length)))) socket.pause();
   };
 }
 
-/** Where the payload of the message that begins at `at` begins; 0: it is for ws to read. */
-function payloadStart(chunk: Buffer, at: number, masked: boolean): number {
-  if (chunk.length < at + 2 || chunk[at] !== FINAL_BINARY || chunk[at + 1]! >= MASKED !== masked) return 0;
+/** Where the payload of the message that begins at `at` begins, if its header is whole; 0: it is for ws to read. */
+function payloadStart(chunk: Buffer, at: number, length: number, masked: boolean): number {
+  if (length < at + 2 || chunk[at] !== FINAL_BINARY || chunk[at + 1]! >= MASKED !== masked) return 0;
   const short = chunk[at + 1]! & ~MASKED;
   if (short > EXTENDED_16) return 0;
   const mask = at + (short === EXTENDED_16 ? 4 : 2);
+  if (length < mask + (masked ? 4 : 0)) return 0;
   if (!masked) return mask;
-  // Past the end of the chunk it is undefined: not zero either.
   return chunk[mask] === 0 && chunk[mask + 1] === 0 && chunk[mask + 2] === 0 && chunk[mask + 3] === 0 ? mask + 4 : 0;
 }
 

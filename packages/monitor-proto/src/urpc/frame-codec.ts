@@ -9,8 +9,11 @@ import { scanMsgpack } from './scan.ts';
 /*
  * Plain arrays, no records: stateless, so a lost frame never makes a later one unreadable, and the fastest form measured.
  */
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', copyBuffers: true });
 const MAX_FRAME_BYTES = limit('maxFrameBytes');
+/** Frames up to this size are read from one place: msgpackr makes a DataView for each array of bytes that it has not seen. */
+const READING_PLACE = Buffer.allocUnsafeSlow(4096);
+const upTo = { end: 0 };
 
 /** The bytes of a frame. They are the caller's and never change afterwards. */
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -19,20 +22,30 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return endMsgpack();
 }
 
-/** The frame in bytes that came from outside, or a string that says why they are none. Messages are not decoded yet. */
+/**
+ * The frame in bytes that came from outside, or a string that says why they are none. Messages are not decoded yet. The
+ * bytes are the caller's again on return: what the frame holds of them is a copy.
+ */
 export function decodeFrame(bytes: Uint8Array): Frame | string {
   if (bytes.length > MAX_FRAME_BYTES) return `a frame of ${bytes.length} bytes exceeds the limit of ${MAX_FRAME_BYTES}`;
   const fault = scanMsgpack(bytes);
   if (fault !== null) return fault;
   let parts: unknown;
   try {
-    parts = unpackr.unpack(bytes);
+    upTo.end = bytes.length;
+    parts = unpackr.unpack(inPlace(bytes), upTo);
   } catch (error) {
     return `not msgpack: ${(error as Error).message}`;
   }
   if (!Array.isArray(parts)) return 'a frame is not an array';
   const unpack = UNPACK[parts[0] as keyof typeof UNPACK];
   return unpack ? unpack(parts) : `no frame is of kind ${String(parts[0]).slice(0, 20)}`;
+}
+
+function inPlace(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > READING_PLACE.length) return bytes;
+  READING_PLACE.set(bytes);
+  return READING_PLACE;
 }
 
 /** Written piece by piece: it is every frame of a running cluster. */

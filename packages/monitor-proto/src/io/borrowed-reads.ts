@@ -1,0 +1,45 @@
+import { type OnReadOpts, Socket } from 'node:net';
+
+/** Takes the first `length` bytes of a buffer that is lent: once it has returned, the next read overwrites them. */
+export type TakeBytes = (borrowed: Buffer, length: number) => void;
+
+/*
+ * A socket's read usually allocates 64 KiB, shrinks them to what came and passes them through a Readable. For a message of a
+ * hundred bytes that is more than the kernel's own work, and every page of it may be a fault in a process that wakes rarely
+ * (decision 0066). All reads of a process come one after the other, so that all sockets can read into one buffer.
+ */
+const LENT = Buffer.allocUnsafeSlow(64 << 10);
+
+/** Reads of one socket into the process's buffer. */
+export class BorrowedReads {
+  /** Who takes the bytes; nobody: they are lost. */
+  take: TakeBytes = () => undefined;
+
+  /** For `net.connect` and the like. */
+  readonly options: OnReadOpts = {
+    buffer: LENT,
+    callback: (length, borrowed) => {
+      this.take(borrowed as Buffer, length);
+      return true;
+    },
+  };
+
+  /** A paused socket in the place of an accepted one, which only then reads this way: a server has no option for it. */
+  takeOver(accepted: Socket): Socket {
+    const owner = accepted as unknown as { _handle: Handle };
+    const handle = owner._handle;
+    handle.readStop();
+    handle.reading = false;
+    owner._handle = null as never;
+    const socket = new (Socket as unknown as new (options: object) => Socket)({ handle, allowHalfOpen: accepted.allowHalfOpen, manualStart: true, onread: this.options });
+    socket.pause();
+    accepted.destroy();
+    return socket;
+  }
+}
+
+/** What Node keeps to itself: a connection below its socket. The conformance suite runs over this. */
+interface Handle {
+  reading: boolean;
+  readStop(): void;
+}
