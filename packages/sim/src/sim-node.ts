@@ -17,6 +17,9 @@ export interface Waiting {
   readonly costNs: Nanos;
 }
 
+/** Places of handled events that a queue keeps before it is moved to its front. */
+const COMPACTED = 64;
+
 /** One simulated process: a core or the SKB, through all its lives. */
 export class SimNode {
   /** Null while the process is dead. */
@@ -44,7 +47,7 @@ export class SimNode {
   ended: string | null = null;
   readonly links = new Map<LinkId, LinkEnd>();
   nextAccepted: LinkId = 2;
-  private waiting: Waiting[] = [];
+  private waiting: (Waiting | null)[] = [];
   private first = 0;
 
   constructor(readonly id: PeerId) {}
@@ -62,15 +65,22 @@ export class SimNode {
   }
 
   dequeue(): Waiting | undefined {
-    const item = this.waiting[this.first];
+    const item = this.waiting[this.first] ?? undefined;
     if (item === undefined) return undefined;
+    this.waiting[this.first] = null; // a core that boots is never without events for long: what was handled must not stay with it
     this.first += 1;
     if (this.first === this.waiting.length) this.clearQueue();
+    else if (this.first >= COMPACTED && this.first * 2 >= this.waiting.length) this.compact();
     return item;
   }
 
   clearQueue(): void {
     this.waiting = [];
+    this.first = 0;
+  }
+
+  private compact(): void {
+    this.waiting = this.waiting.slice(this.first);
     this.first = 0;
   }
 }
