@@ -67,8 +67,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['U1', 'L1', 'C0', 'H1', 'U2', 'U3'], target: Channel, method: 'resume',
     wrap: (good) => function (marks, now) {
       const resumed = good.call(this, marks, now);
-      for (const lane of this.out) lane.sent = lane.highest;
-      for (const lane of this.out) lane.acked = lane.highest;
+      for (const lane of [this.urgentOut, this.monitorOut, this.bulkOut]) lane.sent = lane.acked = lane.highest;
       return resumed;
     },
   },
@@ -87,7 +86,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['U3', 'U1', 'C0'], target: Channel, method: 'marks',
     wrap: (good) => function () {
       const marks = good.call(this) as number[];
-      return this.in[2].early === null ? marks : [marks[0], marks[1], marks[2]! + this.in[2].missing];
+      return this.bulkIn.early === null ? marks : [marks[0], marks[1], marks[2]! + this.bulkIn.missing];
     },
   },
   {

@@ -1,17 +1,18 @@
 import { Heap } from './heap.ts';
 import type { Nanos } from './ids.ts';
 
+type Fire = (now: Nanos, subject: never) => void;
+
 /** A timer that was set and may be taken back. */
 export interface Timer {
-  readonly at: Nanos;
-  cancelled: boolean;
-  /** What it does when it is due; what it would have done is forgotten when it is cancelled. */
-  fire: (now: Nanos) => void;
+  /** What it does when it is due; null: it has done that, or was cancelled, and what it would have done is forgotten. */
+  fire: Fire | null;
+  /** What `fire` is about. */
+  subject: unknown;
 }
 
 /** Cancelled timers that may lie in the heap before it is looked through. */
 const TOLERATED = 256;
-const nothing = (): void => {};
 
 /**
  * The timers of one state machine, on its own notion of time. Cancelling is constant time: a cancelled timer leaves when it
@@ -21,18 +22,20 @@ export class TimerQueue {
   private heap = new Heap<Timer>();
   private live = 0;
 
-  /** Calls `fire` from `expire` at `at` or later. */
-  set(at: Nanos, fire: (now: Nanos) => void): Timer {
-    const timer: Timer = { at, cancelled: false, fire };
+  /**
+   * Calls `fire` from `expire` at `at` or later, with `subject`: what sets a timer for each of many things has one function
+   * for all of them, and no closure that each timer keeps.
+   */
+  set<S>(at: Nanos, fire: (now: Nanos, subject: S) => void, subject?: S): Timer {
+    const timer: Timer = { fire, subject };
     this.heap.push(at, timer);
     this.live += 1;
     return timer;
   }
 
   cancel(timer: Timer | null): void {
-    if (timer === null || timer.cancelled) return;
-    timer.cancelled = true;
-    timer.fire = nothing; // it may lie here for its whole deadline: it must not keep an ended operation alive so long
+    if (timer === null || timer.fire === null) return;
+    forget(timer); // it may lie here for its whole deadline: it must not keep an ended operation alive so long
     this.live -= 1;
     if (this.heap.size > TOLERATED && this.heap.size > 2 * this.live) this.dropCancelled();
   }
@@ -51,16 +54,24 @@ export class TimerQueue {
   expire(now: Nanos): void {
     while (this.heap.minKey <= now) {
       const timer = this.heap.pop()!;
-      if (timer.cancelled) continue;
-      timer.cancelled = true;
+      const { fire, subject } = timer;
+      if (fire === null) continue;
+      forget(timer);
       this.live -= 1;
-      timer.fire(now);
+      fire(now, subject as never);
     }
   }
 
   private dropCancelled(): void {
     const kept = new Heap<Timer>();
-    for (let timer = this.heap.pop(); timer !== undefined; timer = this.heap.pop()) if (!timer.cancelled) kept.push(timer.at, timer);
+    for (let at = this.heap.minKey, timer = this.heap.pop(); timer !== undefined; at = this.heap.minKey, timer = this.heap.pop()) {
+      if (timer.fire !== null) kept.push(at, timer);
+    }
     this.heap = kept;
   }
+}
+
+function forget(timer: Timer): void {
+  timer.fire = null;
+  timer.subject = undefined;
 }

@@ -9,7 +9,7 @@ import { TimerQueue } from '../timer-queue.ts';
 import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
 import { type DataFrame, FRAME, type Frame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
 import { Greeter, type HandshakeConfig } from './greeter.ts';
-import type { LinkState } from './link-state.ts';
+import { claimedPeer, type LinkState } from './link-state.ts';
 import { MessageTrace } from './message-trace.ts';
 import { Peer } from './peer.ts';
 
@@ -85,7 +85,7 @@ export class Endpoint {
   /** A peer that we open links to, and keep opening them to until `forget`. */
   connect(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string, now: Nanos): Peer {
     const peer = this.expect(id, incarnation, instance);
-    peer.dial = { address };
+    peer.dial = address;
     if (peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
     return peer;
   }
@@ -274,7 +274,7 @@ export class Endpoint {
 
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     this.counters.linksRefused += 1;
-    this.outbox.log('link_refused', { peer: link.hello?.from.peer ?? link.peer?.id ?? NO_CORE, link: link.id, error, text, ours: true });
+    this.outbox.log('link_refused', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text, ours: true });
     this.end(link, error, text, now);
   }
 
@@ -285,7 +285,7 @@ export class Endpoint {
 
   private reject(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     this.counters.framesRejected += 1;
-    this.outbox.log('frame_rejected', { peer: link.peer?.id ?? link.hello?.from.peer ?? NO_CORE, link: link.id, error, text });
+    this.outbox.log('frame_rejected', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text });
     this.end(link, error, text, now);
   }
 
@@ -312,10 +312,12 @@ export class Endpoint {
   private redialLater(peer: Peer, now: Nanos): void {
     if (peer.dial === null || peer.gone) return;
     const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, 16));
-    this.timers.set(now + pause, (at) => {
-      if (peer.dial !== null && peer.link === 0 && peer.pendingLink === 0) this.dial(peer, at);
-    });
+    this.timers.set(now + pause, this.redial, peer);
   }
+
+  private readonly redial = (now: Nanos, peer: Peer): void => {
+    if (peer.dial !== null && peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
+  };
 
   private dial(peer: Peer, now: Nanos): void {
     const id = this.nextLink;
@@ -323,7 +325,7 @@ export class Endpoint {
     peer.pendingLink = id;
     peer.dialAttempts += 1;
     this.links.set(id, this.greeter.dialled(id, peer, now));
-    this.outbox.push({ type: 'open_link', link: id, peer: peer.id, address: peer.dial!.address });
+    this.outbox.push({ type: 'open_link', link: id, peer: peer.id, address: peer.dial! });
   }
 
   private drop(id: LinkId, reason: string): void {
@@ -333,8 +335,7 @@ export class Endpoint {
   }
 
   private release(link: LinkState): void {
-    this.timers.cancel(link.repeat);
-    link.repeat = null;
+    this.greeter.abandon(link);
     this.links.delete(link.id);
   }
 
@@ -365,12 +366,14 @@ export class Endpoint {
     const { deadline } = peer.channel;
     if (deadline >= peer.armedAt) return;
     peer.armedAt = deadline;
-    this.timers.set(deadline, (now) => {
-      if (peer.armedAt !== deadline) return;
-      peer.armedAt = Infinity;
-      if (peer.gone) return;
-      if (peer.link !== 0) peer.channel.expire(now);
-      if (peer.link !== 0 || peer.channel.deadline > now) this.touch(peer);
-    });
+    this.timers.set(deadline, this.lookAt, peer);
   }
+
+  private readonly lookAt = (now: Nanos, peer: Peer): void => {
+    if (peer.armedAt > now) return; // set for an earlier deadline of the channel than the one that now counts
+    peer.armedAt = Infinity;
+    if (peer.gone) return;
+    if (peer.link !== 0) peer.channel.expire(now);
+    if (peer.link !== 0 || peer.channel.deadline > now) this.touch(peer);
+  };
 }

@@ -7,7 +7,7 @@ import type { EffectSink } from '../outbox.ts';
 import type { TimerQueue } from '../timer-queue.ts';
 import { encodeFrame } from '../urpc/frame-codec.ts';
 import { FRAME, type Frame, type HelloFrame, type Identity, type LaneMarks, type ProveFrame, type WelcomeFrame } from '../urpc/frames.ts';
-import type { LinkState } from './link-state.ts';
+import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
 
 /*
@@ -71,27 +71,32 @@ export class Greeter {
   /** The state of a link that somebody opened to us. */
   accept(id: LinkId, now: Nanos): LinkState {
     const link = newLink(id, false, null, 'waiting', now);
-    link.repeat = this.timers.set(link.deadline, (at) => this.timeout(link, at));
+    const handshake = link.handshake!;
+    handshake.repeat = this.timers.set(handshake.deadline, this.timeout, link);
     return link;
   }
 
   /** The link that we opened is up: says hello. */
   greet(link: LinkState, now: Nanos): void {
     const peer = link.peer!;
-    link.nonce = this.nonces.next();
+    const handshake = link.handshake!;
+    handshake.nonce = this.nonces.next();
     link.phase = 'greeting';
-    link.hello = { kind: FRAME.hello, from: this.self, nonce: link.nonce, knows: peer.instance, received: peer.channel.marks() };
-    this.say(link, link.hello, now);
+    handshake.hello = { kind: FRAME.hello, from: this.self, nonce: handshake.nonce, knows: peer.instance, received: peer.channel.marks() };
+    this.say(link, handshake, handshake.hello, now);
   }
 
   /** Both ends have proved themselves: nothing has to be repeated, and what was said need not be kept. */
   settled(link: LinkState): void {
     link.phase = 'open';
-    this.timers.cancel(link.repeat);
-    link.repeat = null;
-    link.lastFrame = null;
-    link.hello = null;
-    link.nonce = NO_NONCE;
+    this.abandon(link);
+  }
+
+  /** Forgets what the handshake of a link was about, and the timer of its repeats. */
+  abandon(link: LinkState): void {
+    if (link.handshake === null) return;
+    this.timers.cancel(link.handshake.repeat);
+    link.handshake = null;
   }
 
   /** Takes in a handshake frame; a string says how it broke the protocol. */
@@ -112,18 +117,20 @@ export class Greeter {
   private onHello(link: LinkState, hello: HelloFrame, now: Nanos): string | null {
     if (link.phase === 'answered') this.sendAgain(link);
     if (link.phase !== 'waiting') return null;
-    link.hello = hello;
+    const handshake = link.handshake!;
+    handshake.hello = hello;
     const error = this.check(hello.from) ?? this.owner.admit(hello.from, false);
     if (error !== null) {
       this.refuse(link, error, now);
       return null;
     }
     const known = this.owner.knownInstance(hello.from.instance);
-    link.nonce = this.nonces.next();
+    const nonce = this.nonces.next();
+    handshake.nonce = nonce;
     link.phase = 'answered';
-    const proof = this.proof('acceptor', this.transcript(link, hello, this.self, link.nonce));
-    const welcome: WelcomeFrame = { kind: FRAME.welcome, from: this.self, nonce: link.nonce, proof, knows: known ? hello.from.instance : '', received: known ? known.channel.marks() : NO_MARKS };
-    this.say(link, welcome, now);
+    const proof = this.proof('acceptor', transcript(hello, this.self, nonce));
+    const welcome: WelcomeFrame = { kind: FRAME.welcome, from: this.self, nonce, proof, knows: known ? hello.from.instance : '', received: known ? known.channel.marks() : NO_MARKS };
+    this.say(link, handshake, welcome, now);
     return null;
   }
 
@@ -131,10 +138,11 @@ export class Greeter {
     if (link.phase === 'proving') this.sendAgain(link);
     if (link.phase !== 'greeting') return link.phase === 'opening' ? 'a welcome before the hello' : null;
     const peer = link.peer!;
-    const transcript = this.transcript(link, link.hello!, welcome.from, welcome.nonce);
+    const handshake = link.handshake!;
+    const said = transcript(handshake.hello!, welcome.from, welcome.nonce);
     const error =
       this.check(welcome.from) ??
-      (sameProof(welcome.proof, this.proof('acceptor', transcript)) ? null : 'WRONG_SECRET') ??
+      (sameProof(welcome.proof, this.proof('acceptor', said)) ? null : 'WRONG_SECRET') ??
       (welcome.from.peer !== peer.id ? 'WRONG_PEER' : null) ??
       (peer.instance !== '' && peer.instance !== welcome.from.instance ? 'WRONG_INCARNATION' : null) ??
       this.owner.admit(welcome.from, true);
@@ -143,7 +151,9 @@ export class Greeter {
       return null;
     }
     link.phase = 'proving';
-    this.say(link, { kind: FRAME.prove, proof: this.proof('dialler', transcript) }, now);
+    handshake.hello = null; // nothing else is asked of the peer before it takes the proof
+    handshake.nonce = NO_NONCE;
+    this.say(link, handshake, { kind: FRAME.prove, proof: this.proof('dialler', said) }, now);
     this.owner.open(link, welcome.from, welcome.received, now);
     return null;
   }
@@ -151,9 +161,8 @@ export class Greeter {
   private onProve(link: LinkState, prove: ProveFrame, now: Nanos): string | null {
     if (link.phase === 'open') return null;
     if (link.phase !== 'answered') return 'a proof before the hello';
-    const hello = link.hello!;
-    const transcript = this.transcript(link, hello, this.self, link.nonce);
-    if (!sameProof(prove.proof, this.proof('dialler', transcript))) {
+    const { hello, nonce } = link.handshake as Handshake & { hello: HelloFrame };
+    if (!sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)))) {
       this.refuse(link, 'WRONG_SECRET', now);
       return null;
     }
@@ -168,12 +177,8 @@ export class Greeter {
     return from.cluster === this.self.cluster ? null : 'WRONG_CLUSTER';
   }
 
-  private transcript(link: LinkState, hello: HelloFrame, acceptor: Identity, acceptorNonce: Uint8Array): Transcript {
-    return { dialler: hello.from, acceptor, diallerNonce: link.dialled ? link.nonce : hello.nonce, acceptorNonce };
-  }
-
-  private proof(side: 'dialler' | 'acceptor', transcript: Transcript): Uint8Array {
-    return proofOf(this.config.hmac, this.config.secret, side, transcript);
+  private proof(side: 'dialler' | 'acceptor', said: Transcript): Uint8Array {
+    return proofOf(this.config.hmac, this.config.secret, side, said);
   }
 
   private refuse(link: LinkState, error: ErrorName, now: Nanos): void {
@@ -183,38 +188,43 @@ export class Greeter {
   }
 
   private refusalText(error: ErrorName, link: LinkState): string {
-    const from = link.hello?.from;
     if (error === 'WRONG_VERSION') return `this end speaks version ${this.self.version} of the protocol`;
     if (error === 'WRONG_CLUSTER') return `this is cluster ${this.self.cluster}`;
-    return `${ERRORS[error].doc} (peer ${link.peer?.id ?? from?.peer})`.slice(0, 250);
+    return `${ERRORS[error].doc} (peer ${claimedPeer(link)})`.slice(0, 250);
   }
 
-  private say(link: LinkState, frame: Frame, now: Nanos): void {
-    link.lastFrame = encodeFrame(frame);
+  private say(link: LinkState, handshake: Handshake, frame: Frame, now: Nanos): void {
+    handshake.lastFrame = encodeFrame(frame);
     this.sendAgain(link);
-    this.timers.cancel(link.repeat);
-    link.repeat = this.timers.set(now + REPEAT, (at) => this.sayAgain(link, at));
+    this.timers.cancel(handshake.repeat);
+    handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
   }
 
-  private sayAgain(link: LinkState, now: Nanos): void {
-    if (now >= link.deadline) return this.timeout(link, now);
+  private readonly sayAgain = (now: Nanos, link: LinkState): void => {
+    const handshake = link.handshake!;
+    if (now >= handshake.deadline) return this.timeout(now, link);
     this.sendAgain(link);
-    link.repeat = this.timers.set(now + REPEAT, (at) => this.sayAgain(link, at));
-  }
+    handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
+  };
 
-  private timeout(link: LinkState, now: Nanos): void {
+  private readonly timeout = (now: Nanos, link: LinkState): void => {
     this.owner.refuse(link, 'HANDSHAKE_TIMEOUT', ERRORS.HANDSHAKE_TIMEOUT.doc, now);
-  }
+  };
 
   private sendAgain(link: LinkState): void {
-    if (link.lastFrame !== null) this.send(link, link.lastFrame);
+    const frame = link.handshake?.lastFrame ?? null;
+    if (frame !== null) this.send(link, frame);
   }
 
   private send(link: LinkState, frame: Uint8Array): void {
-    this.sink.push({ type: 'send_frame', link: link.id, peer: link.peer?.id ?? link.hello?.from.peer ?? 0, frame });
+    this.sink.push({ type: 'send_frame', link: link.id, peer: claimedPeer(link) ?? 0, frame });
   }
 }
 
 function newLink(id: LinkId, dialled: boolean, peer: Peer | null, phase: LinkState['phase'], now: Nanos): LinkState {
-  return { id, dialled, phase, peer, nonce: NO_NONCE, hello: null, lastFrame: null, repeat: null, deadline: now + TIMEOUT };
+  return { id, dialled, phase, peer, handshake: { nonce: NO_NONCE, hello: null, lastFrame: null, repeat: null, deadline: now + TIMEOUT } };
+}
+
+function transcript(hello: HelloFrame, acceptor: Identity, acceptorNonce: Uint8Array): Transcript {
+  return { dialler: hello.from, acceptor, diallerNonce: hello.nonce, acceptorNonce };
 }

@@ -15,10 +15,21 @@ export interface LinkState {
   phase: LinkPhase;
   /** Known from the start on a dialled link, from the proof on an accepted one. */
   peer: Peer | null;
+  /** Null once the link is open: a thousand cores have a million ends of links. */
+  handshake: Handshake | null;
+}
+
+/** What an end of a link remembers until both have proved themselves. */
+export interface Handshake {
   nonce: Uint8Array;
   hello: HelloFrame | null;
   /** The handshake frame to send again while the other end does not answer. */
   lastFrame: Uint8Array | null;
   repeat: Timer | null;
   readonly deadline: Nanos;
+}
+
+/** Who the other end of a link is or says it is; undefined: it has not said yet. */
+export function claimedPeer(link: LinkState): number | undefined {
+  return link.peer?.id ?? link.handshake?.hello?.from.peer;
 }

@@ -1,11 +1,6 @@
 import type { Incarnation, InstanceId, LinkId, Nanos, PeerId } from '../ids.ts';
 import { Channel } from '../urpc/channel.ts';
 
-/** How to open a link to a peer; null for one that opens links to us. */
-export interface DialTarget {
-  readonly address: string;
-}
-
 /** What an endpoint knows of one instance at the other end of a channel, through all its links. */
 export class Peer {
   channel = new Channel();
@@ -13,7 +8,8 @@ export class Peer {
   link: LinkId = 0;
   /** A link that we opened and that is not open yet, or 0. */
   pendingLink: LinkId = 0;
-  dial: DialTarget | null = null;
+  /** The address at which we open links to it; null for one that opens links to us. */
+  dial: string | null = null;
   dialAttempts = 0;
   /** Whether some link to this instance was ever open. */
   met = false;

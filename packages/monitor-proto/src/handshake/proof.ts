@@ -39,6 +39,8 @@ export function sameProof(a: Uint8Array, b: Uint8Array): boolean {
 /** Nonces and other unique bytes from one piece of entropy: HMAC(entropy, label and count). */
 export class NonceSource {
   private count = 0;
+  private pool = new Uint8Array(POOL);
+  private used = 0;
 
   constructor(
     private readonly hmac: Hmac,
@@ -47,9 +49,23 @@ export class NonceSource {
 
   next(): Uint8Array {
     this.count += 1;
-    return this.hmac(this.entropy, encoder.encode(`nonce ${this.count}`)).subarray(0, 16);
+    const mac = this.hmac(this.entropy, encoder.encode(`nonce ${this.count}`));
+    if (this.used === POOL) this.beginPool();
+    const from = this.used;
+    for (let i = 0; i < NONCE; i++) this.pool[from + i] = mac[i]!;
+    this.used += NONCE;
+    return this.pool.subarray(from, this.used);
+  }
+
+  private beginPool(): void {
+    this.pool = new Uint8Array(POOL);
+    this.used = 0;
   }
 }
+
+const NONCE = 16;
+/** Nonces are parts of one array: one of its own would take ten times as much as it holds, for as long as a handshake lasts. */
+const POOL = 16 * NONCE;
 
 const encoder = new TextEncoder();
 

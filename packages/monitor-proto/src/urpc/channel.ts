@@ -30,12 +30,12 @@ export interface Received {
 }
 
 export interface ChannelCounters {
-  sent: number;
-  delivered: number;
-  retransmitted: number;
-  doubled: number;
-  framesSent: number;
-  framesReceived: number;
+  readonly sent: number;
+  readonly delivered: number;
+  readonly retransmitted: number;
+  readonly doubled: number;
+  readonly framesSent: number;
+  readonly framesReceived: number;
 }
 
 const LANE_LIMITS: readonly (readonly [LimitName, LimitName])[] = [
@@ -57,15 +57,22 @@ const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane
 const UNUSED_IN: readonly ReceiveLane[] = LANE_LIMITS.map((_, lane) => newReceiveLane(lane));
 
 export class Channel {
-  readonly counters: ChannelCounters = { sent: 0, delivered: 0, retransmitted: 0, doubled: 0, framesSent: 0, framesReceived: 0 };
-  /** Lanes that carried nothing yet are shared by all channels: a thousand cores have a million channels (`UNUSED_OUT`). */
-  private readonly out = UNUSED_OUT.slice();
-  private readonly in = UNUSED_IN.slice();
+  // A thousand cores have a million channels: lanes that carried nothing yet are shared by all of them, and no array holds them.
+  private urgentOut = UNUSED_OUT[0]!;
+  private monitorOut = UNUSED_OUT[1]!;
+  private bulkOut = UNUSED_OUT[2]!;
+  private urgentIn = UNUSED_IN[0]!;
+  private monitorIn = UNUSED_IN[1]!;
+  private bulkIn = UNUSED_IN[2]!;
+  private retransmitted = 0;
+  private doubled = 0;
+  private framesSent = 0;
+  private framesReceived = 0;
   private ackDueAt: Nanos = Infinity;
   private ackNow = false;
   private repeats: Batch[] | null = null;
   private retransmitAt: Nanos = Infinity;
-  private lastRepeatAt: Nanos = -Infinity;
+  private lastRepeatAt: Nanos = -1; // a whole number: V8 gives a field that was never anything else no box of its own
   private backoff = 1;
   private smoothedRttNs = 0;
   private probeLane = -1;
@@ -74,15 +81,12 @@ export class Channel {
 
   /** Takes a message for sending; false when its lane's queue is full (BUSY). */
   send(message: Message, codec = codecOf(message.type)): boolean {
-    const { lane } = codec;
-    if (this.out[lane] === UNUSED_OUT[lane]) this.out[lane] = newSendLane(lane);
-    const out = this.out[lane]!;
+    const out = this.outFor(codec.lane);
     if (!out.hasRoom) {
       out.refused = true;
       return false;
     }
     out.offer(codec.encode(message), codec.bytes(message));
-    this.counters.sent += 1;
     return true;
   }
 
@@ -92,7 +96,7 @@ export class Channel {
     this.repeats = null;
     if (batches.length === 0 && !this.ackNow) return null;
     if (batches.length > 0 && this.retransmitAt === Infinity) this.retransmitAt = now + this.timeoutNs();
-    this.counters.framesSent += 1;
+    this.framesSent += 1;
     return { kind: FRAME.data, lamport, acks: this.takeAcks(), missing: this.missing(), batches };
   }
 
@@ -103,12 +107,11 @@ export class Channel {
 
   /** Takes in a frame that came over the link. */
   receive(frame: DataFrame, now: Nanos): Received {
-    this.counters.framesReceived += 1;
+    this.framesReceived += 1;
     let messages: readonly WireMessage[] = NO_MESSAGES;
     let doubled = 0;
     for (const batch of frame.batches) {
-      if (this.in[batch.lane] === UNUSED_IN[batch.lane]) this.in[batch.lane] = newReceiveLane(batch.lane);
-      const lane = this.in[batch.lane]!;
+      const lane = this.inFor(batch.lane);
       if (messages === NO_MESSAGES && lane.acceptWhole(batch)) {
         messages = batch.messages;
         continue;
@@ -121,20 +124,20 @@ export class Channel {
     }
     if (!this.takeInAcks(frame, now)) return violation('an ack covers what was never sent');
     this.noteAckOwed(frame.batches.length > 0, doubled, now);
-    this.counters.delivered += messages.length;
-    this.counters.doubled += doubled;
+    this.doubled += doubled;
     return { messages, sendable: this.takeSendable(), violation: null };
   }
 
   /** How far this end has received: said in the handshake of the next link. */
   marks(): LaneMarks {
-    return [this.in[0]!.received, this.in[1]!.received, this.in[2]!.received];
+    return [this.urgentIn.received, this.monitorIn.received, this.bulkIn.received];
   }
 
   /** A new link is up and the peer has received up to `marks`: goes on from there. False: it forgot what it acknowledged. */
   resume(marks: LaneMarks, now: Nanos): boolean {
-    for (const [lane, out] of this.out.entries()) {
-      if (marks[lane]! < out.acked || !out.acknowledge(marks[lane]!)) return false;
+    for (let i = 0; i < LANES.length; i++) {
+      const lane = this.out(i);
+      if (marks[i]! < lane.acked || !lane.acknowledge(marks[i]!)) return false;
     }
     this.rewind();
     this.repeats = null;
@@ -159,7 +162,7 @@ export class Channel {
     }
     if (this.retransmitAt > now) return;
     this.retransmitAt = Infinity;
-    if (!this.out.some((lane) => lane.unacknowledged > 0)) return;
+    if (this.onTheWay === 0) return;
     this.backoff = Math.min(this.backoff * 2, 64);
     this.repeatUnacknowledged(FRAME_MESSAGES, now);
     this.retransmitAt = now + this.timeoutNs();
@@ -167,12 +170,19 @@ export class Channel {
 
   /** Whether nothing waits: neither unsent nor unacknowledged messages nor an owed ack. */
   get idle(): boolean {
-    return this.out.every((lane) => lane.last === lane.acked) && this.ackDueAt === Infinity && !this.ackNow;
+    return this.unacknowledged === 0 && this.ackDueAt === Infinity && !this.ackNow;
   }
 
   /** Messages taken and not yet acknowledged, all lanes. */
   get unacknowledged(): number {
-    return this.out.reduce((sum, lane) => sum + lane.last - lane.acked, 0);
+    const { urgentOut, monitorOut, bulkOut } = this;
+    return urgentOut.last - urgentOut.acked + monitorOut.last - monitorOut.acked + bulkOut.last - bulkOut.acked;
+  }
+
+  get counters(): ChannelCounters {
+    const { urgentOut, monitorOut, bulkOut, urgentIn, monitorIn, bulkIn, retransmitted, doubled, framesSent, framesReceived } = this;
+    const sent = urgentOut.last + monitorOut.last + bulkOut.last;
+    return { sent, delivered: urgentIn.received + monitorIn.received + bulkIn.received, retransmitted, doubled, framesSent, framesReceived };
   }
 
   /** Round trip as the acks show it, ack delay included; 0 before the first sample. */
@@ -183,14 +193,15 @@ export class Channel {
   private takeBatches(now: Nanos): readonly Batch[] {
     let batches: Batch[] | null = null;
     let room = FRAME_MESSAGES;
-    for (const lane of this.out) {
+    for (let i = 0; i < LANES.length; i++) {
+      const lane = this.out(i);
       if (!lane.ready || room <= 0) continue;
       const before = lane.highest;
       const batch = lane.take(room, FRAME_BYTES);
       if (batch === null) continue;
       room -= batch.messages.length;
       const again = Math.max(0, Math.min(before - batch.first + 1, batch.messages.length));
-      this.counters.retransmitted += again;
+      this.retransmitted += again;
       if (this.probeLane < 0 && again === 0) this.probe(lane, now);
       if (batches === null) batches = [batch];
       else batches.push(batch);
@@ -205,20 +216,23 @@ export class Channel {
   }
 
   private takeAcks(): LaneMarks {
-    for (const lane of this.in) lane.acknowledged = lane.received;
+    for (let i = 0; i < LANES.length; i++) this.in(i).acknowledged = this.in(i).received;
     this.ackNow = false;
     this.ackDueAt = Infinity;
     return this.marks();
   }
 
   private missing(): LaneMarks {
-    if (this.in.every((lane) => lane.missing === 0)) return NO_MARKS;
-    return [this.in[0]!.missing, this.in[1]!.missing, this.in[2]!.missing];
+    const urgent = this.urgentIn.missing;
+    const monitor = this.monitorIn.missing;
+    const bulk = this.bulkIn.missing;
+    return urgent + monitor + bulk === 0 ? NO_MARKS : [urgent, monitor, bulk];
   }
 
   private takeSendable(): boolean {
     let sendable = false;
-    for (const lane of this.out) {
+    for (let i = 0; i < LANES.length; i++) {
+      const lane = this.out(i);
       if (!lane.refused || !lane.hasRoom) continue;
       lane.refused = false;
       sendable = true;
@@ -229,7 +243,7 @@ export class Channel {
   private takeInAcks(frame: DataFrame, now: Nanos): boolean {
     let progress = false;
     for (let i = 0; i < LANES.length; i++) {
-      const lane = this.out[i]!;
+      const lane = this.out(i);
       const before = lane.acked;
       if (!lane.acknowledge(frame.acks[i]!)) return false;
       if (lane.acked > before) progress = true;
@@ -241,9 +255,8 @@ export class Channel {
 
   private noteProgress(now: Nanos): void {
     this.backoff = 1;
-    const waiting = this.out[0]!.unacknowledged + this.out[1]!.unacknowledged + this.out[2]!.unacknowledged;
-    this.retransmitAt = waiting > 0 ? now + this.timeoutNs() : Infinity;
-    if (this.probeLane < 0 || this.out[this.probeLane]!.acked < this.probeNumber) return;
+    this.retransmitAt = this.onTheWay > 0 ? now + this.timeoutNs() : Infinity;
+    if (this.probeLane < 0 || this.out(this.probeLane).acked < this.probeNumber) return;
     const sample = now - this.probeSentAt;
     this.smoothedRttNs = this.smoothedRttNs === 0 ? sample : this.smoothedRttNs * 0.875 + sample * 0.125;
     this.probeLane = -1;
@@ -258,28 +271,68 @@ export class Channel {
 
   private repeatUnacknowledged(count: number, now: Nanos): void {
     this.lastRepeatAt = now;
-    for (const lane of this.out) this.pushRepeat(lane.repeat(count, FRAME_BYTES));
+    for (let i = 0; i < LANES.length; i++) this.pushRepeat(this.out(i).repeat(count, FRAME_BYTES));
   }
 
   private pushRepeat(batch: Batch | null): void {
     if (batch === null) return;
-    this.counters.retransmitted += batch.messages.length;
+    this.retransmitted += batch.messages.length;
     this.probeLane = -1;
     (this.repeats ??= []).push(batch);
   }
 
   private rewind(): void {
-    for (const lane of this.out) lane.rewind();
+    for (let i = 0; i < LANES.length; i++) this.out(i).rewind();
   }
 
   private noteAckOwed(carriedMessages: boolean, doubled: number, now: Nanos): void {
     if (!carriedMessages) return;
-    if (doubled > 0 || this.in.some((lane, i) => lane.received - lane.acknowledged >= WINDOWS[i]! / 2 || lane.missing > 0)) this.ackNow = true;
+    if (doubled > 0 || this.owesAtOnce(0) || this.owesAtOnce(1) || this.owesAtOnce(2)) this.ackNow = true;
     else if (this.ackDueAt === Infinity) this.ackDueAt = now + ACK_DELAY;
+  }
+
+  /** Whether a lane's sender may come to wait for an ack, or must hear of what is missing. */
+  private owesAtOnce(lane: number): boolean {
+    const { received, acknowledged, missing } = this.in(lane);
+    return received - acknowledged >= WINDOWS[lane]! / 2 || missing > 0;
   }
 
   private timeoutNs(): Nanos {
     return Math.min(RTO_MAX, Math.max(RTO_MIN, 3 * this.smoothedRttNs) * this.backoff);
+  }
+
+  /** Messages that have left and are not yet acknowledged. */
+  private get onTheWay(): number {
+    return this.urgentOut.unacknowledged + this.monitorOut.unacknowledged + this.bulkOut.unacknowledged;
+  }
+
+  private out(lane: number): SendLane {
+    return lane === 0 ? this.urgentOut : lane === 1 ? this.monitorOut : this.bulkOut;
+  }
+
+  private in(lane: number): ReceiveLane {
+    return lane === 0 ? this.urgentIn : lane === 1 ? this.monitorIn : this.bulkIn;
+  }
+
+  /** The lane, this channel's own from now on. */
+  private outFor(lane: number): SendLane {
+    const out = this.out(lane);
+    if (out !== UNUSED_OUT[lane]) return out;
+    const own = newSendLane(lane);
+    if (lane === 0) this.urgentOut = own;
+    else if (lane === 1) this.monitorOut = own;
+    else this.bulkOut = own;
+    return own;
+  }
+
+  private inFor(lane: number): ReceiveLane {
+    const known = this.in(lane);
+    if (known !== UNUSED_IN[lane]) return known;
+    const own = newReceiveLane(lane);
+    if (lane === 0) this.urgentIn = own;
+    else if (lane === 1) this.monitorIn = own;
+    else this.bulkIn = own;
+    return own;
   }
 }
 

@@ -1,5 +1,4 @@
 import type { WireMessage } from '../messages/codec.ts';
-import { clear } from '../reused-array.ts';
 import type { Batch } from './frames.ts';
 
 /**
@@ -19,10 +18,12 @@ export class SendLane {
   highest = 0;
   /** Whether a message was refused (BUSY) since the last acknowledgement. */
   refused = false;
-  /** Kept messages as they travel; the message of number n stands at index n − base − 1, its size at the same index. */
-  private readonly kept: (WireMessage | undefined)[] = [];
-  private readonly sizes: number[] = [];
-  private base = 0;
+  /**
+   * Kept messages as they travel: a ring, a power of two long. The message of number n stands at index n modulo its length,
+   * its size at the same index of `sizes`. Most lanes of a large machine never have more than two messages on the way.
+   */
+  private kept: (WireMessage | undefined)[] = [undefined, undefined];
+  private sizes: number[] = [0, 0];
 
   constructor(
     readonly lane: number,
@@ -32,9 +33,11 @@ export class SendLane {
 
   /** Takes a message of about so many bytes for sending. The lane has room: whoever finds none sets `refused`. */
   offer(message: WireMessage, bytes: number): void {
-    this.kept.push(message);
-    this.sizes.push(bytes);
+    if (this.last - this.acked === this.kept.length) this.grow();
     this.last += 1;
+    const at = this.last & (this.kept.length - 1);
+    this.kept[at] = message;
+    this.sizes[at] = bytes;
   }
 
   /** Whether a message may leave now. */
@@ -64,20 +67,8 @@ export class SendLane {
   acknowledge(number: number): boolean {
     if (number > this.highest) return false;
     if (number <= this.acked) return true;
-    const from = this.acked - this.base;
-    const to = number - this.base;
-    if (to === this.kept.length) {
-      clear(this.kept);
-      clear(this.sizes);
-      this.base = number;
-    } else {
-      for (let i = from; i < to; i++) this.kept[i] = undefined;
-      if (to > 1024 && to * 2 > this.kept.length) {
-        this.kept.splice(0, to);
-        this.sizes.splice(0, to);
-        this.base = number;
-      }
-    }
+    if (number === this.last && this.kept.length > KEPT) this.shrink();
+    else for (let n = this.acked + 1; n <= number; n++) this.kept[n & (this.kept.length - 1)] = undefined;
     this.acked = number;
     if (this.sent < number) this.sent = number;
     return true;
@@ -100,11 +91,31 @@ export class SendLane {
   /** The last message after `sent`, and not after `end`, that about so many bytes have room for; at least one. */
   private reach(sent: number, end: number, maxBytes: number): number {
     let number = sent;
-    for (let bytes = 0; number < end && bytes < maxBytes; number++) bytes += this.sizes[number - this.base]!;
+    for (let bytes = 0; number < end && bytes < maxBytes; number++) bytes += this.sizes[(number + 1) & (this.sizes.length - 1)]!;
     return number;
   }
 
   private batch(first: number, last: number): Batch {
-    return { lane: this.lane, first, messages: this.kept.slice(first - this.base - 1, last - this.base) as WireMessage[] };
+    const { kept } = this;
+    const from = first & (kept.length - 1);
+    const to = last & (kept.length - 1);
+    const messages = from <= to ? kept.slice(from, to + 1) : kept.slice(from).concat(kept.slice(0, to + 1));
+    return { lane: this.lane, first, messages: messages as WireMessage[] };
+  }
+
+  /** Doubles the ring: each message then stands at its new place already, and a second time at a place that is to be free. */
+  private grow(): void {
+    const { length } = this.kept;
+    this.kept = this.kept.concat(this.kept);
+    this.sizes = this.sizes.concat(this.sizes);
+    for (let n = this.acked + 1; n <= this.last; n++) this.kept[(n + length) & (2 * length - 1)] = undefined;
+  }
+
+  private shrink(): void {
+    this.kept = [undefined, undefined];
+    this.sizes = [0, 0];
   }
 }
+
+/** A longer ring is let go of when it is empty: it was for a burst. */
+const KEPT = 16;
