@@ -84,7 +84,7 @@ function bundle(name, program) {
     entryPoints: [join(root, entry)],
     outfile: join(work, bundleOf(name, program)),
     bundle: true,
-    minify: !process.env.MK_NOMIN,
+    minify: true,
     platform: 'node',
     target: 'node20',
     format: 'cjs',

@@ -11,7 +11,7 @@ import { bootKernel, bootSkb } from './boot.ts';
 import { type CostModel, costsOf, messagesIn } from './costs.ts';
 import { type LinkEnd, Network, type NetworkHost } from './network.ts';
 import { SimDisk } from './sim-disk.ts';
-import { type AnyEffect, type AnyEvent, type AnyMachine, SimNode } from './sim-node.ts';
+import { type AnyEffect, type AnyEvent, type AnyMachine, SimNode, type Waiting } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
 
 /*
@@ -224,27 +224,27 @@ export class Simulation implements NetworkHost {
     if (node.life !== next.life || node.machine === null) return;
     if (next.kind === 'timer') {
       if (node.timerAt !== this.now) return;
-      if (!node.hung) this.arrive(node, TIMER, this.costs.eventNs);
+      if (!node.hung) this.arrive(node, { event: TIMER, costNs: this.costs.eventNs });
     } else if (next.kind === 'drain') {
       node.drainScheduled = false;
       this.drain(node);
-    } else this.arriveOn(node, next.end, next.event!, next.costNs);
+    } else this.arriveOn(node, next.end, next as Scheduled & Waiting);
   }
 
-  private arriveOn(node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void {
+  private arriveOn(node: SimNode, end: LinkEnd | null, arrived: Waiting): void {
     if (end !== null) {
       if (!end.open) return;
-      if (event.type === 'link_down') {
+      if (arrived.event.type === 'link_down') {
         node.links.delete(end.id);
         end.open = false;
       }
     }
-    this.arrive(node, event, costNs);
+    this.arrive(node, arrived);
   }
 
-  private arrive(node: SimNode, event: AnyEvent, costNs: Nanos): void {
-    if (!node.hung && node.queued === 0 && node.freeAt <= this.now) return this.handle(node, event, costNs);
-    node.enqueue({ event, costNs });
+  private arrive(node: SimNode, arrived: Waiting): void {
+    if (!node.hung && node.queued === 0 && node.freeAt <= this.now) return this.handle(node, arrived.event, arrived.costNs);
+    node.enqueue(arrived);
     if (!node.hung) this.scheduleDrain(node);
   }
 
