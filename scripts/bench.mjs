@@ -16,4 +16,5 @@ run('node', ['scripts/build.mjs']);
 const banner = { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" };
 const outfile = join(root, 'dist', 'bench', `${name}.mjs`);
 await build({ entryPoints: [join(root, 'benchmarks', `${name}.ts`)], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@mk/source'], external: ['ws', 'swipl-wasm', 'node-sqlite3-wasm', 'msgpackr'], banner, logLevel: 'warning' });
+process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED = 'true'; // as the loader of the built programs does
 run('node', [outfile, ...rest]);

@@ -1,7 +1,7 @@
 import type { Identity } from '../urpc/frames.ts';
 import { Writer } from './writer.ts';
 
-/** HMAC-SHA-256. Injected, so that this package's pure part needs no platform. */
+/** HMAC-SHA-256. Injected, so that this package's pure part needs no platform. What it returns lasts until the next call. */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
 
 /** Which end of a link proves: the two proofs of one handshake differ, so none can be played back to its maker. */
@@ -15,7 +15,7 @@ export interface Transcript {
   readonly acceptorNonce: Uint8Array;
 }
 
-/** 32 bytes that only a holder of the cluster's secret can make for this side of this handshake. */
+/** 32 bytes that only a holder of the cluster's secret can make for this side of this handshake; they last until the next call. */
 export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: Transcript): Uint8Array {
   const { dialler, acceptor, diallerNonce, acceptorNonce } = transcript;
   const most = 256 + 6 * (dialler.cluster.length + dialler.instance.length + acceptor.cluster.length + acceptor.instance.length);

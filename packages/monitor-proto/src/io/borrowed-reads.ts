@@ -6,7 +6,7 @@ export type TakeBytes = (borrowed: Buffer, length: number) => void;
 /*
  * A socket's read usually allocates 64 KiB, shrinks them to what came and passes them through a Readable. For a message of a
  * hundred bytes that is more than the kernel's own work, and every page of it may be a fault in a process that wakes rarely
- * (decision 0066). All reads of a process come one after the other, so that all sockets can read into one buffer.
+ * (decision 0067). All reads of a process come one after the other, so that all sockets can read into one buffer.
  */
 const LENT = Buffer.allocUnsafeSlow(64 << 10);
 
