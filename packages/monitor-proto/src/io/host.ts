@@ -63,7 +63,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
           this.senders.delete(link);
           this.post({ type: 'link_down', link, reason });
         },
-        frame: (link, frame) => this.post({ type: 'frame_received', link, frame: this.busy ? frame.slice() : frame }),
+        frame: (link, frame) => this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
       },
       http,
     );

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { Host } from '../../src/io/host.ts';
+import { Host, type HostOptions } from '../../src/io/host.ts';
 import type { Effect, HostEvent } from '../../src/step.ts';
+import type { TransportOwner } from '../../src/io/transport.ts';
 
 /** A machine that refuses every link: it says why, and closes. */
 const refusing = {
@@ -17,15 +18,17 @@ const refusing = {
   metrics: () => '',
 };
 
+const options: HostOptions<Effect> = {
+  controlToken: 'x',
+  logger: { source: { core: 0, incarnation: 0 }, write: () => undefined, load: () => Promise.resolve(), flushNow: () => undefined },
+  verdict: () => ({ kind: 'pass' }),
+  perform: () => undefined,
+  control: () => null,
+  halted: () => undefined,
+};
+
 test('T3 what was sent on a link with delay arrives before the close that came right after it', async () => {
-  const host = new Host<HostEvent, Effect>(refusing, {
-    controlToken: 'x',
-    logger: { source: { core: 0, incarnation: 0 }, write: () => undefined, load: () => Promise.resolve(), flushNow: () => undefined },
-    verdict: () => ({ kind: 'deliver_after', delayNs: 20_000_000 }),
-    perform: () => undefined,
-    control: () => null,
-    halted: () => undefined,
-  });
+  const host = new Host<HostEvent, Effect>(refusing, { ...options, verdict: () => ({ kind: 'deliver_after', delayNs: 20_000_000 }) });
   const port = await host.transport.listen('127.0.0.1', 0);
   const peer = new WebSocket(`ws://127.0.0.1:${port}/link`);
   const got: string[] = [];
@@ -34,5 +37,30 @@ test('T3 what was sent on a link with delay arrives before the close that came r
   expect(got).toEqual(['010203']);
   expect(reason.toString()).toBe('NOT_A_MEMBER');
   host.post({ type: 'link_down', link: 2, reason: '' });
+  host.transport.shutdown();
+});
+
+test('a frame that has to wait keeps its bytes when the next read overwrites the buffer in which it came', () => {
+  const got: string[] = [];
+  /** While it handles what comes first, two frames come in one lent buffer, one after the other. */
+  const busy = {
+    step: (event: HostEvent): readonly Effect[] => {
+      if (event.type === 'link_up') for (const byte of [1, 2]) deliver(Buffer.from([byte, byte]));
+      if (event.type === 'frame_received') got.push(Buffer.from(event.frame).toString('hex'));
+      return [];
+    },
+    health: () => ({ ok: true }),
+    metrics: () => '',
+  };
+  const host = new Host<HostEvent, Effect>(busy, options);
+  const { owner } = host.transport as unknown as { readonly owner: TransportOwner };
+  const lent = Buffer.alloc(2);
+  const deliver = (bytes: Buffer): void => {
+    bytes.copy(lent);
+    owner.frame(2, lent);
+  };
+  owner.linkUp(2);
+  deliver(Buffer.from([3, 3]));
+  expect(got).toEqual(['0101', '0202', '0303']);
   host.transport.shutdown();
 });
