@@ -126,12 +126,14 @@ export class LinkShaper<Key> {
    * without delay finds the receiver awake and a link with delay finds it asleep.
    */
   private releaseNs(): Nanos {
-    return this.queue.minKey - Math.min(this.timer.wakeCostNs, this.queue.top!.delayNs * MAX_EARLY);
+    return this.queue.minKey - Math.min(this.timer.wakeCostNs, MAX_EARLY_NS, this.queue.top!.delayNs * MAX_EARLY);
   }
 }
 
 /** No frame leaves early by more than this part of its delay. */
 const MAX_EARLY = 1 / 20;
+/** Nor by more than this: a receiver that happens to be awake has it so much too soon, and a round trip twice that. */
+const MAX_EARLY_NS = 50_000;
 
 interface Held {
   frames: number;

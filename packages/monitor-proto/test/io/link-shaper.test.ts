@@ -50,6 +50,18 @@ describe('LinkShaper', () => {
     expect(armed).toBe(0);
   });
 
+  test.each([
+    [20, 5, 20_000],
+    [200, 5, 50_000],
+    [200, 0.2, 10_000],
+  ])('a wake-up of %i µs lets a frame of %d ms leave %i ns early', (wakeUs, delayMs, early) => {
+    const armed: number[] = [];
+    const timer = { arm: (at: number) => void armed.push(at), close: () => undefined, wakeCostNs: wakeUs * 1000 };
+    const shaper = new LinkShaper<string>({ nowNs, verdict: () => after(delayMs), onReset: () => undefined, createTimer: () => timer });
+    shaper.send('3>7', Uint8Array.of(1), 1000, () => undefined);
+    expect(armed).toEqual([1000 + delayMs * MS - early]);
+  });
+
   test('what waits for a link’s last frame comes after it, and at once where nothing is under way', async () => {
     const { shaper, send, delivered } = shaperFor([after(20), after(5)]);
     const seen: number[] = [];
