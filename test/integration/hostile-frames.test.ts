@@ -19,6 +19,7 @@ const from = { version: 1, cluster: 'mk', peer: 2, incarnation: 1, instance: 'ff
 const wellFormed = [
   encodeFrame({ kind: FRAME.hello, from, nonce: Buffer.alloc(16, 1), knows: '', received: [0, 0, 0] }),
   encodeFrame({ kind: FRAME.prove, proof: Buffer.alloc(32, 1) }),
+  encodeFrame({ kind: FRAME.volley, rally: 1, serve: 1, left: 5, figures: [] }),
   encodeFrame({
     kind: FRAME.welcome,
     from,

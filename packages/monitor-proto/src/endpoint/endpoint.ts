@@ -7,7 +7,7 @@ import type { EffectSink } from '../outbox.ts';
 import { clear } from '../reused-array.ts';
 import { TimerQueue } from '../timer-queue.ts';
 import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
-import { type DataFrame, FRAME, type Frame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
+import { type DataFrame, FRAME, type Frame, type HandshakeFrame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
 import { Greeter, type HandshakeConfig } from './greeter.ts';
 import { claimedPeer, type LinkState } from './link-state.ts';
 import { MessageTrace } from './message-trace.ts';
@@ -140,9 +140,7 @@ export class Endpoint {
 
   /** Sends the peer a frame that measures the link, before all that is queued; nothing while no link is open. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
-    if (peer.link === 0) return;
-    peer.lastSentAt = now;
-    this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(volley) });
+    if (peer.link !== 0) this.sendFrame(peer, volley, now);
   }
 
   /** Sends the peer a frame although there may be nothing to say: a sign of life. Its link is open. */
@@ -240,7 +238,7 @@ export class Endpoint {
     }
   }
 
-  private handshakeFrame(link: LinkState, frame: Exclude<Frame, DataFrame | VolleyFrame>, now: Nanos): void {
+  private handshakeFrame(link: LinkState, frame: HandshakeFrame, now: Nanos): void {
     const fault = this.greeter.receive(link, frame, now);
     if (fault !== null) this.reject(link, 'OUT_OF_PLACE', fault, now);
   }
@@ -354,11 +352,15 @@ export class Endpoint {
     if (peer.gone) return;
     if (peer.link !== 0) {
       for (let frame = peer.channel.takeFrame(now, this.outbox.lamport); frame !== null; frame = peer.channel.takeFrame(now, this.outbox.lamport)) {
-        peer.lastSentAt = now;
-        this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(frame) });
+        this.sendFrame(peer, frame, now);
       }
     }
     this.arm(peer);
+  }
+
+  private sendFrame(peer: Peer, frame: Frame, now: Nanos): void {
+    peer.lastSentAt = now;
+    this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(frame) });
   }
 
   /** At most one timer a channel is set; it looks again when it fires, so that a message sets none. */

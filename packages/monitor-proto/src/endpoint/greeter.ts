@@ -6,7 +6,7 @@ import { PROTOCOL_VERSION } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
 import type { TimerQueue } from '../timer-queue.ts';
 import { encodeFrame } from '../urpc/frame-codec.ts';
-import { FRAME, type Frame, type HelloFrame, type Identity, type LaneMarks, type ProveFrame, type WelcomeFrame } from '../urpc/frames.ts';
+import { FRAME, type HandshakeFrame, type HelloFrame, type Identity, type LaneMarks, type ProveFrame, type WelcomeFrame } from '../urpc/frames.ts';
 import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
 
@@ -100,7 +100,7 @@ export class Greeter {
   }
 
   /** Takes in a handshake frame; a string says how it broke the protocol. */
-  receive(link: LinkState, frame: Exclude<Frame, { kind: typeof FRAME.data | typeof FRAME.volley }>, now: Nanos): string | null {
+  receive(link: LinkState, frame: HandshakeFrame, now: Nanos): string | null {
     switch (frame.kind) {
       case FRAME.hello:
         return link.dialled ? 'a hello from the end that was dialled' : this.onHello(link, frame, now);
@@ -193,7 +193,7 @@ export class Greeter {
     return `${ERRORS[error].doc} (peer ${claimedPeer(link)})`.slice(0, 250);
   }
 
-  private say(link: LinkState, handshake: Handshake, frame: Frame, now: Nanos): void {
+  private say(link: LinkState, handshake: Handshake, frame: HandshakeFrame, now: Nanos): void {
     handshake.lastFrame = encodeFrame(frame);
     this.sendAgain(link);
     this.timers.cancel(handshake.repeat);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { limit } from '../limits.ts';
-import { BorrowedReads } from './borrowed-reads.ts';
+import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
 
 /*
  * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP. A mesh of n cores
@@ -109,4 +109,3 @@ function webSocketOver(socket: Socket, head: Buffer, isServer: boolean): WebSock
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
-const NOBODY = (): void => undefined;

@@ -56,6 +56,10 @@ const NO_MESSAGES: readonly WireMessage[] = [];
 const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane(lane));
 const UNUSED_IN: readonly ReceiveLane[] = LANE_LIMITS.map((_, lane) => newReceiveLane(lane));
 
+/** The fields of the lanes, by number. */
+const OUT = ['urgentOut', 'monitorOut', 'bulkOut'] as const;
+const IN = ['urgentIn', 'monitorIn', 'bulkIn'] as const;
+
 export class Channel {
   // A thousand cores have a million channels: lanes that carried nothing yet are shared by all of them, and no array holds them.
   private urgentOut = UNUSED_OUT[0]!;
@@ -317,22 +321,12 @@ export class Channel {
   /** The lane, this channel's own from now on. */
   private outFor(lane: number): SendLane {
     const out = this.out(lane);
-    if (out !== UNUSED_OUT[lane]) return out;
-    const own = newSendLane(lane);
-    if (lane === 0) this.urgentOut = own;
-    else if (lane === 1) this.monitorOut = own;
-    else this.bulkOut = own;
-    return own;
+    return out === UNUSED_OUT[lane] ? (this[OUT[lane]!] = newSendLane(lane)) : out;
   }
 
   private inFor(lane: number): ReceiveLane {
     const known = this.in(lane);
-    if (known !== UNUSED_IN[lane]) return known;
-    const own = newReceiveLane(lane);
-    if (lane === 0) this.urgentIn = own;
-    else if (lane === 1) this.monitorIn = own;
-    else this.bulkIn = own;
-    return own;
+    return known === UNUSED_IN[lane] ? (this[IN[lane]!] = newReceiveLane(lane)) : known;
   }
 }
 

@@ -52,4 +52,5 @@ export type VolleyFigures = readonly [average: number, variance: number, min: nu
  */
 export interface VolleyFrame { readonly kind: typeof FRAME.volley; readonly rally: number; readonly serve: number; readonly left: number; readonly figures: VolleyFigures }
 
-export type Frame = HelloFrame | WelcomeFrame | ProveFrame | RefuseFrame | DataFrame | VolleyFrame;
+export type HandshakeFrame = HelloFrame | WelcomeFrame | ProveFrame | RefuseFrame;
+export type Frame = HandshakeFrame | DataFrame | VolleyFrame;

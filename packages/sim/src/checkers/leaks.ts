@@ -43,7 +43,7 @@ export function isQuiet(simulation: Simulation): boolean {
   return true;
 }
 
-/** L1: when everything has settled no timer, operation, phase of a round or unacknowledged message is left. */
+/** L1: when everything has settled no timer, operation, phase of a round, rally or unacknowledged message is left. */
 export function leakChecker(): Checker {
   return {
     name: 'leaks',
