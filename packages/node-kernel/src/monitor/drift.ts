@@ -2,22 +2,20 @@ import { type CoreId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import { roundTripMoved } from '@mk/monitor-proto/knowledge/round-trip-moved';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorContext } from './context.ts';
-import type { Operation } from './operations.ts';
-import type { Ping } from './ping.ts';
+import type { Rally } from './rally.ts';
 
-const PINGS = limit('measurePings');
-const NO_PAYLOAD = new Uint8Array();
+const TRIPS = limit('measurePings');
 
-/** Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio. */
+/** Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio: measured as the SKB has it measured, or the two would differ. */
 export class Drift {
   /** The shortest round trip that the SKB knows, by core. */
   private readonly told = new Map<CoreId, Nanos>();
-  /** Cores that are being pinged; true: something happened meanwhile, and they are to be pinged once more. */
+  /** Cores that are being measured; true: something happened meanwhile, and they are to be measured once more. */
   private readonly looking = new Map<CoreId, boolean>();
 
   constructor(
     private readonly context: MonitorContext,
-    private readonly ping: Ping,
+    private readonly rally: Rally,
   ) {}
 
   /** The SKB was told this in a measurement that it asked for. */
@@ -29,7 +27,7 @@ export class Drift {
     this.told.delete(core);
   }
 
-  /** Something happened to these links: pings them, and reports those that have moved. */
+  /** Something happened to these links: measures them, and reports those that have moved. */
   look(cores: readonly CoreId[], now: Nanos): void {
     for (const core of cores) {
       if (!this.context.monitors.has(core)) continue;
@@ -40,18 +38,12 @@ export class Drift {
 
   private lookAt(core: CoreId, now: Nanos): void {
     this.looking.set(core, false);
-    this.context.operations.start(this.context.operations.nextId(), this.shortest(core), now, (outcome, at) => {
+    this.rally.play(core, TRIPS, now, (rallied, at) => {
       const again = this.looking.get(core) === true;
       this.looking.delete(core);
-      if (outcome.ok) this.report(core, outcome.value);
+      if (rallied !== null) this.report(core, rallied.there.min);
       if (again && this.context.monitors.has(core)) this.lookAt(core, at);
     });
-  }
-
-  private *shortest(core: CoreId): Operation<Nanos> {
-    let best = Infinity;
-    for (let i = 0; i < PINGS; i++) best = Math.min(best, yield* this.ping.once(core, NO_PAYLOAD));
-    return best;
   }
 
   private report(core: CoreId, shortest: Nanos): void {

@@ -63,8 +63,8 @@ export class Monitor implements EndpointOwner {
     this.liveness = new Liveness(this.context, (now) => this.join.booting(now), config.hostClockNs ?? 0);
     this.ping = new Ping(this.context);
     this.knowledge = new Knowledge(this.context);
-    this.drift = new Drift(this.context, this.ping);
     this.rally = new Rally(this.endpoint, (core, { min }) => this.drift.note(core, min));
+    this.drift = new Drift(this.context, this.rally);
     this.measure = new Measure(this.context, this.rally, this.drift);
     this.clock = new ClockSync(this.context);
     this.flood = new Flood(this.context);
