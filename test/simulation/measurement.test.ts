@@ -64,6 +64,24 @@ describe('online measurement', () => {
     expect([...simulation.nodes.values()].filter(({ kernel }) => (kernel?.monitor.rally.size ?? 0) > 0)).toEqual([]);
   });
 
+  test('of a link that changed is told as all links are measured: by volleys, in both directions, and back when it heals', () => {
+    const { simulation, counts } = measuredCluster(3);
+    const { trips } = simulation.node(SKB_PEER).skb!.measurement;
+    const calm = trips.get(0, 1)!.min;
+    const pings = counts.get('ping_request') ?? 0;
+    const look = (): void => {
+      simulation.node(0).kernel!.monitor.drift.look([1], simulation.now);
+      simulation.control(0, 'status', {}, () => undefined);
+    };
+    simulation.faults.add({ kind: 'link', id: 'slow', from: [0], to: [1], both: true, settings: { delay_ns: 5 * MILLISECOND }, for_ns: null }, simulation.now);
+    look();
+    expect(simulation.run(simulation.now + SECOND, () => trips.get(0, 1)!.min >= 10 * MILLISECOND && trips.get(1, 0)!.min >= 10 * MILLISECOND)).toBe(true);
+    simulation.faults.remove('slow');
+    look();
+    expect(simulation.run(simulation.now + SECOND, () => trips.get(0, 1)!.min <= 1.2 * calm)).toBe(true);
+    expect(counts.get('ping_request') ?? 0).toBe(pings);
+  });
+
   test('of two measurements of a pair the better one counts, and neither outlives the next measurement', () => {
     const { simulation } = measuredCluster(3);
     const { measurement } = simulation.nodes.get(SKB_PEER)!.skb!;
