@@ -70,8 +70,11 @@ describe('online measurement', () => {
     const calm = trips.get(0, 1)!.min;
     const pings = counts.get('ping_request') ?? 0;
     const look = (): void => {
-      simulation.node(0).kernel!.monitor.drift.look([1], simulation.now);
-      simulation.control(0, 'status', {}, () => undefined);
+      // Both ends at the same moment, as they do when a rule concerns both directions.
+      for (const [core, other] of [[0, 1], [1, 0]] as const) {
+        simulation.node(core).kernel!.monitor.drift.look([other], simulation.now);
+        simulation.control(core, 'status', {}, () => undefined);
+      }
     };
     simulation.faults.add({ kind: 'link', id: 'slow', from: [0], to: [1], both: true, settings: { delay_ns: 5 * MILLISECOND }, for_ns: null }, simulation.now);
     look();

@@ -23,6 +23,7 @@ export class Drift {
     this.told.set(core, shortest);
   }
 
+  /** The SKB may know something else by now: the next look is reported whatever it shows. */
   forget(core: CoreId): void {
     this.told.delete(core);
   }

@@ -63,7 +63,8 @@ export class Monitor implements EndpointOwner {
     this.liveness = new Liveness(this.context, (now) => this.join.booting(now), config.hostClockNs ?? 0);
     this.ping = new Ping(this.context);
     this.knowledge = new Knowledge(this.context);
-    this.rally = new Rally(this.endpoint, (core, { min }) => this.drift.note(core, min));
+    // What the other end serves it may tell the SKB or not: what this end has told no longer counts.
+    this.rally = new Rally(this.endpoint, (core) => this.drift.forget(core));
     this.drift = new Drift(this.context, this.rally);
     this.measure = new Measure(this.context, this.rally, this.drift);
     this.clock = new ClockSync(this.context);
