@@ -35,7 +35,7 @@ class BareClock implements NetworkHost {
   private readonly queue = new Heap<() => void>();
 
   deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent): void {
-    this.call(at, () => {
+    this.after(at, () => {
       if (end !== null && node.links.get(end.id) !== end) return;
       if (event.type === 'link_down') node.links.delete(event.link);
       const told = this.events.get(node.id)!;
@@ -44,7 +44,7 @@ class BareClock implements NetworkHost {
     });
   }
 
-  call(at: Nanos, run: () => void): void {
+  after(at: Nanos, run: () => void): void {
     this.queue.push(at, run);
   }
 

@@ -29,7 +29,8 @@ export interface NetworkHost {
   readonly now: Nanos;
   /** Hands an event to a node at a time, if it still lives the same life and `end` is still open there. */
   deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
-  call(at: Nanos, run: () => void): void;
+  /** Calls at a time, in its turn among the events. */
+  after(at: Nanos, run: () => void): void;
   lookUp(address: string): SimNode | null;
   frameFate?: ((from: SimNode, to: SimNode, at: Nanos, frame: Uint8Array, fate: FrameFate) => void) | undefined;
 }
@@ -59,7 +60,7 @@ export class Network {
     if (target === null) return this.host.deliver(at, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
     const wayNs = this.costs.latencyNs(node.id, target.id);
     const { life } = node;
-    this.host.call(at + wayNs, () => {
+    this.host.after(at + wayNs, () => {
       if (node.life !== life || !end.open) return;
       const back = this.host.now + this.costs.latencyNs(target.id, node.id);
       if (this.host.lookUp(address) !== target) this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);

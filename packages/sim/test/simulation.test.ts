@@ -85,6 +85,47 @@ describe('log lines', () => {
   });
 });
 
+describe('events handled in a row', () => {
+  /** No two frames arrive at one core in the same instant: the order of such is nobody's to promise. */
+  const COSTS: CostModel = { latencyNs: (from, to) => 1_000 + ((from * 7_919 + to * 104_729) % 997) * Math.SQRT2, sendNs: () => 201.7, receiveNs: () => 203.1, eventNs: 0 };
+
+  /** Each node's own lines of a machine whose cores all boot at once, are asked for rounds, are hung, slowed and killed. */
+  function linesOf(row: number): ReadonlyMap<unknown, readonly SimLogLine[]> {
+    const lines = new Map<unknown, SimLogLine[]>();
+    const simulation = new Simulation({ seed: 1, cores: 24, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', costs: COSTS, row });
+    simulation.observe({ line: (line) => void (lines.get(line.core) ?? lines.set(line.core, []).get(line.core)!).push(line) });
+    simulation.start();
+    simulation.run(SECOND);
+    const at = simulation.now;
+    for (let core = 0; core < 24; core++) simulation.control(core, 'round', { plan: 'unicast', phases: 2, count: 5 }, () => undefined);
+    simulation.call(at + 20_300, () => simulation.hang(5));
+    simulation.call(at + 30_700, () => simulation.crash(7));
+    simulation.call(at + 41_100, () => simulation.slow(9, 3));
+    simulation.call(at + SECOND, () => simulation.resume(5));
+    simulation.run(at + 40 * SECOND);
+    return lines;
+  }
+
+  test('are what each core would have seen one at a time', () => {
+    const single = linesOf(1);
+    expect(single.size).toBe(25);
+    expect([...single.values()].flat().length).toBeGreaterThan(5_000);
+    const inRows = linesOf(32);
+    for (const [node, lines] of single) expect([node, inRows.get(node)]).toEqual([node, lines]);
+  });
+
+  test('do not pass what interferes from outside', () => {
+    const simulation = booted({ cores: 8 });
+    const at = simulation.now + 3_000;
+    for (let core = 0; core < 8; core++) simulation.control(core, 'round', { plan: 'unicast', count: 3 }, () => undefined);
+    const late: number[] = [];
+    simulation.observe({ step: (node, _event, startedAt) => void (node.id === 0 && startedAt > at && late.push(startedAt)) });
+    simulation.call(at, () => simulation.crash(0));
+    simulation.run(simulation.now + SECOND);
+    expect(late).toEqual([]);
+  });
+});
+
 describe('shrinking', () => {
   test('keeps just what the failure needs', () => {
     const scenario = scenarioOf(9);
