@@ -6,7 +6,8 @@ import type { Member } from './registry.ts';
 
 /*
  * Steps 2 to 4 of the mesh join, many monitors at a time. While a machine boots, its monitors are announced together: each
- * announcement costs every monitor that hears it a wake-up, and one by one they would cost a wake-up for each pair.
+ * announcement costs every monitor that hears it a wake-up, and one by one they would cost a wake-up for each pair. But no more
+ * than a block at a time: a thousand monitors announced together would open half a million links in the same moment.
  *
  *   R3  every pair of initialised monitors is introduced once: the earlier hears of the later, never both ways.
  */
@@ -20,6 +21,10 @@ export interface Members {
 
 /** While cores are missing, new monitors are announced when nobody has come for so long. */
 const QUIET: Nanos = 250 * MILLISECOND;
+/** Monitors that are announced together, at the most; the first block need not wait for the last monitor (decision 0069). */
+export const BLOCK = 32;
+/** Pause between two blocks: longer than requests are collected, so that the links of a block are there before the next one's. */
+const BLOCK_PAUSE: Nanos = 20 * MILLISECOND;
 /** Bind requests of one announcement are collected for so long: they come within a few milliseconds of one another. */
 const COLLECT: Nanos = 10 * MILLISECOND;
 
@@ -29,6 +34,8 @@ export class Introductions {
   /** Who asked for the new monitors: new monitor → those it shall bind to. */
   private readonly requests = new Map<Member, Member[]>();
   private quiet: Timer | null = null;
+  /** Set from a full block to the next one. */
+  private pause: Timer | null = null;
 
   constructor(
     private readonly registry: Members,
@@ -40,13 +47,18 @@ export class Introductions {
     return this.fresh.length > 0 || this.requests.size > 0;
   }
 
-  /** Step 1: the monitor may be announced. At once, unless others are still expected. */
+  /** Step 1: the monitor may be announced. At once, unless others are still expected or a block's turn is not over. */
   initialised(member: Member, now: Nanos): void {
     this.fresh.push(member);
     this.timers.cancel(this.quiet);
     this.quiet = null;
-    if (this.isComplete()) this.announce();
-    else this.quiet = this.timers.set(now + QUIET, () => this.announce());
+    if (this.pause === null) this.next(now);
+  }
+
+  private next(now: Nanos): void {
+    if (this.fresh.length === 0) return;
+    if (this.fresh.length >= BLOCK || this.isComplete()) this.announce(now);
+    else this.quiet = this.timers.set(now + QUIET, (at) => this.announce(at));
   }
 
   /** Step 3: these new monitors shall bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
@@ -68,18 +80,26 @@ export class Introductions {
     return initialised >= this.registry.expected;
   }
 
-  /** Step 2: everybody who is initialised hears of those who came later. */
-  private announce(): void {
+  /** Step 2: everybody who was announced before hears of a block, and of a block each of those who came later in it. */
+  private announce(now: Nanos): void {
     this.quiet = null;
     const fresh = this.fresh.filter((member) => this.isMember(member));
-    this.fresh = [];
-    const rows = fresh.map(rowOf);
-    const place = new Map(fresh.map((member, i) => [member, i]));
+    const block = fresh.slice(0, BLOCK);
+    this.fresh = fresh.slice(BLOCK);
+    if (block.length === BLOCK) this.pause = this.timers.set(now + BLOCK_PAUSE, this.afterPause);
+    const rows = block.map(rowOf);
+    const place = new Map(block.map((member, i) => [member, i]));
+    const later = new Set(this.fresh);
     for (const member of this.registry.members.values()) {
       const monitors = rows.slice((place.get(member) ?? -1) + 1);
-      if (member.initialised && monitors.length > 0) this.registry.tell(member, { type: 'new_monitor_notify', monitors });
+      if (member.initialised && monitors.length > 0 && !later.has(member)) this.registry.tell(member, { type: 'new_monitor_notify', monitors });
     }
   }
+
+  private readonly afterPause = (now: Nanos): void => {
+    this.pause = null;
+    this.next(now);
+  };
 
   /** Step 4: the new monitors are told whom to bind to. */
   private request(): void {

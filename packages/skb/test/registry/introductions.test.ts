@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { TimerQueue } from '@mk/monitor-proto/timer-queue';
-import { Introductions } from '@mk/skb/registry/introductions';
+import { BLOCK, Introductions } from '@mk/skb/registry/introductions';
 import type { Member } from '@mk/skb/registry/registry';
 
 function bench(count: number) {
@@ -50,6 +50,30 @@ describe('introductions', () => {
     join(2);
     initialise(2);
     expect(told).toEqual(['0 new_monitor_notify 2.1', '1 new_monitor_notify 2.1']);
+  });
+
+  test('go out in blocks, with a pause, where many wait: each pair once, the earlier of it hears', () => {
+    const { told, timers, introductions, initialise } = bench(100);
+    const order = Array.from({ length: 100 }, (_, i) => (i * 37) % 100);
+    const heard = (): string[] => told.flatMap((line) => line.split(' ').slice(2).map((row) => `${line.split(' ')[0]} ${row}`));
+    for (const core of order.slice(0, BLOCK - 1)) initialise(core);
+    expect(told).toEqual([]);
+    for (const core of order.slice(BLOCK - 1)) initialise(core);
+    expect(heard()).toHaveLength((BLOCK * (BLOCK - 1)) / 2);
+    for (let ms = 1; introductions.pending && ms < 1000; ms++) {
+      const before = heard().length;
+      timers.expire(ms * MILLISECOND);
+      expect(heard().length - before).toBeLessThanOrEqual(BLOCK * 100);
+    }
+    expect(heard().sort()).toEqual(order.flatMap((later, i) => order.slice(0, i).map((earlier) => `${earlier} ${later}.1`)).sort());
+  });
+
+  test('do not wait for the pause of a block when nobody is left', () => {
+    const { told, initialise, join } = bench(2);
+    for (const core of [0, 1]) initialise(core);
+    join(2);
+    initialise(2);
+    expect(told.at(-1)).toBe('1 new_monitor_notify 2.1');
   });
 
   test('collect who asks for a new monitor', () => {
