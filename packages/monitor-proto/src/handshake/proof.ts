@@ -49,7 +49,7 @@ export class NonceSource {
 
   next(): Uint8Array {
     this.count += 1;
-    const mac = this.hmac(this.entropy, encoder.encode(`nonce ${this.count}`));
+    const mac = this.hmac(this.entropy, new Writer(32).ascii('nonce ').ascii(String(this.count)).whole());
     if (this.used === POOL) this.beginPool();
     const from = this.used;
     for (let i = 0; i < NONCE; i++) this.pool[from + i] = mac[i]!;
@@ -66,8 +66,6 @@ export class NonceSource {
 const NONCE = 16;
 /** Nonces are parts of one array: one of its own would take ten times as much as it holds, for as long as a handshake lasts. */
 const POOL = 16 * NONCE;
-
-const encoder = new TextEncoder();
 
 /** As JSON would have it. */
 function writeIdentity(to: Writer, { version, cluster, peer, incarnation, instance }: Identity): void {

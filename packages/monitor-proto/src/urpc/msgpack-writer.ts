@@ -16,6 +16,8 @@ const SPARE_BYTES = 2 << 10;
 const HEAD_BYTES = 9;
 /** Up to here a loop copies faster than a call. */
 const LOOP_BYTES = 32;
+/** The same for text; an instance's name has 32 characters. */
+const ASCII_LOOP = 64;
 
 let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let view: DataView = new DataView(slab.buffer);
@@ -89,7 +91,7 @@ function writeBytes(bytes: Uint8Array): void {
 function writeString(text: string): void {
   const { length } = text;
   reserve(HEAD_BYTES + 3 * length);
-  if (length < 0x20 && writeShortAscii(text, length)) return;
+  if (length <= ASCII_LOOP && writeShortAscii(text, length)) return;
   // As many bytes for the length as the longest text of so many characters needs.
   const head = 3 * length < 0x100 ? 2 : 3 * length < 0x10000 ? 3 : 5;
   const bytes = slab.write(text, at + head);
@@ -102,13 +104,15 @@ function writeString(text: string): void {
 
 /** False, with nothing written, for a text with other characters. */
 function writeShortAscii(text: string, length: number): boolean {
+  const from = length < 0x20 ? at + 1 : at + 2;
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
     if (code >= 0x80) return false;
-    slab[at + 1 + i] = code;
+    slab[from + i] = code;
   }
-  slab[at] = 0xa0 | length;
-  at += 1 + length;
+  if (length < 0x20) slab[at] = 0xa0 | length;
+  else head8(0xd9, length);
+  at = from + length;
   return true;
 }
 
