@@ -1,5 +1,5 @@
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
-import { WebSocketTransport } from '@mk/monitor-proto/io/transport';
+import { isDialled, WebSocketTransport } from '@mk/monitor-proto/io/transport';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { Heap } from '@mk/monitor-proto/heap';
 import { createPrng } from '@mk/monitor-proto/prng';
@@ -74,7 +74,8 @@ function simulatedEnd(clock: BareClock, network: Network, id: PeerId): Transport
   return {
     address: node.address,
     events,
-    open: (link, address) => network.open(node, link, address, clock.now),
+    open: (link, address, first) => network.open(node, link, address, first ?? null, clock.now, 0),
+    isUp: (link) => (node.links.get(link)?.other ?? null) !== null,
     send: (link, frame) => on(link, (end) => network.send(end, frame, clock.now, 0)),
     close: (link, reason) => on(link, (end) => network.close(end, reason, clock.now)),
     reset: (link) => on(link, (end) => network.reset(end, clock.now)),
@@ -105,9 +106,10 @@ async function webSocketPair(): Promise<TransportPair> {
 
 async function webSocketEnd(): Promise<{ readonly end: TransportEnd; shutdown(): Promise<void> }> {
   const events: TransportEvent[] = [];
+  const up = new Set<number>();
   const transport = new WebSocketTransport(
     {
-      linkUp: (link) => void events.push({ type: 'link_up', link }),
+      linkUp: (link, first) => void (isDialled(link) ? up.add(link) : events.push({ type: 'link_up', link, first })),
       linkDown: (link, reason) => void events.push({ type: 'link_down', link, reason }),
       frame: (link, frame) => void events.push({ type: 'frame', link, frame: Uint8Array.from(frame) }),
     },
@@ -117,7 +119,8 @@ async function webSocketEnd(): Promise<{ readonly end: TransportEnd; shutdown():
   const end: TransportEnd = {
     address: `127.0.0.1:${port}`,
     events,
-    open: (link, address) => transport.open(link, address),
+    open: (link, address, first) => transport.open(link, address, first ?? null),
+    isUp: (link) => up.has(link),
     send: (link, frame) => transport.send(link, frame),
     close: (link, reason) => transport.close(link, reason),
     reset: (link) => transport.reset(link),

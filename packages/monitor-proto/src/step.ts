@@ -12,8 +12,8 @@ export interface StateMachine<Event = HostEvent, Out = Effect> {
 /** What a host tells every state machine. */
 export type HostEvent =
   | { readonly type: 'start' }
-  /** A socket is open: one that we asked for (odd id) or one that somebody opened to us (even id). */
-  | { readonly type: 'link_up'; readonly link: LinkId }
+  /** Somebody has opened a link to us (even id); `first`: the frame that came with the opening. A link that we asked for says nothing of itself before its first frame. */
+  | { readonly type: 'link_up'; readonly link: LinkId; readonly first: Uint8Array | null }
   | { readonly type: 'link_down'; readonly link: LinkId; readonly reason: string }
   | { readonly type: 'frame_received'; readonly link: LinkId; readonly frame: Uint8Array }
   | { readonly type: 'timer_fired' }
@@ -30,7 +30,8 @@ export interface ControlRequest {
 /** What every state machine may ask its host to do. */
 export type Effect =
   | { readonly type: 'send_frame'; readonly link: LinkId; readonly peer: PeerId; readonly frame: Uint8Array }
-  | { readonly type: 'open_link'; readonly link: LinkId; readonly peer: PeerId; readonly address: string }
+  /** Open a link under this odd id; `first` is the first frame on it, and goes with the opening where nothing shapes the link's frames. */
+  | { readonly type: 'open_link'; readonly link: LinkId; readonly peer: PeerId; readonly address: string; readonly first: Uint8Array }
   /** The link now belongs to this peer: the host shapes its frames accordingly. */
   | { readonly type: 'link_bound'; readonly link: LinkId; readonly peer: PeerId }
   | { readonly type: 'close_link'; readonly link: LinkId; readonly reason: string }

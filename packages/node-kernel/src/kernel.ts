@@ -94,7 +94,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
   private readonly handlers: Handlers = {
     start: (_event, now) => this.monitor.start(now),
-    link_up: ({ link }, now) => this.monitor.endpoint.linkUp(link, now),
+    link_up: ({ link, first }, now) => this.monitor.endpoint.linkUp(link, first, now),
     link_down: ({ link, reason }, now) => this.monitor.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.monitor.endpoint.frameReceived(link, frame, now),
     timer_fired: () => {

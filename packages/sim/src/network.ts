@@ -53,18 +53,25 @@ export class Network {
     private readonly costs: CostModel,
   ) {}
 
-  open(node: SimNode, id: LinkId, address: string, at: Nanos): void {
+  /** Opens a link; `first` goes with the opening if nothing shapes the frames there, and follows it otherwise. `costNs`: what it costs the receiver. */
+  open(node: SimNode, id: LinkId, address: string, first: Uint8Array | null, at: Nanos, costNs: Nanos): void {
     const end: LinkEnd = { node, id, other: null, open: true, lastDueAt: at };
     node.links.set(id, end);
     const target = this.host.lookUp(address);
     if (target === null) return this.host.deliver(at, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
     const wayNs = this.costs.latencyNs(node.id, target.id);
     const { life } = node;
+    const along = first !== null && this.faults.clear(node.id, target.id, at) ? first : null;
+    if (along !== null) {
+      this.count(along);
+      this.host.frameFate?.(node, target, at, along, { kind: 'sent', dueAt: at + wayNs });
+    }
     this.host.after(at + wayNs, () => {
       if (node.life !== life || !end.open) return;
       const back = this.host.now + this.costs.latencyNs(target.id, node.id);
-      if (this.host.lookUp(address) !== target) this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
-      else this.accept(target, end, back);
+      if (this.host.lookUp(address) !== target) return this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
+      this.accept(target, end, back, along, costNs);
+      if (first !== along) this.host.after(back, () => end.open && this.send(end, first!, back, costNs));
     });
   }
 
@@ -72,8 +79,7 @@ export class Network {
   send(end: LinkEnd, frame: Uint8Array, at: Nanos, costNs: Nanos): void {
     const { other, node } = end;
     if (other === null) return;
-    this.counters.frames += 1;
-    this.counters.bytes += frame.length;
+    this.count(frame);
     const to = other.node;
     const verdict = this.faults.verdict(node.id, to.id, at, frame.length);
     switch (verdict.kind) {
@@ -127,7 +133,7 @@ export class Network {
     node.links.clear();
   }
 
-  private accept(target: SimNode, dialler: LinkEnd, backAt: Nanos): void {
+  private accept(target: SimNode, dialler: LinkEnd, backAt: Nanos, first: Uint8Array | null, costNs: Nanos): void {
     const id = target.nextAccepted;
     target.nextAccepted += 2;
     const accepted: LinkEnd = { node: target, id, other: dialler, open: true, lastDueAt: this.host.now };
@@ -135,8 +141,12 @@ export class Network {
     dialler.other = accepted;
     dialler.lastDueAt = backAt;
     this.counters.linksOpened += 1;
-    this.host.deliver(this.host.now, target, accepted, { type: 'link_up', link: id }, 0);
-    this.host.deliver(backAt, dialler.node, dialler, { type: 'link_up', link: dialler.id }, 0);
+    this.host.deliver(this.host.now, target, accepted, { type: 'link_up', link: id, first }, first === null ? 0 : costNs);
+  }
+
+  private count(frame: Uint8Array): void {
+    this.counters.frames += 1;
+    this.counters.bytes += frame.length;
   }
 
   private carry(end: LinkEnd, other: LinkEnd, frame: Uint8Array, at: Nanos, delayNs: Nanos, costNs: Nanos): void {

@@ -307,8 +307,7 @@ export class Simulation implements NetworkHost {
       case 'send_frame':
         return this.sendFrame(node, effect.link, effect.frame, at);
       case 'open_link':
-        this.network.open(node, effect.link, effect.address, at);
-        return at;
+        return this.openLink(node, effect, at);
       case 'close_link':
         this.closeLink(node, effect.link, effect.reason, at);
         return at;
@@ -342,6 +341,12 @@ export class Simulation implements NetworkHost {
     const messages = messagesIn(frame);
     const left = at + messages * this.costs.sendNs(node.id, to) * node.slowFactor;
     this.network.send(end, frame, left, messages * this.costs.receiveNs(node.id, to));
+    return left;
+  }
+
+  private openLink(node: SimNode, { link, peer, address, first }: Extract<AnyEffect, { type: 'open_link' }>, at: Nanos): Nanos {
+    const left = at + this.costs.sendNs(node.id, peer) * node.slowFactor;
+    this.network.open(node, link, address, first, left, this.costs.receiveNs(node.id, peer));
     return left;
   }
 

@@ -47,7 +47,10 @@ export class TraceHash {
     if (event.type === 'frame_received') {
       this.word(event.link);
       this.bytes(event.frame);
-    } else if (event.type === 'link_up' || event.type === 'link_down') this.word(event.link);
+    } else if (event.type === 'link_up') {
+      this.word(event.link);
+      if (event.first !== null) this.bytes(event.first);
+    } else if (event.type === 'link_down') this.word(event.link);
   }
 
   /** Anything that a log line's field may hold. */

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { SimNode, type Waiting } from '@mk/sim/sim-node';
 
-const waiting = (link: number): Waiting => ({ event: { type: 'link_up', link }, costNs: 0 });
+const waiting = (link: number): Waiting => ({ event: { type: 'link_up', link, first: null }, costNs: 0 });
 
 it('a node’s queue gives events in their order and keeps none of those that it gave, though it never gets empty', () => {
   const node = new SimNode(0);

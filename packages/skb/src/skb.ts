@@ -167,7 +167,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
       this.startedAt = now;
       this.heartbeats(now);
     },
-    link_up: ({ link }, now) => this.endpoint.linkUp(link, now),
+    link_up: ({ link, first }, now) => this.endpoint.linkUp(link, first, now),
     link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),
     timer_fired: () => {

@@ -76,6 +76,7 @@ export class SkbClient {
       controlToken: '',
       logger: NO_LOGGER,
       verdict: () => PASS,
+      clear: () => true,
       perform: (effect) => (this.performers[effect.type] as (effect: unknown) => void)(effect),
       control: () => null,
       halted: () => this.ended(),

@@ -126,7 +126,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     readonly [T in ClientEvent['type']]: (event: Extract<ClientEvent, { type: T }>, now: Nanos) => void;
   } = {
     start: (_event, now) => this.dial(now),
-    link_up: ({ link }, now) => this.endpoint.linkUp(link, now),
+    link_up: ({ link, first }, now) => this.endpoint.linkUp(link, first, now),
     link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),
     timer_fired: () => {

@@ -149,12 +149,11 @@ export class Endpoint {
     this.touch(peer);
   }
 
-  /** A socket is open: ours, or one that somebody opened to us. */
-  linkUp(id: LinkId, now: Nanos): void {
-    const link = this.links.get(id);
-    if (link) return this.greeter.greet(link, now);
+  /** Somebody has opened a link to us; `first`: the frame that came with it. */
+  linkUp(id: LinkId, first: Uint8Array | null, now: Nanos): void {
     if (this.links.size >= limit('maxPendingLinks') + this.peers.size) return this.closeLink(id, 'TOO_MANY_LINKS');
     this.links.set(id, this.greeter.accept(id, now));
+    if (first !== null) this.frameReceived(id, first, now);
   }
 
   linkDown(id: LinkId, reason: string, now: Nanos): void {
@@ -323,7 +322,6 @@ export class Endpoint {
     peer.pendingLink = id;
     peer.dialAttempts += 1;
     this.links.set(id, this.greeter.dialled(id, peer, now));
-    this.outbox.push({ type: 'open_link', link: id, peer: peer.id, address: peer.dial! });
   }
 
   private drop(id: LinkId, reason: string): void {

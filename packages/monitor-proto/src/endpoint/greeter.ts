@@ -11,7 +11,7 @@ import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
 
 /*
- * The handshake of a link: hello → welcome → prove. Both ends prove that they know the cluster's secret, by an HMAC over
+ * The handshake of a link: hello → welcome → prove, the hello with the opening of the link. Both ends prove that they know the cluster's secret, by an HMAC over
  * both identities and both fresh nonces, before either hands on a message; and they say how far they have received, so
  * that the channel resumes. Handshake frames may be lost, doubled or overtaken: each is repeated until it is answered, and
  * a repeated one is answered again.
@@ -63,9 +63,17 @@ export class Greeter {
     this.self = { ...this.self, peer, incarnation };
   }
 
-  /** The state of a link that we are about to open. */
+  /** The state of a link that we are about to open: says hello as its first frame. */
   dialled(id: LinkId, peer: Peer, now: Nanos): LinkState {
-    return newLink(id, true, peer, 'opening', now);
+    const link = newLink(id, true, peer, 'greeting', now);
+    const handshake = link.handshake!;
+    const hello: HelloFrame = { kind: FRAME.hello, from: this.self, nonce: this.nonces.next(), knows: peer.instance, received: peer.channel.marks() };
+    const first = encodeFrame(hello);
+    handshake.nonce = hello.nonce;
+    handshake.hello = hello;
+    this.sink.push({ type: 'open_link', link: id, peer: peer.id, address: peer.dial!, first });
+    this.keepSaying(link, handshake, first, now);
+    return link;
   }
 
   /** The state of a link that somebody opened to us. */
@@ -74,16 +82,6 @@ export class Greeter {
     const handshake = link.handshake!;
     handshake.repeat = this.timers.set(handshake.deadline, this.timeout, link);
     return link;
-  }
-
-  /** The link that we opened is up: says hello. */
-  greet(link: LinkState, now: Nanos): void {
-    const peer = link.peer!;
-    const handshake = link.handshake!;
-    handshake.nonce = this.nonces.next();
-    link.phase = 'greeting';
-    handshake.hello = { kind: FRAME.hello, from: this.self, nonce: handshake.nonce, knows: peer.instance, received: peer.channel.marks() };
-    this.say(link, handshake, handshake.hello, now);
   }
 
   /** Both ends have proved themselves: nothing has to be repeated, and what was said need not be kept. */
@@ -136,7 +134,7 @@ export class Greeter {
 
   private onWelcome(link: LinkState, welcome: WelcomeFrame, now: Nanos): string | null {
     if (link.phase === 'proving') this.sendAgain(link);
-    if (link.phase !== 'greeting') return link.phase === 'opening' ? 'a welcome before the hello' : null;
+    if (link.phase !== 'greeting') return null;
     const peer = link.peer!;
     const handshake = link.handshake!;
     const said = transcript(handshake.hello!, welcome.from, welcome.nonce);
@@ -194,8 +192,14 @@ export class Greeter {
   }
 
   private say(link: LinkState, handshake: Handshake, frame: HandshakeFrame, now: Nanos): void {
-    handshake.lastFrame = encodeFrame(frame);
-    this.sendAgain(link);
+    const bytes = encodeFrame(frame);
+    this.send(link, bytes);
+    this.keepSaying(link, handshake, bytes, now);
+  }
+
+  /** Repeats a frame that was sent just now until the other end answers. */
+  private keepSaying(link: LinkState, handshake: Handshake, frame: Uint8Array, now: Nanos): void {
+    handshake.lastFrame = frame;
     this.timers.cancel(handshake.repeat);
     handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
   }

@@ -4,10 +4,10 @@ import type { HelloFrame } from '../urpc/frames.ts';
 import type { Peer } from './peer.ts';
 
 /**
- * Phases of a link. Dialled: opening → greeting (hello sent) → proving (prove sent) → open, at the first data frame.
+ * Phases of a link. Dialled: greeting (hello sent with the opening) → proving (prove sent) → open, at the first data frame.
  * Accepted: waiting → answered (welcome sent) → open, at a good proof.
  */
-export type LinkPhase = 'opening' | 'greeting' | 'proving' | 'waiting' | 'answered' | 'open';
+export type LinkPhase = 'greeting' | 'proving' | 'waiting' | 'answered' | 'open';
 
 export interface LinkState {
   readonly id: LinkId;

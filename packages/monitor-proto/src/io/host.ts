@@ -5,7 +5,7 @@ import { nowNs } from './clock.ts';
 import { httpHandler } from './http-server.ts';
 import { LinkShaper } from './link-shaper.ts';
 import type { Logger } from './logger.ts';
-import { type Transport, WebSocketTransport } from './transport.ts';
+import { isDialled, type Transport, WebSocketTransport } from './transport.ts';
 
 /** What a hosted state machine says of itself beside its effects. */
 export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
@@ -19,6 +19,8 @@ export interface HostOptions<Out> {
   readonly logger: Logger;
   /** What becomes of a frame to this peer. */
   verdict(peer: PeerId, now: Nanos, bytes: number): Verdict;
+  /** Whether nothing shapes the frames to this peer. */
+  clear(peer: PeerId, now: Nanos): boolean;
   /** Effects that only this kind of process has. */
   perform(effect: Exclude<Out, Effect>): void;
   /** Verbs that the process answers itself; null: the state machine's. */
@@ -44,6 +46,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** One sending function a link, so that a frame that passes allocates nothing. */
   private readonly senders = new Map<LinkId, (frame: Uint8Array) => void>();
   private readonly peerOfLink = new Map<LinkId, PeerId>();
+  /** First frames of links that are being opened, where the link model has a say in them. */
+  private readonly held = new Map<LinkId, Uint8Array>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
   private nextRequest = 1;
   private halted = false;
@@ -57,10 +61,11 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     const http = httpHandler({ health: () => machine.health(nowNs()), metrics: () => machine.metrics(nowNs()), control: (request) => this.control(request) }, options.controlToken);
     this.transport = new WebSocketTransport(
       {
-        linkUp: (link) => this.post({ type: 'link_up', link }),
+        linkUp: (link, first) => (isDialled(link) ? this.sendHeld(link) : this.post({ type: 'link_up', link, first })),
         linkDown: (link, reason) => {
           this.peerOfLink.delete(link);
           this.senders.delete(link);
+          this.held.delete(link);
           this.post({ type: 'link_down', link, reason });
         },
         frame: (link, frame) => this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
@@ -122,9 +127,11 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       if (!this.peerOfLink.has(link)) this.peerOfLink.set(link, peer);
       this.shaper.send(link, frame, nowNs(), this.senderOf(link));
     },
-    open_link: ({ link, peer, address }) => {
+    open_link: ({ link, peer, address, first }) => {
+      const clear = this.options.clear(peer, nowNs());
       this.peerOfLink.set(link, peer);
-      this.transport.open(link, address);
+      if (!clear) this.held.set(link, first);
+      this.transport.open(link, address, clear ? first : null);
     },
     link_bound: ({ link, peer }) => void this.peerOfLink.set(link, peer),
     // What was sent before, a refusal for one, may still be held by the shaper: it leaves first (T3).
@@ -132,6 +139,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       this.transport.close(link, reason);
       this.peerOfLink.delete(link);
       this.senders.delete(link);
+      this.held.delete(link);
     }),
     set_timer: ({ at }) => {
       if (this.timer !== null) clearTimeout(this.timer);
@@ -145,6 +153,14 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     },
     halt: ({ error }) => this.halt(error),
   };
+
+  /** A link that we opened is up: what could not go with its opening, as the link model has a say in it, leaves now. */
+  private sendHeld(link: LinkId): void {
+    const frame = this.held.get(link);
+    if (frame === undefined) return;
+    this.held.delete(link);
+    this.shaper.send(link, frame, nowNs(), this.senderOf(link));
+  }
 
   private senderOf(link: LinkId): (frame: Uint8Array) => void {
     let sender = this.senders.get(link);

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
+import { FIRST_FRAME, LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
 
 /**
  * The HTTP server of a process's port, for whatever is not a link in our own form: `/healthz` and the like, and strangers'
@@ -12,7 +12,7 @@ export class PlainHttp {
 
   constructor(
     private readonly handler: RequestListener,
-    private readonly accepted: (webSocket: WebSocket) => void,
+    private readonly accepted: (webSocket: WebSocket, first: Buffer | null) => void,
   ) {}
 
   /** Serves a connection that begins with these bytes. */
@@ -33,7 +33,8 @@ export class PlainHttp {
     const server = createServer(this.handler);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
-      acceptor.handleUpgrade(request, socket, head, this.accepted);
+      const first = request.headers[FIRST_FRAME.toLowerCase()];
+      acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, typeof first === 'string' ? Buffer.from(first, 'base64') : null));
     });
     server.on('clientError', (_error, socket) => socket.destroy());
     server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections

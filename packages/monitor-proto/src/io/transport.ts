@@ -6,20 +6,22 @@ import type { BorrowedReads } from './borrowed-reads.ts';
 import { PlainHttp } from './plain-http.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
 import { readWholeMessages } from './websocket-reading.ts';
-import { acceptWebSocket, dialWebSocket, keyOfRequest, OPEN_TIMEOUT_MS, type OpenedWebSocket } from './websocket-opening.ts';
+import { acceptWebSocket, dialWebSocket, linkRequest, OPEN_TIMEOUT_MS, type OpenedWebSocket } from './websocket-opening.ts';
 
 /*
  * The transport contract, which the simulated network keeps as well (test/conformance):
  *
  *   T1  a frame arrives whole and unaltered, or not at all; on one link in the order of sending;
- *   T2  link_up comes once, before the link's first frame; link_down comes once, after its last one, for every link that
- *       was asked for or came up, whatever ended it but this end's own `close`;
+ *   T2  link_up comes once, before the link's other frames, at the end that did not open it with the frame that went with the
+ *       opening; link_down comes once, after the last one, for every link that was asked for or came up, whatever ended it
+ *       but this end's own `close`;
  *   T3  frames sent before `close` are delivered if the link still carries them; after it this end hears nothing more.
  */
 
 /** What a transport tells its host. */
 export interface TransportOwner {
-  linkUp(link: LinkId): void;
+  /** `first`: the frame that came with the opening, to keep; a link that this end opened has none. */
+  linkUp(link: LinkId, first: Uint8Array | null): void;
   linkDown(link: LinkId, reason: string): void;
   /** The frame's bytes are lent: they are good until this returns. */
   frame(link: LinkId, frame: Uint8Array): void;
@@ -29,8 +31,8 @@ export interface TransportOwner {
 export interface Transport {
   /** Begins to accept links; resolves to the port. Rejects when the port cannot be had. */
   listen(host: string, port: number): Promise<number>;
-  /** Opens a link to `host:port` under an odd id of the caller's choice. */
-  open(link: LinkId, address: string): void;
+  /** Opens a link to `host:port` under an odd id of the caller's choice; `first`, if not null, goes with the opening. */
+  open(link: LinkId, address: string, first: Uint8Array | null): void;
   send(link: LinkId, frame: Uint8Array): void;
   close(link: LinkId, reason: string): void;
   /** Breaks the socket of a link without a word, as a network does. */
@@ -57,7 +59,7 @@ export class WebSocketTransport implements Transport {
     private readonly owner: TransportOwner,
     http: RequestListener,
   ) {
-    this.http = new PlainHttp(http, (webSocket) => this.accepted(webSocket, null));
+    this.http = new PlainHttp(http, (webSocket, first) => this.accepted(webSocket, null, first));
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.connected(socket));
   }
 
@@ -71,17 +73,18 @@ export class WebSocketTransport implements Transport {
     });
   }
 
-  open(link: LinkId, address: string): void {
-    const opened = ({ webSocket, socket, reads }: OpenedWebSocket): void => {
+  open(link: LinkId, address: string, first: Uint8Array | null): void {
+    const opened = ({ webSocket, socket, reads }: OpenedWebSocket, rest: Buffer): void => {
       this.opening.delete(link);
       this.adopt(link, webSocket, reads);
-      this.owner.linkUp(link);
+      this.owner.linkUp(link, null);
+      if (rest.length > 0) reads.take(rest, rest.length);
       socket.resume();
     };
     const failed = (reason: string): void => {
       if (this.opening.delete(link)) this.owner.linkDown(link, reason);
     };
-    this.opening.set(link, dialWebSocket(address, opened, failed));
+    this.opening.set(link, dialWebSocket(address, first, opened, failed));
   }
 
   send(link: LinkId, frame: Uint8Array): void {
@@ -127,10 +130,11 @@ export class WebSocketTransport implements Transport {
   private connected(socket: Socket): void {
     const first = (bytes: Buffer): void => {
       leave();
-      const key = keyOfRequest(bytes);
-      if (key === null) return this.http.take(socket, bytes);
-      const accepted = acceptWebSocket(socket, key);
-      this.accepted(accepted.webSocket, accepted.reads);
+      const request = linkRequest(bytes);
+      if (request === null) return this.http.take(socket, bytes);
+      const accepted = acceptWebSocket(socket, request.key);
+      this.accepted(accepted.webSocket, accepted.reads, request.first);
+      accepted.socket.uncork(); // the answer and what the first frame was answered with leave together
       accepted.socket.resume();
     };
     const end = (): void => void socket.destroy();
@@ -144,11 +148,11 @@ export class WebSocketTransport implements Transport {
     socket.setTimeout(OPEN_TIMEOUT_MS);
   }
 
-  private accepted(webSocket: WebSocket, reads: BorrowedReads | null): void {
+  private accepted(webSocket: WebSocket, reads: BorrowedReads | null, first: Buffer | null): void {
     const link = this.nextAccepted;
     this.nextAccepted += 2;
     this.adopt(link, webSocket, reads);
-    this.owner.linkUp(link);
+    this.owner.linkUp(link, first);
   }
 
   private adopt(link: LinkId, socket: WebSocket, reads: BorrowedReads | null): void {
@@ -178,7 +182,7 @@ function rawSocketOf(socket: WebSocket): Socket {
 }
 
 /** Links that this end opened have odd ids: the client's side of a WebSocket, which masks. */
-function isDialled(link: LinkId): boolean {
+export function isDialled(link: LinkId): boolean {
   return link % 2 === 1;
 }
 

@@ -82,6 +82,14 @@ export class FaultEngine {
     return verdict;
   }
 
+  /** Whether nothing shapes the frames from → to now: what is sent passes at once. */
+  clear(from: PeerId, to: PeerId, nowNs: Nanos): boolean {
+    if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
+    if (this.idle) return true;
+    const { cut, model } = this.pairFor(from, to);
+    return cut === null && model === null;
+  }
+
   /** The settings in force from → to: the base with every rule's overrides. */
   settings(from: PeerId, to: PeerId, nowNs: Nanos): LinkSettings {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);

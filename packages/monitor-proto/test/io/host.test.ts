@@ -22,6 +22,7 @@ const options: HostOptions<Effect> = {
   controlToken: 'x',
   logger: { source: { core: 0, incarnation: 0 }, write: () => undefined, load: () => Promise.resolve(), flushNow: () => undefined },
   verdict: () => ({ kind: 'pass' }),
+  clear: () => true,
   perform: () => undefined,
   control: () => null,
   halted: () => undefined,
@@ -59,8 +60,39 @@ test('a frame that has to wait keeps its bytes when the next read overwrites the
     bytes.copy(lent);
     owner.frame(2, lent);
   };
-  owner.linkUp(2);
+  owner.linkUp(2, null);
   deliver(Buffer.from([3, 3]));
   expect(got).toEqual(['0101', '0202', '0303']);
   host.transport.shutdown();
+});
+
+/** Opens a link to a host from one whose link model says this; what the accepting machine was told, with times. */
+async function openedOver(model: Pick<HostOptions<Effect>, 'verdict' | 'clear'>): Promise<{ readonly told: readonly HostEvent[]; readonly tookMs: number }> {
+  const told: HostEvent[] = [];
+  const dialling = { ...refusing, step: (event: HostEvent): readonly Effect[] => (event.type === 'start' ? [{ type: 'open_link', link: 1, peer: 7, address: `127.0.0.1:${port}`, first: Uint8Array.of(9, 8, 7) }] : []) };
+  const listening = { ...refusing, step: (event: HostEvent): readonly Effect[] => (told.push(event.type === 'frame_received' ? { ...event, frame: Uint8Array.from(event.frame) } : event), []) };
+  const acceptor = new Host<HostEvent, Effect>(listening, options);
+  const port = await acceptor.transport.listen('127.0.0.1', 0);
+  const dialler = new Host<HostEvent, Effect>(dialling, { ...options, ...model });
+  const startedAt = performance.now();
+  dialler.post({ type: 'start' });
+  const came = (): boolean => told.some((event) => event.type === 'frame_received' || (event.type === 'link_up' && event.first !== null));
+  while (!came() && performance.now() - startedAt < 10_000) await new Promise((resolve) => setImmediate(resolve));
+  const tookMs = performance.now() - startedAt;
+  for (const host of [dialler, acceptor]) {
+    host.post({ type: 'link_down', link: 2, reason: '' });
+    host.transport.shutdown();
+  }
+  return { told, tookMs };
+}
+
+test('the first frame of a link goes with its opening', async () => {
+  const { told } = await openedOver({ verdict: () => ({ kind: 'pass' }), clear: () => true });
+  expect(told[0]).toEqual({ type: 'link_up', link: 2, first: Buffer.from([9, 8, 7]) });
+});
+
+test('the first frame does not pass by the link model: where it has a say, the frame follows the opening', async () => {
+  const { told, tookMs } = await openedOver({ verdict: () => ({ kind: 'deliver_after', delayNs: 30_000_000 }), clear: () => false });
+  expect(told.slice(0, 2)).toEqual([{ type: 'link_up', link: 2, first: null }, { type: 'frame_received', link: 2, frame: Uint8Array.of(9, 8, 7) }]);
+  expect(tookMs).toBeGreaterThan(29);
 });

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { WebSocketTransport } from '../../src/io/transport.ts';
-import { dialWebSocket } from '../../src/io/websocket-opening.ts';
+import { dialWebSocket, linkRequest } from '../../src/io/websocket-opening.ts';
 
 const ends: (() => void)[] = [];
 afterEach(() => ends.splice(0).forEach((end) => end()));
@@ -15,7 +15,7 @@ async function dialInto(answer: (socket: Socket) => void): Promise<string> {
   ends.push(() => server.close());
   const { port } = server.address() as AddressInfo;
   return new Promise((resolve) => {
-    dialWebSocket(`127.0.0.1:${port}`, () => resolve('opened'), resolve);
+    dialWebSocket(`127.0.0.1:${port}`, null, () => resolve('opened'), resolve);
   });
 }
 
@@ -48,4 +48,37 @@ test('whoever speaks plain HTTP, in pieces too, reaches the HTTP handler', async
   socket.on('data', (chunk) => (text += chunk.toString()));
   await once(socket, 'close');
   expect(text).toContain('you asked for /pieces');
+});
+
+const REQUEST = 'GET /link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n';
+
+test.each([
+  ['no first frame', '', null],
+  ['an empty one', 'Mk-First-Frame: \r\n', Buffer.alloc(0)],
+  ['one of three bytes', 'Mk-First-Frame: AQID\r\n', Buffer.from([1, 2, 3])],
+])('a request with %s is one of ours', (_what, header, first) => {
+  expect(linkRequest(Buffer.from(`${REQUEST}${header}\r\n`))).toEqual({ key: 'AAAAAAAAAAAAAAAAAAAAAA==', first });
+});
+
+test.each([
+  ['two first frames', 'Mk-First-Frame: AQID\r\nMk-First-Frame: AQID\r\n'],
+  ['a first frame that is not base64', 'Mk-First-Frame: *\r\n'],
+  ['another header', 'Origin: http://x\r\n'],
+])('a request with %s is left to the HTTP server', (_what, header) => {
+  expect(linkRequest(Buffer.from(`${REQUEST}${header}\r\n`))).toBeNull();
+});
+
+test('a request that comes in pieces, and so goes to the HTTP server, has its first frame told as well', async () => {
+  const told: unknown[] = [];
+  const owner = { linkUp: (link: number, first: Uint8Array | null) => void told.push(link, first), linkDown: () => undefined, frame: () => undefined };
+  const transport = new WebSocketTransport(owner, (_request, response) => void response.end());
+  const port = await transport.listen('127.0.0.1', 0);
+  ends.push(() => transport.shutdown());
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  socket.write(REQUEST.slice(0, 40));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  socket.write(`${REQUEST.slice(40)}Mk-First-Frame: AQID\r\n\r\n`);
+  expect(((await once(socket, 'data')) as [Buffer])[0].toString()).toContain('101 Switching Protocols');
+  expect(told).toEqual([2, Buffer.from([1, 2, 3])]);
+  socket.destroy();
 });

@@ -50,6 +50,7 @@ async function accepted(way: (typeof WAYS)[number], heard: string[]): Promise<{ 
   const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
   const [accepted] = (await once(server, 'connection')) as [Socket];
   const { webSocket, socket, reads } = acceptWebSocket(accepted.pause(), 'AAAAAAAAAAAAAAAAAAAAAA==');
+  socket.uncork();
   webSocket.binaryType = 'nodebuffer';
   reads.take = readWholeMessages(webSocket, true, (payload) => void heard.push(`binary ${payload.toString()}`));
   webSocket.on('message', (data, isBinary) => void heard.push(`${isBinary ? 'binary' : 'text'} ${(data as Buffer).toString()}`));

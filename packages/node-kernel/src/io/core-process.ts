@@ -43,6 +43,7 @@ export class CoreProcess {
       controlToken: controlToken(this.secret),
       logger: this.watchedLogger(),
       verdict: (peer, now, bytes) => this.faults.verdict(peer, now, bytes),
+      clear: (peer, now) => this.faults.clear(peer, now),
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       halted: (error) => this.halted(error),

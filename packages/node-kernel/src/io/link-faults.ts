@@ -49,6 +49,11 @@ export class LinkFaults {
     return this.engine.verdict(this.self, peer, now, bytes);
   }
 
+  /** Whether nothing shapes the frames to this peer. */
+  clear(peer: PeerId, now: Nanos): boolean {
+    return this.engine === null || peer > 60_000 || this.engine.clear(this.self, peer, now);
+  }
+
   /** The verbs `fault_add`, `fault_heal` and `faults`; null: not one of ours. */
   control({ verb, args }: ControlRequest, now: Nanos): ControlReply | null {
     const run = Object.hasOwn(this.verbs, verb) ? this.verbs[verb] : undefined;

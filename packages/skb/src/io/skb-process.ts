@@ -56,6 +56,7 @@ export class SkbProcess {
       controlToken: this.token,
       logger: { ...this.logger, write: (event, lamport, fields) => this.write(event, lamport, fields) },
       verdict: () => PASS,
+      clear: () => true,
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       halted: (error) => this.halted(error),
