@@ -160,8 +160,11 @@ export class Greeter {
     if (link.phase === 'open') return null;
     if (link.phase !== 'answered') return 'a proof before the hello';
     const { hello, nonce } = link.handshake as Handshake & { hello: HelloFrame };
-    if (!sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)))) {
-      this.refuse(link, 'WRONG_SECRET', now);
+    const proven = sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)));
+    // Who was let in by its hello may have been declared gone since, and a newer incarnation be expected under its id.
+    const error = proven ? this.owner.admit(hello.from, false) : 'WRONG_SECRET';
+    if (error !== null) {
+      this.refuse(link, error, now);
       return null;
     }
     this.settled(link);
