@@ -15,6 +15,9 @@ import { Introductions } from './introductions.ts';
  *   R2  an incarnation number is given to one instance only, and they rise;
  *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life introduces
  *       again who was not bound to each other by then.
+ *
+ * An incarnation that was declared gone is no member again, in a later life of the SKB neither: who was told of it tells that
+ * life (decision 0071).
  */
 
 /** One core as the registry knows it. */
@@ -37,6 +40,8 @@ const GRACE: Nanos = 10 * SECOND;
 export class Registry {
   readonly members = new Map<CoreId, Member>();
   private readonly lastIncarnation = new Map<CoreId, Incarnation>();
+  /** Incarnations that an earlier life of the SKB declared gone, as `core.incarnation`. */
+  private readonly gone = new Set<string>();
   /** Rises whenever somebody becomes a member or is one no longer. */
   epoch = 0;
   private linkSum = 0;
@@ -70,6 +75,8 @@ export class Registry {
   }
 
   register(peer: Peer, request: MessageOf<'register_request'>, now: Nanos): void {
+    this.learnGone(request, now);
+    if (this.gone.has(`${request.core}.${request.incarnation}`)) return this.refuse(peer, request.core, 'PEER_GONE');
     const core = this.chooseId(peer, request.core);
     if (typeof core === 'string') return this.refuse(peer, request.core, core);
     const before = this.members.get(core);
@@ -120,6 +127,16 @@ export class Registry {
     this.endpoint.timers.set(now + GRACE, (at) => {
       if (member.downSince === now && this.members.get(member.core) === member) this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
     });
+  }
+
+  /** A core that outlived the SKB says who was declared gone before: who has come back all the same is so again. */
+  private learnGone({ goneCores, goneIncarnations }: MessageOf<'register_request'>, now: Nanos): void {
+    for (const [i, core] of goneCores.entries()) {
+      const incarnation = goneIncarnations[i] ?? 0;
+      const member = this.members.get(core);
+      this.gone.add(`${core}.${incarnation}`);
+      if (member?.incarnation === incarnation) this.remove(member, 'an earlier life of the SKB had declared it gone', now);
+    }
   }
 
   tell(member: Member, message: Message): void {

@@ -24,6 +24,8 @@ import type { MonitorContext } from '../context.ts';
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
 const BOOT_PATIENCE = limit('handshakeTimeoutNs');
+/** Declared gone, and perhaps alive: whoever is cut from the SKB only. That there are so many at a time is not to be expected. */
+const REMEMBERED = 256;
 const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
@@ -36,6 +38,8 @@ export class Join {
   private readonly unbound = new Set<number>();
   /** We ourselves end the channel to the SKB, to begin a new one. */
   private restarting = false;
+  /** Incarnations that the registry has declared gone, the newest last: a restarted SKB must not let them in again (decision 0071). */
+  private declaredGone: (readonly [core: number, incarnation: number])[] = [];
   private attempts = 0;
   private lastFailure = 'no answer yet';
   /** Instances announced to us whose links we wait for. */
@@ -164,6 +168,12 @@ export class Join {
     this.step('capops_ready', peer.id);
   }
 
+  /** The registry says that this incarnation is over. */
+  noteGone(core: number, incarnation: number): void {
+    this.declaredGone.push([core, incarnation]);
+    if (this.declaredGone.length > 2 * REMEMBERED) this.declaredGone = this.declaredGone.slice(-REMEMBERED);
+  }
+
   /** Forgets a monitor whose incarnation is over. */
   gone(core: number): void {
     this.unbound.delete(core);
@@ -184,7 +194,9 @@ export class Join {
   private register(peer: Peer): void {
     const { context, config } = this;
     const core = context.registered ? context.core : (config.wantedCore ?? NO_CORE);
-    context.endpoint.sendTo(peer, { type: 'register_request', core, incarnation: context.incarnation, address: config.address });
+    const gone = this.declaredGone.slice(-REMEMBERED);
+    const [goneCores, goneIncarnations] = [gone.map(([of]) => of), gone.map(([, incarnation]) => incarnation)];
+    context.endpoint.sendTo(peer, { type: 'register_request', core, incarnation: context.incarnation, address: config.address, goneCores, goneIncarnations });
   }
 
   private registrationRefused(error: ErrorName, now: Nanos): void {

@@ -1,0 +1,15 @@
+import { expect, test } from '@jest/globals';
+import { scenarioOf } from '@mk/sim/nemesis';
+import { runScenario } from '@mk/sim/run-scenario';
+import { RUN } from './support.ts';
+
+/** Seeds of the nemesis that showed a bug once, and what it was. */
+test.each([
+  [10044, 'a proof that came after its maker was declared gone took the place of the newer incarnation'],
+  [11676, 'the same: a round asked the newer incarnation before it was ready'],
+  [13292, 'a core that was declared gone was let in again by a restarted SKB'],
+  [21852, 'the same, on two cores'],
+  [21993, 'the same: one end dialled for ever, the other knew nobody of that id'],
+])('seed %i: %s', (seed) => {
+  expect(runScenario(scenarioOf(seed), RUN).violations).toEqual([]);
+});
