@@ -114,6 +114,7 @@ export class Endpoint {
     if (peer.gone) return;
     peer.gone = true;
     peer.dial = null;
+    this.timers.cancel(peer.timer);
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (this.byInstance.get(peer.instance) === peer) this.byInstance.delete(peer.instance);
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
@@ -365,14 +366,14 @@ export class Endpoint {
   private arm(peer: Peer): void {
     const { deadline } = peer.channel;
     if (deadline >= peer.armedAt) return;
+    this.timers.cancel(peer.timer); // an ack is due long before a repeat that has backed off: each would leave its timer behind
     peer.armedAt = deadline;
-    this.timers.set(deadline, this.lookAt, peer);
+    peer.timer = this.timers.set(deadline, this.lookAt, peer);
   }
 
   private readonly lookAt = (now: Nanos, peer: Peer): void => {
-    if (peer.armedAt > now) return; // set for an earlier deadline of the channel than the one that now counts
     peer.armedAt = Infinity;
-    if (peer.gone) return;
+    peer.timer = null;
     if (peer.link !== 0) peer.channel.expire(now);
     if (peer.link !== 0 || peer.channel.deadline > now) this.touch(peer);
   };
