@@ -124,16 +124,19 @@ export class Endpoint {
     this.owner.peerGone(peer, cause, now);
   }
 
-  /** Queues a message to a peer: null, or BUSY or PEER_UNKNOWN, and then it was not taken. */
+  /**
+   * Queues a message to a peer: null, or BUSY or PEER_UNKNOWN, and then it was not taken. A peer that is dialled by address
+   * alone is unknown until it has said which instance it is: what was meant for an earlier one must not reach it.
+   */
   send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
     const peer = this.peers.get(id);
-    if (peer === undefined) return 'PEER_UNKNOWN';
+    if (peer === undefined || peer.instance === '') return 'PEER_UNKNOWN';
     return this.sendTo(peer, message) ? null : 'BUSY';
   }
 
   sendTo(peer: Peer, message: Message): boolean {
     const codec = codecOf(message.type);
-    if (peer.gone || !peer.channel.send(message, codec)) return false;
+    if (peer.gone || peer.instance === '' || !peer.channel.send(message, codec)) return false;
     this.trace.sent(peer, message, codec);
     this.touch(peer);
     return true;

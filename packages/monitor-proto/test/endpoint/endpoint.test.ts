@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import { type LinkId, MILLISECOND, type Nanos, type PeerId, SECOND } from '@mk/monitor-proto/ids';
+import { type LinkId, MILLISECOND, type Nanos, type PeerId, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
@@ -42,12 +42,12 @@ class End implements EndpointOwner {
   sendable(): void {}
 }
 
-function pair(): readonly [End, End] {
+function pair(instance = 'the other'): readonly [End, End] {
   const core = new End(0, 'the core');
-  const other = new End(1, 'the other');
+  const other = new End(instance === '' ? SKB_PEER : 1, instance === '' ? 'the SKB' : instance);
   core.other = other;
   other.other = core;
-  core.endpoint.connect(other.id, 1, other.instance, 'its address', 0);
+  core.endpoint.connect(other.id, 1, instance, 'its address', 0);
   return [core, other];
 }
 
@@ -73,6 +73,26 @@ function farId(link: LinkId): LinkId {
 function ping(id: number): Message {
   return { type: 'ping_request', id, payload: new Uint8Array() };
 }
+
+describe('a peer that is dialled by address alone', () => {
+  test('is sent nothing before it has said which instance it is: that was meant for an earlier one (seeds 10422, 12356)', () => {
+    const [core, skb] = pair('');
+    expect(core.endpoint.send(SKB_PEER, { type: 'mesh_report', links: 1 })).toBe('PEER_UNKNOWN');
+    expect(core.endpoint.sendTo(core.peer, { type: 'mesh_report', links: 2 })).toBe(false);
+    settle([core, skb], 0);
+    expect(core.peer).toMatchObject({ met: true, instance: 'the SKB' });
+    expect(core.endpoint.send(SKB_PEER, { type: 'mesh_report', links: 3 })).toBeNull();
+    settle([core, skb], 0);
+    expect(skb.got).toEqual([{ type: 'mesh_report', links: 3 }]);
+  });
+
+  test('whose instance is known may be sent to before the first link is open', () => {
+    const [core, other] = pair();
+    expect(core.endpoint.send(1, ping(1))).toBeNull();
+    settle([core, other], 0);
+    expect(other.got).toMatchObject([{ id: 1 }]);
+  });
+});
 
 describe('a channel has one timer', () => {
   /** A core whose messages have been lost for so long that it next repeats them in seconds. */
