@@ -106,6 +106,7 @@ export class Interpreter {
     if (time !== undefined) return void sim.run(sim.now + durationNs(time));
     sim.run(sim.now + 1e6); // what was just begun has to show first
     if (!sim.run(sim.now + 60e9, () => this.pending === 0 && isQuiet(sim))) this.print('(not quiet after a minute)');
+    sim.run(Math.ceil(sim.now / 1e6) * 1e6); // what is asked next is asked of idle cores, at a whole millisecond as their timers are
   }
 
   private ask(core: number, verb: string, args: Readonly<Record<string, unknown>>, fields: string): void {

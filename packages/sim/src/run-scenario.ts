@@ -117,7 +117,7 @@ class Run {
     }
     simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);
     this.waitFor(QUIET_LIMIT, () => failed() || isQuiet(simulation));
-    if (this.pending > 0) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
+    if (this.pending > 0 && !failed()) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
   }
 
   /** A supervisor starts again what ended by itself: an excluded core comes back as a new incarnation. */

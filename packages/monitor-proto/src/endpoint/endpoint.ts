@@ -114,6 +114,7 @@ export class Endpoint {
     if (peer.gone) return;
     peer.gone = true;
     peer.dial = null;
+    this.timers.cancel(peer.timer);
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (this.byInstance.get(peer.instance) === peer) this.byInstance.delete(peer.instance);
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
@@ -123,16 +124,19 @@ export class Endpoint {
     this.owner.peerGone(peer, cause, now);
   }
 
-  /** Queues a message to a peer: null, or BUSY or PEER_UNKNOWN, and then it was not taken. */
+  /**
+   * Queues a message to a peer: null, or BUSY or PEER_UNKNOWN, and then it was not taken. A peer that is dialled by address
+   * alone is unknown until it has said which instance it is: what was meant for an earlier one must not reach it.
+   */
   send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
     const peer = this.peers.get(id);
-    if (peer === undefined) return 'PEER_UNKNOWN';
+    if (peer === undefined || peer.instance === '') return 'PEER_UNKNOWN';
     return this.sendTo(peer, message) ? null : 'BUSY';
   }
 
   sendTo(peer: Peer, message: Message): boolean {
     const codec = codecOf(message.type);
-    if (peer.gone || !peer.channel.send(message, codec)) return false;
+    if (peer.gone || peer.instance === '' || !peer.channel.send(message, codec)) return false;
     this.trace.sent(peer, message, codec);
     this.touch(peer);
     return true;
@@ -365,14 +369,14 @@ export class Endpoint {
   private arm(peer: Peer): void {
     const { deadline } = peer.channel;
     if (deadline >= peer.armedAt) return;
+    this.timers.cancel(peer.timer); // an ack is due long before a repeat that has backed off: each would leave its timer behind
     peer.armedAt = deadline;
-    this.timers.set(deadline, this.lookAt, peer);
+    peer.timer = this.timers.set(deadline, this.lookAt, peer);
   }
 
   private readonly lookAt = (now: Nanos, peer: Peer): void => {
-    if (peer.armedAt > now) return; // set for an earlier deadline of the channel than the one that now counts
     peer.armedAt = Infinity;
-    if (peer.gone) return;
+    peer.timer = null;
     if (peer.link !== 0) peer.channel.expire(now);
     if (peer.link !== 0 || peer.channel.deadline > now) this.touch(peer);
   };

@@ -1,4 +1,5 @@
 import type { Incarnation, InstanceId, LinkId, Nanos, PeerId } from '../ids.ts';
+import type { Timer } from '../timer-queue.ts';
 import { Channel } from '../urpc/channel.ts';
 
 /** What an endpoint knows of one instance at the other end of a channel, through all its links. */
@@ -17,6 +18,8 @@ export class Peer {
   lastSentAt: Nanos = 0;
   /** When a timer for this channel is due to look; Infinity: none is set. */
   armedAt: Nanos = Infinity;
+  /** That timer. */
+  timer: Timer | null = null;
   dirty = false;
   gone = false;
 

@@ -50,7 +50,7 @@ export class Drift {
   private report(core: CoreId, shortest: Nanos): void {
     const known = this.told.get(core);
     if (known !== undefined && !roundTripMoved(known, shortest)) return;
-    this.told.set(core, shortest);
-    this.context.send(SKB_PEER, { type: 'link_changed', core, average: shortest });
+    const refused = this.context.send(SKB_PEER, { type: 'link_changed', core, average: shortest });
+    if (refused === null) this.told.set(core, shortest);
   }
 }
