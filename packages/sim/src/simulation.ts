@@ -5,9 +5,9 @@ import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { buildLogLine, levelOf, type LogLine } from '@mk/monitor-proto/log-line';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
-import type { ControlReply } from '@mk/monitor-proto/step';
 import type { MachineModel } from '@mk/skb/config';
 import { bootKernel, bootSkb } from './boot.ts';
+import { ControlRequests, DEAD, type OnReply } from './control-requests.ts';
 import { type CostModel, costsOf, messagesIn } from './costs.ts';
 import { type LinkEnd, Network, type NetworkHost } from './network.ts';
 import { SimDisk } from './sim-disk.ts';
@@ -92,8 +92,7 @@ export class Simulation implements NetworkHost {
   private readonly observers: SimObserver[] = [];
   /** The SKB's; outlives its process. */
   private readonly disk = new SimDisk();
-  private readonly replies = new Map<number, (reply: ControlReply, at: Nanos) => void>();
-  private nextRequest = 1;
+  private readonly requests = new ControlRequests();
 
   constructor(readonly options: SimulationOptions) {
     this.prng = createPrng(options.seed);
@@ -144,15 +143,10 @@ export class Simulation implements NetworkHost {
   }
 
   /** Asks a node over its control port; `then` gets the answer, or a refusal when the node dies first. */
-  control(id: PeerId, verb: string, args: Readonly<Record<string, unknown>>, then: (reply: ControlReply, at: Nanos) => void): void {
+  control(id: PeerId, verb: string, args: Readonly<Record<string, unknown>>, then: OnReply): void {
     const node = this.node(id);
-    const dead: ControlReply = { ok: false, error: 'PEER_GONE', text: 'the process is not running' };
-    if (node.machine === null) return then(dead, this.now);
-    const request = this.nextRequest++;
-    const { life } = node;
-    this.replies.set(request, then);
-    this.diedBefore(node, life, request, dead);
-    this.deliver(this.now, node, null, { type: 'control_request', id: request, request: { verb, args } }, this.costs.eventNs);
+    if (node.machine === null) return then(DEAD, this.now);
+    this.deliver(this.now, node, null, { type: 'control_request', id: this.requests.ask(node, then), request: { verb, args } }, this.costs.eventNs);
   }
 
   // Faults of processes; those of links go to `faults`.
@@ -318,7 +312,7 @@ export class Simulation implements NetworkHost {
         this.log(node, effect, at);
         return at;
       case 'control_reply':
-        this.reply(effect.id, effect.reply, at);
+        this.requests.answer(effect.id, effect.reply, at);
         return at;
       case 'halt':
         this.end(node, effect.error ?? '', at);
@@ -384,12 +378,6 @@ export class Simulation implements NetworkHost {
     for (const observer of this.observers) observer.line?.(line, node);
   }
 
-  private reply(id: number, reply: ControlReply, at: Nanos): void {
-    const then = this.replies.get(id);
-    this.replies.delete(id);
-    then?.(reply, at);
-  }
-
   /** The process of a node ends: its links break, what it was asked is answered by nobody. */
   private end(node: SimNode, cause: string, at: Nanos): void {
     if (node.machine === null) return;
@@ -400,22 +388,7 @@ export class Simulation implements NetworkHost {
     this.network.nodeDied(node, at);
     node.clearQueue();
     for (const observer of this.observers) observer.died?.(node, cause);
-    for (const [request, watch] of this.watched) {
-      if (watch.node !== node) continue;
-      this.watched.delete(request);
-      this.reply(request, watch.dead, at);
-    }
-  }
-
-  private readonly watched = new Map<number, { readonly node: SimNode; readonly dead: ControlReply }>();
-
-  private diedBefore(node: SimNode, _life: number, request: number, dead: ControlReply): void {
-    this.watched.set(request, { node, dead });
-    const then = this.replies.get(request)!;
-    this.replies.set(request, (reply, at) => {
-      this.watched.delete(request);
-      then(reply, at);
-    });
+    this.requests.died(node, at);
   }
 }
 

@@ -1,0 +1,33 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { SimNode } from './sim-node.ts';
+
+/** Who is told the answer to a request over a control port. */
+export type OnReply = (reply: ControlReply, at: Nanos) => void;
+
+/** What is answered for a process that is dead. */
+export const DEAD: ControlReply = { ok: false, error: 'PEER_GONE', text: 'the process is not running' };
+
+/** Requests over the control ports of simulated processes: each is answered once, by its process or because that died. */
+export class ControlRequests {
+  private readonly open = new Map<number, { readonly node: SimNode; readonly then: OnReply }>();
+  private next = 1;
+
+  /** Notes a request; returns the number under which it is answered. */
+  ask(node: SimNode, then: OnReply): number {
+    const id = this.next++;
+    this.open.set(id, { node, then });
+    return id;
+  }
+
+  answer(id: number, reply: ControlReply, at: Nanos): void {
+    const request = this.open.get(id);
+    this.open.delete(id);
+    request?.then(reply, at);
+  }
+
+  /** The process of a node is gone, and so are the answers that it owed. */
+  died(node: SimNode, at: Nanos): void {
+    for (const [id, request] of this.open) if (request.node === node) this.answer(id, DEAD, at);
+  }
+}
