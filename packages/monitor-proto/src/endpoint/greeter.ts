@@ -160,8 +160,11 @@ export class Greeter {
     if (link.phase === 'open') return null;
     if (link.phase !== 'answered') return 'a proof before the hello';
     const { hello, nonce } = link.handshake as Handshake & { hello: HelloFrame };
-    if (!sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)))) {
-      this.refuse(link, 'WRONG_SECRET', now);
+    const proven = sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)));
+    // Asked again: since the hello its instance may have been declared gone, and a late proof must not bring it back.
+    const error = proven ? this.owner.admit(hello.from, false) : 'WRONG_SECRET';
+    if (error !== null) {
+      this.refuse(link, error, now);
       return null;
     }
     this.settled(link);
