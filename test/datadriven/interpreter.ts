@@ -48,14 +48,14 @@ export class Interpreter {
       const simulation = new Simulation(options);
       this.simulation = simulation;
       this.checks = new Checks(simulation);
-      simulation.observe({ frame: (from, to, _at, frame, fate) => this.frame(from, to, frame, fate), died: (node, cause) => this.print(`core ${node.id} ended: ${cause}`) });
+      simulation.observe({ frame: (from, to, _at, frame, fate) => this.frame(from, to, frame, fate), died: (node, cause) => this.print(`${nodeName(node.id)} ended: ${cause}`) });
       simulation.startNode(SKB_PEER);
     },
     /** `boot`: starts every core that does not run. */
     boot: () => {
       for (const node of this.sim.nodes.values()) if (node.machine === null) this.sim.startNode(node.id);
     },
-    start: ({ words }) => words.forEach((core) => this.sim.startNode(Number(core))),
+    start: ({ words }) => words.forEach((node) => this.sim.startNode(peerOf(node))),
     /** `trace messages | frames | off`. */
     trace: ({ words }) => {
       this.trace = words[0] as Trace;
@@ -80,7 +80,7 @@ export class Interpreter {
     },
     heal: () => healAll(this.sim),
     reset: ({ words }) => this.sim.resetLink(peerOf(words[0]!), peerOf(words[1]!)),
-    crash: ({ words }) => applyFault(this.sim, { type: 'crash', cores: words.map(Number) }),
+    crash: ({ words }) => applyFault(this.sim, { type: 'crash', cores: words.map(peerOf) }),
     hang: ({ words }) => this.sim.hang(Number(words[0])),
     resume: ({ words }) => this.sim.resume(Number(words[0])),
     /** What each core is bound to, and what it has left over. */
@@ -199,6 +199,10 @@ function routeText([core, below]: Route): string {
 
 function way(from: SimNode, to: SimNode): string {
   return `${peerName(from.id)}->${peerName(to.id)}`;
+}
+
+function nodeName(id: PeerId): string {
+  return id === SKB_PEER ? 'the SKB' : `core ${id}`;
 }
 
 function peerOf(text: string): PeerId {

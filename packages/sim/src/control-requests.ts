@@ -10,20 +10,20 @@ export const DEAD: ControlReply = { ok: false, error: 'PEER_GONE', text: 'the pr
 
 /** Requests over the control ports of simulated processes: each is answered once, by its process or because that died. */
 export class ControlRequests {
-  private readonly open = new Map<number, { readonly node: SimNode; readonly then: OnReply }>();
+  private readonly open = new Map<number, { readonly node: SimNode; readonly told: OnReply }>();
   private next = 1;
 
   /** Notes a request; returns the number under which it is answered. */
   ask(node: SimNode, then: OnReply): number {
     const id = this.next++;
-    this.open.set(id, { node, then });
+    this.open.set(id, { node, told: then });
     return id;
   }
 
   answer(id: number, reply: ControlReply, at: Nanos): void {
     const request = this.open.get(id);
     this.open.delete(id);
-    request?.then(reply, at);
+    request?.told(reply, at);
   }
 
   /** The process of a node is gone, and so are the answers that it owed. */

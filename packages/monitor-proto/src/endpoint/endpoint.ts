@@ -23,7 +23,7 @@ import { Peer } from './peer.ts';
 
 /** What the owner of an endpoint decides and is told. */
 export interface EndpointOwner {
-  /** May this peer have a link? Null, or why not. Called before it has proved anything. */
+  /** May this peer have a link? Null, or why not. Asked before it has proved anything, and of a dialler once more when it has. */
   admit(from: Identity, dialled: boolean): ErrorName | null;
   /** A link to the peer is open; `first`: for the first time. */
   peerUp(peer: Peer, first: boolean, now: Nanos): void;

@@ -161,7 +161,7 @@ export class Greeter {
     if (link.phase !== 'answered') return 'a proof before the hello';
     const { hello, nonce } = link.handshake as Handshake & { hello: HelloFrame };
     const proven = sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)));
-    // Who was let in by its hello may have been declared gone since, and a newer incarnation be expected under its id.
+    // Asked again: since the hello its instance may have been declared gone, and a late proof must not bring it back.
     const error = proven ? this.owner.admit(hello.from, false) : 'WRONG_SECRET';
     if (error !== null) {
       this.refuse(link, error, now);

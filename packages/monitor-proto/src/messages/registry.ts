@@ -4,8 +4,8 @@ import type { MessageSpec } from './spec.ts';
 export const REGISTRY_MESSAGES = {
   register_request: {
     ordinal: 1, from: 'core', to: 'skb', lane: 'monitor',
-    fields: { core: 'u32', incarnation: 'u32', address: 'str', goneCores: 'u32s', goneIncarnations: 'u32s' },
-    doc: 'A booting core asks for its id (65534: any) and says where its monitor listens; incarnation 0 at first boot, its own when it comes back to a restarted SKB, with the incarnations that it has been told are gone.',
+    fields: { core: 'u32', incarnation: 'u32', address: 'str', gone_cores: 'u32s', gone_incarnations: 'u32s' },
+    doc: 'A booting core asks for its id (65534: any) and says where its monitor listens; incarnation 0 at first boot, its own when it comes back to a restarted SKB, and then which incarnations of other cores it has given up.',
   },
   register_reply: {
     ordinal: 2, from: 'skb', to: 'core', lane: 'monitor',

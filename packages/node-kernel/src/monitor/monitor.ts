@@ -108,7 +108,6 @@ export class Monitor implements EndpointOwner {
   }
 
   declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
-    this.join.noteGone(core, incarnation);
     const peer = this.endpoint.peers.get(core);
     if (peer !== undefined && peer.incarnation === incarnation) this.endpoint.forget(peer, 'the registry declared it gone', now);
     else if (this.context.monitors.get(core)?.incarnation === incarnation) this.join.gone(core);

@@ -3,7 +3,7 @@ import type { SimLogLine } from '../simulation.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { Checker, Report } from './checker.ts';
 
-/** J1, J2, R1–R3: who is a member, and how monitors come to be linked (join.ts, registry.ts). */
+/** J1, J2, R1–R4: who is a member, and how monitors come to be linked (join.ts, registry.ts). */
 export function membershipChecker(): Checker {
   /** By core: the incarnations seen, with the life that had each. */
   const lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
@@ -52,6 +52,9 @@ export function membershipChecker(): Checker {
         if (node.kernel === null) continue;
         const claimed = [...simulation.nodes.values()].filter((n) => n.kernel?.monitor.context.core === node.kernel?.monitor.context.core);
         if (claimed.length > 1) report('R1', `${claimed.length} live processes hold core id ${node.id}`);
+        for (const other of simulation.nodes.values()) {
+          if (other.kernel?.monitor.join.hasGivenUp(node.id, node.incarnation)) report('R4', `core ${other.id} has given up ${node.id}.${node.incarnation}, which lives`);
+        }
       }
     },
   };

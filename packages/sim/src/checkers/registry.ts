@@ -19,6 +19,7 @@ export const INVARIANTS: Readonly<Record<string, { readonly checker: string; rea
   R1: { checker: 'membership', doc: 'One live instance holds a core id.' },
   R2: { checker: 'membership', doc: 'Incarnations of a core rise.' },
   R3: { checker: 'membership', doc: 'Two monitors are introduced once in a life of the SKB.' },
+  R4: { checker: 'membership', doc: 'In the end no core lives whose incarnation another one has given up.' },
   H1: { checker: 'honest_peers', doc: 'Sound peers never break the protocol against one another.' },
   H2: { checker: 'honest_peers', doc: 'No process ends by itself.' },
   L1: { checker: 'leaks', doc: 'Nothing is left over when everything has settled.' },

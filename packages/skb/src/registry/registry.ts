@@ -14,10 +14,9 @@ import { Introductions } from './introductions.ts';
  *   R1  at any time at most one live instance holds a core id;
  *   R2  an incarnation number is given to one instance only, and they rise;
  *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life introduces
- *       again who was not bound to each other by then.
- *
- * An incarnation that was declared gone is no member again, in a later life of the SKB neither: who was told of it tells that
- * life (decision 0071).
+ *       again who was not bound to each other by then;
+ *   R4  an incarnation that was declared gone is no member again, not in a later life of the SKB either: others have given up
+ *       what it held. Who gave it up says so when it registers with the later life (decision 0051).
  */
 
 /** One core as the registry knows it. */
@@ -40,8 +39,6 @@ const GRACE: Nanos = 10 * SECOND;
 export class Registry {
   readonly members = new Map<CoreId, Member>();
   private readonly lastIncarnation = new Map<CoreId, Incarnation>();
-  /** Incarnations that an earlier life of the SKB declared gone, as `core.incarnation`. */
-  private readonly gone = new Set<string>();
   /** Rises whenever somebody becomes a member or is one no longer. */
   epoch = 0;
   private linkSum = 0;
@@ -75,13 +72,13 @@ export class Registry {
   }
 
   register(peer: Peer, request: MessageOf<'register_request'>, now: Nanos): void {
-    this.learnGone(request, now);
-    if (this.gone.has(`${request.core}.${request.incarnation}`)) return this.refuse(peer, request.core, 'PEER_GONE');
+    this.learnGone(peer, request, now);
     const core = this.chooseId(peer, request.core);
     if (typeof core === 'string') return this.refuse(peer, request.core, core);
     const before = this.members.get(core);
+    const incarnation = before?.instance === peer.instance ? before.incarnation : this.incarnationFor(core, request.incarnation);
+    if (incarnation === null) return this.refuse(peer, core, 'PEER_GONE');
     if (before !== undefined && before.instance !== peer.instance) this.remove(before, 'a new instance took its id', now);
-    const incarnation = before?.instance === peer.instance ? before.incarnation : this.nextIncarnation(core, request.incarnation);
     this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
     if (peer.id !== core || peer.incarnation !== incarnation) this.endpoint.rename(peer, core, incarnation);
     const member: Member = { core, incarnation, instance: peer.instance, address: request.address, peer, initialised: false, links: 0, downSince: null };
@@ -129,16 +126,6 @@ export class Registry {
     });
   }
 
-  /** A core that outlived the SKB says who was declared gone before: who has come back all the same is so again. */
-  private learnGone({ goneCores, goneIncarnations }: MessageOf<'register_request'>, now: Nanos): void {
-    for (const [i, core] of goneCores.entries()) {
-      const incarnation = goneIncarnations[i] ?? 0;
-      const member = this.members.get(core);
-      this.gone.add(`${core}.${incarnation}`);
-      if (member?.incarnation === incarnation) this.remove(member, 'an earlier life of the SKB had declared it gone', now);
-    }
-  }
-
   tell(member: Member, message: Message): void {
     this.endpoint.sendTo(member.peer, message);
   }
@@ -157,14 +144,26 @@ export class Registry {
     return 'CLUSTER_FULL';
   }
 
+  /** What earlier lives of the SKB declared gone, as this core was told of others, stays so (R4). */
+  private learnGone(from: Peer, { gone_cores: cores, gone_incarnations: incarnations }: MessageOf<'register_request'>, now: Nanos): void {
+    for (const [i, core] of cores.entries()) {
+      const incarnation = incarnations[i];
+      if (incarnation === undefined || core === from.id || core >= this.config.maxCores) continue;
+      this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
+      const member = this.members.get(core);
+      if (member !== undefined && member.incarnation <= incarnation) this.remove(member, 'an earlier life of the SKB declared it gone', now);
+    }
+  }
+
   /**
-   * A core that outlived the SKB keeps its incarnation; everybody else gets the next one. What an earlier life of the SKB gave
-   * to cores that did not come back is not known, but it was below all that this life gives out.
+   * A core that outlived the SKB keeps the incarnation that it claims, unless that is over (R4): null. Everybody else gets the
+   * next one. What an earlier life of the SKB gave to cores that did not come back is not known, but it was below all that this
+   * life gives out.
    */
-  private nextIncarnation(core: CoreId, claimed: Incarnation): Incarnation {
-    const last = this.lastIncarnation.get(core);
-    if (claimed > (last ?? 0)) return claimed;
-    return (last ?? 0) < this.firstIncarnation ? this.firstIncarnation : last! + 1;
+  private incarnationFor(core: CoreId, claimed: Incarnation): Incarnation | null {
+    const last = this.lastIncarnation.get(core) ?? 0;
+    if (claimed === 0) return Math.max(last + 1, this.firstIncarnation);
+    return claimed > last ? claimed : null;
   }
 
   private get firstIncarnation(): Incarnation {

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
-import { type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -24,8 +24,6 @@ import type { MonitorContext } from '../context.ts';
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
 const BOOT_PATIENCE = limit('handshakeTimeoutNs');
-/** Declared gone, and perhaps alive: whoever is cut from the SKB only. That there are so many at a time is not to be expected. */
-const REMEMBERED = 256;
 const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
@@ -36,10 +34,10 @@ export class Join {
   private everReady = false;
   /** Monitors that we know of and are not bound to yet. */
   private readonly unbound = new Set<number>();
+  /** The last incarnation of each core that this core has given up: it tells the next life of the SKB (R4). */
+  private readonly givenUp = new Map<CoreId, Incarnation>();
   /** We ourselves end the channel to the SKB, to begin a new one. */
   private restarting = false;
-  /** Incarnations that the registry has declared gone, the newest last: a restarted SKB must not let them in again (decision 0071). */
-  private declaredGone: (readonly [core: number, incarnation: number])[] = [];
   private attempts = 0;
   private lastFailure = 'no answer yet';
   /** Instances announced to us whose links we wait for. */
@@ -84,7 +82,7 @@ export class Join {
   skbGone(now: Nanos): void {
     if (this.restarting) return;
     if (!this.context.registered) return this.dialSkb(now);
-    this.fail('PEER_GONE', 'the registry has declared this incarnation gone; a new one may take its place');
+    this.excluded();
   }
 
   /** Step 0, the answer. */
@@ -168,16 +166,19 @@ export class Join {
     this.step('capops_ready', peer.id);
   }
 
-  /** The registry says that this incarnation is over. */
-  noteGone(core: number, incarnation: number): void {
-    this.declaredGone.push([core, incarnation]);
-    if (this.declaredGone.length > 2 * REMEMBERED) this.declaredGone = this.declaredGone.slice(-REMEMBERED);
+  /** Forgets a monitor whose incarnation is over. */
+  gone(core: CoreId): void {
+    const monitor = this.context.monitors.get(core);
+    if (monitor === undefined) return;
+    this.unbound.delete(core);
+    this.givenUp.set(core, monitor.incarnation);
+    this.context.monitors.delete(core);
+    this.context.membersChanged();
   }
 
-  /** Forgets a monitor whose incarnation is over. */
-  gone(core: number): void {
-    this.unbound.delete(core);
-    if (this.context.monitors.delete(core)) this.context.membersChanged();
+  /** Whether this core has given up what that incarnation held. */
+  hasGivenUp(core: CoreId, incarnation: Incarnation): boolean {
+    return incarnation <= (this.givenUp.get(core) ?? 0);
   }
 
   private dialSkb(now: Nanos): void {
@@ -192,20 +193,24 @@ export class Join {
   }
 
   private register(peer: Peer): void {
-    const { context, config } = this;
+    const { context, config, givenUp } = this;
     const core = context.registered ? context.core : (config.wantedCore ?? NO_CORE);
-    const gone = this.declaredGone.slice(-REMEMBERED);
-    const [goneCores, goneIncarnations] = [gone.map(([of]) => of), gone.map(([, incarnation]) => incarnation)];
-    context.endpoint.sendTo(peer, { type: 'register_request', core, incarnation: context.incarnation, address: config.address, goneCores, goneIncarnations });
+    const gone = { gone_cores: [...givenUp.keys()], gone_incarnations: [...givenUp.values()] };
+    context.endpoint.sendTo(peer, { type: 'register_request', core, incarnation: context.incarnation, address: config.address, ...gone });
   }
 
   private registrationRefused(error: ErrorName, now: Nanos): void {
+    if (error === 'PEER_GONE') return this.excluded();
     this.lastFailure = `${error}: ${ERRORS[error].doc}`;
     const retriable = error === 'CORE_ID_TAKEN';
     if (!retriable || this.attempts >= 6) return this.fail(error, `the registry refused core ${this.config.wantedCore ?? '(any)'}: ${ERRORS[error].doc}`);
     const pause = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.attempts);
     this.attempts += 1;
     this.context.timers.set(now + pause, () => this.skb !== null && this.register(this.skb));
+  }
+
+  private excluded(): void {
+    this.fail('PEER_GONE', 'the registry has declared this incarnation gone; a new one may take its place');
   }
 
   private deadline(now: Nanos): void {
