@@ -120,7 +120,7 @@ export class Simulation implements NetworkHost {
     }
   }
 
-  /** Handles events until the virtual time `until`, or until `stop` says so after a step. Returns whether it was `stop`. */
+  /** Handles events until the virtual time `until`, or until `stop` says so after a row of a core's events. Returns whether it was `stop`. */
   run(until: Nanos, stop?: () => boolean): boolean {
     const { queue, calls } = this;
     this.runsUntil = until;
@@ -267,7 +267,8 @@ export class Simulation implements NetworkHost {
 
   /**
    * Handles what waits, several in a row, as the core's memory is then not fetched anew for each: what comes later can only
-   * come behind them. A row ends before its core's timer and before what interferes from outside (decision 0068).
+   * come behind them. A row ends before its core's timer and before what interferes from outside, a fault's end included
+   * (decision 0068).
    */
   private drain(node: SimNode): void {
     if (node.hung) return;
@@ -277,7 +278,7 @@ export class Simulation implements NetworkHost {
       if (item === undefined) break;
       if (node.freeAt > this.now) this.now = node.freeAt;
       this.handle(node, item.event, item.costNs);
-      if (node.machine === null || node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.runsUntil)) break;
+      if (node.machine === null || node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.faults.nextExpiry, this.runsUntil)) break;
     }
     this.now = now; // the other cores have not come so far
     if (node.queued > 0 && node.machine !== null) this.scheduleDrain(node);

@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { MILLISECOND, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { CostModel } from '@mk/sim/costs';
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/machines';
+import { Checks } from '@mk/sim/checkers/registry';
 import { scenarioOf } from '@mk/sim/nemesis';
 import { shrink } from '@mk/sim/shrink';
 import { Simulation, type SimulationOptions, type SimLogLine } from '@mk/sim/simulation';
@@ -89,6 +91,8 @@ describe('events handled in a row', () => {
   /** No two frames arrive at one core in the same instant: the order of such is nobody's to promise. */
   const COSTS: CostModel = { latencyNs: (from, to) => 1_000 + ((from * 7_919 + to * 104_729) % 997) * Math.SQRT2, sendNs: () => 201.7, receiveNs: () => 203.1, eventNs: 0 };
 
+  const CUT: FaultRule = { id: 'cut', kind: 'partition', groups: [[1, 2, 3, 4], 'rest'], one_way: false, for_ns: 8_000 };
+
   /** Each node's own lines of a machine whose cores all boot at once, are asked for rounds, are hung, slowed and killed. */
   function linesOf(row: number): ReadonlyMap<unknown, readonly SimLogLine[]> {
     const lines = new Map<unknown, SimLogLine[]>();
@@ -102,6 +106,7 @@ describe('events handled in a row', () => {
     simulation.call(at + 30_700, () => simulation.crash(7));
     simulation.call(at + 41_100, () => simulation.slow(9, 3));
     simulation.call(at + SECOND, () => simulation.resume(5));
+    simulation.call(at + 10_100, () => simulation.faults.add(CUT, simulation.now));
     simulation.run(at + 40 * SECOND);
     return lines;
   }
@@ -123,6 +128,20 @@ describe('events handled in a row', () => {
     simulation.call(at, () => simulation.crash(0));
     simulation.run(simulation.now + SECOND);
     expect(late).toEqual([]);
+  });
+});
+
+describe('the checker of membership', () => {
+  test('sees a core live whose incarnation another one has given up', () => {
+    const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug' });
+    const checks = new Checks(simulation);
+    simulation.start();
+    simulation.run(SECOND);
+    checks.atEnd();
+    expect(checks.violations).toEqual([]);
+    (simulation.node(0).kernel!.monitor.join as unknown as { readonly givenUp: Map<number, number> }).givenUp.set(1, 1);
+    checks.atEnd();
+    expect(checks.violations).toMatchObject([{ invariant: 'R4', text: 'core 0 has given up 1.1, which lives' }]);
   });
 });
 

@@ -46,8 +46,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** One sending function a link, so that a frame that passes allocates nothing. */
   private readonly senders = new Map<LinkId, (frame: Uint8Array) => void>();
   private readonly peerOfLink = new Map<LinkId, PeerId>();
-  /** First frames of links that are being opened, where the link model has a say in them. */
-  private readonly held = new Map<LinkId, Uint8Array>();
+  /** Links that are being opened; with a first frame that could not go along, as the link model has a say in it. */
+  private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
   private nextRequest = 1;
   private halted = false;
@@ -63,9 +63,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       {
         linkUp: (link, first) => (isDialled(link) ? this.sendHeld(link) : this.post({ type: 'link_up', link, first })),
         linkDown: (link, reason) => {
-          this.peerOfLink.delete(link);
-          this.senders.delete(link);
-          this.held.delete(link);
+          this.forgetLink(link);
           this.post({ type: 'link_down', link, reason });
         },
         frame: (link, frame) => this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
@@ -122,25 +120,27 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private readonly performers: { readonly [T in Effect['type']]: (effect: Extract<Effect, { type: T }>) => void } = {
     send_frame: ({ link, peer, frame }) => {
-      this.bytesSent += frame.length;
-      this.framesSent += 1;
+      if (this.opening.has(link)) return; // nothing carries it, as a frame on a broken link
+      this.countSent(frame);
       if (!this.peerOfLink.has(link)) this.peerOfLink.set(link, peer);
       this.shaper.send(link, frame, nowNs(), this.senderOf(link));
     },
     open_link: ({ link, peer, address, first }) => {
       const clear = this.options.clear(peer, nowNs());
       this.peerOfLink.set(link, peer);
-      if (!clear) this.held.set(link, first);
+      this.opening.set(link, clear ? null : first);
+      if (clear) this.countSent(first);
       this.transport.open(link, address, clear ? first : null);
     },
     link_bound: ({ link, peer }) => void this.peerOfLink.set(link, peer),
     // What was sent before, a refusal for one, may still be held by the shaper: it leaves first (T3).
-    close_link: ({ link, reason }) => this.shaper.afterLast(link, () => {
-      this.transport.close(link, reason);
-      this.peerOfLink.delete(link);
-      this.senders.delete(link);
-      this.held.delete(link);
-    }),
+    close_link: ({ link, reason }) => {
+      this.opening.delete(link);
+      this.shaper.afterLast(link, () => {
+        this.transport.close(link, reason);
+        this.forgetLink(link);
+      });
+    },
     set_timer: ({ at }) => {
       if (this.timer !== null) clearTimeout(this.timer);
       const pauseMs = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));
@@ -156,10 +156,22 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   /** A link that we opened is up: what could not go with its opening, as the link model has a say in it, leaves now. */
   private sendHeld(link: LinkId): void {
-    const frame = this.held.get(link);
-    if (frame === undefined) return;
-    this.held.delete(link);
+    const frame = this.opening.get(link) ?? null;
+    this.opening.delete(link);
+    if (frame === null) return;
+    this.countSent(frame);
     this.shaper.send(link, frame, nowNs(), this.senderOf(link));
+  }
+
+  private countSent(frame: Uint8Array): void {
+    this.bytesSent += frame.length;
+    this.framesSent += 1;
+  }
+
+  private forgetLink(link: LinkId): void {
+    this.peerOfLink.delete(link);
+    this.senders.delete(link);
+    this.opening.delete(link);
   }
 
   private senderOf(link: LinkId): (frame: Uint8Array) => void {

@@ -87,7 +87,7 @@ export class FaultEngine {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     if (this.idle) return true;
     const { cut, model } = this.pairFor(from, to);
-    return cut === null && model === null;
+    return cut === null && (model === null || model.passes(nowNs));
   }
 
   /** The settings in force from → to: the base with every rule's overrides. */

@@ -70,8 +70,13 @@ export class LinkModel {
     this.carried = Number.NaN;
   }
 
+  /** Whether a frame that is sent now passes at once, whatever the random numbers say. */
+  passes(nowNs: Nanos): boolean {
+    return this.clear && nowNs >= this.lastDueNs;
+  }
+
   verdict(nowNs: Nanos, bytes: number): Verdict {
-    if (this.clear && nowNs >= this.lastDueNs) return PASS;
+    if (this.passes(nowNs)) return PASS;
     return this.shape(nowNs, bytes);
   }
 

@@ -17,16 +17,16 @@ export const REGISTRY_MESSAGES = {
     doc: 'Join step 1: the new monitor listens and may be announced.',
   },
   new_monitor_notify: {
-    ordinal: 4, from: 'skb', to: 'core', lane: 'monitor', fields: { monitors: 'monitors' },
-    doc: 'Join step 2: tells every initialised monitor of new ones.',
+    ordinal: 4, from: 'skb', to: 'core', lane: 'monitor', fields: { monitors: 'monitors', more: 'bool' },
+    doc: 'Join step 2: tells every initialised monitor of new ones, and whether others wait to be announced.',
   },
   bind_monitor_proxy: {
     ordinal: 5, from: 'core', to: 'skb', lane: 'monitor', fields: { cores: 'u32s', incarnations: 'u32s' },
     doc: 'Join step 3: an initialised monitor asks the SKB to have these incarnations of new monitors bind to it.',
   },
   bind_monitor_request: {
-    ordinal: 6, from: 'skb', to: 'core', lane: 'monitor', fields: { monitors: 'monitors' },
-    doc: 'Join step 4: the new monitor is told which monitors to open a link to.',
+    ordinal: 6, from: 'skb', to: 'core', lane: 'monitor', fields: { monitors: 'monitors', more: 'bool' },
+    doc: 'Join step 4: the new monitor is told which monitors to open a link to, and whether others wait to be announced.',
   },
   bind_monitor_reply: {
     ordinal: 7, from: 'core', to: 'core', lane: 'monitor', fields: { core: 'u32' },

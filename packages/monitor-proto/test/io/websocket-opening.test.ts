@@ -81,4 +81,8 @@ test('a request that comes in pieces, and so goes to the HTTP server, has its fi
   expect(((await once(socket, 'data')) as [Buffer])[0].toString()).toContain('101 Switching Protocols');
   expect(told).toEqual([2, Buffer.from([1, 2, 3])]);
   socket.destroy();
+  const strange = connect(port, '127.0.0.1').on('error', () => undefined);
+  strange.write(`${REQUEST}Mk-First-Frame: AQID\r\nMk-First-Frame: AQID\r\n\r\n`);
+  expect(((await once(strange, 'data')) as [Buffer])[0].toString()).toContain('400 Bad Request');
+  expect(told).toHaveLength(2);
 });

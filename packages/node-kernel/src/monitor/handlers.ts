@@ -13,8 +13,8 @@ export type Handler<T extends MessageTo<'core' | 'client'>> = (monitor: Monitor,
 /** One handler for every message that a core can be sent: the compiler misses none. */
 export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T> } = {
   register_reply: (m, _from, reply, now) => m.registered(reply, now),
-  new_monitor_notify: (m, _from, { monitors }, now) => m.join.announced(monitors, now),
-  bind_monitor_request: (m, _from, { monitors }, now) => m.join.bindTo(monitors, now),
+  new_monitor_notify: (m, _from, { monitors, more }, now) => m.join.announced(monitors, more, now),
+  bind_monitor_request: (m, _from, { monitors, more }, now) => m.join.bindTo(monitors, more, now),
   bind_monitor_reply: (m, from, _message, now) => m.join.boundBy(from, now),
   capops_ready: (m, from) => m.join.ready(from),
   monitor_gone: (m, _from, { core, incarnation }, now) => m.declareGone(core, incarnation, now),

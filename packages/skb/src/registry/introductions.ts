@@ -23,7 +23,7 @@ export interface Members {
 const QUIET: Nanos = 250 * MILLISECOND;
 /** Monitors that are announced together, at the most; the first block need not wait for the last monitor (decision 0069). */
 export const BLOCK = 32;
-/** Pause between two blocks: longer than requests are collected, so that the links of a block are there before the next one's. */
+/** Pause between two blocks: longer than requests are collected, so that the links of a block are asked for before the next one's. */
 const BLOCK_PAUSE: Nanos = 20 * MILLISECOND;
 /** Bind requests of one announcement are collected for so long: they come within a few milliseconds of one another. */
 const COLLECT: Nanos = 10 * MILLISECOND;
@@ -90,9 +90,10 @@ export class Introductions {
     const rows = block.map(rowOf);
     const place = new Map(block.map((member, i) => [member, i]));
     const later = new Set(this.fresh);
+    const more = later.size > 0;
     for (const member of this.registry.members.values()) {
       const monitors = rows.slice((place.get(member) ?? -1) + 1);
-      if (member.initialised && monitors.length > 0 && !later.has(member)) this.registry.tell(member, { type: 'new_monitor_notify', monitors });
+      if (member.initialised && monitors.length > 0 && !later.has(member)) this.registry.tell(member, { type: 'new_monitor_notify', monitors, more });
     }
   }
 
@@ -103,9 +104,10 @@ export class Introductions {
 
   /** Step 4: the new monitors are told whom to bind to. */
   private request(): void {
+    const more = this.fresh.length > 0;
     for (const [fresh, askers] of this.requests) {
       const monitors = askers.filter((asker) => this.isMember(asker)).map(rowOf);
-      if (this.isMember(fresh) && monitors.length > 0) this.registry.tell(fresh, { type: 'bind_monitor_request', monitors });
+      if (this.isMember(fresh) && monitors.length > 0) this.registry.tell(fresh, { type: 'bind_monitor_request', monitors, more });
     }
     this.requests.clear();
   }

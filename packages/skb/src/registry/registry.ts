@@ -39,6 +39,8 @@ const GRACE: Nanos = 10 * SECOND;
 export class Registry {
   readonly members = new Map<CoreId, Member>();
   private readonly lastIncarnation = new Map<CoreId, Incarnation>();
+  /** The last incarnation of a core that an earlier life of the SKB declared gone, as far as somebody was told of it. */
+  private readonly goneBefore = new Map<CoreId, Incarnation>();
   /** Rises whenever somebody becomes a member or is one no longer. */
   epoch = 0;
   private linkSum = 0;
@@ -72,12 +74,12 @@ export class Registry {
   }
 
   register(peer: Peer, request: MessageOf<'register_request'>, now: Nanos): void {
-    this.learnGone(peer, request, now);
     const core = this.chooseId(peer, request.core);
     if (typeof core === 'string') return this.refuse(peer, request.core, core);
     const before = this.members.get(core);
     const incarnation = before?.instance === peer.instance ? before.incarnation : this.incarnationFor(core, request.incarnation);
     if (incarnation === null) return this.refuse(peer, core, 'PEER_GONE');
+    this.learnGone(core, request, now);
     if (before !== undefined && before.instance !== peer.instance) this.remove(before, 'a new instance took its id', now);
     this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
     if (peer.id !== core || peer.incarnation !== incarnation) this.endpoint.rename(peer, core, incarnation);
@@ -87,6 +89,7 @@ export class Registry {
     this.epoch += 1;
     this.sink.log('core_registered', { peer: core, member: core, address: request.address });
     this.tell(member, { type: 'register_reply', error: 0, core, incarnation, view: 1, machine: this.config.machineText, settings: this.config.settingsFor(core) });
+    if (request.incarnation !== 0) for (const [gone, last] of this.goneBefore) this.tell(member, { type: 'monitor_gone', core: gone, incarnation: last });
   }
 
   /** Step 1: the new monitor may be introduced to the others. */
@@ -144,15 +147,22 @@ export class Registry {
     return 'CLUSTER_FULL';
   }
 
-  /** What earlier lives of the SKB declared gone, as this core was told of others, stays so (R4). */
-  private learnGone(from: Peer, { gone_cores: cores, gone_incarnations: incarnations }: MessageOf<'register_request'>, now: Nanos): void {
+  /** What earlier lives of the SKB declared gone, as this core was told of others, stays so, and all hear of it (R4). */
+  private learnGone(from: CoreId, { gone_cores: cores, gone_incarnations: incarnations }: MessageOf<'register_request'>, now: Nanos): void {
     for (const [i, core] of cores.entries()) {
-      const incarnation = incarnations[i];
-      if (incarnation === undefined || core === from.id || core >= this.config.maxCores) continue;
-      this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
-      const member = this.members.get(core);
-      if (member !== undefined && member.incarnation <= incarnation) this.remove(member, 'an earlier life of the SKB declared it gone', now);
+      const incarnation = incarnations[i] ?? 0;
+      // What this life gave out, or will, it knows itself: a list that says more of it is not believed.
+      const known = incarnation >= this.firstIncarnation || incarnation <= (this.goneBefore.get(core) ?? 0);
+      if (!known && core !== from && core < this.config.maxCores) this.goneAlready(core, incarnation, now);
     }
+  }
+
+  private goneAlready(core: CoreId, incarnation: Incarnation, now: Nanos): void {
+    this.goneBefore.set(core, incarnation);
+    this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
+    const member = this.members.get(core);
+    if (member !== undefined && member.incarnation <= incarnation) return this.remove(member, 'an earlier life of the SKB declared it gone', now);
+    for (const other of this.members.values()) this.tell(other, { type: 'monitor_gone', core, incarnation });
   }
 
   /**

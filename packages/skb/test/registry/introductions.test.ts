@@ -68,12 +68,16 @@ describe('introductions', () => {
     expect(heard().sort()).toEqual(order.flatMap((later, i) => order.slice(0, i).map((earlier) => `${earlier} ${later}.1`)).sort());
   });
 
-  test('do not wait for the pause of a block when nobody is left', () => {
-    const { told, initialise, join } = bench(2);
-    for (const core of [0, 1]) initialise(core);
-    join(2);
-    initialise(2);
-    expect(told.at(-1)).toBe('1 new_monitor_notify 2.1');
+  test('after a full block wait for 20 ms', () => {
+    const { told, timers, initialise, join } = bench(BLOCK);
+    for (let core = 0; core < BLOCK; core++) initialise(core);
+    told.length = 0;
+    join(BLOCK);
+    initialise(BLOCK);
+    timers.expire(19 * MILLISECOND);
+    expect(told).toEqual([]);
+    timers.expire(20 * MILLISECOND);
+    expect(told).toHaveLength(BLOCK);
   });
 
   test('collect who asks for a new monitor', () => {

@@ -32,6 +32,8 @@ export class Join {
   private registeredAt: Nanos = -1;
   private readyReported = false;
   private everReady = false;
+  /** More monitors are to be announced: nobody is bound to all yet. */
+  private moreToCome = false;
   /** Monitors that we know of and are not bound to yet. */
   private readonly unbound = new Set<number>();
   /** The last incarnation of each core that this core has given up: it tells the next life of the SKB (R4). */
@@ -108,7 +110,8 @@ export class Join {
   }
 
   /** Step 2: new monitors were announced to us; step 3: ask for them. */
-  announced(monitors: readonly MonitorRow[], now: Nanos): void {
+  announced(monitors: readonly MonitorRow[], more: boolean, now: Nanos): void {
+    this.moreToCome = more;
     const cores: number[] = [];
     const incarnations: number[] = [];
     for (const row of monitors) {
@@ -125,7 +128,8 @@ export class Join {
   }
 
   /** Step 4: these monitors wait for our link. */
-  bindTo(monitors: readonly MonitorRow[], now: Nanos): void {
+  bindTo(monitors: readonly MonitorRow[], more: boolean, now: Nanos): void {
+    this.moreToCome = more;
     for (const row of monitors) {
       this.learn(row, now);
       this.step('bind_monitor_request', row[0], row[1]);
@@ -178,7 +182,8 @@ export class Join {
 
   /** Whether this core has given up what that incarnation held. */
   hasGivenUp(core: CoreId, incarnation: Incarnation): boolean {
-    return incarnation <= (this.givenUp.get(core) ?? 0);
+    const last = this.givenUp.get(core);
+    return last !== undefined && incarnation <= last;
   }
 
   private dialSkb(now: Nanos): void {
@@ -235,7 +240,7 @@ export class Join {
   private bound(now: Nanos): void {
     if (this.unbound.size > 0) return;
     this.report();
-    if (this.readyReported) return;
+    if (this.readyReported || this.moreToCome) return;
     this.readyReported = true;
     this.everReady = true;
     this.context.outbox.log('core_ready', { links: this.context.monitors.size, elapsed_ms: (now - this.registeredAt) / 1e6 });
