@@ -67,8 +67,9 @@ interface Scheduled {
 
 /** A process's timers are whole milliseconds, as Node's are (io/host.ts): what is due in the same one is one turn. */
 const TIMER_GRAIN: Nanos = 1_000_000;
-/** What a commit to the SKB's disk, or reading it at the start, takes. */
-const DISK_NS: Nanos = 1_000_000;
+const DISK_NS: Nanos = 1_000_000; // what a commit to the SKB's disk, or reading it at the start, takes
+/** Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault rule's time ends that for all. */
+const STEP_MOST: Nanos = 1_000_000;
 /** Waiting events that a core handles in a row, unless the options say otherwise. */
 const ROW = 32;
 const TIMER: AnyEvent = { type: 'timer_fired' };
@@ -267,8 +268,7 @@ export class Simulation implements NetworkHost {
 
   /**
    * Handles what waits, several in a row, as the core's memory is then not fetched anew for each: what comes later can only
-   * come behind them. A row ends before its core's timer and before what interferes from outside, a fault's end included
-   * (decision 0068).
+   * come behind them. A row ends before its core's timer and what interferes from outside, a fault's end included (0068).
    */
   private drain(node: SimNode): void {
     if (node.hung) return;
@@ -278,7 +278,7 @@ export class Simulation implements NetworkHost {
       if (item === undefined) break;
       if (node.freeAt > this.now) this.now = node.freeAt;
       this.handle(node, item.event, item.costNs);
-      if (node.machine === null || node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.faults.nextExpiry, this.runsUntil)) break;
+      if (node.machine === null || node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.faults.nextExpiry - STEP_MOST, this.runsUntil)) break;
     }
     this.now = now; // the other cores have not come so far
     if (node.queued > 0 && node.machine !== null) this.scheduleDrain(node);
