@@ -77,9 +77,12 @@ export const MUTANTS: readonly Mutant[] = [
     wrap: () => function () {},
   },
   {
-    name: 'no acks: nobody is told what came',
-    caughtBy: ['L1'], target: Channel, method: 'noteAckOwed',
-    wrap: () => function () {},
+    name: 'no acks: nobody is told what came on the urgent lane',
+    caughtBy: ['L1', 'C0'], target: Channel, method: 'takeAcks',
+    wrap: (good) => function () {
+      const [, monitor, bulk] = good.call(this) as number[];
+      return [0, monitor, bulk];
+    },
   },
   {
     name: 'acks that lie: an ack covers a message that has not come',
@@ -183,7 +186,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'incarnations again: a restarted core gets the number that it had',
-    caughtBy: ['R2', 'C0', 'H1'], target: Registry, method: 'nextIncarnation',
+    caughtBy: ['R2', 'C0', 'H1'], target: Registry, method: 'incarnationFor',
     wrap: () => function () {
       return 1;
     },
