@@ -6,13 +6,13 @@ import { RUN } from './support.ts';
 /** Seeds of the nemesis that showed a bug once, and what it was. */
 test.each([
   [10044, 'a proof that came after its maker was declared gone took the place of the newer incarnation'],
-  [10422, 'a report for an earlier life of the SKB was queued before the registration with the next one'],
   [11676, 'the same: a round asked the newer incarnation before it was ready'],
+  [10422, 'a report for an earlier life of the SKB was queued before the registration with the next one'],
   [12356, 'the same'],
   [13292, 'a core that was declared gone was let in again by a restarted SKB'],
-  [13418, 'an ack that was due before a repeat left the timer of the repeat behind'],
   [21852, 'the same, on two cores'],
   [21993, 'the same: one end dialled for ever, the other knew nobody of that id'],
+  [13418, 'an ack that was due before a repeat left the timer of the repeat behind'],
 ])('seed %i: %s', (seed) => {
   expect(runScenario(scenarioOf(seed), RUN).violations).toEqual([]);
 });

@@ -11,10 +11,10 @@ import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
 
 /*
- * The handshake of a link: hello → welcome → prove, the hello with the opening of the link. Both ends prove that they know the cluster's secret, by an HMAC over
- * both identities and both fresh nonces, before either hands on a message; and they say how far they have received, so
- * that the channel resumes. Handshake frames may be lost, doubled or overtaken: each is repeated until it is answered, and
- * a repeated one is answered again.
+ * The handshake of a link: hello → welcome → prove, the hello with the opening of the link. Both ends prove that they know
+ * the cluster's secret, by an HMAC over both identities and both fresh nonces, before either hands on a message; and they say
+ * how far they have received, so that the channel resumes. Handshake frames may be lost, doubled or overtaken: each is
+ * repeated until it is answered, and a repeated one is answered again.
  */
 
 export interface HandshakeConfig {

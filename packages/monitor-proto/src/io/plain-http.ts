@@ -1,12 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { FIRST_FRAME, LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
-
-/** Two headers of one name come as one text with a comma, which is none. */
-function isBase64(text: string | readonly string[]): text is string {
-  return typeof text === 'string' && /^[+/0-9A-Za-z]*={0,2}$/.test(text);
-}
+import { FIRST_FRAME, frameOfHeader, LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
 
 /**
  * The HTTP server of a process's port, for whatever is not a link in our own form: `/healthz` and the like, and strangers'
@@ -38,9 +33,10 @@ export class PlainHttp {
     const server = createServer(this.handler);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
-      const first = request.headers[FIRST_FRAME.toLowerCase()] ?? null;
-      if (first !== null && !isBase64(first)) return void socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
-      acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first === null ? null : Buffer.from(first, 'base64')));
+      const header = request.headers[FIRST_FRAME.toLowerCase()];
+      const first = header === undefined ? null : frameOfHeader(String(header));
+      if (first === undefined) return void socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first));
     });
     server.on('clientError', (_error, socket) => socket.destroy());
     server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections

@@ -20,7 +20,7 @@ export const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
 export const OPEN_TIMEOUT_MS = 10_000;
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-const REQUEST = /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n(?:Mk-First-Frame: ([+/0-9A-Za-z]*={0,2})\r\n)?\r\n$/;
+const REQUEST = /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n(?:Mk-First-Frame: ([^\r\n]*)\r\n)?\r\n$/;
 const MAX_REPLY_BYTES = 16 << 10;
 const NO_MASK = (mask: Buffer): void => void mask.fill(0);
 /** What ws would set by default, with our size of message. */
@@ -36,7 +36,14 @@ export interface LinkRequest {
 /** What these bytes ask for when they are a whole request of our own form; null otherwise. */
 export function linkRequest(bytes: Buffer): LinkRequest | null {
   const [, key, first] = REQUEST.exec(bytes.toString('latin1')) ?? [];
-  return key === undefined ? null : { key, first: first === undefined ? null : Buffer.from(first, 'base64') };
+  if (key === undefined) return null;
+  const frame = first === undefined ? null : frameOfHeader(first);
+  return frame === undefined ? null : { key, first: frame };
+}
+
+/** The frame in a header's text; undefined when that is not base64, as two headers of one name are that node:http puts together. */
+export function frameOfHeader(text: string): Buffer | undefined {
+  return /^[+/0-9A-Za-z]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
 
 /** A WebSocket on a paused socket: its owner resumes it once it listens, and once `reads` knows who takes the bytes. */

@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type LinkId, MILLISECOND, type Nanos, type PeerId, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
+import type { Effect } from '@mk/monitor-proto/step';
 
 /** An endpoint, what it was handed, and whether what it sends is lost. */
 class End implements EndpointOwner {
@@ -13,12 +15,17 @@ class End implements EndpointOwner {
   readonly got: Message[] = [];
   other!: End;
   lossy = false;
+  /** Why nobody is let in; null: everybody is. */
+  admits: ErrorName | null = null;
+  /** Instances whose links came up. */
+  readonly up: string[] = [];
 
   constructor(
     readonly id: PeerId,
     readonly instance: string,
+    incarnation = 1,
   ) {
-    this.endpoint = new Endpoint({ cluster: 'mk', secret: new Uint8Array(32), instance, peer: id, incarnation: 1, entropy: new Uint8Array(32), hmac: hmacSha256 }, this, this.outbox);
+    this.endpoint = new Endpoint({ cluster: 'mk', secret: new Uint8Array(32), instance, peer: id, incarnation, entropy: new Uint8Array(32), hmac: hmacSha256 }, this, this.outbox);
   }
 
   /** The other end as this one knows it. */
@@ -26,10 +33,12 @@ class End implements EndpointOwner {
     return this.endpoint.peers.get(this.other.id)!;
   }
 
-  admit(): null {
-    return null;
+  admit(): ErrorName | null {
+    return this.admits;
   }
-  peerUp(): void {}
+  peerUp(peer: Peer): void {
+    this.up.push(peer.instance);
+  }
   peerDown(): void {}
   peerGone(): void {}
   dialFailed(): boolean {
@@ -92,6 +101,29 @@ describe('a peer that is dialled by address alone', () => {
     settle([core, other], 0);
     expect(other.got).toMatchObject([{ id: 1 }]);
   });
+});
+
+/** The frames that were sent, with the one that goes with an opening. */
+function framesIn(effects: readonly Effect[]): readonly Uint8Array[] {
+  return effects.flatMap((effect) => (effect.type === 'send_frame' ? [effect.frame] : effect.type === 'open_link' ? [effect.first] : []));
+}
+
+test('a proof that comes when its maker has been declared gone opens nothing, and the newer incarnation keeps its place (nemesis seeds 10044, 11676)', () => {
+  const [old, acceptor] = [new End(2, 'old', 3), new End(4, 'acceptor')];
+  const known = acceptor.endpoint.expect(2, 3, 'old');
+  old.endpoint.connect(4, 1, 'acceptor', 'somewhere', 0);
+  acceptor.endpoint.linkUp(2, framesIn(old.outbox.take())[0]!, 0);
+  old.endpoint.frameReceived(1, framesIn(acceptor.outbox.take())[0]!, 0);
+  const [proof] = framesIn(old.outbox.take());
+
+  acceptor.endpoint.forget(known, 'the registry declared it gone', 1);
+  const newer = acceptor.endpoint.expect(2, 4, 'newer');
+  acceptor.admits = 'WRONG_INCARNATION';
+  acceptor.endpoint.frameReceived(2, proof!, 2);
+
+  expect(acceptor.up).toEqual([]);
+  expect(acceptor.endpoint.peers.get(2)).toBe(newer);
+  expect(acceptor.outbox.take()).toContainEqual({ type: 'close_link', link: 2, reason: 'WRONG_INCARNATION' });
 });
 
 describe('a channel has one timer', () => {
