@@ -131,6 +131,15 @@ describe('events handled in a row', () => {
   });
 });
 
+test('a core of a machine that is introduced in blocks is ready once, when it is bound to all', () => {
+  const ready: unknown[] = [];
+  const simulation = new Simulation({ seed: 1, cores: 40, machine: flatMachine(), hmac: hmacSha256, logLevel: 'info' });
+  simulation.observe({ line: (line) => void (line.event === 'core_ready' && ready.push(line['links'])) });
+  simulation.start();
+  simulation.run(SECOND);
+  expect(ready).toEqual(Array(40).fill(39));
+});
+
 describe('the checker of membership', () => {
   test('sees a core live whose incarnation another one has given up', () => {
     const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug' });
