@@ -90,7 +90,8 @@ export class Introductions {
     const rows = block.map(rowOf);
     const place = new Map(block.map((member, i) => [member, i]));
     const later = new Set(this.fresh);
-    const more = later.size > 0;
+    // Who fills a block comes before the next one of those that are expected.
+    const more = later.size > 0 || (block.length === BLOCK && !this.isComplete());
     for (const member of this.registry.members.values()) {
       const monitors = rows.slice((place.get(member) ?? -1) + 1);
       if (member.initialised && monitors.length > 0 && !later.has(member)) this.registry.tell(member, { type: 'new_monitor_notify', monitors, more });
