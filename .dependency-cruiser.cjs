@@ -26,7 +26,8 @@ module.exports = {
     only('sim', 'monitor-proto', 'machine', 'libmk', 'node-kernel', 'skb', 'programs'),
     {
       name: 'no-node-in-pure-code',
-      comment: 'only io/ folders, main.ts files and the launcher use Node’s modules: hand the value in, or return an effect',
+      comment:
+        'only io/ folders, main.ts files and the launcher use Node’s modules: hand the value in, or return an effect',
       severity: 'error',
       from: { path: '^packages/[^/]+/src/', pathNot: OUTSIDE },
       to: { dependencyTypes: ['core'] },
@@ -72,7 +73,11 @@ module.exports = {
     exclude: { path: '(^|/)dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['@mk/source', 'import', 'node', 'default'], extensions: ['.ts', '.mjs', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@mk/source', 'import', 'node', 'default'],
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+    },
     combinedDependencies: true,
   },
 };

@@ -15,7 +15,8 @@ export async function warmToRest(sides: readonly Side[], most = 40): Promise<voi
   for (let block = 0; block < most && !seen.every(atRest); block++) {
     for (const [i, side] of sides.entries()) seen[i]!.push(await side());
   }
-  for (const [i, blocks] of seen.entries()) process.stdout.write(`warm-up of side ${i + 1}: ${blocks.map((value) => value.toPrecision(3)).join(', ')}\n`);
+  for (const [i, blocks] of seen.entries())
+    process.stdout.write(`warm-up of side ${i + 1}: ${blocks.map((value) => value.toPrecision(3)).join(', ')}\n`);
 }
 
 function atRest(blocks: readonly number[]): boolean {

@@ -14,7 +14,12 @@ const RUNS = Number(process.argv[3] ?? 5);
  */
 async function bare(n: number): Promise<number> {
   const startedAt = performance.now();
-  const children = Array.from({ length: n }, () => spawn(process.execPath, ['-e', 'process.send(1); process.on("message", () => {})'], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], detached: true }));
+  const children = Array.from({ length: n }, () =>
+    spawn(process.execPath, ['-e', 'process.send(1); process.on("message", () => {})'], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      detached: true,
+    }),
+  );
   await Promise.all(children.map((child) => new Promise((resolve) => child.once('message', resolve))));
   const elapsed = performance.now() - startedAt;
   await Promise.all(children.map((child) => ended(child)));
@@ -24,7 +29,11 @@ async function bare(n: number): Promise<number> {
 /** `mk-launch --cores n`, from the command line to its own report that the mesh is complete. */
 async function command(n: number): Promise<number> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join('dist', 'mk-launch.cjs'), '--cores', String(n), '--json', '--name', `bench-${process.pid}`], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(
+    process.execPath,
+    [join('dist', 'mk-launch.cjs'), '--cores', String(n), '--json', '--name', `bench-${process.pid}`],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -58,10 +67,24 @@ for (let run = 0; run < RUNS; run++) {
 }
 report(
   [
-    { name: `mk-launch --cores ${CORES} to the full mesh of ${(CORES * (CORES - 1)) / 2} links, against ${CORES} bare processes`, unit: 'ms', ours: rows.command, baseline: rows.bare, target: CORES === 32 ? { kind: 'at most', ratio: 1.7 } : null },
-    { name: 'the same without the launcher: processes started by this script', unit: 'ms', ours: rows.processes, baseline: rows.bare, target: null },
+    {
+      name: `mk-launch --cores ${CORES} to the full mesh of ${(CORES * (CORES - 1)) / 2} links, against ${CORES} bare processes`,
+      unit: 'ms',
+      ours: rows.command,
+      baseline: rows.bare,
+      target: CORES === 32 ? { kind: 'at most', ratio: 1.7 } : null,
+    },
+    {
+      name: 'the same without the launcher: processes started by this script',
+      unit: 'ms',
+      ours: rows.processes,
+      baseline: rows.bare,
+      target: null,
+    },
   ],
   `boot-${CORES}`,
 );
 const cores = memories.slice(0, CORES);
-process.stdout.write(`memory per core process ${spread(cores.map((m) => m.rss))} MiB resident, ${spread(cores.map((m) => m.pss))} MiB proportional; all ${Math.round(memories.reduce((sum, m) => sum + m.pss, 0))} MiB\n`);
+process.stdout.write(
+  `memory per core process ${spread(cores.map((m) => m.rss))} MiB resident, ${spread(cores.map((m) => m.pss))} MiB proportional; all ${Math.round(memories.reduce((sum, m) => sum + m.pss, 0))} MiB\n`,
+);

@@ -34,7 +34,17 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   const data = options.dataDir === undefined ? {} : { dataDir: options.dataDir };
   const common = { cluster: 'bench', secret, listenHost: '127.0.0.1', listenPort: 0, logLevel, detached: false };
   const startedAt = performance.now();
-  const skb = start('skb', 'MK_SKB', { ...common, expectedCores: n, maxCores: n, seed: 'bench', links, timeScale: 0, measure, machine, ...data });
+  const skb = start('skb', 'MK_SKB', {
+    ...common,
+    expectedCores: n,
+    maxCores: n,
+    seed: 'bench',
+    links,
+    timeScale: 0,
+    measure,
+    machine,
+    ...data,
+  });
   const cores = Array.from({ length: n }, (_, core) => start('core', 'MK_CORE', { ...common, core, skb: null }));
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');
@@ -46,10 +56,17 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   const known = (await Promise.all(addresses)).map((message) => message.address as string);
   const token = createHmac('sha256', Buffer.from(secret, 'hex')).update('mk control').digest('hex');
   return {
-    cores, skb, skbAddress, bootMs,
+    cores,
+    skb,
+    skbAddress,
+    bootMs,
     async ask<T>(target: number | 'skb', verb: string, args = {}) {
       const address = target === 'skb' ? skbAddress : known[target]!;
-      const response = await fetch(`http://${address}/control`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ verb, args }) });
+      const response = await fetch(`http://${address}/control`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}` },
+        body: JSON.stringify({ verb, args }),
+      });
       const reply = (await response.json()) as { ok: boolean; value: T; error: string; text: string };
       if (!reply.ok) throw new Error(`${verb}: ${reply.error}: ${reply.text}`);
       return reply.value;
@@ -73,7 +90,8 @@ async function joinInWaves(cores: readonly ChildProcess[], address: string, wave
 /** The next IPC message of a type. */
 export function messageOf(child: ChildProcess, type: string): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
-    const exited = (code: number | null): void => reject(new Error(`a process ended with status ${code} before it said "${type}"`));
+    const exited = (code: number | null): void =>
+      reject(new Error(`a process ended with status ${code} before it said "${type}"`));
     const listen = (message: unknown): void => {
       if ((message as { type?: unknown }).type !== type) return;
       child.off('message', listen);
@@ -96,10 +114,15 @@ export function ended(child: ChildProcess): Promise<void> {
 
 /** Starts a baseline program of benchmarks/baseline. */
 export function startBaseline(name: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [join(process.cwd(), 'benchmarks', 'baseline', name), ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  return spawn(process.execPath, [join(process.cwd(), 'benchmarks', 'baseline', name), ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
 }
 
 function start(program: string, variable: string, settings: unknown): ChildProcess {
   const env = { ...process.env, [variable]: JSON.stringify(settings) };
-  return spawn(process.execPath, [join(dist, `boot-${program}.cjs`)], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  return spawn(process.execPath, [join(dist, `boot-${program}.cjs`)], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
 }

@@ -26,7 +26,11 @@ const wall = new Map<string, number[]>();
 
 function measure(name: string, count: number, work: () => void): void {
   const { cpuMs, wallMs } = timed(work);
-  for (const [rates, ms] of [[cpu, cpuMs], [wall, wallMs]] as const) rates.set(name, [...(rates.get(name) ?? []), Math.round((count / ms) * 1000)]);
+  for (const [rates, ms] of [
+    [cpu, cpuMs],
+    [wall, wallMs],
+  ] as const)
+    rates.set(name, [...(rates.get(name) ?? []), Math.round((count / ms) * 1000)]);
 }
 
 function run(): void {
@@ -46,11 +50,19 @@ function run(): void {
 for (let i = 0; i < RUNS; i += 1) run();
 const rows = [...cpu].map(([name, perCpuSecond]) => {
   const target = TARGETS[name] ?? null;
-  return { name, target, met: target === null ? null : median(perCpuSecond) >= target, perCpuSecond, perWallSecond: wall.get(name)! };
+  return {
+    name,
+    target,
+    met: target === null ? null : median(perCpuSecond) >= target,
+    perCpuSecond,
+    perWallSecond: wall.get(name)!,
+  };
 });
 for (const { name, target, met, perCpuSecond, perWallSecond } of rows) {
   const verdict = target === null ? '' : `  (target ${target.toLocaleString('en')}: ${met ? 'met' : 'MISSED'})`;
-  console.log(`${name.padEnd(12)} ${spread(perCpuSecond)} per second of processor time, ${spread(perWallSecond)} by the wall clock, ${RUNS} runs${verdict}`);
+  console.log(
+    `${name.padEnd(12)} ${spread(perCpuSecond)} per second of processor time, ${spread(perWallSecond)} by the wall clock, ${RUNS} runs${verdict}`,
+  );
 }
 keep('mapping-database', { capabilities: COUNT, rows });
 if (rows.some(({ met }) => met === false)) process.exitCode = 1;

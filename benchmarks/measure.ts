@@ -48,7 +48,8 @@ for (let run = 0; run < RUNS; run++) {
   meanwhile.push(median(during));
 }
 const pairs = new Set((await cluster.ask<Trip[]>('skb', 'rtt')).map(({ from, to }) => `${from} ${to}`));
-if (pairs.size !== CORES * (CORES - 1)) throw new Error(`only ${pairs.size} of ${CORES * (CORES - 1)} pairs were measured`);
+if (pairs.size !== CORES * (CORES - 1))
+  throw new Error(`only ${pairs.size} of ${CORES * (CORES - 1)} pairs were measured`);
 await cluster.stop();
 printFigures(`measure-${CORES}`, [
   {

@@ -87,7 +87,10 @@ async function handOvers(count: number): Promise<string> {
 
 /** Gets, sets, compare-and-sets and deletions of one record from the monitors of eight cores. */
 async function histories(count: number): Promise<string> {
-  const cores = Array.from({ length: CORES }, (_, core) => new OverCore(octopusOfCore((verb, args) => cluster.ask(core, verb, args as never))));
+  const cores = Array.from(
+    { length: CORES },
+    (_, core) => new OverCore(octopusOfCore((verb, args) => cluster.ask(core, verb, args as never))),
+  );
   let operations = 0;
   for (let seed = 0; seed < count; seed++) {
     let clock = 0;
@@ -108,14 +111,26 @@ async function histories(count: number): Promise<string> {
   return `${count} histories of ${CORES} cores, ${operations.toLocaleString('en')} operations, each linearizable`;
 }
 
-async function act(octopus: Octopus, key: string, choice: number, value: number, expected: number): Promise<Operation['action']> {
-  if (choice < 4) return { kind: 'get', result: ((await octopus.get(key))?.attributes['v'] as number | undefined) ?? null };
+async function act(
+  octopus: Octopus,
+  key: string,
+  choice: number,
+  value: number,
+  expected: number,
+): Promise<Operation['action']> {
+  if (choice < 4)
+    return { kind: 'get', result: ((await octopus.get(key))?.attributes['v'] as number | undefined) ?? null };
   if (choice < 6) {
     await octopus.set(`${key} { v: ${value} }`);
     return { kind: 'set', value };
   }
   if (choice === 9) return { kind: 'del', existed: await octopus.delete(key) };
-  return { kind: 'cas', expected, value, succeeded: await octopus.compareAndSet(`${key} { v: ${value}, v: == ${expected} }`) };
+  return {
+    kind: 'cas',
+    expected,
+    value,
+    succeeded: await octopus.compareAndSet(`${key} { v: ${value}, v: == ${expected} }`),
+  };
 }
 
 /** Queries that try to leave, to fill the memory or never to end, from a client; the registry answers meanwhile. */

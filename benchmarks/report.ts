@@ -22,8 +22,11 @@ export function report(figures: readonly Figure[], file: string): void {
     return { ...figure, ratios, ratio, held };
   });
   for (const row of rows) {
-    const verdict = row.target === null ? '' : `  (${row.target.kind} ${row.target.ratio}: ${row.held ? 'held' : 'MISSED'})`;
-    process.stdout.write(`${row.name}\n  ours      ${spread(row.ours)} ${row.unit}\n  baseline  ${spread(row.baseline)} ${row.unit}\n  ratio     ${spread(row.ratios)}${verdict}, ${row.ours.length} runs\n`);
+    const verdict =
+      row.target === null ? '' : `  (${row.target.kind} ${row.target.ratio}: ${row.held ? 'held' : 'MISSED'})`;
+    process.stdout.write(
+      `${row.name}\n  ours      ${spread(row.ours)} ${row.unit}\n  baseline  ${spread(row.baseline)} ${row.unit}\n  ratio     ${spread(row.ratios)}${verdict}, ${row.ours.length} runs\n`,
+    );
   }
   keep(file, { figures: rows });
 }

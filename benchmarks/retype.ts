@@ -19,8 +19,11 @@ const pipelined: [number, number][] = [];
 const last = { serial: [] as number[], pipelined: [] as number[] };
 for (const cores of SIZES) {
   const cluster = await startCluster(cores, { logLevel: 'off' });
-  const domains = await Promise.all([0, 1].map(async (core) => (await cluster.ask<{ domain: number }>(core, 'domain_create', { cnodes: 2 })).domain));
-  const measure = (): Promise<Measured> => cluster.ask<Measured>(0, 'bench_retype', { domain: domains[0], peers: [1, domains[1]!], count: RETYPES });
+  const domains = await Promise.all(
+    [0, 1].map(async (core) => (await cluster.ask<{ domain: number }>(core, 'domain_create', { cnodes: 2 })).domain),
+  );
+  const measure = (): Promise<Measured> =>
+    cluster.ask<Measured>(0, 'bench_retype', { domain: domains[0], peers: [1, domains[1]!], count: RETYPES });
   await measure();
   last.serial = [];
   last.pipelined = [];
@@ -32,14 +35,30 @@ for (const cores of SIZES) {
   await cluster.stop();
   single.push([cores, median(last.serial)]);
   pipelined.push([cores, median(last.pipelined)]);
-  process.stdout.write(`${cores} cores: ${median(last.serial).toFixed(0)} µs one at a time, ${median(last.pipelined).toFixed(0)} µs pipelined\n`);
+  process.stdout.write(
+    `${cores} cores: ${median(last.serial).toFixed(0)} µs one at a time, ${median(last.pipelined).toFixed(0)} µs pipelined\n`,
+  );
 }
 const figures = join(process.cwd(), 'docs', 'figures');
 mkdirSync(figures, { recursive: true });
 const svg = plotSvg(
-  [{ name: 'one at a time', points: single }, { name: `${RETYPES} pipelined`, points: pipelined }],
+  [
+    { name: 'one at a time', points: single },
+    { name: `${RETYPES} pipelined`, points: pipelined },
+  ],
   { title: 'Two-phase commit: cost of one retype', xLabel: 'cores', yLabel: 'µs per operation' },
 );
 writeFileSync(join(figures, 'retype-cost.svg'), svg);
 const at = SIZES.at(-1)!;
-report([{ name: `retype over ${at} cores, one at a time against ${RETYPES} pipelined`, unit: 'µs per operation', ours: last.serial, baseline: last.pipelined, target: { kind: 'at least', ratio: 2 } }], `retype-${at}`);
+report(
+  [
+    {
+      name: `retype over ${at} cores, one at a time against ${RETYPES} pipelined`,
+      unit: 'µs per operation',
+      ours: last.serial,
+      baseline: last.pipelined,
+      target: { kind: 'at least', ratio: 2 },
+    },
+  ],
+  `retype-${at}`,
+);

@@ -23,12 +23,18 @@ interface Measured {
 }
 
 const cluster = await startCluster(CORES, { logLevel: 'off' });
-const domains = await Promise.all(Array.from({ length: CORES }, async (_, core) => (await cluster.ask<{ domain: number }>(core, 'domain_create', { cnodes: 1 })).domain));
+const domains = await Promise.all(
+  Array.from(
+    { length: CORES },
+    async (_, core) => (await cluster.ask<{ domain: number }>(core, 'domain_create', { cnodes: 1 })).domain,
+  ),
+);
 const peers = domains.flatMap((domain, core) => (core === 0 ? [] : [core, domain]));
 const tree = await cluster.ask<Tree>('skb', 'tree', { root: 0, kind: 'multicast', form: 'json' });
 const bare = await startBareTree(CORES, tree);
 
-const ours = (count = REVOKES, quiet = QUIET_MS): Promise<Measured> => cluster.ask<Measured>(0, 'bench_revoke', { domain: domains[0], peers, count, quiet_ms: quiet });
+const ours = (count = REVOKES, quiet = QUIET_MS): Promise<Measured> =>
+  cluster.ask<Measured>(0, 'bench_revoke', { domain: domains[0], peers, count, quiet_ms: quiet });
 /** Two rounds one after the other, each exchange on a quiet network, as the revokes are measured; the median. */
 const twoBareRounds = async (): Promise<number> => {
   const samples: number[] = [];
@@ -39,9 +45,17 @@ const twoBareRounds = async (): Promise<number> => {
   return median(samples);
 };
 
-await warmToRest([async () => (await ours(WARM_UP.revokes, 0)).revoke.p50 / 1e6, async () => (2 * (await bare.round(WARM_UP.rounds))) / 1e6], WARM_UP.blocks);
+await warmToRest(
+  [
+    async () => (await ours(WARM_UP.revokes, 0)).revoke.p50 / 1e6,
+    async () => (2 * (await bare.round(WARM_UP.rounds))) / 1e6,
+  ],
+  WARM_UP.blocks,
+);
 const { cores, messages, plan_messages: planned } = await ours();
-process.stdout.write(`one revoke: ${messages} messages on ${cores} cores; the plan's count for two phases is ${planned}\n`);
+process.stdout.write(
+  `one revoke: ${messages} messages on ${cores} cores; the plan's count for two phases is ${planned}\n`,
+);
 if (messages !== planned || cores !== CORES) process.exitCode = 1;
 const rows = { revoke: [] as number[], round: [] as number[], bare: [] as number[] };
 for (let run = 0; run < RUNS; run++) {
@@ -56,8 +70,20 @@ await bare.stop();
 const target = { kind: 'at most', ratio: 1.5 } as const;
 report(
   [
-    { name: `revoke with copies on ${CORES} cores, against a two-phase round that does nothing over the same plan`, unit: 'ms', ours: rows.revoke, baseline: rows.round, target },
-    { name: `revoke with copies on ${CORES} cores, against two rounds by hand over bare ws and the same tree`, unit: 'ms', ours: rows.revoke, baseline: rows.bare, target },
+    {
+      name: `revoke with copies on ${CORES} cores, against a two-phase round that does nothing over the same plan`,
+      unit: 'ms',
+      ours: rows.revoke,
+      baseline: rows.round,
+      target,
+    },
+    {
+      name: `revoke with copies on ${CORES} cores, against two rounds by hand over bare ws and the same tree`,
+      unit: 'ms',
+      ours: rows.revoke,
+      baseline: rows.bare,
+      target,
+    },
   ],
   `revoke-${CORES}`,
 );

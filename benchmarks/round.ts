@@ -13,10 +13,14 @@ const ROUNDS = 400;
 const PLANS = ['unicast', 'multicast', 'numa'] as const;
 type Plan = (typeof PLANS)[number];
 
-interface Rounds { readonly p50: number; readonly messages: number }
+interface Rounds {
+  readonly p50: number;
+  readonly messages: number;
+}
 
 const cluster = await startCluster(CORES);
-const ours = async (plan: Plan): Promise<number> => (await cluster.ask<Rounds>(0, 'round', { plan, phases: 1, count: ROUNDS })).p50 / 1e6;
+const ours = async (plan: Plan): Promise<number> =>
+  (await cluster.ask<Rounds>(0, 'round', { plan, phases: 1, count: ROUNDS })).p50 / 1e6;
 
 /** The plan whose rounds are the fastest, all of them warm. */
 async function fastest(): Promise<Plan> {
@@ -39,4 +43,15 @@ for (let run = 0; run < RUNS; run++) {
 }
 await cluster.stop();
 await bare.stop();
-report([{ name: `one-phase round over ${CORES} cores, plan ${best}, against the same tree by hand over bare ws`, unit: 'ms', ours: rows.ours, baseline: rows.bare, target: { kind: 'at most', ratio: 1.3 } }], `round-${CORES}`);
+report(
+  [
+    {
+      name: `one-phase round over ${CORES} cores, plan ${best}, against the same tree by hand over bare ws`,
+      unit: 'ms',
+      ours: rows.ours,
+      baseline: rows.bare,
+      target: { kind: 'at most', ratio: 1.3 },
+    },
+  ],
+  `round-${CORES}`,
+);

@@ -23,8 +23,11 @@ for (let seed = from; seed <= to; seed += 1) {
   if (result.violations.length === 0) continue;
   failures += 1;
   process.stdout.write(`seed ${seed}, ${result.cores} cores, ${(result.virtualNs / 1e6).toFixed(1)} ms\n`);
-  for (const { invariant, text, at } of result.violations.slice(0, 4)) process.stdout.write(`  ${invariant} at ${(at / 1e6).toFixed(3)} ms: ${text}\n`);
+  for (const { invariant, text, at } of result.violations.slice(0, 4))
+    process.stdout.write(`  ${invariant} at ${(at / 1e6).toFixed(3)} ms: ${text}\n`);
 }
 const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
-process.stdout.write(`${to - from + 1} seeds, ${failures} failed; ${JSON.stringify(totals)} in ${seconds.toFixed(1)} s\n${JSON.stringify(errors)}\n`);
+process.stdout.write(
+  `${to - from + 1} seeds, ${failures} failed; ${JSON.stringify(totals)} in ${seconds.toFixed(1)} s\n${JSON.stringify(errors)}\n`,
+);
 process.exitCode = failures > 0 ? 1 : 0;

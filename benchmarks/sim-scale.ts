@@ -30,7 +30,15 @@ interface Size {
 
 function measure(cores: number): Size {
   const cpu = process.cpuUsage();
-  const simulation = new Simulation({ seed: 1, cores, machine: flatMachine(), hmac: fastMac, logLevel: 'info', hash: false, startPauseNs: START_PAUSE });
+  const simulation = new Simulation({
+    seed: 1,
+    cores,
+    machine: flatMachine(),
+    hmac: fastMac,
+    logLevel: 'info',
+    hash: false,
+    startPauseNs: START_PAUSE,
+  });
   const startedAt = performance.now();
   simulation.start();
   let looksAt = 0;
@@ -50,8 +58,18 @@ function measure(cores: number): Size {
     `${String(cores).padStart(5)} cores, ${simulation.network.counters.linksOpened} links: boot ${((bootedAt - startedAt) / 1000).toFixed(1)} s, ` +
       `${PLANS.length * ROUNDS_PER_PLAN} rounds ${((endedAt - bootedAt) / 1000).toFixed(1)} s (CPU ${cpuSeconds.toFixed(1)} s), ${gibibytes.toFixed(2)} GiB, ${simulation.steps} steps`,
   );
-  console.log(`      one round: ${PLANS.map((plan) => `${plan} ${roundUs[plan]!.toFixed(1)} µs`).join(', ')} (virtual)`);
-  return { cores, links: simulation.network.counters.linksOpened, bootSeconds: (bootedAt - startedAt) / 1000, roundsSeconds: (endedAt - bootedAt) / 1000, gibibytes, steps: simulation.steps, roundUs };
+  console.log(
+    `      one round: ${PLANS.map((plan) => `${plan} ${roundUs[plan]!.toFixed(1)} µs`).join(', ')} (virtual)`,
+  );
+  return {
+    cores,
+    links: simulation.network.counters.linksOpened,
+    bootSeconds: (bootedAt - startedAt) / 1000,
+    roundsSeconds: (endedAt - bootedAt) / 1000,
+    gibibytes,
+    steps: simulation.steps,
+    roundUs,
+  };
 }
 
 function rounds(simulation: Simulation, plan: string): number {
@@ -71,15 +89,29 @@ const largest = sizes.at(-1)!;
 const seconds = largest.bootSeconds + largest.roundsSeconds;
 if (largest.cores === 1024) {
   const held = seconds < LIMIT.seconds && largest.gibibytes < LIMIT.gibibytes;
-  console.log(`1,024 cores: ${seconds.toFixed(1)} s and ${largest.gibibytes.toFixed(2)} GiB (under ${LIMIT.seconds} s and ${LIMIT.gibibytes} GiB: ${held ? 'held' : 'MISSED'})`);
+  console.log(
+    `1,024 cores: ${seconds.toFixed(1)} s and ${largest.gibibytes.toFixed(2)} GiB (under ${LIMIT.seconds} s and ${LIMIT.gibibytes} GiB: ${held ? 'held' : 'MISSED'})`,
+  );
   if (!held) process.exitCode = 1;
 }
 if (sizes.length > 2) {
   const folder = join(process.cwd(), 'benchmarks', 'results');
   mkdirSync(folder, { recursive: true });
-  const curves = PLANS.map((plan) => ({ name: plan, points: sizes.map(({ cores, roundUs }) => [cores, roundUs[plan]!] as const) }));
+  const curves = PLANS.map((plan) => ({
+    name: plan,
+    points: sizes.map(({ cores, roundUs }) => [cores, roundUs[plan]!] as const),
+  }));
   const figures = join(process.cwd(), 'docs', 'figures');
   mkdirSync(figures, { recursive: true });
-  writeFileSync(join(figures, 'sim-scale.svg'), plotSvg(curves, { title: 'A one-phase round, four cores a package', xLabel: 'cores', yLabel: 'virtual µs', logX: true, logY: true }));
+  writeFileSync(
+    join(figures, 'sim-scale.svg'),
+    plotSvg(curves, {
+      title: 'A one-phase round, four cores a package',
+      xLabel: 'cores',
+      yLabel: 'virtual µs',
+      logX: true,
+      logY: true,
+    }),
+  );
   writeFileSync(join(folder, 'sim-scale.json'), `${JSON.stringify({ node: process.version, sizes }, null, 2)}\n`);
 }

@@ -39,7 +39,16 @@ const benches = PAPER_UNICAST.map((_, i) => {
   const cores = i + 2;
   const cut = forCores(description, cores);
   const model = (): Machine => machineWith(cut);
-  return new ShootdownBench(cores, { packageOf: (c) => model().packageOf(c), latencyNs: (a, b) => model().latencyNs(a, b), sendOccupancyNs: (a, b) => model().sendOccupancyNs(a, b), receiveOccupancyNs: (a, b) => model().receiveOccupancyNs(a, b) }, hmacSha256);
+  return new ShootdownBench(
+    cores,
+    {
+      packageOf: (c) => model().packageOf(c),
+      latencyNs: (a, b) => model().latencyNs(a, b),
+      sendOccupancyNs: (a, b) => model().sendOccupancyNs(a, b),
+      receiveOccupancyNs: (a, b) => model().receiveOccupancyNs(a, b),
+    },
+    hmacSha256,
+  );
 });
 
 function machineWith(cut: MachineDescription): Machine {
@@ -52,12 +61,21 @@ function machineWith(cut: MachineDescription): Machine {
 
 function costsFrom(c: Costs): MachineCosts {
   const ns = (cycles: number): number => cycles / ghz;
-  const row = (same: number, hop1: number, hop2: number): MachineCosts['send'] => ({ sameCore: 0, sharedCache: ns(same), samePackage: ns(same), hops: [ns(hop1), ns(hop2)] });
+  const row = (same: number, hop1: number, hop2: number): MachineCosts['send'] => ({
+    sameCore: 0,
+    sharedCache: ns(same),
+    samePackage: ns(same),
+    hops: [ns(hop1), ns(hop2)],
+  });
   return {
     ...description.costs,
     send: row(c.sendSame, c.sendHop1, c.sendHop2),
     receive: row(c.receive, c.receive, c.receive),
-    latency: row(URPC.same - c.sendSame - c.receive, URPC.hop1 - c.sendHop1 - c.receive, URPC.hop2 - c.sendHop2 - c.receive),
+    latency: row(
+      URPC.same - c.sendSame - c.receive,
+      URPC.hop1 - c.sendHop1 - c.receive,
+      URPC.hop2 - c.sendHop2 - c.receive,
+    ),
   };
 }
 
@@ -73,12 +91,14 @@ function fit(): MachineCosts {
   let best: Costs = { sendSame: 150, sendHop1: 150, sendHop2: 150, receive: 150 };
   let error = unicastError(costsFrom(best));
   for (const step of [160, 80, 40, 20, 10, 5]) {
-    for (let improved = true; improved; ) {
+    for (let improved = true; improved;) {
       improved = false;
       for (const name of Object.keys(best) as (keyof Costs)[]) {
         for (const change of [step, -step]) {
           const candidate = { ...best, [name]: best[name] + change };
-          const sound = candidate[name] >= 0 && Math.min(...costsFrom(candidate).latency.hops, costsFrom(candidate).latency.samePackage) >= 0;
+          const sound =
+            candidate[name] >= 0 &&
+            Math.min(...costsFrom(candidate).latency.hops, costsFrom(candidate).latency.samePackage) >= 0;
           const candidateError = sound ? unicastError(costsFrom(candidate)) : Infinity;
           if (candidateError >= error - 1e-6) continue;
           [best, error, improved] = [candidate, candidateError, true];
@@ -94,15 +114,31 @@ function fit(): MachineCosts {
 const costs = process.argv[2] === 'fit' ? fit() : description.costs;
 console.log(`fit to unicast: mean error ${(100 * unicastError(costs)).toFixed(1)} % over 2 to 32 cores`);
 current.costs = costs;
-const rows = benches.map((bench) => ({ cores: bench.cores, ns: Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, bench.roundNs(plan)])) as Record<(typeof SHOOTDOWN_PLANS)[number], number> }));
+const rows = benches.map((bench) => ({
+  cores: bench.cores,
+  ns: Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, bench.roundNs(plan)])) as Record<
+    (typeof SHOOTDOWN_PLANS)[number],
+    number
+  >,
+}));
 console.log(shootdownText(rows, ghz, true));
 console.log(`the trees win from ${crossover(rows)} cores`);
-const misses = rows.flatMap(({ cores, ns }) => SHOOTDOWN_PLANS.filter((plan) => PAPER_SHOOTDOWN[cores] !== undefined && Math.abs((ns[plan] * ghz) / PAPER_SHOOTDOWN[cores][plan] - 1) > TOLERANCE).map((plan) => `${plan} at ${cores}`));
-console.log(`within ${100 * TOLERANCE} % of the paper at 2 and 8 cores: ${misses.length === 0 ? 'held' : `MISSED (${misses.join(', ')})`}`);
+const misses = rows.flatMap(({ cores, ns }) =>
+  SHOOTDOWN_PLANS.filter(
+    (plan) =>
+      PAPER_SHOOTDOWN[cores] !== undefined && Math.abs((ns[plan] * ghz) / PAPER_SHOOTDOWN[cores][plan] - 1) > TOLERANCE,
+  ).map((plan) => `${plan} at ${cores}`),
+);
+console.log(
+  `within ${100 * TOLERANCE} % of the paper at 2 and 8 cores: ${misses.length === 0 ? 'held' : `MISSED (${misses.join(', ')})`}`,
+);
 if (misses.length > 0) process.exitCode = 1;
 const folder = join(process.cwd(), 'benchmarks', 'results');
 mkdirSync(folder, { recursive: true });
 const figures = join(process.cwd(), 'docs', 'figures');
 mkdirSync(figures, { recursive: true });
 writeFileSync(join(figures, 'shootdown-amd-8x4.svg'), shootdownPlot(rows, ghz, 'amd-8x4', true));
-writeFileSync(join(folder, 'sim-shootdown.json'), `${JSON.stringify({ node: process.version, ghz, rows, crossover: crossover(rows) }, null, 2)}\n`);
+writeFileSync(
+  join(folder, 'sim-shootdown.json'),
+  `${JSON.stringify({ node: process.version, ghz, rows, crossover: crossover(rows) }, null, 2)}\n`,
+);

@@ -32,13 +32,20 @@ function pings(perCore: number): number {
   const simulation = booted();
   let done = 0;
   const startedAt = performance.now();
-  for (let core = 0; core < CORES; core++) simulation.control(core, 'ping', { core: (core + 1) % CORES, count: perCore, bytes: 64 }, () => (done += 1));
+  for (let core = 0; core < CORES; core++)
+    simulation.control(core, 'ping', { core: (core + 1) % CORES, count: perCore, bytes: 64 }, () => (done += 1));
   simulation.run(600 * SECOND, () => done === CORES);
   return (2 * CORES * perCore) / ((performance.now() - startedAt) / 1000);
 }
 
 function booted(): Simulation {
-  const simulation = new Simulation({ seed: 1, cores: CORES, machine: flatMachine(), hmac: hmacSha256, logLevel: 'info' });
+  const simulation = new Simulation({
+    seed: 1,
+    cores: CORES,
+    machine: flatMachine(),
+    hmac: hmacSha256,
+    logLevel: 'info',
+  });
   simulation.start();
   simulation.run(SECOND, () => simulation.node(SKB_PEER).skb?.registry.meshComplete ?? false);
   return simulation;
@@ -50,6 +57,8 @@ const floods = Array.from({ length: RUNS }, () => flood(100_000));
 const pinged = Array.from({ length: RUNS }, () => pings(10_000));
 const held = median(floods) >= TARGET;
 console.log(`delivered messages of 64 bytes a second of wall time, ${CORES} cores, ${RUNS} runs`);
-console.log(`  in floods          ${spread(floods)}  (at least ${TARGET.toLocaleString('en')}: ${held ? 'held' : 'MISSED'})`);
+console.log(
+  `  in floods          ${spread(floods)}  (at least ${TARGET.toLocaleString('en')}: ${held ? 'held' : 'MISSED'})`,
+);
 console.log(`  one by one (ping)  ${spread(pinged)}`);
 if (!held) process.exitCode = 1;

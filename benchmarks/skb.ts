@@ -123,7 +123,10 @@ async function lookUpsInside(): Promise<{
   oneUs(): Promise<number>;
   close(): Promise<void>;
 }> {
-  const engine = new WorkerEngine({ workerPath: join(dist, 'skb-engine.cjs'), state: readFileSync(join(dist, 'skb-engine.prc')) });
+  const engine = new WorkerEngine({
+    workerPath: join(dist, 'skb-engine.cjs'),
+    state: readFileSync(join(dist, 'skb-engine.prc')),
+  });
   await engine.updateFacts({
     add: Array.from({ length: 10_000 }, (_, i) => fact('message_rtt', i, i + 1, i, 0, i, i)),
   });

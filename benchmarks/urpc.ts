@@ -8,8 +8,16 @@ const FLOOD = 600_000;
 /** A flood message of this payload takes 64 bytes on the wire: ordinal, stream, number and the payload's own header are the rest. */
 const PAYLOAD = 54;
 
-interface Pings { readonly p50: number }
-interface Flooded { readonly received: number; readonly lost: number; readonly doubled: number; readonly reordered: number; readonly elapsedNs: number }
+interface Pings {
+  readonly p50: number;
+}
+interface Flooded {
+  readonly received: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  readonly elapsedNs: number;
+}
 
 const server = startBaseline('echo.mjs', ['server']);
 const { port } = await messageOf(server, 'listening');
@@ -21,16 +29,24 @@ const bare = async (order: string, count: number): Promise<number> => {
   client.send({ order, count });
   return (await messageOf(client, 'result')).value as number;
 };
-const ping = async (): Promise<number> => (await cluster.ask<Pings>(0, 'ping', { core: 1, count: PINGS, bytes: 64 })).p50;
+const ping = async (): Promise<number> =>
+  (await cluster.ask<Pings>(0, 'ping', { core: 1, count: PINGS, bytes: 64 })).p50;
 const flood = async (): Promise<number> => {
   const result = await cluster.ask<Flooded>(0, 'flood', { core: 1, count: FLOOD, bytes: PAYLOAD });
-  if (result.received !== FLOOD || result.lost + result.doubled + result.reordered !== 0) throw new Error(`the channel broke its promise: ${JSON.stringify(result)}`);
+  if (result.received !== FLOOD || result.lost + result.doubled + result.reordered !== 0)
+    throw new Error(`the channel broke its promise: ${JSON.stringify(result)}`);
   return (FLOOD / result.elapsedNs) * 1e9;
 };
 
 await Promise.all([ping(), bare('echo', PINGS)]);
 await flood();
-const rows = { rtt: [] as number[], bareRtt: [] as number[], rate: [] as number[], plain: [] as number[], batched: [] as number[] };
+const rows = {
+  rtt: [] as number[],
+  bareRtt: [] as number[],
+  rate: [] as number[],
+  plain: [] as number[],
+  batched: [] as number[],
+};
 for (let run = 0; run < RUNS; run++) {
   if (run % 2 === 0) {
     rows.rtt.push(await ping());
@@ -51,9 +67,27 @@ await Promise.all([ended(client), ended(server)]);
 const us = (ns: readonly number[]): number[] => ns.map((value) => value / 1000);
 report(
   [
-    { name: 'URPC round trip, 64 bytes, against an echo over bare ws', unit: 'µs', ours: us(rows.rtt), baseline: us(rows.bareRtt), target: { kind: 'at most', ratio: 1.15 } },
-    { name: 'URPC throughput, 64-byte messages, against bare ws with one frame a message', unit: 'messages/s', ours: rows.rate, baseline: rows.plain, target: { kind: 'at least', ratio: 6 } },
-    { name: 'URPC throughput, 64-byte messages, against bare ws with hand-batched frames', unit: 'messages/s', ours: rows.rate, baseline: rows.batched, target: { kind: 'at least', ratio: 0.2 } },
+    {
+      name: 'URPC round trip, 64 bytes, against an echo over bare ws',
+      unit: 'µs',
+      ours: us(rows.rtt),
+      baseline: us(rows.bareRtt),
+      target: { kind: 'at most', ratio: 1.15 },
+    },
+    {
+      name: 'URPC throughput, 64-byte messages, against bare ws with one frame a message',
+      unit: 'messages/s',
+      ours: rows.rate,
+      baseline: rows.plain,
+      target: { kind: 'at least', ratio: 6 },
+    },
+    {
+      name: 'URPC throughput, 64-byte messages, against bare ws with hand-batched frames',
+      unit: 'messages/s',
+      ours: rows.rate,
+      baseline: rows.batched,
+      target: { kind: 'at least', ratio: 0.2 },
+    },
   ],
   'urpc',
 );

@@ -5,16 +5,33 @@ import { build } from 'esbuild';
 import { install, root, run } from './install.mjs';
 
 const [name, ...rest] = process.argv.slice(2);
-const known = readdirSync(join(root, 'benchmarks')).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
+const known = readdirSync(join(root, 'benchmarks'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3));
 if (name === undefined || !existsSync(join(root, 'benchmarks', `${name}.ts`))) {
-  process.stderr.write(`npm run bench -- NAME; benchmarks: ${known.filter((n) => !['cluster', 'nursery', 'report', 'skb-figures'].includes(n)).join(', ')}\n`);
+  process.stderr.write(
+    `npm run bench -- NAME; benchmarks: ${known.filter((n) => !['cluster', 'nursery', 'report', 'skb-figures'].includes(n)).join(', ')}\n`,
+  );
   process.exit(2);
 }
 install();
 run('node', ['scripts/build.mjs']);
 // A bundled CommonJS package (yaml) asks for Node's own modules by `require`.
-const banner = { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" };
+const banner = {
+  js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+};
 const outfile = join(root, 'dist', 'bench', `${name}.mjs`);
-await build({ entryPoints: [join(root, 'benchmarks', `${name}.ts`)], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', conditions: ['@mk/source'], external: ['ws', 'swipl-wasm', 'node-sqlite3-wasm', 'msgpackr'], banner, logLevel: 'warning' });
+await build({
+  entryPoints: [join(root, 'benchmarks', `${name}.ts`)],
+  outfile,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  conditions: ['@mk/source'],
+  external: ['ws', 'swipl-wasm', 'node-sqlite3-wasm', 'msgpackr'],
+  banner,
+  logLevel: 'warning',
+});
 process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED = 'true'; // as the loader of the built programs does
 run('node', [outfile, ...rest]);

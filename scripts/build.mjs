@@ -42,10 +42,16 @@ const lazyBuiltins = {
   name: 'lazy-builtins',
   setup(builder) {
     builder.onResolve({ filter: new RegExp(`^(node:)?(${LAZY.join('|')})$`) }, ({ path, namespace }) =>
-      namespace === 'lazy' ? { path, external: true } : { path: path.replace('node:', ''), namespace: 'lazy' });
+      namespace === 'lazy' ? { path, external: true } : { path: path.replace('node:', ''), namespace: 'lazy' },
+    );
     builder.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => {
-      const keys = Object.keys(await import(`node:${path}`)).filter((key) => /^[A-Za-z_]\w*$/.test(key) && key !== 'default');
-      return { contents: `module.exports = {${keys.map((key) => `get ${key}() { return require('node:${path}').${key}; }`).join(',')}};`, loader: 'js' };
+      const keys = Object.keys(await import(`node:${path}`)).filter(
+        (key) => /^[A-Za-z_]\w*$/.test(key) && key !== 'default',
+      );
+      return {
+        contents: `module.exports = {${keys.map((key) => `get ${key}() { return require('node:${path}').${key}; }`).join(',')}};`,
+        loader: 'js',
+      };
     });
   },
 };
@@ -58,7 +64,8 @@ mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
 await Promise.all([saveEngineState(), ...wanted.map(([name, program]) => bundle(name, program))]);
-for (const [name, program] of wanted) if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
+for (const [name, program] of wanted)
+  if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
 await makeCodeCaches();
 rmSync(join(dist, 'mk-launch.cache'), { force: true });
 for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
@@ -74,7 +81,9 @@ function bundleOf(name, { executable, cached }) {
 }
 
 function loader(name, program) {
-  return LOADER.replace('HEAD', program.executable ? SHEBANG : '').replace('PROGRAM', bundleOf(name, program)).replaceAll('NAME', name);
+  return LOADER.replace('HEAD', program.executable ? SHEBANG : '')
+    .replace('PROGRAM', bundleOf(name, program))
+    .replaceAll('NAME', name);
 }
 
 function bundle(name, program) {
@@ -92,7 +101,9 @@ function bundle(name, program) {
     external: [...external, 'bufferutil', 'utf-8-validate'],
     define: { 'import.meta.url': '__importMetaUrl' },
     // As pathToFileURL would say it; calling that costs a booting core two milliseconds.
-    banner: { js: `${shebang}const __importMetaUrl='file://'+encodeURI(__filename).replace(/[?#]/g,encodeURIComponent);` },
+    banner: {
+      js: `${shebang}const __importMetaUrl='file://'+encodeURI(__filename).replace(/[?#]/g,encodeURIComponent);`,
+    },
     plugins: cached ? [lazyBuiltins] : [],
     logLevel: 'warning',
   });
@@ -102,7 +113,9 @@ function bundle(name, program) {
 async function saveEngineState() {
   await bundle('skb-save', { entry: 'packages/skb/src/engine/io/save-main.ts', external: ['swipl-wasm'] });
   const program = join(work, 'skb-save.cjs');
-  const child = spawn(process.execPath, [program, join(root, 'packages/skb/src/rules'), join(work, 'skb-engine.prc')], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [program, join(root, 'packages/skb/src/rules'), join(work, 'skb-engine.prc')], {
+    stdio: 'inherit',
+  });
   const status = await new Promise((resolve) => child.once('exit', resolve));
   if (status !== 0) process.exit(1);
   rmSync(program);
@@ -113,8 +126,24 @@ async function saveEngineState() {
  * started would lack every function that joining the mesh needs, and each core would compile those anew.
  */
 async function makeCodeCaches() {
-  const common = { cluster: 'build', secret: '00'.repeat(32), listenHost: '127.0.0.1', listenPort: 0, logLevel: 'info', detached: false };
-  const skb = program('skb', 'MK_SKB', { ...common, expectedCores: 3, maxCores: 3, seed: 'build', links: {}, timeScale: 0, measure: true, machine: null });
+  const common = {
+    cluster: 'build',
+    secret: '00'.repeat(32),
+    listenHost: '127.0.0.1',
+    listenPort: 0,
+    logLevel: 'info',
+    detached: false,
+  };
+  const skb = program('skb', 'MK_SKB', {
+    ...common,
+    expectedCores: 3,
+    maxCores: 3,
+    seed: 'build',
+    links: {},
+    timeScale: 0,
+    measure: true,
+    machine: null,
+  });
   const cores = [0, 1, 2].map((core) => program('core', 'MK_CORE', { ...common, core, skb: null }, core === 1));
   const all = [skb, ...cores];
   const meshed = said(skb, 'mesh_complete');
@@ -125,14 +154,19 @@ async function makeCodeCaches() {
   const ends = all.map((child) => new Promise((resolve) => child.once('exit', resolve)));
   for (const child of all) child.kill('SIGTERM');
   await Promise.all(ends);
-  for (const name of ['core', 'skb']) if (!existsSync(join(work, `${name}.cache`))) process.stderr.write(`mk: no code cache for ${name}; it boots slower\n`);
+  for (const name of ['core', 'skb'])
+    if (!existsSync(join(work, `${name}.cache`)))
+      process.stderr.write(`mk: no code cache for ${name}; it boots slower\n`);
 }
 
 /** The same for mk-launch, which boots a core from dist/: it is the one program whose start every user waits for. */
 async function makeLauncherCache() {
   const cache = join(work, 'mk-launch.cache');
   const env = { ...process.env, MK_STATE_DIR: join(work, 'state'), 'MK_MAKE_CACHE_mk-launch': cache };
-  const launcher = spawn(process.execPath, [join(dist, 'mk-launch.cjs'), '--cores', '2', '--json', '--for', '100ms'], { env, stdio: 'ignore' });
+  const launcher = spawn(process.execPath, [join(dist, 'mk-launch.cjs'), '--cores', '2', '--json', '--for', '100ms'], {
+    env,
+    stdio: 'ignore',
+  });
   await new Promise((resolve) => launcher.once('exit', resolve));
   if (existsSync(cache)) renameSync(cache, join(dist, 'mk-launch.cache'));
   else process.stderr.write('mk: no code cache for mk-launch; it starts slower\n');
@@ -141,13 +175,20 @@ async function makeLauncherCache() {
 function program(name, variable, settings, keepsCache = true) {
   const env = { ...process.env, [variable]: JSON.stringify(settings) };
   if (keepsCache) env[`MK_MAKE_CACHE_${name}`] = join(work, `${name}.cache`);
-  return spawn(process.execPath, [join(work, `boot-${name}.cjs`)], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  return spawn(process.execPath, [join(work, `boot-${name}.cjs`)], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
 }
 
 /** The next IPC message of a type; a process that ends before is an error. */
 function said(child, type) {
   return new Promise((resolve, reject) => {
     child.on('message', (message) => message.type === type && resolve(message));
-    child.once('exit', (code) => reject(new Error(`the build's own test cluster failed: a process ended with status ${code} before it said "${type}"`)));
+    child.once('exit', (code) =>
+      reject(
+        new Error(`the build's own test cluster failed: a process ended with status ${code} before it said "${type}"`),
+      ),
+    );
   });
 }

@@ -24,7 +24,9 @@ export function install() {
     process.stderr.write(`mk needs Node 20 or newer; this is ${process.version}\n`);
     process.exit(2);
   }
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   process.stderr.write('mk: installing dependencies (npm ci)\n');
   run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);

@@ -15,8 +15,14 @@ run({ MK_PROPERTY_OPERATIONS: Math.ceil(operations / 20) }, ['scripts/test.mjs',
 run({}, ['scripts/bench.mjs', 'sim-churn', String(first), String(first + seeds - 1), '2000', '4']);
 
 function run(env, args) {
-  const given = Object.entries(env).map(([name, value]) => `${name}=${value} `).join('');
+  const given = Object.entries(env)
+    .map(([name, value]) => `${name}=${value} `)
+    .join('');
   process.stdout.write(`$ ${given}node ${args.join(' ')}\n`);
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  const { status } = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
   if (status !== 0) process.exit(status ?? 2);
 }

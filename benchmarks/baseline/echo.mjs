@@ -31,7 +31,9 @@ if (role === 'server') {
     batched: (count) => flood(count, 64),
   };
   socket.on('open', () => process.send({ type: 'ready' }));
-  process.on('message', async ({ order, count }) => process.send({ type: 'result', value: await orders[order](count) }));
+  process.on('message', async ({ order, count }) =>
+    process.send({ type: 'result', value: await orders[order](count) }),
+  );
 
   /** Median round trip of 64 bytes, nanoseconds. */
   function echo(count) {

@@ -28,12 +28,20 @@ function answered() {
 
 process.on('message', async ({ ports, rounds }) => {
   if (ports !== undefined) {
-    await Promise.all(ports.map((port) => new Promise((resolve) => {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}`, { ...options, generateMask: (mask) => void mask.fill(0) });
-      children.push(socket);
-      socket.on('open', resolve);
-      socket.on('message', answered);
-    })));
+    await Promise.all(
+      ports.map(
+        (port) =>
+          new Promise((resolve) => {
+            const socket = new WebSocket(`ws://127.0.0.1:${port}`, {
+              ...options,
+              generateMask: (mask) => void mask.fill(0),
+            });
+            children.push(socket);
+            socket.on('open', resolve);
+            socket.on('message', answered);
+          }),
+      ),
+    );
     process.send({ type: 'ready' });
   } else process.send({ type: 'result', value: await run(rounds) });
 });

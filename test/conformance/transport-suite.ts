@@ -76,7 +76,9 @@ export function transportSuite(name: string, make: TransportFactory): void {
       const [accepted] = ups(pair.b);
       pair.a.send(1, Uint8Array.of(1));
       pair.b.send(accepted!, Uint8Array.of(2));
-      expect(await pair.until(() => frames(pair.b, accepted!).length === 1 && frames(pair.a, 1).length === 1)).toBe(true);
+      expect(await pair.until(() => frames(pair.b, accepted!).length === 1 && frames(pair.a, 1).length === 1)).toBe(
+        true,
+      );
       const [up, ...others] = pair.b.events;
       expect(hex((up as { readonly first: Uint8Array }).first)).toBe(hex(first));
       expect(others.map((event) => event.type)).toEqual(['frame']);
@@ -84,12 +86,16 @@ export function transportSuite(name: string, make: TransportFactory): void {
 
     test('T1 frames arrive whole, unaltered and in order, both ways', async () => {
       const [link, accepted] = await connect();
-      const sent = Array.from({ length: 200 }, (_, i) => Uint8Array.from({ length: i }, (_unused, at) => (at * 7 + i) & 0xff));
+      const sent = Array.from({ length: 200 }, (_, i) =>
+        Uint8Array.from({ length: i }, (_unused, at) => (at * 7 + i) & 0xff),
+      );
       for (const frame of sent) {
         pair.a.send(link, frame);
         pair.b.send(accepted, frame);
       }
-      expect(await pair.until(() => frames(pair.a, link).length === 200 && frames(pair.b, accepted).length === 200)).toBe(true);
+      expect(
+        await pair.until(() => frames(pair.a, link).length === 200 && frames(pair.b, accepted).length === 200),
+      ).toBe(true);
       expect(frames(pair.b, accepted).map(hex)).toEqual(sent.map(hex));
       expect(frames(pair.a, link).map(hex)).toEqual(sent.map(hex));
     });
@@ -111,7 +117,9 @@ export function transportSuite(name: string, make: TransportFactory): void {
       await pair.settle();
       const told = pair.a.events.filter((event) => event.link === link).map((event) => event.type);
       expect(told.lastIndexOf('link_down')).toBe(told.length - 1);
-      expect(pair.b.events.findIndex((event) => event.link === accepted)).toBe(pair.b.events.findIndex((event) => event.type === 'link_up' && event.link === accepted));
+      expect(pair.b.events.findIndex((event) => event.link === accepted)).toBe(
+        pair.b.events.findIndex((event) => event.type === 'link_up' && event.link === accepted),
+      );
     });
 
     test('T3 what was sent before close arrives, what is sent after it does not, and the reason comes through', async () => {
@@ -150,7 +158,9 @@ export function transportSuite(name: string, make: TransportFactory): void {
     test('T2 a reset is told once at both ends, with a reason', async () => {
       const [link, accepted] = await connect();
       pair.a.reset(link);
-      expect(await pair.until(() => downs(pair.a, link).length === 1 && downs(pair.b, accepted).length === 1)).toBe(true);
+      expect(await pair.until(() => downs(pair.a, link).length === 1 && downs(pair.b, accepted).length === 1)).toBe(
+        true,
+      );
       await pair.settle();
       expect(downs(pair.a, link)).toHaveLength(1);
       expect(downs(pair.b, accepted)).toHaveLength(1);
@@ -181,7 +191,11 @@ export function transportSuite(name: string, make: TransportFactory): void {
       pair.a.send(second, Uint8Array.of(2));
       pair.a.reset(first);
       pair.a.send(second, Uint8Array.of(3));
-      expect(await pair.until(() => frames(pair.b, secondAccepted).length === 2 && downs(pair.b, firstAccepted).length === 1)).toBe(true);
+      expect(
+        await pair.until(
+          () => frames(pair.b, secondAccepted).length === 2 && downs(pair.b, firstAccepted).length === 1,
+        ),
+      ).toBe(true);
       expect(frames(pair.b, secondAccepted).map((frame) => frame[0])).toEqual([2, 3]);
       expect(downs(pair.b, secondAccepted)).toEqual([]);
     });

@@ -19,7 +19,8 @@ async function simulatedPair(): Promise<TransportPair> {
   const network = new Network(clock, new FaultEngine({ prng: createPrng('conformance') }), costs);
   const [a, b] = [0, 1].map((id) => simulatedEnd(clock, network, id)) as [TransportEnd, TransportEnd];
   return {
-    a, b,
+    a,
+    b,
     nowhere: 'sim:9.1',
     until: async (condition) => clock.run(condition),
     settle: async () => void clock.run(() => false),
@@ -93,7 +94,8 @@ async function webSocketPair(): Promise<TransportPair> {
     b: second.end,
     nowhere: idle.end.address,
     async until(condition) {
-      for (const deadline = performance.now() + 10_000; !condition(); await pause(1)) if (performance.now() > deadline) return false;
+      for (const deadline = performance.now() + 10_000; !condition(); await pause(1))
+        if (performance.now() > deadline) return false;
       return true;
     },
     // What must not happen cannot be waited for: a fraction of a second is long on one machine's own network.

@@ -9,13 +9,22 @@ const folder = join(process.cwd(), 'test', 'datadriven');
 const rewriting = (process.env['MK_REWRITE'] ?? '') !== '';
 
 describe('traces', () => {
-  test.each(readdirSync(folder).filter((name) => name.endsWith('.txt') && !name.startsWith('capabilities-')))('%s', (name) => {
-    const path = join(folder, name);
-    const cases = parseCases(readFileSync(path, 'utf8'));
-    expect(cases.length).toBeGreaterThan(0);
-    const interpreter = new Interpreter();
-    const printed = cases.map(({ commands }) => interpreter.run(commands));
-    if (rewriting) return writeFileSync(path, rewrite(cases, printed));
-    cases.forEach(({ commands, line, expected }, i) => expect({ at: `${name}:${line}`, commands, trace: printed[i]!.split('\n') }).toEqual({ at: `${name}:${line}`, commands, trace: expected.split('\n') }));
-  });
+  test.each(readdirSync(folder).filter((name) => name.endsWith('.txt') && !name.startsWith('capabilities-')))(
+    '%s',
+    (name) => {
+      const path = join(folder, name);
+      const cases = parseCases(readFileSync(path, 'utf8'));
+      expect(cases.length).toBeGreaterThan(0);
+      const interpreter = new Interpreter();
+      const printed = cases.map(({ commands }) => interpreter.run(commands));
+      if (rewriting) return writeFileSync(path, rewrite(cases, printed));
+      cases.forEach(({ commands, line, expected }, i) =>
+        expect({ at: `${name}:${line}`, commands, trace: printed[i]!.split('\n') }).toEqual({
+          at: `${name}:${line}`,
+          commands,
+          trace: expected.split('\n'),
+        }),
+      );
+    },
+  );
 });

@@ -14,10 +14,11 @@ export interface Case {
 export function parseCases(text: string): readonly Case[] {
   const cases: Case[] = [];
   const lines = text.split('\n');
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const comments: string[] = [];
     const commands: string[] = [];
-    while (at < lines.length && (lines[at]!.startsWith('#') || (lines[at] === '' && commands.length === 0))) comments.push(lines[at++]!);
+    while (at < lines.length && (lines[at]!.startsWith('#') || (lines[at] === '' && commands.length === 0)))
+      comments.push(lines[at++]!);
     const line = at + 1;
     while (at < lines.length && lines[at] !== '----' && lines[at] !== '') commands.push(lines[at++]!);
     if (commands.length === 0) break;
@@ -32,7 +33,9 @@ export function parseCases(text: string): readonly Case[] {
 
 /** The file with what was printed in the place of what was expected. */
 export function rewrite(cases: readonly Case[], printed: readonly string[]): string {
-  const blocks = cases.map(({ comments, commands }, i) => [...comments, ...commands, '----', ...(printed[i] === '' ? [] : [printed[i]!])].join('\n'));
+  const blocks = cases.map(({ comments, commands }, i) =>
+    [...comments, ...commands, '----', ...(printed[i] === '' ? [] : [printed[i]!])].join('\n'),
+  );
   return `${blocks.join('\n')}\n`;
 }
 

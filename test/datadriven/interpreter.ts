@@ -31,24 +31,35 @@ export class Interpreter {
   run(commands: readonly string[]): string {
     this.printed = [];
     for (const line of commands) this.command(parseCommand(line));
-    for (const { invariant, text } of this.checks?.violations.splice(0) ?? []) this.print(`${invariant} BROKEN: ${text}`);
+    for (const { invariant, text } of this.checks?.violations.splice(0) ?? [])
+      this.print(`${invariant} BROKEN: ${text}`);
     return this.printed.join('\n');
   }
 
   private command(command: Command): void {
     const run = this.verbs[command.verb];
-    if (run === undefined) throw new Error(`unknown command ${command.verb}; known: ${Object.keys(this.verbs).join(', ')}`);
+    if (run === undefined)
+      throw new Error(`unknown command ${command.verb}; known: ${Object.keys(this.verbs).join(', ')}`);
     run(command);
   }
 
   private readonly verbs: Readonly<Record<string, (command: Command) => void>> = {
     /** `machine cores=3 package=2`: a machine of which nothing runs yet but the SKB. */
     machine: ({ args }) => {
-      const options: SimulationOptions = { seed: args['seed'] ?? 1, cores: Number(args['cores']), machine: flatMachine(Number(args['package'] ?? 2)), hmac: hmacSha256, logLevel: 'debug' };
+      const options: SimulationOptions = {
+        seed: args['seed'] ?? 1,
+        cores: Number(args['cores']),
+        machine: flatMachine(Number(args['package'] ?? 2)),
+        hmac: hmacSha256,
+        logLevel: 'debug',
+      };
       const simulation = new Simulation(options);
       this.simulation = simulation;
       this.checks = new Checks(simulation);
-      simulation.observe({ frame: (from, to, _at, frame, fate) => this.frame(from, to, frame, fate), died: (node, cause) => this.print(`${nodeName(node.id)} ended: ${cause}`) });
+      simulation.observe({
+        frame: (from, to, _at, frame, fate) => this.frame(from, to, frame, fate),
+        died: (node, cause) => this.print(`${nodeName(node.id)} ended: ${cause}`),
+      });
       simulation.startNode(SKB_PEER);
     },
     /** `boot`: starts every core that does not run. */
@@ -62,21 +73,54 @@ export class Interpreter {
     },
     /** `run 20ms`, or `run` until nothing is left to do (at most a minute). */
     run: ({ words }) => this.advance(words[0]),
-    round: ({ args }) => this.ask(Number(args['core']), 'round', { plan: args['plan'], phases: Number(args['phases'] ?? 1) }, 'cores messages'),
-    ping: ({ args }) => this.ask(Number(args['core']), 'ping', { core: Number(args['to']), count: 1, bytes: 8 }, 'count p50'),
-    flood: ({ args }) => this.ask(Number(args['core']), 'flood', { core: Number(args['to']), count: Number(args['count']), bytes: 8 }, 'sent received lost doubled reordered'),
+    round: ({ args }) =>
+      this.ask(
+        Number(args['core']),
+        'round',
+        { plan: args['plan'], phases: Number(args['phases'] ?? 1) },
+        'cores messages',
+      ),
+    ping: ({ args }) =>
+      this.ask(Number(args['core']), 'ping', { core: Number(args['to']), count: 1, bytes: 8 }, 'count p50'),
+    flood: ({ args }) =>
+      this.ask(
+        Number(args['core']),
+        'flood',
+        { core: Number(args['to']), count: Number(args['count']), bytes: 8 },
+        'sent received lost doubled reordered',
+      ),
     /** `ring 0 1 2`: a token from core 0 over 1 and 2 and back. */
-    ring: ({ words }) => this.ask(Number(words[0]), 'ring', { cores: words.map(Number), count: 1, bytes: 8 }, 'count p50'),
+    ring: ({ words }) =>
+      this.ask(Number(words[0]), 'ring', { cores: words.map(Number), count: 1, bytes: 8 }, 'count p50'),
     /** `link from=0 to=1 loss=1 delay_ns=1000`. */
     link: ({ args }) => {
       const { from, to, both, ...settings } = args;
-      const overrides = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, Number(value)])) as LinkOverrides;
-      this.sim.faults.add({ kind: 'link', id: `rule-${this.rules++}`, from: [peerOf(from!)], to: [peerOf(to!)], both: both === 'true', settings: overrides, for_ns: null }, this.sim.now);
+      const overrides = Object.fromEntries(
+        Object.entries(settings).map(([name, value]) => [name, Number(value)]),
+      ) as LinkOverrides;
+      this.sim.faults.add(
+        {
+          kind: 'link',
+          id: `rule-${this.rules++}`,
+          from: [peerOf(from!)],
+          to: [peerOf(to!)],
+          both: both === 'true',
+          settings: overrides,
+          for_ns: null,
+        },
+        this.sim.now,
+      );
     },
     /** `partition 0 1 | 2`. */
     partition: ({ words }) => {
-      const groups = words.join(' ').split('|').map((side) => side.trim().split(' ').map(Number));
-      this.sim.faults.add({ kind: 'partition', id: `rule-${this.rules++}`, groups, one_way: false, for_ns: null }, this.sim.now);
+      const groups = words
+        .join(' ')
+        .split('|')
+        .map((side) => side.trim().split(' ').map(Number));
+      this.sim.faults.add(
+        { kind: 'partition', id: `rule-${this.rules++}`, groups, one_way: false, for_ns: null },
+        this.sim.now,
+      );
     },
     heal: () => healAll(this.sim),
     reset: ({ words }) => this.sim.resetLink(peerOf(words[0]!), peerOf(words[1]!)),
@@ -87,11 +131,18 @@ export class Interpreter {
     mesh: () => {
       for (const { id, kernel } of this.sim.nodes.values()) {
         const context = kernel?.monitor.context;
-        if (id !== SKB_PEER) this.print(context === undefined ? `core ${id} is down` : `core ${id}.${context.incarnation} takes part with ${context.members.join(' ') || 'nobody'}`);
+        if (id !== SKB_PEER)
+          this.print(
+            context === undefined
+              ? `core ${id} is down`
+              : `core ${id}.${context.incarnation} takes part with ${context.members.join(' ') || 'nobody'}`,
+          );
       }
     },
     leftovers: () => {
-      const rows = [...this.sim.nodes.values()].flatMap((node) => leftovers(node).map((row) => `${peerName(node.id)}: ${row}`));
+      const rows = [...this.sim.nodes.values()].flatMap((node) =>
+        leftovers(node).map((row) => `${peerName(node.id)}: ${row}`),
+      );
       this.print(rows.length === 0 ? 'nothing' : rows.join('\n'));
     },
   };
@@ -117,7 +168,12 @@ export class Interpreter {
       const took = `after ${Math.round((at - startedAt) / 100) / 10} µs`;
       if (!reply.ok) return this.print(`core ${core} ${verb}: ${reply.error} ${took}: ${reply.text}`);
       const value = reply.value as Readonly<Record<string, unknown>>;
-      this.print(`core ${core} ${verb}: ok ${took}, ${fields.split(' ').map((field) => `${field}=${String(value[field])}`).join(' ')}`);
+      this.print(
+        `core ${core} ${verb}: ok ${took}, ${fields
+          .split(' ')
+          .map((field) => `${field}=${String(value[field])}`)
+          .join(' ')}`,
+      );
     });
   }
 
@@ -149,7 +205,10 @@ function describeFrame(frame: Frame): string {
     case FRAME.refuse:
       return `refuse ${errorOfCode(frame.code)}`;
     case FRAME.data: {
-      const batches = frame.batches.map(({ first, messages }) => `${first}:${countTypes(messages.map((m) => decodeMessage(m)).map((m) => (typeof m === 'string' ? 'garbage' : m.type)))}`);
+      const batches = frame.batches.map(
+        ({ first, messages }) =>
+          `${first}:${countTypes(messages.map((m) => decodeMessage(m)).map((m) => (typeof m === 'string' ? 'garbage' : m.type)))}`,
+      );
       const missing = frame.missing.some((n) => n > 0) ? ` missing=${frame.missing.join('/')}` : '';
       return `data ${batches.join(' ')}${batches.length > 0 ? ' ' : ''}acks=${frame.acks.join('/')}${missing}`;
     }
@@ -163,7 +222,9 @@ function countTypes(types: readonly string[]): string {
 }
 
 function messagesOf(frame: DataFrame): readonly Message[] {
-  return frame.batches.flatMap(({ messages }) => messages.map((wire) => decodeMessage(wire))).filter((m): m is Message => typeof m !== 'string');
+  return frame.batches
+    .flatMap(({ messages }) => messages.map((wire) => decodeMessage(wire)))
+    .filter((m): m is Message => typeof m !== 'string');
 }
 
 /** The fields that say what happens, of the messages that have some. */

@@ -57,9 +57,19 @@ test('a slow link is avoided', async () => {
 
 test('churn on exactly the cores that were chosen, checked by an audit', async () => {
   const before = await capabilities();
-  const run = await place.ask<Run<{ domains: number; wrong: unknown[] }>>('run', 'churn', '--cores', '4', '--near', '--seconds', '2');
+  const run = await place.ask<Run<{ domains: number; wrong: unknown[] }>>(
+    'run',
+    'churn',
+    '--cores',
+    '4',
+    '--near',
+    '--seconds',
+    '2',
+  );
   expect(run).toMatchObject({ ok: true, result: { domains: 8, wrong: [] } });
-  const changed = (await capabilities()).filter(({ core, held }) => held !== before.find((row) => row.core === core)?.held);
+  const changed = (await capabilities()).filter(
+    ({ core, held }) => held !== before.find((row) => row.core === core)?.held,
+  );
   expect(changed.map(({ core }) => core)).toEqual(run.cores);
 });
 
@@ -70,10 +80,23 @@ async function capabilities(): Promise<readonly { core: number; held: number }[]
 }
 
 test('on cores that are named, in exactly that way', async () => {
-  const pairs = await place.ask<Run<{ pairs: { from: number; to: number }[] }>>('run', 'pingpong', '--on', '1,3-4', '--rounds', '2');
+  const pairs = await place.ask<Run<{ pairs: { from: number; to: number }[] }>>(
+    'run',
+    'pingpong',
+    '--on',
+    '1,3-4',
+    '--rounds',
+    '2',
+  );
   expect(pairs).toMatchObject({ ok: true, cores: [1, 3, 4], placement: null });
-  expect(pairs.result.pairs.map(({ from, to }) => [from, to])).toEqual([[1, 3], [1, 4], [3, 4]]);
-  expect((await place.mkctl('run', 'flood', '--on', '0,1', '--count', '500')).stdout).toMatch(/500 of 500 messages .* 0 lost/);
+  expect(pairs.result.pairs.map(({ from, to }) => [from, to])).toEqual([
+    [1, 3],
+    [1, 4],
+    [3, 4],
+  ]);
+  expect((await place.mkctl('run', 'flood', '--on', '0,1', '--count', '500')).stdout).toMatch(
+    /500 of 500 messages .* 0 lost/,
+  );
 });
 
 test('mistakes end in one line that says what to do', async () => {

@@ -14,20 +14,37 @@ const PAGE = 4096;
 let simulation: Simulation;
 
 beforeEach(() => {
-  simulation = new Simulation({ seed: 'audit', cores: CORES, machine: flatMachine(), hmac: hmacSha256, logLevel: 'off', settings: JSON.stringify({ ramBytes: 1 << 20 }) });
+  simulation = new Simulation({
+    seed: 'audit',
+    cores: CORES,
+    machine: flatMachine(),
+    hmac: hmacSha256,
+    logLevel: 'off',
+    settings: JSON.stringify({ ramBytes: 1 << 20 }),
+  });
   simulation.start();
-  simulation.run(5e9, () => [0, 1, 2].every((core) => simulation.node(core).kernel?.monitor.context.members.length === CORES - 1));
+  simulation.run(5e9, () =>
+    [0, 1, 2].every((core) => simulation.node(core).kernel?.monitor.context.members.length === CORES - 1),
+  );
 });
 
 /** A cluster as mkctl sees it. */
 const cluster: Cores = {
-  cores: () => Promise.resolve([0, 1, 2].map((core) => ({ core, incarnation: 1, address: '', up: true, links: CORES - 1, package: 0 }))),
+  cores: () =>
+    Promise.resolve(
+      [0, 1, 2].map((core) => ({ core, incarnation: 1, address: '', up: true, links: CORES - 1, package: 0 })),
+    ),
   core: (core, verb, args = {}) => Promise.resolve(ask(core, verb, args)),
 };
 
 function ask(core: number, verb: string, args: object = {}): unknown {
   let answer: unknown = null;
-  simulation.control(core, verb, args as Readonly<Record<string, unknown>>, (reply) => (answer = reply.ok ? reply.value : reply.error));
+  simulation.control(
+    core,
+    verb,
+    args as Readonly<Record<string, unknown>>,
+    (reply) => (answer = reply.ok ? reply.value : reply.error),
+  );
   simulation.run(simulation.now + 1e9, () => answer !== null);
   return answer;
 }
@@ -48,7 +65,9 @@ describe('an audit of all cores', () => {
     shareRam();
     const report = await audit(cluster);
     expect(report).toMatchObject({ cores: CORES, quiet: true, violations: [] });
-    expect(describeAudit(report)).toEqual([expect.stringMatching(/^\d+ capabilities on 3 cores: every invariant holds$/)]);
+    expect(describeAudit(report)).toEqual([
+      expect.stringMatching(/^\d+ capabilities on 3 cores: every invariant holds$/),
+    ]);
   });
 
   test('C1: names a capability on whose owner its holders disagree, and who they are', async () => {
@@ -62,16 +81,26 @@ describe('an audit of all cores', () => {
   test('C2: names what overlaps, and on which cores', async () => {
     const ram = shareRam();
     const slot = stateOf(2).kernelSlots.freeSlot()!;
-    place(stateOf(2), slot, makeCapability('RAM', ram.address + PAGE, 16 * PAGE), { owner: 2, relations: 0 }, new Outcome());
+    place(
+      stateOf(2),
+      slot,
+      makeCapability('RAM', ram.address + PAGE, 16 * PAGE),
+      { owner: 2, relations: 0 },
+      new Outcome(),
+    );
     const rows = describeAudit(await audit(cluster));
-    expect(rows.find((row) => row.startsWith('C2'))).toMatch(/^C2 {2}RAM\[0x[0-9a-f]+\+65536\] on cores 0, 1, 2: overlaps RAM\[0x[0-9a-f]+\+65536\], which it does not descend from$/);
+    expect(rows.find((row) => row.startsWith('C2'))).toMatch(
+      /^C2 {2}RAM\[0x[0-9a-f]+\+65536\] on cores 0, 1, 2: overlaps RAM\[0x[0-9a-f]+\+65536\], which it does not descend from$/,
+    );
   });
 
   test('C5: names memory that nobody has any more', async () => {
     shareRam();
     const range = stateOf(2).ram.allocate(4 * PAGE)!;
     const rows = describeAudit(await audit(cluster));
-    expect(rows[0]).toBe(`C5  0x${range.address.toString(16)}+${4 * PAGE} on core 2: leaked: neither free nor covered by a capability`);
+    expect(rows[0]).toBe(
+      `C5  0x${range.address.toString(16)}+${4 * PAGE} on core 2: leaked: neither free nor covered by a capability`,
+    );
     expect(rows.at(-1)).toMatch(/1 violations$/);
   });
 });

@@ -29,7 +29,17 @@ interface InsideRevokes {
   freeze(part: { readonly target: never }): void;
   abort(op: string, answer: (refusal: null) => void): void;
 }
-type Begin = (phase: number, op: string, action: RoundAction, payload: Uint8Array, routes: readonly unknown[], serial: boolean, deadline: number, now: number, finish: (result: { refusals: unknown[] }, at: number) => void) => void;
+type Begin = (
+  phase: number,
+  op: string,
+  action: RoundAction,
+  payload: Uint8Array,
+  routes: readonly unknown[],
+  serial: boolean,
+  deadline: number,
+  now: number,
+  finish: (result: { refusals: unknown[] }, at: number) => void,
+) => void;
 
 const capopsOf = (kernel: Kernel) => kernel.monitor.capops;
 const insideOf = (kernel: Kernel): Inside => capopsOf(kernel) as unknown as Inside;
@@ -64,27 +74,38 @@ function blindToTransits(kernel: Kernel, kinds: readonly string[]): void {
 
 /** The action consents in one of its phases without doing anything. */
 function doesNothing(action: RoundAction, phase: number): void {
-  replace(action as { act: RoundAction['act'] }, 'act', (act) => (op, at, payload, now, vote) => (at === phase ? vote(null, now) : act(op, at, payload, now, vote)));
+  replace(
+    action as { act: RoundAction['act'] },
+    'act',
+    (act) => (op, at, payload, now, vote) => (at === phase ? vote(null, now) : act(op, at, payload, now, vote)),
+  );
 }
 
 export const MUTANTS: readonly Mutant[] = [
   {
-    name: 'ready-with-copies-in-flight', about: 'race 1: a revoke does not wait for the copies that its holders have sent',
+    name: 'ready-with-copies-in-flight',
+    about: 'race 1: a revoke does not wait for the copies that its holders have sent',
     plant(kernel) {
       capopsOf(kernel).transits.has = () => false;
     },
   },
   {
-    name: 'arrivals-under-a-mark-are-taken', about: 'race 1: a core takes what a mark covers',
-    plant: (kernel) => whenBooted(kernel, (state) => Object.defineProperty(state.revokes, Symbol.iterator, { value: () => [][Symbol.iterator]() })),
+    name: 'arrivals-under-a-mark-are-taken',
+    about: 'race 1: a core takes what a mark covers',
+    plant: (kernel) =>
+      whenBooted(kernel, (state) =>
+        Object.defineProperty(state.revokes, Symbol.iterator, { value: () => [][Symbol.iterator]() }),
+      ),
   },
   {
-    name: 'ownership-overtakes-copies', about: 'race 2, hazard 1: ownership changes while a copy is in flight',
+    name: 'ownership-overtakes-copies',
+    about: 'race 2, hazard 1: ownership changes while a copy is in flight',
     script: 'capabilities-02-owner-changes-while-a-copy-is-in-flight.txt',
     plant: (kernel) => blindToTransits(kernel, ['yield_ownership', 'delete', 'delete_queued', 'send']),
   },
   {
-    name: 'owner-unlocks-before-create', about: 'race 3, hazard 2: the owner does not wait until the requester has created',
+    name: 'owner-unlocks-before-create',
+    about: 'race 3, hazard 2: the owner does not wait until the requester has created',
     script: 'capabilities-03-foreign-retype-locks-until-created.txt',
     plant(kernel) {
       const { exchange } = capopsOf(kernel);
@@ -94,100 +115,148 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'revoke-does-not-lock', about: 'race 4, hazard 3: the target can be copied while it is revoked',
-    plant: (kernel) => replace(revokesOf(kernel), 'runLocked', (runLocked) => (op, slot, group) => {
-      group.locked = false;
-      return runLocked(op, slot, group);
-    }),
+    name: 'revoke-does-not-lock',
+    about: 'race 4, hazard 3: the target can be copied while it is revoked',
+    plant: (kernel) =>
+      replace(revokesOf(kernel), 'runLocked', (runLocked) => (op, slot, group) => {
+        group.locked = false;
+        return runLocked(op, slot, group);
+      }),
   },
   {
-    name: 'mark-ignores-locks', about: 'race 5, hazard 4: a mark goes past a locked descendant',
+    name: 'mark-ignores-locks',
+    about: 'race 5, hazard 4: a mark goes past a locked descendant',
     script: 'capabilities-05-mark-meets-a-locked-descendant.txt',
-    plant: (kernel) => replace(revokesOf(kernel), 'freeze', (freeze) => (part) => {
-      const { database } = kernel.cpuDriver.state;
-      const locked = database.descendantsOf(part.target).filter((group) => group.locked);
-      for (const group of locked) group.locked = false;
-      freeze(part);
-      for (const group of locked) group.locked = true;
-    }),
+    plant: (kernel) =>
+      replace(revokesOf(kernel), 'freeze', (freeze) => (part) => {
+        const { database } = kernel.cpuDriver.state;
+        const locked = database.descendantsOf(part.target).filter((group) => group.locked);
+        for (const group of locked) group.locked = false;
+        freeze(part);
+        for (const group of locked) group.locked = true;
+      }),
   },
   {
-    name: 'failed-retrieve-keeps-ownership', about: 'race 6, hazard 5: a requester is the owner before the old one agrees',
-    plant: (kernel) => replace(insideOf(kernel), 'askOwner', (askOwner) => (slot, ...rest) => {
-      const { group } = slot;
-      if (group?.locked) group.owner = kernel.cpuDriver.state.core;
-      return askOwner(slot, ...rest);
-    }),
+    name: 'failed-retrieve-keeps-ownership',
+    about: 'race 6, hazard 5: a requester is the owner before the old one agrees',
+    plant: (kernel) =>
+      replace(insideOf(kernel), 'askOwner', (askOwner) => (slot, ...rest) => {
+        const { group } = slot;
+        if (group?.locked) group.owner = kernel.cpuDriver.state.core;
+        return askOwner(slot, ...rest);
+      }),
   },
   {
-    name: 'give-away-forgets-remote-copies', about: 'hazard 6: the last local copy is given away as if there were none elsewhere',
-    plant: (kernel) => replace(insideOf(kernel), 'run', (run) => (kind, capability, ...rest) => {
-      const group = kernel.cpuDriver.state.database.find(capability as never);
-      if (kind === 'send' && group !== undefined && group.owner === kernel.cpuDriver.state.core) group.relations &= ~1;
-      return run(kind, capability, ...rest);
-    }),
+    name: 'give-away-forgets-remote-copies',
+    about: 'hazard 6: the last local copy is given away as if there were none elsewhere',
+    plant: (kernel) =>
+      replace(insideOf(kernel), 'run', (run) => (kind, capability, ...rest) => {
+        const group = kernel.cpuDriver.state.database.find(capability as never);
+        if (kind === 'send' && group !== undefined && group.owner === kernel.cpuDriver.state.core)
+          group.relations &= ~1;
+        return run(kind, capability, ...rest);
+      }),
   },
   {
-    name: 'nobody-never-answers', about: 'race 8, hazard 8: a multicast to nobody never completes',
-    plant: (kernel) => replace(kernel.monitor.rounds as unknown as { begin: Begin }, 'begin', (begin) => (...args) => {
-      if (args[4].length > 0) begin(...args);
-    }),
+    name: 'nobody-never-answers',
+    about: 'race 8, hazard 8: a multicast to nobody never completes',
+    plant: (kernel) =>
+      replace(kernel.monitor.rounds as unknown as { begin: Begin }, 'begin', (begin) => (...args) => {
+        if (args[4].length > 0) begin(...args);
+      }),
   },
   {
-    name: 'one-type-edge', about: 'race 9, hazard 9: a revoke reaches children and no grandchildren',
+    name: 'one-type-edge',
+    about: 'race 9, hazard 9: a revoke reaches children and no grandchildren',
     script: 'capabilities-09-descendants-of-any-depth.txt',
-    plant: (kernel) => whenBooted(kernel, ({ database }) => replace(database, 'descendantsOf', (descendantsOf) => (capability) =>
-      descendantsOf(capability).filter((below) => below.capability.type === capability.type || typeRow(below.capability.type).parents.includes(capability.type)))),
+    plant: (kernel) =>
+      whenBooted(kernel, ({ database }) =>
+        replace(
+          database,
+          'descendantsOf',
+          (descendantsOf) => (capability) =>
+            descendantsOf(capability).filter(
+              (below) =>
+                below.capability.type === capability.type ||
+                typeRow(below.capability.type).parents.includes(capability.type),
+            ),
+        ),
+      ),
   },
   {
-    name: 'commit-without-all-ready', about: 'revoke: deletion before the last ready',
+    name: 'commit-without-all-ready',
+    about: 'revoke: deletion before the last ready',
     script: 'capabilities-05-mark-gives-up-on-a-lock.txt',
-    plant: (kernel) => replace(kernel.monitor.rounds as unknown as { begin: Begin }, 'begin', (begin) => (phase, op, action, payload, routes, serial, deadline, now, finish) =>
-      begin(phase, op, action, payload, routes, serial, deadline, now, (result, at) => finish(phase === PHASES.prepare && action.ordinal === 1 ? { ...result, refusals: [] } : result, at))),
+    plant: (kernel) =>
+      replace(
+        kernel.monitor.rounds as unknown as { begin: Begin },
+        'begin',
+        (begin) => (phase, op, action, payload, routes, serial, deadline, now, finish) =>
+          begin(phase, op, action, payload, routes, serial, deadline, now, (result, at) =>
+            finish(phase === PHASES.prepare && action.ordinal === 1 ? { ...result, refusals: [] } : result, at),
+          ),
+      ),
   },
   {
-    name: 'retype-asks-nobody', about: 'race 7: retype ∥ retype; the range check of the other cores always consents',
+    name: 'retype-asks-nobody',
+    about: 'race 7: retype ∥ retype; the range check of the other cores always consents',
     plant: (kernel) => doesNothing(capopsOf(kernel).actions.checkRetype, PHASES.prepare),
   },
   {
-    name: 'find-finds-nobody', about: 'race 7: delete ∥ copy; the last owned copy goes although others hold one',
+    name: 'find-finds-nobody',
+    about: 'race 7: delete ∥ copy; the last owned copy goes although others hold one',
     plant: (kernel) => doesNothing(capopsOf(kernel).actions.find, PHASES.commit),
   },
   {
-    name: 'foreign-copies-stay', about: 'delete of what cannot move leaves the foreign copies',
+    name: 'foreign-copies-stay',
+    about: 'delete of what cannot move leaves the foreign copies',
     plant: (kernel) => doesNothing(capopsOf(kernel).actions.deleteRemote, PHASES.commit),
   },
   {
-    name: 'owner-change-untold', about: 'move and retrieve: the other holders are not told',
+    name: 'owner-change-untold',
+    about: 'move and retrieve: the other holders are not told',
     plant: (kernel) => doesNothing(capopsOf(kernel).actions.updateOwner, PHASES.commit),
   },
   {
-    name: 'home-frees-unasked', about: 'reclaim: what other cores cover is not brought back',
+    name: 'home-frees-unasked',
+    about: 'reclaim: what other cores cover is not brought back',
     plant: (kernel) => doesNothing(capopsOf(kernel).reclaims.action, PHASES.commit),
   },
   {
-    name: 'old-news-of-owners', about: 'race 2: the old owner believes a late consent rather than the news that came before (sim-churn seed 1012)',
+    name: 'old-news-of-owners',
+    about: 'race 2: the old owner believes a late consent rather than the news that came before (sim-churn seed 1012)',
     script: 'capabilities-02-owner-changes-before-the-old-one-hears.txt',
-    plant: (kernel) => whenBooted(kernel, (state) => replace(state, 'isForeign', (isForeign) => (group) => isForeign(group) && !group.locked)),
+    plant: (kernel) =>
+      whenBooted(kernel, (state) =>
+        replace(state, 'isForeign', (isForeign) => (group) => isForeign(group) && !group.locked),
+      ),
   },
   {
-    name: 'reclaim-before-done', about: 'revoke: memory goes home while other cores still hold frozen copies of it (sim-churn seed 226)',
+    name: 'reclaim-before-done',
+    about: 'revoke: memory goes home while other cores still hold frozen copies of it (sim-churn seed 226)',
     script: 'capabilities-07-revoke-of-what-lies-in-its-own-memory.txt',
     plant: (kernel) => replace(capopsOf(kernel).revokes, 'keep', () => () => false),
   },
   {
-    name: 'abort-does-not-thaw', about: 'C7: what an aborted revoke froze stays frozen',
+    name: 'abort-does-not-thaw',
+    about: 'C7: what an aborted revoke froze stays frozen',
     plant: (kernel) => replace(revokesOf(kernel), 'abort', () => (_op, answer) => answer(null)),
   },
   {
-    name: 'rights-are-not-checked', about: 'C6: a caller gets through without the right',
-    plant: (kernel) => replace(kernel, 'systemCall', (systemCall) => (id, call, now, done) => {
-      const domain = kernel.cpuDriver.domains.get(id);
-      const source = (call.args[0] as { source?: { address: number } } | undefined)?.source;
-      const slot = domain && source ? lookup(kernel.cpuDriver.state, domain.root, source) : undefined;
-      if (slot?.ok) (slot.value as { capability: unknown }).capability = withRights(slot.value.capability, typeRow(slot.value.capability.type).rights);
-      systemCall(id, call, now, done);
-    }),
+    name: 'rights-are-not-checked',
+    about: 'C6: a caller gets through without the right',
+    plant: (kernel) =>
+      replace(kernel, 'systemCall', (systemCall) => (id, call, now, done) => {
+        const domain = kernel.cpuDriver.domains.get(id);
+        const source = (call.args[0] as { source?: { address: number } } | undefined)?.source;
+        const slot = domain && source ? lookup(kernel.cpuDriver.state, domain.root, source) : undefined;
+        if (slot?.ok)
+          (slot.value as { capability: unknown }).capability = withRights(
+            slot.value.capability,
+            typeRow(slot.value.capability.type).rights,
+          );
+        systemCall(id, call, now, done);
+      }),
   },
 ];
 

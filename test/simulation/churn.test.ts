@@ -37,7 +37,11 @@ describe('a bug planted in the capability protocol is caught', () => {
 /** What a run with the bug violates first: an invariant, or an assertion of the kernel itself. */
 function caughtByChurn(mutant: Mutant): string | null {
   for (let seed = 1; seed <= MUTANT_SEEDS; seed += 1) {
-    const found = failureOf(() => runChurn({ seed, operations: 500, cores: 4, faultsPerSecond: 4, hmac: hmacSha256, wrap: planted(mutant) }).violations[0]?.invariant ?? null);
+    const found = failureOf(
+      () =>
+        runChurn({ seed, operations: 500, cores: 4, faultsPerSecond: 4, hmac: hmacSha256, wrap: planted(mutant) })
+          .violations[0]?.invariant ?? null,
+    );
     if (found !== null) return found;
   }
   return null;
@@ -45,7 +49,9 @@ function caughtByChurn(mutant: Mutant): string | null {
 
 /** The trace with the bug, when it is not the one that is right. */
 function caughtByScript(mutant: Mutant, file: string): string | null {
-  const [commands = '', expected = ''] = readFileSync(join(process.cwd(), 'test', 'datadriven', file), 'utf8').split('----\n');
+  const [commands = '', expected = ''] = readFileSync(join(process.cwd(), 'test', 'datadriven', file), 'utf8').split(
+    '----\n',
+  );
   const trace = failureOf(() => new CapabilityScript(planted(mutant)).run(commands));
   return `${trace}\n` === expected ? null : trace;
 }

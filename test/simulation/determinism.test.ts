@@ -25,11 +25,14 @@ describe('the same seed gives the same trace', () => {
 
   test.each([
     ['a random number', () => planted((now) => now + Math.floor(Math.random() * 1000))],
-    ['state that outlives a run', () => {
-      let calls = 0;
-      return planted((now) => now + (calls++ % 7));
-    }],
-    ['the wall clock', () => planted((now) => now + Math.round(performance.now() * 1e6) % 997)],
+    [
+      'state that outlives a run',
+      () => {
+        let calls = 0;
+        return planted((now) => now + (calls++ % 7));
+      },
+    ],
+    ['the wall clock', () => planted((now) => now + (Math.round(performance.now() * 1e6) % 997))],
   ])('a planted source of nondeterminism is seen: %s', (_name, plant) => {
     const { violations } = runTwice(SCENARIO, { ...RUN, wrap: plant() });
     expect(violations.map((v) => v.invariant)).toContain('D0');

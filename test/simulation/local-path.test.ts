@@ -7,28 +7,55 @@ const PAGE = 4096;
 
 /** What is not shared costs no message: the CPU driver does it, or a monitor that finds nobody to ask (paper §4.3, race 8). */
 test('operations on what no other core has send no message; on what another has, they do', () => {
-  const simulation = new Simulation({ seed: 'local', cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', settings: JSON.stringify({ ramBytes: 1 << 20 }) });
+  const simulation = new Simulation({
+    seed: 'local',
+    cores: 3,
+    machine: flatMachine(),
+    hmac: hmacSha256,
+    logLevel: 'debug',
+    settings: JSON.stringify({ ramBytes: 1 << 20 }),
+  });
   const sent: string[] = [];
-  simulation.observe({ line: (line) => void (line.event === 'message_sent' && sent.push(`${line.core}: ${String(line['message'])}`)) });
+  simulation.observe({
+    line: (line) => void (line.event === 'message_sent' && sent.push(`${line.core}: ${String(line['message'])}`)),
+  });
   simulation.start();
-  simulation.run(5e9, () => [0, 1, 2].every((core) => simulation.node(core).kernel?.monitor.context.members.length === 2));
+  simulation.run(5e9, () =>
+    [0, 1, 2].every((core) => simulation.node(core).kernel?.monitor.context.members.length === 2),
+  );
   simulation.run(simulation.now + 100e6);
 
   const ask = (core: number, verb: string, args: object): unknown => {
     let answer: { readonly value: unknown } | null = null;
-    simulation.control(core, verb, args as Readonly<Record<string, unknown>>, (reply) => (answer = { value: reply.ok ? reply.value : reply.error }));
+    simulation.control(
+      core,
+      verb,
+      args as Readonly<Record<string, unknown>>,
+      (reply) => (answer = { value: reply.ok ? reply.value : reply.error }),
+    );
     simulation.run(simulation.now + 1e9, () => answer !== null);
     return answer!.value;
   };
-  const [own, other] = [0, 1].map((core) => (ask(core, 'domain_create', { cnodes: 1, memory: 64 * PAGE }) as { domain: number }).domain);
-  const invoke = (invocation: object): unknown => ask(0, 'cap_call', { domain: own, call: { name: 'invoke', args: [invocation] } });
+  const [own, other] = [0, 1].map(
+    (core) => (ask(core, 'domain_create', { cnodes: 1, memory: 64 * PAGE }) as { domain: number }).domain,
+  );
+  const invoke = (invocation: object): unknown =>
+    ask(0, 'cap_call', { domain: own, call: { name: 'invoke', args: [invocation] } });
   const at = (address: number) => ({ address });
   const freeBefore = simulation.node(0).kernel!.cpuDriver.state.ram.freeBytes;
   const { address: ram } = ask(0, 'cap_alloc', { domain: own, bytes: 16 * PAGE }) as { address: number };
   sent.length = 0;
 
   const answers = [
-    invoke({ operation: 'retype', source: at(ram), destination: at(20), type: 'Frame', offset: 0, objectSize: PAGE, count: 4 }),
+    invoke({
+      operation: 'retype',
+      source: at(ram),
+      destination: at(20),
+      type: 'Frame',
+      offset: 0,
+      objectSize: PAGE,
+      count: 4,
+    }),
     invoke({ operation: 'copy', source: at(20), destination: at(30) }),
     invoke({ operation: 'mint', source: at(20), destination: at(31), rights: 1 }),
     invoke({ operation: 'move', source: at(30), destination: at(32) }),

@@ -9,8 +9,21 @@ import { Simulation } from '@mk/sim/simulation';
 import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
 
 /** A cluster that has measured itself: messages and volleys sent, by type, and when the frames left that carried none. */
-function measuredCluster(cores: number): { readonly simulation: Simulation; readonly counts: Map<string, number>; readonly bare: number[] } {
-  const simulation = new Simulation({ seed: 1, cores, machine: flatMachine(2), hmac: hmacSha256, logLevel: 'off', measure: true, hash: false, startPauseNs: 130 * MILLISECOND });
+function measuredCluster(cores: number): {
+  readonly simulation: Simulation;
+  readonly counts: Map<string, number>;
+  readonly bare: number[];
+} {
+  const simulation = new Simulation({
+    seed: 1,
+    cores,
+    machine: flatMachine(2),
+    hmac: hmacSha256,
+    logLevel: 'off',
+    measure: true,
+    hash: false,
+    startPauseNs: 130 * MILLISECOND,
+  });
   const counts = new Map<string, number>();
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const bare: number[] = [];
@@ -35,32 +48,48 @@ function measuredCluster(cores: number): { readonly simulation: Simulation; read
 }
 
 describe('online measurement', () => {
-  test.each([2, 5, 40])('of %i cores: a fact for each pair and direction, each pair by a rally from each end of few cores, by one of many', (cores) => {
-    const { simulation, counts } = measuredCluster(cores);
-    const trips = [...simulation.nodes.get(SKB_PEER)!.skb!.measurement.trips.entries()];
-    expect(trips).toHaveLength(cores * (cores - 1));
-    const oneWay = flatMachine(2).latencyNs(0, 1);
-    for (const [from, to, { min, average, max }] of trips) {
-      expect(from).not.toBe(to);
-      expect(min).toBeGreaterThanOrEqual(2 * oneWay);
-      expect(max).toBeLessThan(2 * oneWay + MILLISECOND);
-      expect(average).toBeGreaterThanOrEqual(min);
-    }
-    const pairs = (cores * (cores - 1)) / 2;
-    expect(counts.get('volley')! / pairs).toBe(cores > 32 ? 2 + 2 * 2 : 2 * (2 + 2 * 5));
-  });
+  test.each([2, 5, 40])(
+    'of %i cores: a fact for each pair and direction, each pair by a rally from each end of few cores, by one of many',
+    (cores) => {
+      const { simulation, counts } = measuredCluster(cores);
+      const trips = [...simulation.nodes.get(SKB_PEER)!.skb!.measurement.trips.entries()];
+      expect(trips).toHaveLength(cores * (cores - 1));
+      const oneWay = flatMachine(2).latencyNs(0, 1);
+      for (const [from, to, { min, average, max }] of trips) {
+        expect(from).not.toBe(to);
+        expect(min).toBeGreaterThanOrEqual(2 * oneWay);
+        expect(max).toBeLessThan(2 * oneWay + MILLISECOND);
+        expect(average).toBeGreaterThanOrEqual(min);
+      }
+      const pairs = (cores * (cores - 1)) / 2;
+      expect(counts.get('volley')! / pairs).toBe(cores > 32 ? 2 + 2 * 2 : 2 * (2 + 2 * 5));
+    },
+  );
 
   test('gets all pairs over links that lose, double and reorder what they carry, and leaves nothing', () => {
     const cores = 6;
     const { simulation } = measuredCluster(cores);
     const { measurement } = simulation.node(SKB_PEER).skb!;
     const oneWay = flatMachine(2).latencyNs(0, 1);
-    simulation.faults.add({ kind: 'link', id: 'bad', from: 'all', to: 'all', both: true, settings: { loss: 0.1, duplicate: 0.2, reorder: 0.2, jitter_ns: MILLISECOND }, for_ns: null }, simulation.now);
+    simulation.faults.add(
+      {
+        kind: 'link',
+        id: 'bad',
+        from: 'all',
+        to: 'all',
+        both: true,
+        settings: { loss: 0.1, duplicate: 0.2, reorder: 0.2, jitter_ns: MILLISECOND },
+        for_ns: null,
+      },
+      simulation.now,
+    );
     const before = new Set([...measurement.trips.entries()].map(([, , trip]) => trip));
     let measured = false;
     measurement.start(simulation.now, () => (measured = true));
     expect(simulation.run(simulation.now + 60 * SECOND, () => measured)).toBe(true);
-    expect([...measurement.trips.entries()].filter(([, , trip]) => !before.has(trip) && trip.min >= 2 * oneWay)).toHaveLength(cores * (cores - 1));
+    expect(
+      [...measurement.trips.entries()].filter(([, , trip]) => !before.has(trip) && trip.min >= 2 * oneWay),
+    ).toHaveLength(cores * (cores - 1));
     expect([...simulation.nodes.values()].filter(({ kernel }) => (kernel?.monitor.rally.size ?? 0) > 0)).toEqual([]);
   });
 
@@ -71,14 +100,33 @@ describe('online measurement', () => {
     const pings = counts.get('ping_request') ?? 0;
     const look = (): void => {
       // Both ends at the same moment, as they do when a rule concerns both directions.
-      for (const [core, other] of [[0, 1], [1, 0]] as const) {
+      for (const [core, other] of [
+        [0, 1],
+        [1, 0],
+      ] as const) {
         simulation.node(core).kernel!.monitor.drift.look([other], simulation.now);
         simulation.control(core, 'status', {}, () => undefined);
       }
     };
-    simulation.faults.add({ kind: 'link', id: 'slow', from: [0], to: [1], both: true, settings: { delay_ns: 5 * MILLISECOND }, for_ns: null }, simulation.now);
+    simulation.faults.add(
+      {
+        kind: 'link',
+        id: 'slow',
+        from: [0],
+        to: [1],
+        both: true,
+        settings: { delay_ns: 5 * MILLISECOND },
+        for_ns: null,
+      },
+      simulation.now,
+    );
     look();
-    expect(simulation.run(simulation.now + SECOND, () => trips.get(0, 1)!.min >= 10 * MILLISECOND && trips.get(1, 0)!.min >= 10 * MILLISECOND)).toBe(true);
+    expect(
+      simulation.run(
+        simulation.now + SECOND,
+        () => trips.get(0, 1)!.min >= 10 * MILLISECOND && trips.get(1, 0)!.min >= 10 * MILLISECOND,
+      ),
+    ).toBe(true);
     simulation.faults.remove('slow');
     look();
     expect(simulation.run(simulation.now + SECOND, () => trips.get(0, 1)!.min <= 1.2 * calm)).toBe(true);
@@ -88,7 +136,21 @@ describe('online measurement', () => {
   test('of two measurements of a pair the better one counts, and neither outlives the next measurement', () => {
     const { simulation } = measuredCluster(3);
     const { measurement } = simulation.nodes.get(SKB_PEER)!.skb!;
-    const report = (min: number): void => measurement.report(1, { type: 'measure_report', batch: 0, from: [1, 2], to: [2, 1], averages: [min, min], variances: [0, 0], minima: [min, min], maxima: [min, min] }, simulation.now);
+    const report = (min: number): void =>
+      measurement.report(
+        1,
+        {
+          type: 'measure_report',
+          batch: 0,
+          from: [1, 2],
+          to: [2, 1],
+          averages: [min, min],
+          variances: [0, 0],
+          minima: [min, min],
+          maxima: [min, min],
+        },
+        simulation.now,
+      );
     const shortest = (): number => measurement.trips.get(2, 1)!.min;
     measurement.start(simulation.now);
     report(9e9);
@@ -102,7 +164,8 @@ describe('online measurement', () => {
 
   test('the tasks cover every pair once, whatever ids the cores have', () => {
     const ids = Array.from({ length: 31 }, (_, i) => 3 * i + 1).reverse();
-    const pairs = (fromEachEnd: boolean): string[] => measuringTasks(ids, fromEachEnd).flatMap(({ core, others }) => others.map((other) => `${core} ${other}`));
+    const pairs = (fromEachEnd: boolean): string[] =>
+      measuringTasks(ids, fromEachEnd).flatMap(({ core, others }) => others.map((other) => `${core} ${other}`));
     const once = pairs(false);
     expect(new Set(once).size).toBe(once.length);
     expect(once).toHaveLength((31 * 30) / 2);

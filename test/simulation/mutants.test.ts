@@ -12,7 +12,9 @@ describe('the checkers see a deliberate bug', () => {
     const found = hunt(mutant);
     expect(found).not.toBeNull();
     expect(mutant.caughtBy).toContain(found!.invariant);
-    process.stdout.write(`  ${mutant.name.split(':')[0]}: seed ${found!.seed}, ${found!.invariant} by ${found!.checker}\n`);
+    process.stdout.write(
+      `  ${mutant.name.split(':')[0]}: seed ${found!.seed}, ${found!.invariant} by ${found!.checker}\n`,
+    );
   });
 
   test('and there are at least twelve of them, under different invariants', () => {

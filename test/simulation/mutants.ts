@@ -41,159 +41,228 @@ const PREPARE = 1;
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'skipped deduplication: a repeated batch is handed on again',
-    caughtBy: ['U1', 'U2'], target: ReceiveLane, method: 'accept',
-    wrap: (good) => function (batch, deliver) {
-      if (batch.first <= this.received) deliver.push(...batch.messages.slice(0, this.received + 1 - batch.first));
-      return good.call(this, batch, deliver);
-    },
+    caughtBy: ['U1', 'U2'],
+    target: ReceiveLane,
+    method: 'accept',
+    wrap: (good) =>
+      function (batch, deliver) {
+        if (batch.first <= this.received) deliver.push(...batch.messages.slice(0, this.received + 1 - batch.first));
+        return good.call(this, batch, deliver);
+      },
   },
   {
     name: 'no waiting for what is missing: an early message is handed on at once',
-    caughtBy: ['U1', 'U2'], target: ReceiveLane, method: 'keep',
-    wrap: () => function (first, messages) {
-      this.received = first + messages.length - 1;
-      return 0;
-    },
+    caughtBy: ['U1', 'U2'],
+    target: ReceiveLane,
+    method: 'keep',
+    wrap: () =>
+      function (first, messages) {
+        this.received = first + messages.length - 1;
+        return 0;
+      },
   },
   {
     name: 'wrong window: the receiver takes fewer messages than the sender may send',
-    caughtBy: ['U3'], target: ReceiveLane, method: 'accept',
-    wrap: (good) => function (batch, deliver) {
-      return batch.first + batch.messages.length - 1 > this.received + 100 ? -1 : good.call(this, batch, deliver);
-    },
+    caughtBy: ['U3'],
+    target: ReceiveLane,
+    method: 'accept',
+    wrap: (good) =>
+      function (batch, deliver) {
+        return batch.first + batch.messages.length - 1 > this.received + 100 ? -1 : good.call(this, batch, deliver);
+      },
   },
   {
     name: 'lost resume: a new link begins after what the old one lost',
-    caughtBy: ['U1', 'L1', 'C0', 'H1', 'U2', 'U3'], target: Channel, method: 'resume',
-    wrap: (good) => function (marks, now) {
-      const resumed = good.call(this, marks, now);
-      for (const lane of [this.urgentOut, this.monitorOut, this.bulkOut]) lane.sent = lane.acked = lane.highest;
-      return resumed;
-    },
+    caughtBy: ['U1', 'L1', 'C0', 'H1', 'U2', 'U3'],
+    target: Channel,
+    method: 'resume',
+    wrap: (good) =>
+      function (marks, now) {
+        const resumed = good.call(this, marks, now);
+        for (const lane of [this.urgentOut, this.monitorOut, this.bulkOut]) lane.sent = lane.acked = lane.highest;
+        return resumed;
+      },
   },
   {
     name: 'no retransmission: what a link dropped is never sent again',
-    caughtBy: ['L1', 'C0', 'U1'], target: Channel, method: 'repeatUnacknowledged',
+    caughtBy: ['L1', 'C0', 'U1'],
+    target: Channel,
+    method: 'repeatUnacknowledged',
     wrap: () => function () {},
   },
   {
     name: 'no acks: nobody is told what came on the urgent lane',
-    caughtBy: ['L1'], target: Channel, method: 'takeAcks',
-    wrap: (good) => function () {
-      const [, monitor, bulk] = good.call(this) as number[];
-      return [0, monitor, bulk];
-    },
+    caughtBy: ['L1'],
+    target: Channel,
+    method: 'takeAcks',
+    wrap: (good) =>
+      function () {
+        const [, monitor, bulk] = good.call(this) as number[];
+        return [0, monitor, bulk];
+      },
   },
   {
     name: 'acks that lie: an ack covers a message that has not come',
-    caughtBy: ['U3', 'U1', 'C0'], target: Channel, method: 'marks',
-    wrap: (good) => function () {
-      const marks = good.call(this) as number[];
-      return this.bulkIn.early === null ? marks : [marks[0], marks[1], marks[2]! + this.bulkIn.missing];
-    },
+    caughtBy: ['U3', 'U1', 'C0'],
+    target: Channel,
+    method: 'marks',
+    wrap: (good) =>
+      function () {
+        const marks = good.call(this) as number[];
+        return this.bulkIn.early === null ? marks : [marks[0], marks[1], marks[2]! + this.bulkIn.missing];
+      },
   },
   {
     name: 'repeats the wrong messages: a repair begins one message late',
-    caughtBy: ['L1', 'C0', 'U1'], target: SendLane, method: 'repeat',
-    wrap: (good) => function (count, maxBytes) {
-      const batch = good.call(this, count, maxBytes) as { first: number; messages: unknown[] } | null;
-      return batch === null || batch.messages.length < 2 ? null : { ...batch, first: batch.first + 1, messages: batch.messages.slice(1) };
-    },
+    caughtBy: ['L1', 'C0', 'U1'],
+    target: SendLane,
+    method: 'repeat',
+    wrap: (good) =>
+      function (count, maxBytes) {
+        const batch = good.call(this, count, maxBytes) as { first: number; messages: unknown[] } | null;
+        return batch === null || batch.messages.length < 2
+          ? null
+          : { ...batch, first: batch.first + 1, messages: batch.messages.slice(1) };
+      },
   },
   {
     name: 'early commit: the commit leaves before everybody has prepared',
-    caughtBy: ['A2'], target: Rounds, method: 'begin',
-    wrap: (good) => function (...args) {
-      const [phase, , , , routes] = args;
-      const now = args[7];
-      const finish = args[8] as Method;
-      if (phase !== PREPARE || routes.length === 0) return good.apply(this, args);
-      good.apply(this, [...args.slice(0, 8), () => undefined]);
-      return finish.call(undefined, { consenting: 0, refusals: [], messages: 0 }, now);
-    },
+    caughtBy: ['A2'],
+    target: Rounds,
+    method: 'begin',
+    wrap: (good) =>
+      function (...args) {
+        const [phase, , , , routes] = args;
+        const now = args[7];
+        const finish = args[8] as Method;
+        if (phase !== PREPARE || routes.length === 0) return good.apply(this, args);
+        good.apply(this, [...args.slice(0, 8), () => undefined]);
+        return finish.call(undefined, { consenting: 0, refusals: [], messages: 0 }, now);
+      },
   },
   {
     name: 'refusals ignored: a round commits although somebody did not prepare',
-    caughtBy: ['A2'], target: Rounds, method: 'begin',
-    wrap: (good) => function (...args) {
-      const finish = args[8] as Method;
-      args[8] = (result: object, now: number) => finish.call(undefined, { ...result, refusals: [] }, now);
-      return good.apply(this, args);
-    },
+    caughtBy: ['A2'],
+    target: Rounds,
+    method: 'begin',
+    wrap: (good) =>
+      function (...args) {
+        const finish = args[8] as Method;
+        args[8] = (result: object, now: number) => finish.call(undefined, { ...result, refusals: [] }, now);
+        return good.apply(this, args);
+      },
   },
   {
     name: 'ack before effect: a member answers first and acts later',
-    caughtBy: ['A2'], target: Rounds, method: 'onRequest',
-    wrap: (good) => function (from, request, now) {
-      if (request.below.length > 0) return good.call(this, from, request, now);
-      this.host.send(from, { type: 'round_reply', op: request.op, phase: request.phase, count: 1, refusals: [], data: [] });
-      this.host.timers.set(now + 5_000_000, () => this.host.sink.log('round_voted', { op: request.op, phase: request.phase, result: 'ok' }));
-      return undefined;
-    },
+    caughtBy: ['A2'],
+    target: Rounds,
+    method: 'onRequest',
+    wrap: (good) =>
+      function (from, request, now) {
+        if (request.below.length > 0) return good.call(this, from, request, now);
+        this.host.send(from, {
+          type: 'round_reply',
+          op: request.op,
+          phase: request.phase,
+          count: 1,
+          refusals: [],
+          data: [],
+        });
+        this.host.timers.set(now + 5_000_000, () =>
+          this.host.sink.log('round_voted', { op: request.op, phase: request.phase, result: 'ok' }),
+        );
+        return undefined;
+      },
   },
   {
     name: 'inner nodes do not wait: an aggregating core answers for itself alone',
-    caughtBy: ['A2', 'C0'], target: Rounds, method: 'onRequest',
-    wrap: (good) => function (from, request, now) {
-      return good.call(this, from, { ...request, below: [] }, now);
-    },
+    caughtBy: ['A2', 'C0'],
+    target: Rounds,
+    method: 'onRequest',
+    wrap: (good) =>
+      function (from, request, now) {
+        return good.call(this, from, { ...request, below: [] }, now);
+      },
   },
   {
     name: 'acting twice: a member acts on one request two times',
-    caughtBy: ['A1'], target: Rounds, method: 'voted',
-    wrap: (good) => function (node, refusal, now) {
-      if (!node.ownVote && refusal === null) this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: 'ok' });
-      return good.call(this, node, refusal, now);
-    },
+    caughtBy: ['A1'],
+    target: Rounds,
+    method: 'voted',
+    wrap: (good) =>
+      function (node, refusal, now) {
+        if (!node.ownVote && refusal === null)
+          this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: 'ok' });
+        return good.call(this, node, refusal, now);
+      },
   },
   {
     name: 'no deadline: a round waits for whoever does not answer',
-    caughtBy: ['A3', 'C0', 'L1'], target: Rounds, method: 'expire',
+    caughtBy: ['A3', 'C0', 'L1'],
+    target: Rounds,
+    method: 'expire',
     wrap: () => function () {},
   },
   {
     name: 'forgotten timers: a round that ended leaves its deadline behind',
-    caughtBy: ['L1'], target: Rounds, method: 'settle',
-    wrap: (good) => function (node, now) {
-      node.timer = null;
-      return good.call(this, node, now);
-    },
+    caughtBy: ['L1'],
+    target: Rounds,
+    method: 'settle',
+    wrap: (good) =>
+      function (node, now) {
+        node.timer = null;
+        return good.call(this, node, now);
+      },
   },
   {
     name: 'leaked operations: what has ended stays in the list',
-    caughtBy: ['L1'], target: OperationRunner, method: 'start',
-    wrap: (good) => function (id, operation, now, done) {
-      this.running.add({ id, disarm: null, finished: true });
-      return good.call(this, id, operation, now, done);
-    },
+    caughtBy: ['L1'],
+    target: OperationRunner,
+    method: 'start',
+    wrap: (good) =>
+      function (id, operation, now, done) {
+        this.running.add({ id, disarm: null, finished: true });
+        return good.call(this, id, operation, now, done);
+      },
   },
   {
     name: 'ready too soon: a monitor counts before its capops_ready',
-    caughtBy: ['J2'], target: Join, method: 'learn',
-    wrap: (good) => function (row, now) {
-      const monitor = good.call(this, row, now) as { ready: boolean };
-      monitor.ready = true;
-      return monitor;
-    },
+    caughtBy: ['J2'],
+    target: Join,
+    method: 'learn',
+    wrap: (good) =>
+      function (row, now) {
+        const monitor = good.call(this, row, now) as { ready: boolean };
+        monitor.ready = true;
+        return monitor;
+      },
   },
   {
     name: 'introduced twice: the registry tells a new monitor about each other one two times',
-    caughtBy: ['R3'], target: Registry, method: 'proxyBind',
-    wrap: (good) => function (...args) {
-      good.apply(this, args);
-      return good.apply(this, args);
-    },
+    caughtBy: ['R3'],
+    target: Registry,
+    method: 'proxyBind',
+    wrap: (good) =>
+      function (...args) {
+        good.apply(this, args);
+        return good.apply(this, args);
+      },
   },
   {
     name: 'incarnations again: a restarted core gets the number that it had',
-    caughtBy: ['R2', 'C0', 'H1'], target: Registry, method: 'incarnationFor',
-    wrap: () => function () {
-      return 1;
-    },
+    caughtBy: ['R2', 'C0', 'H1'],
+    target: Registry,
+    method: 'incarnationFor',
+    wrap: () =>
+      function () {
+        return 1;
+      },
   },
   {
     name: 'no redial: a broken link stays broken',
-    caughtBy: ['L1', 'C0'], target: Endpoint, method: 'redialLater',
+    caughtBy: ['L1', 'C0'],
+    target: Endpoint,
+    method: 'redialLater',
     wrap: () => function () {},
   },
 ];

@@ -28,7 +28,15 @@ import type { ControlReply } from '@mk/monitor-proto/step';
  */
 
 const PAGE = 4096;
-const SHOWN: ReadonlySet<string> = new Set(['cap_revoke_mark', 'cap_revoke_ready', 'cap_revoke_commit', 'cap_revoke_abort', 'cap_revoke_done', 'cap_revoke_takeover', 'cap_owner_changed']);
+const SHOWN: ReadonlySet<string> = new Set([
+  'cap_revoke_mark',
+  'cap_revoke_ready',
+  'cap_revoke_commit',
+  'cap_revoke_abort',
+  'cap_revoke_done',
+  'cap_revoke_takeover',
+  'cap_owner_changed',
+]);
 
 interface Held {
   readonly core: number;
@@ -55,8 +63,11 @@ export class CapabilityScript {
       const words = line.replace(/#.*/, '').trim().split(/\s+/);
       if (words[0] !== '') this.command(words);
     }
-    const snapshots = [...this.simulation.nodes.values()].flatMap(({ kernel }) => (kernel?.cpuDriver.booted ? [kernel.monitor.capops.snapshot()] : []));
-    for (const { invariant, what, cores, detail } of auditCapabilities(snapshots)) this.out.push(`${invariant} ${what} on ${cores.join(', ')}: ${detail}`);
+    const snapshots = [...this.simulation.nodes.values()].flatMap(({ kernel }) =>
+      kernel?.cpuDriver.booted ? [kernel.monitor.capops.snapshot()] : [],
+    );
+    for (const { invariant, what, cores, detail } of auditCapabilities(snapshots))
+      this.out.push(`${invariant} ${what} on ${cores.join(', ')}: ${detail}`);
     return this.out.join('\n');
   }
 
@@ -91,7 +102,16 @@ export class CapabilityScript {
   }
 
   boot(cores: number, absent: readonly number[]): void {
-    this.simulation = new Simulation({ seed: 'script', cores, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', hash: false, settings: JSON.stringify({ ramBytes: 1 << 20 }), ...(this.wrap && { wrap: this.wrap }) });
+    this.simulation = new Simulation({
+      seed: 'script',
+      cores,
+      machine: flatMachine(),
+      hmac: hmacSha256,
+      logLevel: 'debug',
+      hash: false,
+      settings: JSON.stringify({ ramBytes: 1 << 20 }),
+      ...(this.wrap && { wrap: this.wrap }),
+    });
     this.simulation.observe({ line: (line) => this.show(line) });
     this.simulation.start();
     for (const core of absent) this.simulation.crash(core);
@@ -105,7 +125,9 @@ export class CapabilityScript {
   }
 
   makeDomain(core: number): void {
-    this.ask(core, 'domain_create', { cnodes: 1 }, (reply) => this.domains.set(core, valueOf<{ domain: number }>(reply)?.domain ?? -1));
+    this.ask(core, 'domain_create', { cnodes: 1 }, (reply) =>
+      this.domains.set(core, valueOf<{ domain: number }>(reply)?.domain ?? -1),
+    );
     this.advance(1e9, () => this.domains.has(core));
   }
 
@@ -119,7 +141,8 @@ export class CapabilityScript {
     this.ask(core, 'cap_call', { domain, call: { name: 'revokes_asked', args: [] } }, (reply) => {
       const asked = valueOf<readonly { readonly op: string }[]>(reply) ?? [];
       this.out.push(`  ${core}: asked about ${asked.length}, ${consents ? 'consents' : 'objects'}`);
-      for (const { op } of asked) this.ask(core, 'cap_call', { domain, call: { name: 'consent_revoke', args: [op, consents] } }, () => undefined);
+      for (const { op } of asked)
+        this.ask(core, 'cap_call', { domain, call: { name: 'consent_revoke', args: [op, consents] } }, () => undefined);
     });
     this.advance(1e4);
   }
@@ -130,7 +153,8 @@ export class CapabilityScript {
     const forEver = function* (this: CapabilityScript): Operation<void> {
       yield { arm: (resume) => (this.fillers.push(resume), () => undefined) };
     };
-    while (operations.size < limit('operationsInFlight')) operations.start('filler', forEver.call(this), this.simulation.now, () => undefined);
+    while (operations.size < limit('operationsInFlight'))
+      operations.start('filler', forEver.call(this), this.simulation.now, () => undefined);
   }
 
   drain(): void {
@@ -138,7 +162,13 @@ export class CapabilityScript {
   }
 
   /** A request about something that a domain holds. */
-  about(name: string, verb: string, args: (held: Held) => Readonly<Record<string, unknown>>, done: (text: string) => void, then?: (value: never) => void): void {
+  about(
+    name: string,
+    verb: string,
+    args: (held: Held) => Readonly<Record<string, unknown>>,
+    done: (text: string) => void,
+    then?: (value: never) => void,
+  ): void {
     const held = this.held.get(name);
     if (held === undefined) throw new Error(`nothing is called ${name}`);
     this.ask(held.core, verb, { domain: this.domainOf(held.core), ...args(held) }, (reply) => {
@@ -157,7 +187,18 @@ export class CapabilityScript {
 
   slow(from: number, to: number, ms: number): void {
     this.rules += 1;
-    this.simulation.faults.add({ kind: 'link', id: `slow-${this.rules}`, from: [from], to: [to], both: false, settings: { delay_ns: ms * 1e6 }, for_ns: null }, this.simulation.now);
+    this.simulation.faults.add(
+      {
+        kind: 'link',
+        id: `slow-${this.rules}`,
+        from: [from],
+        to: [to],
+        both: false,
+        settings: { delay_ns: ms * 1e6 },
+        for_ns: null,
+      },
+      this.simulation.now,
+    );
   }
 
   tree(root: number, below: readonly number[]): void {
@@ -182,23 +223,40 @@ export class CapabilityScript {
     for (const [core] of this.domains) {
       const state = this.simulation.node(core).kernel?.cpuDriver.state;
       const rows = [...(state?.database.groups() ?? [])]
-        .filter(({ capability }) => !['PhysAddr', 'L1CNode', 'L2CNode'].includes(capability.type) && capability.size > 0)
-        .map(({ capability, owner, slots }) => `${capability.type}+${capability.size / PAGE} owner ${owner}${slots.size > 1 ? ` ×${slots.size}` : ''}`);
+        .filter(
+          ({ capability }) => !['PhysAddr', 'L1CNode', 'L2CNode'].includes(capability.type) && capability.size > 0,
+        )
+        .map(
+          ({ capability, owner, slots }) =>
+            `${capability.type}+${capability.size / PAGE} owner ${owner}${slots.size > 1 ? ` ×${slots.size}` : ''}`,
+        );
       this.out.push(`core ${core} holds ${rows.join(', ') || 'nothing'}`);
     }
   }
 
   private meshed(cores: number): boolean {
-    return [...this.simulation.nodes.values()].filter(({ kernel }) => kernel?.cpuDriver.booted && kernel.monitor.context.members.length === cores - 1).length === cores;
+    return (
+      [...this.simulation.nodes.values()].filter(
+        ({ kernel }) => kernel?.cpuDriver.booted && kernel.monitor.context.members.length === cores - 1,
+      ).length === cores
+    );
   }
 
   private show(line: SimLogLine): void {
     const message = String(line['message'] ?? '');
-    if (line.event === 'message_sent' && message.startsWith('cap_') && !message.startsWith('cap_reclaim')) this.out.push(`  ${line.core}->${String(line['peer'])} ${message}`);
+    if (line.event === 'message_sent' && message.startsWith('cap_') && !message.startsWith('cap_reclaim'))
+      this.out.push(`  ${line.core}->${String(line['peer'])} ${message}`);
     if (!SHOWN.has(line.event)) return;
     const { frozen, result, owner, member } = line as Readonly<Record<string, unknown>>;
-    const detail = [frozen === undefined ? '' : `frozen=${String(frozen)}`, result === undefined ? '' : String(result), owner === undefined ? '' : `owner=${String(owner)}`, member === undefined ? '' : `of=${String(member)}`];
-    this.out.push(`  ${line.core}: ${[line.event.slice('cap_'.length), ...detail].filter((part) => part !== '').join(' ')}`);
+    const detail = [
+      frozen === undefined ? '' : `frozen=${String(frozen)}`,
+      result === undefined ? '' : String(result),
+      owner === undefined ? '' : `owner=${String(owner)}`,
+      member === undefined ? '' : `of=${String(member)}`,
+    ];
+    this.out.push(
+      `  ${line.core}: ${[line.event.slice('cap_'.length), ...detail].filter((part) => part !== '').join(' ')}`,
+    );
   }
 }
 
@@ -224,26 +282,65 @@ const IMMEDIATE: Readonly<Record<string, (script: CapabilityScript, args: readon
 
 const OPERATIONS: Readonly<Record<string, Command>> = {
   alloc(script, [core, pages, name], done) {
-    script.ask(Number(core), 'cap_alloc', { domain: script.domainOf(Number(core)), bytes: Number(pages) * PAGE }, (reply) => {
-      script.name(name!, Number(core), valueOf<{ address: number }>(reply)?.address ?? -1);
-      done(reply.ok ? 'ok' : reply.error);
-    });
+    script.ask(
+      Number(core),
+      'cap_alloc',
+      { domain: script.domainOf(Number(core)), bytes: Number(pages) * PAGE },
+      (reply) => {
+        script.name(name!, Number(core), valueOf<{ address: number }>(reply)?.address ?? -1);
+        done(reply.ok ? 'ok' : reply.error);
+      },
+    );
   },
   retype(script, [source, kind, offset, pages, name], done) {
-    const args = (held: Held) => ({ source: held.address, kind, offset: Number(offset) * PAGE, size: Number(pages) * PAGE });
-    script.about(source!, 'cap_retype', args, done, (value: { readonly address: number }) => script.name(name!, coreIn(script, source!), value.address));
+    const args = (held: Held) => ({
+      source: held.address,
+      kind,
+      offset: Number(offset) * PAGE,
+      size: Number(pages) * PAGE,
+    });
+    script.about(source!, 'cap_retype', args, done, (value: { readonly address: number }) =>
+      script.name(name!, coreIn(script, source!), value.address),
+    );
   },
   cnode(script, [source, offset, index], done) {
     const destination = { address: 256 * Number(index), level: 1 };
-    const args = ({ address }: Held) => call({ operation: 'retype', source: { address }, destination, type: 'L2CNode', offset: Number(offset) * PAGE, objectSize: 0, count: 1 });
+    const args = ({ address }: Held) =>
+      call({
+        operation: 'retype',
+        source: { address },
+        destination,
+        type: 'L2CNode',
+        offset: Number(offset) * PAGE,
+        objectSize: 0,
+        count: 1,
+      });
     script.about(source!, 'cap_call', args, done);
   },
   move(script, [name, to], done) {
     const address = Number(to);
-    script.about(name!, 'cap_call', (held) => call({ operation: 'move', source: { address: held.address }, destination: { address } }), done, () => script.name(name!, coreIn(script, name!), address));
+    script.about(
+      name!,
+      'cap_call',
+      (held) => call({ operation: 'move', source: { address: held.address }, destination: { address } }),
+      done,
+      () => script.name(name!, coreIn(script, name!), address),
+    );
   },
-  subscribe: (script, [name], done) => script.about(name!, 'cap_call', ({ address }) => ({ call: { name: 'subscribe_revoke', args: [{ address }] } }), done),
-  unsubscribe: (script, [name], done) => script.about(name!, 'cap_call', ({ address }) => ({ call: { name: 'unsubscribe_revoke', args: [{ address }] } }), done),
+  subscribe: (script, [name], done) =>
+    script.about(
+      name!,
+      'cap_call',
+      ({ address }) => ({ call: { name: 'subscribe_revoke', args: [{ address }] } }),
+      done,
+    ),
+  unsubscribe: (script, [name], done) =>
+    script.about(
+      name!,
+      'cap_call',
+      ({ address }) => ({ call: { name: 'unsubscribe_revoke', args: [{ address }] } }),
+      done,
+    ),
   send: (script, args, done) => send(script, args, 0, done),
   give: (script, args, done) => send(script, args, 1, done),
   revoke: (script, [name], done) => script.about(name!, 'cap_revoke', ({ address }) => ({ target: address }), done),
@@ -251,9 +348,20 @@ const OPERATIONS: Readonly<Record<string, Command>> = {
   retrieve: (script, [name], done) => script.about(name!, 'cap_retrieve', ({ address }) => ({ target: address }), done),
 };
 
-function send(script: CapabilityScript, [name = '', to]: readonly string[], giveAway: number, done: (text: string) => void): void {
+function send(
+  script: CapabilityScript,
+  [name = '', to]: readonly string[],
+  giveAway: number,
+  done: (text: string) => void,
+): void {
   const core = Number(to);
-  script.about(name, 'cap_send', ({ address }) => ({ source: address, core, to: script.domainOf(core), give_away: giveAway }), done, (address: number) => script.name(`${name.split('@')[0]}@${core}`, core, address));
+  script.about(
+    name,
+    'cap_send',
+    ({ address }) => ({ source: address, core, to: script.domainOf(core), give_away: giveAway }),
+    done,
+    (address: number) => script.name(`${name.split('@')[0]}@${core}`, core, address),
+  );
 }
 
 function call(invocation: object): { readonly call: object } {

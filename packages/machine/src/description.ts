@@ -95,7 +95,8 @@ export function nsToCycles(description: MachineDescription, ns: number): number 
 
 /** Neighbours of every package. */
 export function adjacency(
-  packages: number, edges: readonly (readonly [number, number])[],
+  packages: number,
+  edges: readonly (readonly [number, number])[],
 ): readonly (readonly number[])[] {
   const neighbours: number[][] = Array.from({ length: packages }, () => []);
   for (const [a, b] of edges) {

@@ -2,12 +2,34 @@ import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
 const NS_PER_UNIT: Readonly<Record<string, number>> = {
-  ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9, m: 60e9, min: 60e9, h: 3600e9,
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  min: 60e9,
+  h: 3600e9,
 };
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
-  '': 1, B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40,
+  '': 1,
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
 };
-const TIME_UNITS: readonly (readonly [number, string])[] = [[1, 'ns'], [1e3, 'µs'], [1e6, 'ms'], [1e9, 's']];
+const TIME_UNITS: readonly (readonly [number, string])[] = [
+  [1, 'ns'],
+  [1e3, 'µs'],
+  [1e6, 'ms'],
+  [1e9, 's'],
+];
 /** Longer than any run, and exact in nanoseconds. */
 const MAX_NS = 30 * 24 * 3600e9;
 const MAX_CORES = 65_533;
@@ -77,7 +99,7 @@ export function parseCores(value: string | number | readonly number[]): Result<r
 export function formatCores(cores: readonly number[]): string {
   const sorted = [...new Set(cores)].sort((a, b) => a - b);
   const parts: string[] = [];
-  for (let i = 0; i < sorted.length; ) {
+  for (let i = 0; i < sorted.length;) {
     let j = i;
     while (sorted[j + 1] === sorted[j]! + 1) j += 1;
     if (j - i >= 2) parts.push(`${sorted[i]}-${sorted[j]}`);

@@ -26,10 +26,12 @@ export const LINK_SETTINGS = {
   jitter: duration.optional(),
   distribution: z.enum(['constant', 'uniform', 'normal', 'pareto']).optional(),
   correlation: percent.optional(),
-  loss: z.union([
-    percent,
-    z.strictObject({ enter: percent, leave: percent, good: percent.default(0), bad: percent.default(1) }),
-  ]).optional(),
+  loss: z
+    .union([
+      percent,
+      z.strictObject({ enter: percent, leave: percent, good: percent.default(0), bad: percent.default(1) }),
+    ])
+    .optional(),
   drop_first: z.int().min(0).optional(),
   duplicate: percent.optional(),
   reorder: percent.optional(),
@@ -69,11 +71,13 @@ const ENTRY = z.strictObject({
   slow: z.strictObject({ ...on, factor: z.number().gt(1).max(1000) }).optional(),
   rogue: z.strictObject({ ...on, behaviour: z.string().min(1) }).optional(),
   skb_loss: z.union([z.literal(true), z.strictObject({ for: duration.optional() })]).optional(),
-  heal: z.union([
-    z.literal('all'),
-    z.strictObject({ rule: z.string().min(1) }),
-    z.strictObject({ from: z.int().min(0), to: z.int().min(0) }),
-  ]).optional(),
+  heal: z
+    .union([
+      z.literal('all'),
+      z.strictObject({ rule: z.string().min(1) }),
+      z.strictObject({ from: z.int().min(0), to: z.int().min(0) }),
+    ])
+    .optional(),
 });
 
 function parseResetAfter(value: string | number): Result<{ readonly frames: number } | { readonly ns: number }> {
@@ -89,11 +93,13 @@ export const PLAN = z.strictObject({
   cores: z.int().min(1).max(4096).optional(),
   latency: duration.optional(),
   jitter: duration.optional(),
-  workload: z.strictObject({
-    program: z.string().min(1),
-    args: z.array(z.union([z.string(), z.number(), z.boolean()]).transform(String)).default([]),
-    on: cores.optional(),
-  }).optional(),
+  workload: z
+    .strictObject({
+      program: z.string().min(1),
+      args: z.array(z.union([z.string(), z.number(), z.boolean()]).transform(String)).default([]),
+      on: cores.optional(),
+    })
+    .optional(),
   faults: z.array(ENTRY).max(10_000).default([]),
   expect: z.array(z.enum(['invariants', 'converge', 'workload'])).default([]),
 });

@@ -97,7 +97,16 @@ function normalise(file: PlanFile, faults: readonly PlannedFault[]): FaultPlan {
 }
 
 const KINDS = [
-  'partition', 'isolate', 'link', 'crash', 'restart', 'hang', 'slow', 'rogue', 'skb_loss', 'heal',
+  'partition',
+  'isolate',
+  'link',
+  'crash',
+  'restart',
+  'hang',
+  'slow',
+  'rogue',
+  'skb_loss',
+  'heal',
 ] as const;
 const AT_ONCE = 'for has no meaning here; crash, restart and heal happen at once';
 

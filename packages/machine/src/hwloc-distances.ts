@@ -96,8 +96,9 @@ function readModern(element: RawElement, topology: Topology): ObjectMatrix | nul
   if (indexes.length !== count) throw new Refusal(`${name} has ${indexes.length} indexes for nbobjs="${count}"`);
   const by = attribute(element, 'indexing') === 'gp' ? 'gp_index' : 'os_index';
   const objects = indexes.map((index) => {
-    const found = topology.objects.find((object) =>
-      TYPES[object.type] === type && object.attributes[by] === String(index));
+    const found = topology.objects.find(
+      (object) => TYPES[object.type] === type && object.attributes[by] === String(index),
+    );
     if (found === undefined) throw new Refusal(`${name} names ${by}="${index}", which no ${type} element has`);
     return found;
   });

@@ -43,7 +43,11 @@ function build(topology: Topology, name: string): MachineDescription {
   const nodes = numaNodes(topology, nodeObjects);
   const packageObjects = findPackages(topology);
   const packages = packageObjects.map(({ pus: cores }): Package => ({
-    cores, numaNode: Math.max(0, nodes.findIndex((node) => node.cores.includes(cores[0]!))),
+    cores,
+    numaNode: Math.max(
+      0,
+      nodes.findIndex((node) => node.cores.includes(cores[0]!)),
+    ),
   }));
   const matrices = readMatrices(topology, nodeObjects);
   const nodeMatrix = matrixFor(matrices, nodeObjects);
@@ -100,8 +104,9 @@ function findPackages(topology: Topology): HwlocObject[] {
     return found;
   }
   for (const type of PACKAGE_STAND_INS) {
-    const standIns = objects.filter((object) =>
-      object.type === type && object.pus.length > 0 && !insideOwnType(object));
+    const standIns = objects.filter(
+      (object) => object.type === type && object.pus.length > 0 && !insideOwnType(object),
+    );
     if (standIns.reduce((sum, { pus: cores }) => sum + cores.length, 0) === pus.length) return standIns;
   }
   throw new Refusal('there is no Package element, and none that could stand for one');
@@ -178,10 +183,26 @@ function assumedCosts(ghz: number, factors: readonly number[]): MachineCosts {
     hops: hops.map((cycles) => cycles / ghz),
   });
   return {
-    send: ns(40, 60, factors.map(() => 140)),
-    receive: ns(60, 60, factors.map(() => 60)),
-    latency: ns(438, 460, factors.map((factor) => 338 + 75 * factor)),
-    gap: ns(361, 361, factors.map(() => 361)),
+    send: ns(
+      40,
+      60,
+      factors.map(() => 140),
+    ),
+    receive: ns(
+      60,
+      60,
+      factors.map(() => 60),
+    ),
+    latency: ns(
+      438,
+      460,
+      factors.map((factor) => 338 + 75 * factor),
+    ),
+    gap: ns(
+      361,
+      361,
+      factors.map(() => 361),
+    ),
     lrpc: 1549 / ghz,
   };
 }

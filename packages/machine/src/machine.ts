@@ -38,9 +38,17 @@ export class Machine {
     this.cores = coreCount(description);
     this.lrpcNs = description.costs.lrpc;
     this.packages = new Uint16Array(this.cores);
-    description.packages.forEach(({ cores }, p) => cores.forEach((core) => { this.packages[core] = p; }));
+    description.packages.forEach(({ cores }, p) =>
+      cores.forEach((core) => {
+        this.packages[core] = p;
+      }),
+    );
     this.nodes = new Int16Array(this.cores).fill(0);
-    description.numaNodes.forEach(({ cores }, node) => cores.forEach((core) => { this.nodes[core] = node; }));
+    description.numaNodes.forEach(({ cores }, node) =>
+      cores.forEach((core) => {
+        this.nodes[core] = node;
+      }),
+    );
     this.sharedCaches = Array.from({ length: this.cores }, () => []);
     for (const group of description.caches.flatMap(({ groups }) => groups)) {
       if (group.length > 1) for (const core of group) this.sharedCaches[core]!.push(group);

@@ -17,7 +17,10 @@ export function forCores(description: MachineDescription, n: number): MachineDes
   const places = renumber(description);
   const keep = (copy: number, core: number) => copy * cores + places[core]! < n;
   const at = (copy: number, list: readonly number[]) =>
-    list.filter((core) => keep(copy, core)).map((core) => copy * cores + places[core]!).sort((a, b) => a - b);
+    list
+      .filter((core) => keep(copy, core))
+      .map((core) => copy * cores + places[core]!)
+      .sort((a, b) => a - b);
 
   const numaNodes: NumaNode[] = [];
   const packages: Package[] = [];
@@ -36,12 +39,17 @@ export function forCores(description: MachineDescription, n: number): MachineDes
     }
   }
   const caches = description.caches.map(({ level, bytes, groups }) => ({
-    level, bytes,
-    groups: Array.from({ length: copies }, (_, copy) => groups.map((group) => at(copy, group))).flat()
+    level,
+    bytes,
+    groups: Array.from({ length: copies }, (_, copy) => groups.map((group) => at(copy, group)))
+      .flat()
       .filter((group) => group.length > 0),
   }));
   return {
-    ...description, packages, numaNodes, caches,
+    ...description,
+    packages,
+    numaNodes,
+    caches,
     interconnect: extendInterconnect(description, copies, packages.length),
     // Whole machines side by side have ways that no matrix of one machine tells.
     packageHops: copies === 1 ? cutSquare(description.packageHops, packages.length) : [],

@@ -97,7 +97,10 @@ function flatten(schema: z.ZodType): z.ZodType[] {
 }
 
 function pathText(path: readonly PropertyKey[]): string {
-  return path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('').replace(/^\./, '');
+  return path
+    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
+    .join('')
+    .replace(/^\./, '');
 }
 
 function toPlain(document: yaml.Document): Result<unknown> {
@@ -110,7 +113,9 @@ function toPlain(document: yaml.Document): Result<unknown> {
 
 /** zod's message without its preamble; `undefined` means nothing to who wrote a file. */
 function wording(message: string): string {
-  return oneLine(message).replace(/^Invalid input: /, '').replace(/, received undefined$/, '; it is missing');
+  return oneLine(message)
+    .replace(/^Invalid input: /, '')
+    .replace(/, received undefined$/, '; it is missing');
 }
 
 function oneLine(text: string): string {

@@ -22,7 +22,14 @@ export function parseMachineYaml(text: string, what = 'machine description'): Re
 }
 
 const cost = z.number().min(0).max(1e12);
-const coreList = z.array(z.int().min(0).max(MAX_CORES - 1)).min(1);
+const coreList = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(MAX_CORES - 1),
+  )
+  .min(1);
 const bytes = parsedBy(parseBytes);
 
 const RELATION_COSTS = z.strictObject({
@@ -40,28 +47,35 @@ const MACHINE = z.strictObject({
     z.strictObject({ count: z.int().min(1).max(MAX_CORES), cores: z.int().min(1).max(MAX_CORES) }),
     z.array(coreList).min(1).max(MAX_CORES),
   ]),
-  numa: z.union([
-    z.strictObject({ per: z.union([z.enum(['package', 'machine']), z.int().min(1)]), memory: bytes }),
-    z.array(z.strictObject({ cores: coreList, memory: bytes })).min(1),
-  ]).optional(),
+  numa: z
+    .union([
+      z.strictObject({ per: z.union([z.enum(['package', 'machine']), z.int().min(1)]), memory: bytes }),
+      z.array(z.strictObject({ cores: coreList, memory: bytes })).min(1),
+    ])
+    .optional(),
   distances: z.array(z.array(z.number().min(1).max(1e6))).optional(),
-  caches: z.array(z.strictObject({
-    level: z.int().min(1).max(5),
-    size: bytes,
-    shared_by: z.union([z.enum(['core', 'package']), z.int().min(1).max(MAX_CORES), z.array(coreList).min(1)]),
-  })).default([]),
-  interconnect: z.union([
-    z.enum(['full', 'ring']),
-    z.array(z.array(z.int().min(0)).length(2, 'must be a pair of packages')),
-  ]).default('full'),
-  costs: z.strictObject({
-    unit: z.enum(['cycles', 'ns']),
-    send: RELATION_COSTS.optional(),
-    receive: RELATION_COSTS.optional(),
-    latency: RELATION_COSTS.optional(),
-    gap: RELATION_COSTS.optional(),
-    lrpc: cost.optional(),
-  }).optional(),
+  caches: z
+    .array(
+      z.strictObject({
+        level: z.int().min(1).max(5),
+        size: bytes,
+        shared_by: z.union([z.enum(['core', 'package']), z.int().min(1).max(MAX_CORES), z.array(coreList).min(1)]),
+      }),
+    )
+    .default([]),
+  interconnect: z
+    .union([z.enum(['full', 'ring']), z.array(z.array(z.int().min(0)).length(2, 'must be a pair of packages'))])
+    .default('full'),
+  costs: z
+    .strictObject({
+      unit: z.enum(['cycles', 'ns']),
+      send: RELATION_COSTS.optional(),
+      receive: RELATION_COSTS.optional(),
+      latency: RELATION_COSTS.optional(),
+      gap: RELATION_COSTS.optional(),
+      lrpc: cost.optional(),
+    })
+    .optional(),
   time_scale: z.number().min(0).max(1e9).default(1),
 });
 
@@ -73,10 +87,16 @@ function build(file: MachineFile): Result<MachineDescription> {
   const edges = interconnect(file, packages.length);
   const nodes = numaNodes(file, packages);
   const caches = file.caches.map(({ level, size, shared_by: by }) => ({
-    level, bytes: size, groups: groups(by, packages),
+    level,
+    bytes: size,
+    groups: groups(by, packages),
   }));
-  const problem = checkCores(packages, cores) ?? checkCaches(caches, cores) ?? checkNodes(nodes, cores) ??
-    checkDistances(file.distances, nodes.length) ?? checkInterconnect(edges, packages.length);
+  const problem =
+    checkCores(packages, cores) ??
+    checkCaches(caches, cores) ??
+    checkNodes(nodes, cores) ??
+    checkDistances(file.distances, nodes.length) ??
+    checkInterconnect(edges, packages.length);
   if (problem !== null) return failure(problem);
   const nodeOf = (core: number) => nodes.findIndex((node) => node.cores.includes(core));
   const scale = file.costs?.unit === 'cycles' ? 1 / file.ghz : 1;
@@ -125,7 +145,8 @@ function groups(by: 'core' | 'package' | number | number[][], packages: readonly
   if (by === 'package') return packages;
   const size = by === 'core' ? 1 : by;
   return packages.flatMap((cores) =>
-    Array.from({ length: Math.ceil(cores.length / size) }, (_, i) => cores.slice(i * size, (i + 1) * size)));
+    Array.from({ length: Math.ceil(cores.length / size) }, (_, i) => cores.slice(i * size, (i + 1) * size)),
+  );
 }
 
 function relationCosts(costs: z.infer<typeof RELATION_COSTS> | undefined, scale: number): RelationCosts {

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  formatCores, formatDuration, parseBytes, parseCores, parseDuration, parsePercent, parseRate,
+  formatCores,
+  formatDuration,
+  parseBytes,
+  parseCores,
+  parseDuration,
+  parsePercent,
+  parseRate,
 } from '../src/duration.ts';
 import { editDistance, nearest, unknownWord } from '../src/nearest.ts';
 
@@ -11,22 +17,47 @@ function value<T>(result: { ok: true; value: T } | { ok: false; error: string })
 
 describe('parseDuration', () => {
   test.each<[string | number, number]>([
-    ['2ms', 2e6], ['0.2ms', 200_000], ['.5ms', 500_000], ['500us', 500_000], ['500µs', 500_000], ['3s', 3e9],
-    ['100ns', 100], ['2m', 120e9], ['1h', 3600e9], [0, 0], ['0', 0], ['0ms', 0], [' 5 ms ', 5e6],
+    ['2ms', 2e6],
+    ['0.2ms', 200_000],
+    ['.5ms', 500_000],
+    ['500us', 500_000],
+    ['500µs', 500_000],
+    ['3s', 3e9],
+    ['100ns', 100],
+    ['2m', 120e9],
+    ['1h', 3600e9],
+    [0, 0],
+    ['0', 0],
+    ['0ms', 0],
+    [' 5 ms ', 5e6],
   ])('%s', (text, ns) => expect(value(parseDuration(text))).toBe(ns));
 
   test.each<[string | number, RegExp]>([
-    [5, /"5" has no unit; write 5ms/], ['5', /no unit/], ['-1ms', /not a duration/], ['', /not a duration/],
-    ['2 parsecs', /unknown unit; known: ns/], ['1e3ms', /not a duration|unknown unit/], ['soon', /not a duration/],
-    ['9999h', /too long/], [Number.NaN, /not a duration/],
+    [5, /"5" has no unit; write 5ms/],
+    ['5', /no unit/],
+    ['-1ms', /not a duration/],
+    ['', /not a duration/],
+    ['2 parsecs', /unknown unit; known: ns/],
+    ['1e3ms', /not a duration|unknown unit/],
+    ['soon', /not a duration/],
+    ['9999h', /too long/],
+    [Number.NaN, /not a duration/],
   ])('refuses %s', (text, error) => expect(value(parseDuration(text))).toMatch(error));
 });
 
 describe('percent, bytes, rate', () => {
-  test.each<[string | number, number]>([['1%', 0.01], ['0.5%', 0.005], ['100%', 1], [0, 0], ['0', 0]])(
-    '%s', (text, ratio) => expect(value(parsePercent(text))).toBe(ratio));
-  test.each<[string | number, RegExp]>([[0.01, /has no %/], ['101%', /more than 100/], ['x', /not a percentage/]])(
-    'refuses %s', (text, error) => expect(value(parsePercent(text))).toMatch(error));
+  test.each<[string | number, number]>([
+    ['1%', 0.01],
+    ['0.5%', 0.005],
+    ['100%', 1],
+    [0, 0],
+    ['0', 0],
+  ])('%s', (text, ratio) => expect(value(parsePercent(text))).toBe(ratio));
+  test.each<[string | number, RegExp]>([
+    [0.01, /has no %/],
+    ['101%', /more than 100/],
+    ['x', /not a percentage/],
+  ])('refuses %s', (text, error) => expect(value(parsePercent(text))).toMatch(error));
   test('bytes and rates', () => {
     expect(['64KiB', '8GiB', '1.5MB', 12].map((text) => value(parseBytes(text)))).toEqual([65536, 2 ** 33, 1.5e6, 12]);
     expect(value(parseBytes('5 pounds'))).toMatch(/not a size/);
@@ -41,13 +72,19 @@ describe('cores', () => {
     expect(value(parseCores(5))).toEqual([5]);
     expect(value(parseCores([2, 1, 2]))).toEqual([2, 1]);
   });
-  test.each([['7-3', /backwards; write 3-7/], ['a', /"a" is not a core/], ['', /not a core/], ['70000', /highest/]])(
-    'refuses %s', (text, error) => expect(value(parseCores(text))).toMatch(error));
+  test.each([
+    ['7-3', /backwards; write 3-7/],
+    ['a', /"a" is not a core/],
+    ['', /not a core/],
+    ['70000', /highest/],
+  ])('refuses %s', (text, error) => expect(value(parseCores(text))).toMatch(error));
   test('formatCores and parseCores undo one another', () => {
     expect(formatCores([7, 0, 3, 4, 5, 6, 9, 10])).toBe('0,3-7,9,10');
-    fc.assert(fc.property(fc.uniqueArray(fc.nat(300), { minLength: 1 }), (cores) => {
-      expect(value(parseCores(formatCores(cores)))).toEqual([...cores].sort((a, b) => a - b));
-    }));
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(300), { minLength: 1 }), (cores) => {
+        expect(value(parseCores(formatCores(cores)))).toEqual([...cores].sort((a, b) => a - b));
+      }),
+    );
   });
 });
 
@@ -59,7 +96,12 @@ test('formatDuration', () => {
 
 describe('nearest', () => {
   test('counts edits', () => {
-    const pairs = [['kitten', 'sitting'], ['dealy', 'delay'], ['', 'abc'], ['same', 'same']];
+    const pairs = [
+      ['kitten', 'sitting'],
+      ['dealy', 'delay'],
+      ['', 'abc'],
+      ['same', 'same'],
+    ];
     expect(pairs.map(([a, b]) => editDistance(a!, b!))).toEqual([3, 1, 3, 0]);
   });
   test('names what was meant, or lists what there is', () => {

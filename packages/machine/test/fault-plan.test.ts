@@ -38,12 +38,21 @@ expect: [invariants, converge]
 describe('parseFaultPlan', () => {
   test('the documented plan', () => {
     const link = {
-      kind: 'link', id: 'plan-3', for_ns: null, from: [0], to: [7], both: false,
+      kind: 'link',
+      id: 'plan-3',
+      for_ns: null,
+      from: [0],
+      to: [7],
+      both: false,
       settings: { delay_ns: 20e6, jitter_ns: 5e6, distribution: 'normal', loss: 0.01, burst: null },
     };
     const partition = { kind: 'partition', id: 'plan-0', for_ns: 3e9, groups: [[0, 1, 2, 3], 'rest'], one_way: false };
     expect(plan(DOCUMENTED)).toEqual({
-      seed: 42, machine: 'amd-4x4', cores: null, latencyNs: null, jitterNs: null,
+      seed: 42,
+      machine: 'amd-4x4',
+      cores: null,
+      latencyNs: null,
+      jitterNs: null,
       workload: { program: 'churn', args: ['--seconds', '20'], on: null },
       faults: [
         { atNs: 2e9, action: { type: 'rule', rule: partition } },
@@ -62,9 +71,12 @@ describe('parseFaultPlan', () => {
 
   test('faults come in order of time, and as written where the times are equal', () => {
     const sorted = plan(
-      'faults: [{ at: 2s, crash: { core: 1 } }, { at: 1s, crash: { core: 2 } }, { at: 2s, heal: all }]');
+      'faults: [{ at: 2s, crash: { core: 1 } }, { at: 1s, crash: { core: 2 } }, { at: 2s, heal: all }]',
+    );
     expect(sorted.faults.map(({ atNs, action: { type } }) => [atNs, type])).toEqual([
-      [1e9, 'crash'], [2e9, 'crash'], [2e9, 'heal'],
+      [1e9, 'crash'],
+      [2e9, 'crash'],
+      [2e9, 'heal'],
     ]);
   });
 
@@ -83,8 +95,10 @@ describe('parseFaultPlan', () => {
     ['skb_loss: { for: 1s }', { type: 'skb_loss', forNs: 1e9 }],
     ['heal: { rule: x }', { type: 'heal', target: { id: 'x' } }],
     ['heal: { from: 3, to: 7 }', { type: 'heal', target: { from: 3, to: 7 } }],
-    ['isolate: { core: 3, for: 1s }',
-      { type: 'rule', rule: { kind: 'isolate', id: 'plan-0', for_ns: 1e9, cores: [3] } }],
+    [
+      'isolate: { core: 3, for: 1s }',
+      { type: 'rule', rule: { kind: 'isolate', id: 'plan-0', for_ns: 1e9, cores: [3] } },
+    ],
   ])('%s', (fault, expected) => expect(action(fault)).toEqual(expected));
 
   test('one-way partitions and named rules', () => {
@@ -94,13 +108,25 @@ describe('parseFaultPlan', () => {
   });
 
   test('every setting of a link', () => {
-    expect(action(`link: { from: all, to: skb, both: true, delay: 1ms, correlation: 25%, duplicate: 1%, reorder: 2%,
-      loss: { enter: 1%, leave: 25% }, drop_first: 2, rate: 125kB/s, limit: 100, reset_after: 50ms }`)).toMatchObject({
+    expect(
+      action(`link: { from: all, to: skb, both: true, delay: 1ms, correlation: 25%, duplicate: 1%, reorder: 2%,
+      loss: { enter: 1%, leave: 25% }, drop_first: 2, rate: 125kB/s, limit: 100, reset_after: 50ms }`),
+    ).toMatchObject({
       rule: {
-        from: 'all', to: [65_535], both: true,
+        from: 'all',
+        to: [65_535],
+        both: true,
         settings: {
-          delay_ns: 1e6, correlation: 0.25, duplicate: 0.01, reorder: 0.02, drop_first: 2, limit: 100, loss: 0,
-          burst: { enter: 0.01, leave: 0.25, good: 0, bad: 1 }, rate_bytes_per_second: 125_000, reset_after_ns: 50e6,
+          delay_ns: 1e6,
+          correlation: 0.25,
+          duplicate: 0.01,
+          reorder: 0.02,
+          drop_first: 2,
+          limit: 100,
+          loss: 0,
+          burst: { enter: 0.01, leave: 0.25, good: 0, bad: 1 },
+          rate_bytes_per_second: 125_000,
+          reset_after_ns: 50e6,
         },
       },
     });
@@ -112,10 +138,14 @@ describe('parseFaultPlan', () => {
   test.each([
     ['sede: 1', /unknown key "sede"; did you mean seed\?/],
     ['faults: [{ at: 1s, partiton: {} }]', /faults\[0\]: unknown key "partiton"; did you mean partition\?/],
-    ['faults: [{ at: 1s, link: { from: 0, to: 1, dealy: 5ms } }]',
-      /faults\[0\]\.link: unknown key "dealy"; did you mean delay\?/],
-    ['faults: [{ at: 1s, link: { from: 0, to: 1, loss: { entre: 1%, leave: 1% } } }]',
-      /faults\[0\]\.link\.loss: unknown key "entre"; did you mean enter\?/],
+    [
+      'faults: [{ at: 1s, link: { from: 0, to: 1, dealy: 5ms } }]',
+      /faults\[0\]\.link: unknown key "dealy"; did you mean delay\?/,
+    ],
+    [
+      'faults: [{ at: 1s, link: { from: 0, to: 1, loss: { entre: 1%, leave: 1% } } }]',
+      /faults\[0\]\.link\.loss: unknown key "entre"; did you mean enter\?/,
+    ],
     ['faults: [{ at: 1s, crash: { cores: 5 } }]', /faults\[0\]\.crash: unknown key "cores"; did you mean core\?/],
     ['faults: [{ at: 5, heal: all }]', /faults\[0\]\.at: "5" has no unit; write 5ms/],
     ['faults: [{ at: 1s }]', /faults\[0\]: no fault; write one of partition/],
@@ -138,18 +168,25 @@ describe('parseFaultPlan', () => {
   ])('refuses %s', (text, error) => expect(refusal(text)).toMatch(error));
 
   test('no text makes it throw', () => {
-    fc.assert(fc.property(fc.string(), (text) => { expect(() => parseFaultPlan(text)).not.toThrow(); }));
-    fc.assert(fc.property(fc.json(), (json) => {
-      const text = `{ "faults": [{ "at": "1s", "link": ${json} }] }`;
-      expect(() => parseFaultPlan(text)).not.toThrow();
-    }));
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(() => parseFaultPlan(text)).not.toThrow();
+      }),
+    );
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        const text = `{ "faults": [{ "at": "1s", "link": ${json} }] }`;
+        expect(() => parseFaultPlan(text)).not.toThrow();
+      }),
+    );
   });
 });
 
 describe('parseLinkSettings', () => {
   test('options of a command line', () => {
     expect(parseLinkSettings({ delay: '20ms', loss: '1%', reset_after: '100' })).toEqual({
-      ok: true, value: { delay_ns: 20e6, loss: 0.01, burst: null, reset_after_frames: 100 },
+      ok: true,
+      value: { delay_ns: 20e6, loss: 0.01, burst: null, reset_after_frames: 100 },
     });
     const error = 'delay: "20" has no unit; write 20ms, 20us or 20s';
     expect(parseLinkSettings({ delay: '20' })).toEqual({ ok: false, error });

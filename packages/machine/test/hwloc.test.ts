@@ -78,7 +78,8 @@ describe('what a file says comes through', () => {
     const description = load('hwloc/16amd64-4distances');
     expect(description.numaNodes[0]!.memoryBytes).toBe(8589934592);
     expect(description.caches.map(({ level, bytes, groups }) => [level, bytes, groups.length])).toEqual([
-      [1, 65536, 16], [2, 1048576, 16],
+      [1, 65536, 16],
+      [2, 1048576, 16],
     ]);
     expect(load('generated/old-distances')).toMatchObject({ ghz: 2.8, caches: [{ level: 2, groups: [[0], [1]] }] });
   });
@@ -114,7 +115,13 @@ describe('what a file says comes through', () => {
     const text = around(`<object type="NUMANode" os_index="0" local_memory="5"/><object type="NUMANode" os_index="1"
       local_memory="7"/>${PU(0)}${PU(1)}`);
     expect(parseHwloc(text)).toMatchObject({
-      ok: true, value: { numaNodes: [{ memoryBytes: 5, cores: [0, 1] }, { memoryBytes: 7, cores: [] }] },
+      ok: true,
+      value: {
+        numaNodes: [
+          { memoryBytes: 5, cores: [0, 1] },
+          { memoryBytes: 7, cores: [] },
+        ],
+      },
     });
   });
 });
@@ -134,21 +141,32 @@ describe('refusals name the element', () => {
     [around(PU(3)), /only one PU element, PU os_index="3"/],
     [around(Array.from({ length: 257 }, (_, i) => PU(i)).join('')), /257 PU elements; at most 256/],
     [around(PU(1) + PU(1)), /PU os_index="1" appears twice/],
-    [around(`${PU(0)}<object type="Package" os_index="9">${PU(1)}</object>`),
-      /Package os_index="9" lies within another/],
-    [`<topology><object type="Machine">${PU(7)}<object type="Socket">${PU(1)}</object></object></topology>`,
-      /PU os_index="7" lies outside/],
-    [around(`<object type="NUMANode" os_index="0">${PU(0)}</object>${PU(1)}`),
-      /PU os_index="1" is local to no NUMANode/],
-    [around(`<object type="NUMANode" os_index="4" local_memory="lots"/>${PU(0)}${PU(1)}`),
-      /NUMANode os_index="4" has local_memory="lots"/],
+    [
+      around(`${PU(0)}<object type="Package" os_index="9">${PU(1)}</object>`),
+      /Package os_index="9" lies within another/,
+    ],
+    [
+      `<topology><object type="Machine">${PU(7)}<object type="Socket">${PU(1)}</object></object></topology>`,
+      /PU os_index="7" lies outside/,
+    ],
+    [
+      around(`<object type="NUMANode" os_index="0">${PU(0)}</object>${PU(1)}`),
+      /PU os_index="1" is local to no NUMANode/,
+    ],
+    [
+      around(`<object type="NUMANode" os_index="4" local_memory="lots"/>${PU(0)}${PU(1)}`),
+      /NUMANode os_index="4" has local_memory="lots"/,
+    ],
     ['<!DOCTYPE t [<!ENTITY a "b">]><topology>&a;</topology>', /<!ENTITY> is not allowed/],
   ])('%#', (text, error) => {
     expect(refusal(text)).toMatch(error);
   });
 
-  const matrix = (inside: string, count = 1) => around(`<object type="NUMANode" os_index="0"/>${PU(0)}${PU(1)}`,
-    `<distances2 type="NUMANode" nbobjs="${count}" kind="5" indexing="os">${inside}</distances2>`);
+  const matrix = (inside: string, count = 1) =>
+    around(
+      `<object type="NUMANode" os_index="0"/>${PU(0)}${PU(1)}`,
+      `<distances2 type="NUMANode" nbobjs="${count}" kind="5" indexing="os">${inside}</distances2>`,
+    );
 
   test.each([
     ['<indexes>0</indexes><u64values>10 20</u64values>', /<distances2 type="NUMANode"> has 2 values; 1 objects need 1/],
@@ -180,9 +198,12 @@ describe('refusals name the element', () => {
   test('no damage makes it throw', () => {
     const text = data('hwloc/fakecpukinds');
     const damage = fc.array(fc.tuple(fc.nat(text.length), fc.nat(20), fc.string()), { minLength: 1, maxLength: 4 });
-    fc.assert(fc.property(damage, (cuts) => {
-      const damaged = cuts.reduce((all, [at, length, put]) => all.slice(0, at) + put + all.slice(at + length), text);
-      expect(() => parseHwloc(damaged)).not.toThrow();
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(damage, (cuts) => {
+        const damaged = cuts.reduce((all, [at, length, put]) => all.slice(0, at) + put + all.slice(at + length), text);
+        expect(() => parseHwloc(damaged)).not.toThrow();
+      }),
+      { numRuns: 500 },
+    );
   });
 });

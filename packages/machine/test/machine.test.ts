@@ -119,30 +119,37 @@ describe('forCores', () => {
     const parsed = parseMachineYaml(`{ name: x, packages: [[0, 2], [1, 3]], distances: [[10, 20], [21, 10]] }`);
     if (!parsed.ok) throw new Error(parsed.error);
     expect(forCores(parsed.value, 3)).toMatchObject({
-      packages: [{ cores: [0, 1] }, { cores: [2] }], numaDistances: [[10, 20], [21, 10]],
+      packages: [{ cores: [0, 1] }, { cores: [2] }],
+      numaDistances: [
+        [10, 20],
+        [21, 10],
+      ],
     });
     expect(forCores(parsed.value, 2)).toMatchObject({ packages: [{ cores: [0, 1] }], numaDistances: [[10]] });
   });
 
   test('any machine, any size: each core once, everything reachable, all tables whole', () => {
     const names = fc.constantFrom(...SHIPPED_MACHINES.map(({ name }) => name));
-    fc.assert(fc.property(names, fc.integer({ min: 1, max: 200 }), (name, n) => {
-      const description = forCores(shipped(name), n);
-      expect(coreCount(description)).toBe(n);
-      const expected = Array.from({ length: n }, (_, core) => core);
-      expect(description.packages.flatMap(({ cores }) => cores)).toEqual(expected);
-      expect(description.numaNodes.flatMap(({ cores }) => cores).sort((a, b) => a - b)).toEqual(expected);
-      for (const { cores, numaNode } of description.packages) {
-        expect(description.numaNodes[numaNode]!.cores).toContain(cores[0]);
-      }
-      const machine = new Machine(description);
-      for (let b = 0; b < n; b++) {
-        expect(machine.hops(n - 1, b)).toBe(machine.hops(b, n - 1));
-        expect(machine.hops(0, b)).toBeLessThan(30);
-        expect(machine.latencyNs(0, b)).toBeGreaterThanOrEqual(0);
-      }
-      expect(forCores(shipped(name), n)).toEqual(description);
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(names, fc.integer({ min: 1, max: 200 }), (name, n) => {
+        const description = forCores(shipped(name), n);
+        expect(coreCount(description)).toBe(n);
+        const expected = Array.from({ length: n }, (_, core) => core);
+        expect(description.packages.flatMap(({ cores }) => cores)).toEqual(expected);
+        expect(description.numaNodes.flatMap(({ cores }) => cores).sort((a, b) => a - b)).toEqual(expected);
+        for (const { cores, numaNode } of description.packages) {
+          expect(description.numaNodes[numaNode]!.cores).toContain(cores[0]);
+        }
+        const machine = new Machine(description);
+        for (let b = 0; b < n; b++) {
+          expect(machine.hops(n - 1, b)).toBe(machine.hops(b, n - 1));
+          expect(machine.hops(0, b)).toBeLessThan(30);
+          expect(machine.latencyNs(0, b)).toBeGreaterThanOrEqual(0);
+        }
+        expect(forCores(shipped(name), n)).toEqual(description);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test('no machine has zero or half a core', () => {
@@ -162,12 +169,18 @@ describe('parseMachineYaml', () => {
     ['', 'the file is empty'],
     ['name: [', 'Flow sequence'],
     [`${sound}cachse: []`, 'unknown key "cachse"; did you mean caches?'],
-    [`${sound}costs: { unit: ns, send: { same_pakage: 1 } }`,
-      'costs.send: unknown key "same_pakage"; did you mean same_package?'],
-    [`${sound}costs: { unit: ns, send: { same_package: 1, hop: [1] } }`,
-      'costs.send: unknown key "hop"; did you mean hops?'],
-    [`${sound}caches: [{ level: 1, size: 1KiB, share_by: core }]`,
-      'caches[0]: unknown key "share_by"; did you mean shared_by?'],
+    [
+      `${sound}costs: { unit: ns, send: { same_pakage: 1 } }`,
+      'costs.send: unknown key "same_pakage"; did you mean same_package?',
+    ],
+    [
+      `${sound}costs: { unit: ns, send: { same_package: 1, hop: [1] } }`,
+      'costs.send: unknown key "hop"; did you mean hops?',
+    ],
+    [
+      `${sound}caches: [{ level: 1, size: 1KiB, share_by: core }]`,
+      'caches[0]: unknown key "share_by"; did you mean shared_by?',
+    ],
     [`${sound}costs: { unit: parsecs }`, 'costs.unit: '],
     [`${sound}costs: { unit: ns, latency: { same_package: -1 } }`, 'costs.latency.same_package: '],
     [`${sound}ghz: 0`, 'ghz: '],
@@ -196,16 +209,27 @@ describe('parseMachineYaml', () => {
   });
 
   test('aliases that would grow without bound are refused', () => {
-    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefgh'.split('').map((name, i) => {
-      const before = 'abcdefgh'[i]!;
-      return `${name}: &${name} [${Array.from({ length: 9 }, () => `*${before}`).join(',')}]`;
-    })].join('\n');
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefgh'.split('').map((name, i) => {
+        const before = 'abcdefgh'[i]!;
+        return `${name}: &${name} [${Array.from({ length: 9 }, () => `*${before}`).join(',')}]`;
+      }),
+    ].join('\n');
     expect(parseMachineYaml(bomb)).toMatchObject({ ok: false });
   });
 
   test('no text at all makes it throw', () => {
-    fc.assert(fc.property(fc.string(), (text) => { expect(() => parseMachineYaml(text)).not.toThrow(); }));
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(() => parseMachineYaml(text)).not.toThrow();
+      }),
+    );
     const json = fc.json().map((text) => `{ "name": "x", "packages": ${text}, "costs": ${text} }`);
-    fc.assert(fc.property(json, (text) => { expect(() => parseMachineYaml(text)).not.toThrow(); }));
+    fc.assert(
+      fc.property(json, (text) => {
+        expect(() => parseMachineYaml(text)).not.toThrow();
+      }),
+    );
   });
 });

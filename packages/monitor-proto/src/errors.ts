@@ -22,7 +22,11 @@ export const ERRORS = {
   WRONG_VERSION: { code: 21, definite: true, doc: 'The peer speaks another version of the protocol.' },
   WRONG_CLUSTER: { code: 22, definite: true, doc: 'The peer belongs to another cluster.' },
   WRONG_INCARNATION: { code: 23, definite: true, doc: 'The peer is not the incarnation that the registry announced.' },
-  WRONG_PEER: { code: 24, definite: true, doc: 'Another core than the one dialled answered, or the peer may not link here.' },
+  WRONG_PEER: {
+    code: 24,
+    definite: true,
+    doc: 'Another core than the one dialled answered, or the peer may not link here.',
+  },
   CORE_ID_TAKEN: { code: 25, definite: true, doc: 'A live core holds the id that was asked for.' },
   CLUSTER_FULL: { code: 26, definite: true, doc: 'Every core id of the cluster is taken.' },
   BAD_FRAME: { code: 27, definite: true, doc: 'A frame did not decode or did not validate.' },
@@ -56,4 +60,9 @@ export function isWorthRetrying(name: ErrorName): boolean {
   return 'again' in ERRORS[name] || RETRIED.has(name);
 }
 
-const RETRIED: ReadonlySet<ErrorName> = new Set<ErrorName>(['BUSY', 'ROUND_REFUSED', 'VIEW_STALE', 'TOO_MANY_OPERATIONS']);
+const RETRIED: ReadonlySet<ErrorName> = new Set<ErrorName>([
+  'BUSY',
+  'ROUND_REFUSED',
+  'VIEW_STALE',
+  'TOO_MANY_OPERATIONS',
+]);

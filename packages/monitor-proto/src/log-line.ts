@@ -22,8 +22,21 @@ export function levelOf(event: LogEventName): LogLevel {
 }
 
 /** A line as every process writes it: peers by name, the event's own fields last. `seq` is gap-free per process. */
-export function buildLogLine(source: LogSource, event: LogEventName, seq: number, lamport: number, fields: LogFields): LogLine {
-  const line: Record<string, unknown> = { v: LOG_VERSION, event, core: source.core, incarnation: source.incarnation, seq, lamport };
+export function buildLogLine(
+  source: LogSource,
+  event: LogEventName,
+  seq: number,
+  lamport: number,
+  fields: LogFields,
+): LogLine {
+  const line: Record<string, unknown> = {
+    v: LOG_VERSION,
+    event,
+    core: source.core,
+    incarnation: source.incarnation,
+    seq,
+    lamport,
+  };
   const types: Readonly<Record<string, string>> = LOG_EVENTS[event].fields;
   for (const [name, value] of Object.entries(fields)) {
     line[name] = types[name] === 'peer' && typeof value === 'number' ? peerName(value as PeerId) : value;

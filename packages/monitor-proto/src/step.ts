@@ -31,7 +31,13 @@ export interface ControlRequest {
 export type Effect =
   | { readonly type: 'send_frame'; readonly link: LinkId; readonly peer: PeerId; readonly frame: Uint8Array }
   /** Open a link under this odd id; `first` is the first frame on it, and goes with the opening where nothing shapes the link's frames. */
-  | { readonly type: 'open_link'; readonly link: LinkId; readonly peer: PeerId; readonly address: string; readonly first: Uint8Array }
+  | {
+      readonly type: 'open_link';
+      readonly link: LinkId;
+      readonly peer: PeerId;
+      readonly address: string;
+      readonly first: Uint8Array;
+    }
   /** The link now belongs to this peer: the host shapes its frames accordingly. */
   | { readonly type: 'link_bound'; readonly link: LinkId; readonly peer: PeerId }
   | { readonly type: 'close_link'; readonly link: LinkId; readonly reason: string }

@@ -64,7 +64,11 @@ export class TimerQueue {
 
   private dropCancelled(): void {
     const kept = new Heap<Timer>();
-    for (let at = this.heap.minKey, timer = this.heap.pop(); timer !== undefined; at = this.heap.minKey, timer = this.heap.pop()) {
+    for (
+      let at = this.heap.minKey, timer = this.heap.pop();
+      timer !== undefined;
+      at = this.heap.minKey, timer = this.heap.pop()
+    ) {
       if (timer.fire !== null) kept.push(at, timer);
     }
     this.heap = kept;

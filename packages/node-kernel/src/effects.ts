@@ -8,7 +8,8 @@ export interface SystemCall {
 }
 
 /** What a kernel is told beside what every state machine is told. */
-export type KernelEvent = HostEvent | { readonly type: 'syscall'; readonly domain: number; readonly id: number; readonly call: SystemCall };
+export type KernelEvent =
+  HostEvent | { readonly type: 'syscall'; readonly domain: number; readonly id: number; readonly call: SystemCall };
 
 /** What a kernel asks of its host beside what every state machine asks. */
 export type KernelEffect =

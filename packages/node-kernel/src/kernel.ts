@@ -67,17 +67,26 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
         silent_ms: Math.round((now - peer.lastHeardAt) / 1e6),
         unacknowledged: peer.channel.unacknowledged,
         ...peer.channel.counters,
-        rtt: ping ? { count: ping.count, average: ping.average, min: ping.min, max: ping.max, variance: ping.variance } : null,
+        rtt: ping
+          ? { count: ping.count, average: ping.average, min: ping.min, max: ping.max, variance: ping.variance }
+          : null,
       };
     });
-    return rows.sort((a, b) => (typeof a.peer === 'number' && typeof b.peer === 'number' ? a.peer - b.peer : typeof a.peer === 'number' ? -1 : 1));
+    return rows.sort((a, b) =>
+      typeof a.peer === 'number' && typeof b.peer === 'number' ? a.peer - b.peer : typeof a.peer === 'number' ? -1 : 1,
+    );
   }
 
   /** Whether this core takes part in the cluster, and how far it is. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
     const { context } = this.monitor;
     const bound = [...context.monitors.values()].every((m) => m.bound);
-    return { ok: context.registered && bound, core: context.core, incarnation: context.incarnation, members: context.members.length + 1 };
+    return {
+      ok: context.registered && bound,
+      core: context.core,
+      incarnation: context.incarnation,
+      members: context.members.length + 1,
+    };
   }
 
   /** Prometheus text. */
@@ -86,8 +95,18 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     const families: MetricFamily[] = [
       ...endpointMetrics(endpoint),
       { name: 'mk_view', type: 'gauge', help: 'Number of the agreed view.', samples: [{ value: context.view }] },
-      { name: 'mk_operations_running', type: 'gauge', help: 'Operations under way.', samples: [{ value: context.operations.size }] },
-      { name: 'mk_operation_seconds', type: 'histogram', help: 'Duration of global operations.', samples: operationTimes.samples() },
+      {
+        name: 'mk_operations_running',
+        type: 'gauge',
+        help: 'Operations under way.',
+        samples: [{ value: context.operations.size }],
+      },
+      {
+        name: 'mk_operation_seconds',
+        type: 'histogram',
+        help: 'Duration of global operations.',
+        samples: operationTimes.samples(),
+      },
     ];
     return metricsText(families, { core: context.core });
   }
@@ -101,7 +120,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       this.timerAt = Infinity;
     },
     control_request: ({ id, request }, now) => this.control(id, request.verb, request.args, now),
-    syscall: ({ domain, id, call }, now) => this.systemCall(domain, call, now, (value) => this.outbox.push({ type: 'upcall', domain, id, value })),
+    syscall: ({ domain, id, call }, now) =>
+      this.systemCall(domain, call, now, (value) => this.outbox.push({ type: 'upcall', domain, id, value })),
     stop: () => {
       this.outbox.log('process_stopping', { reason: 'asked to' });
       this.monitor.endpoint.closeAll('SHUTTING_DOWN');
@@ -130,11 +150,18 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       this.outbox.push({ type: 'control_reply', id, reply: answer });
     };
     const row = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-    if (row === undefined) return reply({ ok: false, error: 'BAD_REQUEST', text: `no verb ${verb.slice(0, 40)}; a core knows ${Object.keys(VERBS).join(', ')}` });
+    if (row === undefined)
+      return reply({
+        ok: false,
+        error: 'BAD_REQUEST',
+        text: `no verb ${verb.slice(0, 40)}; a core knows ${Object.keys(VERBS).join(', ')}`,
+      });
     try {
       const value = row.run(this, new Arguments(verb, args, row.args), now);
       if (!isOperation(value)) return reply({ ok: true, value });
-      this.monitor.context.operations.start(this.monitor.context.operations.nextId(), value, now, (outcome) => reply(outcome));
+      this.monitor.context.operations.start(this.monitor.context.operations.nextId(), value, now, (outcome) =>
+        reply(outcome),
+      );
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       reply({ ok: false, error: error.error, text: error.message });

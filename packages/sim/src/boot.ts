@@ -54,7 +54,11 @@ export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk
 }
 
 /** What is random about a process: its name and its entropy, from the seed, the node and its life. */
-function identityOf(id: PeerId, life: number, seed: number | string): { readonly entropy: Uint8Array; readonly instance: string } {
+function identityOf(
+  id: PeerId,
+  life: number,
+  seed: number | string,
+): { readonly entropy: Uint8Array; readonly instance: string } {
   const prng = createPrng(seed).split(`process ${id}.${life}`);
   const entropy = Uint8Array.from({ length: 32 }, () => prng.nextInt(256));
   const instance = Array.from({ length: 4 }, () => prng.nextUint32().toString(16).padStart(8, '0')).join('');

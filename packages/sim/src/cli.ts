@@ -51,7 +51,12 @@ const SWITCH = { type: 'boolean' } as const;
 
 function declareOptions(cli: OptionBuilder): OptionBuilder {
   return cli
-    .positional('scenario', { type: 'string', describe: 'nemesis: faults from the seed or a plan; shootdown: the paper’s table', choices: ['nemesis', 'shootdown'], default: 'nemesis' })
+    .positional('scenario', {
+      type: 'string',
+      describe: 'nemesis: faults from the seed or a plan; shootdown: the paper’s table',
+      choices: ['nemesis', 'shootdown'],
+      default: 'nemesis',
+    })
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
     .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown: amd-8x4)' })
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
@@ -62,7 +67,10 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('once', { ...SWITCH, describe: 'run each seed once; without it twice, and the traces must be the same' })
     .option('shrink', { ...SWITCH, describe: 'remove faults and load from a failing seed while it still fails' })
     .option('replay', { ...TEXT, describe: 'run the scenario that --shrink wrote' })
-    .option('trace', { ...TEXT, describe: 'write PREFIX.json (Chrome trace), PREFIX.svg (space-time diagram), PREFIX.log (log lines)' })
+    .option('trace', {
+      ...TEXT,
+      describe: 'write PREFIX.json (Chrome trace), PREFIX.svg (space-time diagram), PREFIX.log (log lines)',
+    })
     .option('out', { ...TEXT, describe: 'shootdown: write the plot to this SVG file' })
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')

@@ -55,7 +55,19 @@ function arrayLength(bytes: Uint8Array, at: number): number {
 
 /** Sizes of fixed-size values by first byte, the head included. */
 const FIXED: Readonly<Record<number, number>> = {
-  0xc0: 1, 0xc2: 1, 0xc3: 1, 0xca: 5, 0xcb: 9, 0xcc: 2, 0xcd: 3, 0xce: 5, 0xcf: 9, 0xd0: 2, 0xd1: 3, 0xd2: 5, 0xd3: 9,
+  0xc0: 1,
+  0xc2: 1,
+  0xc3: 1,
+  0xca: 5,
+  0xcb: 9,
+  0xcc: 2,
+  0xcd: 3,
+  0xce: 5,
+  0xcf: 9,
+  0xd0: 2,
+  0xd1: 3,
+  0xd2: 5,
+  0xd3: 9,
 };
 
 /** The place after the msgpack value that begins at `at`; our own frames only. */

@@ -9,7 +9,8 @@ export const fastMac: Hmac = (key, data) => {
   STATE.fill(0x6a09e667);
   absorb(key);
   absorb(data);
-  for (let i = 0; i < WORDS.length; i++) WORDS[i] = finalise(STATE[i & 3]! ^ Math.imul(i + 1, 0x9e3779b1) ^ STATE[(i + 1) & 3]!);
+  for (let i = 0; i < WORDS.length; i++)
+    WORDS[i] = finalise(STATE[i & 3]! ^ Math.imul(i + 1, 0x9e3779b1) ^ STATE[(i + 1) & 3]!);
   return BYTES;
 };
 
@@ -27,7 +28,8 @@ function absorb(bytes: Uint8Array): void {
   let d = STATE[3]!;
   for (let i = 0; i <= whole; i += 4) {
     // The last word is what is left, 0 to 3 bytes; the length is mixed in below.
-    const word = i < whole ? bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24) : rest(bytes, whole);
+    const word =
+      i < whole ? bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24) : rest(bytes, whole);
     a = Math.imul(a ^ word, 0xcc9e2d51);
     b = (Math.imul(b, 5) + a) | 0;
     c ^= (b << 13) | (b >>> 19);

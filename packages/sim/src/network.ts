@@ -23,7 +23,9 @@ export interface LinkEnd {
 }
 
 /** What became of a frame, for traces. */
-export type FrameFate = { readonly kind: 'sent'; readonly dueAt: Nanos } | { readonly kind: 'dropped'; readonly reason: DropReason | 'reset' };
+export type FrameFate =
+  | { readonly kind: 'sent'; readonly dueAt: Nanos }
+  | { readonly kind: 'dropped'; readonly reason: DropReason | 'reset' };
 
 export interface NetworkHost {
   readonly now: Nanos;
@@ -58,7 +60,8 @@ export class Network {
     const end: LinkEnd = { node, id, other: null, open: true, lastDueAt: at };
     node.links.set(id, end);
     const target = this.host.lookUp(address);
-    if (target === null) return this.host.deliver(at, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
+    if (target === null)
+      return this.host.deliver(at, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
     const wayNs = this.costs.latencyNs(node.id, target.id);
     const { life } = node;
     const along = first !== null && this.faults.clear(node.id, target.id, at) ? first : null;
@@ -69,7 +72,8 @@ export class Network {
     this.host.after(at + wayNs, () => {
       if (node.life !== life || !end.open) return;
       const back = this.host.now + this.costs.latencyNs(target.id, node.id);
-      if (this.host.lookUp(address) !== target) return this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
+      if (this.host.lookUp(address) !== target)
+        return this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
       this.accept(target, end, back, along, costNs);
       if (first !== along) this.host.after(back, () => end.open && this.send(end, first!, back, costNs));
     });
@@ -141,7 +145,13 @@ export class Network {
     dialler.other = accepted;
     dialler.lastDueAt = backAt;
     this.counters.linksOpened += 1;
-    this.host.deliver(this.host.now, target, accepted, { type: 'link_up', link: id, first }, first === null ? 0 : costNs);
+    this.host.deliver(
+      this.host.now,
+      target,
+      accepted,
+      { type: 'link_up', link: id, first },
+      first === null ? 0 : costNs,
+    );
   }
 
   private count(frame: Uint8Array): void {

@@ -33,7 +33,10 @@ export class OptionError extends Error {}
 export function parseSimRequest(args: Args): SimRequest {
   const text = (name: string): string | null => (args[name] === undefined ? null : String(args[name]));
   const scenario = text('scenario') ?? 'nemesis';
-  if (scenario !== 'nemesis' && scenario !== 'shootdown') throw new OptionError(`unknown scenario ${scenario}; take nemesis (faults from a seed) or shootdown (the paper's table)`);
+  if (scenario !== 'nemesis' && scenario !== 'shootdown')
+    throw new OptionError(
+      `unknown scenario ${scenario}; take nemesis (faults from a seed) or shootdown (the paper's table)`,
+    );
   const duration = text('for');
   const seed = text('seed');
   return {
@@ -66,7 +69,10 @@ function parseWeights(text: string): Result<NemesisWeights> {
   for (const part of text.split(',')) {
     const [kind = '', amount = ''] = part.split('=');
     const guess = nearest(kind, NEMESIS_KINDS);
-    if (!(NEMESIS_KINDS as readonly string[]).includes(kind)) return failure(`unknown fault ${JSON.stringify(kind)}${guess === null ? '' : ` (did you mean ${guess}?)`}; known: ${NEMESIS_KINDS.join(', ')}`);
+    if (!(NEMESIS_KINDS as readonly string[]).includes(kind))
+      return failure(
+        `unknown fault ${JSON.stringify(kind)}${guess === null ? '' : ` (did you mean ${guess}?)`}; known: ${NEMESIS_KINDS.join(', ')}`,
+      );
     if (!/^\d{1,6}(\.\d+)?$/.test(amount)) return failure(`${kind} needs a weight of 0 or more, like ${kind}=3`);
     weights[kind] = Number(amount);
   }

@@ -5,8 +5,8 @@ import type { ShootdownPlan } from './shootdown.ts';
  * at every number of cores from 2, is what the machine's costs were fitted to; the rest is what they must predict.
  */
 export const PAPER_UNICAST: readonly number[] = [
-  1120, 1250, 1300, 1370, 1530, 1510, 1730, 1810, 1920, 2090, 2410, 3070, 3320, 3710, 4340, 5130,
-  5550, 6090, 6640, 7290, 7740, 8380, 8810, 9260, 9820, 10210, 10710, 11180, 11690, 12270, 12720,
+  1120, 1250, 1300, 1370, 1530, 1510, 1730, 1810, 1920, 2090, 2410, 3070, 3320, 3710, 4340, 5130, 5550, 6090, 6640,
+  7290, 7740, 8380, 8810, 9260, 9820, 10210, 10710, 11180, 11690, 12270, 12720,
 ];
 
 export const PAPER_SHOOTDOWN: Readonly<Record<number, Readonly<Record<ShootdownPlan, number>>>> = {

@@ -89,7 +89,7 @@ class Run {
    */
   private waitFor(limitNs: Nanos, condition: () => boolean): boolean {
     const { simulation } = this;
-    for (const until = simulation.now + limitNs; simulation.now < until; ) {
+    for (const until = simulation.now + limitNs; simulation.now < until;) {
       if (condition()) return true;
       simulation.run(simulation.now + LOOK_EVERY, () => this.checks.failed);
     }
@@ -110,7 +110,10 @@ class Run {
   /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
   private converge(failed: () => boolean): void {
     const { simulation, checks } = this;
-    const settled = this.waitFor(HEAL_LIMIT, () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)));
+    const settled = this.waitFor(
+      HEAL_LIMIT,
+      () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)),
+    );
     if (!settled) return this.reportUnsettled();
     for (const plan of failed() ? [] : PLANS) {
       for (const phases of [1, 2]) this.finalRound(plan, phases);
@@ -134,8 +137,18 @@ class Run {
     simulation.control(core, 'round', { plan, phases }, (reply) => {
       this.pending -= 1;
       const cores = reply.ok ? (reply.value as { cores: number }).cores : 0;
-      if (!reply.ok) this.checks.report('convergence', 'C0', `a ${phases}-phase ${plan} round after healing ended in ${reply.error}: ${reply.text}`);
-      else if (cores !== this.scenario.cores) this.checks.report('convergence', 'C0', `a ${plan} round after healing reached ${cores} of ${this.scenario.cores} cores`);
+      if (!reply.ok)
+        this.checks.report(
+          'convergence',
+          'C0',
+          `a ${phases}-phase ${plan} round after healing ended in ${reply.error}: ${reply.text}`,
+        );
+      else if (cores !== this.scenario.cores)
+        this.checks.report(
+          'convergence',
+          'C0',
+          `a ${plan} round after healing reached ${cores} of ${this.scenario.cores} cores`,
+        );
     });
   }
 
@@ -166,7 +179,12 @@ class Run {
     for (const node of simulation.nodes.values()) {
       const name = node.id === SKB_PEER ? 'the SKB' : `core ${node.id}`;
       const members = node.kernel?.monitor.context.members.length;
-      if (members !== undefined && members < scenario.cores - 1) checks.report('convergence', 'C0', `core ${node.id} takes part with ${members} of ${scenario.cores - 1} others`);
+      if (members !== undefined && members < scenario.cores - 1)
+        checks.report(
+          'convergence',
+          'C0',
+          `core ${node.id} takes part with ${members} of ${scenario.cores - 1} others`,
+        );
       for (const row of leftovers(node)) checks.report('leaks', 'L1', `${name} is left with ${row}`);
     }
     if (!checks.failed) checks.report('convergence', 'C0', 'the SKB does not think that the mesh is whole');
@@ -176,7 +194,17 @@ class Run {
     const { simulation, checks, scenario, outcomes } = this;
     const { frames, dropped } = simulation.network.counters;
     const violations = checks.violations.slice(0, 20);
-    return { scenario, violations, inconclusive, hash: simulation.hash?.digest() ?? '', steps: simulation.steps, frames, dropped, virtualNs: simulation.now, outcomes };
+    return {
+      scenario,
+      violations,
+      inconclusive,
+      hash: simulation.hash?.digest() ?? '',
+      steps: simulation.steps,
+      frames,
+      dropped,
+      virtualNs: simulation.now,
+      outcomes,
+    };
   }
 }
 
@@ -185,7 +213,9 @@ export function applyFault(simulation: Simulation, action: SimFault): void {
   (APPLY[action.type] as (simulation: Simulation, action: SimFault) => void)(simulation, action);
 }
 
-const APPLY: { readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { type: K }>) => void } = {
+const APPLY: {
+  readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { type: K }>) => void;
+} = {
   rule: (s, { rule }) => s.faults.add(rule, s.now),
   heal: (s, { target }) => void s.faults.heal(target),
   crash: (s, { cores }) => cores.forEach((core) => s.crash(core)),
@@ -222,7 +252,13 @@ export function healAll(simulation: Simulation): void {
 }
 
 function floodFault(reply: Extract<ControlReply, { ok: true }>): string | null {
-  const { sent, received, lost, doubled, reordered } = reply.value as { sent: number; received: number; lost: number; doubled: number; reordered: number };
+  const { sent, received, lost, doubled, reordered } = reply.value as {
+    sent: number;
+    received: number;
+    lost: number;
+    doubled: number;
+    reordered: number;
+  };
   if (received === sent && lost + doubled + reordered === 0) return null;
   return `of ${sent} flooded messages ${received} came, ${lost} were lost, ${doubled} doubled, ${reordered} reordered`;
 }

@@ -33,8 +33,15 @@ export interface Scenario {
 
 /** One line for people. */
 export function describeFault(action: SimFault): string {
-  if (action.type === 'rule') return describeRule(action.rule) + (action.rule.for_ns === null ? '' : ` for ${action.rule.for_ns / 1e6} ms`);
+  if (action.type === 'rule')
+    return describeRule(action.rule) + (action.rule.for_ns === null ? '' : ` for ${action.rule.for_ns / 1e6} ms`);
   const { type, ...rest } = action;
-  const words = Object.entries(rest).map(([name, value]) => (name === 'forNs' ? `for ${value === null ? 'ever' : `${Number(value) / 1e6} ms`}` : typeof value === 'object' ? JSON.stringify(value) : String(value)));
+  const words = Object.entries(rest).map(([name, value]) =>
+    name === 'forNs'
+      ? `for ${value === null ? 'ever' : `${Number(value) / 1e6} ms`}`
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value),
+  );
   return [type, ...words].join(' ');
 }

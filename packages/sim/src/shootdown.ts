@@ -88,11 +88,13 @@ export class ShootdownBench {
  */
 export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
   const plain = costsOf(machine);
-  const transferNs = (to: CoreId): Nanos => (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
+  const transferNs = (to: CoreId): Nanos =>
+    (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
   const pulls = (from: number, to: number): boolean => from === root && to < cores;
   return {
     latencyNs: (from, to) => (pulls(from, to) ? 0 : plain.latencyNs(from, to)),
-    sendNs: (from, to) => (pulls(from, to) ? transferNs(to) + machine.receiveOccupancyNs(from, to) : plain.sendNs(from, to)),
+    sendNs: (from, to) =>
+      pulls(from, to) ? transferNs(to) + machine.receiveOccupancyNs(from, to) : plain.sendNs(from, to),
     receiveNs: (from, to) => (pulls(from, to) ? 0 : plain.receiveNs(from, to)),
     eventNs: cores > 1 ? transferNs(1) : 0,
   };
@@ -105,8 +107,16 @@ export function sharedLine(machine: MachineModel, root: CoreId, cores: number): 
 export function buffersAt(machine: MachineModel, home: CoreId): CostModel {
   const plain = costsOf(machine);
   const far = (core: number): boolean => core < NO_CORE && machine.packageOf(core) !== machine.packageOf(home);
-  const by = (cost: CostModel['sendNs']): CostModel['sendNs'] => (from, to) => cost(from, far(from) && far(to) ? home : to);
-  return { latencyNs: by(plain.latencyNs), sendNs: by(plain.sendNs), receiveNs: by(plain.receiveNs), eventNs: plain.eventNs };
+  const by =
+    (cost: CostModel['sendNs']): CostModel['sendNs'] =>
+    (from, to) =>
+      cost(from, far(from) && far(to) ? home : to);
+  return {
+    latencyNs: by(plain.latencyNs),
+    sendNs: by(plain.sendNs),
+    receiveNs: by(plain.receiveNs),
+    eventNs: plain.eventNs,
+  };
 }
 
 const COSTS: { readonly [P in ShootdownPlan]: (machine: MachineModel, root: CoreId, cores: number) => CostModel } = {
@@ -117,10 +127,17 @@ const COSTS: { readonly [P in ShootdownPlan]: (machine: MachineModel, root: Core
 };
 
 /** The table of all plans at these numbers of cores; `machineFor` gives the machine cut to a number of cores. */
-export function shootdownTable(machineFor: (cores: number) => MachineModel, counts: readonly number[], hmac: Hmac): readonly ShootdownRow[] {
+export function shootdownTable(
+  machineFor: (cores: number) => MachineModel,
+  counts: readonly number[],
+  hmac: Hmac,
+): readonly ShootdownRow[] {
   return counts.map((cores) => {
     const bench = new ShootdownBench(cores, machineFor(cores), hmac);
-    const ns = Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, bench.roundNs(plan)])) as Record<ShootdownPlan, Nanos>;
+    const ns = Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, bench.roundNs(plan)])) as Record<
+      ShootdownPlan,
+      Nanos
+    >;
     return { cores, ns };
   });
 }

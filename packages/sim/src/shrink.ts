@@ -26,15 +26,20 @@ export function shrink(scenario: Scenario, stillFails: StillFails): ShrinkResult
     const before = current.faults.length + current.load.length;
     current = { ...current, load: reduce(current.load, (load) => fails({ ...current, load })) };
     current = { ...current, faults: reduce(current.faults, (faults) => fails({ ...current, faults })) };
-    if (current.faults.length + current.load.length === before || runs > MAX_RUNS) return { scenario: current, runs: Math.min(runs, MAX_RUNS) };
+    if (current.faults.length + current.load.length === before || runs > MAX_RUNS)
+      return { scenario: current, runs: Math.min(runs, MAX_RUNS) };
   }
 }
 
 /** The list without what can go: delta debugging (Zeller) with pieces of falling size. */
 function reduce<T>(list: readonly T[], fails: (list: readonly T[]) => boolean): readonly T[] {
   let current = list;
-  for (let size = Math.ceil(list.length / 2); size >= 1 && current.length > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < current.length; ) {
+  for (
+    let size = Math.ceil(list.length / 2);
+    size >= 1 && current.length > 0;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  ) {
+    for (let from = 0; from < current.length;) {
       const without = [...current.slice(0, from), ...current.slice(from + size)];
       if (fails(without)) current = without;
       else from += size;

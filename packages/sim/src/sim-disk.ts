@@ -21,7 +21,8 @@ export class SimDisk {
     for (const change of this.changes) {
       if (change.type === 'put' || change.type === 'remove' || change.type === 'counter') octopus.push(change);
       else if (change.type === 'answers_put') answers = [...answers, change];
-      else if (change.type === 'answers_forget') answers = answers.filter(({ client, last }) => client !== change.client || last >= change.below);
+      else if (change.type === 'answers_forget')
+        answers = answers.filter(({ client, last }) => client !== change.client || last >= change.below);
       else if (change.type === 'fact_put') facts.set(change.text, change.fact);
       else if (change.type === 'fact_remove') facts.delete(change.text);
       else if (change.type === 'rules_put') rules.set(change.name, change);

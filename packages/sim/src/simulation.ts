@@ -147,7 +147,13 @@ export class Simulation implements NetworkHost {
   control(id: PeerId, verb: string, args: Readonly<Record<string, unknown>>, then: OnReply): void {
     const node = this.node(id);
     if (node.machine === null) return then(DEAD, this.now);
-    this.deliver(this.now, node, null, { type: 'control_request', id: this.requests.ask(node, then), request: { verb, args } }, this.costs.eventNs);
+    this.deliver(
+      this.now,
+      node,
+      null,
+      { type: 'control_request', id: this.requests.ask(node, then), request: { verb, args } },
+      this.costs.eventNs,
+    );
   }
 
   // Faults of processes; those of links go to `faults`.
@@ -168,10 +174,14 @@ export class Simulation implements NetworkHost {
     node.incarnation = 0;
     node.nextAccepted = 2;
     node.clearQueue();
-    const machine = id === SKB_PEER ? bootSkb(node, this.options, this.disk) : bootKernel(node, this.options, this.node(SKB_PEER).address);
+    const machine =
+      id === SKB_PEER
+        ? bootSkb(node, this.options, this.disk)
+        : bootKernel(node, this.options, this.node(SKB_PEER).address);
     node.machine = this.options.wrap?.(machine, id) ?? machine;
     this.deliver(this.now, node, null, { type: 'start' }, this.costs.eventNs);
-    if (id === SKB_PEER) this.deliver(this.now + DISK_NS, node, null, { type: 'journal_opened', contents: this.disk.contents() }, 0);
+    if (id === SKB_PEER)
+      this.deliver(this.now + DISK_NS, node, null, { type: 'journal_opened', contents: this.disk.contents() }, 0);
   }
 
   /** Kills a process without a word. */
@@ -254,7 +264,8 @@ export class Simulation implements NetworkHost {
   }
 
   private arrive(node: SimNode, arrived: Waiting): void {
-    if (!node.hung && node.queued === 0 && node.freeAt <= this.now) return this.handle(node, arrived.event, arrived.costNs);
+    if (!node.hung && node.queued === 0 && node.freeAt <= this.now)
+      return this.handle(node, arrived.event, arrived.costNs);
     node.enqueue(arrived);
     if (!node.hung) this.scheduleDrain(node);
   }
@@ -278,7 +289,11 @@ export class Simulation implements NetworkHost {
       if (item === undefined) break;
       if (node.freeAt > this.now) this.now = node.freeAt;
       this.handle(node, item.event, item.costNs);
-      if (node.machine === null || node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.faults.nextExpiry - STEP_MOST, this.runsUntil)) break;
+      if (
+        node.machine === null ||
+        node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.faults.nextExpiry - STEP_MOST, this.runsUntil)
+      )
+        break;
     }
     this.now = now; // the other cores have not come so far
     if (node.queued > 0 && node.machine !== null) this.scheduleDrain(node);
@@ -339,7 +354,11 @@ export class Simulation implements NetworkHost {
     return left;
   }
 
-  private openLink(node: SimNode, { link, peer, address, first }: Extract<AnyEffect, { type: 'open_link' }>, at: Nanos): Nanos {
+  private openLink(
+    node: SimNode,
+    { link, peer, address, first }: Extract<AnyEffect, { type: 'open_link' }>,
+    at: Nanos,
+  ): Nanos {
     const left = at + this.costs.sendNs(node.id, peer) * node.slowFactor;
     this.network.open(node, link, address, first, left, this.costs.receiveNs(node.id, peer));
     return left;
@@ -353,7 +372,8 @@ export class Simulation implements NetworkHost {
   private setTimer(node: SimNode, due: Nanos, at: Nanos): void {
     const time = Math.ceil(Math.max(due, at) / TIMER_GRAIN) * TIMER_GRAIN;
     node.timerAt = time;
-    if (time < Infinity) this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
+    if (time < Infinity)
+      this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
   }
 
   /** What a process has not been told to be on the disk when it dies is not there. */
@@ -375,7 +395,11 @@ export class Simulation implements NetworkHost {
     }
     if (this.observers.length === 0) return;
     const source = { core: peerName(node.id), incarnation: node.incarnation };
-    const line = { time: at / 1e6, level: levelOf(event), ...buildLogLine(source, event, node.logSeq, lamport, fields) };
+    const line = {
+      time: at / 1e6,
+      level: levelOf(event),
+      ...buildLogLine(source, event, node.logSeq, lamport, fields),
+    };
     for (const observer of this.observers) observer.line?.(line, node);
   }
 
@@ -395,5 +419,7 @@ export class Simulation implements NetworkHost {
 
 /** The cores of a simulation that live. */
 export function livingCores(simulation: Simulation): readonly CoreId[] {
-  return [...simulation.nodes.values()].filter((node) => node.id !== SKB_PEER && node.machine !== null).map((node) => node.id);
+  return [...simulation.nodes.values()]
+    .filter((node) => node.id !== SKB_PEER && node.machine !== null)
+    .map((node) => node.id);
 }

@@ -22,12 +22,30 @@ const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#8c564b', '#e377c2
 /** A line plot as a stand-alone SVG document. */
 export function plotSvg(curves: readonly Curve[], options: PlotOptions): string {
   const all = curves.flatMap((curve) => curve.points);
-  const x = axis(all.map(([value]) => value), options.logX ?? false, BOX.left, BOX.right, 'low');
-  const y = axis(all.map(([, value]) => value), options.logY ?? false, BOX.bottom, BOX.top, 'zero');
+  const x = axis(
+    all.map(([value]) => value),
+    options.logX ?? false,
+    BOX.left,
+    BOX.right,
+    'low',
+  );
+  const y = axis(
+    all.map(([, value]) => value),
+    options.logY ?? false,
+    BOX.bottom,
+    BOX.top,
+    'zero',
+  );
   const body = [
     `<text x="${WIDTH / 2 - 40}" y="24" text-anchor="middle" font-size="15">${escapeXml(options.title)}</text>`,
-    ...x.ticks.map((t) => `<line x1="${x.at(t)}" y1="${BOX.top}" x2="${x.at(t)}" y2="${BOX.bottom}" stroke="#eee"/><text x="${x.at(t)}" y="${BOX.bottom + 18}" text-anchor="middle">${tick(t)}</text>`),
-    ...y.ticks.map((t) => `<line x1="${BOX.left}" y1="${y.at(t)}" x2="${BOX.right}" y2="${y.at(t)}" stroke="#eee"/><text x="${BOX.left - 8}" y="${y.at(t) + 4}" text-anchor="end">${tick(t)}</text>`),
+    ...x.ticks.map(
+      (t) =>
+        `<line x1="${x.at(t)}" y1="${BOX.top}" x2="${x.at(t)}" y2="${BOX.bottom}" stroke="#eee"/><text x="${x.at(t)}" y="${BOX.bottom + 18}" text-anchor="middle">${tick(t)}</text>`,
+    ),
+    ...y.ticks.map(
+      (t) =>
+        `<line x1="${BOX.left}" y1="${y.at(t)}" x2="${BOX.right}" y2="${y.at(t)}" stroke="#eee"/><text x="${BOX.left - 8}" y="${y.at(t) + 4}" text-anchor="end">${tick(t)}</text>`,
+    ),
     `<path d="M${BOX.left} ${BOX.top}V${BOX.bottom}H${BOX.right}" fill="none" stroke="#333"/>`,
     `<text x="${(BOX.left + BOX.right) / 2}" y="${BOX.bottom + 42}" text-anchor="middle">${escapeXml(options.xLabel)}</text>`,
     `<text transform="translate(20 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeXml(options.yLabel)}</text>`,
@@ -47,7 +65,8 @@ function axis(values: readonly number[], log: boolean, from: number, to: number,
   const least = log || begin === 'low' ? Math.min(...values) : 0;
   const scale = (value: number): number => (log ? Math.log2(value) : value);
   const [low, high] = [scale(least), scale(most) === scale(least) ? scale(least) + 1 : scale(most)];
-  const at = (value: number): number => Math.round((from + ((scale(value) - low) / (high - low)) * (to - from)) * 10) / 10;
+  const at = (value: number): number =>
+    Math.round((from + ((scale(value) - low) / (high - low)) * (to - from)) * 10) / 10;
   return { ticks: log ? powers(least, most) : steps(least, most), at };
 }
 
@@ -66,11 +85,19 @@ function steps(least: number, most: number): readonly number[] {
   return ticks;
 }
 
-function drawCurve({ name, points, marks }: Curve, colour: string, x: Axis['at'], y: Axis['at'], index: number): string {
+function drawCurve(
+  { name, points, marks }: Curve,
+  colour: string,
+  x: Axis['at'],
+  y: Axis['at'],
+  index: number,
+): string {
   const legendY = BOX.top + 14 + index * 20;
   const dots = points.map(([px, py]) => `<circle cx="${x(px)}" cy="${y(py)}" r="3" fill="${colour}"/>`);
   const line = `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${points.map(([px, py]) => `${x(px)},${y(py)}`).join(' ')}"/>`;
-  const key = marks ? `<circle cx="616" cy="${legendY - 4}" r="3" fill="${colour}"/>` : `<line x1="606" y1="${legendY - 4}" x2="626" y2="${legendY - 4}" stroke="${colour}" stroke-width="2"/>`;
+  const key = marks
+    ? `<circle cx="616" cy="${legendY - 4}" r="3" fill="${colour}"/>`
+    : `<line x1="606" y1="${legendY - 4}" x2="626" y2="${legendY - 4}" stroke="${colour}" stroke-width="2"/>`;
   return `${marks ? dots.join('') : line}${key}<text x="632" y="${legendY}">${escapeXml(name)}</text>`;
 }
 

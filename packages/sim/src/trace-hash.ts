@@ -35,7 +35,8 @@ export class TraceHash {
     const { length } = value;
     this.word(length);
     let i = 0;
-    for (; i + 3 < length; i += 4) this.word(value[i]! | (value[i + 1]! << 8) | (value[i + 2]! << 16) | (value[i + 3]! << 24));
+    for (; i + 3 < length; i += 4)
+      this.word(value[i]! | (value[i + 1]! << 8) | (value[i + 2]! << 16) | (value[i + 3]! << 24));
     for (; i < length; i++) this.word(value[i]!);
   }
 
@@ -56,7 +57,7 @@ export class TraceHash {
   /** Anything that a log line's field may hold. */
   value(value: unknown): void {
     if (typeof value === 'number') this.number(value);
-    else this.text(typeof value === 'string' ? value : JSON.stringify(value) ?? '');
+    else this.text(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
   }
 
   /** 16 hex digits. */

@@ -15,8 +15,17 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Runs the command; its status and what it wrote. */
 function sim(args: Readonly<Record<string, unknown>>): { status: number; out: string; error: string } {
   const lines = { out: [] as string[], error: [] as string[] };
-  const terminal: SimTerminal = { interactive: false, out: (text) => void lines.out.push(text), error: (text) => void lines.error.push(text), progress: () => undefined };
-  const status = runSim(args, { machinesDirectory: () => join(process.cwd(), 'packages', 'launcher', 'machines'), done: () => undefined, terminal });
+  const terminal: SimTerminal = {
+    interactive: false,
+    out: (text) => void lines.out.push(text),
+    error: (text) => void lines.error.push(text),
+    progress: () => undefined,
+  };
+  const status = runSim(args, {
+    machinesDirectory: () => join(process.cwd(), 'packages', 'launcher', 'machines'),
+    done: () => undefined,
+    terminal,
+  });
   return { status, out: lines.out.join('\n'), error: lines.error.join('\n') };
 }
 
@@ -53,7 +62,9 @@ describe('mk-launch sim', () => {
   });
 
   test('runs a fault plan on a shipped machine', () => {
-    const path = plan('seed: 42\nmachine: amd-4x4\ncores: 6\nfaults:\n  - at: 100ms\n    crash: { core: 5 }\n  - at: 300ms\n    restart: { core: 5 }\n  - at: 400ms\n    partition: { groups: [[0, 1], rest], for: 200ms }\n');
+    const path = plan(
+      'seed: 42\nmachine: amd-4x4\ncores: 6\nfaults:\n  - at: 100ms\n    crash: { core: 5 }\n  - at: 300ms\n    restart: { core: 5 }\n  - at: 400ms\n    partition: { groups: [[0, 1], rest], for: 200ms }\n',
+    );
     const { status, out } = sim({ plan: path });
     expect({ status, first: out.split('\n')[0] }).toEqual({ status: 0, first: 'seed 42' });
   });
@@ -68,12 +79,17 @@ describe('mk-launch sim', () => {
     expect(status).toBe(1);
     expect(out).toMatch(/FAILED/);
     expect(out).toContain(`repeat: mk-launch sim --replay ${prefix}.scenario.json`);
-    const shrunk = JSON.parse(readFileSync(`${prefix}.scenario.json`, 'utf8')) as { faults: unknown[]; load: unknown[] };
+    const shrunk = JSON.parse(readFileSync(`${prefix}.scenario.json`, 'utf8')) as {
+      faults: unknown[];
+      load: unknown[];
+    };
     expect(shrunk.faults.length).toBeLessThanOrEqual(6);
     expect(withoutRedial(() => sim({ replay: `${prefix}.scenario.json` })).status).toBe(1);
     expect(sim({ replay: `${prefix}.scenario.json` }).status).toBe(0); // without the bug nothing is wrong
     const trace = JSON.parse(readFileSync(`${prefix}.json`, 'utf8')) as { traceEvents: { ph: string }[] };
-    expect(new Set(trace.traceEvents.map(({ ph }) => ph))).toEqual(new Set(['M', 'X', 's', 'f', ...trace.traceEvents.filter(({ ph }) => ph === 'i').map(() => 'i')]));
+    expect(new Set(trace.traceEvents.map(({ ph }) => ph))).toEqual(
+      new Set(['M', 'X', 's', 'f', ...trace.traceEvents.filter(({ ph }) => ph === 'i').map(() => 'i')]),
+    );
     expect(readFileSync(`${prefix}.svg`, 'utf8')).toContain('who said what to whom');
     expect(readFileSync(`${prefix}.log`, 'utf8').split('\n')[0]).toMatch(/^\{"time":/);
   });
@@ -105,7 +121,11 @@ describe('mk-launch sim', () => {
   });
 
   test('a plan that names a core that is not there, or a rogue, is refused before it runs', () => {
-    expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    crash: { core: 9 }\n') }).error).toMatch(/no core 9; the machine has 4/);
-    expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    rogue: { core: 1, behaviour: garbage }\n') }).error).toMatch(/rogue|garbage/);
+    expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    crash: { core: 9 }\n') }).error).toMatch(
+      /no core 9; the machine has 4/,
+    );
+    expect(
+      sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    rogue: { core: 1, behaviour: garbage }\n') }).error,
+    ).toMatch(/rogue|garbage/);
   });
 });

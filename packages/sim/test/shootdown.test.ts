@@ -16,7 +16,11 @@ beforeAll(() => {
     if (!machine.ok) throw new Error(machine.error);
     return machine.value.model;
   };
-  rows = shootdownTable(machineFor, Array.from({ length: 31 }, (_, i) => i + 2), fastMac);
+  rows = shootdownTable(
+    machineFor,
+    Array.from({ length: 31 }, (_, i) => i + 2),
+    fastMac,
+  );
 });
 
 /** Cycles of a plan at so many cores. */
@@ -26,7 +30,11 @@ function cycles(cores: number, plan: keyof ShootdownRow['ns']): number {
 
 describe('the shootdown on amd-8x4', () => {
   test.each([2, 8])('is within 25 %% of the paper for all four plans at %i cores', (cores) => {
-    for (const plan of SHOOTDOWN_PLANS) expect({ plan, off: Math.abs(cycles(cores, plan) / PAPER_SHOOTDOWN[cores]![plan] - 1) < 0.25 }).toEqual({ plan, off: true });
+    for (const plan of SHOOTDOWN_PLANS)
+      expect({ plan, off: Math.abs(cycles(cores, plan) / PAPER_SHOOTDOWN[cores]![plan] - 1) < 0.25 }).toEqual({
+        plan,
+        off: true,
+      });
   });
 
   test('follows the unicast curve that its costs were fitted to within 6 % on average', () => {
@@ -53,7 +61,9 @@ describe('the shootdown on amd-8x4', () => {
   });
 
   test('cost by cores grows as the plan says: unicast by one message a core, numa by one a package', () => {
-    expect(cycles(32, 'unicast') - cycles(24, 'unicast')).toBeGreaterThan(4 * (cycles(32, 'numa') - cycles(24, 'numa')));
+    expect(cycles(32, 'unicast') - cycles(24, 'unicast')).toBeGreaterThan(
+      4 * (cycles(32, 'numa') - cycles(24, 'numa')),
+    );
   });
 
   test('is told as a table and as a plot', () => {

@@ -11,14 +11,26 @@ import { shrink } from '@mk/sim/shrink';
 import { Simulation, type SimulationOptions, type SimLogLine } from '@mk/sim/simulation';
 
 function booted(options: Partial<SimulationOptions> = {}): Simulation {
-  const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', ...options });
+  const simulation = new Simulation({
+    seed: 1,
+    cores: 3,
+    machine: flatMachine(),
+    hmac: hmacSha256,
+    logLevel: 'debug',
+    ...options,
+  });
   simulation.start();
   expect(simulation.run(SECOND, () => simulation.node(SKB_PEER).skb?.registry.meshComplete ?? false)).toBe(true);
   simulation.run(simulation.now + 50 * MILLISECOND);
   return simulation;
 }
 
-function ask(simulation: Simulation, core: number, verb: string, args: Readonly<Record<string, unknown>>): ControlReply {
+function ask(
+  simulation: Simulation,
+  core: number,
+  verb: string,
+  args: Readonly<Record<string, unknown>>,
+): ControlReply {
   let answer: ControlReply | null = null;
   simulation.control(core, verb, args, (reply) => (answer = reply));
   simulation.run(simulation.now + 60 * SECOND, () => answer !== null);
@@ -35,13 +47,19 @@ describe('the cost model', () => {
   });
 
   test('fan-out occupies the sender: each further core adds one send', () => {
-    const [three, five] = [3, 5].map((cores) => ask(booted({ costs: COSTS, cores }), 0, 'round', { plan: 'unicast' }) as Extract<ControlReply, { ok: true }>);
+    const [three, five] = [3, 5].map(
+      (cores) =>
+        ask(booted({ costs: COSTS, cores }), 0, 'round', { plan: 'unicast' }) as Extract<ControlReply, { ok: true }>,
+    );
     expect((five!.value as { p50: number }).p50 - (three!.value as { p50: number }).p50).toBe(20_000);
   });
 
   test('queues form: answers that come together are received one after the other', () => {
     const slow: CostModel = { ...COSTS, receiveNs: () => 50_000 };
-    const [three, five] = [3, 5].map((cores) => ask(booted({ costs: slow, cores }), 0, 'round', { plan: 'unicast' }) as Extract<ControlReply, { ok: true }>);
+    const [three, five] = [3, 5].map(
+      (cores) =>
+        ask(booted({ costs: slow, cores }), 0, 'round', { plan: 'unicast' }) as Extract<ControlReply, { ok: true }>,
+    );
     expect((five!.value as { p50: number }).p50 - (three!.value as { p50: number }).p50).toBe(100_000);
   });
 
@@ -75,33 +93,63 @@ describe('faults of processes', () => {
 describe('log lines', () => {
   test('are those of a real process: gap-free seq, rising Lamport time, virtual time', () => {
     const lines: SimLogLine[] = [];
-    const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug' });
+    const simulation = new Simulation({
+      seed: 1,
+      cores: 3,
+      machine: flatMachine(),
+      hmac: hmacSha256,
+      logLevel: 'debug',
+    });
     simulation.observe({ line: (line) => void lines.push(line) });
     simulation.start();
     simulation.run(2 * SECOND);
     for (const core of [0, 1, 2, 'skb']) {
       const own = lines.filter((line) => line.core === core);
       expect(own.map((line) => line.seq)).toEqual(own.map((_, i) => i + 1));
-      expect(own.every((line, i) => i === 0 || (line.lamport > own[i - 1]!.lamport && line.time >= own[i - 1]!.time))).toBe(true);
+      expect(
+        own.every((line, i) => i === 0 || (line.lamport > own[i - 1]!.lamport && line.time >= own[i - 1]!.time)),
+      ).toBe(true);
     }
   });
 });
 
 describe('events handled in a row', () => {
   /** No two frames arrive at one core in the same instant: the order of such is nobody's to promise. */
-  const COSTS: CostModel = { latencyNs: (from, to) => 1_000 + ((from * 7_919 + to * 104_729) % 997) * Math.SQRT2, sendNs: () => 201.7, receiveNs: () => 203.1, eventNs: 0 };
+  const COSTS: CostModel = {
+    latencyNs: (from, to) => 1_000 + ((from * 7_919 + to * 104_729) % 997) * Math.SQRT2,
+    sendNs: () => 201.7,
+    receiveNs: () => 203.1,
+    eventNs: 0,
+  };
 
-  const CUT: FaultRule = { id: 'cut', kind: 'partition', groups: [[1, 2, 3, 4], 'rest'], one_way: false, for_ns: 8_000 };
+  const CUT: FaultRule = {
+    id: 'cut',
+    kind: 'partition',
+    groups: [[1, 2, 3, 4], 'rest'],
+    one_way: false,
+    for_ns: 8_000,
+  };
 
   /** Each node's own lines of a machine whose cores all boot at once, are asked for rounds, are hung, slowed and killed. */
   function linesOf(row: number): ReadonlyMap<unknown, readonly SimLogLine[]> {
     const lines = new Map<unknown, SimLogLine[]>();
-    const simulation = new Simulation({ seed: 1, cores: 24, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug', costs: COSTS, row });
-    simulation.observe({ line: (line) => void (lines.get(line.core) ?? lines.set(line.core, []).get(line.core)!).push(line) });
+    const simulation = new Simulation({
+      seed: 1,
+      cores: 24,
+      machine: flatMachine(),
+      hmac: hmacSha256,
+      logLevel: 'debug',
+      costs: COSTS,
+      row,
+    });
+    simulation.observe({
+      line: (line) => void (lines.get(line.core) ?? lines.set(line.core, []).get(line.core)!).push(line),
+    });
     simulation.start();
     simulation.run(SECOND);
     const at = simulation.now;
-    for (let core = 0; core < 24; core++) simulation.control(core, 'round', { plan: 'unicast', phases: 2, count: 5 }, () => undefined);
+    for (let core = 0; core < 24; core++)
+      simulation.control(core, 'round', { plan: 'unicast', phases: 2, count: 5 }, () => undefined);
     simulation.call(at + 20_300, () => simulation.hang(5));
     simulation.call(at + 30_700, () => simulation.crash(7));
     simulation.call(at + 41_100, () => simulation.slow(9, 3));
@@ -122,9 +170,12 @@ describe('events handled in a row', () => {
   test('do not pass what interferes from outside', () => {
     const simulation = booted({ cores: 8 });
     const at = simulation.now + 3_000;
-    for (let core = 0; core < 8; core++) simulation.control(core, 'round', { plan: 'unicast', count: 3 }, () => undefined);
+    for (let core = 0; core < 8; core++)
+      simulation.control(core, 'round', { plan: 'unicast', count: 3 }, () => undefined);
     const late: number[] = [];
-    simulation.observe({ step: (node, _event, startedAt) => void (node.id === 0 && startedAt > at && late.push(startedAt)) });
+    simulation.observe({
+      step: (node, _event, startedAt) => void (node.id === 0 && startedAt > at && late.push(startedAt)),
+    });
     simulation.call(at, () => simulation.crash(0));
     simulation.run(simulation.now + SECOND);
     expect(late).toEqual([]);
@@ -142,7 +193,13 @@ test('a core of a machine that is introduced in blocks is ready once, when it is
 
 describe('the checker of membership', () => {
   test('sees a core live whose incarnation another one has given up', () => {
-    const simulation = new Simulation({ seed: 1, cores: 3, machine: flatMachine(), hmac: hmacSha256, logLevel: 'debug' });
+    const simulation = new Simulation({
+      seed: 1,
+      cores: 3,
+      machine: flatMachine(),
+      hmac: hmacSha256,
+      logLevel: 'debug',
+    });
     const checks = new Checks(simulation);
     simulation.start();
     simulation.run(SECOND);

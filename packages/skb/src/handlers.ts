@@ -10,7 +10,8 @@ export type Handler<T extends MessageTo<'skb'>> = (skb: Skb, from: Peer, message
 export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
   register_request: (skb, from, request, now) => skb.registry.register(from, request, now),
   monitor_initialized: (skb, from, _message, now) => skb.registry.initialised(from, now),
-  bind_monitor_proxy: (skb, from, { cores, incarnations }, now) => skb.registry.proxyBind(from, cores, incarnations, now),
+  bind_monitor_proxy: (skb, from, { cores, incarnations }, now) =>
+    skb.registry.proxyBind(from, cores, incarnations, now),
   capops_ready: () => undefined,
   mesh_report: (skb, from, { links }, now) => skb.registry.meshReport(from, links, now),
   measure_report: (skb, from, report, now) => skb.measurement.report(from.id, report, now),

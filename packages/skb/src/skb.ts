@@ -45,7 +45,11 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   constructor(private readonly config: SkbConfig) {
     const { cluster, secret, instance, entropy, hmac } = config;
     this.outbox = new Outbox<SkbEffect>(config.logLevel);
-    this.endpoint = new Endpoint({ cluster, secret, instance, peer: SKB_PEER, incarnation: 1, entropy, hmac }, this, this.outbox);
+    this.endpoint = new Endpoint(
+      { cluster, secret, instance, peer: SKB_PEER, incarnation: 1, entropy, hmac },
+      this,
+      this.outbox,
+    );
     this.registry = new Registry(config, this.endpoint, this.outbox, (now) => this.meshComplete(now));
     const latencyNs = (from: CoreId, to: CoreId): Nanos => config.machine.latencyNs(from, to);
     const measured = (): void => this.measured();
@@ -78,18 +82,48 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
 
   /** Whether every expected core is bound to every other one. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
-    return { ok: this.registry.meshComplete, core: 'skb', members: this.registry.members.size, expected: this.config.expectedCores };
+    return {
+      ok: this.registry.meshComplete,
+      core: 'skb',
+      members: this.registry.members.size,
+      expected: this.config.expectedCores,
+    };
   }
 
   /** Prometheus text. */
   metrics(): string {
     const families: MetricFamily[] = [
       ...endpointMetrics(this.endpoint),
-      { name: 'mk_members', type: 'gauge', help: 'Registered cores.', samples: [{ value: this.registry.members.size }] },
-      { name: 'mk_mesh_links', type: 'gauge', help: 'Links of the mesh.', samples: [{ value: this.registry.meshLinks }] },
-      { name: 'mk_plan_version', type: 'gauge', help: 'Version of the dissemination plans.', samples: [{ value: this.plans.version }] },
-      { name: 'mk_octopus_records', type: 'gauge', help: 'Records in Octopus.', samples: [{ value: this.knowledge.octopus.store.size }] },
-      { name: 'mk_skb_queries_total', type: 'counter', help: 'Prolog queries asked.', samples: [{ value: this.knowledge.queries.asked }] },
+      {
+        name: 'mk_members',
+        type: 'gauge',
+        help: 'Registered cores.',
+        samples: [{ value: this.registry.members.size }],
+      },
+      {
+        name: 'mk_mesh_links',
+        type: 'gauge',
+        help: 'Links of the mesh.',
+        samples: [{ value: this.registry.meshLinks }],
+      },
+      {
+        name: 'mk_plan_version',
+        type: 'gauge',
+        help: 'Version of the dissemination plans.',
+        samples: [{ value: this.plans.version }],
+      },
+      {
+        name: 'mk_octopus_records',
+        type: 'gauge',
+        help: 'Records in Octopus.',
+        samples: [{ value: this.knowledge.octopus.store.size }],
+      },
+      {
+        name: 'mk_skb_queries_total',
+        type: 'counter',
+        help: 'Prolog queries asked.',
+        samples: [{ value: this.knowledge.queries.asked }],
+      },
     ];
     return metricsText(families, { core: 'skb' });
   }
@@ -101,8 +135,15 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   /** A monitor says that the round trip to a peer has moved: its new shortest round trip replaces what was measured. */
   linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void {
     const { trips } = this.measurement;
-    for (const [a, b] of [[from, to], [to, from]] as const) trips.set(a, b, { average: roundTripNs, variance: 0, min: roundTripNs, max: roundTripNs });
-    this.knowledge.pairsMeasured(trips, [[from, to], [to, from]]);
+    for (const [a, b] of [
+      [from, to],
+      [to, from],
+    ] as const)
+      trips.set(a, b, { average: roundTripNs, variance: 0, min: roundTripNs, max: roundTripNs });
+    this.knowledge.pairsMeasured(trips, [
+      [from, to],
+      [to, from],
+    ]);
     this.plans.update(`link ${from}–${to} changed`);
   }
 
@@ -148,14 +189,24 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     const handler = (HANDLERS as Readonly<Record<string, Handler<never>>>)[message.type];
     const { from } = MESSAGES[message.type];
     if (handler === undefined || from === 'skb') {
-      this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: `${message.type} is not for the SKB` });
+      this.outbox.log('frame_rejected', {
+        peer: peer.id,
+        link: peer.link,
+        error: 'OUT_OF_PLACE',
+        text: `${message.type} is not for the SKB`,
+      });
       return;
     }
     handler(this, peer, message as never, now);
   }
 
   volley(peer: Peer): void {
-    this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: 'a volley is not for the SKB' });
+    this.outbox.log('frame_rejected', {
+      peer: peer.id,
+      link: peer.link,
+      error: 'OUT_OF_PLACE',
+      text: 'a volley is not for the SKB',
+    });
   }
 
   sendable(peer: Peer): void {
@@ -176,7 +227,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     control_request: ({ id, request }, now) => {
       const verb = Object.hasOwn(VERBS, request.verb) ? VERBS[request.verb] : undefined;
       const text = `no verb ${request.verb.slice(0, 40)}; the SKB knows ${Object.keys(VERBS).join(', ')}`;
-      if (verb === undefined) this.outbox.push({ type: 'control_reply', id, reply: { ok: false, error: 'BAD_REQUEST', text } });
+      if (verb === undefined)
+        this.outbox.push({ type: 'control_reply', id, reply: { ok: false, error: 'BAD_REQUEST', text } });
       else verb.run(this, request.args, now, (reply) => this.outbox.push({ type: 'control_reply', id, reply }));
     },
     engine_ready: ({ facts }, now) => {

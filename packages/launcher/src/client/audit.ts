@@ -32,7 +32,10 @@ export async function audit(cluster: Cores, withinMs: number = QUIET_WITHIN_MS):
 
 /** An audit for people, naming capability and cores. */
 export function describeAudit({ cores, capabilities, quiet, violations }: AuditReport): readonly string[] {
-  const rows = violations.map(({ invariant, what, cores: on, detail }) => `${invariant}  ${what} on core${on.length === 1 ? '' : 's'} ${on.join(', ')}: ${detail}`);
+  const rows = violations.map(
+    ({ invariant, what, cores: on, detail }) =>
+      `${invariant}  ${what} on core${on.length === 1 ? '' : 's'} ${on.join(', ')}: ${detail}`,
+  );
   const verdict = violations.length === 0 ? 'every invariant holds' : `${violations.length} violations`;
   const note = quiet ? '' : '; capabilities kept changing while they were looked at, so this may be a state in between';
   return [...rows, `${capabilities} capabilities on ${cores} cores: ${verdict}${note}`];

@@ -35,20 +35,31 @@ export type AuditedChurn = ChurnReport & { readonly audit: AuditReport };
 const MEMORY = 4 << 20;
 
 /** Random capability operations of new domains on these cores, with an oracle beside each. */
-export async function churn(cluster: Cores, cores: readonly number[], { workers, ...request }: ChurnRequest): Promise<ChurnReport> {
+export async function churn(
+  cluster: Cores,
+  cores: readonly number[],
+  { workers, ...request }: ChurnRequest,
+): Promise<ChurnReport> {
   const size = { cnodes: 1, memory: MEMORY };
   const domains = (await Promise.all(Array.from({ length: workers }, () => domainsOn(cluster, cores, size)))).flat();
   const peers = flatPeers(domains);
   const timeoutMs = (request.seconds + 60) * 1000;
   const reports = await Promise.all(
-    domains.map(async ({ core, domain }) => (await cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })) as CoreReport),
+    domains.map(
+      async ({ core, domain }) =>
+        (await cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })) as CoreReport,
+    ),
   );
   const wrong = reports.flatMap((report, i) => report.wrong.map((text) => `core ${domains[i]!.core}: ${text}`));
   return { domains: domains.length, ...sumOf(reports), wrong };
 }
 
 /** A churn, then an audit of all cores once everything is quiet. */
-export async function churnAndAudit(cluster: Cores, cores: readonly number[], request: ChurnRequest): Promise<AuditedChurn> {
+export async function churnAndAudit(
+  cluster: Cores,
+  cores: readonly number[],
+  request: ChurnRequest,
+): Promise<AuditedChurn> {
   const report = await churn(cluster, cores, request);
   return { ...report, audit: await audit(cluster) };
 }
@@ -76,7 +87,8 @@ export function describeAuditedChurn(report: AuditedChurn): readonly string[] {
 
 function sumOf(reports: readonly CoreReport[]): Pick<ChurnReport, 'operations' | 'ok' | 'seconds' | 'errors'> {
   const errors: Record<string, number> = {};
-  for (const report of reports) for (const [name, count] of Object.entries(report.errors)) errors[name] = (errors[name] ?? 0) + count;
+  for (const report of reports)
+    for (const [name, count] of Object.entries(report.errors)) errors[name] = (errors[name] ?? 0) + count;
   return {
     operations: reports.reduce((sum, { operations }) => sum + operations, 0),
     ok: reports.reduce((sum, { ok }) => sum + ok, 0),

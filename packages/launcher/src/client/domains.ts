@@ -17,7 +17,11 @@ export async function domainEverywhere(cluster: Cores, options: DomainSize): Pro
 }
 
 /** Makes a domain on each of these cores. */
-export function domainsOn(cluster: Cores, cores: readonly number[], options: DomainSize): Promise<readonly DomainRow[]> {
+export function domainsOn(
+  cluster: Cores,
+  cores: readonly number[],
+  options: DomainSize,
+): Promise<readonly DomainRow[]> {
   return Promise.all(
     cores.map(async (core) => {
       const { domain } = (await cluster.core(core, 'domain_create', options)) as { domain: number };

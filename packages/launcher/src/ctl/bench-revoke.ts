@@ -26,10 +26,17 @@ export const BENCH_REVOKE: CtlCommand = {
     const domains = await domainEverywhere(context.cluster, { cnodes: 1, memory: 0 });
     const own = domains.find(({ core }) => core === from)?.domain ?? 0;
     const peers = flatPeers(domains.filter(({ core }) => core !== from));
-    const summary = (await context.cluster.core(from, 'bench_revoke', { domain: own, peers, count }, { timeoutMs: 30 * 60_000 })) as RevokeSummary;
+    const summary = (await context.cluster.core(
+      from,
+      'bench_revoke',
+      { domain: own, peers, count },
+      { timeoutMs: 30 * 60_000 },
+    )) as RevokeSummary;
     if (context.json) return printJson(context, summary);
     const { cores, messages, plan_messages: planned, revoke, round } = summary;
-    context.terminal.out(`revoke over ${cores} cores: ${messages} messages, ${planned} by the plan; ${describeTimes(revoke, 'revoke')}`);
+    context.terminal.out(
+      `revoke over ${cores} cores: ${messages} messages, ${planned} by the plan; ${describeTimes(revoke, 'revoke')}`,
+    );
     context.terminal.out(`two-phase round over the same plan: ${describeTimes(round, 'round')}`);
     context.terminal.out(`ratio of the medians: ${(revoke.p50 / round.p50).toFixed(2)}`);
     return messages === planned ? 0 : 1;

@@ -26,47 +26,99 @@ export const CAP: readonly CtlCommand[] = [
       cli
         .positional('core', { type: 'string', describe: 'where' })
         .option('memory', { type: 'string', requiresArg: true, default: '0', describe: 'RAM to begin with' })
-        .option('cnodes', { type: 'string', requiresArg: true, default: '1', describe: 'CNodes of 256 slots' }) as never,
+        .option('cnodes', {
+          type: 'string',
+          requiresArg: true,
+          default: '1',
+          describe: 'CNodes of 256 slots',
+        }) as never,
     async run(context) {
       const core = coreNumber('<core>', required(context.args, 'core'));
-      const given = { memory: bytes(context.args, 'memory'), cnodes: wholeNumber('--cnodes', required(context.args, 'cnodes'), 1, 64) };
+      const given = {
+        memory: bytes(context.args, 'memory'),
+        cnodes: wholeNumber('--cnodes', required(context.args, 'cnodes'), 1, 64),
+      };
       const { domain } = (await context.cluster.core(core, 'domain_create', given)) as { domain: number };
       print(context, { core, domain }, `${core}/${domain}`);
     },
   },
   forDomain('ls', [], 'what a domain holds', async (context, who) => {
     const rows = (await ask(context, who, 'cspace')) as { address: number; capability: string; owner: number }[];
-    print(context, rows, ...rows.map(({ address, capability, owner }) => `${String(address).padStart(6)}  ${capability}  owner ${owner}`));
+    print(
+      context,
+      rows,
+      ...rows.map(({ address, capability, owner }) => `${String(address).padStart(6)}  ${capability}  owner ${owner}`),
+    );
   }),
-  forDomain('alloc', ['size'], 'RAM of its core, as a memory server gives it; prints the address', async (context, who) => {
-    const { address } = (await ask(context, who, 'cap_alloc', { bytes: bytes(context.args, 'size') })) as { address: number };
-    print(context, { address }, String(address));
-  }),
-  {
-    ...forDomain('retype', ['address', 'kind'], 'makes objects of a capability; prints the address of the first', async (context, who) => {
-      const { args } = context;
-      const to = optional(args, 'to');
-      const { address } = (await ask(context, who, 'cap_retype', {
-        source: addressOf(args, 'address'), kind: required(args, 'kind'), offset: bytes(args, 'offset'), size: bytes(args, 'size'),
-        count: wholeNumber('--count', required(args, 'count'), 1, 256), ...(to !== undefined && { destination: addressOf(args, 'to') }),
-      })) as { address: number };
+  forDomain(
+    'alloc',
+    ['size'],
+    'RAM of its core, as a memory server gives it; prints the address',
+    async (context, who) => {
+      const { address } = (await ask(context, who, 'cap_alloc', { bytes: bytes(context.args, 'size') })) as {
+        address: number;
+      };
       print(context, { address }, String(address));
-    }),
+    },
+  ),
+  {
+    ...forDomain(
+      'retype',
+      ['address', 'kind'],
+      'makes objects of a capability; prints the address of the first',
+      async (context, who) => {
+        const { args } = context;
+        const to = optional(args, 'to');
+        const { address } = (await ask(context, who, 'cap_retype', {
+          source: addressOf(args, 'address'),
+          kind: required(args, 'kind'),
+          offset: bytes(args, 'offset'),
+          size: bytes(args, 'size'),
+          count: wholeNumber('--count', required(args, 'count'), 1, 256),
+          ...(to !== undefined && { destination: addressOf(args, 'to') }),
+        })) as { address: number };
+        print(context, { address }, String(address));
+      },
+    ),
     options: (cli) =>
       positionals(cli, ['address', 'kind'])
         .option('offset', { type: 'string', requiresArg: true, default: '0', describe: 'from the start of the source' })
-        .option('size', { type: 'string', requiresArg: true, default: '0', describe: 'of each object; not for types that have one size' })
+        .option('size', {
+          type: 'string',
+          requiresArg: true,
+          default: '0',
+          describe: 'of each object; not for types that have one size',
+        })
         .option('count', { type: 'string', requiresArg: true, default: '1', describe: 'objects' })
-        .option('to', { type: 'string', requiresArg: true, describe: 'address of the first; without it a free one' }) as never,
+        .option('to', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'address of the first; without it a free one',
+        }) as never,
   },
   {
-    ...forDomain('send', ['address', 'to'], 'a copy to a domain on any core; prints its address there', async (context, who) => {
-      const { core, domain } = whoOf('<to>', required(context.args, 'to'));
-      const given = { source: addressOf(context.args, 'address'), core, to: domain, give_away: context.args['giveAway'] === true ? 1 : 0 };
-      const address = await ask(context, who, 'cap_send', given);
-      print(context, { address }, String(address));
-    }),
-    options: (cli) => positionals(cli, ['address', 'to']).option('give-away', { type: 'boolean', default: false, describe: 'keep none' }) as never,
+    ...forDomain(
+      'send',
+      ['address', 'to'],
+      'a copy to a domain on any core; prints its address there',
+      async (context, who) => {
+        const { core, domain } = whoOf('<to>', required(context.args, 'to'));
+        const given = {
+          source: addressOf(context.args, 'address'),
+          core,
+          to: domain,
+          give_away: context.args['giveAway'] === true ? 1 : 0,
+        };
+        const address = await ask(context, who, 'cap_send', given);
+        print(context, { address }, String(address));
+      },
+    ),
+    options: (cli) =>
+      positionals(cli, ['address', 'to']).option('give-away', {
+        type: 'boolean',
+        default: false,
+        describe: 'keep none',
+      }) as never,
   },
   onAddress('delete', 'deletes', 'cap_delete'),
   onAddress('revoke', 'takes back every copy and everything made of it, on every core', 'cap_revoke'),
@@ -79,11 +131,15 @@ export const CAP: readonly CtlCommand[] = [
   }),
   {
     ...forDomain('consent', ['op'], 'answers one of them', async (context, who) => {
-      const heard = (await call(context, who, 'consent_revoke', [required(context.args, 'op'), context.args['refuse'] !== true])) as boolean;
+      const heard = (await call(context, who, 'consent_revoke', [
+        required(context.args, 'op'),
+        context.args['refuse'] !== true,
+      ])) as boolean;
       print(context, { heard }, heard ? 'answered' : 'too late, or never asked');
       return heard ? 0 : 1;
     }),
-    options: (cli) => positionals(cli, ['op']).option('refuse', { type: 'boolean', default: false, describe: 'object' }) as never,
+    options: (cli) =>
+      positionals(cli, ['op']).option('refuse', { type: 'boolean', default: false, describe: 'object' }) as never,
   },
   forDomain('call', ['call'], 'any system call, as JSON: {"name": …, "args": […]}', async (context, who) => {
     printJson(context, await ask(context, who, 'cap_call', { call: json(required(context.args, 'call')) }));
@@ -91,10 +147,20 @@ export const CAP: readonly CtlCommand[] = [
 ];
 
 const POSITIONALS: Readonly<Record<string, string>> = {
-  address: ADDRESS, to: WHO, size: 'bytes (64KiB)', kind: 'type of the objects (RAM, Frame, …)', op: 'as `cap asked` prints it', call: 'JSON',
+  address: ADDRESS,
+  to: WHO,
+  size: 'bytes (64KiB)',
+  kind: 'type of the objects (RAM, Frame, …)',
+  op: 'as `cap asked` prints it',
+  call: 'JSON',
 };
 
-function forDomain(name: string, names: readonly string[], describe: string, run: (context: CtlContext, who: Who) => Promise<number | void>): CtlCommand {
+function forDomain(
+  name: string,
+  names: readonly string[],
+  describe: string,
+  run: (context: CtlContext, who: Who) => Promise<number | void>,
+): CtlCommand {
   return {
     command: `cap ${name} <who>${names.map((each) => ` <${each}>`).join('')}`,
     describe,
@@ -108,7 +174,9 @@ function forDomain(name: string, names: readonly string[], describe: string, run
 function onAddress(name: string, describe: string, verb: string): CtlCommand {
   return forDomain(name, ['address'], describe, async (context, who) => {
     const address = addressOf(context.args, 'address');
-    const value = verb.startsWith('cap_') ? await ask(context, who, verb, { target: address }) : await call(context, who, verb, [{ address }]);
+    const value = verb.startsWith('cap_')
+      ? await ask(context, who, verb, { target: address })
+      : await call(context, who, verb, [{ address }]);
     const told = value as { cores?: number; messages?: number } | null;
     print(context, value, told?.cores === undefined ? 'done' : `done: ${told.cores} cores, ${told.messages} messages`);
   });
@@ -135,7 +203,8 @@ function print(context: CtlContext, value: unknown, ...lines: readonly string[])
 
 function whoOf(option: string, text: string): Who {
   const [core = '', domain = '', ...rest] = text.split('/');
-  if (domain === '' || rest.length > 0) throw new UsageError(`${option} must be core/number, like 0/1, not ${JSON.stringify(text)}`);
+  if (domain === '' || rest.length > 0)
+    throw new UsageError(`${option} must be core/number, like 0/1, not ${JSON.stringify(text)}`);
   return { core: coreNumber(option, core), domain: wholeNumber(option, domain, 1, 2 ** 31) };
 }
 

@@ -18,11 +18,18 @@ export const CAPS: CtlCommand = {
   command: 'caps',
   describe: 'capabilities, slot by slot, with owner, lock and what may exist elsewhere',
   examples: [['$0 caps --core 3', 'those on core 3']],
-  options: (cli) => cli.option('core', { type: 'string', requiresArg: true, describe: 'one core; without it all' }) as never,
+  options: (cli) =>
+    cli.option('core', { type: 'string', requiresArg: true, describe: 'one core; without it all' }) as never,
   async run(context) {
     const wanted = optional(context.args, 'core');
-    const cores = wanted === undefined ? (await context.cluster.cores()).map(({ core }) => core) : [coreNumber('--core', wanted)];
-    const lists = await Promise.all(cores.map(async (core) => ({ core, capabilities: (await context.cluster.core(core, 'caps')) as CapabilityRow[] })));
+    const cores =
+      wanted === undefined ? (await context.cluster.cores()).map(({ core }) => core) : [coreNumber('--core', wanted)];
+    const lists = await Promise.all(
+      cores.map(async (core) => ({
+        core,
+        capabilities: (await context.cluster.core(core, 'caps')) as CapabilityRow[],
+      })),
+    );
     if (context.json) return printJson(context, lists);
     for (const { core, capabilities } of lists) {
       context.terminal.out(`core ${core}: ${capabilities.length} capabilities`);
@@ -45,6 +52,10 @@ export const AUDIT: CtlCommand = {
 
 function describeRow({ slot, capability, owner, locked, in_delete: inDelete, relations }: CapabilityRow): string {
   const remote = RELATIONS.filter((_, bit) => (relations & (1 << bit)) !== 0);
-  const marks = [locked ? 'locked' : '', inDelete ? 'in delete' : '', remote.length > 0 ? `remote ${remote.join(', ')}` : ''].filter((mark) => mark !== '');
+  const marks = [
+    locked ? 'locked' : '',
+    inDelete ? 'in delete' : '',
+    remote.length > 0 ? `remote ${remote.join(', ')}` : '',
+  ].filter((mark) => mark !== '');
   return `${slot < 0 ? 'kernel' : `0x${slot.toString(16)}`}  ${capability}  owner ${owner}${marks.length > 0 ? `  (${marks.join('; ')})` : ''}`;
 }

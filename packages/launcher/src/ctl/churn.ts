@@ -13,7 +13,12 @@ export const CHURN: CtlCommand = {
   options: (cli) =>
     cli
       .option('seconds', { type: 'string', requiresArg: true, default: '10', describe: 'how long' })
-      .option('operations', { type: 'string', requiresArg: true, default: '1000000000', describe: 'at most so many for each domain' })
+      .option('operations', {
+        type: 'string',
+        requiresArg: true,
+        default: '1000000000',
+        describe: 'at most so many for each domain',
+      })
       .option('workers', { type: 'string', requiresArg: true, default: '2', describe: 'domains on each core' })
       .option('seed', { type: 'string', requiresArg: true, default: '1', describe: 'which operations' }) as never,
   async run(context) {

@@ -58,7 +58,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
   cap: {
     describe: 'acts for a domain: make, send, retype, revoke, consent',
     commands: CAP,
-    demand: 'which one? cap domain, ls, alloc, retype, send, delete, revoke, retrieve, subscribe, unsubscribe, asked, consent or call',
+    demand:
+      'which one? cap domain, ls, alloc, retype, send, delete, revoke, retrieve, subscribe, unsubscribe, asked, consent or call',
   },
   oct: {
     describe: 'Octopus: records, waiting, publish/subscribe, locks, barriers, semaphores',
@@ -111,7 +112,8 @@ function topLevel(): readonly CtlCommand[] {
 function addGroup(cli: Cli, name: string, { describe, commands, demand }: Group, done: (status: number) => void): Cli {
   const builder = (sub: Cli): Cli => {
     let own = sub;
-    for (const command of commands) own = add(own, { ...command, command: command.command.slice(name.length + 1) }, done);
+    for (const command of commands)
+      own = add(own, { ...command, command: command.command.slice(name.length + 1) }, done);
     return own.demandCommand(1, demand) as Cli;
   };
   return cli.command(name, describe, builder as never) as Cli;

@@ -27,11 +27,21 @@ export function placementKind(args: Args): PlacementKind | null {
 }
 
 /** Asks the SKB for `count` running cores; a CommandError when there are not so many. */
-export async function placeCores(skb: SkbClient, kind: PlacementKind, count: number, limits: QueryOptions): Promise<Placement> {
+export async function placeCores(
+  skb: SkbClient,
+  kind: PlacementKind,
+  count: number,
+  limits: QueryOptions,
+): Promise<Placement> {
   const goal = `cores(Available), place(${kind}, ${count}, Available, Cores, Proof), !, placed(Cores, Packages, FarthestNs)`;
   const { solutions } = await skb.queryAll(goal, limits);
   const found = solutions[0]?.bindings as
-    | { readonly Cores: number[]; readonly Proof: Placement['proof']; readonly Packages: number[]; readonly FarthestNs: number }
+    | {
+        readonly Cores: number[];
+        readonly Proof: Placement['proof'];
+        readonly Packages: number[];
+        readonly FarthestNs: number;
+      }
     | undefined;
   if (found === undefined) throw new CommandError(`there are not ${count} running cores; mkctl cores lists them`);
   const { Cores: cores, Proof: proof, Packages: packages, FarthestNs: farthestNs } = found;

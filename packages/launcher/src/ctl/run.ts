@@ -29,14 +29,27 @@ export const RUN: CtlCommand = {
   ],
   options: (cli) => {
     let all = cli
-      .positional('program', { type: 'string', describe: PROGRAMS.map(({ name, doc }) => `${name}: ${doc}`).join('; ') })
+      .positional('program', {
+        type: 'string',
+        describe: PROGRAMS.map(({ name, doc }) => `${name}: ${doc}`).join('; '),
+      })
       .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores; the SKB says which' })
       .option('near', { type: 'boolean', default: false, describe: 'with --cores: near one another (the default)' })
       .option('spread', { type: 'boolean', default: false, describe: 'with --cores: far from one another' })
-      .option('on', { type: 'string', requiresArg: true, describe: 'on these cores (0,3-7); without it and --cores on all' });
+      .option('on', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'on these cores (0,3-7); without it and --cores on all',
+      });
     for (const [name, { usual, doc }] of Object.entries(PROGRAM_OPTIONS)) {
-      const takers = PROGRAMS.filter(({ takes }) => takes.includes(name as ProgramOption)).map((program) => program.name);
-      all = all.option(name, { type: 'string', requiresArg: true, describe: `${takers.join(', ')}: ${doc} (${usual})` });
+      const takers = PROGRAMS.filter(({ takes }) => takes.includes(name as ProgramOption)).map(
+        (program) => program.name,
+      );
+      all = all.option(name, {
+        type: 'string',
+        requiresArg: true,
+        describe: `${takers.join(', ')}: ${doc} (${usual})`,
+      });
     }
     return all as never;
   },
@@ -56,15 +69,21 @@ export const RUN: CtlCommand = {
 function programOf(name: string): Program {
   const found = PROGRAMS.find((program) => program.name === name);
   if (found !== undefined) return found;
-  const guess = nearest(name, PROGRAMS.map((program) => program.name));
-  throw new UsageError(`there is no program ${name}${guess === null ? '' : ` (did you mean ${guess}?)`}; there are ${NAMES}`);
+  const guess = nearest(
+    name,
+    PROGRAMS.map((program) => program.name),
+  );
+  throw new UsageError(
+    `there is no program ${name}${guess === null ? '' : ` (did you mean ${guess}?)`}; there are ${NAMES}`,
+  );
 }
 
 function optionsOf({ name, takes }: Program, args: Args): ProgramOptions {
   const values = Object.entries(PROGRAM_OPTIONS).map(([option, { usual, min, max }]) => {
     const text = optional(args, option);
     if (text === undefined) return [option, usual] as const;
-    if (!takes.includes(option as ProgramOption)) throw new UsageError(`${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ')}`);
+    if (!takes.includes(option as ProgramOption))
+      throw new UsageError(`${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ')}`);
     return [option, wholeNumber(`--${option}`, text, min, max)] as const;
   });
   return Object.fromEntries(values) as unknown as ProgramOptions;
@@ -75,17 +94,24 @@ async function choose(context: CtlContext, program: Program): Promise<Chosen> {
   const kind = placementKind(args);
   const count = optional(args, 'cores');
   const on = optional(args, 'on');
-  if (on !== undefined && (count !== undefined || kind !== null)) throw new UsageError('--on names the cores; --cores, --near and --spread let the SKB choose: give one or the other');
-  if (count === undefined && kind !== null) throw new UsageError(`--${kind === 'near' ? 'near' : 'spread'} needs --cores N: how many`);
+  if (on !== undefined && (count !== undefined || kind !== null))
+    throw new UsageError(
+      '--on names the cores; --cores, --near and --spread let the SKB choose: give one or the other',
+    );
+  if (count === undefined && kind !== null)
+    throw new UsageError(`--${kind === 'near' ? 'near' : 'spread'} needs --cores N: how many`);
   if (count !== undefined) {
     const wanted = wholeNumber('--cores', count, program.fewestCores, 4096);
-    const placement = await withSkb(context, (skb) => placeCores(skb, kind ?? 'near', wanted, { timeLimitMs: PLACE_MS }));
+    const placement = await withSkb(context, (skb) =>
+      placeCores(skb, kind ?? 'near', wanted, { timeLimitMs: PLACE_MS }),
+    );
     return { cores: placement.cores, placement };
   }
   const up = await coresUp(context.cluster);
   const cores = on === undefined ? up : coreList('--on', on);
   const down = cores.find((core) => !up.includes(core));
   if (down !== undefined) throw new CommandError(`core ${down} is not up; mkctl cores lists those that are`);
-  if (cores.length < program.fewestCores) throw new UsageError(`${program.name} needs at least ${program.fewestCores} cores`);
+  if (cores.length < program.fewestCores)
+    throw new UsageError(`${program.name} needs at least ${program.fewestCores} cores`);
   return { cores, placement: null };
 }

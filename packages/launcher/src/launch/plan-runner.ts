@@ -54,7 +54,8 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
       );
   }
   if (plan.workload === null) {
-    if (plan.expect.includes('workload')) throw new CommandError('the plan expects of a workload that it does not have', 2);
+    if (plan.expect.includes('workload'))
+      throw new CommandError('the plan expects of a workload that it does not have', 2);
     return;
   }
   if (plan.workload.program !== 'churn')

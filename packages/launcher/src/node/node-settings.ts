@@ -90,7 +90,10 @@ export function nodeSettings(
   return read.wrong ?? settings;
 }
 
-type SkbPart = Pick<SkbSettings, 'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure' | 'dataDir'>;
+type SkbPart = Pick<
+  SkbSettings,
+  'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure' | 'dataDir'
+>;
 
 function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const maxCores = read.whole('MK_MAX_CORES', 1, limit('maxCores'));

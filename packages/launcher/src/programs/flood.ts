@@ -13,7 +13,11 @@ export const FLOOD_PROGRAM: Program = {
       cores.map(async (from, place) => {
         const to = cores[(place + 1) % cores.length]!;
         const request = { core: to, count: options.count, bytes: options.bytes };
-        return { from, to, ...((await cluster.core(from, 'flood', request, { timeoutMs: PROGRAM_MS })) as FloodResult) };
+        return {
+          from,
+          to,
+          ...((await cluster.core(from, 'flood', request, { timeoutMs: PROGRAM_MS })) as FloodResult),
+        };
       }),
     );
     const lines = results.map((result) => describeFlood(result.from, result.to, result));

@@ -24,6 +24,10 @@ export const PINGPONG: Program = {
     }
     const mean = pairs.reduce((sum, { p50 }) => sum + p50, 0) / pairs.length;
     const lines = pairs.map((pair) => `core ${pair.from} ↔ ${pair.to}: ${describeTimes(pair, 'round trip')}`);
-    return { ok: true, lines: [...lines, `mean of the medians ${formatDuration(mean)}`], value: { pairs, meanNs: mean } };
+    return {
+      ok: true,
+      lines: [...lines, `mean of the medians ${formatDuration(mean)}`],
+      value: { pairs, meanNs: mean },
+    };
   },
 };

@@ -8,4 +8,12 @@ import { ROUNDS_OVER_PLANS } from './chapters/rounds.ts';
 import type { Chapter } from './tour.ts';
 
 /** What the tour shows, in order, between boot and shutdown. */
-export const CHAPTERS: readonly Chapter[] = [LATENCIES, ROUNDS_OVER_PLANS, LINK_CHANGE, CAPABILITIES, KNOWLEDGE, CRASH, PARTITION];
+export const CHAPTERS: readonly Chapter[] = [
+  LATENCIES,
+  ROUNDS_OVER_PLANS,
+  LINK_CHANGE,
+  CAPABILITIES,
+  KNOWLEDGE,
+  CRASH,
+  PARTITION,
+];

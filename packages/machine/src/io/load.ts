@@ -48,5 +48,7 @@ const READ_ERRORS: Readonly<Record<string, string>> = {
 };
 
 function nameFor(path: string): string {
-  return basename(path).replace(/\.xml$/i, '').replace(/[^a-zA-Z0-9._-]/g, '-');
+  return basename(path)
+    .replace(/\.xml$/i, '')
+    .replace(/[^a-zA-Z0-9._-]/g, '-');
 }

@@ -1,5 +1,13 @@
 import type { ErrorName } from '../errors.ts';
-import { CLIENT_PEER_BASE, type Incarnation, type InstanceId, type LinkId, type Nanos, NO_CORE, type PeerId } from '../ids.ts';
+import {
+  CLIENT_PEER_BASE,
+  type Incarnation,
+  type InstanceId,
+  type LinkId,
+  type Nanos,
+  NO_CORE,
+  type PeerId,
+} from '../ids.ts';
 import { limit } from '../limits.ts';
 import { codecOf, codecOfWire } from '../messages/codec.ts';
 import type { Message } from '../messages/table.ts';
@@ -7,7 +15,14 @@ import type { EffectSink } from '../outbox.ts';
 import { clear } from '../reused-array.ts';
 import { TimerQueue } from '../timer-queue.ts';
 import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
-import { type DataFrame, FRAME, type Frame, type HandshakeFrame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
+import {
+  type DataFrame,
+  FRAME,
+  type Frame,
+  type HandshakeFrame,
+  type Identity,
+  type VolleyFrame,
+} from '../urpc/frames.ts';
 import { Greeter, type HandshakeConfig } from './greeter.ts';
 import { claimedPeer, type LinkState } from './link-state.ts';
 import { MessageTrace } from './message-trace.ts';
@@ -120,7 +135,13 @@ export class Endpoint {
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
     peer.link = 0;
     peer.pendingLink = 0;
-    this.outbox.log('peer_gone', { peer: peer.id, peer_incarnation: peer.incarnation, instance: peer.instance.slice(0, 8), cause, lost: peer.channel.unacknowledged });
+    this.outbox.log('peer_gone', {
+      peer: peer.id,
+      peer_incarnation: peer.incarnation,
+      instance: peer.instance.slice(0, 8),
+      cause,
+      lost: peer.channel.unacknowledged,
+    });
     this.owner.peerGone(peer, cause, now);
   }
 
@@ -178,7 +199,8 @@ export class Endpoint {
     const link = this.links.get(id);
     if (!link) return;
     const frame = decodeFrame(bytes);
-    if (typeof frame === 'string') return this.reject(link, bytes.length > limit('maxFrameBytes') ? 'FRAME_TOO_LARGE' : 'BAD_FRAME', frame, now);
+    if (typeof frame === 'string')
+      return this.reject(link, bytes.length > limit('maxFrameBytes') ? 'FRAME_TOO_LARGE' : 'BAD_FRAME', frame, now);
     if (frame.kind === FRAME.data) this.dataFrame(link, frame, now);
     else if (frame.kind === FRAME.volley) this.volleyFrame(link, frame, now);
     else this.handshakeFrame(link, frame, now);
@@ -248,7 +270,8 @@ export class Endpoint {
 
   /** The handshake of a link is done: both ends have proved themselves. */
   private open(link: LinkState, from: Identity, marks: readonly [number, number, number], now: Nanos): void {
-    const peer = link.peer ?? this.byInstance.get(from.instance) ?? this.expect(this.idFor(from), from.incarnation, from.instance);
+    const peer =
+      link.peer ?? this.byInstance.get(from.instance) ?? this.expect(this.idFor(from), from.incarnation, from.instance);
     if (peer.instance === '') {
       peer.instance = from.instance;
       this.byInstance.set(from.instance, peer);
@@ -353,7 +376,11 @@ export class Endpoint {
     peer.dirty = false;
     if (peer.gone) return;
     if (peer.link !== 0) {
-      for (let frame = peer.channel.takeFrame(now, this.outbox.lamport); frame !== null; frame = peer.channel.takeFrame(now, this.outbox.lamport)) {
+      for (
+        let frame = peer.channel.takeFrame(now, this.outbox.lamport);
+        frame !== null;
+        frame = peer.channel.takeFrame(now, this.outbox.lamport)
+      ) {
         this.sendFrame(peer, frame, now);
       }
     }

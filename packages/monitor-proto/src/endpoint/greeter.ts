@@ -6,7 +6,15 @@ import { PROTOCOL_VERSION } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
 import type { TimerQueue } from '../timer-queue.ts';
 import { encodeFrame } from '../urpc/frame-codec.ts';
-import { FRAME, type HandshakeFrame, type HelloFrame, type Identity, type LaneMarks, type ProveFrame, type WelcomeFrame } from '../urpc/frames.ts';
+import {
+  FRAME,
+  type HandshakeFrame,
+  type HelloFrame,
+  type Identity,
+  type LaneMarks,
+  type ProveFrame,
+  type WelcomeFrame,
+} from '../urpc/frames.ts';
 import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
 
@@ -67,7 +75,13 @@ export class Greeter {
   dialled(id: LinkId, peer: Peer, now: Nanos): LinkState {
     const link = newLink(id, true, peer, 'greeting', now);
     const handshake = link.handshake!;
-    const hello: HelloFrame = { kind: FRAME.hello, from: this.self, nonce: this.nonces.next(), knows: peer.instance, received: peer.channel.marks() };
+    const hello: HelloFrame = {
+      kind: FRAME.hello,
+      from: this.self,
+      nonce: this.nonces.next(),
+      knows: peer.instance,
+      received: peer.channel.marks(),
+    };
     const first = encodeFrame(hello);
     handshake.nonce = hello.nonce;
     handshake.hello = hello;
@@ -127,7 +141,14 @@ export class Greeter {
     handshake.nonce = nonce;
     link.phase = 'answered';
     const proof = this.proof('acceptor', transcript(hello, this.self, nonce));
-    const welcome: WelcomeFrame = { kind: FRAME.welcome, from: this.self, nonce, proof, knows: known ? hello.from.instance : '', received: known ? known.channel.marks() : NO_MARKS };
+    const welcome: WelcomeFrame = {
+      kind: FRAME.welcome,
+      from: this.self,
+      nonce,
+      proof,
+      knows: known ? hello.from.instance : '',
+      received: known ? known.channel.marks() : NO_MARKS,
+    };
     this.say(link, handshake, welcome, now);
     return null;
   }
@@ -229,7 +250,13 @@ export class Greeter {
 }
 
 function newLink(id: LinkId, dialled: boolean, peer: Peer | null, phase: LinkState['phase'], now: Nanos): LinkState {
-  return { id, dialled, phase, peer, handshake: { nonce: NO_NONCE, hello: null, lastFrame: null, repeat: null, deadline: now + TIMEOUT } };
+  return {
+    id,
+    dialled,
+    phase,
+    peer,
+    handshake: { nonce: NO_NONCE, hello: null, lastFrame: null, repeat: null, deadline: now + TIMEOUT },
+  };
 }
 
 function transcript(hello: HelloFrame, acceptor: Identity, acceptorNonce: Uint8Array): Transcript {

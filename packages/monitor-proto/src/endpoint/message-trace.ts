@@ -34,11 +34,18 @@ export class MessageTrace {
     return TYPES.map((type) => [type, counts[MESSAGES[type].ordinal]!] as const).filter(([, count]) => count > 0);
   }
 
-  private line(event: 'message_sent' | 'message_delivered', peer: Peer, message: Message, lane: number, way: 'sent' | 'delivered'): void {
+  private line(
+    event: 'message_sent' | 'message_delivered',
+    peer: Peer,
+    message: Message,
+    lane: number,
+    way: 'sent' | 'delivered',
+  ): void {
     let numbers = this.numbers.get(peer);
     if (!numbers) this.numbers.set(peer, (numbers = { sent: [0, 0, 0], delivered: [0, 0, 0] }));
     const number = (numbers[way][lane]! += 1);
-    const channel = way === 'sent' ? channelName(this.instance, peer.instance) : channelName(peer.instance, this.instance);
+    const channel =
+      way === 'sent' ? channelName(this.instance, peer.instance) : channelName(peer.instance, this.instance);
     const fields: Record<string, unknown> = { peer: peer.id, channel, message: message.type, lane, number };
     if ('op' in message) fields.op = message.op;
     this.sink.log(event, fields);

@@ -18,7 +18,8 @@ export interface Transcript {
 /** 32 bytes that only a holder of the cluster's secret can make for this side of this handshake; they last until the next call. */
 export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: Transcript): Uint8Array {
   const { dialler, acceptor, diallerNonce, acceptorNonce } = transcript;
-  const most = 256 + 6 * (dialler.cluster.length + dialler.instance.length + acceptor.cluster.length + acceptor.instance.length);
+  const most =
+    256 + 6 * (dialler.cluster.length + dialler.instance.length + acceptor.cluster.length + acceptor.instance.length);
   const said = new Writer(most);
   said.ascii('["mk link proof","').ascii(side).ascii('",');
   writeIdentity(said, dialler);

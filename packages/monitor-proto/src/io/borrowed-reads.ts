@@ -33,7 +33,12 @@ export class BorrowedReads {
     handle.readStop();
     handle.reading = false;
     owner._handle = null as never;
-    const socket = new (Socket as unknown as new (options: object) => Socket)({ handle, allowHalfOpen: accepted.allowHalfOpen, manualStart: true, onread: this.options });
+    const socket = new (Socket as unknown as new (options: object) => Socket)({
+      handle,
+      allowHalfOpen: accepted.allowHalfOpen,
+      manualStart: true,
+      onread: this.options,
+    });
     socket.pause();
     accepted.destroy();
     return socket;

@@ -58,7 +58,14 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     private readonly machine: Hosted<Event | HostEvent, Out | Effect>,
     private readonly options: HostOptions<Out | Effect>,
   ) {
-    const http = httpHandler({ health: () => machine.health(nowNs()), metrics: () => machine.metrics(nowNs()), control: (request) => this.control(request) }, options.controlToken);
+    const http = httpHandler(
+      {
+        health: () => machine.health(nowNs()),
+        metrics: () => machine.metrics(nowNs()),
+        control: (request) => this.control(request),
+      },
+      options.controlToken,
+    );
     this.transport = new WebSocketTransport(
       {
         linkUp: (link, first) => (isDialled(link) ? this.sendHeld(link) : this.post({ type: 'link_up', link, first })),
@@ -66,7 +73,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
           this.forgetLink(link);
           this.post({ type: 'link_down', link, reason });
         },
-        frame: (link, frame) => this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
+        frame: (link, frame) =>
+          this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
       },
       http,
     );
@@ -182,7 +190,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private halt(error: string | null): void {
     this.halted = true;
     if (this.timer !== null) clearTimeout(this.timer);
-    for (const reply of this.replies.values()) reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
+    for (const reply of this.replies.values())
+      reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
     this.shaper.close();
     this.transport.shutdown();
     this.options.halted(error);

@@ -12,7 +12,10 @@ export interface HttpOwner {
 const MAX_BODY_BYTES = 1 << 20;
 
 /** `/healthz`, `/metrics`, and `/control` for whoever holds the control token. */
-export function httpHandler(owner: HttpOwner, token: string): (request: IncomingMessage, response: ServerResponse) => void {
+export function httpHandler(
+  owner: HttpOwner,
+  token: string,
+): (request: IncomingMessage, response: ServerResponse) => void {
   const routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
     'GET /healthz': (_request, response) => {
       const health = owner.health();
@@ -22,21 +25,32 @@ export function httpHandler(owner: HttpOwner, token: string): (request: Incoming
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(owner.metrics());
     },
     'POST /control': (request, response) => {
-      if (!authorised(request, token)) return answer(response, 401, { ok: false, error: 'WRONG_SECRET', text: 'the control token is missing or wrong' });
+      if (!authorised(request, token))
+        return answer(response, 401, {
+          ok: false,
+          error: 'WRONG_SECRET',
+          text: 'the control token is missing or wrong',
+        });
       readBody(request, response, (body) => void control(owner, body, response));
     },
   };
   return (request, response) => {
     const path = (request.url ?? '/').split('?')[0];
     const route = routes[`${request.method} ${path}`];
-    if (route === undefined) answer(response, 404, { ok: false, error: 'BAD_REQUEST', text: `nothing at ${request.method} ${path}; try ${Object.keys(routes).join(', ')}` });
+    if (route === undefined)
+      answer(response, 404, {
+        ok: false,
+        error: 'BAD_REQUEST',
+        text: `nothing at ${request.method} ${path}; try ${Object.keys(routes).join(', ')}`,
+      });
     else route(request, response);
   };
 }
 
 async function control(owner: HttpOwner, body: string, response: ServerResponse): Promise<void> {
   const request = parse(body);
-  if (request === null) return answer(response, 400, { ok: false, error: 'BAD_REQUEST', text: 'the body is not {"verb": …, "args": {…}}' });
+  if (request === null)
+    return answer(response, 400, { ok: false, error: 'BAD_REQUEST', text: 'the body is not {"verb": …, "args": {…}}' });
   const reply = await owner.control(request);
   answer(response, reply.ok ? 200 : 400, reply);
 }
@@ -64,7 +78,11 @@ function readBody(request: IncomingMessage, response: ServerResponse, done: (bod
     bytes += chunk.length;
     if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
     else {
-      answer(response, 413, { ok: false, error: 'BAD_REQUEST', text: `a control request has at most ${MAX_BODY_BYTES} bytes` });
+      answer(response, 413, {
+        ok: false,
+        error: 'BAD_REQUEST',
+        text: `a control request has at most ${MAX_BODY_BYTES} bytes`,
+      });
       request.destroy();
     }
   });

@@ -78,7 +78,11 @@ export class LinkShaper<Key> {
   }
 
   private handle(
-    verdict: Verdict, link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void,
+    verdict: Verdict,
+    link: Key,
+    frame: Uint8Array,
+    nowNs: Nanos,
+    deliver: (frame: Uint8Array) => void,
   ): void {
     if (this.closed) return;
     if (verdict.kind === 'drop') {

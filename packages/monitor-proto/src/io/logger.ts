@@ -40,9 +40,15 @@ export function createLogger(source: LogSource, logFile: string | null): Logger 
     async load() {
       if (sink !== null) return;
       const { pino } = await import('pino');
-      const streams = fileDescriptors.map((fd) => ({ level: 'debug' as const, stream: pino.destination({ fd, sync: true }) }));
+      const streams = fileDescriptors.map((fd) => ({
+        level: 'debug' as const,
+        stream: pino.destination({ fd, sync: true }),
+      }));
       const destination = streams.length === 1 ? streams[0]!.stream : pino.multistream(streams);
-      const library = pino({ base: null, level: 'debug', formatters: { level: (label) => ({ level: label }) } }, destination);
+      const library = pino(
+        { base: null, level: 'debug', formatters: { level: (label) => ({ level: label }) } },
+        destination,
+      );
       logger.flushNow();
       sink = {
         debug: (line, msg) => library.debug(line, msg),
@@ -52,7 +58,9 @@ export function createLogger(source: LogSource, logFile: string | null): Logger 
       };
     },
     flushNow() {
-      const text = waiting.map(({ level, time, line, msg }) => `${JSON.stringify({ level, time, ...line, msg })}\n`).join('');
+      const text = waiting
+        .map(({ level, time, line, msg }) => `${JSON.stringify({ level, time, ...line, msg })}\n`)
+        .join('');
       waiting = [];
       if (text !== '') for (const fd of fileDescriptors) writeAll(fd, text);
     },
@@ -62,7 +70,7 @@ export function createLogger(source: LogSource, logFile: string | null): Logger 
 
 function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {

@@ -29,7 +29,13 @@ export class PlainHttp {
   }
 
   private create(): Server {
-    const acceptor = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_PAYLOAD, clientTracking: false, skipUTF8Validation: true });
+    const acceptor = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: MAX_PAYLOAD,
+      clientTracking: false,
+      skipUTF8Validation: true,
+    });
     const server = createServer(this.handler);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');

@@ -6,7 +6,13 @@ import type { BorrowedReads } from './borrowed-reads.ts';
 import { PlainHttp } from './plain-http.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
 import { readWholeMessages } from './websocket-reading.ts';
-import { acceptWebSocket, dialWebSocket, linkRequest, OPEN_TIMEOUT_MS, type OpenedWebSocket } from './websocket-opening.ts';
+import {
+  acceptWebSocket,
+  dialWebSocket,
+  linkRequest,
+  OPEN_TIMEOUT_MS,
+  type OpenedWebSocket,
+} from './websocket-opening.ts';
 
 /*
  * The transport contract, which the simulated network keeps as well (test/conformance):

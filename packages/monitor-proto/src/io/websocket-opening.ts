@@ -20,11 +20,18 @@ export const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
 export const OPEN_TIMEOUT_MS = 10_000;
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-const REQUEST = /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n(?:Mk-First-Frame: ([^\r\n]*)\r\n)?\r\n$/;
+const REQUEST =
+  /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n(?:Mk-First-Frame: ([^\r\n]*)\r\n)?\r\n$/;
 const MAX_REPLY_BYTES = 16 << 10;
 const NO_MASK = (mask: Buffer): void => void mask.fill(0);
 /** What ws would set by default, with our size of message. */
-const RECEIVING = { maxPayload: MAX_PAYLOAD, skipUTF8Validation: true, allowSynchronousEvents: true, maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 };
+const RECEIVING = {
+  maxPayload: MAX_PAYLOAD,
+  skipUTF8Validation: true,
+  allowSynchronousEvents: true,
+  maxBufferedChunks: 256 * 1024,
+  maxFragments: 16 * 1024,
+};
 
 /** What a request in our own form says. */
 export interface LinkRequest {
@@ -58,16 +65,28 @@ export function acceptWebSocket(accepted: Socket, key: string): OpenedWebSocket 
   const reads = new BorrowedReads();
   const socket = reads.takeOver(accepted);
   socket.cork();
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
+  );
   return { webSocket: webSocketOver(socket, true), socket, reads };
 }
 
 /** The client's side; `first` goes with the request. Calls `opened`, with what came behind the answer, or `failed`, once. */
-export function dialWebSocket(address: string, first: Uint8Array | null, opened: (link: OpenedWebSocket, rest: Buffer) => void, failed: (reason: string) => void): Socket {
+export function dialWebSocket(
+  address: string,
+  first: Uint8Array | null,
+  opened: (link: OpenedWebSocket, rest: Buffer) => void,
+  failed: (reason: string) => void,
+): Socket {
   const colon = address.lastIndexOf(':');
   const key = randomBytes(16).toString('base64');
   const reads = new BorrowedReads();
-  const socket = connect({ host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)), noDelay: true, onread: reads.options });
+  const socket = connect({
+    host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
+    port: Number(address.slice(colon + 1)),
+    noDelay: true,
+    onread: reads.options,
+  });
   let reply = NOTHING;
   let failure = 'the peer closed the connection before it was a link';
   reads.take = (borrowed, length) => {
@@ -93,7 +112,9 @@ export function dialWebSocket(address: string, first: Uint8Array | null, opened:
   };
   for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener);
   socket.setTimeout(OPEN_TIMEOUT_MS);
-  socket.write(`GET ${LINK_PATH} HTTP/1.1\r\nHost: ${address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${first === null ? '' : `${FIRST_FRAME}: ${base64Of(first)}\r\n`}\r\n`);
+  socket.write(
+    `GET ${LINK_PATH} HTTP/1.1\r\nHost: ${address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${first === null ? '' : `${FIRST_FRAME}: ${base64Of(first)}\r\n`}\r\n`,
+  );
   return socket;
 }
 
@@ -101,11 +122,17 @@ export function dialWebSocket(address: string, first: Uint8Array | null, opened:
 function faultOfReply(head: string, key: string): string | null {
   const [status = '', ...lines] = head.split('\r\n');
   const code = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(status)?.[1];
-  if (code !== '101') return code === undefined ? 'the peer does not speak HTTP' : `Unexpected server response: ${code}`;
-  const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
-  if (headers.get('upgrade')?.toLowerCase() !== 'websocket' || headers.get('connection')?.toLowerCase() !== 'upgrade') return 'Invalid Upgrade header';
+  if (code !== '101')
+    return code === undefined ? 'the peer does not speak HTTP' : `Unexpected server response: ${code}`;
+  const headers = new Map(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  );
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket' || headers.get('connection')?.toLowerCase() !== 'upgrade')
+    return 'Invalid Upgrade header';
   if (headers.get('sec-websocket-accept') !== acceptOf(key)) return 'Invalid Sec-WebSocket-Accept header';
-  return headers.has('sec-websocket-extensions') || headers.has('sec-websocket-protocol') ? 'the peer chose an extension that was not offered' : null;
+  return headers.has('sec-websocket-extensions') || headers.has('sec-websocket-protocol')
+    ? 'the peer chose an extension that was not offered'
+    : null;
 }
 
 function base64Of(bytes: Uint8Array): string {
@@ -113,7 +140,9 @@ function base64Of(bytes: Uint8Array): string {
 }
 
 function acceptOf(key: string): string {
-  return createHash('sha1').update(key + GUID).digest('base64');
+  return createHash('sha1')
+    .update(key + GUID)
+    .digest('base64');
 }
 
 /** What ws keeps to itself, and what its own client and server set. */
@@ -125,7 +154,9 @@ interface Internals {
 /** A WebSocket over a socket whose opening is done, as the server of ws makes it. */
 function webSocketOver(socket: Socket, isServer: boolean): WebSocket {
   socket.pause();
-  const webSocket = new (WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket & Internals)(null, undefined, { autoPong: true, closeTimeout: 30_000 });
+  const webSocket = new (
+    WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket & Internals
+  )(null, undefined, { autoPong: true, closeTimeout: 30_000 });
   webSocket._isServer = isServer;
   webSocket.setSocket(socket, NOTHING, isServer ? RECEIVING : { ...RECEIVING, generateMask: NO_MASK });
   return webSocket;

@@ -26,13 +26,26 @@ const EXTENDED_16 = 126;
  * From now on whole binary messages of this WebSocket go to `deliver` and not to its listeners; `masked`: its peer is a client.
  * Returns who takes what is read into a borrowed buffer; a payload cut out of such a one is good during the call only.
  */
-export function readWholeMessages(webSocket: WebSocket, masked: boolean, deliver: (payload: Buffer) => void): TakeBytes {
-  const { _receiver: receiver, _socket: socket } = webSocket as WebSocket & { readonly _receiver: Receiver; readonly _socket: Socket };
+export function readWholeMessages(
+  webSocket: WebSocket,
+  masked: boolean,
+  deliver: (payload: Buffer) => void,
+): TakeBytes {
+  const { _receiver: receiver, _socket: socket } = webSocket as WebSocket & {
+    readonly _receiver: Receiver;
+    readonly _socket: Socket;
+  };
   const others = receiver.write.bind(receiver);
   /** Hands on the whole messages that the chunk begins with; returns where they end. */
   const takeWhole = (chunk: Buffer, length: number): number => {
     let at = 0;
-    while (at < length && receiver._state === BETWEEN_MESSAGES && receiver._bufferedBytes === 0 && receiver._fragmented === 0 && webSocket.readyState === WebSocket.OPEN) {
+    while (
+      at < length &&
+      receiver._state === BETWEEN_MESSAGES &&
+      receiver._bufferedBytes === 0 &&
+      receiver._fragmented === 0 &&
+      webSocket.readyState === WebSocket.OPEN
+    ) {
       const from = payloadStart(chunk, at, length, masked);
       if (from === 0) break;
       const end = from + payloadLength(chunk, at);

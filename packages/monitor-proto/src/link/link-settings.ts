@@ -58,9 +58,16 @@ export const CLEAR_LINK: LinkSettings = {
 /** True when frames pass untouched: no timer, no copy, no random draw. A `limit` alone limits nothing. */
 export function isClear(settings: LinkSettings): boolean {
   return (
-    settings.delayNs === 0 && settings.jitterNs === 0 && settings.loss === 0 && settings.burst === null &&
-    settings.dropFirst === 0 && settings.duplicate === 0 && settings.reorder === 0 &&
-    settings.rateBytesPerSecond === 0 && settings.resetAfterNs === 0 && settings.resetAfterFrames === 0
+    settings.delayNs === 0 &&
+    settings.jitterNs === 0 &&
+    settings.loss === 0 &&
+    settings.burst === null &&
+    settings.dropFirst === 0 &&
+    settings.duplicate === 0 &&
+    settings.reorder === 0 &&
+    settings.rateBytesPerSecond === 0 &&
+    settings.resetAfterNs === 0 &&
+    settings.resetAfterFrames === 0
   );
 }
 

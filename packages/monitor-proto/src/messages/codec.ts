@@ -51,7 +51,8 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
   const fields = Object.entries(spec.fields);
   const pack = fields.map(([name]) => `m.${name}`);
   const checks = fields.map(
-    ([name, kind], i) => `if (!(${FIELD_KINDS[kind].check(`w[${i + 1}]`)})) return '${type}.${name} is not a ${FIELD_KINDS[kind].doc}';`,
+    ([name, kind], i) =>
+      `if (!(${FIELD_KINDS[kind].check(`w[${i + 1}]`)})) return '${type}.${name} is not a ${FIELD_KINDS[kind].doc}';`,
   );
   const sizes = fields.map(([name, kind]) => SIZE_OF_KIND[kind]?.(`m.${name}`) ?? '9');
   const unpack = fields.map(([name], i) => `${name}: w[${i + 1}]`);

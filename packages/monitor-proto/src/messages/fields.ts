@@ -9,16 +9,36 @@ export const FIELD_KINDS = {
   int: { type: 0 as number, check: (v: string) => `isInt(${v})`, doc: 'safe integer' },
   float: { type: 0 as number, check: (v: string) => `isFinite(${v})`, doc: 'finite number' },
   bool: { type: false as boolean, check: (v: string) => `typeof ${v} === 'boolean'`, doc: 'true or false' },
-  str: { type: '' as string, check: (v: string) => `(typeof ${v} === 'string' && ${v}.length <= ${limit('maxStringBytes')})`, doc: 'UTF-8 string' },
+  str: {
+    type: '' as string,
+    check: (v: string) => `(typeof ${v} === 'string' && ${v}.length <= ${limit('maxStringBytes')})`,
+    doc: 'UTF-8 string',
+  },
   bytes: { type: new Uint8Array() as Uint8Array, check: (v: string) => `(${v} instanceof Uint8Array)`, doc: 'bytes' },
   u32s: { type: [] as readonly number[], check: (v: string) => `isU32s(${v})`, doc: 'list of u32' },
   floats: { type: [] as readonly number[], check: (v: string) => `isNumbers(${v})`, doc: 'list of finite numbers' },
   strs: { type: [] as readonly string[], check: (v: string) => `isStrings(${v})`, doc: 'list of strings' },
-  monitors: { type: [] as readonly MonitorRow[], check: (v: string) => `isMonitors(${v})`, doc: 'list of [core, incarnation, instance, address]' },
-  route: { type: [] as readonly Route[], check: (v: string) => `isRoutes(${v})`, doc: 'list of [core, children], nested: a tree in send order' },
-  answers: { type: [] as readonly Answer[], check: (v: string) => `isAnswers(${v})`, doc: 'list of [core, error code]' },
+  monitors: {
+    type: [] as readonly MonitorRow[],
+    check: (v: string) => `isMonitors(${v})`,
+    doc: 'list of [core, incarnation, instance, address]',
+  },
+  route: {
+    type: [] as readonly Route[],
+    check: (v: string) => `isRoutes(${v})`,
+    doc: 'list of [core, children], nested: a tree in send order',
+  },
+  answers: {
+    type: [] as readonly Answer[],
+    check: (v: string) => `isAnswers(${v})`,
+    doc: 'list of [core, error code]',
+  },
   cap: { type: [] as WireCapability, check: (v: string) => `isWireCapability(${v})`, doc: 'capability in wire form' },
-  caps: { type: [] as readonly WireCapability[], check: (v: string) => `isWireCapabilities(${v})`, doc: 'list of capabilities in wire form' },
+  caps: {
+    type: [] as readonly WireCapability[],
+    check: (v: string) => `isWireCapabilities(${v})`,
+    doc: 'list of capabilities in wire form',
+  },
 } as const;
 
 /** [core, incarnation, instance, address] of a monitor that can be linked to. */
@@ -59,7 +79,9 @@ function isRoutes(v: unknown): boolean {
   return Array.isArray(v) && v.every(isRoute);
 }
 function isAnswers(v: unknown): boolean {
-  return Array.isArray(v) && v.every((a) => Array.isArray(a) && a.length === 2 && a[0] >>> 0 === a[0] && a[1] >>> 0 === a[1]);
+  return (
+    Array.isArray(v) && v.every((a) => Array.isArray(a) && a.length === 2 && a[0] >>> 0 === a[0] && a[1] >>> 0 === a[1])
+  );
 }
 function isWireCapability(v: unknown): boolean {
   return Array.isArray(v) && v.length <= 16 && v.every((x) => typeof x === 'string' || Number.isSafeInteger(x));
@@ -69,4 +91,15 @@ function isWireCapabilities(v: unknown): boolean {
 }
 
 /** The functions that check expressions may name. */
-export const CHECKERS = { isInt, isFinite: Number.isFinite, isU32s, isNumbers, isStrings, isMonitors, isRoutes, isAnswers, isWireCapability, isWireCapabilities };
+export const CHECKERS = {
+  isInt,
+  isFinite: Number.isFinite,
+  isU32s,
+  isNumbers,
+  isStrings,
+  isMonitors,
+  isRoutes,
+  isAnswers,
+  isWireCapability,
+  isWireCapabilities,
+};

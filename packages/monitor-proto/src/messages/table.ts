@@ -6,7 +6,12 @@ import { MONITOR_MESSAGES } from './monitor.ts';
 import { REGISTRY_MESSAGES } from './registry.ts';
 
 /** Every message of the protocol. Types, codec, validation and the reference page come from here. */
-export const MESSAGES = { ...REGISTRY_MESSAGES, ...MONITOR_MESSAGES, ...CAPABILITY_MESSAGES, ...KNOWLEDGE_MESSAGES } as const satisfies Record<string, MessageSpec>;
+export const MESSAGES = {
+  ...REGISTRY_MESSAGES,
+  ...MONITOR_MESSAGES,
+  ...CAPABILITY_MESSAGES,
+  ...KNOWLEDGE_MESSAGES,
+} as const satisfies Record<string, MessageSpec>;
 
 export type MessageType = keyof typeof MESSAGES;
 type FieldsOf<F extends Readonly<Record<string, FieldKind>>> = { readonly [N in keyof F]: FieldType<F[N]> };
@@ -17,7 +22,11 @@ export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
 
 /** The messages that a party must have a handler for. */
 export type MessageTo<P extends 'core' | 'skb' | 'client'> = {
-  [T in MessageType]: (typeof MESSAGES)[T]['to'] extends P | 'any' ? T : 'any' extends (typeof MESSAGES)[T]['to'] ? T : never;
+  [T in MessageType]: (typeof MESSAGES)[T]['to'] extends P | 'any'
+    ? T
+    : 'any' extends (typeof MESSAGES)[T]['to']
+      ? T
+      : never;
 }[MessageType];
 
 /** The version of the protocol: peers with another one refuse each other. */

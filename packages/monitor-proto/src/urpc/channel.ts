@@ -184,9 +184,27 @@ export class Channel {
   }
 
   get counters(): ChannelCounters {
-    const { urgentOut, monitorOut, bulkOut, urgentIn, monitorIn, bulkIn, retransmitted, doubled, framesSent, framesReceived } = this;
+    const {
+      urgentOut,
+      monitorOut,
+      bulkOut,
+      urgentIn,
+      monitorIn,
+      bulkIn,
+      retransmitted,
+      doubled,
+      framesSent,
+      framesReceived,
+    } = this;
     const sent = urgentOut.last + monitorOut.last + bulkOut.last;
-    return { sent, delivered: urgentIn.received + monitorIn.received + bulkIn.received, retransmitted, doubled, framesSent, framesReceived };
+    return {
+      sent,
+      delivered: urgentIn.received + monitorIn.received + bulkIn.received,
+      retransmitted,
+      doubled,
+      framesSent,
+      framesReceived,
+    };
   }
 
   /** Round trip as the acks show it, ack delay included; 0 before the first sample. */

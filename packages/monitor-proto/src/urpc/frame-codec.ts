@@ -2,7 +2,16 @@ import { Unpackr } from 'msgpackr';
 import { limit } from '../limits.ts';
 import { type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
-import { type Batch, type DataFrame, FRAME, type Frame, type Identity, type LaneMarks, NO_MARKS, type VolleyFigures } from './frames.ts';
+import {
+  type Batch,
+  type DataFrame,
+  FRAME,
+  type Frame,
+  type Identity,
+  type LaneMarks,
+  NO_MARKS,
+  type VolleyFigures,
+} from './frames.ts';
 import { beginMsgpack, endMsgpack, type WireValue, write, writeArrayHead } from './msgpack-writer.ts';
 import { scanMsgpack } from './scan.ts';
 
@@ -79,22 +88,33 @@ const WRITE: WriteTable = {
 const UNPACK = {
   [FRAME.hello]: (p: readonly unknown[]): Frame | string => {
     const from = unpackIdentity(p);
-    if (p.length !== 9 || !from || !isNonce(p[6]) || !isShortText(p[7]) || !isMarks(p[8])) return 'a hello frame is malformed';
+    if (p.length !== 9 || !from || !isNonce(p[6]) || !isShortText(p[7]) || !isMarks(p[8]))
+      return 'a hello frame is malformed';
     return { kind: FRAME.hello, from, nonce: p[6], knows: p[7], received: p[8] };
   },
   [FRAME.welcome]: (p: readonly unknown[]): Frame | string => {
     const from = unpackIdentity(p);
-    if (p.length !== 10 || !from || !isNonce(p[6]) || !isProof(p[7]) || !isShortText(p[8]) || !isMarks(p[9])) return 'a welcome frame is malformed';
+    if (p.length !== 10 || !from || !isNonce(p[6]) || !isProof(p[7]) || !isShortText(p[8]) || !isMarks(p[9]))
+      return 'a welcome frame is malformed';
     return { kind: FRAME.welcome, from, nonce: p[6], proof: p[7], knows: p[8], received: p[9] };
   },
   [FRAME.prove]: (p: readonly unknown[]): Frame | string =>
     p.length === 2 && isProof(p[1]) ? { kind: FRAME.prove, proof: p[1] } : 'a prove frame is malformed',
   [FRAME.refuse]: (p: readonly unknown[]): Frame | string =>
-    p.length === 3 && isU32(p[1]) && isShortText(p[2]) ? { kind: FRAME.refuse, code: p[1], text: p[2] } : 'a refuse frame is malformed',
+    p.length === 3 && isU32(p[1]) && isShortText(p[2])
+      ? { kind: FRAME.refuse, code: p[1], text: p[2] }
+      : 'a refuse frame is malformed',
   [FRAME.data]: unpackData,
   [FRAME.volley]: (p: readonly unknown[]): Frame | string => {
     const figures = p.slice(4);
-    if (!isU32(p[1]) || !isU32(p[2]) || !isU32(p[3]) || (figures.length !== 0 && figures.length !== 4) || !figures.every(Number.isFinite)) return 'a volley is malformed';
+    if (
+      !isU32(p[1]) ||
+      !isU32(p[2]) ||
+      !isU32(p[3]) ||
+      (figures.length !== 0 && figures.length !== 4) ||
+      !figures.every(Number.isFinite)
+    )
+      return 'a volley is malformed';
     return { kind: FRAME.volley, rally: p[1], serve: p[2], left: p[3], figures: figures as unknown as VolleyFigures };
   },
 } as const;
@@ -105,7 +125,14 @@ function unpackData(p: readonly unknown[]): Frame | string {
   const batches = p.slice(4); // what it takes and no more: a `push` to an empty array takes room for seventeen
   for (let i = 0; i < batches.length; i++) {
     const part = batches[i];
-    if (!Array.isArray(part) || part.length < 3 || !isU32(part[0]) || part[0] >= LANES.length || !Number.isSafeInteger(part[1]) || part[1] < 1) {
+    if (
+      !Array.isArray(part) ||
+      part.length < 3 ||
+      !isU32(part[0]) ||
+      part[0] >= LANES.length ||
+      !Number.isSafeInteger(part[1]) ||
+      part[1] < 1
+    ) {
       return 'a batch is malformed';
     }
     batches[i] = { lane: part[0], first: part[1] as number, messages: part.slice(2) as WireMessage[] } satisfies Batch;
@@ -119,7 +146,8 @@ function identityParts(from: Identity): readonly WireValue[] {
 
 function unpackIdentity(p: readonly unknown[]): Identity | null {
   const [, version, cluster, peer, incarnation, instance] = p;
-  if (!isU32(version) || !isShortText(cluster) || !isU32(peer) || !isU32(incarnation) || !isShortText(instance)) return null;
+  if (!isU32(version) || !isShortText(cluster) || !isU32(peer) || !isU32(incarnation) || !isShortText(instance))
+    return null;
   return { version, cluster, peer, incarnation, instance };
 }
 

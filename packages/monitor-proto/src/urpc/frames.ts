@@ -22,13 +22,37 @@ export interface Identity {
 export type LaneMarks = readonly [urgent: number, monitor: number, bulk: number];
 export const NO_MARKS: LaneMarks = [0, 0, 0];
 
-export interface HelloFrame { readonly kind: typeof FRAME.hello; readonly from: Identity; readonly nonce: Uint8Array; readonly knows: string; readonly received: LaneMarks }
-export interface WelcomeFrame { readonly kind: typeof FRAME.welcome; readonly from: Identity; readonly nonce: Uint8Array; readonly proof: Uint8Array; readonly knows: string; readonly received: LaneMarks }
-export interface ProveFrame { readonly kind: typeof FRAME.prove; readonly proof: Uint8Array }
-export interface RefuseFrame { readonly kind: typeof FRAME.refuse; readonly code: number; readonly text: string }
+export interface HelloFrame {
+  readonly kind: typeof FRAME.hello;
+  readonly from: Identity;
+  readonly nonce: Uint8Array;
+  readonly knows: string;
+  readonly received: LaneMarks;
+}
+export interface WelcomeFrame {
+  readonly kind: typeof FRAME.welcome;
+  readonly from: Identity;
+  readonly nonce: Uint8Array;
+  readonly proof: Uint8Array;
+  readonly knows: string;
+  readonly received: LaneMarks;
+}
+export interface ProveFrame {
+  readonly kind: typeof FRAME.prove;
+  readonly proof: Uint8Array;
+}
+export interface RefuseFrame {
+  readonly kind: typeof FRAME.refuse;
+  readonly code: number;
+  readonly text: string;
+}
 
 /** Consecutive messages of one lane, the first of which has number `first`. */
-export interface Batch { readonly lane: number; readonly first: number; readonly messages: readonly WireMessage[] }
+export interface Batch {
+  readonly lane: number;
+  readonly first: number;
+  readonly messages: readonly WireMessage[];
+}
 
 /**
  * Acks and messages, at the sender's Lamport time. `acks[lane]` is the number of the last message delivered in order; `missing[lane]` how many after it
@@ -50,7 +74,13 @@ export type VolleyFigures = readonly [average: number, variance: number, min: nu
  * One frame of a rally, with which both ends of a link measure round trips: an odd number `left` asks the receiver to return
  * it at once with one less. `serve` counts what the server sent, so that an answer tells what it answers.
  */
-export interface VolleyFrame { readonly kind: typeof FRAME.volley; readonly rally: number; readonly serve: number; readonly left: number; readonly figures: VolleyFigures }
+export interface VolleyFrame {
+  readonly kind: typeof FRAME.volley;
+  readonly rally: number;
+  readonly serve: number;
+  readonly left: number;
+  readonly figures: VolleyFigures;
+}
 
 export type HandshakeFrame = HelloFrame | WelcomeFrame | ProveFrame | RefuseFrame;
 export type Frame = HandshakeFrame | DataFrame | VolleyFrame;

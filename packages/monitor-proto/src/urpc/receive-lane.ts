@@ -25,7 +25,8 @@ export class ReceiveLane {
 
   /** Takes a batch that is just what comes next, all of it, and says whether it was: then its messages are to be handed on. */
   acceptWhole(batch: Batch): boolean {
-    if (batch.first !== this.received + 1 || this.early !== null || batch.messages.length > this.windowMessages) return false;
+    if (batch.first !== this.received + 1 || this.early !== null || batch.messages.length > this.windowMessages)
+      return false;
     this.received += batch.messages.length;
     return true;
   }

@@ -54,9 +54,33 @@ const IS_ARRAY = 2;
 /** By first byte: (size of what follows << 2) | flags. Absent: maps, extensions and the unused 0xc1. */
 const RULES: (number | undefined)[] = [];
 for (const byte of [0xc0, 0xc2, 0xc3]) RULES[byte] = 0;
-for (const [byte, size] of [[0xca, 4], [0xcb, 8], [0xcc, 1], [0xcd, 2], [0xce, 4], [0xcf, 8], [0xd0, 1], [0xd1, 2], [0xd2, 4], [0xd3, 8]] as const) RULES[byte] = size << 2;
-for (const [byte, size] of [[0xc4, 1], [0xc5, 2], [0xc6, 4], [0xd9, 1], [0xda, 2], [0xdb, 4]] as const) RULES[byte] = (size << 2) | LENGTH_PREFIXED;
-for (const [byte, size] of [[0xdc, 2], [0xdd, 4]] as const) RULES[byte] = (size << 2) | LENGTH_PREFIXED | IS_ARRAY;
+for (const [byte, size] of [
+  [0xca, 4],
+  [0xcb, 8],
+  [0xcc, 1],
+  [0xcd, 2],
+  [0xce, 4],
+  [0xcf, 8],
+  [0xd0, 1],
+  [0xd1, 2],
+  [0xd2, 4],
+  [0xd3, 8],
+] as const)
+  RULES[byte] = size << 2;
+for (const [byte, size] of [
+  [0xc4, 1],
+  [0xc5, 2],
+  [0xc6, 4],
+  [0xd9, 1],
+  [0xda, 2],
+  [0xdb, 4],
+] as const)
+  RULES[byte] = (size << 2) | LENGTH_PREFIXED;
+for (const [byte, size] of [
+  [0xdc, 2],
+  [0xdd, 4],
+] as const)
+  RULES[byte] = (size << 2) | LENGTH_PREFIXED | IS_ARRAY;
 
 function readLength(bytes: Uint8Array, at: number, size: number): number {
   if (at + size > bytes.length) return -1;

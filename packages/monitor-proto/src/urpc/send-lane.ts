@@ -91,7 +91,8 @@ export class SendLane {
   /** The last message after `sent`, and not after `end`, that about so many bytes have room for; at least one. */
   private reach(sent: number, end: number, maxBytes: number): number {
     let number = sent;
-    for (let bytes = 0; number < end && bytes < maxBytes; number++) bytes += this.sizes[(number + 1) & (this.sizes.length - 1)]!;
+    for (let bytes = 0; number < end && bytes < maxBytes; number++)
+      bytes += this.sizes[(number + 1) & (this.sizes.length - 1)]!;
     return number;
   }
 

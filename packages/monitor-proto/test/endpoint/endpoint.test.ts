@@ -25,7 +25,19 @@ class End implements EndpointOwner {
     readonly instance: string,
     incarnation = 1,
   ) {
-    this.endpoint = new Endpoint({ cluster: 'mk', secret: new Uint8Array(32), instance, peer: id, incarnation, entropy: new Uint8Array(32), hmac: hmacSha256 }, this, this.outbox);
+    this.endpoint = new Endpoint(
+      {
+        cluster: 'mk',
+        secret: new Uint8Array(32),
+        instance,
+        peer: id,
+        incarnation,
+        entropy: new Uint8Array(32),
+        hmac: hmacSha256,
+      },
+      this,
+      this.outbox,
+    );
   }
 
   /** The other end as this one knows it. */
@@ -62,14 +74,15 @@ function pair(instance = 'the other'): readonly [End, End] {
 
 /** Lets both ends act until neither has anything to do at `now`. The dialling end's link 1 is the other one's link 2. */
 function settle(ends: readonly End[], now: Nanos): void {
-  for (let quiet = false; !quiet; ) {
+  for (let quiet = false; !quiet;) {
     quiet = true;
     for (const end of ends) {
       end.endpoint.flush(now);
       for (const effect of end.outbox.take()) {
         quiet = false;
         if (effect.type === 'open_link') end.other.endpoint.linkUp(2, effect.first, now);
-        else if (effect.type === 'send_frame' && !end.lossy) end.other.endpoint.frameReceived(farId(effect.link), effect.frame, now);
+        else if (effect.type === 'send_frame' && !end.lossy)
+          end.other.endpoint.frameReceived(farId(effect.link), effect.frame, now);
       }
     }
   }
@@ -105,7 +118,9 @@ describe('a peer that is dialled by address alone', () => {
 
 /** The frames that were sent, with the one that goes with an opening. */
 function framesIn(effects: readonly Effect[]): readonly Uint8Array[] {
-  return effects.flatMap((effect) => (effect.type === 'send_frame' ? [effect.frame] : effect.type === 'open_link' ? [effect.first] : []));
+  return effects.flatMap((effect) =>
+    effect.type === 'send_frame' ? [effect.frame] : effect.type === 'open_link' ? [effect.first] : [],
+  );
 }
 
 test('a proof that comes when its maker has been declared gone opens nothing, and the newer incarnation keeps its place (nemesis seeds 10044, 11676)', () => {

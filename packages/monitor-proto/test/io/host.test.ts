@@ -20,7 +20,12 @@ const refusing = {
 
 const options: HostOptions<Effect> = {
   controlToken: 'x',
-  logger: { source: { core: 0, incarnation: 0 }, write: () => undefined, load: () => Promise.resolve(), flushNow: () => undefined },
+  logger: {
+    source: { core: 0, incarnation: 0 },
+    write: () => undefined,
+    load: () => Promise.resolve(),
+    flushNow: () => undefined,
+  },
   verdict: () => ({ kind: 'pass' }),
   clear: () => true,
   perform: () => undefined,
@@ -29,7 +34,10 @@ const options: HostOptions<Effect> = {
 };
 
 test('T3 what was sent on a link with delay arrives before the close that came right after it', async () => {
-  const host = new Host<HostEvent, Effect>(refusing, { ...options, verdict: () => ({ kind: 'deliver_after', delayNs: 20_000_000 }) });
+  const host = new Host<HostEvent, Effect>(refusing, {
+    ...options,
+    verdict: () => ({ kind: 'deliver_after', delayNs: 20_000_000 }),
+  });
   const port = await host.transport.listen('127.0.0.1', 0);
   const peer = new WebSocket(`ws://127.0.0.1:${port}/link`);
   const got: string[] = [];
@@ -67,16 +75,31 @@ test('a frame that has to wait keeps its bytes when the next read overwrites the
 });
 
 /** Opens a link to a host from one whose link model says this; what the accepting machine was told, with times. */
-async function openedOver(model: Pick<HostOptions<Effect>, 'verdict' | 'clear'>): Promise<{ readonly told: readonly HostEvent[]; readonly tookMs: number }> {
+async function openedOver(
+  model: Pick<HostOptions<Effect>, 'verdict' | 'clear'>,
+): Promise<{ readonly told: readonly HostEvent[]; readonly tookMs: number }> {
   const told: HostEvent[] = [];
-  const dialling = { ...refusing, step: (event: HostEvent): readonly Effect[] => (event.type === 'start' ? [{ type: 'open_link', link: 1, peer: 7, address: `127.0.0.1:${port}`, first: Uint8Array.of(9, 8, 7) }] : []) };
-  const listening = { ...refusing, step: (event: HostEvent): readonly Effect[] => (told.push(event.type === 'frame_received' ? { ...event, frame: Uint8Array.from(event.frame) } : event), []) };
+  const dialling = {
+    ...refusing,
+    step: (event: HostEvent): readonly Effect[] =>
+      event.type === 'start'
+        ? [{ type: 'open_link', link: 1, peer: 7, address: `127.0.0.1:${port}`, first: Uint8Array.of(9, 8, 7) }]
+        : [],
+  };
+  const listening = {
+    ...refusing,
+    step: (event: HostEvent): readonly Effect[] => (
+      told.push(event.type === 'frame_received' ? { ...event, frame: Uint8Array.from(event.frame) } : event),
+      []
+    ),
+  };
   const acceptor = new Host<HostEvent, Effect>(listening, options);
   const port = await acceptor.transport.listen('127.0.0.1', 0);
   const dialler = new Host<HostEvent, Effect>(dialling, { ...options, ...model });
   const startedAt = performance.now();
   dialler.post({ type: 'start' });
-  const came = (): boolean => told.some((event) => event.type === 'frame_received' || (event.type === 'link_up' && event.first !== null));
+  const came = (): boolean =>
+    told.some((event) => event.type === 'frame_received' || (event.type === 'link_up' && event.first !== null));
   while (!came() && performance.now() - startedAt < 10_000) await new Promise((resolve) => setImmediate(resolve));
   const tookMs = performance.now() - startedAt;
   for (const host of [dialler, acceptor]) {
@@ -92,7 +115,13 @@ test('the first frame of a link goes with its opening', async () => {
 });
 
 test('the first frame does not pass by the link model: where it has a say, the frame follows the opening', async () => {
-  const { told, tookMs } = await openedOver({ verdict: () => ({ kind: 'deliver_after', delayNs: 30_000_000 }), clear: () => false });
-  expect(told.slice(0, 2)).toEqual([{ type: 'link_up', link: 2, first: null }, { type: 'frame_received', link: 2, frame: Uint8Array.of(9, 8, 7) }]);
+  const { told, tookMs } = await openedOver({
+    verdict: () => ({ kind: 'deliver_after', delayNs: 30_000_000 }),
+    clear: () => false,
+  });
+  expect(told.slice(0, 2)).toEqual([
+    { type: 'link_up', link: 2, first: null },
+    { type: 'frame_received', link: 2, frame: Uint8Array.of(9, 8, 7) },
+  ]);
   expect(tookMs).toBeGreaterThan(29);
 });

@@ -40,12 +40,20 @@ function after(delayMs: number): Verdict {
 describe('LinkShaper', () => {
   test('a frame that passes is delivered before send returns, and no timer is armed', () => {
     let armed = 0;
-    const timer = { arm: () => { armed += 1; }, close: () => undefined, wakeCostNs: 0 };
+    const timer = {
+      arm: () => {
+        armed += 1;
+      },
+      close: () => undefined,
+      wakeCostNs: 0,
+    };
     const options = { nowNs, verdict: () => PASS, onReset: () => undefined, createTimer: () => timer };
     const shaper = new LinkShaper<string>(options);
     const frame = Uint8Array.of(1);
     let got: Uint8Array | null = null;
-    shaper.send('3>7', frame, nowNs(), (bytes) => { got = bytes; });
+    shaper.send('3>7', frame, nowNs(), (bytes) => {
+      got = bytes;
+    });
     expect(got).toBe(frame);
     expect(armed).toBe(0);
   });
@@ -57,7 +65,12 @@ describe('LinkShaper', () => {
   ])('a wake-up of %i µs lets a frame of %d ms leave %i ns early', (wakeUs, delayMs, early) => {
     const armed: number[] = [];
     const timer = { arm: (at: number) => void armed.push(at), close: () => undefined, wakeCostNs: wakeUs * 1000 };
-    const shaper = new LinkShaper<string>({ nowNs, verdict: () => after(delayMs), onReset: () => undefined, createTimer: () => timer });
+    const shaper = new LinkShaper<string>({
+      nowNs,
+      verdict: () => after(delayMs),
+      onReset: () => undefined,
+      createTimer: () => timer,
+    });
     shaper.send('3>7', Uint8Array.of(1), 1000, () => undefined);
     expect(armed).toEqual([1000 + delayMs * MS - early]);
   });
@@ -108,7 +121,7 @@ describe('LinkShaper', () => {
   });
 
   test('no frame leaves earlier than a twentieth of its delay, each is delivered once', async () => {
-    const verdicts = Array.from({ length: 300 }, (_, i) => after((i * 7) % 40 + 0.25));
+    const verdicts = Array.from({ length: 300 }, (_, i) => after(((i * 7) % 40) + 0.25));
     const { shaper, delivered } = shaperFor([...verdicts]);
     const sent = nowNs();
     for (let i = 0; i < 300; i++) {

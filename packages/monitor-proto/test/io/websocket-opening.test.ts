@@ -9,7 +9,9 @@ afterEach(() => ends.splice(0).forEach((end) => end()));
 
 /** What a dialler makes of a server that answers everything with this. */
 async function dialInto(answer: (socket: Socket) => void): Promise<string> {
-  const server: Server = createServer((socket) => void socket.on('error', () => undefined).once('data', () => answer(socket)));
+  const server: Server = createServer(
+    (socket) => void socket.on('error', () => undefined).once('data', () => answer(socket)),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   ends.push(() => server.close());
@@ -24,7 +26,11 @@ const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nCon
 test.each([
   ['another status', 'HTTP/1.1 404 Not Found\r\n\r\n', 'Unexpected server response: 404'],
   ['no HTTP', 'SSH-2.0-x\r\n\r\n', 'the peer does not speak HTTP'],
-  ['a wrong accept', `${SWITCHING}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n`, 'Invalid Sec-WebSocket-Accept header'],
+  [
+    'a wrong accept',
+    `${SWITCHING}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n`,
+    'Invalid Sec-WebSocket-Accept header',
+  ],
   ['no upgrade', 'HTTP/1.1 101 Switching Protocols\r\n\r\n', 'Invalid Upgrade header'],
 ])('a server that answers with %s is no peer', async (_what, answer, reason) => {
   expect(await dialInto((socket) => void socket.write(answer))).toBe(reason);
@@ -36,7 +42,10 @@ test('a server that hangs up is no peer', async () => {
 
 test('whoever speaks plain HTTP, in pieces too, reaches the HTTP handler', async () => {
   const owner = { linkUp: () => undefined, linkDown: () => undefined, frame: () => undefined };
-  const transport = new WebSocketTransport(owner, (request, response) => void response.end(`you asked for ${request.url}`));
+  const transport = new WebSocketTransport(
+    owner,
+    (request, response) => void response.end(`you asked for ${request.url}`),
+  );
   const port = await transport.listen('127.0.0.1', 0);
   ends.push(() => transport.shutdown());
   expect(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text()).toBe('you asked for /healthz');
@@ -50,7 +59,8 @@ test('whoever speaks plain HTTP, in pieces too, reaches the HTTP handler', async
   expect(text).toContain('you asked for /pieces');
 });
 
-const REQUEST = 'GET /link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n';
+const REQUEST =
+  'GET /link HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n';
 
 test.each([
   ['no first frame', '', null],
@@ -70,7 +80,11 @@ test.each([
 
 test('a request that comes in pieces, and so goes to the HTTP server, has its first frame told as well', async () => {
   const told: unknown[] = [];
-  const owner = { linkUp: (link: number, first: Uint8Array | null) => void told.push(link, first), linkDown: () => undefined, frame: () => undefined };
+  const owner = {
+    linkUp: (link: number, first: Uint8Array | null) => void told.push(link, first),
+    linkDown: () => undefined,
+    frame: () => undefined,
+  };
   const transport = new WebSocketTransport(owner, (_request, response) => void response.end());
   const port = await transport.listen('127.0.0.1', 0);
   ends.push(() => transport.shutdown());

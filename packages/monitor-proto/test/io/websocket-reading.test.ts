@@ -15,18 +15,37 @@ interface Sent {
 }
 
 function bytesOf({ opcode, fin, size, mask }: Sent): Buffer {
-  const length = size < 126 ? [size] : size < 65_536 ? [126, size >> 8, size & 255] : [127, 0, 0, 0, 0, 0, size >> 16, (size >> 8) & 255, size & 255];
+  const length =
+    size < 126
+      ? [size]
+      : size < 65_536
+        ? [126, size >> 8, size & 255]
+        : [127, 0, 0, 0, 0, 0, size >> 16, (size >> 8) & 255, size & 255];
   const head = [(fin ? 0x80 : 0) | opcode, 0x80 | length[0]!, ...length.slice(1), mask, mask, mask, mask];
   return Buffer.concat([Buffer.from(head), Buffer.alloc(size, 0x41 ^ mask)]);
 }
 
 const MESSAGES: fc.Arbitrary<readonly Sent[]> = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(0, 1, 64, 125, 126, 300).map((size): readonly Sent[] => [{ opcode: 2, fin: true, size, mask: 0 }]) },
-  { weight: 1, arbitrary: fc.constantFrom(5, 70_000).map((size): readonly Sent[] => [{ opcode: 2, fin: true, size, mask: 0 }]) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .constantFrom(0, 1, 64, 125, 126, 300)
+      .map((size): readonly Sent[] => [{ opcode: 2, fin: true, size, mask: 0 }]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(5, 70_000).map((size): readonly Sent[] => [{ opcode: 2, fin: true, size, mask: 0 }]),
+  },
   { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 2, fin: true, size: 9, mask: 7 }]) },
   { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 1, fin: true, size: 6, mask: 0 }]) },
   { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 9, fin: true, size: 0, mask: 0 }]) },
-  { weight: 1, arbitrary: fc.constant<readonly Sent[]>([{ opcode: 2, fin: false, size: 3, mask: 0 }, { opcode: 0, fin: true, size: 4, mask: 0 }]) },
+  {
+    weight: 1,
+    arbitrary: fc.constant<readonly Sent[]>([
+      { opcode: 2, fin: false, size: 3, mask: 0 },
+      { opcode: 0, fin: true, size: 4, mask: 0 },
+    ]),
+  },
 );
 
 const server = createServer();
@@ -46,14 +65,20 @@ afterEach(() => {
 const WAYS = ['own chunks', 'a lent buffer'] as const;
 
 /** A WebSocket whose bytes the test brings itself. */
-async function accepted(way: (typeof WAYS)[number], heard: string[]): Promise<{ readonly webSocket: WebSocket; readonly bring: (chunk: Buffer) => void }> {
+async function accepted(
+  way: (typeof WAYS)[number],
+  heard: string[],
+): Promise<{ readonly webSocket: WebSocket; readonly bring: (chunk: Buffer) => void }> {
   const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
   const [accepted] = (await once(server, 'connection')) as [Socket];
   const { webSocket, socket, reads } = acceptWebSocket(accepted.pause(), 'AAAAAAAAAAAAAAAAAAAAAA==');
   socket.uncork();
   webSocket.binaryType = 'nodebuffer';
   reads.take = readWholeMessages(webSocket, true, (payload) => void heard.push(`binary ${payload.toString()}`));
-  webSocket.on('message', (data, isBinary) => void heard.push(`${isBinary ? 'binary' : 'text'} ${(data as Buffer).toString()}`));
+  webSocket.on(
+    'message',
+    (data, isBinary) => void heard.push(`${isBinary ? 'binary' : 'text'} ${(data as Buffer).toString()}`),
+  );
   webSocket.on('ping', () => void heard.push('ping'));
   opened.push(() => {
     webSocket.terminate();
@@ -70,18 +95,26 @@ async function accepted(way: (typeof WAYS)[number], heard: string[]): Promise<{ 
 describe.each(WAYS)('from %s', (way) => {
   it('hands on what was sent, in its order, however it is cut into chunks', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(MESSAGES, { minLength: 1, maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }), async (messages, cuts) => {
-        const heard: string[] = [];
-        const { bring } = await accepted(way, heard);
-        const bytes = Buffer.concat(messages.flat().map(bytesOf));
-        for (let at = 0, i = 0; at < bytes.length; i++) {
-          const cut = i >= cuts.length ? bytes.length : cuts[i]!;
-          bring(bytes.subarray(at, at + cut));
-          at += cut;
-        }
-        const told = messages.map((frames) => (frames[0]!.opcode === 9 ? 'ping' : `${frames[0]!.opcode === 1 ? 'text' : 'binary'} ${'A'.repeat(frames.reduce((sum, { size }) => sum + size, 0))}`));
-        expect(heard).toEqual(told);
-      }),
+      fc.asyncProperty(
+        fc.array(MESSAGES, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }),
+        async (messages, cuts) => {
+          const heard: string[] = [];
+          const { bring } = await accepted(way, heard);
+          const bytes = Buffer.concat(messages.flat().map(bytesOf));
+          for (let at = 0, i = 0; at < bytes.length; i++) {
+            const cut = i >= cuts.length ? bytes.length : cuts[i]!;
+            bring(bytes.subarray(at, at + cut));
+            at += cut;
+          }
+          const told = messages.map((frames) =>
+            frames[0]!.opcode === 9
+              ? 'ping'
+              : `${frames[0]!.opcode === 1 ? 'text' : 'binary'} ${'A'.repeat(frames.reduce((sum, { size }) => sum + size, 0))}`,
+          );
+          expect(heard).toEqual(told);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -100,7 +133,14 @@ describe.each(WAYS)('from %s', (way) => {
   it.each([
     // The zeros could be a mask, and there are enough bytes for a message behind one.
     ['a message without a mask from a client', [[0x82, 5, 0, 0, 0, 0, 0, 0x82, 5, 0, 0, 0, 0, 0]], 'MASK must be set'],
-    ['a message inside of a fragmented one', [[0x02, 0x80, 0, 0, 0, 0], [0x82, 0x80, 0, 0, 0, 0]], 'invalid opcode 2'],
+    [
+      'a message inside of a fragmented one',
+      [
+        [0x02, 0x80, 0, 0, 0, 0],
+        [0x82, 0x80, 0, 0, 0, 0],
+      ],
+      'invalid opcode 2',
+    ],
   ])('leaves %s, which breaks the protocol, to ws', async (_what, chunks, error) => {
     const heard: string[] = [];
     const { webSocket, bring } = await accepted(way, heard);

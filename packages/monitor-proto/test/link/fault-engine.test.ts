@@ -103,7 +103,10 @@ describe('FaultEngine', () => {
     expect(engine.heal({ from: 1, to: 0 })).toEqual(['a', 'b', 'cut']);
     expect(engine.verdict(0, 1, 0, 64)).toBe(PASS);
     expect(engine.settings(0, 2, 0).delayNs).toBe(5 * MS);
-    expect(engine.rules(0).map(({ rule, healedPairs }) => [rule.id, healedPairs])).toEqual([['b', 2], ['cut', 2]]);
+    expect(engine.rules(0).map(({ rule, healedPairs }) => [rule.id, healedPairs])).toEqual([
+      ['b', 2],
+      ['cut', 2],
+    ]);
     expect(engine.heal({ id: 'b' })).toEqual(['b']);
     expect(engine.heal({ id: 'b' })).toEqual([]);
     expect(engine.heal('all')).toEqual(['cut']);
@@ -122,10 +125,11 @@ describe('FaultEngine', () => {
     const noisy = link('n', { from: 'all', to: 'all', settings: { loss: 0.5 } });
     const alone = engineWith(noisy);
     const busy = engineWith(noisy);
-    const trace = (engine: FaultEngine, others: boolean) => Array.from({ length: 200 }, (_, at) => {
-      if (others) engine.verdict(2, 3, at, 64);
-      return engine.verdict(0, 1, at, 64).kind;
-    });
+    const trace = (engine: FaultEngine, others: boolean) =>
+      Array.from({ length: 200 }, (_, at) => {
+        if (others) engine.verdict(2, 3, at, 64);
+        return engine.verdict(0, 1, at, 64).kind;
+      });
     const undisturbed = trace(alone, false);
     expect(trace(busy, true)).toEqual(undisturbed);
     expect(new Set(undisturbed)).toEqual(new Set(['pass', 'drop']));

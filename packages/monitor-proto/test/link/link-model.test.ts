@@ -50,10 +50,18 @@ function run(settings: Partial<LinkSettings>, n: number, gapNs = MS): Verdict[] 
 }
 
 const forbidden: Prng = {
-  nextUint32: () => { throw new Error('drawn'); },
-  nextFloat: () => { throw new Error('drawn'); },
-  nextInt: () => { throw new Error('drawn'); },
-  nextNormal: () => { throw new Error('drawn'); },
+  nextUint32: () => {
+    throw new Error('drawn');
+  },
+  nextFloat: () => {
+    throw new Error('drawn');
+  },
+  nextInt: () => {
+    throw new Error('drawn');
+  },
+  nextNormal: () => {
+    throw new Error('drawn');
+  },
   split: () => forbidden,
 };
 
@@ -136,22 +144,24 @@ describe('order', () => {
   });
 
   test('L2: due times never fall, across jitter, duplicates, rates and changes of settings', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(settings, fc.array(fc.nat(5 * MS)))), fc.nat(), (phases, seed) => {
-      const link = model({}, seed);
-      let now = 0;
-      let lastDue = 0;
-      for (const [phase, gaps] of phases) {
-        link.update({ ...CLEAR_LINK, ...phase });
-        for (const gap of gaps) {
-          now += gap;
-          const verdict = link.verdict(now, 64);
-          const due = now + delayOf(verdict);
-          expect(due).toBeGreaterThanOrEqual(lastDue);
-          lastDue = verdict.kind === 'duplicate' ? now + verdict.copyDelayNs : due;
-          expect(lastDue).toBeGreaterThanOrEqual(due);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(settings, fc.array(fc.nat(5 * MS)))), fc.nat(), (phases, seed) => {
+        const link = model({}, seed);
+        let now = 0;
+        let lastDue = 0;
+        for (const [phase, gaps] of phases) {
+          link.update({ ...CLEAR_LINK, ...phase });
+          for (const gap of gaps) {
+            now += gap;
+            const verdict = link.verdict(now, 64);
+            const due = now + delayOf(verdict);
+            expect(due).toBeGreaterThanOrEqual(lastDue);
+            lastDue = verdict.kind === 'duplicate' ? now + verdict.copyDelayNs : due;
+            expect(lastDue).toBeGreaterThanOrEqual(due);
+          }
         }
-      }
-    }));
+      }),
+    );
   });
 
   test('reorder: the stated share is overtaken, on a link without delay too', () => {

@@ -30,7 +30,11 @@ const VALUES: { readonly [K in FieldKind]: fc.Arbitrary<unknown> } = {
 };
 const specs = Object.entries(MESSAGES) as [Message['type'], MessageSpec][];
 const anyMessage: fc.Arbitrary<Message> = fc.oneof(
-  ...specs.map(([type, spec]) => fc.record(Object.fromEntries(Object.entries(spec.fields).map(([name, kind]) => [name, VALUES[kind]]))).map((fields) => ({ type, ...fields }) as Message)),
+  ...specs.map(([type, spec]) =>
+    fc
+      .record(Object.fromEntries(Object.entries(spec.fields).map(([name, kind]) => [name, VALUES[kind]])))
+      .map((fields) => ({ type, ...fields }) as Message),
+  ),
 );
 
 describe('the message table', () => {
@@ -48,10 +52,22 @@ describe('the codec', () => {
   it('brings every message back as it was, through a real frame', () => {
     fc.assert(
       fc.property(fc.array(anyMessage, { minLength: 1, maxLength: 5 }), (messages) => {
-        const frame: DataFrame = { kind: FRAME.data, lamport: 7, acks: [1, 2, 3], missing: [0, 0, 0], batches: [{ lane: 1, first: 9, messages: messages.map(encodeMessage) }] };
+        const frame: DataFrame = {
+          kind: FRAME.data,
+          lamport: 7,
+          acks: [1, 2, 3],
+          missing: [0, 0, 0],
+          batches: [{ lane: 1, first: 9, messages: messages.map(encodeMessage) }],
+        };
         const back = decodeFrame(encodeFrame(frame));
-        if (typeof back === 'string' || back.kind !== FRAME.data) throw new Error(`not a data frame: ${JSON.stringify(back)}`);
-        expect({ lamport: back.lamport, acks: back.acks, missing: back.missing, first: back.batches[0]!.first }).toEqual({ lamport: 7, acks: [1, 2, 3], missing: [0, 0, 0], first: 9 });
+        if (typeof back === 'string' || back.kind !== FRAME.data)
+          throw new Error(`not a data frame: ${JSON.stringify(back)}`);
+        expect({
+          lamport: back.lamport,
+          acks: back.acks,
+          missing: back.missing,
+          first: back.batches[0]!.first,
+        }).toEqual({ lamport: 7, acks: [1, 2, 3], missing: [0, 0, 0], first: 9 });
         expect(back.batches[0]!.messages.map(decodeMessage)).toEqual(messages);
       }),
       { numRuns: 400 },
@@ -61,7 +77,13 @@ describe('the codec', () => {
   it('estimates the size of a message within a factor of two below and a constant above', () => {
     fc.assert(
       fc.property(anyMessage, (message) => {
-        const frame: DataFrame = { kind: FRAME.data, lamport: 0, acks: [0, 0, 0], missing: [0, 0, 0], batches: [{ lane: 0, first: 1, messages: [encodeMessage(message)] }] };
+        const frame: DataFrame = {
+          kind: FRAME.data,
+          lamport: 0,
+          acks: [0, 0, 0],
+          missing: [0, 0, 0],
+          batches: [{ lane: 0, first: 1, messages: [encodeMessage(message)] }],
+        };
         expect(2 * codecOf(message.type).bytes(message) + 32).toBeGreaterThanOrEqual(encodeFrame(frame).length);
       }),
     );

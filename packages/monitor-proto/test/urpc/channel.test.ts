@@ -13,7 +13,12 @@ class Pair {
   readonly ends = [new Channel(), new Channel()] as const;
   readonly delivered: [Message[], Message[]] = [[], []];
   now: Nanos = 0;
-  private readonly way: { readonly to: 0 | 1; readonly at: Nanos; readonly epoch: number; readonly frame: DataFrame }[] = [];
+  private readonly way: {
+    readonly to: 0 | 1;
+    readonly at: Nanos;
+    readonly epoch: number;
+    readonly frame: DataFrame;
+  }[] = [];
   private epoch = 0;
 
   constructor(
@@ -24,7 +29,12 @@ class Pair {
   /** What the channels want to send goes on its way. */
   pump(): void {
     for (const from of [0, 1] as const) {
-      for (let frame = this.ends[from].takeFrame(this.now, 0); frame !== null; frame = this.ends[from].takeFrame(this.now, 0)) this.carry(from === 0 ? 1 : 0, frame);
+      for (
+        let frame = this.ends[from].takeFrame(this.now, 0);
+        frame !== null;
+        frame = this.ends[from].takeFrame(this.now, 0)
+      )
+        this.carry(from === 0 ? 1 : 0, frame);
     }
   }
 
@@ -58,7 +68,13 @@ class Pair {
 
   private carry(to: 0 | 1, frame: DataFrame): void {
     const copies = this.random() < this.faults.loss ? 0 : this.random() < this.faults.duplicate ? 2 : 1;
-    for (let i = 0; i < copies; i++) this.way.push({ to, at: this.now + MILLISECOND * (1 + this.random() * this.faults.jitterMs), epoch: this.epoch, frame });
+    for (let i = 0; i < copies; i++)
+      this.way.push({
+        to,
+        at: this.now + MILLISECOND * (1 + this.random() * this.faults.jitterMs),
+        epoch: this.epoch,
+        frame,
+      });
   }
 
   private arrive(to: 0 | 1, frame: DataFrame): void {
@@ -79,7 +95,9 @@ function clockRequest(id: number): MessageOf<'clock_request'> {
   return { type: 'clock_request', id, t0: 0 };
 }
 function numbersOf(messages: readonly Message[], type: 'flood' | 'clock_request'): number[] {
-  return messages.filter((m) => m.type === type).map((m) => (m as { number?: number; id?: number }).number ?? (m as { id: number }).id);
+  return messages
+    .filter((m) => m.type === type)
+    .map((m) => (m as { number?: number; id?: number }).number ?? (m as { id: number }).id);
 }
 
 describe('a URPC channel', () => {
@@ -87,7 +105,11 @@ describe('a URPC channel', () => {
     fc.assert(
       fc.property(
         fc.integer(),
-        fc.record({ loss: fc.constantFrom(0, 0.05, 0.3), duplicate: fc.constantFrom(0, 0.2), jitterMs: fc.constantFrom(0, 3, 20) }),
+        fc.record({
+          loss: fc.constantFrom(0, 0.05, 0.3),
+          duplicate: fc.constantFrom(0, 0.2),
+          jitterMs: fc.constantFrom(0, 3, 20),
+        }),
         fc.array(fc.constantFrom('flood', 'clock_request', 'step', 'step', 'reset'), { minLength: 20, maxLength: 300 }),
         (seed, faults, script) => {
           const prng = createPrng(seed);
@@ -115,7 +137,8 @@ describe('a URPC channel', () => {
     while (channel.send(flood(taken + 1))) taken += 1;
     expect(taken).toBe(limit('bulkQueue'));
     let out = 0;
-    for (let frame = channel.takeFrame(0, 0); frame !== null; frame = channel.takeFrame(0, 0)) out += frame.batches.reduce((sum, batch) => sum + batch.messages.length, 0);
+    for (let frame = channel.takeFrame(0, 0); frame !== null; frame = channel.takeFrame(0, 0))
+      out += frame.batches.reduce((sum, batch) => sum + batch.messages.length, 0);
     expect(out).toBe(limit('bulkWindow'));
   });
 
@@ -165,7 +188,9 @@ describe('a URPC channel', () => {
     const frame = { kind: 5, lamport: 0, acks: [0, 0, 0], missing: [0, 0, 0], batches: [] } as const;
     expect(channel.receive({ ...frame, acks: [0, 1, 0] }, 0).violation).toMatch('never sent');
     const far = limit('monitorWindow') + 1;
-    expect(channel.receive({ ...frame, batches: [{ lane: 1, first: far, messages: [[40, 1]] }] }, 0).violation).toMatch('outside its window');
+    expect(channel.receive({ ...frame, batches: [{ lane: 1, first: far, messages: [[40, 1]] }] }, 0).violation).toMatch(
+      'outside its window',
+    );
   });
 
   it('refuses to resume with a peer that has forgotten what it acknowledged', () => {

@@ -25,7 +25,9 @@ function capabilityOverlaps(entries: readonly AuditEntry[], snapshots: readonly 
     const top = above[above.length - 1];
     if (top !== undefined && !isAncestor(top.capability, next.capability)) {
       problems.push({
-        invariant: 'C2', what: describeCapability(next.capability), cores: [...top.cores, ...next.cores],
+        invariant: 'C2',
+        what: describeCapability(next.capability),
+        cores: [...top.cores, ...next.cores],
         detail: `overlaps ${describeCapability(top.capability)}, which it does not descend from`,
       });
     }
@@ -54,7 +56,8 @@ function freeOverlaps(entries: readonly AuditEntry[], snapshots: readonly CoreSn
     ...entries.map(({ capability, core }) => ({ capability, core })),
     ...snapshots.flatMap(({ core, inFlight }) => inFlight.map((wire) => ({ capability: decode(wire), core }))),
   ];
-  const free = snapshots.flatMap(({ core, free: ranges }) => ranges.map((range) => ({ range, core })))
+  const free = snapshots
+    .flatMap(({ core, free: ranges }) => ranges.map((range) => ({ range, core })))
     .sort((a, b) => a.range.address - b.range.address);
   const problems = free.slice(1).flatMap(({ range, core }, i) => {
     const before = free[i]!;
@@ -92,8 +95,11 @@ export function auditConservation(entries: readonly AuditEntry[], snapshots: rea
   const free = snapshots.flatMap((snapshot) => snapshot.free);
   const devices = capabilities.filter(({ type }) => type === 'DevFrame');
   const accounted = unionRanges([...free, ...covered, ...snapshots.flatMap(({ reclaiming }) => reclaiming)]);
-  const problems = snapshots.flatMap(({ core, memory }) => subtractRanges(memory, [...accounted, ...devices])
-    .map((range) => violation('C5', range, [core], 'leaked: neither free nor covered by a capability')));
+  const problems = snapshots.flatMap(({ core, memory }) =>
+    subtractRanges(memory, [...accounted, ...devices]).map((range) =>
+      violation('C5', range, [core], 'leaked: neither free nor covered by a capability'),
+    ),
+  );
   const brought = snapshots.flatMap(({ memory }) => memory);
   const extra = subtractRanges(accounted, brought);
   return [...problems, ...extra.map((range) => violation('C5', range, [], 'memory that no core brought'))];

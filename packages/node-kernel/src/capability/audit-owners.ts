@@ -8,7 +8,8 @@ import { typeRow } from './types.ts';
 export function auditOwners(entries: readonly AuditEntry[], snapshots: readonly CoreSnapshot[]): Violation[] {
   const flying = new Set(snapshots.flatMap(({ inFlight }) => inFlight.map((wire) => identityOf(decode(wire)))));
   return [...grouped(entries).values()].flatMap((copies) => [
-    ...disagreements(copies), ...(flying.has(copies[0]!.identity) ? [] : ownerProblems(copies)),
+    ...disagreements(copies),
+    ...(flying.has(copies[0]!.identity) ? [] : ownerProblems(copies)),
   ]);
 }
 
@@ -34,7 +35,9 @@ function disagreements(copies: readonly AuditEntry[]): Violation[] {
     byCore.set(copy.core, first);
     if (first.owner === copy.owner && first.locked === copy.locked && first.relations === copy.relations) continue;
     problems.push({
-      invariant: 'copies', what: describeCapability(copy.capability), cores: [copy.core],
+      invariant: 'copies',
+      what: describeCapability(copy.capability),
+      cores: [copy.core],
       detail: `slots ${first.slot} and ${copy.slot} differ in owner, lock or relations`,
     });
   }
@@ -45,7 +48,8 @@ function disagreements(copies: readonly AuditEntry[]): Violation[] {
 export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
   const live = entries.filter((entry) => !entry.inDelete && typeRow(entry.capability.type).needsLocality);
   const firsts = [...grouped(live).values()].map((copies) => ({
-    entry: copies.find((copy) => copy.core === copy.owner && !copy.locked), capability: copies[0]!.capability,
+    entry: copies.find((copy) => copy.core === copy.owner && !copy.locked),
+    capability: copies[0]!.capability,
     cores: new Set(copies.map((copy) => copy.core)),
   }));
   const problems: Violation[] = [];
@@ -54,7 +58,9 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     const others = [...cores].filter((core) => core !== owner?.core);
     if (owner === undefined || others.length === 0 || (owner.relations & bit) !== 0) return;
     problems.push({
-      invariant: 'relations', what: describeCapability(owner.capability), cores: [owner.core, ...others],
+      invariant: 'relations',
+      what: describeCapability(owner.capability),
+      cores: [owner.core, ...others],
       detail: `the owner knows of no ${kind} on another core`,
     });
   };

@@ -44,7 +44,9 @@ export interface AuditEntry extends Omit<SlotSnapshot, 'capability'> {
 
 /** The state of one core as plain data. */
 export function snapshotCore(
-  state: LocalCapabilities, inFlight: readonly Capability[] = [], reclaiming: readonly Range[] = [],
+  state: LocalCapabilities,
+  inFlight: readonly Capability[] = [],
+  reclaiming: readonly Range[] = [],
 ): CoreSnapshot {
   const slots: SlotSnapshot[] = [];
   for (const group of state.database.groups()) {
@@ -58,9 +60,16 @@ export function snapshotCore(
 }
 
 /** A snapshot but for its slots. */
-export function memoryOf(state: LocalCapabilities, inFlight: readonly Capability[], reclaiming: readonly Range[]): Omit<CoreSnapshot, 'slots'> {
+export function memoryOf(
+  state: LocalCapabilities,
+  inFlight: readonly Capability[],
+  reclaiming: readonly Range[],
+): Omit<CoreSnapshot, 'slots'> {
   return {
-    core: state.core, memory: [state.memory], free: [...state.ram.freeRanges()], reclaiming: [...reclaiming],
+    core: state.core,
+    memory: [state.memory],
+    free: [...state.ram.freeRanges()],
+    reclaiming: [...reclaiming],
     inFlight: inFlight.map(encodeCapability),
   };
 }
@@ -72,17 +81,28 @@ export function entriesOfCore(state: LocalCapabilities): AuditEntry[] {
   state.database.visitGroups(({ capability, owner, locked, relations, slots }) => {
     const identity = identityOf(capability);
     for (const slot of slots) {
-      entries.push({ core, capability: slot.capability!, identity, slot: slot.address, owner, locked, inDelete: isInDelete(slot), relations });
+      entries.push({
+        core,
+        capability: slot.capability!,
+        identity,
+        slot: slot.address,
+        owner,
+        locked,
+        inDelete: isInDelete(slot),
+        relations,
+      });
     }
   });
   return entries;
 }
 
 export function entriesOf(snapshots: readonly CoreSnapshot[]): AuditEntry[] {
-  return snapshots.flatMap(({ core, slots }) => slots.map((slot) => {
-    const capability = decode(slot.capability);
-    return { ...slot, core, capability, identity: identityOf(capability) };
-  }));
+  return snapshots.flatMap(({ core, slots }) =>
+    slots.map((slot) => {
+      const capability = decode(slot.capability);
+      return { ...slot, core, capability, identity: identityOf(capability) };
+    }),
+  );
 }
 
 export function decode(wire: WireCapability): Capability {

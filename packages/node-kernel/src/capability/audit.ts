@@ -15,26 +15,39 @@ import type { Capability } from './capability.ts';
  * Every violation of C1, C2, C5, copy agreement and conservative bits; empty when all is well. Who has the states at hand
  * gives the entries, and snapshots without slots.
  */
-export function auditCapabilities(snapshots: readonly CoreSnapshot[], entries: readonly AuditEntry[] = entriesOf(snapshots)): Violation[] {
+export function auditCapabilities(
+  snapshots: readonly CoreSnapshot[],
+  entries: readonly AuditEntry[] = entriesOf(snapshots),
+): Violation[] {
   return [
-    ...auditOwners(entries, snapshots), ...auditRelations(entries), ...auditOverlap(entries, snapshots),
+    ...auditOwners(entries, snapshots),
+    ...auditRelations(entries),
+    ...auditOverlap(entries, snapshots),
     ...auditConservation(entries, snapshots),
   ];
 }
 
 /** C3: what is left of the target after a revoke reported success, but for the one slot that survives it. */
 export function noneOf(
-  target: Capability, snapshots: readonly CoreSnapshot[], survivor?: { readonly core: number; readonly slot: number },
+  target: Capability,
+  snapshots: readonly CoreSnapshot[],
+  survivor?: { readonly core: number; readonly slot: number },
 ): Violation[] {
   const hit = (capability: Capability): boolean => isCopy(capability, target) || isAncestor(target, capability);
   const report = (core: number, capability: Capability, where: string): Violation => ({
-    invariant: 'C3', what: describeCapability(capability), cores: [core],
+    invariant: 'C3',
+    what: describeCapability(capability),
+    cores: [core],
     detail: `left after the revoke of ${describeCapability(target)}, ${where}`,
   });
   const inSlots = entriesOf(snapshots)
     .filter((entry) => hit(entry.capability) && !(entry.core === survivor?.core && entry.slot === survivor.slot))
     .map((entry) => report(entry.core, entry.capability, `in slot ${entry.slot}`));
-  const flying = snapshots.flatMap(({ core, inFlight }) => inFlight.map(decode).filter(hit)
-    .map((capability) => report(core, capability, 'in flight')));
+  const flying = snapshots.flatMap(({ core, inFlight }) =>
+    inFlight
+      .map(decode)
+      .filter(hit)
+      .map((capability) => report(core, capability, 'in flight')),
+  );
   return [...inSlots, ...flying];
 }

@@ -38,7 +38,11 @@ function malformed(reason: string): Malformed {
 }
 
 function misfit(
-  type: CapabilityType, rights: number, address: number, size: number, fields: readonly number[],
+  type: CapabilityType,
+  rights: number,
+  address: number,
+  size: number,
+  fields: readonly number[],
 ): string | undefined {
   const row = typeRow(type);
   if (rights > 31 || (rights & ~row.rights) !== 0) return `${type} cannot carry rights ${rights}`;

@@ -44,8 +44,16 @@ export interface SharedState {
 
 export function newGroup(capability: Capability, state: SharedState): CopyGroup {
   return {
-    capability, slots: new Set(), owner: state.owner, locked: state.locked ?? false, relations: state.relations,
-    address: capability.address, left: null, right: null, level: 1, maxEnd: capability.address + capability.size,
+    capability,
+    slots: new Set(),
+    owner: state.owner,
+    locked: state.locked ?? false,
+    relations: state.relations,
+    address: capability.address,
+    left: null,
+    right: null,
+    level: 1,
+    maxEnd: capability.address + capability.size,
   };
 }
 

@@ -35,7 +35,10 @@ export function l2SlotOf(address: number): number {
 
 /** The slot that `ref` names, full or not. `rights` are needed of the CNode that the slot is in. */
 export function resolveSlot(
-  state: LocalCapabilities, caller: Slot, ref: SlotRef, rights: number = RIGHTS.read,
+  state: LocalCapabilities,
+  caller: Slot,
+  ref: SlotRef,
+  rights: number = RIGHTS.read,
 ): Result<Slot> {
   if (ref.root === undefined) return slotIn(state, caller, ref, rights);
   const root = lookup(state, caller, { address: ref.root }, RIGHTS.read);
@@ -44,7 +47,11 @@ export function resolveSlot(
 
 /** A slot with a live capability that carries `rights`. What is being revoked reads as absent. */
 export function lookup(
-  state: LocalCapabilities, caller: Slot, ref: SlotRef, rights = 0, cnodeRights: number = RIGHTS.read,
+  state: LocalCapabilities,
+  caller: Slot,
+  ref: SlotRef,
+  rights = 0,
+  cnodeRights: number = RIGHTS.read,
 ): Result<Slot & { readonly capability: Capability }> {
   const found = resolveSlot(state, caller, ref, cnodeRights);
   if (!found.ok) return found;
@@ -56,7 +63,10 @@ export function lookup(
 
 /** An empty slot that the caller may fill with a capability of the given type. */
 export function destination(
-  state: LocalCapabilities, caller: Slot, ref: SlotRef, type: Capability['type'],
+  state: LocalCapabilities,
+  caller: Slot,
+  ref: SlotRef,
+  type: Capability['type'],
 ): Result<Slot> {
   const found = resolveSlot(state, caller, ref, RIGHTS.read | RIGHTS.write);
   if (!found.ok) return found;
@@ -73,7 +83,10 @@ export function unfitFor(slot: Slot, type: Capability['type']): CapabilityError 
 
 /** The slots of the live CNode in `slot`. */
 export function containerIn(
-  state: LocalCapabilities, slot: Slot, kind: 'L1CNode' | 'L2CNode', rights: number,
+  state: LocalCapabilities,
+  slot: Slot,
+  kind: 'L1CNode' | 'L2CNode',
+  rights: number,
 ): Result<SlotContainer> {
   const { capability } = slot;
   if (capability === null || isInDelete(slot)) return refuse('capability_not_found');

@@ -31,8 +31,11 @@ export interface Invocations {
   retype: RetypeRequest & { readonly source: SlotRef; readonly destination: SlotRef };
   identify: { readonly target: SlotRef };
   create_cnode: {
-    readonly source: SlotRef; readonly offset: number; readonly type: 'L1CNode' | 'L2CNode';
-    readonly size: number; readonly destination: SlotRef;
+    readonly source: SlotRef;
+    readonly offset: number;
+    readonly type: 'L1CNode' | 'L2CNode';
+    readonly size: number;
+    readonly destination: SlotRef;
   };
   /** Replaces the caller's root CNode by a larger one; the old root's capability goes to `returnTo`. */
   resize_cnode: { readonly cnode: SlotRef; readonly returnTo: SlotRef };
@@ -49,9 +52,11 @@ export type Action =
   | { readonly action: 'remove_copy'; readonly target: Slot }
   | { readonly action: 'delete_last'; readonly target: Slot }
   | {
-    readonly action: 'retype'; readonly source: Slot; readonly children: readonly Capability[];
-    readonly destinations: readonly Slot[];
-  }
+      readonly action: 'retype';
+      readonly source: Slot;
+      readonly children: readonly Capability[];
+      readonly destinations: readonly Slot[];
+    }
   | { readonly action: 'identify'; readonly target: Slot }
   | { readonly action: 'resize_cnode'; readonly root: Slot; readonly cnode: Slot; readonly returnTo: Slot }
   | { readonly action: 'create_id'; readonly destination: Slot };
@@ -84,7 +89,10 @@ function rightsToGive(to: SlotRef): number {
 }
 
 function decodeCopy(
-  state: LocalCapabilities, caller: Slot, given: Invocations['copy'], wanted: number | null,
+  state: LocalCapabilities,
+  caller: Slot,
+  given: Invocations['copy'],
+  wanted: number | null,
 ): Result<Action> {
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
@@ -137,7 +145,9 @@ function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations
 
 /** Everything about a retype that this core can judge, whoever owns the source. */
 export function checkRetype(
-  state: LocalCapabilities, caller: Slot, given: Invocations['retype'],
+  state: LocalCapabilities,
+  caller: Slot,
+  given: Invocations['retype'],
 ): Result<Extract<Action, { readonly action: 'retype' }>> {
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
@@ -154,7 +164,10 @@ export function checkRetype(
 
 /** Consecutive empty slots of one CNode for the children of a retype, from the one that `ref` names. */
 export function decodeDestinations(
-  state: LocalCapabilities, caller: Slot, ref: SlotRef, children: readonly Capability[],
+  state: LocalCapabilities,
+  caller: Slot,
+  ref: SlotRef,
+  children: readonly Capability[],
 ): Result<Slot[]> {
   const first = resolveSlot(state, caller, ref, RIGHTS.read | RIGHTS.write);
   if (!first.ok) return first;

@@ -15,8 +15,7 @@ export function errorNameOf(error: CapabilityError): ErrorName {
 }
 
 export type Result<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: CapabilityError };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: CapabilityError };
 
 export function succeed<T>(value: T): Result<T> {
   return { ok: true, value };

@@ -75,7 +75,12 @@ export class LocalCapabilities {
 }
 
 const BOOT_TOKENS: readonly CapabilityType[] = [
-  'Kernel', 'ProcessManager', 'IPI', 'IRQTable', 'PerfMon', 'DeviceIDManager',
+  'Kernel',
+  'ProcessManager',
+  'IPI',
+  'IRQTable',
+  'PerfMon',
+  'DeviceIDManager',
 ];
 
 /** A core as it starts: its PhysAddr and the authority tokens in kernel slots, all of its memory free. */

@@ -120,16 +120,22 @@ export class MappingDatabase {
 
   /** The worst relation of anything here to the range, with the first group that shows it. Stops at `worst`. */
   queryRange(
-    range: Range, root: CapabilityType = 'PhysAddr', worst: RangeRelation = 'partial',
+    range: Range,
+    root: CapabilityType = 'PhysAddr',
+    worst: RangeRelation = 'partial',
   ): { relation: RangeRelation; group?: CopyGroup } {
     const stopAt = RANGE_RELATIONS.indexOf(worst);
     let found = 0;
     let example: CopyGroup | undefined;
-    this.visitOverlapping(range, (group) => {
-      const relation = relationTo(group.capability, range);
-      if (relation > found) [found, example] = [relation, group];
-      return found >= stopAt;
-    }, root);
+    this.visitOverlapping(
+      range,
+      (group) => {
+        const relation = relationTo(group.capability, range);
+        if (relation > found) [found, example] = [relation, group];
+        return found >= stopAt;
+      },
+      root,
+    );
     const relation = RANGE_RELATIONS[found]!;
     return example === undefined ? { relation } : { relation, group: example };
   }

@@ -48,7 +48,11 @@ export function isSendable(capability: Capability): boolean {
 
 /** A capability that arrives from another core (or, at boot, from nowhere). Copies here must agree on the owner. */
 export function createCapability(
-  state: LocalCapabilities, slot: Slot, capability: Capability, owner: number, relations: number,
+  state: LocalCapabilities,
+  slot: Slot,
+  capability: Capability,
+  owner: number,
+  relations: number,
 ): Result<Outcome> {
   const { type } = capability;
   if (!typeRow(type).sendable || !sizeAllowed(type, capability.size)) return refuse('not_sendable');

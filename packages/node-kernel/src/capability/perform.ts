@@ -63,7 +63,10 @@ export function invoke(state: LocalCapabilities, caller: Slot, invocation: Invoc
 
 /** Another copy on this core, sharing owner, lock and relations. */
 export function copyLocally(
-  state: LocalCapabilities, source: Slot, destination: Slot, outcome: Outcome,
+  state: LocalCapabilities,
+  source: Slot,
+  destination: Slot,
+  outcome: Outcome,
   rights: number = source.capability!.rights,
 ): void {
   const { owner, relations } = source.group!;
@@ -71,7 +74,9 @@ export function copyLocally(
 }
 
 function performResize(
-  state: LocalCapabilities, { root, cnode, returnTo }: Named<'resize_cnode'>, outcome: Outcome,
+  state: LocalCapabilities,
+  { root, cnode, returnTo }: Named<'resize_cnode'>,
+  outcome: Outcome,
 ): void {
   const from = state.containers.get(root.capability!.address)!;
   const to = state.containers.get(cnode.capability!.address)!;

@@ -13,7 +13,11 @@ import { typeRow } from './types.ts';
 
 /** Fills an empty slot. The first copy brings the shared state; an owned CNode or Dispatcher gets its slots. */
 export function place(
-  state: LocalCapabilities, slot: Slot, capability: Capability, shared: SharedState, outcome: Outcome,
+  state: LocalCapabilities,
+  slot: Slot,
+  capability: Capability,
+  shared: SharedState,
+  outcome: Outcome,
 ): CopyGroup {
   const known = state.database.find(capability) !== undefined;
   const group = state.database.insert(slot, capability, shared);

@@ -56,7 +56,10 @@ export function reclaimObject(state: LocalCapabilities, removed: CopyGroup, outc
 
 /** Frees, at the home, what neither this core nor `coveredElsewhere` covers. Answers the bytes freed. */
 export function reclaimAtHome(
-  state: LocalCapabilities, range: Range, coveredElsewhere: readonly Range[], outcome: Outcome,
+  state: LocalCapabilities,
+  range: Range,
+  coveredElsewhere: readonly Range[],
+  outcome: Outcome,
 ): number {
   let freed = 0;
   const covered = [...coveredElsewhere, ...coveredRanges(state, range)];

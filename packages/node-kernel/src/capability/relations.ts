@@ -43,7 +43,9 @@ export function relationsOfChild(state: LocalCapabilities, source: CopyGroup): n
 
 /** Local relatives as bits, for a monitor that is asked what it has. */
 export function localRelations(state: LocalCapabilities, capability: Capability): number {
-  return (state.database.find(capability) ? REMOTE.copies : 0)
-    | (state.database.hasAncestors(capability) ? REMOTE.ancestors : 0)
-    | (state.database.hasDescendants(capability) ? REMOTE.descendants : 0);
+  return (
+    (state.database.find(capability) ? REMOTE.copies : 0) |
+    (state.database.hasAncestors(capability) ? REMOTE.ancestors : 0) |
+    (state.database.hasDescendants(capability) ? REMOTE.descendants : 0)
+  );
 }

@@ -27,9 +27,14 @@ function typeLine(name: CapabilityType): string {
   const sources = [...row.parents, ...(row.fromSelf ? ['itself'] : [])].join(', ');
   const from = row.mapping ? `${sources} (by map)` : sources;
   const properties = [
-    row.moveable && 'moveable', row.needsLocality ? 'one owner' : 'owned everywhere', row.mappable && 'mappable',
-    !row.sendable && 'unsendable', row.multiRetype && 'children may overlap',
-  ].filter(Boolean).join(', ');
+    row.moveable && 'moveable',
+    row.needsLocality ? 'one owner' : 'owned everywhere',
+    row.mappable && 'mappable',
+    !row.sendable && 'unsendable',
+    row.multiRetype && 'children may overlap',
+  ]
+    .filter(Boolean)
+    .join(', ');
   const cells = [name, from || '–', sizeText(row.size), row.fields.join(', ') || '–', properties];
   return `| ${cells.join(' | ')} | ${rightNames(row.rights).join(' ') || '–'} | ${row.doc} |`;
 }

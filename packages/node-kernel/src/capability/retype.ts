@@ -38,8 +38,9 @@ export function planRetype(source: Capability, request: RetypeRequest): Result<C
   const { offset, type, count, fields } = request;
   const size = objectSizeOf(request);
   const first = source.address + offset;
-  return succeed(Array.from({ length: count }, (_, i) =>
-    makeCapability(type, first + i * size, size, fields, source.rights)));
+  return succeed(
+    Array.from({ length: count }, (_, i) => makeCapability(type, first + i * size, size, fields, source.rights)),
+  );
 }
 
 /** The bytes that a planned retype takes from its source. */
@@ -61,7 +62,10 @@ export function isRetypeable(state: LocalCapabilities, source: Capability, range
 
 /** Creates planned capabilities in empty slots of this core, which becomes their owner. Cannot fail. */
 export function createRetyped(
-  state: LocalCapabilities, source: CopyGroup, children: readonly Capability[], slots: readonly Slot[],
+  state: LocalCapabilities,
+  source: CopyGroup,
+  children: readonly Capability[],
+  slots: readonly Slot[],
   outcome: Outcome,
 ): void {
   const shared = { owner: state.core, relations: relationsOfChild(state, source) };
@@ -74,12 +78,16 @@ export function createRetyped(
 /** The first group that excludes a retype of the range, or undefined. */
 export function retypeConflict(state: LocalCapabilities, source: Capability, range: Range): CopyGroup | undefined {
   let conflict: CopyGroup | undefined;
-  state.database.visitOverlapping(range, (group) => {
-    const { capability } = group;
-    if (isWeightless(capability.type) || isCopy(capability, source) || isAncestor(capability, source)) return false;
-    conflict = group;
-    return true;
-  }, treeRootFor(source));
+  state.database.visitOverlapping(
+    range,
+    (group) => {
+      const { capability } = group;
+      if (isWeightless(capability.type) || isCopy(capability, source) || isAncestor(capability, source)) return false;
+      conflict = group;
+      return true;
+    },
+    treeRootFor(source),
+  );
   return conflict;
 }
 

@@ -17,8 +17,7 @@ export interface RevokeMark {
 }
 
 export type MarkResult =
-  | { readonly ok: true; readonly mark: RevokeMark }
-  | { readonly ok: false; readonly locked: CopyGroup };
+  { readonly ok: true; readonly mark: RevokeMark } | { readonly ok: false; readonly locked: CopyGroup };
 
 /**
  * On the revoking core: freezes every other copy of what lies in `survivor` and all descendants, and pauses deletion.
@@ -63,7 +62,8 @@ function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | n
   if (survivor === null && copies?.locked) return { ok: false, locked: copies };
   if (copies !== undefined) groups.unshift(copies);
   const frozen: RevokeMark['frozen'][number][] = [];
-  for (const group of groups) for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability! });
+  for (const group of groups)
+    for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability! });
   for (const { slot } of frozen) slot.marks += 1;
   const mark: RevokeMark = { target, survivor, frozen };
   state.revokes.add(mark);

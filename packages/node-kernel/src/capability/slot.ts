@@ -91,7 +91,14 @@ function newSlot(container: SlotContainer, index: number): Slot {
   const offset = index * CAPABILITY_LIMITS.slotBytes;
   const address = container.kind === 'kernel' ? -(offset + CAPABILITY_LIMITS.slotBytes) : container.address + offset;
   return {
-    container, index, address, capability: null, group: null, marks: 0, deleting: false, mappings: null,
+    container,
+    index,
+    address,
+    capability: null,
+    group: null,
+    marks: 0,
+    deleting: false,
+    mappings: null,
     mappedThrough: null,
   };
 }

@@ -8,7 +8,8 @@ export class Arguments {
     allowed: readonly string[],
   ) {
     for (const name of Object.keys(values)) {
-      if (!allowed.includes(name)) throw this.bad(name, `is unknown; ${verb} takes ${allowed.join(', ') || 'no arguments'}`);
+      if (!allowed.includes(name))
+        throw this.bad(name, `is unknown; ${verb} takes ${allowed.join(', ') || 'no arguments'}`);
     }
   }
 
@@ -42,7 +43,8 @@ export class Arguments {
   cores(name: string): readonly number[] | null {
     const value = this.values[name];
     if (value === 'all') return null;
-    if (!Array.isArray(value) || !value.every((core) => Number.isSafeInteger(core))) throw this.bad(name, 'must be a list of core ids, or "all"');
+    if (!Array.isArray(value) || !value.every((core) => Number.isSafeInteger(core)))
+      throw this.bad(name, 'must be a list of core ids, or "all"');
     return value as readonly number[];
   }
 

@@ -45,18 +45,31 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       const plan = args.oneOf('plan', PLAN_KINDS, 'multicast');
       const phases = args.whole('phases', { min: 1, max: 2, otherwise: 1 }) as 1 | 2;
       const count = args.whole('count', { min: 1, max: 1_000_000, otherwise: 1 });
-      return roundSeries(kernel, plan, phases, count, new Uint8Array(args.whole('bytes', { ...PAYLOAD, otherwise: 0 })));
+      return roundSeries(
+        kernel,
+        plan,
+        phases,
+        count,
+        new Uint8Array(args.whole('bytes', { ...PAYLOAD, otherwise: 0 })),
+      );
     },
   },
   flood: {
     args: ['core', 'count', 'bytes'],
     doc: 'Numbered messages as fast as the channel takes them; the receiver reports what came.',
-    run: (kernel, args) => kernel.monitor.flood.run(args.whole('core', CORE), args.whole('count', COUNT), args.whole('bytes', PAYLOAD)),
+    run: (kernel, args) =>
+      kernel.monitor.flood.run(args.whole('core', CORE), args.whole('count', COUNT), args.whole('bytes', PAYLOAD)),
   },
   ring: {
     args: ['cores', 'count', 'bytes'],
     doc: 'A token handed round these cores, this one first, so many times; nanoseconds a round.',
-    run: (kernel, args) => ringSummary(kernel, args.cores('cores') ?? [], args.whole('count', COUNT), new Uint8Array(args.whole('bytes', PAYLOAD))),
+    run: (kernel, args) =>
+      ringSummary(
+        kernel,
+        args.cores('cores') ?? [],
+        args.whole('count', COUNT),
+        new Uint8Array(args.whole('bytes', PAYLOAD)),
+      ),
   },
   touched: {
     args: ['cores'],
@@ -70,31 +83,56 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   clock: {
     args: ['core', 'count'],
     doc: 'The offset of another core’s clock.',
-    run: (kernel, args) => kernel.monitor.clock.offsetOf(args.whole('core', { min: 0, max: 65_535 }), args.whole('count', { min: 1, max: 1000, otherwise: 8 })),
+    run: (kernel, args) =>
+      kernel.monitor.clock.offsetOf(
+        args.whole('core', { min: 0, max: 65_535 }),
+        args.whole('count', { min: 1, max: 1000, otherwise: 8 }),
+      ),
   },
 };
 
-function* pingSummary(kernel: Kernel, core: number, count: number, payload: Uint8Array, pauseNs: Nanos): Operation<unknown> {
-  if (!kernel.monitor.context.monitors.has(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} is no member of the cluster`);
+function* pingSummary(
+  kernel: Kernel,
+  core: number,
+  count: number,
+  payload: Uint8Array,
+  pauseNs: Nanos,
+): Operation<unknown> {
+  if (!kernel.monitor.context.monitors.has(core))
+    throw new OperationError('PEER_UNKNOWN', `core ${core} is no member of the cluster`);
   const samples = yield* kernel.monitor.ping.series(core, count, payload, pauseNs);
   return { core, bytes: payload.length, ...summarise(samples) };
 }
 
-function* ringSummary(kernel: Kernel, cores: readonly number[], count: number, payload: Uint8Array): Operation<unknown> {
+function* ringSummary(
+  kernel: Kernel,
+  cores: readonly number[],
+  count: number,
+  payload: Uint8Array,
+): Operation<unknown> {
   const { core, monitors } = kernel.monitor.context;
-  if (cores[0] !== core || cores.length < 2 || new Set(cores).size < cores.length) throw new OperationError('BAD_REQUEST', `ring: cores must be two or more different ones, core ${core} first`);
+  if (cores[0] !== core || cores.length < 2 || new Set(cores).size < cores.length)
+    throw new OperationError('BAD_REQUEST', `ring: cores must be two or more different ones, core ${core} first`);
   const stranger = cores.find((other) => other !== core && !monitors.has(other));
   if (stranger !== undefined) throw new OperationError('PEER_UNKNOWN', `core ${stranger} is no member of the cluster`);
   return { cores, bytes: payload.length, ...summarise(yield* kernel.monitor.ring.run(cores, count, payload)) };
 }
 
-function* roundSeries(kernel: Kernel, plan: (typeof PLAN_KINDS)[number], phases: 1 | 2, count: number, payload: Uint8Array): Operation<unknown> {
+function* roundSeries(
+  kernel: Kernel,
+  plan: (typeof PLAN_KINDS)[number],
+  phases: 1 | 2,
+  count: number,
+  payload: Uint8Array,
+): Operation<unknown> {
   const samples: Nanos[] = [];
   let report: RoundReport | null = null;
   for (let i = 0; i < count; i++) {
     const [outcome, elapsed] = (yield {
       arm(resume, now) {
-        kernel.monitor.startRound(plan, phases, NOOP_ACTION, payload, now, (result, at) => resume([result, at - now], at));
+        kernel.monitor.startRound(plan, phases, NOOP_ACTION, payload, now, (result, at) =>
+          resume([result, at - now], at),
+        );
         return () => undefined;
       },
     }) as [Outcome<RoundReport>, Nanos];

@@ -10,8 +10,7 @@ import { checkInvocation } from './invocation-check.ts';
 
 /** What a system call came to: a value, or a named error. */
 export type SystemCallResult =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: ErrorName };
+  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ErrorName };
 
 type Call = (domain: number, call: SystemCall) => SystemCallResult;
 
@@ -39,7 +38,9 @@ export class CpuDriver {
   /** The core has its number: its memory is its share of one physical address space, in order of core ids. */
   boot(core: number, ramBytes: number): void {
     this.capabilities ??= bootCapabilities({
-      core, memory: { address: core * ramBytes, size: ramBytes }, homeOf: (address) => Math.floor(address / ramBytes),
+      core,
+      memory: { address: core * ramBytes, size: ramBytes },
+      homeOf: (address) => Math.floor(address / ramBytes),
     });
   }
 
@@ -68,6 +69,9 @@ export class CpuDriver {
     if (!done.ok) return { ok: false, error: errorNameOf(done.error) };
     const { outcome, identity } = done.value;
     this.onOutcome(outcome);
-    return { ok: true, value: identity ? { capability: encodeCapability(identity.capability), owner: identity.owner } : null };
+    return {
+      ok: true,
+      value: identity ? { capability: encodeCapability(identity.capability), owner: identity.owner } : null,
+    };
   }
 }

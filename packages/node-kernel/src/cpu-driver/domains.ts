@@ -48,10 +48,18 @@ export class Domains {
     const shared = { owner: state.core, relations: 0 };
     place(state, root, makeCapability('L1CNode', range.address, CNODE_BYTES), shared, outcome);
     const top = state.containers.get(range.address)!;
-    for (let i = 0; i < cnodes; i += 1) place(state, top.slot(i), makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES), shared, outcome);
+    for (let i = 0; i < cnodes; i += 1)
+      place(
+        state,
+        top.slot(i),
+        makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES),
+        shared,
+        outcome,
+      );
     const first = state.containers.get(range.address + CNODE_BYTES)!;
     copyExisting(state, root, first.slot(FIRST_SLOTS.taskCNode));
-    if (memory !== null) place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared, outcome);
+    if (memory !== null)
+      place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared, outcome);
     const domain = { id: this.nextId, root };
     this.nextId += 1;
     this.byId.set(domain.id, domain);
@@ -62,7 +70,8 @@ export class Domains {
   *slotsOf(state: LocalCapabilities, { root }: Domain): Generator<{ readonly address: number; readonly slot: Slot }> {
     const top = containerOf(state, root);
     for (const l1Slot of top?.occupiedSlots() ?? []) {
-      for (const slot of containerOf(state, l1Slot)?.occupiedSlots() ?? []) yield { address: l1Slot.index * 256 + slot.index, slot };
+      for (const slot of containerOf(state, l1Slot)?.occupiedSlots() ?? [])
+        yield { address: l1Slot.index * 256 + slot.index, slot };
     }
   }
 }

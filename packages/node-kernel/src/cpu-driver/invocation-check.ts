@@ -11,7 +11,15 @@ const FIELDS: { readonly [K in Operation]: Readonly<Record<string, Kind>> } = {
   move: { source: 'slot', destination: 'slot' },
   delete: { target: 'slot' },
   revoke: { target: 'slot' },
-  retype: { source: 'slot', destination: 'slot', type: 'type', offset: 'whole', objectSize: 'whole', count: 'whole', fields: 'wholes?' },
+  retype: {
+    source: 'slot',
+    destination: 'slot',
+    type: 'type',
+    offset: 'whole',
+    objectSize: 'whole',
+    count: 'whole',
+    fields: 'wholes?',
+  },
   identify: { target: 'slot' },
   create_cnode: { source: 'slot', destination: 'slot', type: 'type', offset: 'whole', size: 'whole' },
   resize_cnode: { cnode: 'slot', returnTo: 'slot' },
@@ -40,7 +48,9 @@ export function checkInvocation(value: unknown): Invocation | null {
 export function isSlotRef(value: unknown): value is SlotRef {
   if (typeof value !== 'object' || value === null) return false;
   const { address, level, root } = value as Readonly<Record<string, unknown>>;
-  return isWhole(address) && (level === undefined || level === 1 || level === 2) && (root === undefined || isWhole(root));
+  return (
+    isWhole(address) && (level === undefined || level === 1 || level === 2) && (root === undefined || isWhole(root))
+  );
 }
 
 export function isWhole(value: unknown): value is number {

@@ -29,7 +29,8 @@ export class CoreProcess {
     this.logger = createLogger({ core: settings.core ?? 'unregistered', incarnation: 0 }, settings.logFile ?? null);
     this.faults = new LinkFaults(
       (event, fields) => this.log(event, fields),
-      (peers) => this.host?.post({ type: 'control_request', id: 0, request: { verb: 'touched', args: { cores: peers } } }),
+      (peers) =>
+        this.host?.post({ type: 'control_request', id: 0, request: { verb: 'touched', args: { cores: peers } } }),
     );
   }
 
@@ -72,8 +73,17 @@ export class CoreProcess {
   private createKernel(address: string, skbAddress: string): Kernel {
     const { cluster, core, logLevel, version } = this.settings;
     return new Kernel({
-      cluster, secret: this.secret, instance: freshInstance(), wantedCore: core, skbAddress, address,
-      entropy: freshEntropy(), hmac: hmacSha256, logLevel, hostClockNs, ...(version === undefined ? {} : { version }),
+      cluster,
+      secret: this.secret,
+      instance: freshInstance(),
+      wantedCore: core,
+      skbAddress,
+      address,
+      entropy: freshEntropy(),
+      hmac: hmacSha256,
+      logLevel,
+      hostClockNs,
+      ...(version === undefined ? {} : { version }),
     });
   }
 
@@ -83,7 +93,10 @@ export class CoreProcess {
       return await host.transport.listen(listenHost, listenPort);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      const text = code === 'EADDRINUSE' ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process` : `cannot listen on ${listenHost}:${listenPort}: ${code}`;
+      const text =
+        code === 'EADDRINUSE'
+          ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process`
+          : `cannot listen on ${listenHost}:${listenPort}: ${code}`;
       this.halted(text);
       throw error;
     }

@@ -58,7 +58,8 @@ export class LinkFaults {
   control({ verb, args }: ControlRequest, now: Nanos): ControlReply | null {
     const run = Object.hasOwn(this.verbs, verb) ? this.verbs[verb] : undefined;
     if (run === undefined) return null;
-    if (this.engine === null) return { ok: false, error: 'NOT_A_MEMBER', text: 'this core has not been registered yet' };
+    if (this.engine === null)
+      return { ok: false, error: 'NOT_A_MEMBER', text: 'this core has not been registered yet' };
     this.noteExpired(now);
     return run(args, now, this.engine);
   }
@@ -78,12 +79,15 @@ export class LinkFaults {
     if (rule.kind !== 'link') return;
     const peers: CoreId[] = [];
     for (let peer = 0; peer < this.capacity; peer++) {
-      if (peer !== this.self && (ruleConcerns(rule, this.self, peer) || ruleConcerns(rule, peer, this.self))) peers.push(peer);
+      if (peer !== this.self && (ruleConcerns(rule, this.self, peer) || ruleConcerns(rule, peer, this.self)))
+        peers.push(peer);
     }
     if (peers.length > 0) this.touched(peers);
   }
 
-  private readonly verbs: Readonly<Record<string, (args: Readonly<Record<string, unknown>>, now: Nanos, engine: FaultEngine) => ControlReply>> = {
+  private readonly verbs: Readonly<
+    Record<string, (args: Readonly<Record<string, unknown>>, now: Nanos, engine: FaultEngine) => ControlReply>
+  > = {
     fault_add: ({ rule: given }, now, engine) => {
       const rule = checkFaultRule(given);
       if (typeof rule === 'string') return { ok: false, error: 'BAD_REQUEST', text: rule };
@@ -93,7 +97,8 @@ export class LinkFaults {
       return { ok: true, value: { id: rule.id } };
     },
     fault_heal: ({ target }, now, engine) => {
-      if (!isHealTarget(target)) return { ok: false, error: 'BAD_REQUEST', text: 'fault_heal: target is "all", {id} or {from, to}' };
+      if (!isHealTarget(target))
+        return { ok: false, error: 'BAD_REQUEST', text: 'fault_heal: target is "all", {id} or {from, to}' };
       const before = engine.rules(now);
       const ids = engine.heal(target);
       for (const { rule, counters } of before) {

@@ -30,11 +30,26 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   } catch (error) {
     return `MK_CORE is not JSON: ${(error as Error).message}`;
   }
-  const known = ['cluster', 'secret', 'skb', 'core', 'listenHost', 'listenPort', 'advertiseHost', 'logLevel', 'logFile', 'detached', 'version'];
-  for (const key of Object.keys(value)) if (!known.includes(key)) return `MK_CORE has an unknown key ${key}; known: ${known.join(', ')}`;
+  const known = [
+    'cluster',
+    'secret',
+    'skb',
+    'core',
+    'listenHost',
+    'listenPort',
+    'advertiseHost',
+    'logLevel',
+    'logFile',
+    'detached',
+    'version',
+  ];
+  for (const key of Object.keys(value))
+    if (!known.includes(key)) return `MK_CORE has an unknown key ${key}; known: ${known.join(', ')}`;
   if (typeof value.cluster !== 'string' || value.cluster === '') return 'MK_CORE.cluster must be a name';
-  if (typeof value.secret !== 'string' || !/^[0-9a-f]{16,}$/i.test(value.secret)) return 'MK_CORE.secret must be at least 16 hex digits';
-  if (value.skb !== null && typeof value.skb !== 'string') return 'MK_CORE.skb must be host:port, or null when the parent tells it';
+  if (typeof value.secret !== 'string' || !/^[0-9a-f]{16,}$/i.test(value.secret))
+    return 'MK_CORE.secret must be at least 16 hex digits';
+  if (value.skb !== null && typeof value.skb !== 'string')
+    return 'MK_CORE.skb must be host:port, or null when the parent tells it';
   if (value.core !== null && !isWhole(value.core, 0, 65_000)) return 'MK_CORE.core must be a core id, or null for any';
   if (typeof value.listenHost !== 'string') return 'MK_CORE.listenHost must be an address';
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_CORE.listenPort must be a port, or 0 for any';

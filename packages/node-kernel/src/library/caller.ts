@@ -13,7 +13,13 @@ import { timeNow } from '../monitor/capops/waiting.ts';
  * was in the way of, so that a program sees success or a real error (inventory §2.2). Past `callerDeadlineNs` it gives the
  * error that it met.
  */
-export function* callWithRetry(kernel: Kernel, domain: number, call: SystemCall, prng: Prng, beforeAttempt: () => void = () => undefined): Operation<SystemCallResult> {
+export function* callWithRetry(
+  kernel: Kernel,
+  domain: number,
+  call: SystemCall,
+  prng: Prng,
+  beforeAttempt: () => void = () => undefined,
+): Operation<SystemCallResult> {
   const startedAt = yield* timeNow();
   for (let attempt = 0; ; attempt += 1) {
     beforeAttempt();

@@ -52,17 +52,67 @@ interface Held {
 }
 
 const PAGE = 4096;
-const WEIGHTS = { alloc: 2, endpoint: 2, copy: 3, mint: 2, move: 1, send: 8, give_away: 4, retype: 8, cnode: 1, delete: 7, revoke: 4, retrieve: 2, identify: 1, forge: 2 } as const;
+const WEIGHTS = {
+  alloc: 2,
+  endpoint: 2,
+  copy: 3,
+  mint: 2,
+  move: 1,
+  send: 8,
+  give_away: 4,
+  retype: 8,
+  cnode: 1,
+  delete: 7,
+  revoke: 4,
+  retrieve: 2,
+  identify: 1,
+  forge: 2,
+} as const;
 type Kind = keyof typeof WEIGHTS;
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
 const SHRINK: readonly Kind[] = ['delete', 'delete', 'revoke', 'give_away'];
-const TYPES: readonly CapabilityType[] = ['RAM', 'RAM', 'RAM', 'Frame', 'Frame', 'VNode_L1', 'EndPointUMP', 'L2CNode', 'Dispatcher', 'Dispatcher'];
+const TYPES: readonly CapabilityType[] = [
+  'RAM',
+  'RAM',
+  'RAM',
+  'Frame',
+  'Frame',
+  'VNode_L1',
+  'EndPointUMP',
+  'L2CNode',
+  'Dispatcher',
+  'Dispatcher',
+];
 /** What a caller may be told: a library hides everything that another try can cure, until its deadline. */
 const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
-  'CAPABILITY_NOT_FOUND', 'CAPABILITY_BUSY', 'CAPABILITY_BEING_REVOKED', 'MISSING_RIGHT', 'RIGHTS_NOT_SUBSET', 'ADDRESS_OUT_OF_RANGE', 'NOT_A_CNODE', 'SLOT_IN_USE', 'SLOT_TYPE',
-  'NO_FREE_SLOT', 'OFFSET_ALIGNMENT', 'SIZE_ALIGNMENT', 'RETYPE_ILLEGAL', 'RETYPE_WHOLE', 'RETYPE_COUNT', 'RETYPE_FIELDS', 'RETYPE_TOO_LARGE', 'REVOKE_FIRST', 'NOT_SENDABLE', 'NOT_MOVEABLE',
-  'OUT_OF_MEMORY', 'OPERATION_TIMEOUT', 'PEER_GONE', 'PEER_UNKNOWN', 'MEMBERS_CHANGED', 'BUSY', 'TOO_MANY_OPERATIONS',
+  'CAPABILITY_NOT_FOUND',
+  'CAPABILITY_BUSY',
+  'CAPABILITY_BEING_REVOKED',
+  'MISSING_RIGHT',
+  'RIGHTS_NOT_SUBSET',
+  'ADDRESS_OUT_OF_RANGE',
+  'NOT_A_CNODE',
+  'SLOT_IN_USE',
+  'SLOT_TYPE',
+  'NO_FREE_SLOT',
+  'OFFSET_ALIGNMENT',
+  'SIZE_ALIGNMENT',
+  'RETYPE_ILLEGAL',
+  'RETYPE_WHOLE',
+  'RETYPE_COUNT',
+  'RETYPE_FIELDS',
+  'RETYPE_TOO_LARGE',
+  'REVOKE_FIRST',
+  'NOT_SENDABLE',
+  'NOT_MOVEABLE',
+  'OUT_OF_MEMORY',
+  'OPERATION_TIMEOUT',
+  'PEER_GONE',
+  'PEER_UNKNOWN',
+  'MEMBERS_CHANGED',
+  'BUSY',
+  'TOO_MANY_OPERATIONS',
 ]);
 
 /** Runs the operations one after another. */
@@ -109,7 +159,8 @@ class Runner {
     const result = yield* this.perform(kind === 'alloc' ? 'delete' : kind, picked);
     if (result.ok) this.report.ok += 1;
     else this.report.errors[result.error] = (this.report.errors[result.error] ?? 0) + 1;
-    if (!result.ok && !REAL.has(result.error)) this.object(`${kind} of ${describeCapability(picked.capability)} was answered ${result.error}`);
+    if (!result.ok && !REAL.has(result.error))
+      this.object(`${kind} of ${describeCapability(picked.capability)} was answered ${result.error}`);
   }
 
   /** Everything in the cspace but the domain's own task CNode. */
@@ -141,17 +192,48 @@ class Runner {
   private *perform(kind: Exclude<Kind, 'alloc'>, held: Held): Operation<SystemCallResult> {
     const source = { address: held.address };
     const destination = { address: this.freeOrAny() };
-    const needed: Partial<Record<Kind, number>> = { send: RIGHTS.grant, give_away: RIGHTS.grant, revoke: RIGHTS.grant, retrieve: RIGHTS.grant, identify: RIGHTS.identify };
+    const needed: Partial<Record<Kind, number>> = {
+      send: RIGHTS.grant,
+      give_away: RIGHTS.grant,
+      revoke: RIGHTS.grant,
+      retrieve: RIGHTS.grant,
+      identify: RIGHTS.identify,
+    };
     const rights = needed[kind] ?? 0;
     const calls: { readonly [K in Exclude<Kind, 'alloc'>]: () => Operation<SystemCallResult> } = {
       copy: () => this.invoke({ operation: 'copy', source, destination }),
-      mint: () => this.invoke({ operation: 'mint', source, destination, rights: held.capability.rights & ~(this.prng.nextInt(4) === 0 ? RIGHTS.grant : RIGHTS.write) }),
+      mint: () =>
+        this.invoke({
+          operation: 'mint',
+          source,
+          destination,
+          rights: held.capability.rights & ~(this.prng.nextInt(4) === 0 ? RIGHTS.grant : RIGHTS.write),
+        }),
       move: () => this.invoke({ operation: 'move', source, destination }),
       send: () => this.send(source, false),
       give_away: () => this.send(source, true),
       retype: () => this.retype(held, destination),
-      endpoint: () => this.invoke({ operation: 'retype', source, destination, type: 'EndPointLMP', offset: 0, objectSize: 0, count: 1, fields: [this.prng.nextInt(100)] }),
-      cnode: () => this.invoke({ operation: 'retype', source, destination: { address: 256 * (2 + this.prng.nextInt(4)), level: 1 }, type: 'L2CNode', offset: this.offsetIn(held), objectSize: 0, count: 1 }),
+      endpoint: () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination,
+          type: 'EndPointLMP',
+          offset: 0,
+          objectSize: 0,
+          count: 1,
+          fields: [this.prng.nextInt(100)],
+        }),
+      cnode: () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination: { address: 256 * (2 + this.prng.nextInt(4)), level: 1 },
+          type: 'L2CNode',
+          offset: this.offsetIn(held),
+          objectSize: 0,
+          count: 1,
+        }),
       delete: () => this.invoke({ operation: 'delete', target: source }),
       revoke: () => this.revoke(held),
       retrieve: () => this.call('retrieve', [source]),
@@ -159,7 +241,8 @@ class Runner {
       forge: () => this.forge(source),
     };
     const result = yield* calls[kind]();
-    if (result.ok && !this.holdsRight(rights)) this.object(`${kind} of ${describeCapability(held.capability)} succeeded without the right (C6)`);
+    if (result.ok && !this.holdsRight(rights))
+      this.object(`${kind} of ${describeCapability(held.capability)} succeeded without the right (C6)`);
     return result;
   }
 
@@ -173,8 +256,17 @@ class Runner {
     const type = TYPES[this.prng.nextInt(TYPES.length)]!;
     const fixed = type === 'VNode_L1' || type === 'L2CNode' || type === 'Dispatcher';
     const objectSize = fixed ? 0 : PAGE * 2 ** this.prng.nextInt(3);
-    const result = yield* this.invoke({ operation: 'retype', source: { address: held.address }, destination, type, offset: this.offsetIn(held), objectSize, count: 1 + this.prng.nextInt(2) });
-    if (result.ok && type !== this.current?.type && !this.holdsRight(RIGHTS.write)) this.object(`retype of ${describeCapability(held.capability)} to ${type} succeeded without the right (C6)`);
+    const result = yield* this.invoke({
+      operation: 'retype',
+      source: { address: held.address },
+      destination,
+      type,
+      offset: this.offsetIn(held),
+      objectSize,
+      count: 1 + this.prng.nextInt(2),
+    });
+    if (result.ok && type !== this.current?.type && !this.holdsRight(RIGHTS.write))
+      this.object(`retype of ${describeCapability(held.capability)} to ${type} succeeded without the right (C6)`);
     return result;
   }
 
@@ -187,7 +279,10 @@ class Runner {
       .filter(({ capability }) => isCopy(capability, target) || isAncestor(target, capability))
       .flatMap(({ slots }) => [...slots]);
     if (left.length > 1) {
-      const rows = left.map(({ capability, container, index, deleting, marks }) => `${describeCapability(capability!)} in ${container.kind} slot ${index}${deleting ? ' deleting' : ''}${marks > 0 ? ' frozen' : ''}`);
+      const rows = left.map(
+        ({ capability, container, index, deleting, marks }) =>
+          `${describeCapability(capability!)} in ${container.kind} slot ${index}${deleting ? ' deleting' : ''}${marks > 0 ? ' frozen' : ''}`,
+      );
       this.object(`after the revoke of ${describeCapability(target)} there are ${rows.join(', ')} (C3)`);
     }
     return result;
@@ -199,8 +294,26 @@ class Runner {
       () => this.invoke({ operation: 'revoke', target: { address: 2 ** 31 } }),
       () => this.invoke({ operation: 'mint', source, destination: { address: this.freeOrAny() }, rights: 1024 }),
       () => this.call('send', [{ source: { address: 200 * 256 }, core: 0, domain: 1 }]),
-      () => this.invoke({ operation: 'retype', source, destination: { address: this.freeOrAny() }, type: 'PhysAddr', offset: 0, objectSize: PAGE, count: 1 }),
-      () => this.invoke({ operation: 'retype', source, destination: { address: this.freeOrAny() }, type: 'Kernel', offset: 0, objectSize: 0, count: 1 }),
+      () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination: { address: this.freeOrAny() },
+          type: 'PhysAddr',
+          offset: 0,
+          objectSize: PAGE,
+          count: 1,
+        }),
+      () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination: { address: this.freeOrAny() },
+          type: 'Kernel',
+          offset: 0,
+          objectSize: 0,
+          count: 1,
+        }),
     ];
     const which = this.prng.nextInt(forged.length);
     const result = yield* forged[which]!();

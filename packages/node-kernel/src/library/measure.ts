@@ -22,7 +22,13 @@ const NO_PAYLOAD = new Uint8Array();
  * Revokes with a copy on every peer's core, against two-phase rounds that do nothing over the same plan, one after the
  * other in turns, each after `quiet` nanoseconds in which the acks of what went before are over. Times in nanoseconds, taken in the core that begins them.
  */
-export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly PeerDomain[], count: number, quiet: Nanos): Operation<unknown> {
+export function* measureRevokes(
+  kernel: Kernel,
+  domain: number,
+  peers: readonly PeerDomain[],
+  count: number,
+  quiet: Nanos,
+): Operation<unknown> {
   const caller = new Caller(kernel, domain);
   const revokes: Nanos[] = [];
   const rounds: Nanos[] = [];
@@ -48,7 +54,12 @@ export function* measureRevokes(kernel: Kernel, domain: number, peers: readonly 
  * Retypes that need every core's consent: `count` one after the other, then as many at once, of as many sources that have a
  * descendant on a peer's core. Nanoseconds for each.
  */
-export function* measureRetypes(kernel: Kernel, domain: number, [core, to]: PeerDomain, count: number): Operation<unknown> {
+export function* measureRetypes(
+  kernel: Kernel,
+  domain: number,
+  [core, to]: PeerDomain,
+  count: number,
+): Operation<unknown> {
   const caller = new Caller(kernel, domain);
   const sources: number[] = [];
   for (let i = 0; i < count; i += 1) sources.push(yield* caller.sharedSource(core, to));
@@ -61,11 +72,14 @@ export function* measureRetypes(kernel: Kernel, domain: number, [core, to]: Peer
   }
   const begun = yield* timeNow();
   const slots = caller.freeSlots(count);
-  const results = (yield* caller.allAtOnce(sources.map((source, i) => retypeCall(source, slots[i]!, PAGE)))) as readonly SystemCallResult[];
+  const results = (yield* caller.allAtOnce(
+    sources.map((source, i) => retypeCall(source, slots[i]!, PAGE)),
+  )) as readonly SystemCallResult[];
   const pipelinedNs = ((yield* timeNow()) - begun) / count;
   const failed = results.find((result) => !result.ok);
   if (failed !== undefined && !failed.ok) throw new OperationError(failed.error, 'a pipelined retype failed');
-  for (const address of [...made, ...slots]) yield* caller.call(invocation({ operation: 'delete', target: { address } }));
+  for (const address of [...made, ...slots])
+    yield* caller.call(invocation({ operation: 'delete', target: { address } }));
   for (const address of sources) {
     yield* caller.call(invocation({ operation: 'revoke', target: { address } }));
     yield* caller.call(invocation({ operation: 'delete', target: { address } }));
@@ -99,7 +113,8 @@ class Caller {
     const { state } = this.kernel.cpuDriver;
     const [address] = this.freeSlots(1);
     const slot = resolveSlot(state, this.root, { address: address! });
-    if (!slot.ok || !createRam(state, slot.value, bytes).ok) throw new OperationError('OUT_OF_MEMORY', 'nothing to measure with');
+    if (!slot.ok || !createRam(state, slot.value, bytes).ok)
+      throw new OperationError('OUT_OF_MEMORY', 'nothing to measure with');
     return address!;
   }
 
@@ -137,10 +152,12 @@ class Caller {
       arm: (resume, now) => {
         const results: SystemCallResult[] = [];
         let left = calls.length;
-        calls.forEach((call, i) => this.kernel.systemCall(this.domain, call, now, (result, at) => {
-          results[i] = result;
-          if ((left -= 1) === 0) resume(results, at);
-        }));
+        calls.forEach((call, i) =>
+          this.kernel.systemCall(this.domain, call, now, (result, at) => {
+            results[i] = result;
+            if ((left -= 1) === 0) resume(results, at);
+          }),
+        );
         return () => undefined;
       },
     };
@@ -156,13 +173,23 @@ function invocation(given: Readonly<Record<string, unknown>>): SystemCall {
 }
 
 function retypeCall(source: number, destination: number, offset: number): SystemCall {
-  return invocation({ operation: 'retype', source: { address: source }, destination: { address: destination }, type: 'Frame', offset, objectSize: PAGE, count: 1 });
+  return invocation({
+    operation: 'retype',
+    source: { address: source },
+    destination: { address: destination },
+    type: 'Frame',
+    offset,
+    objectSize: PAGE,
+    count: 1,
+  });
 }
 
 function* noopRound(kernel: Kernel): Operation<readonly [messages: number, elapsed: Nanos]> {
   const [outcome, elapsed] = (yield {
     arm(resume, now) {
-      kernel.monitor.startRound('multicast', 2, NOOP_ACTION, NO_PAYLOAD, now, (result, at) => resume([result, at - now], at));
+      kernel.monitor.startRound('multicast', 2, NOOP_ACTION, NO_PAYLOAD, now, (result, at) =>
+        resume([result, at - now], at),
+      );
       return () => undefined;
     },
   }) as [Outcome<RoundReport>, Nanos];

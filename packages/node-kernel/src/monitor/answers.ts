@@ -46,10 +46,15 @@ export class Answers<T> {
         sentAt = now;
         const error = this.context.send(peer, message);
         if (error !== null) resume(new OperationError(error, `${nameOf(peer)} cannot be sent ${message.type}`), now);
-        const wait = answerIn(this.context.timers, now + limit('operationDeadlineNs'), `${nameOf(peer)} ${this.unheard}`, (slot) => {
-          this.waiting.set(id, { peer, resume: slot });
-          return () => this.waiting.delete(id);
-        });
+        const wait = answerIn(
+          this.context.timers,
+          now + limit('operationDeadlineNs'),
+          `${nameOf(peer)} ${this.unheard}`,
+          (slot) => {
+            this.waiting.set(id, { peer, resume: slot });
+            return () => this.waiting.delete(id);
+          },
+        );
         return wait.arm(resume, now);
       },
     };

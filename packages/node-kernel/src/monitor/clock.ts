@@ -43,7 +43,11 @@ export class ClockSync {
   private *exchange(peer: PeerId): Operation<ClockOffset> {
     const id = this.answers.nextId();
     // t0 is our time when the request leaves: the same as when it is asked for, in one step.
-    const { answer, sentAt: t0, receivedAt: t3 } = yield* this.answers.ask(peer, id, { type: 'clock_request', id, t0: this.context.now });
+    const {
+      answer,
+      sentAt: t0,
+      receivedAt: t3,
+    } = yield* this.answers.ask(peer, id, { type: 'clock_request', id, t0: this.context.now });
     const { t1, t2 } = answer;
     return { offsetNs: (t1 - t0 + (t2 - t3)) / 2, roundTripNs: t3 - t0 - (t2 - t1) };
   }

@@ -52,7 +52,10 @@ export class MonitorContext {
 
   /** The other cores that take part in global operations, ascending; the same array until they change. */
   get members(): readonly CoreId[] {
-    return (this.memberList ??= [...this.monitors.values()].filter((m) => m.bound && m.ready).map((m) => m.core).sort((a, b) => a - b));
+    return (this.memberList ??= [...this.monitors.values()]
+      .filter((m) => m.bound && m.ready)
+      .map((m) => m.core)
+      .sort((a, b) => a - b));
   }
 
   membersChanged(): void {

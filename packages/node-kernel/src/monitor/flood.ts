@@ -39,7 +39,7 @@ export class Flood {
     const payload = new Uint8Array(payloadBytes).fill(0x6d);
     let busy = 0;
     const startedAt = (yield immediately) as Nanos;
-    for (let number = 1; number <= count; ) {
+    for (let number = 1; number <= count;) {
       const error = this.context.send(core, { type: 'flood', stream, number, payload });
       if (error === null) number += 1;
       else if (error === 'BUSY') {
@@ -65,7 +65,14 @@ export class Flood {
     const stream = this.streamOf(from, end.stream);
     this.streams.get(from)?.delete(end.stream);
     const { received, doubled, reordered } = stream;
-    this.context.send(from, { type: 'flood_result', stream: end.stream, received, lost: Math.max(0, end.count - received), doubled, reordered });
+    this.context.send(from, {
+      type: 'flood_result',
+      stream: end.stream,
+      received,
+      lost: Math.max(0, end.count - received),
+      doubled,
+      reordered,
+    });
   }
 
   onResult(from: CoreId, result: MessageOf<'flood_result'>, now: Nanos): void {
@@ -91,7 +98,8 @@ export class Flood {
     let ofSender = this.streams.get(from);
     if (ofSender === undefined) this.streams.set(from, (ofSender = new Map()));
     let stream = ofSender.get(id);
-    if (stream === undefined) ofSender.set(id, (stream = { next: 1, received: 0, doubled: 0, reordered: 0, seen: new Set() }));
+    if (stream === undefined)
+      ofSender.set(id, (stream = { next: 1, received: 0, doubled: 0, reordered: 0, seen: new Set() }));
     return stream;
   }
 

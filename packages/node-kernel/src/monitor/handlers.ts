@@ -8,7 +8,12 @@ import { onRetypeRequest } from './capops/retype.ts';
 import type { Monitor } from './monitor.ts';
 
 /** What a monitor does with a message. */
-export type Handler<T extends MessageTo<'core' | 'client'>> = (monitor: Monitor, from: Peer, message: MessageOf<T>, now: Nanos) => void;
+export type Handler<T extends MessageTo<'core' | 'client'>> = (
+  monitor: Monitor,
+  from: Peer,
+  message: MessageOf<T>,
+  now: Nanos,
+) => void;
 
 /** One handler for every message that a core can be sent: the compiler misses none. */
 export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T> } = {
@@ -50,7 +55,10 @@ export const HANDLERS: { readonly [T in MessageTo<'core' | 'client'>]: Handler<T
 };
 
 /** Handlers by type, and from whom they take a message: one look-up for each that comes in. */
-export const HANDLING: ReadonlyMap<MessageType, { readonly handler: Handler<never>; readonly fromCore: boolean; readonly fromSkb: boolean }> = new Map(
+export const HANDLING: ReadonlyMap<
+  MessageType,
+  { readonly handler: Handler<never>; readonly fromCore: boolean; readonly fromSkb: boolean }
+> = new Map(
   (Object.entries(HANDLERS) as [keyof typeof HANDLERS, Handler<never>][]).map(([type, handler]) => {
     const { from } = MESSAGES[type];
     return [type, { handler, fromCore: from !== 'skb', fromSkb: from === 'skb' || from === 'any' }];

@@ -56,7 +56,16 @@ export class Monitor implements EndpointOwner {
     actions: readonly RoundAction[] = [NOOP_ACTION],
   ) {
     const { cluster, secret, instance, entropy, hmac, version } = config;
-    const handshake = { cluster, secret, instance, peer: NO_CORE, incarnation: 0, entropy, hmac, ...(version === undefined ? {} : { version }) };
+    const handshake = {
+      cluster,
+      secret,
+      instance,
+      peer: NO_CORE,
+      incarnation: 0,
+      entropy,
+      hmac,
+      ...(version === undefined ? {} : { version }),
+    };
     this.endpoint = new Endpoint(handshake, this, outbox);
     this.context = new MonitorContext(this.endpoint, outbox);
     this.join = new Join(this.context, config, (error, text) => this.fail(error, text));
@@ -87,7 +96,14 @@ export class Monitor implements EndpointOwner {
   }
 
   /** Runs an agreement round over the members of the view, this core included. */
-  startRound(kind: PlanKind, phases: 1 | 2, action: RoundAction, payload: Uint8Array, now: Nanos, done: (outcome: Outcome<RoundReport>, now: Nanos) => void): void {
+  startRound(
+    kind: PlanKind,
+    phases: 1 | 2,
+    action: RoundAction,
+    payload: Uint8Array,
+    now: Nanos,
+    done: (outcome: Outcome<RoundReport>, now: Nanos) => void,
+  ): void {
     const { context } = this;
     const op = context.operations.nextId();
     const plan = this.plans.planFor(kind, context.members);
@@ -97,19 +113,29 @@ export class Monitor implements EndpointOwner {
     const operation: Operation<RoundReport> = phases === 1 ? onePhase(this.rounds, spec) : twoPhase(this.rounds, spec);
     context.operations.start(op, operation, now, (outcome, at) => {
       const messages = outcome.ok ? outcome.value.messages : 0;
-      context.outbox.log('round_finished', { op, plan: kind, phases, cores, messages, elapsed_us: (at - now) / 1000, result: outcome.ok ? 'ok' : outcome.error });
+      context.outbox.log('round_finished', {
+        op,
+        plan: kind,
+        phases,
+        cores,
+        messages,
+        elapsed_us: (at - now) / 1000,
+        result: outcome.ok ? 'ok' : outcome.error,
+      });
       this.operationTimes.observe(`round_${phases}`, at - now);
       done(outcome, at);
     });
   }
 
   installPlans(version: number, multicast: readonly number[], numa: readonly number[]): void {
-    if (this.plans.install(version, this.context.core, multicast, numa)) this.outbox.log('plan_installed', { plan: version });
+    if (this.plans.install(version, this.context.core, multicast, numa))
+      this.outbox.log('plan_installed', { plan: version });
   }
 
   declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
     const peer = this.endpoint.peers.get(core);
-    if (peer !== undefined && peer.incarnation === incarnation) this.endpoint.forget(peer, 'the registry declared it gone', now);
+    if (peer !== undefined && peer.incarnation === incarnation)
+      this.endpoint.forget(peer, 'the registry declared it gone', now);
     else if (this.context.monitors.get(core)?.incarnation === incarnation) this.join.gone(core);
   }
 
@@ -153,7 +179,12 @@ export class Monitor implements EndpointOwner {
   message(peer: Peer, message: Message, now: Nanos): void {
     const handling = HANDLING.get(message.type);
     if (handling === undefined || !(peer.id === SKB_PEER ? handling.fromSkb : handling.fromCore)) {
-      this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text: `${message.type} is not for this end` });
+      this.outbox.log('frame_rejected', {
+        peer: peer.id,
+        link: peer.link,
+        error: 'OUT_OF_PLACE',
+        text: `${message.type} is not for this end`,
+      });
       return;
     }
     handling.handler(this, peer, message as never, now);

@@ -25,7 +25,8 @@ export type Resume = (outcome: unknown, now: Nanos) => void;
 /** The initiating side of something that takes more than one turn: yields what it waits for, returns its result. */
 export type Operation<T> = Generator<Wait, T, unknown>;
 
-export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorName; readonly text: string };
+export type Outcome<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorName; readonly text: string };
 
 interface Running {
   readonly id: OperationId;
@@ -61,7 +62,13 @@ export class OperationRunner {
    * Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. One that is `owed`,
    * because others wait for what it does, is started however many there are.
    */
-  start<T>(id: OperationId, operation: Operation<T>, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void, owed = false): void {
+  start<T>(
+    id: OperationId,
+    operation: Operation<T>,
+    now: Nanos,
+    done: (outcome: Outcome<T>, now: Nanos) => void,
+    owed = false,
+  ): void {
     if (this.running.size >= MAX_RUNNING && !owed) {
       done({ ok: false, error: 'TOO_MANY_OPERATIONS', text: `${MAX_RUNNING} operations are in flight` }, now);
       return;
@@ -71,7 +78,13 @@ export class OperationRunner {
     this.turn(running, operation, undefined, now, done);
   }
 
-  private turn<T>(running: Running, operation: Operation<T>, input: unknown, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void): void {
+  private turn<T>(
+    running: Running,
+    operation: Operation<T>,
+    input: unknown,
+    now: Nanos,
+    done: (outcome: Outcome<T>, now: Nanos) => void,
+  ): void {
     let step: IteratorResult<Wait, T>;
     try {
       step = input instanceof OperationError ? operation.throw(input) : operation.next(input);
@@ -110,7 +123,12 @@ export function sleepUntil(timers: TimerQueue, at: Nanos): Wait {
 }
 
 /** Waits for whoever holds `slot` to call it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text. */
-export function answerIn(timers: TimerQueue, deadline: Nanos, what: string, slot: (resume: Resume) => () => void): Wait {
+export function answerIn(
+  timers: TimerQueue,
+  deadline: Nanos,
+  what: string,
+  slot: (resume: Resume) => () => void,
+): Wait {
   return {
     arm(resume) {
       const release = slot(resume);

@@ -84,7 +84,19 @@ export class Rally {
     if (peer === undefined) return end(null, now);
     const id = (this.lastId = (this.lastId + 1) >>> 0);
     const patience = Math.max(PATIENCE, 3 * peer.channel.roundTripNs);
-    const rally: Serving = { id, peer, samples, there: new RunningStatistics(), deadline: now + limit('operationDeadlineNs'), end, serve: 0, left: 2 * samples + 1, sentAt: now, patience, timer: null };
+    const rally: Serving = {
+      id,
+      peer,
+      samples,
+      there: new RunningStatistics(),
+      deadline: now + limit('operationDeadlineNs'),
+      end,
+      serve: 0,
+      left: 2 * samples + 1,
+      sentAt: now,
+      patience,
+      timer: null,
+    };
     this.serving.set(id, rally);
     this.serve(rally, now);
     this.watch(rally);
@@ -99,7 +111,13 @@ export class Rally {
     rally.left -= 2;
     if (rally.left > 0) return this.serve(rally, now);
     const [average, variance, min, max] = volley.figures;
-    this.finish(rally, average === undefined ? null : { there: rally.there, back: { average, variance: variance!, min: min!, max: max! } }, now);
+    this.finish(
+      rally,
+      average === undefined
+        ? null
+        : { there: rally.there, back: { average, variance: variance!, min: min!, max: max! } },
+      now,
+    );
   }
 
   peerGone(core: CoreId, now: Nanos): void {
@@ -110,7 +128,11 @@ export class Rally {
   private serve(rally: Serving, now: Nanos): void {
     rally.serve += 1;
     rally.sentAt = now;
-    this.endpoint.volley(rally.peer, { kind: FRAME.volley, rally: rally.id, serve: rally.serve, left: rally.left, figures: NO_FIGURES }, now);
+    this.endpoint.volley(
+      rally.peer,
+      { kind: FRAME.volley, rally: rally.id, serve: rally.serve, left: rally.left, figures: NO_FIGURES },
+      now,
+    );
   }
 
   /** One timer a rally, which looks again when it fires: a volley sets none. */

@@ -22,10 +22,24 @@ export class RunningStatistics {
 }
 
 /** Summary of samples: nearest-rank percentiles. */
-export function summarise(samples: readonly number[]): { readonly count: number; readonly min: number; readonly p50: number; readonly p99: number; readonly max: number; readonly average: number } {
+export function summarise(samples: readonly number[]): {
+  readonly count: number;
+  readonly min: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly average: number;
+} {
   if (samples.length === 0) return { count: 0, min: 0, p50: 0, p99: 0, max: 0, average: 0 };
   const sorted = [...samples].sort((a, b) => a - b);
   const rank = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
   const sum = sorted.reduce((total, x) => total + x, 0);
-  return { count: sorted.length, min: sorted[0]!, p50: rank(0.5), p99: rank(0.99), max: sorted.at(-1)!, average: sum / sorted.length };
+  return {
+    count: sorted.length,
+    min: sorted[0]!,
+    p50: rank(0.5),
+    p99: rank(0.99),
+    max: sorted.at(-1)!,
+    average: sum / sorted.length,
+  };
 }

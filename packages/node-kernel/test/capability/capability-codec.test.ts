@@ -9,7 +9,12 @@ describe('the wire form of a capability', () => {
     for (const type of CAPABILITY_TYPE_NAMES) {
       const row = typeRow(type);
       const size = row.size.kind === 'none' ? 0 : row.size.bytes;
-      const capability = makeCapability(type, row.addressed ? 2 ** 45 : 0, size, row.fields.map((_, i) => i + 7));
+      const capability = makeCapability(
+        type,
+        row.addressed ? 2 ** 45 : 0,
+        size,
+        row.fields.map((_, i) => i + 7),
+      );
       expect(decodeCapability(encodeCapability(capability))).toEqual(capability);
       expect(decodeCapability(encodeCapability(withRights(capability, 0)))).toEqual(withRights(capability, 0));
     }
@@ -37,10 +42,13 @@ describe('the wire form of a capability', () => {
 
   test('never throws and never accepts what does not encode to the same', () => {
     const number = fc.oneof(fc.nat(40), fc.constantFrom(0, 4096, 16384, 1024), fc.anything());
-    fc.assert(fc.property(fc.oneof(fc.array(number), fc.anything()), (wire) => {
-      const decoded = decodeCapability(wire);
-      if (isMalformed(decoded)) return;
-      expect(encodeCapability(decoded)).toEqual(wire);
-    }), { numRuns: 20_000 });
+    fc.assert(
+      fc.property(fc.oneof(fc.array(number), fc.anything()), (wire) => {
+        const decoded = decodeCapability(wire);
+        if (isMalformed(decoded)) return;
+        expect(encodeCapability(decoded)).toEqual(wire);
+      }),
+      { numRuns: 20_000 },
+    );
   });
 });

@@ -4,8 +4,14 @@ import { snapshotCore } from '@mk/node-kernel/capability/audit-snapshot';
 import { makeCapability } from '@mk/node-kernel/capability/capability';
 import { REMOTE } from '@mk/node-kernel/capability/copy-group';
 import { deleteStep } from '@mk/node-kernel/capability/delete-step';
-import { createCapability, deleteCopy, deleteLast, findOwned, lockGroup, unlockGroup }
-  from '@mk/node-kernel/capability/monitor-primitives';
+import {
+  createCapability,
+  deleteCopy,
+  deleteLast,
+  findOwned,
+  lockGroup,
+  unlockGroup,
+} from '@mk/node-kernel/capability/monitor-primitives';
 import { revokeAbort, revokeCommit, revokeMarkRelations, revokeMarkTarget } from '@mk/node-kernel/capability/revoke';
 import type { MarkResult, RevokeMark } from '@mk/node-kernel/capability/revoke';
 import { at, errorOf, KIB, must, PAGE, World } from './world.ts';
@@ -34,10 +40,16 @@ function treeOf(world: World, cnodes: number, framesEach: number): void {
   must(world.retype(0, 3, 'RAM', { objectSize: 16 * KIB, offset: 640 * KIB }));
   must(world.retype(3, 4, 'Frame', { objectSize: PAGE }));
   for (let i = 0; i < cnodes; i += 1) {
-    must(world.invoke({
-      operation: 'create_cnode', source: at(1), offset: (i + 1) * 16 * KIB, type: 'L2CNode', size: 0,
-      destination: { address: i * 256, level: 1, root: 2 },
-    }));
+    must(
+      world.invoke({
+        operation: 'create_cnode',
+        source: at(1),
+        offset: (i + 1) * 16 * KIB,
+        type: 'L2CNode',
+        size: 0,
+        destination: { address: i * 256, level: 1, root: 2 },
+      }),
+    );
     for (let j = 0; j < framesEach; j += 1) {
       must(world.invoke({ operation: 'copy', source: at(4), destination: { address: i * 256 + j, root: 2 } }));
     }
@@ -50,8 +62,9 @@ describe('bounded deletion', () => {
     treeOf(world, 10, 100);
     const before = world.state.database.size;
     deleteLast(world.state, world.slot(2));
-    expect(world.refusal({ operation: 'copy', source: at(4), destination: { address: 200, root: 2 } }))
-      .toBe('capability_not_found');
+    expect(world.refusal({ operation: 'copy', source: at(4), destination: { address: 200, root: 2 } })).toBe(
+      'capability_not_found',
+    );
     const { states, most } = drain(world, 50);
     expect(most).toBeLessThanOrEqual(3 * 50);
     expect(states.length).toBeGreaterThanOrEqual(20);
@@ -75,7 +88,7 @@ describe('bounded deletion', () => {
     expect(world.audit()).toEqual([]);
   });
 
-  test('waits for locks, hands the owner\'s last copy of something shared to the monitor, and goes on', () => {
+  test("waits for locks, hands the owner's last copy of something shared to the monitor, and goes on", () => {
     const world = new World();
     treeOf(world, 1, 1);
     must(world.invoke({ operation: 'delete', target: at(4) }));

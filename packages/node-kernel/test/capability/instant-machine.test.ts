@@ -13,7 +13,11 @@ const PER_RUN = 60;
 const CORES = 3;
 
 const step = fc.record({
-  core: fc.nat(CORES - 1), other: fc.nat(CORES - 1), pick: fc.nat(1000), giveAway: fc.boolean(), offset: fc.nat(7),
+  core: fc.nat(CORES - 1),
+  other: fc.nat(CORES - 1),
+  pick: fc.nat(1000),
+  giveAway: fc.boolean(),
+  offset: fc.nat(7),
   operation: fc.constantFrom('allocate', 'send', 'send', 'retype', 'retype', 'delete', 'revoke', 'retrieve' as const),
   type: fc.constantFrom<Capability['type']>('RAM', 'RAM', 'Frame', 'VNode_L1', 'L2CNode', 'Dispatcher'),
   pages: fc.constantFrom(1, 2, 4, 8),
@@ -32,7 +36,10 @@ function act(machine: InstantMachine, given: Step): void {
   if (given.operation === 'revoke') return checkedRevoke(machine, given.core, slot);
   const fixed = ['VNode_L1', 'L2CNode', 'Dispatcher'].includes(given.type);
   void machine.retype(given.core, slot, {
-    type: given.type, offset: given.offset * PAGE, objectSize: fixed ? 0 : given.pages * PAGE, count: 1,
+    type: given.type,
+    offset: given.offset * PAGE,
+    objectSize: fixed ? 0 : given.pages * PAGE,
+    count: 1,
   });
 }
 
@@ -44,20 +51,23 @@ function checkedRevoke(machine: InstantMachine, core: number, slot: Slot): void 
 
 describe('the primitives, put together without delays', () => {
   test('keep C1, C2, C3, C5 and conservative bits through any sequence, and lose no byte in the end', () => {
-    fc.assert(fc.property(fc.array(step, { minLength: PER_RUN, maxLength: PER_RUN }), (steps) => {
-      const machine = new InstantMachine(CORES);
-      const free = freeBytes(machine);
-      for (const given of steps) {
-        act(machine, given);
-        const violations = auditCapabilities(machine.snapshots());
-        if (violations.length > 0) throw new Error(`${given.operation}: ${JSON.stringify(violations[0])}`);
-      }
-      for (const [core, world] of machine.worlds.entries()) {
-        for (const slot of world.cnode(0).occupiedSlots()) if (slot.capability) machine.delete(core, slot);
-      }
-      expect(auditCapabilities(machine.snapshots())).toEqual([]);
-      expect(freeBytes(machine)).toBe(free + CORES * MIB);
-    }), { numRuns: Math.ceil(OPERATIONS / PER_RUN) });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: PER_RUN, maxLength: PER_RUN }), (steps) => {
+        const machine = new InstantMachine(CORES);
+        const free = freeBytes(machine);
+        for (const given of steps) {
+          act(machine, given);
+          const violations = auditCapabilities(machine.snapshots());
+          if (violations.length > 0) throw new Error(`${given.operation}: ${JSON.stringify(violations[0])}`);
+        }
+        for (const [core, world] of machine.worlds.entries()) {
+          for (const slot of world.cnode(0).occupiedSlots()) if (slot.capability) machine.delete(core, slot);
+        }
+        expect(auditCapabilities(machine.snapshots())).toEqual([]);
+        expect(freeBytes(machine)).toBe(free + CORES * MIB);
+      }),
+      { numRuns: Math.ceil(OPERATIONS / PER_RUN) },
+    );
   });
 
   test('bits: a grandchild learns of a copy of its grandparent sent away', () => {

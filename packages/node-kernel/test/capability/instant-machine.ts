@@ -10,8 +10,17 @@ import { deleteStep } from '@mk/node-kernel/capability/delete-step';
 import type { Result } from '@mk/node-kernel/capability/errors';
 import { refuse, succeed } from '@mk/node-kernel/capability/errors';
 import {
-  createCapability, createRam, deleteCopy, deleteForeigns, deleteLast, findOwned, isSendable, lockGroup, setOwner,
-  setRelations, unlockGroup,
+  createCapability,
+  createRam,
+  deleteCopy,
+  deleteForeigns,
+  deleteLast,
+  findOwned,
+  isSendable,
+  lockGroup,
+  setOwner,
+  setRelations,
+  unlockGroup,
 } from '@mk/node-kernel/capability/monitor-primitives';
 import { beginWatch, endWatch, reclaimAtHome } from '@mk/node-kernel/capability/reclaim';
 import { addRelations, relationsForTransfer } from '@mk/node-kernel/capability/relations';
@@ -91,8 +100,9 @@ export class InstantMachine {
     const slots: Slot[] = [];
     while (slots.length < children.value.length) {
       const cnode = this.worlds[core]!.cnode(0);
-      const next = Array.from({ length: 256 }, (_, i) => cnode.slot(i))
-        .find((empty) => empty.capability === null && !slots.includes(empty));
+      const next = Array.from({ length: 256 }, (_, i) => cnode.slot(i)).find(
+        (empty) => empty.capability === null && !slots.includes(empty),
+      );
       if (next === undefined) return refuse('no_free_slot');
       slots.push(next);
     }

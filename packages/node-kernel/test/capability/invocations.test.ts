@@ -14,7 +14,12 @@ const SAMPLE_ADDRESS = 0x1000_0000;
 function sample(type: Capability['type'], bytes: number): Capability {
   const { size, fields, addressed } = typeRow(type);
   const length = size.kind === 'exact' ? size.bytes : size.kind === 'none' ? 0 : bytes;
-  return makeCapability(type, addressed ? SAMPLE_ADDRESS : 0, length, fields.map(() => 1));
+  return makeCapability(
+    type,
+    addressed ? SAMPLE_ADDRESS : 0,
+    length,
+    fields.map(() => 1),
+  );
 }
 
 describe('retype', () => {
@@ -29,7 +34,13 @@ describe('retype', () => {
         const target = to === 'L2CNode' ? { address: capabilityAddress(1, 0), level: 1 as const } : at(10);
         const before = world.state.database.size;
         const result = world.invoke({
-          operation: 'retype', source: at(9), destination: target, type: to, offset: 0, objectSize, count: 1,
+          operation: 'retype',
+          source: at(9),
+          destination: target,
+          type: to,
+          offset: 0,
+          objectSize,
+          count: 1,
           fields: chosen,
         });
         expect([from, to, result.ok]).toEqual([from, to, retypeAllowed(from, to)]);
@@ -119,12 +130,15 @@ describe('copy, mint, move, identify', () => {
     expect(world.slot(1).group).toBe(world.slot(0).group);
     const readOnly = RIGHTS.read | RIGHTS.identify;
     must(world.invoke({ operation: 'mint', source: at(1), destination: at(2), rights: readOnly }));
-    expect(world.refusal({ operation: 'mint', source: at(2), destination: at(3), rights: 31 }))
-      .toBe('rights_not_subset');
+    expect(world.refusal({ operation: 'mint', source: at(2), destination: at(3), rights: 31 })).toBe(
+      'rights_not_subset',
+    );
     expect(world.refusal({ operation: 'revoke', target: at(2) })).toBe('missing_right');
     expect(world.refusal({ operation: 'revoke', target: at(1) })).toBe('retry_through_monitor');
-    expect(must(world.invoke({ operation: 'identify', target: at(2) })).identity)
-      .toEqual({ capability: world.slot(2).capability, owner: 0 });
+    expect(must(world.invoke({ operation: 'identify', target: at(2) })).identity).toEqual({
+      capability: world.slot(2).capability,
+      owner: 0,
+    });
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(4), rights: 0 }));
     expect(world.refusal({ operation: 'identify', target: at(4) })).toBe('missing_right');
   });
@@ -162,16 +176,22 @@ describe('the cspace', () => {
     expect(copyFrom(77)).toBe('capability_not_found');
     const intoL1 = { address: capabilityAddress(5, 0), level: 1 as const };
     expect(world.refusal({ operation: 'copy', source: at(0), destination: intoL1 })).toBe('slot_type');
-    expect(world.refusal({ operation: 'copy', source: at(0), destination: { address: 5, root: 0 } }))
-      .toBe('not_a_cnode');
+    expect(world.refusal({ operation: 'copy', source: at(0), destination: { address: 5, root: 0 } })).toBe(
+      'not_a_cnode',
+    );
   });
 
   test('checks the rights of the CNodes on the way', () => {
     const world = new World();
     const l1 = { address: 0, level: 1 as const };
-    must(world.invoke({
-      operation: 'mint', source: l1, destination: { address: capabilityAddress(1, 0), level: 1 }, rights: RIGHTS.read,
-    }));
+    must(
+      world.invoke({
+        operation: 'mint',
+        source: l1,
+        destination: { address: capabilityAddress(1, 0), level: 1 },
+        rights: RIGHTS.read,
+      }),
+    );
     const readOnly = capabilityAddress(1, 9);
     expect(world.refusal({ operation: 'copy', source: at(0), destination: at(readOnly) })).toBe('missing_right');
     expect(world.refusal({ operation: 'delete', target: at(capabilityAddress(1, 0)) })).toBe('missing_right');
@@ -180,34 +200,54 @@ describe('the cspace', () => {
 
   test('a second cspace is reached through its root, and giving takes the grant right', () => {
     const world = new World();
-    must(world.invoke({
-      operation: 'create_cnode', source: at(0), offset: 0, type: 'L1CNode', size: 16 * KIB, destination: at(1),
-    }));
-    must(world.invoke({
-      operation: 'create_cnode', source: at(0), offset: 16 * KIB, type: 'L2CNode', size: 16 * KIB,
-      destination: { address: 0, level: 1, root: 1 },
-    }));
+    must(
+      world.invoke({
+        operation: 'create_cnode',
+        source: at(0),
+        offset: 0,
+        type: 'L1CNode',
+        size: 16 * KIB,
+        destination: at(1),
+      }),
+    );
+    must(
+      world.invoke({
+        operation: 'create_cnode',
+        source: at(0),
+        offset: 16 * KIB,
+        type: 'L2CNode',
+        size: 16 * KIB,
+        destination: { address: 0, level: 1, root: 1 },
+      }),
+    );
     must(world.invoke({ operation: 'copy', source: at(0), destination: { address: 4, root: 1 } }));
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(5), rights: RIGHTS.read }));
-    expect(world.refusal({ operation: 'copy', source: at(5), destination: { address: 5, root: 1 } }))
-      .toBe('missing_right');
+    expect(world.refusal({ operation: 'copy', source: at(5), destination: { address: 5, root: 1 } })).toBe(
+      'missing_right',
+    );
     expect(world.slot(0).group!.slots.size).toBe(3);
     expect(world.audit()).toEqual([]);
   });
 
   test('grows: a larger root takes over all slots, and the old one comes back', () => {
     const world = new World();
-    const address = (world.root.capability!).address;
+    const address = world.root.capability!.address;
     must(world.retype(0, 1, 'L1CNode', { objectSize: 32 * KIB }));
     must(world.retype(0, 2, 'L1CNode', { objectSize: 16 * KIB, offset: 32 * KIB }));
     expect(world.refusal({ operation: 'resize_cnode', cnode: at(2), returnTo: at(3) })).toBe('cnode_not_larger');
     must(world.invoke({ operation: 'resize_cnode', cnode: at(1), returnTo: at(3) }));
     expect(world.slot(3).capability!.address).toBe(address);
     expect(world.root.capability!.size).toBe(32 * KIB);
-    must(world.invoke({
-      operation: 'create_cnode', source: at(0), offset: 64 * KIB, type: 'L2CNode', size: 0,
-      destination: { address: capabilityAddress(300, 0), level: 1 },
-    }));
+    must(
+      world.invoke({
+        operation: 'create_cnode',
+        source: at(0),
+        offset: 64 * KIB,
+        type: 'L2CNode',
+        size: 0,
+        destination: { address: capabilityAddress(300, 0), level: 1 },
+      }),
+    );
     must(world.invoke({ operation: 'copy', source: at(0), destination: at(capabilityAddress(300, 255)) }));
     expect(world.audit()).toEqual([]);
     const slot = world.slot(3);
@@ -254,15 +294,35 @@ describe('delete', () => {
   test('goes through the monitor exactly when others are concerned', () => {
     const cases: [string, (world: World) => void, string][] = [
       ['locked', (world) => lockGroup(world.slot(0).group!), 'retry_through_monitor'],
-      ['remote copies', (world) => { world.slot(0).group!.relations = REMOTE.copies; }, 'retry_through_monitor'],
-      ['memory perhaps covered elsewhere', (world) => {
-        world.slot(0).group!.relations = REMOTE.descendants;
-      }, 'retry_through_monitor'],
-      ['foreign', (world) => { Object.assign(world.slot(0).group!, { owner: 3, relations: REMOTE.copies }); }, 'none'],
-      ['another local copy', (world) => {
-        must(world.invoke({ operation: 'copy', source: at(0), destination: at(1) }));
-        world.slot(0).group!.relations = REMOTE.copies;
-      }, 'none'],
+      [
+        'remote copies',
+        (world) => {
+          world.slot(0).group!.relations = REMOTE.copies;
+        },
+        'retry_through_monitor',
+      ],
+      [
+        'memory perhaps covered elsewhere',
+        (world) => {
+          world.slot(0).group!.relations = REMOTE.descendants;
+        },
+        'retry_through_monitor',
+      ],
+      [
+        'foreign',
+        (world) => {
+          Object.assign(world.slot(0).group!, { owner: 3, relations: REMOTE.copies });
+        },
+        'none',
+      ],
+      [
+        'another local copy',
+        (world) => {
+          must(world.invoke({ operation: 'copy', source: at(0), destination: at(1) }));
+          world.slot(0).group!.relations = REMOTE.copies;
+        },
+        'none',
+      ],
       ['nobody', () => undefined, 'none'],
     ];
     for (const [name, prepare, error] of cases) {
@@ -284,15 +344,21 @@ describe('delete', () => {
     must(world.retype(0, 2, 'VNode_L3', { offset: PAGE }));
     must(world.invoke({ operation: 'copy', source: at(1), destination: at(3) }));
     const table = world.slot(2).capability!.address;
-    const map = (entry: number, slot: number, through: number) => createMapping(world.state, world.slot(slot),
-      makeCapability('Frame_Mapping', world.slot(1).capability!.address, 1, [table, entry]), world.slot(through));
+    const map = (entry: number, slot: number, through: number) =>
+      createMapping(
+        world.state,
+        world.slot(slot),
+        makeCapability('Frame_Mapping', world.slot(1).capability!.address, 1, [table, entry]),
+        world.slot(through),
+      );
     map(0, 10, 1);
     map(1, 11, 3);
     map(2, 12, 3);
     must(world.invoke({ operation: 'move', source: at(3), destination: at(4) }));
     must(world.invoke({ operation: 'move', source: at(11), destination: at(13) }));
-    const kinds = must(world.invoke({ operation: 'delete', target: at(4) })).outcome.changes
-      .flatMap((change) => (change.kind === 'deleted' ? [change.capability.type] : []));
+    const kinds = must(world.invoke({ operation: 'delete', target: at(4) })).outcome.changes.flatMap((change) =>
+      change.kind === 'deleted' ? [change.capability.type] : [],
+    );
     expect(kinds).toEqual(['Frame_Mapping', 'Frame_Mapping', 'Frame']);
     expect(world.slot(10).capability).not.toBeNull();
     must(world.invoke({ operation: 'delete', target: at(2) }));

@@ -15,20 +15,45 @@ const PAGE = 4096;
 
 /** A small world, so that copies, nesting, partial overlap and equal ranges of different types all happen. */
 const capability: fc.Arbitrary<Capability> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({
-    type: fc.constantFrom('PhysAddr', 'RAM', 'Frame', 'DevFrame', 'EndPointUMP' as const), page: fc.nat(7),
-    pages: fc.integer({ min: 1, max: 8 }),
-  }).map(({ type, page, pages }) => makeCapability(type, page * PAGE, pages * PAGE)) },
+  {
+    weight: 8,
+    arbitrary: fc
+      .record({
+        type: fc.constantFrom('PhysAddr', 'RAM', 'Frame', 'DevFrame', 'EndPointUMP' as const),
+        page: fc.nat(7),
+        pages: fc.integer({ min: 1, max: 8 }),
+      })
+      .map(({ type, page, pages }) => makeCapability(type, page * PAGE, pages * PAGE)),
+  },
   { weight: 2, arbitrary: fc.nat(7).map((page) => makeCapability('VNode_L1', page * PAGE, PAGE)) },
-  { weight: 2, arbitrary: fc.tuple(fc.nat(7), fc.nat(1)).map(([page, entry]) =>
-    makeCapability('Frame_Mapping', page * PAGE, 1, [0, entry])) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.nat(7), fc.nat(1))
+      .map(([page, entry]) => makeCapability('Frame_Mapping', page * PAGE, 1, [0, entry])),
+  },
   { weight: 1, arbitrary: fc.nat(9).map((at) => makeCapability('Dispatcher', at * 1024, 1024)) },
-  { weight: 1, arbitrary: fc.tuple(fc.nat(9), fc.nat(1)).map(([at, endpoint]) =>
-    makeCapability('EndPointLMP', at * 1024, 0, [endpoint])) },
-  { weight: 1, arbitrary: fc.constantFrom(makeCapability('Kernel'), makeCapability('ProcessManager'),
-    makeCapability('Domain', 0, 0, [0, 1]), makeCapability('Domain', 0, 0, [1, 0])) },
-  { weight: 1, arbitrary: fc.tuple(fc.nat(4), fc.integer({ min: 1, max: 4 })).map(([first, count]) =>
-    makeCapability('IRQSrc', first, count)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.nat(9), fc.nat(1))
+      .map(([at, endpoint]) => makeCapability('EndPointLMP', at * 1024, 0, [endpoint])),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      makeCapability('Kernel'),
+      makeCapability('ProcessManager'),
+      makeCapability('Domain', 0, 0, [0, 1]),
+      makeCapability('Domain', 0, 0, [1, 0]),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.nat(4), fc.integer({ min: 1, max: 4 }))
+      .map(([first, count]) => makeCapability('IRQSrc', first, count)),
+  },
 );
 
 const operation = fc.record({ slot: fc.nat(SLOTS - 1), target: fc.nat(SLOTS - 1), probe: capability });
@@ -58,7 +83,11 @@ class Pair {
 
   compare(probe: Capability): void {
     const { database, model } = this;
-    agree('copies', database.copiesOf(probe).map((slot) => slot.address), model.copies(probe));
+    agree(
+      'copies',
+      database.copiesOf(probe).map((slot) => slot.address),
+      model.copies(probe),
+    );
     agree('ancestors', slotsOf(database.ancestorsOf(probe)), model.ancestors(probe));
     agree('descendants', slotsOf(database.descendantsOf(probe)), model.descendants(probe));
     agree('has descendants', [Number(database.hasDescendants(probe))], [Number(model.descendants(probe).length > 0)]);
@@ -74,9 +103,13 @@ function slotsOf(groups: CopyGroup[]): number[] {
 
 /** The rules of an AA tree, which bound its depth. */
 function checkLevels(database: MappingDatabase): void {
-  const problems = [...database.groups()].filter(({ level, left, right }) =>
-    (left?.level ?? 0) !== level - 1 || (right?.level ?? 0) < level - 1 || (right?.level ?? 0) > level
-    || (right?.right?.level ?? 0) >= level);
+  const problems = [...database.groups()].filter(
+    ({ level, left, right }) =>
+      (left?.level ?? 0) !== level - 1 ||
+      (right?.level ?? 0) < level - 1 ||
+      (right?.level ?? 0) > level ||
+      (right?.right?.level ?? 0) >= level,
+  );
   expect(problems).toHaveLength(0);
 }
 
@@ -88,17 +121,20 @@ function agree(query: string, actual: readonly unknown[], wanted: readonly unkno
 describe('the mapping database', () => {
   test('agrees with a sorted array on every query after every operation', () => {
     const perRun = 200;
-    fc.assert(fc.property(fc.array(operation, { minLength: perRun, maxLength: perRun }), (operations) => {
-      const pair = new Pair();
-      for (const { slot, target, probe } of operations) {
-        pair.apply(slot, target, probe);
-        pair.compare(probe);
-      }
-      const order = [...pair.database.groups()].flatMap((group) => sortedSlots(group).map((slot) => slot.address));
-      expect(order).toEqual(pair.model.entries.map((entry) => entry.slot));
-      expect(pair.database.size).toBe(order.length);
-      checkLevels(pair.database);
-    }), { numRuns: Math.ceil(OPERATIONS / perRun) });
+    fc.assert(
+      fc.property(fc.array(operation, { minLength: perRun, maxLength: perRun }), (operations) => {
+        const pair = new Pair();
+        for (const { slot, target, probe } of operations) {
+          pair.apply(slot, target, probe);
+          pair.compare(probe);
+        }
+        const order = [...pair.database.groups()].flatMap((group) => sortedSlots(group).map((slot) => slot.address));
+        expect(order).toEqual(pair.model.entries.map((entry) => entry.slot));
+        expect(pair.database.size).toBe(order.length);
+        checkLevels(pair.database);
+      }),
+      { numRuns: Math.ceil(OPERATIONS / perRun) },
+    );
   });
 
   test('keeps state per capability, not per slot', () => {

@@ -1,15 +1,32 @@
 import { describe, expect, test } from '@jest/globals';
 import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/retype-matrix';
-import { descendsFrom, mappingTypeOf, retypeAllowed, sizeAllowed, typeOfOrdinal, typeTreeRoot }
-  from '@mk/node-kernel/capability/type-rules';
+import {
+  descendsFrom,
+  mappingTypeOf,
+  retypeAllowed,
+  sizeAllowed,
+  typeOfOrdinal,
+  typeTreeRoot,
+} from '@mk/node-kernel/capability/type-rules';
 import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/types';
 import type { CapabilityType } from '@mk/node-kernel/capability/types';
 
 /** Every legal pair, written out by hand from the specification rather than derived. */
 const LEGAL: Record<string, string[]> = {
   PhysAddr: ['PhysAddr', 'RAM', 'DevFrame'],
-  RAM: ['RAM', 'Frame', 'EndPointUMP', 'L1CNode', 'L2CNode', 'Dispatcher', 'KernelControlBlock',
-    'VNode_L0', 'VNode_L1', 'VNode_L2', 'VNode_L3'],
+  RAM: [
+    'RAM',
+    'Frame',
+    'EndPointUMP',
+    'L1CNode',
+    'L2CNode',
+    'Dispatcher',
+    'KernelControlBlock',
+    'VNode_L0',
+    'VNode_L1',
+    'VNode_L2',
+    'VNode_L3',
+  ],
   Frame: ['Frame'],
   DevFrame: ['DevFrame'],
   Dispatcher: ['EndPointLMP'],

@@ -25,7 +25,9 @@ export class World {
 
   constructor(core = 0, memoryBytes = 4 * MIB) {
     this.state = bootCapabilities({
-      core, memory: { address: core * memoryBytes, size: memoryBytes }, homeOf: (at) => Math.floor(at / memoryBytes),
+      core,
+      memory: { address: core * memoryBytes, size: memoryBytes },
+      homeOf: (at) => Math.floor(at / memoryBytes),
     });
     this.root = must(allocateKernelSlot(this.state));
     this.putRange(this.root, 'L1CNode', 16 * KIB);
@@ -64,8 +66,14 @@ export class World {
 
   retype(source: number, destination: number, type: Capability['type'], rest: Partial<RetypeArguments> = {}) {
     return this.invoke({
-      operation: 'retype', source: { address: source }, destination: { address: destination }, type, offset: 0,
-      objectSize: 0, count: 1, ...rest,
+      operation: 'retype',
+      source: { address: source },
+      destination: { address: destination },
+      type,
+      offset: 0,
+      objectSize: 0,
+      count: 1,
+      ...rest,
     });
   }
 

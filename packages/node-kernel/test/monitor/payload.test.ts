@@ -5,14 +5,22 @@ import { coreSetOf, isSubset } from '@mk/node-kernel/monitor/capops/core-set';
 import { decodePayload, encodePayload } from '@mk/node-kernel/monitor/capops/payload';
 
 const cores = fc.uniqueArray(fc.nat(2000), { maxLength: 80 });
-const payload = { members: coreSetOf([0, 31, 32, 1023]), round: 7, oldest: 5, capability: makeCapability('RAM', 8192, 4096), rest: [1, 2 ** 45] };
+const payload = {
+  members: coreSetOf([0, 31, 32, 1023]),
+  round: 7,
+  oldest: 5,
+  capability: makeCapability('RAM', 8192, 4096),
+  rest: [1, 2 ** 45],
+};
 
 describe('sets of cores', () => {
   test('one is part of another exactly when each of its cores is', () => {
-    fc.assert(fc.property(cores, cores, (part, more) => {
-      const whole = [...part.filter((core) => core % 7 !== 0), ...more];
-      return isSubset(coreSetOf(part), coreSetOf(whole)) === part.every((core) => whole.includes(core));
-    }));
+    fc.assert(
+      fc.property(cores, cores, (part, more) => {
+        const whole = [...part.filter((core) => core % 7 !== 0), ...more];
+        return isSubset(coreSetOf(part), coreSetOf(whole)) === part.every((core) => whole.includes(core));
+      }),
+    );
   });
 
   test('the order of the cores makes no difference, nor does naming one twice', () => {
@@ -27,12 +35,17 @@ describe('sets of cores', () => {
 describe("a round's payload about a capability", () => {
   test('comes back as it went', () => {
     expect(decodePayload(encodePayload(payload))).toEqual(payload);
-    expect(decodePayload(encodePayload({ ...payload, members: [], rest: [] }))).toEqual({ ...payload, members: [], rest: [] });
+    expect(decodePayload(encodePayload({ ...payload, members: [], rest: [] }))).toEqual({
+      ...payload,
+      members: [],
+      rest: [],
+    });
   });
 
   test('cut off before the end of the capability it is none', () => {
     const whole = encodePayload({ ...payload, rest: [] });
-    for (let length = 0; length < whole.length; length += 1) expect(decodePayload(whole.subarray(0, length))).toBeNull();
+    for (let length = 0; length < whole.length; length += 1)
+      expect(decodePayload(whole.subarray(0, length))).toBeNull();
   });
 
   test.each([
@@ -50,9 +63,11 @@ describe("a round's payload about a capability", () => {
   });
 
   test('random bytes are refused, never thrown at', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      const decoded = decodePayload(bytes);
-      return decoded === null || decoded.capability !== undefined;
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        const decoded = decodePayload(bytes);
+        return decoded === null || decoded.capability !== undefined;
+      }),
+    );
   });
 });

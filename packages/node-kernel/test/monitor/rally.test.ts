@@ -28,8 +28,16 @@ class Match {
   fates: Fate[] = [];
   readonly atReceiver = new Peer(SERVER, 1, 'the server');
   readonly atServer = new Peer(RECEIVER, 1, 'the receiver');
-  readonly receiver: Rally = this.side(this.atReceiver, (frame, at) => this.server.onVolley(this.atServer, frame, at), TO_SERVER);
-  readonly server: Rally = this.side(this.atServer, (frame, at) => this.receiver.onVolley(this.atReceiver, frame, at), TO_RECEIVER);
+  readonly receiver: Rally = this.side(
+    this.atReceiver,
+    (frame, at) => this.server.onVolley(this.atServer, frame, at),
+    TO_SERVER,
+  );
+  readonly server: Rally = this.side(
+    this.atServer,
+    (frame, at) => this.receiver.onVolley(this.atReceiver, frame, at),
+    TO_RECEIVER,
+  );
 
   play(samples: number, now: Nanos = 0): void {
     this.server.play(RECEIVER, samples, now, (rallied) => this.ends.push(rallied));
@@ -44,7 +52,9 @@ class Match {
       this.sent.push(frame);
       for (const late of this.fates.shift() ?? [0]) this.timers.set(now + latency + late, (at) => deliver(frame, at));
     };
-    return new Rally({ peers: new Map([[other.id, other]]), timers: this.timers, volley }, (core, trips) => this.measured.push([core, trips]));
+    return new Rally({ peers: new Map([[other.id, other]]), timers: this.timers, volley }, (core, trips) =>
+      this.measured.push([core, trips]),
+    );
   }
 }
 
@@ -78,7 +88,9 @@ describe('a rally', () => {
     match.play(2);
     match.run();
     expect(lefts()).toEqual([5, 4, 3, 3, 2, 1, 0]);
-    expect(match.ends).toEqual([{ there: expect.objectContaining(EVEN), back: expect.objectContaining({ min: ROUND_TRIP }) }]);
+    expect(match.ends).toEqual([
+      { there: expect.objectContaining(EVEN), back: expect.objectContaining({ min: ROUND_TRIP }) },
+    ]);
   });
 
   test('takes an answer to an earlier serve for none of the present one', () => {

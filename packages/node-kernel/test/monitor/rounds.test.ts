@@ -19,11 +19,25 @@ describe('a member of a round', () => {
   let sent: [CoreId, Message][];
   let votes: Vote[];
 
-  const LATER: RoundAction = { ordinal: 1, doc: 'Votes when the test says so.', act: (_op, _phase, _payload, _now, vote) => votes.push(vote) };
-  const request = (kind: number, below: MessageOf<'round_request'>['below'] = []): MessageOf<'round_request'> =>
-    ({ type: 'round_request', op: '1.1.1', view: 1, phase: PHASES.commit, kind, below, payload: new Uint8Array() });
-  const reply = (count: number, refusals: readonly (readonly [number, number])[] = [], data: readonly number[] = []): Message =>
-    ({ type: 'round_reply', op: '1.1.1', phase: PHASES.commit, count, refusals, data }) as Message;
+  const LATER: RoundAction = {
+    ordinal: 1,
+    doc: 'Votes when the test says so.',
+    act: (_op, _phase, _payload, _now, vote) => votes.push(vote),
+  };
+  const request = (kind: number, below: MessageOf<'round_request'>['below'] = []): MessageOf<'round_request'> => ({
+    type: 'round_request',
+    op: '1.1.1',
+    view: 1,
+    phase: PHASES.commit,
+    kind,
+    below,
+    payload: new Uint8Array(),
+  });
+  const reply = (
+    count: number,
+    refusals: readonly (readonly [number, number])[] = [],
+    data: readonly number[] = [],
+  ): Message => ({ type: 'round_reply', op: '1.1.1', phase: PHASES.commit, count, refusals, data }) as Message;
 
   beforeEach(() => {
     timers = new TimerQueue();
@@ -33,7 +47,10 @@ describe('a member of a round', () => {
       sent.push([core, message]);
       return null;
     };
-    rounds = new Rounds({ self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, send }, [NOOP_ACTION, LATER]);
+    rounds = new Rounds({ self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, send }, [
+      NOOP_ACTION,
+      LATER,
+    ]);
   });
 
   test('that asks nobody and votes at once answers, and leaves neither a phase nor a timer', () => {
@@ -63,12 +80,25 @@ describe('a member of a round', () => {
     rounds.onRequest(PARENT, request(LATER.ordinal), 0);
     rounds.onRequest(PARENT, request(LATER.ordinal), 1);
     votes[0]!(null, 2);
-    expect(sent).toEqual([[PARENT, reply(0, [[SELF, ERRORS.BAD_REQUEST.code]])], [PARENT, reply(1)]]);
+    expect(sent).toEqual([
+      [PARENT, reply(0, [[SELF, ERRORS.BAD_REQUEST.code]])],
+      [PARENT, reply(1)],
+    ]);
   });
 
   test('waits for the cores below although it has voted, and adds up what they answer', () => {
-    rounds.onRequest(PARENT, request(NOOP_ACTION.ordinal, [[CHILD, []], [CHILD + 1, []]]), 0);
-    expect(sent.splice(0)).toEqual([[CHILD, request(NOOP_ACTION.ordinal)], [CHILD + 1, request(NOOP_ACTION.ordinal)]]);
+    rounds.onRequest(
+      PARENT,
+      request(NOOP_ACTION.ordinal, [
+        [CHILD, []],
+        [CHILD + 1, []],
+      ]),
+      0,
+    );
+    expect(sent.splice(0)).toEqual([
+      [CHILD, request(NOOP_ACTION.ordinal)],
+      [CHILD + 1, request(NOOP_ACTION.ordinal)],
+    ]);
     rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
     rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
     expect([sent, rounds.size]).toEqual([[], 1]);

@@ -30,7 +30,15 @@ export function agreementChecker(): Checker {
   const handlers: Readonly<Record<string, (line: SimLogLine, report: Report, node: SimNode) => void>> = {
     round_started(line) {
       const { op, phases, cores } = line as unknown as { op: string; phases: number; cores: number };
-      rounds.set(op, { op, phases, cores, startedAt: line.time, initiator: String(line.core), consented: new Map(), finished: false });
+      rounds.set(op, {
+        op,
+        phases,
+        cores,
+        startedAt: line.time,
+        initiator: String(line.core),
+        consented: new Map(),
+        finished: false,
+      });
     },
     round_voted: (line, report) => voted(rounds, line, report),
     round_finished: (line, report, node) => finished(rounds, line, node, report),
@@ -59,10 +67,12 @@ function voted(rounds: ReadonlyMap<string, Round>, line: SimLogLine, report: Rep
   consented.add(voter);
   if (phase === PHASES.prepare) return;
   const other = phase === PHASES.commit ? PHASES.abort : PHASES.commit;
-  if ((round.consented.get(other)?.size ?? 0) > 0) report('A2', `${op}: some cores committed and core ${line.core} aborted, or the reverse`);
+  if ((round.consented.get(other)?.size ?? 0) > 0)
+    report('A2', `${op}: some cores committed and core ${line.core} aborted, or the reverse`);
   if (phase !== PHASES.commit || round.phases === 1) return;
   const prepared = round.consented.get(PHASES.prepare)?.size ?? 0;
-  if (prepared < round.cores) report('A2', `core ${line.core} committed ${op} when ${prepared} of ${round.cores} cores had prepared`);
+  if (prepared < round.cores)
+    report('A2', `core ${line.core} committed ${op} when ${prepared} of ${round.cores} cores had prepared`);
 }
 
 function finished(rounds: ReadonlyMap<string, Round>, line: SimLogLine, node: SimNode, report: Report): void {

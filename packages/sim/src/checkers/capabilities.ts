@@ -1,5 +1,9 @@
 import { auditCapabilities } from '@mk/node-kernel/capability/audit';
-import { entriesOfCore, memoryOf, type Violation as CapabilityViolation } from '@mk/node-kernel/capability/audit-snapshot';
+import {
+  entriesOfCore,
+  memoryOf,
+  type Violation as CapabilityViolation,
+} from '@mk/node-kernel/capability/audit-snapshot';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { Simulation } from '../simulation.ts';
 import { CapabilityModel, type CoreView } from './capability-model.ts';
@@ -31,7 +35,8 @@ export function capabilityChecker(): Checker {
       if (steps % AUDIT_EVERY === 0) auditStates([...kernels.values()], report);
     },
     // As `mkctl audit` does it on a live cluster, over snapshots.
-    atEnd: (_simulation: Simulation, report) => reportAll(auditCapabilities([...kernels.values()].map((kernel) => kernel.monitor.capops.snapshot())), report),
+    atEnd: (_simulation: Simulation, report) =>
+      reportAll(auditCapabilities([...kernels.values()].map((kernel) => kernel.monitor.capops.snapshot())), report),
   };
 }
 
@@ -42,10 +47,20 @@ function viewOf(core: number, { cpuDriver, monitor }: Kernel): CoreView {
 
 /** The audit on the states themselves. */
 function auditStates(kernels: readonly Kernel[], report: Report): void {
-  const snapshots = kernels.map(({ cpuDriver: { state }, monitor: { capops } }) => ({ ...memoryOf(state, capops.transits.capabilities(), capops.reclaims.ranges()), slots: [] }));
-  reportAll(auditCapabilities(snapshots, kernels.flatMap(({ cpuDriver }) => entriesOfCore(cpuDriver.state))), report);
+  const snapshots = kernels.map(({ cpuDriver: { state }, monitor: { capops } }) => ({
+    ...memoryOf(state, capops.transits.capabilities(), capops.reclaims.ranges()),
+    slots: [],
+  }));
+  reportAll(
+    auditCapabilities(
+      snapshots,
+      kernels.flatMap(({ cpuDriver }) => entriesOfCore(cpuDriver.state)),
+    ),
+    report,
+  );
 }
 
 function reportAll(violations: readonly CapabilityViolation[], report: Report): void {
-  for (const { invariant, what, cores, detail } of violations.slice(0, 5)) report(invariant, `${what} on cores ${cores.join(', ')}: ${detail}`);
+  for (const { invariant, what, cores, detail } of violations.slice(0, 5))
+    report(invariant, `${what} on cores ${cores.join(', ')}: ${detail}`);
 }

@@ -1,4 +1,11 @@
-import { type Capability, describeCapability, identityOf, isAncestor, overlaps, type Range } from '@mk/node-kernel/capability/capability';
+import {
+  type Capability,
+  describeCapability,
+  identityOf,
+  isAncestor,
+  overlaps,
+  type Range,
+} from '@mk/node-kernel/capability/capability';
 import type { LocalCapabilities } from '@mk/node-kernel/capability/local-capabilities';
 import { subtractRanges } from '@mk/node-kernel/capability/ranges';
 import { isRamBacked, isWeightless, typeTreeRoot } from '@mk/node-kernel/capability/type-rules';
@@ -67,7 +74,8 @@ export class CapabilityModel {
     const holders = this.holders.get(identity);
     if (holders !== undefined) return void holders.set(core, share);
     this.holders.set(identity, new Map([[core, share]]));
-    if (typeTreeRoot(capability.type) === 'PhysAddr' && !isWeightless(capability.type)) this.memory.set(identity, capability);
+    if (typeTreeRoot(capability.type) === 'PhysAddr' && !isWeightless(capability.type))
+      this.memory.set(identity, capability);
   }
 
   private remove(identity: string, core: number): void {
@@ -94,19 +102,32 @@ export class CapabilityModel {
     if (typeTreeRoot(capability.type) !== 'PhysAddr' || isWeightless(capability.type)) return;
     const own = identityOf(capability);
     for (const [identity, other] of this.memory) {
-      if (!overlaps(other, capability) || identity === own || isAncestor(other, capability) || isAncestor(capability, other)) continue;
-      report('C2', `${describeCapability(capability)} on core ${core} overlaps ${describeCapability(other)} on core ${[...this.holders.get(identity)!.keys()].join(', ')}`);
+      if (
+        !overlaps(other, capability) ||
+        identity === own ||
+        isAncestor(other, capability) ||
+        isAncestor(capability, other)
+      )
+        continue;
+      report(
+        'C2',
+        `${describeCapability(capability)} on core ${core} overlaps ${describeCapability(other)} on core ${[...this.holders.get(identity)!.keys()].join(', ')}`,
+      );
     }
     if (!isRamBacked(capability.type)) return;
     for (const [home, { free }] of this.cores) {
-      if (free.some((range) => overlaps(range, capability))) report('C2', `${describeCapability(capability)} on core ${core} lies in memory that is free on core ${home}`);
+      if (free.some((range) => overlaps(range, capability)))
+        report('C2', `${describeCapability(capability)} on core ${core} lies in memory that is free on core ${home}`);
     }
   }
 
   private checkFree(range: Range, core: number, report: Report): void {
     for (const [identity, capability] of this.memory) {
       if (!overlaps(capability, range) || !isRamBacked(capability.type)) continue;
-      report('C2', `core ${core} freed memory that ${describeCapability(capability)} on core ${[...this.holders.get(identity)!.keys()].join(', ')} covers`);
+      report(
+        'C2',
+        `core ${core} freed memory that ${describeCapability(capability)} on core ${[...this.holders.get(identity)!.keys()].join(', ')} covers`,
+      );
     }
   }
 
@@ -122,14 +143,20 @@ export class CapabilityModel {
     const cover = (range: Range): void => {
       if (range.address < high && range.address + range.size > low) covered.push(range);
     };
-    for (const capability of this.memory.values()) if (isRamBacked(capability.type) || capability.type === 'DevFrame') cover(capability);
+    for (const capability of this.memory.values())
+      if (isRamBacked(capability.type) || capability.type === 'DevFrame') cover(capability);
     for (const { free, leaving } of this.cores.values()) {
       free.forEach(cover);
       leaving.forEach(cover);
     }
     let leaked = subtractRanges(lost, covered);
-    if (leaked.length > 0) leaked = subtractRanges(leaked, [...views.values()].flatMap((view) => view.flying()));
-    for (const { address, size } of leaked) report('C5', `0x${address.toString(16)}+${size} is neither free nor covered nor on its way home`);
+    if (leaked.length > 0)
+      leaked = subtractRanges(
+        leaked,
+        [...views.values()].flatMap((view) => view.flying()),
+      );
+    for (const { address, size } of leaked)
+      report('C5', `0x${address.toString(16)}+${size} is neither free nor covered nor on its way home`);
   }
 }
 
@@ -146,8 +173,11 @@ function ownerProblem(holders: ReadonlyMap<number, Share>): string | null {
   }
   if (some === null) return null;
   const what = describeCapability(some.capability);
-  if (!agreed) return `copies of ${what} name the owners ${[...new Set([...holders.values()].filter((share) => share.liveSlot !== undefined).map(({ owner }) => owner))].join(', ')}`;
-  return holders.has(some.owner) ? null : `core ${some.owner}, the owner of ${what}, holds no copy; core ${someCore} does`;
+  if (!agreed)
+    return `copies of ${what} name the owners ${[...new Set([...holders.values()].filter((share) => share.liveSlot !== undefined).map(({ owner }) => owner))].join(', ')}`;
+  return holders.has(some.owner)
+    ? null
+    : `core ${some.owner}, the owner of ${what}, holds no copy; core ${someCore} does`;
 }
 
 /** Takes in the free and leaving memory of a core: adds to `lost` what is in neither any more, answers what is free now. */

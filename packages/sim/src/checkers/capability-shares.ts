@@ -86,9 +86,17 @@ function newShare(group: CopyGroup): Share {
 /** Brings a share up to date; whether anything about it changed that others may see. */
 function takeIn(share: Share, group: CopyGroup): boolean {
   const { liveSlot: slot } = share;
-  if (share.owner === group.owner && share.locked === group.locked && slot !== undefined && slot.group === group && !isInDelete(slot)) return false;
+  if (
+    share.owner === group.owner &&
+    share.locked === group.locked &&
+    slot !== undefined &&
+    slot.group === group &&
+    !isInDelete(slot)
+  )
+    return false;
   const live = liveSlot(group);
-  const changed = share.owner !== group.owner || share.locked !== group.locked || (live === undefined) !== (slot === undefined);
+  const changed =
+    share.owner !== group.owner || share.locked !== group.locked || (live === undefined) !== (slot === undefined);
   share.owner = group.owner;
   share.locked = group.locked;
   share.liveSlot = live;

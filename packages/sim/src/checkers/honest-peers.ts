@@ -1,7 +1,14 @@
 import type { Checker } from './checker.ts';
 
 /** Refusals that a sound peer may meet: it was restarted, or announced before it was heard of. */
-const EXPECTED = new Set(['WRONG_INCARNATION', 'PEER_UNKNOWN', 'NOT_A_MEMBER', 'CORE_ID_TAKEN', 'HANDSHAKE_TIMEOUT', 'SHUTTING_DOWN']);
+const EXPECTED = new Set([
+  'WRONG_INCARNATION',
+  'PEER_UNKNOWN',
+  'NOT_A_MEMBER',
+  'CORE_ID_TAKEN',
+  'HANDSHAKE_TIMEOUT',
+  'SHUTTING_DOWN',
+]);
 
 /**
  * H1: sound peers never break the protocol against one another: no frame is rejected (the window U3 is kept, an ack covers
@@ -13,9 +20,13 @@ export function honestPeersChecker(): Checker {
     line(line, report) {
       if (line.event === 'frame_rejected') {
         const text = String(line['text']);
-        report(text.includes('window') || text.includes('ack covers') ? 'U3' : 'H1', `${line.core} rejected a frame of ${String(line['peer'])}: ${text}`);
+        report(
+          text.includes('window') || text.includes('ack covers') ? 'U3' : 'H1',
+          `${line.core} rejected a frame of ${String(line['peer'])}: ${text}`,
+        );
       }
-      if (line.event === 'link_refused' && !EXPECTED.has(String(line['error']))) report('H1', `${line.core} and ${String(line['peer'])}: ${String(line['error'])} ${String(line['text'])}`);
+      if (line.event === 'link_refused' && !EXPECTED.has(String(line['error'])))
+        report('H1', `${line.core} and ${String(line['peer'])}: ${String(line['error'])} ${String(line['text'])}`);
     },
     died(node, cause, report) {
       const excluded = cause.startsWith('PEER_GONE'); // the registry did without it for too long

@@ -23,7 +23,8 @@ export function leftovers(node: SimNode): readonly string[] {
   let armed = 0;
   for (const peer of endpoint.peers.values()) {
     if (peer.armedAt !== Infinity) armed += 1;
-    if (!peer.channel.idle) rows.push(`${peer.channel.unacknowledged} unacknowledged messages or an ack owed to ${peerName(peer.id)}`);
+    if (!peer.channel.idle)
+      rows.push(`${peer.channel.unacknowledged} unacknowledged messages or an ack owed to ${peerName(peer.id)}`);
     if (peer.link === 0) rows.push(`no link to ${peerName(peer.id)}`);
     if (peer.pendingLink !== 0) rows.push(`an opening link to ${peerName(peer.id)}`);
   }
@@ -50,7 +51,8 @@ export function leakChecker(): Checker {
     atEnd(simulation, report) {
       for (const node of simulation.nodes.values()) {
         if (node.machine === null) continue;
-        for (const row of leftovers(node)) report('L1', `${node.id === SKB_PEER ? 'the SKB' : `core ${node.id}`} is left with ${row}`);
+        for (const row of leftovers(node))
+          report('L1', `${node.id === SKB_PEER ? 'the SKB' : `core ${node.id}`} is left with ${row}`);
       }
     },
   };

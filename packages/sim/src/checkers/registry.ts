@@ -8,11 +8,20 @@ import { urpcChecker } from './urpc.ts';
 
 /** Every invariant that runs are checked for, by number, with the checker that sees it broken. A new checker adds its rows. */
 export const INVARIANTS: Readonly<Record<string, { readonly checker: string; readonly doc: string }>> = {
-  U1: { checker: 'urpc', doc: 'Every message that a channel took is handed on exactly once while both instances live.' },
+  U1: {
+    checker: 'urpc',
+    doc: 'Every message that a channel took is handed on exactly once while both instances live.',
+  },
   U2: { checker: 'urpc', doc: 'Messages are handed on in the order of sending, within their lane.' },
-  U3: { checker: 'honest_peers', doc: 'No more than a window of a lane is on the way; an ack covers only what was sent.' },
+  U3: {
+    checker: 'honest_peers',
+    doc: 'No more than a window of a lane is on the way; an ack covers only what was sent.',
+  },
   A1: { checker: 'agreement', doc: 'A core acts once on each phase of a round.' },
-  A2: { checker: 'agreement', doc: 'Nobody commits before everybody has prepared; a round that ends well had everybody’s consent.' },
+  A2: {
+    checker: 'agreement',
+    doc: 'Nobody commits before everybody has prepared; a round that ends well had everybody’s consent.',
+  },
   A3: { checker: 'agreement', doc: 'Every round ends, in ok or a named error, within its deadline.' },
   J1: { checker: 'membership', doc: 'Two monitors have one link.' },
   J2: { checker: 'membership', doc: 'A monitor is in no global operation before it is ready.' },
@@ -23,19 +32,40 @@ export const INVARIANTS: Readonly<Record<string, { readonly checker: string; rea
   H1: { checker: 'honest_peers', doc: 'Sound peers never break the protocol against one another.' },
   H2: { checker: 'honest_peers', doc: 'No process ends by itself.' },
   L1: { checker: 'leaks', doc: 'Nothing is left over when everything has settled.' },
-  C0: { checker: 'convergence', doc: 'After faults stop every reachable core is bound, and a round over each plan ends well.' },
+  C0: {
+    checker: 'convergence',
+    doc: 'After faults stop every reachable core is bound, and a round over each plan ends well.',
+  },
   D0: { checker: 'determinism', doc: 'The same seed gives the same trace.' },
-  C1: { checker: 'capabilities', doc: 'A capability of a type with one owner has one owner, on whom all copies agree and who holds one.' },
-  C2: { checker: 'capabilities', doc: 'No two capabilities of incompatible types cover the same memory, and none covers free memory. C4 shows here.' },
-  C3: { checker: 'revoked', doc: 'When a revoke reports success nothing of its target is left anywhere but the slot itself.' },
+  C1: {
+    checker: 'capabilities',
+    doc: 'A capability of a type with one owner has one owner, on whom all copies agree and who holds one.',
+  },
+  C2: {
+    checker: 'capabilities',
+    doc: 'No two capabilities of incompatible types cover the same memory, and none covers free memory. C4 shows here.',
+  },
+  C3: {
+    checker: 'revoked',
+    doc: 'When a revoke reports success nothing of its target is left anywhere but the slot itself.',
+  },
   C5: { checker: 'capabilities', doc: 'Memory is free, covered or on its way home.' },
   C6: { checker: 'churn', doc: 'Nothing succeeds without the right that it needs.' },
   C7: { checker: 'churn', doc: 'Every capability operation ends, in success or a named error.' },
-  relations: { checker: 'capabilities', doc: 'The owner knows of every copy, ancestor and descendant that may be elsewhere.' },
+  relations: {
+    checker: 'capabilities',
+    doc: 'The owner knows of every copy, ancestor and descendant that may be elsewhere.',
+  },
   copies: { checker: 'capabilities', doc: 'The copies on one core agree on owner, lock and relations.' },
 };
 
-const FACTORIES: readonly CheckerFactory[] = [urpcChecker, agreementChecker, membershipChecker, honestPeersChecker, leakChecker];
+const FACTORIES: readonly CheckerFactory[] = [
+  urpcChecker,
+  agreementChecker,
+  membershipChecker,
+  honestPeersChecker,
+  leakChecker,
+];
 
 /** All checkers over one run. */
 export class Checks {

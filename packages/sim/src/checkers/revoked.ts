@@ -30,7 +30,8 @@ function watchRevokes(core: number, kernel: Kernel, kernels: ReadonlyMap<number,
     const result = yield* run(op, slot);
     if (target === null) return result;
     const snapshots = [...kernels.values()].map(({ monitor }) => monitor.capops.snapshot());
-    for (const { invariant, what, cores, detail } of noneOf(target, snapshots, { core, slot: slot.address })) report(invariant, `${what} on core ${cores.join(', ')} is ${detail} (${op})`);
+    for (const { invariant, what, cores, detail } of noneOf(target, snapshots, { core, slot: slot.address }))
+      report(invariant, `${what} on core ${cores.join(', ')} is ${detail} (${op})`);
     return result;
   };
 }

@@ -17,14 +17,16 @@ export function urpcChecker(): Checker {
   const streams = new Map<string, Stream>();
   const streamOf = (channel: string): Stream => {
     let stream = streams.get(channel);
-    if (stream === undefined) streams.set(channel, (stream = { sent: [[], [], []], sentCount: [0, 0, 0], deliveredCount: [0, 0, 0] }));
+    if (stream === undefined)
+      streams.set(channel, (stream = { sent: [[], [], []], sentCount: [0, 0, 0], deliveredCount: [0, 0, 0] }));
     return stream;
   };
   const handlers: Readonly<Record<string, (line: SimLogLine, report: Report) => void>> = {
     message_sent(line, report) {
       const { channel, lane, number } = line as unknown as MessageLine;
       const stream = streamOf(channel);
-      if (number !== stream.sentCount[lane]! + 1) report('U2', `${channel} lane ${lane} sent number ${number} after ${stream.sentCount[lane]}`);
+      if (number !== stream.sentCount[lane]! + 1)
+        report('U2', `${channel} lane ${lane} sent number ${number} after ${stream.sentCount[lane]}`);
       stream.sentCount[lane] = number;
       stream.sent[lane]!.push(contentOf(line));
     },
@@ -33,20 +35,28 @@ export function urpcChecker(): Checker {
       const stream = streamOf(channel);
       const expected = stream.sent[lane]!.shift();
       stream.deliveredCount[lane]! += 1;
-      if (expected === undefined) report('U1', `core ${line.core} was handed ${contentOf(line)} on ${channel} that nobody sent, or twice`);
-      else if (expected !== contentOf(line)) report('U2', `core ${line.core} was handed ${contentOf(line)} as number ${number} of lane ${lane} on ${channel}, where ${expected} was sent`);
+      if (expected === undefined)
+        report('U1', `core ${line.core} was handed ${contentOf(line)} on ${channel} that nobody sent, or twice`);
+      else if (expected !== contentOf(line))
+        report(
+          'U2',
+          `core ${line.core} was handed ${contentOf(line)} as number ${number} of lane ${lane} on ${channel}, where ${expected} was sent`,
+        );
     },
   };
   return {
     name: 'urpc',
     line: (line, report) => handlers[line.event]?.(line, report),
     atEnd(simulation, report) {
-      const alive = new Set([...simulation.nodes.values()].filter((n) => n.machine !== null).map((n) => n.instance.slice(0, 8)));
+      const alive = new Set(
+        [...simulation.nodes.values()].filter((n) => n.machine !== null).map((n) => n.instance.slice(0, 8)),
+      );
       for (const [channel, { sent }] of streams) {
         const [from = '', to = ''] = channel.split('>');
         if (!alive.has(from) || !alive.has(to)) continue;
         const lost = sent.flat();
-        if (lost.length > 0) report('U1', `${lost.length} messages on ${channel} were never handed on, first ${lost[0]}`);
+        if (lost.length > 0)
+          report('U1', `${lost.length} messages on ${channel} were never handed on, first ${lost[0]}`);
       }
     },
   };

@@ -34,13 +34,30 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   const { terminal } = context;
   const options = runOptions(request, context);
   const scenarios = scenariosOf(request);
-  const totals: Totals = { seeds: 0, failed: [], unknown: [], steps: 0, frames: 0, dropped: 0, virtualNs: 0, outcomes: {} };
+  const totals: Totals = {
+    seeds: 0,
+    failed: [],
+    unknown: [],
+    steps: 0,
+    frames: 0,
+    dropped: 0,
+    virtualNs: 0,
+    outcomes: {},
+  };
   const startedAt = wallMs();
   const reports: unknown[] = [];
   // The seed comes first, so that it is known whatever happens.
-  if (!request.json) terminal.out(`seed ${scenarios.map(({ seed }) => seed).filter((_, i) => i === 0 || i === scenarios.length - 1).join(' to ')}`);
+  if (!request.json)
+    terminal.out(
+      `seed ${scenarios
+        .map(({ seed }) => seed)
+        .filter((_, i) => i === 0 || i === scenarios.length - 1)
+        .join(' to ')}`,
+    );
   for (const scenario of scenarios) {
-    terminal.progress(`seed ${scenario.seed}: ${totals.seeds} of ${request.seeds} done, ${totals.failed.length} failed`);
+    terminal.progress(
+      `seed ${scenario.seed}: ${totals.seeds} of ${request.seeds} done, ${totals.failed.length} failed`,
+    );
     const result = (request.once ? runScenario : runTwice)(scenario, options);
     add(totals, result);
     if (result.violations.length > 0 || result.inconclusive !== null) {
@@ -49,7 +66,14 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
     }
   }
   terminal.progress('');
-  if (request.trace !== null && reports.length === 0) writeTrace(scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 })[0]!, request.trace, options, context, request.json);
+  if (request.trace !== null && reports.length === 0)
+    writeTrace(
+      scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 })[0]!,
+      request.trace,
+      options,
+      context,
+      request.json,
+    );
   summarise(totals, request, context, wallMs() - startedAt, reports);
   if (totals.failed.length > 0) return 1;
   return totals.unknown.length > 0 ? 2 : 0;
@@ -62,7 +86,8 @@ function runOptions({ cores }: SimRequest, { machinesDirectory }: CommandContext
     machineOf({ machine, cores }) {
       const key = `${machine} ${cores}`;
       let model = cache.get(key);
-      if (model === undefined) cache.set(key, (model = must('--machine', simMachine(machine, cores, machinesDirectory)).model));
+      if (model === undefined)
+        cache.set(key, (model = must('--machine', simMachine(machine, cores, machinesDirectory)).model));
       return model;
     },
   };
@@ -74,11 +99,18 @@ function scenariosOf(request: SimRequest): readonly Scenario[] {
   if (request.plan === null) return seeds.map((seed) => scenarioOf(seed, nemesisOptions(request)));
   const plan = must('', parseFaultPlan(must('--plan', readTextFile(request.plan)), request.plan));
   const chosen = request.seedGiven || request.seeds > 1 ? seeds : [null];
-  return chosen.map((seed) => must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores: request.cores, machine: request.machine })));
+  return chosen.map((seed) =>
+    must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores: request.cores, machine: request.machine })),
+  );
 }
 
 function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): Parameters<typeof scenarioOf>[1] {
-  return { weights, ...(cores !== null && { cores }), ...(machine !== null && { machine }), ...(faultsForNs !== null && { faultsForNs }) };
+  return {
+    weights,
+    ...(cores !== null && { cores }),
+    ...(machine !== null && { machine }),
+    ...(faultsForNs !== null && { faultsForNs }),
+  };
 }
 
 function add(totals: Totals, result: RunResult): void {
@@ -86,7 +118,8 @@ function add(totals: Totals, result: RunResult): void {
   if (result.violations.length > 0) totals.failed.push(Number(result.scenario.seed));
   else if (result.inconclusive !== null) totals.unknown.push(Number(result.scenario.seed));
   for (const name of ['steps', 'frames', 'dropped', 'virtualNs'] as const) totals[name] += result[name];
-  for (const [outcome, count] of Object.entries(result.outcomes)) totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
+  for (const [outcome, count] of Object.entries(result.outcomes))
+    totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
 }
 
 /** Says what broke, shrinks and draws if asked to, and gives the one command that repeats it. */
@@ -95,19 +128,23 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
   const { scenario, violations, inconclusive } = result;
   const say = request.json ? () => undefined : terminal.out;
   say(`seed ${scenario.seed}: ${violations.length > 0 ? 'FAILED' : `unknown: ${inconclusive}`}`);
-  for (const { invariant, checker, text, at } of violations.slice(0, 5)) say(`  ${invariant} (${checker}) at ${(at / 1e6).toFixed(3)} ms: ${text}`);
+  for (const { invariant, checker, text, at } of violations.slice(0, 5))
+    say(`  ${invariant} (${checker}) at ${(at / 1e6).toFixed(3)} ms: ${text}`);
   let repeat = repeatCommand(request, scenario);
   let smallest = scenario;
   if (request.shrink && violations.length > 0) {
     const { invariant } = violations[0]!;
-    const shrunk = shrink(scenario, (candidate) => runScenario(candidate, options).violations.some((v) => v.invariant === invariant));
+    const shrunk = shrink(scenario, (candidate) =>
+      runScenario(candidate, options).violations.some((v) => v.invariant === invariant),
+    );
     smallest = shrunk.scenario;
     const file = `${request.trace ?? `sim-seed-${scenario.seed}`}.scenario.json`;
     writeText(file, `${JSON.stringify(smallest, null, 1)}\n`);
     repeat = `mk-launch sim --replay ${file}`;
     say(`  shrunk in ${shrunk.runs} runs to ${smallest.faults.length} faults and ${smallest.load.length} requests:`);
     for (const { atNs, action } of smallest.faults) say(`    ${(atNs / 1e6).toFixed(3)} ms  ${describeFault(action)}`);
-    for (const { atNs, core, verb, args } of smallest.load) say(`    ${(atNs / 1e6).toFixed(3)} ms  core ${core} ${verb} ${JSON.stringify(args)}`);
+    for (const { atNs, core, verb, args } of smallest.load)
+      say(`    ${(atNs / 1e6).toFixed(3)} ms  core ${core} ${verb} ${JSON.stringify(args)}`);
   }
   if (request.trace !== null) writeTrace(smallest, request.trace, options, context, request.json);
   say(`  repeat: ${repeat}`);
@@ -121,11 +158,22 @@ function repeatCommand(request: SimRequest, scenario: Scenario): string {
   if (request.cores !== null) words.push(`--cores ${request.cores}`);
   if (request.machine !== null) words.push(`--machine ${request.machine}`);
   if (request.faultsForNs !== null) words.push(`--for ${request.faultsForNs / 1e6}ms`);
-  if (Object.keys(request.weights).length > 0) words.push(`--weights ${Object.entries(request.weights).map(([kind, weight]) => `${kind}=${weight}`).join(',')}`);
+  if (Object.keys(request.weights).length > 0)
+    words.push(
+      `--weights ${Object.entries(request.weights)
+        .map(([kind, weight]) => `${kind}=${weight}`)
+        .join(',')}`,
+    );
   return words.join(' ');
 }
 
-function writeTrace(scenario: Scenario, prefix: string, options: RunOptions, { terminal }: CommandContext, quiet: boolean): void {
+function writeTrace(
+  scenario: Scenario,
+  prefix: string,
+  options: RunOptions,
+  { terminal }: CommandContext,
+  quiet: boolean,
+): void {
   const recorder = new TraceRecorder();
   runScenario(scenario, { ...options, observers: [recorder] });
   writeText(`${prefix}.json`, chromeTrace(recorder));
@@ -134,14 +182,49 @@ function writeTrace(scenario: Scenario, prefix: string, options: RunOptions, { t
   if (!quiet) terminal.out(`  wrote ${prefix}.json (open it in Perfetto), ${prefix}.svg, ${prefix}.log`);
 }
 
-function summarise(totals: Totals, request: SimRequest, { terminal }: CommandContext, tookMs: number, reports: readonly unknown[]): void {
+function summarise(
+  totals: Totals,
+  request: SimRequest,
+  { terminal }: CommandContext,
+  tookMs: number,
+  reports: readonly unknown[],
+): void {
   const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes } = totals;
   if (request.json) {
-    terminal.out(JSON.stringify({ first_seed: request.seed, seeds, failed, unknown, steps, frames, dropped, virtual_seconds: virtualNs / 1e9, wall_seconds: tookMs / 1000, outcomes, reports }));
+    terminal.out(
+      JSON.stringify({
+        first_seed: request.seed,
+        seeds,
+        failed,
+        unknown,
+        steps,
+        frames,
+        dropped,
+        virtual_seconds: virtualNs / 1e9,
+        wall_seconds: tookMs / 1000,
+        outcomes,
+        reports,
+      }),
+    );
     return;
   }
-  const verdict = failed.length > 0 ? `${failed.length} FAILED` : unknown.length > 0 ? `${unknown.length} unknown` : 'all invariants held';
-  terminal.out(`${seeds} seed${seeds === 1 ? '' : 's'}${request.once ? '' : ', each twice with the same trace'}: ${verdict}`);
-  terminal.out(`${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(rssBytes() / 1e6)} MB`);
-  terminal.out(`requests: ${Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'none'}`);
+  const verdict =
+    failed.length > 0
+      ? `${failed.length} FAILED`
+      : unknown.length > 0
+        ? `${unknown.length} unknown`
+        : 'all invariants held';
+  terminal.out(
+    `${seeds} seed${seeds === 1 ? '' : 's'}${request.once ? '' : ', each twice with the same trace'}: ${verdict}`,
+  );
+  terminal.out(
+    `${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(rssBytes() / 1e6)} MB`,
+  );
+  terminal.out(
+    `requests: ${
+      Object.entries(outcomes)
+        .map(([outcome, count]) => `${count} ${outcome}`)
+        .join(', ') || 'none'
+    }`,
+  );
 }

@@ -13,7 +13,9 @@ export function readTextFile(path: string): Result<string> {
   try {
     return success(readFileSync(path, 'utf8'));
   } catch (error) {
-    return failure(`${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`);
+    return failure(
+      `${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
+    );
   }
 }
 

@@ -45,7 +45,15 @@ export class TraceRecorder implements SimObserver {
 
   frame(from: SimNode, to: SimNode, at: Nanos, frame: Uint8Array, fate: FrameFate): void {
     const sent = fate.kind === 'sent';
-    const arrow = { id: this.nextId++, from: from.id, to: to.id, sentAt: at, dueAt: sent ? fate.dueAt : null, note: sent ? '' : fate.reason, ...labelOf(frame) };
+    const arrow = {
+      id: this.nextId++,
+      from: from.id,
+      to: to.id,
+      sentAt: at,
+      dueAt: sent ? fate.dueAt : null,
+      note: sent ? '' : fate.reason,
+      ...labelOf(frame),
+    };
     push(this.arrows, arrow, this.keep);
   }
 
@@ -64,7 +72,8 @@ function labelOf(bytes: Uint8Array): { readonly label: string; readonly telling:
   for (const { messages } of frame.batches) {
     for (const wire of messages) {
       const message = decodeMessage(wire);
-      const name = typeof message === 'string' ? 'garbage' : 'op' in message ? `${message.type} ${message.op}` : message.type;
+      const name =
+        typeof message === 'string' ? 'garbage' : 'op' in message ? `${message.type} ${message.op}` : message.type;
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
   }

@@ -13,20 +13,33 @@ const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#8c564b', '#e377c2
 export function spaceTimeDiagram({ arrows }: TraceRecorder, last = 60): string {
   const shown = arrows.filter((arrow) => arrow.telling).slice(-last);
   const nodes = [...new Set(shown.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
-  const times = [...new Set(shown.flatMap(({ sentAt, dueAt }) => (dueAt === null ? [sentAt] : [sentAt, dueAt])))].sort((a, b) => a - b);
+  const times = [...new Set(shown.flatMap(({ sentAt, dueAt }) => (dueAt === null ? [sentAt] : [sentAt, dueAt])))].sort(
+    (a, b) => a - b,
+  );
   // Moments are rows: equal distances, whatever the time between them, so that every arrow can be read.
   const y = new Map(times.map((time, i) => [time, TOP + 20 + i * ROW]));
   const x = (id: PeerId): number => LEFT + 40 + nodes.indexOf(id) * COLUMN;
   const height = TOP + 40 + times.length * ROW;
   const width = LEFT + 80 + Math.max(0, nodes.length - 1) * COLUMN + 120;
   const body = [
-    ...nodes.map((id) => `<text x="${x(id)}" y="${TOP - 14}" text-anchor="middle" font-weight="bold">${nodeName(id)}</text><line x1="${x(id)}" y1="${TOP}" x2="${x(id)}" y2="${height - 16}" stroke="#999"/>`),
+    ...nodes.map(
+      (id) =>
+        `<text x="${x(id)}" y="${TOP - 14}" text-anchor="middle" font-weight="bold">${nodeName(id)}</text><line x1="${x(id)}" y1="${TOP}" x2="${x(id)}" y2="${height - 16}" stroke="#999"/>`,
+    ),
     ...times.map((time) => `<text x="6" y="${y.get(time)! + 4}" fill="#666">${(time / 1000).toFixed(2)} µs</text>`),
     ...shown.map((arrow, i) => drawArrow(arrow, x, y, LABEL_PLACES[i % LABEL_PLACES.length]!)),
   ];
-  const marker = '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>';
+  const marker =
+    '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>';
   const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>`;
-  return [open, `<title>The last ${shown.length} frames: who said what to whom</title>`, marker, ...body, '</svg>', ''].join('\n');
+  return [
+    open,
+    `<title>The last ${shown.length} frames: who said what to whom</title>`,
+    marker,
+    ...body,
+    '</svg>',
+    '',
+  ].join('\n');
 }
 
 function drawArrow(arrow: Arrow, x: (id: PeerId) => number, y: ReadonlyMap<number, number>, place: number): string {

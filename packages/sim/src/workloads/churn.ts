@@ -70,16 +70,31 @@ class ChurnRun {
   private readonly checks: Checks;
   private readonly cores: number;
   private readonly domains: (readonly [CoreId, number])[] = [];
-  private readonly totals = { operations: 0, ok: 0, kinds: {} as Record<string, number>, errors: {} as Record<string, number> };
+  private readonly totals = {
+    operations: 0,
+    ok: 0,
+    kinds: {} as Record<string, number>,
+    errors: {} as Record<string, number>,
+  };
   private running = 0;
 
   constructor(private readonly options: ChurnRunOptions) {
     const { seed, hmac, wrap } = options;
     this.cores = options.cores ?? 4 + createPrng(seed).split('cores').nextInt(13);
     this.simulation = new Simulation({
-      seed, cores: this.cores, machine: flatMachine(), hmac, logLevel: 'off', hash: options.hash ?? false, settings: JSON.stringify({ ramBytes: RAM_BYTES }), ...(wrap && { wrap }),
+      seed,
+      cores: this.cores,
+      machine: flatMachine(),
+      hmac,
+      logLevel: 'off',
+      hash: options.hash ?? false,
+      settings: JSON.stringify({ ramBytes: RAM_BYTES }),
+      ...(wrap && { wrap }),
     });
-    this.checks = new Checks(this.simulation, options.checkers ?? [capabilityChecker, revokedChecker, honestPeersChecker]);
+    this.checks = new Checks(
+      this.simulation,
+      options.checkers ?? [capabilityChecker, revokedChecker, honestPeersChecker],
+    );
     for (const observer of options.observers ?? []) this.simulation.observe(observer);
   }
 
@@ -95,7 +110,15 @@ class ChurnRun {
     if (!failed()) this.settle();
     if (!failed()) checks.atEnd();
     const { steps, now } = simulation;
-    return { seed: this.options.seed, cores: this.cores, violations: checks.violations.slice(0, 10), ...this.totals, steps, virtualNs: now, hash: simulation.hash?.digest() ?? '' };
+    return {
+      seed: this.options.seed,
+      cores: this.cores,
+      violations: checks.violations.slice(0, 10),
+      ...this.totals,
+      steps,
+      virtualNs: now,
+      hash: simulation.hash?.digest() ?? '',
+    };
   }
 
   private makeDomains(): void {
@@ -124,17 +147,48 @@ class ChurnRun {
       simulation.faults.add({ kind: 'link', id, from, to, both: from === 'all', settings, for_ns: null }, begin);
     };
     if (delayMs > 0) slow('network', 'all', 'all', delayMs);
-    for (let n = 0; n < slowLinks * this.cores; n += 1) slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
+    for (let n = 0; n < slowLinks * this.cores; n += 1)
+      slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
     if (prng.nextInt(2) === 0) for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
     for (const [core, domain] of this.domains) {
       this.running += 1;
-      simulation.control(core, 'churn', { domain, peers, operations, pause_us: pauseUs, keep, seed: createPrng(options.seed).split('churn').nextUint32() }, (reply) => this.ended(core, reply));
+      simulation.control(
+        core,
+        'churn',
+        {
+          domain,
+          peers,
+          operations,
+          pause_us: pauseUs,
+          keep,
+          seed: createPrng(options.seed).split('churn').nextUint32(),
+        },
+        (reply) => this.ended(core, reply),
+      );
     }
     const { faultsPerSecond = 3 } = options;
     if (faultsPerSecond === 0) return;
-    const weights = { link: 5, bad_network: 2, partition: 1, one_way: 1, isolate: 1, reset: 6, skb_loss: 0, crash: 0, hang: 1, slow: 1 };
-    const scenario = scenarioOf(options.seed, { cores: this.cores, weights, faultsPerSecond, requestsPerSecond: 0, faultsForNs: FAULTS_FOR });
-    for (const { atNs, action } of scenario.faults) if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
+    const weights = {
+      link: 5,
+      bad_network: 2,
+      partition: 1,
+      one_way: 1,
+      isolate: 1,
+      reset: 6,
+      skb_loss: 0,
+      crash: 0,
+      hang: 1,
+      slow: 1,
+    };
+    const scenario = scenarioOf(options.seed, {
+      cores: this.cores,
+      weights,
+      faultsPerSecond,
+      requestsPerSecond: 0,
+      faultsForNs: FAULTS_FOR,
+    });
+    for (const { atNs, action } of scenario.faults)
+      if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
     simulation.call(begin + FAULTS_FOR, () => healAll(simulation));
   }
 
@@ -154,12 +208,14 @@ class ChurnRun {
 
   private ended(core: CoreId, reply: ControlReply): void {
     this.running -= 1;
-    if (!reply.ok) return this.checks.report('churn', 'C7', `churn on core ${core} ended in ${reply.error}: ${reply.text}`);
+    if (!reply.ok)
+      return this.checks.report('churn', 'C7', `churn on core ${core} ended in ${reply.error}: ${reply.text}`);
     const { operations, ok, kinds, errors, wrong } = reply.value as ChurnReport;
     this.totals.operations += operations;
     this.totals.ok += ok;
     for (const [kind, count] of Object.entries(kinds)) this.totals.kinds[kind] = (this.totals.kinds[kind] ?? 0) + count;
-    for (const [error, count] of Object.entries(errors)) this.totals.errors[error] = (this.totals.errors[error] ?? 0) + count;
+    for (const [error, count] of Object.entries(errors))
+      this.totals.errors[error] = (this.totals.errors[error] ?? 0) + count;
     for (const text of wrong) this.checks.report('churn', /\((C\d)\)/.exec(text)?.[1] ?? 'C7', `core ${core}: ${text}`);
   }
 
@@ -170,7 +226,8 @@ class ChurnRun {
     healAll(simulation);
     const quiet = simulation.run(simulation.now + 120 * SECOND, () => checks.failed || isQuiet(simulation));
     if (quiet || checks.failed) return;
-    for (const node of simulation.nodes.values()) for (const row of leftovers(node)) checks.report('leaks', 'C7', `node ${node.id} is left with ${row}`);
+    for (const node of simulation.nodes.values())
+      for (const row of leftovers(node)) checks.report('leaks', 'C7', `node ${node.id} is left with ${row}`);
   }
 
   private meshWhole(): boolean {
@@ -180,4 +237,3 @@ class ChurnRun {
     return true;
   }
 }
-

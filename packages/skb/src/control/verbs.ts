@@ -30,8 +30,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     run(skb, args, _now, reply) {
       const kind = KINDS.find((k) => k === (args.kind ?? 'multicast'));
       const form = FORMS[(args.form ?? 'text') as keyof typeof FORMS];
-      if (kind === undefined || form === undefined) return reply(bad(`tree: kind is one of ${KINDS.join(', ')}; form one of ${Object.keys(FORMS).join(', ')}`));
-      if (!skb.registry.members.has(args.root as number)) return reply(bad(`tree: root ${String(args.root)} is no member`));
+      if (kind === undefined || form === undefined)
+        return reply(bad(`tree: kind is one of ${KINDS.join(', ')}; form one of ${Object.keys(FORMS).join(', ')}`));
+      if (!skb.registry.members.has(args.root as number))
+        return reply(bad(`tree: root ${String(args.root)} is no member`));
       const tree = skb.plans.treeOf(kind, args.root as number);
       const label = (from: number, to: number): string => `${Math.round(skb.plans.latencyNs(from, to) / 1000)} µs`;
       reply(ok((form as (t: typeof tree, l: typeof label) => unknown)(tree, label)));
@@ -42,7 +44,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
 function coreRows(skb: Skb): unknown {
   return [...skb.registry.members.values()]
     .sort((a, b) => a.core - b.core)
-    .map((m) => ({ core: m.core, incarnation: m.incarnation, address: m.address, up: m.peer.link !== 0, links: m.links, package: skb.packageOf(m.core), name: peerName(m.core) }));
+    .map((m) => ({
+      core: m.core,
+      incarnation: m.incarnation,
+      address: m.address,
+      up: m.peer.link !== 0,
+      links: m.links,
+      package: skb.packageOf(m.core),
+      name: peerName(m.core),
+    }));
 }
 
 function rttRows(skb: Skb): unknown {

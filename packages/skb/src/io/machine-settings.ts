@@ -27,6 +27,8 @@ export function machineModel(settings: SkbSettings): MachineModel {
 /** What a core is told of its links: the settings of all, and the added delay to each core. */
 export function settingsForCore(settings: SkbSettings, model: MachineModel, core: number): unknown {
   const base = settings.links.delayNs ?? 0;
-  const delaysNs = Array.from({ length: settings.maxCores }, (_, to) => (to === core ? 0 : Math.round(model.latencyNs(core, to) - base)));
+  const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
+    to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
+  );
   return { seed: settings.seed, base: settings.links, delaysNs };
 }

@@ -28,8 +28,22 @@ export interface SkbSettings {
 }
 
 const KEYS = [
-  'cluster', 'secret', 'listenHost', 'listenPort', 'advertiseHost', 'expectedCores', 'maxCores', 'machine', 'seed', 'links',
-  'timeScale', 'measure', 'logLevel', 'logFile', 'detached', 'dataDir',
+  'cluster',
+  'secret',
+  'listenHost',
+  'listenPort',
+  'advertiseHost',
+  'expectedCores',
+  'maxCores',
+  'machine',
+  'seed',
+  'links',
+  'timeScale',
+  'measure',
+  'logLevel',
+  'logFile',
+  'detached',
+  'dataDir',
 ];
 
 const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk', machine: null } as const;
@@ -43,9 +57,11 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   } catch (error) {
     return `MK_SKB is not JSON: ${(error as Error).message}`;
   }
-  for (const key of Object.keys(value)) if (!KEYS.includes(key)) return `MK_SKB has an unknown key ${key}; known: ${KEYS.join(', ')}`;
+  for (const key of Object.keys(value))
+    if (!KEYS.includes(key)) return `MK_SKB has an unknown key ${key}; known: ${KEYS.join(', ')}`;
   if (typeof value.cluster !== 'string' || value.cluster === '') return 'MK_SKB.cluster must be a name';
-  if (typeof value.secret !== 'string' || !/^[0-9a-f]{16,}$/i.test(value.secret)) return 'MK_SKB.secret must be at least 16 hex digits';
+  if (typeof value.secret !== 'string' || !/^[0-9a-f]{16,}$/i.test(value.secret))
+    return 'MK_SKB.secret must be at least 16 hex digits';
   if (typeof value.listenHost !== 'string') return 'MK_SKB.listenHost must be an address';
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_SKB.listenPort must be a port, or 0 for any';
   if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';

@@ -41,8 +41,19 @@ export class SkbProcess {
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
     const model = machineModel(settings);
     this.skb = new Skb({
-      cluster, secret, instance: freshInstance(), entropy: freshEntropy(), hmac: hmacSha256, logLevel, hostClockNs, expectedCores, maxCores, measure,
-      machine: model, machineText: JSON.stringify(machine ?? {}), settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
+      cluster,
+      secret,
+      instance: freshInstance(),
+      entropy: freshEntropy(),
+      hmac: hmacSha256,
+      logLevel,
+      hostClockNs,
+      expectedCores,
+      maxCores,
+      measure,
+      machine: model,
+      machineText: JSON.stringify(machine ?? {}),
+      settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: beginLife(settings.dataDir),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
@@ -71,7 +82,10 @@ export class SkbProcess {
     watchParent(this.settings.detached, (reason) => this.stop(reason));
     const { listenHost, listenPort, advertiseHost, seed } = this.settings;
     const port = await this.host.transport.listen(listenHost, listenPort).catch((error: NodeJS.ErrnoException) => {
-      const text = error.code === 'EADDRINUSE' ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process` : `cannot listen on ${listenHost}:${listenPort}: ${error.code}`;
+      const text =
+        error.code === 'EADDRINUSE'
+          ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process`
+          : `cannot listen on ${listenHost}:${listenPort}: ${error.code}`;
       this.halted(text);
       return -1;
     });
@@ -104,7 +118,12 @@ export class SkbProcess {
     const text = `${registry.members.size}/${registry.meshLinks}`;
     if (text === this.lastProgress) return;
     this.lastProgress = text;
-    tellParent({ type: 'progress', members: registry.members.size, links: registry.meshLinks, expected: this.settings.expectedCores });
+    tellParent({
+      type: 'progress',
+      members: registry.members.size,
+      links: registry.meshLinks,
+      expected: this.settings.expectedCores,
+    });
   }
 
   private control(request: ControlRequest): ControlReply | null {

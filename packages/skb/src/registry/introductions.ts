@@ -94,7 +94,8 @@ export class Introductions {
     const more = later.size > 0 || (block.length === BLOCK && !this.isComplete());
     for (const member of this.registry.members.values()) {
       const monitors = rows.slice((place.get(member) ?? -1) + 1);
-      if (member.initialised && monitors.length > 0 && !later.has(member)) this.registry.tell(member, { type: 'new_monitor_notify', monitors, more });
+      if (member.initialised && monitors.length > 0 && !later.has(member))
+        this.registry.tell(member, { type: 'new_monitor_notify', monitors, more });
     }
   }
 
@@ -108,7 +109,8 @@ export class Introductions {
     const more = this.fresh.length > 0;
     for (const [fresh, askers] of this.requests) {
       const monitors = askers.filter((asker) => this.isMember(asker)).map(rowOf);
-      if (this.isMember(fresh) && monitors.length > 0) this.registry.tell(fresh, { type: 'bind_monitor_request', monitors, more });
+      if (this.isMember(fresh) && monitors.length > 0)
+        this.registry.tell(fresh, { type: 'bind_monitor_request', monitors, more });
     }
     this.requests.clear();
   }

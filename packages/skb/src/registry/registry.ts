@@ -53,7 +53,10 @@ export class Registry {
     private readonly changed: (now: Nanos) => void,
   ) {
     const { members } = this;
-    this.introductions = new Introductions({ members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) }, endpoint.timers);
+    this.introductions = new Introductions(
+      { members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) },
+      endpoint.timers,
+    );
   }
 
   /** Whether a live instance other than this holds the id. */
@@ -77,19 +80,40 @@ export class Registry {
     const core = this.chooseId(peer, request.core);
     if (typeof core === 'string') return this.refuse(peer, request.core, core);
     const before = this.members.get(core);
-    const incarnation = before?.instance === peer.instance ? before.incarnation : this.incarnationFor(core, request.incarnation);
+    const incarnation =
+      before?.instance === peer.instance ? before.incarnation : this.incarnationFor(core, request.incarnation);
     if (incarnation === null) return this.refuse(peer, core, 'PEER_GONE');
     this.learnGone(core, request, now);
-    if (before !== undefined && before.instance !== peer.instance) this.remove(before, 'a new instance took its id', now);
+    if (before !== undefined && before.instance !== peer.instance)
+      this.remove(before, 'a new instance took its id', now);
     this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
     if (peer.id !== core || peer.incarnation !== incarnation) this.endpoint.rename(peer, core, incarnation);
-    const member: Member = { core, incarnation, instance: peer.instance, address: request.address, peer, initialised: false, links: 0, downSince: null };
+    const member: Member = {
+      core,
+      incarnation,
+      instance: peer.instance,
+      address: request.address,
+      peer,
+      initialised: false,
+      links: 0,
+      downSince: null,
+    };
     this.setLinks(before?.instance === peer.instance ? before : member, 0);
     this.members.set(core, member);
     this.epoch += 1;
     this.sink.log('core_registered', { peer: core, member: core, address: request.address });
-    this.tell(member, { type: 'register_reply', error: 0, core, incarnation, view: 1, machine: this.config.machineText, settings: this.config.settingsFor(core) });
-    if (request.incarnation !== 0) for (const [gone, last] of this.goneBefore) this.tell(member, { type: 'monitor_gone', core: gone, incarnation: last });
+    this.tell(member, {
+      type: 'register_reply',
+      error: 0,
+      core,
+      incarnation,
+      view: 1,
+      machine: this.config.machineText,
+      settings: this.config.settingsFor(core),
+    });
+    if (request.incarnation !== 0)
+      for (const [gone, last] of this.goneBefore)
+        this.tell(member, { type: 'monitor_gone', core: gone, incarnation: last });
   }
 
   /** Step 1: the new monitor may be introduced to the others. */
@@ -125,7 +149,8 @@ export class Registry {
     member.downSince = now;
     this.sink.log('member_down', { member: member.core, cause: reason });
     this.endpoint.timers.set(now + GRACE, (at) => {
-      if (member.downSince === now && this.members.get(member.core) === member) this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
+      if (member.downSince === now && this.members.get(member.core) === member)
+        this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
     });
   }
 
@@ -148,7 +173,11 @@ export class Registry {
   }
 
   /** What earlier lives of the SKB declared gone, as this core was told of others, stays so, and all hear of it (R4). */
-  private learnGone(from: CoreId, { gone_cores: cores, gone_incarnations: incarnations }: MessageOf<'register_request'>, now: Nanos): void {
+  private learnGone(
+    from: CoreId,
+    { gone_cores: cores, gone_incarnations: incarnations }: MessageOf<'register_request'>,
+    now: Nanos,
+  ): void {
     for (const [i, core] of cores.entries()) {
       const incarnation = incarnations[i] ?? 0;
       // What this life gave out, or will, it knows itself: a list that says more of it is not believed.
@@ -161,7 +190,8 @@ export class Registry {
     this.goneBefore.set(core, incarnation);
     this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
     const member = this.members.get(core);
-    if (member !== undefined && member.incarnation <= incarnation) return this.remove(member, 'an earlier life of the SKB declared it gone', now);
+    if (member !== undefined && member.incarnation <= incarnation)
+      return this.remove(member, 'an earlier life of the SKB declared it gone', now);
     for (const other of this.members.values()) this.tell(other, { type: 'monitor_gone', core, incarnation });
   }
 
@@ -182,7 +212,15 @@ export class Registry {
 
   private refuse(peer: Peer, wanted: number, error: ErrorName): void {
     this.sink.log('core_refused', { member: wanted, error, text: ERRORS[error].doc });
-    this.endpoint.sendTo(peer, { type: 'register_reply', error: ERRORS[error].code, core: 0, incarnation: 0, view: 0, machine: '', settings: '' });
+    this.endpoint.sendTo(peer, {
+      type: 'register_reply',
+      error: ERRORS[error].code,
+      core: 0,
+      incarnation: 0,
+      view: 0,
+      machine: '',
+      settings: '',
+    });
   }
 
   private remove(member: Member, cause: string, now: Nanos): void {

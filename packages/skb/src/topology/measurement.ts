@@ -97,7 +97,10 @@ export class Measurement {
 
   /** With how many others each of them measures at once. */
   private get ralliesAtOnce(): number {
-    return Math.max(1, Math.min(Math.round(this.describedRoundTrip / ROUND_TRIP_PER_RALLY), limit('measureConcurrency')));
+    return Math.max(
+      1,
+      Math.min(Math.round(this.describedRoundTrip / ROUND_TRIP_PER_RALLY), limit('measureConcurrency')),
+    );
   }
 
   private fill(now: Nanos): void {

@@ -221,7 +221,10 @@ function sharedBy(input: Omit<PlanInput, 'root'>): Shared {
 }
 
 /** The root's own package without the root, and the others, in the order of the lowest core that is not the root. */
-function packagesOf(input: PlanInput, { packages }: Shared): { own: readonly number[]; foreign: readonly (readonly number[])[] } {
+function packagesOf(
+  input: PlanInput,
+  { packages }: Shared,
+): { own: readonly number[]; foreign: readonly (readonly number[])[] } {
   const ownPackage = input.packageOf(input.root);
   const own = packages.get(ownPackage)!.filter((core) => core !== input.root);
   const foreign: (readonly number[])[] = [];

@@ -33,7 +33,12 @@ export class Plans {
     this.sink.log('plan_computed', { plan: this.version, cores: cores.length, cause });
     for (const core of cores) {
       const member = this.registry.members.get(core)!;
-      this.registry.tell(member, { type: 'plan_push', version: this.version, multicast: flattenTree(multicast.get(core)!), numa: flattenTree(numa.get(core)!) });
+      this.registry.tell(member, {
+        type: 'plan_push',
+        version: this.version,
+        multicast: flattenTree(multicast.get(core)!),
+        numa: flattenTree(numa.get(core)!),
+      });
     }
     return true;
   }
@@ -80,7 +85,8 @@ export class Plans {
     this.plannedLatency = new Map();
     for (const from of cores) {
       for (const to of cores) {
-        if (from !== to && this.trips.get(from, to) !== undefined) this.plannedLatency.set(from * 65_536 + to, this.latencyNs(from, to));
+        if (from !== to && this.trips.get(from, to) !== undefined)
+          this.plannedLatency.set(from * 65_536 + to, this.latencyNs(from, to));
       }
     }
   }

@@ -62,7 +62,9 @@ test('what is asserted is what is answered', async () => {
 
 test('the store is a set that patterns take from', () => {
   const store = new FactStore();
-  expect(store.apply({ add: [fact('p', 1, 'a'), fact('p', 1, 'a'), fact('p', 2, 'b'), fact('p', 1)] }).added).toHaveLength(3);
+  expect(
+    store.apply({ add: [fact('p', 1, 'a'), fact('p', 1, 'a'), fact('p', 2, 'b'), fact('p', 1)] }).added,
+  ).toHaveLength(3);
   expect(store.apply({ remove: [{ name: 'p', args: [1, ANY] }] }).removed).toEqual([fact('p', 1, 'a')]);
   expect(store.list('p')).toEqual([fact('p', 2, 'b'), fact('p', 1)]);
   expect(() => store.apply({ remove: [{ name: 'p', args: [1] }], add: [fact('p', Number.NaN)] })).toThrow(RangeError);

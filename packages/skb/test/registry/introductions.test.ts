@@ -10,11 +10,20 @@ function bench(count: number) {
   const timers = new TimerQueue();
   const told: string[] = [];
   const tell = ({ core }: Member, message: Message): void => {
-    if ('monitors' in message) told.push(`${core} ${message.type} ${message.monitors.map(([of, incarnation]) => `${of}.${incarnation}`).join(' ')}`);
+    if ('monitors' in message)
+      told.push(
+        `${core} ${message.type} ${message.monitors.map(([of, incarnation]) => `${of}.${incarnation}`).join(' ')}`,
+      );
   };
   const introductions = new Introductions({ members, expected: count, tell }, timers);
   const join = (core: number, incarnation = 1): Member => {
-    const member = { core, incarnation, instance: `i${core}.${incarnation}`, address: '', initialised: false } as Member;
+    const member = {
+      core,
+      incarnation,
+      instance: `i${core}.${incarnation}`,
+      address: '',
+      initialised: false,
+    } as Member;
     members.set(core, member);
     return member;
   };
@@ -32,7 +41,11 @@ describe('introductions', () => {
     for (const core of [3, 1, 2]) initialise(core);
     expect(told).toEqual([]);
     initialise(0);
-    expect(told.sort()).toEqual(['1 new_monitor_notify 2.1 0.1', '2 new_monitor_notify 0.1', '3 new_monitor_notify 1.1 2.1 0.1']);
+    expect(told.sort()).toEqual([
+      '1 new_monitor_notify 2.1 0.1',
+      '2 new_monitor_notify 0.1',
+      '3 new_monitor_notify 1.1 2.1 0.1',
+    ]);
   });
 
   test('do not wait for ever for one that does not come', () => {
@@ -55,7 +68,13 @@ describe('introductions', () => {
   test('go out in blocks, with a pause, where many wait: each pair once, the earlier of it hears', () => {
     const { told, timers, introductions, initialise } = bench(100);
     const order = Array.from({ length: 100 }, (_, i) => (i * 37) % 100);
-    const heard = (): string[] => told.flatMap((line) => line.split(' ').slice(2).map((row) => `${line.split(' ')[0]} ${row}`));
+    const heard = (): string[] =>
+      told.flatMap((line) =>
+        line
+          .split(' ')
+          .slice(2)
+          .map((row) => `${line.split(' ')[0]} ${row}`),
+      );
     for (const core of order.slice(0, BLOCK - 1)) initialise(core);
     expect(told).toEqual([]);
     for (const core of order.slice(BLOCK - 1)) initialise(core);
@@ -65,7 +84,9 @@ describe('introductions', () => {
       timers.expire(ms * MILLISECOND);
       expect(heard().length - before).toBeLessThanOrEqual(BLOCK * 100);
     }
-    expect(heard().sort()).toEqual(order.flatMap((later, i) => order.slice(0, i).map((earlier) => `${earlier} ${later}.1`)).sort());
+    expect(heard().sort()).toEqual(
+      order.flatMap((later, i) => order.slice(0, i).map((earlier) => `${earlier} ${later}.1`)).sort(),
+    );
   });
 
   test('after a full block wait for 20 ms', () => {

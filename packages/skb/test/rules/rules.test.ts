@@ -158,11 +158,18 @@ describe('placement', () => {
     const measured = (seed: number, slow: (a: number, b: number) => number) => {
       const prng = createPrng(`nearness/${seed}`);
       const rows = cores.flatMap((from) =>
-        cores.filter((to) => to !== from).map((to) => {
-          // 0.2 ms for everybody, as links without a modelled delay have it; now and then a ping met a busy CPU.
-          const min = Math.round(200_000 + 100_000 * prng.nextFloat() + (prng.nextFloat() < 0.1 ? 2e6 * prng.nextFloat() : 0) + slow(from, to));
-          return { from, to, average: 2 * min, variance: 0, min, max: 4 * min };
-        }),
+        cores
+          .filter((to) => to !== from)
+          .map((to) => {
+            // 0.2 ms for everybody, as links without a modelled delay have it; now and then a ping met a busy CPU.
+            const min = Math.round(
+              200_000 +
+                100_000 * prng.nextFloat() +
+                (prng.nextFloat() < 0.1 ? 2e6 * prng.nextFloat() : 0) +
+                slow(from, to),
+            );
+            return { from, to, average: 2 * min, variance: 0, min, max: 4 * min };
+          }),
       );
       return engine.updateFacts(allRttUpdate(rows));
     };

@@ -46,5 +46,8 @@ export function failOnRefusal(result: PhaseResult, op: OperationId): void {
   const refusal = firstRefusal(result);
   if (refusal === null) return;
   const { length } = result.refusals;
-  throw new OperationError(refusal.error, `round ${op}: core ${refusal.core} did not consent${length > 1 ? `, nor did ${length - 1} more` : ''}`);
+  throw new OperationError(
+    refusal.error,
+    `round ${op}: core ${refusal.core} did not consent${length > 1 ? `, nor did ${length - 1} more` : ''}`,
+  );
 }

@@ -86,7 +86,17 @@ export class Rounds {
   }
 
   /** Begins one phase at its initiator. `finish` is called once, not later than `deadline`. */
-  begin(phase: Phase, op: OperationId, action: RoundAction, payload: Uint8Array, routes: readonly Route[], serial: boolean, deadline: Nanos, now: Nanos, finish: (result: PhaseResult, now: Nanos) => void): void {
+  begin(
+    phase: Phase,
+    op: OperationId,
+    action: RoundAction,
+    payload: Uint8Array,
+    routes: readonly Route[],
+    serial: boolean,
+    deadline: Nanos,
+    now: Nanos,
+    finish: (result: PhaseResult, now: Nanos) => void,
+  ): void {
     const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: action.ordinal, payload };
     const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, finish);
     if (serial) this.askNext(node, now);
@@ -159,7 +169,9 @@ export class Rounds {
     if (node.waiting === NOBODY) node.waiting = new Map();
     node.waiting.set(core, route);
     // The core may be a new incarnation that came after the plan was made: it does not know of this round's beginning.
-    const error = this.host.mayAsk(core, node.parent === null) ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload }) : 'PEER_GONE';
+    const error = this.host.mayAsk(core, node.parent === null)
+      ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload })
+      : 'PEER_GONE';
     if (error !== null) this.giveUp(node, core, error);
   }
 
@@ -169,7 +181,8 @@ export class Rounds {
     tell(node, data);
     if (refusal === null) node.consenting += 1;
     else refuse(node, [[this.host.self, ERRORS[refusal].code]]);
-    if (this.host.sink.debug) this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: refusal ?? 'ok' });
+    if (this.host.sink.debug)
+      this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: refusal ?? 'ok' });
     this.settle(node, now);
   }
 
@@ -198,15 +211,40 @@ export class Rounds {
     else node.finish!({ consenting, refusals, data, messages: 2 * (consenting + refusals.length - 1) }, now);
   }
 
-  private reply(to: CoreId, { op, phase }: Pick<MessageOf<'round_request'>, 'op' | 'phase'>, count: number, refusals: readonly Answer[], data: readonly number[]): void {
+  private reply(
+    to: CoreId,
+    { op, phase }: Pick<MessageOf<'round_request'>, 'op' | 'phase'>,
+    count: number,
+    refusals: readonly Answer[],
+    data: readonly number[],
+  ): void {
     this.host.send(to, { type: 'round_reply', op, phase, count, refusals, data });
   }
 }
 
-function nodeOf(request: RoundNode['request'], parent: CoreId | null, later: Route[], finish: RoundNode['finish']): RoundNode {
+function nodeOf(
+  request: RoundNode['request'],
+  parent: CoreId | null,
+  later: Route[],
+  finish: RoundNode['finish'],
+): RoundNode {
   const { op } = request;
   const phase = request.phase as Phase;
-  return { op, phase, parent, request, later, waiting: NOBODY, ownVote: false, consenting: 0, refusals: NONE, data: NONE, timer: null, settled: false, finish };
+  return {
+    op,
+    phase,
+    parent,
+    request,
+    later,
+    waiting: NOBODY,
+    ownVote: false,
+    consenting: 0,
+    refusals: NONE,
+    data: NONE,
+    timer: null,
+    settled: false,
+    finish,
+  };
 }
 
 function refuse(node: RoundNode, answers: readonly Answer[]): void {

@@ -66,7 +66,12 @@ export class Capops {
     this.stepper = new Stepper(this);
     this.revokes = new Revokes(this);
     this.reclaims = new Reclaims(this);
-    this.actions = { checkRetype: checkRetypeAction(this), find: findAction(this), deleteRemote: deleteRemoteAction(this), updateOwner: updateOwnerAction(this) };
+    this.actions = {
+      checkRetype: checkRetypeAction(this),
+      find: findAction(this),
+      deleteRemote: deleteRemoteAction(this),
+      updateOwner: updateOwnerAction(this),
+    };
   }
 
   /** What the rounds of this monitor can be about. */
@@ -94,12 +99,24 @@ export class Capops {
   }
 
   /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it has begun; `operation` is given its id. */
-  run<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done?: Done<T>): OperationId {
+  run<T>(
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done?: Done<T>,
+  ): OperationId {
     return this.begin(kind, capability, operation, now, done, false);
   }
 
   /** Runs what this core owes the others after what it has done already: never refused. */
-  carryOn<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done?: Done<T>): OperationId {
+  carryOn<T>(
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done?: Done<T>,
+  ): OperationId {
     return this.begin(kind, capability, operation, now, done, true);
   }
 
@@ -128,7 +145,8 @@ export class Capops {
 
   domainOrFail(id: number): Domain {
     const domain = this.driver.domains.get(id);
-    if (domain === undefined) throw new OperationError('NO_SUCH_DOMAIN', `no domain ${id} on core ${this.context.core}`);
+    if (domain === undefined)
+      throw new OperationError('NO_SUCH_DOMAIN', `no domain ${id} on core ${this.context.core}`);
     return domain;
   }
 
@@ -147,13 +165,18 @@ export class Capops {
    * Asks the owner of a foreign capability, and follows it when it has moved (race 10). An owner that does not know the
    * capability any more has handed it on, and the news is on its way: CAPABILITY_BUSY, never CAPABILITY_FOREIGN.
    */
-  *askOwner<R extends { readonly error: number; readonly owner: number }>(slot: Slot, capability: Capability, ask: (owner: CoreId) => Operation<R>): Operation<R> {
+  *askOwner<R extends { readonly error: number; readonly owner: number }>(
+    slot: Slot,
+    capability: Capability,
+    ask: (owner: CoreId) => Operation<R>,
+  ): Operation<R> {
     let owner = slot.group!.owner;
     for (let hops = 0; hops < limit('ownerRedirects'); hops += 1) {
       const reply = yield* ask(owner);
       const error = errorIn(reply);
       if (error === null) return reply;
-      if (slot.capability !== capability || isInDelete(slot)) throw new OperationError('CAPABILITY_NOT_FOUND', 'it went meanwhile');
+      if (slot.capability !== capability || isInDelete(slot))
+        throw new OperationError('CAPABILITY_NOT_FOUND', 'it went meanwhile');
       if (error === 'CAPABILITY_NOT_FOUND') break;
       if (error !== 'CAPABILITY_FOREIGN') throw new OperationError(error, `core ${owner}, its owner, refused`);
       if (reply.owner === this.context.core) break;
@@ -190,7 +213,14 @@ export class Capops {
     return snapshotCore(this.state, this.transits.capabilities(), [...this.reclaims.ranges()]);
   }
 
-  private begin<T>(kind: string, capability: Capability, operation: (op: OperationId) => Operation<T>, now: Nanos, done: Done<T> | undefined, owed: boolean): OperationId {
+  private begin<T>(
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done: Done<T> | undefined,
+    owed: boolean,
+  ): OperationId {
     const op = this.context.operations.nextId();
     const ended: Done<T> = (outcome, at) => {
       this.log(op, kind, capability, outcome, at - now);
@@ -203,10 +233,19 @@ export class Capops {
   private log(op: OperationId, kind: string, capability: Capability, outcome: Outcome<unknown>, elapsed: Nanos): void {
     const { outbox } = this.context;
     if (!outbox.debug && !FOR_CALLERS.has(kind)) return;
-    const told = outcome.ok && typeof outcome.value === 'object' ? (outcome.value as { cores?: number; messages?: number } | null) : null;
+    const told =
+      outcome.ok && typeof outcome.value === 'object'
+        ? (outcome.value as { cores?: number; messages?: number } | null)
+        : null;
     const result = outcome.ok ? 'ok' : outcome.error;
     outbox.log('cap_operation', {
-      op, kind, capability: describeCapability(capability), cores: told?.cores ?? 1, messages: told?.messages ?? 0, elapsed_us: elapsed / 1000, result,
+      op,
+      kind,
+      capability: describeCapability(capability),
+      cores: told?.cores ?? 1,
+      messages: told?.messages ?? 0,
+      elapsed_us: elapsed / 1000,
+      result,
     });
   }
 }

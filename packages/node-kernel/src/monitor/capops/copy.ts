@@ -6,7 +6,14 @@ import { decodeCapability, encodeCapability, isMalformed } from '../../capabilit
 import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
 import { freeAddress, resolveSlot } from '../../capability/cspace.ts';
 import { errorNameOf, type Result } from '../../capability/errors.ts';
-import { copyExisting, createCapability, deleteCopy, findOwned, isSendable, lockGroup } from '../../capability/monitor-primitives.ts';
+import {
+  copyExisting,
+  createCapability,
+  deleteCopy,
+  findOwned,
+  isSendable,
+  lockGroup,
+} from '../../capability/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
 import { RIGHTS } from '../../capability/rights.ts';
 import { isInDelete, type Slot } from '../../capability/slot.ts';
@@ -36,7 +43,13 @@ export interface Destination {
 }
 
 /** Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's cspace. */
-export function* sendCopy(m: Capops, op: OperationId, slot: Slot, to: Destination, giveAway: boolean): Operation<number> {
+export function* sendCopy(
+  m: Capops,
+  op: OperationId,
+  slot: Slot,
+  to: Destination,
+  giveAway: boolean,
+): Operation<number> {
   const { capability, group } = checkSendable(slot);
   if (to.core === m.context.core) return yield* sendLocally(m, slot, capability, to.domain, giveAway);
   if (m.state.isForeign(group)) {
@@ -54,14 +67,24 @@ export function* sendCopy(m: Capops, op: OperationId, slot: Slot, to: Destinatio
 export function onCopyRequest(m: Capops, from: CoreId, request: MessageOf<'cap_copy_request'>, now: Nanos): void {
   const { op } = request;
   const reply = (error: ErrorName | null, slot: number, owner: CoreId, at: Nanos): void =>
-    m.exchange.tell(from, { type: 'cap_copy_reply', op, error: error === null ? 0 : ERRORS[error].code, owner, slot }, at);
+    m.exchange.tell(
+      from,
+      { type: 'cap_copy_reply', op, error: error === null ? 0 : ERRORS[error].code, owner, slot },
+      at,
+    );
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED', 0, m.context.core, now);
   const refusal = m.refusalOf(request.view, capability);
   if (refusal !== null) return reply(refusal.error, 0, refusal.owner, now);
   if (!isSendable(capability)) return reply('NOT_SENDABLE', 0, m.context.core, now);
   const { core, domain } = request;
-  m.run('serve_copy', capability, (own) => serveCopy(m, own, capability, { core, domain }), now, (outcome, at) => reply(outcome.ok ? null : outcome.error, outcome.ok ? outcome.value : 0, m.context.core, at));
+  m.run(
+    'serve_copy',
+    capability,
+    (own) => serveCopy(m, own, capability, { core, domain }),
+    now,
+    (outcome, at) => reply(outcome.ok ? null : outcome.error, outcome.ok ? outcome.value : 0, m.context.core, at),
+  );
 }
 
 /** A copy arrives. */
@@ -69,8 +92,23 @@ export function onReceive(m: Capops, from: CoreId, request: MessageOf<'cap_recei
   const { op } = request;
   const taken = receive(m, from, request);
   const error = typeof taken === 'number' ? null : taken;
-  if (m.context.outbox.debug) m.context.outbox.log('cap_received', { op, peer: from, capability: describeWire(request.cap), result: error ?? 'ok' });
-  m.exchange.tell(from, { type: 'cap_receive_reply', op, error: error === null ? 0 : ERRORS[error].code, slot: typeof taken === 'number' ? taken : 0 }, now);
+  if (m.context.outbox.debug)
+    m.context.outbox.log('cap_received', {
+      op,
+      peer: from,
+      capability: describeWire(request.cap),
+      result: error ?? 'ok',
+    });
+  m.exchange.tell(
+    from,
+    {
+      type: 'cap_receive_reply',
+      op,
+      error: error === null ? 0 : ERRORS[error].code,
+      slot: typeof taken === 'number' ? taken : 0,
+    },
+    now,
+  );
 }
 
 /** Puts a local copy in a free slot of a domain of this core; its address there. */
@@ -82,25 +120,46 @@ export function placeCopy(m: Capops, source: Slot, domain: number, rights: numbe
 
 function checkSendable(slot: Slot): { readonly capability: Capability; readonly group: CopyGroup } {
   const { capability, group } = slot;
-  if (capability === null || group === null || isInDelete(slot)) throw new OperationError('CAPABILITY_NOT_FOUND', 'nothing to send');
+  if (capability === null || group === null || isInDelete(slot))
+    throw new OperationError('CAPABILITY_NOT_FOUND', 'nothing to send');
   if (!isSendable(capability)) throw new OperationError('NOT_SENDABLE', `${capability.type} cannot be sent`);
   if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
   return { capability, group };
 }
 
-function* sendLocally(m: Capops, slot: Slot, capability: Capability, domain: number, giveAway: boolean): Operation<number> {
+function* sendLocally(
+  m: Capops,
+  slot: Slot,
+  capability: Capability,
+  domain: number,
+  giveAway: boolean,
+): Operation<number> {
   const address = placeCopy(m, slot, domain, capability.rights);
   if (giveAway) m.absorb(deleteCopy(m.state, slot));
   return address;
 }
 
 function isOnlyCopy(group: CopyGroup): boolean {
-  return typeRow(group.capability.type).needsLocality && group.slots.size === 1 && (group.relations & REMOTE.copies) === 0;
+  return (
+    typeRow(group.capability.type).needsLocality && group.slots.size === 1 && (group.relations & REMOTE.copies) === 0
+  );
 }
 
 function* askOwner(m: Capops, op: OperationId, slot: Slot, capability: Capability, to: Destination): Operation<number> {
   const reply = yield* m.askOwner(slot, capability, (owner) =>
-    m.exchange.ask(owner, { type: 'cap_copy_request', op, view: m.context.view, cap: encodeCapability(capability), core: to.core, domain: to.domain }, 'cap_copy_reply'));
+    m.exchange.ask(
+      owner,
+      {
+        type: 'cap_copy_request',
+        op,
+        view: m.context.view,
+        cap: encodeCapability(capability),
+        core: to.core,
+        domain: to.domain,
+      },
+      'cap_copy_reply',
+    ),
+  );
   return reply.slot;
 }
 
@@ -113,18 +172,39 @@ function* serveCopy(m: Capops, op: OperationId, capability: Capability, to: Dest
 }
 
 /** The owner's own sending, one copy more. */
-function* deliver(m: Capops, op: OperationId, group: CopyGroup, capability: Capability, to: Destination): Operation<number> {
+function* deliver(
+  m: Capops,
+  op: OperationId,
+  group: CopyGroup,
+  capability: Capability,
+  to: Destination,
+): Operation<number> {
   if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
   addRelations(m.state, group, REMOTE.copies);
   const relations = relationsForTransfer(m.state, group, true);
   return yield* transfer(m, op, capability, to, m.context.core, relations);
 }
 
-function* transfer(m: Capops, op: OperationId, capability: Capability, to: Destination, owner: CoreId, relations: number): Operation<number> {
+function* transfer(
+  m: Capops,
+  op: OperationId,
+  capability: Capability,
+  to: Destination,
+  owner: CoreId,
+  relations: number,
+): Operation<number> {
   m.transits.begin(op, capability);
   try {
     const { view } = m.context;
-    const request = { type: 'cap_receive_request', op, view, cap: encodeCapability(capability), owner, relations, domain: to.domain } as const;
+    const request = {
+      type: 'cap_receive_request',
+      op,
+      view,
+      cap: encodeCapability(capability),
+      owner,
+      relations,
+      domain: to.domain,
+    } as const;
     const reply = yield* m.exchange.ask(to.core, request, 'cap_receive_reply');
     failOnError(reply, to.core);
     return reply.slot;
@@ -133,8 +213,15 @@ function* transfer(m: Capops, op: OperationId, capability: Capability, to: Desti
   }
 }
 
-function* giveLastAway(m: Capops, op: OperationId, slot: Slot, capability: Capability, to: Destination): Operation<number> {
-  if (!typeRow(capability.type).moveable) throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
+function* giveLastAway(
+  m: Capops,
+  op: OperationId,
+  slot: Slot,
+  capability: Capability,
+  to: Destination,
+): Operation<number> {
+  if (!typeRow(capability.type).moveable)
+    throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
   const group = slot.group!;
   // Its relatives here must know that it may be elsewhere before it is: a revoke of one would not ask the others. And until
   // the answer is here, this copy is one that the new owner must know of.
@@ -157,7 +244,11 @@ function* dropSource(m: Capops, op: OperationId, slot: Slot, capability: Capabil
 }
 
 /** Takes what arrived: its address, or why not. */
-function receive(m: Capops, from: CoreId, { cap, view, owner, relations, domain }: MessageOf<'cap_receive_request'>): number | ErrorName {
+function receive(
+  m: Capops,
+  from: CoreId,
+  { cap, view, owner, relations, domain }: MessageOf<'cap_receive_request'>,
+): number | ErrorName {
   if (!m.booted) return 'NOT_A_MEMBER';
   if (view < m.context.view) return 'VIEW_STALE';
   const capability = decodeCapability(cap);
@@ -198,4 +289,3 @@ function describeWire(wire: readonly unknown[]): string {
   const capability = decodeCapability(wire);
   return isMalformed(capability) ? 'malformed' : describeCapability(capability);
 }
-

@@ -10,7 +10,7 @@ export function coreSetOf(cores: Iterable<CoreId>): CoreSet {
   for (const core of cores) {
     const at = Math.floor(core / WORD_BITS);
     while (words.length <= at) words.push(0);
-    words[at] = (words[at]! | (1 << core % WORD_BITS)) >>> 0;
+    words[at] = (words[at]! | (1 << (core % WORD_BITS))) >>> 0;
   }
   return words;
 }

@@ -3,7 +3,13 @@ import { ERRORS } from '@mk/monitor-proto/errors';
 import type { Capability } from '../../capability/capability.ts';
 import { type CopyGroup, liveSlot, REMOTE } from '../../capability/copy-group.ts';
 import { hasOtherCopies, mayHaveRemoteCopies } from '../../capability/delete-step.ts';
-import { deleteCopy, deleteForeigns, deleteLast, lockGroup, setRelations } from '../../capability/monitor-primitives.ts';
+import {
+  deleteCopy,
+  deleteForeigns,
+  deleteLast,
+  lockGroup,
+  setRelations,
+} from '../../capability/monitor-primitives.ts';
 import type { Slot } from '../../capability/slot.ts';
 import { typeRow } from '../../capability/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
@@ -22,15 +28,20 @@ import { nextChange, pause } from './waiting.ts';
 
 /** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
 export function findAction(m: Capops): RoundAction {
-  return capabilityAction(m, 3, 'A holder refuses with CAPABILITY_HELD, or CAPABILITY_BUSY while it is frozen or locked.', {
-    commit(op, { capability }, answer) {
-      if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
-      const group = m.state.database.find(capability);
-      if (group === undefined) return answer(null);
-      const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
-      answer(unsettled ? 'CAPABILITY_BUSY' : 'CAPABILITY_HELD');
+  return capabilityAction(
+    m,
+    3,
+    'A holder refuses with CAPABILITY_HELD, or CAPABILITY_BUSY while it is frozen or locked.',
+    {
+      commit(op, { capability }, answer) {
+        if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
+        const group = m.state.database.find(capability);
+        if (group === undefined) return answer(null);
+        const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
+        answer(unsettled ? 'CAPABILITY_BUSY' : 'CAPABILITY_HELD');
+      },
     },
-  });
+  );
 }
 
 /** Every foreign copy goes. */
@@ -72,14 +83,21 @@ function isBeingEmptied(m: Capops, slot: Slot, { address }: Capability): boolean
 }
 
 /** One attempt with the lock held; false: something was in the way, and the lock is free again. */
-function* deleteLocked(m: Capops, op: OperationId, slot: Slot, capability: Capability, group: CopyGroup): Operation<boolean> {
+function* deleteLocked(
+  m: Capops,
+  op: OperationId,
+  slot: Slot,
+  capability: Capability,
+  group: CopyGroup,
+): Operation<boolean> {
   let settled = false;
   try {
     yield* transitsOver(m, capability);
     if (mayHaveRemoteCopies(group)) settled = yield* clearRemote(m, op, group);
     else settled = true;
   } finally {
-    if (slot.group === group && (!settled || m.state.isForeign(group) || hasOtherCopies(m.state, group))) m.unlock(group);
+    if (slot.group === group && (!settled || m.state.isForeign(group) || hasOtherCopies(m.state, group)))
+      m.unlock(group);
   }
   if (slot.group === group && settled && !m.state.isForeign(group) && !hasOtherCopies(m.state, group)) {
     m.absorb(deleteLast(m.state, slot));

@@ -18,7 +18,8 @@ export class Exchange {
 
   /** Sends a request and waits for its reply. Ends in PEER_UNKNOWN, BUSY or PEER_GONE, or with whatever the reply says. */
   *ask<T extends MessageType>(core: CoreId, request: AboutOperation, reply: T): Operation<MessageOf<T>> {
-    if (!this.context.members.includes(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} takes part in no global operations`);
+    if (!this.context.members.includes(core))
+      throw new OperationError('PEER_UNKNOWN', `core ${core} takes part in no global operations`);
     const answer = yield {
       arm: (resume, now) => {
         const error = this.context.send(core, request);

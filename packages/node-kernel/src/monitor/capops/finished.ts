@@ -39,7 +39,10 @@ export class OpenRounds {
 export class AnsweredPhases {
   private oldest = 0;
   /** By operation, oldest first; what was answered by phase. */
-  private readonly rounds = new Map<OperationId, { readonly round: number; readonly answers: (readonly number[] | undefined)[] }>();
+  private readonly rounds = new Map<
+    OperationId,
+    { readonly round: number; readonly answers: (readonly number[] | undefined)[] }
+  >();
 
   /** What was answered to a phase of a round that is not over. */
   get(op: OperationId, phase: number): readonly number[] | undefined {

@@ -29,7 +29,8 @@ export function updateOwnerAction(m: Capops): RoundAction {
       const group = m.state.database.find(capability);
       if (group !== undefined && group.owner !== owner && typeRow(capability.type).needsLocality) {
         setOwner(m.state, group, owner);
-        if (m.context.outbox.debug) m.context.outbox.log('cap_owner_changed', { op, capability: describeCapability(capability), owner });
+        if (m.context.outbox.debug)
+          m.context.outbox.log('cap_owner_changed', { op, capability: describeCapability(capability), owner });
       }
       answer(null);
     },
@@ -40,7 +41,13 @@ export function updateOwnerAction(m: Capops): RoundAction {
 export function* moveTo(m: Capops, op: OperationId, group: CopyGroup, core: CoreId): Operation<void> {
   yield* transitsOver(m, group.capability);
   const relations = relationsForTransfer(m.state, group, true);
-  const request = { type: 'cap_move_request', op, view: m.context.view, cap: encodeCapability(group.capability), relations } as const;
+  const request = {
+    type: 'cap_move_request',
+    op,
+    view: m.context.view,
+    cap: encodeCapability(group.capability),
+    relations,
+  } as const;
   failOnError(yield* m.exchange.ask(core, request, 'cap_move_reply'), core);
   noteNewOwner(m, group, core);
 }
@@ -56,7 +63,8 @@ export function noteNewOwner(m: Capops, group: CopyGroup, owner: CoreId): void {
 /** A holder is asked to become the owner. */
 export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_move_request'>, now: Nanos): void {
   const { op } = request;
-  const reply = (error: ErrorName | null): void => m.exchange.tell(from, { type: 'cap_move_reply', op, error: error === null ? 0 : ERRORS[error].code }, now);
+  const reply = (error: ErrorName | null): void =>
+    m.exchange.tell(from, { type: 'cap_move_reply', op, error: error === null ? 0 : ERRORS[error].code }, now);
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED');
   if (request.view < m.context.view) return reply('VIEW_STALE');
@@ -85,5 +93,6 @@ export function* transitsOver(m: Capops, capability: Capability): Operation<void
 
 /** Refuses what cannot change its owner. */
 export function failUnlessMoveable(capability: Capability): void {
-  if (!typeRow(capability.type).moveable) throw new OperationError('NOT_MOVEABLE', `${capability.type} stays with its core`);
+  if (!typeRow(capability.type).moveable)
+    throw new OperationError('NOT_MOVEABLE', `${capability.type} stays with its core`);
 }

@@ -38,7 +38,11 @@ export interface Multicast {
 }
 
 /** How a core acts on one phase; `answer` may be called later. */
-export type Act = (op: OperationId, given: CapabilityPayload, answer: (refusal: ErrorName | null, data?: readonly number[]) => void) => void;
+export type Act = (
+  op: OperationId,
+  given: CapabilityPayload,
+  answer: (refusal: ErrorName | null, data?: readonly number[]) => void,
+) => void;
 /** By phase; a one-phase action has `commit` only. */
 export interface Acts {
   readonly prepare?: Act;
@@ -46,7 +50,11 @@ export interface Acts {
   readonly abort?: Act;
 }
 
-const NAMES: Readonly<Record<Phase, keyof Acts>> = { [PHASES.prepare]: 'prepare', [PHASES.commit]: 'commit', [PHASES.abort]: 'abort' };
+const NAMES: Readonly<Record<Phase, keyof Acts>> = {
+  [PHASES.prepare]: 'prepare',
+  [PHASES.commit]: 'commit',
+  [PHASES.abort]: 'abort',
+};
 
 /** A round action about a capability: decodes, checks the members (M3), recognises repetition (M4). */
 export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: Acts): RoundAction {
@@ -77,7 +85,14 @@ export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: 
 }
 
 /** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
-export function* askEverybody(m: Capops, phase: Phase, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = []): Operation<PhaseResult & Multicast> {
+export function* askEverybody(
+  m: Capops,
+  phase: Phase,
+  op: OperationId,
+  action: RoundAction,
+  capability: Capability,
+  rest: readonly number[] = [],
+): Operation<PhaseResult & Multicast> {
   const { routes } = m.plans.planFor('multicast', m.context.members);
   const round = m.openRounds.begin();
   const payload = payloadOf(m, round, capability, rest);
@@ -87,13 +102,28 @@ export function* askEverybody(m: Capops, phase: Phase, op: OperationId, action: 
 }
 
 /** The first phase of two: everybody's consent, or everybody is told to abort and the operation ends in the refusal. */
-export function* prepareEverywhere(m: Capops, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = [], routes: readonly Route[] | null = null): Operation<Multicast> {
+export function* prepareEverywhere(
+  m: Capops,
+  op: OperationId,
+  action: RoundAction,
+  capability: Capability,
+  rest: readonly number[] = [],
+  routes: readonly Route[] | null = null,
+): Operation<Multicast> {
   const members = routes === null ? m.context.members : [];
   const plan = routes ?? m.plans.planFor('multicast', members).routes;
   const round = m.openRounds.begin();
   const payload = payloadOf(m, round, capability, rest);
   const result = yield* phaseTo(m, PHASES.prepare, { op, action, payload, routes: plan });
-  const prepared: Multicast = { op, action, round, payload, routes: plan, cores: members.length + 1, messages: result.messages };
+  const prepared: Multicast = {
+    op,
+    action,
+    round,
+    payload,
+    routes: plan,
+    cores: members.length + 1,
+    messages: result.messages,
+  };
   const [first] = result.refusals;
   if (first === undefined) return prepared;
   m.inBackground(finishEverywhere(m, PHASES.abort, prepared));
@@ -120,7 +150,13 @@ export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Op
 }
 
 /** One phase that nobody may miss, also who joins meanwhile. Answers the messages that it took. */
-export function* tellEverybody(m: Capops, op: OperationId, action: RoundAction, capability: Capability, rest: readonly number[] = []): Operation<number> {
+export function* tellEverybody(
+  m: Capops,
+  op: OperationId,
+  action: RoundAction,
+  capability: Capability,
+  rest: readonly number[] = [],
+): Operation<number> {
   const told = new Set<CoreId>();
   let { routes } = m.plans.planFor('multicast', m.context.members);
   const round = m.openRounds.begin();
@@ -146,7 +182,11 @@ function payloadOf(m: Capops, round: number, capability: Capability, rest: reado
   return encodePayload({ members: m.everybody, round, oldest: m.openRounds.oldest, capability, rest });
 }
 
-function* phaseTo(m: Capops, phase: Phase, { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>): Operation<PhaseResult> {
+function* phaseTo(
+  m: Capops,
+  phase: Phase,
+  { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>,
+): Operation<PhaseResult> {
   const result = yield {
     arm(resume, now) {
       m.rounds.begin(phase, op, action, payload, routes, false, now + limit('operationDeadlineNs'), now, resume);
@@ -158,5 +198,7 @@ function* phaseTo(m: Capops, phase: Phase, { op, action, payload, routes }: Pick
 
 /** Who refused and is no core that is gone for good. */
 function stillThere(m: Capops, result: PhaseResult): CoreId[] {
-  return result.refusals.map(([core]) => core).filter((core) => core === m.context.core || m.context.monitors.has(core));
+  return result.refusals
+    .map(([core]) => core)
+    .filter((core) => core === m.context.core || m.context.monitors.has(core));
 }

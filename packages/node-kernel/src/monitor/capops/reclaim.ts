@@ -40,26 +40,41 @@ export class Reclaims {
   readonly action: RoundAction;
 
   constructor(private readonly m: Capops) {
-    this.action = capabilityAction(m, 6, 'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.', {
-      prepare: (op, { rest }, answer) => {
-        this.watches.set(op, pairs(rest).map((range) => beginWatch(m.state, range)));
-        answer(null);
+    this.action = capabilityAction(
+      m,
+      6,
+      'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.',
+      {
+        prepare: (op, { rest }, answer) => {
+          this.watches.set(
+            op,
+            pairs(rest).map((range) => beginWatch(m.state, range)),
+          );
+          answer(null);
+        },
+        commit: (op, { rest }, answer) => {
+          this.entrusted = subtractRanges(this.entrusted, pairs(rest));
+          answer(null, this.endWatches(op));
+        },
+        abort: (op, _given, answer) => {
+          this.endWatches(op);
+          answer(null);
+        },
       },
-      commit: (op, { rest }, answer) => {
-        this.entrusted = subtractRanges(this.entrusted, pairs(rest));
-        answer(null, this.endWatches(op));
-      },
-      abort: (op, _given, answer) => {
-        this.endWatches(op);
-        answer(null);
-      },
-    });
+    );
   }
 
   /** Everything that this core answers for and that is neither free nor covered. */
   ranges(): readonly Range[] {
-    if (this.leaving.size + this.entrusted.length + this.lost.length + this.queue.length + this.current.length === 0) return NONE;
-    return [...[...this.leaving.values()].flat(), ...this.entrusted, ...this.lost, ...this.queue.map(({ range }) => range), ...this.current];
+    if (this.leaving.size + this.entrusted.length + this.lost.length + this.queue.length + this.current.length === 0)
+      return NONE;
+    return [
+      ...[...this.leaving.values()].flat(),
+      ...this.entrusted,
+      ...this.lost,
+      ...this.queue.map(({ range }) => range),
+      ...this.current,
+    ];
   }
 
   get idle(): boolean {
@@ -101,13 +116,20 @@ export class Reclaims {
     const given = pairs(ranges).filter(isRange);
     // Memory is taken back from an older view as well, but what was certain there need not be in this one.
     const isCertain = certain && view >= this.m.context.view;
-    this.arrive(given, isCertain, (freed) => this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now));
+    this.arrive(given, isCertain, (freed) =>
+      this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now),
+    );
   }
 
   private send(home: CoreId, ranges: readonly Range[], certain: boolean): void {
     if (home === this.m.context.core) return this.arrive(ranges, certain, () => undefined);
     const { m } = this;
-    m.carryOn('reclaim', makeCapability('RAM', ranges[0]!.address, ranges[0]!.size), (op) => this.sendHome(op, home, ranges, certain), m.now);
+    m.carryOn(
+      'reclaim',
+      makeCapability('RAM', ranges[0]!.address, ranges[0]!.size),
+      (op) => this.sendHome(op, home, ranges, certain),
+      m.now,
+    );
   }
 
   private *sendHome(op: OperationId, home: CoreId, ranges: readonly Range[], certain: boolean): Operation<void> {
@@ -115,7 +137,11 @@ export class Reclaims {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const flat = ranges.flatMap(({ address, size }) => [address, size]);
-        yield* this.m.exchange.ask(home, { type: 'cap_reclaim_request', op, view: this.m.context.view, certain, ranges: flat }, 'cap_reclaim_reply');
+        yield* this.m.exchange.ask(
+          home,
+          { type: 'cap_reclaim_request', op, view: this.m.context.view, certain, ranges: flat },
+          'cap_reclaim_reply',
+        );
         break;
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
@@ -208,7 +234,7 @@ function isRange({ address, size }: Range): boolean {
 function splitBy({ address, size }: Range, bytesPerCore: number): Range[] {
   const parts: Range[] = [];
   const end = address + size;
-  for (let at = address; at < end; ) {
+  for (let at = address; at < end;) {
     const next = Math.min(end, (Math.floor(at / bytesPerCore) + 1) * bytesPerCore);
     parts.push({ address: at, size: next - at });
     at = next;

@@ -43,13 +43,16 @@ const CALLS: Readonly<Record<string, Call>> = {
   invoke(m, domain, [given], now, done) {
     const invocation = checkInvocation(given);
     if (invocation === null) throw new OperationError('BAD_SYSTEM_CALL', 'no invocation');
-    const perform = INVOCATIONS[invocation.operation] as ((m: Capops, domain: Domain, given: Invocation, now: Nanos, done: Done) => void) | undefined;
-    if (perform === undefined) throw new OperationError('BAD_SYSTEM_CALL', `${invocation.operation} is the CPU driver's own`);
+    const perform = INVOCATIONS[invocation.operation] as
+      ((m: Capops, domain: Domain, given: Invocation, now: Nanos, done: Done) => void) | undefined;
+    if (perform === undefined)
+      throw new OperationError('BAD_SYSTEM_CALL', `${invocation.operation} is the CPU driver's own`);
     perform(m, domain, invocation, now, done);
   },
   send(m, domain, [given], now, done) {
     const { source, core, domain: to, giveAway = false } = (given ?? {}) as Readonly<Record<string, unknown>>;
-    if (!isSlotRef(source) || !isWhole(core) || !isWhole(to) || typeof giveAway !== 'boolean') throw new OperationError('BAD_SYSTEM_CALL', 'send needs source, core and domain');
+    if (!isSlotRef(source) || !isWhole(core) || !isWhole(to) || typeof giveAway !== 'boolean')
+      throw new OperationError('BAD_SYSTEM_CALL', 'send needs source, core and domain');
     const slot = find(m, domain, source, RIGHTS.grant);
     start(m, 'send', slot, (op) => sendCopy(m, op, slot, { core, domain: to }, giveAway), now, done);
   },
@@ -61,11 +64,13 @@ const CALLS: Readonly<Record<string, Call>> = {
   subscribe_revoke(m, domain, [source], now, done) {
     if (!isSlotRef(source)) throw new OperationError('BAD_SYSTEM_CALL', 'a subscription needs a slot');
     const { address, size } = find(m, domain, source, 0).capability!;
-    if (!m.subscribers.add(domain.id, { address, size })) throw new OperationError('TOO_MANY_OPERATIONS', 'too many subscriptions');
+    if (!m.subscribers.add(domain.id, { address, size }))
+      throw new OperationError('TOO_MANY_OPERATIONS', 'too many subscriptions');
     done({ ok: true, value: null }, now);
   },
   consent_revoke(m, domain, [op, consents], now, done) {
-    if (typeof op !== 'string' || typeof consents !== 'boolean') throw new OperationError('BAD_SYSTEM_CALL', 'a consent names its operation');
+    if (typeof op !== 'string' || typeof consents !== 'boolean')
+      throw new OperationError('BAD_SYSTEM_CALL', 'a consent names its operation');
     done({ ok: true, value: m.subscribers.answer(domain.id, op, consents) }, now);
   },
   unsubscribe_revoke(m, domain, [source], now, done) {
@@ -76,11 +81,18 @@ const CALLS: Readonly<Record<string, Call>> = {
   revokes_asked: (m, domain, _args, now, done) => done({ ok: true, value: m.subscribers.asked(domain.id) }, now),
 };
 
-type Performer<K extends Invocation['operation']> = (m: Capops, domain: Domain, given: Invocations[K], now: Nanos, done: Done) => void;
+type Performer<K extends Invocation['operation']> = (
+  m: Capops,
+  domain: Domain,
+  given: Invocations[K],
+  now: Nanos,
+  done: Done,
+) => void;
 
 const INVOCATIONS: { readonly [K in Invocation['operation']]?: Performer<K> } = {
   retype: startRetype,
-  create_cnode: (m, domain, { size, ...rest }, now, done) => startRetype(m, domain, { ...rest, objectSize: size, count: 1 }, now, done),
+  create_cnode: (m, domain, { size, ...rest }, now, done) =>
+    startRetype(m, domain, { ...rest, objectSize: size, count: 1 }, now, done),
   delete(m, domain, { target }, now, done) {
     const slot = find(m, domain, target, 0);
     const capability = slot.capability!;
@@ -94,18 +106,33 @@ const INVOCATIONS: { readonly [K in Invocation['operation']]?: Performer<K> } = 
 
 function startRetype(m: Capops, domain: Domain, given: Invocations['retype'], now: Nanos, done: Done): void {
   const slot = find(m, domain, given.source, 0);
-  start(m, 'retype', slot, (op) => retype(m, op, domain.root, given), now, (result, at) => done(result.ok ? { ok: true, value: null } : result, at));
+  start(
+    m,
+    'retype',
+    slot,
+    (op) => retype(m, op, domain.root, given),
+    now,
+    (result, at) => done(result.ok ? { ok: true, value: null } : result, at),
+  );
 }
 
 /** The slot that a caller names, with the right that the operation needs (C6). */
 function find(m: Capops, domain: Domain, ref: SlotRef, rights: number): Slot {
   const found = lookup(m.state, domain.root, ref, rights);
   if (!found.ok) throw new OperationError(errorNameOf(found.error), 'not held');
-  if (!hasRights(found.value.capability.rights, rights)) throw new OperationError('MISSING_RIGHT', 'held without the right');
+  if (!hasRights(found.value.capability.rights, rights))
+    throw new OperationError('MISSING_RIGHT', 'held without the right');
   return found.value;
 }
 
-function start<T>(m: Capops, kind: string, { capability }: Slot, operation: (op: string) => Operation<T>, now: Nanos, done: Done): void {
+function start<T>(
+  m: Capops,
+  kind: string,
+  { capability }: Slot,
+  operation: (op: string) => Operation<T>,
+  now: Nanos,
+  done: Done,
+): void {
   m.run(kind, capability as Capability, operation, now, (outcome, at) => {
     done(outcome.ok ? { ok: true, value: outcome.value ?? null } : { ok: false, error: outcome.error }, at);
   });

@@ -27,7 +27,12 @@ export function* retrieve(m: Capops, op: OperationId, slot: Slot): Operation<voi
   let relations: number;
   try {
     const reply = yield* m.askOwner(slot, capability, (owner) =>
-      m.exchange.ask(owner, { type: 'cap_retrieve_request', op, view: m.context.view, cap: encodeCapability(capability) }, 'cap_retrieve_reply'));
+      m.exchange.ask(
+        owner,
+        { type: 'cap_retrieve_request', op, view: m.context.view, cap: encodeCapability(capability) },
+        'cap_retrieve_reply',
+      ),
+    );
     relations = reply.relations;
   } catch (error) {
     m.unlock(group);
@@ -39,20 +44,35 @@ export function* retrieve(m: Capops, op: OperationId, slot: Slot): Operation<voi
 }
 
 /** A holder asks for the ownership. */
-export function onRetrieveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_retrieve_request'>, now: Nanos): void {
+export function onRetrieveRequest(
+  m: Capops,
+  from: CoreId,
+  request: MessageOf<'cap_retrieve_request'>,
+  now: Nanos,
+): void {
   const { op } = request;
   const reply = (error: ErrorName | null, owner: CoreId, relations: number, at: Nanos): void =>
-    m.exchange.tell(from, { type: 'cap_retrieve_reply', op, error: error === null ? 0 : ERRORS[error].code, owner, relations }, at);
+    m.exchange.tell(
+      from,
+      { type: 'cap_retrieve_reply', op, error: error === null ? 0 : ERRORS[error].code, owner, relations },
+      at,
+    );
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED', m.context.core, 0, now);
   const refusal = m.refusalOf(request.view, capability);
   if (refusal !== null) return reply(refusal.error, refusal.owner, 0, now);
   if (!typeRow(capability.type).moveable) return reply('NOT_MOVEABLE', m.context.core, 0, now);
   const group = m.state.database.find(capability)!;
-  m.run('yield_ownership', capability, () => letGo(m, group, from), now, (outcome, at) => {
-    if (outcome.ok) reply(null, from, outcome.value, at);
-    else reply(outcome.error, m.context.core, 0, at);
-  });
+  m.run(
+    'yield_ownership',
+    capability,
+    () => letGo(m, group, from),
+    now,
+    (outcome, at) => {
+      if (outcome.ok) reply(null, from, outcome.value, at);
+      else reply(outcome.error, m.context.core, 0, at);
+    },
+  );
 }
 
 /** Not to a core that went while this one waited: then nobody would be the owner. */

@@ -37,23 +37,28 @@ type Given = Invocations['retype'];
 
 /** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
 export function checkRetypeAction(m: Capops): RoundAction {
-  return capabilityAction(m, 2, 'Refuses with REVOKE_FIRST when something is in the way; else guards the range until the second phase.', {
-    prepare(op, { capability: source, rest }, answer) {
-      const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
-      const free = isRetypeable(m.state, source, range);
-      if (!free.ok) return answer(errorNameOf(free.error));
-      m.guards.set(op, { source, range });
-      answer(null);
+  return capabilityAction(
+    m,
+    2,
+    'Refuses with REVOKE_FIRST when something is in the way; else guards the range until the second phase.',
+    {
+      prepare(op, { capability: source, rest }, answer) {
+        const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
+        const free = isRetypeable(m.state, source, range);
+        if (!free.ok) return answer(errorNameOf(free.error));
+        m.guards.set(op, { source, range });
+        answer(null);
+      },
+      commit(op, _given, answer) {
+        m.guards.delete(op);
+        answer(null);
+      },
+      abort(op, _given, answer) {
+        m.guards.delete(op);
+        answer(null);
+      },
     },
-    commit(op, _given, answer) {
-      m.guards.delete(op);
-      answer(null);
-    },
-    abort(op, _given, answer) {
-      m.guards.delete(op);
-      answer(null);
-    },
-  });
+  );
 }
 
 /** Retypes for a domain what its CPU driver could not retype alone. */
@@ -90,16 +95,31 @@ export function onRetypeRequest(m: Capops, from: CoreId, request: MessageOf<'cap
   const children = planRetype(capability, { offset, type, objectSize: size, count, fields });
   if (!children.ok) return reply(errorNameOf(children.error), m.context.core, now);
   const range = retypeRange(children.value);
-  m.run('serve_retype', capability, (own) => serve(m, own, from, op, capability, range), now, (outcome, at) => {
-    if (!outcome.ok) reply(outcome.error, m.context.core, at);
-  });
+  m.run(
+    'serve_retype',
+    capability,
+    (own) => serve(m, own, from, op, capability, range),
+    now,
+    (outcome, at) => {
+      if (!outcome.ok) reply(outcome.error, m.context.core, at);
+    },
+  );
 }
 
-function* retypeForeign(m: Capops, op: OperationId, root: Slot, given: Given, source: Slot, capability: Capability, children: readonly Capability[]): Operation<null> {
+function* retypeForeign(
+  m: Capops,
+  op: OperationId,
+  root: Slot,
+  given: Given,
+  source: Slot,
+  capability: Capability,
+  children: readonly Capability[],
+): Operation<null> {
   const owner = yield* agreeWithOwner(m, op, source, capability, given);
   let created = false;
   try {
-    if (source.capability !== capability || isInDelete(source)) throw new OperationError('CAPABILITY_NOT_FOUND', 'the source went meanwhile');
+    if (source.capability !== capability || isInDelete(source))
+      throw new OperationError('CAPABILITY_NOT_FOUND', 'the source went meanwhile');
     create(m, root, given, source.group!, children);
     created = true;
     return null;
@@ -108,10 +128,24 @@ function* retypeForeign(m: Capops, op: OperationId, root: Slot, given: Given, so
   }
 }
 
-function* agreeWithOwner(m: Capops, op: OperationId, source: Slot, capability: Capability, given: Given): Operation<CoreId> {
+function* agreeWithOwner(
+  m: Capops,
+  op: OperationId,
+  source: Slot,
+  capability: Capability,
+  given: Given,
+): Operation<CoreId> {
   const { type, offset, objectSize, count, fields = [] } = given;
   const request = {
-    type: 'cap_retype_request', op, view: m.context.view, cap: encodeCapability(capability), offset, kind: typeRow(type).ordinal, size: objectSize, count, fields,
+    type: 'cap_retype_request',
+    op,
+    view: m.context.view,
+    cap: encodeCapability(capability),
+    offset,
+    kind: typeRow(type).ordinal,
+    size: objectSize,
+    count,
+    fields,
   } as const;
   let agreed = -1;
   yield* m.askOwner(source, capability, (owner) => {
@@ -122,7 +156,14 @@ function* agreeWithOwner(m: Capops, op: OperationId, source: Slot, capability: C
 }
 
 /** The owner's half: lock, check, consent, and unlock when the requester has made its objects or is gone. */
-function* serve(m: Capops, own: OperationId, from: CoreId, op: OperationId, capability: Capability, range: Range): Operation<void> {
+function* serve(
+  m: Capops,
+  own: OperationId,
+  from: CoreId,
+  op: OperationId,
+  capability: Capability,
+  range: Range,
+): Operation<void> {
   const found = findOwned(m.state, capability);
   if (!found.ok) throw new OperationError(errorNameOf(found.error), 'it changed meanwhile');
   const group = found.value;
@@ -159,7 +200,13 @@ function* checkRange(m: Capops, op: OperationId, group: CopyGroup, range: Range)
 }
 
 /** Makes the objects if the caller's slots are still free. */
-function create(m: Capops, root: Slot, given: Given & RetypeRequest, group: CopyGroup, children: readonly Capability[]): void {
+function create(
+  m: Capops,
+  root: Slot,
+  given: Given & RetypeRequest,
+  group: CopyGroup,
+  children: readonly Capability[],
+): void {
   const slots: Result<Slot[]> = decodeDestinations(m.state, root, given.destination, children);
   if (!slots.ok) throw new OperationError(errorNameOf(slots.error), 'the destination changed meanwhile');
   const free = isRetypeable(m.state, group.capability, retypeRange(children));

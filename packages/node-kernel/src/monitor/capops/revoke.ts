@@ -2,12 +2,25 @@ import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
-import { type Capability, covers, describeCapability, isAncestor, isCopy, type Range } from '../../capability/capability.ts';
+import {
+  type Capability,
+  covers,
+  describeCapability,
+  isAncestor,
+  isCopy,
+  type Range,
+} from '../../capability/capability.ts';
 import type { ReclaimCandidate } from '../../capability/changes.ts';
 import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
 import { lockGroup, setRelations } from '../../capability/monitor-primitives.ts';
 import { unionRanges } from '../../capability/ranges.ts';
-import { revokeAbort, revokeCommit, type RevokeMark, revokeMarkRelations, revokeMarkTarget } from '../../capability/revoke.ts';
+import {
+  revokeAbort,
+  revokeCommit,
+  type RevokeMark,
+  revokeMarkRelations,
+  revokeMarkTarget,
+} from '../../capability/revoke.ts';
 import { isInDelete, type Slot } from '../../capability/slot.ts';
 import { typeRow } from '../../capability/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
@@ -78,7 +91,8 @@ export class Revokes {
     const { m } = this;
     const group = this.live(slot);
     if (m.state.isForeign(group)) yield* retrieve(m, `${op}.r`, slot);
-    if (this.live(slot) !== group || group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+    if (this.live(slot) !== group || group.locked)
+      throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
     lockGroup(group);
     this.survivors.set(op, slot);
     try {
@@ -118,7 +132,8 @@ export class Revokes {
     const covering = (target: Capability): boolean => typeRow(target.type).addressed && covers(target, candidate);
     // Done here, but not everywhere: the survivor itself was deleted while other cores still hold frozen copies of it.
     for (const { target, freed } of this.committed.values()) if (covering(target)) return freed;
-    for (const { committed, target, candidates } of this.parts.values()) if (committed && covering(target)) return candidates;
+    for (const { committed, target, candidates } of this.parts.values())
+      if (committed && covering(target)) return candidates;
     return undefined;
   }
 
@@ -127,10 +142,15 @@ export class Revokes {
     return slot.group;
   }
 
-  private *runLocked(op: OperationId, slot: Slot, group: CopyGroup): Operation<{ readonly cores: number; readonly messages: number }> {
+  private *runLocked(
+    op: OperationId,
+    slot: Slot,
+    group: CopyGroup,
+  ): Operation<{ readonly cores: number; readonly messages: number }> {
     const { m } = this;
     const target = slot.capability!;
-    const isShared = (): boolean => !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
+    const isShared = (): boolean =>
+      !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
     const shared = isShared();
     const round = yield* prepareEverywhere(m, op, this.action, target, [], shared ? null : []);
     if (!shared && isShared()) {
@@ -148,7 +168,17 @@ export class Revokes {
   }
 
   private mark(op: OperationId, { capability: target }: CapabilityPayload, answer: Part['answer']): void {
-    const part: Part = { op, target, mark: null, committed: false, cursor: 0, candidates: [], answer, timer: null, stopWaiting: null };
+    const part: Part = {
+      op,
+      target,
+      mark: null,
+      committed: false,
+      cursor: 0,
+      candidates: [],
+      answer,
+      timer: null,
+      stopWaiting: null,
+    };
     this.parts.set(op, part);
     this.freeze(part);
   }
@@ -166,7 +196,11 @@ export class Revokes {
     if (!result.ok) return this.wait(part, () => this.freeze(part));
     part.mark = result.mark;
     if (this.m.context.outbox.debug) {
-      this.m.context.outbox.log('cap_revoke_mark', { op: part.op, capability: describeCapability(part.target), frozen: result.mark.frozen.length });
+      this.m.context.outbox.log('cap_revoke_mark', {
+        op: part.op,
+        capability: describeCapability(part.target),
+        frozen: result.mark.frozen.length,
+      });
     }
     // A subscriber has its own time to think: the wait for locks must not cut it short.
     this.stopWaiting(part);
@@ -178,7 +212,8 @@ export class Revokes {
 
   /** Frozen: nothing new leaves; what has left must have arrived. */
   private drain(part: Part): void {
-    if (this.m.transits.has((sent) => isCopy(part.target, sent) || isAncestor(part.target, sent))) this.wait(part, () => this.drain(part));
+    if (this.m.transits.has((sent) => isCopy(part.target, sent) || isAncestor(part.target, sent)))
+      this.wait(part, () => this.drain(part));
     else this.vote(part, null);
   }
 
@@ -193,7 +228,8 @@ export class Revokes {
     const { answer } = part;
     this.stopWaiting(part);
     part.answer = null;
-    if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_ready', { op: part.op, result: refusal ?? 'ok' });
+    if (this.m.context.outbox.debug)
+      this.m.context.outbox.log('cap_revoke_ready', { op: part.op, result: refusal ?? 'ok' });
     answer?.(refusal);
   }
 
@@ -221,11 +257,15 @@ export class Revokes {
 
   private finishIfEmpty(part: Part): void {
     const { frozen } = part.mark!;
-    while (part.cursor < frozen.length && frozen[part.cursor]!.slot.capability !== frozen[part.cursor]!.capability) part.cursor += 1;
+    while (part.cursor < frozen.length && frozen[part.cursor]!.slot.capability !== frozen[part.cursor]!.capability)
+      part.cursor += 1;
     if (part.cursor < frozen.length || !this.parts.delete(part.op)) return;
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_done', { op: part.op });
     const freed = unionRanges(part.candidates);
-    part.answer?.(null, freed.flatMap(({ address, size }) => [address, size]));
+    part.answer?.(
+      null,
+      freed.flatMap(({ address, size }) => [address, size]),
+    );
   }
 
   private abort(op: OperationId, answer: NonNullable<Part['answer']>): void {
@@ -250,7 +290,11 @@ export class Revokes {
   private takeOver(part: Part, core: CoreId): void {
     const { m } = this;
     if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
-    m.context.outbox.log('cap_revoke_takeover', { op: part.op, member: core, capability: describeCapability(part.target) });
+    m.context.outbox.log('cap_revoke_takeover', {
+      op: part.op,
+      member: core,
+      capability: describeCapability(part.target),
+    });
     m.carryOn('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
   }
 

@@ -51,9 +51,15 @@ export class Stepper {
   private deleteAcrossCores(slot: Slot, now: Nanos): void {
     const { m } = this;
     const capability = slot.capability!;
-    m.carryOn('delete_queued', capability, (op) => deleteEverywhere(m, op, slot, capability), now, (outcome) => {
-      if (!outcome.ok && slot.capability === capability) m.state.deletions.enqueue(slot);
-      this.kick();
-    });
+    m.carryOn(
+      'delete_queued',
+      capability,
+      (op) => deleteEverywhere(m, op, slot, capability),
+      now,
+      (outcome) => {
+        if (!outcome.ok && slot.capability === capability) m.state.deletions.enqueue(slot);
+        this.kick();
+      },
+    );
   }
 }

@@ -39,13 +39,17 @@ export class Subscribers {
 
   /** A domain does not want to be asked about a range any more; false: it had not subscribed to that very range. */
   removeOne(domain: number, { address, size }: Range): boolean {
-    const found = [...this.subscriptions].find((row) => row.domain === domain && row.range.address === address && row.range.size === size);
+    const found = [...this.subscriptions].find(
+      (row) => row.domain === domain && row.range.address === address && row.range.size === size,
+    );
     return found !== undefined && this.subscriptions.delete(found);
   }
 
   /** The revokes that wait for a domain's consent. */
   asked(domain: number): readonly { readonly op: OperationId; readonly capability: readonly unknown[] }[] {
-    return [...this.questions.values()].filter(({ open }) => [...open].some((row) => row.domain === domain)).map(({ op, target }) => ({ op, capability: encodeCapability(target) }));
+    return [...this.questions.values()]
+      .filter(({ open }) => [...open].some((row) => row.domain === domain))
+      .map(({ op, target }) => ({ op, capability: encodeCapability(target) }));
   }
 
   /** Asks whoever is concerned; `done` once, at once when nobody is. */
@@ -55,16 +59,24 @@ export class Subscribers {
     if (open.size === 0) return done(true);
     const question: Question = { op, target, open, timer: null, done };
     this.questions.set(op, question);
-    question.timer = this.context.timers.set(this.context.now + limit('revokeConsentNs'), () => this.close(question, true));
+    question.timer = this.context.timers.set(this.context.now + limit('revokeConsentNs'), () =>
+      this.close(question, true),
+    );
     for (const { domain } of open) {
-      this.context.outbox.push({ type: 'upcall', domain, id: 0, value: { event: 'revoke_asked', op, capability: encodeCapability(target) } });
+      this.context.outbox.push({
+        type: 'upcall',
+        domain,
+        id: 0,
+        value: { event: 'revoke_asked', op, capability: encodeCapability(target) },
+      });
     }
   }
 
   /** A subscriber's answer; false: it was not asked, or is too late. */
   answer(domain: number, op: OperationId, consents: boolean): boolean {
     const question = this.questions.get(op);
-    const mine = question === undefined ? [] : [...question.open].filter((subscription) => subscription.domain === domain);
+    const mine =
+      question === undefined ? [] : [...question.open].filter((subscription) => subscription.domain === domain);
     if (question === undefined || mine.length === 0) return false;
     for (const subscription of mine) question.open.delete(subscription);
     if (!consents || question.open.size === 0) this.close(question, consents);

@@ -73,7 +73,8 @@ export class Join {
     this.lastFailure = error === null ? text : `${error}: ${text}`;
     if (error === 'WRONG_INCARNATION') this.context.timers.set(now, (at) => this.skbRestarted(at));
     const hopeless = error === 'WRONG_SECRET' || error === 'WRONG_VERSION' || error === 'WRONG_CLUSTER';
-    if (hopeless && !this.context.registered) this.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
+    if (hopeless && !this.context.registered)
+      this.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
     return !hopeless && error !== 'WRONG_INCARNATION';
   }
 
@@ -201,14 +202,21 @@ export class Join {
     const { context, config, givenUp } = this;
     const core = context.registered ? context.core : (config.wantedCore ?? NO_CORE);
     const gone = { gone_cores: [...givenUp.keys()], gone_incarnations: [...givenUp.values()] };
-    context.endpoint.sendTo(peer, { type: 'register_request', core, incarnation: context.incarnation, address: config.address, ...gone });
+    context.endpoint.sendTo(peer, {
+      type: 'register_request',
+      core,
+      incarnation: context.incarnation,
+      address: config.address,
+      ...gone,
+    });
   }
 
   private registrationRefused(error: ErrorName, now: Nanos): void {
     if (error === 'PEER_GONE') return this.excluded();
     this.lastFailure = `${error}: ${ERRORS[error].doc}`;
     const retriable = error === 'CORE_ID_TAKEN';
-    if (!retriable || this.attempts >= 6) return this.fail(error, `the registry refused core ${this.config.wantedCore ?? '(any)'}: ${ERRORS[error].doc}`);
+    if (!retriable || this.attempts >= 6)
+      return this.fail(error, `the registry refused core ${this.config.wantedCore ?? '(any)'}: ${ERRORS[error].doc}`);
     const pause = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.attempts);
     this.attempts += 1;
     this.context.timers.set(now + pause, () => this.skb !== null && this.register(this.skb));
@@ -221,7 +229,10 @@ export class Join {
   private deadline(now: Nanos): void {
     if (this.context.registered) return;
     const seconds = Math.round((now - this.startedAt) / 1e9);
-    this.fail('SKB_UNREACHABLE', `the SKB at ${this.config.skbAddress} did not let this core in within ${seconds} s (${this.lastFailure})`);
+    this.fail(
+      'SKB_UNREACHABLE',
+      `the SKB at ${this.config.skbAddress} did not let this core in within ${seconds} s (${this.lastFailure})`,
+    );
   }
 
   private learn(row: MonitorRow, now: Nanos): { bound: boolean } {
@@ -229,7 +240,8 @@ export class Join {
     const known = this.context.monitors.get(core);
     if (known !== undefined && known.instance === instance) return known;
     const stale = this.context.endpoint.peers.get(core);
-    if (stale !== undefined && stale.instance !== instance) this.context.endpoint.forget(stale, 'a newer incarnation was announced', now);
+    if (stale !== undefined && stale.instance !== instance)
+      this.context.endpoint.forget(stale, 'a newer incarnation was announced', now);
     const monitor = { core, incarnation, instance, address, bound: false, ready: false, suspected: false };
     this.context.monitors.set(core, monitor);
     this.unbound.add(core);
@@ -243,7 +255,10 @@ export class Join {
     if (this.readyReported || this.moreToCome) return;
     this.readyReported = true;
     this.everReady = true;
-    this.context.outbox.log('core_ready', { links: this.context.monitors.size, elapsed_ms: (now - this.registeredAt) / 1e6 });
+    this.context.outbox.log('core_ready', {
+      links: this.context.monitors.size,
+      elapsed_ms: (now - this.registeredAt) / 1e6,
+    });
   }
 
   private report(): void {
@@ -252,6 +267,9 @@ export class Join {
 
   private step(step: string, peer: number, incarnation?: number): void {
     if (!this.context.outbox.debug) return;
-    this.context.outbox.log('join_step', incarnation === undefined ? { peer, step } : { peer, peer_incarnation: incarnation, step });
+    this.context.outbox.log(
+      'join_step',
+      incarnation === undefined ? { peer, step } : { peer, peer_incarnation: incarnation, step },
+    );
   }
 }

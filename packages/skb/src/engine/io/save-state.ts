@@ -22,7 +22,10 @@ export async function savedState(folder: string): Promise<Uint8Array> {
   must(swipl, `use_module('/${SANDBOX}')`);
   must(swipl, 'mk_sandbox:prepare_module(skb)');
   for (const name of names) if (name !== SANDBOX) must(swipl, 'mk_sandbox:load_program(Path)', { Path: `/${name}` });
-  must(swipl, `qsave_program('${SAVED}', [stand_alone(false), autoload(false), undefined(ignore), class(development)])`);
+  must(
+    swipl,
+    `qsave_program('${SAVED}', [stand_alone(false), autoload(false), undefined(ignore), class(development)])`,
+  );
   if (complaints.length > 0) throw new Error(complaints.join('\n'));
   return swipl.FS.readFile(SAVED);
 }

@@ -35,7 +35,11 @@ interface WasmCompiler {
 export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swipl> {
   const wasm = readFileSync(createRequire(import.meta.url).resolve('swipl-wasm/dist/swipl/swipl-web.wasm'));
   const options = {
-    arguments: ['-q', `--stack-limit=${ENGINE_LIMITS.stackMebibytes}m`, ...(state === undefined ? [] : ['-x', STATE_PATH])],
+    arguments: [
+      '-q',
+      `--stack-limit=${ENGINE_LIMITS.stackMebibytes}m`,
+      ...(state === undefined ? [] : ['-x', STATE_PATH]),
+    ],
     preRun: [(module: Swipl) => state !== undefined && module.FS.writeFile(STATE_PATH, state)],
     print: () => undefined,
     printErr: complain,
@@ -44,7 +48,10 @@ export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swi
       compiler
         .instantiate(wasm, imports)
         .finally(() => setFlagsFromString(`--wasm-tiering-budget=${USUAL_BUDGET}`))
-        .then(({ instance }) => receive(instance), (error: unknown) => complain(String(error)));
+        .then(
+          ({ instance }) => receive(instance),
+          (error: unknown) => complain(String(error)),
+        );
       return {};
     },
   };

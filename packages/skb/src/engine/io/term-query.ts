@@ -58,6 +58,13 @@ export class TermQueries {
     // As a float: integers that go through this interface are cut to 32 bits.
     prolog.bindings.PL_put_float(first + 1, inferenceLimit);
     prolog.bindings.PL_put_float(first + 2, deadline);
-    return prolog.query(0, prolog.PL_Q_CATCH_EXCEPTION, this.predicate, first, (term) => prolog.toJSON(term + 3), frame);
+    return prolog.query(
+      0,
+      prolog.PL_Q_CATCH_EXCEPTION,
+      this.predicate,
+      first,
+      (term) => prolog.toJSON(term + 3),
+      frame,
+    );
   }
 }
