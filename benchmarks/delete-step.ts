@@ -6,14 +6,14 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { makeCapability } from '@mk/node-kernel/capability/capability';
-import { Outcome } from '@mk/node-kernel/capability/changes';
-import { deleteStep } from '@mk/node-kernel/capability/delete-step';
-import { bootCapabilities } from '@mk/node-kernel/capability/local-capabilities';
-import type { LocalCapabilities } from '@mk/node-kernel/capability/local-capabilities';
-import { deleteLast } from '@mk/node-kernel/capability/monitor-primitives';
-import { place } from '@mk/node-kernel/capability/placement';
-import type { Slot } from '@mk/node-kernel/capability/slot';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
+import { Outcome } from '@mk/node-kernel/capability/model/changes';
+import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
+import { bootCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
+import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
+import { deleteLast } from '@mk/node-kernel/capability/global/monitor-primitives';
+import { place } from '@mk/node-kernel/capability/invocations/placement';
+import type { Slot } from '@mk/node-kernel/capability/store/slot';
 import { keep, median, timed } from './report.ts';
 
 const RUNS = 7;

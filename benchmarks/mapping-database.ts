@@ -2,10 +2,10 @@
  * The mapping database with 100,000 capabilities on one core: look-ups, inserts, removals, queries a second of processor time
  * (what one core can do, whatever else the machine does meanwhile); the wall clock's figures stand beside them.
  */
-import { makeCapability } from '@mk/node-kernel/capability/capability';
-import type { Capability } from '@mk/node-kernel/capability/capability';
-import { MappingDatabase } from '@mk/node-kernel/capability/mapping-database';
-import { SlotContainer } from '@mk/node-kernel/capability/slot';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
+import type { Capability } from '@mk/node-kernel/capability/model/capability';
+import { MappingDatabase } from '@mk/node-kernel/capability/store/mapping-database';
+import { SlotContainer } from '@mk/node-kernel/capability/store/slot';
 import { keep, median, spread, timed } from './report.ts';
 
 const RUNS = 5;

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { plotSvg } from '@mk/sim/svg-plot';
+import { plotSvg } from '@mk/sim/commands/svg-plot';
 import { startCluster } from './cluster.ts';
 import { median, report } from './report.ts';
 

@@ -5,10 +5,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
-import { fastMac } from '@mk/sim/fast-mac';
-import { flatMachine } from '@mk/sim/machines';
-import { Simulation } from '@mk/sim/simulation';
-import { plotSvg } from '@mk/sim/svg-plot';
+import { fastMac } from '@mk/sim/engine/fast-mac';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
+import { plotSvg } from '@mk/sim/commands/svg-plot';
 import { withLargeNursery } from './nursery.ts';
 
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;

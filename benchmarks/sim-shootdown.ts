@@ -10,9 +10,9 @@ import { Machine } from '@mk/machine/machine';
 import type { MachineCosts, MachineDescription } from '@mk/machine/description';
 import { forCores } from '@mk/machine/resize';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { PAPER_SHOOTDOWN, PAPER_UNICAST } from '@mk/sim/paper-data';
-import { SHOOTDOWN_PLANS, ShootdownBench } from '@mk/sim/shootdown';
-import { crossover, shootdownPlot, shootdownText } from '@mk/sim/shootdown-report';
+import { PAPER_SHOOTDOWN, PAPER_UNICAST } from '@mk/sim/commands/paper-data';
+import { SHOOTDOWN_PLANS, ShootdownBench } from '@mk/sim/commands/shootdown';
+import { crossover, shootdownPlot, shootdownText } from '@mk/sim/commands/shootdown-report';
 
 /** The paper's one-way URPC times, cycles: shared cache, one hop, two hops. Latency is what send and receive leave of them. */
 const URPC = { same: 538, hop1: 613, hop2: 618 };

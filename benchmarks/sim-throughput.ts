@@ -4,8 +4,8 @@
  */
 import { SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
-import { Simulation } from '@mk/sim/simulation';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 import { median, spread } from './report.ts';
 
 const TARGET = 150_000;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
-import { Simulation } from '@mk/sim/simulation';
+import { Simulation } from '@mk/sim/engine/simulation';
 import { fact } from '@mk/skb/facts/fact';
 import { WorkerEngine } from '@mk/skb/engine/io/worker-engine';
 import { type BenchCluster, startCluster } from './cluster.ts';

@@ -16,6 +16,10 @@ const STEPS = {
     run: bin('dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.cjs', 'packages', 'test'),
     advice: 'an import points the wrong way; the rule’s comment in .dependency-cruiser.cjs says where the code belongs',
   },
+  format: {
+    run: bin('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'),
+    advice: 'run `npm run format` and commit what it writes',
+  },
   style: {
     run: ['node', ['scripts/check-style.mjs']],
     advice: 'each line above names the rule; the reasons are in CONTRIBUTING.md',

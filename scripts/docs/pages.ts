@@ -10,8 +10,8 @@ import { COMMON_FIELDS, logLineSchema, OPTIONAL_FIELDS } from '@mk/monitor-proto
 import { FIELD_KINDS } from '@mk/monitor-proto/messages/fields';
 import { MESSAGES, PROTOCOL_VERSION } from '@mk/monitor-proto/messages/table';
 import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
-import { CAPABILITY_ERRORS } from '@mk/node-kernel/capability/errors';
-import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/retype-matrix';
+import { CAPABILITY_ERRORS } from '@mk/node-kernel/capability/model/errors';
+import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/model/retype-matrix';
 import { VERBS as CORE_VERBS } from '@mk/node-kernel/control/verbs';
 import { VERBS as SKB_VERBS } from '@mk/skb/control/verbs';
 import { SUPERVISOR_VERBS } from '@mk/launcher/supervisor/verbs';
@@ -78,7 +78,7 @@ function errorsPage(): string {
     '*Definite*: the operation certainly did not happen. After the others it may have happened or may yet happen.\n';
   return page(
     'Errors',
-    'packages/monitor-proto/src/errors.ts and packages/node-kernel/src/capability/errors.ts',
+    'packages/monitor-proto/src/errors.ts and packages/node-kernel/src/capability/model/errors.ts',
     intro,
     table(['code', 'error', 'definite', 'meaning'], rows),
     '## Of capability operations\n',
@@ -142,7 +142,7 @@ function logEventsPage(): string {
 function capabilityPage(): string {
   return page(
     'Capability types',
-    'packages/node-kernel/src/capability/types.ts',
+    'packages/node-kernel/src/capability/model/types.ts',
     typeTableMarkdown(),
     '## Which retypes are legal\n',
     'From the row to the column, when nothing else stands against it.\n',

@@ -9,11 +9,11 @@ import { type DataFrame, FRAME, type Frame } from '@mk/monitor-proto/urpc/frames
 import { isQuiet, leftovers } from '@mk/sim/checkers/leaks';
 import { Checks } from '@mk/sim/checkers/registry';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
-import type { FrameFate } from '@mk/sim/network';
-import { applyFault, healAll } from '@mk/sim/run-scenario';
-import { Simulation, type SimulationOptions } from '@mk/sim/simulation';
-import type { SimNode } from '@mk/sim/sim-node';
+import { flatMachine } from '@mk/sim/engine/machines';
+import type { FrameFate } from '@mk/sim/network/network';
+import { applyFault, healAll } from '@mk/sim/engine/run-scenario';
+import { Simulation, type SimulationOptions } from '@mk/sim/engine/simulation';
+import type { SimNode } from '@mk/sim/engine/sim-node';
 import { type Command, parseCommand } from './datadriven.ts';
 
 type Trace = 'off' | 'messages' | 'frames';

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { makeCapability } from '@mk/node-kernel/capability/capability';
-import { Outcome } from '@mk/node-kernel/capability/changes';
-import { place } from '@mk/node-kernel/capability/placement';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
+import { Outcome } from '@mk/node-kernel/capability/model/changes';
+import { place } from '@mk/node-kernel/capability/invocations/placement';
 import { audit, describeAudit } from '@mk/launcher/client/audit';
 import type { Cores } from '@mk/launcher/client/cores';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
-import { Simulation } from '@mk/sim/simulation';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 
 /** What `mkctl audit` says of a cluster in which something is wrong: the command's own code over simulated cores. */
 const CORES = 3;

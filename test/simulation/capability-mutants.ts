@@ -1,13 +1,13 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { withRights } from '@mk/node-kernel/capability/capability';
-import type { CopyGroup } from '@mk/node-kernel/capability/copy-group';
-import { lookup } from '@mk/node-kernel/capability/cspace';
-import type { LocalCapabilities } from '@mk/node-kernel/capability/local-capabilities';
-import type { Slot } from '@mk/node-kernel/capability/slot';
-import { typeRow } from '@mk/node-kernel/capability/types';
+import { withRights } from '@mk/node-kernel/capability/model/capability';
+import type { CopyGroup } from '@mk/node-kernel/capability/store/copy-group';
+import { lookup } from '@mk/node-kernel/capability/store/cspace';
+import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
+import type { Slot } from '@mk/node-kernel/capability/store/slot';
+import { typeRow } from '@mk/node-kernel/capability/model/types';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import { PHASES, type RoundAction } from '@mk/node-kernel/monitor/agreement/round-actions';
-import type { AnyMachine } from '@mk/sim/sim-node';
+import type { AnyMachine } from '@mk/sim/engine/sim-node';
 
 /** A bug, planted in each kernel as it boots. */
 export interface Mutant {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PeerId } from '@mk/monitor-proto/ids';
-import { scenarioOf } from '@mk/sim/nemesis';
-import { runScenario } from '@mk/sim/run-scenario';
-import { runTwice } from '@mk/sim/run-seed';
-import type { AnyMachine } from '@mk/sim/sim-node';
+import { scenarioOf } from '@mk/sim/nemesis/nemesis';
+import { runScenario } from '@mk/sim/engine/run-scenario';
+import { runTwice } from '@mk/sim/engine/run-seed';
+import type { AnyMachine } from '@mk/sim/engine/sim-node';
 import { RUN } from './support.ts';
 
 const SCENARIO = scenarioOf(3);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
-import { Simulation } from '@mk/sim/simulation';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 
 const PAGE = 4096;
 

@@ -4,8 +4,8 @@ import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { FRAME } from '@mk/monitor-proto/urpc/frames';
 import { codecOfWire } from '@mk/monitor-proto/messages/codec';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
-import { Simulation } from '@mk/sim/simulation';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
 
 /** A cluster that has measured itself: messages and volleys sent, by type, and when the frames left that carried none. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { scenarioOf } from '@mk/sim/nemesis';
-import { runScenario } from '@mk/sim/run-scenario';
+import { scenarioOf } from '@mk/sim/nemesis/nemesis';
+import { runScenario } from '@mk/sim/engine/run-scenario';
 import { MUTANTS, type Mutant, withMutant } from './mutants.ts';
 import { RUN } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { scenarioOf } from '@mk/sim/nemesis';
-import { runScenario } from '@mk/sim/run-scenario';
+import { scenarioOf } from '@mk/sim/nemesis/nemesis';
+import { runScenario } from '@mk/sim/engine/run-scenario';
 import { RUN } from './support.ts';
 
 /** Seeds of the nemesis that showed a bug once, and what it was. */

@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 import { runNemesisCommand } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
-import { OptionError, parseSimRequest } from './options.ts';
+import { OptionError, parseSimRequest } from './commands/options.ts';
 
 /** What the launcher tells the command: where the shipped machines are, and who wants the exit status. */
 export interface SimCommandContext {

@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { SECOND } from '@mk/monitor-proto/ids';
 import type { CheckerFactory } from '@mk/sim/checkers/checker';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
-import { runScenario } from '@mk/sim/run-scenario';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { runScenario } from '@mk/sim/engine/run-scenario';
 
 test('a run that a violation ends does not complain of the rounds that it cut short', () => {
   const planted: CheckerFactory = () => ({

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { fastMac } from '@mk/sim/fast-mac';
+import { fastMac } from '@mk/sim/engine/fast-mac';
 import { simMachine } from '@mk/sim/io/load-machine';
-import { PAPER_SHOOTDOWN, paperUnicast } from '@mk/sim/paper-data';
-import { SHOOTDOWN_PLANS, type ShootdownRow, shootdownTable } from '@mk/sim/shootdown';
-import { crossover, shootdownPlot, shootdownText } from '@mk/sim/shootdown-report';
+import { PAPER_SHOOTDOWN, paperUnicast } from '@mk/sim/commands/paper-data';
+import { SHOOTDOWN_PLANS, type ShootdownRow, shootdownTable } from '@mk/sim/commands/shootdown';
+import { crossover, shootdownPlot, shootdownText } from '@mk/sim/commands/shootdown-report';
 
 const GHZ = 2;
 const MACHINES = join(process.cwd(), 'packages', 'launcher', 'machines');

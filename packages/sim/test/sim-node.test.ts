@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { SimNode, type Waiting } from '@mk/sim/sim-node';
+import { SimNode, type Waiting } from '@mk/sim/engine/sim-node';
 
 const waiting = (link: number): Waiting => ({ event: { type: 'link_up', link, first: null }, costNs: 0 });
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { MILLISECOND, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
-import type { CostModel } from '@mk/sim/costs';
+import type { CostModel } from '@mk/sim/engine/costs';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/machines';
+import { flatMachine } from '@mk/sim/engine/machines';
 import { Checks } from '@mk/sim/checkers/registry';
-import { scenarioOf } from '@mk/sim/nemesis';
-import { shrink } from '@mk/sim/shrink';
-import { Simulation, type SimulationOptions, type SimLogLine } from '@mk/sim/simulation';
+import { scenarioOf } from '@mk/sim/nemesis/nemesis';
+import { shrink } from '@mk/sim/nemesis/shrink';
+import { Simulation, type SimulationOptions, type SimLogLine } from '@mk/sim/engine/simulation';
 
 function booted(options: Partial<SimulationOptions> = {}): Simulation {
   const simulation = new Simulation({

@@ -1,5 +1,5 @@
-import { auditCapabilities } from '@mk/node-kernel/capability/audit';
-import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit-snapshot';
+import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
+import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import type { Cores } from './cores.ts';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };

@@ -1,5 +1,5 @@
 import { formatDuration } from '@mk/machine/duration';
-import type { FloodResult } from '@mk/node-kernel/monitor/flood';
+import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
 
 /** Everything came, once and in order. */
 export function isClean({ lost, doubled, reordered }: FloodResult): boolean {

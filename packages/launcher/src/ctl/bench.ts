@@ -1,4 +1,4 @@
-import type { FloodResult } from '@mk/node-kernel/monitor/flood';
+import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';

@@ -1,4 +1,4 @@
-import type { FloodResult } from '@mk/node-kernel/monitor/flood';
+import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
 import { describeFlood, isClean } from '../client/flood-result.ts';
 import { PROGRAM_MS, type Program } from './program.ts';
 

@@ -5,7 +5,7 @@ import { PLAN_KINDS } from '../monitor/agreement/plan.ts';
 import { NOOP_ACTION } from '../monitor/agreement/round-actions.ts';
 import type { RoundReport } from '../monitor/agreement/one-phase.ts';
 import { type Operation, OperationError, type Outcome } from '../monitor/operations.ts';
-import { summarise } from '../monitor/statistics.ts';
+import { summarise } from '../monitor/probes/statistics.ts';
 import type { Arguments } from './arguments.ts';
 import { CAPABILITY_VERBS } from './capability-verbs.ts';
 import { KNOWLEDGE_VERBS } from './knowledge-verbs.ts';

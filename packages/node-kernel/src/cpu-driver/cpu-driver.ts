@@ -1,9 +1,9 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import { encodeCapability } from '../capability/capability-codec.ts';
-import type { Outcome } from '../capability/changes.ts';
-import { errorNameOf } from '../capability/errors.ts';
-import { bootCapabilities, type LocalCapabilities } from '../capability/local-capabilities.ts';
-import { invoke } from '../capability/perform.ts';
+import { encodeCapability } from '../capability/model/capability-codec.ts';
+import type { Outcome } from '../capability/model/changes.ts';
+import { errorNameOf } from '../capability/model/errors.ts';
+import { bootCapabilities, type LocalCapabilities } from '../capability/store/local-capabilities.ts';
+import { invoke } from '../capability/invocations/perform.ts';
 import type { SystemCall } from '../effects.ts';
 import { Domains } from './domains.ts';
 import { checkInvocation } from './invocation-check.ts';

@@ -1,10 +1,10 @@
 import { limit } from '@mk/monitor-proto/limits';
-import { makeCapability } from '../capability/capability.ts';
-import type { Outcome } from '../capability/changes.ts';
-import type { LocalCapabilities } from '../capability/local-capabilities.ts';
-import { copyExisting } from '../capability/monitor-primitives.ts';
-import { place } from '../capability/placement.ts';
-import type { Slot, SlotContainer } from '../capability/slot.ts';
+import { makeCapability } from '../capability/model/capability.ts';
+import type { Outcome } from '../capability/model/changes.ts';
+import type { LocalCapabilities } from '../capability/store/local-capabilities.ts';
+import { copyExisting } from '../capability/global/monitor-primitives.ts';
+import { place } from '../capability/invocations/placement.ts';
+import type { Slot, SlotContainer } from '../capability/store/slot.ts';
 
 /** A caller: it holds what is in its cspace and nothing else. */
 export interface Domain {

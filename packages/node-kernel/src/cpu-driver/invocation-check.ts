@@ -1,6 +1,6 @@
-import type { Invocation, Operation } from '../capability/decode.ts';
-import type { SlotRef } from '../capability/cspace.ts';
-import { CAPABILITY_TYPES } from '../capability/types.ts';
+import type { Invocation, Operation } from '../capability/invocations/decode.ts';
+import type { SlotRef } from '../capability/store/cspace.ts';
+import { CAPABILITY_TYPES } from '../capability/model/types.ts';
 
 /** What the fields of an invocation may be. */
 type Kind = 'slot' | 'whole' | 'type' | 'wholes?';

@@ -15,20 +15,20 @@ import { NOOP_ACTION, type RoundAction } from './agreement/round-actions.ts';
 import { Rounds } from './agreement/rounds.ts';
 import { twoPhase } from './agreement/two-phase.ts';
 import { Capops } from './capops/capops.ts';
-import { ClockSync } from './clock.ts';
-import { Rally } from './rally.ts';
+import { ClockSync } from './probes/clock.ts';
+import { Rally } from './probes/rally.ts';
 import { MonitorContext } from './context.ts';
-import { Drift } from './drift.ts';
-import { Flood } from './flood.ts';
+import { Drift } from './probes/drift.ts';
+import { Flood } from './probes/flood.ts';
 import { HANDLING } from './handlers.ts';
 import { Join } from './join/join.ts';
 import { Knowledge } from './knowledge.ts';
 import { Liveness } from './liveness.ts';
-import { Measure } from './measure.ts';
+import { Measure } from './probes/measure.ts';
 import type { Operation, Outcome } from './operations.ts';
 import { OperationTimes } from './operation-times.ts';
-import { Ping } from './ping.ts';
-import { Ring } from './ring.ts';
+import { Ping } from './probes/ping.ts';
+import { Ring } from './probes/ring.ts';
 
 /** Everything between cores: who is there, what they agree on. The CPU driver of the same core never sees a peer. */
 export class Monitor implements EndpointOwner {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { auditCapabilities, noneOf } from '@mk/node-kernel/capability/audit';
-import type { CoreSnapshot, SlotSnapshot } from '@mk/node-kernel/capability/audit-snapshot';
-import { makeCapability } from '@mk/node-kernel/capability/capability';
-import type { Capability } from '@mk/node-kernel/capability/capability';
-import { encodeCapability } from '@mk/node-kernel/capability/capability-codec';
+import { auditCapabilities, noneOf } from '@mk/node-kernel/capability/audit/audit';
+import type { CoreSnapshot, SlotSnapshot } from '@mk/node-kernel/capability/audit/audit-snapshot';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
+import type { Capability } from '@mk/node-kernel/capability/model/capability';
+import { encodeCapability } from '@mk/node-kernel/capability/model/capability-codec';
 
 const PAGE = 4096;
 const frame = (page: number, pages = 1): Capability => makeCapability('Frame', page * PAGE, pages * PAGE);

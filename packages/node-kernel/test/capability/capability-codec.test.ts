@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeCapability, encodeCapability, isMalformed } from '@mk/node-kernel/capability/capability-codec';
-import { makeCapability, withRights } from '@mk/node-kernel/capability/capability';
-import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/types';
+import { decodeCapability, encodeCapability, isMalformed } from '@mk/node-kernel/capability/model/capability-codec';
+import { makeCapability, withRights } from '@mk/node-kernel/capability/model/capability';
+import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/model/types';
 
 describe('the wire form of a capability', () => {
   test('comes back as it went, for every type', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { noneOf } from '@mk/node-kernel/capability/audit';
-import { snapshotCore } from '@mk/node-kernel/capability/audit-snapshot';
-import { makeCapability } from '@mk/node-kernel/capability/capability';
-import { REMOTE } from '@mk/node-kernel/capability/copy-group';
-import { deleteStep } from '@mk/node-kernel/capability/delete-step';
+import { noneOf } from '@mk/node-kernel/capability/audit/audit';
+import { snapshotCore } from '@mk/node-kernel/capability/audit/audit-snapshot';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
+import { REMOTE } from '@mk/node-kernel/capability/store/copy-group';
+import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
 import {
   createCapability,
   deleteCopy,
@@ -11,9 +11,14 @@ import {
   findOwned,
   lockGroup,
   unlockGroup,
-} from '@mk/node-kernel/capability/monitor-primitives';
-import { revokeAbort, revokeCommit, revokeMarkRelations, revokeMarkTarget } from '@mk/node-kernel/capability/revoke';
-import type { MarkResult, RevokeMark } from '@mk/node-kernel/capability/revoke';
+} from '@mk/node-kernel/capability/global/monitor-primitives';
+import {
+  revokeAbort,
+  revokeCommit,
+  revokeMarkRelations,
+  revokeMarkTarget,
+} from '@mk/node-kernel/capability/invocations/revoke';
+import type { MarkResult, RevokeMark } from '@mk/node-kernel/capability/invocations/revoke';
 import { at, errorOf, KIB, must, PAGE, World } from './world.ts';
 
 function marked(result: MarkResult): RevokeMark {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { deleteStep } from '@mk/node-kernel/capability/delete-step';
+import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
 import { at, KIB, World } from './world.ts';
 
 test('endpoints go with the last copy of their dispatcher, and its memory can be used again', () => {

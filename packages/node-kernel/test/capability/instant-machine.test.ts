@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { auditCapabilities, noneOf } from '@mk/node-kernel/capability/audit';
-import { isAncestor } from '@mk/node-kernel/capability/capability';
-import type { Capability } from '@mk/node-kernel/capability/capability';
-import type { Slot } from '@mk/node-kernel/capability/slot';
+import { auditCapabilities, noneOf } from '@mk/node-kernel/capability/audit/audit';
+import { isAncestor } from '@mk/node-kernel/capability/model/capability';
+import type { Capability } from '@mk/node-kernel/capability/model/capability';
+import type { Slot } from '@mk/node-kernel/capability/store/slot';
 import { InstantMachine } from './instant-machine.ts';
 import { KIB, MIB, must, PAGE } from './world.ts';
 

@@ -2,13 +2,13 @@
  * Several cores whose messages take no time and never fail: each distributed operation as one atomic sequence of the
  * local primitives. The silly model of the monitor's protocols, to show that the primitives suffice for them.
  */
-import type { Capability, Range } from '@mk/node-kernel/capability/capability';
-import type { Outcome } from '@mk/node-kernel/capability/changes';
-import { REMOTE } from '@mk/node-kernel/capability/copy-group';
-import { freeAddress } from '@mk/node-kernel/capability/cspace';
-import { deleteStep } from '@mk/node-kernel/capability/delete-step';
-import type { Result } from '@mk/node-kernel/capability/errors';
-import { refuse, succeed } from '@mk/node-kernel/capability/errors';
+import type { Capability, Range } from '@mk/node-kernel/capability/model/capability';
+import type { Outcome } from '@mk/node-kernel/capability/model/changes';
+import { REMOTE } from '@mk/node-kernel/capability/store/copy-group';
+import { freeAddress } from '@mk/node-kernel/capability/store/cspace';
+import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
+import type { Result } from '@mk/node-kernel/capability/model/errors';
+import { refuse, succeed } from '@mk/node-kernel/capability/model/errors';
 import {
   createCapability,
   createRam,
@@ -21,16 +21,16 @@ import {
   setOwner,
   setRelations,
   unlockGroup,
-} from '@mk/node-kernel/capability/monitor-primitives';
-import { beginWatch, endWatch, reclaimAtHome } from '@mk/node-kernel/capability/reclaim';
-import { addRelations, relationsForTransfer } from '@mk/node-kernel/capability/relations';
-import { createRetyped, isRetypeable, planRetype, retypeRange } from '@mk/node-kernel/capability/retype';
-import type { RetypeRequest } from '@mk/node-kernel/capability/retype';
-import { revokeCommit, revokeMarkRelations, revokeMarkTarget } from '@mk/node-kernel/capability/revoke';
-import { Outcome as NewOutcome } from '@mk/node-kernel/capability/changes';
-import type { Slot } from '@mk/node-kernel/capability/slot';
-import { typeRow } from '@mk/node-kernel/capability/types';
-import { snapshotCore } from '@mk/node-kernel/capability/audit-snapshot';
+} from '@mk/node-kernel/capability/global/monitor-primitives';
+import { beginWatch, endWatch, reclaimAtHome } from '@mk/node-kernel/capability/global/reclaim';
+import { addRelations, relationsForTransfer } from '@mk/node-kernel/capability/store/relations';
+import { createRetyped, isRetypeable, planRetype, retypeRange } from '@mk/node-kernel/capability/invocations/retype';
+import type { RetypeRequest } from '@mk/node-kernel/capability/invocations/retype';
+import { revokeCommit, revokeMarkRelations, revokeMarkTarget } from '@mk/node-kernel/capability/invocations/revoke';
+import { Outcome as NewOutcome } from '@mk/node-kernel/capability/model/changes';
+import type { Slot } from '@mk/node-kernel/capability/store/slot';
+import { typeRow } from '@mk/node-kernel/capability/model/types';
+import { snapshotCore } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import { MIB, must, World } from './world.ts';
 
 export class InstantMachine {

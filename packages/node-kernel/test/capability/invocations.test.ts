@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { makeCapability, withRights } from '@mk/node-kernel/capability/capability';
-import type { Capability } from '@mk/node-kernel/capability/capability';
-import { REMOTE } from '@mk/node-kernel/capability/copy-group';
-import { freeAddress } from '@mk/node-kernel/capability/cspace';
-import { createMapping, lockGroup } from '@mk/node-kernel/capability/monitor-primitives';
-import { RIGHTS } from '@mk/node-kernel/capability/rights';
-import { retypeAllowed } from '@mk/node-kernel/capability/type-rules';
-import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/types';
+import { makeCapability, withRights } from '@mk/node-kernel/capability/model/capability';
+import type { Capability } from '@mk/node-kernel/capability/model/capability';
+import { REMOTE } from '@mk/node-kernel/capability/store/copy-group';
+import { freeAddress } from '@mk/node-kernel/capability/store/cspace';
+import { createMapping, lockGroup } from '@mk/node-kernel/capability/global/monitor-primitives';
+import { RIGHTS } from '@mk/node-kernel/capability/model/rights';
+import { retypeAllowed } from '@mk/node-kernel/capability/model/type-rules';
+import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/model/types';
 import { at, capabilityAddress, errorOf, KIB, MIB, must, PAGE, World } from './world.ts';
 
 const SAMPLE_ADDRESS = 0x1000_0000;

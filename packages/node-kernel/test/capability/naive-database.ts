@@ -1,8 +1,8 @@
 /** The silly model of the mapping database: an array, sorted and searched in full each time. */
-import { compareCapabilities, isAncestor, isCopy, overlaps } from '@mk/node-kernel/capability/capability';
-import type { Capability, Range } from '@mk/node-kernel/capability/capability';
-import type { RangeRelation } from '@mk/node-kernel/capability/mapping-database';
-import { typeTreeRoot } from '@mk/node-kernel/capability/type-rules';
+import { compareCapabilities, isAncestor, isCopy, overlaps } from '@mk/node-kernel/capability/model/capability';
+import type { Capability, Range } from '@mk/node-kernel/capability/model/capability';
+import type { RangeRelation } from '@mk/node-kernel/capability/store/mapping-database';
+import { typeTreeRoot } from '@mk/node-kernel/capability/model/type-rules';
 
 export interface NaiveEntry {
   readonly slot: number;

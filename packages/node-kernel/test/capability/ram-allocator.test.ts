@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Range } from '@mk/node-kernel/capability/capability';
-import { RamAllocator } from '@mk/node-kernel/capability/ram-allocator';
-import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '@mk/node-kernel/capability/ranges';
+import type { Range } from '@mk/node-kernel/capability/model/capability';
+import { RamAllocator } from '@mk/node-kernel/capability/store/ram-allocator';
+import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '@mk/node-kernel/capability/model/ranges';
 
 const UNITS = 64;
 

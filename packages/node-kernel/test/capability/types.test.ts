@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/retype-matrix';
+import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/model/retype-matrix';
 import {
   descendsFrom,
   mappingTypeOf,
@@ -7,9 +7,9 @@ import {
   sizeAllowed,
   typeOfOrdinal,
   typeTreeRoot,
-} from '@mk/node-kernel/capability/type-rules';
-import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/types';
-import type { CapabilityType } from '@mk/node-kernel/capability/types';
+} from '@mk/node-kernel/capability/model/type-rules';
+import { CAPABILITY_TYPE_NAMES, typeRow } from '@mk/node-kernel/capability/model/types';
+import type { CapabilityType } from '@mk/node-kernel/capability/model/types';
 
 /** Every legal pair, written out by hand from the specification rather than derived. */
 const LEGAL: Record<string, string[]> = {

@@ -1,19 +1,19 @@
 /** A booted core with one domain: a root CNode in a kernel slot, an L2 CNode at L1 index 0, RAM at address 0. */
-import { makeCapability } from '@mk/node-kernel/capability/capability';
-import type { Capability } from '@mk/node-kernel/capability/capability';
-import { Outcome } from '@mk/node-kernel/capability/changes';
-import { capabilityAddress } from '@mk/node-kernel/capability/cspace';
-import type { Invocation } from '@mk/node-kernel/capability/decode';
-import type { CapabilityError, Result } from '@mk/node-kernel/capability/errors';
-import { bootCapabilities } from '@mk/node-kernel/capability/local-capabilities';
-import type { LocalCapabilities } from '@mk/node-kernel/capability/local-capabilities';
-import { allocateKernelSlot, createRam } from '@mk/node-kernel/capability/monitor-primitives';
-import { invoke } from '@mk/node-kernel/capability/perform';
-import type { Performed } from '@mk/node-kernel/capability/perform';
-import { place } from '@mk/node-kernel/capability/placement';
-import type { Slot } from '@mk/node-kernel/capability/slot';
-import { auditCapabilities } from '@mk/node-kernel/capability/audit';
-import { snapshotCore } from '@mk/node-kernel/capability/audit-snapshot';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
+import type { Capability } from '@mk/node-kernel/capability/model/capability';
+import { Outcome } from '@mk/node-kernel/capability/model/changes';
+import { capabilityAddress } from '@mk/node-kernel/capability/store/cspace';
+import type { Invocation } from '@mk/node-kernel/capability/invocations/decode';
+import type { CapabilityError, Result } from '@mk/node-kernel/capability/model/errors';
+import { bootCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
+import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
+import { allocateKernelSlot, createRam } from '@mk/node-kernel/capability/global/monitor-primitives';
+import { invoke } from '@mk/node-kernel/capability/invocations/perform';
+import type { Performed } from '@mk/node-kernel/capability/invocations/perform';
+import { place } from '@mk/node-kernel/capability/invocations/placement';
+import type { Slot } from '@mk/node-kernel/capability/store/slot';
+import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
+import { snapshotCore } from '@mk/node-kernel/capability/audit/audit-snapshot';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { MILLISECOND } from '@mk/monitor-proto/ids';
 import type { MonitorContext } from '@mk/node-kernel/monitor/context';
-import { Drift } from '@mk/node-kernel/monitor/drift';
-import type { Rally, RallyEnd } from '@mk/node-kernel/monitor/rally';
+import { Drift } from '@mk/node-kernel/monitor/probes/drift';
+import type { Rally, RallyEnd } from '@mk/node-kernel/monitor/probes/rally';
 
 test('what the SKB could not be told counts as not told, and is told at the next look', () => {
   const trips = { average: MILLISECOND, variance: 0, min: MILLISECOND, max: MILLISECOND };

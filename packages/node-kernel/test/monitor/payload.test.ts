@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { makeCapability } from '@mk/node-kernel/capability/capability';
+import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import { coreSetOf, isSubset } from '@mk/node-kernel/monitor/capops/core-set';
 import { decodePayload, encodePayload } from '@mk/node-kernel/monitor/capops/payload';
 

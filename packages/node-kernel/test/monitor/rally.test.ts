@@ -5,7 +5,7 @@ import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/
 import { limit } from '@mk/monitor-proto/limits';
 import { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { VolleyFrame } from '@mk/monitor-proto/urpc/frames';
-import { type Rallied, Rally, type Spread } from '@mk/node-kernel/monitor/rally';
+import { type Rallied, Rally, type Spread } from '@mk/node-kernel/monitor/probes/rally';
 
 const SERVER = 1;
 const RECEIVER = 2;

@@ -1,8 +1,8 @@
 import { isErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
-import type { SimNode } from '../sim-node.ts';
-import type { SimLogLine } from '../simulation.ts';
+import type { SimNode } from '../engine/sim-node.ts';
+import type { SimLogLine } from '../engine/simulation.ts';
 import type { Checker, Report } from './checker.ts';
 
 interface Round {

@@ -1,11 +1,11 @@
-import { auditCapabilities } from '@mk/node-kernel/capability/audit';
+import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import {
   entriesOfCore,
   memoryOf,
   type Violation as CapabilityViolation,
-} from '@mk/node-kernel/capability/audit-snapshot';
+} from '@mk/node-kernel/capability/audit/audit-snapshot';
 import type { Kernel } from '@mk/node-kernel/kernel';
-import type { Simulation } from '../simulation.ts';
+import type { Simulation } from '../engine/simulation.ts';
 import { CapabilityModel, type CoreView } from './capability-model.ts';
 import type { Checker, Report } from './checker.ts';
 

@@ -5,11 +5,11 @@ import {
   isAncestor,
   overlaps,
   type Range,
-} from '@mk/node-kernel/capability/capability';
-import type { LocalCapabilities } from '@mk/node-kernel/capability/local-capabilities';
-import { subtractRanges } from '@mk/node-kernel/capability/ranges';
-import { isRamBacked, isWeightless, typeTreeRoot } from '@mk/node-kernel/capability/type-rules';
-import { typeRow } from '@mk/node-kernel/capability/types';
+} from '@mk/node-kernel/capability/model/capability';
+import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
+import { subtractRanges } from '@mk/node-kernel/capability/model/ranges';
+import { isRamBacked, isWeightless, typeTreeRoot } from '@mk/node-kernel/capability/model/type-rules';
+import { typeRow } from '@mk/node-kernel/capability/model/types';
 import { CoreShares, type Share, type ShareChanges } from './capability-shares.ts';
 import type { Report } from './checker.ts';
 

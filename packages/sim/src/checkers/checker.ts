@@ -1,5 +1,5 @@
-import type { SimLogLine, Simulation } from '../simulation.ts';
-import type { AnyEvent, SimNode } from '../sim-node.ts';
+import type { SimLogLine, Simulation } from '../engine/simulation.ts';
+import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 
 /** An invariant did not hold. */
 export interface Violation {

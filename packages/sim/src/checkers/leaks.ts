@@ -1,7 +1,7 @@
 import { SKB_PEER, peerName } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
-import type { Simulation } from '../simulation.ts';
-import type { SimNode } from '../sim-node.ts';
+import type { Simulation } from '../engine/simulation.ts';
+import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker } from './checker.ts';
 
 /** Timers that a healthy node always has: liveness or heartbeats, and the join's deadline in its first minute. */

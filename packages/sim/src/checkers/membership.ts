@@ -1,6 +1,6 @@
 import { SKB_PEER } from '@mk/monitor-proto/ids';
-import type { SimLogLine } from '../simulation.ts';
-import type { SimNode } from '../sim-node.ts';
+import type { SimLogLine } from '../engine/simulation.ts';
+import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker, Report } from './checker.ts';
 
 /** J1, J2, R1–R4: who is a member, and how monitors come to be linked (join.ts, registry.ts). */

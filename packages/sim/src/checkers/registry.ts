@@ -1,4 +1,4 @@
-import type { Simulation } from '../simulation.ts';
+import type { Simulation } from '../engine/simulation.ts';
 import { agreementChecker } from './agreement.ts';
 import type { Checker, CheckerFactory, Violation } from './checker.ts';
 import { honestPeersChecker } from './honest-peers.ts';

@@ -1,4 +1,4 @@
-import { noneOf } from '@mk/node-kernel/capability/audit';
+import { noneOf } from '@mk/node-kernel/capability/audit/audit';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { Checker, Report } from './checker.ts';
 

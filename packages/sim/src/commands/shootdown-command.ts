@@ -1,9 +1,9 @@
 import { writeText } from '../io/files.ts';
 import { hmacSha256 } from '../io/hmac.ts';
 import { simMachine } from '../io/load-machine.ts';
-import { must, type SimRequest } from '../options.ts';
-import { shootdownTable } from '../shootdown.ts';
-import { crossover, shootdownPlot, shootdownText } from '../shootdown-report.ts';
+import { must, type SimRequest } from './options.ts';
+import { shootdownTable } from './shootdown.ts';
+import { crossover, shootdownPlot, shootdownText } from './shootdown-report.ts';
 import type { CommandContext } from './context.ts';
 
 const PAPER_MACHINE = 'amd-8x4';

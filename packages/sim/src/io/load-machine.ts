@@ -4,7 +4,7 @@ import { Machine } from '@mk/machine/machine';
 import { forCores } from '@mk/machine/resize';
 import { type Result, success } from '@mk/machine/result';
 import type { MachineModel } from '@mk/skb/config';
-import { flatMachine } from '../machines.ts';
+import { flatMachine } from '../engine/machines.ts';
 
 /** A machine with its clock, so that nanoseconds can be told as cycles. */
 export interface SimMachine {

@@ -2,9 +2,9 @@ import { type Nanos, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import { decodeMessage } from '@mk/monitor-proto/messages/codec';
 import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { FRAME } from '@mk/monitor-proto/urpc/frames';
-import type { FrameFate } from '../network.ts';
-import type { AnyEvent, SimNode } from '../sim-node.ts';
-import type { SimLogLine, SimObserver } from '../simulation.ts';
+import type { FrameFate } from '../network/network.ts';
+import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import type { SimLogLine, SimObserver } from '../engine/simulation.ts';
 
 /** One turn of a node. */
 export interface Slice {

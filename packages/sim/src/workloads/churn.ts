@@ -2,17 +2,17 @@ import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { ControlReply } from '@mk/monitor-proto/step';
-import type { ChurnReport } from '@mk/node-kernel/library/churn';
+import type { ChurnReport } from '@mk/node-kernel/workloads/churn';
 import { capabilityChecker } from '../checkers/capabilities.ts';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { honestPeersChecker } from '../checkers/honest-peers.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
 import { revokedChecker } from '../checkers/revoked.ts';
-import { flatMachine } from '../machines.ts';
-import { scenarioOf } from '../nemesis.ts';
-import { applyFault, healAll } from '../run-scenario.ts';
-import { Simulation, type SimObserver, type SimulationOptions } from '../simulation.ts';
+import { flatMachine } from '../engine/machines.ts';
+import { scenarioOf } from '../nemesis/nemesis.ts';
+import { applyFault, healAll } from '../engine/run-scenario.ts';
+import { Simulation, type SimObserver, type SimulationOptions } from '../engine/simulation.ts';
 
 /** One run of random capability operations on every core, all of it from the seed. */
 export interface ChurnRunOptions {

@@ -1,5 +1,5 @@
-import { auditCapabilities } from '@mk/node-kernel/capability/audit';
-import type { CoreSnapshot } from '@mk/node-kernel/capability/audit-snapshot';
+import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
+import type { CoreSnapshot } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import type { Chapter, Tour } from '../tour.ts';
 
 const PAGE = 4096;

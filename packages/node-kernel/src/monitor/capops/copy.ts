@@ -1,11 +1,17 @@
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import { type Capability, describeCapability, isAncestor, isCopy, overlaps } from '../../capability/capability.ts';
-import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
-import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
-import { freeAddress, resolveSlot } from '../../capability/cspace.ts';
-import { errorNameOf, type Result } from '../../capability/errors.ts';
+import {
+  type Capability,
+  describeCapability,
+  isAncestor,
+  isCopy,
+  overlaps,
+} from '../../capability/model/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
+import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
+import { freeAddress, resolveSlot } from '../../capability/store/cspace.ts';
+import { errorNameOf, type Result } from '../../capability/model/errors.ts';
 import {
   copyExisting,
   createCapability,
@@ -13,12 +19,12 @@ import {
   findOwned,
   isSendable,
   lockGroup,
-} from '../../capability/monitor-primitives.ts';
-import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
-import { RIGHTS } from '../../capability/rights.ts';
-import { isInDelete, type Slot } from '../../capability/slot.ts';
-import { isWeightless } from '../../capability/type-rules.ts';
-import { typeRow } from '../../capability/types.ts';
+} from '../../capability/global/monitor-primitives.ts';
+import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
+import { RIGHTS } from '../../capability/model/rights.ts';
+import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { isWeightless } from '../../capability/model/type-rules.ts';
+import { typeRow } from '../../capability/model/types.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';

@@ -1,17 +1,17 @@
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { ERRORS } from '@mk/monitor-proto/errors';
-import type { Capability } from '../../capability/capability.ts';
-import { type CopyGroup, liveSlot, REMOTE } from '../../capability/copy-group.ts';
-import { hasOtherCopies, mayHaveRemoteCopies } from '../../capability/delete-step.ts';
+import type { Capability } from '../../capability/model/capability.ts';
+import { type CopyGroup, liveSlot, REMOTE } from '../../capability/store/copy-group.ts';
+import { hasOtherCopies, mayHaveRemoteCopies } from '../../capability/invocations/delete-step.ts';
 import {
   deleteCopy,
   deleteForeigns,
   deleteLast,
   lockGroup,
   setRelations,
-} from '../../capability/monitor-primitives.ts';
-import type { Slot } from '../../capability/slot.ts';
-import { typeRow } from '../../capability/types.ts';
+} from '../../capability/global/monitor-primitives.ts';
+import type { Slot } from '../../capability/store/slot.ts';
+import { typeRow } from '../../capability/model/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';

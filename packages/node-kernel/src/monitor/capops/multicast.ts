@@ -3,7 +3,7 @@ import { errorOfCode } from '@mk/monitor-proto/errors';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Route } from '@mk/monitor-proto/messages/fields';
-import type { Capability } from '../../capability/capability.ts';
+import type { Capability } from '../../capability/model/capability.ts';
 import { PHASES, type Phase, type RoundAction } from '../agreement/round-actions.ts';
 import type { PhaseResult } from '../agreement/rounds.ts';
 import { type Operation, OperationError } from '../operations.ts';

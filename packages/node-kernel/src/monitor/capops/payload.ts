@@ -1,5 +1,5 @@
-import type { Capability } from '../../capability/capability.ts';
-import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
+import type { Capability } from '../../capability/model/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
 import { type CoreSet, isCoreSet } from './core-set.ts';
 
 /** What every round about a capability carries: whom it asks, the capability, and numbers of the operation's own. */

@@ -1,9 +1,9 @@
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import { makeCapability, type Range } from '../../capability/capability.ts';
-import { Outcome, type ReclaimCandidate } from '../../capability/changes.ts';
-import { subtractRanges, unionRanges } from '../../capability/ranges.ts';
-import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capability/reclaim.ts';
+import { makeCapability, type Range } from '../../capability/model/capability.ts';
+import { Outcome, type ReclaimCandidate } from '../../capability/model/changes.ts';
+import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
+import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capability/global/reclaim.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';

@@ -1,12 +1,12 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import type { Capability } from '../../capability/capability.ts';
-import { lookup, type SlotRef } from '../../capability/cspace.ts';
-import type { Invocation, Invocations } from '../../capability/decode.ts';
-import { errorNameOf } from '../../capability/errors.ts';
-import { hasRights, RIGHTS } from '../../capability/rights.ts';
-import type { Slot } from '../../capability/slot.ts';
+import type { Capability } from '../../capability/model/capability.ts';
+import { lookup, type SlotRef } from '../../capability/store/cspace.ts';
+import type { Invocation, Invocations } from '../../capability/invocations/decode.ts';
+import { errorNameOf } from '../../capability/model/errors.ts';
+import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
+import type { Slot } from '../../capability/store/slot.ts';
 import type { SystemCallResult } from '../../cpu-driver/cpu-driver.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import { checkInvocation, isSlotRef, isWhole } from '../../cpu-driver/invocation-check.ts';

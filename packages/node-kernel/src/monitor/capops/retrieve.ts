@@ -1,12 +1,12 @@
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
-import type { CopyGroup } from '../../capability/copy-group.ts';
-import { lockGroup, setOwner } from '../../capability/monitor-primitives.ts';
-import { addRelations, relationsForTransfer } from '../../capability/relations.ts';
-import type { Slot } from '../../capability/slot.ts';
-import { typeRow } from '../../capability/types.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
+import type { CopyGroup } from '../../capability/store/copy-group.ts';
+import { lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
+import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
+import type { Slot } from '../../capability/store/slot.ts';
+import { typeRow } from '../../capability/model/types.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';

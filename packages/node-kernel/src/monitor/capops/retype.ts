@@ -1,18 +1,24 @@
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import type { Capability, Range } from '../../capability/capability.ts';
-import { decodeCapability, encodeCapability, isMalformed } from '../../capability/capability-codec.ts';
-import { Outcome } from '../../capability/changes.ts';
-import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
-import { checkRetype, decodeDestinations, type Invocations } from '../../capability/decode.ts';
-import { errorNameOf, type Result } from '../../capability/errors.ts';
-import { findOwned, lockGroup } from '../../capability/monitor-primitives.ts';
-import { addRelations } from '../../capability/relations.ts';
-import { createRetyped, isRetypeable, planRetype, type RetypeRequest, retypeRange } from '../../capability/retype.ts';
-import { isInDelete, type Slot } from '../../capability/slot.ts';
-import { typeOfOrdinal } from '../../capability/type-rules.ts';
-import { typeRow } from '../../capability/types.ts';
+import type { Capability, Range } from '../../capability/model/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
+import { Outcome } from '../../capability/model/changes.ts';
+import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
+import { checkRetype, decodeDestinations, type Invocations } from '../../capability/invocations/decode.ts';
+import { errorNameOf, type Result } from '../../capability/model/errors.ts';
+import { findOwned, lockGroup } from '../../capability/global/monitor-primitives.ts';
+import { addRelations } from '../../capability/store/relations.ts';
+import {
+  createRetyped,
+  isRetypeable,
+  planRetype,
+  type RetypeRequest,
+  retypeRange,
+} from '../../capability/invocations/retype.ts';
+import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
+import { typeRow } from '../../capability/model/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';

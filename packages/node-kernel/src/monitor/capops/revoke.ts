@@ -9,20 +9,20 @@ import {
   isAncestor,
   isCopy,
   type Range,
-} from '../../capability/capability.ts';
-import type { ReclaimCandidate } from '../../capability/changes.ts';
-import { type CopyGroup, REMOTE } from '../../capability/copy-group.ts';
-import { lockGroup, setRelations } from '../../capability/monitor-primitives.ts';
-import { unionRanges } from '../../capability/ranges.ts';
+} from '../../capability/model/capability.ts';
+import type { ReclaimCandidate } from '../../capability/model/changes.ts';
+import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
+import { lockGroup, setRelations } from '../../capability/global/monitor-primitives.ts';
+import { unionRanges } from '../../capability/model/ranges.ts';
 import {
   revokeAbort,
   revokeCommit,
   type RevokeMark,
   revokeMarkRelations,
   revokeMarkTarget,
-} from '../../capability/revoke.ts';
-import { isInDelete, type Slot } from '../../capability/slot.ts';
-import { typeRow } from '../../capability/types.ts';
+} from '../../capability/invocations/revoke.ts';
+import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { typeRow } from '../../capability/model/types.ts';
 import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';

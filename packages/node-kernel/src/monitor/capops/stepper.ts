@@ -1,6 +1,6 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
-import { deleteStep } from '../../capability/delete-step.ts';
-import type { Slot } from '../../capability/slot.ts';
+import { deleteStep } from '../../capability/invocations/delete-step.ts';
+import type { Slot } from '../../capability/store/slot.ts';
 import type { Capops } from './capops.ts';
 import { deleteEverywhere } from './delete.ts';
 

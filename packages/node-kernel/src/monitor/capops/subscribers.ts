@@ -1,8 +1,8 @@
 import type { OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
-import { type Capability, overlaps, type Range } from '../../capability/capability.ts';
-import { encodeCapability } from '../../capability/capability-codec.ts';
+import { type Capability, overlaps, type Range } from '../../capability/model/capability.ts';
+import { encodeCapability } from '../../capability/model/capability-codec.ts';
 import type { MonitorContext } from '../context.ts';
 
 /** A service on this core that wants to be asked before memory in a range is revoked. */

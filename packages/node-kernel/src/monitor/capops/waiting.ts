@@ -1,7 +1,7 @@
 import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
-import type { Capability } from '../../capability/capability.ts';
+import type { Capability } from '../../capability/model/capability.ts';
 import { type Operation, sleepUntil, type Wait } from '../operations.ts';
 
 type Run = (now: Nanos) => void;

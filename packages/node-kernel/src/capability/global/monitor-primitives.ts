@@ -1,0 +1,160 @@
+/**
+ * What the CPU driver does for its monitor and for nobody else (inventory §2.2). Values come from other cores, so they
+ * are checked and refused with a named error; slots come from our own monitor, so a wrong one is a bug and asserts.
+ * Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation), `reclaim.ts`.
+ */
+import type { Capability } from '../model/capability.ts';
+import { Outcome } from '../model/changes.ts';
+import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
+import type { CopyGroup } from '../store/copy-group.ts';
+import { unfitFor } from '../store/cspace.ts';
+import { deleteLastCopy, hasOtherCopies } from '../invocations/delete-step.ts';
+import { refuse, succeed } from '../model/errors.ts';
+import type { Result } from '../model/errors.ts';
+import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { copyLocally } from '../invocations/perform.ts';
+import { linkMapping, place, removeCopy } from '../invocations/placement.ts';
+import { addRelations, propagate } from '../store/relations.ts';
+import { revokeCovering } from '../invocations/revoke.ts';
+import { hasRights, RIGHTS } from '../model/rights.ts';
+import type { Slot } from '../store/slot.ts';
+import { sizeAllowed } from '../model/type-rules.ts';
+import { typeRow } from '../model/types.ts';
+
+/** An empty slot of the kernel for something held on behalf of an operation. */
+export function allocateKernelSlot(state: LocalCapabilities): Result<Slot> {
+  const slot = state.kernelSlots.freeSlot();
+  return slot === null ? refuse('no_free_slot') : succeed(slot);
+}
+
+/** The copies of a capability that another core names, unless there are none or all are being revoked. */
+export function findLive(state: LocalCapabilities, capability: Capability): Result<CopyGroup> {
+  const group = state.database.find(capability);
+  return group === undefined || liveSlot(group) === undefined ? refuse('capability_not_found') : succeed(group);
+}
+
+/** As `findLive`, for an operation that only the owner may serialise, and one at a time. */
+export function findOwned(state: LocalCapabilities, capability: Capability): Result<CopyGroup> {
+  const found = findLive(state, capability);
+  if (!found.ok) return found;
+  if (found.value.locked) return refuse('capability_busy');
+  return state.isForeign(found.value) ? refuse('capability_foreign') : found;
+}
+
+/** Whether the capability may leave this core at all, by type and by right. */
+export function isSendable(capability: Capability): boolean {
+  return typeRow(capability.type).sendable && hasRights(capability.rights, RIGHTS.grant);
+}
+
+/** A capability that arrives from another core (or, at boot, from nowhere). Copies here must agree on the owner. */
+export function createCapability(
+  state: LocalCapabilities,
+  slot: Slot,
+  capability: Capability,
+  owner: number,
+  relations: number,
+): Result<Outcome> {
+  const { type } = capability;
+  if (!typeRow(type).sendable || !sizeAllowed(type, capability.size)) return refuse('not_sendable');
+  const unfit = unfitFor(slot, type);
+  if (unfit !== null) return refuse(unfit);
+  if (revokeCovering(state, capability) !== undefined) return refuse('capability_being_revoked');
+  const known = state.database.find(capability);
+  if (known !== undefined && typeRow(type).needsLocality && known.owner !== owner) return refuse('owner_mismatch');
+  const outcome = new Outcome();
+  const holder = typeRow(type).needsLocality ? owner : state.core;
+  const bits = holder === state.core ? relations : relations | REMOTE.copies;
+  addRelations(state, place(state, slot, capability, { owner: holder, relations: bits }, outcome), bits);
+  return succeed(outcome);
+}
+
+/** RAM out of the allocator, as a capability in an empty slot, owned by this core. */
+export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, alignment?: number): Result<Outcome> {
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) return refuse('size_alignment');
+  const unfit = unfitFor(slot, 'RAM');
+  if (unfit !== null) return refuse(unfit);
+  const range = state.ram.allocate(bytes, alignment);
+  if (range === null) return refuse('out_of_memory');
+  const outcome = new Outcome();
+  const ram: Capability = { type: 'RAM', rights: typeRow('RAM').rights, ...range, fields: [] };
+  place(state, slot, ram, { owner: state.core, relations: 0 }, outcome);
+  return succeed(outcome);
+}
+
+/** A mapping made by `map` through the object in `through`; lives and dies with that very copy. */
+export function createMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, through: Slot): Outcome {
+  const outcome = new Outcome();
+  place(state, slot, mapping, { owner: state.core, relations: 0 }, outcome);
+  linkMapping(state, slot, through);
+  return outcome;
+}
+
+/** Another local copy for the monitor, whatever the lock says. */
+export function copyExisting(state: LocalCapabilities, source: Slot, destination: Slot, rights?: number): Outcome {
+  const outcome = new Outcome();
+  copyLocally(state, source, destination, outcome, rights);
+  return outcome;
+}
+
+export function lockGroup(group: CopyGroup): void {
+  if (group.locked) throw new Error('a capability was locked twice');
+  group.locked = true;
+}
+
+export function unlockGroup(group: CopyGroup): void {
+  if (!group.locked) throw new Error('a capability was unlocked that was not locked');
+  group.locked = false;
+}
+
+/** Ownership passes. The core that loses it knows from then on that there is a remote copy. */
+export function setOwner(state: LocalCapabilities, group: CopyGroup, owner: number): void {
+  if (!typeRow(group.capability.type).needsLocality || group.owner === owner) return;
+  group.owner = owner;
+  if (owner === state.core) return;
+  group.relations |= REMOTE.copies;
+  propagate(state, group);
+}
+
+/** Sets the bits of `mask` to those of `bits`. Setting informs local relatives; clearing does not. */
+export function setRelations(state: LocalCapabilities, group: CopyGroup, bits: number, mask: number): void {
+  group.relations &= ~mask | bits;
+  addRelations(state, group, bits & mask);
+}
+
+/** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers begin to empty. */
+export function deleteLast(state: LocalCapabilities, slot: Slot): Outcome {
+  const group = slot.group;
+  if (group === null || hasOtherCopies(state, group)) throw new Error('deleteLast of what is not the last owned copy');
+  const outcome = new Outcome();
+  group.relations &= ~REMOTE.copies;
+  group.locked = false;
+  deleteLastCopy(state, { slot, capability: slot.capability!, forced: false }, outcome);
+  return outcome;
+}
+
+/** Removes one copy that is foreign, or beside which another local one stays. */
+export function deleteCopy(state: LocalCapabilities, slot: Slot): Outcome {
+  if (slot.group === null || !hasOtherCopies(state, slot.group)) throw new Error('deleteCopy of the last owned copy');
+  const outcome = new Outcome();
+  removeCopy(state, slot, outcome);
+  return outcome;
+}
+
+/** Removes all copies of a foreign capability, locked or not, because its owner says so. None is fine. */
+export function deleteForeigns(state: LocalCapabilities, capability: Capability): Result<Outcome> {
+  const outcome = new Outcome();
+  const group = state.database.find(capability);
+  if (group === undefined) return succeed(outcome);
+  if (!state.isForeign(group)) return refuse('owner_mismatch');
+  for (const slot of group.slots) removeCopy(state, slot, outcome);
+  return succeed(outcome);
+}
+
+/** The owner is gone and this core takes its place, unlocked; the bits are rebuilt from what the members report. */
+export function adopt(state: LocalCapabilities, group: CopyGroup, relations: number): Slot {
+  group.owner = state.core;
+  group.locked = false;
+  group.relations = 0;
+  addRelations(state, group, relations);
+  return anySlot(group);
+}

@@ -1,0 +1,74 @@
+/**
+ * RAM that lost a capability and where it goes. Freed RAM goes home, to the core that brought it, and only the home
+ * frees it. What no other core can cover ("certain") it frees at once. For the rest the home asks in two rounds:
+ * every core starts a watch on the range, then, when all have, reports what it held at any time since. A capability is
+ * always held by somebody (a sender keeps it until the receiver has it), so what nobody saw does not exist. Freeing
+ * what is free already does nothing, so that two candidates for the same bytes are harmless.
+ * Differs from Barrelfish, which loses memory whose parent was deleted before its children.
+ */
+import { overlaps } from '../model/capability.ts';
+import type { Range } from '../model/capability.ts';
+import type { Outcome, ReclaimCandidate } from '../model/changes.ts';
+import type { CopyGroup } from '../store/copy-group.ts';
+import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { intersectRanges, subtractRanges, unionRanges } from '../model/ranges.ts';
+import { isRamBacked } from '../model/type-rules.ts';
+
+/** A range watched by its home: everything RAM-backed that overlapped it since the watch began. */
+export interface RangeWatch {
+  readonly range: Range;
+  readonly seen: Range[];
+}
+
+/** The parts of `range` that RAM-backed capabilities on this core cover, frozen ones included. */
+export function coveredRanges(state: LocalCapabilities, range: Range): Range[] {
+  const found: Range[] = [];
+  state.database.visitOverlapping(range, ({ capability }) => {
+    if (!isRamBacked(capability.type)) return false;
+    found.push(capability);
+    return capability.address <= range.address && capability.address + capability.size >= range.address + range.size;
+  });
+  return found.length === 0 ? found : intersectRanges([range], found);
+}
+
+/** First round, on every core that the home asks. */
+export function beginWatch(state: LocalCapabilities, range: Range): RangeWatch {
+  const watch: RangeWatch = { range, seen: coveredRanges(state, range) };
+  state.watches.add(watch);
+  return watch;
+}
+
+/** Second round: the parts of the range that were covered here at any time since the watch began. */
+export function endWatch(state: LocalCapabilities, watch: RangeWatch): Range[] {
+  state.watches.delete(watch);
+  const inside = watch.seen.filter((range) => overlaps(range, watch.range));
+  return intersectRanges([watch.range], unionRanges(inside));
+}
+
+/** What becomes of the memory of an object whose last copy on its owner has just been removed. */
+export function reclaimObject(state: LocalCapabilities, removed: CopyGroup, outcome: Outcome): void {
+  const { type, address, size } = removed.capability;
+  if (!isRamBacked(type)) return;
+  const candidate: ReclaimCandidate = { address, size, home: state.homeOf(address), certain: removed.relations === 0 };
+  if (candidate.certain && candidate.home === state.core) reclaimAtHome(state, candidate, [], outcome);
+  else outcome.reclaim.push(candidate);
+}
+
+/** Frees, at the home, what neither this core nor `coveredElsewhere` covers. Answers the bytes freed. */
+export function reclaimAtHome(
+  state: LocalCapabilities,
+  range: Range,
+  coveredElsewhere: readonly Range[],
+  outcome: Outcome,
+): number {
+  let freed = 0;
+  const covered = [...coveredElsewhere, ...coveredRanges(state, range)];
+  const holes = covered.length === 0 ? [range] : subtractRanges([range], covered);
+  for (const hole of holes) {
+    for (const { address, size } of state.ram.release({ address: hole.address, size: hole.size })) {
+      outcome.changes.push({ kind: 'freed', address, size });
+      freed += size;
+    }
+  }
+  return freed;
+}

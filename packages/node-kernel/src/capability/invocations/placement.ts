@@ -1,0 +1,100 @@
+/** Putting capabilities in slots and taking them out, with everything that hangs on it. No decisions here. */
+import { overlaps } from '../model/capability.ts';
+import type { Capability } from '../model/capability.ts';
+import type { Outcome } from '../model/changes.ts';
+import type { CopyGroup, SharedState } from '../store/copy-group.ts';
+import { CAPABILITY_LIMITS } from '../model/limits.ts';
+import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { propagate } from '../store/relations.ts';
+import { SlotContainer } from '../store/slot.ts';
+import type { Slot } from '../store/slot.ts';
+import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
+import { typeRow } from '../model/types.ts';
+
+/** Fills an empty slot. The first copy brings the shared state; an owned CNode or Dispatcher gets its slots. */
+export function place(
+  state: LocalCapabilities,
+  slot: Slot,
+  capability: Capability,
+  shared: SharedState,
+  outcome: Outcome,
+): CopyGroup {
+  const known = state.database.find(capability) !== undefined;
+  const group = state.database.insert(slot, capability, shared);
+  if (!known) {
+    makeContainer(state, group);
+    if (state.isForeign(group) || group.relations !== 0) propagate(state, group);
+    for (const watch of state.watches) {
+      if (isRamBacked(capability.type) && overlaps(capability, watch.range)) watch.seen.push(capability);
+    }
+  }
+  outcome.changes.push({ kind: 'created', slot: slot.address, capability });
+  return group;
+}
+
+/** Empties a slot; mappings made through it go first, and with the last VNode the mappings in it. */
+export function removeCopy(state: LocalCapabilities, slot: Slot, outcome: Outcome): CopyGroup {
+  const capability = slot.capability!;
+  for (const mapping of slot.mappings ?? []) removeCopy(state, mapping, outcome);
+  if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability);
+  state.deletions.withMonitor.delete(slot);
+  const group = state.database.remove(slot);
+  outcome.changes.push({ kind: 'deleted', slot: slot.address, capability });
+  if (group.slots.size === 0 && !state.isForeign(group)) destroyObject(state, capability, outcome);
+  return group;
+}
+
+/** Moves a capability to an empty slot; owner, lock and relations stay. */
+export function relocate(state: LocalCapabilities, from: Slot, to: Slot, outcome: Outcome): void {
+  const capability = from.capability!;
+  if (typeRow(capability.type).mapping) {
+    const table = state.mappingsInTable.get(capability.fields[0]!);
+    if (table?.delete(from)) table.add(to);
+  }
+  state.database.move(from, to);
+  outcome.changes.push({ kind: 'moved', from: from.address, to: to.address });
+}
+
+/** Records that the mapping in `slot` was made through the frame (or table) in `through`. */
+export function linkMapping(state: LocalCapabilities, slot: Slot, through: Slot): void {
+  const table = slot.capability!.fields[0]!;
+  slot.mappedThrough = through;
+  (through.mappings ??= new Set()).add(slot);
+  const filled = state.mappingsInTable.get(table);
+  if (filled === undefined) state.mappingsInTable.set(table, new Set([slot]));
+  else filled.add(slot);
+}
+
+function unlinkMapping(state: LocalCapabilities, slot: Slot, mapping: Capability): void {
+  slot.mappedThrough?.mappings?.delete(slot);
+  const table = mapping.fields[0]!;
+  const filled = state.mappingsInTable.get(table);
+  filled?.delete(slot);
+  if (filled?.size === 0) state.mappingsInTable.delete(table);
+}
+
+function makeContainer(state: LocalCapabilities, group: CopyGroup): void {
+  const { type, address, size } = group.capability;
+  if (!holdsSlots(type) || state.isForeign(group)) return;
+  state.containers.set(address, new SlotContainer(type, address, size / CAPABILITY_LIMITS.slotBytes));
+}
+
+function destroyObject(state: LocalCapabilities, capability: Capability, outcome: Outcome): void {
+  if (holdsSlots(capability.type)) {
+    const container = state.containers.get(capability.address);
+    if (container !== undefined && container.occupied > 0) throw new Error('a container was destroyed with contents');
+    state.containers.delete(capability.address);
+  }
+  for (const mapping of state.mappingsInTable.get(capability.address) ?? []) {
+    removeCopy(state, mapping, outcome);
+  }
+  if (capability.type === 'Dispatcher') removeEndpoints(state, capability, outcome);
+  outcome.changes.push({ kind: 'destroyed', capability });
+}
+
+/** Endpoints end with their dispatcher: they take no memory, so nothing else would keep its bytes from a new owner. */
+function removeEndpoints(state: LocalCapabilities, dispatcher: Capability, outcome: Outcome): void {
+  for (const group of state.database.descendantsOf(dispatcher)) {
+    for (const slot of [...group.slots]) removeCopy(state, slot, outcome);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Retype, as far as one core can judge it. The checks come in the order of the inventory (§2.3): alignment, not a
+ * mapping, a legal edge, the count, the fit, no overlap. The overlap rule: inside the range to be retyped there may be
+ * nothing but the source, its copies and its ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
+ */
+import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
+import type { Capability, Range } from '../model/capability.ts';
+import type { Outcome } from '../model/changes.ts';
+import type { CopyGroup } from '../store/copy-group.ts';
+import { liveSlot } from '../store/copy-group.ts';
+import { refuse, succeed } from '../model/errors.ts';
+import type { CapabilityError, Result } from '../model/errors.ts';
+import { CAPABILITY_LIMITS } from '../model/limits.ts';
+import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { place } from './placement.ts';
+import { relationsOfChild } from '../store/relations.ts';
+import { hasRights, RIGHTS } from '../model/rights.ts';
+import type { Slot } from '../store/slot.ts';
+import { isWeightless, retypeAllowed, sizeAllowed } from '../model/type-rules.ts';
+import { CAPABILITY_TYPES, typeRow } from '../model/types.ts';
+import type { CapabilityType } from '../model/types.ts';
+
+export interface RetypeRequest {
+  /** Bytes from the start of the source. */
+  readonly offset: number;
+  readonly type: CapabilityType;
+  /** Bytes of each object; 0 means the size of a type that has only one. */
+  readonly objectSize: number;
+  readonly count: number;
+  /** For types with fields of their own that the caller chooses (endpoint, device). */
+  readonly fields?: readonly number[];
+}
+
+/** The capabilities that the retype would make, from the values alone: no database, no slots. */
+export function planRetype(source: Capability, request: RetypeRequest): Result<Capability[]> {
+  const error = misfit(source, request);
+  if (error !== null) return refuse(error);
+  const { offset, type, count, fields } = request;
+  const size = objectSizeOf(request);
+  const first = source.address + offset;
+  return succeed(
+    Array.from({ length: count }, (_, i) => makeCapability(type, first + i * size, size, fields, source.rights)),
+  );
+}
+
+/** The bytes that a planned retype takes from its source. */
+export function retypeRange(children: readonly Capability[]): Range {
+  const [first] = children;
+  return { address: first!.address, size: first!.size * children.length };
+}
+
+/**
+ * Whether this core knows of nothing in the way. To be asked on the owner first, then on every core with relations;
+ * the source need not be present. What stands in the way but is being deleted answers `capability_busy`.
+ */
+export function isRetypeable(state: LocalCapabilities, source: Capability, range: Range): Result<void> {
+  if (typeRow(source.type).multiRetype) return succeed(undefined);
+  const conflict = retypeConflict(state, source, range);
+  if (conflict === undefined) return succeed(undefined);
+  return refuse(liveSlot(conflict) === undefined ? 'capability_busy' : 'revoke_first');
+}
+
+/** Creates planned capabilities in empty slots of this core, which becomes their owner. Cannot fail. */
+export function createRetyped(
+  state: LocalCapabilities,
+  source: CopyGroup,
+  children: readonly Capability[],
+  slots: readonly Slot[],
+  outcome: Outcome,
+): void {
+  const shared = { owner: state.core, relations: relationsOfChild(state, source) };
+  children.forEach((child, i) => place(state, slots[i]!, withAssignedFields(state, child), shared, outcome));
+  const range = retypeRange(children);
+  const wasUntyped = source.capability.type === 'RAM' && children[0]!.type !== 'RAM';
+  if (wasUntyped) outcome.changes.push({ kind: 'zeroed', ...range });
+}
+
+/** The first group that excludes a retype of the range, or undefined. */
+export function retypeConflict(state: LocalCapabilities, source: Capability, range: Range): CopyGroup | undefined {
+  let conflict: CopyGroup | undefined;
+  state.database.visitOverlapping(
+    range,
+    (group) => {
+      const { capability } = group;
+      if (isWeightless(capability.type) || isCopy(capability, source) || isAncestor(capability, source)) return false;
+      conflict = group;
+      return true;
+    },
+    treeRootFor(source),
+  );
+  return conflict;
+}
+
+function treeRootFor(source: Capability): CapabilityType {
+  return source.type === 'IRQSrc' || source.type === 'IO' ? source.type : 'PhysAddr';
+}
+
+function misfit(source: Capability, request: RetypeRequest): CapabilityError | null {
+  const { offset, type, count } = request;
+  if (!Object.hasOwn(CAPABILITY_TYPES, type)) return 'retype_illegal';
+  const row = typeRow(type);
+  const size = objectSizeOf(request);
+  if (!isNatural(offset) || (source.address + offset) % row.alignment !== 0) return 'offset_alignment';
+  if (!isNatural(size) || !sizeAllowed(type, size)) return 'size_alignment';
+  if (row.mapping) return 'retype_mapping';
+  if (!retypeAllowed(source.type, type)) return 'retype_illegal';
+  if (!isNatural(count) || count === 0 || count > CAPABILITY_LIMITS.retypeCount) return 'retype_count';
+  if (size === 0 && (count !== 1 || offset !== 0)) return 'retype_count';
+  if (!fieldsFit(request)) return 'retype_fields';
+  if (offset + size * count > source.size) return 'retype_too_large';
+  if (source.type === type && size === source.size) return 'retype_whole';
+  const needed = source.type !== type && typeRow(source.type).needsLocality ? RIGHTS.write : 0;
+  return hasRights(source.rights, needed) ? null : 'missing_right';
+}
+
+function objectSizeOf({ type, objectSize }: RetypeRequest): number {
+  const { size } = typeRow(type);
+  return size.kind === 'exact' && objectSize === 0 ? size.bytes : objectSize;
+}
+
+/** Domain and ID get their fields from the CPU driver, so that nobody can name somebody else's. */
+function isAssigned(type: CapabilityType): boolean {
+  return typeRow(type).fields[1] === 'local_id';
+}
+
+function fieldsFit({ type, fields = [] }: RetypeRequest): boolean {
+  const wanted = isAssigned(type) ? 0 : typeRow(type).fields.length;
+  return fields.length === wanted && fields.every(isNatural);
+}
+
+function withAssignedFields(state: LocalCapabilities, child: Capability): Capability {
+  return isAssigned(child.type) ? { ...child, fields: [state.core, state.takeLocalId()] } : child;
+}
+
+function isNatural(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}

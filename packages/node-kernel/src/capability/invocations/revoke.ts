@@ -1,0 +1,78 @@
+/**
+ * The local half of revoke: freeze on mark, delete on commit, thaw on abort. A mark deletes nothing. It is all or
+ * nothing: a locked copy or descendant means "wait for that lock", never a crash (hazard 4 of the inventory), and
+ * descendants are found at any depth (hazard 9). While a mark stands, nothing that it covers is accepted.
+ */
+import { isAncestor, isCopy } from '../model/capability.ts';
+import type { Capability } from '../model/capability.ts';
+import type { CopyGroup } from '../store/copy-group.ts';
+import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import type { Slot } from '../store/slot.ts';
+
+export interface RevokeMark {
+  readonly target: Capability;
+  /** The one slot that outlives the revoke; null except on the core that revokes. */
+  readonly survivor: Slot | null;
+  readonly frozen: readonly { readonly slot: Slot; readonly capability: Capability }[];
+}
+
+export type MarkResult =
+  { readonly ok: true; readonly mark: RevokeMark } | { readonly ok: false; readonly locked: CopyGroup };
+
+/**
+ * On the revoking core: freezes every other copy of what lies in `survivor` and all descendants, and pauses deletion.
+ * The caller holds the lock of the target.
+ */
+export function revokeMarkTarget(state: LocalCapabilities, survivor: Slot): MarkResult {
+  return freeze(state, survivor.capability!, survivor);
+}
+
+/** On any other core: freezes every copy and all descendants, and pauses deletion. Finding none is fine. */
+export function revokeMarkRelations(state: LocalCapabilities, target: Capability): MarkResult {
+  return freeze(state, target, null);
+}
+
+/** Puts all that was frozen on the delete list, deepest first, and resumes deletion. */
+export function revokeCommit(state: LocalCapabilities, mark: RevokeMark): void {
+  lift(state, mark);
+  for (let i = mark.frozen.length - 1; i >= 0; i -= 1) {
+    const { slot, capability } = mark.frozen[i]!;
+    if (slot.capability === capability) state.deletions.enqueue(slot, true);
+  }
+}
+
+/** Thaws what no other revoke has frozen, and resumes deletion. */
+export function revokeAbort(state: LocalCapabilities, mark: RevokeMark): void {
+  lift(state, mark);
+}
+
+/** The revoke in progress on this core that covers the capability, or undefined. */
+export function revokeCovering(state: LocalCapabilities, capability: Capability): RevokeMark | undefined {
+  for (const mark of state.revokes) {
+    if (isCopy(mark.target, capability) || isAncestor(mark.target, capability)) return mark;
+  }
+  return undefined;
+}
+
+function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | null): MarkResult {
+  const groups = state.database.descendantsOf(target);
+  const locked = groups.find((group) => group.locked);
+  if (locked !== undefined) return { ok: false, locked };
+  const copies = state.database.find(target);
+  if (survivor === null && copies?.locked) return { ok: false, locked: copies };
+  if (copies !== undefined) groups.unshift(copies);
+  const frozen: RevokeMark['frozen'][number][] = [];
+  for (const group of groups)
+    for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability! });
+  for (const { slot } of frozen) slot.marks += 1;
+  const mark: RevokeMark = { target, survivor, frozen };
+  state.revokes.add(mark);
+  state.deletions.pause();
+  return { ok: true, mark };
+}
+
+function lift(state: LocalCapabilities, mark: RevokeMark): void {
+  if (!state.revokes.delete(mark)) throw new Error('a revoke was finished twice');
+  for (const { slot, capability } of mark.frozen) if (slot.capability === capability) slot.marks -= 1;
+  state.deletions.resume();
+}

@@ -1,0 +1,103 @@
+/**
+ * The free RAM of one core: ranges by address, neighbours always joined. First fit from the low end, so the same
+ * requests give the same addresses. An allocator serves what it was given, also ranges stolen from a peer.
+ * Assumes that whoever frees a range has made sure that no capability covers it (see `reclaim.ts`).
+ */
+import type { Range } from '../model/capability.ts';
+import { subtractRanges, totalBytes } from '../model/ranges.ts';
+
+const PAGE_BYTES = 4096;
+
+export class RamAllocator {
+  /** Sorted, disjoint, never touching. */
+  private free: Range[] = [];
+
+  constructor(seed: readonly Range[] = []) {
+    for (const range of seed) this.release(range);
+  }
+
+  get freeBytes(): number {
+    return totalBytes(this.free);
+  }
+
+  freeRanges(): readonly Range[] {
+    return this.free;
+  }
+
+  /** The lowest fitting range, or null. `within` bounds where it may lie. */
+  allocate(bytes: number, alignment: number = PAGE_BYTES, within?: Range): Range | null {
+    if (!(bytes > 0) || !(alignment > 0)) return null;
+    for (const [index, range] of this.free.entries()) {
+      const floor = Math.max(range.address, within?.address ?? 0);
+      const start = Math.ceil(floor / alignment) * alignment;
+      const end = Math.min(range.address + range.size, within === undefined ? Infinity : within.address + within.size);
+      if (start + bytes <= end) return this.carve(index, { address: start, size: bytes });
+    }
+    return null;
+  }
+
+  /** Takes out whatever part of `range` is free: for a peer that steals, or memory given by address. */
+  take(range: Range): Range[] {
+    const kept = subtractRanges(this.free, [range]);
+    const taken = subtractRanges(this.free, kept);
+    this.free = kept;
+    return taken;
+  }
+
+  /** Puts a range back and joins it to its neighbours. Answers what was not free yet: freeing twice is nothing. */
+  release(range: Range): Range[] {
+    const known = this.overlappingFree(range);
+    const added = known.length === 0 ? [range] : subtractRanges([range], known);
+    for (const part of added) this.join(part);
+    return added;
+  }
+
+  private carve(index: number, taken: Range): Range {
+    const from = this.free[index]!;
+    const rest = subtractRanges([from], [taken]);
+    this.free.splice(index, 1, ...rest);
+    return taken;
+  }
+
+  private overlappingFree(range: Range): Range[] {
+    const found: Range[] = [];
+    for (let i = this.firstEndingAfter(range.address); i < this.free.length; i += 1) {
+      if (this.free[i]!.address >= range.address + range.size) break;
+      found.push(this.free[i]!);
+    }
+    return found;
+  }
+
+  /** Adds a range that overlaps nothing free. */
+  private join({ address, size }: Range): void {
+    let at = this.firstEndingAfter(address);
+    let start = address;
+    let end = address + size;
+    let joined = 0;
+    const before = this.free[at - 1];
+    if (before !== undefined && before.address + before.size === address) {
+      start = before.address;
+      at -= 1;
+      joined += 1;
+    }
+    const after = this.free[at + joined];
+    if (after !== undefined && after.address === end) {
+      end = after.address + after.size;
+      joined += 1;
+    }
+    this.free.splice(at, joined, { address: start, size: end - start });
+  }
+
+  /** Index of the first free range that ends above `address`. */
+  private firstEndingAfter(address: number): number {
+    let low = 0;
+    let high = this.free.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const range = this.free[middle]!;
+      if (range.address + range.size <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The relation bits: what may exist on other cores. Kept so that "clear" is certain: whatever may have a copy, an
+ * ancestor or a descendant elsewhere says so, on the core that owns it. Setting a bit on one capability therefore sets
+ * the bits that follow from it on its local ancestors and descendants.
+ */
+import type { Capability } from '../model/capability.ts';
+import { REMOTE } from './copy-group.ts';
+import type { CopyGroup } from './copy-group.ts';
+import type { LocalCapabilities } from './local-capabilities.ts';
+
+/** Sets bits and what follows from them. */
+export function addRelations(state: LocalCapabilities, group: CopyGroup, bits: number): void {
+  if ((group.relations & bits) === bits) return;
+  group.relations |= bits;
+  propagate(state, group);
+}
+
+/** To be called when a group is new, or has become foreign: its copy elsewhere is a relation of its relatives. */
+export function propagate(state: LocalCapabilities, group: CopyGroup): void {
+  const elsewhere = state.isForeign(group) || (group.relations & REMOTE.copies) !== 0;
+  if (elsewhere || (group.relations & REMOTE.ancestors) !== 0) {
+    state.database.visitDescendants(group.capability, (below) => {
+      below.relations |= REMOTE.ancestors;
+    });
+  }
+  if (elsewhere || (group.relations & REMOTE.descendants) !== 0) {
+    for (const above of state.database.ancestorsOf(group.capability)) above.relations |= REMOTE.descendants;
+  }
+}
+
+/** The bits that a new owner elsewhere must have, given that this core keeps a copy or not. */
+export function relationsForTransfer(state: LocalCapabilities, group: CopyGroup, keepsCopy: boolean): number {
+  const above = state.database.hasAncestors(group.capability) ? REMOTE.ancestors : 0;
+  const below = state.database.hasDescendants(group.capability) ? REMOTE.descendants : 0;
+  return group.relations | above | below | (keepsCopy ? REMOTE.copies : 0);
+}
+
+/** The bits of a capability retyped on this core from `source`. */
+export function relationsOfChild(state: LocalCapabilities, source: CopyGroup): number {
+  const above = REMOTE.copies | REMOTE.ancestors;
+  return state.isForeign(source) || (source.relations & above) !== 0 ? REMOTE.ancestors : 0;
+}
+
+/** Local relatives as bits, for a monitor that is asked what it has. */
+export function localRelations(state: LocalCapabilities, capability: Capability): number {
+  return (
+    (state.database.find(capability) ? REMOTE.copies : 0) |
+    (state.database.hasAncestors(capability) ? REMOTE.ancestors : 0) |
+    (state.database.hasDescendants(capability) ? REMOTE.descendants : 0)
+  );
+}

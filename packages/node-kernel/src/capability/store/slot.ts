@@ -1,0 +1,104 @@
+/** Where capabilities lie: slots, and the containers (CNodes, Dispatchers, the kernel's own table) that hold them. */
+import type { Capability } from '../model/capability.ts';
+import type { CopyGroup } from './copy-group.ts';
+import { CAPABILITY_LIMITS } from '../model/limits.ts';
+
+export interface Slot {
+  readonly container: SlotContainer;
+  readonly index: number;
+  /** The physical address of the slot's 64 bytes, unique on the core; negative for slots of the kernel. */
+  readonly address: number;
+  capability: Capability | null;
+  /** The copies on this core of what lies here; null exactly when the slot is empty. */
+  group: CopyGroup | null;
+  /** How many revokes in progress have frozen this slot. */
+  marks: number;
+  /** On the delete list, or being emptied: it will not come back. */
+  deleting: boolean;
+  /** Slots of the mappings made through the frame in this slot. */
+  mappings: Set<Slot> | null;
+  /** For a mapping: the slot of the frame that it was made through. */
+  mappedThrough: Slot | null;
+}
+
+export type ContainerKind = 'L1CNode' | 'L2CNode' | 'Dispatcher' | 'kernel';
+
+/** Frozen by a revoke or on its way out: reads as absent to everything but the operation that froze it. */
+export function isInDelete(slot: Slot): boolean {
+  return slot.deleting || slot.marks > 0;
+}
+
+/** A fixed number of slots at an address. Slots come into being when first looked at. */
+export class SlotContainer {
+  readonly kind: ContainerKind;
+  readonly address: number;
+  readonly capacity: number;
+  occupied = 0;
+  /** The object is on its way out: nothing new may be put here. */
+  closing = false;
+  private readonly slots: (Slot | undefined)[] = [];
+  /** Every slot below is occupied. */
+  private searchFrom = 0;
+
+  constructor(kind: ContainerKind, address: number, capacity: number) {
+    this.kind = kind;
+    this.address = address;
+    this.capacity = capacity;
+  }
+
+  /** The slot at `index`, which must lie within the capacity. */
+  slot(index: number): Slot {
+    const known = this.slots[index];
+    if (known !== undefined) return known;
+    const fresh = newSlot(this, index);
+    while (this.slots.length <= index) this.slots.push(undefined);
+    this.slots[index] = fresh;
+    return fresh;
+  }
+
+  /** The slot at `index` if anything was ever put there; never makes one. */
+  peek(index: number): Slot | undefined {
+    return this.slots[index];
+  }
+
+  /** One more than the highest index ever looked at: nothing lies above. */
+  get extent(): number {
+    return this.slots.length;
+  }
+
+  /** The lowest empty slot, or null when all are occupied. */
+  freeSlot(): Slot | null {
+    while (this.searchFrom < this.slots.length && this.slots[this.searchFrom]?.capability) this.searchFrom += 1;
+    return this.searchFrom < this.capacity ? this.slot(this.searchFrom) : null;
+  }
+
+  noteFilled(): void {
+    this.occupied += 1;
+  }
+
+  noteEmptied(index: number): void {
+    this.occupied -= 1;
+    if (index < this.searchFrom) this.searchFrom = index;
+  }
+
+  /** Every occupied slot, by index. */
+  *occupiedSlots(): Generator<Slot> {
+    for (const slot of this.slots) if (slot !== undefined && slot.capability !== null) yield slot;
+  }
+}
+
+function newSlot(container: SlotContainer, index: number): Slot {
+  const offset = index * CAPABILITY_LIMITS.slotBytes;
+  const address = container.kind === 'kernel' ? -(offset + CAPABILITY_LIMITS.slotBytes) : container.address + offset;
+  return {
+    container,
+    index,
+    address,
+    capability: null,
+    group: null,
+    marks: 0,
+    deleting: false,
+    mappings: null,
+    mappedThrough: null,
+  };
+}

@@ -1,0 +1,145 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError, type Resume } from '../operations.ts';
+
+/** What the receiver of a flood counted, and how long it took the sender to hear of it. */
+export interface FloodResult {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  readonly elapsedNs: Nanos;
+  /** How often the channel answered BUSY. */
+  readonly busy: number;
+}
+
+interface Stream {
+  next: number;
+  received: number;
+  doubled: number;
+  reordered: number;
+  readonly seen: Set<number>;
+}
+
+/** Numbered messages as fast as the channel takes them: what throughput and exactly-once are measured with. */
+export class Flood {
+  /** Streams under way, by sender and the sender's number for them. */
+  private readonly streams = new Map<CoreId, Map<number, Stream>>();
+  private readonly results = new Map<number, { readonly core: CoreId; readonly resume: Resume }>();
+  private readonly blocked = new Map<CoreId, Resume[]>();
+  private nextStream = 1;
+
+  constructor(private readonly context: MonitorContext) {}
+
+  /** Sends `count` messages with a payload of so many bytes; ends when the receiver has told what came. */
+  *run(core: CoreId, count: number, payloadBytes: number): Operation<FloodResult> {
+    const stream = this.nextStream++ >>> 0;
+    const payload = new Uint8Array(payloadBytes).fill(0x6d);
+    let busy = 0;
+    const startedAt = (yield immediately) as Nanos;
+    for (let number = 1; number <= count;) {
+      const error = this.context.send(core, { type: 'flood', stream, number, payload });
+      if (error === null) number += 1;
+      else if (error === 'BUSY') {
+        busy += 1;
+        yield this.room(core);
+      } else throw new OperationError(error, `core ${core} cannot be flooded`);
+    }
+    while (this.context.send(core, { type: 'flood_end', stream, count }) === 'BUSY') yield this.room(core);
+    const [result, now] = (yield this.resultOf(core, stream)) as [MessageOf<'flood_result'>, Nanos];
+    const { received, lost, doubled, reordered } = result;
+    return { sent: count, received, lost, doubled, reordered, elapsedNs: now - startedAt, busy };
+  }
+
+  onMessage(from: CoreId, message: MessageOf<'flood'>): void {
+    const stream = this.streamOf(from, message.stream);
+    if (message.number === stream.next) {
+      stream.next += 1;
+      stream.received += 1;
+    } else this.outOfOrder(stream, message.number);
+  }
+
+  onEnd(from: CoreId, end: MessageOf<'flood_end'>): void {
+    const stream = this.streamOf(from, end.stream);
+    this.streams.get(from)?.delete(end.stream);
+    const { received, doubled, reordered } = stream;
+    this.context.send(from, {
+      type: 'flood_result',
+      stream: end.stream,
+      received,
+      lost: Math.max(0, end.count - received),
+      doubled,
+      reordered,
+    });
+  }
+
+  onResult(from: CoreId, result: MessageOf<'flood_result'>, now: Nanos): void {
+    const waiting = this.results.get(result.stream);
+    if (waiting?.core === from) waiting.resume([result, now], now);
+  }
+
+  sendable(core: CoreId, now: Nanos): void {
+    const waiting = this.blocked.get(core);
+    this.blocked.delete(core);
+    for (const resume of waiting ?? []) resume(undefined, now);
+  }
+
+  peerGone(core: CoreId, now: Nanos): void {
+    const gone = new OperationError('PEER_GONE', `core ${core} is gone`);
+    for (const resume of this.blocked.get(core) ?? []) resume(gone, now);
+    this.blocked.delete(core);
+    for (const { core: to, resume } of [...this.results.values()]) if (to === core) resume(gone, now);
+    this.streams.delete(core);
+  }
+
+  private streamOf(from: CoreId, id: number): Stream {
+    let ofSender = this.streams.get(from);
+    if (ofSender === undefined) this.streams.set(from, (ofSender = new Map()));
+    let stream = ofSender.get(id);
+    if (stream === undefined)
+      ofSender.set(id, (stream = { next: 1, received: 0, doubled: 0, reordered: 0, seen: new Set() }));
+    return stream;
+  }
+
+  /** Never on a sound channel: what came twice was seen before, what jumped ahead leaves a hole. */
+  private outOfOrder(stream: Stream, number: number): void {
+    if (number < stream.next && !stream.seen.delete(number)) {
+      stream.doubled += 1;
+      return;
+    }
+    stream.reordered += 1;
+    stream.received += 1;
+    for (let hole = stream.next; hole < number; hole++) stream.seen.add(hole);
+    if (number >= stream.next) stream.next = number + 1;
+  }
+
+  private room(core: CoreId): { arm(resume: Resume): () => void } {
+    return {
+      arm: (resume) => {
+        const waiting = this.blocked.get(core) ?? [];
+        waiting.push(resume);
+        this.blocked.set(core, waiting);
+        return () => undefined;
+      },
+    };
+  }
+
+  private resultOf(core: CoreId, stream: number): { arm(resume: Resume): () => void } {
+    return {
+      arm: (resume) => {
+        this.results.set(stream, { core, resume });
+        return () => this.results.delete(stream);
+      },
+    };
+  }
+}
+
+/** Goes on at once, with the time. */
+const immediately = {
+  arm(resume: Resume, now: Nanos): () => void {
+    resume(now, now);
+    return () => undefined;
+  },
+};

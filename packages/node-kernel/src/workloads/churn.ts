@@ -1,0 +1,355 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { Prng } from '@mk/monitor-proto/prng';
+import { type Capability, describeCapability, isAncestor, isCopy } from '../capability/model/capability.ts';
+import type { CapabilityType } from '../capability/model/types.ts';
+import { hasRights, RIGHTS } from '../capability/model/rights.ts';
+import type { SystemCallResult } from '../cpu-driver/cpu-driver.ts';
+import { type Domain, FIRST_SLOTS } from '../cpu-driver/domains.ts';
+import { createRam } from '../capability/global/monitor-primitives.ts';
+import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
+import { isInDelete } from '../capability/store/slot.ts';
+import type { Kernel } from '../kernel.ts';
+import { type Operation, sleepUntil } from '../monitor/operations.ts';
+import { timeNow } from '../monitor/capops/waiting.ts';
+import { callWithRetry } from './caller.ts';
+
+/*
+ * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held before
+ * the call decides which answers are right. Other domains do the same on other cores with the same memory, so the oracle
+ * knows what may not happen (success without the right, an error that is none, anything left after a revoke) rather
+ * than what must. The invariants that span cores are checked from outside: after each step in the simulator, by the audit
+ * on a real cluster.
+ */
+
+export interface ChurnOptions {
+  readonly domain: number;
+  /** Where else to send: core and domain. */
+  readonly peers: readonly (readonly [core: CoreId, domain: number])[];
+  readonly operations: number;
+  /** Ends then, whatever is left to do; nanoseconds from the beginning. */
+  readonly forNs: Nanos;
+  /** The longest pause between two operations. */
+  readonly pauseNs: Nanos;
+  /** Holding more, a domain rather lets go: few capabilities, and everybody is after the same. */
+  readonly keep: number;
+}
+
+export interface ChurnReport {
+  operations: number;
+  ok: number;
+  readonly kinds: Record<string, number>;
+  readonly errors: Record<string, number>;
+  /** What the oracle objects to: none on a sound cluster. */
+  readonly wrong: string[];
+  elapsedNs: Nanos;
+}
+
+/** What a domain holds at an address. */
+interface Held {
+  readonly address: number;
+  readonly capability: Capability;
+}
+
+const PAGE = 4096;
+const WEIGHTS = {
+  alloc: 2,
+  endpoint: 2,
+  copy: 3,
+  mint: 2,
+  move: 1,
+  send: 8,
+  give_away: 4,
+  retype: 8,
+  cnode: 1,
+  delete: 7,
+  revoke: 4,
+  retrieve: 2,
+  identify: 1,
+  forge: 2,
+} as const;
+type Kind = keyof typeof WEIGHTS;
+const KINDS = Object.keys(WEIGHTS) as Kind[];
+const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+const SHRINK: readonly Kind[] = ['delete', 'delete', 'revoke', 'give_away'];
+const TYPES: readonly CapabilityType[] = [
+  'RAM',
+  'RAM',
+  'RAM',
+  'Frame',
+  'Frame',
+  'VNode_L1',
+  'EndPointUMP',
+  'L2CNode',
+  'Dispatcher',
+  'Dispatcher',
+];
+/** What a caller may be told: a library hides everything that another try can cure, until its deadline. */
+const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
+  'CAPABILITY_NOT_FOUND',
+  'CAPABILITY_BUSY',
+  'CAPABILITY_BEING_REVOKED',
+  'MISSING_RIGHT',
+  'RIGHTS_NOT_SUBSET',
+  'ADDRESS_OUT_OF_RANGE',
+  'NOT_A_CNODE',
+  'SLOT_IN_USE',
+  'SLOT_TYPE',
+  'NO_FREE_SLOT',
+  'OFFSET_ALIGNMENT',
+  'SIZE_ALIGNMENT',
+  'RETYPE_ILLEGAL',
+  'RETYPE_WHOLE',
+  'RETYPE_COUNT',
+  'RETYPE_FIELDS',
+  'RETYPE_TOO_LARGE',
+  'REVOKE_FIRST',
+  'NOT_SENDABLE',
+  'NOT_MOVEABLE',
+  'OUT_OF_MEMORY',
+  'OPERATION_TIMEOUT',
+  'PEER_GONE',
+  'PEER_UNKNOWN',
+  'MEMBERS_CHANGED',
+  'BUSY',
+  'TOO_MANY_OPERATIONS',
+]);
+
+/** Runs the operations one after another. */
+export function* churn(kernel: Kernel, options: ChurnOptions, prng: Prng): Operation<ChurnReport> {
+  const report: ChurnReport = { operations: 0, ok: 0, kinds: {}, errors: {}, wrong: [], elapsedNs: 0 };
+  const startedAt = yield* timeNow();
+  const runner = new Runner(kernel, options, prng, report);
+  for (let n = 0; n < options.operations; n += 1) {
+    const now = yield* timeNow();
+    if (now - startedAt >= options.forNs || runner.domain === undefined) break;
+    if (n > 0) yield sleepUntil(kernel.monitor.context.timers, now + 1 + prng.nextInt(options.pauseNs));
+    yield* runner.one();
+  }
+  report.elapsedNs = (yield* timeNow()) - startedAt;
+  return report;
+}
+
+class Runner {
+  /** The address that the running call is about, and what lay there when it was last tried. */
+  private address = 0;
+  private current: Capability | null = null;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly options: ChurnOptions,
+    private readonly prng: Prng,
+    private readonly report: ChurnReport,
+  ) {}
+
+  get domain(): Domain | undefined {
+    return this.kernel.cpuDriver.domains.get(this.options.domain);
+  }
+
+  *one(): Operation<void> {
+    const held = this.held();
+    const kind = this.pickKind(held.length);
+    const suited = kind === 'endpoint' ? held.filter(({ capability }) => capability.type === 'Dispatcher') : [];
+    const among = suited.length > 0 ? suited : held;
+    const picked = among[this.prng.nextInt(Math.max(1, among.length))];
+    this.report.operations += 1;
+    this.report.kinds[kind] = (this.report.kinds[kind] ?? 0) + 1;
+    if (picked === undefined || (kind === 'alloc' && held.length <= this.options.keep)) return this.allocate();
+    this.address = picked.address;
+    const result = yield* this.perform(kind === 'alloc' ? 'delete' : kind, picked);
+    if (result.ok) this.report.ok += 1;
+    else this.report.errors[result.error] = (this.report.errors[result.error] ?? 0) + 1;
+    if (!result.ok && !REAL.has(result.error))
+      this.object(`${kind} of ${describeCapability(picked.capability)} was answered ${result.error}`);
+  }
+
+  /** Everything in the cspace but the domain's own task CNode. */
+  private held(): Held[] {
+    const { cpuDriver } = this.kernel;
+    const found: Held[] = [];
+    for (const { address, slot } of cpuDriver.domains.slotsOf(cpuDriver.state, this.domain!)) {
+      if (address !== FIRST_SLOTS.taskCNode && !isInDelete(slot)) found.push({ address, capability: slot.capability! });
+    }
+    return found;
+  }
+
+  private pickKind(count: number): Kind {
+    if (count > this.options.keep && this.prng.nextInt(3) > 0) return SHRINK[this.prng.nextInt(SHRINK.length)]!;
+    let at = this.prng.nextInt(TOTAL);
+    return KINDS.find((kind) => (at -= WEIGHTS[kind]) < 0)!;
+  }
+
+  /** As a memory server would. */
+  private allocate(): void {
+    const { state } = this.kernel.cpuDriver;
+    const address = freeAddress(state, this.domain!.root);
+    const slot = address.ok ? resolveSlot(state, this.domain!.root, { address: address.value }) : address;
+    if (!slot.ok) return;
+    const made = createRam(state, slot.value, PAGE * 2 ** this.prng.nextInt(7));
+    if (made.ok) this.report.ok += 1;
+  }
+
+  private *perform(kind: Exclude<Kind, 'alloc'>, held: Held): Operation<SystemCallResult> {
+    const source = { address: held.address };
+    const destination = { address: this.freeOrAny() };
+    const needed: Partial<Record<Kind, number>> = {
+      send: RIGHTS.grant,
+      give_away: RIGHTS.grant,
+      revoke: RIGHTS.grant,
+      retrieve: RIGHTS.grant,
+      identify: RIGHTS.identify,
+    };
+    const rights = needed[kind] ?? 0;
+    const calls: { readonly [K in Exclude<Kind, 'alloc'>]: () => Operation<SystemCallResult> } = {
+      copy: () => this.invoke({ operation: 'copy', source, destination }),
+      mint: () =>
+        this.invoke({
+          operation: 'mint',
+          source,
+          destination,
+          rights: held.capability.rights & ~(this.prng.nextInt(4) === 0 ? RIGHTS.grant : RIGHTS.write),
+        }),
+      move: () => this.invoke({ operation: 'move', source, destination }),
+      send: () => this.send(source, false),
+      give_away: () => this.send(source, true),
+      retype: () => this.retype(held, destination),
+      endpoint: () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination,
+          type: 'EndPointLMP',
+          offset: 0,
+          objectSize: 0,
+          count: 1,
+          fields: [this.prng.nextInt(100)],
+        }),
+      cnode: () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination: { address: 256 * (2 + this.prng.nextInt(4)), level: 1 },
+          type: 'L2CNode',
+          offset: this.offsetIn(held),
+          objectSize: 0,
+          count: 1,
+        }),
+      delete: () => this.invoke({ operation: 'delete', target: source }),
+      revoke: () => this.revoke(held),
+      retrieve: () => this.call('retrieve', [source]),
+      identify: () => this.invoke({ operation: 'identify', target: source }),
+      forge: () => this.forge(source),
+    };
+    const result = yield* calls[kind]();
+    if (result.ok && !this.holdsRight(rights))
+      this.object(`${kind} of ${describeCapability(held.capability)} succeeded without the right (C6)`);
+    return result;
+  }
+
+  private *send(source: { readonly address: number }, giveAway: boolean): Operation<SystemCallResult> {
+    const { peers } = this.options;
+    const [core, domain] = peers[this.prng.nextInt(peers.length)]!;
+    return yield* this.call('send', [{ source, core, domain, giveAway }]);
+  }
+
+  private *retype(held: Held, destination: { readonly address: number }): Operation<SystemCallResult> {
+    const type = TYPES[this.prng.nextInt(TYPES.length)]!;
+    const fixed = type === 'VNode_L1' || type === 'L2CNode' || type === 'Dispatcher';
+    const objectSize = fixed ? 0 : PAGE * 2 ** this.prng.nextInt(3);
+    const result = yield* this.invoke({
+      operation: 'retype',
+      source: { address: held.address },
+      destination,
+      type,
+      offset: this.offsetIn(held),
+      objectSize,
+      count: 1 + this.prng.nextInt(2),
+    });
+    if (result.ok && type !== this.current?.type && !this.holdsRight(RIGHTS.write))
+      this.object(`retype of ${describeCapability(held.capability)} to ${type} succeeded without the right (C6)`);
+    return result;
+  }
+
+  /** C3, as far as one core sees: when a revoke reports success nothing of its target is left but the slot itself. */
+  private *revoke(held: Held): Operation<SystemCallResult> {
+    const result = yield* this.invoke({ operation: 'revoke', target: { address: held.address } });
+    const target = this.current;
+    if (!result.ok || target === null) return result;
+    const left = [...this.kernel.cpuDriver.state.database.groups()]
+      .filter(({ capability }) => isCopy(capability, target) || isAncestor(target, capability))
+      .flatMap(({ slots }) => [...slots]);
+    if (left.length > 1) {
+      const rows = left.map(
+        ({ capability, container, index, deleting, marks }) =>
+          `${describeCapability(capability!)} in ${container.kind} slot ${index}${deleting ? ' deleting' : ''}${marks > 0 ? ' frozen' : ''}`,
+      );
+      this.object(`after the revoke of ${describeCapability(target)} there are ${rows.join(', ')} (C3)`);
+    }
+    return result;
+  }
+
+  /** Calls that no caller may get through with (C6). */
+  private *forge(source: { readonly address: number }): Operation<SystemCallResult> {
+    const forged = [
+      () => this.invoke({ operation: 'revoke', target: { address: 2 ** 31 } }),
+      () => this.invoke({ operation: 'mint', source, destination: { address: this.freeOrAny() }, rights: 1024 }),
+      () => this.call('send', [{ source: { address: 200 * 256 }, core: 0, domain: 1 }]),
+      () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination: { address: this.freeOrAny() },
+          type: 'PhysAddr',
+          offset: 0,
+          objectSize: PAGE,
+          count: 1,
+        }),
+      () =>
+        this.invoke({
+          operation: 'retype',
+          source,
+          destination: { address: this.freeOrAny() },
+          type: 'Kernel',
+          offset: 0,
+          objectSize: 0,
+          count: 1,
+        }),
+    ];
+    const which = this.prng.nextInt(forged.length);
+    const result = yield* forged[which]!();
+    if (result.ok) this.object(`a forged call, number ${which}, succeeded (C6)`);
+    return result;
+  }
+
+  private offsetIn({ capability }: Held): number {
+    return PAGE * this.prng.nextInt(Math.max(1, Math.min(64, Math.floor(capability.size / PAGE))));
+  }
+
+  /** Mostly an empty slot; now and then any. */
+  private freeOrAny(): number {
+    if (this.prng.nextInt(8) === 0) return 256 * this.prng.nextInt(6) + this.prng.nextInt(12);
+    const address = freeAddress(this.kernel.cpuDriver.state, this.domain!.root);
+    return address.ok ? address.value + this.prng.nextInt(2) : 0;
+  }
+
+  private invoke(invocation: Readonly<Record<string, unknown>>): Operation<SystemCallResult> {
+    return this.call('invoke', [invocation]);
+  }
+
+  private call(name: string, args: readonly unknown[]): Operation<SystemCallResult> {
+    return callWithRetry(this.kernel, this.options.domain, { name, args }, this.prng, () => {
+      const { cpuDriver } = this.kernel;
+      const slot = resolveSlot(cpuDriver.state, this.domain!.root, { address: this.address });
+      this.current = slot.ok ? slot.value.capability : null;
+    });
+  }
+
+  /** C6: whether what lay at the address when the call was made carries the rights. */
+  private holdsRight(rights: number): boolean {
+    return this.current !== null && hasRights(this.current.rights, rights);
+  }
+
+  private object(text: string): void {
+    if (this.report.wrong.length < 20) this.report.wrong.push(text);
+  }
+}

@@ -1,0 +1,88 @@
+import { parseDuration } from '@mk/machine/duration';
+import { nearest } from '@mk/machine/nearest';
+import { failure, type Result, success } from '@mk/machine/result';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { NEMESIS_KINDS, type NemesisWeights } from '../nemesis/nemesis.ts';
+
+/** What `mk-launch sim` was asked for, checked. */
+export interface SimRequest {
+  readonly scenario: 'nemesis' | 'shootdown';
+  readonly cores: number | null;
+  readonly machine: string | null;
+  readonly seed: number;
+  readonly seedGiven: boolean;
+  readonly seeds: number;
+  readonly plan: string | null;
+  readonly replay: string | null;
+  readonly faultsForNs: Nanos | null;
+  readonly weights: NemesisWeights;
+  readonly once: boolean;
+  readonly shrink: boolean;
+  readonly trace: string | null;
+  readonly out: string | null;
+  readonly json: boolean;
+}
+
+type Args = Readonly<Record<string, unknown>>;
+
+/** A mistake in the options: one line. */
+export class OptionError extends Error {}
+
+/** The options of a command line, or OptionError. Numbers come as text: the launcher parses none. */
+export function parseSimRequest(args: Args): SimRequest {
+  const text = (name: string): string | null => (args[name] === undefined ? null : String(args[name]));
+  const scenario = text('scenario') ?? 'nemesis';
+  if (scenario !== 'nemesis' && scenario !== 'shootdown')
+    throw new OptionError(
+      `unknown scenario ${scenario}; take nemesis (faults from a seed) or shootdown (the paper's table)`,
+    );
+  const duration = text('for');
+  const seed = text('seed');
+  return {
+    scenario,
+    cores: whole(args, 'cores', 2, limit('maxCores')),
+    machine: text('machine'),
+    seed: whole(args, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
+    seedGiven: seed !== null,
+    seeds: whole(args, 'seeds', 1, 100_000_000) ?? 1,
+    plan: text('plan'),
+    replay: text('replay'),
+    faultsForNs: duration === null ? null : must('--for', parseDuration(duration)),
+    weights: text('weights') === null ? {} : must('--weights', parseWeights(text('weights')!)),
+    once: args['once'] === true,
+    shrink: args['shrink'] === true,
+    trace: text('trace'),
+    out: text('out'),
+    json: args['json'] === true,
+  };
+}
+
+export function must<T>(option: string, result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new OptionError(option === '' ? result.error : `${option}: ${result.error}`);
+}
+
+/** `crash=5,link=0`. */
+function parseWeights(text: string): Result<NemesisWeights> {
+  const weights: Record<string, number> = {};
+  for (const part of text.split(',')) {
+    const [kind = '', amount = ''] = part.split('=');
+    const guess = nearest(kind, NEMESIS_KINDS);
+    if (!(NEMESIS_KINDS as readonly string[]).includes(kind))
+      return failure(
+        `unknown fault ${JSON.stringify(kind)}${guess === null ? '' : ` (did you mean ${guess}?)`}; known: ${NEMESIS_KINDS.join(', ')}`,
+      );
+    if (!/^\d{1,6}(\.\d+)?$/.test(amount)) return failure(`${kind} needs a weight of 0 or more, like ${kind}=3`);
+    weights[kind] = Number(amount);
+  }
+  return success(weights);
+}
+
+function whole(args: Args, name: string, min: number, max: number): number | null {
+  if (args[name] === undefined) return null;
+  const text = String(args[name]).trim();
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new OptionError(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+}

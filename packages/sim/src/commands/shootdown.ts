@@ -1,0 +1,143 @@
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { MachineModel } from '@mk/skb/config';
+import { type CostModel, costsOf } from '../engine/costs.ts';
+import { Simulation } from '../engine/simulation.ts';
+
+/*
+ * The shootdown of the paper's §5.1: a one-phase round from core 0 over n cores, by each of the four plans, on a machine
+ * whose costs came from the unicast curve and the URPC table alone. The plans differ in what the hardware does with them:
+ *
+ *   unicast    messages, as the machine description has them;
+ *   broadcast  no message at all but one cache line that every core polls: the round of unicast with the costs of such a
+ *              line (`sharedLine`);
+ *   multicast  a leader per package, the buffers of all channels on the initiator's node (`buffersAt`);
+ *   numa       the same with buffers local to whoever aggregates: messages as the machine description has them.
+ */
+
+export const SHOOTDOWN_PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
+export type ShootdownPlan = (typeof SHOOTDOWN_PLANS)[number];
+
+export interface ShootdownRow {
+  readonly cores: number;
+  /** Nanoseconds from the request to the last acknowledgement, by plan. */
+  readonly ns: Readonly<Record<ShootdownPlan, Nanos>>;
+}
+
+/** One machine of so many cores that has booted and measures rounds. Its costs may be changed between rounds. */
+export class ShootdownBench {
+  private readonly simulation: Simulation;
+  private readonly costs: { current: CostModel };
+  private readonly root: CoreId = 0;
+
+  constructor(
+    readonly cores: number,
+    private readonly machine: MachineModel,
+    hmac: Hmac,
+  ) {
+    const box = { current: costsOf(machine) };
+    this.costs = box;
+    const costs: CostModel = {
+      latencyNs: (from, to) => box.current.latencyNs(from, to),
+      sendNs: (from, to) => box.current.sendNs(from, to),
+      receiveNs: (from, to) => box.current.receiveNs(from, to),
+      get eventNs() {
+        return box.current.eventNs;
+      },
+    };
+    this.simulation = new Simulation({ seed: 'shootdown', cores, machine, costs, hmac, logLevel: 'off', hash: false });
+    this.simulation.start();
+    const whole = (): boolean => this.planned();
+    if (!this.simulation.run(20 * SECOND, whole)) throw new Error(`${cores} cores did not boot`);
+  }
+
+  /** What one round takes by this plan. */
+  roundNs(plan: ShootdownPlan): Nanos {
+    this.settle();
+    this.costs.current = COSTS[plan](this.machine, this.root, this.cores);
+    const startedAt = this.simulation.now;
+    let endedAt: Nanos | null = null;
+    this.simulation.control(this.root, 'round', { plan: plan === 'broadcast' ? 'unicast' : plan }, (reply, at) => {
+      if (!reply.ok) throw new Error(`the ${plan} round ended in ${reply.error}: ${reply.text}`);
+      endedAt = at;
+    });
+    this.simulation.run(startedAt + SECOND, () => endedAt !== null);
+    if (endedAt === null) throw new Error(`the ${plan} round did not end`);
+    return endedAt - startedAt;
+  }
+
+  /** Every core knows every other one and has the trees of all of them. */
+  private planned(): boolean {
+    for (let core = 0; core < this.cores; core++) {
+      const monitor = this.simulation.node(core).kernel!.monitor;
+      if (monitor.context.members.length < this.cores - 1 || monitor.plans.version === 0) return false;
+    }
+    return this.simulation.node(SKB_PEER).skb!.registry.meshComplete;
+  }
+
+  /** Lets acks and heartbeats pass, and stops at a moment when nobody is occupied. */
+  private settle(): void {
+    this.simulation.run(this.simulation.now + 40 * MILLISECOND);
+  }
+}
+
+/**
+ * The costs of one line that every core polls, as costs of messages from the root: the root writes it, which takes a line
+ * transfer; then each reader in turn pulls it, one line transfer (half a URPC message, which moves a line there and the
+ * credit back) and the reader's own look at it, and the line serves the next only after that. Acknowledgements are messages.
+ */
+export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
+  const plain = costsOf(machine);
+  const transferNs = (to: CoreId): Nanos =>
+    (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
+  const pulls = (from: number, to: number): boolean => from === root && to < cores;
+  return {
+    latencyNs: (from, to) => (pulls(from, to) ? 0 : plain.latencyNs(from, to)),
+    sendNs: (from, to) =>
+      pulls(from, to) ? transferNs(to) + machine.receiveOccupancyNs(from, to) : plain.sendNs(from, to),
+    receiveNs: (from, to) => (pulls(from, to) ? 0 : plain.receiveNs(from, to)),
+    eventNs: cores > 1 ? transferNs(1) : 0,
+  };
+}
+
+/**
+ * The costs when the buffers of all channels lie on one core's node: what two cores of another package say to one another
+ * goes by that node, and costs both as much as if they spoke to it.
+ */
+export function buffersAt(machine: MachineModel, home: CoreId): CostModel {
+  const plain = costsOf(machine);
+  const far = (core: number): boolean => core < NO_CORE && machine.packageOf(core) !== machine.packageOf(home);
+  const by =
+    (cost: CostModel['sendNs']): CostModel['sendNs'] =>
+    (from, to) =>
+      cost(from, far(from) && far(to) ? home : to);
+  return {
+    latencyNs: by(plain.latencyNs),
+    sendNs: by(plain.sendNs),
+    receiveNs: by(plain.receiveNs),
+    eventNs: plain.eventNs,
+  };
+}
+
+const COSTS: { readonly [P in ShootdownPlan]: (machine: MachineModel, root: CoreId, cores: number) => CostModel } = {
+  unicast: costsOf,
+  broadcast: sharedLine,
+  multicast: buffersAt,
+  numa: costsOf,
+};
+
+/** The table of all plans at these numbers of cores; `machineFor` gives the machine cut to a number of cores. */
+export function shootdownTable(
+  machineFor: (cores: number) => MachineModel,
+  counts: readonly number[],
+  hmac: Hmac,
+): readonly ShootdownRow[] {
+  return counts.map((cores) => {
+    const bench = new ShootdownBench(cores, machineFor(cores), hmac);
+    const ns = Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, bench.roundNs(plan)])) as Record<
+      ShootdownPlan,
+      Nanos
+    >;
+    return { cores, ns };
+  });
+}

@@ -1,0 +1,264 @@
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import { type CoreId, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { ControlReply } from '@mk/monitor-proto/step';
+import type { MachineModel } from '@mk/skb/config';
+import type { CheckerFactory, Violation } from '../checkers/checker.ts';
+import { isQuiet, leftovers } from '../checkers/leaks.ts';
+import { Checks } from '../checkers/registry.ts';
+import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
+import { livingCores, Simulation, type SimObserver, type SimulationOptions } from './simulation.ts';
+
+/** What a run is given beside its scenario. */
+export interface RunOptions {
+  readonly hmac: Hmac;
+  machineOf(scenario: Scenario): MachineModel;
+  readonly checkers?: readonly CheckerFactory[];
+  readonly observers?: readonly SimObserver[];
+  /** Plants a bug: how tests prove that the checkers see it. */
+  readonly wrap?: NonNullable<SimulationOptions['wrap']>;
+  /** Called when the simulation is made, before anything runs. */
+  readonly prepare?: (simulation: Simulation) => void;
+}
+
+export interface RunResult {
+  readonly scenario: Scenario;
+  readonly violations: readonly Violation[];
+  /** Null: the run went as it should; else why it says nothing (it did not boot). */
+  readonly inconclusive: string | null;
+  readonly hash: string;
+  readonly steps: number;
+  readonly frames: number;
+  readonly dropped: number;
+  readonly virtualNs: Nanos;
+  /** Requests of the load by how they ended. */
+  readonly outcomes: Readonly<Record<string, number>>;
+}
+
+const BOOT_LIMIT: Nanos = 60 * SECOND;
+/** The mesh has to be whole again this long after the last fault: longer than any deadline and back-off of the protocols. */
+const HEAL_LIMIT: Nanos = 90 * SECOND;
+/** On a sound network nothing is left over so soon after the last answer: shorter than any deadline that might be forgotten. */
+const QUIET_LIMIT: Nanos = 3 * SECOND;
+/** Short against heartbeats, which are a second apart and settled after a twentieth of it. */
+const LOOK_EVERY: Nanos = SECOND / 100;
+const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
+
+/** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
+export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
+  return new Run(scenario, options).run();
+}
+
+class Run {
+  private readonly simulation: Simulation;
+  private readonly checks: Checks;
+  private readonly outcomes: Record<string, number> = {};
+  private pending = 0;
+
+  constructor(
+    private readonly scenario: Scenario,
+    options: RunOptions,
+  ) {
+    this.simulation = new Simulation({
+      seed: scenario.seed,
+      cores: scenario.cores,
+      machine: options.machineOf(scenario),
+      hmac: options.hmac,
+      logLevel: 'debug',
+      ...(options.wrap && { wrap: options.wrap }),
+    });
+    this.checks = new Checks(this.simulation, options.checkers);
+    for (const observer of options.observers ?? []) this.simulation.observe(observer);
+    options.prepare?.(this.simulation);
+  }
+
+  run(): RunResult {
+    const { simulation, checks } = this;
+    simulation.start();
+    const failed = (): boolean => checks.failed;
+    this.waitFor(BOOT_LIMIT, () => failed() || this.meshWhole());
+    if (!this.meshWhole() && !failed()) return this.result('the cores did not find one another');
+    if (!failed()) this.disturb(failed);
+    if (!failed()) this.converge(failed);
+    if (!failed()) checks.atEnd();
+    return this.result(null);
+  }
+
+  /**
+   * Runs until the condition holds, at most so long; whether it does. Looks at the clock's pace, not after every step: that
+   * would cost more than the steps, and what is looked for lasts until the next heartbeats.
+   */
+  private waitFor(limitNs: Nanos, condition: () => boolean): boolean {
+    const { simulation } = this;
+    for (const until = simulation.now + limitNs; simulation.now < until;) {
+      if (condition()) return true;
+      simulation.run(simulation.now + LOOK_EVERY, () => this.checks.failed);
+    }
+    return condition();
+  }
+
+  private disturb(failed: () => boolean): void {
+    const { simulation, scenario } = this;
+    const begin = simulation.now;
+    for (const { atNs, action } of scenario.faults) {
+      if (atNs < scenario.faultsForNs) simulation.call(begin + atNs, () => applyFault(simulation, action));
+    }
+    for (const request of scenario.load) simulation.call(begin + request.atNs, () => this.ask(request));
+    simulation.run(begin + scenario.faultsForNs, failed);
+    if (!failed()) healAll(simulation);
+  }
+
+  /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
+  private converge(failed: () => boolean): void {
+    const { simulation, checks } = this;
+    const settled = this.waitFor(
+      HEAL_LIMIT,
+      () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)),
+    );
+    if (!settled) return this.reportUnsettled();
+    for (const plan of failed() ? [] : PLANS) {
+      for (const phases of [1, 2]) this.finalRound(plan, phases);
+    }
+    simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);
+    this.waitFor(QUIET_LIMIT, () => failed() || isQuiet(simulation));
+    if (this.pending > 0 && !failed()) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
+  }
+
+  /** A supervisor starts again what ended by itself: an excluded core comes back as a new incarnation. */
+  private restartEnded(): false {
+    const { simulation } = this;
+    for (const node of simulation.nodes.values()) if (node.machine === null) simulation.startNode(node.id);
+    return false;
+  }
+
+  private finalRound(plan: string, phases: number): void {
+    const { simulation } = this;
+    const core = livingCores(simulation)[0] ?? 0;
+    this.pending += 1;
+    simulation.control(core, 'round', { plan, phases }, (reply) => {
+      this.pending -= 1;
+      const cores = reply.ok ? (reply.value as { cores: number }).cores : 0;
+      if (!reply.ok)
+        this.checks.report(
+          'convergence',
+          'C0',
+          `a ${phases}-phase ${plan} round after healing ended in ${reply.error}: ${reply.text}`,
+        );
+      else if (cores !== this.scenario.cores)
+        this.checks.report(
+          'convergence',
+          'C0',
+          `a ${plan} round after healing reached ${cores} of ${this.scenario.cores} cores`,
+        );
+    });
+  }
+
+  private ask({ core, verb, args }: TimedRequest): void {
+    this.pending += 1;
+    this.simulation.control(core, verb, args, (reply) => {
+      this.pending -= 1;
+      const outcome = reply.ok ? 'ok' : reply.error;
+      this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+      const fault = reply.ok && verb === 'flood' ? floodFault(reply) : null;
+      if (fault !== null) this.checks.report('urpc', 'U1', `core ${core}: ${fault}`);
+    });
+  }
+
+  /** Every core is bound to every other one and takes part in global operations. */
+  private meshWhole(): boolean {
+    const { simulation, scenario } = this;
+    for (let core: CoreId = 0; core < scenario.cores; core++) {
+      const context = simulation.node(core).kernel?.monitor.context;
+      if (context === undefined || context.members.length !== scenario.cores - 1) return false;
+    }
+    return simulation.node(SKB_PEER).skb?.registry.meshComplete ?? false;
+  }
+
+  private reportUnsettled(): void {
+    const { simulation, checks, scenario } = this;
+    if (this.pending > 0) checks.report('convergence', 'C0', `${this.pending} requests were never answered`);
+    for (const node of simulation.nodes.values()) {
+      const name = node.id === SKB_PEER ? 'the SKB' : `core ${node.id}`;
+      const members = node.kernel?.monitor.context.members.length;
+      if (members !== undefined && members < scenario.cores - 1)
+        checks.report(
+          'convergence',
+          'C0',
+          `core ${node.id} takes part with ${members} of ${scenario.cores - 1} others`,
+        );
+      for (const row of leftovers(node)) checks.report('leaks', 'L1', `${name} is left with ${row}`);
+    }
+    if (!checks.failed) checks.report('convergence', 'C0', 'the SKB does not think that the mesh is whole');
+  }
+
+  private result(inconclusive: string | null): RunResult {
+    const { simulation, checks, scenario, outcomes } = this;
+    const { frames, dropped } = simulation.network.counters;
+    const violations = checks.violations.slice(0, 20);
+    return {
+      scenario,
+      violations,
+      inconclusive,
+      hash: simulation.hash?.digest() ?? '',
+      steps: simulation.steps,
+      frames,
+      dropped,
+      virtualNs: simulation.now,
+      outcomes,
+    };
+  }
+}
+
+/** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */
+export function applyFault(simulation: Simulation, action: SimFault): void {
+  (APPLY[action.type] as (simulation: Simulation, action: SimFault) => void)(simulation, action);
+}
+
+const APPLY: {
+  readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { type: K }>) => void;
+} = {
+  rule: (s, { rule }) => s.faults.add(rule, s.now),
+  heal: (s, { target }) => void s.faults.heal(target),
+  crash: (s, { cores }) => cores.forEach((core) => s.crash(core)),
+  restart: (s, { cores }) => cores.forEach((core) => s.node(core).machine === null && s.startNode(core)),
+  hang: (s, { cores, forNs }) => {
+    for (const core of cores) {
+      s.hang(core);
+      const { life } = s.node(core);
+      if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && s.resume(core));
+    }
+  },
+  slow: (s, { cores, factor, forNs }) => {
+    for (const core of cores) {
+      s.slow(core, factor);
+      if (forNs !== null) s.call(s.now + forNs, () => s.slow(core, 1));
+    }
+  },
+  skb_loss: (s, { forNs }) => {
+    s.crash(SKB_PEER);
+    if (forNs !== null) s.call(s.now + forNs, () => s.node(SKB_PEER).machine === null && s.startNode(SKB_PEER));
+  },
+  rogue: () => undefined, // comes with its own issue; a plan that names one is refused before it runs
+  reset: (s, { from, to }) => s.resetLink(from, to),
+};
+
+/** Faults stop: rules end, stopped cores go on, dead ones are started again. */
+export function healAll(simulation: Simulation): void {
+  simulation.faults.heal('all');
+  for (const node of simulation.nodes.values()) {
+    simulation.resume(node.id);
+    simulation.slow(node.id, 1);
+    if (node.machine === null) simulation.startNode(node.id);
+  }
+}
+
+function floodFault(reply: Extract<ControlReply, { ok: true }>): string | null {
+  const { sent, received, lost, doubled, reordered } = reply.value as {
+    sent: number;
+    received: number;
+    lost: number;
+    doubled: number;
+    reordered: number;
+  };
+  if (received === sent && lost + doubled + reordered === 0) return null;
+  return `of ${sent} flooded messages ${received} came, ${lost} were lost, ${doubled} doubled, ${reordered} reordered`;
+}

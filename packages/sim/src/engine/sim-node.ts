@@ -1,0 +1,86 @@
+import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
+import type { StateMachine } from '@mk/monitor-proto/step';
+import type { KernelEffect, KernelEvent } from '@mk/node-kernel/effects';
+import type { Kernel } from '@mk/node-kernel/kernel';
+import type { SkbEffect, SkbEvent } from '@mk/skb/effects';
+import type { Skb } from '@mk/skb/skb';
+import type { LinkEnd } from '../network/network.ts';
+
+export type AnyEvent = KernelEvent | SkbEvent;
+export type AnyEffect = KernelEffect | SkbEffect;
+/** What a node can host: a core's kernel or the SKB. */
+export type AnyMachine = StateMachine<AnyEvent, AnyEffect>;
+
+/** An event that has come to a node and waits for its turn there. */
+export interface Waiting {
+  readonly event: AnyEvent;
+  readonly costNs: Nanos;
+}
+
+/** Places of handled events that a queue keeps before it is moved to its front. */
+const COMPACTED = 64;
+
+/** One simulated process: a core or the SKB, through all its lives. */
+export class SimNode {
+  /** Null while the process is dead. */
+  machine: AnyMachine | null = null;
+  /** Counts the lives; what was meant for an earlier life is lost. */
+  life = 0;
+  /** The core is occupied until then. */
+  freeAt: Nanos = 0;
+  /** What everything on this core takes longer by. */
+  slowFactor = 1;
+  hung = false;
+  /** When this process was last stopped, resumed, slowed or let go: until then deadlines excuse it. */
+  disturbedAt: Nanos = -1;
+  /** The very kernel or SKB behind `machine`, for checkers; null while dead and for the other kind. */
+  kernel: Kernel | null = null;
+  skb: Skb | null = null;
+  instance = '';
+  timerAt: Nanos = Infinity;
+  /** Whether a turn is scheduled for what waits. */
+  drainScheduled = false;
+  incarnation = 0;
+  /** The next log line's number; begins anew with each life. */
+  logSeq = 0;
+  /** What it ended with: null while it lives, '' when it was asked to. */
+  ended: string | null = null;
+  readonly links = new Map<LinkId, LinkEnd>();
+  nextAccepted: LinkId = 2;
+  private waiting: (Waiting | null)[] = [];
+  private first = 0;
+
+  constructor(readonly id: PeerId) {}
+
+  get address(): string {
+    return `sim:${this.id}.${this.life}`;
+  }
+
+  get queued(): number {
+    return this.waiting.length - this.first;
+  }
+
+  enqueue(item: Waiting): void {
+    this.waiting.push(item);
+  }
+
+  dequeue(): Waiting | undefined {
+    const item = this.waiting[this.first] ?? undefined;
+    if (item === undefined) return undefined;
+    this.waiting[this.first] = null; // a core that boots is never without events for long: what was handled must not stay with it
+    this.first += 1;
+    if (this.first === this.waiting.length) this.clearQueue();
+    else if (this.first >= COMPACTED && this.first * 2 >= this.waiting.length) this.compact();
+    return item;
+  }
+
+  clearQueue(): void {
+    this.waiting = [];
+    this.first = 0;
+  }
+
+  private compact(): void {
+    this.waiting = this.waiting.slice(this.first);
+    this.first = 0;
+  }
+}

@@ -1,0 +1,48 @@
+import type { FaultPlan, PlannedFault } from '@mk/machine/fault-plan';
+import { failure, type Result, success } from '@mk/machine/result';
+import { type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
+import { scenarioOf } from './nemesis.ts';
+import type { Scenario } from '../engine/scenario.ts';
+
+/** What the command line says beside the plan; it wins over the plan. */
+export interface PlanChoices {
+  readonly seed: number | string | null;
+  readonly cores: number | null;
+  readonly machine: string | null;
+}
+
+const DEFAULT_CORES = 4;
+/** How long the run goes on after a plan's last fault began or ended. */
+const AFTERWARDS: Nanos = SECOND;
+
+/** A fault plan as a scenario: its faults, and a load from the seed for as long as they last. */
+export function scenarioOfPlan(plan: FaultPlan, choices: PlanChoices): Result<Scenario> {
+  const seed = choices.seed ?? plan.seed ?? 1;
+  const cores = choices.cores ?? plan.cores ?? DEFAULT_CORES;
+  const machine = choices.machine ?? plan.machine ?? 'flat';
+  for (const [i, fault] of plan.faults.entries()) {
+    const error = faultError(fault, cores);
+    if (error !== null) return failure(`faults[${i}]: ${error}`);
+  }
+  const faultsForNs = Math.max(0, ...plan.faults.map((fault) => fault.atNs + holdsFor(fault))) + AFTERWARDS;
+  const { load } = scenarioOf(seed, { cores, machine, faultsForNs, faultsPerSecond: 0 });
+  return success({ seed, cores, machine, faults: plan.faults, load, faultsForNs });
+}
+
+function faultError({ action }: PlannedFault, cores: number): string | null {
+  if (action.type === 'rogue') return 'rogue cores are not simulated yet';
+  const named = 'cores' in action ? action.cores : action.type === 'rule' ? coresOfRule(action.rule) : [];
+  const missing = named.find((core) => core >= cores && core < NO_CORE);
+  return missing === undefined ? null : `there is no core ${missing}; the machine has ${cores} (0 to ${cores - 1})`;
+}
+
+function coresOfRule(rule: Extract<PlannedFault['action'], { type: 'rule' }>['rule']): readonly number[] {
+  if (rule.kind === 'isolate') return rule.cores;
+  const sides = rule.kind === 'partition' ? rule.groups : [rule.from, rule.to];
+  return sides.flatMap((side) => (typeof side === 'string' ? [] : side));
+}
+
+function holdsFor({ action }: PlannedFault): Nanos {
+  if (action.type === 'rule') return action.rule.for_ns ?? 0;
+  return 'forNs' in action ? (action.forNs ?? 0) : 0;
+}

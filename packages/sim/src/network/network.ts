@@ -1,0 +1,168 @@
+import type { LinkId, Nanos } from '@mk/monitor-proto/ids';
+import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
+import type { DropReason } from '@mk/monitor-proto/link/link-model';
+import type { CostModel } from '../engine/costs.ts';
+import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+
+/*
+ * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under the
+ * very fault engine that a real core has. Faults act on frames, below URPC; a link itself breaks by reset or by the death
+ * of an end.
+ */
+
+/** One end of a link. */
+export interface LinkEnd {
+  readonly node: SimNode;
+  readonly id: LinkId;
+  /** Null until the other end exists. */
+  other: LinkEnd | null;
+  /** Whether this end still exists; what is delivered to one that does not is lost. */
+  open: boolean;
+  /** When the last frame towards this end is due: what ends the link comes after it. */
+  lastDueAt: Nanos;
+}
+
+/** What became of a frame, for traces. */
+export type FrameFate =
+  | { readonly kind: 'sent'; readonly dueAt: Nanos }
+  | { readonly kind: 'dropped'; readonly reason: DropReason | 'reset' };
+
+export interface NetworkHost {
+  readonly now: Nanos;
+  /** Hands an event to a node at a time, if it still lives the same life and `end` is still open there. */
+  deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
+  /** Calls at a time, in its turn among the events. */
+  after(at: Nanos, run: () => void): void;
+  lookUp(address: string): SimNode | null;
+  frameFate?: ((from: SimNode, to: SimNode, at: Nanos, frame: Uint8Array, fate: FrameFate) => void) | undefined;
+}
+
+export interface NetworkCounters {
+  frames: number;
+  bytes: number;
+  dropped: number;
+  duplicated: number;
+  resets: number;
+  linksOpened: number;
+}
+
+export class Network {
+  readonly counters: NetworkCounters = { frames: 0, bytes: 0, dropped: 0, duplicated: 0, resets: 0, linksOpened: 0 };
+
+  constructor(
+    private readonly host: NetworkHost,
+    private readonly faults: FaultEngine,
+    private readonly costs: CostModel,
+  ) {}
+
+  /** Opens a link; `first` goes with the opening if nothing shapes the frames there, and follows it otherwise. `costNs`: what it costs the receiver. */
+  open(node: SimNode, id: LinkId, address: string, first: Uint8Array | null, at: Nanos, costNs: Nanos): void {
+    const end: LinkEnd = { node, id, other: null, open: true, lastDueAt: at };
+    node.links.set(id, end);
+    const target = this.host.lookUp(address);
+    if (target === null)
+      return this.host.deliver(at, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
+    const wayNs = this.costs.latencyNs(node.id, target.id);
+    const { life } = node;
+    const along = first !== null && this.faults.clear(node.id, target.id, at) ? first : null;
+    if (along !== null) {
+      this.count(along);
+      this.host.frameFate?.(node, target, at, along, { kind: 'sent', dueAt: at + wayNs });
+    }
+    this.host.after(at + wayNs, () => {
+      if (node.life !== life || !end.open) return;
+      const back = this.host.now + this.costs.latencyNs(target.id, node.id);
+      if (this.host.lookUp(address) !== target)
+        return this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
+      this.accept(target, end, back, along, costNs);
+      if (first !== along) this.host.after(back, () => end.open && this.send(end, first!, back, costNs));
+    });
+  }
+
+  /** Sends a frame; `costNs`: what it costs the receiver. */
+  send(end: LinkEnd, frame: Uint8Array, at: Nanos, costNs: Nanos): void {
+    const { other, node } = end;
+    if (other === null) return;
+    this.count(frame);
+    const to = other.node;
+    const verdict = this.faults.verdict(node.id, to.id, at, frame.length);
+    switch (verdict.kind) {
+      case 'pass':
+        return this.carry(end, other, frame, at, 0, costNs);
+      case 'deliver_after':
+        return this.carry(end, other, frame, at, verdict.delayNs, costNs);
+      case 'duplicate':
+        this.counters.duplicated += 1;
+        this.carry(end, other, frame, at, verdict.delayNs, costNs);
+        return this.carry(end, other, frame, at, verdict.copyDelayNs, costNs);
+      case 'drop':
+        this.counters.dropped += 1;
+        this.host.frameFate?.(node, to, at, frame, { kind: 'dropped', reason: verdict.reason });
+        return;
+      case 'reset':
+        this.host.frameFate?.(node, to, at, frame, { kind: 'dropped', reason: 'reset' });
+        return this.reset(end, at);
+    }
+  }
+
+  /** Ends a link as its own end wants: the other end hears of it after what was sent. */
+  close(end: LinkEnd, reason: string, at: Nanos): void {
+    const { other, node, id } = end;
+    node.links.delete(id);
+    end.open = false;
+    if (other === null) return;
+    const due = Math.max(other.lastDueAt, at + this.costs.latencyNs(node.id, other.node.id));
+    this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason }, 0);
+  }
+
+  /** Breaks a link as a network does: both ends hear of it, frames under way may be lost. */
+  reset(end: LinkEnd, at: Nanos): void {
+    const { other, node } = end;
+    this.counters.resets += 1;
+    this.host.deliver(at, node, end, { type: 'link_down', link: end.id, reason: 'ECONNRESET' }, 0);
+    if (other === null) return;
+    const due = at + this.costs.latencyNs(node.id, other.node.id);
+    this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason: 'ECONNRESET' }, 0);
+  }
+
+  /** The process of a node is gone: its links break. */
+  nodeDied(node: SimNode, at: Nanos): void {
+    for (const end of node.links.values()) {
+      end.open = false;
+      const { other } = end;
+      if (other === null) continue;
+      const due = Math.max(other.lastDueAt, at + this.costs.latencyNs(node.id, other.node.id));
+      this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason: 'ECONNRESET' }, 0);
+    }
+    node.links.clear();
+  }
+
+  private accept(target: SimNode, dialler: LinkEnd, backAt: Nanos, first: Uint8Array | null, costNs: Nanos): void {
+    const id = target.nextAccepted;
+    target.nextAccepted += 2;
+    const accepted: LinkEnd = { node: target, id, other: dialler, open: true, lastDueAt: this.host.now };
+    target.links.set(id, accepted);
+    dialler.other = accepted;
+    dialler.lastDueAt = backAt;
+    this.counters.linksOpened += 1;
+    this.host.deliver(
+      this.host.now,
+      target,
+      accepted,
+      { type: 'link_up', link: id, first },
+      first === null ? 0 : costNs,
+    );
+  }
+
+  private count(frame: Uint8Array): void {
+    this.counters.frames += 1;
+    this.counters.bytes += frame.length;
+  }
+
+  private carry(end: LinkEnd, other: LinkEnd, frame: Uint8Array, at: Nanos, delayNs: Nanos, costNs: Nanos): void {
+    const due = at + delayNs + this.costs.latencyNs(end.node.id, other.node.id);
+    if (due > other.lastDueAt) other.lastDueAt = due;
+    this.host.frameFate?.(end.node, other.node, at, frame, { kind: 'sent', dueAt: due });
+    this.host.deliver(due, other.node, other, { type: 'frame_received', link: other.id, frame }, costNs);
+  }
+}
