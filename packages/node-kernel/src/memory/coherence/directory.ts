@@ -1,0 +1,351 @@
+/**
+ * The home's half of the coherence protocol: MSI with a blocking home (Sorin, Hill, Wood, "A Primer on Memory Consistency
+ * and Cache Coherence", ch. 8; memory.md).
+ *
+ * Guarantees, with the holders (`page-cache.ts`): M1 one writer or many readers, grants in flight counted; M3 the directory
+ * names every holder; M5 no page is lost without a name. Assumes of the port: reliable, FIFO to each core until it is gone.
+ *
+ * One transaction a page at a time: recall (fetch from the owner, or invalidate the sharers), then grant, then the
+ * requester's word that it has installed. What comes meanwhile queues. So no grant is under way when an invalidation
+ * leaves, and invalidations may take a tree instead of the direct link.
+ */
+import type { CoreId } from '@mk/monitor-proto/ids';
+import { performAtomic } from './atomics.ts';
+import type { AtomicRequest, PageError, PageMessage, PageMessageOf, PageState, Want } from './messages.ts';
+
+export interface DirectoryPort {
+  readonly self: CoreId;
+  /** Reliable and FIFO until the core is gone; to `self` too. */
+  send(core: CoreId, message: PageMessage): void;
+  /** Sends one invalidation to many cores; each answers the home, or several in one answer. */
+  invalidate(cores: readonly CoreId[], message: PageMessageOf<'page_invalidate'>): void;
+  /** The page's bytes in the home's memory, to be read and written in place. */
+  bytesOf(page: number): Uint8Array;
+}
+
+/** Of one page, since its frame was first shared. */
+export interface PageStatistics {
+  reads: number;
+  writes: number;
+  atomics: number;
+  invalidations: number;
+  writebacks: number;
+  transfers: number;
+}
+
+/** What `mkctl pages` shows. */
+export interface PageReport {
+  readonly page: number;
+  readonly state: PageState;
+  readonly owner: CoreId | null;
+  readonly sharers: readonly CoreId[];
+  readonly version: number;
+  readonly queued: number;
+  readonly lost: boolean;
+  readonly statistics: Readonly<PageStatistics>;
+}
+
+interface Request {
+  readonly from: CoreId;
+  readonly request: number;
+  readonly want: Want | 'atomic';
+  readonly has: boolean;
+  readonly atomic: AtomicRequest | null;
+}
+
+interface Transaction {
+  readonly number: number;
+  readonly request: Request;
+  /** Whose answers are missing: recalled holders, then the requester itself. */
+  readonly waiting: Set<CoreId>;
+  phase: 'recall' | 'grant';
+  /** The requester is gone: nothing is granted once the recall is over. */
+  abandoned: boolean;
+}
+
+interface Entry {
+  readonly page: number;
+  /** Who may write: its copy is the page, the home's memory is old unless the owner is the home itself. */
+  owner: CoreId | null;
+  /** Who may read; a copy that was dropped in silence is still named. */
+  readonly sharers: Set<CoreId>;
+  version: number;
+  lost: boolean;
+  readonly queue: Request[];
+  transaction: Transaction | null;
+  readonly statistics: PageStatistics;
+}
+
+export class Directory {
+  readonly #entries = new Map<number, Entry>();
+  #nextTransaction = 1;
+
+  constructor(private readonly port: DirectoryPort) {}
+
+  /** What a core sent about a page of this home. An answer that nobody waits for is dropped, never asserted. */
+  receive(from: CoreId, message: PageMessage): void {
+    switch (message.type) {
+      case 'page_request':
+        return this.#enqueue(message.page, { from, ...message, atomic: null });
+      case 'page_atomic':
+        return this.#enqueue(message.page, { from, want: 'atomic', has: false, ...message });
+      case 'page_granted':
+        return this.#answered(message.page, message.transaction, [from], 'grant');
+      case 'page_invalidated':
+        return this.#invalidated(message);
+      case 'page_data':
+        return this.#data(from, message);
+      case 'page_writeback':
+        return this.#writeback(from, message);
+      default:
+        return undefined; // to holders
+    }
+  }
+
+  /** A core is gone: it is answered for. What it alone had is lost, by name; its old version is never given out. */
+  peerGone(core: CoreId): void {
+    for (const entry of this.#entries.values()) {
+      removeWhere(entry.queue, ({ from }) => from === core);
+      entry.sharers.delete(core);
+      if (entry.owner === core) {
+        entry.owner = null;
+        entry.lost = true;
+      }
+      const { transaction } = entry;
+      if (transaction === null) continue;
+      if (transaction.request.from === core) transaction.abandoned = true;
+      this.#answered(entry.page, transaction.number, [core], transaction.phase);
+    }
+  }
+
+  /** The frame of these pages is no more: whoever waits is told, and the entries go. */
+  forget(pages: Iterable<number>): void {
+    for (const page of pages) {
+      const entry = this.#entries.get(page);
+      if (entry === undefined) continue;
+      const waiting = entry.transaction === null ? entry.queue : [entry.transaction.request, ...entry.queue];
+      for (const request of waiting) this.#refuse(entry, request, 'PAGE_GONE');
+      this.#entries.delete(page);
+    }
+  }
+
+  report(page: number): PageReport | null {
+    const entry = this.#entries.get(page);
+    return entry === undefined ? null : reportOf(entry);
+  }
+
+  reports(): PageReport[] {
+    return [...this.#entries.values()].map(reportOf);
+  }
+
+  /** Transactions that are not over. */
+  get leftovers(): readonly string[] {
+    return [...this.#entries.values()]
+      .filter(({ transaction, queue }) => transaction !== null || queue.length > 0)
+      .map(({ page }) => `page ${page.toString(16)} has an open transaction`);
+  }
+
+  /** M1 and the shape of an entry, as far as the home alone can tell. Each broken one as a sentence. */
+  invariants(): string[] {
+    const broken: string[] = [];
+    for (const { page, owner, sharers, transaction, lost, queue } of this.#entries.values()) {
+      const name = `page ${page.toString(16)}`;
+      if (owner !== null && sharers.size > 0) broken.push(`M1: ${name} has owner ${owner} and sharers`);
+      if (lost && owner !== null) broken.push(`M5: ${name} is lost and has an owner`);
+      if (transaction === null && queue.length > 0) broken.push(`M4: ${name} has requests and no transaction`);
+      if (transaction?.waiting.size === 0) broken.push(`M4: ${name} waits for nobody`);
+    }
+    return broken;
+  }
+
+  #enqueue(page: number, request: Request): void {
+    const entry = this.#entryOf(page);
+    entry.queue.push(request);
+    this.#next(entry);
+  }
+
+  #entryOf(page: number): Entry {
+    let entry = this.#entries.get(page);
+    if (entry === undefined) {
+      const statistics = { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
+      entry = {
+        page,
+        owner: null,
+        sharers: new Set(),
+        version: 0,
+        lost: false,
+        queue: [],
+        transaction: null,
+        statistics,
+      };
+      this.#entries.set(page, entry);
+    }
+    return entry;
+  }
+
+  /** Begins transactions until one has to wait. */
+  #next(entry: Entry): void {
+    while (entry.transaction === null) {
+      const request = entry.queue.shift();
+      if (request === undefined) return;
+      if (entry.lost) this.#refuse(entry, request, 'PAGE_LOST');
+      else this.#begin(entry, request);
+    }
+  }
+
+  #begin(entry: Entry, request: Request): void {
+    const transaction: Transaction = {
+      number: this.#nextTransaction++,
+      request,
+      waiting: new Set(),
+      phase: 'recall',
+      abandoned: false,
+    };
+    entry.transaction = transaction;
+    this.#recall(entry, transaction);
+    if (transaction.waiting.size === 0) this.#recalled(entry, transaction);
+  }
+
+  #recall({ page, owner, sharers, version, statistics }: Entry, { number, request, waiting }: Transaction): void {
+    if (owner !== null) {
+      if (owner === request.from && request.want !== 'atomic' && request.want !== 'snapshot') return;
+      waiting.add(owner);
+      const keep = keepsShared(request) ? 'shared' : 'invalid';
+      return this.port.send(owner, { type: 'page_fetch', page, transaction: number, keep });
+    }
+    if (keepsShared(request)) return undefined;
+    for (const core of sharers) if (core !== request.from || request.want === 'atomic') waiting.add(core);
+    if (waiting.size === 0) return undefined;
+    statistics.invalidations += waiting.size;
+    this.port.invalidate([...waiting], { type: 'page_invalidate', page, transaction: number, version });
+  }
+
+  #invalidated({ page, transaction, cores }: PageMessageOf<'page_invalidated'>): void {
+    const entry = this.#entries.get(page);
+    if (entry?.transaction?.number !== transaction) return;
+    for (const core of cores) entry.sharers.delete(core);
+    this.#answered(page, transaction, cores, 'recall');
+  }
+
+  #data(from: CoreId, { page, transaction, version, held, data }: PageMessageOf<'page_data'>): void {
+    const entry = this.#entries.get(page);
+    const open = entry?.transaction;
+    if (entry === undefined || open?.number !== transaction || !open.waiting.has(from)) return;
+    if (entry.owner === from) {
+      entry.owner = null;
+      // An owner that has neither the page nor written it back has lost it.
+      if (!held || version !== entry.version) entry.lost = true;
+      else if (data !== null) this.#store(entry, data);
+      if (held && keepsShared(open.request)) entry.sharers.add(from);
+    }
+    this.#answered(page, transaction, [from], 'recall');
+  }
+
+  /** Stale ones, from a core that no longer owns the page, are dropped. */
+  #writeback(from: CoreId, { page, version, data }: PageMessageOf<'page_writeback'>): void {
+    const entry = this.#entries.get(page);
+    if (entry === undefined || entry.owner !== from || entry.version !== version) return;
+    this.#store(entry, data);
+    entry.owner = null;
+    entry.statistics.writebacks += 1;
+  }
+
+  #store(entry: Entry, data: Uint8Array): void {
+    this.port.bytesOf(entry.page).set(data);
+    entry.statistics.transfers += 1;
+  }
+
+  #answered(page: number, number: number, cores: readonly CoreId[], phase: Transaction['phase']): void {
+    const entry = this.#entries.get(page);
+    const transaction = entry?.transaction;
+    if (entry === undefined || transaction?.number !== number || transaction.phase !== phase) return;
+    let awaited = false;
+    for (const core of cores) awaited = transaction.waiting.delete(core) || awaited;
+    if (!awaited || transaction.waiting.size > 0) return;
+    if (phase === 'recall') this.#recalled(entry, transaction);
+    else this.#end(entry);
+  }
+
+  #recalled(entry: Entry, transaction: Transaction): void {
+    const { request, abandoned } = transaction;
+    if (abandoned) return this.#end(entry);
+    if (entry.lost) {
+      this.#refuse(entry, request, 'PAGE_LOST');
+      return this.#end(entry);
+    }
+    if (request.want === 'atomic') return this.#atomic(entry, request);
+    return this.#grant(entry, transaction);
+  }
+
+  #atomic(entry: Entry, { from, request, atomic }: Request): void {
+    entry.version += 1;
+    entry.statistics.atomics += 1;
+    const old = performAtomic(this.port.bytesOf(entry.page), atomic!);
+    this.port.send(from, { type: 'page_atomic_reply', page: entry.page, request, old });
+    this.#end(entry);
+  }
+
+  #grant(entry: Entry, transaction: Transaction): void {
+    const { page, sharers, statistics } = entry;
+    const { from, request, want, has } = transaction.request;
+    const write = want === 'write';
+    // Who asked with a copy and was invalidated since is no sharer any more; who owns the page has the only bytes.
+    const current = from === this.port.self || (has && sharers.has(from)) || entry.owner === from;
+    if (write) {
+      sharers.clear();
+      entry.owner = from;
+      entry.version += 1;
+      statistics.writes += 1;
+    } else {
+      statistics.reads += 1;
+      if (want === 'read' && entry.owner !== from) sharers.add(from);
+    }
+    const state = write || entry.owner === from ? 'modified' : want === 'read' ? 'shared' : 'invalid';
+    const data = current && want !== 'snapshot' ? null : this.port.bytesOf(page).slice();
+    if (data !== null) statistics.transfers += 1;
+    transaction.phase = 'grant';
+    transaction.waiting.add(from);
+    const { number } = transaction;
+    this.port.send(from, {
+      type: 'page_grant',
+      page,
+      request,
+      transaction: number,
+      version: entry.version,
+      state,
+      data,
+    });
+  }
+
+  #end(entry: Entry): void {
+    entry.transaction = null;
+    this.#next(entry);
+  }
+
+  #refuse({ page }: Entry, { from, request }: Request, error: PageError): void {
+    this.port.send(from, { type: 'page_refused', page, request, error });
+  }
+}
+
+/** Whether a holder that is asked for the page may go on reading it. */
+function keepsShared({ want }: Request): boolean {
+  return want === 'read' || want === 'snapshot';
+}
+
+function reportOf({ page, owner, sharers, version, queue, lost, statistics }: Entry): PageReport {
+  const state = owner !== null ? 'modified' : sharers.size > 0 ? 'shared' : 'invalid';
+  return {
+    page,
+    state,
+    owner,
+    sharers: [...sharers].sort((a, b) => a - b),
+    version,
+    queued: queue.length,
+    lost,
+    statistics,
+  };
+}
+
+function removeWhere<T>(list: T[], unwanted: (item: T) => boolean): void {
+  for (let i = list.length - 1; i >= 0; i -= 1) if (unwanted(list[i]!)) list.splice(i, 1);
+}

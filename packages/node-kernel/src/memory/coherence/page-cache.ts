@@ -1,0 +1,297 @@
+/**
+ * A holder's half of the coherence protocol (`directory.ts` is the home's). One cache a core: dispatchers of a core share
+ * its copies. Accesses block and are in order, and an acknowledgement follows the quiesce: so programs see sequential
+ * consistency across pages (memory.md).
+ *
+ * Guarantees: M2 a read that hits returns the last write in the order of its page's versions; M4 every miss ends. An access
+ * that waited is performed while the grant is installed, before anything can take the page away again: no two cores can
+ * steal a page from each other for ever. Assumes what `directory.ts` assumes.
+ */
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { AtomicRequest, PageError, PageMessage, PageMessageOf, PageState } from './messages.ts';
+
+export interface PageCachePort {
+  readonly self: CoreId;
+  /** Who keeps the directory of a page. */
+  homeOf(page: number): CoreId;
+  /** Reliable and FIFO until the core is gone; to the home on this core too. */
+  send(core: CoreId, message: PageMessage): void;
+  /** This core's copy, to be read and written in place. On the home core it is the memory itself. */
+  bytesOf(page: number): Uint8Array;
+  /** What programs of this core may do with the copy from now on: their TLBs look at it. */
+  setState(page: number, state: PageState): void;
+  /** Calls back once no dispatcher is in the middle of an access that the state no longer allows. May do so at once. */
+  quiesce(page: number, done: () => void): void;
+}
+
+export type Need = 'read' | 'write';
+/** Performs the access; or hears why there will be none. Called once. */
+export type Access = (error: PageError | null) => void;
+
+interface Waiter {
+  readonly need: Need;
+  readonly access: Access;
+}
+
+interface Copy {
+  readonly page: number;
+  state: PageState;
+  version: number;
+  /** The number of the request under way, or 0. */
+  request: number;
+  readonly waiters: Waiter[];
+  /** Answers to the home that wait for the quiesce, in order: no new request leaves before them. */
+  readonly answers: (() => void)[];
+}
+
+interface Question {
+  readonly page: number;
+  readonly home: CoreId;
+  readonly answer: (error: PageError | null, value: bigint | Uint8Array) => void;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+export class PageCache {
+  readonly #copies = new Map<number, Copy>();
+  /** Atomics and snapshots under way, by request number. */
+  readonly #questions = new Map<number, Question>();
+  readonly #lostHomes = new Set<CoreId>();
+  #nextRequest = 1;
+
+  constructor(private readonly port: PageCachePort) {}
+
+  /** What this core may do with a page now. */
+  stateOf(page: number): PageState {
+    return this.#copies.get(page)?.state ?? 'invalid';
+  }
+
+  /** The version of the copy that is held, 0 without one. */
+  versionOf(page: number): number {
+    const copy = this.#copies.get(page);
+    return copy === undefined || copy.state === 'invalid' ? 0 : copy.version;
+  }
+
+  /** Performs an access now if the copy allows it, otherwise once it has been granted. */
+  access(page: number, need: Need, access: Access): void {
+    if (this.#lostHomes.has(this.port.homeOf(page))) return access('HOME_LOST');
+    const copy = this.#copyOf(page);
+    // Who came first goes first: a reader that hits must not overtake a writer of its own core.
+    if (copy.waiters.length === 0 && allows(copy.state, need)) return access(null);
+    copy.waiters.push({ need, access });
+    return this.#request(copy);
+  }
+
+  /** An atomic operation, performed at the page's home; the value that was there before. */
+  atomic(page: number, atomic: AtomicRequest, answer: (error: PageError | null, old: bigint) => void): void {
+    const ask = (request: number): PageMessage => ({ type: 'page_atomic', page, request, atomic });
+    this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? value : 0n));
+  }
+
+  /** The bytes of a page at one moment; this core does not become a holder. */
+  snapshot(page: number, answer: (error: PageError | null, bytes: Uint8Array) => void): void {
+    const ask = (request: number): PageMessage => ({
+      type: 'page_request',
+      page,
+      request,
+      want: 'snapshot',
+      has: false,
+    });
+    this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? NO_BYTES : value));
+  }
+
+  receive(from: CoreId, message: PageMessage): void {
+    switch (message.type) {
+      case 'page_grant':
+        return this.#granted(from, message);
+      case 'page_refused':
+        return this.#refused(message);
+      case 'page_atomic_reply':
+        return this.#answer(message.request, null, message.old);
+      case 'page_invalidate':
+        return this.#invalidate(from, message);
+      case 'page_fetch':
+        return this.#fetch(from, message);
+      default:
+        return undefined; // to the home
+    }
+  }
+
+  /**
+   * Gives a copy up: a modified one is written back first. False when an access waits for the page, or it is quiescing:
+   * then it stays.
+   */
+  evict(page: number): boolean {
+    const copy = this.#copies.get(page);
+    if (copy === undefined) return true;
+    if (copy.waiters.length > 0 || copy.answers.length > 0 || copy.request !== 0) return false;
+    const { state, version } = copy;
+    this.#setState(copy, 'invalid');
+    if (state !== 'modified') {
+      this.#copies.delete(page);
+      return true;
+    }
+    this.#quiesced(copy, () => {
+      const data = this.port.bytesOf(page).slice();
+      this.port.send(this.port.homeOf(page), { type: 'page_writeback', page, version, data });
+    });
+    return true;
+  }
+
+  /** The home is gone: no copy of its pages stays, and nobody waits for it any more. Before the view without it is installed. */
+  homeGone(home: CoreId): void {
+    this.#lostHomes.add(home);
+    for (const copy of [...this.#copies.values()]) {
+      if (this.port.homeOf(copy.page) !== home) continue;
+      this.#copies.delete(copy.page);
+      this.#setState(copy, 'invalid');
+      endAll(copy, 'HOME_LOST');
+    }
+    for (const [request, question] of [...this.#questions])
+      if (question.home === home) this.#answer(request, 'HOME_LOST', NO_BYTES);
+  }
+
+  /** A new life of a core keeps a new directory of memory that nobody has a copy of. */
+  homeBack(home: CoreId): void {
+    this.#lostHomes.delete(home);
+  }
+
+  /** The frame is no more. */
+  forget(pages: Iterable<number>): void {
+    for (const page of pages) {
+      const copy = this.#copies.get(page);
+      if (copy === undefined) continue;
+      this.#copies.delete(page);
+      this.#setState(copy, 'invalid');
+      endAll(copy, 'PAGE_GONE');
+    }
+  }
+
+  get leftovers(): readonly string[] {
+    const waiting = [...this.#copies.values()].filter(({ waiters }) => waiters.length > 0);
+    const pages = [...waiting, ...this.#questions.values()].map(({ page }) => page.toString(16));
+    return pages.map((page) => `an access to page ${page} waits`);
+  }
+
+  invariants(): string[] {
+    const broken: string[] = [];
+    for (const { page, waiters, request, answers, state } of this.#copies.values()) {
+      const quiescing = answers.length > 0;
+      const name = `page ${page.toString(16)}`;
+      if (waiters.length > 0 && request === 0 && !quiescing) broken.push(`M4: ${name} has waiters and no request`);
+      const [first] = waiters;
+      if (first !== undefined && !quiescing && allows(state, first.need))
+        broken.push(`M4: ${name} makes an access wait that its state allows`);
+    }
+    return broken;
+  }
+
+  #copyOf(page: number): Copy {
+    let copy = this.#copies.get(page);
+    if (copy === undefined) {
+      copy = { page, state: 'invalid', version: 0, request: 0, waiters: [], answers: [] };
+      this.#copies.set(page, copy);
+    }
+    return copy;
+  }
+
+  #setState(copy: Copy, state: PageState): void {
+    copy.state = state;
+    this.port.setState(copy.page, state);
+  }
+
+  #request(copy: Copy): void {
+    const [first] = copy.waiters;
+    if (first === undefined || copy.request !== 0 || copy.answers.length > 0) return;
+    copy.request = this.#nextRequest++;
+    // One request for all that wait: a reader in front of a writer would only be interrupted by it.
+    const want = copy.waiters.some(({ need }) => need === 'write') ? 'write' : 'read';
+    const { page, request } = copy;
+    const has = copy.state === 'shared';
+    this.port.send(this.port.homeOf(page), { type: 'page_request', page, request, want, has });
+  }
+
+  #ask(page: number, ask: (request: number) => PageMessage, answer: Question['answer']): void {
+    const home = this.port.homeOf(page);
+    if (this.#lostHomes.has(home)) return answer('HOME_LOST', NO_BYTES);
+    const request = this.#nextRequest++;
+    this.#questions.set(request, { page, home, answer });
+    return this.port.send(home, ask(request));
+  }
+
+  #answer(request: number, error: PageError | null, value: bigint | Uint8Array): void {
+    const question = this.#questions.get(request);
+    if (question === undefined) return;
+    this.#questions.delete(request);
+    question.answer(error, value);
+  }
+
+  #granted(from: CoreId, { page, request, transaction, version, state, data }: PageMessageOf<'page_grant'>): void {
+    this.port.send(from, { type: 'page_granted', page, transaction });
+    if (state === 'invalid') return this.#answer(request, null, data ?? NO_BYTES);
+    const copy = this.#copies.get(page);
+    if (copy?.request !== request) return undefined;
+    copy.request = 0;
+    copy.version = version;
+    if (data !== null) this.port.bytesOf(page).set(data);
+    this.#setState(copy, state);
+    this.#serve(copy);
+    return this.#request(copy);
+  }
+
+  /** Performs what waits, in order, as far as the state allows. */
+  #serve(copy: Copy): void {
+    while (copy.waiters.length > 0 && allows(copy.state, copy.waiters[0]!.need)) copy.waiters.shift()!.access(null);
+  }
+
+  #refused({ page, request, error }: PageMessageOf<'page_refused'>): void {
+    const copy = this.#copies.get(page);
+    if (copy?.request !== request) return this.#answer(request, error, NO_BYTES);
+    this.#copies.delete(page);
+    this.#setState(copy, 'invalid');
+    return endAll(copy, error);
+  }
+
+  #invalidate(from: CoreId, { page, transaction }: PageMessageOf<'page_invalidate'>): void {
+    const copy = this.#copyOf(page);
+    this.#setState(copy, 'invalid');
+    const cores = [this.port.self];
+    this.#quiesced(copy, () => this.port.send(from, { type: 'page_invalidated', page, transaction, cores }));
+  }
+
+  #fetch(from: CoreId, { page, transaction, keep }: PageMessageOf<'page_fetch'>): void {
+    const copy = this.#copyOf(page);
+    const { state, version } = copy;
+    const held = state === 'modified';
+    if (held) this.#setState(copy, keep);
+    this.#quiesced(copy, () => {
+      const data = held && from !== this.port.self ? this.port.bytesOf(page).slice() : null;
+      this.port.send(from, { type: 'page_data', page, transaction, version, held, data });
+    });
+  }
+
+  /** Sends an answer once the page is quiet, one after the other; then what was held back meanwhile. */
+  #quiesced(copy: Copy, answer: () => void): void {
+    copy.answers.push(answer);
+    if (copy.answers.length === 1) this.#quiesceNext(copy);
+  }
+
+  #quiesceNext(copy: Copy): void {
+    this.port.quiesce(copy.page, () => {
+      copy.answers[0]!();
+      copy.answers.shift();
+      if (copy.answers.length > 0) return this.#quiesceNext(copy);
+      if (this.#copies.get(copy.page) !== copy) return;
+      if (copy.state === 'invalid' && copy.waiters.length === 0 && copy.request === 0) this.#copies.delete(copy.page);
+      else this.#request(copy);
+    });
+  }
+}
+
+function allows(state: PageState, need: Need): boolean {
+  return state === 'modified' || (state === 'shared' && need === 'read');
+}
+
+function endAll(copy: Copy, error: PageError): void {
+  for (const { access } of copy.waiters.splice(0)) access(error);
+}
