@@ -22,7 +22,8 @@ const banner = {
 };
 const outfile = join(root, 'dist', 'bench', `${name}.mjs`);
 await build({
-  entryPoints: [join(root, 'benchmarks', `${name}.ts`)],
+  absWorkingDir: root,
+  entryPoints: [`benchmarks/${name}.ts`],
   outfile,
   bundle: true,
   platform: 'node',

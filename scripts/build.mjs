@@ -90,7 +90,9 @@ function bundle(name, program) {
   const { entry, external = [], executable = false, cached = false } = program;
   const shebang = executable && !cached ? SHEBANG : '';
   return build({
-    entryPoints: [join(root, entry)],
+    // Relative: esbuild takes an entry with * for a pattern, and the checkout's folder may have one in its name.
+    absWorkingDir: root,
+    entryPoints: [entry],
     outfile: join(work, bundleOf(name, program)),
     bundle: true,
     minify: true,

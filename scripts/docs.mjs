@@ -12,7 +12,8 @@ const target = join(root, 'docs', 'reference');
 async function loadGenerator() {
   const outfile = join(root, 'node_modules', '.cache', 'mk-docs.mjs');
   await build({
-    entryPoints: [join(root, 'scripts', 'docs', 'pages.ts')],
+    absWorkingDir: root,
+    entryPoints: ['scripts/docs/pages.ts'],
     outfile,
     bundle: true,
     platform: 'node',

@@ -3,13 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-export const root = new URL('..', import.meta.url).pathname;
+/** Ends in a slash. A URL's `pathname` would stay encoded: `fileURLToPath` finds folders with a space, `#` or `é`. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'node_modules', '.mk-lock-hash');
 
 /** Runs a command with this terminal; ends this process with its status when it fails. */
-export function run(command, args, env = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+export function run(command, args, { cwd = root } = {}) {
+  const result = spawnSync(command, args, { cwd, stdio: 'inherit' });
   if (result.error) {
     process.stderr.write(`mk: cannot run ${command}: ${result.error.message}\n`);
     process.exit(2);

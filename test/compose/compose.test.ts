@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { engineMissing, eventually } from '../support/container-engine.ts';
 import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
@@ -9,7 +10,7 @@ import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
  */
 
 const PROJECT = 'mk-compose-test';
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const missing = engineMissing();
 
 if (missing !== null) process.stderr.write(`compose test skipped: ${missing}\n`);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { buildLogLine } from '@mk/monitor-proto/log-line';
@@ -9,7 +10,7 @@ import { type CheckedLine, checkProcessLog, logLineError } from '../support/log-
 
 /** The log is a public contract: what a real cluster writes is what the published schema says. */
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const good = {
   level: 'info',
   time: 1,

@@ -32,7 +32,7 @@ export function documentShell(directory: string, root: string): Shell {
     writeFileSync(join(programs, name), `#!/bin/sh\nexec ${command} "$@"\n`);
     chmodSync(join(programs, name), 0o755);
   };
-  for (const name of ['mk-launch', 'mkctl']) write(name, `node ${join(root, 'dist', `${name}.cjs`)}`);
+  for (const name of ['mk-launch', 'mkctl']) write(name, `node ${shellWord(join(root, 'dist', `${name}.cjs`))}`);
   write('npx', 'env');
   const environment = {
     ...process.env,
@@ -41,6 +41,11 @@ export function documentShell(directory: string, root: string): Shell {
     NO_COLOR: '1',
   };
   return { directory, environment };
+}
+
+/** A text as one word of a shell, whatever is in it. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Runs a block; its output, or an error that shows it. */

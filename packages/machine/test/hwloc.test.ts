@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { coreCount } from '../src/description.ts';
 import type { MachineDescription } from '../src/description.ts';
@@ -68,7 +69,7 @@ describe('real and synthetic machines load', () => {
   });
 
   test('loadMachine knows XML by its name', () => {
-    const path = new URL('data/hwloc/fakecpukinds.xml', import.meta.url).pathname;
+    const path = fileURLToPath(new URL('data/hwloc/fakecpukinds.xml', import.meta.url));
     expect(loadMachine(path, '/nowhere')).toMatchObject({ ok: true, value: { name: 'fakecpukinds' } });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { SHIPPED_MACHINES, findMachine } from '../src/catalogue.ts';
 import { cacheInstances, coreCount, nsToCycles } from '../src/description.ts';
@@ -9,7 +10,7 @@ import { Machine } from '../src/machine.ts';
 import { forCores } from '../src/resize.ts';
 import { parseMachineYaml } from '../src/yaml.ts';
 
-const machines = new URL('../../launcher/machines', import.meta.url).pathname;
+const machines = fileURLToPath(new URL('../../launcher/machines', import.meta.url));
 
 function shipped(name: string): MachineDescription {
   const loaded = loadMachine(name, machines);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { LinkShaper } from '../../src/io/link-shaper.ts';
 import { createPreciseTimer } from '../../src/io/precise-timer.ts';
 import { PASS, RESET, DROP } from '../../src/link/link-model.ts';
@@ -185,7 +186,12 @@ describe('createPreciseTimer', () => {
 /** The timer as plain JavaScript, as a data URL that a bare `node` can import. */
 async function bundle(): Promise<string> {
   const { buildSync } = await import('esbuild');
-  const entry = new URL('../../src/io/precise-timer.ts', import.meta.url).pathname;
-  const { outputFiles } = buildSync({ entryPoints: [entry], write: false, format: 'esm', platform: 'node' });
+  const { outputFiles } = buildSync({
+    absWorkingDir: fileURLToPath(new URL('../../src/io', import.meta.url)),
+    entryPoints: ['precise-timer.ts'],
+    write: false,
+    format: 'esm',
+    platform: 'node',
+  });
   return `data:text/javascript;base64,${Buffer.from(outputFiles[0]!.contents).toString('base64')}`;
 }

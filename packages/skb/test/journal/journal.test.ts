@@ -28,7 +28,8 @@ let path = '';
 beforeAll(() => {
   mkdirSync(CACHE, { recursive: true });
   buildSync({
-    entryPoints: [fileURLToPath(new URL('./journal-writer.ts', import.meta.url))],
+    absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
+    entryPoints: ['journal-writer.ts'],
     outfile: WRITER,
     bundle: true,
     platform: 'node',
