@@ -23,6 +23,8 @@ const IMPURE_MEMBERS = new Set(['Date.now', 'Math.random']);
 const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
 /** Folders of one machine have no place in a project. */
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
+/** `pathname` of a file's URL: wrong in a folder with a space, `#` or `é`. */
+const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
 const TEXT = /\.(ts|mjs|cjs|js|json|md|ya?ml|pl|sh)$|(^|\/)(Dockerfile|\.ci\/run)$/;
 
 /** All breaches in one file, as [line, text]. */
@@ -40,6 +42,8 @@ function checkText(path, text, say) {
     say(1, `${lines.length - 1} lines; a file has at most ${MAX_FILE_LINES}: split it by topic`);
   if (NAMELESS_FILES.test(path)) say(1, 'the name says nothing: name the file after what it holds');
   lines.forEach((line, i) => {
+    if (/\.(ts|mjs)$/.test(path) && URL_AS_PATH.test(line))
+      say(i + 1, 'a URL’s pathname as a path: it stays encoded; use fileURLToPath');
     if (MACHINE_PATHS.test(line) && !line.includes('MACHINE_PATHS'))
       say(i + 1, `a path of one machine: ${MACHINE_PATHS.exec(line)[0]}…`);
   });

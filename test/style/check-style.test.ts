@@ -20,6 +20,7 @@ describe('the style check finds', () => {
     ['an enum', 'enum Colour { red }'],
     ['a default export', 'export default function f() {}'],
     ['a path of one machine', `// see /${'home'}/me/notes`],
+    ['a URL’s pathname as a path', `const root = new URL('..', ${'import'}.meta.url).${'pathname'};`],
     ['a function of 61 lines', `function f(): void {\n${'  g();\n'.repeat(59)}}`],
     ['a file of 401 lines', '// x\n'.repeat(401)],
   ])('%s', (_what, text) => {
