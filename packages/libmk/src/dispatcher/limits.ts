@@ -1,0 +1,18 @@
+/** Bounds of the border between a dispatcher and its CPU driver. */
+export const BORDER_LIMITS = {
+  /** What a CPU driver serves for one turn stays under a few milliseconds; what is over waits for the next turn. */
+  callsPerTurn: 256,
+  /** Bytes of one turn’s system calls, encoded: decoded in one go, in about a millisecond. */
+  turnBytes: 256 << 10,
+  /** A dispatcher that was away for long takes what waits in several turns and can be asked to yield between. */
+  upcallsPerTurn: 256,
+  /** Levels of a value: arguments are records of lists of records; deeper input is an attack on the decoder’s stack. */
+  valueNesting: 32,
+  /** Bytes of the memory through which a blocked caller is answered. */
+  callNowBytes: 64 << 10,
+} as const;
+
+/** The value of a bound of the border. */
+export function borderLimit(name: keyof typeof BORDER_LIMITS): number {
+  return BORDER_LIMITS[name];
+}

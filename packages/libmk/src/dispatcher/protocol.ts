@@ -1,0 +1,286 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { borderLimit } from './limits.ts';
+import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } from './plain-value.ts';
+
+/*
+ * The border between a dispatcher and the CPU driver of its core.
+ *
+ * A dispatcher is *resumed* with a batch of upcalls and runs until its microtasks have drained: one *turn*. What it has put
+ * into `outgoing` by then goes to the CPU driver as a batch of system calls. A call is answered by the upcall `reply`; what
+ * the CPU driver serves alone can also be called within the turn (`callNow`). Both batches cross as bytes of one codec, in a
+ * running core as in the simulator, and each end checks what it gets.
+ *
+ *   B1  a batch decodes to what was encoded, or is refused as a whole;
+ *   B2  a turn brings at most `callsPerTurn` calls and `turnBytes` bytes; what is over stays in `outgoing`, in order, and the
+ *       dispatcher is resumed again for it.
+ */
+
+/** The kinds of field that an upcall can have, with a test of each. */
+const FIELDS = {
+  whole: { type: 0 as number, check: (v: unknown) => Number.isSafeInteger(v) },
+  text: { type: '' as string, check: (v: unknown) => typeof v === 'string' },
+  texts: { type: [] as readonly string[], check: (v: unknown) => isListOf(v, (x) => typeof x === 'string') },
+  wholes: { type: [] as readonly number[], check: (v: unknown) => isListOf(v, Number.isSafeInteger) },
+  numbers: { type: [] as readonly number[], check: (v: unknown) => isListOf(v, Number.isFinite) },
+  bytes: { type: new Uint8Array() as Uint8Array, check: isBytes },
+  names: { type: {} as Readonly<Record<string, string>>, check: isNames },
+  value: { type: null as PlainValue, check: () => true },
+} as const;
+
+type FieldKind = keyof typeof FIELDS;
+
+interface UpcallSpec {
+  /** Never changes; a retired upcall keeps its row. */
+  readonly ordinal: number;
+  readonly fields: Readonly<Record<string, FieldKind>>;
+  readonly doc: string;
+}
+
+/** What a CPU driver tells a dispatcher. */
+export const UPCALLS = {
+  run: {
+    ordinal: 0,
+    fields: {
+      domain: 'text',
+      core: 'whole',
+      dispatcher: 'whole',
+      program: 'text',
+      /** `main`: the domain's first dispatcher; `span`: one that another dispatcher of the domain asked for. */
+      part: 'text',
+      /** The cores that the domain had a dispatcher on when this one began, its first one’s first. */
+      cores: 'wholes',
+      args: 'texts',
+      environment: 'names',
+      /** Addresses of the capabilities that came with the spawn, in the order that they were given in. */
+      capabilities: 'wholes',
+    },
+    doc: 'First of all upcalls, once: who the dispatcher is and what its program was given.',
+  },
+  reply: {
+    ordinal: 1,
+    fields: { call: 'whole', error: 'text', text: 'text', value: 'value' },
+    doc: 'The answer to a system call. error: empty, or a name of the error table with a text for people.',
+  },
+  message: {
+    ordinal: 2,
+    fields: { channel: 'whole', words: 'numbers', data: 'bytes', capabilities: 'wholes' },
+    doc: 'A message on an endpoint or channel; its capabilities lie at these addresses.',
+  },
+  writable: { ordinal: 3, fields: { channel: 'whole' }, doc: 'A channel that said BUSY takes messages again.' },
+  closed: {
+    ordinal: 4,
+    fields: { channel: 'whole', error: 'text' },
+    doc: 'Nothing more comes on this channel; error says why, a name of the error table.',
+  },
+  timer: { ordinal: 5, fields: { timer: 'whole' }, doc: 'A timer that was set by set_timer is due.' },
+  page_fault: {
+    ordinal: 6,
+    fields: { address: 'whole', access: 'text' },
+    doc: 'An access to memory that is not mapped so.',
+  },
+  trap: { ordinal: 7, fields: { error: 'text', text: 'text' }, doc: 'The dispatcher did what it may not; it goes on.' },
+  interrupt: { ordinal: 8, fields: {}, doc: 'The slice is over: the dispatcher shall give the core up.' },
+  span_joined: {
+    ordinal: 9,
+    fields: { core: 'whole' },
+    doc: 'The domain has a dispatcher on this core from now on; all others of the domain are told.',
+  },
+  span_message: {
+    ordinal: 10,
+    fields: { core: 'whole', data: 'value' },
+    doc: 'What the dispatcher of the same domain on that core sent with span_send; FIFO, exactly once.',
+  },
+  span_left: {
+    ordinal: 11,
+    fields: { core: 'whole', error: 'text' },
+    doc: 'The domain’s dispatcher on that core has stopped, or its core is gone.',
+  },
+  consent: {
+    ordinal: 12,
+    fields: { op: 'text' },
+    doc: 'A revoke waits for the consent of this dispatcher, which subscribed to revocations (consent_revoke).',
+  },
+} as const satisfies Record<string, UpcallSpec>;
+
+export type UpcallType = keyof typeof UPCALLS;
+export type UpcallOf<T extends UpcallType> = { readonly type: T } & {
+  readonly [F in keyof (typeof UPCALLS)[T]['fields']]: (typeof UPCALLS)[T]['fields'][F] extends FieldKind
+    ? (typeof FIELDS)[(typeof UPCALLS)[T]['fields'][F]]['type']
+    : never;
+};
+/** One upcall, as an object with its type. */
+export type Upcall = { readonly [T in UpcallType]: UpcallOf<T> }[UpcallType];
+
+/** A system call. `id`: the dispatcher's own number for it, which its reply carries; 0: no reply is wanted. */
+export type Call = readonly [id: number, name: string, args: readonly PlainValue[]];
+
+/** What a call that is answered at once comes to. */
+export type CallResult =
+  | { readonly ok: true; readonly value: PlainValue }
+  | { readonly ok: false; readonly error: string; readonly text: string };
+
+/** What a dispatcher is resumed with. */
+export interface Resumption {
+  /** The kernel's clock when the dispatcher got the core. */
+  readonly now: Nanos;
+  readonly upcalls: readonly Upcall[];
+}
+
+/** What a turn came to. */
+export interface Turn {
+  readonly calls: readonly Call[];
+  /** Calls are left for another turn (B2), or the program asked to go on (`yield`). */
+  readonly more: boolean;
+  /** Time that the program declared by `mk.work`, for the simulator. */
+  readonly workNs: Nanos;
+}
+
+const BY_ORDINAL = new Map<number, UpcallType>(
+  Object.entries(UPCALLS).map(([name, { ordinal }]) => [ordinal, name as UpcallType]),
+);
+const FIELDS_OF = Object.fromEntries(
+  Object.entries(UPCALLS).map(([name, { fields }]) => [name, Object.entries(fields) as [string, FieldKind][]]),
+) as unknown as Readonly<Record<UpcallType, readonly (readonly [string, FieldKind])[]>>;
+
+/** Encodes what a dispatcher is resumed with; the bytes are valid until the writer's next use. */
+export function encodeResumption(writer: PlainWriter, { now, upcalls }: Resumption): Uint8Array {
+  writer.clear();
+  writer.write(now);
+  writer.write(upcalls.length);
+  for (const upcall of upcalls) {
+    writer.write(UPCALLS[upcall.type].ordinal);
+    for (const [field] of FIELDS_OF[upcall.type]) writer.write((upcall as Readonly<Record<string, PlainValue>>)[field]);
+  }
+  return writer.written();
+}
+
+/** Throws BorderError. */
+export function decodeResumption(bytes: Uint8Array): Resumption {
+  const reader = new PlainReader(bytes);
+  const now = wholeOf(reader, 'the time');
+  const count = wholeOf(reader, 'the number of upcalls');
+  const upcalls: Upcall[] = [];
+  for (let i = 0; i < count; i++) upcalls.push(readUpcall(reader));
+  if (!reader.done) throw new BorderError('more bytes than upcalls');
+  return { now, upcalls };
+}
+
+function readUpcall(reader: PlainReader): Upcall {
+  const type = BY_ORDINAL.get(wholeOf(reader, 'an upcall'));
+  if (type === undefined) throw new BorderError('no such upcall');
+  const upcall: Record<string, PlainValue> = { type };
+  for (const [field, kind] of FIELDS_OF[type]) {
+    const value = reader.read();
+    if (!FIELDS[kind].check(value)) throw new BorderError(`${type}: ${field} is no ${kind}`);
+    upcall[field] = value;
+  }
+  return upcall as unknown as Upcall;
+}
+
+/**
+ * Encodes a turn, and takes the calls that fit out of `outgoing` (B2). A call that cannot cross is dropped, and given to
+ * `refuse` with the reason. `more`: whether the dispatcher wants to go on in any case.
+ */
+export function encodeTurn(
+  writer: PlainWriter,
+  outgoing: Call[],
+  more: boolean,
+  workNs: Nanos,
+  refuse: (call: Call, reason: string) => void,
+): Uint8Array {
+  writer.clear();
+  writer.write(workNs);
+  let taken = 0;
+  const most = Math.min(outgoing.length, borderLimit('callsPerTurn'));
+  for (; taken < most; taken++) {
+    const before = writer.length;
+    if (tryCall(writer, outgoing[taken]!, refuse) && writer.length > borderLimit('turnBytes') && taken > 0) {
+      writer.rewind(before);
+      break;
+    }
+  }
+  outgoing.splice(0, taken);
+  writer.write(more || outgoing.length > 0);
+  return writer.written();
+}
+
+/** Whether the call was written; else it was refused. */
+function tryCall(writer: PlainWriter, call: Call, refuse: (call: Call, reason: string) => void): boolean {
+  const before = writer.length;
+  try {
+    const [id, name, args] = call;
+    if (!Number.isSafeInteger(id) || id < 0) throw new BorderError('the number of a call is whole and not negative');
+    if (typeof name !== 'string' || !Array.isArray(args)) throw new BorderError('a call is [id, name, args]');
+    writer.write([id, name, args]);
+    if (writer.length - before > borderLimit('turnBytes')) throw new BorderError('larger than a turn may be');
+    return true;
+  } catch (error) {
+    writer.rewind(before);
+    refuse(call, error instanceof BorderError ? error.message : 'its arguments cannot be read');
+    return false;
+  }
+}
+
+/** Throws BorderError. */
+export function decodeTurn(bytes: Uint8Array): Turn {
+  if (bytes.length > TURN_BYTES_MOST) throw new BorderError('larger than a turn may be');
+  const reader = new PlainReader(bytes);
+  const workNs = wholeOf(reader, 'the work');
+  if (workNs < 0) throw new BorderError('work that takes less than no time');
+  const calls: Call[] = [];
+  for (;;) {
+    const value = reader.read();
+    if (typeof value === 'boolean') {
+      if (!reader.done || calls.length > borderLimit('callsPerTurn')) throw new BorderError('more than one turn');
+      return { calls, more: value, workNs };
+    }
+    calls.push(callOf(value));
+  }
+}
+
+/** Two calls of the largest size may stand in one batch: the last is only taken back when it is not the first. */
+export const TURN_BYTES_MOST = 2 * borderLimit('turnBytes') + 64;
+
+function callOf(value: PlainValue): Call {
+  if (!Array.isArray(value) || value.length !== 3) throw new BorderError('a call is [id, name, args]');
+  const [id, name, args] = value as readonly PlainValue[];
+  if (!Number.isSafeInteger(id) || (id as number) < 0 || typeof name !== 'string' || !Array.isArray(args))
+    throw new BorderError('a call is [id, name, args]');
+  return value as unknown as Call;
+}
+
+/** Encodes the answer to `callNow`. */
+export function encodeResult(writer: PlainWriter, result: CallResult): Uint8Array {
+  writer.clear();
+  writer.write(result.ok ? [result.value] : [result.error, result.text]);
+  return writer.written();
+}
+
+/** Throws BorderError. */
+export function decodeResult(bytes: Uint8Array): CallResult {
+  const value = new PlainReader(bytes).read();
+  if (Array.isArray(value) && value.length === 1) return { ok: true, value: value[0] as PlainValue };
+  if (Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string')
+    return { ok: false, error: value[0], text: value[1] };
+  throw new BorderError('no answer');
+}
+
+function wholeOf(reader: PlainReader, what: string): number {
+  const value = reader.read();
+  if (!Number.isSafeInteger(value)) throw new BorderError(`${what} is no whole number`);
+  return value as number;
+}
+
+function isListOf(value: unknown, test: (x: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(test);
+}
+
+function isNames(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !isBytes(value) &&
+    Object.values(value).every((x) => typeof x === 'string')
+  );
+}
