@@ -108,4 +108,19 @@ export const CAPABILITY_ERRORS = {
   },
   NO_CSPACE: { code: 131, definite: true, doc: 'The caller is no domain of this core with a cspace.' },
   CONSENT_REFUSED: { code: 132, definite: true, doc: 'A subscriber to revocations of this memory did not consent.' },
+  NOT_A_PAGE_TABLE: { code: 133, definite: true, doc: 'A VNode was needed as the table to map in.' },
+  NOT_MAPPABLE: { code: 134, definite: true, doc: 'Capabilities of this type cannot be mapped.' },
+  MAP_LEVEL: {
+    code: 135,
+    definite: true,
+    doc: 'A table takes the tables of the next level, or frames; the root takes no frames.',
+  },
+  MAP_RANGE: { code: 136, definite: true, doc: 'The entries, or the bytes they would cover, lie outside the object.' },
+  MAP_OFFSET: {
+    code: 137,
+    definite: true,
+    doc: 'The physical address is no multiple of what an entry of the table covers.',
+  },
+  ENTRY_IN_USE: { code: 138, definite: true, doc: 'An entry of the page table is filled; unmap it first.' },
+  NOT_A_MAPPING: { code: 139, definite: true, doc: 'A Mapping capability was needed.' },
 } as const;

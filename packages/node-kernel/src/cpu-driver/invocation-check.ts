@@ -24,6 +24,17 @@ const FIELDS: { readonly [K in Operation]: Readonly<Record<string, Kind>> } = {
   create_cnode: { source: 'slot', destination: 'slot', type: 'type', offset: 'whole', size: 'whole' },
   resize_cnode: { cnode: 'slot', returnTo: 'slot' },
   create_id: { destination: 'slot' },
+  map: {
+    source: 'slot',
+    table: 'slot',
+    entry: 'whole',
+    count: 'whole',
+    offset: 'whole',
+    rights: 'whole',
+    destination: 'slot',
+  },
+  protect: { mapping: 'slot', entry: 'whole', count: 'whole', rights: 'whole' },
+  unmap: { mapping: 'slot' },
 };
 
 const CHECKS: { readonly [K in Kind]: (value: unknown) => boolean } = {

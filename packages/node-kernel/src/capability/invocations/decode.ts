@@ -14,6 +14,8 @@ import { hasOtherCopies, mayHaveRemoteCopies } from './delete-step.ts';
 import { refuse, succeed } from '../model/errors.ts';
 import type { Result } from '../model/errors.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { decodeMap, decodeProtect, decodeUnmap } from './map.ts';
+import type { MapAction, MapRequest, ProtectAction, ProtectRequest } from './map.ts';
 import { isRetypeable, planRetype, retypeRange } from './retype.ts';
 import type { RetypeRequest } from './retype.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
@@ -40,6 +42,9 @@ export interface Invocations {
   /** Replaces the caller's root CNode by a larger one; the old root's capability goes to `returnTo`. */
   resize_cnode: { readonly cnode: SlotRef; readonly returnTo: SlotRef };
   create_id: { readonly destination: SlotRef };
+  map: MapRequest;
+  protect: ProtectRequest;
+  unmap: { readonly mapping: SlotRef };
 }
 
 export type Operation = keyof Invocations;
@@ -59,7 +64,9 @@ export type Action =
     }
   | { readonly action: 'identify'; readonly target: Slot }
   | { readonly action: 'resize_cnode'; readonly root: Slot; readonly cnode: Slot; readonly returnTo: Slot }
-  | { readonly action: 'create_id'; readonly destination: Slot };
+  | { readonly action: 'create_id'; readonly destination: Slot }
+  | MapAction
+  | ProtectAction;
 
 type Decoder<K extends Operation> = (state: LocalCapabilities, caller: Slot, given: Invocations[K]) => Result<Action>;
 
@@ -75,6 +82,9 @@ const DECODERS: { readonly [K in Operation]: Decoder<K> } = {
     decodeRetype(state, caller, { ...rest, objectSize: size, count: 1 }),
   resize_cnode: decodeResize,
   create_id: decodeCreateId,
+  map: decodeMap,
+  protect: decodeProtect,
+  unmap: decodeUnmap,
 };
 
 /** Decodes one invocation of the domain whose root CNode lies in `caller`. Changes nothing. */

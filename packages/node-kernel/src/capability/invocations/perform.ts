@@ -8,6 +8,7 @@ import { deleteLastCopy } from './delete-step.ts';
 import { succeed } from '../model/errors.ts';
 import type { Result } from '../model/errors.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { performMap, performProtect } from './map.ts';
 import { place, relocate, removeCopy } from './placement.ts';
 import { createRetyped } from './retype.ts';
 import type { Slot } from '../store/slot.ts';
@@ -46,6 +47,8 @@ const PERFORMERS: Performers = {
     const id = makeCapability('ID', 0, 0, [state.core, state.takeLocalId()]);
     place(state, destination, id, { owner: state.core, relations: 0 }, outcome);
   },
+  map: performMap,
+  protect: performProtect,
 };
 
 export function performAction(state: LocalCapabilities, action: Action): Performed {

@@ -36,7 +36,7 @@ export function place(
 export function removeCopy(state: LocalCapabilities, slot: Slot, outcome: Outcome): CopyGroup {
   const capability = slot.capability!;
   for (const mapping of slot.mappings ?? []) removeCopy(state, mapping, outcome);
-  if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability);
+  if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability, outcome);
   state.deletions.withMonitor.delete(slot);
   const group = state.database.remove(slot);
   outcome.changes.push({ kind: 'deleted', slot: slot.address, capability });
@@ -65,12 +65,14 @@ export function linkMapping(state: LocalCapabilities, slot: Slot, through: Slot)
   else filled.add(slot);
 }
 
-function unlinkMapping(state: LocalCapabilities, slot: Slot, mapping: Capability): void {
+function unlinkMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, outcome: Outcome): void {
   slot.mappedThrough?.mappings?.delete(slot);
   const table = mapping.fields[0]!;
   const filled = state.mappingsInTable.get(table);
   filled?.delete(slot);
   if (filled?.size === 0) state.mappingsInTable.delete(table);
+  const run = state.pageTables.remove(table, mapping.fields[1]!);
+  if (run !== undefined) outcome.changes.push({ kind: 'unmapped', run });
 }
 
 function makeContainer(state: LocalCapabilities, group: CopyGroup): void {

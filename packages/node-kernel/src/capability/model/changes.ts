@@ -1,6 +1,16 @@
 /** What an operation did, for whoever must follow: the CPU driver, the address spaces, the log. */
 import type { Capability, Range } from './capability.ts';
 
+/** A run of entries of one page table that one mapping fills. */
+export interface Entries {
+  readonly table: number;
+  readonly first: number;
+  readonly count: number;
+  readonly level: number;
+  readonly object: Capability;
+  readonly offset: number;
+}
+
 export type Change =
   | { readonly kind: 'created'; readonly slot: number; readonly capability: Capability }
   /** One copy is gone. For a mapping: its page table entry must go, and the local TLB be flushed. */
@@ -12,6 +22,18 @@ export type Change =
   | { readonly kind: 'moved'; readonly from: number; readonly to: number }
   /** RAM has become an object: its bytes must be zeroed before anyone can read them. */
   | { readonly kind: 'zeroed'; readonly address: number; readonly size: number }
+  /** Page table entries were filled. */
+  | { readonly kind: 'mapped'; readonly run: Entries }
+  /** Entries `from` … `from + count` of the run carry other rights. */
+  | {
+      readonly kind: 'protected';
+      readonly run: Entries;
+      readonly from: number;
+      readonly count: number;
+      readonly rights: number;
+    }
+  /** Page table entries are gone: no translation through them may be used any more. */
+  | { readonly kind: 'unmapped'; readonly run: Entries }
   /** Back in the allocator of this core. */
   | { readonly kind: 'freed'; readonly address: number; readonly size: number };
 

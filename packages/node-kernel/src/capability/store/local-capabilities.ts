@@ -5,6 +5,7 @@ import type { CopyGroup } from './copy-group.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import { MappingDatabase } from './mapping-database.ts';
+import { PageTables } from './page-tables.ts';
 import { RamAllocator } from './ram-allocator.ts';
 import type { RangeWatch } from '../global/reclaim.ts';
 import type { RevokeMark } from '../invocations/revoke.ts';
@@ -32,6 +33,7 @@ export class LocalCapabilities {
   readonly containers = new Map<number, SlotContainer>();
   /** Slots of mappings, by the address of the page table that they fill. */
   readonly mappingsInTable = new Map<number, Set<Slot>>();
+  readonly pageTables = new PageTables();
   readonly ram: RamAllocator;
   readonly deletions = new DeletionQueue();
   /** Revokes that have frozen something here and have neither committed nor given up. */

@@ -1,0 +1,160 @@
+/**
+ * map, protect, unmap. `map` enters a part of a frame, or a table of the next level, in a page table, and makes the Mapping
+ * capability by which it is protected and unmapped. Illegal ones are refused with the reason and change nothing. Rights are
+ * enforced: a frame without WRITE maps read-only.
+ */
+import { makeCapability } from '../model/capability.ts';
+import type { Capability } from '../model/capability.ts';
+import type { Outcome } from '../model/changes.ts';
+import { refuse, succeed } from '../model/errors.ts';
+import type { CapabilityError, Result } from '../model/errors.ts';
+import { hasRights, RIGHTS } from '../model/rights.ts';
+import { mappingTypeOf } from '../model/type-rules.ts';
+import { typeRow } from '../model/types.ts';
+import { destination, lookup } from '../store/cspace.ts';
+import type { SlotRef } from '../store/cspace.ts';
+import type { LocalCapabilities } from '../store/local-capabilities.ts';
+import { ENTRY_BYTES, PageTables, TABLE_ENTRIES } from '../store/page-tables.ts';
+import type { MappedRun } from '../store/page-tables.ts';
+import type { Slot } from '../store/slot.ts';
+import { linkMapping, place } from './placement.ts';
+
+export interface MapRequest {
+  /** A frame, or a table of the level below. */
+  readonly source: SlotRef;
+  readonly table: SlotRef;
+  /** The first entry of the table to fill. */
+  readonly entry: number;
+  readonly count: number;
+  /** Bytes from the start of the frame; a multiple of what an entry covers. 0 for a table. */
+  readonly offset: number;
+  /** READ, WRITE, EXECUTE; at most what the source carries. */
+  readonly rights: number;
+  /** Where the Mapping capability goes. */
+  readonly destination: SlotRef;
+}
+
+export interface ProtectRequest {
+  readonly mapping: SlotRef;
+  /** Entries from the first of the mapping, and how many. */
+  readonly entry: number;
+  readonly count: number;
+  readonly rights: number;
+}
+
+export interface MapAction {
+  readonly action: 'map';
+  readonly source: Slot;
+  readonly destination: Slot;
+  readonly run: MappedRun;
+}
+
+export interface ProtectAction {
+  readonly action: 'protect';
+  readonly run: MappedRun;
+  readonly from: number;
+  readonly count: number;
+  readonly rights: number;
+}
+
+const ACCESS_RIGHTS = RIGHTS.read | RIGHTS.write | RIGHTS.execute;
+
+export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequest): Result<MapAction> {
+  const source = lookup(state, caller, given.source);
+  if (!source.ok) return source;
+  const table = lookup(state, caller, given.table, RIGHTS.write);
+  if (!table.ok) return table;
+  const misfit = misfitOf(state, source.value, table.value, given);
+  if (misfit !== null) return refuse(misfit);
+  const to = destination(state, caller, given.destination, mappingTypeOf(source.value.capability.type)!);
+  if (!to.ok) return to;
+  const { entry, count, offset } = given;
+  const { type, address } = table.value.capability;
+  const run: MappedRun = {
+    table: address,
+    first: entry,
+    count,
+    level: PageTables.levelOf(type),
+    object: source.value.capability,
+    offset,
+    rights: new Array<number>(count).fill(given.rights),
+  };
+  return succeed({ action: 'map', source: source.value, destination: to.value, run });
+}
+
+/** Cannot fail. */
+export function performMap(
+  state: LocalCapabilities,
+  { source, destination: to, run }: MapAction,
+  outcome: Outcome,
+): void {
+  const type = mappingTypeOf(run.object.type)!;
+  const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
+  place(state, to, mapping, { owner: state.core, relations: 0 }, outcome);
+  linkMapping(state, to, source);
+  state.pageTables.enter(run);
+  outcome.changes.push({ kind: 'mapped', run });
+}
+
+export function decodeProtect(state: LocalCapabilities, caller: Slot, given: ProtectRequest): Result<ProtectAction> {
+  const found = lookup(state, caller, given.mapping);
+  if (!found.ok) return found;
+  const run = runOf(state, found.value);
+  const through = found.value.mappedThrough;
+  if (run === undefined || through?.capability == null) return refuse('not_a_mapping');
+  const { entry, count, rights } = given;
+  if (count < 1 || entry + count > run.count) return refuse('map_range');
+  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(through.capability.rights, rights))
+    return refuse('rights_not_subset');
+  return succeed({ action: 'protect', run, from: entry, count, rights });
+}
+
+/** Cannot fail. */
+export function performProtect(
+  _: LocalCapabilities,
+  { run, from, count, rights }: ProtectAction,
+  outcome: Outcome,
+): void {
+  run.rights.fill(rights, from, from + count);
+  outcome.changes.push({ kind: 'protected', run, from, count, rights });
+}
+
+export function decodeUnmap(
+  state: LocalCapabilities,
+  caller: Slot,
+  { mapping }: { readonly mapping: SlotRef },
+): Result<{ readonly action: 'remove_copy'; readonly target: Slot }> {
+  const found = lookup(state, caller, mapping, 0, RIGHTS.read | RIGHTS.write);
+  if (!found.ok) return found;
+  if (runOf(state, found.value) === undefined) return refuse('not_a_mapping');
+  return succeed({ action: 'remove_copy', target: found.value });
+}
+
+/** The entries that the mapping in a slot fills. */
+export function runOf(state: LocalCapabilities, slot: Slot): MappedRun | undefined {
+  const { capability } = slot;
+  if (capability === null || !typeRow(capability.type).mapping) return undefined;
+  return state.pageTables.runAt(capability.fields[0]!, capability.fields[1]!);
+}
+
+function misfitOf(
+  state: LocalCapabilities,
+  source: Slot & { readonly capability: Capability },
+  table: Slot & { readonly capability: Capability },
+  { entry, count, offset, rights }: MapRequest,
+): CapabilityError | null {
+  const level = PageTables.levelOf(table.capability.type);
+  if (level < 0) return 'not_a_page_table';
+  if (state.isForeign(table.group!)) return 'capability_foreign';
+  if (source.group!.locked || table.group!.locked) return 'capability_busy';
+  if (mappingTypeOf(source.capability.type) === undefined) return 'not_mappable';
+  const below = PageTables.levelOf(source.capability.type);
+  if (below >= 0 && state.isForeign(source.group!)) return 'capability_foreign';
+  if (below < 0 ? level === 0 : below !== level + 1) return 'map_level';
+  if (count < 1 || entry + count > TABLE_ENTRIES || (below >= 0 && count !== 1)) return 'map_range';
+  const bytes = below < 0 ? ENTRY_BYTES[level]! : source.capability.size;
+  if (below >= 0 ? offset !== 0 : (source.capability.address + offset) % bytes !== 0) return 'map_offset';
+  if (offset + count * bytes > source.capability.size) return 'map_range';
+  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(source.capability.rights, rights)) return 'rights_not_subset';
+  return state.pageTables.areFree(table.capability.address, entry, count) ? null : 'entry_in_use';
+}
