@@ -100,12 +100,11 @@ export function decodeProtect(state: LocalCapabilities, caller: Slot, given: Pro
   const found = lookup(state, caller, given.mapping);
   if (!found.ok) return found;
   const run = runOf(state, found.value);
-  const through = found.value.mappedThrough;
-  if (run === undefined || through?.capability == null) return refuse('not_a_mapping');
+  const held = found.value.mappedThrough?.capability;
+  if (run === undefined || !held) return refuse('not_a_mapping');
   const { entry, count, rights } = given;
   if (count < 1 || entry + count > run.count) return refuse('map_range');
-  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(through.capability.rights, rights))
-    return refuse('rights_not_subset');
+  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(held.rights, rights)) return refuse('rights_not_subset');
   return succeed({ action: 'protect', run, from: entry, count, rights });
 }
 
