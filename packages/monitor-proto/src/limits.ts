@@ -196,6 +196,11 @@ export const LIMITS = {
     reason: 'Memory that a core brings unless the cluster’s settings say otherwise.',
   },
   domainsPerCore: { value: 1024, unit: 'domains', reason: 'Each takes two CNodes.' },
+  maxLamport: {
+    value: 2 ** 52,
+    unit: 'ticks',
+    reason: 'A clock taken over from a peer still has room to count as long again before it stops being exact.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -1,8 +1,4 @@
-import type { Endpoint } from './endpoint/endpoint.ts';
-import { peerName } from './ids.ts';
-import { MESSAGES } from './messages/table.ts';
-
-/** One metric with its samples, as Prometheus' text format 0.0.4 has it. */
+/** One metric with its samples, as Prometheus' text format 0.0.4 has it. A counter never falls during the life of its process. */
 export interface MetricFamily {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -54,80 +50,6 @@ export class Histogram {
     });
     return [...buckets, { suffix: '_sum', labels, value: this.sum }, { suffix: '_count', labels, value: total }];
   }
-}
-
-/** What every process counts about its links and channels. */
-export function endpointMetrics(endpoint: Endpoint): readonly MetricFamily[] {
-  const { counters, trace } = endpoint;
-  const byType = (way: 'sent' | 'delivered'): MetricSample[] =>
-    trace.counts(way).map(([type, value]) => ({ labels: { message: type, lane: MESSAGES[type].lane }, value }));
-  const peers = [...endpoint.peers.values()];
-  const sum = (pick: (c: (typeof peers)[number]['channel']['counters']) => number): MetricSample[] => [
-    { value: peers.reduce((total, p) => total + pick(p.channel.counters), 0) },
-  ];
-  return [
-    { name: 'mk_messages_sent_total', type: 'counter', help: 'Messages given to channels.', samples: byType('sent') },
-    {
-      name: 'mk_messages_delivered_total',
-      type: 'counter',
-      help: 'Messages handed on by channels.',
-      samples: byType('delivered'),
-    },
-    {
-      name: 'mk_retransmits_total',
-      type: 'counter',
-      help: 'Messages sent again to present peers.',
-      samples: sum((c) => c.retransmitted),
-    },
-    {
-      name: 'mk_duplicates_total',
-      type: 'counter',
-      help: 'Messages that came twice and were dropped.',
-      samples: sum((c) => c.doubled),
-    },
-    {
-      name: 'mk_frames_sent_total',
-      type: 'counter',
-      help: 'Frames sent to present peers.',
-      samples: sum((c) => c.framesSent),
-    },
-    {
-      name: 'mk_frames_received_total',
-      type: 'counter',
-      help: 'Frames received from present peers.',
-      samples: sum((c) => c.framesReceived),
-    },
-    {
-      name: 'mk_frames_rejected_total',
-      type: 'counter',
-      help: 'Frames that did not decode or were out of place.',
-      samples: [{ value: counters.framesRejected }],
-    },
-    {
-      name: 'mk_links_refused_total',
-      type: 'counter',
-      help: 'Handshakes that this process refused.',
-      samples: [{ value: counters.linksRefused }],
-    },
-    {
-      name: 'mk_links_opened_total',
-      type: 'counter',
-      help: 'Handshakes that succeeded.',
-      samples: [{ value: counters.linksOpened }],
-    },
-    {
-      name: 'mk_links_up',
-      type: 'gauge',
-      help: 'Peers with an open link.',
-      samples: [{ value: peers.filter((p) => p.link !== 0).length }],
-    },
-    {
-      name: 'mk_queue_messages',
-      type: 'gauge',
-      help: 'Messages not yet acknowledged, by peer.',
-      samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: p.channel.unacknowledged })),
-    },
-  ];
 }
 
 function labelText(labels: Readonly<Record<string, string | number>>): string {

@@ -1,5 +1,6 @@
 import { peerName, type Nanos } from '@mk/monitor-proto/ids';
-import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
+import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
+import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
 import type { KernelConfig } from './config.ts';

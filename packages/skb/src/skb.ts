@@ -1,9 +1,11 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
-import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
+import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import { endpointMetrics, type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
+import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
+import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { StateMachine } from '@mk/monitor-proto/step';

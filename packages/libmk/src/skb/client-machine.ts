@@ -1,4 +1,5 @@
-import { Endpoint, type EndpointOwner } from '@mk/monitor-proto/endpoint/endpoint';
+import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';

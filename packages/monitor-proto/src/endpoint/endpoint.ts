@@ -9,23 +9,18 @@ import {
   type PeerId,
 } from '../ids.ts';
 import { limit } from '../limits.ts';
-import { codecOf, codecOfWire } from '../messages/codec.ts';
+import { codecOf, codecOfValid, type WireMessage } from '../messages/codec.ts';
 import type { Message } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
-import { clear } from '../reused-array.ts';
 import { TimerQueue } from '../timer-queue.ts';
-import { decodeFrame, encodeFrame } from '../urpc/frame-codec.ts';
-import {
-  type DataFrame,
-  FRAME,
-  type Frame,
-  type HandshakeFrame,
-  type Identity,
-  type VolleyFrame,
-} from '../urpc/frames.ts';
+import { decodeFrame } from '../urpc/frame-codec.ts';
+import { type DataFrame, FRAME, type HandshakeFrame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
 import { Greeter, type HandshakeConfig } from './greeter.ts';
 import { claimedPeer, type LinkState } from './link-state.ts';
+import { faultInMessages } from './message-faults.ts';
 import { MessageTrace } from './message-trace.ts';
+import { Outgoing } from './outgoing.ts';
+import type { EndpointCounters, EndpointOwner } from './owner.ts';
 import { Peer } from './peer.ts';
 
 /*
@@ -33,33 +28,10 @@ import { Peer } from './peer.ts';
  * and frames and puts effects into its outbox.
  *
  * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner admitted;
- * exactly once and in order per lane (U1–U3); a frame that does not validate closes its link and changes nothing else.
+ * exactly once and in order per lane (U1–U3);
+ *   E1  a frame that does not validate, in whatever part of it, closes its link and changes nothing else: no lane moves, no
+ *       message of it is handed on, and the peer's next link brings what was valid in it.
  */
-
-/** What the owner of an endpoint decides and is told. */
-export interface EndpointOwner {
-  /** May this peer have a link? Null, or why not. Asked before it has proved anything, and of a dialler once more when it has. */
-  admit(from: Identity, dialled: boolean): ErrorName | null;
-  /** A link to the peer is open; `first`: for the first time. */
-  peerUp(peer: Peer, first: boolean, now: Nanos): void;
-  /** The open link to the peer ended; the channel keeps what was not delivered. */
-  peerDown(peer: Peer, reason: string, now: Nanos): void;
-  /** The peer's instance is over; its channel and what it held are gone. */
-  peerGone(peer: Peer, cause: string, now: Nanos): void;
-  /** Opening a link failed or was refused. Return true to go on trying. */
-  dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
-  message(peer: Peer, message: Message, now: Nanos): void;
-  /** A frame that measures the link to the peer; it may be lost, doubled or late. */
-  volley(peer: Peer, volley: VolleyFrame, now: Nanos): void;
-  /** A message to this peer was refused with BUSY, and now there is room. */
-  sendable(peer: Peer, now: Nanos): void;
-}
-
-export interface EndpointCounters {
-  framesRejected: number;
-  linksRefused: number;
-  linksOpened: number;
-}
 
 const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
@@ -67,13 +39,21 @@ const REDIAL_MAX = limit('redialMaxNs');
 export class Endpoint {
   readonly timers = new TimerQueue();
   readonly peers = new Map<PeerId, Peer>();
-  readonly counters: EndpointCounters = { framesRejected: 0, linksRefused: 0, linksOpened: 0 };
+  readonly counters: EndpointCounters = {
+    framesSent: 0,
+    framesReceived: 0,
+    retransmitted: 0,
+    doubled: 0,
+    framesRejected: 0,
+    linksRefused: 0,
+    linksOpened: 0,
+  };
   /** Delivered and sent messages by type, for metrics. */
   readonly trace: MessageTrace;
   private readonly byInstance = new Map<InstanceId, Peer>();
   private readonly links = new Map<LinkId, LinkState>();
   private readonly greeter: Greeter;
-  private readonly dirty: Peer[] = [];
+  private readonly outgoing: Outgoing;
   private nextLink: LinkId = 1;
   private nextClient = 0;
 
@@ -83,6 +63,7 @@ export class Endpoint {
     private readonly outbox: EffectSink,
   ) {
     this.trace = new MessageTrace(outbox, config.instance);
+    this.outgoing = new Outgoing(outbox, this.timers, this.counters);
     this.greeter = new Greeter(config, outbox, this.timers, {
       admit: (from, dialled) => owner.admit(from, dialled),
       knownInstance: (instance) => this.byInstance.get(instance) ?? null,
@@ -159,19 +140,19 @@ export class Endpoint {
     const codec = codecOf(message.type);
     if (peer.gone || peer.instance === '' || !peer.channel.send(message, codec)) return false;
     this.trace.sent(peer, message, codec);
-    this.touch(peer);
+    this.outgoing.touch(peer);
     return true;
   }
 
   /** Sends the peer a frame that measures the link, before all that is queued; nothing while no link is open. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
-    if (peer.link !== 0) this.sendFrame(peer, volley, now);
+    if (peer.link !== 0) this.outgoing.sendFrame(peer, volley, now);
   }
 
   /** Sends the peer a frame although there may be nothing to say: a sign of life. Its link is open. */
   beat(peer: Peer): void {
     peer.channel.owe();
-    this.touch(peer);
+    this.outgoing.touch(peer);
   }
 
   /** Somebody has opened a link to us; `first`: the frame that came with it. */
@@ -210,8 +191,7 @@ export class Endpoint {
   flush(now: Nanos): Nanos {
     for (let round = 0; round < 3; round++) {
       this.timers.expire(now);
-      for (let i = 0; i < this.dirty.length; i++) this.flushPeer(this.dirty[i]!, now);
-      clear(this.dirty);
+      this.outgoing.flush(now);
       if (this.timers.next > now) break;
     }
     return this.timers.next;
@@ -222,45 +202,51 @@ export class Endpoint {
     for (const id of [...this.links.keys()]) this.drop(id, reason);
   }
 
-  /** Who speaks on a link, once the handshake allows it; null: what came is not to be looked at. */
+  /** Whose frames a link carries, once the handshake allows it; null: what came is not to be looked at. */
   private speaker(link: LinkState, now: Nanos): Peer | null {
     const { peer } = link;
     if (link.phase === 'answered' || link.phase === 'greeting') return null; // overtook its handshake on a reordering link
-    if (peer === null || link.phase === 'waiting') {
-      this.reject(link, 'OUT_OF_PLACE', 'data before the handshake', now);
-      return null;
-    }
+    if (peer !== null && link.phase !== 'waiting') return peer;
+    this.reject(link, 'OUT_OF_PLACE', 'data before the handshake', now);
+    return null;
+  }
+
+  /** A valid frame came: the peer lives, and has taken our proof. */
+  private heard(link: LinkState, peer: Peer, now: Nanos): void {
     if (link.phase === 'proving') this.greeter.settled(link);
     peer.lastHeardAt = now;
-    return peer;
   }
 
   private volleyFrame(link: LinkState, frame: VolleyFrame, now: Nanos): void {
     const peer = this.speaker(link, now);
-    if (peer !== null) this.owner.volley(peer, frame, now);
+    if (peer === null) return;
+    this.heard(link, peer, now);
+    this.owner.volley(peer, frame, now);
   }
 
+  /** E1: all of a frame is validated before any of it counts. */
   private dataFrame(link: LinkState, frame: DataFrame, now: Nanos): void {
     const peer = this.speaker(link, now);
     if (peer === null) return;
+    const fault = faultInMessages(frame.batches);
+    if (fault !== null) return this.reject(link, 'BAD_FRAME', fault, now);
+    const violation = peer.channel.violation(frame);
+    if (violation !== null) return this.reject(link, 'OUT_OF_PLACE', violation, now);
+    this.heard(link, peer, now);
     if (frame.lamport > this.outbox.lamport) this.outbox.lamport = frame.lamport;
-    const received = peer.channel.receive(frame, now);
-    if (received.violation !== null) return this.reject(link, 'OUT_OF_PLACE', received.violation, now);
-    this.deliver(link, peer, received.messages, now);
-    if (received.sendable) this.owner.sendable(peer, now);
-    this.touch(peer);
+    const { messages, sendable, doubled } = peer.channel.receive(frame, now);
+    this.counters.framesReceived += 1;
+    this.counters.doubled += doubled;
+    for (let i = 0; i < messages.length; i++) this.deliver(peer, messages[i]!, now);
+    if (sendable) this.owner.sendable(peer, now);
+    this.outgoing.touch(peer);
   }
 
-  private deliver(link: LinkState, peer: Peer, wires: readonly unknown[], now: Nanos): void {
-    for (let i = 0; i < wires.length; i++) {
-      const wire = wires[i]!;
-      const codec = codecOfWire(wire);
-      if (typeof codec === 'string') return this.reject(link, 'BAD_FRAME', codec, now);
-      const message = codec.decode(wire as readonly unknown[]);
-      if (typeof message === 'string') return this.reject(link, 'BAD_FRAME', message, now);
-      this.trace.delivered(peer, message, codec);
-      this.owner.message(peer, message, now);
-    }
+  private deliver(peer: Peer, wire: WireMessage, now: Nanos): void {
+    const codec = codecOfValid(wire);
+    const message = codec.decode(wire);
+    this.trace.delivered(peer, message, codec);
+    this.owner.message(peer, message, now);
   }
 
   private handshakeFrame(link: LinkState, frame: HandshakeFrame, now: Nanos): void {
@@ -288,7 +274,7 @@ export class Endpoint {
     peer.met = true;
     this.outbox.push({ type: 'link_bound', link: link.id, peer: peer.id });
     this.outbox.log('link_opened', { peer: peer.id, link: link.id, dialled: link.dialled, resumed: !first });
-    this.touch(peer);
+    this.outgoing.touch(peer);
     this.owner.peerUp(peer, first, now);
   }
 
@@ -365,46 +351,4 @@ export class Endpoint {
   private closeLink(id: LinkId, reason: string): void {
     this.outbox.push({ type: 'close_link', link: id, reason });
   }
-
-  private touch(peer: Peer): void {
-    if (peer.dirty) return;
-    peer.dirty = true;
-    this.dirty.push(peer);
-  }
-
-  private flushPeer(peer: Peer, now: Nanos): void {
-    peer.dirty = false;
-    if (peer.gone) return;
-    if (peer.link !== 0) {
-      for (
-        let frame = peer.channel.takeFrame(now, this.outbox.lamport);
-        frame !== null;
-        frame = peer.channel.takeFrame(now, this.outbox.lamport)
-      ) {
-        this.sendFrame(peer, frame, now);
-      }
-    }
-    this.arm(peer);
-  }
-
-  private sendFrame(peer: Peer, frame: Frame, now: Nanos): void {
-    peer.lastSentAt = now;
-    this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(frame) });
-  }
-
-  /** At most one timer a channel is set; it looks again when it fires, so that a message sets none. */
-  private arm(peer: Peer): void {
-    const { deadline } = peer.channel;
-    if (deadline >= peer.armedAt) return;
-    this.timers.cancel(peer.timer); // an ack is due long before a repeat that has backed off: each would leave its timer behind
-    peer.armedAt = deadline;
-    peer.timer = this.timers.set(deadline, this.lookAt, peer);
-  }
-
-  private readonly lookAt = (now: Nanos, peer: Peer): void => {
-    peer.armedAt = Infinity;
-    peer.timer = null;
-    if (peer.link !== 0) peer.channel.expire(now);
-    if (peer.link !== 0 || peer.channel.deadline > now) this.touch(peer);
-  };
 }

@@ -39,8 +39,10 @@ export interface MessageCodec {
   encode(message: Message): WireMessage;
   /** About how many bytes it takes in a frame; never less than half of them. */
   bytes(message: Message): number;
-  /** The message in an array that came from a peer, or a string that says what is wrong with it. */
-  decode(wire: readonly unknown[]): Decoded;
+  /** What is wrong with an array that came from a peer, or null. Changes nothing and makes nothing. */
+  fault(wire: readonly unknown[]): string | null;
+  /** The message in an array that has no fault. */
+  decode(wire: readonly unknown[]): Message;
 }
 
 /*
@@ -63,11 +65,12 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
       type: '${type}', ordinal: ${spec.ordinal}, lane: ${LANES.indexOf(spec.lane)},
       encode: (m) => [${[spec.ordinal, ...pack].join(', ')}],
       bytes: (m) => ${['4', ...sizes].join(' + ')},
-      decode: (w) => {
+      fault: (w) => {
         if (w.length !== ${fields.length + 1}) return '${type} has ' + (w.length - 1) + ' fields, not ${fields.length}';
         ${checks.join('\n        ')}
-        return { ${[`type: '${type}'`, ...unpack].join(', ')} };
+        return null;
       },
+      decode: (w) => ({ ${[`type: '${type}'`, ...unpack].join(', ')} }),
     };`;
   // The source comes from the table alone, never from input.
   return new Function('helpers', source)({ ...CHECKERS, nestedBytes }) as MessageCodec;
@@ -99,7 +102,8 @@ export function codecOf(type: MessageType): MessageCodec {
 /** The codec of what came from a peer, or a string that says why there is none. */
 export function codecOfWire(wire: unknown): MessageCodec | string {
   if (!Array.isArray(wire)) return 'a message is not an array';
-  const codec = BY_ORDINAL[wire[0] as number];
+  // A number alone may be looked up: an array also answers to 'length', and to the names of its methods.
+  const codec = typeof wire[0] === 'number' ? BY_ORDINAL[wire[0]] : undefined;
   if (codec !== undefined) return codec;
   const type = TYPE_OF_ORDINAL.get(wire[0]);
   return type === undefined ? `no message has ordinal ${String(wire[0]).slice(0, 20)}` : make(type);
@@ -113,5 +117,11 @@ export function encodeMessage(message: Message): WireMessage {
 /** The message in an array that came from a peer, or a string that says what is wrong with it. */
 export function decodeMessage(wire: unknown): Decoded {
   const codec = codecOfWire(wire);
-  return typeof codec === 'string' ? codec : codec.decode(wire as readonly unknown[]);
+  if (typeof codec === 'string') return codec;
+  return codec.fault(wire as readonly unknown[]) ?? codec.decode(wire as readonly unknown[]);
+}
+
+/** The codec of a message that has been found to have no fault. */
+export function codecOfValid(wire: WireMessage): MessageCodec {
+  return BY_ORDINAL[wire[0]]!;
 }

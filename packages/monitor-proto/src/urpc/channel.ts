@@ -25,8 +25,8 @@ export interface Received {
   readonly messages: readonly WireMessage[];
   /** A sender that was told BUSY may try again. */
   readonly sendable: boolean;
-  /** Not null: the peer broke the protocol, and this says how. */
-  readonly violation: string | null;
+  /** Messages of it that had come before. */
+  readonly doubled: number;
 }
 
 export interface ChannelCounters {
@@ -68,7 +68,8 @@ export class Channel {
   private urgentIn = UNUSED_IN[0]!;
   private monitorIn = UNUSED_IN[1]!;
   private bulkIn = UNUSED_IN[2]!;
-  private retransmitted = 0;
+  /** Messages that left a second time. */
+  retransmitted = 0;
   private doubled = 0;
   private framesSent = 0;
   private framesReceived = 0;
@@ -96,8 +97,7 @@ export class Channel {
 
   /** The next frame to put on the link, or null when nothing (more) has to leave now. Call until it answers null. */
   takeFrame(now: Nanos, lamport: number): DataFrame | null {
-    const batches = this.repeats ?? this.takeBatches(now);
-    this.repeats = null;
+    const batches = this.repeats === null ? this.takeBatches(now) : this.takeRepeats(this.repeats);
     if (batches.length === 0 && !this.ackNow) return null;
     if (batches.length > 0 && this.retransmitAt === Infinity) this.retransmitAt = now + this.timeoutNs();
     this.framesSent += 1;
@@ -109,7 +109,19 @@ export class Channel {
     this.ackNow = true;
   }
 
-  /** Takes in a frame that came over the link. */
+  /** How a frame breaks the protocol, or null: then `receive` takes all of it. */
+  violation(frame: DataFrame): string | null {
+    const { batches, acks } = frame;
+    for (let i = 0; i < batches.length; i++) {
+      const { lane, first } = batches[i]!;
+      if (!this.in(lane).admits(batches[i]!)) return `lane ${lane} got ${first} outside its window`;
+    }
+    for (let i = 0; i < LANES.length; i++)
+      if (acks[i]! > this.out(i).highest) return 'an ack covers what was never sent';
+    return null;
+  }
+
+  /** Takes in a frame that came over the link and breaks nothing. */
   receive(frame: DataFrame, now: Nanos): Received {
     this.framesReceived += 1;
     let messages: readonly WireMessage[] = NO_MESSAGES;
@@ -121,15 +133,13 @@ export class Channel {
         continue;
       }
       const more = messages.slice();
-      const known = lane.accept(batch, more);
+      doubled += lane.accept(batch, more);
       messages = more;
-      if (known < 0) return violation(`lane ${batch.lane} got ${batch.first} outside its window`);
-      doubled += known;
     }
-    if (!this.takeInAcks(frame, now)) return violation('an ack covers what was never sent');
+    this.takeInAcks(frame, now);
     this.noteAckOwed(frame.batches.length > 0, doubled, now);
     this.doubled += doubled;
-    return { messages, sendable: this.takeSendable(), violation: null };
+    return { messages, sendable: this.takeSendable(), doubled };
   }
 
   /** How far this end has received: said in the handshake of the next link. */
@@ -231,6 +241,12 @@ export class Channel {
     return batches ?? NO_BATCHES;
   }
 
+  private takeRepeats(repeats: readonly Batch[]): readonly Batch[] {
+    this.repeats = null;
+    for (const { messages } of repeats) this.retransmitted += messages.length;
+    return repeats;
+  }
+
   private probe(lane: SendLane, now: Nanos): void {
     this.probeLane = lane.lane;
     this.probeNumber = lane.sent;
@@ -262,17 +278,16 @@ export class Channel {
     return sendable;
   }
 
-  private takeInAcks(frame: DataFrame, now: Nanos): boolean {
+  private takeInAcks(frame: DataFrame, now: Nanos): void {
     let progress = false;
     for (let i = 0; i < LANES.length; i++) {
       const lane = this.out(i);
       const before = lane.acked;
-      if (!lane.acknowledge(frame.acks[i]!)) return false;
+      lane.acknowledge(frame.acks[i]!);
       if (lane.acked > before) progress = true;
       if (frame.missing[i]! > 0) this.repair(lane, frame.missing[i]!, now);
     }
     if (progress) this.noteProgress(now);
-    return true;
   }
 
   private noteProgress(now: Nanos): void {
@@ -298,7 +313,6 @@ export class Channel {
 
   private pushRepeat(batch: Batch | null): void {
     if (batch === null) return;
-    this.retransmitted += batch.messages.length;
     this.probeLane = -1;
     (this.repeats ??= []).push(batch);
   }
@@ -355,8 +369,4 @@ function newSendLane(lane: number): SendLane {
 
 function newReceiveLane(lane: number): ReceiveLane {
   return new ReceiveLane(limit(LANE_LIMITS[lane]![0]));
-}
-
-function violation(text: string): Received {
-  return { messages: [], sendable: false, violation: text };
 }

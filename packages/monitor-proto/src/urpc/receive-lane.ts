@@ -23,22 +23,22 @@ export class ReceiveLane {
     return first - this.received - 1;
   }
 
+  /** Whether the batch lies within the window; one that does not breaks the protocol. */
+  admits(batch: Batch): boolean {
+    return batch.first + batch.messages.length - 1 <= this.received + this.windowMessages;
+  }
+
   /** Takes a batch that is just what comes next, all of it, and says whether it was: then its messages are to be handed on. */
   acceptWhole(batch: Batch): boolean {
-    if (batch.first !== this.received + 1 || this.early !== null || batch.messages.length > this.windowMessages)
-      return false;
+    if (batch.first !== this.received + 1 || this.early !== null) return false;
     this.received += batch.messages.length;
     return true;
   }
 
-  /**
-   * Appends to `deliver` what `batch` makes deliverable. Returns how many of its messages had come before, or −1 when it
-   * lies outside the window: the peer broke the protocol.
-   */
+  /** Appends to `deliver` what `batch`, which lies within the window, makes deliverable. Returns how many of its messages had come before. */
   accept(batch: Batch, deliver: WireMessage[]): number {
     const { first, messages } = batch;
     const last = first + messages.length - 1;
-    if (last > this.received + this.windowMessages) return -1;
     if (first > this.received + 1) return this.keep(first, messages);
     const known = Math.min(messages.length, this.received + 1 - first);
     for (let i = known; i < messages.length; i++) deliver.push(messages[i]!);

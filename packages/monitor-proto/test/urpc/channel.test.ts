@@ -78,9 +78,8 @@ class Pair {
   }
 
   private arrive(to: 0 | 1, frame: DataFrame): void {
-    const received = this.ends[to].receive(frame, this.now);
-    expect(received.violation).toBeNull();
-    for (const wire of received.messages) {
+    expect(this.ends[to].violation(frame)).toBeNull();
+    for (const wire of this.ends[to].receive(frame, this.now).messages) {
       const message = decodeMessage(wire);
       if (typeof message === 'string') throw new Error(message);
       this.delivered[to].push(message);
@@ -186,9 +185,9 @@ describe('a URPC channel', () => {
   it('takes an ack for what was never sent, and a message outside the window, as a breach of the protocol', () => {
     const channel = new Channel();
     const frame = { kind: 5, lamport: 0, acks: [0, 0, 0], missing: [0, 0, 0], batches: [] } as const;
-    expect(channel.receive({ ...frame, acks: [0, 1, 0] }, 0).violation).toMatch('never sent');
+    expect(channel.violation({ ...frame, acks: [0, 1, 0] })).toMatch('never sent');
     const far = limit('monitorWindow') + 1;
-    expect(channel.receive({ ...frame, batches: [{ lane: 1, first: far, messages: [[40, 1]] }] }, 0).violation).toMatch(
+    expect(channel.violation({ ...frame, batches: [{ lane: 1, first: far, messages: [[40, 1]] }] })).toMatch(
       'outside its window',
     );
   });

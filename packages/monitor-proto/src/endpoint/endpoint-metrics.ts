@@ -1,0 +1,54 @@
+import { peerName } from '../ids.ts';
+import { MESSAGES } from '../messages/table.ts';
+import type { MetricFamily, MetricSample } from '../metrics.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { EndpointCounters } from './owner.ts';
+
+/** The counters that are one number each, with their names and meanings. */
+const COUNTERS: readonly (readonly [name: string, counter: keyof EndpointCounters, help: string])[] = [
+  ['mk_retransmits_total', 'retransmitted', 'Messages sent again.'],
+  ['mk_duplicates_total', 'doubled', 'Messages that came twice and were dropped.'],
+  ['mk_frames_sent_total', 'framesSent', 'Frames of acks and messages sent.'],
+  ['mk_frames_received_total', 'framesReceived', 'Frames of acks and messages received and valid.'],
+  ['mk_frames_rejected_total', 'framesRejected', 'Frames that did not decode or were out of place.'],
+  ['mk_links_refused_total', 'linksRefused', 'Handshakes that this process refused.'],
+  ['mk_links_opened_total', 'linksOpened', 'Handshakes that succeeded.'],
+];
+
+/** What every process counts about its links and channels. */
+export function endpointMetrics(endpoint: Endpoint): readonly MetricFamily[] {
+  return [
+    messageCounter(endpoint, 'sent', 'mk_messages_sent_total', 'Messages given to channels.'),
+    messageCounter(endpoint, 'delivered', 'mk_messages_delivered_total', 'Messages handed on by channels.'),
+    ...COUNTERS.map(([name, counter, help]): MetricFamily => {
+      return { name, type: 'counter', help, samples: [{ value: endpoint.counters[counter] }] };
+    }),
+    ...linkGauges(endpoint),
+  ];
+}
+
+function messageCounter(endpoint: Endpoint, way: 'sent' | 'delivered', name: string, help: string): MetricFamily {
+  const counts = endpoint.trace.counts(way);
+  const samples = counts.map(([type, value]): MetricSample => {
+    return { labels: { message: type, lane: MESSAGES[type].lane }, value };
+  });
+  return { name, type: 'counter', help, samples };
+}
+
+function linkGauges(endpoint: Endpoint): readonly MetricFamily[] {
+  const peers = [...endpoint.peers.values()];
+  return [
+    {
+      name: 'mk_links_up',
+      type: 'gauge',
+      help: 'Peers with an open link.',
+      samples: [{ value: peers.filter((p) => p.link !== 0).length }],
+    },
+    {
+      name: 'mk_queue_messages',
+      type: 'gauge',
+      help: 'Messages not yet acknowledged, by peer.',
+      samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: p.channel.unacknowledged })),
+    },
+  ];
+}

@@ -1,0 +1,37 @@
+import type { ErrorName } from '../errors.ts';
+import type { Nanos } from '../ids.ts';
+import type { Message } from '../messages/table.ts';
+import type { Identity, VolleyFrame } from '../urpc/frames.ts';
+import type { Peer } from './peer.ts';
+
+/** What the owner of an endpoint decides and is told. */
+export interface EndpointOwner {
+  /** May this peer have a link? Null, or why not. Asked before it has proved anything, and of a dialler once more when it has. */
+  admit(from: Identity, dialled: boolean): ErrorName | null;
+  /** A link to the peer is open; `first`: for the first time. */
+  peerUp(peer: Peer, first: boolean, now: Nanos): void;
+  /** The open link to the peer ended; the channel keeps what was not delivered. */
+  peerDown(peer: Peer, reason: string, now: Nanos): void;
+  /** The peer's instance is over; its channel and what it held are gone. */
+  peerGone(peer: Peer, cause: string, now: Nanos): void;
+  /** Opening a link failed or was refused. Return true to go on trying. */
+  dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
+  message(peer: Peer, message: Message, now: Nanos): void;
+  /** A frame that measures the link to the peer; it may be lost, doubled or late. */
+  volley(peer: Peer, volley: VolleyFrame, now: Nanos): void;
+  /** A message to this peer was refused with BUSY, and now there is room. */
+  sendable(peer: Peer, now: Nanos): void;
+}
+
+/** What an endpoint did over all its peers, those that are gone included: no count ever falls. */
+export interface EndpointCounters {
+  framesSent: number;
+  framesReceived: number;
+  /** Messages that left a second time. */
+  retransmitted: number;
+  /** Messages that came a second time. */
+  doubled: number;
+  framesRejected: number;
+  linksRefused: number;
+  linksOpened: number;
+}
