@@ -4,7 +4,7 @@ export const RECORD_LIMITS = {
   maxTextChars: 8_192,
   maxNameChars: 256,
   maxAttributes: 64,
-  /** With the state bound, a match costs at most 256 x 512 steps per character, usually a handful. */
+  /** With the state bound, a match costs at most 512 steps per character, usually a handful. */
   maxPatternChars: 256,
   maxPatternStates: 512,
   /** `a{3,1000}` is unrolled, so repetition counts are bounded too. */

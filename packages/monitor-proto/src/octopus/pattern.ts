@@ -1,35 +1,44 @@
 /**
  * Regular expressions that cannot run away: a Thompson automaton, stepped over all states at once.
  *
- * Guarantees: time is at most states x characters, whatever the pattern; a pattern is refused beyond the limits. A
- * backtracking engine (JavaScript's own) would let one client's `(a+)+$` stop the store for everybody.
+ * Guarantees: time is at most states × characters, whatever the pattern; a pattern is refused beyond the limits; each step
+ * is counted, so that whoever matches against many texts can pause (docs/decisions/0075). A backtracking engine
+ * (JavaScript's own) would let one client's `(a+)+$` stop the store for everybody.
  * Understands literals, `.`, classes with ranges and negation, `\d \w \s` and their opposites, escapes, groups, `|`,
- * `* + ? {n} {n,} {n,m}`, `^` and `$`. As in Barrelfish's PCRE use, a pattern matches anywhere unless anchored.
+ * `* + ? {n} {n,} {n,m}`, `^` and `$`, by Unicode code points. As in Barrelfish's PCRE use, a pattern matches anywhere
+ * unless anchored.
  */
+import { CharSet, type Ranges } from './char-set.ts';
 import { RECORD_LIMITS } from './limits.ts';
+import type { Meter } from './meter.ts';
+import { PatternError, type PatternNode, PatternParser } from './pattern-parser.ts';
 
-/** Refused with what is wrong and where. */
-export class PatternError extends Error {}
+export { PatternError } from './pattern-parser.ts';
 
-type CharTest = (code: number) => boolean;
+const OP = { char: 0, set: 1, split: 2, start: 3, end: 4, accept: 5 } as const;
+const MOST = RECORD_LIMITS.maxPatternStates;
 
-/** A state consumes a character, branches, asserts a position, or accepts. */
-type State =
-  | { readonly kind: 'char'; readonly test: CharTest; next: number }
-  | { readonly kind: 'split'; next: number; other: number }
-  | { readonly kind: 'start' | 'end'; next: number }
-  | { readonly kind: 'accept' };
-
-type Node =
-  | { readonly kind: 'char'; readonly test: CharTest }
-  | { readonly kind: 'start' | 'end' | 'empty' }
-  | { readonly kind: 'sequence' | 'choice'; readonly parts: readonly Node[] }
-  | { readonly kind: 'repeat'; readonly part: Node; readonly least: number; readonly most: number };
+/** States alive at one position, each once: `stamps` says at which one a state was last entered. Shared: a match is one turn. */
+let current = new Int32Array(MOST);
+let following = new Int32Array(MOST);
+const stamps = new Float64Array(MOST);
+/** Each state can be pushed by two others before it is entered. */
+const pending = new Int32Array(2 * MOST + 2);
+let stamp = 0;
 
 export class Pattern {
   readonly source: string;
-  readonly #states: State[] = [];
-  readonly #first: number;
+  /** What every matching text begins with: the literals after `^`; '' when the pattern is not anchored. */
+  readonly prefix: string;
+  private readonly ops: number[] = [];
+  /** The code point of `char`, the index of a `set`. */
+  private readonly operands: number[] = [];
+  private readonly nexts: number[] = [];
+  /** The second way of a `split`. */
+  private readonly others: number[] = [];
+  private readonly sets: CharSet[] = [];
+  private readonly first: number;
+  private readonly anchored: boolean;
 
   /** Compiles; throws a `PatternError`. */
   constructor(source: string) {
@@ -37,219 +46,136 @@ export class Pattern {
       throw new PatternError(`a pattern may have ${RECORD_LIMITS.maxPatternChars} characters`);
     }
     this.source = source;
-    const accept = this.#add({ kind: 'accept' });
-    this.#first = this.#compile(new PatternParser(source).parse(), accept);
+    const root = new PatternParser(source).parse();
+    this.first = this.compile(root, this.add(OP.accept, 0, -1));
+    const parts = root.kind === 'sequence' ? root.parts : [root];
+    this.anchored = parts[0]?.kind === 'start';
+    this.prefix = this.anchored ? literalsOf(parts.slice(1)) : '';
   }
 
-  /** Whether the pattern matches somewhere in the text. */
-  test(text: string): boolean {
-    let current = new Set<number>();
-    for (let index = 0; index <= text.length; index++) {
+  /** Whether the pattern matches somewhere in the text; what that takes is added to the meter. */
+  test(text: string, meter?: Meter): boolean {
+    if (this.prefix !== '' && !text.startsWith(this.prefix)) {
+      if (meter !== undefined) meter.steps += 1;
+      return false;
+    }
+    let steps = 1;
+    let alive = 0;
+    let found = false;
+    for (let at = 0; ;) {
+      if (at === 0) stamp += 1;
       // A match may begin anywhere: the first state is alive at every position.
-      if (this.#follow(this.#first, index, text.length, current)) return true;
-      if (index === text.length) return false;
-      const code = text.charCodeAt(index);
-      const following = new Set<number>();
-      for (const id of current) {
-        const state = this.#states[id] as State;
-        if (state.kind !== 'char' || !state.test(code)) continue;
-        if (this.#follow(state.next, index + 1, text.length, following)) return true;
-      }
-      current = following;
+      if (at === 0 || !this.anchored) alive = this.enter(this.first, at === 0, at === text.length, current, alive);
+      found = alive < 0;
+      if (found || alive === 0 || at === text.length) break;
+      steps += alive + 1;
+      const code = text.codePointAt(at)!;
+      at += code > 0xffff ? 2 : 1;
+      alive = this.advance(code, alive, at === text.length);
+      [current, following] = [following, current];
+      found = alive < 0;
+      if (found) break;
     }
-    return false;
+    if (meter !== undefined) meter.steps += steps;
+    return found;
   }
 
-  /** Adds what is reachable without a character; true if that is acceptance. */
-  #follow(from: number, index: number, length: number, into: Set<number>): boolean {
-    const pending = [from];
-    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-      if (into.has(id)) continue;
-      into.add(id);
-      const state = this.#states[id] as State;
-      if (state.kind === 'accept') return true;
-      if (state.kind === 'split') pending.push(state.next, state.other);
-      else if (state.kind === 'start' ? index === 0 : state.kind === 'end' && index === length)
-        pending.push(state.next);
+  /** Moves every living state over one code point; returns how many live then, or −1: the pattern matches. */
+  private advance(code: number, alive: number, atEnd: boolean): number {
+    const { ops, operands, nexts, sets } = this;
+    stamp += 1;
+    let entered = 0;
+    for (let index = 0; index < alive; index++) {
+      const id = current[index]!;
+      const op = ops[id]!;
+      const passes = op === OP.char ? operands[id] === code : op === OP.set ? sets[operands[id]!]!.has(code) : false;
+      if (!passes) continue;
+      entered = this.enter(nexts[id]!, false, atEnd, following, entered);
+      if (entered < 0) return -1;
     }
-    return false;
+    return entered;
   }
 
-  #compile(node: Node, next: number): number {
+  /** Adds what is reachable without a character; −1: acceptance is. */
+  private enter(from: number, atStart: boolean, atEnd: boolean, into: Int32Array, count: number): number {
+    const { ops, nexts, others } = this;
+    let waiting = 0;
+    let entered = count;
+    pending[waiting++] = from;
+    while (waiting > 0) {
+      const id = pending[--waiting]!;
+      if (stamps[id] === stamp) continue;
+      stamps[id] = stamp;
+      const op = ops[id]!;
+      if (op === OP.accept) return -1;
+      into[entered++] = id;
+      if (op === OP.split) {
+        pending[waiting++] = others[id]!;
+        pending[waiting++] = nexts[id]!;
+      } else if (op === OP.start ? atStart : op === OP.end && atEnd) pending[waiting++] = nexts[id]!;
+    }
+    return entered;
+  }
+
+  private compile(node: PatternNode, next: number): number {
     switch (node.kind) {
       case 'empty':
         return next;
       case 'char':
-        return this.#add({ kind: 'char', test: node.test, next });
+        return this.addSet(node.set, next);
       case 'start':
       case 'end':
-        return this.#add({ kind: node.kind, next });
+        return this.add(OP[node.kind], 0, next);
       case 'sequence':
-        return node.parts.reduceRight((after, part) => this.#compile(part, after), next);
+        return node.parts.reduceRight((after, part) => this.compile(part, after), next);
       case 'choice':
         return node.parts
-          .map((part) => this.#compile(part, next))
-          .reduceRight((other, branch) => this.#add({ kind: 'split', next: branch, other }));
+          .map((part) => this.compile(part, next))
+          .reduceRight((other, branch) => this.add(OP.split, 0, branch, other));
       case 'repeat':
-        return this.#repeat(node.part, node.least, node.most, next);
+        return this.repeat(node.part, node.least, node.most, next);
     }
   }
 
-  #repeat(part: Node, least: number, most: number, next: number): number {
+  private repeat(part: PatternNode, least: number, most: number, next: number): number {
     let after = next;
-    if (most === Number.POSITIVE_INFINITY) {
-      const loop = { kind: 'split' as const, next, other: next };
-      after = this.#add(loop);
-      loop.next = this.#compile(part, after);
+    if (most === Infinity) {
+      after = this.add(OP.split, 0, next, next);
+      this.nexts[after] = this.compile(part, after);
     } else {
-      for (let optional = least; optional < most; optional++) {
-        after = this.#add({ kind: 'split', next: this.#compile(part, after), other: next });
-      }
+      for (let optional = least; optional < most; optional++)
+        after = this.add(OP.split, 0, this.compile(part, after), next);
     }
-    for (let needed = 0; needed < least; needed++) after = this.#compile(part, after);
+    for (let needed = 0; needed < least; needed++) {
+      const states = this.ops.length;
+      after = this.compile(part, after);
+      if (this.ops.length === states) break; // nothing repeated is nothing: `(){64}{64}{64}…` would take ages
+    }
     return after;
   }
 
-  #add(state: State): number {
-    if (this.#states.length >= RECORD_LIMITS.maxPatternStates) {
-      throw new PatternError(`the pattern is too large: it needs more than ${RECORD_LIMITS.maxPatternStates} states`);
-    }
-    return this.#states.push(state) - 1;
+  private addSet(ranges: Ranges, next: number): number {
+    const set = new CharSet(ranges);
+    if (set.single >= 0) return this.add(OP.char, set.single, next);
+    return this.add(OP.set, this.sets.push(set) - 1, next);
+  }
+
+  private add(op: number, operand: number, next: number, other = -1): number {
+    if (this.ops.length >= MOST) throw new PatternError(`the pattern is too large: it needs more than ${MOST} states`);
+    this.operands.push(operand);
+    this.nexts.push(next);
+    this.others.push(other);
+    return this.ops.push(op) - 1;
   }
 }
 
-const CLASSES: { readonly [letter: string]: CharTest } = {
-  d: (code) => code >= 48 && code <= 57,
-  w: (code) => /\w/.test(String.fromCharCode(code)),
-  s: (code) => /\s/.test(String.fromCharCode(code)),
-};
-const CONTROLS: { readonly [letter: string]: string } = { n: '\n', t: '\t', r: '\r' };
-/** Groups inside groups; the parser recurses. */
-const MAX_NESTING = 50;
-
-class PatternParser {
-  readonly #source: string;
-  #at = 0;
-  #depth = 0;
-
-  constructor(source: string) {
-    this.#source = source;
+/** The text that a sequence of parts begins with, whatever follows. */
+function literalsOf(parts: readonly PatternNode[]): string {
+  let text = '';
+  for (const part of parts) {
+    const range = part.kind === 'char' && part.set.length === 1 ? part.set[0]! : undefined;
+    if (range === undefined || range[0] !== range[1]) break;
+    text += String.fromCodePoint(range[0]);
   }
-
-  parse(): Node {
-    const node = this.#choice();
-    if (this.#at < this.#source.length) throw this.#error('a bracket too many');
-    return node;
-  }
-
-  #choice(): Node {
-    const parts = [this.#sequence()];
-    while (this.#take('|')) parts.push(this.#sequence());
-    return parts.length === 1 ? (parts[0] as Node) : { kind: 'choice', parts };
-  }
-
-  #sequence(): Node {
-    const parts: Node[] = [];
-    while (this.#at < this.#source.length && !'|)'.includes(this.#peek())) parts.push(this.#repeated());
-    return parts.length === 0 ? { kind: 'empty' } : { kind: 'sequence', parts };
-  }
-
-  #repeated(): Node {
-    let node = this.#atom();
-    for (;;) {
-      if (this.#take('*')) node = { kind: 'repeat', part: node, least: 0, most: Number.POSITIVE_INFINITY };
-      else if (this.#take('+')) node = { kind: 'repeat', part: node, least: 1, most: Number.POSITIVE_INFINITY };
-      else if (this.#take('?')) node = { kind: 'repeat', part: node, least: 0, most: 1 };
-      else if (/^\{\d+(,\d*)?\}/.test(this.#source.slice(this.#at))) node = this.#counted(node);
-      else return node;
-    }
-  }
-
-  #counted(part: Node): Node {
-    const close = this.#source.indexOf('}', this.#at);
-    const [low, high] = this.#source.slice(this.#at + 1, close).split(',');
-    this.#at = close + 1;
-    const least = Number(low);
-    const most = high === undefined ? least : high === '' ? Number.POSITIVE_INFINITY : Number(high);
-    const bound = most === Number.POSITIVE_INFINITY ? least : most;
-    if (bound > RECORD_LIMITS.maxRepeat || least > most) throw this.#error('a repetition out of bounds');
-    return { kind: 'repeat', part, least, most };
-  }
-
-  #atom(): Node {
-    const character = this.#next();
-    if (character === '^') return { kind: 'start' };
-    if (character === '$') return { kind: 'end' };
-    if (character === '.') return { kind: 'char', test: (code) => code !== 10 };
-    if (character === '(') return this.#group();
-    if (character === '[') return { kind: 'char', test: this.#classOf() };
-    if (character === '\\') return { kind: 'char', test: this.#escape() };
-    if ('*+?'.includes(character)) throw this.#error('nothing to repeat');
-    return { kind: 'char', test: equals(character) };
-  }
-
-  #group(): Node {
-    if (++this.#depth > MAX_NESTING) throw this.#error('groups nested too deep');
-    if (this.#take('?') && !this.#take(':')) throw this.#error('a group of a kind that is not supported');
-    const node = this.#choice();
-    if (!this.#take(')')) throw this.#error('a group that is not closed');
-    this.#depth -= 1;
-    return node;
-  }
-
-  #classOf(): CharTest {
-    const negated = this.#take('^');
-    const tests: CharTest[] = [];
-    do tests.push(this.#classMember());
-    while (!this.#take(']'));
-    return (code) => tests.some((test) => test(code)) !== negated;
-  }
-
-  #classMember(): CharTest {
-    const low = this.#next();
-    if (low === '\\') return this.#escape();
-    if (this.#peek() !== '-' || this.#source[this.#at + 1] === ']') return equals(low);
-    this.#at += 1;
-    const from = low.charCodeAt(0);
-    const to = this.#next().charCodeAt(0);
-    if (from > to) throw this.#error('a range out of order');
-    return (code) => code >= from && code <= to;
-  }
-
-  #escape(): CharTest {
-    const letter = this.#next();
-    const named = CLASSES[letter.toLowerCase()];
-    if (named !== undefined && Object.hasOwn(CLASSES, letter.toLowerCase())) {
-      return letter === letter.toLowerCase() ? named : (code) => !named(code);
-    }
-    if (/[a-zA-Z0-9]/.test(letter) && !Object.hasOwn(CONTROLS, letter))
-      throw this.#error(`an unknown escape \\${letter}`);
-    return equals(CONTROLS[letter] ?? letter);
-  }
-
-  #peek(): string {
-    return this.#source[this.#at] ?? '';
-  }
-
-  #next(): string {
-    const character = this.#source[this.#at];
-    if (character === undefined) throw this.#error('an end too early');
-    this.#at += 1;
-    return character;
-  }
-
-  #take(character: string): boolean {
-    if (this.#source[this.#at] !== character) return false;
-    this.#at += 1;
-    return true;
-  }
-
-  #error(what: string): PatternError {
-    return new PatternError(`${what} at character ${this.#at + 1} of the pattern`);
-  }
-}
-
-function equals(character: string): CharTest {
-  const wanted = character.charCodeAt(0);
-  return (code) => code === wanted;
+  return text;
 }

@@ -4,6 +4,7 @@
  * floats; an identifier and a string of the same characters are equal. Names may be quoted as well. Pure.
  */
 import { RECORD_LIMITS } from './limits.ts';
+import type { Meter } from './meter.ts';
 import { Pattern, PatternError } from './pattern.ts';
 
 export type Value = number | string;
@@ -35,8 +36,8 @@ export class RecordSyntaxError extends Error {}
 
 /** In this order: pattern, string, number, identifier, symbol. */
 const TOKEN_KINDS = [
-  /r'(?:[^'\\]|\\.)*'/,
-  /'(?:[^'\\]|\\.)*'/,
+  /r'(?:[^'\\]|\\[^])*'/,
+  /'(?:[^'\\]|\\[^])*'/,
   /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/,
   /[A-Za-z][\w.]*/,
   />=|<=|==|!=|[{}:,<>_]/,
@@ -69,46 +70,43 @@ export function nameText(name: string): string {
   return PLAIN_NAME.test(name) ? name : quoted(name);
 }
 
-/** Whether a record is one that the query asks for: plain attributes are equality. */
-export function matchesQuery(query: ParsedRecord, name: string, attributes: Attributes): boolean {
-  if (!matchesName(query.name, name)) return false;
+/** Whether a record is one that the query asks for: plain attributes are equality. Patterns' work goes to the meter. */
+export function matchesQuery(query: ParsedRecord, name: string, attributes: Attributes, meter?: Meter): boolean {
+  if (!matchesName(query.name, name, meter)) return false;
   for (const [attribute, value] of query.attributes) if (attributes.get(attribute) !== value) return false;
-  return meetsConstraints(query.constraints, attributes);
+  return meetsConstraints(query.constraints, attributes, meter);
 }
 
-export function matchesName(query: NameQuery, name: string): boolean {
+export function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
   if (query.kind === 'is') return query.name === name;
-  return query.kind === 'any' || query.pattern.test(name);
+  return query.kind === 'any' || query.pattern.test(name, meter);
 }
 
 /** Whether attributes are as constraints demand; numbers and texts are never in order with one another. */
-export function meetsConstraints(constraints: readonly Constraint[], attributes: Attributes): boolean {
+export function meetsConstraints(constraints: readonly Constraint[], attributes: Attributes, meter?: Meter): boolean {
   return constraints.every((constraint) => {
     const held = attributes.get(constraint.attribute);
     if (held === undefined) return false;
     if (constraint.kind === 'any') return true;
-    if (constraint.kind === 'matches') return constraint.pattern.test(String(held));
+    if (constraint.kind === 'matches') return constraint.pattern.test(String(held), meter);
     return compares(held, constraint.kind, constraint.value);
   });
 }
 
 /** Natural order: numbers inside names by value, so that `lock_2` comes before `lock_10`. */
 export function compareNames(left: string, right: string): number {
-  const as = left.match(/\d+|\D+/g) ?? [];
-  const bs = right.match(/\d+|\D+/g) ?? [];
-  for (let index = 0; index < Math.min(as.length, bs.length); index++) {
-    const order = compareChunks(as[index] as string, bs[index] as string);
-    if (order !== 0) return order;
-  }
-  return as.length - bs.length || (left < right ? -1 : left > right ? 1 : 0);
+  return compareKeys(orderKey(left), orderKey(right)) || compareKeys(left, right);
 }
 
-function compareChunks(left: string, right: string): number {
-  const digits = /^\d/;
-  if (digits.test(left) && digits.test(right)) {
-    const [a, b] = [left.replace(/^0+(?=\d)/, ''), right.replace(/^0+(?=\d)/, '')];
-    return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
-  }
+/** A text whose plain order is the natural order of names; equal for names that differ in leading zeros alone. */
+export function orderKey(name: string): string {
+  return name.replace(/\d+/g, (digits) => {
+    const value = digits.replace(/^0+(?=\d)/, '');
+    return `0${String.fromCharCode(value.length)}${value}`;
+  });
+}
+
+function compareKeys(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
