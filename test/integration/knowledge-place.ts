@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { callControl } from '@mk/launcher/client/control-client';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
@@ -39,6 +40,11 @@ export class KnowledgePlace {
       const { status, stderr } = await this.place.mkctl(verb, 'skb');
       if (status !== 0) throw new Error(`mkctl ${verb} skb: ${stderr}`);
     }
+  }
+
+  /** Where the SKB keeps what outlives it, unless the cluster was told of another place. */
+  get dataDir(): string {
+    return join(this.place.state, 'mk.data');
   }
 
   /** Ends the cluster and says how that went. */

@@ -37,6 +37,12 @@ export const ERRORS = {
   SHUTTING_DOWN: { code: 32, definite: true, doc: 'The process is ending.' },
   TOO_MANY_LINKS: { code: 33, definite: true, doc: 'Too many links wait for their handshake.' },
   PEER_SILENT: { code: 34, definite: false, doc: 'Nothing was heard from the peer for several heartbeat intervals.' },
+  INTERNAL: { code: 35, definite: false, doc: 'A fault of ours over this request; the process’s log says more.' },
+  POISONED: {
+    code: 36,
+    definite: true,
+    doc: 'The same request ended an earlier life of this process; it is not run again.',
+  },
   ...CAPABILITY_ERRORS,
 } as const;
 

@@ -232,6 +232,11 @@ export const LOG_EVENTS = {
     fields: { path: 'string', text: 'string' },
     doc: 'The journal cannot be used; Octopus acknowledges nothing more.',
   },
+  request_failed: {
+    level: 'error',
+    fields: { request: 'string', error: 'string', text: 'string' },
+    doc: 'A fault of ours over one request; whoever sent it was answered with INTERNAL or FAILED.',
+  },
   owner_gone: {
     level: 'info',
     fields: { owner: 'string', records: 'number' },

@@ -25,7 +25,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   private timerAt: Nanos = Infinity;
   private stopped = false;
 
-  constructor(config: KernelConfig) {
+  constructor(private readonly config: KernelConfig) {
     this.outbox = new Outbox<KernelEffect>(config.logLevel);
     this.monitor = new Monitor(config, this.outbox, this.cpuDriver);
     this.cpuDriver.onOutcome = (outcome) => this.monitor.capops.absorb(outcome);
@@ -160,12 +160,24 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     try {
       const value = row.run(this, new Arguments(verb, args, row.args), now);
       if (!isOperation(value)) return reply({ ok: true, value });
-      this.monitor.context.operations.start(this.monitor.context.operations.nextId(), value, now, (outcome) =>
-        reply(outcome),
-      );
+      const { operations } = this.monitor.context;
+      const operation = this.config.guarded === true ? this.guarded(verb, value) : value;
+      operations.start(operations.nextId(), operation, now, (outcome) => reply(outcome));
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       reply({ ok: false, error: error.error, text: error.message });
+    }
+  }
+
+  /** An operation of a control request whose every end is an answer, also a fault of ours after it has waited. */
+  private *guarded(verb: string, operation: Operation<unknown>): Operation<unknown> {
+    try {
+      return yield* operation;
+    } catch (error) {
+      if (error instanceof OperationError) throw error;
+      const { name, message, stack = message } = error instanceof Error ? error : new Error(String(error));
+      this.outbox.log('request_failed', { request: verb, error: name, text: stack });
+      throw new OperationError('INTERNAL', `${verb}: ${message}`);
     }
   }
 }

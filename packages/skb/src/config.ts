@@ -2,6 +2,7 @@ import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { InstanceId, Nanos } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { KnowledgeHosting } from './knowledge/knowledge.ts';
+import type { Poisoned } from './knowledge/poisoned.ts';
 
 /** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
 export interface MachineModel {
@@ -36,4 +37,8 @@ export interface SkbConfig {
   readonly hostClockNs?: Nanos;
   /** What the host runs beside the state machine; absent: queries are refused and records live in memory only. */
   readonly knowledge?: KnowledgeHosting;
+  /** A fault of ours over a client's request ends in an answer. Absent, as in the simulator: it is thrown. */
+  readonly guarded?: boolean;
+  /** Requests that ended earlier lives of this SKB; absent: none. */
+  readonly poisoned?: Poisoned;
 }

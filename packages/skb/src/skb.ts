@@ -8,7 +8,7 @@ import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
-import type { StateMachine } from '@mk/monitor-proto/step';
+import type { ControlReply, ControlRequest, StateMachine } from '@mk/monitor-proto/step';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { SkbConfig } from './config.ts';
@@ -16,6 +16,7 @@ import { VERBS } from './control/verbs.ts';
 import type { SkbEffect, SkbEvent } from './effects.ts';
 import { type Handler, HANDLERS } from './handlers.ts';
 import { Knowledge } from './knowledge/knowledge.ts';
+import { controlText, Poisoned, requestText } from './knowledge/poisoned.ts';
 import { Registry } from './registry/registry.ts';
 import { Measurement } from './topology/measurement.ts';
 import { Plans } from './topology/plans.ts';
@@ -43,8 +44,11 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   private timerAt: Nanos = Infinity;
   private settling: Timer | null = null;
   private stopped = false;
+  private current: Message | ControlRequest | null = null;
+  private readonly poisoned: Poisoned;
 
   constructor(private readonly config: SkbConfig) {
+    this.poisoned = config.poisoned ?? new Poisoned();
     const { cluster, secret, instance, entropy, hmac } = config;
     this.outbox = new Outbox<SkbEffect>(config.logLevel);
     this.endpoint = new Endpoint(
@@ -62,6 +66,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
 
   step(event: SkbEvent, now: Nanos): readonly SkbEffect[] {
     if (this.stopped) return [];
+    this.current = null;
     (this.handlers[event.type] as (event: SkbEvent, now: Nanos) => void)(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
@@ -199,7 +204,29 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
       });
       return;
     }
-    handler(this, peer, message as never, now);
+    this.perform(handler, peer, message, now);
+  }
+
+  /** What a client asks ends in an answer, also when it is our fault that it has none. */
+  private perform(handler: Handler<never>, peer: Peer, message: Message, now: Nanos): void {
+    if (this.poisoned.has(message)) return this.knowledge.refuse(peer, message, 'POISONED');
+    this.current = message;
+    try {
+      handler(this, peer, message as never, now);
+    } catch (error) {
+      // A store in doubt is read anew from its journal, by the next life.
+      if (this.config.guarded !== true || this.knowledge.octopus.underWay !== null) throw error;
+      this.outbox.log('request_failed', { request: message.type, ...faultFields(error) });
+      this.knowledge.refuse(peer, message, 'FAILED', String(error));
+    }
+    this.current = null;
+  }
+
+  /** The request that is being performed, if it was one of a client or of the control port: for whoever sees it fail. */
+  get requestUnderWay(): string | null {
+    const current = this.knowledge.octopus.underWay ?? this.current;
+    if (current === null) return null;
+    return 'verb' in current ? controlText(current) : requestText(current);
   }
 
   volley(peer: Peer): void {
@@ -227,11 +254,15 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
       this.timerAt = Infinity;
     },
     control_request: ({ id, request }, now) => {
+      const reply = (answer: ControlReply): void => this.outbox.push({ type: 'control_reply', id, reply: answer });
       const verb = Object.hasOwn(VERBS, request.verb) ? VERBS[request.verb] : undefined;
       const text = `no verb ${request.verb.slice(0, 40)}; the SKB knows ${Object.keys(VERBS).join(', ')}`;
-      if (verb === undefined)
-        this.outbox.push({ type: 'control_reply', id, reply: { ok: false, error: 'BAD_REQUEST', text } });
-      else verb.run(this, request.args, now, (reply) => this.outbox.push({ type: 'control_reply', id, reply }));
+      if (verb === undefined) return reply({ ok: false, error: 'BAD_REQUEST', text });
+      if (this.poisoned.hasControl(request))
+        return reply({ ok: false, error: 'POISONED', text: `${request.verb}: it ended an earlier life of this SKB` });
+      this.current = request;
+      verb.run(this, request.args, now, reply);
+      this.current = null;
     },
     engine_ready: ({ facts }, now) => {
       this.engineReadyAt = now;
@@ -282,4 +313,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     beatOnSilentLinks(this.endpoint, interval, now);
     this.endpoint.timers.set(nextHeartbeat(now, interval, this.config.hostClockNs ?? 0), (at) => this.heartbeats(at));
   }
+}
+
+function faultFields(error: unknown): { readonly error: string; readonly text: string } {
+  const { name, message, stack = message } = error instanceof Error ? error : new Error(String(error));
+  return { error: name, text: stack };
 }

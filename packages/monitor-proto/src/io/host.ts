@@ -99,8 +99,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** Asks the state machine or this process itself; resolves with its answer. */
   async control(request: ControlRequest): Promise<ControlReply> {
     if (this.halted) return { ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' };
-    const own = this.options.control(request, nowNs());
-    if (own !== null) return own;
+    try {
+      const own = await this.options.control(request, nowNs());
+      if (own !== null) return own;
+    } catch (error) {
+      return this.faulty(request, error);
+    }
     return new Promise((resolve) => {
       const id = this.nextRequest++;
       this.replies.set(id, resolve);
@@ -116,8 +120,26 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private handle(event: Event | HostEvent): void {
     if (this.halted) return;
-    const effects = this.machine.step(event, nowNs());
+    const effects = this.step(event);
     for (let i = 0; i < effects.length; i++) this.perform(effects[i]!);
+  }
+
+  /** A fault of ours over a control request ends in an answer; over anything else it ends the process. */
+  private step(event: Event | HostEvent): readonly (Out | Effect)[] {
+    if (event.type !== 'control_request') return this.machine.step(event, nowNs());
+    const { id, request } = event as Extract<HostEvent, { type: 'control_request' }>;
+    try {
+      return this.machine.step(event, nowNs());
+    } catch (error) {
+      this.performers.control_reply({ type: 'control_reply', id, reply: this.faulty(request, error) });
+      return [];
+    }
+  }
+
+  private faulty({ verb }: ControlRequest, error: unknown): ControlReply {
+    const { name, message, stack = message } = error instanceof Error ? error : new Error(String(error));
+    this.options.logger.write('request_failed', 0, { request: verb.slice(0, 80), error: name, text: stack });
+    return { ok: false, error: 'INTERNAL', text: `${verb.slice(0, 80)}: ${message}` };
   }
 
   private perform(effect: Out | Effect): void {

@@ -36,14 +36,15 @@ export function httpHandler(
   };
   return (request, response) => {
     const path = (request.url ?? '/').split('?')[0];
-    const route = routes[`${request.method} ${path}`];
+    const name = `${request.method} ${path}`;
+    const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
     if (route === undefined)
       answer(response, 404, {
         ok: false,
         error: 'BAD_REQUEST',
         text: `nothing at ${request.method} ${path}; try ${Object.keys(routes).join(', ')}`,
       });
-    else route(request, response);
+    else guarded(response, () => route(request, response));
   };
 }
 
@@ -52,7 +53,17 @@ async function control(owner: HttpOwner, body: string, response: ServerResponse)
   if (request === null)
     return answer(response, 400, { ok: false, error: 'BAD_REQUEST', text: 'the body is not {"verb": …, "args": {…}}' });
   const reply = await owner.control(request);
-  answer(response, reply.ok ? 200 : 400, reply);
+  guarded(response, () => answer(response, reply.ok ? 200 : 400, reply));
+}
+
+/** A fault of ours over one request, an answer that is no JSON for one, is that request's answer and nobody else's. */
+function guarded(response: ServerResponse, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    else answer(response, 500, { ok: false, error: 'INTERNAL', text: String(error) });
+  }
 }
 
 function parse(body: string): ControlRequest | null {
@@ -94,5 +105,6 @@ function readBody(request: IncomingMessage, response: ServerResponse, done: (bod
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
   if (response.writableEnded) return;
-  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, { 'content-type': 'application/json' }).end(text);
 }

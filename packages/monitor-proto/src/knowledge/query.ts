@@ -30,6 +30,8 @@ export type QueryErrorName =
   | 'QueryTooDeep'
   | 'QueryCancelled'
   | 'QueryCrashedEngine'
+  | 'QueryFailed'
+  | 'QueryPoisoned'
   | 'EngineBusy'
   | 'EngineRestarted'
   | 'EngineClosed';

@@ -1,3 +1,4 @@
+import { limit } from '../limits.ts';
 import type { Message } from '../messages/table.ts';
 import type { OctopusNotification, OctopusReply, OctopusRequest } from '../octopus/requests.ts';
 import { Assembler, type Piece, piecesOf } from './pieces.ts';
@@ -45,9 +46,9 @@ export class Requests {
       type: 'skb_query',
       id,
       goal,
-      time_limit_ms: Math.ceil(timeLimitMs),
-      inference_limit: inferenceLimit,
-      max_solutions: maxSolutions,
+      time_limit_ms: wireCount(timeLimitMs),
+      inference_limit: Math.max(0, Math.min(inferenceLimit, Number.MAX_SAFE_INTEGER)) || 0,
+      max_solutions: wireCount(maxSolutions),
     };
     if (goal.length > MOST_GOAL_CHARS)
       sink.end({ more: false, error: new QueryError('QueryTooLong', `a goal may have ${MOST_GOAL_CHARS} characters`) });
@@ -74,7 +75,8 @@ export class Requests {
   ask(request: OctopusRequest, replied: OpenRequest['replied'], failed: OpenRequest['failed']): void {
     if (this.failure !== null) return failed(this.failure);
     const id = this.nextId++;
-    const text = JSON.stringify(request);
+    const text = jsonOf(request);
+    if (text === null || Buffer.byteLength(text) > limit('maxStringBytes')) return replied(TOO_LONG);
     const message = (settled: number): Message => ({ type: 'oct_request', id, settled, request: text });
     this.requests.set(id, { message, replied, failed });
     this.send(message(this.settled()));
@@ -175,3 +177,23 @@ export class Requests {
 
 /** What fits one message. */
 const MOST_GOAL_CHARS = 65_536;
+const TOO_LONG: OctopusReply = {
+  ok: false,
+  error: 'BAD_REQUEST',
+  detail: `a request may have ${limit('maxStringBytes')} bytes as JSON`,
+  installed: false,
+};
+
+/** Null: nested deeper than the stack. */
+function jsonOf(request: OctopusRequest): string | null {
+  try {
+    return JSON.stringify(request);
+  } catch {
+    return null;
+  }
+}
+
+/** A limit as the message has it: what is no number is none given, and beyond 32 bits is as good as unlimited. */
+function wireCount(value: number): number {
+  return Math.max(0, Math.min(Math.ceil(value), 2 ** 32 - 1)) || 0;
+}

@@ -56,7 +56,12 @@ export function parseRecord(text: string): ParsedRecord {
   if (text.length > RECORD_LIMITS.maxTextChars) {
     throw new RecordSyntaxError(`a record may have ${RECORD_LIMITS.maxTextChars} characters`);
   }
-  return new RecordParser(text).parse();
+  return new RecordParser(text, RECORD_LIMITS).parse();
+}
+
+/** Parses a record that was accepted once, whatever the bounds were then; throws a `RecordSyntaxError`. */
+export function parseKeptRecord(text: string): ParsedRecord {
+  return new RecordParser(text, UNBOUNDED).parse();
 }
 
 /** A record as text that parses to the same record; attributes in the order they were set. */
@@ -124,13 +129,18 @@ function compares(held: Value, comparison: Comparison, value: Value): boolean {
   return ORDERS[comparison](held < value ? -1 : held > value ? 1 : 0);
 }
 
+type Bounds = Pick<{ readonly [K in keyof typeof RECORD_LIMITS]: number }, 'maxNameChars' | 'maxAttributes'>;
+const UNBOUNDED: Bounds = { maxNameChars: Infinity, maxAttributes: Infinity };
+
 class RecordParser {
   readonly #text: string;
+  readonly #bounds: Bounds;
   #at = 0;
   #token: Token;
 
-  constructor(text: string) {
+  constructor(text: string, bounds: Bounds) {
     this.#text = text;
+    this.#bounds = bounds;
     this.#token = this.#read();
   }
 
@@ -144,8 +154,8 @@ class RecordParser {
       if (!this.#takeSymbol('}')) throw this.#error("',' or '}'");
     }
     if (this.#token.kind !== 'end') throw this.#error('the end');
-    if (attributes.size + constraints.length > RECORD_LIMITS.maxAttributes) {
-      throw new RecordSyntaxError(`a record may have ${RECORD_LIMITS.maxAttributes} attributes`);
+    if (attributes.size + constraints.length > this.#bounds.maxAttributes) {
+      throw new RecordSyntaxError(`a record may have ${this.#bounds.maxAttributes} attributes`);
     }
     return { name, attributes, constraints };
   }
@@ -155,8 +165,8 @@ class RecordParser {
     if (token.kind === 'symbol' && token.text === '_') return { kind: 'any' };
     if (token.kind === 'pattern') return { kind: 'matches', pattern: this.#pattern(token.text) };
     if (token.kind !== 'identifier' && token.kind !== 'string') throw this.#error('a name', token);
-    if (token.text.length > RECORD_LIMITS.maxNameChars) {
-      throw new RecordSyntaxError(`a name may have ${RECORD_LIMITS.maxNameChars} characters`);
+    if (token.text.length > this.#bounds.maxNameChars) {
+      throw new RecordSyntaxError(`a name may have ${this.#bounds.maxNameChars} characters`);
     }
     return { kind: 'is', name: token.text };
   }

@@ -30,6 +30,8 @@ export const OCTOPUS_ERRORS = {
   NO_TRIGGER: { doc: 'The client has no trigger or subscription of that id.' },
   BAD_REQUEST: { doc: 'The request does not have the form of one; a mistake of the client’s library.' },
   JOURNAL_FAILED: { doc: 'The SKB cannot write its journal; whether the request took effect is not known.' },
+  FAILED: { doc: 'A fault of the SKB over this request, which changed nothing; the SKB’s log says more.' },
+  POISONED: { doc: 'The same request ended an earlier life of the SKB; it is not run again.' },
   LIMIT_REACHED: { doc: 'The store, or the client, has as many of these as it may.' },
 } as const;
 

@@ -83,6 +83,7 @@ export class CoreProcess {
       hmac: hmacSha256,
       logLevel,
       hostClockNs,
+      guarded: true,
       ...(version === undefined ? {} : { version }),
     });
   }

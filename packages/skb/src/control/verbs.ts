@@ -29,17 +29,23 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     doc: 'The dissemination tree of a core: {root, kind, form}.',
     run(skb, args, _now, reply) {
       const kind = KINDS.find((k) => k === (args.kind ?? 'multicast'));
-      const form = FORMS[(args.form ?? 'text') as keyof typeof FORMS];
+      const name = args.form ?? 'text';
+      const form = isForm(name) ? FORMS[name] : undefined;
       if (kind === undefined || form === undefined)
         return reply(bad(`tree: kind is one of ${KINDS.join(', ')}; form one of ${Object.keys(FORMS).join(', ')}`));
-      if (!skb.registry.members.has(args.root as number))
-        return reply(bad(`tree: root ${String(args.root)} is no member`));
-      const tree = skb.plans.treeOf(kind, args.root as number);
+      const { root } = args;
+      if (typeof root !== 'number' || !skb.registry.members.has(root))
+        return reply(bad(typeof root === 'number' ? `tree: root ${root} is no member` : 'tree: root must be a core'));
+      const tree = skb.plans.treeOf(kind, root);
       const label = (from: number, to: number): string => `${Math.round(skb.plans.latencyNs(from, to) / 1000)} µs`;
       reply(ok((form as (t: typeof tree, l: typeof label) => unknown)(tree, label)));
     },
   },
 };
+
+function isForm(name: unknown): name is keyof typeof FORMS {
+  return typeof name === 'string' && Object.hasOwn(FORMS, name);
+}
 
 function coreRows(skb: Skb): unknown {
   return [...skb.registry.members.values()]

@@ -10,8 +10,10 @@ import type { SkbEffect, SkbEvent } from '../effects.ts';
 import { flatMachine } from '../facts/flat-machine.ts';
 import { Skb } from '../skb.ts';
 import { KnowledgeHost } from './knowledge-host.ts';
+import { Poisoned } from '../knowledge/poisoned.ts';
 import { beginLife } from './life-number.ts';
 import { machineModel, settingsForCore } from './machine-settings.ts';
+import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
 
 /** Pause between two progress reports to the launcher. */
@@ -55,6 +57,8 @@ export class SkbProcess {
       machineText: JSON.stringify(machine ?? {}),
       settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: beginLife(settings.dataDir),
+      guarded: true,
+      poisoned: new Poisoned(poisonedRequests(settings.dataDir).map(({ request }) => request)),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
     this.knowledge = new KnowledgeHost({
@@ -77,6 +81,8 @@ export class SkbProcess {
   async start(): Promise<void> {
     process.on('uncaughtException', (error) => {
       this.logger.write('process_failed', 0, { error: error.name, text: error.stack ?? error.message });
+      const request = this.skb.requestUnderWay;
+      if (request !== null) rememberPoisoned(this.settings.dataDir, request, String(error));
       this.halted(`${error.name}: ${error.message}`);
     });
     watchParent(this.settings.detached, (reason) => this.stop(reason));

@@ -2,6 +2,7 @@ import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
+import type { Message } from '@mk/monitor-proto/messages/table';
 import { allRttUpdate, forgetCoreUpdate, membershipUpdate, rttUpdate } from '../facts/cluster-facts.ts';
 import type { JournalContents } from '../journal/changes.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -54,6 +55,14 @@ export class Knowledge {
         this.endpoint.forget(peer, 'its link stayed away', at);
     });
     return true;
+  }
+
+  /** Answers a client's request by a name, without performing it. */
+  refuse(peer: Peer, message: Message, cause: 'FAILED' | 'POISONED', detail = ''): void {
+    const text = cause === 'POISONED' ? 'the same request ended an earlier life of the SKB' : detail;
+    if (message.type === 'oct_request') this.octopus.refuse(peer, message.id, cause, text);
+    else if (message.type === 'skb_query' || message.type === 'skb_rules')
+      this.queries.refuse(peer, message.id, cause === 'POISONED' ? 'QueryPoisoned' : 'QueryFailed', text);
   }
 
   gone(peer: Peer): void {

@@ -1,7 +1,7 @@
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { piecesOf } from '@mk/monitor-proto/knowledge/pieces';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import type { OctopusReply } from '@mk/monitor-proto/octopus/requests';
+import type { OctopusErrorName, OctopusReply } from '@mk/monitor-proto/octopus/requests';
 import type { JournalChange, JournalContents } from '../journal/changes.ts';
 import { Answers } from '../octopus/answers.ts';
 import { decodeOctopusRequest } from '../octopus/decode.ts';
@@ -43,6 +43,8 @@ export class OctopusDesk {
   private entry = 0;
   private written = 0;
   private held: Held[] = [];
+  /** What the store performs; after it threw, what has left it in doubt. */
+  underWay: OctopusMessage | null = null;
 
   constructor(
     private readonly outbox: KnowledgeSink,
@@ -56,6 +58,10 @@ export class OctopusDesk {
     this.clients.set(peer.instance, peer);
     if (this.phase === 'opening') this.waiting.push([peer, message]);
     else if (!peer.gone) this.perform(peer, message);
+  }
+
+  refuse(peer: Peer, id: number, error: OctopusErrorName, detail: string): void {
+    this.reply(peer, id, { ok: false, error, detail, installed: false });
   }
 
   /** What the journal kept is there: who waited is served. */
@@ -121,7 +127,8 @@ export class OctopusDesk {
     for (const [peer, message] of waiting) if (!peer.gone) this.perform(peer, message);
   }
 
-  private perform(peer: Peer, { id, settled, request: text }: OctopusMessage): void {
+  private perform(peer: Peer, message: OctopusMessage): void {
+    const { id, settled, request: text } = message;
     if (this.phase === 'failed') return this.reply(peer, id, JOURNAL_FAILED);
     const client = peer.instance;
     if (this.answers.forget(client, settled)) this.changes.push(forgotten(client, settled));
@@ -129,7 +136,11 @@ export class OctopusDesk {
     if (known !== undefined) return this.reply(peer, id, known);
     const request = decodeOctopusRequest(text);
     if (request === undefined) return this.reply(peer, id, BAD_REQUEST);
+    this.underWay = message;
     const { reply, notifications, changes } = this.store.step(request, { client, owner: client });
+    this.underWay = null;
+    if (!reply.ok && reply.error === 'FAILED')
+      this.outbox.log('request_failed', { request: request.type, error: 'FAILED', text: reply.detail });
     if (changes.length > 0 && this.journalled) {
       this.keepAnswer(client, id, reply);
       for (const change of changes) this.changes.push(change);

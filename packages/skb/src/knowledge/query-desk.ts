@@ -1,6 +1,6 @@
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import { Assembler, piecesOf } from '@mk/monitor-proto/knowledge/pieces';
-import { QueryError } from '@mk/monitor-proto/knowledge/query';
+import { piecesOf } from '@mk/monitor-proto/knowledge/pieces';
+import { QueryError, type QueryErrorName } from '@mk/monitor-proto/knowledge/query';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { ENGINE_LIMITS } from '../engine/limits.ts';
@@ -21,7 +21,8 @@ export class QueryDesk {
   asked = 0;
   private readonly jobs = new Map<number, Job>();
   private readonly byClient = new Map<Peer, Map<number, number>>();
-  private readonly programs = new Assembler(ENGINE_LIMITS.maxRulesChars);
+  /** Programs whose last piece has not come: one a client, which sends a program whole before the next. */
+  private readonly programs = new Map<Peer, { readonly id: number; readonly text: string }>();
   private nextJob = 1;
 
   constructor(
@@ -44,6 +45,10 @@ export class QueryDesk {
     this.outbox.push({ type: 'run_query', job, goal, options });
   }
 
+  refuse(peer: Peer, id: number, name: QueryErrorName, text: string): void {
+    this.end(peer, id, { more: false, error: new QueryError(name, text) });
+  }
+
   cancel(peer: Peer, id: number): void {
     const job = this.byClient.get(peer)?.get(id);
     if (job !== undefined) this.outbox.push({ type: 'cancel_query', job });
@@ -55,17 +60,25 @@ export class QueryDesk {
         more: false,
         error: new QueryError('QueryForbidden', 'rules are named by letters, digits, dots and dashes'),
       });
-    let whole: string | undefined;
-    try {
-      whole = this.programs.add(`${peer.id} ${id}`, { more, text });
-    } catch {
+    const whole = this.assembled(peer, id, text, more);
+    if (whole === null) return;
+    if (whole.length > ENGINE_LIMITS.maxRulesChars)
       return this.end(peer, id, {
         more: false,
         error: new QueryError('QueryTooLong', `rules may have ${ENGINE_LIMITS.maxRulesChars} characters`),
       });
-    }
-    const job = whole === undefined ? null : this.admit(peer, id);
-    if (whole !== undefined && job !== null) this.outbox.push({ type: 'set_rules', job, name, text: whole });
+    const job = this.admit(peer, id);
+    if (job !== null) this.outbox.push({ type: 'set_rules', job, name, text: whole });
+  }
+
+  /** The whole program with its last piece, else null. What is past the bound is counted and not kept. */
+  private assembled(peer: Peer, id: number, text: string, more: boolean): string | null {
+    const held = this.programs.get(peer);
+    const whole = held?.id === id ? held.text + text : text;
+    this.programs.delete(peer);
+    if (!more) return whole;
+    this.programs.set(peer, { id, text: whole.slice(0, ENGINE_LIMITS.maxRulesChars + 1) });
+    return null;
   }
 
   answered({ job, solutions, end }: Extract<KnowledgeEvent, { type: 'query_answered' }>): void {
@@ -89,7 +102,7 @@ export class QueryDesk {
       this.outbox.push({ type: 'cancel_query', job });
     }
     this.byClient.delete(peer);
-    this.programs.forget(`${peer.id} `);
+    this.programs.delete(peer);
   }
 
   private admit(peer: Peer, id: number): number | null {

@@ -26,9 +26,11 @@ import {
   compareNames,
   matchesQuery,
   meetsConstraints,
+  parseKeptRecord,
   parseRecord,
   recordText,
 } from '@mk/monitor-proto/octopus/record';
+import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
 import { OCTOPUS_LIMITS } from './limits.ts';
 import { WatcherTable } from './triggers.ts';
 
@@ -72,6 +74,8 @@ type Result =
 interface Effects {
   readonly notifications: AddressedNotification[];
   readonly changes: OctopusChange[];
+  /** The record that a `set` was about, with the number that it was given. */
+  named: string | undefined;
 }
 
 type Handler<T extends OctopusRequest['type']> = (
@@ -108,14 +112,23 @@ export class OctopusStore {
     return this.#records.size;
   }
 
-  /** Performs one request. Never throws for what a client sent. */
+  /**
+   * Performs one request. Never throws for what a client sent: what it refuses has changed nothing. It throws for a fault
+   * of ours in the middle of a change, which leaves the store in doubt (O1).
+   */
   step(request: OctopusRequest, caller: OctopusCaller): OctopusStep {
-    const effects: Effects = { notifications: [], changes: [] };
-    const refusal = this.#refuseTrigger(request, caller);
-    const result = refusal ?? this.#perform(request, caller, effects);
-    // After a refused trigger nothing was done, so nothing is installed either.
-    const installed = refusal === undefined && this.#install(request, caller, result);
-    return { reply: { ...result, installed }, ...effects };
+    const effects: Effects = { notifications: [], changes: [], named: undefined };
+    const { notifications, changes } = effects;
+    try {
+      const refusal = this.#refuseTrigger(request, caller);
+      const result = refusal ?? this.#perform(request, caller, effects);
+      // After a refused trigger nothing was done, so nothing is installed either.
+      const installed = refusal === undefined && this.#install(request, caller, result, effects.named);
+      return { reply: { ...result, installed }, notifications, changes };
+    } catch (error) {
+      if (changes.length > 0 || notifications.length > 0) throw error;
+      return { reply: { ...failed(error), installed: false }, notifications, changes };
+    }
   }
 
   /** Takes in what a journal kept; call before the first step. */
@@ -123,7 +136,7 @@ export class OctopusStore {
     for (const change of changes) {
       if (change.type === 'counter') this.#counters.set(change.name, change.value);
       else if (change.type === 'remove') this.#forget(change.name);
-      else this.#keep(change.name, parseRecord(change.text).attributes, change.text, change.owner);
+      else this.#keep(change.name, parseKeptRecord(change.text).attributes, change.text, change.owner);
     }
   }
 
@@ -143,9 +156,9 @@ export class OctopusStore {
 
   /** A core left: its transient records go (O5). Its clients are reported apart, by `clientGone`. */
   ownerGone(owner: string): Omit<OctopusStep, 'reply'> {
-    const effects: Effects = { notifications: [], changes: [] };
+    const effects: Effects = { notifications: [], changes: [], named: undefined };
     for (const name of [...(this.#transient.get(owner) ?? [])]) this.#delete(name, effects);
-    return effects;
+    return { notifications: effects.notifications, changes: effects.changes };
   }
 
   /** A connection ended: its triggers and subscriptions go without a word; its records stay. */
@@ -155,11 +168,11 @@ export class OctopusStore {
   }
 
   #perform(request: OctopusRequest, caller: OctopusCaller, effects: Effects): Result {
+    const handler = this.#handlers[request.type] as Handler<typeof request.type>;
     try {
-      const handler = this.#handlers[request.type] as Handler<typeof request.type>;
       return handler(request as never, caller, effects);
     } catch (error) {
-      if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
+      if (error instanceof RecordSyntaxError) return failed(error);
       throw error;
     }
   }
@@ -183,6 +196,8 @@ export class OctopusStore {
     const base = parsed.name.name;
     const number = (this.#counters.get(base) ?? 0) + 1;
     const name = request.sequential === true ? `${base}_${number}` : base;
+    const text = boundedText(name, parsed.attributes);
+    effects.named = name;
     const held = this.#records.get(name);
     if (held !== undefined && request.exclusive === true) return refuse('RECORD_EXISTS');
     if (
@@ -199,7 +214,6 @@ export class OctopusStore {
       effects.changes.push({ type: 'counter', name: base, value: number });
     }
     const owner = request.transient === true ? caller.owner : undefined;
-    const text = recordText(name, parsed.attributes);
     this.#keep(name, parsed.attributes, text, owner);
     effects.changes.push({ type: 'put', name, text, ...(owner === undefined ? {} : { owner }) });
     this.#tell(name, parsed.attributes, text, TRIGGER.ON_SET, effects);
@@ -238,14 +252,7 @@ export class OctopusStore {
       return refuse('LIMIT_REACHED', 'the client has as many subscriptions as it may');
     }
     const serial = this.#serial++;
-    this.#subscriptions.add({
-      client: caller.client,
-      id,
-      query: parsed,
-      queryText: query,
-      mode: TRIGGER.PUBLISH,
-      serial,
-    });
+    this.#subscriptions.add({ client: caller.client, id, query: parsed, mode: TRIGGER.PUBLISH, serial });
     return OK;
   }
 
@@ -261,7 +268,7 @@ export class OctopusStore {
     const parsed = parseRecord(record);
     if (parsed.name.kind !== 'is') return refuse('NO_CONCRETE_NAME');
     const { name } = parsed.name;
-    const text = recordText(name, parsed.attributes);
+    const text = boundedText(name, parsed.attributes);
     for (const watcher of this.#subscriptions.candidates(name)) {
       if (!matchesQuery(watcher.query, name, parsed.attributes)) continue;
       effects.notifications.push(addressed(watcher.client, watcher.id, TRIGGER.PUBLISH, text));
@@ -294,17 +301,15 @@ export class OctopusStore {
     return undefined;
   }
 
-  #install(request: OctopusRequest, caller: OctopusCaller, result: Result): boolean {
+  /** Reads nothing that was not read before: here the request has taken effect, and nothing may fail any more. */
+  #install(request: OctopusRequest, caller: OctopusCaller, result: Result, named: string | undefined): boolean {
     const trigger = triggerOf(request);
     if (trigger === undefined || (!result.ok && result.error === 'PARSE_ERROR')) return false;
     const isCase = trigger.inCase === (result.ok ? 'OK' : result.error);
     if (!isCase && (trigger.mode & TRIGGER.ALWAYS) === 0) return false;
-    const queryText = request.type === 'set' ? (result.ok && result.record) || request.record : watchedText(request);
-    const parsed = parseRecord(queryText);
-    // What a `set` watches is its record by name: with its attributes the trigger would miss the next change.
-    const query = request.type === 'set' ? { ...parsed, attributes: new Map(), constraints: [] } : parsed;
+    const query = watchedQuery(request, named);
     const mode = trigger.mode & (TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST);
-    this.#triggers.add({ client: caller.client, id: trigger.id, query, queryText, mode, serial: this.#serial++ });
+    this.#triggers.add({ client: caller.client, id: trigger.id, query, mode, serial: this.#serial++ });
     return true;
   }
 
@@ -344,8 +349,32 @@ function triggerOf(request: OctopusRequest): TriggerSpec | undefined {
   return 'trigger' in request ? request.trigger : undefined;
 }
 
-function watchedText(request: OctopusRequest): string {
-  return 'query' in request ? request.query : '_';
+/** What a request's trigger watches. A `set` watches its record by name: with attributes it would miss the next change. */
+function watchedQuery(request: OctopusRequest, named: string | undefined): ParsedRecord {
+  if (named !== undefined) return { name: { kind: 'is', name: named }, attributes: new Map(), constraints: [] };
+  const parsed = parseRecord('query' in request ? request.query : 'record' in request ? request.record : '_');
+  return request.type === 'set' ? { ...parsed, attributes: new Map(), constraints: [] } : parsed;
+}
+
+/** A record as it is kept and told, within the bounds that whoever reads it applies: it may be longer than it was sent. */
+function boundedText(name: string, attributes: Attributes): string {
+  const text = recordText(name, attributes);
+  if (name.length > RECORD_LIMITS.maxNameChars) throw tooLong('a name', RECORD_LIMITS.maxNameChars, name.length);
+  if (text.length > RECORD_LIMITS.maxTextChars) throw tooLong('a record', RECORD_LIMITS.maxTextChars, text.length);
+  return text;
+}
+
+function tooLong(what: string, most: number, chars: number): RecordSyntaxError {
+  return new RecordSyntaxError(`${what} may have ${most} characters, written out this one has ${chars}`);
+}
+
+function failed(error: unknown): { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string } {
+  if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
+  return {
+    ok: false,
+    error: 'FAILED',
+    detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  };
 }
 
 function withoutRecord(result: Result): Result {

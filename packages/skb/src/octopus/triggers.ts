@@ -6,7 +6,6 @@ export interface Watcher {
   readonly client: string;
   readonly id: number;
   readonly query: ParsedRecord;
-  readonly queryText: string;
   readonly mode: number;
   /** Rises with installation: notifications of one change are in this order. */
   readonly serial: number;

@@ -1,6 +1,7 @@
 /** The intents of Barrelfish's d2getset, d2trigger and d2pubsub, and the store's own promises. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { AddressedNotification, OctopusChange } from '../../src/octopus/store.ts';
@@ -332,6 +333,70 @@ test('a journal of the changes, or a snapshot, gives the same store', () => {
       expect([...replayed.owners()].sort()).toEqual([...bench.store.owners()].sort());
     }),
   );
+});
+
+/** What lies at the bounds of a record: as long as may be, with what grows when it is written out. */
+const BORDERLINE = fc
+  .record({
+    name: fc.oneof(
+      fc.constantFrom("it's", 'a\nb', 'r', '_', '__proto__', 'é', '\u0000', '\ud800', "'", '\\'),
+      fc.integer({ min: 250, max: 258 }).map((chars) => 'n'.repeat(chars)),
+    ),
+    fill: fc.constantFrom('x', "\\'", '\\\\', '\n', '\u0000'),
+    chars: fc.constantFrom(0, 1, 7_000, 8_100, 8_170, 8_185, 8_192),
+    count: fc.integer({ min: 0, max: 65 }),
+    value: fc.constantFrom('1e20', '-0', '0.1', '1E300', '5e-324', 'b', "'c'", '9007199254740992'),
+  })
+  .map(({ name, fill, chars, count, value }) => {
+    const attributes = Array.from({ length: count }, (_, index) => `a${index}:${value}`).join(',');
+    const head = `'${name.replace(/[\\']/g, '\\$&')}'{${attributes}${count === 0 ? '' : ','}v:'`;
+    return `${head}${fill.repeat(Math.max(0, Math.floor((chars - head.length - 2) / fill.length)))}'}`;
+  });
+
+test('whatever is accepted is read back, and told as what its reader accepts', () => {
+  const trigger = fc.option(
+    fc.record({ id: fc.nat(9), inCase: fc.constantFrom('OK', 'PARSE_ERROR', 'RECORD_EXISTS'), mode: fc.nat(15) }),
+    { nil: undefined },
+  );
+  const request = fc.record({
+    type: fc.constantFrom('set', 'publish'),
+    record: BORDERLINE,
+    sequential: fc.boolean(),
+    exclusive: fc.boolean(),
+    trigger,
+  });
+  fc.assert(
+    fc.property(fc.array(request, { maxLength: 12 }), (requests) => {
+      const bench = new Bench();
+      bench.ask({ type: 'subscribe', id: 100, query: '_' });
+      for (const each of requests) bench.ask(each as OctopusRequest);
+      for (const change of bench.changes) if (change.type === 'put') expect(recordOf(change.text)).toBe(change.name);
+      for (const line of bench.heard) expect(typeof recordOf(line.split(' ').slice(3).join(' '))).toBe('string');
+      const again = new OctopusStore();
+      again.load(bench.changes);
+      expect(again.snapshot()).toEqual(bench.store.snapshot());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Its name, as a client reads it. */
+function recordOf(text: string): string {
+  const { name } = parseRecord(text);
+  return name.kind === 'is' ? name.name : name.kind;
+}
+
+test('a record that would be too long once it is written out is refused, with its trigger, and changes nothing', () => {
+  const bench = new Bench();
+  const attributes = Array.from({ length: 63 }, (_, index) => `a${index}:${index}`).join(',');
+  const head = `big{${attributes},v:'`;
+  const record = `${head}${'x'.repeat(8_192 - head.length - 2)}'}`;
+  const trigger = { id: 7, inCase: 'OK', mode: ON_SET } as const;
+  expect(bench.ask({ type: 'set', record, trigger })).toMatchObject({ ok: false, error: 'PARSE_ERROR' });
+  expect(bench.ask({ type: 'publish', record })).toMatchObject({ ok: false, error: 'PARSE_ERROR' });
+  expect(bench.set('n'.repeat(255), { sequential: true })).toMatch('PARSE_ERROR');
+  expect(bench.changes).toEqual([]);
+  expect(bench.store.size).toBe(0);
 });
 
 test('more than 10,000 sets and gets a second', () => {

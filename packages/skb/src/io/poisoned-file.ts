@@ -1,0 +1,43 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A request that ended a life of the SKB. */
+export interface PoisonedRequest {
+  /** What was asked, as `requestText` says it. */
+  readonly request: string;
+  readonly error: string;
+  readonly at: string;
+}
+
+const FILE = 'poisoned.json';
+/** As many as a person would look through; the oldest is forgotten first. */
+const MOST_KEPT = 64;
+
+/** What earlier lives on this data directory remembered; a file that cannot be read is none. */
+export function poisonedRequests(dataDir: string | undefined): readonly PoisonedRequest[] {
+  if (dataDir === undefined) return [];
+  try {
+    const rows = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8')) as unknown;
+    return Array.isArray(rows) ? rows.filter(isPoisoned) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Remembers a request for the lives to come. Called by a process that is about to end: it never throws. */
+export function rememberPoisoned(dataDir: string | undefined, request: string, error: string): void {
+  if (dataDir === undefined) return;
+  const path = join(dataDir, FILE);
+  const before = poisonedRequests(dataDir).filter((row) => row.request !== request);
+  const rows = [...before, { request, error, at: new Date().toISOString() }].slice(-MOST_KEPT);
+  try {
+    writeFileSync(`${path}.new`, `${JSON.stringify(rows, null, 2)}\n`, { mode: 0o600, flush: true } as object);
+    renameSync(`${path}.new`, path);
+  } catch {
+    // The disk may be what has failed; the next life can only try.
+  }
+}
+
+function isPoisoned(row: unknown): row is PoisonedRequest {
+  return typeof row === 'object' && row !== null && typeof (row as PoisonedRequest).request === 'string';
+}

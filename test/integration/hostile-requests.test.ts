@@ -1,0 +1,133 @@
+import { createHmac } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { KnowledgePlace } from './knowledge-place.ts';
+
+/*
+ * No request may kill a process: what a client or the holder of the control token can send to the SKB, a core or the
+ * supervisor ends in an answer, and the process runs on.
+ */
+const cluster = new KnowledgePlace();
+
+beforeAll(() => cluster.boot(2));
+afterAll(async () => {
+  expect(await cluster.end()).toEqual({ status: 0, left: [] });
+});
+
+/** Names that a plain object has without having been given them, and values whose conversion to text throws. */
+const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', 'x'.repeat(100_000)];
+const VALUES: readonly string[] = [
+  ...NAMES.map((name) => JSON.stringify(name)),
+  '{"toString":1}',
+  '{"__proto__":{"x":1}}',
+  '[["text"]]',
+  '[]',
+  'null',
+  'true',
+  '-1',
+  '1e308',
+  '9007199254740993',
+  '"\\ud800"',
+  `${'['.repeat(5_000)}${']'.repeat(5_000)}`,
+];
+const ARGUMENTS = [
+  'form',
+  'kind',
+  'root',
+  'core',
+  'cores',
+  'count',
+  'bytes',
+  'request',
+  'goal',
+  'target',
+  'rule',
+  'id',
+].concat(['plan', 'phases', 'invocation', 'domain', 'slot', 'type', 'op', 'time_limit_ms', 'max_solutions', 'for_ms']);
+/** What would end or change the cluster when it is well-formed. */
+const NOT_ASKED = ['shutdown', 'crash', 'restart', 'hang', 'add_cores', 'measure', 'octopus_told'];
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function ask(process: string, body: string): Promise<Answer> {
+  const record = cluster.place.record()! as unknown as {
+    readonly secret: string;
+    readonly supervisor: { readonly address: string };
+    readonly processes: readonly { readonly name: string; readonly address: string }[];
+  };
+  const { address } = record.processes.find(({ name }) => name === process) ?? record.supervisor;
+  const token = createHmac('sha256', Buffer.from(record.secret, 'hex')).update('mk control').digest('hex');
+  const answer = await fetch(`http://${address}/control`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    body,
+  });
+  return { status: answer.status, text: await answer.text() };
+}
+
+async function verbsOf(process: string): Promise<readonly string[]> {
+  const { text } = await ask(process, '{"verb":"?"}');
+  const verbs = / knows ([\w, ]+)/.exec(text)![1]!.split(', ');
+  return verbs.filter((verb) => !NOT_ASKED.includes(verb));
+}
+
+test.each(['skb', 'core-0', 'supervisor'])(
+  'every verb of %s answers whatever its arguments are',
+  async (process) => {
+    const before = cluster.place.record()!.processes.map(({ pid }) => pid);
+    const verbs = [...(await verbsOf(process)), ...NAMES.map((name) => name.slice(0, 200))];
+    for (const verb of verbs) {
+      const bodies = VALUES.flatMap((value) => [
+        ...ARGUMENTS.map((name) => `{${JSON.stringify(name)}:${value}}`),
+        `{"root":0,"kind":"unicast","form":${value}}`,
+        `{"request":{"type":${value}}}`,
+        `{"request":{"type":"set","record":${value},"trigger":${value}}}`,
+        `{"request":{"type":"get","query":"_","trigger":{"id":1,"inCase":${value},"mode":0}}}`,
+        `{"rule":{"kind":"link","from":${value},"to":1,"settings":${value}}}`,
+        `{"rule":{"kind":"link","from":0,"to":1,"settings":{"__proto__":1,"constructor":${value}}}}`,
+        value,
+      ]);
+      const answers = await inGroups(bodies, (args) => ask(process, `{"verb":${JSON.stringify(verb)},"args":${args}}`));
+      for (const { status, text } of answers) {
+        expect([200, 400, 413]).toContain(status);
+        expect(text).not.toContain('"INTERNAL"');
+      }
+    }
+    expect(cluster.place.record()!.processes.map(({ pid }) => pid)).toEqual(before);
+    expect(cluster.place.processes()).toEqual(expect.arrayContaining(before));
+    expect(await cluster.place.ask('bench', 'round', '--count', '1')).toMatchObject({ cores: 2 });
+  },
+  300_000,
+);
+
+async function inGroups<T>(bodies: readonly T[], act: (body: T) => Promise<Answer>): Promise<readonly Answer[]> {
+  const answers: Answer[] = [];
+  for (let at = 0; at < bodies.length; at += 32)
+    answers.push(...(await Promise.all(bodies.slice(at, at + 32).map(act))));
+  return answers;
+}
+
+test('a request that ended one life of the SKB is refused by name in the next, whoever sends it', async () => {
+  const client = await cluster.client();
+  const file = join(cluster.dataDir, 'poisoned.json');
+  expect((await cluster.place.mkctl('crash', 'skb')).status).toBe(0);
+  const request = `octopus ${JSON.stringify({ type: 'set', record: 'poison' })}`;
+  writeFileSync(file, JSON.stringify([{ request, error: 'a test', at: '' }, { request: 'query X = 1' }]));
+  expect((await cluster.place.mkctl('restart', 'skb')).status).toBe(0);
+  await expect(client.octopus.set('poison')).rejects.toMatchObject({ name: 'POISONED' });
+  await expect(client.queryAll('X = 1')).rejects.toMatchObject({ name: 'QueryPoisoned' });
+  expect(await client.octopus.exists('poison')).toBe(false);
+  expect((await client.octopus.set('other')).name).toBe('other');
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveLength(2);
+});
+
+test('a program in pieces that is too long is refused whole; what follows it is not taken for a program', async () => {
+  const client = await cluster.client();
+  const text = `first(1).\n${'% comment\n'.repeat(120_000)}\nlast(1).\n`;
+  await expect(client.setRules('long', text)).rejects.toMatchObject({ name: 'QueryTooLong' });
+  await expect(client.queryAll('last(X)')).rejects.toMatchObject({ name: 'QueryUnknownPredicate' });
+});
