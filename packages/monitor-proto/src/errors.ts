@@ -1,4 +1,5 @@
 import { CAPABILITY_ERRORS } from './capability-errors.ts';
+import { CHANNEL_ERRORS } from './channel-errors.ts';
 
 /**
  * Every error that a peer, a program or a person can be answered with.
@@ -44,6 +45,7 @@ export const ERRORS = {
     doc: 'The same request ended an earlier life of this process; it is not run again.',
   },
   ...CAPABILITY_ERRORS,
+  ...CHANNEL_ERRORS,
 } as const;
 
 export type ErrorName = keyof typeof ERRORS;

@@ -1,0 +1,224 @@
+import { MkError } from '../runtime/mk-error.ts';
+import { type MessageReader, type MessageWriter, utf8Length } from './message-bytes.ts';
+
+/**
+ * A kind of value that a message can carry: its TypeScript type, how it is checked, and how it travels. The same check runs
+ * where it is sent and where it arrives.
+ */
+export interface Kind<T> {
+  /** The kind in words, the same for the same kind: interfaces are compared by it. */
+  readonly name: string;
+  /** Throws BAD_MESSAGE with `path` in its text for what is no value of this kind. */
+  write(out: MessageWriter, value: T, path: string): void;
+  /** Throws BAD_MESSAGE. */
+  read(from: MessageReader, path: string): T;
+}
+
+/** The type of a kind's values. */
+export type ValueOf<K> = K extends Kind<infer T> ? T : never;
+
+/** The address of a capability in the program's own cspace. */
+export type Cap = number;
+
+function refuse(path: string, value: unknown, name: string): MkError {
+  return new MkError('BAD_MESSAGE', `${path}: ${show(value)} is no ${name}`);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `“${value.length > 40 ? `${value.slice(0, 40)}…` : value}”`;
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === 'object' && value !== null ? 'a record' : String(value);
+}
+
+function whole(name: string, least: number, most: number, bytes: 1 | 2 | 4): Kind<number> {
+  const write = { 1: 'u8', 2: 'u16', 4: 'u32' } as const;
+  const method = write[bytes];
+  return {
+    name,
+    write(out, value, path) {
+      if (!Number.isInteger(value) || value < least || value > most)
+        throw refuse(path, value, `${name} (${least} … ${most})`);
+      out[method](value - least);
+    },
+    read(from, path) {
+      const value = from[method]() + least;
+      if (value > most) throw refuse(path, value, name);
+      return value;
+    },
+  };
+}
+
+/** Whole numbers 0 … 255. */
+export const u8: Kind<number> = whole('u8', 0, 255, 1);
+/** Whole numbers 0 … 65,535. */
+export const u16: Kind<number> = whole('u16', 0, 65_535, 2);
+/** Whole numbers 0 … 2³²−1. */
+export const u32: Kind<number> = whole('u32', 0, 2 ** 32 - 1, 4);
+/** Whole numbers −2³¹ … 2³¹−1. */
+export const i32: Kind<number> = whole('i32', -(2 ** 31), 2 ** 31 - 1, 4);
+
+/** Whole numbers that a JavaScript number holds exactly: −(2⁵³−1) … 2⁵³−1. */
+export const int: Kind<number> = {
+  name: 'int',
+  write(out, value, path) {
+    if (!Number.isSafeInteger(value)) throw refuse(path, value, 'int');
+    out.float(value);
+  },
+  read(from, path) {
+    const value = from.float();
+    if (!Number.isSafeInteger(value)) throw refuse(path, value, 'int');
+    return value;
+  },
+};
+
+/** Finite numbers. */
+export const float: Kind<number> = {
+  name: 'float',
+  write(out, value, path) {
+    if (!Number.isFinite(value)) throw refuse(path, value, 'float');
+    out.float(value);
+  },
+  read(from, path) {
+    const value = from.float();
+    if (!Number.isFinite(value)) throw refuse(path, value, 'float');
+    return value;
+  },
+};
+
+export const bool: Kind<boolean> = {
+  name: 'bool',
+  write(out, value, path) {
+    if (typeof value !== 'boolean') throw refuse(path, value, 'bool');
+    out.u8(value ? 1 : 0);
+  },
+  read(from, path) {
+    const value = from.u8();
+    if (value > 1) throw refuse(path, value, 'bool');
+    return value === 1;
+  },
+};
+
+/** Text of at most so many bytes of UTF-8. */
+export function text(maxBytes: number): Kind<string> {
+  const name = `text(${bound(maxBytes)})`;
+  return {
+    name,
+    write(out, value, path) {
+      if (typeof value !== 'string' || value.length > maxBytes || utf8Length(value) > maxBytes)
+        throw refuse(path, value, name);
+      out.text(value);
+    },
+    read: (from) => from.text(maxBytes),
+  };
+}
+
+/** At most so many bytes. */
+export function bytes(maxBytes: number): Kind<Uint8Array> {
+  const name = `bytes(${bound(maxBytes)})`;
+  return {
+    name,
+    write(out, value, path) {
+      if (!(value instanceof Uint8Array) || value.length > maxBytes) throw refuse(path, value, name);
+      out.raw(value);
+    },
+    read: (from) => from.raw(maxBytes),
+  };
+}
+
+/** A list of at most so many values of a kind. */
+export function list<T>(of: Kind<T>, maxItems: number): Kind<readonly T[]> {
+  const name = `list(${of.name}, ${bound(maxItems)})`;
+  return {
+    name,
+    write(out, value, path) {
+      if (!Array.isArray(value) || value.length > maxItems) throw refuse(path, value, name);
+      out.count(value.length);
+      value.forEach((item: T, i) => of.write(out, item, `${path}[${i}]`));
+    },
+    read(from, path) {
+      const count = from.count();
+      if (count > maxItems) throw new MkError('BAD_MESSAGE', `${path}: ${count} items in a ${name}`);
+      return Array.from({ length: count }, (_, i) => of.read(from, `${path}[${i}]`));
+    },
+  };
+}
+
+/** One of these texts. */
+export function choice<const C extends readonly [string, ...string[]]>(...names: C): Kind<C[number]> {
+  const name = `choice(${names.join('|')})`;
+  if (names.length > 256 || new Set(names).size !== names.length)
+    throw new RangeError(`${name}: at most 256, each once`);
+  return {
+    name,
+    write(out, value, path) {
+      const at = names.indexOf(value);
+      if (at < 0) throw refuse(path, value, name);
+      out.u8(at);
+    },
+    read(from, path) {
+      const at = from.u8();
+      const chosen = names[at] as C[number] | undefined;
+      if (chosen === undefined) throw refuse(path, at, name);
+      return chosen;
+    },
+  };
+}
+
+/** The value, or null. */
+export function optional<T>(of: Kind<T>): Kind<T | null> {
+  return {
+    name: `optional(${of.name})`,
+    write(out, value, path) {
+      out.u8(value === null || value === undefined ? 0 : 1);
+      if (value !== null && value !== undefined) of.write(out, value, path);
+    },
+    read: (from, path) => (bool.read(from, path) ? of.read(from, path) : null),
+  };
+}
+
+/** A capability: the receiver gets a copy, the sender keeps its own. It needs the right to grant. */
+export const cap: Kind<Cap> = capability('cap', false);
+/** A capability that leaves its sender. */
+export const giveAwayCap: Kind<Cap> = capability('give_away_cap', true);
+
+/** The fields of a record. */
+export type Fields = Readonly<Record<string, Kind<unknown>>>;
+/** The values of a record with these fields. */
+export type RecordOf<F> = { readonly [N in keyof F]: ValueOf<F[N]> };
+
+/** A record: each field by name, none missing and none beside them. */
+export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
+  const rows = Object.entries(fields) as [string, Kind<unknown>][];
+  const name = `{${rows.map(([field, kind]) => `${field}: ${kind.name}`).join(', ')}}`;
+  return {
+    name,
+    write(out, value, path) {
+      const given = value as Readonly<Record<string, unknown>> | null;
+      if (typeof given !== 'object' || given === null || Array.isArray(given)) throw refuse(path, value, name);
+      for (const field of Object.keys(given)) {
+        if (!Object.hasOwn(fields, field)) throw new MkError('BAD_MESSAGE', `${path}: no field ${field} in ${name}`);
+      }
+      for (const [field, kind] of rows) kind.write(out, given[field], `${path}.${field}`);
+    },
+    read: (from, path) =>
+      Object.fromEntries(rows.map(([field, kind]) => [field, kind.read(from, `${path}.${field}`)])) as RecordOf<F>,
+  };
+}
+
+function capability(name: string, giveAway: boolean): Kind<Cap> {
+  return {
+    name,
+    write(out, value, path) {
+      if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32)
+        throw refuse(path, value, 'address of a capability');
+      out.capabilities.push({ address: value, giveAway });
+    },
+    read: (from) => from.cap(),
+  };
+}
+
+function bound(most: number): number {
+  if (!Number.isSafeInteger(most) || most < 0) throw new RangeError(`a size is a whole number from 0, not ${most}`);
+  return most;
+}

@@ -1,0 +1,54 @@
+import type { Border } from '../dispatcher/border.ts';
+import type { PlainValue } from '../dispatcher/plain-value.ts';
+import type { Call, UpcallOf } from '../dispatcher/protocol.ts';
+import { MkError } from './mk-error.ts';
+import { type Clockwork, type WaitOptions, type Waker, waitFor } from './waiting.ts';
+
+/** System calls under way, by number. */
+export class Calls {
+  readonly outgoing: Call[] = [];
+  private readonly open = new Map<number, Waker<PlainValue>>();
+  private lastId = 0;
+
+  constructor(
+    private readonly clock: Clockwork,
+    private readonly border: Border,
+  ) {}
+
+  /** How many calls have not been answered. */
+  get size(): number {
+    return this.open.size;
+  }
+
+  /** Asks the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. */
+  ask(name: string, args: readonly PlainValue[], options: WaitOptions = {}): Promise<PlainValue> {
+    return waitFor<PlainValue>(this.clock, `system call ${name}`, options, (waker) => {
+      this.lastId += 1;
+      const id = this.lastId;
+      this.open.set(id, waker);
+      this.outgoing.push([id, name, args]);
+      return () => void this.open.delete(id);
+    });
+  }
+
+  /** Tells the CPU driver something that needs no answer. */
+  tell(name: string, args: readonly PlainValue[]): void {
+    this.outgoing.push([0, name, args]);
+  }
+
+  /** Asks within the turn: for what the CPU driver serves alone. Throws an `MkError`. */
+  now(name: string, args: readonly PlainValue[]): PlainValue {
+    const result = this.border.callNow(name, args);
+    if (result.ok) return result.value;
+    throw new MkError(result.error, result.text);
+  }
+
+  /** An answer comes. One that nobody waits for any more is dropped. */
+  answered({ call, error, text, value }: UpcallOf<'reply'>): void {
+    const waker = this.open.get(call);
+    if (waker === undefined) return;
+    this.open.delete(call);
+    if (error === '') waker.wake(value);
+    else waker.fail(new MkError(error, text));
+  }
+}

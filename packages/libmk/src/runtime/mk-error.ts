@@ -1,0 +1,37 @@
+import { ERRORS, isErrorName, isWorthRetrying } from '@mk/monitor-proto/errors';
+
+/**
+ * Every error that libmk gives a program. `name` is a name of the error table (docs/reference/errors.md) or one that an
+ * interface declares; the message says what was asked and what to do.
+ *
+ * @example
+ * try { await kv.put({ key, value }); } catch (error) { if (isMkError(error, 'BUSY')) await kv.$writable(); else throw error; }
+ */
+export class MkError extends Error {
+  override readonly name: string;
+
+  constructor(name: string, text: string) {
+    super(text === '' ? name : `${name}: ${text}`);
+    this.name = name;
+  }
+
+  /** What was asked certainly did not happen. An error that an interface declares is an answer, and so definite. */
+  get definite(): boolean {
+    return isErrorName(this.name) ? ERRORS[this.name].definite : true;
+  }
+
+  /** The same call may succeed a little later. */
+  get worthRetrying(): boolean {
+    return isErrorName(this.name) && isWorthRetrying(this.name);
+  }
+
+  /** The message without the name before it. */
+  get text(): string {
+    return this.message.startsWith(`${this.name}: `) ? this.message.slice(this.name.length + 2) : '';
+  }
+}
+
+/** Whether something thrown is an `MkError`, of this name if one is given. */
+export function isMkError(error: unknown, name?: string): error is MkError {
+  return error instanceof MkError && (name === undefined || error.name === name);
+}

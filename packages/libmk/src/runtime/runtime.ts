@@ -1,0 +1,149 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { createPrng, type Prng } from '@mk/monitor-proto/prng';
+import { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { Border, DispatcherEntry } from '../dispatcher/border.ts';
+import type { Upcall, UpcallOf, UpcallType } from '../dispatcher/protocol.ts';
+import { Threads } from '../threads/threads.ts';
+import { Calls } from './calls.ts';
+import { Invariants } from './invariants.ts';
+import { isMkError } from './mk-error.ts';
+import { RunQueue, type RunQueueOwner, type Strand } from './run-queue.ts';
+import type { Clockwork } from './waiting.ts';
+
+/** What a part of the library does with an upcall. */
+export type UpcallHandler<T extends UpcallType> = (upcall: UpcallOf<T>) => void;
+
+/**
+ * The library OS of one dispatcher: turns upcalls into threads that go on, and what threads ask into system calls. It knows
+ * the time, entropy and everything else of the world by its border alone, so that the same events give the same turns.
+ *
+ *   R1  upcalls of a batch are handled in order, and each before any thread runs that it woke
+ *   R2  after `end` nothing of the program runs any more
+ *   R3  an error that nobody catches ends the program with the name of the thread
+ */
+export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
+  readonly queue: RunQueue;
+  readonly timers = new TimerQueue();
+  readonly threads: Threads;
+  readonly calls: Calls;
+  readonly invariants = new Invariants();
+  /** Told once, when nothing runs any more: parts of the library say what they leave behind. */
+  readonly leavers: (() => readonly string[])[] = [];
+  private readonly handlers = new Map<UpcallType, UpcallHandler<never>>();
+  private readonly before: (() => void)[] = [];
+  private timerAt: Nanos = Infinity;
+  private over = false;
+  private random: Prng | null = null;
+
+  constructor(readonly border: Border) {
+    this.queue = new RunQueue(this);
+    this.calls = new Calls(this, border);
+    this.threads = new Threads(this, (thread, error) => this.failed(thread, error));
+    this.on('reply', (reply) => this.calls.answered(reply));
+    this.on('timer', () => this.timersDue());
+    this.on('interrupt', () => undefined);
+    this.leavers.push(() => this.threads.leftovers());
+  }
+
+  /** System calls for the host to collect after the turn. */
+  get outgoing(): Calls['outgoing'] {
+    return this.calls.outgoing;
+  }
+
+  get ended(): boolean {
+    return this.over;
+  }
+
+  now(): Nanos {
+    return this.border.now();
+  }
+
+  /** Numbers that only the kernel's seed decides. */
+  get prng(): Prng {
+    if (this.random === null) throw new Error('random numbers before the program was run');
+    return this.random;
+  }
+
+  seed(seed: string): void {
+    this.random = createPrng(seed);
+  }
+
+  /** Says who handles a kind of upcall; one handler each. */
+  on<T extends UpcallType>(type: T, handler: UpcallHandler<T>): void {
+    if (this.handlers.has(type)) throw new Error(`two handlers for upcall ${type}`);
+    this.handlers.set(type, handler);
+  }
+
+  /** Calls `flush` when a turn's threads have come to rest: what was gathered becomes system calls. */
+  beforeTurnEnds(flush: () => void): void {
+    this.before.push(flush);
+  }
+
+  resume(upcalls: readonly Upcall[]): void {
+    if (this.over) return;
+    for (const upcall of upcalls) (this.handlers.get(upcall.type) as UpcallHandler<UpcallType> | undefined)?.(upcall);
+    this.timersDue();
+    this.queue.newTurn();
+  }
+
+  /** Nothing of the program runs any more; `exit` goes as its last system call. Returns what it left behind. */
+  end(status: number, text: string): readonly string[] {
+    if (this.over) return [];
+    const left = this.leavers.flatMap((leaver) => leaver());
+    this.flush();
+    this.over = true;
+    this.queue.stop();
+    this.calls.tell('exit', [status, text]);
+    return left;
+  }
+
+  /** An error that nobody caught: the program ends in it. */
+  failed(thread: Strand | null, error: unknown): void {
+    if (this.over) return;
+    const name = isMkError(error) ? error.name : 'PROGRAM_FAILED';
+    const where = thread === null ? '' : `thread ${thread.name}: `;
+    this.flush();
+    this.over = true;
+    this.queue.stop();
+    this.border.fail(name, `${where}${describe(error)}`);
+  }
+
+  // What the run queue tells.
+
+  stepped(): void {
+    this.invariants.checkAll();
+  }
+
+  rested(): void {
+    this.flush();
+  }
+
+  yielded(): void {
+    this.border.wantsMore();
+  }
+
+  broke(error: unknown): void {
+    this.failed(this.queue.current, error);
+  }
+
+  private timersDue(): void {
+    const now = this.now();
+    if (this.timerAt <= now) this.timerAt = Infinity;
+    this.timers.expire(now);
+  }
+
+  private flush(): void {
+    for (const flush of this.before) flush();
+    const { next } = this.timers;
+    if (next >= this.timerAt) return;
+    this.timerAt = next;
+    this.calls.tell('set_timer', [0, next]);
+  }
+}
+
+/** An error as a person reads it: with its stack, which the host maps to the program's source. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { stack } = error;
+  return stack !== undefined && stack.includes(error.message) ? stack : `${error.name}: ${error.message}`;
+}

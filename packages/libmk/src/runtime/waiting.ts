@@ -1,0 +1,70 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { CancelSignal } from './cancellation.ts';
+import { MkError } from './mk-error.ts';
+import type { RunQueue } from './run-queue.ts';
+
+/** How long a call may wait. Without either it waits until what it waits for happens or can no longer happen. */
+export interface WaitOptions {
+  /** Nanoseconds from now; past it the call ends in DEADLINE_EXCEEDED. 0: do not wait. */
+  readonly timeoutNs?: Nanos;
+  /** A time of `mk.now()`; the earlier of the two counts. */
+  readonly deadline?: Nanos;
+  /** Cancels the wait. */
+  readonly signal?: CancelSignal;
+}
+
+/** What waits are made from. */
+export interface Clockwork {
+  readonly queue: RunQueue;
+  readonly timers: TimerQueue;
+  now(): Nanos;
+}
+
+/** Who can end a wait. */
+export interface Waker<T> {
+  wake(value: T): void;
+  fail(error: unknown): void;
+}
+
+/**
+ * Waits for whoever `arm` hands the waker to, at most as long as the options allow. `arm` returns what takes the waiting
+ * back, called once however the wait ends.
+ */
+export function waitFor<T>(
+  clock: Clockwork,
+  what: string,
+  options: WaitOptions,
+  arm: (waker: Waker<T>) => () => void,
+): Promise<T> {
+  const { signal } = options;
+  const parked = clock.queue.park<T>(what);
+  let disarm: () => void = nothing;
+  const end = (settle: () => void): void => {
+    if (!parked.open) return;
+    settle();
+    clock.timers.cancel(timer);
+    signal?.removeEventListener('abort', onAbort);
+    disarm();
+  };
+  const fail = (error: unknown): void => end(() => parked.fail(error));
+  const onAbort = (): void => fail(signal!.reason);
+  const deadline = deadlineOf(clock.now(), options);
+  const late = (): void => fail(new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`));
+  const timer = deadline === Infinity || deadline <= clock.now() ? null : clock.timers.set(deadline, late);
+  disarm = arm({ wake: (value) => end(() => parked.wake(value)), fail });
+  if (!parked.open) disarm();
+  else if (signal?.aborted === true) onAbort();
+  else if (deadline <= clock.now()) late();
+  else signal?.addEventListener('abort', onAbort);
+  return parked.promise;
+}
+
+/** When the options' time is over; Infinity: never. */
+export function deadlineOf(now: Nanos, { timeoutNs, deadline }: WaitOptions): Nanos {
+  return Math.min(timeoutNs === undefined ? Infinity : now + timeoutNs, deadline ?? Infinity);
+}
+
+function nothing(): void {
+  // Not armed yet.
+}

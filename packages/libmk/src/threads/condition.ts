@@ -1,0 +1,48 @@
+import { MkError } from '../runtime/mk-error.ts';
+import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtime/waiting.ts';
+import type { Mutex } from './mutex.ts';
+
+/**
+ * A condition variable: threads wait, with a mutex given back meanwhile, until another says that what they wait for may
+ * hold. Look again after each wait: another thread may have been faster.
+ *
+ * @example
+ * await mutex.with(async () => { while (queue.length === 0) await filled.wait(mutex); return queue.shift(); });
+ */
+export class Condition {
+  private readonly waiters = new Set<Waker<void>>();
+
+  constructor(
+    private readonly clock: Clockwork,
+    readonly name: string,
+  ) {}
+
+  /**
+   * Gives the mutex back, waits to be signalled, and has the mutex again, also when it rejects with DEADLINE_EXCEEDED or
+   * CANCELLED. NOT_OWNER: the mutex is not locked.
+   */
+  async wait(mutex: Mutex, options: WaitOptions = {}): Promise<void> {
+    if (!mutex.locked)
+      throw new MkError('NOT_OWNER', `condition ${this.name} is waited for with mutex ${mutex.name} locked`);
+    mutex.unlock();
+    try {
+      await waitFor<void>(this.clock, `condition ${this.name}`, options, (waker) => {
+        this.waiters.add(waker);
+        return () => void this.waiters.delete(waker);
+      });
+    } finally {
+      await mutex.lock();
+    }
+  }
+
+  /** Wakes the thread that has waited longest, if one waits. */
+  signal(): void {
+    const [waiter] = this.waiters;
+    waiter?.wake();
+  }
+
+  /** Wakes all that wait. */
+  broadcast(): void {
+    for (const waiter of [...this.waiters]) waiter.wake();
+  }
+}

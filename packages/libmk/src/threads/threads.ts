@@ -1,0 +1,180 @@
+import { SECOND, type Nanos } from '@mk/monitor-proto/ids';
+import { EventQueue } from '../runtime/event-queue.ts';
+import { MkError } from '../runtime/mk-error.ts';
+import type { Strand } from '../runtime/run-queue.ts';
+import { type Clockwork, type WaitOptions, waitFor } from '../runtime/waiting.ts';
+import { Condition } from './condition.ts';
+import { Mutex } from './mutex.ts';
+import { Semaphore } from './semaphore.ts';
+import { Thread, type ThreadOwner } from './thread.ts';
+import { WaitSet } from './wait-set.ts';
+
+/** A timer as an event source; ends with CANCELLED when it is stopped. */
+export interface TimerEvents extends EventQueue<Nanos> {
+  /** No more ticks come. */
+  stop(): void;
+}
+
+/** A thread in a list, for people: `ps` of a dispatcher. */
+export interface ThreadRow {
+  readonly id: number;
+  readonly name: string;
+  readonly state: 'running' | 'waiting' | 'ended';
+  /** What it waits for; null: it does not, or for something of its own. */
+  readonly waitsFor: string | null;
+}
+
+/** Told of threads that failed and that nobody will join. */
+export type OnFailure = (thread: Strand, error: Error) => void;
+
+/** `mk.threads`: the threads of this dispatcher, and what they wait for one another with. */
+export class Threads implements ThreadOwner {
+  private readonly all = new Map<number, Thread>();
+  private readonly mutexes = new Set<Mutex>();
+  private nextId = 1;
+
+  constructor(
+    private readonly clock: Clockwork,
+    private readonly onFailure: OnFailure,
+  ) {}
+
+  /**
+   * Starts a thread; it runs when the caller waits next. Join it or detach it.
+   *
+   * @example
+   * const sum = mk.threads.spawn('sum', async () => { let n = 0; for await (const x of numbers) n += x; return n; });
+   */
+  spawn<T>(name: string, body: (self: Thread<T>) => Promise<T> | T): Thread<T> {
+    const thread = new Thread<T>(this.clock, this, this.nextId++, name, body);
+    this.all.set(thread.id, thread as Thread);
+    return thread;
+  }
+
+  /** The thread that runs; null where that cannot be told (after a wait for a promise of your own). */
+  get current(): Thread | null {
+    const { current } = this.clock.queue;
+    return current === null ? null : (this.all.get(current.id) ?? null);
+  }
+
+  /** Threads that have not ended, or have and were not joined. */
+  list(): readonly ThreadRow[] {
+    return [...this.all.values()].map((thread) => ({
+      id: thread.id,
+      name: thread.name,
+      state: thread.state,
+      waitsFor: this.clock.queue.waitOf(thread),
+    }));
+  }
+
+  /** Lets the other threads run that are ready; if none is, other dispatchers of the core. */
+  yield(): Promise<void> {
+    return this.clock.queue.yield();
+  }
+
+  /** Waits so many nanoseconds. CANCELLED by the signal. */
+  sleep(ns: Nanos, { signal }: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
+    const { clock } = this;
+    return waitFor<void>(clock, 'a timer', signal === undefined ? {} : { signal }, (waker) => {
+      const timer = clock.timers.set(clock.now() + Math.max(0, ns), () => waker.wake());
+      return () => clock.timers.cancel(timer);
+    });
+  }
+
+  /** Waits until a time of `mk.now()`. */
+  sleepUntil(at: Nanos, options: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
+    return this.sleep(at - this.clock.now(), options);
+  }
+
+  /** One event after so many nanoseconds; its value is the time. For wait sets. */
+  after(ns: Nanos): TimerEvents {
+    return this.ticks(ns, false);
+  }
+
+  /** An event every so many nanoseconds. Ticks that nobody takes in time are one. */
+  every(ns: Nanos): TimerEvents {
+    if (!(ns > 0)) throw new RangeError(`a period is longer than ${ns} ns`);
+    return this.ticks(ns, true);
+  }
+
+  mutex(name = 'unnamed'): Mutex {
+    const mutex = new Mutex(this.clock, name);
+    this.mutexes.add(mutex);
+    return mutex;
+  }
+
+  condition(name = 'unnamed'): Condition {
+    return new Condition(this.clock, name);
+  }
+
+  semaphore(count: number, name = 'unnamed'): Semaphore {
+    return new Semaphore(this.clock, count, name);
+  }
+
+  waitSet(): WaitSet {
+    return new WaitSet(this.clock);
+  }
+
+  /** A queue of events of the program's own, for its threads and wait sets. */
+  events<T>(label: string): EventQueue<T> {
+    return new EventQueue<T>(this.clock, label);
+  }
+
+  /** Gives up on `work` after so long: rejects with DEADLINE_EXCEEDED; the work itself goes on unless it looks at its signal. */
+  async within<T>(timeoutNs: Nanos, what: string, work: Promise<T>): Promise<T> {
+    return waitFor<T>(this.clock, what, { timeoutNs }, (waker) => {
+      work.then(
+        (value) => waker.wake(value),
+        (error: unknown) => waker.fail(error),
+      );
+      return () => undefined;
+    });
+  }
+
+  /** What is left at the end and should not be: threads that nobody joined, mutexes that are held. */
+  leftovers(): readonly string[] {
+    const threads = [...this.all.values()].map(
+      ({ name, state }) => `thread ${name} ${state === 'ended' ? 'was not joined' : 'has not ended'}`,
+    );
+    const held = [...this.mutexes].filter((mutex) => mutex.locked).map(({ name }) => `mutex ${name} is held`);
+    return [...threads, ...held];
+  }
+
+  /** The failures of threads that ended and that nobody has joined. */
+  failures(): readonly { readonly thread: Thread; readonly error: Error }[] {
+    return [...this.all.values()].flatMap((thread) =>
+      thread.unclaimed?.ok === false ? [{ thread, error: thread.unclaimed.error }] : [],
+    );
+  }
+
+  ended(thread: Thread): void {
+    for (const mutex of this.mutexes) {
+      if (mutex.holder === thread)
+        this.onFailure(thread, new MkError('NOT_OWNER', `thread ${thread.name} ended with mutex ${mutex.name} locked`));
+    }
+    if (thread.isDetached && thread.unclaimed?.ok === false) this.onFailure(thread, thread.unclaimed.error);
+  }
+
+  settled(thread: Thread): void {
+    if (thread.isDetached && thread.unclaimed?.ok === false) this.onFailure(thread, thread.unclaimed.error);
+    this.all.delete(thread.id);
+  }
+
+  private ticks(ns: Nanos, again: boolean): TimerEvents {
+    const { clock } = this;
+    const label = again ? `ticks every ${ns / SECOND} s` : `a timer of ${ns / SECOND} s`;
+    const events = new EventQueue<Nanos>(clock, label) as EventQueue<Nanos> & { stop: () => void };
+    let at = clock.now() + ns;
+    const fire = (now: Nanos): void => {
+      if (events.length === 0) events.push(now);
+      if (!again) return;
+      at = Math.max(at + ns, now);
+      timer = clock.timers.set(at, fire);
+    };
+    let timer = clock.timers.set(at, fire);
+    events.stop = () => {
+      clock.timers.cancel(timer);
+      events.end(new MkError('CANCELLED', 'the timer was stopped'));
+    };
+    return events;
+  }
+}

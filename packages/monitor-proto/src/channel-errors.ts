@@ -1,0 +1,43 @@
+/** What a channel, a name, an endpoint or a thread of a program may answer. */
+export const CHANNEL_ERRORS = {
+  CHANNEL_CLOSED: {
+    code: 160,
+    definite: false,
+    doc: 'One end has closed the channel. What the peer had not answered may have happened or not.',
+  },
+  DEADLINE_EXCEEDED: { code: 161, definite: false, doc: 'The caller’s own deadline came before the answer.' },
+  CANCELLED: { code: 162, definite: false, doc: 'The caller cancelled what it waited for.' },
+  NO_SUCH_SERVICE: { code: 163, definite: true, doc: 'Nobody offers a service of that name.' },
+  NAME_TAKEN: { code: 164, definite: true, doc: 'Somebody offers a service of that name already.' },
+  INTERFACE_MISMATCH: {
+    code: 165,
+    definite: true,
+    doc: 'The two ends do not have the same interface: another version of the program’s definition.',
+  },
+  BAD_MESSAGE: { code: 166, definite: true, doc: 'A value is not what the interface says; nothing was sent.' },
+  HANDLER_FAILED: {
+    code: 167,
+    definite: false,
+    doc: 'The server’s handler threw an error that its interface does not name.',
+  },
+  DISPATCHER_GONE: { code: 168, definite: false, doc: 'The dispatcher at the other end has ended.' },
+  ENDPOINT_OVERFLOW: {
+    code: 169,
+    definite: true,
+    again: true,
+    doc: 'The receiver’s buffer is full; nothing was delivered. Try again when it has taken something.',
+  },
+  NO_ROUTE: { code: 170, definite: true, doc: 'No transport that was allowed leads to the core.' },
+  MESSAGE_TOO_LARGE: { code: 171, definite: true, doc: 'The message is larger than its channel or endpoint takes.' },
+  TOO_MANY_CHANNELS: { code: 172, definite: true, doc: 'The dispatcher, or the core, has as many channels as it may.' },
+  NOT_OWNER: { code: 173, definite: true, doc: 'The thread does not hold the mutex, or leaves while it does.' },
+  WOULD_DEADLOCK: { code: 174, definite: true, doc: 'The thread would wait for itself.' },
+  THREAD_DETACHED: { code: 175, definite: true, doc: 'A detached thread cannot be joined, nor detached again.' },
+  ASSERTION_FAILED: { code: 176, definite: false, doc: 'A program’s `mk.assert` did not hold.' },
+  INVARIANT_VIOLATED: { code: 177, definite: false, doc: 'A program’s `mk.always` did not hold.' },
+  NO_SUCH_ENDPOINT: { code: 178, definite: true, doc: 'The capability names no endpoint, or one that is gone.' },
+  NO_SUCH_CHANNEL: { code: 179, definite: true, doc: 'The caller has no channel of that number.' },
+  CONNECTION_REFUSED: { code: 180, definite: true, doc: 'The service does not take this client.' },
+  PROGRAM_FAILED: { code: 181, definite: false, doc: 'An error that nobody caught ended a thread of the program.' },
+  NO_SUCH_THREAD: { code: 182, definite: true, doc: 'The program names no thread so that may begin on another core.' },
+} as const;
