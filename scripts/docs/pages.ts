@@ -12,10 +12,12 @@ import { MESSAGES, PROTOCOL_VERSION } from '@mk/monitor-proto/messages/table';
 import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
 import { CAPABILITY_ERRORS } from '@mk/node-kernel/capability/model/errors';
 import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/model/retype-matrix';
-import { VERBS as CORE_VERBS } from '@mk/node-kernel/control/verbs';
 import { VERBS as SKB_VERBS } from '@mk/skb/control/verbs';
+import { SYSTEM_CALLS, type SystemCallSpec } from '@mk/node-kernel/cpu-driver/system-calls';
+import { ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { SUPERVISOR_VERBS } from '@mk/launcher/supervisor/verbs';
 import { commandPage } from './command-pages.ts';
+import { freshKernel } from './fresh-machines.ts';
 import { limitFiles } from './limit-rows.ts';
 import { code, page, table } from './markdown.ts';
 import { metricsPage } from './metrics-page.ts';
@@ -32,6 +34,8 @@ export function pages(root: string): Readonly<Record<string, string>> {
     'machines.md': machinesPage(join(root, 'packages', 'launcher', 'machines')),
     'metrics.md': metricsPage(),
     'control-verbs.md': controlPage(),
+    'system-calls.md': systemCallsPage(),
+    'round-actions.md': roundActionsPage(),
     'environment.md': environmentPage(),
     'cli.md': commandPage(root),
   };
@@ -192,7 +196,7 @@ const HOST_VERBS = [
 ] as const;
 
 function controlPage(): string {
-  const core = Object.entries(CORE_VERBS).map(([verb, { args, doc }]) => [
+  const core = [...freshKernel().table.verbs].map(([verb, { args, doc }]) => [
     code(verb),
     args.map(code).join(', ') || '–',
     doc,
@@ -217,6 +221,51 @@ function controlPage(): string {
     table(['process', 'verb', 'arguments', 'meaning'], host),
     '## The supervisor (mk-launch)\n',
     table(['verb', 'arguments'], supervisor),
+  );
+}
+
+function systemCallsPage(): string {
+  const rows = (Object.entries(SYSTEM_CALLS) as [string, SystemCallSpec][]).map(
+    ([name, { args, servedBy, acrossCores, doc }]) => [
+      code(name),
+      Object.entries(args)
+        .map(([argument, form]) => `${code(argument)} ${formText(form)}`)
+        .join(', ') || '–',
+      acrossCores === undefined ? servedBy : `${servedBy}; across cores ${acrossCores}`,
+      doc,
+    ],
+  );
+  const intro =
+    'What a dispatcher asks of its core. `cpuDriver` answers at once; a service answers when it can. A call of another form is refused with `BAD_SYSTEM_CALL`.\n';
+  return page(
+    'System calls',
+    'packages/node-kernel/src/cpu-driver/system-calls.ts',
+    intro,
+    table(['call', 'arguments', 'served by', 'meaning'], rows),
+  );
+}
+
+function formText(form: string | Readonly<Record<string, string>>): string {
+  if (typeof form === 'string') return form;
+  return `{${Object.entries(form)
+    .map(([name, kind]) => `${name} ${kind}`)
+    .join(', ')}}`;
+}
+
+function roundActionsPage(): string {
+  const rows = Object.entries(ROUND_ACTIONS).map(([name, { ordinal, phases, doc }]) => [
+    ordinal,
+    code(name),
+    phases.join(' or '),
+    doc,
+  ]);
+  const intro =
+    'What an agreement round can be about. Ordinals go over the wire and never change. In a round of one phase everybody acts; in one of two everybody prepares, then everybody commits or aborts.\n';
+  return page(
+    'Round actions',
+    'packages/node-kernel/src/monitor/agreement/round-actions.ts',
+    intro,
+    table(['', 'action', 'phases', 'meaning'], rows),
   );
 }
 

@@ -6,7 +6,7 @@ import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-c
 import type { Slot } from '@mk/node-kernel/capability/store/slot';
 import { typeRow } from '@mk/node-kernel/capability/model/types';
 import type { Kernel } from '@mk/node-kernel/kernel';
-import { PHASES, type RoundAction } from '@mk/node-kernel/monitor/agreement/round-actions';
+import { type Act, PHASES, ROUND_ACTIONS, type RoundActionName } from '@mk/node-kernel/monitor/agreement/round-actions';
 import type { AnyMachine } from '@mk/sim/engine/sim-node';
 
 /** A bug, planted in each kernel as it boots. */
@@ -32,7 +32,7 @@ interface InsideRevokes {
 type Begin = (
   phase: number,
   op: string,
-  action: RoundAction,
+  action: RoundActionName,
   payload: Uint8Array,
   routes: readonly unknown[],
   serial: boolean,
@@ -41,7 +41,7 @@ type Begin = (
   finish: (result: { refusals: unknown[] }, at: number) => void,
 ) => void;
 
-const capopsOf = (kernel: Kernel) => kernel.monitor.capops;
+const capopsOf = (kernel: Kernel) => kernel.services.capops;
 const insideOf = (kernel: Kernel): Inside => capopsOf(kernel) as unknown as Inside;
 const revokesOf = (kernel: Kernel): InsideRevokes => capopsOf(kernel).revokes as unknown as InsideRevokes;
 
@@ -73,12 +73,12 @@ function blindToTransits(kernel: Kernel, kinds: readonly string[]): void {
 }
 
 /** The action consents in one of its phases without doing anything. */
-function doesNothing(action: RoundAction, phase: number): void {
-  replace(
-    action as { act: RoundAction['act'] },
-    'act',
-    (act) => (op, at, payload, now, vote) => (at === phase ? vote(null, now) : act(op, at, payload, now, vote)),
-  );
+function doesNothing(kernel: Kernel, action: RoundActionName, phase: number): void {
+  const acts = kernel.table.acts as (Act | undefined)[];
+  const { ordinal } = ROUND_ACTIONS[action];
+  const act = acts[ordinal];
+  if (act === undefined) throw new Error(`nobody brings ${action}`);
+  acts[ordinal] = (op, at, payload, now, vote) => (at === phase ? vote(null, now) : act(op, at, payload, now, vote));
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -161,7 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'nobody-never-answers',
     about: 'race 8, hazard 8: a multicast to nobody never completes',
     plant: (kernel) =>
-      replace(kernel.monitor.rounds as unknown as { begin: Begin }, 'begin', (begin) => (...args) => {
+      replace(kernel.services.agreement.rounds as unknown as { begin: Begin }, 'begin', (begin) => (...args) => {
         if (args[4].length > 0) begin(...args);
       }),
   },
@@ -189,38 +189,38 @@ export const MUTANTS: readonly Mutant[] = [
     script: 'capabilities-05-mark-gives-up-on-a-lock.txt',
     plant: (kernel) =>
       replace(
-        kernel.monitor.rounds as unknown as { begin: Begin },
+        kernel.services.agreement.rounds as unknown as { begin: Begin },
         'begin',
         (begin) => (phase, op, action, payload, routes, serial, deadline, now, finish) =>
           begin(phase, op, action, payload, routes, serial, deadline, now, (result, at) =>
-            finish(phase === PHASES.prepare && action.ordinal === 1 ? { ...result, refusals: [] } : result, at),
+            finish(phase === PHASES.prepare && action === 'revoke' ? { ...result, refusals: [] } : result, at),
           ),
       ),
   },
   {
     name: 'retype-asks-nobody',
     about: 'race 7: retype ∥ retype; the range check of the other cores always consents',
-    plant: (kernel) => doesNothing(capopsOf(kernel).actions.checkRetype, PHASES.prepare),
+    plant: (kernel) => doesNothing(kernel, 'check_retype', PHASES.prepare),
   },
   {
     name: 'find-finds-nobody',
     about: 'race 7: delete ∥ copy; the last owned copy goes although others hold one',
-    plant: (kernel) => doesNothing(capopsOf(kernel).actions.find, PHASES.commit),
+    plant: (kernel) => doesNothing(kernel, 'find_copy', PHASES.commit),
   },
   {
     name: 'foreign-copies-stay',
     about: 'delete of what cannot move leaves the foreign copies',
-    plant: (kernel) => doesNothing(capopsOf(kernel).actions.deleteRemote, PHASES.commit),
+    plant: (kernel) => doesNothing(kernel, 'delete_remote', PHASES.commit),
   },
   {
     name: 'owner-change-untold',
     about: 'move and retrieve: the other holders are not told',
-    plant: (kernel) => doesNothing(capopsOf(kernel).actions.updateOwner, PHASES.commit),
+    plant: (kernel) => doesNothing(kernel, 'update_owner', PHASES.commit),
   },
   {
     name: 'home-frees-unasked',
     about: 'reclaim: what other cores cover is not brought back',
-    plant: (kernel) => doesNothing(capopsOf(kernel).reclaims.action, PHASES.commit),
+    plant: (kernel) => doesNothing(kernel, 'reclaim', PHASES.commit),
   },
   {
     name: 'old-news-of-owners',

@@ -90,7 +90,9 @@ describe('online measurement', () => {
     expect(
       [...measurement.trips.entries()].filter(([, , trip]) => !before.has(trip) && trip.min >= 2 * oneWay),
     ).toHaveLength(cores * (cores - 1));
-    expect([...simulation.nodes.values()].filter(({ kernel }) => (kernel?.monitor.rally.size ?? 0) > 0)).toEqual([]);
+    expect(
+      [...simulation.nodes.values()].filter(({ kernel }) => (kernel?.services.probes.rally.size ?? 0) > 0),
+    ).toEqual([]);
   });
 
   test('of a link that changed is told as all links are measured: by volleys, in both directions, and back when it heals', () => {
@@ -104,7 +106,7 @@ describe('online measurement', () => {
         [0, 1],
         [1, 0],
       ] as const) {
-        simulation.node(core).kernel!.monitor.drift.look([other], simulation.now);
+        simulation.node(core).kernel!.services.probes.drift.look([other], simulation.now);
         simulation.control(core, 'status', {}, () => undefined);
       }
     };

@@ -3,7 +3,7 @@ import { Channel } from '@mk/monitor-proto/urpc/channel';
 import { ReceiveLane } from '@mk/monitor-proto/urpc/receive-lane';
 import { SendLane } from '@mk/monitor-proto/urpc/send-lane';
 import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
-import { Join } from '@mk/node-kernel/monitor/join/join';
+import { Join } from '@mk/node-kernel/monitor/membership/join';
 import { OperationRunner } from '@mk/node-kernel/monitor/operations';
 import { Registry } from '@mk/skb/registry/registry';
 

@@ -64,7 +64,7 @@ export class CapabilityScript {
       if (words[0] !== '') this.command(words);
     }
     const snapshots = [...this.simulation.nodes.values()].flatMap(({ kernel }) =>
-      kernel?.cpuDriver.booted ? [kernel.monitor.capops.snapshot()] : [],
+      kernel?.cpuDriver.booted ? [kernel.services.capops.snapshot()] : [],
     );
     for (const { invariant, what, cores, detail } of auditCapabilities(snapshots))
       this.out.push(`${invariant} ${what} on ${cores.join(', ')}: ${detail}`);
@@ -203,7 +203,7 @@ export class CapabilityScript {
 
   tree(root: number, below: readonly number[]): void {
     const flat = [root, 1, ...below.flatMap((core, i) => [core, i === below.length - 1 ? 0 : 1])];
-    this.simulation.node(root).kernel?.monitor.installPlans(1 << 20, flat, flat);
+    this.simulation.node(root).kernel?.services.agreement.installPlans(1 << 20, flat, flat);
   }
 
   heal(): void {

@@ -1,19 +1,33 @@
 import type { Effect, HostEvent } from '@mk/monitor-proto/step';
 import type { Registration } from './config.ts';
 
+/*
+ * The border of a core's kernel beyond what every state machine has. A service that needs the world adds its events to
+ * `ServiceEvent` and handles them (`events` of service.ts: the compiler misses none), and adds its effects to
+ * `HostEffect`, which each host carries out: io/core-process.ts in a process, the simulator on virtual time.
+ */
+
 /** A call from a dispatcher into its CPU driver. */
 export interface SystemCall {
   readonly name: string;
   readonly args: readonly unknown[];
 }
 
-/** What a kernel is told beside what every state machine is told. */
+/** Events that a service of the kernel handles. */
+export type ServiceEvent =
+  /** Something happened to the links to these cores: their latency may be another one. */
+  { readonly type: 'links_touched'; readonly cores: readonly number[] };
+
+/** What a kernel is told. */
 export type KernelEvent =
-  HostEvent | { readonly type: 'syscall'; readonly domain: number; readonly id: number; readonly call: SystemCall };
+  | HostEvent
+  | ServiceEvent
+  | { readonly type: 'syscall'; readonly domain: number; readonly id: number; readonly call: SystemCall };
 
 /** What a kernel asks of its host beside what every state machine asks. */
-export type KernelEffect =
-  | Effect
+export type HostEffect =
   /** The registry has named this core: the host labels its logs and shapes its links from now on. */
   | { readonly type: 'registered'; readonly registration: Registration }
   | { readonly type: 'upcall'; readonly domain: number; readonly id: number; readonly value: unknown };
+
+export type KernelEffect = Effect | HostEffect;

@@ -1,81 +1,87 @@
-import { peerName, type Nanos } from '@mk/monitor-proto/ids';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
 import type { KernelConfig } from './config.ts';
 import { Arguments } from './control/arguments.ts';
-import { VERBS } from './control/verbs.ts';
-import { CpuDriver, type SystemCallResult } from './cpu-driver/cpu-driver.ts';
-import type { KernelEffect, KernelEvent, SystemCall } from './effects.ts';
-import { throughMonitor } from './monitor/capops/requests.ts';
+import type { Verb } from './control/verb.ts';
+import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
+import { checkSystemCall, SYSTEM_CALLS, type SystemCallDone } from './cpu-driver/system-calls.ts';
+import type { KernelEffect, KernelEvent, ServiceEvent, SystemCall } from './effects.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { OperationError, type Operation } from './monitor/operations.ts';
+import { ServiceTable } from './monitor/service-table.ts';
+import { createServices, type Services } from './services.ts';
 
-type Handlers = { readonly [T in KernelEvent['type']]: (event: Extract<KernelEvent, { type: T }>, now: Nanos) => void };
+type OwnEvent = Exclude<KernelEvent, ServiceEvent>;
+type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { type: T }>, now: Nanos) => void };
+type AnyHandler = (event: KernelEvent, now: Nanos) => void;
 
 /**
- * The kernel of one core: CPU driver and monitor. A synchronous state machine: `step(event, now)` returns effects, and
- * everything it knows of the world it was told (architecture.md).
+ * The kernel of one core: CPU driver, monitor and the services of services.ts. A synchronous state machine:
+ * `step(event, now)` returns effects, and everything it knows of the world it was told (architecture.md).
  */
 export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly outbox: Outbox<KernelEffect>;
   readonly cpuDriver = new CpuDriver();
   readonly monitor: Monitor;
+  readonly services: Services;
+  /** What the services bring, by what it is asked for. */
+  readonly table: ServiceTable;
   private timerAt: Nanos = Infinity;
   private stopped = false;
+  private viewTold = 1;
+  private membersTold = 0;
 
   constructor(private readonly config: KernelConfig) {
     this.outbox = new Outbox<KernelEffect>(config.logLevel);
-    this.monitor = new Monitor(config, this.outbox, this.cpuDriver);
-    this.cpuDriver.onOutcome = (outcome) => this.monitor.capops.absorb(outcome);
+    this.monitor = new Monitor(config, this.outbox, () => this.table);
+    this.services = createServices({
+      config,
+      context: this.monitor.context,
+      cpuDriver: this.cpuDriver,
+      joinHost: {
+        registered: (now) => this.registered(now),
+        fail: (error, text) => this.monitor.fail(error, text),
+      },
+      actOf: (ordinal) => this.table.acts[ordinal],
+      systemCall: (domain, call, now, done) => this.systemCall(domain, call, now, done),
+    });
+    this.table = new ServiceTable(this.services, { status: this.statusVerb });
   }
 
   step(event: KernelEvent, now: Nanos): readonly KernelEffect[] {
     if (this.stopped) return [];
     this.monitor.context.now = now;
-    (this.handlers[event.type] as (event: KernelEvent, now: Nanos) => void)(event, now);
+    const handler =
+      this.handlers[event.type as OwnEvent['type']] ?? this.table.events.get(event.type as ServiceEvent['type']);
+    (handler as AnyHandler)(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
   }
 
   status(): unknown {
-    const { context, endpoint, rounds, plans } = this.monitor;
-    const bound = [...context.monitors.values()].filter((m) => m.bound);
+    const { context, endpoint } = this.monitor;
     return {
-      core: context.core,
-      incarnation: context.incarnation,
-      view: context.view,
-      bound: bound.length,
-      members: context.members.length + (context.registered ? 1 : 0),
-      suspected: bound.filter((m) => m.suspected).map((m) => m.core),
+      ...Object.assign({}, ...this.table.list.map((service) => service.status?.())),
       operations: context.operations.size,
-      rounds: rounds.size,
       timers: endpoint.timers.size,
-      plan: plans.version,
       counters: endpoint.counters,
     };
   }
 
-  links(now: Nanos): unknown {
-    const rows = [...this.monitor.endpoint.peers.values()].map((peer) => {
-      const ping = this.monitor.ping.byCore.get(peer.id);
-      return {
-        peer: peerName(peer.id),
-        up: peer.link !== 0,
-        bound: this.monitor.context.monitors.get(peer.id)?.bound ?? false,
-        suspected: this.monitor.context.monitors.get(peer.id)?.suspected ?? false,
-        silent_ms: Math.round((now - peer.lastHeardAt) / 1e6),
-        unacknowledged: peer.channel.unacknowledged,
-        ...peer.channel.counters,
-        rtt: ping
-          ? { count: ping.count, average: ping.average, min: ping.min, max: ping.max, variance: ping.variance }
-          : null,
-      };
-    });
-    return rows.sort((a, b) =>
-      typeof a.peer === 'number' && typeof b.peer === 'number' ? a.peer - b.peer : typeof a.peer === 'number' ? -1 : 1,
-    );
+  /** What would be left behind if the core ended now, a row each; links and channels aside, which have no owner here. */
+  leftovers(): readonly string[] {
+    const { size } = this.monitor.context.operations;
+    const operations = size > 0 ? [`${size} operations`] : [];
+    return [...operations, ...this.table.list.flatMap((service) => service.leftovers?.() ?? [])];
+  }
+
+  /** Timers that its services keep even at rest, at most. */
+  get standingTimers(): number {
+    return this.table.list.reduce((sum, { standingTimers = 0 }) => sum + standingTimers, 0);
   }
 
   /** Whether this core takes part in the cluster, and how far it is. */
@@ -92,28 +98,43 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
   /** Prometheus text. */
   metrics(): string {
-    const { context, endpoint, operationTimes } = this.monitor;
+    const { context, endpoint } = this.monitor;
     const families: MetricFamily[] = [
       ...endpointMetrics(endpoint),
-      { name: 'mk_view', type: 'gauge', help: 'Number of the agreed view.', samples: [{ value: context.view }] },
       {
         name: 'mk_operations_running',
         type: 'gauge',
         help: 'Operations under way.',
         samples: [{ value: context.operations.size }],
       },
-      {
-        name: 'mk_operation_seconds',
-        type: 'histogram',
-        help: 'Duration of global operations.',
-        samples: operationTimes.samples(),
-      },
+      ...this.table.list.flatMap((service) => service.metrics?.() ?? []),
     ];
     return metricsText(families, { core: context.core });
   }
 
+  /** A system call of a domain of this core: the CPU driver's, or a service's where others are concerned; `done` once. */
+  systemCall(domain: number, call: SystemCall, now: Nanos, done: SystemCallDone): void {
+    const checked = checkSystemCall(call);
+    if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL' }, now);
+    const caller = this.cpuDriver.domains.get(domain);
+    if (SYSTEM_CALLS[checked.name].servedBy === 'cpuDriver') {
+      const result = this.cpuDriver.serve(caller, checked);
+      if (result !== ACROSS_CORES) return done(result, now);
+    }
+    const serve = this.table.systemCalls.get(checked.name);
+    if (caller === undefined || serve === undefined) return done({ ok: false, error: 'NO_CSPACE' }, now);
+    try {
+      serve(caller, checked.args, now, done);
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      done({ ok: false, error: error.error }, now);
+    }
+  }
+
   private readonly handlers: Handlers = {
-    start: (_event, now) => this.monitor.start(now),
+    start: (_event, now) => {
+      for (const service of this.table.told.start) service.start(now);
+    },
     link_up: ({ link, first }, now) => this.monitor.endpoint.linkUp(link, first, now),
     link_down: ({ link, reason }, now) => this.monitor.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.monitor.endpoint.frameReceived(link, frame, now),
@@ -131,18 +152,33 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     },
   };
 
-  /** A system call of a domain of this core: the CPU driver's, or the monitor's where others are concerned; `done` once. */
-  systemCall(domain: number, call: SystemCall, now: Nanos, done: (result: SystemCallResult, now: Nanos) => void): void {
-    const result = this.cpuDriver.systemCall(domain, call);
-    if (result.ok || result.error !== 'RETRY_THROUGH_MONITOR') return done(result, now);
-    throughMonitor(this.monitor.capops, domain, call, now, done);
+  private readonly statusVerb: Verb = {
+    args: [],
+    doc: 'Who this core is and whom it is bound to.',
+    run: () => this.status(),
+  };
+
+  /** A core that has its number has its memory. */
+  private registered(now: Nanos): void {
+    const { core, settings } = this.monitor.context;
+    this.cpuDriver.boot(core, ramBytesOf(settings));
+    for (const service of this.table.told.registered) service.registered(now);
   }
 
   private flush(now: Nanos): void {
+    this.tellView(now);
     const next = this.monitor.endpoint.flush(now);
     if (next >= this.timerAt) return;
     this.timerAt = next;
     this.outbox.push({ type: 'set_timer', at: next });
+  }
+
+  private tellView(now: Nanos): void {
+    const { view, memberChanges } = this.monitor.context;
+    if (view === this.viewTold && memberChanges === this.membersTold) return;
+    this.viewTold = view;
+    this.membersTold = memberChanges;
+    for (const service of this.table.told.viewChanged) service.viewChanged(now);
   }
 
   private control(id: number, verb: string, args: Readonly<Record<string, unknown>>, now: Nanos): void {
@@ -150,15 +186,13 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       if (this.outbox.debug) this.outbox.log('control_handled', { verb, ok: answer.ok });
       this.outbox.push({ type: 'control_reply', id, reply: answer });
     };
-    const row = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-    if (row === undefined)
-      return reply({
-        ok: false,
-        error: 'BAD_REQUEST',
-        text: `no verb ${verb.slice(0, 40)}; a core knows ${Object.keys(VERBS).join(', ')}`,
-      });
+    const row = this.table.verbs.get(verb);
+    if (row === undefined) {
+      const text = `no verb ${verb.slice(0, 40)}; a core knows ${[...this.table.verbs.keys()].join(', ')}`;
+      return reply({ ok: false, error: 'BAD_REQUEST', text });
+    }
     try {
-      const value = row.run(this, new Arguments(verb, args, row.args), now);
+      const value = row.run(new Arguments(verb, args, row.args), now);
       if (!isOperation(value)) return reply({ ok: true, value });
       const { operations } = this.monitor.context;
       const operation = this.config.guarded === true ? this.guarded(verb, value) : value;
@@ -184,4 +218,10 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
 function isOperation(value: unknown): value is Operation<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as Operation<unknown>).throw === 'function';
+}
+
+/** How much memory a core brings, by the cluster's settings. */
+function ramBytesOf(settings: string): number {
+  const { ramBytes } = JSON.parse(settings) as { readonly ramBytes?: unknown };
+  return Number.isSafeInteger(ramBytes) && (ramBytes as number) > 0 ? (ramBytes as number) : limit('ramBytesPerCore');
 }

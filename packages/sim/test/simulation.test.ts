@@ -205,7 +205,9 @@ describe('the checker of membership', () => {
     simulation.run(SECOND);
     checks.atEnd();
     expect(checks.violations).toEqual([]);
-    (simulation.node(0).kernel!.monitor.join as unknown as { readonly givenUp: Map<number, number> }).givenUp.set(1, 1);
+    (
+      simulation.node(0).kernel!.services.membership.join as unknown as { readonly givenUp: Map<number, number> }
+    ).givenUp.set(1, 1);
     checks.atEnd();
     expect(checks.violations).toMatchObject([{ invariant: 'R4', text: 'core 0 has given up 1.1, which lives' }]);
   });

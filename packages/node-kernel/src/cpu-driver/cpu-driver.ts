@@ -1,22 +1,29 @@
-import type { ErrorName } from '@mk/monitor-proto/errors';
 import { encodeCapability } from '../capability/model/capability-codec.ts';
 import type { Outcome } from '../capability/model/changes.ts';
 import { errorNameOf } from '../capability/model/errors.ts';
 import { bootCapabilities, type LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { invoke } from '../capability/invocations/perform.ts';
-import type { SystemCall } from '../effects.ts';
-import { Domains } from './domains.ts';
-import { checkInvocation } from './invocation-check.ts';
+import type { Invocation } from '../capability/invocations/decode.ts';
+import { type Domain, Domains } from './domains.ts';
+import type { ArgumentsOf, CheckedCall, LocalCall, SystemCallResult } from './system-calls.ts';
 
-/** What a system call came to: a value, or a named error. */
-export type SystemCallResult =
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ErrorName };
+/** What the CPU driver answers when other cores are concerned: a service must carry on. */
+export const ACROSS_CORES = 'across_cores';
 
-type Call = (domain: number, call: SystemCall) => SystemCallResult;
+type LocalHandlers = {
+  readonly [C in LocalCall]: (
+    caller: Domain | undefined,
+    args: ArgumentsOf<C>,
+  ) => SystemCallResult | typeof ACROSS_CORES;
+};
+type AnyLocalHandler = (
+  caller: Domain | undefined,
+  args: CheckedCall['args'],
+) => SystemCallResult | typeof ACROSS_CORES;
 
 /**
  * The part of the kernel that is local to its core: protection, scheduling, capabilities, same-core calls. It sends no
- * message and knows no other core; what needs one is answered RETRY_THROUGH_MONITOR, and the monitor does it (paper §4.3).
+ * message and knows no other core (paper §4.3). Dispatchers, the scheduler and local endpoints have folders of their own here.
  */
 export class CpuDriver {
   readonly domains = new Domains();
@@ -24,15 +31,9 @@ export class CpuDriver {
   /** Told what each invocation changed: what hangs on capabilities follows. */
   onOutcome: (outcome: Outcome) => void = () => undefined;
 
-  private readonly calls: Readonly<Record<string, Call>> = {
+  private readonly calls: LocalHandlers = {
     nop: () => ({ ok: true, value: null }),
-    invoke: (domain, { args }) => this.invoke(domain, args[0]),
-    send: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
-    retrieve: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
-    subscribe_revoke: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
-    unsubscribe_revoke: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
-    revokes_asked: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
-    consent_revoke: () => ({ ok: false, error: 'RETRY_THROUGH_MONITOR' }),
+    invoke: (caller, { invocation }) => this.invoke(caller, invocation),
   };
 
   /** The core has its number: its memory is its share of one physical address space, in order of core ids. */
@@ -54,19 +55,16 @@ export class CpuDriver {
     return this.capabilities;
   }
 
-  /** Performs a system call of a domain. Bounded work; an unknown call is refused and changes nothing. */
-  systemCall(domain: number, call: SystemCall): SystemCallResult {
-    const perform = Object.hasOwn(this.calls, call.name) ? this.calls[call.name] : undefined;
-    return perform === undefined ? { ok: false, error: 'BAD_SYSTEM_CALL' } : perform(domain, call);
+  /** Serves a checked call whose row says `cpuDriver`. Bounded work. */
+  serve(caller: Domain | undefined, call: CheckedCall): SystemCallResult | typeof ACROSS_CORES {
+    return (this.calls[call.name as LocalCall] as AnyLocalHandler)(caller, call.args);
   }
 
-  private invoke(id: number, given: unknown): SystemCallResult {
-    const domain = this.domains.get(id);
-    if (domain === undefined || this.capabilities === null) return { ok: false, error: 'NO_CSPACE' };
-    const invocation = checkInvocation(given);
-    if (invocation === null) return { ok: false, error: 'BAD_SYSTEM_CALL' };
-    const done = invoke(this.capabilities, domain.root, invocation);
-    if (!done.ok) return { ok: false, error: errorNameOf(done.error) };
+  private invoke(caller: Domain | undefined, invocation: Invocation): SystemCallResult | typeof ACROSS_CORES {
+    if (caller === undefined || this.capabilities === null) return { ok: false, error: 'NO_CSPACE' };
+    const done = invoke(this.capabilities, caller.root, invocation);
+    if (!done.ok)
+      return done.error === 'retry_through_monitor' ? ACROSS_CORES : { ok: false, error: errorNameOf(done.error) };
     const { outcome, identity } = done.value;
     this.onOutcome(outcome);
     return {

@@ -6,7 +6,7 @@ import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io
 import { LOG_EVENTS, LOG_LEVELS } from '@mk/monitor-proto/log-events';
 import type { ControlReply, ControlRequest } from '@mk/monitor-proto/step';
 import type { Registration } from '../config.ts';
-import type { KernelEffect, KernelEvent } from '../effects.ts';
+import type { HostEffect, KernelEffect, KernelEvent } from '../effects.ts';
 import { Kernel } from '../kernel.ts';
 import { LinkFaults } from './link-faults.ts';
 import type { CoreSettings } from './settings.ts';
@@ -29,8 +29,7 @@ export class CoreProcess {
     this.logger = createLogger({ core: settings.core ?? 'unregistered', incarnation: 0 }, settings.logFile ?? null);
     this.faults = new LinkFaults(
       (event, fields) => this.log(event, fields),
-      (peers) =>
-        this.host?.post({ type: 'control_request', id: 0, request: { verb: 'touched', args: { cores: peers } } }),
+      (cores) => this.host?.post({ type: 'links_touched', cores }),
     );
   }
 
@@ -103,9 +102,17 @@ export class CoreProcess {
     }
   }
 
-  private perform(effect: KernelEffect): void {
-    if (effect.type === 'registered') this.registered(effect.registration);
+  private perform(effect: HostEffect): void {
+    (this.performers[effect.type] as (effect: HostEffect) => void)(effect);
   }
+
+  /** What a kernel asks of its own host: the compiler misses none. */
+  private readonly performers: {
+    readonly [T in HostEffect['type']]: (effect: Extract<HostEffect, { readonly type: T }>) => void;
+  } = {
+    registered: ({ registration }) => this.registered(registration),
+    upcall: () => undefined, // for the dispatcher of a domain: a process has none yet
+  };
 
   private registered(registration: Registration): void {
     const { core, incarnation } = registration;

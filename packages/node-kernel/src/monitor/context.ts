@@ -32,6 +32,8 @@ export class MonitorContext {
   settings = '{}';
   readonly monitors = new Map<CoreId, KnownMonitor>();
   readonly operations: OperationRunner;
+  /** Counts the changes of the members. */
+  memberChanges = 0;
   private memberList: readonly CoreId[] | null = null;
 
   constructor(
@@ -60,6 +62,7 @@ export class MonitorContext {
 
   membersChanged(): void {
     this.memberList = null;
+    this.memberChanges += 1;
   }
 
   /** The core behind a peer, or −1 when it is no monitor. */

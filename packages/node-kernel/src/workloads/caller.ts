@@ -2,11 +2,14 @@ import { isWorthRetrying } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Prng } from '@mk/monitor-proto/prng';
-import type { SystemCallResult } from '../cpu-driver/cpu-driver.ts';
+import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { SystemCallDone, SystemCallResult } from '../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../effects.ts';
-import type { Kernel } from '../kernel.ts';
 import { type Operation, sleepUntil } from '../monitor/operations.ts';
 import { timeNow } from '../monitor/capops/waiting.ts';
+
+/** Makes a system call of a domain of this core, as its dispatcher would. */
+export type SystemCallPort = (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
 
 /**
  * The caller's half of a system call: tries again, with a doubling and scattered pause, what only another operation's state
@@ -14,7 +17,8 @@ import { timeNow } from '../monitor/capops/waiting.ts';
  * error that it met.
  */
 export function* callWithRetry(
-  kernel: Kernel,
+  systemCall: SystemCallPort,
+  timers: TimerQueue,
   domain: number,
   call: SystemCall,
   prng: Prng,
@@ -23,12 +27,12 @@ export function* callWithRetry(
   const startedAt = yield* timeNow();
   for (let attempt = 0; ; attempt += 1) {
     beforeAttempt();
-    const result = yield* callOnce(kernel, domain, call);
+    const result = yield* callOnce(systemCall, domain, call);
     if (result.ok || !isWorthRetrying(result.error)) return result;
     const pauseNs = pauseAfter(attempt, prng);
     const now = yield* timeNow();
     if (now + pauseNs - startedAt > limit('callerDeadlineNs')) return result;
-    yield sleepUntil(kernel.monitor.context.timers, now + pauseNs);
+    yield sleepUntil(timers, now + pauseNs);
   }
 }
 
@@ -38,10 +42,10 @@ export function pauseAfter(attempt: number, prng: Prng): Nanos {
   return Math.ceil(longest * (0.5 + prng.nextFloat() / 2));
 }
 
-function* callOnce(kernel: Kernel, domain: number, call: SystemCall): Operation<SystemCallResult> {
+function* callOnce(systemCall: SystemCallPort, domain: number, call: SystemCall): Operation<SystemCallResult> {
   return (yield {
     arm(resume, now) {
-      kernel.systemCall(domain, call, now, resume);
+      systemCall(domain, call, now, resume);
       return () => undefined;
     },
   }) as SystemCallResult;

@@ -4,15 +4,15 @@ import type { Prng } from '@mk/monitor-proto/prng';
 import { type Capability, describeCapability, isAncestor, isCopy } from '../capability/model/capability.ts';
 import type { CapabilityType } from '../capability/model/types.ts';
 import { hasRights, RIGHTS } from '../capability/model/rights.ts';
-import type { SystemCallResult } from '../cpu-driver/cpu-driver.ts';
+import type { SystemCallResult } from '../cpu-driver/system-calls.ts';
 import { type Domain, FIRST_SLOTS } from '../cpu-driver/domains.ts';
 import { createRam } from '../capability/global/monitor-primitives.ts';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
 import { isInDelete } from '../capability/store/slot.ts';
-import type { Kernel } from '../kernel.ts';
 import { type Operation, sleepUntil } from '../monitor/operations.ts';
 import { timeNow } from '../monitor/capops/waiting.ts';
 import { callWithRetry } from './caller.ts';
+import type { Workbench } from './workbench.ts';
 
 /*
  * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held before
@@ -116,14 +116,14 @@ const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
 ]);
 
 /** Runs the operations one after another. */
-export function* churn(kernel: Kernel, options: ChurnOptions, prng: Prng): Operation<ChurnReport> {
+export function* churn(bench: Workbench, options: ChurnOptions, prng: Prng): Operation<ChurnReport> {
   const report: ChurnReport = { operations: 0, ok: 0, kinds: {}, errors: {}, wrong: [], elapsedNs: 0 };
   const startedAt = yield* timeNow();
-  const runner = new Runner(kernel, options, prng, report);
+  const runner = new Runner(bench, options, prng, report);
   for (let n = 0; n < options.operations; n += 1) {
     const now = yield* timeNow();
     if (now - startedAt >= options.forNs || runner.domain === undefined) break;
-    if (n > 0) yield sleepUntil(kernel.monitor.context.timers, now + 1 + prng.nextInt(options.pauseNs));
+    if (n > 0) yield sleepUntil(bench.context.timers, now + 1 + prng.nextInt(options.pauseNs));
     yield* runner.one();
   }
   report.elapsedNs = (yield* timeNow()) - startedAt;
@@ -136,14 +136,14 @@ class Runner {
   private current: Capability | null = null;
 
   constructor(
-    private readonly kernel: Kernel,
+    private readonly bench: Workbench,
     private readonly options: ChurnOptions,
     private readonly prng: Prng,
     private readonly report: ChurnReport,
   ) {}
 
   get domain(): Domain | undefined {
-    return this.kernel.cpuDriver.domains.get(this.options.domain);
+    return this.bench.cpuDriver.domains.get(this.options.domain);
   }
 
   *one(): Operation<void> {
@@ -165,7 +165,7 @@ class Runner {
 
   /** Everything in the cspace but the domain's own task CNode. */
   private held(): Held[] {
-    const { cpuDriver } = this.kernel;
+    const { cpuDriver } = this.bench;
     const found: Held[] = [];
     for (const { address, slot } of cpuDriver.domains.slotsOf(cpuDriver.state, this.domain!)) {
       if (address !== FIRST_SLOTS.taskCNode && !isInDelete(slot)) found.push({ address, capability: slot.capability! });
@@ -181,7 +181,7 @@ class Runner {
 
   /** As a memory server would. */
   private allocate(): void {
-    const { state } = this.kernel.cpuDriver;
+    const { state } = this.bench.cpuDriver;
     const address = freeAddress(state, this.domain!.root);
     const slot = address.ok ? resolveSlot(state, this.domain!.root, { address: address.value }) : address;
     if (!slot.ok) return;
@@ -275,7 +275,7 @@ class Runner {
     const result = yield* this.invoke({ operation: 'revoke', target: { address: held.address } });
     const target = this.current;
     if (!result.ok || target === null) return result;
-    const left = [...this.kernel.cpuDriver.state.database.groups()]
+    const left = [...this.bench.cpuDriver.state.database.groups()]
       .filter(({ capability }) => isCopy(capability, target) || isAncestor(target, capability))
       .flatMap(({ slots }) => [...slots]);
     if (left.length > 1) {
@@ -328,7 +328,7 @@ class Runner {
   /** Mostly an empty slot; now and then any. */
   private freeOrAny(): number {
     if (this.prng.nextInt(8) === 0) return 256 * this.prng.nextInt(6) + this.prng.nextInt(12);
-    const address = freeAddress(this.kernel.cpuDriver.state, this.domain!.root);
+    const address = freeAddress(this.bench.cpuDriver.state, this.domain!.root);
     return address.ok ? address.value + this.prng.nextInt(2) : 0;
   }
 
@@ -337,8 +337,9 @@ class Runner {
   }
 
   private call(name: string, args: readonly unknown[]): Operation<SystemCallResult> {
-    return callWithRetry(this.kernel, this.options.domain, { name, args }, this.prng, () => {
-      const { cpuDriver } = this.kernel;
+    const { context, systemCall } = this.bench;
+    return callWithRetry(systemCall, context.timers, this.options.domain, { name, args }, this.prng, () => {
+      const { cpuDriver } = this.bench;
       const slot = resolveSlot(cpuDriver.state, this.domain!.root, { address: this.address });
       this.current = slot.ok ? slot.value.capability : null;
     });

@@ -2,15 +2,14 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
 import { createRam } from '../capability/global/monitor-primitives.ts';
-import type { SystemCallResult } from '../cpu-driver/cpu-driver.ts';
+import type { SystemCallResult } from '../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../effects.ts';
-import type { Kernel } from '../kernel.ts';
-import { NOOP_ACTION } from '../monitor/agreement/round-actions.ts';
-import type { RoundReport } from '../monitor/agreement/one-phase.ts';
+import { timedRound } from '../monitor/agreement/agreement.ts';
 import { timeNow } from '../monitor/capops/waiting.ts';
-import { type Operation, OperationError, type Outcome, sleepUntil } from '../monitor/operations.ts';
+import { type Operation, OperationError, sleepUntil } from '../monitor/operations.ts';
 import { summarise } from '../monitor/probes/statistics.ts';
 import { callWithRetry } from './caller.ts';
+import type { Workbench } from './workbench.ts';
 
 /** A domain on another core: core and number. */
 export type PeerDomain = readonly [core: CoreId, domain: number];
@@ -23,13 +22,13 @@ const NO_PAYLOAD = new Uint8Array();
  * other in turns, each after `quiet` nanoseconds in which the acks of what went before are over. Times in nanoseconds, taken in the core that begins them.
  */
 export function* measureRevokes(
-  kernel: Kernel,
+  bench: Workbench,
   domain: number,
   peers: readonly PeerDomain[],
   count: number,
   quiet: Nanos,
 ): Operation<unknown> {
-  const caller = new Caller(kernel, domain);
+  const caller = new Caller(bench, domain);
   const revokes: Nanos[] = [];
   const rounds: Nanos[] = [];
   let told = { cores: 0, messages: 0 };
@@ -42,8 +41,8 @@ export function* measureRevokes(
     told = (yield* caller.call(invocation({ operation: 'revoke', target: source }))) as typeof told;
     revokes.push((yield* timeNow()) - begun);
     yield* caller.rest(quiet);
-    const [messages, elapsed] = yield* noopRound(kernel);
-    planned = messages;
+    const [report, elapsed] = yield* timedRound(bench.agreement, 'multicast', 2, NO_PAYLOAD);
+    planned = report.messages;
     rounds.push(elapsed);
     yield* caller.call(invocation({ operation: 'delete', target: source }));
   }
@@ -55,12 +54,12 @@ export function* measureRevokes(
  * descendant on a peer's core. Nanoseconds for each.
  */
 export function* measureRetypes(
-  kernel: Kernel,
+  bench: Workbench,
   domain: number,
   [core, to]: PeerDomain,
   count: number,
 ): Operation<unknown> {
-  const caller = new Caller(kernel, domain);
+  const caller = new Caller(bench, domain);
   const sources: number[] = [];
   for (let i = 0; i < count; i += 1) sources.push(yield* caller.sharedSource(core, to));
   const serial: Nanos[] = [];
@@ -91,14 +90,15 @@ class Caller {
   private readonly prng: Prng;
 
   constructor(
-    private readonly kernel: Kernel,
+    private readonly bench: Workbench,
     private readonly domain: number,
   ) {
-    this.prng = createPrng(`measure/${kernel.monitor.context.core}/${domain}`);
+    this.prng = createPrng(`measure/${bench.context.core}/${domain}`);
   }
 
   *call(call: SystemCall): Operation<unknown> {
-    const result = yield* callWithRetry(this.kernel, this.domain, call, this.prng);
+    const { context, systemCall } = this.bench;
+    const result = yield* callWithRetry(systemCall, context.timers, this.domain, call, this.prng);
     if (!result.ok) throw new OperationError(result.error, `${call.name} failed while measuring`);
     return result.value;
   }
@@ -106,11 +106,11 @@ class Caller {
   *rest(quiet: Nanos): Operation<void> {
     if (quiet === 0) return;
     const now = yield* timeNow();
-    yield sleepUntil(this.kernel.monitor.context.timers, now + quiet);
+    yield sleepUntil(this.bench.context.timers, now + quiet);
   }
 
   allocate(bytes: number): number {
-    const { state } = this.kernel.cpuDriver;
+    const { state } = this.bench.cpuDriver;
     const [address] = this.freeSlots(1);
     const slot = resolveSlot(state, this.root, { address: address! });
     if (!slot.ok || !createRam(state, slot.value, bytes).ok)
@@ -134,7 +134,7 @@ class Caller {
 
   /** Addresses of so many empty slots. */
   freeSlots(count: number): readonly number[] {
-    const { cpuDriver } = this.kernel;
+    const { cpuDriver } = this.bench;
     const first = freeAddress(cpuDriver.state, this.root);
     const found: number[] = [];
     const from = first.ok ? first.value : 0;
@@ -153,7 +153,7 @@ class Caller {
         const results: SystemCallResult[] = [];
         let left = calls.length;
         calls.forEach((call, i) =>
-          this.kernel.systemCall(this.domain, call, now, (result, at) => {
+          this.bench.systemCall(this.domain, call, now, (result, at) => {
             results[i] = result;
             if ((left -= 1) === 0) resume(results, at);
           }),
@@ -164,7 +164,9 @@ class Caller {
   }
 
   private get root() {
-    return this.kernel.monitor.capops.domainOrFail(this.domain).root;
+    const domain = this.bench.cpuDriver.domains.get(this.domain);
+    if (domain === undefined) throw new OperationError('NO_SUCH_DOMAIN', `there is no domain ${this.domain} here`);
+    return domain.root;
   }
 }
 
@@ -182,17 +184,4 @@ function retypeCall(source: number, destination: number, offset: number): System
     objectSize: PAGE,
     count: 1,
   });
-}
-
-function* noopRound(kernel: Kernel): Operation<readonly [messages: number, elapsed: Nanos]> {
-  const [outcome, elapsed] = (yield {
-    arm(resume, now) {
-      kernel.monitor.startRound('multicast', 2, NOOP_ACTION, NO_PAYLOAD, now, (result, at) =>
-        resume([result, at - now], at),
-      );
-      return () => undefined;
-    },
-  }) as [Outcome<RoundReport>, Nanos];
-  if (!outcome.ok) throw new OperationError(outcome.error, outcome.text);
-  return [outcome.value.messages, elapsed];
 }

@@ -5,7 +5,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import { TimerQueue } from '@mk/monitor-proto/timer-queue';
-import { NOOP_ACTION, PHASES, type RoundAction, type Vote } from '@mk/node-kernel/monitor/agreement/round-actions';
+import { type Act, PHASES, ROUND_ACTIONS, type Vote } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
 
 const SELF = 5;
@@ -19,11 +19,13 @@ describe('a member of a round', () => {
   let sent: [CoreId, Message][];
   let votes: Vote[];
 
-  const LATER: RoundAction = {
-    ordinal: 1,
-    doc: 'Votes when the test says so.',
-    act: (_op, _phase, _payload, _now, vote) => votes.push(vote),
-  };
+  const NOOP = ROUND_ACTIONS.noop.ordinal;
+  const LATER = ROUND_ACTIONS.revoke.ordinal;
+  /** What does nothing consents at once; the other votes when the test says so. */
+  const ACTS: readonly Act[] = [
+    (_op, _phase, _payload, now, vote) => vote(null, now),
+    (_op, _phase, _payload, _now, vote) => votes.push(vote),
+  ];
   const request = (kind: number, below: MessageOf<'round_request'>['below'] = []): MessageOf<'round_request'> => ({
     type: 'round_request',
     op: '1.1.1',
@@ -47,20 +49,20 @@ describe('a member of a round', () => {
       sent.push([core, message]);
       return null;
     };
-    rounds = new Rounds({ self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, send }, [
-      NOOP_ACTION,
-      LATER,
-    ]);
+    rounds = new Rounds(
+      { self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, send },
+      (ordinal) => ACTS[ordinal],
+    );
   });
 
   test('that asks nobody and votes at once answers, and leaves neither a phase nor a timer', () => {
-    rounds.onRequest(PARENT, request(NOOP_ACTION.ordinal), 0);
+    rounds.onRequest(PARENT, request(NOOP), 0);
     expect(sent).toEqual([[PARENT, reply(1)]]);
     expect([rounds.size, timers.size, timers.next]).toEqual([0, 0, Infinity]);
   });
 
   test('that votes later answers then, once', () => {
-    rounds.onRequest(PARENT, request(LATER.ordinal), 0);
+    rounds.onRequest(PARENT, request(LATER), 0);
     expect([sent, rounds.size, timers.size]).toEqual([[], 1, 1]);
     votes[0]!(null, 1, [42]);
     votes[0]!('ROUND_REFUSED', 2);
@@ -70,15 +72,15 @@ describe('a member of a round', () => {
   });
 
   test('that never votes refuses at the deadline', () => {
-    rounds.onRequest(PARENT, request(LATER.ordinal), 0);
+    rounds.onRequest(PARENT, request(LATER), 0);
     timers.expire(DEADLINE);
     expect(sent).toEqual([[PARENT, reply(0, [[SELF, ERRORS.OPERATION_TIMEOUT.code]])]]);
     expect(rounds.size).toBe(0);
   });
 
   test('that is asked twice refuses the second time, and answers the first', () => {
-    rounds.onRequest(PARENT, request(LATER.ordinal), 0);
-    rounds.onRequest(PARENT, request(LATER.ordinal), 1);
+    rounds.onRequest(PARENT, request(LATER), 0);
+    rounds.onRequest(PARENT, request(LATER), 1);
     votes[0]!(null, 2);
     expect(sent).toEqual([
       [PARENT, reply(0, [[SELF, ERRORS.BAD_REQUEST.code]])],
@@ -89,15 +91,15 @@ describe('a member of a round', () => {
   test('waits for the cores below although it has voted, and adds up what they answer', () => {
     rounds.onRequest(
       PARENT,
-      request(NOOP_ACTION.ordinal, [
+      request(NOOP, [
         [CHILD, []],
         [CHILD + 1, []],
       ]),
       0,
     );
     expect(sent.splice(0)).toEqual([
-      [CHILD, request(NOOP_ACTION.ordinal)],
-      [CHILD + 1, request(NOOP_ACTION.ordinal)],
+      [CHILD, request(NOOP)],
+      [CHILD + 1, request(NOOP)],
     ]);
     rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
     rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);

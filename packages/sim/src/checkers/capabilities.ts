@@ -36,18 +36,18 @@ export function capabilityChecker(): Checker {
     },
     // As `mkctl audit` does it on a live cluster, over snapshots.
     atEnd: (_simulation: Simulation, report) =>
-      reportAll(auditCapabilities([...kernels.values()].map((kernel) => kernel.monitor.capops.snapshot())), report),
+      reportAll(auditCapabilities([...kernels.values()].map((kernel) => kernel.services.capops.snapshot())), report),
   };
 }
 
-function viewOf(core: number, { cpuDriver, monitor }: Kernel): CoreView {
-  const { reclaims, transits } = monitor.capops;
+function viewOf(core: number, { cpuDriver, services }: Kernel): CoreView {
+  const { reclaims, transits } = services.capops;
   return { core, state: cpuDriver.state, leaving: () => reclaims.ranges(), flying: () => transits.capabilities() };
 }
 
 /** The audit on the states themselves. */
 function auditStates(kernels: readonly Kernel[], report: Report): void {
-  const snapshots = kernels.map(({ cpuDriver: { state }, monitor: { capops } }) => ({
+  const snapshots = kernels.map(({ cpuDriver: { state }, services: { capops } }) => ({
     ...memoryOf(state, capops.transits.capabilities(), capops.reclaims.ranges()),
     slots: [],
   }));

@@ -4,21 +4,15 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker } from './checker.ts';
 
-/** Timers that a healthy node always has: liveness or heartbeats, and the join's deadline in its first minute. */
-const BASE_TIMERS = 2;
+/** Timers that the SKB always has: heartbeats and the measuring of links. */
+const SKB_TIMERS = 2;
 
 /** What is left over at one node: empty when everything has come to its end. */
 export function leftovers(node: SimNode): readonly string[] {
-  const rows: string[] = [];
   const endpoint = endpointOf(node);
-  if (endpoint === null) return rows;
+  if (endpoint === null) return [];
   const { kernel } = node;
-  if (kernel !== null) {
-    const { context, rounds, rally } = kernel.monitor;
-    if (context.operations.size > 0) rows.push(`${context.operations.size} operations`);
-    if (rounds.size > 0) rows.push(`${rounds.size} phases of rounds`);
-    if (rally.size > 0) rows.push(`${rally.size} rallies`);
-  }
+  const rows = [...(kernel?.leftovers() ?? [])];
   if (node.skb?.registry.introductions.pending === true) rows.push('monitors that were not introduced');
   let armed = 0;
   for (const peer of endpoint.peers.values()) {
@@ -28,7 +22,7 @@ export function leftovers(node: SimNode): readonly string[] {
     if (peer.link === 0) rows.push(`no link to ${peerName(peer.id)}`);
     if (peer.pendingLink !== 0) rows.push(`an opening link to ${peerName(peer.id)}`);
   }
-  const timers = endpoint.timers.size - armed - BASE_TIMERS;
+  const timers = endpoint.timers.size - armed - (kernel?.standingTimers ?? SKB_TIMERS);
   if (timers > 0) rows.push(`${timers} timers too many`);
   if (node.queued > 0) rows.push(`${node.queued} events in its queue`);
   return rows;

@@ -64,7 +64,7 @@ export function membershipChecker(): Checker {
         );
         if (claimed.length > 1) report('R1', `${claimed.length} live processes hold core id ${node.id}`);
         for (const other of simulation.nodes.values()) {
-          if (other.kernel?.monitor.join.hasGivenUp(node.id, node.incarnation))
+          if (other.kernel?.services.membership.join.hasGivenUp(node.id, node.incarnation))
             report('R4', `core ${other.id} has given up ${node.id}.${node.incarnation}, which lives`);
         }
       }

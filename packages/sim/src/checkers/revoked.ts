@@ -23,13 +23,13 @@ export function revokedChecker(): Checker {
 }
 
 function watchRevokes(core: number, kernel: Kernel, kernels: ReadonlyMap<number, Kernel>, report: Report): void {
-  const { revokes } = kernel.monitor.capops;
+  const { revokes } = kernel.services.capops;
   const run = revokes.run.bind(revokes);
   revokes.run = function* (op, slot) {
     const target = slot.capability;
     const result = yield* run(op, slot);
     if (target === null) return result;
-    const snapshots = [...kernels.values()].map(({ monitor }) => monitor.capops.snapshot());
+    const snapshots = [...kernels.values()].map(({ services }) => services.capops.snapshot());
     for (const { invariant, what, cores, detail } of noneOf(target, snapshots, { core, slot: slot.address }))
       report(invariant, `${what} on core ${cores.join(', ')} is ${detail} (${op})`);
     return result;

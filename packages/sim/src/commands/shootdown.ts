@@ -69,8 +69,8 @@ export class ShootdownBench {
   /** Every core knows every other one and has the trees of all of them. */
   private planned(): boolean {
     for (let core = 0; core < this.cores; core++) {
-      const monitor = this.simulation.node(core).kernel!.monitor;
-      if (monitor.context.members.length < this.cores - 1 || monitor.plans.version === 0) return false;
+      const { monitor, services } = this.simulation.node(core).kernel!;
+      if (monitor.context.members.length < this.cores - 1 || services.agreement.plans.version === 0) return false;
     }
     return this.simulation.node(SKB_PEER).skb!.registry.meshComplete;
   }

@@ -203,7 +203,7 @@ class ChurnRun {
       below.set(next!, []);
     }
     const flatten = (at: CoreId): readonly number[] => [at, below.get(at)!.length, ...below.get(at)!.flatMap(flatten)];
-    this.simulation.node(core).kernel?.monitor.installPlans(1 << 20, flatten(core), flatten(core));
+    this.simulation.node(core).kernel?.services.agreement.installPlans(1 << 20, flatten(core), flatten(core));
   }
 
   private ended(core: CoreId, reply: ControlReply): void {

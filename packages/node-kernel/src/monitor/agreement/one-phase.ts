@@ -1,13 +1,13 @@
 import type { OperationId, Nanos } from '@mk/monitor-proto/ids';
 import { OperationError, type Operation } from '../operations.ts';
 import type { Plan } from './plan.ts';
-import { PHASES, type Phase, type RoundAction } from './round-actions.ts';
+import { PHASES, type Phase, type RoundActionName } from './round-actions.ts';
 import { firstRefusal, type PhaseResult, type Rounds } from './rounds.ts';
 
 /** What a round needs to be told. */
 export interface RoundSpec {
   readonly op: OperationId;
-  readonly action: RoundAction;
+  readonly action: RoundActionName;
   readonly payload: Uint8Array;
   readonly plan: Plan;
   readonly deadline: Nanos;

@@ -5,23 +5,47 @@ import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 export const PHASES = { prepare: 1, commit: 2, abort: 3 } as const;
 export type Phase = (typeof PHASES)[keyof typeof PHASES];
 
+/** One row of the table of round actions. */
+export interface RoundActionSpec {
+  /** Goes over the wire and never changes; a retired action keeps its row. */
+  readonly ordinal: number;
+  /** 1: everybody acts. 2: everybody prepares, then everybody commits or aborts. */
+  readonly phases: readonly (1 | 2)[];
+  readonly doc: string;
+}
+
+/** Everything that a round can be about. The service that carries an action out brings its `Act` (service.ts). */
+export const ROUND_ACTIONS = {
+  noop: { ordinal: 0, phases: [1, 2], doc: 'Does nothing and consents: measures dissemination itself.' },
+  revoke: { ordinal: 1, phases: [2], doc: 'mark → ready, commit → done of a revoke; an abort thaws.' },
+  check_retype: {
+    ordinal: 2,
+    phases: [2],
+    doc: 'Refuses with REVOKE_FIRST when something is in the way; else guards the range until the second phase.',
+  },
+  find_copy: {
+    ordinal: 3,
+    phases: [1],
+    doc: 'A holder refuses with CAPABILITY_HELD, or CAPABILITY_BUSY while it is frozen or locked.',
+  },
+  delete_remote: { ordinal: 4, phases: [1], doc: 'Every foreign copy goes, because the owner deletes the object.' },
+  update_owner: { ordinal: 5, phases: [1], doc: 'Every holder takes note of a new owner.' },
+  reclaim: {
+    ordinal: 6,
+    phases: [2],
+    doc: 'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.',
+  },
+} as const satisfies Record<string, RoundActionSpec>;
+
+export type RoundActionName = keyof typeof ROUND_ACTIONS;
+
 /**
  * Tells how a core acted: null is consent, an error is refusal; with it, numbers for the initiator. May be called later, once.
  */
 export type Vote = (refusal: ErrorName | null, now: Nanos, data?: readonly number[]) => void;
 
-/** What a round does at each member. `ordinal` goes over the wire and never changes. */
-export interface RoundAction {
-  readonly ordinal: number;
-  readonly doc: string;
-  act(op: OperationId, phase: Phase, payload: Uint8Array, now: Nanos, vote: Vote): void;
-}
+/** What a core does in one phase of a round. */
+export type Act = (op: OperationId, phase: Phase, payload: Uint8Array, now: Nanos, vote: Vote) => void;
 
-/** The round that does nothing: what dissemination itself costs. */
-export const NOOP_ACTION: RoundAction = {
-  ordinal: 0,
-  doc: 'Does nothing and consents; measures dissemination itself.',
-  act(_op, _phase, _payload, now, vote) {
-    vote(null, now);
-  },
-};
+/** What each core does in each round, by the action's ordinal. */
+export type ActOf = (ordinal: number) => Act | undefined;

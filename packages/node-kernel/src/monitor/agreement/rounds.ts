@@ -5,7 +5,7 @@ import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
-import { type RoundAction, type Phase, PHASES } from './round-actions.ts';
+import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 
 /*
  * One phase of an agreement round, at the initiator and at every member alike: a request goes down a tree, answers come
@@ -69,16 +69,12 @@ const NONE: readonly never[] = [];
 export class Rounds {
   /** By phase and operation. */
   private readonly nodes = Array.from({ length: PHASES.abort + 1 }, () => new Map<OperationId, RoundNode>());
-  private readonly actions: readonly (RoundAction | undefined)[];
 
+  /** `actOf`: what this core does in a round, by the ordinal of its action. */
   constructor(
     private readonly host: RoundHost,
-    actions: readonly RoundAction[],
-  ) {
-    const byOrdinal: RoundAction[] = [];
-    for (const action of actions) byOrdinal[action.ordinal] = action;
-    this.actions = byOrdinal;
-  }
+    private readonly actOf: ActOf,
+  ) {}
 
   /** Phases that wait for answers. */
   get size(): number {
@@ -89,7 +85,7 @@ export class Rounds {
   begin(
     phase: Phase,
     op: OperationId,
-    action: RoundAction,
+    action: RoundActionName,
     payload: Uint8Array,
     routes: readonly Route[],
     serial: boolean,
@@ -97,24 +93,28 @@ export class Rounds {
     now: Nanos,
     finish: (result: PhaseResult, now: Nanos) => void,
   ): void {
-    const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: action.ordinal, payload };
+    const { ordinal } = ROUND_ACTIONS[action];
+    const act = this.actOf(ordinal);
+    if (act === undefined) throw new Error(`no service brings the round action ${action}`);
+    const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: ordinal, payload };
     const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, finish);
     if (serial) this.askNext(node, now);
     else this.askAll(node, routes, now);
-    this.act(node, action, deadline, now);
+    this.act(node, act, deadline, now);
   }
 
   /** Another core asks us to take part. */
   onRequest(from: CoreId, request: MessageOf<'round_request'>, now: Nanos): void {
-    const action = this.actions[request.kind];
-    const refusal = this.refusalOf(request, action);
-    if (refusal !== null || action === undefined) {
-      const refusals = [...coresOf(request.below, refusal!), [this.host.self, ERRORS[refusal!].code] as Answer];
+    const act = this.actOf(request.kind);
+    const error = this.refusalOf(request);
+    if (act === undefined || error !== null) {
+      const { code } = ERRORS[error ?? 'BAD_REQUEST'];
+      const refusals: Answer[] = [...coresOf(request.below, code), [this.host.self, code]];
       return this.reply(from, request, 0, refusals, NONE);
     }
     const node = nodeOf(request, from, NOTHING_LATER, null);
     this.askAll(node, request.below, now);
-    this.act(node, action, now + limit('operationDeadlineNs'), now);
+    this.act(node, act, now + limit('operationDeadlineNs'), now);
   }
 
   /** A child answers for its subtree. */
@@ -132,7 +132,7 @@ export class Rounds {
   peerGone(core: CoreId, now: Nanos): void {
     for (const node of this.nodes.flatMap((phase) => [...phase.values()])) {
       const unasked = node.later.findIndex(([later]) => later === core);
-      if (unasked >= 0) refuse(node, coresOf(node.later.splice(unasked, 1), 'PEER_GONE'));
+      if (unasked >= 0) refuse(node, coresOf(node.later.splice(unasked, 1), ERRORS.PEER_GONE.code));
       if (!node.waiting.has(core)) continue;
       this.giveUp(node, core, 'PEER_GONE');
       if (node.later.length > 0) this.askNext(node, now);
@@ -140,16 +140,16 @@ export class Rounds {
     }
   }
 
-  private refusalOf(request: MessageOf<'round_request'>, action: RoundAction | undefined): ErrorName | null {
+  private refusalOf(request: MessageOf<'round_request'>): ErrorName | null {
     if (request.view < this.host.view) return 'VIEW_STALE';
-    if (action === undefined || request.phase < PHASES.prepare || request.phase > PHASES.abort) return 'BAD_REQUEST';
+    if (request.phase < PHASES.prepare || request.phase > PHASES.abort) return 'BAD_REQUEST';
     return this.nodes[request.phase]!.has(request.op) ? 'BAD_REQUEST' : null;
   }
 
   /** This core's own part. What it and the cores below have not settled by then is kept until they have, or the deadline. */
-  private act(node: RoundNode, action: RoundAction, deadline: Nanos, now: Nanos): void {
+  private act(node: RoundNode, act: Act, deadline: Nanos, now: Nanos): void {
     const { op, phase } = node;
-    action.act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
+    act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
     if (node.settled) return;
     this.nodes[phase]!.set(op, node);
     node.timer = this.host.timers.set(deadline, (at) => this.expire(node, at));
@@ -189,12 +189,12 @@ export class Rounds {
   private giveUp(node: RoundNode, child: CoreId, error: ErrorName): void {
     const route = node.waiting.get(child)!;
     node.waiting.delete(child);
-    refuse(node, coresOf([route], error));
+    refuse(node, coresOf([route], ERRORS[error].code));
   }
 
   private expire(node: RoundNode, now: Nanos): void {
     for (const child of [...node.waiting.keys()]) this.giveUp(node, child, 'OPERATION_TIMEOUT');
-    refuse(node, coresOf(node.later.splice(0), 'OPERATION_TIMEOUT'));
+    refuse(node, coresOf(node.later.splice(0), ERRORS.OPERATION_TIMEOUT.code));
     if (!node.ownVote) this.voted(node, 'OPERATION_TIMEOUT', now);
     else this.settle(node, now);
   }
@@ -261,6 +261,6 @@ export function firstRefusal(result: PhaseResult): { readonly core: CoreId; read
   return first === undefined ? null : { core: first[0], error: errorOfCode(first[1]) ?? 'ROUND_REFUSED' };
 }
 
-function coresOf(routes: readonly Route[], error: ErrorName): Answer[] {
-  return routes.flatMap(([core, below]) => [[core, ERRORS[error].code] as Answer, ...coresOf(below, error)]);
+function coresOf(routes: readonly Route[], code: number): Answer[] {
+  return routes.flatMap(([core, below]): Answer[] => [[core, code], ...coresOf(below, code)]);
 }

@@ -1,5 +1,6 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Capability, describeCapability } from '../../capability/model/capability.ts';
 import { type CoreSnapshot, snapshotCore } from '../../capability/audit/audit-snapshot.ts';
@@ -11,18 +12,20 @@ import { findOwned, unlockGroup } from '../../capability/global/monitor-primitiv
 import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
-import type { PlanBook } from '../agreement/plan.ts';
-import type { RoundAction } from '../agreement/round-actions.ts';
-import type { Rounds } from '../agreement/rounds.ts';
+import type { Agreement } from '../agreement/agreement.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { type CoreSet, coreSetOf } from './core-set.ts';
-import { deleteRemoteAction, findAction } from './delete.ts';
+import { onCopyRequest, onReceive } from './copy.ts';
+import { deleteRemoteAct, findCopyAct } from './delete.ts';
 import { errorIn, Exchange } from './exchange.ts';
 import { coreOf, FinishedPhases, incarnationOf, isBegunBy, OpenRounds } from './finished.ts';
-import { updateOwnerAction } from './move.ts';
+import { onMoveRequest, updateOwnerAct } from './move.ts';
 import { Reclaims } from './reclaim.ts';
-import { checkRetypeAction, type RetypeGuard } from './retype.ts';
+import { capabilityCalls } from './requests.ts';
+import { onRetrieveRequest } from './retrieve.ts';
+import { checkRetypeAct, onRetypeRequest, type RetypeGuard } from './retype.ts';
 import { Revokes } from './revoke.ts';
 import { Stepper } from './stepper.ts';
 import { Subscribers } from './subscribers.ts';
@@ -37,7 +40,7 @@ type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
  * Capability operations between cores: what the monitor does where the CPU driver answers RETRY_THROUGH_MONITOR. One file
  * an operation; this is what they share. A group that is locked here is locked by exactly one operation, which unlocks it.
  */
-export class Capops {
+export class Capops implements Service {
   readonly exchange: Exchange;
   /** Locks, transits, frozen slots and deletion: run after each change of any. */
   readonly changes: WaitQueue;
@@ -49,15 +52,30 @@ export class Capops {
   readonly stepper: Stepper;
   readonly revokes: Revokes;
   readonly reclaims: Reclaims;
-  readonly actions: Readonly<Record<'checkRetype' | 'find' | 'deleteRemote' | 'updateOwner', RoundAction>>;
-  /** Set by the monitor that both belong to. */
-  rounds!: Rounds;
   private memberSet: { readonly of: readonly CoreId[] | null; readonly cores: CoreSet } = { of: null, cores: [] };
+
+  readonly messages = {
+    cap_copy_request: (from, request, now) => onCopyRequest(this, from.id, request, now),
+    cap_copy_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+    cap_receive_request: (from, request, now) => onReceive(this, from.id, request, now),
+    cap_receive_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+    cap_move_request: (from, request, now) => onMoveRequest(this, from.id, request, now),
+    cap_move_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+    cap_retrieve_request: (from, request, now) => onRetrieveRequest(this, from.id, request, now),
+    cap_retrieve_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+    cap_retype_request: (from, request, now) => onRetypeRequest(this, from.id, request, now),
+    cap_retype_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+    cap_retype_created: (from, message, now) => this.exchange.answered(from.id, message, now),
+    cap_reclaim_request: (from, request) => this.reclaims.onRequest(from.id, request),
+    cap_reclaim_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+  } satisfies MessageHandlers;
+  readonly roundActions;
+  readonly systemCalls = capabilityCalls(this);
 
   constructor(
     readonly context: MonitorContext,
     readonly driver: CpuDriver,
-    readonly plans: PlanBook,
+    readonly agreement: Agreement,
   ) {
     this.exchange = new Exchange(context);
     this.changes = new WaitQueue(context.timers);
@@ -66,17 +84,15 @@ export class Capops {
     this.stepper = new Stepper(this);
     this.revokes = new Revokes(this);
     this.reclaims = new Reclaims(this);
-    this.actions = {
-      checkRetype: checkRetypeAction(this),
-      find: findAction(this),
-      deleteRemote: deleteRemoteAction(this),
-      updateOwner: updateOwnerAction(this),
-    };
-  }
-
-  /** What the rounds of this monitor can be about. */
-  get roundActions(): readonly RoundAction[] {
-    return [this.revokes.action, this.reclaims.action, ...Object.values(this.actions)];
+    this.roundActions = {
+      revoke: this.revokes.act,
+      check_retype: checkRetypeAct(this),
+      find_copy: findCopyAct(this),
+      delete_remote: deleteRemoteAct(this),
+      update_owner: updateOwnerAct(this),
+      reclaim: this.reclaims.act,
+    } satisfies RoundActs;
+    driver.onOutcome = (outcome) => this.absorb(outcome);
   }
 
   get state(): LocalCapabilities {
@@ -199,13 +215,24 @@ export class Capops {
   }
 
   /** What an incarnation has begun and nobody will end is ended here. */
-  peerGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
+  peerGone({ id: core, incarnation }: Peer, now: Nanos): void {
     this.exchange.peerGone(core, now);
     for (const op of this.guards.keys()) if (isBegunBy(op, core, incarnation)) this.guards.delete(op);
     this.finished.forget(core, incarnation);
     if (!this.booted) return;
     this.reclaims.peerGone(core, incarnation);
     this.revokes.peerGone(core, incarnation);
+  }
+
+  /** Something between cores is under way here: a snapshot taken now may show a state that is none of a quiet cluster. */
+  get busy(): boolean {
+    return (
+      this.transits.capabilities().length > 0 ||
+      this.revokes.parts.size > 0 ||
+      !this.reclaims.idle ||
+      !this.state.deletions.drained ||
+      this.guards.size > 0
+    );
   }
 
   /** This core's part of an audit: what is in its slots, in flight from it and on its way home. */

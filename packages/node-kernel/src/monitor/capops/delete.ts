@@ -12,11 +12,11 @@ import {
 } from '../../capability/global/monitor-primitives.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
-import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { moveTo, transitsOver } from './move.ts';
-import { askEverybody, capabilityAction, tellEverybody } from './multicast.ts';
+import { askEverybody, capabilityAct, tellEverybody } from './multicast.ts';
 import { nextChange, pause } from './waiting.ts';
 
 /*
@@ -27,26 +27,21 @@ import { nextChange, pause } from './waiting.ts';
  */
 
 /** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
-export function findAction(m: Capops): RoundAction {
-  return capabilityAction(
-    m,
-    3,
-    'A holder refuses with CAPABILITY_HELD, or CAPABILITY_BUSY while it is frozen or locked.',
-    {
-      commit(op, { capability }, answer) {
-        if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
-        const group = m.state.database.find(capability);
-        if (group === undefined) return answer(null);
-        const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
-        answer(unsettled ? 'CAPABILITY_BUSY' : 'CAPABILITY_HELD');
-      },
+export function findCopyAct(m: Capops): Act {
+  return capabilityAct(m, {
+    commit(op, { capability }, answer) {
+      if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
+      const group = m.state.database.find(capability);
+      if (group === undefined) return answer(null);
+      const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
+      answer(unsettled ? 'CAPABILITY_BUSY' : 'CAPABILITY_HELD');
     },
-  );
+  });
 }
 
 /** Every foreign copy goes. */
-export function deleteRemoteAction(m: Capops): RoundAction {
-  return capabilityAction(m, 4, 'Every foreign copy goes, because the owner deletes the object.', {
+export function deleteRemoteAct(m: Capops): Act {
+  return capabilityAct(m, {
     commit(_op, { capability }, answer) {
       const group = m.state.database.find(capability);
       if (group !== undefined && m.state.isForeign(group)) {
@@ -110,11 +105,11 @@ function* deleteLocked(
 function* clearRemote(m: Capops, op: OperationId, group: CopyGroup): Operation<boolean> {
   const { capability } = group;
   if (!typeRow(capability.type).moveable) {
-    yield* tellEverybody(m, op, m.actions.deleteRemote, capability);
+    yield* tellEverybody(m, op, 'delete_remote', capability);
     setRelations(m.state, group, 0, REMOTE.copies);
     return true;
   }
-  const found = yield* askEverybody(m, PHASES.commit, op, m.actions.find, capability);
+  const found = yield* askEverybody(m, PHASES.commit, op, 'find_copy', capability);
   const holder = found.refusals.find(([, code]) => code === ERRORS.CAPABILITY_HELD.code);
   if (holder !== undefined) return yield* tryMove(m, op, group, holder[0]);
   const left = found.refusals.filter(([core]) => m.context.monitors.has(core));

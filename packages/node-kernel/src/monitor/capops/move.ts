@@ -8,11 +8,11 @@ import { errorNameOf } from '../../capability/model/errors.ts';
 import { findLive, lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { typeRow } from '../../capability/model/types.ts';
-import type { RoundAction } from '../agreement/round-actions.ts';
+import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { failOnError } from './exchange.ts';
-import { capabilityAction, tellEverybody } from './multicast.ts';
+import { capabilityAct, tellEverybody } from './multicast.ts';
 import { nextChange } from './waiting.ts';
 
 /*
@@ -22,8 +22,8 @@ import { nextChange } from './waiting.ts';
  */
 
 /** Every holder learns who the owner is. */
-export function updateOwnerAction(m: Capops): RoundAction {
-  return capabilityAction(m, 5, 'Every holder takes note of a new owner.', {
+export function updateOwnerAct(m: Capops): Act {
+  return capabilityAct(m, {
     commit(op, { capability, rest }, answer) {
       const owner = rest[0] ?? -1;
       const group = m.state.database.find(capability);
@@ -82,7 +82,7 @@ export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_m
 
 /** Tells every member that this core is the owner, and unlocks when all have acted. */
 export function* announceOwner(m: Capops, op: OperationId, group: CopyGroup): Operation<void> {
-  yield* tellEverybody(m, op, m.actions.updateOwner, group.capability, [m.context.core]);
+  yield* tellEverybody(m, op, 'update_owner', group.capability, [m.context.core]);
   m.unlock(group);
 }
 

@@ -4,7 +4,7 @@ import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Route } from '@mk/monitor-proto/messages/fields';
 import type { Capability } from '../../capability/model/capability.ts';
-import { PHASES, type Phase, type RoundAction } from '../agreement/round-actions.ts';
+import { type Act, PHASES, type Phase, type RoundActionName } from '../agreement/round-actions.ts';
 import type { PhaseResult } from '../agreement/rounds.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
@@ -27,7 +27,7 @@ import { pause } from './waiting.ts';
 /** A round under way or done: whom it went to and what came of it. */
 export interface Multicast {
   readonly op: OperationId;
-  readonly action: RoundAction;
+  readonly action: RoundActionName;
   /** Its number among this core's rounds. */
   readonly round: number;
   readonly payload: Uint8Array;
@@ -38,16 +38,16 @@ export interface Multicast {
 }
 
 /** How a core acts on one phase; `answer` may be called later. */
-export type Act = (
+export type CapabilityAct = (
   op: OperationId,
   given: CapabilityPayload,
   answer: (refusal: ErrorName | null, data?: readonly number[]) => void,
 ) => void;
 /** By phase; a one-phase action has `commit` only. */
 export interface Acts {
-  readonly prepare?: Act;
-  readonly commit: Act;
-  readonly abort?: Act;
+  readonly prepare?: CapabilityAct;
+  readonly commit: CapabilityAct;
+  readonly abort?: CapabilityAct;
 }
 
 const NAMES: Readonly<Record<Phase, keyof Acts>> = {
@@ -56,31 +56,27 @@ const NAMES: Readonly<Record<Phase, keyof Acts>> = {
   [PHASES.abort]: 'abort',
 };
 
-/** A round action about a capability: decodes, checks the members (M3), recognises repetition (M4). */
-export function capabilityAction(m: Capops, ordinal: number, doc: string, acts: Acts): RoundAction {
+/** What a core does in a round about a capability: decodes, checks the members (M3), recognises repetition (M4). */
+export function capabilityAct(m: Capops, acts: Acts): Act {
   const asksEverybody: Phase = acts.prepare === undefined ? PHASES.commit : PHASES.prepare;
-  return {
-    ordinal,
-    doc,
-    act(op, phase, payload, now, vote) {
-      const given = decodePayload(payload);
-      const act = acts[NAMES[phase]];
-      if (given === null || act === undefined || !m.booted) return vote('BAD_REQUEST', now);
-      const finished = m.finished.of(op);
-      finished.heard(given.oldest);
-      const before = finished.get(op, phase);
-      if (before !== undefined) return vote(null, now, before);
-      if (finished.isOver(given.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
-      if (phase === PHASES.prepare && finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
-      if (phase === asksEverybody && !m.isPresent(op)) return vote('MEMBERS_CHANGED', now);
-      const isComplete = (): boolean => phase !== asksEverybody || isSubset(m.everybody, given.members);
-      if (!isComplete()) return vote('MEMBERS_CHANGED', now);
-      act(op, given, (refusal, data = []) => {
-        if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', m.now); // the abort undoes what was done
-        if (refusal === null) finished.add(op, phase, given.round, data);
-        vote(refusal, m.now, data);
-      });
-    },
+  return (op, phase, payload, now, vote) => {
+    const given = decodePayload(payload);
+    const act = acts[NAMES[phase]];
+    if (given === null || act === undefined || !m.booted) return vote('BAD_REQUEST', now);
+    const finished = m.finished.of(op);
+    finished.heard(given.oldest);
+    const before = finished.get(op, phase);
+    if (before !== undefined) return vote(null, now, before);
+    if (finished.isOver(given.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
+    if (phase === PHASES.prepare && finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
+    if (phase === asksEverybody && !m.isPresent(op)) return vote('MEMBERS_CHANGED', now);
+    const isComplete = (): boolean => phase !== asksEverybody || isSubset(m.everybody, given.members);
+    if (!isComplete()) return vote('MEMBERS_CHANGED', now);
+    act(op, given, (refusal, data = []) => {
+      if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', m.now); // the abort undoes what was done
+      if (refusal === null) finished.add(op, phase, given.round, data);
+      vote(refusal, m.now, data);
+    });
   };
 }
 
@@ -89,11 +85,11 @@ export function* askEverybody(
   m: Capops,
   phase: Phase,
   op: OperationId,
-  action: RoundAction,
+  action: RoundActionName,
   capability: Capability,
   rest: readonly number[] = [],
 ): Operation<PhaseResult & Multicast> {
-  const { routes } = m.plans.planFor('multicast', m.context.members);
+  const { routes } = m.agreement.plans.planFor('multicast', m.context.members);
   const round = m.openRounds.begin();
   const payload = payloadOf(m, round, capability, rest);
   const result = yield* phaseTo(m, phase, { op, action, payload, routes });
@@ -105,13 +101,13 @@ export function* askEverybody(
 export function* prepareEverywhere(
   m: Capops,
   op: OperationId,
-  action: RoundAction,
+  action: RoundActionName,
   capability: Capability,
   rest: readonly number[] = [],
   routes: readonly Route[] | null = null,
 ): Operation<Multicast> {
   const members = routes === null ? m.context.members : [];
-  const plan = routes ?? m.plans.planFor('multicast', members).routes;
+  const plan = routes ?? m.agreement.plans.planFor('multicast', members).routes;
   const round = m.openRounds.begin();
   const payload = payloadOf(m, round, capability, rest);
   const result = yield* phaseTo(m, PHASES.prepare, { op, action, payload, routes: plan });
@@ -153,12 +149,12 @@ export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Op
 export function* tellEverybody(
   m: Capops,
   op: OperationId,
-  action: RoundAction,
+  action: RoundActionName,
   capability: Capability,
   rest: readonly number[] = [],
 ): Operation<number> {
   const told = new Set<CoreId>();
-  let { routes } = m.plans.planFor('multicast', m.context.members);
+  let { routes } = m.agreement.plans.planFor('multicast', m.context.members);
   const round = m.openRounds.begin();
   let messages = 0;
   for (let attempt = 0; ; attempt += 1) {
@@ -189,7 +185,17 @@ function* phaseTo(
 ): Operation<PhaseResult> {
   const result = yield {
     arm(resume, now) {
-      m.rounds.begin(phase, op, action, payload, routes, false, now + limit('operationDeadlineNs'), now, resume);
+      m.agreement.rounds.begin(
+        phase,
+        op,
+        action,
+        payload,
+        routes,
+        false,
+        now + limit('operationDeadlineNs'),
+        now,
+        resume,
+      );
       return () => undefined;
     },
   };

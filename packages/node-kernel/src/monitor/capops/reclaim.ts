@@ -4,11 +4,11 @@ import { makeCapability, type Range } from '../../capability/model/capability.ts
 import { Outcome, type ReclaimCandidate } from '../../capability/model/changes.ts';
 import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
 import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capability/global/reclaim.ts';
-import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { isBegunBy } from './finished.ts';
-import { capabilityAction, finishEverywhere, prepareEverywhere } from './multicast.ts';
+import { capabilityAct, finishEverywhere, prepareEverywhere } from './multicast.ts';
 import { pause } from './waiting.ts';
 
 /*
@@ -37,31 +37,26 @@ export class Reclaims {
   private current: readonly Range[] = [];
   private running = false;
   private readonly watches = new Map<OperationId, readonly RangeWatch[]>();
-  readonly action: RoundAction;
+  readonly act: Act;
 
   constructor(private readonly m: Capops) {
-    this.action = capabilityAction(
-      m,
-      6,
-      'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.',
-      {
-        prepare: (op, { rest }, answer) => {
-          this.watches.set(
-            op,
-            pairs(rest).map((range) => beginWatch(m.state, range)),
-          );
-          answer(null);
-        },
-        commit: (op, { rest }, answer) => {
-          this.entrusted = subtractRanges(this.entrusted, pairs(rest));
-          answer(null, this.endWatches(op));
-        },
-        abort: (op, _given, answer) => {
-          this.endWatches(op);
-          answer(null);
-        },
+    this.act = capabilityAct(m, {
+      prepare: (op, { rest }, answer) => {
+        this.watches.set(
+          op,
+          pairs(rest).map((range) => beginWatch(m.state, range)),
+        );
+        answer(null);
       },
-    );
+      commit: (op, { rest }, answer) => {
+        this.entrusted = subtractRanges(this.entrusted, pairs(rest));
+        answer(null, this.endWatches(op));
+      },
+      abort: (op, _given, answer) => {
+        this.endWatches(op);
+        answer(null);
+      },
+    });
   }
 
   /** Everything that this core answers for and that is neither free nor covered. */
@@ -191,7 +186,7 @@ export class Reclaims {
     const name = makeCapability('RAM', ranges[0]!.address, ranges[0]!.size);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const round = yield* prepareEverywhere(m, m.context.operations.nextId(), this.action, name, flat);
+        const round = yield* prepareEverywhere(m, m.context.operations.nextId(), 'reclaim', name, flat);
         return pairs(yield* finishEverywhere(m, PHASES.commit, round));
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;

@@ -19,10 +19,10 @@ import {
 import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
-import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
-import { capabilityAction, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
+import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
 
 /*
  * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
@@ -42,29 +42,24 @@ export interface RetypeGuard {
 type Given = Invocations['retype'];
 
 /** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
-export function checkRetypeAction(m: Capops): RoundAction {
-  return capabilityAction(
-    m,
-    2,
-    'Refuses with REVOKE_FIRST when something is in the way; else guards the range until the second phase.',
-    {
-      prepare(op, { capability: source, rest }, answer) {
-        const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
-        const free = isRetypeable(m.state, source, range);
-        if (!free.ok) return answer(errorNameOf(free.error));
-        m.guards.set(op, { source, range });
-        answer(null);
-      },
-      commit(op, _given, answer) {
-        m.guards.delete(op);
-        answer(null);
-      },
-      abort(op, _given, answer) {
-        m.guards.delete(op);
-        answer(null);
-      },
+export function checkRetypeAct(m: Capops): Act {
+  return capabilityAct(m, {
+    prepare(op, { capability: source, rest }, answer) {
+      const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
+      const free = isRetypeable(m.state, source, range);
+      if (!free.ok) return answer(errorNameOf(free.error));
+      m.guards.set(op, { source, range });
+      answer(null);
     },
-  );
+    commit(op, _given, answer) {
+      m.guards.delete(op);
+      answer(null);
+    },
+    abort(op, _given, answer) {
+      m.guards.delete(op);
+      answer(null);
+    },
+  });
 }
 
 /** Retypes for a domain what its CPU driver could not retype alone. */
@@ -202,7 +197,7 @@ function* createdOrGone(m: Capops, from: CoreId, op: OperationId): Operation<voi
 function* checkRange(m: Capops, op: OperationId, group: CopyGroup, range: Range): Operation<Multicast | null> {
   const { capability } = group;
   if (typeRow(capability.type).multiRetype || (group.relations & REMOTE.descendants) === 0) return null;
-  return yield* prepareEverywhere(m, op, m.actions.checkRetype, capability, [range.address, range.size]);
+  return yield* prepareEverywhere(m, op, 'check_retype', capability, [range.address, range.size]);
 }
 
 /** Makes the objects if the caller's slots are still free. */

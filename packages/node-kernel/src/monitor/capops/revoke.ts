@@ -23,11 +23,11 @@ import {
 } from '../../capability/invocations/revoke.ts';
 import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
-import { PHASES, type RoundAction } from '../agreement/round-actions.ts';
+import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { isBegunBy } from './finished.ts';
-import { capabilityAction, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
+import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
 import { retrieve } from './retrieve.ts';
 import { pause } from './waiting.ts';
@@ -76,10 +76,10 @@ export class Revokes {
   private readonly survivors = new Map<OperationId, Slot>();
   /** This core's own revokes that have committed: what has been freed since this core itself was done. */
   private readonly committed = new Map<OperationId, { readonly target: Capability; readonly freed: Range[] }>();
-  readonly action: RoundAction;
+  readonly act: Act;
 
   constructor(private readonly m: Capops) {
-    this.action = capabilityAction(m, 1, 'mark → ready, commit → done of a revoke; aborts thaw.', {
+    this.act = capabilityAct(m, {
       prepare: (op, given, answer) => this.mark(op, given, answer),
       commit: (op, _given, answer) => this.commit(op, answer),
       abort: (op, _given, answer) => this.abort(op, answer),
@@ -152,7 +152,7 @@ export class Revokes {
     const isShared = (): boolean =>
       !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
     const shared = isShared();
-    const round = yield* prepareEverywhere(m, op, this.action, target, [], shared ? null : []);
+    const round = yield* prepareEverywhere(m, op, 'revoke', target, [], shared ? null : []);
     if (!shared && isShared()) {
       // While the mark waited for a lock, a descendant that it had not frozen yet was sent away.
       m.inBackground(finishEverywhere(m, PHASES.abort, round));
@@ -308,7 +308,7 @@ export class Revokes {
   private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return yield* prepareEverywhere(this.m, `${op}.${attempt}`, this.action, target);
+        return yield* prepareEverywhere(this.m, `${op}.${attempt}`, 'revoke', target);
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         yield* pause(this.m.context.timers, attempt);

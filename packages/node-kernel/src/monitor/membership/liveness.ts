@@ -2,7 +2,7 @@ import { type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { MonitorContext } from './context.ts';
+import type { MonitorContext } from '../context.ts';
 
 const MISSED = limit('heartbeatMissed');
 

@@ -27,6 +27,14 @@ const BOOT_PATIENCE = limit('handshakeTimeoutNs');
 const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
+/** What joining needs of the core that joins. */
+export interface JoinHost {
+  /** The registry has named this core, for the first time. */
+  registered(now: Nanos): void;
+  /** There is no going on: the process ends. */
+  fail(error: ErrorName, text: string): void;
+}
+
 export class Join {
   private startedAt: Nanos = 0;
   private registeredAt: Nanos = -1;
@@ -48,7 +56,7 @@ export class Join {
   constructor(
     private readonly context: MonitorContext,
     private readonly config: KernelConfig,
-    private readonly fail: (error: ErrorName, text: string) => void,
+    private readonly host: JoinHost,
   ) {}
 
   /** This core has not been bound to all others yet, and it may still take its time. */
@@ -74,7 +82,7 @@ export class Join {
     if (error === 'WRONG_INCARNATION') this.context.timers.set(now, (at) => this.skbRestarted(at));
     const hopeless = error === 'WRONG_SECRET' || error === 'WRONG_VERSION' || error === 'WRONG_CLUSTER';
     if (hopeless && !this.context.registered)
-      this.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
+      this.host.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
     return !hopeless && error !== 'WRONG_INCARNATION';
   }
 
@@ -104,6 +112,7 @@ export class Join {
       context.operations.setIdentity(reply.core, reply.incarnation);
       const { core, incarnation, machine, settings } = reply;
       context.outbox.push({ type: 'registered', registration: { core, incarnation, machine, settings } });
+      this.host.registered(now);
     }
     this.step('monitor_initialized', SKB_PEER);
     context.send(SKB_PEER, { type: 'monitor_initialized' });
@@ -216,20 +225,23 @@ export class Join {
     this.lastFailure = `${error}: ${ERRORS[error].doc}`;
     const retriable = error === 'CORE_ID_TAKEN';
     if (!retriable || this.attempts >= 6)
-      return this.fail(error, `the registry refused core ${this.config.wantedCore ?? '(any)'}: ${ERRORS[error].doc}`);
+      return this.host.fail(
+        error,
+        `the registry refused core ${this.config.wantedCore ?? '(any)'}: ${ERRORS[error].doc}`,
+      );
     const pause = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.attempts);
     this.attempts += 1;
     this.context.timers.set(now + pause, () => this.skb !== null && this.register(this.skb));
   }
 
   private excluded(): void {
-    this.fail('PEER_GONE', 'the registry has declared this incarnation gone; a new one may take its place');
+    this.host.fail('PEER_GONE', 'the registry has declared this incarnation gone; a new one may take its place');
   }
 
   private deadline(now: Nanos): void {
     if (this.context.registered) return;
     const seconds = Math.round((now - this.startedAt) / 1e9);
-    this.fail(
+    this.host.fail(
       'SKB_UNREACHABLE',
       `the SKB at ${this.config.skbAddress} did not let this core in within ${seconds} s (${this.lastFailure})`,
     );

@@ -1,5 +1,5 @@
 import { SKB_PEER } from '@mk/monitor-proto/ids';
-import type { QueryError, QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
+import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import { Requests } from '@mk/monitor-proto/knowledge/requests';
 import {
   type OctopusNotification,
@@ -7,15 +7,12 @@ import {
   type OctopusRequest,
   TRIGGER,
 } from '@mk/monitor-proto/octopus/requests';
-import type { MonitorContext } from './context.ts';
-import { type Operation, OperationError } from './operations.ts';
-
-/** All answers of a query, or why there are none. */
-export interface QueryAnswer {
-  readonly solutions: readonly Solution[];
-  readonly more: boolean;
-  readonly error: QueryError | null;
-}
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { MessageHandlers, Service } from '../service.ts';
+import type { QueryAnswer } from './query-answer.ts';
+import { knowledgeVerbs } from './verbs.ts';
 
 type Told = OctopusNotification | null;
 
@@ -23,8 +20,17 @@ type Told = OctopusNotification | null;
  * The monitor as a client of the knowledge base, over the channel that it has to the SKB: what it sets as transient
  * goes with this core. Notifications wait here until somebody asks for them.
  */
-export class Knowledge {
+export class Knowledge implements Service {
   readonly requests: Requests;
+
+  readonly messages = {
+    skb_solutions: (_from, message) => this.requests.receive(message),
+    skb_query_end: (_from, message) => this.requests.receive(message),
+    oct_reply: (_from, message) => this.requests.receive(message),
+    oct_notify: (_from, message) => this.requests.receive(message),
+  } satisfies MessageHandlers;
+  readonly verbs = knowledgeVerbs(this);
+
   private readonly told = new Map<number, OctopusNotification[]>();
   private readonly waiting = new Map<number, (told: Told) => void>();
 
@@ -35,6 +41,11 @@ export class Knowledge {
     });
     this.requests.onNotification((notification) => this.notified(notification));
     this.requests.onReset(() => this.reset());
+  }
+
+  /** An SKB that has met this instance, for the first time or again, is asked what is open. */
+  peerUp(peer: Peer, first: boolean): void {
+    if (peer.id === SKB_PEER && first) this.requests.restarted();
   }
 
   *octopus(request: OctopusRequest): Operation<OctopusReply> {

@@ -1,0 +1,204 @@
+import { createPrng } from '@mk/monitor-proto/prng';
+import { describeCapability } from '../capability/model/capability.ts';
+import { Outcome } from '../capability/model/changes.ts';
+import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
+import { errorNameOf } from '../capability/model/errors.ts';
+import { createRam } from '../capability/global/monitor-primitives.ts';
+import { RIGHTS } from '../capability/model/rights.ts';
+import { isInDelete } from '../capability/store/slot.ts';
+import { CAPABILITY_TYPE_NAMES } from '../capability/model/types.ts';
+import type { CpuDriver } from '../cpu-driver/cpu-driver.ts';
+import type { Domain } from '../cpu-driver/domains.ts';
+import type { SystemCall } from '../effects.ts';
+import type { MonitorContext } from '../monitor/context.ts';
+import { type Operation, OperationError } from '../monitor/operations.ts';
+import type { Service, Verbs } from '../monitor/service.ts';
+import { callWithRetry, type SystemCallPort } from '../workloads/caller.ts';
+
+const DOMAIN = { min: 1, max: 2 ** 31 } as const;
+const ADDRESS = { min: 0, max: 2 ** 32 - 1 } as const;
+const BYTES = { min: 0, max: 2 ** 46 } as const;
+const CORE = { min: 0, max: 65_535 } as const;
+
+/** What control of domains needs of the capability operations between cores. */
+interface CapopsPort {
+  snapshot(): object;
+  readonly busy: boolean;
+  absorb(outcome: Outcome): void;
+}
+
+/** Domains and their capabilities over the control port: looking, and acting for a domain through its own system calls. */
+export class DomainControl implements Service {
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly cpuDriver: CpuDriver,
+    private readonly capops: CapopsPort,
+    private readonly systemCall: SystemCallPort,
+  ) {}
+
+  readonly verbs: Verbs = {
+    caps: { args: [], doc: 'Every capability on this core, one row a slot.', run: () => this.listCapabilities() },
+    audit_snapshot: {
+      args: [],
+      doc: 'What this core holds, for an audit of all cores.',
+      run: () => {
+        this.failUnlessBooted();
+        return { ...this.capops.snapshot(), busy: this.capops.busy };
+      },
+    },
+    domain_create: {
+      args: ['cnodes', 'memory'],
+      doc: 'A domain with a cspace of so many CNodes of 256 slots, and so many bytes of RAM at address 1.',
+      run: (args) => {
+        const { cpuDriver } = this.failUnlessBooted();
+        const outcome = new Outcome();
+        const domain = cpuDriver.domains.create(
+          cpuDriver.state,
+          args.whole('cnodes', { min: 1, max: 64, otherwise: 2 }),
+          args.whole('memory', { ...BYTES, otherwise: 0 }),
+          outcome,
+        );
+        if (domain === null) throw new OperationError('OUT_OF_MEMORY', 'no memory, or too many domains');
+        this.capops.absorb(outcome);
+        this.context.outbox.log('domain_created', { domain: domain.id });
+        return { domain: domain.id };
+      },
+    },
+    cspace: {
+      args: ['domain'],
+      doc: 'What a domain holds, by address.',
+      run: (args) => {
+        const { cpuDriver } = this.failUnlessBooted();
+        const domain = this.domain(args.whole('domain', DOMAIN));
+        return [...cpuDriver.domains.slotsOf(cpuDriver.state, domain)].map(({ address, slot }) => ({
+          address,
+          capability: describeCapability(slot.capability!),
+          owner: slot.group!.owner,
+        }));
+      },
+    },
+    cap_alloc: {
+      args: ['domain', 'bytes'],
+      doc: 'RAM of this core for a domain, as a memory server gives it; answers its address.',
+      run: (args) => {
+        const { cpuDriver } = this.failUnlessBooted();
+        const { root } = this.domain(args.whole('domain', DOMAIN));
+        const address = freeAddress(cpuDriver.state, root);
+        const slot = address.ok
+          ? resolveSlot(cpuDriver.state, root, { address: address.value }, RIGHTS.read | RIGHTS.write)
+          : address;
+        const made = slot.ok ? createRam(cpuDriver.state, slot.value, args.whole('bytes', { ...BYTES, min: 1 })) : slot;
+        if (!made.ok) throw new OperationError(errorNameOf(made.error), 'no memory or no slot');
+        return { address: address.ok ? address.value : 0 };
+      },
+    },
+    cap_retype: {
+      args: ['domain', 'source', 'destination', 'kind', 'offset', 'size', 'count', 'endpoint'],
+      doc: 'A domain retypes; without a destination into free slots. endpoint: the number of an EndPointLMP.',
+      run: (args) => {
+        const domain = args.whole('domain', DOMAIN);
+        const free = freeAddress(this.failUnlessBooted().cpuDriver.state, this.domain(domain).root);
+        const destination = args.whole('destination', { ...ADDRESS, ...(free.ok && { otherwise: free.value }) });
+        const kind = args.oneOf('kind', CAPABILITY_TYPE_NAMES);
+        const invocation = {
+          operation: 'retype',
+          source: { address: args.whole('source', ADDRESS) },
+          destination: { address: destination },
+          type: kind,
+          offset: args.whole('offset', { ...BYTES, otherwise: 0 }),
+          objectSize: args.whole('size', { ...BYTES, otherwise: 0 }),
+          count: args.whole('count', { min: 1, max: 256, otherwise: 1 }),
+          fields: kind === 'EndPointLMP' ? [args.whole('endpoint', { ...BYTES, otherwise: 0 })] : [],
+        };
+        return this.actFor(domain, { name: 'invoke', args: [invocation] }, { address: destination });
+      },
+    },
+    cap_send: {
+      args: ['domain', 'source', 'core', 'to', 'give_away'],
+      doc: 'A domain sends a copy to a domain of another core, or gives its own away; answers its address there.',
+      run: (args) => {
+        const call = {
+          source: { address: args.whole('source', ADDRESS) },
+          core: args.whole('core', CORE),
+          domain: args.whole('to', DOMAIN),
+          giveAway: args.whole('give_away', { min: 0, max: 1, otherwise: 0 }) === 1,
+        };
+        return this.actFor(args.whole('domain', DOMAIN), { name: 'send', args: [call] }, null);
+      },
+    },
+    cap_revoke: {
+      args: ['domain', 'target'],
+      doc: 'A domain revokes; answers how many cores took part and the messages.',
+      run: (args) => this.actFor(args.whole('domain', DOMAIN), onTarget('revoke', args.whole('target', ADDRESS)), null),
+    },
+    cap_delete: {
+      args: ['domain', 'target'],
+      doc: 'A domain deletes.',
+      run: (args) => this.actFor(args.whole('domain', DOMAIN), onTarget('delete', args.whole('target', ADDRESS)), null),
+    },
+    cap_retrieve: {
+      args: ['domain', 'target'],
+      doc: 'A domain makes its core the owner.',
+      run: (args) =>
+        this.actFor(
+          args.whole('domain', DOMAIN),
+          { name: 'retrieve', args: [{ address: args.whole('target', ADDRESS) }] },
+          null,
+        ),
+    },
+    cap_call: {
+      args: ['domain', 'call'],
+      doc: 'A domain makes any system call: call is {name, args}, as a program passes them; answers what the program is answered.',
+      run: (args) => {
+        const { name, args: passed } = args.object('call');
+        if (typeof name !== 'string' || !Array.isArray(passed))
+          throw new OperationError('BAD_REQUEST', 'cap_call: call must be {name, args}');
+        return this.actFor(args.whole('domain', DOMAIN), { name, args: passed }, null);
+      },
+    },
+  };
+
+  private failUnlessBooted(): this {
+    if (!this.cpuDriver.booted) throw new OperationError('NOT_A_MEMBER', 'this core has not been registered yet');
+    return this;
+  }
+
+  private domain(id: number): Domain {
+    const domain = this.failUnlessBooted().cpuDriver.domains.get(id);
+    if (domain === undefined)
+      throw new OperationError('NO_SUCH_DOMAIN', `no domain ${id} on core ${this.context.core}`);
+    return domain;
+  }
+
+  private listCapabilities(): unknown {
+    const rows: unknown[] = [];
+    for (const group of this.failUnlessBooted().cpuDriver.state.database.groups()) {
+      for (const slot of group.slots) {
+        const { owner, locked, relations } = group;
+        rows.push({
+          slot: slot.address,
+          capability: describeCapability(slot.capability!),
+          rights: slot.capability!.rights,
+          owner,
+          locked,
+          in_delete: isInDelete(slot),
+          relations,
+        });
+      }
+    }
+    return rows;
+  }
+
+  /** A domain's own system call, with the retries of its library. */
+  private *actFor(domain: number, call: SystemCall, answer: unknown): Operation<unknown> {
+    this.domain(domain);
+    const { core, timers } = this.context;
+    const result = yield* callWithRetry(this.systemCall, timers, domain, call, createPrng(`caller/${core}/${domain}`));
+    if (!result.ok) throw new OperationError(result.error, `${call.name} of domain ${domain} failed`);
+    return answer ?? result.value;
+  }
+}
+
+function onTarget(operation: string, address: number): SystemCall {
+  return { name: 'invoke', args: [{ operation, target: { address } }] };
+}

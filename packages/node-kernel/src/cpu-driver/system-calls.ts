@@ -1,0 +1,150 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { Invocation } from '../capability/invocations/decode.ts';
+import type { SlotRef } from '../capability/store/cspace.ts';
+import type { SystemCall } from '../effects.ts';
+import type { Domain } from './domains.ts';
+import { checkInvocation, isSlotRef, isWhole } from './invocation-check.ts';
+
+/** What a system call came to: a value, or a named error. */
+export type SystemCallResult =
+  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ErrorName };
+
+/** Told once what a system call came to. */
+export type SystemCallDone = (result: SystemCallResult, now: Nanos) => void;
+
+/** What the argument of a call may be; `?`: it may be left out. */
+interface ArgumentTypes {
+  slot: SlotRef;
+  whole: number;
+  text: string;
+  flag: boolean;
+  'flag?': boolean | undefined;
+  invocation: Invocation;
+}
+type Kind = keyof ArgumentTypes;
+/** An argument that is an object with these fields and no others. */
+type ObjectForm = Readonly<Record<string, Kind>>;
+
+export interface SystemCallSpec {
+  /** The arguments in their order, by the name under which the handler gets them. */
+  readonly args: Readonly<Record<string, Kind | ObjectForm>>;
+  /** The CPU driver, which answers at once and knows no other core, or the service that answers when it can. */
+  readonly servedBy: string;
+  /** The service that carries out what the CPU driver cannot finish because other cores are concerned. */
+  readonly acrossCores?: string;
+  readonly doc: string;
+}
+
+/** Every system call: a dispatcher passes its name and its arguments; who serves it gets them checked. */
+export const SYSTEM_CALLS = {
+  nop: { args: {}, servedBy: 'cpuDriver', doc: 'Does nothing: what a system call itself costs.' },
+  invoke: {
+    args: { invocation: 'invocation' },
+    servedBy: 'cpuDriver',
+    acrossCores: 'capops',
+    doc: 'A capability operation: copy, mint, move, delete, revoke, retype, identify, create_cnode, resize_cnode, create_id.',
+  },
+  send: {
+    args: { sending: { source: 'slot', core: 'whole', domain: 'whole', giveAway: 'flag?' } },
+    servedBy: 'capops',
+    doc: 'Sends a copy to a domain, on this core or another, or gives the capability away; answers its address there.',
+  },
+  retrieve: { args: { source: 'slot' }, servedBy: 'capops', doc: 'Makes this core the owner.' },
+  subscribe_revoke: {
+    args: { source: 'slot' },
+    servedBy: 'capops',
+    doc: 'From now on the domain is asked before memory of this range is revoked.',
+  },
+  unsubscribe_revoke: {
+    args: { source: 'slot' },
+    servedBy: 'capops',
+    doc: 'Ends such a subscription; answers whether.',
+  },
+  revokes_asked: { args: {}, servedBy: 'capops', doc: 'The revokes that wait for the consent of the domain.' },
+  consent_revoke: {
+    args: { op: 'text', consents: 'flag' },
+    servedBy: 'capops',
+    doc: 'Answers whether the domain consents to a revoke.',
+  },
+} as const satisfies Record<string, SystemCallSpec>;
+
+type Specs = typeof SYSTEM_CALLS;
+export type SystemCallName = keyof Specs;
+
+type ValueOf<F> = F extends Kind
+  ? ArgumentTypes[F]
+  : { readonly [N in keyof F]: F[N] extends Kind ? ArgumentTypes[F[N]] : never };
+/** The checked arguments of a call. */
+export type ArgumentsOf<C extends SystemCallName> = {
+  readonly [N in keyof Specs[C]['args']]: ValueOf<Specs[C]['args'][N]>;
+};
+
+/** The calls that the CPU driver serves. */
+export type LocalCall = { [C in SystemCallName]: Specs[C]['servedBy'] extends 'cpuDriver' ? C : never }[SystemCallName];
+/** The calls that some service serves, or finishes. */
+export type ServedCall = {
+  [C in SystemCallName]: Specs[C] extends { readonly acrossCores: string } ? C : C extends LocalCall ? never : C;
+}[SystemCallName];
+
+/** A service's half: `done` once, now or later. An OperationError that it throws is the answer. */
+export type SystemCallHandler<C extends ServedCall> = (
+  caller: Domain,
+  args: ArgumentsOf<C>,
+  now: Nanos,
+  done: SystemCallDone,
+) => void;
+
+/** A call whose name and arguments have the form of the table. */
+export interface CheckedCall {
+  readonly name: SystemCallName;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+/** What a dispatcher passed, checked against the table; null: there is no such call, or its arguments have another form. */
+export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null {
+  const form = FORMS.get(name);
+  if (form === undefined || args.length > form.checks.length) return null;
+  const checked: Record<string, unknown> = {};
+  for (let i = 0; i < form.checks.length; i += 1) {
+    const [argument, fits] = form.checks[i]!;
+    if (!fits(args[i])) return null;
+    checked[argument] = args[i];
+  }
+  return { name: form.name, args: checked };
+}
+
+type Check = (value: unknown) => boolean;
+
+const CHECKS: { readonly [K in Kind]: Check } = {
+  slot: isSlotRef,
+  whole: isWhole,
+  text: (value) => typeof value === 'string',
+  flag: (value) => typeof value === 'boolean',
+  'flag?': (value) => value === undefined || typeof value === 'boolean',
+  invocation: (value) => checkInvocation(value) !== null,
+};
+
+interface CallForm {
+  readonly name: SystemCallName;
+  readonly checks: readonly (readonly [argument: string, fits: Check])[];
+}
+
+const FORMS: ReadonlyMap<string, CallForm> = new Map(
+  (Object.entries(SYSTEM_CALLS) as [SystemCallName, SystemCallSpec][]).map(([name, { args }]) => [
+    name,
+    { name, checks: Object.entries(args).map(([argument, form]) => [argument, checkOf(form)] as const) },
+  ]),
+);
+
+function checkOf(form: Kind | ObjectForm): Check {
+  if (typeof form === 'string') return CHECKS[form];
+  const fields = Object.entries(form).map(([name, kind]) => [name, CHECKS[kind]] as const);
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return false;
+    const given = value as Readonly<Record<string, unknown>>;
+    return (
+      Object.keys(given).every((name) => Object.hasOwn(form, name)) && fields.every(([name, fits]) => fits(given[name]))
+    );
+  };
+}

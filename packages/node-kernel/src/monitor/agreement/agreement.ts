@@ -1,0 +1,158 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Verb } from '../../control/verb.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { summarise } from '../probes/statistics.ts';
+import type { MessageHandlers, RoundActs, Service } from '../service.ts';
+import { onePhase, type RoundReport, type RoundSpec } from './one-phase.ts';
+import { OperationTimes } from './operation-times.ts';
+import { PLAN_KINDS, PlanBook, type PlanKind } from './plan.ts';
+import { type ActOf, type RoundActionName } from './round-actions.ts';
+import { type RoundHost, Rounds } from './rounds.ts';
+import { twoPhase } from './two-phase.ts';
+
+/** Rounds over dissemination plans: what the members agree on, one phase or two (paper §5.1). */
+export class Agreement implements Service {
+  readonly plans = new PlanBook();
+  readonly rounds: Rounds;
+  private readonly times = new OperationTimes();
+
+  readonly messages = {
+    plan_push: (_from, { version, multicast, numa }) => this.installPlans(version, multicast, numa),
+    round_request: (from, request, now) => this.rounds.onRequest(from.id, request, now),
+    round_reply: (from, reply, now) => this.rounds.onReply(from.id, reply, now),
+  } satisfies MessageHandlers;
+  readonly roundActions = { noop: (_op, _phase, _payload, now, vote) => vote(null, now) } satisfies RoundActs;
+  readonly verbs = { round: roundVerb(this) };
+
+  /** `actOf`: what all services of this core bring. */
+  constructor(
+    private readonly context: MonitorContext,
+    actOf: ActOf,
+  ) {
+    this.rounds = new Rounds(roundHostOf(context), actOf);
+  }
+
+  /** Runs a round over the members of the view, this core included. */
+  run(
+    kind: PlanKind,
+    phases: 1 | 2,
+    action: RoundActionName,
+    payload: Uint8Array,
+    now: Nanos,
+    done: (outcome: Outcome<RoundReport>, now: Nanos) => void,
+  ): void {
+    const { context } = this;
+    const op = context.operations.nextId();
+    const plan = this.plans.planFor(kind, context.members);
+    const spec: RoundSpec = { op, action, payload, plan, deadline: now + limit('operationDeadlineNs') };
+    const cores = context.members.length + 1;
+    context.outbox.log('round_started', { op, plan: kind, phases, cores });
+    const operation: Operation<RoundReport> = phases === 1 ? onePhase(this.rounds, spec) : twoPhase(this.rounds, spec);
+    context.operations.start(op, operation, now, (outcome, at) => {
+      const messages = outcome.ok ? outcome.value.messages : 0;
+      context.outbox.log('round_finished', {
+        op,
+        plan: kind,
+        phases,
+        cores,
+        messages,
+        elapsed_us: (at - now) / 1000,
+        result: outcome.ok ? 'ok' : outcome.error,
+      });
+      this.times.observe(`round_${phases}`, at - now);
+      done(outcome, at);
+    });
+  }
+
+  peerGone({ id }: { readonly id: number }, now: Nanos): void {
+    this.rounds.peerGone(id, now);
+  }
+
+  status() {
+    return { rounds: this.rounds.size, plan: this.plans.version };
+  }
+
+  metrics(): readonly MetricFamily[] {
+    const samples = this.times.samples();
+    return [{ name: 'mk_operation_seconds', type: 'histogram', help: 'Duration of global operations.', samples }];
+  }
+
+  leftovers(): readonly string[] {
+    return this.rounds.size > 0 ? [`${this.rounds.size} phases of rounds`] : [];
+  }
+
+  /** Takes over the trees that the SKB has pushed. */
+  installPlans(version: number, multicast: readonly number[], numa: readonly number[]): void {
+    const { core, outbox } = this.context;
+    if (this.plans.install(version, core, multicast, numa)) outbox.log('plan_installed', { plan: version });
+  }
+}
+
+function roundHostOf(context: MonitorContext): RoundHost {
+  return {
+    get self() {
+      return context.core;
+    },
+    get view() {
+      return context.view;
+    },
+    sink: context.outbox,
+    timers: context.timers,
+    mayAsk: (core, ready) => {
+      const monitor = context.monitors.get(core);
+      return monitor !== undefined && monitor.bound && (monitor.ready || !ready);
+    },
+    send: (core, message) => context.send(core, message),
+  };
+}
+
+function roundVerb(agreement: Agreement): Verb {
+  return {
+    args: ['plan', 'phases', 'count', 'bytes'],
+    doc: 'Agreement rounds that do nothing, one after the other.',
+    run(args) {
+      const plan = args.oneOf('plan', PLAN_KINDS, 'multicast');
+      const phases = args.whole('phases', { min: 1, max: 2, otherwise: 1 }) === 1 ? 1 : 2;
+      const count = args.whole('count', { min: 1, max: 1_000_000, otherwise: 1 });
+      const bytes = args.whole('bytes', { min: 0, max: limit('pingPayloadBytes'), otherwise: 0 });
+      return roundSeries(agreement, plan, phases, count, new Uint8Array(bytes));
+    },
+  };
+}
+
+function* roundSeries(
+  agreement: Agreement,
+  plan: PlanKind,
+  phases: 1 | 2,
+  count: number,
+  payload: Uint8Array,
+): Operation<unknown> {
+  const samples: Nanos[] = [];
+  let report: RoundReport | null = null;
+  for (let i = 0; i < count; i++) {
+    const [outcome, elapsed] = yield* timedRound(agreement, plan, phases, payload);
+    report = outcome;
+    samples.push(elapsed);
+  }
+  return { plan, phases, cores: report?.cores ?? 0, messages: report?.messages ?? 0, ...summarise(samples) };
+}
+
+/** A round that does nothing: its report, and how long it took. Ends in the round's error. */
+export function* timedRound(
+  agreement: Agreement,
+  plan: PlanKind,
+  phases: 1 | 2,
+  payload: Uint8Array,
+): Operation<readonly [report: RoundReport, elapsed: Nanos]> {
+  const [outcome, elapsed] = (yield {
+    arm(resume, now) {
+      agreement.run(plan, phases, 'noop', payload, now, (result, at) => resume([result, at - now], at));
+      return () => undefined;
+    },
+  }) as [Outcome<RoundReport>, Nanos];
+  if (!outcome.ok) throw new OperationError(outcome.error, outcome.text);
+  return [outcome.value, elapsed];
+}

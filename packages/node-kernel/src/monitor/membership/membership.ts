@@ -1,0 +1,92 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { type CoreId, type Incarnation, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Identity } from '@mk/monitor-proto/urpc/frames';
+import type { KernelConfig } from '../../config.ts';
+import type { MonitorContext } from '../context.ts';
+import type { LinkPolicy, MessageHandlers, Service } from '../service.ts';
+import { Join, type JoinHost } from './join.ts';
+import { Liveness } from './liveness.ts';
+
+/** Who is there: registration, the mesh of monitors, who may have a link, who is silent and who is gone. */
+export class Membership implements Service {
+  readonly join: Join;
+  private readonly liveness: Liveness;
+  /** Heartbeats, and the join's deadline in the first minute. */
+  readonly standingTimers = 2;
+
+  readonly messages = {
+    register_reply: (_from, reply, now) => this.join.registered(reply, now),
+    new_monitor_notify: (_from, { monitors, more }, now) => this.join.announced(monitors, more, now),
+    bind_monitor_request: (_from, { monitors, more }, now) => this.join.bindTo(monitors, more, now),
+    bind_monitor_reply: (from, _message, now) => this.join.boundBy(from, now),
+    capops_ready: (from) => this.join.ready(from),
+    monitor_gone: (_from, { core, incarnation }, now) => this.declareGone(core, incarnation, now),
+  } satisfies MessageHandlers;
+  readonly linkPolicy: LinkPolicy = {
+    admit: (from, dialled) => this.admit(from, dialled),
+    dialFailed: (peer, error, text, now) =>
+      peer.id === SKB_PEER
+        ? this.join.skbFailed(error, text, now)
+        : error !== 'WRONG_INCARNATION' && error !== 'WRONG_PEER',
+  };
+
+  constructor(
+    private readonly context: MonitorContext,
+    config: KernelConfig,
+    host: JoinHost,
+  ) {
+    this.join = new Join(context, config, host);
+    this.liveness = new Liveness(context, (now) => this.join.booting(now), config.hostClockNs ?? 0);
+  }
+
+  start(now: Nanos): void {
+    this.join.start(now);
+    this.liveness.start(now);
+  }
+
+  peerUp(peer: Peer, first: boolean, now: Nanos): void {
+    if (peer.id === SKB_PEER) this.join.skbUp(peer, first);
+    else if (first) this.join.linkUp(peer, now);
+  }
+
+  peerGone(peer: Peer, now: Nanos): void {
+    if (peer.id === SKB_PEER) this.join.skbGone(now);
+    else if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
+  }
+
+  status() {
+    const { core, incarnation, view, members, registered, monitors } = this.context;
+    const bound = [...monitors.values()].filter((m) => m.bound);
+    return {
+      core,
+      incarnation,
+      view,
+      bound: bound.length,
+      members: members.length + (registered ? 1 : 0),
+      suspected: bound.filter((m) => m.suspected).map((m) => m.core),
+    };
+  }
+
+  metrics(): readonly MetricFamily[] {
+    const { view } = this.context;
+    return [{ name: 'mk_view', type: 'gauge', help: 'Number of the agreed view.', samples: [{ value: view }] }];
+  }
+
+  private admit(from: Identity, dialled: boolean): ErrorName | null {
+    if (from.peer === SKB_PEER) return dialled ? null : 'WRONG_PEER';
+    if (!this.context.registered) return 'NOT_A_MEMBER';
+    const monitor = this.context.monitors.get(from.peer);
+    if (monitor === undefined) return 'PEER_UNKNOWN';
+    return monitor.instance === from.instance && monitor.incarnation === from.incarnation ? null : 'WRONG_INCARNATION';
+  }
+
+  private declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
+    const { endpoint, monitors } = this.context;
+    const peer = endpoint.peers.get(core);
+    if (peer !== undefined && peer.incarnation === incarnation)
+      endpoint.forget(peer, 'the registry declared it gone', now);
+    else if (monitors.get(core)?.incarnation === incarnation) this.join.gone(core);
+  }
+}

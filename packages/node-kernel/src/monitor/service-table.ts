@@ -1,0 +1,128 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { type Message, MESSAGES, type MessageType } from '@mk/monitor-proto/messages/table';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Verb } from '../control/verb.ts';
+import {
+  SYSTEM_CALLS,
+  type SystemCallDone,
+  type SystemCallName,
+  type SystemCallSpec,
+} from '../cpu-driver/system-calls.ts';
+import type { Domain } from '../cpu-driver/domains.ts';
+import type { ServiceEvent } from '../effects.ts';
+import { type Act, ROUND_ACTIONS, type RoundActionName } from './agreement/round-actions.ts';
+import type { LinkPolicy, Service } from './service.ts';
+
+/** A message's handler, and from whom it takes one. */
+export interface MessageRoute {
+  readonly handler: (from: Peer, message: Message, now: Nanos) => void;
+  readonly fromCore: boolean;
+  readonly fromSkb: boolean;
+}
+
+type CallHandler = (caller: Domain, args: Readonly<Record<string, unknown>>, now: Nanos, done: SystemCallDone) => void;
+type ServiceEventHandler = (event: ServiceEvent, now: Nanos) => void;
+
+/**
+ * Everything that the services of a core bring, by what it is asked for: one look-up for each message, call and event.
+ * Made once, with the kernel; what two services bring is refused then.
+ */
+export class ServiceTable {
+  readonly list: readonly Service[];
+  readonly messages: ReadonlyMap<MessageType, MessageRoute>;
+  readonly events: ReadonlyMap<ServiceEvent['type'], ServiceEventHandler>;
+  readonly systemCalls: ReadonlyMap<SystemCallName, CallHandler>;
+  readonly verbs: ReadonlyMap<string, Verb>;
+  readonly linkPolicy: LinkPolicy;
+  /** By ordinal. */
+  readonly acts: readonly (Act | undefined)[];
+  /** Services with a hook, so that nobody is called who does not listen. */
+  readonly told: { readonly [H in Hook]: readonly (Service & Required<Pick<Service, H>>)[] };
+
+  constructor(
+    services: Readonly<Record<string, Service>>,
+    /** The kernel's own verbs: no service may bring one of their names. */
+    ownVerbs: Readonly<Record<string, Verb>>,
+  ) {
+    this.list = Object.values(services);
+    const named = Object.entries(services);
+    this.messages = new Map([...merged('message', named, ({ messages }) => messages)].map(routeOf));
+    this.events = merged('event', named, ({ events }) => events) as ReadonlyMap<
+      ServiceEvent['type'],
+      ServiceEventHandler
+    >;
+    this.systemCalls = checkedCalls(named);
+    this.verbs = merged('verb', [['the kernel', { verbs: ownVerbs }], ...named], ({ verbs }) => verbs);
+    const policy = merged('link policy', named, ({ linkPolicy }) => linkPolicy && { only: linkPolicy }).get('only');
+    if (policy === undefined) throw new Error('no service decides who may have a link');
+    this.linkPolicy = policy;
+    const acts: (Act | undefined)[] = [];
+    for (const [name, act] of merged('round action', named, ({ roundActions }) => roundActions)) {
+      const { ordinal } = ROUND_ACTIONS[name as RoundActionName];
+      if (acts[ordinal] !== undefined) throw new Error(`round action ordinal ${ordinal} is used twice`);
+      acts[ordinal] = act;
+    }
+    this.acts = acts;
+    this.told = toldOf(this.list);
+  }
+}
+
+const HOOKS = [
+  'start',
+  'registered',
+  'viewChanged',
+  'peerUp',
+  'peerGone',
+  'sendable',
+  'volley',
+  'capabilityChanged',
+] as const satisfies readonly (keyof Service)[];
+export type Hook = (typeof HOOKS)[number];
+
+function toldOf(list: readonly Service[]): ServiceTable['told'] {
+  const rows = HOOKS.map((hook) => [hook, list.filter((service) => service[hook] !== undefined)]);
+  return Object.fromEntries(rows) as unknown as ServiceTable['told'];
+}
+
+/** What all services bring of one kind; an Error names the two that bring the same. */
+function merged<T>(
+  kind: string,
+  services: readonly (readonly [name: string, service: Service])[],
+  pick: (service: Service) => Readonly<Record<string, T>> | undefined,
+): Map<string, T> {
+  const found = new Map<string, T>();
+  const from = new Map<string, string>();
+  for (const [service, bringing] of services) {
+    for (const [name, value] of Object.entries(pick(bringing) ?? {})) {
+      const other = from.get(name);
+      if (other !== undefined) throw new Error(`the ${kind} ${name} is brought by ${other} and by ${service}`);
+      from.set(name, service);
+      found.set(name, value);
+    }
+  }
+  return found;
+}
+
+function routeOf([name, handler]: [string, unknown]): [MessageType, MessageRoute] {
+  const type = name as MessageType;
+  const { from } = MESSAGES[type];
+  const route = {
+    handler: handler as MessageRoute['handler'],
+    fromCore: from !== 'skb',
+    fromSkb: from === 'skb' || from === 'any',
+  };
+  return [type, route];
+}
+
+/** The handlers of system calls; each call must be brought by the service that its row names. */
+function checkedCalls(named: readonly (readonly [string, Service])[]): ReadonlyMap<SystemCallName, CallHandler> {
+  const found = merged('system call', named, ({ systemCalls }) => systemCalls);
+  for (const [service, { systemCalls = {} }] of named) {
+    for (const name of Object.keys(systemCalls)) {
+      const { acrossCores, servedBy }: SystemCallSpec = SYSTEM_CALLS[name as SystemCallName];
+      if ((acrossCores ?? servedBy) !== service)
+        throw new Error(`the system call ${name} is brought by ${service}; its row says ${acrossCores ?? servedBy}`);
+    }
+  }
+  return found as unknown as ReadonlyMap<SystemCallName, CallHandler>;
+}

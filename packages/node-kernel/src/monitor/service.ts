@@ -1,0 +1,84 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Identity, VolleyFrame } from '@mk/monitor-proto/urpc/frames';
+import type { Change } from '../capability/model/changes.ts';
+import type { Verb } from '../control/verb.ts';
+import type { ServedCall, SystemCallHandler } from '../cpu-driver/system-calls.ts';
+import type { ServiceEvent } from '../effects.ts';
+import type { Act, RoundActionName } from './agreement/round-actions.ts';
+
+/** Every message that a core can be sent. */
+export type CoreMessage = MessageTo<'core' | 'client'>;
+
+/** What a service does with a message of one type. */
+export type MessageHandler<T extends CoreMessage> = (from: Peer, message: MessageOf<T>, now: Nanos) => void;
+export type MessageHandlers = { readonly [T in CoreMessage]?: MessageHandler<T> };
+
+/** What a service does with an event of its own (effects.ts). */
+export type EventHandler<T extends ServiceEvent['type']> = (
+  event: Extract<ServiceEvent, { readonly type: T }>,
+  now: Nanos,
+) => void;
+export type EventHandlers = { readonly [T in ServiceEvent['type']]?: EventHandler<T> };
+
+/** What a core does in each phase of a round, by the action's name in ROUND_ACTIONS. */
+export type RoundActs = { readonly [A in RoundActionName]?: Act };
+
+/** Handlers of the system calls that SYSTEM_CALLS says a service serves. */
+export type SystemCallHandlers = { readonly [C in ServedCall]?: SystemCallHandler<C> };
+
+export type Verbs = Readonly<Record<string, Verb>>;
+
+/** Who may have a link to this core, and whether to go on dialling. Exactly one service decides. */
+export interface LinkPolicy {
+  /** Null, or why this peer may have no link. Asked before it has proved anything, and of a dialler again when it has. */
+  admit(from: Identity, dialled: boolean): ErrorName | null;
+  /** Opening a link failed or was refused; true: go on trying. */
+  dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
+}
+
+/**
+ * A part of the kernel beside `step` itself: a folder, and a line in services.ts, which gives it its name. It says what it
+ * brings and is told what happens; everything is optional. Handlers are declared with `satisfies MessageHandlers` (and so on), so that
+ * the list knows which keys they have: what a table names and no service brings does not compile, and what two services
+ * bring is refused when the kernel is made.
+ *
+ * A service imports downwards only. What it needs of a neighbour it takes in its constructor, as the neighbour itself or as
+ * a narrower type.
+ */
+export interface Service {
+  readonly messages?: MessageHandlers;
+  readonly events?: EventHandlers;
+  readonly roundActions?: RoundActs;
+  readonly systemCalls?: SystemCallHandlers;
+  readonly verbs?: Verbs;
+  readonly linkPolicy?: LinkPolicy;
+
+  /** The process has begun. */
+  start?(now: Nanos): void;
+  /** The registry has named this core for the first time; its capabilities are there. */
+  registered?(now: Nanos): void;
+  /** The members or the view's number are others than at the end of the last step. */
+  viewChanged?(now: Nanos): void;
+  /** A link to a peer is open; `first`: for the first time. The SKB is a peer, too. */
+  peerUp?(peer: Peer, first: boolean, now: Nanos): void;
+  /** A peer's instance is over: what waits for it waits in vain. The SKB is a peer, too. */
+  peerGone?(peer: Peer, now: Nanos): void;
+  /** A message to this peer was refused with BUSY, and now there is room. */
+  sendable?(peer: Peer, now: Nanos): void;
+  /** A frame that measures the link to the peer. */
+  volley?(peer: Peer, volley: VolleyFrame, now: Nanos): void;
+  /** What became of capabilities on this core since the last call, in order. Told at the end of a step, never lost. */
+  capabilityChanged?(changes: readonly Change[], now: Nanos): void;
+
+  metrics?(): readonly MetricFamily[];
+  /** What it adds to the answer of `status`. */
+  status?(): Readonly<Record<string, unknown>>;
+  /** What of it would be left behind if the core ended now: empty when everything has come to its end. */
+  leftovers?(): readonly string[];
+  /** Timers that it keeps even at rest, at most. */
+  readonly standingTimers?: number;
+}

@@ -1,0 +1,62 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { KernelConfig } from './config.ts';
+import { DomainControl } from './control/domain-control.ts';
+import type { CpuDriver } from './cpu-driver/cpu-driver.ts';
+import type { ServedCall, SystemCallDone } from './cpu-driver/system-calls.ts';
+import type { ServiceEvent, SystemCall } from './effects.ts';
+import { Agreement } from './monitor/agreement/agreement.ts';
+import type { Act, RoundActionName } from './monitor/agreement/round-actions.ts';
+import { Capops } from './monitor/capops/capops.ts';
+import type { MonitorContext } from './monitor/context.ts';
+import { Knowledge } from './monitor/knowledge/knowledge.ts';
+import type { JoinHost } from './monitor/membership/join.ts';
+import { Membership } from './monitor/membership/membership.ts';
+import { Probes } from './monitor/probes/probes.ts';
+import type { CoreMessage } from './monitor/service.ts';
+import { Workloads } from './workloads/workloads.ts';
+
+/** What the kernel gives to its services. */
+export interface Core {
+  readonly config: KernelConfig;
+  readonly context: MonitorContext;
+  readonly cpuDriver: CpuDriver;
+  readonly joinHost: JoinHost;
+  /** What this core does in rounds of each action, whichever service brings it. */
+  readonly actOf: (ordinal: number) => Act | undefined;
+  /** A system call of a domain of this core, as its dispatcher would make it. */
+  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+}
+
+/**
+ * The services of a core, by name: one line each. They are started, told and asked in this order, so that whoever is told
+ * that a peer is gone or that the view has changed finds membership up to date. Above the list stands what several need.
+ */
+export function createServices(core: Core) {
+  const { config, context, cpuDriver } = core;
+  const agreement = new Agreement(context, core.actOf);
+  const capops = new Capops(context, cpuDriver, agreement);
+  return {
+    membership: new Membership(context, config, core.joinHost),
+    agreement,
+    capops,
+    probes: new Probes(context),
+    knowledge: new Knowledge(context),
+    domains: new DomainControl(context, cpuDriver, capops, core.systemCall),
+    workloads: new Workloads({ context, cpuDriver, agreement, systemCall: core.systemCall }),
+  };
+}
+
+export type Services = ReturnType<typeof createServices>;
+
+/** The keys of what the services bring under a name of the interface. */
+type Brought<K extends 'messages' | 'roundActions' | 'systemCalls' | 'events'> = {
+  [S in keyof Services]: Services[S] extends { readonly [P in K]: infer T } ? keyof T : never;
+}[keyof Services];
+
+/** What a table names and no service brings. The line below does not compile until this is `never`. */
+type Missing =
+  | Exclude<CoreMessage, Brought<'messages'>>
+  | Exclude<RoundActionName, Brought<'roundActions'>>
+  | Exclude<ServedCall, Brought<'systemCalls'>>
+  | Exclude<ServiceEvent['type'], Brought<'events'>>;
+export const COMPLETE: [Missing] extends [never] ? true : Missing = true;

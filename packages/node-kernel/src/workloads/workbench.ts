@@ -1,0 +1,12 @@
+import type { CpuDriver } from '../cpu-driver/cpu-driver.ts';
+import type { Agreement } from '../monitor/agreement/agreement.ts';
+import type { MonitorContext } from '../monitor/context.ts';
+import type { SystemCallPort } from './caller.ts';
+
+/** What a workload runs on: one core, seen from its domains. */
+export interface Workbench {
+  readonly context: MonitorContext;
+  readonly cpuDriver: CpuDriver;
+  readonly agreement: Agreement;
+  readonly systemCall: SystemCallPort;
+}
