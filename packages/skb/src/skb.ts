@@ -288,7 +288,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
 
   private flush(now: Nanos): void {
     this.knowledge.flush(now);
-    const next = this.endpoint.flush(now);
+    this.endpoint.flush(now);
+    this.knowledge.flush(now); // what timers changed
+    const { next } = this.endpoint.timers;
     if (next >= this.timerAt) return;
     this.timerAt = next;
     this.outbox.push({ type: 'set_timer', at: next });

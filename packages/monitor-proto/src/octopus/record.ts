@@ -5,6 +5,7 @@
  */
 import { RECORD_LIMITS } from './limits.ts';
 import type { Meter } from './meter.ts';
+import { quotedName, recipeOf, sequenceOf } from './names.ts';
 import { Pattern, PatternError } from './pattern.ts';
 
 export type Value = number | string;
@@ -20,6 +21,8 @@ export type Constraint =
 export type NameQuery =
   | { readonly kind: 'is'; readonly name: string }
   | { readonly kind: 'matches'; readonly pattern: Pattern }
+  /** The sequential records of a name; only a request says so, no text. */
+  | { readonly kind: 'sequence'; readonly base: string }
   | { readonly kind: 'any' };
 
 export type Attributes = ReadonlyMap<string, Value>;
@@ -72,7 +75,7 @@ export function recordText(name: string, attributes: Attributes): string {
 
 /** A name as records have it: quoted unless it is a plain identifier. */
 export function nameText(name: string): string {
-  return PLAIN_NAME.test(name) ? name : quoted(name);
+  return PLAIN_NAME.test(name) ? name : quotedName(name);
 }
 
 /** Whether a record is one that the query asks for: plain attributes are equality. Patterns' work goes to the meter. */
@@ -82,9 +85,12 @@ export function matchesQuery(query: ParsedRecord, name: string, attributes: Attr
   return meetsConstraints(query.constraints, attributes, meter);
 }
 
+/** Records of a recipe are met by its sequences, by their own names, and by patterns that begin as they do: `^lock:`. */
 export function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
   if (query.kind === 'is') return query.name === name;
-  return query.kind === 'any' || query.pattern.test(name, meter);
+  if (query.kind === 'sequence') return sequenceOf(name)?.base === query.base;
+  const theirs = query.kind === 'matches' ? recipeOf(query.pattern.prefix) : undefined;
+  return recipeOf(name) === theirs && (query.kind === 'any' || query.pattern.test(name, meter));
 }
 
 /** Whether attributes are as constraints demand; numbers and texts are never in order with one another. */
@@ -252,11 +258,7 @@ function isComparison(text: string): text is Comparison {
 
 function valueText(value: Value): string {
   if (typeof value === 'number') return String(value);
-  return PLAIN_NAME.test(value) ? value : quoted(value);
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  return PLAIN_NAME.test(value) ? value : quotedName(value);
 }
 
 function unquoted(token: string): string {

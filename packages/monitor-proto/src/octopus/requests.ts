@@ -1,8 +1,10 @@
 /**
  * What clients ask of Octopus, the record store and coordination service, and what they hear from it.
  * Source: Barrelfish `lib/octopus` and `usr/skb/programs/objects3.pl`, `pubsub3.pl`. Labelled as ours: `exclusive`,
- * trigger ids chosen by the client, transient records.
+ * trigger ids chosen by the client, transient records, sequences, `take`, `predecessor`, recipes’ own records.
  */
+
+import type { Recipe } from './names.ts';
 
 /** Bits of a trigger's mode and of a notification's; Barrelfish's values. */
 export const TRIGGER = {
@@ -32,6 +34,19 @@ export const OCTOPUS_ERRORS = {
   JOURNAL_FAILED: { doc: 'The SKB cannot write its journal; whether the request took effect is not known.' },
   FAILED: { doc: 'A fault of the SKB over this request, which changed nothing; the SKB’s log says more.' },
   POISONED: { doc: 'The same request ended an earlier life of the SKB; it is not run again.' },
+  RESERVED_NAME: {
+    doc: 'Records of that name belong to a recipe (locks, semaphores, barriers, services); choose another.',
+  },
+  QUERY_TOO_COSTLY: {
+    doc: 'The query’s patterns take more steps than a query may; ask for less, or by a simpler pattern.',
+  },
+  SESSION_LOST: {
+    doc: 'The SKB has given this client up: what it held is gone; whether the request took effect is not known.',
+  },
+  LOCK_LOST: { doc: 'The lock is no longer held: somebody else may have it by now.' },
+  PERMIT_LOST: { doc: 'The permit is no longer held: it went back to the semaphore.' },
+  BARRIER_LOST: { doc: 'The entry in the barrier is gone: the others do not count on it any more.' },
+  WATCH_LOST: { doc: 'Changes are no longer told: the watch or subscription could not be installed again.' },
   LIMIT_REACHED: { doc: 'The store, or the client, has as many of these as it may.' },
 } as const;
 
@@ -45,24 +60,42 @@ export interface TriggerSpec {
   readonly mode: number;
 }
 
+/** A look at records. With `sequence` the query's name stands for its sequential records: `name_1`, `name_2`, … */
+interface Look {
+  readonly query: string;
+  readonly sequence?: boolean;
+  readonly trigger?: TriggerSpec;
+}
+
 export type OctopusRequest =
   /** The first matching record in natural order of names. */
-  | { readonly type: 'get'; readonly query: string; readonly trigger?: TriggerSpec }
-  | { readonly type: 'get_names'; readonly query: string; readonly trigger?: TriggerSpec }
-  | { readonly type: 'exists'; readonly query: string; readonly trigger?: TriggerSpec }
+  | ({ readonly type: 'get' } & Look)
+  | ({ readonly type: 'get_names' } & Look)
+  | ({ readonly type: 'exists' } & Look)
   /** Replaces all attributes; constraints in the record are demanded of what is there: compare-and-set. */
   | {
       readonly type: 'set';
       readonly record: string;
-      /** Append `_N`, N counted up per name from 1; the reply has the record with its name. */
+      /** Append `_N`, N counted up per name; the reply has the record with its name, which nobody had. */
       readonly sequential?: boolean;
       /** The record goes when its owner leaves. */
       readonly transient?: boolean;
       /** The record must not be there yet. */
       readonly exclusive?: boolean;
+      /** Whose record it is; needed where the name is a recipe's. */
+      readonly recipe?: Recipe;
+      /** Watches the record by its name. */
       readonly trigger?: TriggerSpec;
     }
-  | { readonly type: 'del'; readonly query: string; readonly trigger?: TriggerSpec }
+  | { readonly type: 'del'; readonly query: string; readonly recipe?: Recipe; readonly trigger?: TriggerSpec }
+  /**
+   * Takes the first permit of a semaphore of that name away; with `lease` it becomes the client's, a transient record
+   * `permit:NAME_N` that turns back into a permit of the semaphore when it is deleted, by whomever. NO_RECORD: there is none;
+   * the trigger then watches for the next.
+   */
+  | { readonly type: 'take'; readonly name: string; readonly lease?: boolean; readonly trigger?: TriggerSpec }
+  /** The record before that one in its sequence, which the trigger watches by name; NO_RECORD: there is none. */
+  | { readonly type: 'predecessor'; readonly name: string; readonly trigger?: TriggerSpec }
   /** A `get` whose trigger tells once when a matching record is set, if there is none now. */
   | { readonly type: 'wait_for'; readonly query: string; readonly id: number }
   | { readonly type: 'remove_trigger'; readonly id: number }
@@ -80,9 +113,10 @@ export type OctopusReply =
     }
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string; readonly installed: boolean };
 
-/** What a trigger or a subscription tells its client. `record` is null when the client removed it. */
+/** What a trigger or a subscription tells its client. `record` is null when it was removed, by the client or for `error`. */
 export interface OctopusNotification {
   readonly id: number;
   readonly mode: number;
   readonly record: string | null;
+  readonly error?: OctopusErrorName;
 }

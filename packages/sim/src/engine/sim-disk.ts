@@ -1,4 +1,5 @@
 import type { JournalChange, JournalContents } from '@mk/skb/journal/changes';
+import type { OctopusChange } from '@mk/skb/octopus/store';
 
 /**
  * The disk of the simulated SKB: outlives its process. Keeps the changes in the order of writing and reads them back as the
@@ -19,7 +20,7 @@ export class SimDisk {
     const rules = new Map<string, JournalContents['rules'][number]>();
     let answers: JournalContents['answers'] = [];
     for (const change of this.changes) {
-      if (change.type === 'put' || change.type === 'remove' || change.type === 'counter') octopus.push(change);
+      if (isOctopus(change)) octopus.push(change);
       else if (change.type === 'answers_put') answers = [...answers, change];
       else if (change.type === 'answers_forget')
         answers = answers.filter(({ client, last }) => client !== change.client || last >= change.below);
@@ -30,4 +31,9 @@ export class SimDisk {
     }
     return { octopus, answers, facts: [...facts.values()], rules: [...rules.values()] };
   }
+}
+
+function isOctopus(change: JournalChange): change is OctopusChange {
+  const { type } = change;
+  return type === 'put' || type === 'remove' || type === 'counter' || type === 'counter_remove';
 }

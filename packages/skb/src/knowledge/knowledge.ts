@@ -1,6 +1,6 @@
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { allRttUpdate, forgetCoreUpdate, membershipUpdate, rttUpdate } from '../facts/cluster-facts.ts';
@@ -20,6 +20,8 @@ export interface KnowledgeHosting {
 
 /** Cores redial within a second of a restart; a hung host may take longer. */
 const RESTART_GRACE: Nanos = 15 * SECOND;
+/** Timers are whole milliseconds: what came meanwhile is handled first. */
+const TURN_PAUSE: Nanos = 1 * MILLISECOND;
 
 /**
  * The knowledge base's part of the SKB: its clients, their queries and records, and the facts that the cluster makes.
@@ -30,6 +32,7 @@ export class Knowledge {
   readonly octopus: OctopusDesk;
   private readonly clients = new Set<Peer>();
   private toldEpoch = 0;
+  private turnComes = false;
 
   constructor(
     private readonly hosting: KnowledgeHosting,
@@ -69,7 +72,7 @@ export class Knowledge {
     this.clients.delete(peer);
     this.mailbox.gone(peer);
     this.queries.gone(peer);
-    this.ownerGone(peer.instance);
+    this.octopus.gone(peer.instance);
   }
 
   /** The journal was read: owners that do not come back are gone. */
@@ -79,7 +82,7 @@ export class Knowledge {
     if (owners.length === 0) return;
     this.endpoint.timers.set(now + RESTART_GRACE, () => {
       const here = new Set([...this.endpoint.peers.values()].map(({ instance }) => instance));
-      for (const owner of owners) if (!here.has(owner)) this.ownerGone(owner);
+      for (const owner of owners) if (!here.has(owner)) this.octopus.gone(owner);
     });
   }
 
@@ -101,19 +104,25 @@ export class Knowledge {
     if (this.hosting.engine) this.outbox.push({ type: 'update_facts', update: forgetCoreUpdate(core) });
   }
 
+  /** Everybody else has a turn, and then Octopus goes on. */
+  private nextTurn(now: Nanos): void {
+    this.turnComes = true;
+    this.endpoint.timers.set(now + TURN_PAUSE, (at) => {
+      this.turnComes = false;
+      this.octopus.turn();
+      this.flush(at);
+    });
+  }
+
   /** At the end of each step. */
   flush(now: Nanos): void {
     this.mailbox.giveUp(now);
     this.octopus.flush();
+    if (this.octopus.unfinished && !this.turnComes) this.nextTurn(now);
     if (!this.hosting.engine || this.toldEpoch === this.registry.epoch) return;
     this.toldEpoch = this.registry.epoch;
     const members = new Map([...this.registry.members.values()].map(({ core, incarnation }) => [core, incarnation]));
     this.outbox.push({ type: 'update_facts', update: membershipUpdate(members) });
-  }
-
-  private ownerGone(owner: string): void {
-    const records = this.octopus.gone(owner);
-    if (records > 0) this.outbox.log('owner_gone', { owner: owner.slice(0, 8), records });
   }
 }
 

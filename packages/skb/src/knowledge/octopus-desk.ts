@@ -1,12 +1,15 @@
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { piecesOf } from '@mk/monitor-proto/knowledge/pieces';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { Meter } from '@mk/monitor-proto/octopus/meter';
 import type { OctopusErrorName, OctopusReply } from '@mk/monitor-proto/octopus/requests';
 import type { JournalChange, JournalContents } from '../journal/changes.ts';
 import { Answers } from '../octopus/answers.ts';
-import { decodeOctopusRequest } from '../octopus/decode.ts';
-import { type AddressedNotification, OctopusStore } from '../octopus/store.ts';
+import { OCTOPUS_LIMITS } from '../octopus/limits.ts';
+import type { StoredRecord } from '../octopus/record-table.ts';
+import { type AddressedNotification, changesSomething, type OctopusAnswer, OctopusStore } from '../octopus/store.ts';
 import type { KnowledgeSink } from './effects.ts';
+import { type Job, type Lane, Lanes, type OctopusMessage } from './lanes.ts';
 import type { Mailbox } from './mailbox.ts';
 
 /*
@@ -16,16 +19,24 @@ import type { Mailbox } from './mailbox.ts';
  *   K1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests
  *       on are on the disk;
  *   K2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles
- *       it.
+ *       it;
+ *   K3  requests of one client take effect in the order in which it made them;
+ *   K4  a turn takes as many steps as it may and one match more; what is left goes on in the next, clients by turns. A
+ *       change waits until everybody was told of those before it.
  */
-
-type OctopusMessage = MessageOf<'oct_request'>;
 type Outgoing = MessageOf<'oct_reply'> | MessageOf<'oct_notify'>;
 
 interface Held {
   readonly entry: number;
   readonly peer: Peer;
   readonly message: Outgoing;
+}
+
+/** Records that go with their owner. */
+interface Departure {
+  readonly owner: string;
+  readonly records: readonly StoredRecord[];
+  next: number;
 }
 
 /** Where a journal is kept, requests wait until it was read. */
@@ -36,7 +47,10 @@ export class OctopusDesk {
   private readonly answers = new Answers();
   private readonly clients = new Map<string, Peer>();
   private phase: Phase;
-  private waiting: (readonly [Peer, OctopusMessage])[] = [];
+  private readonly lanes = new Lanes();
+  private readonly meter = new Meter(OCTOPUS_LIMITS.turnSteps);
+  /** Records that go with their owners, owners one after the other. */
+  private departing: Departure[] = [];
   private changes: JournalChange[] = [];
   /** Answers of this step that must be kept, by client. */
   private fresh = new Map<string, [number, OctopusReply][]>();
@@ -45,6 +59,8 @@ export class OctopusDesk {
   private held: Held[] = [];
   /** What the store performs; after it threw, what has left it in doubt. */
   underWay: OctopusMessage | null = null;
+  /** Whose change is being told. */
+  private lastChange: OctopusMessage | null = null;
 
   constructor(
     private readonly outbox: KnowledgeSink,
@@ -55,9 +71,20 @@ export class OctopusDesk {
   }
 
   request(peer: Peer, message: OctopusMessage): void {
+    if (peer.gone) return;
     this.clients.set(peer.instance, peer);
-    if (this.phase === 'opening') this.waiting.push([peer, message]);
-    else if (!peer.gone) this.perform(peer, message);
+    if (this.lanes.add(peer, message)) this.work();
+    else this.refuse(peer, message.id, 'LIMIT_REACHED', 'the client has as many requests as it may');
+  }
+
+  /** Whether there is more to do than this turn could. */
+  get unfinished(): boolean {
+    return this.phase !== 'opening' && (this.store.telling || this.departing.length > 0 || this.lanes.busy);
+  }
+
+  /** Goes on with what is unfinished. */
+  turn(): void {
+    this.work();
   }
 
   refuse(peer: Peer, id: number, error: OctopusErrorName, detail: string): void {
@@ -70,7 +97,7 @@ export class OctopusDesk {
     for (const { client, replies } of contents.answers)
       for (const [id, reply] of replies) this.answers.keep(client, id, reply);
     this.phase = 'open';
-    this.serveWaiting();
+    this.work();
   }
 
   writtenTo(entry: number): void {
@@ -88,19 +115,18 @@ export class OctopusDesk {
     for (const { peer, message } of held) {
       if (message.type === 'oct_reply' && !message.more) this.reply(peer, message.id, JOURNAL_FAILED);
     }
-    this.serveWaiting();
+    this.work();
   }
 
-  /** A client or core is gone for good; says how many transient records went with it. */
-  gone(instance: string): number {
+  /** A client or core is gone for good: what it asked, waited for and held goes. */
+  gone(instance: string): void {
     this.clients.delete(instance);
+    this.lanes.gone(instance);
     this.store.clientGone(instance);
     if (this.answers.forget(instance, Infinity)) this.changes.push(forgotten(instance, Number.MAX_SAFE_INTEGER));
-    const before = this.store.size;
-    const { notifications, changes } = this.store.ownerGone(instance);
-    this.changes.push(...changes);
-    this.notify(notifications);
-    return before - this.store.size;
+    const records = this.store.ownedBy(instance);
+    if (records.length > 0) this.departing.push({ owner: instance, records, next: 0 });
+    this.work();
   }
 
   /** Whose records or answers are here although they may be gone. */
@@ -110,6 +136,7 @@ export class OctopusDesk {
 
   /** The changes of this step go to the journal as one entry. */
   flush(): void {
+    this.meter.steps = 0;
     if (this.changes.length === 0) return;
     const { changes } = this;
     this.changes = [];
@@ -121,32 +148,89 @@ export class OctopusDesk {
     this.outbox.push({ type: 'journal', entry: this.entry, changes });
   }
 
-  private serveWaiting(): void {
-    const { waiting } = this;
-    this.waiting = [];
-    for (const [peer, message] of waiting) if (!peer.gone) this.perform(peer, message);
+  /** As much as the turn allows, a little of each in its turn. */
+  private work(): void {
+    if (this.phase === 'opening') return;
+    do {
+      this.tellSome();
+      this.dropOne();
+    } while (this.serveOne() && !this.meter.full);
+    // What is left is small, or the turn is over.
+    while (!this.meter.full && (this.store.telling || this.departing.length > 0)) {
+      this.tellSome();
+      this.dropOne();
+    }
   }
 
-  private perform(peer: Peer, message: OctopusMessage): void {
-    const { id, settled, request: text } = message;
+  /** At most half of a turn: reading goes on meanwhile. */
+  private tellSome(): void {
+    if (!this.store.telling) return;
+    const half = new Meter(OCTOPUS_LIMITS.turnSteps / 2);
+    this.underWay = this.lastChange;
+    this.notify(this.store.tell(half));
+    this.underWay = null;
+    this.meter.steps += half.steps;
+  }
+
+  private dropOne(): void {
+    const departure = this.departing[0];
+    if (departure === undefined || this.store.telling) return;
+    this.meter.steps += OCTOPUS_LIMITS.requestSteps;
+    const { owner, records } = departure;
+    this.lastChange = null;
+    for (const change of this.store.drop(records[departure.next]!)) this.changes.push(change);
+    departure.next += 1;
+    if (departure.next < records.length) return;
+    this.departing.shift();
+    this.outbox.log('owner_gone', { owner: owner.slice(0, 8), records: records.length });
+  }
+
+  /** Goes on with one client that may; false: there is none. */
+  private serveOne(): boolean {
+    const { telling } = this.store;
+    const lane = this.lanes.take(({ job, next }) => {
+      return !telling || job !== null || next === undefined || !changesSomething(next);
+    });
+    if (lane === undefined) return false;
+    if (lane.peer.gone) lane.end();
+    else if (lane.job === null) this.begin(lane);
+    if (lane.job !== null) this.proceed(lane, lane.job);
+    this.lanes.put(lane);
+    return true;
+  }
+
+  private begin(lane: Lane): void {
+    const { peer, next: request } = lane;
+    const message = lane.take();
+    const { id, settled } = message;
+    this.meter.steps += OCTOPUS_LIMITS.requestSteps + message.request.length;
     if (this.phase === 'failed') return this.reply(peer, id, JOURNAL_FAILED);
     const client = peer.instance;
     if (this.answers.forget(client, settled)) this.changes.push(forgotten(client, settled));
     const known = this.answers.get(client, id);
     if (known !== undefined) return this.reply(peer, id, known);
-    const request = decodeOctopusRequest(text);
     if (request === undefined) return this.reply(peer, id, BAD_REQUEST);
+    lane.job = { message, request, work: this.store.perform(request, { client, owner: client }, this.meter) };
+  }
+
+  private proceed(lane: Lane, { message, request, work }: Job): void {
     this.underWay = message;
-    const { reply, notifications, changes } = this.store.step(request, { client, owner: client });
+    const step = work.next();
     this.underWay = null;
+    if (step.done !== true) return;
+    lane.job = null;
+    this.answered(lane.peer, message, request.type, step.value);
+  }
+
+  private answered(peer: Peer, message: OctopusMessage, type: string, { reply, changes }: OctopusAnswer): void {
     if (!reply.ok && reply.error === 'FAILED')
-      this.outbox.log('request_failed', { request: request.type, error: 'FAILED', text: reply.detail });
+      this.outbox.log('request_failed', { request: type, error: 'FAILED', text: reply.detail });
+    this.lastChange = message;
     if (changes.length > 0 && this.journalled) {
-      this.keepAnswer(client, id, reply);
+      this.keepAnswer(peer.instance, message.id, reply);
       for (const change of changes) this.changes.push(change);
     }
-    this.reply(peer, id, reply);
-    this.notify(notifications);
+    this.reply(peer, message.id, reply);
   }
 
   private keepAnswer(client: string, id: number, reply: OctopusReply): void {

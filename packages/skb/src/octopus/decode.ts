@@ -1,4 +1,5 @@
 /** A client's request from the text that came over the wire. Pure; refuses what has not the form of a request. */
+import { isRecipe } from '@mk/monitor-proto/octopus/names';
 import { OCTOPUS_ERRORS, type OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 
 type Check = (value: unknown) => boolean;
@@ -10,14 +11,24 @@ const maybeFlag: Check = (value) => value === undefined || typeof value === 'boo
 const maybeTrigger: Check = (value) =>
   value === undefined || (isObject(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
 
-const QUERY = { query: isText, trigger: maybeTrigger } as const;
+const maybeRecipe: Check = (value) => value === undefined || isRecipe(value);
+const LOOK = { query: isText, sequence: maybeFlag, trigger: maybeTrigger } as const;
 
 const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string]: Check } } = {
-  get: QUERY,
-  get_names: QUERY,
-  exists: QUERY,
-  set: { record: isText, sequential: maybeFlag, transient: maybeFlag, exclusive: maybeFlag, trigger: maybeTrigger },
-  del: QUERY,
+  get: LOOK,
+  get_names: LOOK,
+  exists: LOOK,
+  set: {
+    record: isText,
+    sequential: maybeFlag,
+    transient: maybeFlag,
+    exclusive: maybeFlag,
+    recipe: maybeRecipe,
+    trigger: maybeTrigger,
+  },
+  del: { query: isText, recipe: maybeRecipe, trigger: maybeTrigger },
+  take: { name: isText, lease: maybeFlag, trigger: maybeTrigger },
+  predecessor: { name: isText, trigger: maybeTrigger },
   wait_for: { query: isText, id: isId },
   remove_trigger: { id: isId },
   subscribe: { query: isText, id: isId },

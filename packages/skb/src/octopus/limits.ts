@@ -1,5 +1,6 @@
 /**
- * Bounds of the record store; each with its reason. Those of a single record: `monitor-proto/src/octopus/limits.ts`.
+ * Bounds of the record store; each with its reason. Those of a single record: `monitor-proto/src/octopus/limits.ts`. A
+ * *step* is one state of a pattern over one character, or as much work: 10 to 30 ns.
  */
 export const OCTOPUS_LIMITS = {
   /** Coordination data, not bulk: with 200 bytes each they fit in 30 MiB. */
@@ -11,4 +12,19 @@ export const OCTOPUS_LIMITS = {
   maxSubscriptionsPerClient: 1_024,
   /** Answers of get_names: more than this and the client should ask for less. */
   maxNames: 10_000,
+  /** Counters of names without a record that are kept; all other such names share one. */
+  maxIdleCounters: 64,
+  /** Then the SKB looks after everybody else: 5 to 15 ms, and one match at most 4 million steps, 0.1 s, more. */
+  turnSteps: 500_000,
+  /** A query that takes more is refused: 10 s of the SKB's CPU, in turns. All names of a full store take 2 million. */
+  querySteps: 500_000_000,
+  /** What the patterns of one client's triggers may take for one change; the one that goes past it is removed. */
+  watchSteps: 2_000_000,
+  /** Looking at one record. */
+  recordSteps: 20,
+  /** Reading one request, besides a step for each of its characters. */
+  requestSteps: 300,
+  /** Requests of one client that wait for their turn, and their characters. */
+  maxWaiting: 20_000,
+  maxWaitingChars: 16 << 20,
 } as const;

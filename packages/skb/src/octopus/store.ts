@@ -1,38 +1,34 @@
 /**
- * Octopus: records, triggers and publish/subscribe as one synchronous step function.
+ * Octopus: records, triggers and publish/subscribe, one request after the other.
  *
  * Guarantees, numbered for tests and checkers:
- *   O1  Requests take effect one after the other, whole or not at all.
+ *   O1  Requests take effect one after the other, whole or not at all. One that looks at many records pauses between them;
+ *       what it answers was so at the moment of its answer.
  *   O2  A trigger is installed in the step of the query that carries it: no change falls between the two.
  *   O3  A trigger tells in the order of the changes; once without PERSIST, with REMOVED in that notification. Removing
  *       it tells a last time: REMOVED and a null record. After REMOVED nothing comes.
- *   O4  Sequential numbers of a name only rise, also across deletion of its records and a restart.
+ *   O4  Sequential numbers of a name only rise, also across deletion of its records and a restart, and no sequential
+ *       record takes the name of one that is there.
  *   O5  When an owner goes, its transient records go in the order they were set, and each tells like any deletion.
- * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive` exists, trigger ids
- * are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer
+ *   O6  Taken permits and those that can be taken are as many as were posted, less those taken for good.
+ * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive`, sequences and recipes' names
+ * exist, trigger ids are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer
  * CONSTRAINT_MISMATCH.
  */
-import type {
-  OctopusErrorName,
-  OctopusNotification,
-  OctopusReply,
-  OctopusRequest,
-  TriggerSpec,
-} from '@mk/monitor-proto/octopus/requests';
+import { Meter } from '@mk/monitor-proto/octopus/meter';
+import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/names';
+import type { OctopusReply, OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
-import {
-  RecordSyntaxError,
-  compareNames,
-  matchesQuery,
-  meetsConstraints,
-  parseKeptRecord,
-  parseRecord,
-  recordText,
-} from '@mk/monitor-proto/octopus/record';
-import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
+import { matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
+import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
+import { RecordTable, type StoredRecord } from './record-table.ts';
+import { boundedText, checkRecipe, failed, OK, Refusal, type Result } from './results.ts';
+import { type AddressedNotification, type Change, Telling } from './telling.ts';
 import { WatcherTable } from './triggers.ts';
+
+export type { AddressedNotification } from './telling.ts';
 
 /** Who asks: a connection, and the owner (a core's incarnation) whose transient records go with it. */
 export interface OctopusCaller {
@@ -44,304 +40,356 @@ export interface OctopusCaller {
 export type OctopusChange =
   | { readonly type: 'put'; readonly name: string; readonly text: string; readonly owner?: string }
   | { readonly type: 'remove'; readonly name: string }
-  | { readonly type: 'counter'; readonly name: string; readonly value: number };
+  | { readonly type: 'counter'; readonly name: string; readonly value: number }
+  | { readonly type: 'counter_remove'; readonly name: string };
 
-export interface OctopusStep {
+export interface OctopusAnswer {
   readonly reply: OctopusReply;
-  readonly notifications: readonly AddressedNotification[];
-  /** To be kept before the reply and the notifications leave. */
+  /** To be kept before the reply leaves, and what is told of them. */
   readonly changes: readonly OctopusChange[];
 }
 
-export interface AddressedNotification {
-  readonly client: string;
-  readonly notification: OctopusNotification;
+export interface OctopusStep extends OctopusAnswer {
+  readonly notifications: readonly AddressedNotification[];
 }
 
-interface StoredRecord {
-  readonly name: string;
-  readonly attributes: Attributes;
-  readonly text: string;
-  readonly owner: string | undefined;
-}
-
-/** A result before its trigger is looked at. */
-type Result =
-  | { readonly ok: true; readonly record?: string; readonly names?: readonly string[] }
-  | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
-
-/** What one step has gathered so far. */
+/** What one request has gathered so far. */
 interface Effects {
-  readonly notifications: AddressedNotification[];
   readonly changes: OctopusChange[];
-  /** The record that a `set` was about, with the number that it was given. */
-  named: string | undefined;
+  /** What the request's trigger watches; undefined: nothing, the request was refused before. */
+  watched: ParsedRecord | undefined;
 }
 
-type Handler<T extends OctopusRequest['type']> = (
-  request: Extract<OctopusRequest, { type: T }>,
+type Look = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' | 'wait_for' }>;
+type Act = Exclude<OctopusRequest, Look>;
+type Handler<T extends Act['type']> = (
+  request: Extract<Act, { type: T }>,
   caller: OctopusCaller,
   effects: Effects,
 ) => Result;
 
-const OK: Result = { ok: true };
-
 export class OctopusStore {
-  readonly #records = new Map<string, StoredRecord>();
-  readonly #counters = new Map<string, number>();
-  readonly #transient = new Map<string, Set<string>>();
-  readonly #triggers = new WatcherTable();
-  readonly #subscriptions = new WatcherTable();
-  #serial = 0;
+  private readonly records = new RecordTable();
+  private readonly counters = new Counters(OCTOPUS_LIMITS.maxIdleCounters);
+  private readonly triggers = new WatcherTable();
+  private readonly subscriptions = new WatcherTable();
+  /** Changes that not everybody was told of, oldest first. */
+  private tellings: Telling[] = [];
+  /** Told at once: what a client's own request removed. */
+  private told: AddressedNotification[] = [];
+  private serial = 0;
 
-  readonly #handlers: { readonly [T in OctopusRequest['type']]: Handler<T> } = {
-    get: (request) => this.#get(parseRecord(request.query)),
-    exists: (request) => withoutRecord(this.#get(parseRecord(request.query))),
-    get_names: (request) => this.#getNames(parseRecord(request.query)),
-    set: (request, caller, effects) => this.#set(request, caller, effects),
-    del: (request, _caller, effects) => this.#del(parseRecord(request.query), effects),
-    wait_for: (request) => this.#get(parseRecord(request.query)),
-    remove_trigger: (request, caller, effects) => this.#removeTrigger(request.id, caller, effects),
-    subscribe: (request, caller) => this.#subscribe(request.id, request.query, caller),
-    unsubscribe: (request, caller, effects) => this.#unsubscribe(request.id, caller, effects),
-    publish: (request, _caller, effects) => this.#publish(request.record, effects),
+  private readonly acts: { readonly [T in Act['type']]: Handler<T> } = {
+    set: (request, caller, effects) => this.set(request, caller, effects),
+    del: (request, _caller, effects) => this.del(request, effects),
+    take: (request, caller, effects) => this.take(request, caller, effects),
+    predecessor: (request, _caller, effects) => this.predecessor(request.name, effects),
+    remove_trigger: (request, caller) => this.removeTrigger(request.id, caller),
+    subscribe: (request, caller) => this.subscribe(request.id, request.query, caller),
+    unsubscribe: (request, caller) => this.unsubscribe(request.id, caller),
+    publish: (request) => this.publish(request.record),
   };
 
   /** How many records there are. */
   get size(): number {
-    return this.#records.size;
+    return this.records.size;
+  }
+
+  /** How many counters of sequences are kept. */
+  get counterCount(): number {
+    return this.counters.size;
+  }
+
+  /** Whether somebody is still to be told of a change. The next change waits for that: `changesSomething`. */
+  get telling(): boolean {
+    return this.tellings.length > 0 || this.told.length > 0;
   }
 
   /**
-   * Performs one request. Never throws for what a client sent: what it refuses has changed nothing. It throws for a fault
-   * of ours in the middle of a change, which leaves the store in doubt (O1).
+   * Performs one request. Yields when the meter is full, and then only before anything was changed. Never throws for what a
+   * client sent: what it refuses has changed nothing. It throws for a fault of ours in the middle of a change, which leaves
+   * the store in doubt (O1).
    */
-  step(request: OctopusRequest, caller: OctopusCaller): OctopusStep {
-    const effects: Effects = { notifications: [], changes: [], named: undefined };
-    const { notifications, changes } = effects;
+  *perform(request: OctopusRequest, caller: OctopusCaller, meter: Meter): Generator<void, OctopusAnswer> {
+    const effects: Effects = { changes: [], watched: undefined };
+    const { changes } = effects;
     try {
-      const refusal = this.#refuseTrigger(request, caller);
-      const result = refusal ?? this.#perform(request, caller, effects);
-      // After a refused trigger nothing was done, so nothing is installed either.
-      const installed = refusal === undefined && this.#install(request, caller, result, effects.named);
-      return { reply: { ...result, installed }, notifications, changes };
+      this.checkTrigger(request, caller);
+      const result = isLook(request)
+        ? yield* this.look(request, effects, meter)
+        : (this.acts[request.type] as Handler<typeof request.type>)(request as never, caller, effects);
+      return { reply: { ...result, installed: this.install(request, caller, result, effects) }, changes };
     } catch (error) {
-      if (changes.length > 0 || notifications.length > 0) throw error;
-      return { reply: { ...failed(error), installed: false }, notifications, changes };
+      if (changes.length > 0) throw error;
+      const result = failed(error);
+      return { reply: { ...result, installed: this.install(request, caller, result, effects) }, changes };
     }
+  }
+
+  /** Tells of changes, in their order, until the meter is full or all are told. */
+  tell(meter: Meter): readonly AddressedNotification[] {
+    const { told } = this;
+    this.told = [];
+    while (this.tellings[0]?.advance(meter, told) === true) this.tellings.shift();
+    return told;
+  }
+
+  /** One request to its end, and everybody told. */
+  step(request: OctopusRequest, caller: OctopusCaller): OctopusStep {
+    const work = this.perform(request, caller, new Meter());
+    const answer = work.next();
+    if (answer.done !== true) throw new Error('a request without a bound has paused');
+    return { ...answer.value, notifications: this.tell(new Meter()) };
   }
 
   /** Takes in what a journal kept; call before the first step. */
   load(changes: Iterable<OctopusChange>): void {
     for (const change of changes) {
-      if (change.type === 'counter') this.#counters.set(change.name, change.value);
-      else if (change.type === 'remove') this.#forget(change.name);
-      else this.#keep(change.name, parseKeptRecord(change.text).attributes, change.text, change.owner);
+      if (change.type === 'remove') this.records.forget(change.name);
+      else if (change.type === 'put')
+        this.records.keep(change.name, parseKeptRecord(change.text).attributes, change.text, change.owner);
+      else this.counters.load(change);
     }
+    this.counters.loaded((base) => this.records.firstOf(base) !== undefined);
   }
 
   /** Everything that a journal must hold to come back to this state, without triggers: clients install those anew. */
   snapshot(): readonly OctopusChange[] {
-    const counters = [...this.#counters].map(([name, value]) => ({ type: 'counter', name, value }) as const);
-    const puts = [...this.#records.values()].map(({ name, text, owner }) => {
+    const puts = [...this.records.all()].map(({ name, text, owner }) => {
       return { type: 'put', name, text, ...(owner === undefined ? {} : { owner }) } as const;
     });
-    return [...counters, ...puts];
+    return [...this.counters.snapshot(), ...puts];
   }
 
   /** The owners that hold transient records: after a restart, those that are no longer there must be reported gone. */
   owners(): readonly string[] {
-    return [...this.#transient.keys()];
+    return this.records.owners();
+  }
+
+  /** What goes with an owner, in order: to be given to `drop`. */
+  ownedBy(owner: string): readonly StoredRecord[] {
+    return this.records.ownedBy(owner);
+  }
+
+  /** Deletes a record that its owner has left, unless it was set anew since. */
+  drop(record: StoredRecord): readonly OctopusChange[] {
+    const changes: OctopusChange[] = [];
+    if (this.records.get(record.name) === record) this.remove(record, changes);
+    return changes;
   }
 
   /** A core left: its transient records go (O5). Its clients are reported apart, by `clientGone`. */
   ownerGone(owner: string): Omit<OctopusStep, 'reply'> {
-    const effects: Effects = { notifications: [], changes: [], named: undefined };
-    for (const name of [...(this.#transient.get(owner) ?? [])]) this.#delete(name, effects);
-    return { notifications: effects.notifications, changes: effects.changes };
+    const changes = this.ownedBy(owner).flatMap((record) => this.drop(record));
+    return { changes, notifications: this.tell(new Meter()) };
   }
 
   /** A connection ended: its triggers and subscriptions go without a word; its records stay. */
   clientGone(client: string): void {
-    this.#triggers.removeClient(client);
-    this.#subscriptions.removeClient(client);
+    this.triggers.removeClient(client);
+    this.subscriptions.removeClient(client);
   }
 
-  #perform(request: OctopusRequest, caller: OctopusCaller, effects: Effects): Result {
-    const handler = this.#handlers[request.type] as Handler<typeof request.type>;
-    try {
-      return handler(request as never, caller, effects);
-    } catch (error) {
-      if (error instanceof RecordSyntaxError) return failed(error);
-      throw error;
+  private *look(request: Look, effects: Effects, meter: Meter): Generator<void, Result> {
+    const query = soughtBy(request);
+    effects.watched = query;
+    const all = request.type === 'get_names';
+    const { name } = query;
+    const first = !all && name.kind === 'sequence' && isBare(query) ? this.records.firstOf(name.base) : undefined;
+    const found = first === undefined ? yield* this.records.find(query, !all, meter) : [first];
+    if (found === 'too_costly') {
+      effects.watched = undefined;
+      throw new Refusal('QUERY_TOO_COSTLY', 'its patterns take too many steps over all records');
     }
+    if (found === 'too_many') throw new Refusal('LIMIT_REACHED', `more than ${OCTOPUS_LIMITS.maxNames} names match`);
+    const record = found[0];
+    if (record === undefined) throw new Refusal('NO_RECORD');
+    if (all) return { ok: true, names: found.map((each) => each.name) };
+    return request.type === 'exists' ? OK : { ok: true, record: record.text };
   }
 
-  #get(query: ParsedRecord): Result {
-    const found = this.#first(query);
-    return found === undefined ? refuse('NO_RECORD') : { ok: true, record: found.text };
-  }
-
-  #getNames(query: ParsedRecord): Result {
-    const names = this.#matching(query)
-      .map((record) => record.name)
-      .sort(compareNames);
-    if (names.length > OCTOPUS_LIMITS.maxNames) return refuse('LIMIT_REACHED', `${names.length} names match`);
-    return names.length === 0 ? refuse('NO_RECORD') : { ok: true, names };
-  }
-
-  #set(request: Extract<OctopusRequest, { type: 'set' }>, caller: OctopusCaller, effects: Effects): Result {
+  private set(request: Extract<Act, { type: 'set' }>, caller: OctopusCaller, effects: Effects): Result {
     const parsed = parseRecord(request.record);
-    if (parsed.name.kind !== 'is') return refuse('NO_CONCRETE_NAME');
-    const base = parsed.name.name;
-    const number = (this.#counters.get(base) ?? 0) + 1;
-    const name = request.sequential === true ? `${base}_${number}` : base;
+    const base = concreteName(parsed);
+    checkRecipe(base, request.recipe);
+    const name = request.sequential === true ? sequenceName({ base, number: this.nextNumber(base) }) : base;
     const text = boundedText(name, parsed.attributes);
-    effects.named = name;
-    const held = this.#records.get(name);
-    if (held !== undefined && request.exclusive === true) return refuse('RECORD_EXISTS');
-    if (
-      parsed.constraints.length > 0 &&
-      (held === undefined || !meetsConstraints(parsed.constraints, held.attributes))
-    ) {
-      return refuse('CONSTRAINT_MISMATCH');
-    }
-    if (held === undefined && this.#records.size >= OCTOPUS_LIMITS.maxRecords) {
-      return refuse('LIMIT_REACHED', `there are ${this.#records.size} records`);
-    }
-    if (request.sequential === true) {
-      this.#counters.set(base, number);
-      effects.changes.push({ type: 'counter', name: base, value: number });
-    }
-    const owner = request.transient === true ? caller.owner : undefined;
-    this.#keep(name, parsed.attributes, text, owner);
-    effects.changes.push({ type: 'put', name, text, ...(owner === undefined ? {} : { owner }) });
-    this.#tell(name, parsed.attributes, text, TRIGGER.ON_SET, effects);
+    effects.watched = byName(name);
+    const held = this.records.get(name);
+    if (held !== undefined && request.exclusive === true) throw new Refusal('RECORD_EXISTS');
+    const { constraints } = parsed;
+    if (constraints.length > 0 && (held === undefined || !meetsConstraints(constraints, held.attributes)))
+      throw new Refusal('CONSTRAINT_MISMATCH');
+    if (held === undefined && this.size >= OCTOPUS_LIMITS.maxRecords)
+      throw new Refusal('LIMIT_REACHED', `there are ${this.size} records`);
+    if (request.sequential === true) this.counters.raise(base, this.nextNumber(base), effects.changes);
+    this.put(name, parsed.attributes, text, request.transient === true ? caller.owner : undefined, effects.changes);
     return { ok: true, record: text };
   }
 
-  #del(query: ParsedRecord, effects: Effects): Result {
-    if (query.name.kind !== 'is') return refuse('NO_CONCRETE_NAME');
-    const held = this.#records.get(query.name.name);
-    if (held === undefined) return refuse('NO_RECORD');
-    if (!matchesQuery(query, held.name, held.attributes)) return refuse('CONSTRAINT_MISMATCH');
-    this.#delete(held.name, effects);
+  private del(request: Extract<Act, { type: 'del' }>, effects: Effects): Result {
+    const query = parseRecord(request.query);
+    const name = concreteName(query);
+    checkRecipe(name, request.recipe);
+    effects.watched = query;
+    const held = this.records.get(name);
+    if (held === undefined) throw new Refusal('NO_RECORD');
+    if (!matchesQuery(query, held.name, held.attributes)) throw new Refusal('CONSTRAINT_MISMATCH');
+    this.remove(held, effects.changes);
     return { ok: true, record: held.text };
   }
 
-  #delete(name: string, effects: Effects): void {
-    const held = this.#records.get(name);
-    if (held === undefined) return;
-    this.#forget(name);
-    effects.changes.push({ type: 'remove', name });
-    this.#tell(name, held.attributes, held.text, TRIGGER.ON_DEL, effects);
-  }
-
-  #removeTrigger(id: number, caller: OctopusCaller, effects: Effects): Result {
-    const watcher = this.#triggers.get(caller.client, id);
-    if (watcher === undefined) return refuse('NO_TRIGGER');
-    this.#triggers.remove(watcher);
-    effects.notifications.push(addressed(caller.client, id, TRIGGER.REMOVED, null));
-    return OK;
-  }
-
-  #subscribe(id: number, query: string, caller: OctopusCaller): Result {
-    if (this.#subscriptions.get(caller.client, id) !== undefined) return refuse('TRIGGER_EXISTS');
-    const parsed = parseRecord(query);
-    if (this.#subscriptions.countOf(caller.client) >= OCTOPUS_LIMITS.maxSubscriptionsPerClient) {
-      return refuse('LIMIT_REACHED', 'the client has as many subscriptions as it may');
-    }
-    const serial = this.#serial++;
-    this.#subscriptions.add({ client: caller.client, id, query: parsed, mode: TRIGGER.PUBLISH, serial });
-    return OK;
-  }
-
-  #unsubscribe(id: number, caller: OctopusCaller, effects: Effects): Result {
-    const watcher = this.#subscriptions.get(caller.client, id);
-    if (watcher === undefined) return refuse('NO_TRIGGER');
-    this.#subscriptions.remove(watcher);
-    effects.notifications.push(addressed(caller.client, id, TRIGGER.PUBLISH | TRIGGER.REMOVED, null));
-    return OK;
-  }
-
-  #publish(record: string, effects: Effects): Result {
-    const parsed = parseRecord(record);
-    if (parsed.name.kind !== 'is') return refuse('NO_CONCRETE_NAME');
-    const { name } = parsed.name;
-    const text = boundedText(name, parsed.attributes);
-    for (const watcher of this.#subscriptions.candidates(name)) {
-      if (!matchesQuery(watcher.query, name, parsed.attributes)) continue;
-      effects.notifications.push(addressed(watcher.client, watcher.id, TRIGGER.PUBLISH, text));
-    }
+  private take(request: Extract<Act, { type: 'take' }>, caller: OctopusCaller, effects: Effects): Result {
+    const base = recipeName('semaphore', request.name);
+    checkRecipe(base, 'semaphore');
+    effects.watched = { name: { kind: 'sequence', base }, attributes: new Map(), constraints: [] };
+    const permit = this.records.firstOf(base);
+    if (permit === undefined) throw new Refusal('NO_RECORD');
+    this.remove(permit, effects.changes);
+    if (request.lease !== true) return { ok: true, record: permit.text };
+    const name = sequenceName({ base: recipeName('permit', request.name), number: permit.sequence!.number });
+    const text = boundedText(name, permit.attributes);
+    this.put(name, permit.attributes, text, caller.owner, effects.changes);
     return { ok: true, record: text };
   }
 
-  /** Tells every trigger that waits for this event and whose query the record matches (O3). */
-  #tell(name: string, attributes: Attributes, text: string, event: number, effects: Effects): void {
-    for (const watcher of this.#triggers.candidates(name)) {
-      if ((watcher.mode & event) === 0 || !matchesQuery(watcher.query, name, attributes)) continue;
-      const once = (watcher.mode & TRIGGER.PERSIST) === 0;
-      if (once) this.#triggers.remove(watcher);
-      const mode = once ? event | TRIGGER.REMOVED : event;
-      effects.notifications.push(addressed(watcher.client, watcher.id, mode, text));
-    }
+  private predecessor(name: string, effects: Effects): Result {
+    const own = this.records.get(name);
+    const before = own === undefined ? undefined : this.records.before(own);
+    if (before === undefined) throw new Refusal('NO_RECORD');
+    effects.watched = byName(before.name);
+    return { ok: true, record: before.text };
   }
 
-  /** Why the request's trigger cannot be; asked before anything is done, so that a refusal changes nothing (O1). */
-  #refuseTrigger(request: OctopusRequest, caller: OctopusCaller): Result | undefined {
+  private put(
+    name: string,
+    attributes: Attributes,
+    text: string,
+    owner: string | undefined,
+    changes: OctopusChange[],
+  ): void {
+    this.records.keep(name, attributes, text, owner);
+    changes.push({ type: 'put', name, text, ...(owner === undefined ? {} : { owner }) });
+    this.changed({ name, attributes, text, event: TRIGGER.ON_SET });
+  }
+
+  private remove({ name, attributes, text, sequence }: StoredRecord, changes: OctopusChange[]): void {
+    this.records.forget(name);
+    changes.push({ type: 'remove', name });
+    if (sequence !== undefined && this.records.firstOf(sequence.base) === undefined)
+      this.counters.retire(sequence.base, changes);
+    this.changed({ name, attributes, text, event: TRIGGER.ON_DEL });
+    if (recipeOf(name) === 'permit' && sequence !== undefined) this.giveBack(sequence.base, attributes, changes);
+  }
+
+  /** A taken permit is a permit of its semaphore again (O6). */
+  private giveBack(permit: string, attributes: Attributes, changes: OctopusChange[]): void {
+    const base = recipeName('semaphore', permit.slice(recipeName('permit', '').length));
+    const number = this.nextNumber(base);
+    this.counters.raise(base, number, changes);
+    const name = sequenceName({ base, number });
+    this.put(name, attributes, boundedText(name, attributes), undefined, changes);
+  }
+
+  /** Above every number that the name has had, and of no record that is there: somebody may have set one by its name. */
+  private nextNumber(base: string): number {
+    let number = this.counters.last(base) + 1;
+    while (this.records.get(sequenceName({ base, number })) !== undefined) number += 1;
+    return number;
+  }
+
+  private changed(change: Change): void {
+    const table = change.event === TRIGGER.PUBLISH ? this.subscriptions : this.triggers;
+    this.tellings.push(new Telling(table, change, this.serial++));
+  }
+
+  private removeTrigger(id: number, caller: OctopusCaller): Result {
+    const watcher = this.triggers.get(caller.client, id);
+    if (watcher === undefined) throw new Refusal('NO_TRIGGER');
+    this.triggers.remove(watcher);
+    this.told.push(removed(caller.client, id, TRIGGER.REMOVED));
+    return OK;
+  }
+
+  private subscribe(id: number, query: string, caller: OctopusCaller): Result {
+    const parsed = parseRecord(query);
+    this.checkRoom(this.subscriptions, id, caller.client, OCTOPUS_LIMITS.maxSubscriptionsPerClient);
+    const serial = this.serial++;
+    this.subscriptions.add({ client: caller.client, id, query: parsed, mode: TRIGGER.PUBLISH, serial });
+    return OK;
+  }
+
+  private unsubscribe(id: number, caller: OctopusCaller): Result {
+    const watcher = this.subscriptions.get(caller.client, id);
+    if (watcher === undefined) throw new Refusal('NO_TRIGGER');
+    this.subscriptions.remove(watcher);
+    this.told.push(removed(caller.client, id, TRIGGER.PUBLISH | TRIGGER.REMOVED));
+    return OK;
+  }
+
+  private publish(record: string): Result {
+    const parsed = parseRecord(record);
+    const name = concreteName(parsed);
+    const text = boundedText(name, parsed.attributes);
+    this.changed({ name, attributes: parsed.attributes, text, event: TRIGGER.PUBLISH });
+    return { ok: true, record: text };
+  }
+
+  /** Refuses a request whose trigger cannot be before anything is done, so that a refusal changes nothing (O1). */
+  private checkTrigger(request: OctopusRequest, { client }: OctopusCaller): void {
     const trigger = triggerOf(request);
-    if (trigger === undefined) return undefined;
-    if (this.#triggers.get(caller.client, trigger.id) !== undefined) return refuse('TRIGGER_EXISTS');
-    if (this.#triggers.countOf(caller.client) >= OCTOPUS_LIMITS.maxTriggersPerClient) {
-      return refuse('LIMIT_REACHED', 'the client has as many triggers as it may');
-    }
-    if (this.#triggers.patternCount >= OCTOPUS_LIMITS.maxPatternTriggers) {
-      return refuse('LIMIT_REACHED', 'there are as many triggers on patterns as may be');
-    }
-    return undefined;
+    if (trigger !== undefined) this.checkRoom(this.triggers, trigger.id, client, OCTOPUS_LIMITS.maxTriggersPerClient);
+  }
+
+  private checkRoom(table: WatcherTable, id: number, client: string, most: number): void {
+    if (table.get(client, id) !== undefined) throw new Refusal('TRIGGER_EXISTS');
+    if (table.countOf(client) >= most)
+      throw new Refusal('LIMIT_REACHED', `the client has ${most} of them, as many as it may`);
+    if (table.patternCount >= OCTOPUS_LIMITS.maxPatternTriggers)
+      throw new Refusal('LIMIT_REACHED', 'there are as many on patterns as may be');
   }
 
   /** Reads nothing that was not read before: here the request has taken effect, and nothing may fail any more. */
-  #install(request: OctopusRequest, caller: OctopusCaller, result: Result, named: string | undefined): boolean {
+  private install(request: OctopusRequest, { client }: OctopusCaller, result: Result, { watched }: Effects): boolean {
     const trigger = triggerOf(request);
-    if (trigger === undefined || (!result.ok && result.error === 'PARSE_ERROR')) return false;
+    if (trigger === undefined || watched === undefined) return false;
     const isCase = trigger.inCase === (result.ok ? 'OK' : result.error);
     if (!isCase && (trigger.mode & TRIGGER.ALWAYS) === 0) return false;
-    const query = watchedQuery(request, named);
     const mode = trigger.mode & (TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST);
-    this.#triggers.add({ client: caller.client, id: trigger.id, query, mode, serial: this.#serial++ });
+    this.triggers.add({ client, id: trigger.id, query: watched, mode, serial: this.serial++ });
     return true;
   }
+}
 
-  #first(query: ParsedRecord): StoredRecord | undefined {
-    return this.#matching(query).reduce<StoredRecord | undefined>((first, record) => {
-      return first === undefined || compareNames(record.name, first.name) < 0 ? record : first;
-    }, undefined);
-  }
+/** Whether a request waits until everybody was told of the changes before it. */
+export function changesSomething({ type }: OctopusRequest): boolean {
+  return type === 'set' || type === 'del' || type === 'take' || type === 'publish';
+}
 
-  #matching(query: ParsedRecord): readonly StoredRecord[] {
-    if (query.name.kind !== 'is') {
-      return [...this.#records.values()].filter((record) => matchesQuery(query, record.name, record.attributes));
-    }
-    const held = this.#records.get(query.name.name);
-    return held !== undefined && matchesQuery(query, held.name, held.attributes) ? [held] : [];
-  }
+function isLook(request: OctopusRequest): request is Look {
+  const { type } = request;
+  return type === 'get' || type === 'get_names' || type === 'exists' || type === 'wait_for';
+}
 
-  #keep(name: string, attributes: Attributes, text: string, owner: string | undefined): void {
-    this.#forget(name);
-    this.#records.set(name, { name, attributes, text, owner });
-    if (owner !== undefined) this.#transient.set(owner, (this.#transient.get(owner) ?? new Set()).add(name));
-  }
+/** The query of a look; a `sequence` is one of a concrete name. */
+function soughtBy(request: Look): ParsedRecord {
+  const query = parseRecord(request.query);
+  if (request.type === 'wait_for' || request.sequence !== true) return query;
+  return { ...query, name: { kind: 'sequence', base: concreteName(query) } };
+}
 
-  #forget(name: string): void {
-    const held = this.#records.get(name);
-    if (held === undefined) return;
-    this.#records.delete(name);
-    if (held.owner === undefined) return;
-    const owned = this.#transient.get(held.owner);
-    owned?.delete(name);
-    if (owned?.size === 0) this.#transient.delete(held.owner);
-  }
+function isBare({ attributes, constraints }: ParsedRecord): boolean {
+  return attributes.size === 0 && constraints.length === 0;
+}
+
+function concreteName({ name }: ParsedRecord): string {
+  if (name.kind !== 'is') throw new Refusal('NO_CONCRETE_NAME');
+  return name.name;
+}
+
+/** A `set` watches its record by name: with attributes it would miss the next change. */
+function byName(name: string): ParsedRecord {
+  return { name: { kind: 'is', name }, attributes: new Map(), constraints: [] };
 }
 
 function triggerOf(request: OctopusRequest): TriggerSpec | undefined {
@@ -349,42 +397,6 @@ function triggerOf(request: OctopusRequest): TriggerSpec | undefined {
   return 'trigger' in request ? request.trigger : undefined;
 }
 
-/** What a request's trigger watches. A `set` watches its record by name: with attributes it would miss the next change. */
-function watchedQuery(request: OctopusRequest, named: string | undefined): ParsedRecord {
-  if (named !== undefined) return { name: { kind: 'is', name: named }, attributes: new Map(), constraints: [] };
-  const parsed = parseRecord('query' in request ? request.query : 'record' in request ? request.record : '_');
-  return request.type === 'set' ? { ...parsed, attributes: new Map(), constraints: [] } : parsed;
-}
-
-/** A record as it is kept and told, within the bounds that whoever reads it applies: it may be longer than it was sent. */
-function boundedText(name: string, attributes: Attributes): string {
-  const text = recordText(name, attributes);
-  if (name.length > RECORD_LIMITS.maxNameChars) throw tooLong('a name', RECORD_LIMITS.maxNameChars, name.length);
-  if (text.length > RECORD_LIMITS.maxTextChars) throw tooLong('a record', RECORD_LIMITS.maxTextChars, text.length);
-  return text;
-}
-
-function tooLong(what: string, most: number, chars: number): RecordSyntaxError {
-  return new RecordSyntaxError(`${what} may have ${most} characters, written out this one has ${chars}`);
-}
-
-function failed(error: unknown): { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string } {
-  if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
-  return {
-    ok: false,
-    error: 'FAILED',
-    detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-  };
-}
-
-function withoutRecord(result: Result): Result {
-  return result.ok ? OK : result;
-}
-
-function refuse(error: OctopusErrorName, detail = ''): Result {
-  return { ok: false, error, detail };
-}
-
-function addressed(client: string, id: number, mode: number, record: string | null): AddressedNotification {
-  return { client, notification: { id, mode, record } };
+function removed(client: string, id: number, mode: number): AddressedNotification {
+  return { client, notification: { id, mode, record: null } };
 }

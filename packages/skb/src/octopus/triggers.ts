@@ -1,5 +1,6 @@
 /** Who waits for which records: triggers and subscriptions, found by name or by pattern. Pure. */
-import type { ParsedRecord } from '@mk/monitor-proto/octopus/record';
+import { sequenceOf } from '@mk/monitor-proto/octopus/names';
+import type { NameQuery, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 
 /** A client's standing query; ids are the client's own. */
 export interface Watcher {
@@ -11,51 +12,98 @@ export interface Watcher {
   readonly serial: number;
 }
 
-/** Watchers of one kind; those of one concrete name are found without looking at the others. */
+/** Watchers of one kind; those of one concrete name, or of one sequence, are found without looking at the others. */
 export class WatcherTable {
-  readonly #byClient = new Map<string, Map<number, Watcher>>();
-  readonly #byName = new Map<string, Set<Watcher>>();
-  readonly #byPattern = new Set<Watcher>();
+  private readonly byClient = new Map<string, Map<number, Watcher>>();
+  private readonly byPlace = new Map<string, Set<Watcher>>();
+  private readonly byPattern = new Set<Watcher>();
 
   get patternCount(): number {
-    return this.#byPattern.size;
+    return this.byPattern.size;
   }
 
   countOf(client: string): number {
-    return this.#byClient.get(client)?.size ?? 0;
+    return this.byClient.get(client)?.size ?? 0;
   }
 
   get(client: string, id: number): Watcher | undefined {
-    return this.#byClient.get(client)?.get(id);
+    return this.byClient.get(client)?.get(id);
+  }
+
+  has(watcher: Watcher): boolean {
+    return this.get(watcher.client, watcher.id) === watcher;
   }
 
   add(watcher: Watcher): void {
-    const own = this.#byClient.get(watcher.client) ?? new Map<number, Watcher>();
-    this.#byClient.set(watcher.client, own.set(watcher.id, watcher));
-    const { name } = watcher.query;
-    if (name.kind !== 'is') this.#byPattern.add(watcher);
-    else this.#byName.set(name.name, (this.#byName.get(name.name) ?? new Set()).add(watcher));
+    const own = this.byClient.get(watcher.client) ?? new Map<number, Watcher>();
+    this.byClient.set(watcher.client, own.set(watcher.id, watcher));
+    const place = placeOf(watcher.query.name);
+    if (place === undefined) this.byPattern.add(watcher);
+    else this.byPlace.set(place, (this.byPlace.get(place) ?? new Set()).add(watcher));
   }
 
   remove(watcher: Watcher): void {
-    const own = this.#byClient.get(watcher.client);
+    const own = this.byClient.get(watcher.client);
     own?.delete(watcher.id);
-    if (own?.size === 0) this.#byClient.delete(watcher.client);
-    this.#byPattern.delete(watcher);
-    const { name } = watcher.query;
-    if (name.kind !== 'is') return;
-    const same = this.#byName.get(name.name);
+    if (own?.size === 0) this.byClient.delete(watcher.client);
+    const place = placeOf(watcher.query.name);
+    if (place === undefined) return void this.byPattern.delete(watcher);
+    const same = this.byPlace.get(place);
     same?.delete(watcher);
-    if (same?.size === 0) this.#byName.delete(name.name);
+    if (same?.size === 0) this.byPlace.delete(place);
   }
 
   removeClient(client: string): void {
-    for (const watcher of [...(this.#byClient.get(client)?.values() ?? [])]) this.remove(watcher);
+    for (const watcher of [...(this.byClient.get(client)?.values() ?? [])]) this.remove(watcher);
   }
 
-  /** Watchers that may concern a record of that name, oldest first. */
-  candidates(name: string): readonly Watcher[] {
-    const found = [...(this.#byName.get(name) ?? []), ...this.#byPattern];
-    return found.length < 2 ? found : found.sort((a, b) => a.serial - b.serial);
+  /** Watchers installed before `serial` that may concern a record of that name, oldest first; also while others come and go. */
+  *candidates(name: string, serial: number): Generator<Watcher, void> {
+    const sequence = sequenceOf(name);
+    const sources = [this.byPlace.get(nameKey(name)), this.byPattern];
+    if (sequence !== undefined) sources.push(this.byPlace.get(sequenceKey(sequence.base)));
+    const heads = sources.filter((source) => source !== undefined).map((source) => new Ahead(source));
+    for (;;) {
+      let first: Ahead | undefined;
+      for (const head of heads) if (head.serial < (first?.serial ?? serial)) first = head;
+      const watcher = first?.take();
+      if (watcher === undefined) return;
+      if (this.has(watcher)) yield watcher;
+    }
   }
+}
+
+/** An iterator over watchers that shows what comes next. A Set's iterator bears additions and deletions. */
+class Ahead {
+  private readonly rest: Iterator<Watcher, unknown>;
+  private head: Watcher | undefined;
+
+  constructor(watchers: Iterable<Watcher>) {
+    this.rest = watchers[Symbol.iterator]();
+    this.take();
+  }
+
+  get serial(): number {
+    return this.head?.serial ?? Infinity;
+  }
+
+  take(): Watcher | undefined {
+    const taken = this.head;
+    const next = this.rest.next();
+    this.head = next.done === true ? undefined : next.value;
+    return taken;
+  }
+}
+
+function placeOf(query: NameQuery): string | undefined {
+  if (query.kind === 'is') return nameKey(query.name);
+  return query.kind === 'sequence' ? sequenceKey(query.base) : undefined;
+}
+
+function nameKey(name: string): string {
+  return `= ${name}`;
+}
+
+function sequenceKey(base: string): string {
+  return `_ ${base}`;
 }

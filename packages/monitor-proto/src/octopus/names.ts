@@ -1,0 +1,52 @@
+/**
+ * What names of records say. Recipes (locks, semaphores, barriers, services) keep their records under names of their own,
+ * `lock:NAME_7`: a request that sets or deletes one says whose it is, so that no user's record, and no other recipe's, is ever
+ * taken for one. Pure.
+ */
+
+/** Whose record a name is, by what it begins with. `counter` is the store's own, and nobody's to set. */
+export type Recipe = 'lock' | 'semaphore' | 'permit' | 'barrier' | 'service' | 'counter';
+
+export const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'counter'];
+const LONGEST = Math.max(...RECIPES.map(({ length }) => length));
+
+export function recipeOf(name: string): Recipe | undefined {
+  const end = name.indexOf(':');
+  if (end <= 0 || end > LONGEST) return undefined;
+  const first = name.slice(0, end) as Recipe;
+  return RECIPES.includes(first) ? first : undefined;
+}
+
+export function isRecipe(text: unknown): text is Recipe {
+  return RECIPES.includes(text as Recipe) && text !== 'counter';
+}
+
+/** The recipe's name for what a user calls `name`. */
+export function recipeName(recipe: Recipe, name: string): string {
+  return `${recipe}:${name}`;
+}
+
+/** A name as it stands in a query for exactly that record. */
+export function quotedName(name: string): string {
+  return `'${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+/** A place in a sequence: the records of `base` are `base_1`, `base_2`, … */
+export interface SequenceName {
+  readonly base: string;
+  readonly number: number;
+}
+
+/** Fifteen digits: beyond, numbers are not exact. */
+const NUMBERED = /_([1-9]\d{0,14})$/;
+
+/** What a name is in its sequence; undefined: it is in none. */
+export function sequenceOf(name: string): SequenceName | undefined {
+  const digits = NUMBERED.exec(name)?.[1];
+  if (digits === undefined) return undefined;
+  return { base: name.slice(0, -digits.length - 1), number: Number(digits) };
+}
+
+export function sequenceName({ base, number }: SequenceName): string {
+  return `${base}_${number}`;
+}

@@ -1,0 +1,100 @@
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import { decodeOctopusRequest } from '../octopus/decode.ts';
+import { OCTOPUS_LIMITS } from '../octopus/limits.ts';
+import type { OctopusAnswer } from '../octopus/store.ts';
+
+export type OctopusMessage = MessageOf<'oct_request'>;
+
+/** A request that is being performed, maybe over several turns. */
+export interface Job {
+  readonly message: OctopusMessage;
+  readonly request: OctopusRequest;
+  readonly work: Generator<void, OctopusAnswer>;
+}
+
+/** One client's requests, in the order in which it made them. */
+export class Lane {
+  job: Job | null = null;
+  private waiting: OctopusMessage[] = [];
+  private chars = 0;
+  private head: OctopusRequest | undefined | null = null;
+
+  constructor(readonly peer: Peer) {}
+
+  get idle(): boolean {
+    return this.job === null && this.waiting.length === 0;
+  }
+
+  /** False: more waits than may. */
+  add(message: OctopusMessage): boolean {
+    const chars = this.chars + message.request.length;
+    if (this.waiting.length >= OCTOPUS_LIMITS.maxWaiting || chars > OCTOPUS_LIMITS.maxWaitingChars) return false;
+    this.chars = chars;
+    this.waiting.push(message);
+    return true;
+  }
+
+  /** What is to be begun next; undefined: it has not the form of a request. */
+  get next(): OctopusRequest | undefined {
+    if (this.head === null) this.head = decodeOctopusRequest(this.waiting[0]!.request);
+    return this.head;
+  }
+
+  take(): OctopusMessage {
+    const message = this.waiting.shift()!;
+    this.chars -= message.request.length;
+    this.head = null;
+    return message;
+  }
+
+  /** Gives up what is being performed; it has changed nothing. */
+  end(): void {
+    this.job?.work.return({ reply: { ok: true, installed: false }, changes: [] });
+    this.job = null;
+    this.waiting = [];
+  }
+}
+
+/** Clients that have something to do, each in its turn: one that asks a lot holds up itself. */
+export class Lanes {
+  private readonly byClient = new Map<string, Lane>();
+  private readonly ready = new Set<Lane>();
+
+  get busy(): boolean {
+    return this.ready.size > 0;
+  }
+
+  add(peer: Peer, message: OctopusMessage): boolean {
+    let lane = this.byClient.get(peer.instance);
+    if (lane === undefined || lane.peer !== peer) this.byClient.set(peer.instance, (lane = new Lane(peer)));
+    if (!lane.add(message)) return false;
+    this.ready.add(lane);
+    return true;
+  }
+
+  /** The next lane that may go on, which then comes last. */
+  take(may: (lane: Lane) => boolean): Lane | undefined {
+    for (const lane of this.ready) {
+      if (!may(lane)) continue;
+      this.ready.delete(lane);
+      return lane;
+    }
+    return undefined;
+  }
+
+  /** A lane has had its turn. */
+  put(lane: Lane): void {
+    if (!lane.idle) this.ready.add(lane);
+    else if (this.byClient.get(lane.peer.instance) === lane) this.byClient.delete(lane.peer.instance);
+  }
+
+  gone(client: string): void {
+    const lane = this.byClient.get(client);
+    if (lane === undefined) return;
+    this.byClient.delete(client);
+    this.ready.delete(lane);
+    lane.end();
+  }
+}

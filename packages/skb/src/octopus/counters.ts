@@ -1,0 +1,67 @@
+/**
+ * Numbers of sequential records, by name. They only rise (O4), and yet a name that has no record any more does not cost a
+ * counter for ever: of the names whose last record is gone the most recent keep theirs, and all others share one floor, the
+ * highest number that any of them had reached. A name without a counter goes on above the floor: whoever still holds an old
+ * number of it, a fencing token say, holds a lower one. Pure.
+ */
+import type { OctopusChange } from './store.ts';
+
+/** Under this name the floor is kept. No sequence has it: nobody may set a record that begins so. */
+export const FLOOR = 'counter:floor';
+
+export class Counters {
+  private readonly values = new Map<string, number>();
+  /** Names without a record, longest first. */
+  private readonly idle = new Set<string>();
+  private floor = 0;
+
+  constructor(private readonly mostIdle: number) {}
+
+  /** How many counters are kept. */
+  get size(): number {
+    return this.values.size;
+  }
+
+  /** The number that was given last; the next one is higher. */
+  last(base: string): number {
+    return this.values.get(base) ?? this.floor;
+  }
+
+  raise(base: string, value: number, changes: OctopusChange[]): void {
+    this.values.set(base, value);
+    this.idle.delete(base);
+    changes.push({ type: 'counter', name: base, value });
+  }
+
+  /** The last record of the name is gone. */
+  retire(base: string, changes: OctopusChange[]): void {
+    if (this.values.has(base)) this.idle.add(base);
+    if (this.idle.size <= this.mostIdle) return;
+    const before = this.floor;
+    for (const name of this.idle) {
+      if (this.idle.size <= this.mostIdle) break;
+      this.idle.delete(name);
+      this.floor = Math.max(this.floor, this.values.get(name)!);
+      this.values.delete(name);
+      changes.push({ type: 'counter_remove', name });
+    }
+    if (this.floor !== before) changes.push({ type: 'counter', name: FLOOR, value: this.floor });
+  }
+
+  /** Takes in what a journal kept. */
+  load(change: Extract<OctopusChange, { type: 'counter' | 'counter_remove' }>): void {
+    if (change.type === 'counter_remove') this.values.delete(change.name);
+    else if (change.name === FLOOR) this.floor = change.value;
+    else this.values.set(change.name, change.value);
+  }
+
+  /** After `load`: names without a record are idle. */
+  loaded(hasRecords: (base: string) => boolean): void {
+    for (const base of this.values.keys()) if (!hasRecords(base)) this.idle.add(base);
+  }
+
+  snapshot(): readonly OctopusChange[] {
+    const counters = [...this.values].map(([name, value]) => ({ type: 'counter', name, value }) as const);
+    return this.floor === 0 ? counters : [...counters, { type: 'counter', name: FLOOR, value: this.floor }];
+  }
+}

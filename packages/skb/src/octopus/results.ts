@@ -1,0 +1,56 @@
+/** What a request came to, before its trigger is looked at; and why one was refused. Pure. */
+import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
+import { recipeOf, type Recipe } from '@mk/monitor-proto/octopus/names';
+import { type Attributes, recordText, RecordSyntaxError } from '@mk/monitor-proto/octopus/record';
+import type { OctopusErrorName } from '@mk/monitor-proto/octopus/requests';
+
+export type Result =
+  | { readonly ok: true; readonly record?: string; readonly names?: readonly string[] }
+  | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
+
+export const OK: Result = { ok: true };
+
+/** A refusal as a handler throws it: nothing was changed. */
+export class Refusal extends Error {
+  constructor(
+    readonly error: OctopusErrorName,
+    detail = '',
+  ) {
+    super(detail);
+  }
+}
+
+/** What an error comes to; a fault of ours is named too. */
+export function failed(error: unknown): Extract<Result, { ok: false }> {
+  if (error instanceof Refusal) return { ok: false, error: error.error, detail: error.message };
+  if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
+  const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { ok: false, error: 'FAILED', detail };
+}
+
+/** A record as it is kept and told, within the bounds that whoever reads it applies: it may be longer than it was sent. */
+export function boundedText(name: string, attributes: Attributes): string {
+  const text = recordText(name, attributes);
+  if (name.length > RECORD_LIMITS.maxNameChars) throw tooLong('a name', RECORD_LIMITS.maxNameChars, name.length);
+  if (text.length > RECORD_LIMITS.maxTextChars) throw tooLong('a record', RECORD_LIMITS.maxTextChars, text.length);
+  return text;
+}
+
+/** Names of recipes belong to those who say so, and leave room for any number: what gives a permit back must not fail. */
+export function checkRecipe(name: string, said: Recipe | undefined): void {
+  const recipe = recipeOf(name);
+  if (recipe !== said) {
+    const whose = recipe === undefined ? `not of the recipe ${said}` : `of the recipe ${recipe}`;
+    throw new Refusal('RESERVED_NAME', `${JSON.stringify(name)} is a name ${whose}`);
+  }
+  const most = RECORD_LIMITS.maxNameChars - NUMBER_CHARS;
+  if (recipe !== undefined && name.length > RECORD_LIMITS.maxNameChars - NUMBER_CHARS)
+    throw tooLong('the name of a recipe', most - recipe.length - 1, name.length - recipe.length - 1);
+}
+
+/** An underline, fifteen digits, and the difference between the names of recipes. */
+const NUMBER_CHARS = 32;
+
+function tooLong(what: string, most: number, chars: number): RecordSyntaxError {
+  return new RecordSyntaxError(`${what} may have ${most} characters, written out this one has ${chars}`);
+}
