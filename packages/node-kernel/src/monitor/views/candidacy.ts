@@ -1,0 +1,34 @@
+/** A member that misses its leader: asks whether others do, then for promises of a higher ballot. */
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { Proposal } from './messages.ts';
+import { type Ballot, compareBallots, majorityOf, type View } from './view.ts';
+
+export class Candidacy {
+  readonly #votes = new Set<CoreId>();
+  readonly #promises = new Set<CoreId>();
+  /** What the highest ballot among the promisers had accepted: a majority may have, so it is adopted. */
+  adopted: Proposal | null = null;
+  ballot: Ballot | null = null;
+
+  constructor(
+    readonly view: View,
+    readonly self: CoreId,
+    readonly round: number,
+  ) {}
+
+  /** Whether enough members miss their leader; then the candidate asks for promises. True once. */
+  voted(from: CoreId): boolean {
+    this.#votes.add(from);
+    if (this.ballot !== null || this.#votes.size < majorityOf(this.view.members.length)) return false;
+    this.ballot = { round: this.round, core: this.self };
+    return true;
+  }
+
+  /** Whether a majority has promised. */
+  promised(from: CoreId, accepted: Proposal | null): boolean {
+    this.#promises.add(from);
+    if (accepted !== null && (this.adopted === null || compareBallots(accepted.ballot, this.adopted.ballot) > 0))
+      this.adopted = accepted;
+    return this.#promises.size >= majorityOf(this.view.members.length);
+  }
+}

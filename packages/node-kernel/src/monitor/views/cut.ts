@@ -1,0 +1,63 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+
+/** A link that does not work in one direction at least. */
+export type Suspicion = readonly [CoreId, CoreId];
+
+/** Branches that the exact search may take before the greedy one has to do. */
+const MOST_BRANCHES = 4096;
+
+/**
+ * The cut: the largest set of cores that contains `leader` and none of the suspicions; of several the one that keeps the
+ * lower cores. Exact for few suspicions; with very many, whoever has most goes first.
+ */
+export function cutOf(cores: readonly CoreId[], leader: CoreId, suspicions: readonly Suspicion[]): CoreId[] {
+  const known = new Set(cores);
+  const edges = suspicions.filter(([a, b]) => known.has(a) && known.has(b) && a !== b);
+  const search = { branches: 0, best: greedy(edges, leader) };
+  branch(edges, leader, new Set(), search);
+  return cores.filter((core) => !search.best.has(core));
+}
+
+interface Search {
+  branches: number;
+  /** The smallest set of cores found whose going ends every suspicion. */
+  best: ReadonlySet<CoreId>;
+}
+
+function branch(edges: readonly Suspicion[], leader: CoreId, gone: ReadonlySet<CoreId>, search: Search): void {
+  if ((search.branches += 1) > MOST_BRANCHES) return;
+  const open = edges.filter(([a, b]) => !gone.has(a) && !gone.has(b));
+  if (open.length === 0) {
+    if (gone.size < search.best.size || (gone.size === search.best.size && isBetter(gone, search.best)))
+      search.best = gone;
+    return;
+  }
+  if (gone.size >= search.best.size) return;
+  const [a, b] = open[0]!;
+  // The higher goes first: of two equal cuts the one that keeps the lower cores is found first.
+  for (const core of a > b ? [a, b] : [b, a])
+    if (core !== leader) branch(edges, leader, new Set([...gone, core]), search);
+}
+
+function isBetter(a: ReadonlySet<CoreId>, b: ReadonlySet<CoreId>): boolean {
+  const [x, y] = [a, b].map((set) => [...set].sort((p, q) => q - p));
+  for (let i = 0; i < x!.length; i += 1) if (x![i] !== y![i]) return x![i]! > y![i]!;
+  return false;
+}
+
+function greedy(edges: readonly Suspicion[], leader: CoreId): Set<CoreId> {
+  const gone = new Set<CoreId>();
+  for (;;) {
+    const degree = new Map<CoreId, number>();
+    for (const [a, b] of edges) {
+      if (gone.has(a) || gone.has(b)) continue;
+      for (const core of [a, b]) if (core !== leader) degree.set(core, (degree.get(core) ?? 0) + 1);
+    }
+    if (degree.size === 0) return gone;
+    gone.add(
+      [...degree].reduce((most, next) =>
+        next[1] > most[1] || (next[1] === most[1] && next[0] > most[0]) ? next : most,
+      )[0],
+    );
+  }
+}

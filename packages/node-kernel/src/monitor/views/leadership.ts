@@ -1,0 +1,211 @@
+/**
+ * The leader's half: who answers the beacon, whose links work, what the next view is, and its proposal.
+ *
+ * It proposes a view without a core only when that core's lease has certainly run out: L and the drift margin after the
+ * last of its answers that was acknowledged, or when its death is proven. So V1: no two views make progress at one time.
+ */
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { cutOf, type Suspicion } from './cut.ts';
+import type { Proposal, ViewMessage, ViewMessageOf } from './messages.ts';
+import type { Newcomers } from './newcomers.ts';
+import { type Ballot, majorityOf, type Member, neighboursOf, type View, type ViewSettings } from './view.ts';
+
+export interface LeadershipPort {
+  readonly self: Member;
+  send(core: CoreId, message: ViewMessage): void;
+  /** Whose links to this core itself seem broken. */
+  suspects(now: Nanos): readonly CoreId[];
+  /** The acceptor of this very core. */
+  acceptOwn(proposal: Proposal): boolean;
+  chosen(view: View, now: Nanos): void;
+}
+
+interface Follower {
+  readonly member: Member;
+  /** The newest answer and when it came; 0: none yet. */
+  sequence: number;
+  heardAt: Nanos;
+  /** When the newest answer that was acknowledged had come. */
+  ackedAt: Nanos;
+  suspects: readonly CoreId[];
+  newcomers: readonly CoreId[];
+}
+
+const SILENT_INTERVALS = 2.5;
+
+export class Leadership {
+  /** When this core last had answers from a majority to beacons sent at or after that time. */
+  confirmedAt: Nanos;
+  readonly #followers: Map<CoreId, Follower>;
+  readonly #sentAt = new Map<number, Nanos>();
+  #sequence = 0;
+  #nextBeacon: Nanos;
+  /** What the next view would lose and gain, as a key, and since when that has not changed; null: nothing. */
+  #change: { readonly key: string; readonly since: Nanos } | null = null;
+  #wantedSince: Nanos | null = null;
+  #leaving: ReadonlySet<CoreId> = new Set();
+  #proposal: { readonly proposal: Proposal; readonly accepted: Set<CoreId> } | null = null;
+
+  constructor(
+    readonly view: View,
+    readonly ballot: Ballot,
+    private readonly port: LeadershipPort,
+    private readonly settings: ViewSettings,
+    private readonly dead: ReadonlyMap<CoreId, number>,
+    private readonly newcomers: Newcomers,
+    private readonly history: readonly View[],
+    now: Nanos,
+    /** Until when a member may hold a lease of a leader before this one. */
+    private readonly oldLeasesUntil: Nanos,
+  ) {
+    this.confirmedAt = now - settings.leaseNs;
+    this.#nextBeacon = now;
+    this.#followers = new Map(
+      view.members
+        .filter(({ core }) => core !== port.self.core)
+        .map((member) => [member.core, { member, sequence: 0, heardAt: now, ackedAt: 0, suspects: [], newcomers: [] }]),
+    );
+  }
+
+  /** The leader's own lease: valid before this time. */
+  get leaseUntil(): Nanos {
+    return this.confirmedAt + this.settings.leaseNs;
+  }
+
+  tick(now: Nanos): void {
+    if (now >= this.#nextBeacon) this.#beacon(now);
+    if (this.#proposal !== null) return;
+    this.#consider(now);
+  }
+
+  get nextWake(): Nanos {
+    return this.#nextBeacon;
+  }
+
+  replied(from: CoreId, { sequence, suspects, newcomers }: ViewMessageOf<'view_beacon_reply'>, now: Nanos): void {
+    const follower = this.#followers.get(from);
+    if (follower === undefined || sequence <= follower.sequence || !this.#sentAt.has(sequence)) return;
+    follower.sequence = sequence;
+    follower.heardAt = now;
+    follower.suspects = suspects;
+    follower.newcomers = newcomers;
+    this.#confirm();
+    if (this.#proposal === null) this.#consider(now);
+  }
+
+  /** A view that a majority may have accepted before: it is proposed as it is, never blended. */
+  adopt(view: View, now: Nanos): void {
+    this.#propose(view, now);
+  }
+
+  accepted(from: CoreId, ballot: Ballot, now: Nanos): void {
+    const open = this.#proposal;
+    if (open === null || ballot.round !== this.ballot.round || ballot.core !== this.ballot.core) return;
+    if (from !== this.port.self.core && !this.#followers.has(from)) return;
+    open.accepted.add(from);
+    if (open.accepted.size >= majorityOf(this.view.members.length)) this.port.chosen(open.proposal.view, now);
+  }
+
+  #beacon(now: Nanos): void {
+    this.#nextBeacon = now + this.settings.beaconNs;
+    this.#sequence += 1;
+    this.#sentAt.set(this.#sequence, now);
+    if (this.#sentAt.size > 64) this.#sentAt.delete(this.#sentAt.keys().next().value!);
+    const leads = now < this.leaseUntil;
+    for (const [core, follower] of this.#followers) {
+      const acks = leads && !this.#leaving.has(core) && follower.sequence > 0;
+      if (acks) follower.ackedAt = follower.heardAt;
+      this.port.send(core, {
+        type: 'view_beacon',
+        view: this.view.number,
+        ballot: this.ballot,
+        sequence: this.#sequence,
+        acked: acks ? follower.sequence : 0,
+        leads,
+      });
+      if (this.#proposal !== null) this.#ask(core);
+    }
+    this.#confirm();
+  }
+
+  /** The newest time since which a majority, this core included, has answered. */
+  #confirm(): void {
+    const newest = this.#sentAt.get(this.#sequence);
+    const times = [...this.#followers.values()].map(({ sequence }) => this.#sentAt.get(sequence) ?? -Infinity);
+    if (newest !== undefined) times.push(newest);
+    times.sort((a, b) => b - a);
+    const time = times[majorityOf(this.view.members.length) - 1];
+    if (time !== undefined && time > this.confirmedAt) this.confirmedAt = time;
+  }
+
+  #consider(now: Nanos): void {
+    const cores = this.view.members.map(({ core }) => core);
+    const dead = this.view.members.filter(({ core, incarnation }) => (this.dead.get(core) ?? 0) >= incarnation);
+    const alive = cores.filter((core) => !dead.some((member) => member.core === core));
+    const kept = cutOf(alive, this.port.self.core, this.#suspicions(now));
+    const leaving = cores.filter((core) => !kept.includes(core));
+    const coming = this.#coming(kept, now);
+    this.#leaving = new Set(leaving);
+    if (leaving.length === 0 && coming.length === 0) {
+      this.#change = null;
+      this.#wantedSince = null;
+      return;
+    }
+    if (kept.length < majorityOf(cores.length)) return;
+    this.#wantedSince ??= now;
+    const key = `${leaving.join()}|${coming.map(({ core, incarnation }) => `${core}.${incarnation}`).join()}`;
+    if (this.#change?.key !== key) this.#change = { key, since: now };
+    if (!this.#mayPropose(leaving, dead, now)) return;
+    const members = this.view.members.filter(({ core }) => kept.includes(core)).concat(coming);
+    members.sort((a, b) => a.core - b.core);
+    this.#propose({ number: this.view.number + 1, members, leader: this.port.self.core }, now);
+  }
+
+  #coming(kept: readonly CoreId[], now: Nanos): Member[] {
+    const self = this.port.self.core;
+    const heardHere = this.newcomers.heard(now);
+    const heardBy = (by: CoreId, core: CoreId): boolean =>
+      by === self ? heardHere.includes(core) : this.#followers.get(by)?.newcomers.includes(core) === true;
+    const needed = (core: CoreId): CoreId[] => neighboursOf(kept, core, self, this.settings.observers);
+    return this.newcomers.ready(needed, heardBy, this.history, now).filter(({ core }) => !kept.includes(core));
+  }
+
+  #mayPropose(leaving: readonly CoreId[], dead: readonly Member[], now: Nanos): boolean {
+    if (now >= this.leaseUntil) return false;
+    const proven = leaving.every((core) => dead.some((member) => member.core === core));
+    const { beaconNs, leaseNs } = this.settings;
+    const stable = now - this.#change!.since >= beaconNs || now - this.#wantedSince! >= leaseNs;
+    if (leaving.length > 0 && proven) return true;
+    return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.#leaseEndOf(core));
+  }
+
+  #leaseEndOf(core: CoreId): Nanos {
+    const { leaseNs, drift } = this.settings;
+    const own = this.#followers.get(core)!.ackedAt + leaseNs * (1 + drift);
+    return Math.max(own, this.oldLeasesUntil);
+  }
+
+  #suspicions(now: Nanos): Suspicion[] {
+    const self = this.port.self.core;
+    const silent = now - SILENT_INTERVALS * this.settings.beaconNs;
+    const found: Suspicion[] = this.port.suspects(now).map((core) => [self, core]);
+    for (const [core, { heardAt, suspects }] of this.#followers) {
+      if (heardAt < silent) found.push([self, core]);
+      else for (const other of suspects) found.push([core, other]);
+    }
+    return found;
+  }
+
+  #propose(view: View, now: Nanos): void {
+    const proposal = { ballot: this.ballot, view };
+    if (!this.port.acceptOwn(proposal)) return;
+    this.#proposal = { proposal, accepted: new Set() };
+    for (const core of this.#followers.keys()) this.#ask(core);
+    this.accepted(this.port.self.core, this.ballot, now);
+  }
+
+  #ask(core: CoreId): void {
+    const { proposal, accepted } = this.#proposal!;
+    if (!accepted.has(core)) this.port.send(core, { type: 'view_accept', view: this.view.number, proposal });
+  }
+}

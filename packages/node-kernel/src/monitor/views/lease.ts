@@ -1,0 +1,32 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+
+const KEPT = 64;
+
+/** How long this core may act. Counted from when it sent what was acknowledged, never from when the word came. */
+export class Lease {
+  /** Valid before this time. */
+  until: Nanos = 0;
+  readonly #sent = new Map<number, Nanos>();
+
+  constructor(private readonly leaseNs: Nanos) {}
+
+  sent(sequence: number, now: Nanos): void {
+    this.#sent.set(sequence, now);
+    if (this.#sent.size > KEPT) this.#sent.delete(this.#sent.keys().next().value!);
+  }
+
+  acknowledged(sequence: number): void {
+    const sent = this.#sent.get(sequence);
+    if (sent !== undefined) this.until = Math.max(this.until, sent + this.leaseNs);
+  }
+
+  /** Whatever was sent in an earlier view or to an earlier leader counts no more. */
+  restart(until: Nanos): void {
+    this.#sent.clear();
+    this.until = until;
+  }
+
+  isValid(now: Nanos): boolean {
+    return now < this.until;
+  }
+}

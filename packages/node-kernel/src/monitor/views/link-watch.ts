@@ -1,0 +1,34 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { type ViewSettings, observedBy, type View } from './view.ts';
+
+/** Silence of so many beacon intervals makes a link suspect. */
+const SILENT_INTERVALS = 2.5;
+
+/** Which links to this core do not work, as far as this core can tell: those of whom it expects to hear. */
+export class LinkWatch {
+  readonly #heard = new Map<CoreId, Nanos>();
+  #expected: readonly CoreId[] = [];
+
+  constructor(private readonly settings: ViewSettings) {}
+
+  /** A new view: everybody expected counts as just heard. */
+  install(view: View, self: CoreId, now: Nanos): void {
+    this.#expected = observedBy(view, self, this.settings.observers);
+    for (const core of this.#heard.keys()) if (!this.#expected.includes(core)) this.#heard.delete(core);
+    for (const core of this.#expected) this.#heard.set(core, now);
+  }
+
+  heard(core: CoreId, now: Nanos): void {
+    if (this.#expected.includes(core)) this.#heard.set(core, now);
+  }
+
+  /** This core itself stood still until now: the silence was its own. */
+  woke(now: Nanos): void {
+    for (const core of this.#expected) this.#heard.set(core, now);
+  }
+
+  suspects(now: Nanos): CoreId[] {
+    const since = now - SILENT_INTERVALS * this.settings.beaconNs;
+    return this.#expected.filter((core) => this.#heard.get(core)! < since);
+  }
+}

@@ -1,0 +1,50 @@
+/** What monitors say to one another about the view. All of it travels on the urgent lane. */
+import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+import type { Ballot, Member, View } from './view.ts';
+
+export interface Proposal {
+  readonly ballot: Ballot;
+  readonly view: View;
+}
+
+export type ViewMessage =
+  /**
+   * Leader → member, every T. `acked`: the newest answer of this member that counts for its lease, 0: none does.
+   * `leads`: the leader has a lease of its own.
+   */
+  | {
+      readonly type: 'view_beacon';
+      readonly view: number;
+      readonly ballot: Ballot;
+      readonly sequence: number;
+      readonly acked: number;
+      readonly leads: boolean;
+    }
+  | {
+      readonly type: 'view_beacon_reply';
+      readonly view: number;
+      readonly sequence: number;
+      readonly suspects: readonly CoreId[];
+      /** Cores that ask this member to be taken in, and are heard here. */
+      readonly newcomers: readonly CoreId[];
+    }
+  /** Member → observer, every T: the link from there to here works. */
+  | { readonly type: 'view_probe'; readonly view: number }
+  | { readonly type: 'view_vote_request'; readonly view: number; readonly round: number }
+  | { readonly type: 'view_vote_reply'; readonly view: number; readonly round: number; readonly granted: boolean }
+  | { readonly type: 'view_prepare'; readonly view: number; readonly ballot: Ballot }
+  | {
+      readonly type: 'view_promise';
+      readonly view: number;
+      readonly ballot: Ballot;
+      readonly accepted: Proposal | null;
+    }
+  | { readonly type: 'view_accept'; readonly view: number; readonly proposal: Proposal }
+  | { readonly type: 'view_accepted'; readonly view: number; readonly ballot: Ballot }
+  /** The views that the receiver may lack, in order. */
+  | { readonly type: 'view_install'; readonly views: readonly View[] }
+  /** A core that has a number and an incarnation asks to be taken into the next view, and says whom it hears. */
+  | { readonly type: 'view_join'; readonly member: Member; readonly hears: readonly CoreId[] }
+  | { readonly type: 'view_join_reply'; readonly incarnation: Incarnation };
+
+export type ViewMessageOf<T extends ViewMessage['type']> = Extract<ViewMessage, { readonly type: T }>;

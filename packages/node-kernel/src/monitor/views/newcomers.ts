@@ -1,0 +1,71 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { Member, View, ViewSettings } from './view.ts';
+
+/** A join that was not repeated for so many beacon intervals is off. */
+const KEPT_INTERVALS = 2.5;
+/** A core that was dropped again and again waits at most so many beacon intervals longer than the others. */
+const MOST_PAUSE_INTERVALS = 64;
+
+interface Newcomer {
+  readonly member: Member;
+  hears: readonly CoreId[];
+  readonly since: Nanos;
+  at: Nanos;
+}
+
+/** The cores that ask this member to be taken in, and are heard here. */
+export class Newcomers {
+  readonly #known = new Map<CoreId, Newcomer>();
+
+  constructor(private readonly settings: ViewSettings) {}
+
+  asked(member: Member, hears: readonly CoreId[], now: Nanos): void {
+    const known = this.#known.get(member.core);
+    if (known !== undefined && known.member.incarnation > member.incarnation) return;
+    if (known?.member.incarnation === member.incarnation && this.#isFresh(known, now)) {
+      known.hears = hears;
+      known.at = now;
+    } else this.#known.set(member.core, { member, hears, since: now, at: now });
+  }
+
+  /** Those who are in a view now ask no more. */
+  install({ members }: View): void {
+    for (const { core, incarnation } of members)
+      if ((this.#known.get(core)?.member.incarnation ?? Infinity) <= incarnation) this.#known.delete(core);
+  }
+
+  heard(now: Nanos): CoreId[] {
+    return [...this.#known.values()].filter((one) => this.#isFresh(one, now)).map(({ member }) => member.core);
+  }
+
+  /**
+   * Whom the next view may take in: who hears all of `needed` and is heard by them, for longer the more often it was dropped
+   * lately, so that a link that flaps does not make a view a second.
+   */
+  ready(
+    needed: (core: CoreId) => readonly CoreId[],
+    heardBy: (by: CoreId, core: CoreId) => boolean,
+    history: readonly View[],
+    now: Nanos,
+  ): Member[] {
+    return [...this.#known.values()]
+      .filter((one) => this.#isFresh(one, now) && now - one.since >= this.#pauseOf(one.member.core, history))
+      .filter(({ member: { core }, hears }) =>
+        needed(core).every((other) => hears.includes(other) && heardBy(other, core)),
+      )
+      .map(({ member }) => member);
+  }
+
+  #isFresh({ at }: Newcomer, now: Nanos): boolean {
+    return now - at <= KEPT_INTERVALS * this.settings.beaconNs;
+  }
+
+  #pauseOf(core: CoreId, history: readonly View[]): Nanos {
+    let drops = 0;
+    history.forEach(({ members }, i) => {
+      const wasIn = history[i - 1]?.members.some((member) => member.core === core) ?? false;
+      if (wasIn && !members.some((member) => member.core === core)) drops += 1;
+    });
+    return drops < 2 ? 0 : this.settings.beaconNs * Math.min(2 ** (drops - 1), MOST_PAUSE_INTERVALS);
+  }
+}

@@ -1,0 +1,389 @@
+/**
+ * Membership is the view (failure.md). Guarantees, for any loss, delay, reordering, hang and crash of members:
+ *   V1 at any time at most one view has a majority of valid leases, and only members with a valid lease act;
+ *   V3 every member installs the same sequence of views, from its first on.
+ * Assumes clocks that run at rates within the drift margin; of the channel only that a message is not made up. Leaders are
+ * elected by need: who holds a valid lease refuses its vote, so a leader with a majority is never disturbed by a core that
+ * hears less (A–B–C does not oscillate).
+ */
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { Acceptor } from './acceptor.ts';
+import { Candidacy } from './candidacy.ts';
+import { Leadership } from './leadership.ts';
+import { Lease } from './lease.ts';
+import { LinkWatch } from './link-watch.ts';
+import { Newcomers } from './newcomers.ts';
+import type { ViewMessage, ViewMessageOf } from './messages.ts';
+import {
+  type Ballot,
+  compareBallots,
+  isMember,
+  type Member,
+  memberIn,
+  type ViewSettings,
+  observersOf,
+  type View,
+} from './view.ts';
+
+export interface ViewPort {
+  send(core: CoreId, message: ViewMessage): void;
+  /** Each view that has this core in it, in order, once. */
+  installed(view: View, now: Nanos): void;
+  /** The lease ran out (true), or is valid again. What is fenced has no effect outside its core (V2). */
+  fenced(fenced: boolean, now: Nanos): void;
+  /** A view without this core is in force: it must come back as a new incarnation. */
+  excluded(view: View, now: Nanos): void;
+}
+
+/** How many past views a member keeps for those that lag behind. */
+const HISTORY = 64;
+/** A core that stood still so long had no chance to hear anybody. */
+const STANDSTILL_INTERVALS = 1.5;
+
+export class ViewAgreement {
+  #view: View | null = null;
+  readonly history: View[] = [];
+  #acceptor: Acceptor | null = null;
+  #leadership: Leadership | null = null;
+  #candidacy: Candidacy | null = null;
+  readonly #lease: Lease;
+  readonly #watch: LinkWatch;
+  /** Deaths that are proven: the highest incarnation of each core that certainly is no more. */
+  readonly #dead = new Map<CoreId, number>();
+  readonly #newcomers: Newcomers;
+  /** As no member: who has answered its wish to be taken in, and when. */
+  readonly #welcomedBy = new Map<CoreId, Nanos>();
+  /** When a leader with a lease of its own was last heard. */
+  #leaderHeardAt: Nanos = 0;
+  #leader: CoreId | null = null;
+  #highestRound = 0;
+  #nextProbe: Nanos = 0;
+  #nextCandidacy: Nanos = 0;
+  #lastTick: Nanos | null = null;
+  #fenced = true;
+  #excluded = false;
+
+  constructor(
+    readonly self: Member,
+    private readonly port: ViewPort,
+    private readonly settings: ViewSettings,
+    /** Whom a core that is no member asks to be taken in. */
+    private readonly contacts: () => readonly CoreId[],
+  ) {
+    this.#lease = new Lease(settings.leaseNs);
+    this.#watch = new LinkWatch(settings);
+    this.#newcomers = new Newcomers(settings);
+  }
+
+  get view(): View | null {
+    return this.#view;
+  }
+
+  get leader(): CoreId | null {
+    return this.#leadership === null ? this.#leader : this.self.core;
+  }
+
+  get isFenced(): boolean {
+    return this.#fenced;
+  }
+
+  /** Whether what this core does now may have an effect outside itself. To be asked with the time of the effect. */
+  mayAct(now: Nanos): boolean {
+    return this.#view !== null && !this.#excluded && now < this.#leaseUntil;
+  }
+
+  suspects(now: Nanos): readonly CoreId[] {
+    return this.#watch.suspects(now);
+  }
+
+  /** The first view of a machine: who makes it leads it. */
+  found(view: View, now: Nanos): void {
+    this.#install(view, now);
+    if (view.leader === this.self.core) this.#lead({ round: 0, core: this.self.core }, now, now);
+  }
+
+  /** Whoever reaped the process of a member says so: nobody waits for its lease. */
+  proofOfDeath({ core, incarnation }: Member, now: Nanos): void {
+    if ((this.#dead.get(core) ?? 0) >= incarnation) return;
+    this.#dead.set(core, incarnation);
+    this.#leadership?.tick(now);
+  }
+
+  /** When `tick` is due next at the latest. */
+  nextWake(now: Nanos): Nanos {
+    const wakes = [this.#nextProbe, this.#leadership?.nextWake ?? Infinity, now + this.settings.beaconNs / 2];
+    if (!this.#fenced) wakes.push(this.#leaseUntil);
+    return Math.max(now + 1, Math.min(...wakes));
+  }
+
+  tick(now: Nanos): void {
+    this.#noticeStandstill(now);
+    this.#updateFence(now);
+    if (this.#excluded) return;
+    if (now >= this.#nextProbe) this.#probe(now);
+    if (this.#view === null) return;
+    this.#leadership?.tick(now);
+    this.#stepDownIfForsaken(now);
+    if (this.#leadership === null && now >= this.#nextCandidacy && this.#missesLeader(now)) this.#stand(now);
+    this.#updateFence(now);
+  }
+
+  receive(from: Member, message: ViewMessage, now: Nanos): void {
+    if (this.#excluded) return;
+    if (message.type === 'view_install') return this.#learn(message.views, now);
+    const view = this.#view;
+    if (message.type === 'view_join') return this.#wantsIn(from, message, now);
+    if (message.type === 'view_join_reply') {
+      if (message.incarnation === this.self.incarnation) this.#welcomedBy.set(from.core, now);
+      return undefined;
+    }
+    if (view === null) return undefined;
+    this.#noticeStandstill(now);
+    if (message.view < view.number || !isMember(view, from)) return this.#teach(from.core, message.view);
+    // Who is ahead teaches this core as soon as it hears from it.
+    if (message.view > view.number) return this.#askToCatchUp(from.core);
+    this.#watch.heard(from.core, now);
+    this.#handle(from.core, message, now);
+    return this.#updateFence(now);
+  }
+
+  #handle(from: CoreId, message: ViewMessage, now: Nanos): void {
+    switch (message.type) {
+      case 'view_beacon':
+        return this.#beacon(from, message, now);
+      case 'view_beacon_reply':
+        return this.#leadership?.replied(from, message, now);
+      case 'view_vote_request':
+        return this.#voteRequest(from, message, now);
+      case 'view_vote_reply':
+        return this.#voteReply(from, message, now);
+      case 'view_prepare':
+        return this.#prepare(from, message, now);
+      case 'view_promise':
+        return this.#promise(from, message, now);
+      case 'view_accept':
+        return this.#accept(from, message, now);
+      case 'view_accepted':
+        return this.#leadership?.accepted(from, message.ballot, now);
+      default:
+        return undefined; // a probe says all it has to say by coming
+    }
+  }
+
+  get #leaseUntil(): Nanos {
+    return this.#leadership === null ? this.#lease.until : this.#leadership.leaseUntil;
+  }
+
+  #updateFence(now: Nanos): void {
+    const fenced = !this.mayAct(now);
+    if (fenced === this.#fenced) return;
+    this.#fenced = fenced;
+    this.port.fenced(fenced, now);
+  }
+
+  #noticeStandstill(now: Nanos): void {
+    const stood = this.#lastTick !== null && now - this.#lastTick > STANDSTILL_INTERVALS * this.settings.beaconNs;
+    this.#lastTick = now;
+    if (stood) this.#watch.woke(now);
+  }
+
+  #probe(now: Nanos): void {
+    this.#nextProbe = now + this.settings.beaconNs;
+    const view = this.#view;
+    if (view === null) {
+      const since = now - 2.5 * this.settings.beaconNs;
+      const hears = [...this.#welcomedBy].filter(([, at]) => at >= since).map(([core]) => core);
+      for (const core of this.contacts()) this.port.send(core, { type: 'view_join', member: this.self, hears });
+      return;
+    }
+    for (const core of observersOf(view, this.self.core, this.settings.observers))
+      this.port.send(core, { type: 'view_probe', view: view.number });
+  }
+
+  #beacon(from: CoreId, { view, ballot, sequence, acked, leads }: ViewMessageOf<'view_beacon'>, now: Nanos): void {
+    if (compareBallots(ballot, this.#acceptor!.promised) < 0) return;
+    this.#acceptor!.promised = ballot;
+    this.#highestRound = Math.max(this.#highestRound, ballot.round);
+    this.#leader = from;
+    if (this.#leadership !== null) this.#leadership = null;
+    if (leads) {
+      this.#leaderHeardAt = now;
+      this.#candidacy = null;
+    }
+    this.#lease.acknowledged(acked);
+    this.#lease.sent(sequence, now);
+    const suspects = this.#watch.suspects(now);
+    const newcomers = this.#newcomers.heard(now);
+    this.port.send(from, { type: 'view_beacon_reply', view, sequence, suspects, newcomers });
+  }
+
+  #missesLeader(now: Nanos): boolean {
+    return now >= this.#leaderHeardAt + this.settings.leaseNs;
+  }
+
+  /** A leader that no majority answers is none: after twice its lease it competes like everybody else. */
+  #stepDownIfForsaken(now: Nanos): void {
+    const leadership = this.#leadership;
+    if (leadership === null || now < leadership.confirmedAt + 2 * this.settings.leaseNs) return;
+    this.#leadership = null;
+    this.#leader = null;
+    this.#lease.restart(0);
+  }
+
+  #stand(now: Nanos): void {
+    const view = this.#view!;
+    const rank = view.members.findIndex(({ core }) => core === this.self.core);
+    // Ranks take turns, so that two candidates rarely meet; who failed waits a whole turn of everybody.
+    const turn = this.settings.beaconNs / 2;
+    this.#nextCandidacy = now + this.settings.leaseNs + rank * turn;
+    this.#candidacy = new Candidacy(view, this.self.core, this.#highestRound + 1);
+    const { round } = this.#candidacy;
+    for (const { core } of view.members)
+      if (core !== this.self.core) this.port.send(core, { type: 'view_vote_request', view: view.number, round });
+    this.#voteReply(this.self.core, { type: 'view_vote_reply', view: view.number, round, granted: true }, now);
+  }
+
+  #voteRequest(from: CoreId, { view, round }: ViewMessageOf<'view_vote_request'>, now: Nanos): void {
+    const leads = this.#leadership !== null && now < this.#leadership.leaseUntil;
+    const granted = !leads && this.#missesLeader(now) && round > this.#acceptor!.promised.round;
+    this.port.send(from, { type: 'view_vote_reply', view, round, granted });
+  }
+
+  #voteReply(from: CoreId, { round, granted }: ViewMessageOf<'view_vote_reply'>, now: Nanos): void {
+    const candidacy = this.#candidacy;
+    if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
+    const { number, members } = candidacy.view;
+    const ballot = candidacy.ballot!;
+    for (const { core } of members)
+      if (core !== this.self.core) this.port.send(core, { type: 'view_prepare', view: number, ballot });
+    if (!this.#acceptor!.prepare(ballot)) return;
+    this.#promise(
+      this.self.core,
+      { type: 'view_promise', view: number, ballot, accepted: this.#acceptor!.accepted },
+      now,
+    );
+  }
+
+  #prepare(from: CoreId, { view, ballot }: ViewMessageOf<'view_prepare'>, now: Nanos): void {
+    if (!this.#acceptor!.prepare(ballot)) return;
+    this.#highestRound = Math.max(this.#highestRound, ballot.round);
+    this.#candidacy = null;
+    this.#nextCandidacy = now + this.settings.leaseNs;
+    if (this.#leadership !== null) {
+      this.#lease.restart(this.#leadership.leaseUntil);
+      this.#leadership = null;
+    }
+    this.port.send(from, { type: 'view_promise', view, ballot, accepted: this.#acceptor!.accepted });
+  }
+
+  #promise(from: CoreId, { ballot, accepted }: ViewMessageOf<'view_promise'>, now: Nanos): void {
+    const candidacy = this.#candidacy;
+    if (candidacy?.ballot?.round !== ballot.round || ballot.core !== this.self.core) return;
+    if (!candidacy.promised(from, accepted)) return;
+    this.#candidacy = null;
+    const { leaseNs, drift } = this.settings;
+    // The leader before has no majority since the promises; its last acknowledgement may have been a lease after that.
+    this.#lead(ballot, now, now + 2 * leaseNs * (1 + drift));
+    if (candidacy.adopted !== null) this.#leadership!.adopt(candidacy.adopted.view, now);
+  }
+
+  #lead(ballot: Ballot, now: Nanos, oldLeasesUntil: Nanos): void {
+    this.#highestRound = Math.max(this.#highestRound, ballot.round);
+    const port = {
+      self: this.self,
+      send: (core: CoreId, message: ViewMessage) => this.port.send(core, message),
+      suspects: (at: Nanos) => this.#watch.suspects(at),
+      acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#acceptor!.accept(proposal),
+      chosen: (view: View, at: Nanos) => this.#chosen(view, at),
+    };
+    this.#leadership = new Leadership(
+      this.#view!,
+      ballot,
+      port,
+      this.settings,
+      this.#dead,
+      this.#newcomers,
+      this.history,
+      now,
+      oldLeasesUntil,
+    );
+    this.#leadership.tick(now);
+  }
+
+  #accept(from: CoreId, { view, proposal }: ViewMessageOf<'view_accept'>, _now: Nanos): void {
+    if (!this.#acceptor!.accept(proposal)) return;
+    this.port.send(from, { type: 'view_accepted', view, ballot: proposal.ballot });
+  }
+
+  #chosen(view: View, now: Nanos): void {
+    const before = this.#view!;
+    const told = new Map([...before.members, ...view.members].map((member) => [member.core, member]));
+    this.#learn([view], now);
+    for (const { core } of told.values()) if (core !== this.self.core) this.#teach(core, before.number);
+  }
+
+  /** Sends a core the views that it lacks. */
+  #teach(core: CoreId, known: number): void {
+    const views = this.history.filter(({ number }) => number > known);
+    if (views.length > 0) this.port.send(core, { type: 'view_install', views });
+  }
+
+  #askToCatchUp(core: CoreId): void {
+    this.port.send(core, { type: 'view_probe', view: this.#view!.number });
+  }
+
+  #wantsIn(from: Member, { member, hears }: ViewMessageOf<'view_join'>, now: Nanos): void {
+    const view = this.#view;
+    if (view === null || from.core !== member.core) return;
+    const known = memberIn(view, member.core);
+    if (known !== undefined && known.incarnation >= member.incarnation) {
+      if (known.incarnation === member.incarnation) this.#teachNewcomer(member.core);
+      return;
+    }
+    this.#newcomers.asked(member, hears, now);
+    this.port.send(member.core, { type: 'view_join_reply', incarnation: member.incarnation });
+    this.#leadership?.tick(now);
+  }
+
+  /** A newcomer begins with the view that took it in: what was before is not its business. */
+  #teachNewcomer(core: CoreId): void {
+    const first = this.history.findIndex(
+      (view) => memberIn(view, core)?.incarnation === memberIn(this.#view!, core)!.incarnation,
+    );
+    this.port.send(core, { type: 'view_install', views: this.history.slice(first) });
+  }
+
+  #learn(views: readonly View[], now: Nanos): void {
+    for (const view of views) {
+      if (this.#excluded) return;
+      if (this.#view === null ? !isMember(view, this.self) : view.number !== this.#view.number + 1) continue;
+      this.#install(view, now);
+    }
+  }
+
+  #install(view: View, now: Nanos): void {
+    const wasLeading = this.#leadership;
+    const before = this.#view;
+    this.#view = view;
+    this.history.push(view);
+    if (this.history.length > HISTORY) this.history.shift();
+    this.#candidacy = null;
+    this.#leadership = null;
+    this.#leader = view.leader;
+    this.#newcomers.install(view);
+    if (!isMember(view, this.self)) {
+      this.#excluded = true;
+      this.#updateFence(now);
+      return this.port.excluded(view, now);
+    }
+    this.#acceptor = new Acceptor(view);
+    this.#leaderHeardAt = now;
+    this.#watch.install(view, this.self.core, now);
+    this.port.installed(view, now);
+    if (before !== null && view.leader === this.self.core && wasLeading !== null) {
+      this.#lead({ round: 0, core: this.self.core }, now, now + this.settings.leaseNs * (1 + this.settings.drift));
+      this.#leadership!.confirmedAt = wasLeading.confirmedAt;
+    }
+    return this.#updateFence(now);
+  }
+}
