@@ -113,7 +113,7 @@ describe('views', () => {
       } catch (error) {
         // A crash in the moment in which a smaller view was chosen can take its majority: nobody may act then.
         if (world.violations.length > 0 || world.canSpare())
-          throw new Error(`seed ${seed}: ${(error as Error).message}`);
+          throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
         lost += 1;
       }
     }
