@@ -1,5 +1,5 @@
 /**
- * What a machine is made of and what messages on it cost. Plain data: it travels to every core as JSON.
+ * What a machine is made of and what messages on it cost. Plain data: the launcher hands it to the SKB as JSON.
  * Cores are numbered 0 … n−1; so are packages and NUMA nodes, by their place in the lists.
  */
 export interface MachineDescription {
@@ -9,12 +9,27 @@ export interface MachineDescription {
   /** Clock, to turn nanoseconds into cycles and back. */
   readonly ghz: number;
   readonly packages: readonly Package[];
+  /** What each core is in the hardware, by core; empty: every core is a whole one, its OS index its number. */
+  readonly processors: readonly Processor[];
   readonly numaNodes: readonly NumaNode[];
-  /** Relative memory distance, 10 on the diagonal; empty: follows from the hops between packages. */
-  readonly numaDistances: readonly (readonly number[])[];
+  /**
+   * Relative memory distance, 10 on the diagonal as firmware writes it; null where nobody told it. Empty: assumed from
+   * nearness (`Machine.numaDistance`).
+   */
+  readonly numaDistances: readonly (readonly (number | null)[])[];
+  /**
+   * The NUMA distances that count as one hop, two hops, … between cores of two nodes, within a package too, rising. Empty:
+   * hops are those between packages.
+   */
+  readonly hopDistances: readonly number[];
   readonly caches: readonly CacheLevel[];
-  /** Links between packages. */
-  readonly interconnect: readonly (readonly [number, number])[];
+  readonly memoryCaches: readonly MemoryCache[];
+  /** Dies and other groups of cores below or above packages, as the file names them. */
+  readonly groups: readonly CoreGroup[];
+  /** Kinds of cores, when there are several (P and E cores, big.LITTLE). */
+  readonly coreKinds: readonly CoreKind[];
+  /** Links between packages; `full`: each to every other. */
+  readonly interconnect: 'full' | readonly (readonly [number, number])[];
   /** Hops between packages, row by row, where they are known otherwise; empty: the fewest links on a way. */
   readonly packageHops: readonly (readonly number[])[];
   readonly costs: MachineCosts;
@@ -24,21 +39,54 @@ export interface MachineDescription {
 
 export interface Package {
   readonly cores: readonly number[];
-  /** The node of its first core: a package may have several, and a node several packages. */
-  readonly numaNode: number;
+  /** The node of its first core; null: that core is local to none. A package may have several, and a node several packages. */
+  readonly numaNode: number | null;
+}
+
+/** A processing unit: thread `thread` of the physical core `core` of its package, which the OS calls `osIndex`. */
+export interface Processor {
+  readonly osIndex: number;
+  readonly core: number;
+  readonly thread: number;
 }
 
 export interface NumaNode {
-  readonly memoryBytes: number;
-  /** The cores that are local to it; empty for memory that has none. */
+  /** Null: not known. */
+  readonly memoryBytes: number | null;
+  /** The cores that are local to it; empty for memory that has none. A core may be local to several nodes. */
   readonly cores: readonly number[];
+  /** The number that the OS gives it; absent: its place in the list. */
+  readonly osIndex?: number;
+  /** DRAM, HBM, CXL, … where the file tells it. */
+  readonly subtype?: string;
 }
 
-/** All caches of one level and size: each group of cores shares one. */
+/** All caches of one level and size: each group of cores shares one. `bytes` 0: the size is not known. */
 export interface CacheLevel {
   readonly level: number;
   readonly bytes: number;
   readonly groups: readonly (readonly number[])[];
+}
+
+/** A cache in front of the memory of some nodes. */
+export interface MemoryCache {
+  readonly bytes: number;
+  readonly nodes: readonly number[];
+}
+
+export interface CoreGroup {
+  readonly type: 'die' | 'group';
+  /** What the file calls it: a subtype or a name; '' when nothing. */
+  readonly name: string;
+  readonly osIndex: number | null;
+  readonly cores: readonly number[];
+}
+
+export interface CoreKind {
+  readonly name: string;
+  readonly cores: readonly number[];
+  /** How fast a core of this kind is, as a part of the fastest kind's speed: above 0, at most 1. */
+  readonly speed: number;
 }
 
 /**
@@ -71,6 +119,25 @@ export interface RelationCosts {
 
 export const FREE: RelationCosts = { sameCore: 0, sharedCache: 0, samePackage: 0, hops: [0] };
 
+/** A machine of which nothing but its cores is told: what a reader fills in. */
+export const BARE = {
+  processors: [],
+  numaDistances: [],
+  hopDistances: [],
+  caches: [],
+  memoryCaches: [],
+  groups: [],
+  coreKinds: [],
+  packageHops: [],
+} as const satisfies Partial<MachineDescription>;
+
+/** The most cores and the most NUMA nodes of one description: two EPYC 9754 have 512 threads, the largest of the public files 1,024. */
+export const MAX_CORES = 1024;
+export const MAX_NODES = 1024;
+
+/** A message that takes longer than this is a slip of the pen: the farthest of `wan` take 140 ms. */
+const MAX_MESSAGE_NS = 60e9;
+
 /** How many cores the machine has. */
 export function coreCount(description: MachineDescription): number {
   return description.packages.reduce((sum, { cores }) => sum + cores.length, 0);
@@ -91,6 +158,33 @@ export function cyclesToNs(description: MachineDescription, cycles: number): num
 /** Nanoseconds as cycles of this machine. */
 export function nsToCycles(description: MachineDescription, ns: number): number {
   return ns * description.ghz;
+}
+
+/** Null, or one line that says why no cluster can wait for messages of this machine at that scale. */
+export function checkMessageTimes({ costs }: MachineDescription, timeScale: number): string | null {
+  const { send, latency, receive, gap } = costs;
+  const longest = [send, latency, receive, gap]
+    .map(({ sameCore, sharedCache, samePackage, hops }) => Math.max(sameCore, sharedCache, samePackage, ...hops))
+    .reduce((sum, ns) => sum + ns, costs.lrpc);
+  const scaled = longest * Math.max(1, timeScale);
+  if (scaled <= MAX_MESSAGE_NS) return null;
+  return `a message would take up to ${scaled.toPrecision(3)} ns at a time scale of ${timeScale}; at most ${MAX_MESSAGE_NS / 1e9} s`;
+}
+
+/** The links between packages one by one. */
+export function linksOf({ interconnect, packages }: MachineDescription): readonly (readonly [number, number])[] {
+  return interconnect === 'full' ? everyPair(packages.length) : interconnect;
+}
+
+/** How many links there are, without making them. */
+export function linkCount({ interconnect, packages }: MachineDescription): number {
+  return interconnect === 'full' ? (packages.length * (packages.length - 1)) / 2 : interconnect.length;
+}
+
+function everyPair(count: number): [number, number][] {
+  const pairs: [number, number][] = [];
+  for (let a = 0; a < count; a++) for (let b = a + 1; b < count; b++) pairs.push([a, b]);
+  return pairs;
 }
 
 /** Neighbours of every package. */

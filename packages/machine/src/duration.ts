@@ -68,6 +68,7 @@ export function parseBytes(value: string | number): Result<number> {
   if (parts === null || unit === undefined) {
     return failure(`"${text}" is not a size; write 64KiB, 8GiB or a number of bytes`);
   }
+  if (unit === 1 && !Number.isInteger(Number(parts[1]))) return failure(`"${text}" is no whole number of bytes`);
   const bytes = Math.round(Number(parts[1]) * unit);
   return Number.isSafeInteger(bytes) ? success(bytes) : failure(`"${text}" is too large`);
 }

@@ -1,122 +1,146 @@
-import { adjacency, hopsFrom } from './description.ts';
-import { attribute, listOf, Refusal } from './hwloc-tree.ts';
-import type { HwlocObject, RawElement, Topology } from './hwloc-tree.ts';
+import { levelBelow } from './hwloc-levels.ts';
+import { attribute, infosOf, listOf, Refusal } from './hwloc-xml.ts';
+import type { RawElement } from './hwloc-xml.ts';
+import type { HwlocObject, Topology } from './hwloc-tree.ts';
+import { shown } from './one-line.ts';
 
 /** Latencies, row by row; any unit. */
 export type Matrix = readonly (readonly number[])[];
 
 /** A matrix of the file and the objects that its rows stand for. */
 export interface ObjectMatrix {
+  readonly type: 'NUMANode' | 'Package';
+  /** How an error calls it. */
+  readonly name: string;
   readonly objects: readonly HwlocObject[];
   readonly matrix: Matrix;
+  /** Firmware's own comes before what a user has added. */
+  readonly rank: number;
 }
 
-/** Bit of `kind` in hwloc 2: the values are latencies, not bandwidths. */
-const MEANS_LATENCY = 4;
-/** More levels than any machine has. */
-const MAX_LEVELS = 32;
-const TYPES: Readonly<Record<string, string>> = { Socket: 'Package', Package: 'Package', NUMANode: 'NUMANode' };
+/** Bits of `kind` in hwloc 2. */
+const KIND = { fromOs: 1, meansLatency: 4 } as const;
+/** Relative distances are some tens, latencies some hundreds of nanoseconds: more is nobody's measurement. */
+const MAX_DISTANCE = 1e9;
+const MAX_OBJECTS = 1024;
+const TYPES: ReadonlyMap<string, 'NUMANode' | 'Package'> = new Map([
+  ['socket', 'Package'],
+  ['package', 'Package'],
+  ['numanode', 'NUMANode'],
+  ['node', 'NUMANode'],
+]);
 
-/** The latency matrices of NUMA nodes and packages in the file, both generations; a broken one is refused. */
-export function readMatrices(topology: Topology, nodes: readonly HwlocObject[]): readonly ObjectMatrix[] {
+/** The latency matrices of NUMA nodes and packages in the file, both generations, the best first; a broken one is refused. */
+export function readMatrices(topology: Topology): readonly ObjectMatrix[] {
   const modern = listOf(topology.raw, 'distances2').map((element) => readModern(element, topology));
-  const old = topology.objects.flatMap(({ raw }) => listOf(raw, 'distances')).map((element) => readOld(element, nodes));
-  return [...modern, ...old].filter((found) => found !== null);
+  const old = topology.objects.flatMap((object) =>
+    listOf(object.raw, 'distances').map((element) => readOld(element, object, topology)),
+  );
+  return [...modern, ...old].filter((found) => found !== null).sort((a, b) => b.rank - a.rank);
 }
 
-/** The matrix whose rows are exactly these objects, in their order; null when there is none. */
-export function matrixFor(matrices: readonly ObjectMatrix[], objects: readonly HwlocObject[]): Matrix | null {
-  for (const found of matrices) {
-    const order = objects.map((object) => found.objects.indexOf(object));
-    if (found.objects.length === objects.length && !order.includes(-1)) {
-      return order.map((i) => order.map((j) => found.matrix[i]![j]!));
-    }
-  }
-  return null;
-}
-
-/** Distances as hops: equal distances, from near to far, are one hop, two hops, and so on. */
-export interface HopLevels {
-  readonly hops: readonly (readonly number[])[];
-  /** How much farther than local each level is, the nearest being 1. */
-  readonly factors: readonly number[];
-}
-
-/** The levels of a matrix between packages; measured values that hardly differ fall into one level. */
-export function hopLevels(matrix: Matrix): HopLevels {
-  const local = matrix.reduce((least, row, i) => Math.min(least, row[i]!), Infinity);
-  const apart = matrix.flatMap((row, i) => row.filter((_, j) => j !== i));
-  const nearest = apart.reduce((least, distance) => Math.min(least, distance), Infinity);
-  const farthest = apart.reduce((most, distance) => Math.max(most, distance), 0);
-  const exact = [...new Set(apart)].sort((a, b) => a - b);
-  const step = (farthest - nearest) / (MAX_LEVELS - 1);
-  const levels = exact.length <= MAX_LEVELS ? exact : Array.from({ length: MAX_LEVELS }, (_, i) => nearest + i * step);
-  const levelOf = (distance: number) => 1 + levels.findLastIndex((level) => level <= distance);
-  return {
-    hops: matrix.map((row, i) => row.map((distance, j) => (i === j ? 0 : Math.max(1, levelOf(distance))))),
-    factors: levels.map((level) => farness(level, local, nearest)),
-  };
-}
-
-/** Packages that share a NUMA node are apart by no more than one is from itself; then only the ratio tells. */
-function farness(level: number, local: number, nearest: number): number {
-  if (nearest > local) return (level - local) / (nearest - local);
-  return nearest > 0 ? level / nearest : 1;
-}
-
-/**
- * Links between packages: the nearest pairs, then the next nearest, until every package can be reached. Without a
- * matrix every pair is linked.
- */
-export function interconnectFrom(matrix: Matrix | null, packages: number): [number, number][] {
-  const pairs: { edge: [number, number]; distance: number }[] = [];
-  for (let a = 0; a < packages; a++) {
-    for (let b = a + 1; b < packages; b++) {
-      const distance = matrix === null ? 0 : Math.min(matrix[a]![b]!, matrix[b]![a]!);
-      pairs.push({ edge: [a, b], distance });
-    }
-  }
-  const levels = [...new Set(pairs.map(({ distance }) => distance))].sort((a, b) => a - b);
-  for (const level of levels) {
-    const edges = pairs.filter(({ distance }) => distance <= level).map(({ edge }) => edge);
-    if (!hopsFrom(0, adjacency(packages, edges)).includes(-1)) return edges;
-  }
-  return [];
+/** Refuses a matrix that says that something else is nearer than what is local. */
+export function checkNearness({ name, objects, matrix }: ObjectMatrix): void {
+  matrix.forEach((row, i) =>
+    row.forEach((distance, j) => {
+      if (i === j || (distance >= row[i]! && distance > 0)) return;
+      const indexes = [i, j].map((at) => `os_index="${shown(objects[at]!.attributes['os_index'] ?? String(at))}"`);
+      throw new Refusal(
+        `${name} says ${distance} from ${indexes[0]} to ${indexes[1]}, nearer than local (${row[i]}) or nothing`,
+      );
+    }),
+  );
 }
 
 /** <distances2 type= nbobjs= kind= indexing=> with lists of indexes and values, hwloc 2 and 3. */
 function readModern(element: RawElement, topology: Topology): ObjectMatrix | null {
-  const type = TYPES[attribute(element, 'type') ?? ''];
+  const word = attribute(element, 'type') ?? '';
+  const type = TYPES.get(word.toLowerCase());
   const kind = Number(attribute(element, 'kind') ?? 0);
-  if (type === undefined || (kind & MEANS_LATENCY) === 0) return null;
-  const name = `<distances2 type="${attribute(element, 'type')}">`;
-  const count = Number(attribute(element, 'nbobjs'));
-  const indexes = numbers(listOf(element, 'indexes'), `indexes of ${name}`);
-  const values = numbers(listOf(element, 'u64values'), `u64values of ${name}`);
+  if (type === undefined || (kind & KIND.meansLatency) === 0) return null;
+  const name = `<distances2 type="${shown(word)}">`;
+  const count = countOf(element, name);
+  const indexes = wholes(listOf(element, 'indexes'), `indexes of ${name}`, Number.MAX_SAFE_INTEGER);
   if (indexes.length !== count) throw new Refusal(`${name} has ${indexes.length} indexes for nbobjs="${count}"`);
   const by = attribute(element, 'indexing') === 'gp' ? 'gp_index' : 'os_index';
+  const candidates = new Map(
+    topology.objects
+      .filter((object) => object.type === type && object.attributes[by] !== undefined)
+      .map((object) => [Number(object.attributes[by]), object]),
+  );
   const objects = indexes.map((index) => {
-    const found = topology.objects.find(
-      (object) => TYPES[object.type] === type && object.attributes[by] === String(index),
-    );
+    const found = candidates.get(index);
     if (found === undefined) throw new Refusal(`${name} names ${by}="${index}", which no ${type} element has`);
     return found;
   });
-  return { objects, matrix: square(values, count, name) };
+  if (new Set(objects).size !== count) throw new Refusal(`${name} names an object twice`);
+  const values = wholes(listOf(element, 'u64values'), `u64values of ${name}`, MAX_DISTANCE);
+  const rank = attribute(element, 'name') === 'NUMALatency' ? 2 : kind & KIND.fromOs;
+  return { type, name, objects, matrix: square(values, count, name), rank };
 }
 
-/** <distances nbobjs= latency_base=> with one <latency> a pair, hwloc 1, in the order of the nodes. */
-function readOld(element: RawElement, nodes: readonly HwlocObject[]): ObjectMatrix | null {
-  const count = Number(attribute(element, 'nbobjs'));
-  const name = `<distances nbobjs="${attribute(element, 'nbobjs')}">`;
-  const base = Number(attribute(element, 'latency_base') ?? 1);
-  const values = listOf(element, 'latency').map((latency) => {
-    const value = Number(attribute(latency, 'value') ?? Number.NaN) * base;
-    if (!(value >= 0)) throw new Refusal(`${name} has a latency that is not a number`);
-    return value;
-  });
-  const matrix = square(values, count, name);
-  return count === nodes.length ? { objects: nodes, matrix } : null;
+/** <distances nbobjs= relative_depth= latency_base=> with one <latency> a pair, hwloc 1, in the order of the file. */
+function readOld(element: RawElement, holder: HwlocObject, topology: Topology): ObjectMatrix | null {
+  const name = `<distances nbobjs="${shown(attribute(element, 'nbobjs') ?? '')}">`;
+  const count = countOf(element, name);
+  const base = realOf(attribute(element, 'latency_base') ?? '1', name);
+  const latencies = listOf(element, 'latency').map((latency) => realOf(attribute(latency, 'value') ?? '', name));
+  const matrix = square(wholeScale(latencies.map((value) => value * base)), count, name);
+  const rank = holder.parent === null ? 1 : 0;
+  const least = latencies.reduce((smallest, value) => Math.min(smallest, value), Infinity);
+  const objects = objectsOf(element, holder, topology, count, base === 1 && least > 1);
+  const type = objects === null ? undefined : TYPES.get(objects[0]!.type.toLowerCase());
+  return objects === null || type === undefined ? null : { type, name, objects, matrix, rank };
+}
+
+/**
+ * The objects that `relative_depth` means. hwloc 1 counts its levels, NUMA nodes among them. hwloc 2, when it writes the
+ * format of hwloc 1, leaves latencies as they are and counts without nodes: a matrix of nodes has the depth of what they hang
+ * on plus one. Null: not over nodes or packages.
+ */
+function objectsOf(
+  element: RawElement,
+  holder: HwlocObject,
+  topology: Topology,
+  count: number,
+  rawLatencies: boolean,
+): readonly HwlocObject[] | null {
+  const depth = Number(attribute(element, 'relative_depth') ?? Number.NaN);
+  const inside = topology.objects.filter(({ type }) => type === 'NUMANode');
+  const nodes = holder.parent === null ? inside : inside.filter((node) => isWithin(node, holder));
+  const writer = topology.objects
+    .map(({ infos }) => infos.get('hwlocVersion'))
+    .find((version) => version !== undefined);
+  if (rawLatencies || /^[2-9]/.test(writer ?? infosOf(topology.raw).get('hwlocVersion') ?? '')) {
+    const hung = nodes[0]?.children[0];
+    const own = hung !== undefined && levelBelow(holder, depth - 1, 'NUMANode').includes(hung);
+    const level = own ? nodes : levelBelow(holder, depth, 'NUMANode');
+    if (level.length === count && TYPES.has((level[0]?.type ?? '').toLowerCase())) return level;
+    return nodes.length === count ? nodes : null;
+  }
+  const level = levelBelow(holder, depth);
+  return level.length === count && level.length > 0 ? level : null;
+}
+
+/** hwloc 1's latencies are floats: whole ones are taken as they are, others by the thousandth, as hwloc 2 takes them. */
+function wholeScale(values: readonly number[]): number[] {
+  const whole = values.every((value) => Math.abs(value - Math.round(value)) < 0.001);
+  return values.map((value) => Math.round(whole ? value : value * 1000));
+}
+
+function countOf(element: RawElement, name: string): number {
+  const text = attribute(element, 'nbobjs') ?? '';
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > MAX_OBJECTS) {
+    throw new Refusal(`${name} has nbobjs="${shown(text)}"; it must be from 1 to ${MAX_OBJECTS}`);
+  }
+  return count;
+}
+
+function realOf(text: string, name: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= MAX_DISTANCE) return value;
+  throw new Refusal(`${name} has a latency of "${shown(text)}", which is no number from 0 to ${MAX_DISTANCE}`);
 }
 
 function square(values: readonly number[], count: number, name: string): Matrix {
@@ -126,11 +150,16 @@ function square(values: readonly number[], count: number, name: string): Matrix 
   return Array.from({ length: count }, (_, row) => values.slice(row * count, (row + 1) * count));
 }
 
-function numbers(lists: readonly RawElement[], name: string): number[] {
+function wholes(lists: readonly RawElement[], name: string, most: number): number[] {
   const words = lists.flatMap((list) => String(list['#text'] ?? '').split(/\s+/)).filter((word) => word !== '');
   return words.map((word) => {
-    const value = Number(word);
-    if (!(value >= 0)) throw new Refusal(`"${word}" in the ${name} is not a number`);
-    return value;
+    const value = /^\d+$/.test(word) ? Number(word) : Number.NaN;
+    if (value <= most) return value;
+    throw new Refusal(`"${shown(word)}" in the ${name} is not a whole number from 0 to ${most}`);
   });
+}
+
+function isWithin(object: HwlocObject, outer: HwlocObject): boolean {
+  for (let up = object.parent; up !== null; up = up.parent) if (up === outer) return true;
+  return false;
 }

@@ -1,146 +1,169 @@
-import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { CpuSet } from './cpuset.ts';
+import { MAX_CORES } from './description.ts';
+import { attribute, infosOf, listOf, readTopologyElement, Refusal } from './hwloc-xml.ts';
+import type { RawElement } from './hwloc-xml.ts';
+import { shown } from './one-line.ts';
 
-/** Why a file is refused, with the element; thrown inside the hwloc modules only. */
-export class Refusal extends Error {}
-
-/** One <object> element. PUs are named by their number in the order of the file. */
+/** One <object> element. */
 export interface HwlocObject {
+  /** hwloc 2's name of the type, whatever the file's generation: `Package` for a `Socket`. */
   readonly type: string;
+  /** The type as the file has it. */
+  readonly word: string;
   readonly attributes: Readonly<Record<string, string>>;
-  readonly infos: Readonly<Record<string, string>>;
+  readonly infos: ReadonlyMap<string, string>;
   readonly parent: HwlocObject | null;
-  /** The PUs inside it. */
-  readonly pus: number[];
-  /** The PUs that it is near to: those inside; for a memory child of hwloc 2, those of what it hangs on. */
-  localPus: readonly number[];
-  /** What else the element holds, as the parser gives it. */
+  readonly children: readonly HwlocObject[];
+  /** The cores inside it: its processing units that may be used. */
+  readonly cores: readonly number[];
   readonly raw: RawElement;
 }
 
 export interface Topology {
+  readonly raw: RawElement;
+  readonly root: HwlocObject;
   /** Every object, a parent before its children. */
   readonly objects: readonly HwlocObject[];
+  /** The processing units that may be used, in the order of the file: core c is `pus[c]`. */
   readonly pus: readonly HwlocObject[];
-  readonly raw: RawElement;
+  /** The OS index of each core. */
+  readonly osIndexes: readonly number[];
 }
 
-/** An element with its attributes as `@name` and its children as lists. */
-export type RawElement = Readonly<Record<string, unknown>>;
-
-const MAX_DEPTH = 64;
 const MAX_OBJECTS = 100_000;
-const MEMORY_TYPES = ['NUMANode', 'MemCache'];
-/** Elements that may be repeated, and are lists even when there is one. */
-const LISTS = new Set(['object', 'info', 'distances', 'distances2', 'latency', 'indexes', 'u64values']);
+/** Types that hwloc has had other names for; hwloc compares them without regard to case. */
+const CANONICAL: ReadonlyMap<string, string> = new Map([
+  ...['Machine', 'System', 'NUMANode', 'Package', 'Die', 'Core', 'PU', 'Group', 'MemCache', 'Cache'].map(
+    (type) => [type.toLowerCase(), type] as const,
+  ),
+  ['node', 'NUMANode'],
+  ['socket', 'Package'],
+  ['proc', 'PU'],
+]);
+
+interface Draft extends HwlocObject {
+  readonly children: Draft[];
+  readonly cores: number[];
+}
 
 /** Reads the elements of a topology; throws a Refusal that names what is wrong and where. */
 export function parseTopology(text: string): Topology {
-  if (text.trim() === '') throw new Refusal('the file is empty');
-  if (/<!ENTITY/i.test(text)) throw new Refusal('<!ENTITY> is not allowed in a topology');
-  const valid = XMLValidator.validate(text, { allowBooleanAttributes: false });
-  if (valid !== true) throw new Refusal(`not well-formed XML at line ${valid.err.line}: ${valid.err.msg.trim()}`);
-  const document = parseXml(text);
-  const names = Object.keys(document).filter((name) => !/^[?!#]/.test(name));
-  const raw = document['topology'];
-  if (names.length !== 1 || !isElement(raw)) {
-    throw new Refusal(`the root element is <${names[0] ?? 'nothing'}>, not <topology>`);
-  }
+  const raw = readTopologyElement(text);
   checkVersion(raw);
   const roots = listOf(raw, 'object');
   if (roots.length !== 1) throw new Refusal(`<topology> holds ${roots.length} object elements, not one Machine`);
-  return collect(roots[0]!, raw);
+  const objects: Draft[] = [];
+  const root = collect(roots[0]!, null, objects);
+  const machines = objects.filter(({ type }) => type === 'Machine').length;
+  if (machines > 1)
+    throw new Refusal(`there are ${machines} Machine elements under ${root.word}; one machine is wanted`);
+  const all = objects.filter(({ type }) => type === 'PU') as Draft[];
+  const osIndexes = all.map((pu, place) => puIndex(pu, place));
+  refuseTwins(all, osIndexes);
+  const allowed = mayBeUsed(root, objects);
+  const usable = all.map((pu, place) => allowed(pu, osIndexes[place]!));
+  const pus = all.filter((_, place) => usable[place]);
+  checkCount(all, pus, root);
+  pus.forEach((pu, core) => {
+    for (let at: HwlocObject | null = pu; at !== null; at = at.parent) (at as Draft).cores.push(core);
+  });
+  return { raw, root, objects, pus, osIndexes: osIndexes.filter((_, place) => usable[place]) };
 }
 
 /** `PU os_index="5"`: an element by its type and what tells it from others. */
-export function describeElement({ type, attributes }: HwlocObject): string {
+export function describeElement({ word, attributes }: HwlocObject): string {
   for (const name of ['os_index', 'gp_index', 'cpuset']) {
-    if (attributes[name] !== undefined) return `${type} ${name}="${attributes[name]}"`;
+    if (attributes[name] !== undefined) return `${word} ${name}="${shown(attributes[name])}"`;
   }
-  return type;
+  return word;
 }
 
-/** The children of that name. */
-export function listOf(element: RawElement, name: string): readonly RawElement[] {
-  const list = element[name];
-  if (!Array.isArray(list)) return [];
-  // An element without attributes and children is an empty text to the parser.
-  return list.map((entry) => (isElement(entry) ? entry : { '#text': String(entry) }));
+/** A bitmap attribute of an object; null when it has none. */
+export function setOf(object: HwlocObject, name: string): CpuSet | null {
+  const text = object.attributes[name];
+  if (text === undefined) return null;
+  const set = CpuSet.parse(text);
+  if (set === null) throw new Refusal(`${describeElement(object)} has ${name}="${shown(text)}", which is no bitmap`);
+  return set;
 }
 
-export function attribute(element: RawElement, name: string): string | undefined {
-  const value = element[`@${name}`];
-  return value === undefined ? undefined : String(value);
-}
-
-function parseXml(text: string): RawElement {
-  const parser = new XMLParser({
-    ignoreAttributes: false,
-    attributeNamePrefix: '@',
-    parseTagValue: false,
-    parseAttributeValue: false,
-    processEntities: false,
-    maxNestedTags: MAX_DEPTH,
-    isArray: (name) => LISTS.has(name),
-  });
-  try {
-    return parser.parse(text) as RawElement;
-  } catch (error) {
-    throw new Refusal(`not readable as XML: ${(error as Error).message.split('\n')[0]}`);
-  }
+/** An attribute that counts something: whole, from 0; null when the object has none. */
+export function wholeOf(object: HwlocObject, name: string): number | null {
+  const text = object.attributes[name];
+  if (text === undefined) return null;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  const wanted = /^\d+$/.test(text) ? 'which is too large' : 'which is no whole number';
+  throw new Refusal(`${describeElement(object)} has ${name}="${shown(text)}", ${wanted}`);
 }
 
 function checkVersion(raw: RawElement): void {
   const version = attribute(raw, 'version');
   if (version === undefined || /^[123]\.\d+$/.test(version)) return;
-  throw new Refusal(`<topology version="${version}"> is not known; hwloc 1, 2 and 3 are`);
+  throw new Refusal(`<topology version="${shown(version)}"> is not known; hwloc 1, 2 and 3 are (1.0, 2.0, 3.0)`);
 }
 
-function collect(root: RawElement, raw: RawElement): Topology {
-  const objects: HwlocObject[] = [];
-  const pus: HwlocObject[] = [];
-  const indexes = new Set<string>();
-
-  const visit = (element: RawElement, parent: HwlocObject | null): HwlocObject => {
-    const object = makeObject(element, parent);
-    objects.push(object);
-    if (objects.length > MAX_OBJECTS) throw new Refusal(`more than ${MAX_OBJECTS} object elements`);
-    if (object.type === 'PU') {
-      const index = object.attributes['os_index'] ?? `#${pus.length}`;
-      if (indexes.has(index)) throw new Refusal(`${describeElement(object)} appears twice`);
-      indexes.add(index);
-      object.pus.push(pus.length);
-      pus.push(object);
+function collect(element: RawElement, parent: Draft | null, objects: Draft[]): Draft {
+  const object = makeObject(element, parent);
+  objects.push(object);
+  if (objects.length > MAX_OBJECTS) throw new Refusal(`more than ${MAX_OBJECTS} object elements`);
+  if (object.type === 'PU') {
+    for (let up = parent; up !== null; up = up.parent as Draft | null) {
+      if (up.type === 'PU') throw new Refusal(`${describeElement(object)} lies within ${describeElement(up)}`);
     }
-    for (const child of listOf(element, 'object')) object.pus.push(...visit(child, object).pus);
-    return object;
-  };
-
-  visit(root, null);
-  for (const object of objects) object.localPus = localPus(object);
-  return { objects, pus, raw };
+  }
+  for (const child of listOf(element, 'object')) object.children.push(collect(child, object, objects));
+  return object;
 }
 
-function makeObject(element: RawElement, parent: HwlocObject | null): HwlocObject {
-  const type = attribute(element, 'type');
-  if (type === undefined) {
+function makeObject(raw: RawElement, parent: HwlocObject | null): Draft {
+  const word = attribute(raw, 'type');
+  if (word === undefined) {
     const place = parent === null ? '<topology>' : describeElement(parent);
     throw new Refusal(`an object element in ${place} has no type`);
   }
-  const attributes: Record<string, string> = {};
-  for (const [name, value] of Object.entries(element)) {
+  const attributes = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(raw)) {
     if (name.startsWith('@')) attributes[name.slice(1)] = String(value);
   }
-  const infos: Record<string, string> = {};
-  for (const info of listOf(element, 'info')) infos[attribute(info, 'name') ?? ''] = attribute(info, 'value') ?? '';
-  return { type, attributes, infos, parent, pus: [], localPus: [], raw: element };
+  const type = CANONICAL.get(word.toLowerCase()) ?? word;
+  return { type, word: shown(word), attributes, infos: infosOf(raw), parent, children: [], cores: [], raw };
 }
 
-function localPus(object: HwlocObject): readonly number[] {
-  let at: HwlocObject = object;
-  while (at.pus.length === 0 && at.parent !== null && MEMORY_TYPES.includes(at.type)) at = at.parent;
-  return at.pus;
+/** The OS index of a PU: its attribute, or the one bit of its cpuset. */
+function puIndex(pu: HwlocObject, place: number): number {
+  const index = wholeOf(pu, 'os_index');
+  const set = setOf(pu, 'cpuset');
+  if (index === null) throw new Refusal(`PU number ${place + 1} of the file has no os_index`);
+  if (set !== null && !set.isEmpty && !set.has(index)) {
+    throw new Refusal(`${describeElement(pu)} has cpuset="${shown(pu.attributes['cpuset']!)}", where it is not itself`);
+  }
+  return index;
 }
 
-function isElement(value: unknown): value is RawElement {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function refuseTwins(pus: readonly HwlocObject[], osIndexes: readonly number[]): void {
+  const seen = new Set<number>();
+  osIndexes.forEach((index, place) => {
+    if (seen.has(index)) throw new Refusal(`${describeElement(pus[place]!)} appears twice`);
+    seen.add(index);
+  });
+}
+
+/** hwloc 2 tells on the Machine what is allowed, hwloc 1 on every object, and what is online too. */
+function mayBeUsed(root: HwlocObject, objects: readonly HwlocObject[]): (pu: HwlocObject, index: number) => boolean {
+  const machine = objects.find(({ type }) => type === 'Machine') ?? root;
+  const setsOf = (object: HwlocObject): CpuSet[] =>
+    ['cpuset', 'allowed_cpuset', 'online_cpuset'].map((name) => setOf(object, name)).filter((set) => set !== null);
+  const whole = [...new Set([machine, root])].flatMap(setsOf);
+  return (pu, index) => [...whole, ...setsOf(pu)].every((set) => set.has(index));
+}
+
+function checkCount(all: readonly HwlocObject[], usable: readonly HwlocObject[], root: HwlocObject): void {
+  if (all.length === 0) throw new Refusal('there is no PU element');
+  if (usable.length === 0) {
+    const allowed = root.attributes['allowed_cpuset'] ?? root.attributes['online_cpuset'] ?? '';
+    throw new Refusal(`none of the ${all.length} PU elements may be used: ${root.word} allows "${shown(allowed)}"`);
+  }
+  if (usable.length <= MAX_CORES) return;
+  throw new Refusal(`there are ${usable.length} PU elements that may be used; at most ${MAX_CORES}`);
 }

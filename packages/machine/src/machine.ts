@@ -1,5 +1,6 @@
-import { adjacency, coreCount, hopsFrom } from './description.ts';
+import { adjacency, coreCount, hopsFrom, linksOf } from './description.ts';
 import type { MachineDescription, RelationCosts } from './description.ts';
+import { nearestNodes } from './nearest-node.ts';
 
 /** How two cores stand to one another: `hop_1` is one link between their packages, and so on. */
 export type Relation = 'same_core' | 'shared_cache' | 'same_package' | `hop_${number}`;
@@ -13,6 +14,9 @@ const MAX_HOPS = 250;
 /** Distances that firmware tables use: 10 is local. */
 const LOCAL_DISTANCE = 10;
 const DISTANCE_PER_HOP = 6;
+/** Another node of one's own package, where no matrix tells: between local and one hop. */
+const DISTANCE_WITHIN_PACKAGE = 13;
+const NO_NODE = -1;
 
 /**
  * A machine description with look-ups for hot loops: after the first question about a core, each is two array reads.
@@ -25,7 +29,10 @@ export class Machine {
   private readonly packages: Uint16Array;
   private readonly nodes: Int16Array;
   private readonly sharedCaches: readonly (readonly number[])[][];
-  private readonly neighbours: readonly (readonly number[])[];
+  private neighbours: readonly (readonly number[])[] | null = null;
+  /** The packages of each node's cores. */
+  private readonly nodePackages: readonly (readonly number[])[];
+  private readonly speeds: Float64Array;
   private readonly hopRows: (Int16Array | undefined)[] = [];
   private readonly rows: (Uint8Array | undefined)[] = [];
   private readonly latency: Float64Array;
@@ -43,17 +50,16 @@ export class Machine {
         this.packages[core] = p;
       }),
     );
-    this.nodes = new Int16Array(this.cores).fill(0);
-    description.numaNodes.forEach(({ cores }, node) =>
-      cores.forEach((core) => {
-        this.nodes[core] = node;
-      }),
-    );
+    this.nodes = Int16Array.from(nearestNodes(description.numaNodes, this.cores), (node) => node ?? NO_NODE);
+    this.nodePackages = description.numaNodes.map(({ cores }) => [
+      ...new Set(cores.map((core) => this.packages[core]!)),
+    ]);
+    this.speeds = new Float64Array(this.cores).fill(1);
+    for (const { cores, speed } of description.coreKinds) for (const core of cores) this.speeds[core] = speed;
     this.sharedCaches = Array.from({ length: this.cores }, () => []);
     for (const group of description.caches.flatMap(({ groups }) => groups)) {
       if (group.length > 1) for (const core of group) this.sharedCaches[core]!.push(group);
     }
-    this.neighbours = adjacency(description.packages.length, description.interconnect);
     this.latency = tabulate(description.costs.latency);
     this.send = tabulate(description.costs.send);
     this.receive = tabulate(description.costs.receive);
@@ -71,7 +77,7 @@ export class Machine {
     return (this.rows[a] ?? this.makeRow(a))[b]!;
   }
 
-  /** Links between the packages of two cores; 0 within a package. */
+  /** Links between two cores; 0 within a package, or within a node of one whose nodes are told apart. */
   hops(a: number, b: number): number {
     return Math.max(0, this.relationNumber(a, b) - HOPS_AFTER);
   }
@@ -81,12 +87,18 @@ export class Machine {
     return this.latency[this.relationNumber(a, b)]!;
   }
 
+  /** A slower core is busy for longer. */
   sendOccupancyNs(a: number, b: number): number {
-    return this.send[this.relationNumber(a, b)]!;
+    return this.send[this.relationNumber(a, b)]! / this.speeds[a]!;
   }
 
   receiveOccupancyNs(a: number, b: number): number {
-    return this.receive[this.relationNumber(a, b)]!;
+    return this.receive[this.relationNumber(a, b)]! / this.speeds[b]!;
+  }
+
+  /** How fast a core is, as a part of the fastest kind's speed. */
+  speedOf(core: number): number {
+    return this.speeds[core]!;
   }
 
   /** Least time between two messages on one channel: the inverse of its throughput. */
@@ -96,8 +108,7 @@ export class Machine {
 
   /** One message from call to delivery on an idle machine. */
   oneWayNs(a: number, b: number): number {
-    const number = this.relationNumber(a, b);
-    return this.send[number]! + this.latency[number]! + this.receive[number]!;
+    return this.sendOccupancyNs(a, b) + this.latencyNs(a, b) + this.receiveOccupancyNs(a, b);
   }
 
   /** What a link between two processes is delayed by to stand for this pair: the one-way time, scaled. */
@@ -113,6 +124,7 @@ export class Machine {
     return this.description.packages[index]!.cores;
   }
 
+  /** The node that a core takes its memory from; −1: it is local to none. */
   numaNodeOf(core: number): number {
     return this.nodes[core]!;
   }
@@ -122,33 +134,109 @@ export class Machine {
     return (this.hopRows[a] ?? this.makeHopRow(a))[b]!;
   }
 
-  /** Relative memory distance between two NUMA nodes, 10 when local. */
+  /**
+   * Relative memory distance between two NUMA nodes, 10 when local. Where nobody told it: 10 between nodes that are local to
+   * the same cores, 13 within a package, 16 and 6 more for each further hop between packages.
+   */
   numaDistance(a: number, b: number): number {
-    const given = this.description.numaDistances[a]?.[b];
-    if (given !== undefined) return given;
-    if (a === b) return LOCAL_DISTANCE;
-    const [here, there] = [a, b].map((node) => this.packageOf(this.description.numaNodes[node]!.cores[0] ?? 0));
-    return LOCAL_DISTANCE + DISTANCE_PER_HOP * Math.max(1, this.packageHops(here!, there!));
+    const given = this.description.numaDistances[a]?.[b] ?? null;
+    if (given !== null) return given;
+    if (a === b || this.sameCores(a, b)) return LOCAL_DISTANCE;
+    const [here, there] = [this.nodePackages[a]!, this.nodePackages[b]!];
+    if (here.some((index) => there.includes(index))) return DISTANCE_WITHIN_PACKAGE;
+    const hops = here.flatMap((from) => there.map((to) => this.packageHops(from, to)));
+    return LOCAL_DISTANCE + DISTANCE_PER_HOP * hops.reduce((fewest, hop) => Math.min(fewest, hop), hops[0] ?? 1);
+  }
+
+  /**
+   * Hops between cores of two nodes, or of one node and two packages, where distances are told; null where they are not:
+   * there hops are those between packages.
+   */
+  nodeHops(a: number, b: number): number | null {
+    return this.description.hopDistances.length === 0 ? null : this.levelBetween(a, b);
+  }
+
+  /** The most hops between any two cores. */
+  mostHops(): number {
+    const { packages, hopDistances, interconnect, packageHops } = this.description;
+    if (interconnect === 'full' && packageHops.length === 0 && hopDistances.length === 0)
+      return packages.length > 1 ? 1 : 0;
+    return packages.reduce(
+      (most, _, index) => packages.reduce((m, __, to) => Math.max(m, this.packageHops(index, to)), most),
+      hopDistances.length,
+    );
+  }
+
+  private sameCores(a: number, b: number): boolean {
+    const [here, there] = [this.description.numaNodes[a]!.cores, this.description.numaNodes[b]!.cores];
+    return here.length > 0 && here.length === there.length && here.every((core, place) => core === there[place]);
   }
 
   private makeHopRow(index: number): Int16Array {
-    const given = this.description.packageHops[index];
+    const { description } = this;
+    const given = description.packageHops[index];
     if (given !== undefined) return (this.hopRows[index] = Int16Array.from(given, (hops) => Math.min(hops, MAX_HOPS)));
+    const row = this.linkedHops(index);
+    if (description.hopDistances.length > 0) this.nearestHops(index, row);
+    return (this.hopRows[index] = row);
+  }
+
+  private linkedHops(index: number): Int16Array {
+    const count = this.description.packages.length;
+    if (this.description.interconnect === 'full') return new Int16Array(count).fill(1).fill(0, index, index + 1);
+    this.neighbours ??= adjacency(count, linksOf(this.description));
     const row = hopsFrom(index, this.neighbours);
     // Packages without a way count as one farther than the farthest: messages always find one.
     const beyond = row.reduce((most, hops) => Math.max(most, hops), 0) + 1;
-    return (this.hopRows[index] = row.map((hops) => Math.min(hops < 0 ? beyond : hops, MAX_HOPS)));
+    return row.map((hops) => Math.min(hops < 0 ? beyond : hops, MAX_HOPS));
+  }
+
+  /** Two packages are as far apart as the nearest of their nodes, where distances are told. */
+  private nearestHops(index: number, row: Int16Array): void {
+    const told = new Int16Array(row.length).fill(MAX_HOPS + 1);
+    for (const from of this.nodesOfPackage(index)) {
+      for (let to = 0; to < row.length; to++) {
+        for (const node of to === index ? [] : this.nodesOfPackage(to)) {
+          told[to] = Math.min(told[to]!, this.levelBetween(from, node) ?? MAX_HOPS + 1);
+        }
+      }
+    }
+    told.forEach((hops, to) => {
+      if (hops <= MAX_HOPS) row[to] = hops;
+    });
+  }
+
+  private nodesOfPackage(index: number): readonly number[] {
+    this.packageNodes[index] ??= [...new Set(this.coresOfPackage(index).map((core) => this.nodes[core]!))];
+    return this.packageNodes[index];
+  }
+  private readonly packageNodes: (readonly number[])[] = [];
+
+  /** Hops between cores of two different places, by the distance of their nodes; null where it is not told. */
+  private levelBetween(a: number, b: number): number | null {
+    const distance = this.description.numaDistances[a]?.[b] ?? null;
+    if (distance === null) return null;
+    let hops = 0;
+    for (const threshold of this.description.hopDistances) if (threshold <= distance) hops += 1;
+    return Math.max(1, hops);
   }
 
   private makeRow(a: number): Uint8Array {
     if (!(a >= 0 && a < this.cores)) throw new RangeError(`machine ${this.description.name} has no core ${a}`);
     const row = new Uint8Array(this.cores);
-    const own = this.packages[a]!;
+    const [own, node] = [this.packages[a]!, this.nodes[a]!];
+    const byDistance = this.description.hopDistances.length > 0;
     for (let b = 0; b < this.cores; b++) {
       const other = this.packages[b]!;
-      row[b] = own === other ? SAME_PACKAGE : HOPS_AFTER + this.packageHops(own, other);
+      const samePlace = own === other && node === this.nodes[b];
+      const told = byDistance && !samePlace ? this.levelBetween(node, this.nodes[b]!) : null;
+      if (told === null) row[b] = own === other ? SAME_PACKAGE : HOPS_AFTER + this.packageHops(own, other);
+      else row[b] = HOPS_AFTER + told;
     }
-    for (const group of this.sharedCaches[a]!) for (const core of group) row[core] = SHARED_CACHE;
+    for (const group of this.sharedCaches[a]!) {
+      // A distance within the cache's reach is told by firmware: it costs what it says.
+      for (const core of group) if (!byDistance || row[core] === SAME_PACKAGE) row[core] = SHARED_CACHE;
+    }
     row[a] = SAME_CORE;
     this.rows[a] = row;
     return row;

@@ -1,5 +1,11 @@
+import { shown } from './one-line.ts';
+
+/** A longer word is no misspelling of anything, and would cost its length. */
+const MAX_WORD = 80;
+
 /** The candidate that is fewest edits away from the word, or null when all are too far to be meant. */
 export function nearest(word: string, candidates: readonly string[]): string | null {
+  if (word.length > MAX_WORD) return null;
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;
   for (const candidate of candidates) {
@@ -13,7 +19,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
 export function unknownWord(kind: string, word: string, known: readonly string[]): string {
   const near = nearest(word, known);
   const hint = near === null ? `known: ${known.join(', ')}` : `did you mean ${near}?`;
-  return `unknown ${kind} "${word}"; ${hint}`;
+  return `unknown ${kind} "${shown(word)}"; ${hint}`;
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours that turn one text into the other. */

@@ -1,7 +1,14 @@
-import { adjacency, coreCount, hopsFrom } from './description.ts';
-import type { MachineDescription, NumaNode, Package } from './description.ts';
+import { coreCount, linksOf } from './description.ts';
+import type { MachineDescription, NumaNode, Package, Processor } from './description.ts';
+import { Reach } from './spanning.ts';
 
 type Edge = readonly [number, number];
+type Distances = MachineDescription['numaDistances'];
+
+/** Past this many packages machines side by side are linked each to every other: the pairs are too many to list. */
+const MOST_LINKED = 512;
+/** Past this many nodes the distances of machines side by side follow from their hops. */
+const MOST_DISTANT = 1024;
 
 /**
  * The same machine with exactly n cores. Fewer: the first n, filling packages in order. More: whole machines side by
@@ -13,81 +20,164 @@ export function forCores(description: MachineDescription, n: number): MachineDes
   const cores = coreCount(description);
   if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`a machine has at least one core, not ${n}`);
   if (n === cores) return description;
-  const copies = Math.ceil(n / cores);
-  const places = renumber(description);
-  const keep = (copy: number, core: number) => copy * cores + places[core]! < n;
-  const at = (copy: number, list: readonly number[]) =>
-    list
-      .filter((core) => keep(copy, core))
-      .map((core) => copy * cores + places[core]!)
+  return new Resize(description, cores, n).result();
+}
+
+/** One resize: where each core of each copy goes, and which packages and nodes are left. */
+class Resize {
+  private readonly copies: number;
+  /** Where each core stands when packages are walked in order. */
+  private readonly places: readonly number[];
+  private readonly nodes: NumaNode[] = [];
+  /** New node numbers, by copy and old number. */
+  private readonly nodeNumbers: (number | undefined)[][] = [];
+
+  constructor(
+    private readonly old: MachineDescription,
+    private readonly cores: number,
+    private readonly n: number,
+  ) {
+    this.copies = Math.ceil(n / cores);
+    const places: number[] = [];
+    let next = 0;
+    for (const { cores: list } of old.packages) for (const core of list) places[core] = next++;
+    this.places = places;
+    for (let copy = 0; copy < this.copies; copy++) this.addNodes(copy);
+  }
+
+  result(): MachineDescription {
+    const { old } = this;
+    const packages = this.packages();
+    return {
+      ...old,
+      packages,
+      processors: this.processors(),
+      numaNodes: this.nodes,
+      caches: old.caches.map((level) => ({ ...level, groups: this.lists(level.groups) })),
+      memoryCaches: this.memoryCaches(),
+      groups: this.each((copy) => this.holders(old.groups, copy)),
+      coreKinds: old.coreKinds.map((kind) => ({ ...kind, cores: this.lists([kind.cores]).flat() })),
+      interconnect: this.interconnect(packages.length),
+      packageHops: this.packageHops(packages.length),
+      numaDistances: this.distances(),
+      // Distances that had to be left out cannot say what a hop is.
+      hopDistances: this.tooManyNodes() ? [] : old.hopDistances,
+    };
+  }
+
+  private at(copy: number, list: readonly number[]): number[] {
+    const base = copy * this.cores;
+    return list
+      .map((core) => base + this.places[core]!)
+      .filter((core) => core < this.n)
       .sort((a, b) => a - b);
+  }
 
-  const numaNodes: NumaNode[] = [];
-  const packages: Package[] = [];
-  const nodeNumbers: number[] = [];
-  for (let copy = 0; copy < copies; copy++) {
-    description.numaNodes.forEach(({ memoryBytes, cores: local }, node) => {
-      const kept = at(copy, local);
-      if (kept.length === 0 && (local.length > 0 || copy > 0)) return;
-      nodeNumbers[copy * description.numaNodes.length + node] = numaNodes.length;
-      numaNodes.push({ memoryBytes, cores: kept });
+  private each<T>(of: (copy: number) => readonly T[]): T[] {
+    return Array.from({ length: this.copies }, (_, copy) => of(copy)).flat();
+  }
+
+  private lists(lists: readonly (readonly number[])[]): number[][] {
+    return this.each((copy) => lists.map((list) => this.at(copy, list))).filter((list) => list.length > 0);
+  }
+
+  private holders<T extends { readonly cores: readonly number[] }>(list: readonly T[], copy: number): T[] {
+    return list
+      .map((entry) => ({ ...entry, cores: this.at(copy, entry.cores) }))
+      .filter(({ cores }) => cores.length > 0);
+  }
+
+  /** OS indexes of another copy go on after those of the one before. */
+  private processors(): Processor[] {
+    const ordered: Processor[] = [];
+    this.old.processors.forEach((entry, core) => (ordered[this.places[core]!] = entry));
+    const span = 1 + ordered.reduce((most, { osIndex }) => Math.max(most, osIndex), 0);
+    const all = this.each((copy) => ordered.map((entry) => ({ ...entry, osIndex: entry.osIndex + copy * span })));
+    return all.slice(0, this.n);
+  }
+
+  private packages(): Package[] {
+    return this.each((copy) =>
+      this.old.packages.map(({ cores, numaNode }) => ({
+        cores: this.at(copy, cores),
+        numaNode: numaNode === null ? null : (this.nodeNumbers[copy]![numaNode] ?? null),
+      })),
+    ).filter(({ cores }) => cores.length > 0);
+  }
+
+  /** Memory that is local to no core is there once; memory of cores that are left out goes with them. */
+  private addNodes(copy: number): void {
+    this.nodeNumbers[copy] = this.old.numaNodes.map((node) => {
+      const cores = this.at(copy, node.cores);
+      if (cores.length === 0 && (node.cores.length > 0 || copy > 0)) return undefined;
+      const { osIndex: _, ...rest } = node;
+      this.nodes.push(copy === 0 ? { ...node, cores } : { ...rest, cores });
+      return this.nodes.length - 1;
     });
-    for (const { cores: own, numaNode } of description.packages) {
-      const kept = at(copy, own);
-      if (kept.length === 0) continue;
-      packages.push({ cores: kept, numaNode: nodeNumbers[copy * description.numaNodes.length + numaNode] ?? 0 });
+  }
+
+  private memoryCaches(): MachineDescription['memoryCaches'] {
+    const kept = (copy: number, nodes: readonly number[]): number[] =>
+      nodes.map((node) => this.nodeNumbers[copy]![node]).filter((node) => node !== undefined);
+    return this.each((copy) =>
+      this.old.memoryCaches.map(({ bytes, nodes }) => ({ bytes, nodes: kept(copy, nodes) })),
+    ).filter(({ nodes }) => nodes.length > 0);
+  }
+
+  /** The links of every copy, the links between copies, and whatever a cut-off package still needs to reach package 0. */
+  private interconnect(packages: number): MachineDescription['interconnect'] {
+    const { old, copies } = this;
+    if (old.interconnect === 'full' && (copies === 1 || packages > MOST_LINKED)) return 'full';
+    const size = old.packages.length;
+    const own = linksOf(old);
+    const edges: Edge[] = [];
+    for (let copy = 0; copy < copies; copy++) {
+      for (const [a, b] of own) edges.push([copy * size + a, copy * size + b]);
+      for (let bit = 1; bit < copies; bit *= 2) {
+        const other = copy ^ bit;
+        if (other < copy) for (let p = 0; p < size; p++) edges.push([other * size + p, copy * size + p]);
+      }
     }
+    const kept = edges.filter(([a, b]) => a < packages && b < packages);
+    const reach = new Reach(packages);
+    for (const [a, b] of kept) reach.join(a, b);
+    for (let p = 1; p < packages; p++) if (reach.join(0, p)) kept.push([0, p]);
+    return kept;
   }
-  const caches = description.caches.map(({ level, bytes, groups }) => ({
-    level,
-    bytes,
-    groups: Array.from({ length: copies }, (_, copy) => groups.map((group) => at(copy, group)))
-      .flat()
-      .filter((group) => group.length > 0),
-  }));
-  return {
-    ...description,
-    packages,
-    numaNodes,
-    caches,
-    interconnect: extendInterconnect(description, copies, packages.length),
-    // Whole machines side by side have ways that no matrix of one machine tells.
-    packageHops: copies === 1 ? cutSquare(description.packageHops, packages.length) : [],
-    numaDistances: copies === 1 ? cutDistances(description, nodeNumbers) : [],
-  };
-}
 
-/** Where each core of the description stands when packages are walked in order. */
-function renumber(description: MachineDescription): number[] {
-  const places: number[] = [];
-  let next = 0;
-  for (const { cores } of description.packages) for (const core of cores) places[core] = next++;
-  return places;
-}
-
-/** The links of every copy, the links between copies, and whatever a cut-off package still needs to reach package 0. */
-function extendInterconnect(description: MachineDescription, copies: number, packages: number): Edge[] {
-  const size = description.packages.length;
-  const edges: Edge[] = [];
-  for (let copy = 0; copy < copies; copy++) {
-    for (const [a, b] of description.interconnect) edges.push([copy * size + a, copy * size + b]);
-    for (let bit = 1; bit < copies; bit *= 2) {
-      const other = copy ^ bit;
-      if (other < copy) for (let p = 0; p < size; p++) edges.push([other * size + p, copy * size + p]);
-    }
+  /** Between copies a package is as far as from its own twin, and one hop more for each bit that the copies differ in. */
+  private packageHops(packages: number): MachineDescription['packageHops'] {
+    const { packageHops: hops } = this.old;
+    const size = this.old.packages.length;
+    if (hops.length === 0 || packages > MOST_DISTANT) return [];
+    return Array.from({ length: packages }, (_, a) =>
+      Array.from(
+        { length: packages },
+        (__, b) => hops[a % size]![b % size]! + bits(Math.floor(a / size) ^ Math.floor(b / size)),
+      ),
+    );
   }
-  const kept = edges.filter(([a, b]) => a < packages && b < packages);
-  for (let p = 1; p < packages; p++) {
-    if (hopsFrom(0, adjacency(packages, kept))[p]! < 0) kept.push([0, p]);
+
+  private tooManyNodes(): boolean {
+    return this.nodes.length > MOST_DISTANT;
   }
-  return kept;
+
+  /** As the matrix of one machine says within a copy; another copy is farther than anything in it. */
+  private distances(): Distances {
+    const { numaDistances: given } = this.old;
+    if (given.length === 0 || this.tooManyNodes()) return [];
+    const farthest = given.reduce((most, row) => row.reduce<number>((m, d) => Math.max(m, d ?? 0), most), 0);
+    const homes = this.nodeNumbers.flatMap((numbers, copy) =>
+      numbers.flatMap((number, node) => (number === undefined ? [] : [{ copy, node }])),
+    );
+    return homes.map((a) =>
+      homes.map((b) => (a.copy === b.copy ? (given[a.node]?.[b.node] ?? null) : farthest + bits(a.copy ^ b.copy))),
+    );
+  }
 }
 
-function cutSquare(matrix: readonly (readonly number[])[], size: number): readonly (readonly number[])[] {
-  return matrix.slice(0, size).map((row) => row.slice(0, size));
-}
-
-function cutDistances(description: MachineDescription, nodeNumbers: readonly number[]): readonly (readonly number[])[] {
-  const stays = (_: unknown, node: number) => nodeNumbers[node] !== undefined;
-  return description.numaDistances.filter(stays).map((row) => row.filter(stays));
+function bits(value: number): number {
+  let count = 0;
+  for (let rest = value; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
 }

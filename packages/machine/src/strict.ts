@@ -1,6 +1,7 @@
 import * as yaml from 'yaml';
 import { z } from 'zod';
 import { unknownWord } from './nearest.ts';
+import { shown, visible } from './one-line.ts';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
@@ -13,9 +14,13 @@ const MAX_TEXT = 4 << 20;
  */
 export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string): Result<T> {
   if (text.length > MAX_TEXT) return failure(`${what}: larger than ${MAX_TEXT >> 20} MiB`);
-  const document = yaml.parseDocument(text, { prettyErrors: true, uniqueKeys: true });
-  const problem = document.errors[0];
-  if (problem !== undefined) return failure(`${what}: ${oneLine(problem.message)}`);
+  const lines = new yaml.LineCounter();
+  // The library compares every key of a map with every other; `sameKey` looks each up once.
+  const document = yaml.parseDocument(text, { prettyErrors: false, uniqueKeys: false, lineCounter: lines });
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem !== undefined) return failure(`${what}: ${ownWords(problem, lines)}`);
+  const twin = sameKey(document, lines);
+  if (twin !== null) return failure(`${what}: ${twin}`);
   const plain = toPlain(document);
   if (!plain.ok) return failure(`${what}: ${plain.error}`);
   if (plain.value === null || plain.value === undefined) return failure(`${what}: the file is empty`);
@@ -107,8 +112,43 @@ function toPlain(document: yaml.Document): Result<unknown> {
   try {
     return success(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
-    return failure(oneLine((error as Error).message));
+    return failure(error instanceof RangeError ? 'nested too deeply' : oneLine((error as Error).message));
   }
+}
+
+/** What YAML's reader says to programmers, for whoever wrote the file. */
+function ownWords({ code, message, pos }: yaml.YAMLParseError | yaml.YAMLWarning, lines: yaml.LineCounter): string {
+  const { line, col } = lines.linePos(pos[0]);
+  const place = `at line ${Math.max(1, line)}, column ${Math.max(1, col)}`;
+  if (code === 'MULTIPLE_DOCS') return `there are several documents, the second ${place}; one is wanted`;
+  if (/call stack/i.test(message)) return `nested too deeply ${place}`;
+  return `${oneLine(message)} ${place}`;
+}
+
+/** The first key that a map has twice. */
+function sameKey(document: yaml.Document.Parsed, lines: yaml.LineCounter): string | null {
+  let found: string | null = null;
+  try {
+    yaml.visit(document, {
+      Map(_, map) {
+        const seen = new Set<unknown>();
+        for (const { key } of map.items) {
+          const name = yaml.isScalar(key) ? key.value : key;
+          if (seen.has(name)) {
+            const line = yaml.isNode(key) && key.range ? ` at line ${lines.linePos(key.range[0]).line}` : '';
+            found = `key "${shown(String(name))}" stands twice${line}; keys must be unique`;
+            return yaml.visit.BREAK;
+          }
+          seen.add(name);
+        }
+        return undefined;
+      },
+    });
+  } catch (error) {
+    if (error instanceof RangeError) return 'nested too deeply';
+    throw error;
+  }
+  return found;
 }
 
 /** zod's message without its preamble; `undefined` means nothing to who wrote a file. */
@@ -119,5 +159,5 @@ function wording(message: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.split('\n')[0]!.replace(/:$/, '').trim();
+  return visible(text.split('\n')[0]!.replace(/:$/, '').trim());
 }

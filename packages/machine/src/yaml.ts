@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { adjacency, FREE, hopsFrom } from './description.ts';
+import { adjacency, BARE, checkMessageTimes, FREE, hopsFrom, MAX_CORES, MAX_NODES } from './description.ts';
 import type { CacheLevel, MachineDescription, NumaNode, RelationCosts } from './description.ts';
 import { parseBytes } from './duration.ts';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 import { parsedBy, parseStrict } from './strict.ts';
 
-/** More cores than this in one description is a mistake; `forCores` makes larger machines. */
-const MAX_CORES = 1024;
-const DEFAULT_MEMORY_BYTES = 2 ** 30;
+const MAX_NAME = 100;
+const MAX_DOC = 1000;
+/** A core needs a clock that turns cycles into times that somebody can wait for. */
+const MIN_GHZ = 0.001;
 
 /**
  * Reads a machine description in YAML (see packages/launcher/machines/flat.yaml for the format with comments).
@@ -40,17 +41,26 @@ const RELATION_COSTS = z.strictObject({
 });
 
 const MACHINE = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i, 'must be letters, digits, dots and dashes'),
-  doc: z.string().default(''),
-  ghz: z.number().gt(0).max(100).default(1),
+  name: z
+    .string()
+    .max(MAX_NAME)
+    .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'must be letters, digits, dots and dashes'),
+  doc: z.string().max(MAX_DOC).default(''),
+  ghz: z.number().min(MIN_GHZ).max(100).default(1),
   packages: z.union([
     z.strictObject({ count: z.int().min(1).max(MAX_CORES), cores: z.int().min(1).max(MAX_CORES) }),
     z.array(coreList).min(1).max(MAX_CORES),
   ]),
   numa: z
     .union([
-      z.strictObject({ per: z.union([z.enum(['package', 'machine']), z.int().min(1)]), memory: bytes }),
-      z.array(z.strictObject({ cores: coreList, memory: bytes })).min(1),
+      z.strictObject({
+        per: z.union([z.enum(['package', 'machine']), z.int().min(1).max(MAX_CORES)]),
+        memory: bytes.optional(),
+      }),
+      z
+        .array(z.strictObject({ cores: coreList, memory: bytes.optional() }))
+        .min(1)
+        .max(MAX_NODES),
     ])
     .optional(),
   distances: z.array(z.array(z.number().min(1).max(1e6))).optional(),
@@ -82,8 +92,13 @@ const MACHINE = z.strictObject({
 type MachineFile = z.infer<typeof MACHINE>;
 
 function build(file: MachineFile): Result<MachineDescription> {
+  const cores = Array.isArray(file.packages)
+    ? file.packages.reduce((sum, list) => sum + list.length, 0)
+    : file.packages.count * file.packages.cores;
+  if (cores > MAX_CORES) {
+    return failure(`packages: ${cores} cores; at most ${MAX_CORES} (--cores makes a machine larger)`);
+  }
   const packages = Array.isArray(file.packages) ? file.packages : consecutive(file.packages.count, file.packages.cores);
-  const cores = packages.reduce((sum, list) => sum + list.length, 0);
   const edges = interconnect(file, packages.length);
   const nodes = numaNodes(file, packages);
   const caches = file.caches.map(({ level, size, shared_by: by }) => ({
@@ -98,18 +113,18 @@ function build(file: MachineFile): Result<MachineDescription> {
     checkDistances(file.distances, nodes.length) ??
     checkInterconnect(edges, packages.length);
   if (problem !== null) return failure(problem);
-  const nodeOf = (core: number) => nodes.findIndex((node) => node.cores.includes(core));
+  const nodeOf = new Map(nodes.flatMap((node, index) => node.cores.map((core) => [core, index] as const)));
   const scale = file.costs?.unit === 'cycles' ? 1 / file.ghz : 1;
-  return success({
+  const description: MachineDescription = {
+    ...BARE,
     name: file.name,
     doc: file.doc,
     ghz: file.ghz,
-    packages: packages.map((list) => ({ cores: list, numaNode: nodeOf(list[0]!) })),
+    packages: packages.map((list) => ({ cores: list, numaNode: nodeOf.get(list[0]!)! })),
     numaNodes: nodes,
     numaDistances: file.distances ?? [],
     caches,
-    interconnect: edges as [number, number][],
-    packageHops: [],
+    interconnect: edges,
     costs: {
       send: relationCosts(file.costs?.send, scale),
       receive: relationCosts(file.costs?.receive, scale),
@@ -118,24 +133,25 @@ function build(file: MachineFile): Result<MachineDescription> {
       lrpc: (file.costs?.lrpc ?? 0) * scale,
     },
     timeScale: file.time_scale,
-  });
+  };
+  const slow = checkMessageTimes(description, file.time_scale);
+  return slow === null ? success(description) : failure(`costs: ${slow}`);
 }
 
 function consecutive(count: number, size: number): number[][] {
   return Array.from({ length: count }, (_, p) => Array.from({ length: size }, (__, i) => p * size + i));
 }
 
-function interconnect(file: MachineFile, packages: number): number[][] {
-  if (typeof file.interconnect !== 'string') return file.interconnect;
-  const all = Array.from({ length: packages }, (_, p) => p);
-  if (file.interconnect === 'full') return all.flatMap((a) => all.slice(a + 1).map((b) => [a, b]));
-  const ring = all.slice(1).map((p) => [p - 1, p]);
+function interconnect(file: MachineFile, packages: number): MachineDescription['interconnect'] {
+  if (file.interconnect === 'full') return 'full';
+  if (typeof file.interconnect !== 'string') return file.interconnect as [number, number][];
+  const ring = Array.from({ length: packages - 1 }, (_, p): [number, number] => [p, p + 1]);
   return packages > 2 ? [...ring, [packages - 1, 0]] : ring;
 }
 
 function numaNodes(file: MachineFile, packages: readonly number[][]): NumaNode[] {
-  if (Array.isArray(file.numa)) return file.numa.map(({ cores, memory }) => ({ memoryBytes: memory, cores }));
-  const memoryBytes = file.numa?.memory ?? DEFAULT_MEMORY_BYTES;
+  if (Array.isArray(file.numa)) return file.numa.map(({ cores, memory = null }) => ({ memoryBytes: memory, cores }));
+  const memoryBytes = file.numa?.memory ?? null;
   if (file.numa?.per === 'machine') return [{ memoryBytes, cores: packages.flat() }];
   return groups(file.numa?.per ?? 'package', packages).map((cores) => ({ memoryBytes, cores }));
 }
@@ -160,7 +176,6 @@ function relationCosts(costs: z.infer<typeof RELATION_COSTS> | undefined, scale:
 }
 
 function checkCores(packages: readonly number[][], cores: number): string | null {
-  if (cores > MAX_CORES) return `packages: ${cores} cores; at most ${MAX_CORES} (--cores makes a machine larger)`;
   const seen = new Set<number>();
   for (const [p, list] of packages.entries()) {
     for (const core of list) {
@@ -208,13 +223,14 @@ function checkDistances(matrix: readonly (readonly number[])[] | undefined, node
   return null;
 }
 
-function checkInterconnect(edges: readonly number[][], packages: number): string | null {
+function checkInterconnect(edges: MachineDescription['interconnect'], packages: number): string | null {
+  if (edges === 'full') return null;
   for (const [i, [a, b]] of edges.entries()) {
-    const beyond = Math.max(a!, b!);
+    const beyond = Math.max(a, b);
     if (beyond >= packages) return `interconnect[${i}]: there is no package ${beyond}; there are ${packages}`;
     if (a === b) return `interconnect[${i}]: package ${a} is linked to itself`;
   }
-  const hops = hopsFrom(0, adjacency(packages, edges as [number, number][]));
+  const hops = hopsFrom(0, adjacency(packages, edges));
   const cut = hops.indexOf(-1);
   return cut < 0 ? null : `interconnect: package ${cut} cannot be reached from package 0`;
 }

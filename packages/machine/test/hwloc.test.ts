@@ -113,8 +113,8 @@ describe('what a file says comes through', () => {
   });
 
   test('memory without cores is a node of its own', () => {
-    const text = around(`<object type="NUMANode" os_index="0" local_memory="5"/><object type="NUMANode" os_index="1"
-      local_memory="7"/>${PU(0)}${PU(1)}`);
+    const text = around(`<object type="NUMANode" os_index="0" cpuset="0x3" local_memory="5"/><object type="NUMANode"
+      os_index="1" cpuset="0x0" local_memory="7"/>${PU(0)}${PU(1)}`);
     expect(parseHwloc(text)).toMatchObject({
       ok: true,
       value: {
@@ -139,20 +139,17 @@ describe('refusals name the element', () => {
     ['<topology><object os_index="1"/></topology>', /object element in <topology> has no type/],
     [around('<object os_index="1"/>'), /object element in Package os_index="0" has no type/],
     [around(''), /there is no PU element/],
-    [around(PU(3)), /only one PU element, PU os_index="3"/],
-    [around(Array.from({ length: 257 }, (_, i) => PU(i)).join('')), /257 PU elements; at most 256/],
+    [around(Array.from({ length: 1025 }, (_, i) => PU(i)).join('')), /1025 PU elements that may be used; at most 1024/],
     [around(PU(1) + PU(1)), /PU os_index="1" appears twice/],
     [
       around(`${PU(0)}<object type="Package" os_index="9">${PU(1)}</object>`),
-      /Package os_index="9" lies within another/,
+      /Package os_index="9" lies within Package os_index="0"/,
     ],
+    [`<topology><object type="Machine" allowed_cpuset="0x4">${PU(1)}</object></topology>`, /none of the 1 PU elements/],
+    [around(`<object type="NUMANode" os_index="0" cpuset="nine"/>${PU(1)}`), /has cpuset="nine", which is no bitmap/],
     [
-      `<topology><object type="Machine">${PU(7)}<object type="Socket">${PU(1)}</object></object></topology>`,
-      /PU os_index="7" lies outside/,
-    ],
-    [
-      around(`<object type="NUMANode" os_index="0">${PU(0)}</object>${PU(1)}`),
-      /PU os_index="1" is local to no NUMANode/,
+      around('<object type="PU" os_index="1" cpuset="0x1"/>'),
+      /PU os_index="1" has cpuset="0x1", where it is not itself/,
     ],
     [
       around(`<object type="NUMANode" os_index="4" local_memory="lots"/>${PU(0)}${PU(1)}`),

@@ -139,7 +139,7 @@ describe('forCores', () => {
         expect(description.packages.flatMap(({ cores }) => cores)).toEqual(expected);
         expect(description.numaNodes.flatMap(({ cores }) => cores).sort((a, b) => a - b)).toEqual(expected);
         for (const { cores, numaNode } of description.packages) {
-          expect(description.numaNodes[numaNode]!.cores).toContain(cores[0]);
+          expect(description.numaNodes[numaNode!]!.cores).toContain(cores[0]);
         }
         const machine = new Machine(description);
         for (let b = 0; b < n; b++) {
@@ -162,7 +162,12 @@ describe('parseMachineYaml', () => {
   const sound = 'name: x\npackages: { count: 2, cores: 2 }\n';
 
   test('takes the least there can be', () => {
-    const value = { name: 'x', timeScale: 1, interconnect: [[0, 1]] };
+    const value = {
+      name: 'x',
+      timeScale: 1,
+      interconnect: 'full',
+      numaNodes: [{ memoryBytes: null }, { cores: [2, 3] }],
+    };
     expect(parseMachineYaml(sound)).toMatchObject({ ok: true, value });
   });
 

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { findMachine } from '../catalogue.ts';
 import type { MachineDescription } from '../description.ts';
 import { parseHwloc } from '../hwloc.ts';
+import { visible } from '../one-line.ts';
 import { failure, success } from '../result.ts';
 import type { Result } from '../result.ts';
 import { parseMachineYaml } from '../yaml.ts';
@@ -23,20 +24,55 @@ export function loadMachine(nameOrPath: string, machinesDirectory: string): Resu
 }
 
 function loadFile(path: string): Result<MachineDescription> {
+  const what = visible(path);
   const text = readText(path);
   if (!text.ok) return text;
-  const isXml = /\.xml$/i.test(path) || /^\s*<(\?xml|!DOCTYPE|topology)/.test(text.value);
-  return isXml ? parseHwloc(text.value, path, nameFor(path)) : parseMachineYaml(text.value, path);
+  // No YAML description begins so, whatever the file is called.
+  const isXml = /\.xml$/i.test(path) || /^\s*</.test(text.value);
+  return isXml ? parseHwloc(text.value, what, nameFor(path)) : parseMachineYaml(text.value, what);
 }
 
-/** A text file of at most 32 MiB, or one line that says why not. */
+/** A text file of at most 32 MiB in UTF-8, or in UTF-16 with its mark; or one line that says why not. */
 export function readText(path: string): Result<string> {
+  const what = visible(path);
   try {
-    const { size } = statSync(path);
-    if (size > MAX_FILE_BYTES) return failure(`${path}: larger than ${MAX_FILE_BYTES >> 20} MiB`);
-    return success(readFileSync(path, 'utf8'));
+    const stat = statSync(path);
+    if (!stat.isFile() && !stat.isDirectory()) return failure(`${what}: is no file`);
+    if (stat.size > MAX_FILE_BYTES) return failure(`${what}: larger than ${MAX_FILE_BYTES >> 20} MiB`);
+    const text = decode(readFileSync(path));
+    return text.ok ? text : failure(`${what}: ${text.error}`);
   } catch (error) {
-    return failure(`${path}: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}`);
+    return failure(
+      `${what}: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? visible((error as Error).message)}`,
+    );
+  }
+}
+
+/** What a file that is no text begins with. */
+const PACKED: readonly (readonly [name: string, head: readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['zip', [0x50, 0x4b, 0x03, 0x04]],
+];
+
+function decode(bytes: Buffer): Result<string> {
+  const packed = PACKED.find(([, head]) => head.every((byte, at) => bytes[at] === byte));
+  if (packed !== undefined) return failure(`is compressed (${packed[0]}); unpack it first`);
+  const mark = bytes.length < 2 ? 0 : bytes.readUInt16BE(0);
+  if (mark === 0xfffe || mark === 0xfeff) return decodeUtf16(bytes, mark === 0xfffe ? 'utf-16le' : 'utf-16be');
+  const zero = bytes.indexOf(0);
+  if (zero >= 0)
+    return failure(`is no text: there is a zero byte at ${zero} (UTF-16 is read when it begins with its mark)`);
+  return success(bytes.toString('utf8').replace(/^\ufeff/, ''));
+}
+
+function decodeUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be'): Result<string> {
+  try {
+    return success(new TextDecoder(encoding, { fatal: true }).decode(bytes));
+  } catch {
+    return failure(`begins with the mark of ${encoding.toUpperCase()} and is none`);
   }
 }
 

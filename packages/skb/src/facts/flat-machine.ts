@@ -1,12 +1,11 @@
-import type { MachineDescription, RelationCosts } from '@mk/machine/description';
-import { FREE } from '@mk/machine/description';
+import type { MachineDescription } from '@mk/machine/description';
+import { BARE, FREE } from '@mk/machine/description';
 
 const CORES_PER_PACKAGE = 4;
 /** Every pair of packages is a fact; past this many cores nobody who has no description wants them. */
 const MOST_CORES = 256;
-const MEBIBYTE = 1 << 20;
 
-/** What stands for a machine that nobody described: packages of four cores, each a hop from every other. */
+/** What stands for a machine that nobody described: packages of four cores, each a hop from every other, memory unknown. */
 export function flatMachine(cores: number): MachineDescription {
   const count = Math.min(cores, MOST_CORES);
   const numbers = Array.from({ length: count }, (_, core) => core);
@@ -14,18 +13,15 @@ export function flatMachine(cores: number): MachineDescription {
     cores: numbers.slice(index * CORES_PER_PACKAGE, (index + 1) * CORES_PER_PACKAGE),
     numaNode: 0,
   }));
-  const free: RelationCosts = FREE;
   return {
+    ...BARE,
     name: 'flat',
     doc: 'Every core stands alike.',
     ghz: 1,
     packages,
-    numaNodes: [{ memoryBytes: count * 64 * MEBIBYTE, cores: numbers }],
-    numaDistances: [],
-    caches: [],
-    interconnect: [],
-    packageHops: packages.map((_, from) => packages.map((__, to) => (from === to ? 0 : 1))),
-    costs: { send: free, receive: free, latency: free, gap: free, lrpc: 0 },
+    numaNodes: [{ memoryBytes: null, cores: numbers }],
+    interconnect: 'full',
+    costs: { send: FREE, receive: FREE, latency: FREE, gap: FREE, lrpc: 0 },
     timeScale: 0,
   };
 }

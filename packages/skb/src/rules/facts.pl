@@ -16,6 +16,13 @@ known_fact(incarnation, 2).
 known_fact(message_cost, 4).
 known_fact(package_hops, 3).
 known_fact(link, 2).
+known_fact(nearest_node, 2).
+known_fact(node_hops, 3).
+known_fact(numa_node, 4).
+known_fact(cpu_kind, 3).
+known_fact(cpu_group, 4).
+known_fact(memory_cache, 2).
+known_fact(facts_left_out, 3).
 known_fact(device, 2).
 known_fact(driver_at, 2).
 known_fact(host, 4).

@@ -39,8 +39,10 @@ shares_cache(A, B, Level) :- cache(Name, A, Level, _, _), cache(Name, B, Level, 
 
 %!  relation(+A, +B, -Relation) is semidet.
 %
-%   same_core, shared_cache, same_package, or hop_1, hop_2, … by links between packages.
+%   same_core, shared_cache, same_package, or hop_1, hop_2, … by the distance of their nodes where it is told, else by links
+%   between packages.
 relation(A, A, same_core) :- !.
+relation(A, B, Relation) :- told_hops(A, B, Hops), !, atom_concat(hop_, Hops, Relation).
 relation(A, B, shared_cache) :- shares_cache(A, B, _), !.
 relation(A, B, Relation) :-
     package_of(A, From),
@@ -52,13 +54,29 @@ relation(A, B, Relation) :-
     ),
     !.
 
+%!  told_hops(+A, +B, -Hops) is semidet.
+%
+%   Hops between cores of two nodes, or of two packages of one node.
+told_hops(A, B, Hops) :-
+    nearest_node(A, From),
+    nearest_node(B, To),
+    \+ ( From == To, package_of(A, Package), package_of(B, Package) ),
+    node_hops(From, To, Hops),
+    !.
+
+%!  slowed(+Core, +FastestNs, -Ns) is det.
+%
+%   What takes the fastest kind of core so long takes this one longer.
+slowed(Core, FastestNs, Ns) :- cpu_kind(Core, _, Speed), !, Ns is FastestNs / Speed.
+slowed(_, Ns, Ns).
+
 %!  send_ns(+From, +To, -Ns) is semidet.
 %
 %   How long a message occupies its sender.
-send_ns(From, To, Ns) :- relation(From, To, Relation), message_cost(Relation, Ns, _, _), !.
+send_ns(From, To, Ns) :- relation(From, To, Relation), message_cost(Relation, At, _, _), !, slowed(From, At, Ns).
 
 %!  receive_ns(+From, +To, -Ns) is semidet.
-receive_ns(From, To, Ns) :- relation(From, To, Relation), message_cost(Relation, _, _, Ns), !.
+receive_ns(From, To, Ns) :- relation(From, To, Relation), message_cost(Relation, _, _, At), !, slowed(To, At, Ns).
 
 %!  latency_ns(+From, +To, -Ns) is semidet.
 %

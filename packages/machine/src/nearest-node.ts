@@ -1,0 +1,20 @@
+import type { NumaNode } from './description.ts';
+
+/** Memory that a program must ask for: never what a core takes by default where other memory is as near. */
+const SPECIAL_MEMORY = /hbm|mcdram|cxl|nvm|pmem|spm|gpu|dax/i;
+
+/** The node that each core takes its memory from: the one with the fewest cores, ordinary memory first; null: none. */
+export function nearestNodes(nodes: readonly NumaNode[], cores: number): readonly (number | null)[] {
+  const nearest: (number | null)[] = Array.from({ length: cores }, () => null);
+  const rank = (node: number): number => {
+    const { cores: local, subtype = '' } = nodes[node]!;
+    return local.length * 2 + (SPECIAL_MEMORY.test(subtype) ? 1 : 0);
+  };
+  nodes.forEach(({ cores: local }, node) => {
+    for (const core of local) {
+      const best = nearest[core]!;
+      if (best === null || rank(node) < rank(best)) nearest[core] = node;
+    }
+  });
+  return nearest;
+}

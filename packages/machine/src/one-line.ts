@@ -1,0 +1,15 @@
+/** How much of a text that somebody else wrote is told. */
+const MOST_CHARACTERS = 80;
+
+/** A foreign text for one line of an error: no control character reaches a terminal, and no more than is needed to find it. */
+export function shown(text: string): string {
+  return visible(text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);
+}
+
+/** The text with its control characters written as `\x1b`. */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]/g, (character) => {
+    const code = character.charCodeAt(0);
+    return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+}
