@@ -42,9 +42,10 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     links,
     timeScale: 0,
     measure,
-    machine,
+    machineFollows: machine !== null,
     ...data,
   });
+  if (machine !== null) skb.send({ type: 'machine', machine });
   const cores = Array.from({ length: n }, (_, core) => start('core', 'MK_CORE', { ...common, core, skb: null }));
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');

@@ -144,7 +144,6 @@ async function makeCodeCaches() {
     links: {},
     timeScale: 0,
     measure: true,
-    machine: null,
   });
   const cores = [0, 1, 2].map((core) => program('core', 'MK_CORE', { ...common, core, skb: null }, core === 1));
   const all = [skb, ...cores];

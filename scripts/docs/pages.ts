@@ -1,8 +1,5 @@
 import { join } from 'node:path';
 import { NODE_VARIABLES } from '@mk/launcher/node/node-settings';
-import { coreCount, type MachineDescription } from '@mk/machine/description';
-import { SHIPPED_MACHINES } from '@mk/machine/catalogue';
-import { loadMachine } from '@mk/machine/io/load';
 import { ERRORS } from '@mk/monitor-proto/errors';
 import { LIMITS } from '@mk/monitor-proto/limits';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
@@ -20,6 +17,7 @@ import { commandPage } from './command-pages.ts';
 import { freshKernel } from './fresh-machines.ts';
 import { limitFiles } from './limit-rows.ts';
 import { code, page, table } from './markdown.ts';
+import { machinesPage } from './machines-page.ts';
 import { metricsPage } from './metrics-page.ts';
 
 /** Every page of docs/reference, by file name. The same source gives the same bytes. */
@@ -152,39 +150,6 @@ function capabilityPage(): string {
     'From the row to the column, when nothing else stands against it.\n',
     retypeMatrixMarkdown(),
   );
-}
-
-function machinesPage(directory: string): string {
-  const rows = SHIPPED_MACHINES.map(({ name, doc }) => {
-    const loaded = loadMachine(name, directory);
-    if (!loaded.ok) throw new Error(loaded.error);
-    const { packages, ghz, timeScale } = loaded.value;
-    return [code(name), coreCount(loaded.value), packages.length, ghz, latencies(loaded.value), timeScale, doc];
-  });
-  const intro =
-    'For `--machine`. A machine larger or smaller than the cores asked for is resized. One-way times are send + latency + receive, modelled; a link waits that long times the scale.\n';
-  return page(
-    'Machines',
-    'packages/launcher/machines',
-    intro,
-    table(['machine', 'cores', 'packages', 'GHz', 'one way, same package / each hop', 'time scale', ''], rows),
-  );
-}
-
-function latencies({ costs }: MachineDescription): string {
-  const { send, latency, receive } = costs;
-  const hop = (i: number): number =>
-    [send, latency, receive].reduce((sum, { hops }) => sum + (hops[Math.min(i, hops.length - 1)] ?? 0), 0);
-  const hops = Array.from({ length: Math.max(send.hops.length, latency.hops.length, receive.hops.length) }, (_, i) =>
-    hop(i),
-  );
-  return [send.samePackage + latency.samePackage + receive.samePackage, ...hops].map(duration).join(' / ');
-}
-
-function duration(ns: number): string {
-  if (ns === 0) return '0';
-  if (ns < 1000) return `${Math.round(ns)} ns`;
-  return ns < 1e6 ? `${Number((ns / 1e3).toPrecision(3))} µs` : `${Number((ns / 1e6).toPrecision(3))} ms`;
 }
 
 /** Verbs that the process answers before its state machine sees them: core-process.ts, link-faults.ts, skb-process.ts. */

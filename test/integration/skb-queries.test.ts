@@ -34,7 +34,8 @@ async function errorOf(goal: string, options: QueryOptions = {}): Promise<QueryE
 }
 
 test('facts of the machine, of the members and of the host', async () => {
-  expect(await all('cpu_thread(C, 1, _, _)', 'C')).toEqual([4, 5, 6, 7]);
+  // The cores that there are, of a machine of sixteen.
+  expect(await all('cpu_thread(C, 1, _, _)', 'C')).toEqual([4, 5]);
   expect(await all('running_core(C)', 'C')).toEqual([0, 1, 2, 3, 4, 5]);
   expect(await all('nr_running_cores(N)', 'N')).toEqual([CORES]);
   expect(await all('incarnation(3, I)', 'I')).toEqual([1]);

@@ -247,6 +247,16 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', offset_ns: 'number' },
     doc: 'The offset of a peer’s clock from ours.',
   },
+  facts_refused: {
+    level: 'error',
+    fields: { whose: 'string', text: 'string' },
+    doc: 'Facts of the machine, the host, the cluster or the journal are not in the knowledge base.',
+  },
+  facts_left_out: {
+    level: 'warn',
+    fields: { name: 'string', facts: 'number', most: 'number' },
+    doc: 'The machine has more facts of one name than the knowledge base is told; facts_left_out/3 says so there.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

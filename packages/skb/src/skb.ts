@@ -40,6 +40,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   readonly knowledge: Knowledge;
   /** When the engine first answered; 0: it has not yet, or there is none. */
   engineReadyAt: Nanos = 0;
+  /** Why facts that the knowledge base was told are not in it. */
+  private factsMissing: string | null = null;
   private startedAt: Nanos = 0;
   private timerAt: Nanos = Infinity;
   private settling: Timer | null = null;
@@ -87,13 +89,15 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     };
   }
 
-  /** Whether every expected core is bound to every other one. */
+  /** Whether every expected core is bound to every other one, and the knowledge base holds what it was told. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
+    const facts = this.factsMissing === null ? {} : { facts: this.factsMissing };
     return {
-      ok: this.registry.meshComplete,
+      ok: this.registry.meshComplete && this.factsMissing === null,
       core: 'skb',
       members: this.registry.members.size,
       expected: this.config.expectedCores,
+      ...facts,
     };
   }
 
@@ -269,6 +273,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
       this.outbox.log('engine_ready', { elapsed_ms: now / 1e6, facts });
     },
     engine_restarted: ({ cause }) => this.outbox.log('engine_restarted', { cause }),
+    facts_refused: ({ text }) => {
+      this.factsMissing ??= text;
+    },
     query_answered: (answer) => this.knowledge.queries.answered(answer),
     journal_opened: ({ contents }, now) => this.knowledge.opened(contents, now),
     journal_written: ({ entry }) => this.knowledge.octopus.writtenTo(entry),

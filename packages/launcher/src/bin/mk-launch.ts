@@ -1,4 +1,3 @@
-import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { report } from '../cli/run-cli.ts';
 import { DAEMON_VARIABLE, runDaemon } from '../launch/daemon.ts';
 import { mkLaunch } from '../launch/command.ts';
@@ -6,8 +5,7 @@ import { mkLaunch } from '../launch/command.ts';
 /** The program `mk-launch`; started with MK_SUPERVISE it is the supervisor of a detached cluster. */
 const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
-const main =
-  supervise === undefined ? mkLaunch(process.argv.slice(2)) : runDaemon(JSON.parse(supervise) as ClusterConfig);
+const main = supervise === undefined ? mkLaunch(process.argv.slice(2)) : runDaemon();
 main.then(
   (status) => process.exit(status),
   (error) => process.exit(report('mk-launch', error)),

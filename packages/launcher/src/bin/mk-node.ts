@@ -27,8 +27,11 @@ async function become(role: NodeRole): Promise<void> {
   const machine = role === 'skb' && variable(process.env, 'MK_MACHINE') !== '' ? await machineLoader() : () => '';
   const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address: ownAddress(), machine });
   if (typeof settings === 'string') return fail(settings);
-  process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(settings);
+  const { machine: described = null, ...told } = { machine: null, ...settings };
+  process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(told);
   createRequire(import.meta.url)(role === 'skb' ? skbProgram() : coreProgram());
+  // The SKB waits for the machine as for a parent's message: this process is its own parent.
+  if (described !== null) process.emit('message', { type: 'machine', machine: described }, undefined);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, quit);
 }
 

@@ -28,22 +28,9 @@ export interface ClusterConfig {
   readonly dataDir?: string;
 }
 
-/** What MK_SKB holds. */
+/** What MK_SKB holds. The machine follows as a message: one of 200 packages is more than an environment takes. */
 export function skbEnvironment(config: ClusterConfig, listenPort: number): string {
-  const {
-    name,
-    secret,
-    listenHost,
-    cores,
-    maxCores,
-    machine,
-    seed,
-    latencyNs,
-    jitterNs,
-    timeScale,
-    measure,
-    detached,
-  } = config;
+  const { name, secret, listenHost, cores, maxCores, seed, latencyNs, jitterNs, timeScale, measure, detached } = config;
   return JSON.stringify({
     cluster: name,
     secret,
@@ -51,7 +38,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     listenPort,
     expectedCores: cores,
     maxCores,
-    machine,
+    machineFollows: true,
     seed,
     timeScale,
     measure,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { type BootProgress } from '../boot/boot-machine.ts';
@@ -10,14 +11,15 @@ export type DaemonMessage =
   | { readonly type: 'ready'; readonly result: BootResult; readonly record: ClusterRecord }
   | { readonly type: 'failed'; readonly text: string };
 
-/** The environment variable that makes `mk-launch` a supervisor: the cluster as JSON. */
+/** The environment variable that makes `mk-launch` a supervisor: its parent's first message is the cluster. */
 export const DAEMON_VARIABLE = 'MK_SUPERVISE';
 
 /**
  * Supervises a detached cluster. Until boot is complete the cluster belongs to the `mk-launch` in front of it: if that
  * ends, all ends. After it the daemon stays until `mkctl down`, and its cores stay even if the daemon is killed.
  */
-export async function runDaemon(config: ClusterConfig): Promise<number> {
+export async function runDaemon(): Promise<number> {
+  const [config] = (await once(process, 'message')) as [ClusterConfig];
   let ready = false;
   let finish: (status: number) => void = () => undefined;
   const end = new Promise<number>((resolve) => (finish = resolve));

@@ -41,11 +41,13 @@ function startDaemon(
 ): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
   return new Promise((resolve, reject) => {
     const daemon = spawn(process.execPath, [process.argv[1]!], {
-      env: { ...process.env, [DAEMON_VARIABLE]: JSON.stringify(config) },
+      env: { ...process.env, [DAEMON_VARIABLE]: '1' },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       detached: true,
       cwd: '/',
     });
+    // Not in the environment: a machine may be larger than that takes, and the secret is nobody's to read there.
+    daemon.send(config, () => undefined);
     const settle = (then: () => void): void => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, abort);
       then();

@@ -10,20 +10,38 @@ import { programDirectory } from '../boot/programs.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { valueOf } from '../cli/values.ts';
 
+/**
+ * A core is a process of some 45 MB that all others talk to: so many are what a laptop starts without being asked. More are
+ * started when --cores says so.
+ */
+const MOST_UNASKED = 128;
+
 /** A machine with room for the cores that were asked for, and for some that may be added later. */
 export interface ResolvedMachine {
   readonly name: string;
+  /** How many cores to boot. */
+  readonly cores: number;
   readonly description: MachineDescription;
   readonly machine: Machine;
   readonly maxCores: number;
 }
 
-/** The machine of `--machine`: a shipped one's name, or a file. Larger or smaller than asked for, it is resized. */
-export function resolveMachine(nameOrFile: string, cores: number): ResolvedMachine {
+/**
+ * The machine of `--machine`: a shipped one's name, or a file. Without a number of cores every one that may be used is
+ * booted; larger or smaller than asked for, the machine is resized.
+ */
+export function resolveMachine(nameOrFile: string, asked: number | null): ResolvedMachine {
   const loaded = valueOf('--machine', loadMachine(nameOrFile, machinesDirectory()));
-  const maxCores = Math.max(coreCount(loaded), 2 * cores);
+  const count = coreCount(loaded);
+  if (asked === null && count > MOST_UNASKED) {
+    throw new UsageError(
+      `--machine ${nameOrFile} has ${count} cores, each a process here of some 45 MB: more than ${MOST_UNASKED} are started only when --cores says how many`,
+    );
+  }
+  const cores = asked ?? count;
+  const maxCores = Math.max(count, 2 * cores);
   const description = forCores(loaded, maxCores);
-  return { name: loaded.name, description, machine: new Machine(description), maxCores };
+  return { name: loaded.name, cores, description, machine: new Machine(description), maxCores };
 }
 
 /** The folder of the shipped machines, beside the bundles or in the sources. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { checkMessageTimes } from '@mk/machine/description';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { readText } from '@mk/machine/io/load';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
@@ -63,7 +64,7 @@ export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): 
       alias: 'n',
       type: 'string',
       requiresArg: true,
-      defaultDescription: defaults.cores,
+      defaultDescription: `${defaults.cores}, or all of --machine`,
       describe: `how many cores, 1 to ${MAX_LOCAL_CORES}`,
     })
     .option('machine', {
@@ -142,8 +143,11 @@ export function parseClusterConfig(
   detached: boolean,
   defaults: ClusterDefaults = DEFAULTS,
 ): { readonly config: ClusterConfig; readonly machine: ResolvedMachine } {
-  const cores = wholeNumber('--cores', text(args, 'cores') ?? defaults.cores, 1, MAX_LOCAL_CORES);
-  const machine = resolveMachine(text(args, 'machine') ?? defaults.machine, cores);
+  const named = text(args, 'machine');
+  const asked = text(args, 'cores') ?? (named === null ? defaults.cores : null);
+  const wanted = asked === null ? null : wholeNumber('--cores', asked, 1, MAX_LOCAL_CORES);
+  const machine = resolveMachine(named ?? defaults.machine, wanted);
+  const { cores } = machine;
   const dataDir = folderOf('--data-dir', text(args, 'data-dir'));
   const bootTimeout = text(args, 'boot-timeout');
   const config: ClusterConfig = {
@@ -202,8 +206,12 @@ function text(args: Args, name: string): string | null {
 function timeScaleOf(given: string | null, machine: ResolvedMachine): number {
   if (given === null) return machine.description.timeScale;
   const value = /^\d+(\.\d+)?(e\d{1,2})?$/i.test(given) ? Number(given) : Number.NaN;
-  if (value >= 0 && value <= 1e9) return value;
-  throw new UsageError(`--time-scale must be a number from 0 to 1e9, not ${JSON.stringify(given)}`);
+  if (!(value >= 0 && value <= 1e9)) {
+    throw new UsageError(`--time-scale must be a number from 0 to 1e9, not ${JSON.stringify(given)}`);
+  }
+  const slow = checkMessageTimes(machine.description, value);
+  if (slow !== null) throw new UsageError(`--time-scale: ${slow}`);
+  return value;
 }
 
 function levelOf(given: string): LogLevel | 'off' {

@@ -1,4 +1,4 @@
-import type { MachineDescription } from '@mk/machine/description';
+import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
 import { parseDuration } from '@mk/machine/duration';
 import { limit } from '@mk/monitor-proto/limits';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
@@ -92,7 +92,7 @@ export function nodeSettings(
 
 type SkbPart = Pick<
   SkbSettings,
-  'expectedCores' | 'maxCores' | 'machine' | 'seed' | 'links' | 'timeScale' | 'measure' | 'dataDir'
+  'expectedCores' | 'maxCores' | 'machine' | 'machineFollows' | 'seed' | 'links' | 'timeScale' | 'measure' | 'dataDir'
 >;
 
 function skbPart(read: Reader, facts: NodeFacts): SkbPart {
@@ -103,7 +103,19 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const timeScale = read.text('MK_TIME_SCALE') === '' ? (machine?.timeScale ?? 0) : read.number('MK_TIME_SCALE');
   const dataDir = read.text('MK_DATA_DIR');
   const kept = dataDir === '' ? {} : { dataDir };
-  return { expectedCores, maxCores, machine, seed: read.text('MK_SEED'), links, timeScale, measure: true, ...kept };
+  const slow = machine === null ? null : checkMessageTimes(machine, timeScale);
+  if (slow !== null) read.refuse(`MK_MACHINE: ${slow}`);
+  const described = { machine, machineFollows: machine !== null };
+  return {
+    expectedCores,
+    maxCores,
+    ...described,
+    seed: read.text('MK_SEED'),
+    links,
+    timeScale,
+    measure: true,
+    ...kept,
+  };
 }
 
 function machineOf(read: Reader, facts: NodeFacts, maxCores: number): MachineDescription | null {

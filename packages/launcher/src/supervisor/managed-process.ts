@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import type { ParentMessage } from '@mk/monitor-proto/io/parent';
+import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { identityOf, isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
 import { Leash } from './leash.ts';
 import { lineSplitter } from './line-splitter.ts';
@@ -79,7 +79,7 @@ export class ManagedProcess {
     return this.saidFailure !== '' ? this.saidFailure : lastErrorOf(this.lastErrors);
   }
 
-  tell(message: object): void {
+  tell(message: ChildMessage): void {
     if (this.child.connected) this.child.send(message, () => undefined);
   }
 

@@ -112,7 +112,9 @@ export class Supervisor {
   }
 
   startSkb(listenPort: number): ManagedProcess {
-    return this.spawn(SKB, skbProgram(), { MK_SKB: skbEnvironment(this.config, listenPort) });
+    const skb = this.spawn(SKB, skbProgram(), { MK_SKB: skbEnvironment(this.config, listenPort) });
+    skb.tell({ type: 'machine', machine: this.config.machine });
+    return skb;
   }
 
   startCore(core: number, skbAddress: string | null = this.skbAddress): ManagedProcess {

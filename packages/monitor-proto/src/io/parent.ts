@@ -21,14 +21,31 @@ export function watchParent(detached: boolean, ended: (reason: string) => void):
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ended(signal));
 }
 
+/** What a parent tells its process: to a core where the SKB is, to the SKB the machine, too large for an environment. */
+export type ChildMessage =
+  { readonly type: 'skb'; readonly address: string } | { readonly type: 'machine'; readonly machine: unknown };
+
 /** Resolves to the SKB's address, once the parent knows it. */
 export function addressFromParent(): Promise<string> {
+  return toldByParent('skb', ({ address }) => (typeof address === 'string' ? address : undefined));
+}
+
+/** Resolves to the machine description that follows the settings. */
+export function machineFromParent<T>(): Promise<T> {
+  return toldByParent('machine', ({ machine }) => machine as T);
+}
+
+function toldByParent<T>(
+  type: ChildMessage['type'],
+  read: (message: Readonly<Record<string, unknown>>) => T | undefined,
+): Promise<T> {
   return new Promise((resolve) => {
     const listen = (message: unknown): void => {
-      const { type, address } = (message ?? {}) as { type?: unknown; address?: unknown };
-      if (type !== 'skb' || typeof address !== 'string') return;
+      const said = (message ?? {}) as Readonly<Record<string, unknown>>;
+      const value = said['type'] === type ? read(said) : undefined;
+      if (value === undefined) return;
       process.off('message', listen);
-      resolve(address);
+      resolve(value);
     };
     process.on('message', listen);
   });

@@ -2,7 +2,7 @@ import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
 import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
 import { hmacSha256 } from '../io/hmac.ts';
-import { simMachine } from '../io/load-machine.ts';
+import { machineCores, simMachine } from '../io/load-machine.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';
 import { must, type SimRequest } from './options.ts';
 import { scenarioOfPlan } from '../nemesis/plan-scenario.ts';
@@ -33,7 +33,7 @@ interface Totals {
 export function runNemesisCommand(request: SimRequest, context: CommandContext): number {
   const { terminal } = context;
   const options = runOptions(request, context);
-  const scenarios = scenariosOf(request);
+  const scenarios = scenariosOf(request, context.machinesDirectory);
   const totals: Totals = {
     seeds: 0,
     failed: [],
@@ -68,7 +68,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   terminal.progress('');
   if (request.trace !== null && reports.length === 0)
     writeTrace(
-      scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 })[0]!,
+      scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 }, context.machinesDirectory)[0]!,
       request.trace,
       options,
       context,
@@ -93,14 +93,17 @@ function runOptions({ cores }: SimRequest, { machinesDirectory }: CommandContext
   };
 }
 
-function scenariosOf(request: SimRequest): readonly Scenario[] {
+function scenariosOf(request: SimRequest, machinesDirectory: string): readonly Scenario[] {
   if (request.replay !== null) return [JSON.parse(must('--replay', readTextFile(request.replay))) as Scenario];
   const seeds = Array.from({ length: request.seeds }, (_, i) => request.seed + i);
   if (request.plan === null) return seeds.map((seed) => scenarioOf(seed, nemesisOptions(request)));
   const plan = must('', parseFaultPlan(must('--plan', readTextFile(request.plan)), request.plan));
   const chosen = request.seedGiven || request.seeds > 1 ? seeds : [null];
+  const machine = request.machine ?? plan.machine;
+  const whole = machine === null ? null : must('--machine', machineCores(machine, machinesDirectory));
+  const cores = request.cores ?? plan.cores ?? whole;
   return chosen.map((seed) =>
-    must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores: request.cores, machine: request.machine })),
+    must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores, machine: request.machine })),
   );
 }
 

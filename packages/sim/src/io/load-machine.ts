@@ -4,6 +4,7 @@ import { Machine } from '@mk/machine/machine';
 import { forCores } from '@mk/machine/resize';
 import { type Result, success } from '@mk/machine/result';
 import type { MachineModel } from '@mk/skb/config';
+import { machineSummary } from '@mk/skb/io/machine-settings';
 import { flatMachine } from '../engine/machines.ts';
 
 /** A machine with its clock, so that nanoseconds can be told as cycles. */
@@ -13,11 +14,17 @@ export interface SimMachine {
   readonly description: string;
 }
 
+/** How many cores a machine has, a shipped one or a file: what a plan that names it and no number runs on, in both worlds. */
+export function machineCores(nameOrPath: string, machinesDirectory: string): Result<number> {
+  const loaded = loadMachine(nameOrPath, machinesDirectory);
+  return loaded.ok ? success(coreCount(loaded.value)) : loaded;
+}
+
 /** `flat`, a shipped machine or a file, cut or widened to so many cores. */
 export function simMachine(nameOrPath: string, cores: number, machinesDirectory: string): Result<SimMachine> {
   if (nameOrPath === 'flat') return success({ model: flatMachine(), ghz: 1, description: '{"name":"flat"}' });
   const loaded = loadMachine(nameOrPath, machinesDirectory);
   if (!loaded.ok) return loaded;
   const description = coreCount(loaded.value) === cores ? loaded.value : forCores(loaded.value, cores);
-  return success({ model: new Machine(description), ghz: description.ghz, description: JSON.stringify(description) });
+  return success({ model: new Machine(description), ghz: description.ghz, description: machineSummary(description) });
 }

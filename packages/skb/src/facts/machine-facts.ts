@@ -26,6 +26,9 @@ import { fact } from './fact.ts';
  */
 export const MOST_FACTS_OF_A_NAME = 66_000;
 
+/** The fact that tells of them. */
+export const LEFT_OUT = 'facts_left_out';
+
 /** Every fact that does not change while the cluster runs. `arch` is what the cores run on: `node` for processes. */
 export function machineFacts(description: MachineDescription, arch = 'node'): readonly Fact[] {
   const machine = new Machine(description);
@@ -144,7 +147,7 @@ function costFacts({ costs }: MachineDescription, machine: Machine): readonly Fa
 function bounded(name: string, count: number, make: () => readonly Fact[]): readonly Fact[] {
   if (count <= MOST_FACTS_OF_A_NAME) return make();
   const args: readonly FactTerm[] = [name, count, MOST_FACTS_OF_A_NAME];
-  return [fact('facts_left_out', ...args)];
+  return [fact(LEFT_OUT, ...args)];
 }
 
 function pairs(list: readonly number[]): (readonly [number, number])[] {

@@ -6,14 +6,17 @@ import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import { WorkerEngine } from '../engine/io/worker-engine.ts';
 import { hostFacts } from '../facts/io/host-facts.ts';
-import { machineFacts } from '../facts/machine-facts.ts';
+import { coresIn, ToldMachine } from '../facts/told-machine.ts';
 import type { JournalEvent, SqliteJournal } from '../journal/io/sqlite-journal.ts';
 import type { KnowledgeEffect, KnowledgeEvent } from '../knowledge/effects.ts';
 
 export interface KnowledgeHostOptions {
   /** Where the journal lies; null: nothing outlives the process. */
   readonly dataDir: string | null;
+  /** Has room for more cores than the cluster has. */
   readonly machine: MachineDescription;
+  /** How many cores of it are described from the start; those that join beyond are described when they do. */
+  readonly cores: number;
   post(event: KnowledgeEvent): void;
   log(event: LogEventName, fields: LogFields): void;
 }
@@ -35,6 +38,7 @@ export class KnowledgeHost {
   private journal: SqliteJournal | null = null;
   private journalFailed = false;
   private readonly cancels = new Map<number, () => void>();
+  private told: ToldMachine | null = null;
   private early: KnowledgeEffect[] = [];
   private opening = false;
   private readonly journalPath: string | null;
@@ -61,7 +65,12 @@ export class KnowledgeHost {
     const onRestart = (cause: string): void => post({ type: 'engine_restarted', cause });
     const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), state: readFileSync(STATE), onRestart });
     this.engine = engine;
-    engine.updateFacts({ add: [...machineFacts(machine), ...hostFacts()] }).catch(() => undefined);
+    this.told = new ToldMachine(machine, {
+      refused: (error) => this.factsRefused('the machine', error),
+      leftOut: (name, facts, most) => this.options.log('facts_left_out', { name, facts, most }),
+    });
+    this.told.describe(this.options.cores, (update) => engine.updateFacts(update));
+    engine.updateFacts({ add: hostFacts() }).catch((error: Error) => this.factsRefused('the host', error));
     engine.ready.then(
       () => post({ type: 'engine_ready', facts: engine.factCount }),
       (error: Error) => this.options.log('process_failed', { error: 'EngineClosed', text: error.message }),
@@ -92,7 +101,10 @@ export class KnowledgeHost {
     const elapsedMs = performance.now() - startedAt;
     this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: elapsedMs });
     for (const { name, text } of contents.rules) this.engine!.setRules(name, text).catch(() => undefined);
-    if (contents.facts.length > 0) this.engine!.updateFacts({ add: contents.facts }).catch(() => undefined);
+    if (contents.facts.length > 0)
+      this.engine!.updateFacts({ add: contents.facts }).catch((error: Error) =>
+        this.factsRefused('the journal', error),
+      );
     this.options.post({ type: 'journal_opened', contents });
   }
 
@@ -111,7 +123,11 @@ export class KnowledgeHost {
     run_query: (effect) => this.runQuery(effect),
     cancel_query: ({ job }) => this.cancels.get(job)?.(),
     set_rules: (effect) => void this.setRules(effect),
-    update_facts: ({ update }) => void this.engine!.updateFacts(update).catch(() => undefined),
+    update_facts: ({ update }) => {
+      const engine = this.engine!;
+      this.told?.describe(coresIn(update), (change) => engine.updateFacts(change));
+      engine.updateFacts(update).catch((error: Error) => this.factsRefused('the cluster', error));
+    },
     journal: ({ entry, changes }) => {
       if (this.journal === null) return;
       this.journal.append(changes).then(
@@ -161,6 +177,14 @@ export class KnowledgeHost {
     } catch (error) {
       end(error instanceof QueryError ? error : CLOSED);
     }
+  }
+
+  /** Nothing of an update is there when one of its facts is bad: whoever asks must not take that for an empty machine. */
+  private factsRefused(whose: string, error: Error): void {
+    if (error instanceof QueryError && error.name === 'EngineClosed') return;
+    const text = `the facts of ${whose} are not in the knowledge base: ${error.message}`;
+    this.options.log('facts_refused', { whose, text: error.message });
+    this.options.post({ type: 'facts_refused', text });
   }
 
   private noteRepair(path: string, event: JournalEvent): void {

@@ -1,3 +1,4 @@
+import { coreCount, type MachineDescription } from '@mk/machine/description';
 import { Machine } from '@mk/machine/machine';
 import type { MachineModel } from '../config.ts';
 import type { SkbSettings } from './settings.ts';
@@ -31,4 +32,10 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
     to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
   );
   return { seed: settings.seed, base: settings.links, delaysNs };
+}
+
+/** What every core is told of the machine: its name and size. Whoever wants more asks the knowledge base. */
+export function machineSummary(machine: MachineDescription | null): string {
+  if (machine === null) return '{}';
+  return JSON.stringify({ name: machine.name, cores: coreCount(machine), packages: machine.packages.length });
 }

@@ -11,8 +11,10 @@ export interface SkbSettings {
   readonly advertiseHost?: string;
   readonly expectedCores: number;
   readonly maxCores: number;
-  /** Has room for maxCores cores; null: flat. */
+  /** Has room for maxCores cores; null: flat. Not in MK_SKB: what an environment holds is bounded, so it follows. */
   readonly machine: MachineDescription | null;
+  /** A machine follows: the parent tells it (`machineFromParent`). */
+  readonly machineFollows: boolean;
   /** Every random choice of the cluster's links begins here. */
   readonly seed: string;
   /** Settings of every link between cores. */
@@ -35,7 +37,7 @@ const KEYS = [
   'advertiseHost',
   'expectedCores',
   'maxCores',
-  'machine',
+  'machineFollows',
   'seed',
   'links',
   'timeScale',
@@ -46,7 +48,7 @@ const KEYS = [
   'dataDir',
 ];
 
-const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk', machine: null } as const;
+const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk' } as const;
 
 /** The settings in a text, or one line that says what is wrong with it. */
 export function parseSkbSettings(text: string | undefined): SkbSettings | string {
@@ -66,7 +68,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_SKB.listenPort must be a port, or 0 for any';
   if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';
   if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
-  return { ...DEFAULTS, ...(value as Partial<SkbSettings>), detached: value.detached === true } as SkbSettings;
+  const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
+  return { ...DEFAULTS, ...(value as Partial<SkbSettings>), ...flags } as SkbSettings;
 }
 
 function isWhole(value: unknown, min: number, max: number): boolean {

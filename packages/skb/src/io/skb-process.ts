@@ -12,7 +12,7 @@ import { Skb } from '../skb.ts';
 import { KnowledgeHost } from './knowledge-host.ts';
 import { Poisoned } from '../knowledge/poisoned.ts';
 import { beginLife } from './life-number.ts';
-import { machineModel, settingsForCore } from './machine-settings.ts';
+import { machineModel, machineSummary, settingsForCore } from './machine-settings.ts';
 import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
 
@@ -54,7 +54,7 @@ export class SkbProcess {
       maxCores,
       measure,
       machine: model,
-      machineText: JSON.stringify(machine ?? {}),
+      machineText: machineSummary(machine),
       settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: beginLife(settings.dataDir),
       guarded: true,
@@ -64,6 +64,7 @@ export class SkbProcess {
     this.knowledge = new KnowledgeHost({
       dataDir: settings.dataDir ?? null,
       machine: machine ?? flatMachine(maxCores),
+      cores: Math.max(1, expectedCores),
       post: (event) => this.host.post(event),
       log: (event, fields) => this.write(event, 0, fields),
     });

@@ -16,6 +16,7 @@ export type KnowledgeEffect =
 export type KnowledgeEvent =
   | { readonly type: 'engine_ready'; readonly facts: number }
   | { readonly type: 'engine_restarted'; readonly cause: string }
+  | { readonly type: 'facts_refused'; readonly text: string }
   /** Solutions of a query, in order; `end` comes with the last. Rules are answered by an end alone. */
   | {
       readonly type: 'query_answered';
