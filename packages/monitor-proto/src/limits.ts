@@ -195,6 +195,18 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'Memory that a core brings unless the cluster’s settings say otherwise.',
   },
+  ramStealWaitNs: {
+    value: 1 * SECOND,
+    unit: 'ns',
+    reason:
+      'A memory server that got no answer from a peer by then asks the next; what comes later is kept all the same.',
+  },
+  ramStealChunkBytes: {
+    value: 1 << 20,
+    unit: 'bytes',
+    reason:
+      'A dry core takes this much at once, or a quarter of what its victim has free: not a message for each page.',
+  },
   domainsPerCore: { value: 1024, unit: 'domains', reason: 'Each takes two CNodes.' },
   maxLamport: {
     value: 2 ** 52,

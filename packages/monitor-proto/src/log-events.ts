@@ -145,6 +145,11 @@ export const LOG_EVENTS = {
     fields: { op: 'string', error: 'string', text: 'string' },
     doc: 'An operation ended in an error.',
   },
+  ram_stolen: {
+    level: 'info',
+    fields: { op: 'string', peer: 'number', bytes: 'number' },
+    doc: 'The memory server of this core was dry and got RAM from a peer.',
+  },
   cap_operation: {
     level: 'info',
     fields: {

@@ -12,6 +12,7 @@ import { Knowledge } from './monitor/knowledge/knowledge.ts';
 import type { JoinHost } from './monitor/membership/join.ts';
 import { Membership } from './monitor/membership/membership.ts';
 import { Probes } from './monitor/probes/probes.ts';
+import { MemoryServer } from './monitor/memory/memory-server.ts';
 import type { CoreMessage } from './monitor/service.ts';
 import { Workloads } from './workloads/workloads.ts';
 
@@ -39,6 +40,7 @@ export function createServices(core: Core) {
     membership: new Membership(context, config, core.joinHost),
     agreement,
     capops,
+    memory: new MemoryServer(context, cpuDriver, capops),
     probes: new Probes(context),
     knowledge: new Knowledge(context),
     domains: new DomainControl(context, cpuDriver, capops, core.systemCall),

@@ -53,11 +53,10 @@ export const CAP: readonly CtlCommand[] = [
   forDomain(
     'alloc',
     ['size'],
-    'RAM of its core, as a memory server gives it; prints the address',
+    'RAM of its core, or of the nearest that has some; prints the address',
     async (context, who) => {
-      const { address } = (await ask(context, who, 'cap_alloc', { bytes: bytes(context.args, 'size') })) as {
-        address: number;
-      };
+      const call = { name: 'allocate', args: [{ bytes: bytes(context.args, 'size') }] };
+      const address = (await ask(context, who, 'cap_call', { call })) as number;
       print(context, { address }, String(address));
     },
   ),

@@ -9,6 +9,7 @@ import { FAULT_COMMANDS } from './faults.ts';
 import { PLACE, SKB_QUERY } from './knowledge.ts';
 import { OCTOPUS } from './octopus.ts';
 import { LINKS, MEASURE, TREE } from './topology.ts';
+import { MEM } from './memory.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
@@ -31,6 +32,7 @@ const COMMANDS: readonly CtlCommand[] = [
   ...CAP,
   CAPS,
   AUDIT,
+  MEM,
   CHURN,
   SKB_QUERY,
   ...OCTOPUS,

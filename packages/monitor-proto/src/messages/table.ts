@@ -2,6 +2,7 @@ import { CAPABILITY_MESSAGES } from './capability.ts';
 import type { FieldKind, FieldType } from './fields.ts';
 import { KNOWLEDGE_MESSAGES } from './knowledge.ts';
 import type { MessageSpec } from './spec.ts';
+import { MEMORY_MESSAGES } from './memory.ts';
 import { MONITOR_MESSAGES } from './monitor.ts';
 import { REGISTRY_MESSAGES } from './registry.ts';
 
@@ -10,6 +11,7 @@ export const MESSAGES = {
   ...REGISTRY_MESSAGES,
   ...MONITOR_MESSAGES,
   ...CAPABILITY_MESSAGES,
+  ...MEMORY_MESSAGES,
   ...KNOWLEDGE_MESSAGES,
 } as const satisfies Record<string, MessageSpec>;
 

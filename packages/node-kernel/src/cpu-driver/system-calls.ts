@@ -17,6 +17,7 @@ export type SystemCallDone = (result: SystemCallResult, now: Nanos) => void;
 interface ArgumentTypes {
   slot: SlotRef;
   whole: number;
+  'whole?': number | undefined;
   text: string;
   flag: boolean;
   'flag?': boolean | undefined;
@@ -66,6 +67,11 @@ export const SYSTEM_CALLS = {
     args: { op: 'text', consents: 'flag' },
     servedBy: 'capops',
     doc: 'Answers whether the domain consents to a revoke.',
+  },
+  allocate: {
+    args: { request: { bytes: 'whole', alignment: 'whole?', near: 'whole?', from: 'whole?', to: 'whole?' } },
+    servedBy: 'memory',
+    doc: 'RAM in a free slot, from this core’s memory server or the nearest peer that has some; answers its address.',
   },
 } as const satisfies Record<string, SystemCallSpec>;
 
@@ -119,6 +125,7 @@ type Check = (value: unknown) => boolean;
 const CHECKS: { readonly [K in Kind]: Check } = {
   slot: isSlotRef,
   whole: isWhole,
+  'whole?': (value) => value === undefined || isWhole(value),
   text: (value) => typeof value === 'string',
   flag: (value) => typeof value === 'boolean',
   'flag?': (value) => value === undefined || typeof value === 'boolean',

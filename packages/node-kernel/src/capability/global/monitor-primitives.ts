@@ -3,7 +3,8 @@
  * are checked and refused with a named error; slots come from our own monitor, so a wrong one is a bug and asserts.
  * Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation), `reclaim.ts`.
  */
-import type { Capability } from '../model/capability.ts';
+import { makeCapability } from '../model/capability.ts';
+import type { Capability, Range } from '../model/capability.ts';
 import { Outcome } from '../model/changes.ts';
 import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
@@ -74,11 +75,23 @@ export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, a
   const unfit = unfitFor(slot, 'RAM');
   if (unfit !== null) return refuse(unfit);
   const range = state.ram.allocate(bytes, alignment);
-  if (range === null) return refuse('out_of_memory');
+  return range === null ? refuse('out_of_memory') : succeed(ramFrom(state, slot, range));
+}
+
+/** A range that was just allocated, as a capability in an empty slot. Stolen memory has its ancestor at its home. */
+export function ramFrom(state: LocalCapabilities, slot: Slot, range: Range): Outcome {
   const outcome = new Outcome();
   const ram: Capability = { type: 'RAM', rights: typeRow('RAM').rights, ...range, fields: [] };
-  place(state, slot, ram, { owner: state.core, relations: 0 }, outcome);
-  return succeed(outcome);
+  const relations = state.homeOf(range.address) === state.core ? 0 : REMOTE.ancestors;
+  place(state, slot, ram, { owner: state.core, relations }, outcome);
+  return outcome;
+}
+
+/** Memory of this core lies in an allocator elsewhere: from now on it may be covered there. */
+export function lendMemory(state: LocalCapabilities): void {
+  const { address, size } = state.memory;
+  const root = state.database.find(makeCapability('PhysAddr', address, size));
+  if (root !== undefined) addRelations(state, root, REMOTE.descendants);
 }
 
 /** A mapping made by `map` through the object in `through`; lives and dies with that very copy. */

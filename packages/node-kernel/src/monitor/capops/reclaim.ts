@@ -101,6 +101,21 @@ export class Reclaims {
     this.entrusted.push(...ranges);
   }
 
+  /** Ranges on their way from here to an allocator elsewhere, until they have arrived. */
+  depart(op: OperationId, ranges: readonly Range[]): void {
+    this.leaving.set(op, ranges);
+  }
+
+  arrived(op: OperationId): void {
+    this.leaving.delete(op);
+  }
+
+  /** Frees what of this home's ranges nobody covers: whoever had them is gone. */
+  recover(ranges: readonly Range[]): void {
+    const missing = subtractRanges(ranges, this.m.state.ram.freeRanges());
+    if (missing.length > 0) this.arrive(missing, false, () => undefined);
+  }
+
   /** Nobody will end the watches of a home that is gone. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const op of this.watches.keys()) if (isBegunBy(op, core, incarnation)) this.endWatches(op);

@@ -1,0 +1,299 @@
+/**
+ * The memory server of a core: RAM for the domains of its core, from its own allocator, and when that is dry from the
+ * nearest peer that has some.
+ *
+ * C5 holds at every moment: a range is free at its victim, then on its way (accounted there), then free at the thief, whose
+ * word ends the way. What a thief was given is remembered by its home: when the thief dies, the home asks everybody what of
+ * it is covered and takes back the rest. Freed RAM goes home, to the core that brought it.
+ */
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { ERRORS } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import { errorNameOf } from '../../capability/model/errors.ts';
+import type { Range } from '../../capability/model/capability.ts';
+import { Outcome } from '../../capability/model/changes.ts';
+import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
+import { RIGHTS } from '../../capability/model/rights.ts';
+import { lendMemory, ramFrom } from '../../capability/global/monitor-primitives.ts';
+import { freeAddress, resolveSlot } from '../../capability/store/cspace.ts';
+import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import type { Domain } from '../../cpu-driver/domains.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError, type Resume, sleepUntil } from '../operations.ts';
+import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
+import { Nearness } from './nearness.ts';
+
+/** What an allocation asks for. Bytes and addresses; `near`: the core whose memory it should be, if that has some. */
+export interface AllocateRequest {
+  readonly bytes: number;
+  readonly alignment?: number | undefined;
+  readonly near?: number | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+/** What the memory server needs of the capability operations. */
+export interface ReclaimPort {
+  absorb(outcome: Outcome): void;
+  readonly reclaims: {
+    /** Accounts ranges as on their way from here, until `arrived`. */
+    depart(op: OperationId, ranges: readonly Range[]): void;
+    arrived(op: OperationId): void;
+    /** Sends ranges home that nobody uses here. */
+    offer(ranges: readonly Range[]): void;
+    /** Frees what of these ranges nobody covers, here and everywhere. */
+    recover(ranges: readonly Range[]): void;
+  };
+}
+
+interface Wanted {
+  readonly bytes: number;
+  readonly alignment: number;
+  readonly near: CoreId;
+  readonly within: Range;
+}
+
+const PAGE_BYTES = 4096;
+const HIGHEST = 2 ** 46;
+
+export class MemoryServer implements Service {
+  private readonly nearness: Nearness;
+  /** What each thief holds of this core's memory, as far as this core knows: ranges that came home may still stand here. */
+  private readonly lent = new Map<CoreId, Range[]>();
+  /** Under way to a thief, by operation. */
+  private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
+  private readonly waiting = new Map<OperationId, { readonly core: CoreId; readonly resume: Resume }>();
+  private stolenBytes = 0;
+  private steals = 0;
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly driver: CpuDriver,
+    private readonly capops: ReclaimPort,
+  ) {
+    this.nearness = new Nearness(() => context.machine);
+  }
+
+  readonly messages = {
+    ram_steal_request: (from, request) => this.onSteal(from, request),
+    ram_steal_reply: (from, reply, now) => this.onStolen(from, reply, now),
+    ram_steal_taken: (_from, { op }) => this.onTaken(op),
+  } satisfies MessageHandlers;
+
+  readonly systemCalls = {
+    allocate: (domain, { request }, now, done) => {
+      const { operations } = this.context;
+      const wanted = this.check(request);
+      operations.start(operations.nextId(), this.allocate(domain, wanted), now, (outcome, at) =>
+        done(outcome.ok ? { ok: true, value: outcome.value } : { ok: false, error: outcome.error }, at),
+      );
+    },
+  } satisfies SystemCallHandlers;
+
+  readonly verbs: Verbs = {
+    memory: {
+      args: [],
+      doc: 'The RAM of this core by state, what it has lent to whom, and what it has stolen.',
+      run: () => this.report(),
+    },
+  };
+
+  peerGone({ id }: Peer, now: Nanos): void {
+    for (const { core, resume } of [...this.waiting.values()])
+      if (core === id) resume(new OperationError('PEER_GONE', `core ${id} is gone`), now);
+    for (const [op, { to }] of [...this.departing]) if (to === id) this.onTaken(op);
+    const ranges = this.lent.get(id);
+    if (ranges === undefined) return;
+    this.lent.delete(id);
+    this.capops.reclaims.recover(unionRanges(ranges));
+  }
+
+  leftovers(): readonly string[] {
+    return [...this.departing.values()].map(({ to, range }) => `${range.size} bytes of RAM on their way to core ${to}`);
+  }
+
+  metrics(): readonly MetricFamily[] {
+    if (!this.driver.booted) return [];
+    const { free, brought, lent } = this.report();
+    const states = Object.entries({ free, in_use: brought - free - lent, lent });
+    return [
+      {
+        name: 'mk_ram_bytes',
+        type: 'gauge',
+        help: 'RAM that this core brought or was given, by state.',
+        samples: states.map(([state, value]) => ({ labels: { state }, value })),
+      },
+      {
+        name: 'mk_ram_stolen_bytes_total',
+        type: 'counter',
+        help: 'RAM that this core got from peers because its own was used up.',
+        samples: [{ value: this.stolenBytes }],
+      },
+    ];
+  }
+
+  private get state(): LocalCapabilities {
+    return this.driver.state;
+  }
+
+  /** What `mkctl mem` shows. `in_use` is what capabilities cover, whichever core holds them. */
+  private report() {
+    const { memory, ram } = this.state;
+    const free = ram.freeRanges();
+    const own = totalBytes(intersectRanges(free, [memory]));
+    const lent = [...this.lent].map(([to, ranges]) => ({ to, bytes: totalBytes(this.stillAway(ranges)) }));
+    return {
+      brought: memory.size,
+      free: ram.freeBytes,
+      free_own: own,
+      largest_free: free.reduce((most, { size }) => Math.max(most, size), 0),
+      lent: lent.reduce((sum, { bytes }) => sum + bytes, 0),
+      lent_to: lent.filter(({ bytes }) => bytes > 0),
+      stolen: this.stolenBytes,
+      steals: this.steals,
+    };
+  }
+
+  private stillAway(ranges: readonly Range[]): Range[] {
+    return subtractRanges(unionRanges(ranges), this.state.ram.freeRanges());
+  }
+
+  private check({ bytes, alignment = PAGE_BYTES, near, from = 0, to = HIGHEST }: AllocateRequest): Wanted {
+    if (bytes === 0) throw new OperationError('SIZE_ALIGNMENT', 'an allocation has a byte at least');
+    if (alignment === 0 || !Number.isInteger(Math.log2(alignment)))
+      throw new OperationError('OFFSET_ALIGNMENT', 'an alignment is a power of two');
+    const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+    const home = near ?? this.context.core;
+    if (home !== this.context.core && !this.context.monitors.has(home))
+      throw new OperationError('PEER_UNKNOWN', `core ${home} is no member`);
+    const within = { address: from, size: Math.max(0, to - from) };
+    return { bytes: size, alignment: Math.max(alignment, PAGE_BYTES), near: home, within };
+  }
+
+  /** RAM as a capability in a free slot of the domain; its address there. */
+  private *allocate(domain: Domain, wanted: Wanted): Operation<number> {
+    const { core } = this.context;
+    const peers = this.nearness.sorted(wanted.near, [core, ...this.context.members]);
+    // The second time round, what thieves had and did not use has come home.
+    for (const pass of [1, 2]) {
+      for (const peer of peers) {
+        const known = this.take(domain, wanted, peer);
+        if (known !== null) return known;
+        const stolen = peer !== core && (yield* this.steal(peer, wanted)) ? this.take(domain, wanted, peer) : null;
+        if (stolen !== null) return stolen;
+      }
+      if (pass === 1) yield sleepUntil(this.context.timers, this.context.now + limit('capabilityRetryNs'));
+    }
+    throw new OperationError('OUT_OF_MEMORY', `no core has ${wanted.bytes} bytes free in one piece`);
+  }
+
+  /** Memory of one home, out of this core's allocator. */
+  private take({ root }: Domain, { bytes, alignment, within }: Wanted, home: CoreId): number | null {
+    const address = freeAddress(this.state, root);
+    if (!address.ok) throw new OperationError(errorNameOf(address.error), 'no free slot');
+    const slot = resolveSlot(this.state, root, { address: address.value }, RIGHTS.read | RIGHTS.write);
+    if (!slot.ok) throw new OperationError(errorNameOf(slot.error), 'no free slot');
+    const { size } = this.state.memory;
+    const [inHome] = intersectRanges([{ address: home * size, size }], [within]);
+    const range = inHome === undefined ? null : this.state.ram.allocate(bytes, alignment, inHome);
+    if (range === null) return null;
+    this.capops.absorb(ramFrom(this.state, slot.value, range));
+    return address.value;
+  }
+
+  /** Whether a peer gave something, now or within the wait: what comes later stays in the allocator. */
+  private *steal(core: CoreId, { bytes, alignment, within }: Wanted): Operation<boolean> {
+    const op = this.context.operations.nextId();
+    const { view, timers } = this.context;
+    const [from, to] = [within.address, within.address + within.size];
+    const answer = yield {
+      arm: (resume, now) => {
+        this.waiting.set(op, { core, resume });
+        const error = this.context.send(core, { type: 'ram_steal_request', op, view, bytes, alignment, from, to });
+        if (error !== null) resume(false, now);
+        const timer = timers.set(now + limit('ramStealWaitNs'), (at) => resume(false, at));
+        return () => {
+          timers.cancel(timer);
+          this.waiting.delete(op);
+        };
+      },
+    };
+    return answer === true;
+  }
+
+  private onSteal(from: Peer, { op, bytes, alignment, from: low, to }: MessageOf<'ram_steal_request'>): void {
+    const range = this.give(bytes, alignment, { address: low, size: to - low });
+    if (range === null) {
+      this.replyTo(from.id, op, 'OUT_OF_MEMORY', { address: 0, size: 0 });
+      return this.returnStolen();
+    }
+    lendMemory(this.state);
+    this.departing.set(op, { to: from.id, range });
+    this.capops.reclaims.depart(op, [range]);
+    if (this.replyTo(from.id, op, null, range)) return;
+    this.departing.delete(op);
+    this.state.ram.release(range);
+    this.capops.reclaims.arrived(op);
+  }
+
+  /** Gives back what was stolen and is not used: somebody is short of memory. */
+  private returnStolen(): void {
+    if (!this.driver.booted) return;
+    const { ram, memory } = this.state;
+    const foreign = subtractRanges(ram.freeRanges(), [memory]);
+    if (foreign.length > 0) this.capops.reclaims.offer(foreign.flatMap((range) => ram.take(range)));
+  }
+
+  /**
+   * A piece of at least so many bytes of what this core brought: only a home lends, so that it knows whom. A chunk if there
+   * is one, so that a thief does not come for every page.
+   */
+  private give(bytes: number, alignment: number, within: Range): Range | null {
+    if (!this.driver.booted || !(bytes > 0) || !(alignment > 0)) return null;
+    const [own] = intersectRanges([this.state.memory], [within]);
+    if (own === undefined) return null;
+    const chunk = Math.max(bytes, Math.min(limit('ramStealChunkBytes'), Math.floor(this.state.ram.freeBytes / 4)));
+    const whole = Math.ceil(chunk / PAGE_BYTES) * PAGE_BYTES;
+    const { ram } = this.state;
+    return ram.allocate(whole, alignment, own) ?? ram.allocate(bytes, alignment, own);
+  }
+
+  private replyTo(core: CoreId, op: OperationId, error: 'OUT_OF_MEMORY' | null, { address, size }: Range): boolean {
+    const code = error === null ? 0 : ERRORS[error].code;
+    return this.context.send(core, { type: 'ram_steal_reply', op, error: code, address, size }) === null;
+  }
+
+  private onStolen(from: Peer, { op, error, address, size }: MessageOf<'ram_steal_reply'>, now: Nanos): void {
+    if (error === 0 && isRange({ address, size })) {
+      this.state.ram.release({ address, size });
+      this.stolenBytes += size;
+      this.steals += 1;
+      this.context.outbox.log('ram_stolen', { op, peer: from.id, bytes: size });
+      this.tell(from.id, op, now);
+    }
+    this.waiting.get(op)?.resume(error === 0, now);
+  }
+
+  /** Must not be lost to a full queue: the home would account the range as under way for ever. */
+  private tell(core: CoreId, op: OperationId, now: Nanos): void {
+    if (this.context.send(core, { type: 'ram_steal_taken', op }) !== 'BUSY') return;
+    this.context.timers.set(now + limit('capabilityRetryNs'), (at) => this.tell(core, op, at));
+  }
+
+  private onTaken(op: OperationId): void {
+    const departing = this.departing.get(op);
+    if (departing === undefined) return;
+    this.departing.delete(op);
+    const known = this.lent.get(departing.to) ?? [];
+    this.lent.set(departing.to, unionRanges([...this.stillAway(known), departing.range]));
+    this.capops.reclaims.arrived(op);
+  }
+}
+
+function isRange({ address, size }: Range): boolean {
+  return address >= 0 && size > 0 && address + size <= HIGHEST;
+}

@@ -1,0 +1,30 @@
+import { Machine } from '@mk/machine/machine';
+import type { MachineDescription } from '@mk/machine/description';
+import type { CoreId } from '@mk/monitor-proto/ids';
+
+/** Which cores' memory is near, by the machine description that came with the registration. */
+export class Nearness {
+  private machine: Machine | null | undefined;
+
+  constructor(private readonly descriptionText: () => string) {}
+
+  /** The cores by the distance of their memory from `core`, nearest first; `core` first, others of one distance in their order after it. */
+  sorted(core: CoreId, cores: readonly CoreId[]): CoreId[] {
+    const rank = (other: CoreId): number => (other - core + 2 ** 16) % 2 ** 16;
+    return [...cores].sort((a, b) => this.distance(core, a) - this.distance(core, b) || rank(a) - rank(b));
+  }
+
+  /** Relative distance of the memory that a core brought: 10 is local, as in firmware tables; 0 where nothing is known. */
+  distance(core: CoreId, other: CoreId): number {
+    const machine = this.known();
+    if (machine === null || core >= machine.cores || other >= machine.cores) return 0;
+    return machine.numaDistance(machine.numaNodeOf(core), machine.numaNodeOf(other));
+  }
+
+  private known(): Machine | null {
+    if (this.machine !== undefined) return this.machine;
+    const description = JSON.parse(this.descriptionText()) as Partial<MachineDescription> | null;
+    const usable = Array.isArray(description?.packages) && Array.isArray(description.numaNodes);
+    return (this.machine = usable ? new Machine(description as MachineDescription) : null);
+  }
+}

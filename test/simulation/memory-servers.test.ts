@@ -1,0 +1,171 @@
+import { describe, expect, test } from '@jest/globals';
+import { hmacSha256 } from '@mk/sim/io/hmac';
+import { capabilityChecker } from '@mk/sim/checkers/capabilities';
+import { Checks } from '@mk/sim/checkers/registry';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
+import { createPrng } from '@mk/monitor-proto/prng';
+
+const PAGE = 4096;
+const RAM = 1 << 20;
+
+class Machine {
+  readonly simulation: Simulation;
+  readonly checks: Checks;
+  readonly domains: number[] = [];
+
+  constructor(
+    readonly cores: number,
+    seed: string | number,
+    checked = true,
+  ) {
+    this.simulation = new Simulation({
+      seed,
+      cores,
+      machine: flatMachine(),
+      hmac: hmacSha256,
+      logLevel: 'info',
+      settings: JSON.stringify({ ramBytes: RAM }),
+    });
+    this.checks = new Checks(this.simulation, checked ? [capabilityChecker] : []);
+    this.simulation.start();
+    const whole = () =>
+      Array.from({ length: cores }, (_, core) => core).every(
+        (core) => this.simulation.node(core).kernel?.monitor.context.members.length === cores - 1,
+      );
+    this.simulation.run(5e9, whole);
+    for (let core = 0; core < cores; core += 1)
+      this.domains.push((this.ask(core, 'domain_create', { cnodes: 8, memory: 0 }) as { domain: number }).domain);
+  }
+
+  ask(core: number, verb: string, args: object): unknown {
+    const answers: unknown[] = [];
+    this.begin(core, verb, args, (answer) => answers.push(answer));
+    this.simulation.run(this.simulation.now + 30e9, () => answers.length > 0);
+    return answers[0];
+  }
+
+  begin(core: number, verb: string, args: object, done: (answer: unknown) => void): void {
+    this.simulation.control(core, verb, args as Readonly<Record<string, unknown>>, (reply) =>
+      done(reply.ok ? reply.value : reply.error),
+    );
+  }
+
+  call(core: number, name: string, args: readonly unknown[]): unknown {
+    return this.ask(core, 'cap_call', { domain: this.domains[core], call: { name, args } });
+  }
+
+  allocate(core: number, bytes: number, rest: object = {}): unknown {
+    return this.call(core, 'allocate', [{ bytes, ...rest }]);
+  }
+
+  get free(): number {
+    let bytes = 0;
+    for (let core = 0; core < this.cores; core += 1)
+      bytes += this.simulation.node(core).kernel?.cpuDriver.state.ram.freeBytes ?? 0;
+    return bytes;
+  }
+
+  settle(): void {
+    this.simulation.run(this.simulation.now + 2e9);
+    this.checks.atEnd();
+    expect(this.checks.violations).toEqual([]);
+  }
+}
+
+describe('memory servers', () => {
+  test('one core alone takes the memory of all, then hears that there is none; freed, all of it is back', () => {
+    const machine = new Machine(4, 'exhaust');
+    const before = machine.free;
+    const held: number[] = [];
+    for (;;) {
+      const address = machine.allocate(0, 16 * PAGE);
+      if (typeof address !== 'number') {
+        expect(address).toBe('OUT_OF_MEMORY');
+        break;
+      }
+      held.push(address);
+    }
+    // What is left is smaller than a piece, on each core.
+    expect(machine.free).toBeLessThan(4 * 16 * PAGE);
+    expect(held.length * 16 * PAGE + machine.free).toBe(before);
+    machine.settle();
+    for (const address of held) machine.call(0, 'invoke', [{ operation: 'delete', target: { address } }]);
+    machine.settle();
+    expect(machine.free).toBe(before);
+  });
+
+  test('alignment, range and home are kept; what cannot be is refused by name', () => {
+    const machine = new Machine(3, 'hints');
+    const at = (core: number, address: unknown): number =>
+      [...machine.simulation.node(core).kernel!.cpuDriver.state.database.groups()]
+        .flatMap((group) => [...group.slots])
+        .find(
+          (slot) =>
+            slot.container.kind === 'L2CNode' &&
+            slot.capability?.type === 'RAM' &&
+            slot.index === (address as number) % 256,
+        )!.capability!.address;
+    expect(at(0, machine.allocate(0, PAGE, { alignment: 64 * PAGE })) % (64 * PAGE)).toBe(0);
+    const near = at(0, machine.allocate(0, PAGE, { near: 2 }));
+    expect(Math.floor(near / RAM)).toBe(2);
+    const within = at(0, machine.allocate(0, PAGE, { from: RAM + 100 * PAGE, to: RAM + 108 * PAGE }));
+    expect(within).toBeGreaterThanOrEqual(RAM + 100 * PAGE);
+    expect(within).toBeLessThan(RAM + 108 * PAGE);
+    expect(machine.allocate(0, 0)).toBe('SIZE_ALIGNMENT');
+    expect(machine.allocate(0, PAGE, { alignment: 3 })).toBe('OFFSET_ALIGNMENT');
+    expect(machine.allocate(0, PAGE, { near: 9 })).toBe('PEER_UNKNOWN');
+    expect(machine.allocate(0, PAGE, { from: 10 * RAM, to: 11 * RAM })).toBe('OUT_OF_MEMORY');
+    expect(machine.allocate(0, -1)).toBe('BAD_SYSTEM_CALL');
+    machine.settle();
+  });
+
+  test('a thief that dies: its victims take back what nobody holds', () => {
+    const machine = new Machine(4, 'dead-thief', false);
+    for (let i = 0; i < 24; i += 1) expect(typeof machine.allocate(0, 16 * PAGE)).toBe('number');
+    const others = (): number =>
+      [1, 2, 3].reduce((sum, core) => sum + machine.simulation.node(core).kernel!.cpuDriver.state.ram.freeBytes, 0);
+    const full = 3 * RAM - others();
+    expect(full).toBeGreaterThan(0);
+    machine.simulation.crash(0);
+    machine.simulation.run(machine.simulation.now + 20e9, () => others() > 3 * RAM - 3 * 9 * 4 * PAGE - PAGE);
+    expect(others()).toBeGreaterThan(3 * RAM - 3 * 200 * 1024);
+  });
+
+  test('all cores allocate and free at once: nothing is lost, 12 seeds', () => {
+    for (let seed = 0; seed < 12; seed += 1) {
+      const prng = createPrng(seed);
+      const machine = new Machine(3 + (seed % 3), seed);
+      const before = machine.free;
+      const held: number[][] = machine.domains.map(() => []);
+      let open = 0;
+      for (let i = 0; i < 120; i += 1) {
+        const core = prng.nextInt(machine.cores);
+        const mine = held[core]!;
+        const call = (name: string, args: readonly unknown[], done: (answer: unknown) => void): void => {
+          open += 1;
+          machine.begin(core, 'cap_call', { domain: machine.domains[core], call: { name, args } }, (answer) => {
+            open -= 1;
+            done(answer);
+          });
+        };
+        if (prng.nextInt(3) > 0 || mine.length === 0)
+          call('allocate', [{ bytes: (1 + prng.nextInt(80)) * PAGE }], (answer) => {
+            if (typeof answer === 'number') mine.push(answer);
+            else expect(['OUT_OF_MEMORY']).toContain(answer);
+          });
+        else {
+          const [address] = mine.splice(prng.nextInt(mine.length), 1);
+          call('invoke', [{ operation: 'delete', target: { address } }], () => undefined);
+        }
+        machine.simulation.run(machine.simulation.now + prng.nextInt(3_000_000));
+      }
+      machine.simulation.run(machine.simulation.now + 60e9, () => open === 0);
+      expect(open).toBe(0);
+      for (const [core, addresses] of held.entries())
+        for (const address of addresses) machine.call(core, 'invoke', [{ operation: 'delete', target: { address } }]);
+      machine.settle();
+      expect([seed, machine.free]).toEqual([seed, before]);
+    }
+  });
+});
