@@ -14,7 +14,7 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { errorNameOf } from '../../capability/model/errors.ts';
 import type { Range } from '../../capability/model/capability.ts';
-import { Outcome } from '../../capability/model/changes.ts';
+import type { Outcome } from '../../capability/model/changes.ts';
 import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
 import { lendMemory, ramFrom } from '../../capability/global/monitor-primitives.ts';
