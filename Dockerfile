@@ -22,6 +22,13 @@ COPY --from=build /mk/packages/launcher/machines dist/machines
 # What the bundles leave outside: WebAssembly that is loaded from its own files.
 COPY --from=build /mk/node_modules/swipl-wasm node_modules/swipl-wasm
 COPY --from=build /mk/node_modules/node-sqlite3-wasm node_modules/node-sqlite3-wasm
+# The journal's lock: a native library, and what it finds its binary with.
+COPY --from=build /mk/node_modules/fs-native-extensions node_modules/fs-native-extensions
+COPY --from=build /mk/node_modules/which-runtime node_modules/which-runtime
+COPY --from=build /mk/node_modules/require-addon node_modules/require-addon
+COPY --from=build /mk/node_modules/bare-addon-resolve node_modules/bare-addon-resolve
+COPY --from=build /mk/node_modules/bare-module-resolve node_modules/bare-module-resolve
+COPY --from=build /mk/node_modules/bare-semver node_modules/bare-semver
 # Wrappers rather than links: programs look for one another beside their own file, and mkctl takes the secret as text.
 RUN printf '#!/bin/sh\nexec node /mk/dist/mk-node.cjs "$@"\n' >/usr/local/bin/mk-node \
  && printf '#!/bin/sh\n[ -n "$MK_SECRET" ] || MK_SECRET=$(cat "$MK_SECRET_FILE")\nexport MK_SECRET\nexec node /mk/dist/mkctl.cjs "$@"\n' >/usr/local/bin/mkctl \

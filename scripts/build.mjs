@@ -8,7 +8,11 @@ import { root } from './install.mjs';
 /** name under dist/ → entry. `external` packages are loaded from node_modules at run time. */
 const PROGRAMS = {
   core: { entry: 'packages/node-kernel/src/main.ts', cached: true },
-  skb: { entry: 'packages/skb/src/main.ts', cached: true, external: ['swipl-wasm', 'node-sqlite3-wasm'] },
+  skb: {
+    entry: 'packages/skb/src/main.ts',
+    cached: true,
+    external: ['swipl-wasm', 'node-sqlite3-wasm', 'fs-native-extensions'],
+  },
   'skb-engine': { entry: 'packages/skb/src/engine/io/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
   'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true, cached: true },
   'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },

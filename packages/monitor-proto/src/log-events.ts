@@ -230,12 +230,27 @@ export const LOG_EVENTS = {
   journal_repaired: {
     level: 'warn',
     fields: { path: 'string', what: 'string', amount: 'number' },
-    doc: 'What a kill had left: a torn last write (bytes), a lock (pid), or free space given back (bytes).',
+    doc: 'What a kill had left: a torn last write (bytes), SQLite’s own lock (1), or free space given back (bytes).',
   },
   journal_failed: {
     level: 'error',
     fields: { path: 'string', text: 'string' },
-    doc: 'The journal cannot be used; Octopus acknowledges nothing more.',
+    doc: 'The journal cannot be used; nothing that changes is acknowledged until it can be written again.',
+  },
+  journal_recovered: {
+    level: 'warn',
+    fields: { path: 'string', changes: 'number' },
+    doc: 'What had made the journal fail is over; all that the SKB holds was written anew and is acknowledged again.',
+  },
+  journal_row_set_aside: {
+    level: 'error',
+    fields: { path: 'string', table: 'string', row: 'string', reason: 'string' },
+    doc: 'A row of the journal cannot be read: it lies in the table set_aside, and everything else is there.',
+  },
+  rules_not_restored: {
+    level: 'error',
+    fields: { name: 'string', text: 'string' },
+    doc: 'Rules of an earlier life of the SKB are in its journal, but its engine refuses them now.',
   },
   request_failed: {
     level: 'error',

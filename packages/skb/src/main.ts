@@ -1,6 +1,7 @@
 import type { MachineDescription } from '@mk/machine/description';
-import { machineFromParent } from '@mk/monitor-proto/io/parent';
-import { parseSkbSettings } from './io/settings.ts';
+import { machineFromParent, tellParent } from '@mk/monitor-proto/io/parent';
+import { claimDataDir } from './io/data-place.ts';
+import { parseSkbSettings, type SkbSettings } from './io/settings.ts';
 import { SkbProcess } from './io/skb-process.ts';
 
 /** The program of the SKB. Everything it is told stands in MK_SKB, but the machine, which its parent tells. */
@@ -9,6 +10,20 @@ if (typeof settings === 'string') {
   process.stderr.write(`mk skb: ${settings}\n`);
   process.exit(2);
 }
-if (settings.machineFollows) {
-  void machineFromParent<MachineDescription>().then((machine) => new SkbProcess({ ...settings, machine }).start());
-} else void new SkbProcess(settings).start();
+void run(settings);
+
+async function run(settings: SkbSettings): Promise<void> {
+  try {
+    const machine = settings.machineFollows ? await machineFromParent<MachineDescription>() : settings.machine;
+    const place = await claimDataDir(settings.dataDir);
+    await new SkbProcess({ ...settings, machine }, place).start();
+  } catch (error) {
+    const { name, message } = error as Error;
+    const held = `JOURNAL_TAKEN: another SKB, ${message}, has the data directory ${settings.dataDir}; end it, or give this one its own`;
+    const text = name === 'LockHeldError' ? held : `${name}: ${message}`;
+    process.stderr.write(`mk skb: ${text}\n`);
+    tellParent({ type: 'failed', error: text });
+    process.exitCode = 1;
+    setTimeout(() => process.exit(1), 50);
+  }
+}

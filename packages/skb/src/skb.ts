@@ -89,12 +89,14 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     };
   }
 
-  /** Whether every expected core is bound to every other one, and the knowledge base holds what it was told. */
+  /** Whether all expected cores are bound, what is acknowledged can be kept, and the facts are what was told. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
+    const { octopus } = this.knowledge;
     const facts = this.factsMissing === null ? {} : { facts: this.factsMissing };
     return {
-      ok: this.registry.meshComplete && this.factsMissing === null,
+      ok: this.registry.meshComplete && !octopus.hasFailed && this.factsMissing === null,
       core: 'skb',
+      journal: octopus.journalState,
       members: this.registry.members.size,
       expected: this.config.expectedCores,
       ...facts,
@@ -279,7 +281,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     query_answered: (answer) => this.knowledge.queries.answered(answer),
     journal_opened: ({ contents }, now) => this.knowledge.opened(contents, now),
     journal_written: ({ entry }) => this.knowledge.octopus.writtenTo(entry),
-    journal_failed: () => this.knowledge.octopus.failed(),
+    journal_failed: ({ text }) => this.knowledge.octopus.failed(text),
+    journal_recovered: () => this.knowledge.octopus.recovered(),
     stop: () => {
       this.outbox.log('process_stopping', { reason: 'asked to' });
       this.endpoint.closeAll('SHUTTING_DOWN');

@@ -9,6 +9,7 @@ import type { ClusterRecord } from '../state/state-directory.ts';
 export type DaemonMessage =
   | { readonly type: 'progress'; readonly progress: BootProgress }
   | { readonly type: 'ready'; readonly result: BootResult; readonly record: ClusterRecord }
+  | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'failed'; readonly text: string };
 
 /** The environment variable that makes `mk-launch` a supervisor: its parent's first message is the cluster. */
@@ -25,6 +26,7 @@ export async function runDaemon(): Promise<number> {
   const end = new Promise<number>((resolve) => (finish = resolve));
   const session = new ClusterSession(config, {
     progress: (progress) => tell({ type: 'progress', progress }),
+    warned: (_process, text) => tell({ type: 'warning', text }),
     shutdownAsked: () => finish(0),
   });
   const stop = (): void => {

@@ -22,6 +22,10 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
     const { result, record } = await startDaemon(
       config,
       (message) => request.json || progress.update(message.progress),
+      (text) => {
+        progress.end();
+        terminal.error(`mk: ${text}`);
+      },
     );
     progress.end();
     terminal.out(
@@ -38,6 +42,7 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
 function startDaemon(
   config: ClusterConfig,
   onProgress: (message: Extract<DaemonMessage, { type: 'progress' }>) => void,
+  onWarning: (text: string) => void,
 ): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
   return new Promise((resolve, reject) => {
     const daemon = spawn(process.execPath, [process.argv[1]!], {
@@ -57,6 +62,7 @@ function startDaemon(
     daemon.on('message', (message) => {
       const said = message as DaemonMessage;
       if (said.type === 'progress') return onProgress(said);
+      if (said.type === 'warning') return onWarning(said.text);
       settle(() => {
         if (said.type === 'failed') return reject(new CommandError(said.text, 2));
         daemon.disconnect();

@@ -48,6 +48,7 @@ class ForegroundRun {
         this.say(
           `${process} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}; start it again with mkctl restart`,
         ),
+      warned: (_process, text) => this.terminal.error(`mk: ${text}`),
       noted: (text) => this.say(text),
       shutdownAsked: () => this.finish(request.plan === null ? 0 : 2),
     });

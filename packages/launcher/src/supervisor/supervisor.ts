@@ -25,6 +25,8 @@ export interface SupervisorObserver {
   changed?(): void;
   /** A process ended and nobody had asked for it. */
   died?(process: string, how: string, lastWords: string): void;
+  /** A process goes on, but cannot do all that it should. */
+  warned?(process: string, text: string): void;
 }
 
 /** Boot, as it went. */
@@ -221,6 +223,7 @@ export class Supervisor {
     if (message.type === 'listening') this.bootEvent({ type: 'listening', process: name, address: message.address });
     else if (message.type === 'registered') this.bootEvent({ type: 'registered', process: name });
     else if (message.type === 'failed') this.bootEvent({ type: 'failed', process: name, error: message.error });
+    else if (message.type === 'warning') this.observer.warned?.(title(name), message.text);
     else this.bootEvent(message);
     if (message.type === 'listening' && this.boot === null) this.observer.changed?.();
     for (const watcher of [...this.watchers]) watcher();

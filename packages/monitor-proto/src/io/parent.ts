@@ -6,6 +6,8 @@ export type ParentMessage =
   | { readonly type: 'registered'; readonly core: number; readonly incarnation: number }
   | { readonly type: 'progress'; readonly members: number; readonly links: number; readonly expected: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
+  /** It goes on, but somebody should know. */
+  | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'failed'; readonly error: string };
 
 export function tellParent(message: ParentMessage): void {

@@ -1,6 +1,10 @@
 /** Queries to the knowledge base and their answers, as both sides see them. */
 
-/** A Prolog term as JSON: atoms and strings are strings, lists are arrays. */
+/**
+ * A Prolog term as JSON: atoms and strings are strings, lists are arrays. A list that does not end in `[]` is its cells,
+ * `{functor: '[|]', args: [head, tail]}`; a dict is `dict(Tag, [Key-Value, …])`; `float` names what JSON has no number for:
+ * `inf`, `-inf`, `nan`, `-0.0`.
+ */
 export type JsonTerm =
   | number
   | string
@@ -8,6 +12,7 @@ export type JsonTerm =
   | { readonly functor: string; readonly args: readonly JsonTerm[] }
   | { readonly variable: string }
   | { readonly integer: string }
+  | { readonly float: 'inf' | '-inf' | 'nan' | '-0.0' }
   | { readonly rational: string };
 
 /** One answer: its bindings by variable name, and the constraints that remain on unbound ones, as text. */
@@ -32,6 +37,7 @@ export type QueryErrorName =
   | 'QueryCrashedEngine'
   | 'QueryFailed'
   | 'QueryPoisoned'
+  | 'JournalFailed'
   | 'EngineBusy'
   | 'EngineRestarted'
   | 'EngineClosed';

@@ -6,7 +6,7 @@ export interface WorkerStart {
   /** Prolog with the sandbox and the rules that ship, as the build has saved it. */
   readonly state: Uint8Array;
   readonly facts: readonly string[];
-  readonly rules: readonly { readonly name: string; readonly text: string }[];
+  readonly rules: readonly Program[];
   readonly status: SharedArrayBuffer;
 }
 
@@ -16,7 +16,15 @@ export type JobBody =
   | ({ readonly type: 'query'; readonly goal: string } & Required<QueryBounds>)
   | { readonly type: 'facts'; readonly removed: readonly string[]; readonly added: readonly string[] }
   | { readonly type: 'rules'; readonly name: string; readonly text: string }
-  | { readonly type: 'remove_rules'; readonly name: string };
+  | { readonly type: 'remove_rules'; readonly name: string }
+  /** Answered with a solution {name, why} for each program that is refused. */
+  | { readonly type: 'restore_rules'; readonly programs: readonly Program[] };
+
+/** Rules of one name. */
+export interface Program {
+  readonly name: string;
+  readonly text: string;
+}
 
 export interface QueryBounds {
   readonly timeLimitMs: number;

@@ -1,6 +1,7 @@
 /** What the rest of the knowledge base knows of its Prolog engine. */
 import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Fact, FactPattern } from '../facts/fact.ts';
+import type { Program } from './protocol.ts';
 
 export interface SkbEngine {
   /** Settles when the first query can be answered. */
@@ -10,6 +11,8 @@ export interface SkbEngine {
   /** Replaces the rules of that name, all or none; rejects with a `QueryError`. */
   setRules(name: string, text: string): Promise<void>;
   removeRules(name: string): Promise<void>;
+  /** Puts back rules that were accepted in an earlier life, in any order; says which are refused now, and why. */
+  restoreRules(programs: readonly Program[]): Promise<readonly RefusedProgram[]>;
   /** Starts a query and returns what cancels it; a cancelled query ends with `QueryCancelled`. */
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void;
   /** Collects a query's answers; rejects with a `QueryError`. */
@@ -20,6 +23,11 @@ export interface SkbEngine {
   /** Streams a query's answers; throws a `QueryError`; leaving the loop cancels the query. */
   stream(goal: string, options?: QueryOptions): AsyncGenerator<Solution, { readonly more: boolean }>;
   close(): Promise<void>;
+}
+
+export interface RefusedProgram {
+  readonly name: string;
+  readonly why: string;
 }
 
 /** Removals come before additions. */

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MachineDescription } from '@mk/machine/description';
 import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
@@ -7,12 +6,13 @@ import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import { WorkerEngine } from '../engine/io/worker-engine.ts';
 import { hostFacts } from '../facts/io/host-facts.ts';
 import { coresIn, ToldMachine } from '../facts/told-machine.ts';
-import type { JournalEvent, SqliteJournal } from '../journal/io/sqlite-journal.ts';
+import type { JournalContents } from '../journal/changes.ts';
+import type { JournalKeeper } from '../journal/io/journal-keeper.ts';
 import type { KnowledgeEffect, KnowledgeEvent } from '../knowledge/effects.ts';
+import type { DataPlace } from './data-place.ts';
 
 export interface KnowledgeHostOptions {
-  /** Where the journal lies; null: nothing outlives the process. */
-  readonly dataDir: string | null;
+  readonly place: DataPlace;
   /** Has room for more cores than the cluster has. */
   readonly machine: MachineDescription;
   /** How many cores of it are described from the start; those that join beyond are described when they do. */
@@ -26,36 +26,63 @@ type Perform<T extends KnowledgeEffect['type']> = (effect: Extract<KnowledgeEffe
 /** The build puts both beside the program. */
 const WORKER = new URL('./skb-engine.cjs', import.meta.url);
 const STATE = new URL('./skb-engine.prc', import.meta.url);
-const JOURNAL_FILE = 'journal.sqlite';
 const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be started; see the SKB’s log');
 
 /**
  * Performs what the pure part of the knowledge base asks for: the Prolog engine in its thread, the journal on the disk.
- * What comes before the engine is started waits for it.
+ * What comes before both are started waits for them.
  */
 export class KnowledgeHost {
   private engine: WorkerEngine | null = null;
-  private journal: SqliteJournal | null = null;
-  private journalFailed = false;
+  private keeper: JournalKeeper | null = null;
   private readonly cancels = new Map<number, () => void>();
   private told: ToldMachine | null = null;
-  private early: KnowledgeEffect[] = [];
-  private opening = false;
-  private readonly journalPath: string | null;
+  private readonly rules = new Map<string, string>();
+  private early: KnowledgeEffect[] | null = [];
+  private beginning = false;
 
-  constructor(private readonly options: KnowledgeHostOptions) {
-    this.journalPath = options.dataDir === null ? null : join(options.dataDir, JOURNAL_FILE);
-  }
+  constructor(private readonly options: KnowledgeHostOptions) {}
 
   /** Whether an earlier life of this SKB has left a journal. */
   get hasJournal(): boolean {
-    return this.journalPath !== null && existsSync(this.journalPath);
+    const { journalPath } = this.options.place;
+    return journalPath !== null && existsSync(journalPath);
   }
 
-  /** Opens the journal if there is one to keep, and starts the engine. */
-  begin(): void {
-    if (this.journalPath === null) this.startEngine();
-    else void this.openJournal(this.journalPath);
+  /** Says what is wrong with the data directory, before anything is opened. */
+  sayFailure(): void {
+    const { failure, journalPath } = this.options.place;
+    if (failure === null) return;
+    this.options.log('journal_failed', { path: journalPath, text: failure });
+    this.options.post({ type: 'journal_failed', text: failure });
+  }
+
+  /**
+   * Opens the journal if there is one to keep, and starts the engine. Its thread starts when SQLite's module has been
+   * compiled: it changes a setting of V8 for a moment that SQLite must not be under.
+   */
+  async begin(): Promise<void> {
+    if (this.beginning) return;
+    this.beginning = true;
+    const { journalPath, lock, keepLife } = this.options.place;
+    const { post, log } = this.options;
+    if (journalPath !== null) {
+      const { JournalKeeper } = await import('../journal/io/journal-keeper.ts');
+      this.startEngine();
+      this.keeper = new JournalKeeper({
+        path: journalPath,
+        lock,
+        log,
+        prepare: keepLife,
+        opened: (contents) => this.opened(contents),
+        failed: (text) => post({ type: 'journal_failed', text }),
+        recovered: () => post({ type: 'journal_recovered' }),
+      });
+      this.keeper.open();
+    } else this.startEngine();
+    const { early } = this;
+    this.early = null;
+    for (const effect of early ?? []) this.perform(effect);
   }
 
   /** Starts the engine, which costs the host a third of a second of a CPU and this thread next to nothing. */
@@ -75,47 +102,33 @@ export class KnowledgeHost {
       () => post({ type: 'engine_ready', facts: engine.factCount }),
       (error: Error) => this.options.log('process_failed', { error: 'EngineClosed', text: error.message }),
     );
-    for (const effect of this.early.splice(0)) this.perform(effect);
   }
 
-  /**
-   * Opens the journal, which occupies this thread for some 150 ms of CPU time; what it held is posted. The engine's thread
-   * starts when SQLite's module has been compiled: it changes a setting of V8 for a moment that SQLite must not be under.
-   */
-  private async openJournal(path: string): Promise<void> {
-    if (this.opening) return;
-    this.opening = true;
-    const startedAt = performance.now();
-    try {
-      mkdirSync(dirname(path), { recursive: true });
-      const { SqliteJournal } = await import('../journal/io/sqlite-journal.ts');
-      this.startEngine();
-      this.journal = new SqliteJournal(path);
-    } catch (error) {
-      this.startEngine();
-      return this.noJournal(error as Error);
-    }
-    const { contents, events } = this.journal;
-    for (const event of events) this.noteRepair(path, event);
-    const records = contents.octopus.filter(({ type }) => type === 'put').length;
-    const elapsedMs = performance.now() - startedAt;
-    this.options.log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: elapsedMs });
-    for (const { name, text } of contents.rules) this.engine!.setRules(name, text).catch(() => undefined);
+  /** Rules of an earlier life are there before anything that this life was asked. */
+  private opened(contents: JournalContents): void {
+    const { post } = this.options;
+    for (const { name, text } of contents.rules) this.rules.set(name, text);
+    void this.restore(contents.rules);
     if (contents.facts.length > 0)
       this.engine!.updateFacts({ add: contents.facts }).catch((error: Error) =>
         this.factsRefused('the journal', error),
       );
-    this.options.post({ type: 'journal_opened', contents });
+    post({ type: 'journal_opened', contents });
+  }
+
+  private async restore(rules: JournalContents['rules']): Promise<void> {
+    const refused = await this.engine!.restoreRules(rules).catch(() => []);
+    for (const { name, why } of refused) this.options.log('rules_not_restored', { name, text: why });
   }
 
   perform(effect: KnowledgeEffect): void {
-    if (this.engine === null) this.early.push(effect);
+    if (this.early !== null) this.early.push(effect);
     else (this.performers[effect.type] as (effect: KnowledgeEffect) => void)(effect);
   }
 
   close(): void {
-    this.journal?.close();
-    this.journal = null;
+    this.keeper?.close();
+    this.keeper = null;
     void this.engine?.close();
   }
 
@@ -129,11 +142,15 @@ export class KnowledgeHost {
       engine.updateFacts(update).catch((error: Error) => this.factsRefused('the cluster', error));
     },
     journal: ({ entry, changes }) => {
-      if (this.journal === null) return;
-      this.journal.append(changes).then(
+      this.keeper?.append(changes).then(
         () => this.options.post({ type: 'journal_written', entry }),
-        (error: Error) => this.noJournal(error),
+        () => undefined, // the keeper has said so
       );
+    },
+    journal_anew: ({ entry, changes }) => {
+      const rules = [...this.rules].map(([name, text]) => ({ type: 'rules_put', name, text }) as const);
+      if (this.keeper?.replaceBy([...changes, ...rules]) === true)
+        this.options.post({ type: 'journal_written', entry });
     },
   };
 
@@ -166,13 +183,21 @@ export class KnowledgeHost {
     this.cancels.set(job, cancel);
   }
 
+  /** Rules that cannot be kept are not taken: an engine that had them would lose them with the process. */
   private async setRules({ job, name, text }: Extract<KnowledgeEffect, { type: 'set_rules' }>): Promise<void> {
     const end = (error?: QueryError): void =>
       this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
+    const whyNot = this.keeper?.whyNot ?? null;
+    if (whyNot !== null) return end(new QueryError('JournalFailed', whyNot));
+    const before = this.rules.get(name) ?? '';
     try {
-      if (text === '') await this.engine!.removeRules(name);
-      else await this.engine!.setRules(name, text);
-      await this.journal?.append([text === '' ? { type: 'rules_remove', name } : { type: 'rules_put', name, text }]);
+      await this.load(name, text);
+      await this.keeper
+        ?.append([text === '' ? { type: 'rules_remove', name } : { type: 'rules_put', name, text }])
+        .catch(async (error: Error) => {
+          await this.load(name, before);
+          throw new QueryError('JournalFailed', error.message);
+        });
       end();
     } catch (error) {
       end(error instanceof QueryError ? error : CLOSED);
@@ -187,21 +212,10 @@ export class KnowledgeHost {
     this.options.post({ type: 'facts_refused', text });
   }
 
-  private noteRepair(path: string, event: JournalEvent): void {
-    if (event.type === 'recovered') return;
-    const amount =
-      event.type === 'torn_write_repaired'
-        ? event.tornBytes
-        : event.type === 'compacted'
-          ? event.freedBytes
-          : event.pid;
-    this.options.log('journal_repaired', { path, what: event.type, amount });
-  }
-
-  private noJournal(error: Error): void {
-    if (this.journalFailed) return;
-    this.journalFailed = true;
-    this.options.log('journal_failed', { path: this.journalPath, text: error.message });
-    this.options.post({ type: 'journal_failed', text: error.message });
+  private async load(name: string, text: string): Promise<void> {
+    if (text === '') await this.engine!.removeRules(name);
+    else await this.engine!.setRules(name, text);
+    if (text === '') this.rules.delete(name);
+    else this.rules.set(name, text);
   }
 }

@@ -1,7 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FILE = 'life';
+/** So many lives may be left out when one cannot be written down, so that the next one is hardly the same. */
+const SKIPPED = 64;
 
 /**
  * Which life of the SKB on this data directory begins now: 1, 2, … Written before anybody registers, so that no later life
@@ -12,9 +15,20 @@ export function beginLife(dataDir: string | undefined): number {
   const path = join(dataDir, FILE);
   const life = lastLife(path) + 1;
   mkdirSync(dataDir, { recursive: true });
+  keepLife(path, life);
+  return life;
+}
+
+/** A life that cannot be written down now. A later one that cannot know of it draws the same number once in 64 times. */
+export function nextLife(dataDir: string): number {
+  return lastLife(join(dataDir, FILE)) + 1 + randomInt(SKIPPED);
+}
+
+/** Writes a life down, unless a later one is. */
+export function keepLife(path: string, life: number): void {
+  if (lastLife(path) >= life) return;
   writeFileSync(`${path}.new`, `${life}\n`, { flush: true } as object);
   renameSync(`${path}.new`, path);
-  return life;
 }
 
 function lastLife(path: string): number {

@@ -11,7 +11,7 @@ import { flatMachine } from '../facts/flat-machine.ts';
 import { Skb } from '../skb.ts';
 import { KnowledgeHost } from './knowledge-host.ts';
 import { Poisoned } from '../knowledge/poisoned.ts';
-import { beginLife } from './life-number.ts';
+import type { DataPlace } from './data-place.ts';
 import { machineModel, machineSummary, settingsForCore } from './machine-settings.ts';
 import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
@@ -36,7 +36,10 @@ export class SkbProcess {
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
 
-  constructor(private readonly settings: SkbSettings) {
+  constructor(
+    private readonly settings: SkbSettings,
+    private readonly place: DataPlace,
+  ) {
     const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
     const secret = Buffer.from(settings.secret, 'hex');
     this.token = controlToken(secret);
@@ -56,17 +59,17 @@ export class SkbProcess {
       machine: model,
       machineText: machineSummary(machine),
       settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
-      life: beginLife(settings.dataDir),
+      life: place.life,
       guarded: true,
       poisoned: new Poisoned(poisonedRequests(settings.dataDir).map(({ request }) => request)),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
     this.knowledge = new KnowledgeHost({
-      dataDir: settings.dataDir ?? null,
+      place,
       machine: machine ?? flatMachine(maxCores),
       cores: Math.max(1, expectedCores),
       post: (event) => this.host.post(event),
-      log: (event, fields) => this.write(event, 0, fields),
+      log: (event, fields) => this.note(event, fields),
     });
     this.host = new Host<SkbEvent, SkbEffect>(this.skb, {
       controlToken: this.token,
@@ -101,23 +104,35 @@ export class SkbProcess {
     tellParent({ type: 'listening', address });
     this.write('process_started', 0, { pid: process.pid, address, seed });
     this.host.post({ type: 'start' });
+    this.knowledge.sayFailure();
     this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
     const patienceMs = KNOWLEDGE_LATER_MS[this.settings.expectedCores <= FEW_CORES ? 'few' : 'many'];
     // After a restart somebody may wait for what the journal holds, and no core boots.
-    setTimeout(() => this.knowledge.begin(), this.knowledge.hasJournal ? 0 : patienceMs).unref();
+    const soon = this.knowledge.hasJournal || this.place.failure !== null;
+    setTimeout(() => void this.knowledge.begin(), soon ? 0 : patienceMs).unref();
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
     if (this.settings.logLevel !== 'off') this.logger.write(event, lamport, fields);
   }
 
+  /** A journal that fails is said to whoever boots the cluster, too. */
+  private note(event: LogEventName, fields: LogFields): void {
+    this.write(event, 0, fields);
+    if (event !== 'journal_failed') return;
+    tellParent({
+      type: 'warning',
+      text: `the SKB’s journal fails, it acknowledges nothing until that is over: ${String(fields['text'])}`,
+    });
+  }
+
   private perform(effect: Exclude<SkbEffect, Effect>): void {
     if (effect.type !== 'mesh_complete') return this.knowledge.perform(effect);
     this.progress();
     tellParent(effect);
-    setImmediate(() => this.knowledge.begin());
+    setImmediate(() => void this.knowledge.begin());
   }
 
   private progress(): void {

@@ -23,8 +23,8 @@ export interface JournalContents {
 /** What a change is about: of several in one batch only the last counts. */
 export function keyOfChange(change: JournalChange): string {
   if (change.type === 'put' || change.type === 'remove') return `record ${change.name}`;
-  if (change.type === 'answers_put') return `answers ${change.client} ${change.last}`;
-  if (change.type === 'answers_forget') return `answers ${change.client}`;
+  if (change.type === 'answers_put') return `answers ${change.last} of ${change.client}`;
+  if (change.type === 'answers_forget') return `settled of ${change.client}`;
   if (change.type === 'counter' || change.type === 'counter_remove') return `counter ${change.name}`;
   if (change.type === 'fact_put' || change.type === 'fact_remove') return `fact ${change.text}`;
   return `rules ${change.name}`;

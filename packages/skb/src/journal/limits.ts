@@ -8,4 +8,8 @@ export const JOURNAL_LIMITS = {
   checkpointPages: 2_000,
   /** Free pages beyond this share are given back when the journal is opened. */
   vacuumShare: 0.5,
+  /** Enough of a row that was set aside to know it by; the table has it whole. */
+  loggedRowChars: 500,
+  /** How soon it is seen that the journal's files are gone, and that a failed journal can be opened again. */
+  lookMs: 1_000,
 } as const;

@@ -11,7 +11,9 @@ export type KnowledgeEffect =
   | { readonly type: 'set_rules'; readonly job: number; readonly name: string; readonly text: string }
   | { readonly type: 'update_facts'; readonly update: FactUpdate }
   /** To be on the disk before `journal_written` of this entry; entries rise by one. */
-  | { readonly type: 'journal'; readonly entry: number; readonly changes: readonly JournalChange[] };
+  | { readonly type: 'journal'; readonly entry: number; readonly changes: readonly JournalChange[] }
+  /** The same, in the place of all that the journal holds of the state machine. */
+  | { readonly type: 'journal_anew'; readonly entry: number; readonly changes: readonly JournalChange[] };
 
 export type KnowledgeEvent =
   | { readonly type: 'engine_ready'; readonly facts: number }
@@ -26,7 +28,10 @@ export type KnowledgeEvent =
     }
   | { readonly type: 'journal_opened'; readonly contents: JournalContents }
   | { readonly type: 'journal_written'; readonly entry: number }
-  | { readonly type: 'journal_failed'; readonly text: string };
+  /** Nothing can be kept until it has been opened, or has recovered. */
+  | { readonly type: 'journal_failed'; readonly text: string }
+  /** A journal that had been opened and had failed can be written again. */
+  | { readonly type: 'journal_recovered' };
 
 export interface QueryEnd {
   readonly more: boolean;

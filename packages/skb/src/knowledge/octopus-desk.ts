@@ -47,6 +47,7 @@ export class OctopusDesk {
   private readonly answers = new Answers();
   private readonly clients = new Map<string, Peer>();
   private phase: Phase;
+  private cause = '';
   private readonly lanes = new Lanes();
   private readonly meter = new Meter(OCTOPUS_LIMITS.turnSteps);
   /** Records that go with their owners, owners one after the other. */
@@ -87,8 +88,10 @@ export class OctopusDesk {
     this.work();
   }
 
+  /** At once: a refusal rests on nothing that the journal must keep. */
   refuse(peer: Peer, id: number, error: OctopusErrorName, detail: string): void {
-    this.reply(peer, id, { ok: false, error, detail, installed: false });
+    for (const { text, more } of piecesOf(JSON.stringify({ ok: false, error, detail, installed: false })))
+      this.mailbox.send(peer, { type: 'oct_reply', id, more, text });
   }
 
   /** What the journal kept is there: who waited is served. */
@@ -97,6 +100,7 @@ export class OctopusDesk {
     for (const { client, replies } of contents.answers)
       for (const [id, reply] of replies) this.answers.keep(client, id, reply);
     this.phase = 'open';
+    this.cause = '';
     this.work();
   }
 
@@ -107,15 +111,44 @@ export class OctopusDesk {
       this.mailbox.send(peer, message);
   }
 
-  /** Nothing that waits for the disk can be acknowledged any more, nor anything that comes. */
-  failed(): void {
+  /**
+   * Nothing that waits for the disk can be acknowledged, nor anything that comes, until the journal can be written again.
+   * Notifications wait for that: what they tell of stands, and is written then.
+   */
+  failed(text: string): void {
     this.phase = 'failed';
+    this.cause = text;
     const { held } = this;
-    this.held = [];
+    this.held = held
+      .filter(({ message }) => message.type === 'oct_notify')
+      .map((each) => ({ ...each, entry: Infinity }));
     for (const { peer, message } of held) {
-      if (message.type === 'oct_reply' && !message.more) this.reply(peer, message.id, JOURNAL_FAILED);
+      if (message.type === 'oct_reply' && !message.more) this.refuse(peer, message.id, 'JOURNAL_FAILED', text);
     }
     this.work();
+  }
+
+  /** The journal takes everything anew: what was refused meanwhile may be there, what was acknowledged is. */
+  recovered(): void {
+    this.phase = 'open';
+    this.cause = '';
+    this.changes = [];
+    this.fresh.clear();
+    this.entry += 1;
+    this.held = this.held.map((each) => ({ ...each, entry: this.entry }));
+    const answers = this.answers.snapshot().map((kept) => ({ type: 'answers_put', ...kept }) as const);
+    this.outbox.push({ type: 'journal_anew', entry: this.entry, changes: [...this.store.snapshot(), ...answers] });
+    this.work();
+  }
+
+  /** How the journal stands, for people. */
+  get journalState(): string {
+    if (!this.journalled) return 'none';
+    return this.phase === 'failed' ? `failed: ${this.cause}` : this.phase;
+  }
+
+  get hasFailed(): boolean {
+    return this.phase === 'failed';
   }
 
   /** A client or core is gone for good: what it asked, waited for and held goes. */
@@ -204,7 +237,7 @@ export class OctopusDesk {
     const message = lane.take();
     const { id, settled } = message;
     this.meter.steps += OCTOPUS_LIMITS.requestSteps + message.request.length;
-    if (this.phase === 'failed') return this.reply(peer, id, JOURNAL_FAILED);
+    if (this.phase === 'failed') return this.refuse(peer, id, 'JOURNAL_FAILED', this.cause);
     const client = peer.instance;
     if (this.answers.forget(client, settled)) this.changes.push(forgotten(client, settled));
     const known = this.answers.get(client, id);
@@ -230,6 +263,8 @@ export class OctopusDesk {
       this.keepAnswer(peer.instance, message.id, reply);
       for (const change of changes) this.changes.push(change);
     }
+    // It was begun before the journal failed.
+    if (this.phase === 'failed') return this.refuse(peer, message.id, 'JOURNAL_FAILED', this.cause);
     this.reply(peer, message.id, reply);
   }
 
@@ -256,17 +291,12 @@ export class OctopusDesk {
 
   private tell(peer: Peer, message: Outgoing): void {
     const settled = this.changes.length === 0 && this.written === this.entry;
-    if (settled || !this.journalled || this.phase === 'failed') this.mailbox.send(peer, message);
+    if (!this.journalled || (settled && this.phase === 'open')) this.mailbox.send(peer, message);
+    else if (this.phase === 'failed') this.held.push({ entry: Infinity, peer, message });
     else this.held.push({ entry: this.changes.length === 0 ? this.entry : this.entry + 1, peer, message });
   }
 }
 
-const JOURNAL_FAILED: OctopusReply = {
-  ok: false,
-  error: 'JOURNAL_FAILED',
-  detail: 'see the SKB’s log',
-  installed: false,
-};
 const BAD_REQUEST: OctopusReply = {
   ok: false,
   error: 'BAD_REQUEST',

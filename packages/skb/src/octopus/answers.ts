@@ -39,6 +39,11 @@ export class Answers {
     return any;
   }
 
+  /** All of them, as they are kept. */
+  snapshot(): readonly KeptAnswers[] {
+    return [...this.clients].map(([client, own]) => ({ client, last: Math.max(...own.keys()), replies: [...own] }));
+  }
+
   /** Who has answers here. */
   names(): readonly string[] {
     return [...this.clients.keys()];

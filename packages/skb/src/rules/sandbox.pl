@@ -8,7 +8,8 @@
 
     The list names what is allowed, never what is forbidden: a library that gains a predicate gains no hole.
 */
-:- module(mk_sandbox, [begin/1, run/4, prepare_module/1, load_program/1, add_clauses/3, remove_clauses/2, load_facts/2]).
+:- module(mk_sandbox, [begin/1, run/4, prepare_module/1, load_program/1, add_clauses/3, restore_clauses/2,
+                       remove_clauses/2, load_facts/2]).
 :- use_module(library(clpfd)).
 :- use_module(library(lists)).
 :- use_module(library(apply)).
@@ -344,6 +345,48 @@ add_clauses(Name, Text, Outcome) :-
     unlimited,
     catch(( read_clauses(Text, Clauses), check_heads(Clauses), checked_with(Name, Clauses), Outcome = added ),
         Thrown, outcome_of(Thrown, Outcome)).
+
+%!  restore_clauses(+Programs, -Refused) is det.
+%
+%   Puts back rules that were accepted before, [Name, Text] each, in any order: each may call what another one defines, and
+%   what has been removed since, which fails as it did then. Refused has [Name, Why] of those that are not accepted now.
+restore_clauses(Programs, Refused) :-
+    unlimited,
+    maplist(read_program, Programs, Read),
+    forall(( member(program(_, Clauses, read), Read), member(Clause, Clauses) ), declare_head(Clause)),
+    restore_all(Read, Refused).
+
+read_program([Name, Text], program(Name, Clauses, Outcome)) :-
+    catch(( read_clauses(Text, Clauses), check_heads(Clauses), Outcome = read ), Thrown,
+        ( outcome_of(Thrown, Outcome), Clauses = [] )).
+
+declare_head(Clause) :-
+    head_of(Clause, Head),
+    functor(Head, Functor, Arity),
+    dynamic(skb:Functor/Arity).
+
+restore_all([], []).
+restore_all([program(Name, Clauses, Outcome)|More], Refused) :-
+    (   Outcome == read
+    ->  catch(( restore(Name, Clauses), Result = restored ), Thrown, outcome_of(Thrown, Result))
+    ;   Result = Outcome
+    ),
+    (   Result == restored
+    ->  Refused = Others
+    ;   Result = error(Kind, Detail, _),
+        format(string(Why), '~w: ~w', [Kind, Detail]),
+        Refused = [[Name, Why]|Others]
+    ),
+    restore_all(More, Others).
+
+restore(Name, Clauses) :-
+    remove_clauses(Name, _),
+    install(Name, Clauses),
+    catch(forall(member(Clause, Clauses), check_restored(Clause)), Thrown,
+        ( remove_clauses(Name, _), throw(Thrown) )).
+
+check_restored(Clause) :-
+    catch(check_body(Clause), mk_unknown(Name/Arity), ( dynamic(skb:Name/Arity), check_restored(Clause) )).
 
 remove_clauses(Name, removed) :-
     forall(retract(added_clause(Name, Ref)), erase(Ref)).

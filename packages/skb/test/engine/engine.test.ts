@@ -19,6 +19,10 @@ beforeAll(async () => {
 
 afterAll(() => engine.close());
 
+function pair(key: unknown, value: unknown): unknown {
+  return { functor: '-', args: [key, value] };
+}
+
 async function bindings(goal: string): Promise<readonly Solution['bindings'][]> {
   return (await engine.query(goal)).solutions.map((solution) => solution.bindings);
 }
@@ -55,6 +59,30 @@ describe('answers', () => {
         },
       ],
     );
+  });
+
+  test.each<[goal: string, value: unknown]>([
+    ["X = '__proto__'(1,2)", { functor: '__proto__', args: [1, 2] }],
+    ['X = constructor(toString(1))', { functor: 'constructor', args: [{ functor: 'toString', args: [1] }] }],
+    ["X = '$t'(t, 's')", { functor: '$t', args: ['t', 's'] }],
+    ['X = f()', { functor: 'f', args: [] }],
+    ['X = [a|_]', { functor: '[|]', args: ['a', { variable: '_0' }] }],
+    ['X = [a, b|c]', { functor: '[|]', args: ['a', { functor: '[|]', args: ['b', 'c'] }] }],
+    ["X = '[|]'(1)", { functor: '[|]', args: [1] }],
+    ["X = '[]'", '[]'],
+    ['X = _{a: [1, 2], 2: "t"}', { functor: 'dict', args: [{ variable: '_0' }, [pair(2, 't'), pair('a', [1, 2])]] }],
+    ["X = point{'__proto__': 1}", { functor: 'dict', args: ['point', [pair('__proto__', 1)]] }],
+    ['X = "a\\x0\\b"', 'a\u0000b'],
+    ["X = 'a\\x0\\b'(c)", { functor: 'a\u0000b', args: ['c'] }],
+    ['X is inf', { float: 'inf' }],
+    ['X is -inf', { float: '-inf' }],
+    ['X is nan', { float: 'nan' }],
+    ['X is -0.0', { float: '-0.0' }],
+    ['X = -9007199254740993', { integer: '-9007199254740993' }],
+    ['X is 1 rdiv 3', { rational: '1r3' }],
+    ["X = '\u{1F600}é'", '\u{1F600}é'],
+  ])('%s comes back as what it is', async (goal, value) => {
+    expect(await bindings(goal)).toEqual([{ X: value }]);
   });
 
   test('constraints that remain', async () => {

@@ -2,16 +2,17 @@ import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
@@ -34,7 +35,7 @@ beforeAll(() => {
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    external: ['node-sqlite3-wasm'],
+    external: ['node-sqlite3-wasm', 'fs-native-extensions'],
     logLevel: 'error',
   });
 });
@@ -170,15 +171,57 @@ describe('SqliteJournal', () => {
     expect(again.contents.octopus).toHaveLength(10);
     again.close();
     expect(statSync(path).size).toBeLessThan(before / 10);
-    expect(existsSync(`${path}.owner`)).toBe(false);
   });
 
-  test('another living process’s journal and a damaged file are refused', () => {
+  test('J4: a journal that somebody has is refused, whatever pid its file names; a pid without a lock is nobody', () => {
     writeFileSync(`${path}.owner`, String(process.ppid));
-    expect(() => new SqliteJournal(path)).toThrow(JournalError);
-    writeFileSync(`${path}.owner`, '0');
+    const journal = new SqliteJournal(path);
+    expect(() => new SqliteJournal(path)).toThrow(/has the journal/);
+    expect(readFileSync(`${path}.owner`, 'utf8')).toContain(`process ${process.pid} on `);
+    journal.close();
+    new SqliteJournal(path).close();
+  });
+
+  test('J4: the lock ends with a holder that was killed', async () => {
+    await writeUntilKilled(10, 0);
+    const journal = new SqliteJournal(path);
+    expect(journal.events.map(({ type }) => type)).toContain('stale_lock_removed');
+    journal.close();
+  });
+
+  test('a damaged file is refused, and given back', () => {
     writeFileSync(path, 'this is no database, '.repeat(500));
     expect(() => new SqliteJournal(path)).toThrow(JournalError);
+    expect(() => new SqliteJournal(path)).toThrow(/file is not a database/);
+    rmSync(path);
+    new SqliteJournal(path).close();
+  });
+
+  test.each([
+    ['its folder is deleted', () => rmSync(dirname(path), { recursive: true })],
+    ['the database is moved away', () => renameSync(path, `${path}.moved`)],
+    ['its log is deleted', () => rmSync(`${path}-wal`)],
+    ['another file takes its place', () => (renameSync(path, `${path}.moved`), writeFileSync(path, ''))],
+    ['its lock is deleted', () => rmSync(`${path}.owner`)],
+  ])('J1: nothing is acknowledged after %s', async (_what, harm) => {
+    const journal = new SqliteJournal(path);
+    await journal.append([put('before', 1)]);
+    journal.checkPlace();
+    harm();
+    expect(() => journal.checkPlace()).toThrow(JournalError);
+    await expect(journal.append([put('after', 1)])).rejects.toThrow('deleted or replaced');
+    journal.close();
+  });
+
+  test('what replaces everything is all that is there', async () => {
+    const journal = new SqliteJournal(path);
+    await journal.append([put('old', 1), { type: 'rules_put', name: 'mine', text: 'p(1).' }, answer(1)]);
+    journal.replaceBy([put('new', 2)]);
+    await journal.append([put('later', 3)]);
+    journal.close();
+    const again = new SqliteJournal(path);
+    expect(again.contents).toEqual({ octopus: [put('later', 3), put('new', 2)], answers: [], facts: [], rules: [] });
+    again.close();
   });
 
   test('20,000 writes acknowledged in batches are there when it is opened again', async () => {

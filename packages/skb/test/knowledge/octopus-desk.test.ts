@@ -93,7 +93,7 @@ describe('Octopus for clients', () => {
     const a = client('a');
     desk.opened(NOTHING);
     ask(a, 1, SET);
-    desk.failed();
+    desk.failed('the disk is full');
     ask(a, 2, SET);
     expect(sent.map(([, id, reply]) => [id, reply.ok ? 'ok' : reply.error])).toEqual([
       [1, 'JOURNAL_FAILED'],

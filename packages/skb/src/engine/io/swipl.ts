@@ -58,12 +58,12 @@ export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swi
   return initSwipl(options as unknown as Parameters<typeof initSwipl>[0]);
 }
 
-/** Runs one of our own goals, which cannot fail; if it does, the engine is of no use. */
-export function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): { readonly Outcome?: unknown } {
+/** Runs one of our own goals, which cannot fail; if it does, the engine is of no use. Its variables as swipl-wasm has them. */
+export function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): { readonly Refused?: unknown } {
   const result = swipl.prolog.query(goal, input).once() as {
     readonly success?: boolean;
     readonly message?: string;
-    readonly Outcome?: unknown;
+    readonly Refused?: unknown;
   };
   if (result.success !== true) throw new Error(`${goal}: ${result.message ?? 'failed'}`);
   return result;

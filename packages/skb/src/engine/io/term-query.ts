@@ -2,12 +2,14 @@
  * Queries whose goal is one of our predicates, called with terms. swipl-wasm's own `query` reads the call itself from a
  * text each time and answers a dictionary, which took half of a look-up's time; the parts it is made of are used here.
  */
+import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import type { Swipl } from './swipl.ts';
+import { TermReader } from './term-reader.ts';
 
 /** What swipl-wasm's iterator gives back; `error` is set on an exception nobody caught. */
 export interface Step {
   readonly done: boolean;
-  readonly value?: unknown;
+  readonly value?: JsonTerm;
   readonly error?: boolean;
   readonly message?: string;
 }
@@ -21,6 +23,7 @@ type TermRef = number;
 
 /** The part of swipl-wasm's class that its declarations leave out. */
 interface Internals {
+  readonly PL_ATOM: number;
   readonly PL_Q_CATCH_EXCEPTION: number;
   readonly bindings: {
     PL_open_foreign_frame(): number;
@@ -28,14 +31,13 @@ interface Internals {
   };
   predicate(indicator: string): number;
   new_term_ref(count: number): TermRef;
-  put_chars(term: TermRef, text: string): boolean;
-  toJSON(term: TermRef): unknown;
+  put_chars(term: TermRef, text: string, type?: number): boolean;
   query(
     module: number,
     flags: number,
     predicate: number,
     firstArgument: TermRef,
-    map: (firstArgument: TermRef) => unknown,
+    map: (firstArgument: TermRef) => JsonTerm,
     frame: number,
   ): TermQuery;
 }
@@ -43,10 +45,27 @@ interface Internals {
 export class TermQueries {
   private readonly prolog: Internals;
   private readonly predicate: number;
+  private readonly reader: TermReader;
 
   constructor(swipl: Swipl) {
     this.prolog = swipl.prolog as unknown as Internals;
+    this.reader = new TermReader(swipl);
     this.predicate = this.prolog.predicate('mk_sandbox:run/4');
+  }
+
+  /** Calls a predicate of the sandbox with texts; what its last argument is then. It must succeed. */
+  answer(predicate: string, ...texts: readonly string[]): JsonTerm {
+    const { prolog } = this;
+    const frame = prolog.bindings.PL_open_foreign_frame();
+    const first = prolog.new_term_ref(texts.length + 1);
+    texts.forEach((text, index) => prolog.put_chars(first + index, text, prolog.PL_ATOM));
+    const indicator = prolog.predicate(`mk_sandbox:${predicate}/${texts.length + 1}`);
+    const read = (term: TermRef): JsonTerm => this.reader.read(term + texts.length);
+    const query = prolog.query(0, prolog.PL_Q_CATCH_EXCEPTION, indicator, first, read, frame);
+    const step = query.next();
+    if (!step.done) query.close();
+    if (step.error === true || step.value === undefined) throw new Error(`${predicate}: ${step.message ?? 'failed'}`);
+    return step.value;
   }
 
   /** `run(Goal, InferenceLimit, Deadline, Outcome)`; each step's value is an Outcome. The deadline in seconds. */
@@ -63,7 +82,7 @@ export class TermQueries {
       prolog.PL_Q_CATCH_EXCEPTION,
       this.predicate,
       first,
-      (term) => prolog.toJSON(term + 3),
+      (term) => this.reader.read(term + 3),
       frame,
     );
   }

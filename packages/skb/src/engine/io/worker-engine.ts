@@ -10,12 +10,12 @@ import { FactStore } from '../../facts/fact-store.ts';
 import { factText } from '../../facts/fact.ts';
 import { placeOf } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
-import type { Failure, Job, JobBody, WorkerEvent, WorkerStart } from '../protocol.ts';
+import type { Failure, Job, JobBody, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, STATUS_BYTES, cancelSlot } from '../protocol.ts';
 import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
 import { QueryError } from '@mk/monitor-proto/knowledge/query';
 import { collect, streamed } from '@mk/monitor-proto/knowledge/sinks';
-import type { FactChange, FactUpdate, SkbEngine } from '../skb-engine.ts';
+import type { FactChange, FactUpdate, RefusedProgram, SkbEngine } from '../skb-engine.ts';
 
 export interface WorkerEngineOptions {
   /** The bundled `worker-main`, a CommonJS or ES module file. */
@@ -89,6 +89,14 @@ export class WorkerEngine implements SkbEngine {
     await this.#perform({ type: 'remove_rules', name }, '');
   }
 
+  async restoreRules(programs: readonly Program[]): Promise<readonly RefusedProgram[]> {
+    if (programs.length === 0) return [];
+    const refused = await this.#perform({ type: 'restore_rules', programs }, '');
+    const names = new Set(refused.map(({ bindings }) => bindings['name']));
+    for (const { name, text } of programs) if (!names.has(name)) this.#rules.set(name, text);
+    return refused.map(({ bindings }) => ({ name: String(bindings['name']), why: String(bindings['why']) }));
+  }
+
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void {
     const refused = refusedText(goal, ENGINE_LIMITS.maxGoalChars);
     if (refused !== undefined) {
@@ -118,11 +126,12 @@ export class WorkerEngine implements SkbEngine {
     await this.#worker.terminate();
   }
 
-  async #perform(body: JobBody, text: string): Promise<void> {
-    await collect((sink) => {
+  async #perform(body: JobBody, text: string): Promise<readonly Solution[]> {
+    const { solutions } = await collect((sink) => {
       this.#enqueue(body, text, sink);
       return () => undefined;
     });
+    return solutions;
   }
 
   #enqueue(body: JobBody, text: string, sink: QuerySink): number {
@@ -235,7 +244,7 @@ export class WorkerEngine implements SkbEngine {
   #watch(): void {
     this.#grownMebibytes = residentMebibytes() - this.#startMebibytes;
     const id = Atomics.load(this.#status, STATUS.runningJob);
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (id !== this.#watched.id) this.#watched = { id, sinceMs: nowMs };
     const job = this.#outstanding.get(id)?.job;
     if (job?.type !== 'query') return;

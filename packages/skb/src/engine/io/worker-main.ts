@@ -7,7 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeOutcome } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
-import type { Failure, Job, WorkerEvent, WorkerStart } from '../protocol.ts';
+import type { Failure, Job, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, cancelSlot } from '../protocol.ts';
 import type { Solution } from '@mk/monitor-proto/knowledge/query';
 import { type Swipl, must, startSwipl } from './swipl.ts';
@@ -38,10 +38,11 @@ main().catch((error: unknown) => {
 });
 
 async function main(): Promise<void> {
+  keepClockFromStepping();
   const swipl = await startSwipl({ state: start.state, complain: () => undefined });
   must(swipl, `mk_sandbox:begin(${ENGINE_LIMITS.heartbeatInferences})`);
   must(swipl, 'mk_sandbox:load_facts([], Added)', { Added: start.facts });
-  for (const rules of start.rules) must(swipl, 'mk_sandbox:add_clauses(Name, Text, added)', nameAndText(rules));
+  if (start.rules.length > 0) restoreRules(swipl, start.rules);
   const engine = { swipl, queries: new TermQueries(swipl) };
   parentPort?.on('message', (jobs: readonly Job[]) => performAll(engine, jobs));
   post({ type: 'ready' });
@@ -65,11 +66,41 @@ function performAll(engine: Engine, jobs: readonly Job[]): void {
 
 function perform(engine: Engine, job: Job): void {
   if (job.type === 'query') return runQuery(engine, job);
-  const failure = performUpdate(engine.swipl, job);
+  if (job.type === 'restore_rules') return restore(engine.swipl, job);
+  const failure = performUpdate(engine, job);
   post({ type: 'end', id: job.id, more: false, ...(failure === undefined ? {} : { failure }) });
 }
 
-function performUpdate(swipl: Swipl, job: Exclude<Job, QueryJob>): Failure | undefined {
+function restore(swipl: Swipl, { id, programs }: Extract<Job, { type: 'restore_rules' }>): void {
+  const batch = restoreRules(swipl, programs).map((bindings) => ({ bindings }));
+  if (batch.length > 0) post({ type: 'solutions', id, batch });
+  post({ type: 'end', id, more: false });
+}
+
+/** Says which are refused. */
+function restoreRules(
+  swipl: Swipl,
+  programs: readonly Program[],
+): readonly { readonly name: string; readonly why: string }[] {
+  const { Refused } = must(swipl, 'mk_sandbox:restore_clauses(Programs, Refused)', {
+    Programs: programs.map(({ name, text }) => [name, text]),
+  });
+  return (Refused as readonly (readonly unknown[])[]).map(([name, why]) => ({ name: String(name), why: String(why) }));
+}
+
+/**
+ * A query's limit is a span of time: a wall clock that is set meanwhile must not end or prolong it. Prolog asks JavaScript
+ * for the time, and in this thread, where nothing else wants the date, that is the start's date and what has passed since.
+ */
+function keepClockFromStepping(): void {
+  const { timeOrigin } = performance;
+  Date.now = () => timeOrigin + performance.now();
+}
+
+function performUpdate(
+  { swipl, queries }: Engine,
+  job: Exclude<Job, QueryJob | { type: 'restore_rules' }>,
+): Failure | undefined {
   if (job.type === 'facts') {
     must(swipl, 'mk_sandbox:load_facts(Removed, Added)', { Removed: job.removed, Added: job.added });
     return undefined;
@@ -78,9 +109,9 @@ function performUpdate(swipl: Swipl, job: Exclude<Job, QueryJob>): Failure | und
     must(swipl, 'mk_sandbox:remove_clauses(Name, _)', { Name: job.name });
     return undefined;
   }
-  const { Outcome } = must(swipl, 'mk_sandbox:add_clauses(Name, Text, Outcome)', nameAndText(job));
-  if (Outcome === 'added') return undefined;
-  const outcome = decodeOutcome(Outcome);
+  const answer = queries.answer('add_clauses', job.name, job.text);
+  if (answer === 'added') return undefined;
+  const outcome = decodeOutcome(answer);
   return 'failure' in outcome ? outcome.failure : undefined;
 }
 
@@ -118,10 +149,6 @@ function runQuery({ swipl, queries }: Engine, job: QueryJob): void {
   if (failure !== undefined && LEAVES_GARBAGE.has(failure.name)) must(swipl, 'garbage_collect');
   if (batch.length > 0) post({ type: 'solutions', id: job.id, batch });
   post({ type: 'end', id: job.id, more, ...(failure === undefined ? {} : { failure }) });
-}
-
-function nameAndText(rules: { readonly name: string; readonly text: string }): Record<string, unknown> {
-  return { Name: rules.name, Text: rules.text };
 }
 
 function post(event: WorkerEvent): void {

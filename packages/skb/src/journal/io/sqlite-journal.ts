@@ -1,27 +1,33 @@
 /**
  * The journal of the knowledge base: what it acknowledged is there after a kill.
  *
- * Guarantees: the promise of `append` resolves when the changes are on the disk (SQLite's write-ahead log, synced at
- * every commit); changes appended in one turn of the event loop share one commit; a commit is whole or not at all.
- * The tables hold the state, not its history, so nothing but the log needs compacting. Assumes one process per file.
- * Source: docs/decisions/0021-sqlite-journal.md.
+ * Guarantees, numbered for tests:
+ *   J1  the promise of `append` resolves when the changes are on the disk (SQLite's write-ahead log, synced at every commit)
+ *       of the file that lies at the journal's path; a commit is whole or not at all;
+ *   J2  whatever was appended is read back as it was, any text of JavaScript included;
+ *   J3  a row that cannot be read is set aside, by name, and costs no other;
+ *   J4  one process has the journal: the operating system's lock says so, and ends with its holder.
+ * Changes appended in one turn of the event loop share one commit. The tables hold the state, not its history, so nothing
+ * but the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import sqlite from 'node-sqlite3-wasm';
 import type { Database, Statement } from 'node-sqlite3-wasm';
 import type { JournalChange, JournalContents } from '../changes.ts';
-import { factJson, factOfJson, keyOfChange } from '../changes.ts';
+import { keyOfChange } from '../changes.ts';
 import { JOURNAL_LIMITS } from '../limits.ts';
-import type { KeptAnswers } from '../../octopus/answers.ts';
-import type { OctopusChange } from '../../octopus/store.ts';
+import { type BadRow, readRows, type Row, TABLES, type TableName, VALUES } from '../rows.ts';
 import { summarizeWal } from '../wal.ts';
+import { FileLock, LockHeldError } from './file-lock.ts';
+import { lockPathOf } from './lock-path.ts';
 
 /** What opening found, or a repair did; for the log. */
 export type JournalEvent =
   | { readonly type: 'recovered'; readonly committedFrames: number }
   | { readonly type: 'torn_write_repaired'; readonly tornBytes: number }
-  | { readonly type: 'stale_lock_removed'; readonly pid: number }
-  | { readonly type: 'compacted'; readonly freedBytes: number };
+  | { readonly type: 'stale_lock_removed'; readonly holder: string }
+  | { readonly type: 'compacted'; readonly freedBytes: number }
+  | { readonly type: 'row_set_aside'; readonly table: TableName; readonly row: string; readonly reason: string };
 
 /** The journal cannot be used; the SKB must not acknowledge anything. */
 export class JournalError extends Error {}
@@ -32,14 +38,12 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS records  (name TEXT PRIMARY KEY, text TEXT NOT NULL, owner TEXT) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS answers  (client TEXT, last INTEGER, replies TEXT NOT NULL, PRIMARY KEY (client, last))
-    WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS facts    (text TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS rules    (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-`;
+const SCHEMA = [
+  ...Object.entries(TABLES).map(
+    ([name, { columns }]) => `CREATE TABLE IF NOT EXISTS ${name} (${columns}) WITHOUT ROWID;`,
+  ),
+  'CREATE TABLE IF NOT EXISTS set_aside (id INTEGER PRIMARY KEY, source TEXT, row TEXT, reason TEXT, at TEXT);',
+].join('\n');
 
 const STATEMENTS = {
   put: 'INSERT OR REPLACE INTO records VALUES (?, ?, ?)',
@@ -54,21 +58,6 @@ const STATEMENTS = {
   rules_remove: 'DELETE FROM rules WHERE name = ?',
 } as const satisfies { readonly [T in JournalChange['type']]: string };
 
-const VALUES: {
-  readonly [T in JournalChange['type']]: (change: Extract<JournalChange, { type: T }>) => (string | number | null)[];
-} = {
-  put: ({ name, text, owner }) => [name, text, owner ?? null],
-  remove: ({ name }) => [name],
-  counter: ({ name, value }) => [name, value],
-  counter_remove: ({ name }) => [name],
-  answers_put: ({ client, last, replies }) => [client, last, JSON.stringify(replies)],
-  answers_forget: ({ client, below }) => [client, below],
-  fact_put: ({ text, fact }) => [text, factJson(fact)],
-  fact_remove: ({ text }) => [text],
-  rules_put: ({ name, text }) => [name, text],
-  rules_remove: ({ name }) => [name],
-};
-
 export class SqliteJournal {
   readonly contents: JournalContents;
   /** What opening did, oldest first. */
@@ -76,29 +65,61 @@ export class SqliteJournal {
   readonly #path: string;
   readonly #db: Database;
   readonly #statements: { readonly [T in JournalChange['type']]: Statement };
+  readonly #lock: FileLock;
+  #files: readonly string[];
   #pending: Pending[] = [];
   #scheduled = false;
   #failure: JournalError | undefined;
+  #closed = false;
 
-  /** Opens or creates the journal at `path`; throws a `JournalError` if another process has it or it is damaged. */
-  constructor(path: string) {
+  /**
+   * Opens or creates the journal at `path`; throws a `JournalError` if another process has it or it is damaged. `lock` is
+   * the journal's own, if the process has it already; without one it is taken.
+   */
+  constructor(path: string, lock?: FileLock) {
     this.#path = path;
     const events: JournalEvent[] = [];
-    takeLock(path, events);
-    noteRecovery(path, events);
-    this.#db = new sqlite.Database(path);
+    this.#lock = lock ?? takeJournalLock(path);
+    try {
+      removeStaleLock(path, this.#lock, events);
+      noteRecovery(path, events);
+      this.#db = new sqlite.Database(path);
+    } catch (error) {
+      if (lock === undefined) this.#lock.release();
+      throw new JournalError(`the journal ${path} cannot be opened: ${messageOf(error)}`);
+    }
     try {
       configure(this.#db);
       this.#db.exec(SCHEMA);
       events.push(...compact(this.#db));
-      this.contents = readContents(this.#db);
+      this.contents = readContents(this.#db, events);
     } catch (error) {
       this.#db.close();
+      if (lock === undefined) this.#lock.release();
       throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}`);
     }
     const prepared = Object.entries(STATEMENTS).map(([type, sql]) => [type, this.#db.prepare(sql)] as const);
     this.#statements = Object.fromEntries(prepared) as { [T in JournalChange['type']]: Statement };
+    this.#files = filesAt(path);
     this.events = events;
+  }
+
+  /** Throws a `JournalError` when what lies at the path is not what we write into: it was deleted, moved or replaced. */
+  checkPlace(): void {
+    const files = filesAt(this.#path);
+    // The log is made by the first write.
+    const same = files.every((file, index) => file === this.#files[index] || this.#files[index] === 'none');
+    if (!same || files[0] === 'none' || !this.#lock.isInPlace)
+      throw new JournalError('it was deleted or replaced under us');
+    this.#files = files;
+  }
+
+  /** Puts these changes in the place of all that the journal holds, in one commit. */
+  replaceBy(changes: readonly JournalChange[]): void {
+    this.#transaction(() => {
+      for (const table of Object.keys(TABLES)) this.#db.exec(`DELETE FROM ${table}`);
+      this.#run(changes);
+    });
   }
 
   /** Keeps the changes, in order; resolves when they are on the disk. Rejects if they are not, and ever after. */
@@ -110,7 +131,7 @@ export class SqliteJournal {
       this.#scheduled = true;
       setImmediate(() => {
         this.#scheduled = false;
-        this.flush();
+        if (!this.#closed) this.flush();
       });
     });
   }
@@ -129,12 +150,18 @@ export class SqliteJournal {
     }
   }
 
-  /** Commits what waits and gives the file back. */
-  close(): void {
+  /** Commits what waits and gives the file back, with its lock unless that is to be kept. */
+  close({ keepLock = false } = {}): void {
+    if (this.#closed) return;
     this.flush();
-    for (const statement of Object.values(this.#statements)) statement.finalize();
-    this.#db.close();
-    rmSync(ownerPath(this.#path), { force: true });
+    this.#closed = true;
+    try {
+      for (const statement of Object.values(this.#statements)) statement.finalize();
+      this.#db.close();
+    } catch {
+      // A disk that has failed does not take the last words; what was acknowledged is in the log.
+    }
+    if (!keepLock) this.#lock.release();
   }
 
   #takeGroup(): readonly Pending[] {
@@ -148,19 +175,32 @@ export class SqliteJournal {
 
   #commit(changes: readonly JournalChange[]): void {
     const last = new Map(changes.map((change) => [keyOfChange(change), change]));
-    if (last.size === 0) return;
-    this.#db.exec('BEGIN');
-    for (const change of last.values()) {
+    if (last.size > 0) this.#transaction(() => this.#run(last.values()));
+  }
+
+  #run(changes: Iterable<JournalChange>): void {
+    for (const change of changes) {
       const values = VALUES[change.type] as (change: JournalChange) => (string | number | null)[];
       this.#statements[change.type].run(values(change));
     }
+  }
+
+  /** What is committed into a file that nobody will find again is not kept: the place is looked at last (J1). */
+  #transaction(act: () => void): void {
+    this.#db.exec('BEGIN');
+    act();
     this.#db.exec('COMMIT');
+    this.checkPlace();
   }
 
   /** A full or broken disk: what follows would stand on what is not there, so the journal takes nothing more. */
   #fail(error: unknown, group: readonly Pending[]): void {
     this.#failure = new JournalError(`the journal ${this.#path} cannot be written: ${messageOf(error)}`);
-    if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+    try {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+    } catch {
+      // the disk does not take that either; opening it again will
+    }
     for (const { reject } of [...group, ...this.#pending.splice(0)]) reject(this.#failure);
   }
 }
@@ -184,39 +224,53 @@ function compact(db: Database): readonly JournalEvent[] {
   return [{ type: 'compacted', freedBytes: free * number('page_size') }];
 }
 
-function readContents(db: Database): JournalContents {
-  const rows = (sql: string): { readonly [column: string]: unknown }[] => db.all(sql);
-  const counters = rows('SELECT name, value FROM counters').map(({ name, value }): OctopusChange => {
-    return { type: 'counter', name: String(name), value: Number(value) };
-  });
-  const puts = rows('SELECT name, text, owner FROM records').map(({ name, text, owner }): OctopusChange => {
-    return { type: 'put', name: String(name), text: String(text), ...(owner === null ? {} : { owner: String(owner) }) };
-  });
-  return {
-    octopus: [...counters, ...puts],
-    answers: rows('SELECT client, last, replies FROM answers').map(({ client, last, replies }): KeptAnswers => {
-      return {
-        client: String(client),
-        last: Number(last),
-        replies: JSON.parse(String(replies)) as KeptAnswers['replies'],
-      };
-    }),
-    facts: rows('SELECT json FROM facts').map(({ json }) => factOfJson(String(json))),
-    rules: rows('SELECT name, text FROM rules').map(({ name, text }) => ({ name: String(name), text: String(text) })),
-  };
+function readContents(db: Database, events: JournalEvent[]): JournalContents {
+  const { contents, bad } = readRows((table) => db.all(`SELECT * FROM ${table}`) as Row[]);
+  if (bad.length === 0) return contents;
+  db.exec('BEGIN');
+  for (const row of bad) events.push(setAside(db, row));
+  db.exec('COMMIT');
+  return contents;
 }
 
-/** SQLite's lock in this build is a directory, which a kill leaves behind; the pid beside it says whose it was. */
-function takeLock(path: string, events: JournalEvent[]): void {
-  const lock = `${path}.lock`;
-  const owner = ownerPath(path);
-  const pid = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : 0;
-  if (pid > 0 && pid !== process.pid && isAlive(pid)) throw new JournalError(`process ${pid} has the journal ${path}`);
-  if (existsSync(lock)) {
-    rmSync(lock, { recursive: true });
-    events.push({ type: 'stale_lock_removed', pid });
+/** Moves a row to where it is kept for people (J3). */
+function setAside(db: Database, { table, row, reason }: BadRow): JournalEvent {
+  const text = JSON.stringify(row, (_key, value: unknown) =>
+    typeof value === 'bigint'
+      ? String(value)
+      : value instanceof Uint8Array
+        ? Buffer.from(value).toString('base64')
+        : value,
+  );
+  const at = new Date().toISOString();
+  db.run('INSERT INTO set_aside (source, row, reason, at) VALUES (?, ?, ?, ?)', [table, text, reason, at]);
+  const { key } = TABLES[table];
+  db.run(
+    `DELETE FROM ${table} WHERE ${key.map((column) => `${column} IS ?`).join(' AND ')}`,
+    key.map((column) => row[column] ?? null),
+  );
+  return { type: 'row_set_aside', table, row: text.slice(0, JOURNAL_LIMITS.loggedRowChars), reason };
+}
+
+/** The lock of the journal at `path`; throws a `JournalError`. */
+export function takeJournalLock(path: string): FileLock {
+  try {
+    return FileLock.take(lockPathOf(path));
+  } catch (error) {
+    const text =
+      error instanceof LockHeldError
+        ? `${error.message} has the journal ${path}`
+        : `the journal ${path} cannot be locked: ${messageOf(error)}`;
+    throw new JournalError(text);
   }
-  writeFileSync(owner, String(process.pid));
+}
+
+/** SQLite's own lock in this build is a directory, which a kill leaves behind. Whoever has ours may remove it. */
+function removeStaleLock(path: string, lock: FileLock, events: JournalEvent[]): void {
+  const stale = `${path}.lock`;
+  if (!existsSync(stale)) return;
+  rmSync(stale, { recursive: true });
+  events.push({ type: 'stale_lock_removed', holder: lock.before });
 }
 
 function noteRecovery(path: string, events: JournalEvent[]): void {
@@ -226,17 +280,16 @@ function noteRecovery(path: string, events: JournalEvent[]): void {
   if (tornBytes > 0) events.push({ type: 'torn_write_repaired', tornBytes });
 }
 
-function ownerPath(path: string): string {
-  return `${path}.owner`;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Which files lie at the journal's paths: the database and its log. */
+function filesAt(path: string): readonly string[] {
+  return [path, `${path}-wal`].map((file) => {
+    try {
+      const { dev, ino } = statSync(file);
+      return `${dev}:${ino}`;
+    } catch {
+      return 'none';
+    }
+  });
 }
 
 function messageOf(error: unknown): string {

@@ -1,0 +1,161 @@
+/**
+ * Reads Prolog terms out of the engine's memory as ours. swipl-wasm's own conversion makes objects whose keys are functors,
+ * so that a term called `__proto__` or `$t` is lost or breaks the engine; it ends texts at a NUL and knows no open lists.
+ */
+import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
+import type { Swipl } from './swipl.ts';
+
+type TermRef = number;
+
+/** The part of swipl-wasm that its declarations leave out; what begins with an underscore is SWI-Prolog's C interface. */
+interface Prolog {
+  readonly PL_VARIABLE: number;
+  readonly PL_ATOM: number;
+  readonly PL_STRING: number;
+  readonly PL_INTEGER: number;
+  readonly PL_RATIONAL: number;
+  readonly PL_FLOAT: number;
+  readonly PL_NIL: number;
+  readonly PL_LIST_PAIR: number;
+  readonly PL_DICT: number;
+  readonly PL_TERM: number;
+  readonly CVT_ATOM: number;
+  readonly CVT_STRING: number;
+  readonly CVT_INTEGER: number;
+  readonly CVT_RATIONAL: number;
+  readonly CVT_WRITEQ: number;
+  readonly REP_UTF8: number;
+  readonly bindings: {
+    PL_term_type(term: TermRef): number;
+    PL_new_term_ref(): TermRef;
+    PL_copy_term_ref(term: TermRef): TermRef;
+    PL_put_atom(term: TermRef, atom: number): number;
+    PL_reset_term_refs(term: TermRef): void;
+    PL_get_list(list: TermRef, head: TermRef, tail: TermRef): number;
+    PL_get_nil(term: TermRef): number;
+    PL_functor_name(functor: number): number;
+    PL_functor_arity(functor: number): number;
+    WASM_variable_id(term: TermRef): number;
+    WASM_mark_string_buffers(): number;
+    PL_release_string_buffers_from_mark(mark: number): void;
+  };
+  get_arg(index: number, term: TermRef, into: TermRef): boolean;
+  get_functor(term: TermRef): number;
+  get_integer(term: TermRef): number | bigint;
+  get_float(term: TermRef): number;
+}
+
+interface Memory {
+  _malloc(bytes: number): number;
+  _PL_get_nchars(term: TermRef, length: number, text: number, flags: number): number;
+  getValue(address: number, type: 'i32'): number;
+  UTF8ToString(address: number, bytes: number, pastNul: boolean): string;
+}
+
+const LIST_FUNCTOR = '[|]';
+const VARIABLE = '$mk_variable';
+
+export class TermReader {
+  private readonly prolog: Prolog;
+  private readonly memory: Memory;
+  /** Where the C interface puts a length and an address. */
+  private readonly place: number;
+
+  constructor(swipl: Swipl) {
+    this.prolog = swipl.prolog as unknown as Prolog;
+    this.memory = swipl as unknown as Memory;
+    this.place = this.memory._malloc(8);
+  }
+
+  /** The whole term. */
+  read(term: TermRef): JsonTerm {
+    const { prolog } = this;
+    const type = prolog.bindings.PL_term_type(term);
+    if (type === prolog.PL_ATOM) return this.text(term, prolog.CVT_ATOM);
+    if (type === prolog.PL_INTEGER) return integerTerm(prolog.get_integer(term));
+    if (type === prolog.PL_STRING) return this.text(term, prolog.CVT_STRING);
+    if (type === prolog.PL_FLOAT) return floatTerm(prolog.get_float(term));
+    if (type === prolog.PL_NIL) return [];
+    if (type === prolog.PL_LIST_PAIR) return this.list(term);
+    if (type === prolog.PL_TERM) return this.compoundTerm(term);
+    if (type === prolog.PL_DICT) return this.dict(term);
+    if (type === prolog.PL_VARIABLE) return { variable: `_${prolog.bindings.WASM_variable_id(term)}` };
+    if (type === prolog.PL_RATIONAL) return { rational: this.text(term, prolog.CVT_RATIONAL) };
+    return this.text(term, prolog.CVT_WRITEQ);
+  }
+
+  private compound(term: TermRef): { readonly name: string; readonly arity: number } {
+    const { prolog } = this;
+    const functor = prolog.get_functor(term);
+    const named = prolog.bindings.PL_new_term_ref();
+    prolog.bindings.PL_put_atom(named, prolog.bindings.PL_functor_name(functor));
+    const name = this.text(named, prolog.CVT_ATOM | prolog.CVT_WRITEQ);
+    prolog.bindings.PL_reset_term_refs(named);
+    return { name, arity: prolog.bindings.PL_functor_arity(functor) };
+  }
+
+  private compoundTerm(term: TermRef): JsonTerm {
+    const { name, arity } = this.compound(term);
+    const args = this.arguments(term, 1, arity);
+    if (name === VARIABLE && arity === 1) return { variable: String(args[0]) };
+    return { functor: name, args };
+  }
+
+  private arguments(term: TermRef, from: number, to: number): JsonTerm[] {
+    const ref = this.prolog.bindings.PL_new_term_ref();
+    const args: JsonTerm[] = [];
+    for (let index = from; index <= to; index++) {
+      this.prolog.get_arg(index, term, ref);
+      args.push(this.read(ref));
+    }
+    this.prolog.bindings.PL_reset_term_refs(ref);
+    return args;
+  }
+
+  /** An array if it ends as a list does; a list with another end, an open one too, is the cells that it is made of. */
+  private list(term: TermRef): JsonTerm {
+    const { bindings } = this.prolog;
+    const head = bindings.PL_new_term_ref();
+    const tail = bindings.PL_copy_term_ref(term);
+    const items: JsonTerm[] = [];
+    while (bindings.PL_get_list(tail, head, tail) !== 0) items.push(this.read(head));
+    const end = bindings.PL_get_nil(tail) !== 0 ? null : this.read(tail);
+    bindings.PL_reset_term_refs(head);
+    if (end === null) return items;
+    return items.reduceRight<JsonTerm>((rest, item) => ({ functor: LIST_FUNCTOR, args: [item, rest] }), end);
+  }
+
+  /** `dict(Tag, [Key-Value, …])`, in the order of SWI-Prolog's `dict_pairs/3`. */
+  private dict(term: TermRef): JsonTerm {
+    const { arity } = this.compound(term);
+    const [tag = '', ...flat] = this.arguments(term, 1, arity);
+    const pairs: { functor: '-'; args: [JsonTerm, JsonTerm] }[] = [];
+    for (let index = 0; index + 1 < flat.length; index += 2)
+      pairs.push({ functor: '-', args: [flat[index + 1]!, flat[index]!] });
+    return { functor: 'dict', args: [tag, pairs] };
+  }
+
+  /** NULs included: their length is given, not looked for. */
+  private text(term: TermRef, kinds: number): string {
+    const { prolog, memory, place } = this;
+    const mark = prolog.bindings.WASM_mark_string_buffers();
+    try {
+      if (memory._PL_get_nchars(term, place, place + 4, kinds | prolog.REP_UTF8) === 0)
+        throw new Error('the engine gives no text for a term');
+      return memory.UTF8ToString(memory.getValue(place + 4, 'i32'), memory.getValue(place, 'i32'), true);
+    } finally {
+      prolog.bindings.PL_release_string_buffers_from_mark(mark);
+    }
+  }
+}
+
+function integerTerm(value: number | bigint): JsonTerm {
+  return typeof value === 'bigint' ? { integer: value.toString() } : value;
+}
+
+/** What JSON has no number for is named. */
+function floatTerm(value: number): JsonTerm {
+  if (Number.isFinite(value) && !Object.is(value, -0)) return value;
+  if (Number.isNaN(value)) return { float: 'nan' };
+  return { float: value === 0 ? '-0.0' : value > 0 ? 'inf' : '-inf' };
+}

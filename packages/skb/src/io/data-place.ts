@@ -1,0 +1,93 @@
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { causeOf } from '../journal/io/cause.ts';
+import type { FileLock } from '../journal/io/file-lock.ts';
+import { beginLife, keepLife, nextLife } from './life-number.ts';
+
+/** What the SKB has of its data directory. */
+export interface DataPlace {
+  /** Null: nothing outlives the process. */
+  readonly journalPath: string | null;
+  /** Taken before anything is written; null: it could not be, though nobody has it. */
+  readonly lock: FileLock | null;
+  readonly life: number;
+  /** Why the directory cannot be used now. Nothing is acknowledged until it can. */
+  readonly failure: string | null;
+  /** Writes the life's number down, where that was not possible at first. */
+  keepLife(): void;
+}
+
+const NONE: DataPlace = { journalPath: null, lock: null, life: 1, failure: null, keepLife: () => undefined };
+const JOURNAL_FILE = 'journal.sqlite';
+const MAGIC = 'SQLite format 3\0';
+/** Another SKB may be about to end: one whose launcher was killed notices it and closes its journal. */
+const PATIENCE_MS = 3_000;
+const RETRY_MS = 50;
+
+/**
+ * Takes the data directory for this process; throws a `LockHeldError` when another one has it. Everything else that is wrong
+ * with it may pass, and is in `failure`.
+ */
+export async function claimDataDir(dataDir: string | undefined): Promise<DataPlace> {
+  if (dataDir === undefined) return NONE;
+  const journalPath = join(dataDir, JOURNAL_FILE);
+  const path = join(dataDir, 'life');
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    const lock = await patiently(() => takeLock(journalPath));
+    return { journalPath, lock, life: beginLife(dataDir), failure: whatLies(journalPath), keepLife: () => undefined };
+  } catch (error) {
+    if ((error as Error).name === 'LockHeldError') throw error;
+    const life = nextLife(dataDir);
+    return {
+      journalPath,
+      lock: null,
+      life,
+      failure: `${dataDir}: ${causeOf(error)}`,
+      keepLife: () => keepLife(path, life),
+    };
+  }
+}
+
+/** Loaded when there is something to lock: a native library. */
+async function takeLock(journalPath: string): Promise<FileLock> {
+  const [{ FileLock }, { lockPathOf }] = await Promise.all([
+    import('../journal/io/file-lock.ts'),
+    import('../journal/io/lock-path.ts'),
+  ]);
+  return FileLock.take(lockPathOf(journalPath));
+}
+
+async function patiently<T>(act: () => Promise<T>): Promise<T> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if ((error as Error).name !== 'LockHeldError' || performance.now() > end) throw error;
+    }
+    await pause(RETRY_MS);
+  }
+}
+
+/** Garbage is said at boot, long before the journal is read. */
+function whatLies(journalPath: string): string | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(journalPath, 'r');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : `${journalPath}: ${causeOf(error)}`;
+  }
+  try {
+    const head = Buffer.alloc(MAGIC.length);
+    const bytes = readSync(descriptor, head, 0, head.length, 0);
+    return bytes === 0 || head.toString('latin1') === MAGIC
+      ? null
+      : `${journalPath}: it is no journal (not an SQLite file)`;
+  } catch (error) {
+    return `${journalPath}: ${causeOf(error)}`;
+  } finally {
+    closeSync(descriptor);
+  }
+}

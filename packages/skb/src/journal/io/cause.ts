@@ -1,0 +1,45 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const CAUSES: { readonly [code: string]: string } = {
+  ENOSPC: 'no space is left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  EACCES: 'it is not permitted',
+  EPERM: 'it is not permitted',
+  EROFS: 'the file system is read-only',
+  ENOENT: 'the folder is not there',
+  ENOTDIR: 'a part of the path is no folder',
+  EIO: 'the disk has failed',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+};
+
+/** What one write of the journal takes at the least: a page and its frame in the log. */
+const PROBE_BYTES = 16_384;
+
+/** An error of the file system in words, with its code. */
+export function causeOf(error: unknown): string {
+  const { code, message = String(error) } = (error ?? {}) as { code?: unknown; message?: string };
+  const words = typeof code === 'string' && Object.hasOwn(CAUSES, code) ? CAUSES[code] : undefined;
+  return words === undefined ? message : `${words} (${String(code)})`;
+}
+
+/** Why a file, and others beside it, cannot be written; null: they can. Their folder is made if it is not there. */
+export function whyUnwritable(file: string): string | null {
+  const path = `${file}.probe-${process.pid}`;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    if (existsSync(file)) closeSync(openSync(file, 'r+'));
+    const descriptor = openSync(path, 'w', 0o600);
+    try {
+      const written = writeSync(descriptor, Buffer.alloc(PROBE_BYTES, 1));
+      fsyncSync(descriptor);
+      return written < PROBE_BYTES ? causeOf({ code: 'ENOSPC' }) : null;
+    } finally {
+      closeSync(descriptor);
+      rmSync(path, { force: true });
+    }
+  } catch (error) {
+    return causeOf(error);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * An exclusive lock that the operating system keeps on an open file: it ends with its holder, however that ends, and holds
+ * between containers that share a volume. A pid in a file is no lock: another pid namespace, a reboot, any process that has
+ * the number since make it a lie.
+ *
+ * Linux: open file description locks (`fcntl(2)`, F_OFD_SETLK), macOS: `flock`, Windows: `LockFileEx`.
+ * Source: docs/decisions/0071-the-lock-of-a-journal.md.
+ */
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { tryLock } from 'fs-native-extensions';
+
+/** Somebody else holds the lock; the text says who wrote into the file last. */
+export class LockHeldError extends Error {
+  override readonly name = 'LockHeldError';
+}
+
+export class FileLock {
+  private constructor(
+    readonly path: string,
+    private readonly descriptor: number,
+    /** What the file said before: its last holder, as far as that could write. */
+    readonly before: string,
+  ) {}
+
+  /** Opens or creates the file and locks it; throws a `LockHeldError`, or an error of the file system. */
+  static take(path: string): FileLock {
+    for (;;) {
+      const descriptor = openSync(path, 'a+', 0o600);
+      try {
+        const before = readFileSync(path, 'utf8').trim();
+        if (!tryLock(descriptor)) throw new LockHeldError(before === '' ? 'another process' : before);
+        const lock = new FileLock(path, descriptor, before);
+        // The file that we opened may have been put away before we had the lock.
+        if (lock.isInPlace) return lock.signed();
+      } catch (error) {
+        closeSync(descriptor);
+        throw error;
+      }
+      closeSync(descriptor);
+    }
+  }
+
+  /** Whether the file at the path is still the one that is locked: a folder can be deleted under us. */
+  get isInPlace(): boolean {
+    try {
+      const [here, there] = [fstatSync(this.descriptor), statSync(this.path)];
+      return here.ino === there.ino && here.dev === there.dev;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The file stays: whoever deleted it could delete one that another process has locked meanwhile. */
+  release(): void {
+    closeSync(this.descriptor);
+  }
+
+  /** For people who look into the file; a full disk does not make the lock less of one. */
+  private signed(): this {
+    try {
+      ftruncateSync(this.descriptor, 0);
+      writeSync(this.descriptor, `process ${process.pid} on ${hostname()}\n`);
+    } catch {
+      // nothing depends on it
+    }
+    return this;
+  }
+}

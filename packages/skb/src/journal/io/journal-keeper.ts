@@ -1,0 +1,152 @@
+/**
+ * The journal of a running SKB, over its failures: while it cannot be written nothing is acknowledged, and when the cause has
+ * gone it is opened again and written whole from what the SKB holds, without a restart.
+ *
+ *   closed ──open──▶ open ──a write failed, its files are gone──▶ failed ──again every second──▶ open
+ *      └──────────────────── cannot be opened ────────────────────▶ ▲
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
+import type { JournalChange, JournalContents } from '../changes.ts';
+import { JOURNAL_LIMITS } from '../limits.ts';
+import { causeOf, whyUnwritable } from './cause.ts';
+import type { FileLock } from './file-lock.ts';
+import { JournalError, type JournalEvent, SqliteJournal, takeJournalLock } from './sqlite-journal.ts';
+
+export interface KeeperOptions {
+  readonly path: string;
+  /** What the process has taken already; null: it could not. */
+  readonly lock: FileLock | null;
+  log(event: LogEventName, fields: LogFields): void;
+  /** What belongs into the journal's folder before the journal; may throw. */
+  prepare(): void;
+  /** The journal was read, for the first time in this life. */
+  opened(contents: JournalContents): void;
+  failed(text: string): void;
+  /** It can be written again: `replaceBy` is to be called before anything else. */
+  recovered(): void;
+}
+
+export class JournalKeeper {
+  private journal: SqliteJournal | null = null;
+  private lock: FileLock | null;
+  private failure: string | null = null;
+  private wasOpen = false;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly options: KeeperOptions) {
+    this.lock = options.lock;
+  }
+
+  /** Opens the journal, which occupies this thread for some 150 ms of CPU time, and watches over it from then on. */
+  open(): void {
+    this.tryToOpen();
+    this.timer ??= setInterval(() => this.look(), JOURNAL_LIMITS.lookMs).unref();
+  }
+
+  /** Why nothing can be kept now; null: it can. */
+  get whyNot(): string | null {
+    return this.journal === null ? (this.failure ?? 'the journal is not open yet') : null;
+  }
+
+  /** Resolves when the changes are on the disk. A failure ends the journal until it has been opened again. */
+  async append(changes: readonly JournalChange[]): Promise<void> {
+    const { journal } = this;
+    if (journal === null) throw new JournalError(this.whyNot!);
+    try {
+      await journal.append(changes);
+    } catch (error) {
+      if (journal === this.journal) this.fail(error as Error);
+      throw error;
+    }
+  }
+
+  /** Everything that the SKB holds, in the place of what the journal held before it failed. True: it is on the disk. */
+  replaceBy(changes: readonly JournalChange[]): boolean {
+    try {
+      if (this.journal === null) return false;
+      this.journal.replaceBy(changes);
+    } catch (error) {
+      this.fail(error as Error);
+      return false;
+    }
+    this.options.log('journal_recovered', { path: this.options.path, changes: changes.length });
+    return true;
+  }
+
+  close(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    if (this.journal !== null) this.journal.close();
+    else this.lock?.release();
+    this.journal = null;
+  }
+
+  private look(): void {
+    if (this.journal === null) return this.tryToOpen();
+    try {
+      this.journal.checkPlace();
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  private tryToOpen(): void {
+    const { path, log } = this.options;
+    const startedAt = performance.now();
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      if (this.lock?.isInPlace !== true) this.lockAgain();
+      this.options.prepare();
+      if (this.wasOpen) this.mustBeWritable();
+      this.journal = new SqliteJournal(path, this.lock!);
+    } catch (error) {
+      return this.fail(error as Error);
+    }
+    this.failure = null;
+    for (const event of this.journal.events) this.note(event);
+    if (this.wasOpen) return this.options.recovered();
+    this.wasOpen = true;
+    const { contents } = this.journal;
+    const records = contents.octopus.filter(({ type }) => type === 'put').length;
+    const elapsedMs = performance.now() - startedAt;
+    log('journal_opened', { path, records, rules: contents.rules.length, elapsed_ms: elapsedMs });
+    this.options.opened(contents);
+  }
+
+  private lockAgain(): void {
+    this.lock?.release();
+    this.lock = null;
+    this.lock = takeJournalLock(this.options.path);
+  }
+
+  private mustBeWritable(): void {
+    const why = whyUnwritable(this.options.path);
+    if (why !== null) throw new JournalError(why);
+  }
+
+  /** Said once a cause; what it rested on is given up until it is opened again. */
+  private fail(error: Error): void {
+    const { path, log, failed } = this.options;
+    const why = whyUnwritable(path);
+    const text = why === null || error.message.includes(why) ? causeOf(error) : `${causeOf(error)}: ${why}`;
+    this.journal?.close({ keepLock: true });
+    this.journal = null;
+    if (text === this.failure) return;
+    this.failure = text;
+    log('journal_failed', { path, text });
+    failed(text);
+  }
+
+  private note(event: JournalEvent): void {
+    const { path, log } = this.options;
+    if (event.type === 'recovered') return;
+    if (event.type === 'row_set_aside') {
+      const { table, row, reason } = event;
+      return log('journal_row_set_aside', { path, table, row, reason });
+    }
+    const amount =
+      event.type === 'torn_write_repaired' ? event.tornBytes : event.type === 'compacted' ? event.freedBytes : 1;
+    log('journal_repaired', { path, what: event.type, amount });
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * Any text of JavaScript as one that SQLite keeps: a NUL would end it there and half of a surrogate pair would become another
+ * character, so that two names became one. Most texts are kept as they are.
+ */
+
+/** Begins what is kept as JSON. */
+const MARK = '\u0001';
+const NOT_KEPT_AS_IT_IS = new RegExp(
+  `^${MARK}|\\u0000|[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]`,
+);
+
+export function keptText(text: string): string {
+  return NOT_KEPT_AS_IT_IS.test(text) ? MARK + JSON.stringify(text) : text;
+}
+
+/** The text that was kept; throws for what `keptText` does not make. */
+export function textOfKept(kept: string): string {
+  if (!kept.startsWith(MARK)) return kept;
+  const text: unknown = JSON.parse(kept.slice(MARK.length));
+  if (typeof text !== 'string') throw new TypeError('it is no text');
+  return text;
+}

@@ -1,0 +1,121 @@
+/** Rows of the journal's tables, to and from changes. What cannot be read costs its row alone. Pure. */
+import { parseKeptRecord } from '@mk/monitor-proto/octopus/record';
+import type { Fact } from '../facts/fact.ts';
+import { factText } from '../facts/fact.ts';
+import type { KeptAnswers } from '../octopus/answers.ts';
+import type { OctopusChange } from '../octopus/store.ts';
+import { factJson, factOfJson, type JournalChange, type JournalContents } from './changes.ts';
+import { keptText, textOfKept } from './kept-text.ts';
+
+export type Column = string | number | bigint | Uint8Array | null;
+export type Row = { readonly [column: string]: Column };
+type Values = (string | number | null)[];
+
+/** A row that cannot be read, and why. */
+export interface BadRow {
+  readonly table: TableName;
+  readonly row: Row;
+  readonly reason: string;
+}
+
+export const TABLES = {
+  counters: { columns: 'name TEXT PRIMARY KEY, value INTEGER NOT NULL', key: ['name'] },
+  records: { columns: 'name TEXT PRIMARY KEY, text TEXT NOT NULL, owner TEXT', key: ['name'] },
+  answers: {
+    columns: 'client TEXT, last INTEGER, replies TEXT NOT NULL, PRIMARY KEY (client, last)',
+    key: ['client', 'last'],
+  },
+  facts: { columns: 'text TEXT PRIMARY KEY, json TEXT NOT NULL', key: ['text'] },
+  rules: { columns: 'name TEXT PRIMARY KEY, text TEXT NOT NULL', key: ['name'] },
+} as const;
+
+export type TableName = keyof typeof TABLES;
+
+export const VALUES: {
+  readonly [T in JournalChange['type']]: (change: Extract<JournalChange, { type: T }>) => Values;
+} = {
+  put: ({ name, text, owner }) => [keptText(name), keptText(text), owner === undefined ? null : keptText(owner)],
+  remove: ({ name }) => [keptText(name)],
+  counter: ({ name, value }) => [keptText(name), value],
+  counter_remove: ({ name }) => [keptText(name)],
+  answers_put: ({ client, last, replies }) => [keptText(client), last, JSON.stringify(replies)],
+  answers_forget: ({ client, below }) => [keptText(client), below],
+  fact_put: ({ text, fact }) => [keptText(text), factJson(fact)],
+  fact_remove: ({ text }) => [keptText(text)],
+  rules_put: ({ name, text }) => [keptText(name), keptText(text)],
+  rules_remove: ({ name }) => [keptText(name)],
+};
+
+/** What the tables hold, and the rows that hold nothing that can be read. */
+export function readRows(rowsOf: (table: TableName) => readonly Row[]): {
+  readonly contents: JournalContents;
+  readonly bad: readonly BadRow[];
+} {
+  const bad: BadRow[] = [];
+  const all = <T>(table: TableName, decode: (row: Row) => T): T[] => {
+    const read: T[] = [];
+    for (const row of rowsOf(table)) {
+      try {
+        read.push(decode(row));
+      } catch (error) {
+        bad.push({ table, row, reason: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    return read;
+  };
+  const counters = all('counters', counterOf);
+  const puts = all('records', recordOf);
+  const contents = {
+    octopus: [...counters, ...puts],
+    answers: all('answers', answersOf),
+    facts: all('facts', factOf),
+    rules: all('rules', (row) => ({ name: text(row, 'name'), text: text(row, 'text') })),
+  };
+  return { contents, bad };
+}
+
+function counterOf(row: Row): OctopusChange {
+  return { type: 'counter', name: text(row, 'name'), value: whole(row, 'value') };
+}
+
+function recordOf(row: Row): OctopusChange {
+  const [name, record] = [text(row, 'name'), text(row, 'text')];
+  const parsed = parseKeptRecord(record);
+  if (parsed.name.kind !== 'is' || parsed.name.name !== name) throw new TypeError('the text is of another record');
+  if (parsed.constraints.length > 0) throw new TypeError('the text is a query');
+  return { type: 'put', name, text: record, ...(row['owner'] === null ? {} : { owner: text(row, 'owner') }) };
+}
+
+function answersOf(row: Row): KeptAnswers {
+  const replies: unknown = JSON.parse(plain(row, 'replies'));
+  if (!Array.isArray(replies) || !replies.every(isAnswer)) throw new TypeError('they are no answers');
+  return { client: text(row, 'client'), last: whole(row, 'last'), replies };
+}
+
+function isAnswer(value: unknown): value is KeptAnswers['replies'][number] {
+  if (!Array.isArray(value) || value.length !== 2 || !Number.isSafeInteger(value[0])) return false;
+  const reply: unknown = value[1];
+  return typeof reply === 'object' && reply !== null && typeof (reply as { ok?: unknown }).ok === 'boolean';
+}
+
+function factOf(row: Row): Fact {
+  const fact = factOfJson(plain(row, 'json'));
+  if (factText(fact) !== text(row, 'text')) throw new TypeError('the text is of another fact');
+  return fact;
+}
+
+function text(row: Row, column: string): string {
+  return textOfKept(plain(row, column));
+}
+
+function plain(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') throw new TypeError(`${column} is no text`);
+  return value;
+}
+
+function whole(row: Row, column: string): number {
+  const value = Number(row[column]);
+  if (!Number.isSafeInteger(value) || row[column] === null) throw new TypeError(`${column} is no whole number`);
+  return value;
+}

@@ -1,0 +1,148 @@
+/** J2 and J3: whatever a client can send is read back as it was, and a row that cannot be read costs no other. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import sqlite from 'node-sqlite3-wasm';
+import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import { decodeOctopusRequest } from '../../src/octopus/decode.ts';
+import type { JournalChange } from '../../src/journal/changes.ts';
+import { SqliteJournal } from '../../src/journal/io/sqlite-journal.ts';
+import { keptText, textOfKept } from '../../src/journal/kept-text.ts';
+import { OctopusStore } from '../../src/octopus/store.ts';
+
+const newPath = (): string => join(mkdtempSync(join(tmpdir(), 'mk-round-trip-')), 'journal.sqlite');
+
+/** Any text of JavaScript, halves of pairs and control characters more often than by chance. */
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc
+    .array(fc.constantFrom('\u0000', '\u0001', '\ud800', '\udc00', '\ud83d\ude00', 'a', "'", '\\', '\n', '\u2028'), {
+      maxLength: 8,
+    })
+    .map((parts) => parts.join('')),
+);
+
+test('any text is kept as one that SQLite keeps, and comes back', () => {
+  fc.assert(
+    fc.property(anyText, anyText, (left, right) => {
+      expect(textOfKept(keptText(left))).toBe(left);
+      expect(keptText(left)).not.toContain('\u0000');
+      expect(keptText(left).replace(/[\ud800-\udbff][\udc00-\udfff]/g, '')).not.toMatch(/[\ud800-\udfff]/);
+      expect(keptText(left) === keptText(right)).toBe(left === right);
+    }),
+  );
+});
+
+const quoted = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`;
+const name = fc.oneof(
+  anyText.map(quoted),
+  fc.constantFrom('plain', "'__proto__'", "'a b'", "'plain_1'"),
+  fc.integer({ min: 250, max: 258 }).map((chars) => 'n'.repeat(chars)),
+);
+const value = fc.oneof(
+  anyText.map(quoted),
+  fc.double().map(String),
+  fc.integer().map(String),
+  fc.constantFrom('1e20', '-0', '1E300', '5e-324', '9007199254740992', 'word'),
+);
+const record = fc
+  .tuple(name, fc.array(fc.tuple(anyText.map(quoted), value), { maxLength: 4 }))
+  .map(([called, attributes]) => `${called} { ${attributes.map(([key, held]) => `${key}: ${held}`).join(', ')} }`);
+const set = fc.record({
+  type: fc.constant('set'),
+  record,
+  sequential: fc.boolean(),
+  transient: fc.boolean(),
+  exclusive: fc.boolean(),
+});
+const request = fc.oneof(
+  { weight: 5, arbitrary: set },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('del'), query: name }) },
+);
+const owner = fc.oneof(fc.constantFrom('core', 'client'), anyText);
+
+test('J2: what the store accepts of requests as they travel is what a restart finds', () => {
+  fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(request, owner), { maxLength: 20 }), async (requests) => {
+      const path = newPath();
+      const store = new OctopusStore();
+      const journal = new SqliteJournal(path);
+      let id = 0;
+      const answers: JournalChange[] = [];
+      for (const [asked, client] of requests) {
+        const decoded = decodeOctopusRequest(JSON.stringify(asked)) as OctopusRequest;
+        const { reply, changes } = store.step(decoded, { client, owner: client });
+        const kept = { type: 'answers_put', client, last: ++id, replies: [[id, reply]] } as const;
+        answers.push(kept);
+        await journal.append([...changes, kept]);
+      }
+      journal.close();
+      const again = new SqliteJournal(path);
+      expect(again.events.filter(({ type }) => type === 'row_set_aside')).toEqual([]);
+      const restored = new OctopusStore();
+      restored.load(again.contents.octopus);
+      expect(sorted(restored.snapshot())).toEqual(sorted(store.snapshot()));
+      expect(sorted(again.contents.answers.map((kept) => ({ type: 'answers_put', ...kept })))).toEqual(sorted(answers));
+      again.close();
+    }),
+    { numRuns: 60 },
+  );
+}, 120_000);
+
+function sorted(rows: readonly unknown[]): readonly string[] {
+  return rows.map((row) => JSON.stringify(row)).sort();
+}
+
+describe('J3: a row that cannot be read', () => {
+  test.each([
+    ['records', "('bad', 'bad {', NULL)", 'expected'],
+    ['records', "('bad', 'other {}', NULL)", 'another record'],
+    ['records', "('bad', x'00ff', NULL)", 'no text'],
+    ['records', "('bad', '_ { a: > 1 }', NULL)", 'another record'],
+    ['counters', "('bad', 'many')", 'whole number'],
+    ['answers', "('bad', 7, '[[1]]')", 'no answers'],
+    ['answers', "('bad', 7, 'garbage')", 'JSON'],
+    ['facts', '(\'bad\', \'{"name":"x"}\')', ''],
+    ['rules', "(char(1) || 'x', 'p(1).')", 'JSON'],
+  ])('of %s %s is set aside, and all others are there', async (table, values, reason) => {
+    const path = newPath();
+    const good: JournalChange[] = [
+      { type: 'put', name: 'good', text: 'good { n: 1 }' },
+      { type: 'counter', name: 'good', value: 3 },
+      { type: 'rules_put', name: 'good', text: 'p(1).' },
+      { type: 'answers_put', client: 'good', last: 1, replies: [[1, { ok: true, installed: false }]] },
+    ];
+    const journal = new SqliteJournal(path);
+    await journal.append(good);
+    const before = journal.contents;
+    journal.close();
+    const db = opened(path);
+    db.exec(`INSERT INTO ${table} VALUES ${values}`);
+    db.close();
+    const harmed = new SqliteJournal(path);
+    const aside = harmed.events.filter(({ type }) => type === 'row_set_aside');
+    expect(aside).toHaveLength(1);
+    expect(aside[0]).toMatchObject({ table, reason: expect.stringContaining(reason) as unknown });
+    expect(before.octopus).toEqual([]);
+    expect(harmed.contents).toMatchObject({ octopus: [good[1], good[0]], rules: [{ name: 'good' }] });
+    expect(harmed.contents.answers).toHaveLength(1);
+    harmed.close();
+    const again = new SqliteJournal(path);
+    expect(again.events).toEqual([]);
+    again.close();
+    const kept = opened(path);
+    expect(kept.all('SELECT source, reason FROM set_aside')).toEqual([
+      { source: table, reason: (aside[0] as { reason: string }).reason },
+    ]);
+    kept.close();
+  });
+});
+
+/** As the journal does: this build of SQLite has no shared memory for a log's index. */
+function opened(path: string): sqlite.Database {
+  const db = new sqlite.Database(path);
+  db.exec('PRAGMA locking_mode = EXCLUSIVE');
+  return db;
+}
