@@ -208,6 +208,57 @@ export const LIMITS = {
       'A dry core takes this much at once, or a quarter of what its victim has free: not a message for each page.',
   },
   domainsPerCore: { value: 1024, unit: 'domains', reason: 'Each takes two CNodes.' },
+  channelMessageBytes: {
+    value: 64 << 10,
+    unit: 'bytes',
+    reason: 'One message of a program; larger things go in several or in a shared frame. Fits a turn four times.',
+  },
+  channelWindowBytes: {
+    value: 128 << 10,
+    unit: 'bytes',
+    reason:
+      'Under way on one channel in one direction unless its binder asks for another window: two of the largest messages.',
+  },
+  channelWindowMostBytes: {
+    value: 1 << 20,
+    unit: 'bytes',
+    reason: 'The largest window that may be asked for: it is memory of the receiving core.',
+  },
+  channelWindowLeastBytes: {
+    value: 1 << 10,
+    unit: 'bytes',
+    reason: 'The smallest window: below it every message waits for the one before.',
+  },
+  channelsPerDispatcher: {
+    value: 4096,
+    unit: 'channels',
+    reason: 'Ends of channels that a dispatcher may have at once; each may hold a window of bytes.',
+  },
+  circuitHops: {
+    value: 8,
+    unit: 'cores',
+    reason: 'The longest way of a multi-hop channel: longer ways are loops.',
+  },
+  circuitOpenNs: {
+    value: 2 * SECOND,
+    unit: 'ns',
+    reason: 'A way that did not answer a bind by then is given up for the next.',
+  },
+  circuitRelays: {
+    value: 16_384,
+    unit: 'circuits',
+    reason: 'Channels of others that a core passes on at once.',
+  },
+  endpointMessages: {
+    value: 128,
+    unit: 'messages',
+    reason: 'A same-core endpoint holds so many that were not taken; the next is refused with ENDPOINT_OVERFLOW.',
+  },
+  endpointWords: {
+    value: 10,
+    unit: 'words',
+    reason: 'A same-core message is what fits in registers, as in Barrelfish; a capability may go beside it.',
+  },
   maxLamport: {
     value: 2 ** 52,
     unit: 'ticks',

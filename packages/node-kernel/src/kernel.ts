@@ -10,6 +10,7 @@ import type { Verb } from './control/verb.ts';
 import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
 import { checkSystemCall, SYSTEM_CALLS, type SystemCallDone } from './cpu-driver/system-calls.ts';
 import type { KernelEffect, KernelEvent, ServiceEvent, SystemCall } from './effects.ts';
+import type { Receivers } from './monitor/channels/ends.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { OperationError, type Operation } from './monitor/operations.ts';
 import { ServiceTable } from './monitor/service-table.ts';
@@ -30,6 +31,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly services: Services;
   /** What the services bring, by what it is asked for. */
   readonly table: ServiceTable;
+  /** Where upcalls for this core's dispatchers go. */
+  receivers: Receivers = { upcall: () => undefined };
   private timerAt: Nanos = Infinity;
   private stopped = false;
   private viewTold = 1;
@@ -46,6 +49,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
         registered: (now) => this.registered(now),
         fail: (error, text) => this.monitor.fail(error, text),
       },
+      receivers: { upcall: (dispatcher, upcall, now) => this.receivers.upcall(dispatcher, upcall, now) },
       actOf: (ordinal) => this.table.acts[ordinal],
       systemCall: (domain, call, now, done) => this.systemCall(domain, call, now, done),
     });

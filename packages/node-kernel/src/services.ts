@@ -7,6 +7,8 @@ import type { ServiceEvent, SystemCall } from './effects.ts';
 import { Agreement } from './monitor/agreement/agreement.ts';
 import type { Act, RoundActionName } from './monitor/agreement/round-actions.ts';
 import { Capops } from './monitor/capops/capops.ts';
+import { Channels } from './monitor/channels/channels.ts';
+import type { Receivers } from './monitor/channels/ends.ts';
 import type { MonitorContext } from './monitor/context.ts';
 import { Knowledge } from './monitor/knowledge/knowledge.ts';
 import type { JoinHost } from './monitor/membership/join.ts';
@@ -22,6 +24,8 @@ export interface Core {
   readonly context: MonitorContext;
   readonly cpuDriver: CpuDriver;
   readonly joinHost: JoinHost;
+  /** Where upcalls for this core's dispatchers go. */
+  readonly receivers: Receivers;
   /** What this core does in rounds of each action, whichever service brings it. */
   readonly actOf: (ordinal: number) => Act | undefined;
   /** A system call of a domain of this core, as its dispatcher would make it. */
@@ -36,13 +40,16 @@ export function createServices(core: Core) {
   const { config, context, cpuDriver } = core;
   const agreement = new Agreement(context, core.actOf);
   const capops = new Capops(context, cpuDriver, agreement);
+  const knowledge = new Knowledge(context);
+  const channels = new Channels(context, capops, knowledge.requests, core.receivers);
   return {
     membership: new Membership(context, config, core.joinHost),
     agreement,
     capops,
     memory: new MemoryServer(context, cpuDriver, capops),
     probes: new Probes(context),
-    knowledge: new Knowledge(context),
+    knowledge,
+    channels,
     domains: new DomainControl(context, cpuDriver, capops, core.systemCall),
     workloads: new Workloads({ context, cpuDriver, agreement, systemCall: core.systemCall }),
   };

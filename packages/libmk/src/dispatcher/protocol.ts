@@ -100,6 +100,11 @@ export const UPCALLS = {
     fields: { op: 'text' },
     doc: 'A revoke waits for the consent of this dispatcher, which subscribed to revocations (consent_revoke).',
   },
+  credit: {
+    ordinal: 20,
+    fields: { channel: 'whole', bytes: 'whole' },
+    doc: 'The other end’s program has taken so many bytes more of a channel: as many may be sent.',
+  },
 } as const satisfies Record<string, UpcallSpec>;
 
 export type UpcallType = keyof typeof UPCALLS;

@@ -1,4 +1,5 @@
 import { CAPABILITY_MESSAGES } from './capability.ts';
+import { CIRCUIT_MESSAGES } from './circuit.ts';
 import type { FieldKind, FieldType } from './fields.ts';
 import { KNOWLEDGE_MESSAGES } from './knowledge.ts';
 import type { MessageSpec } from './spec.ts';
@@ -13,6 +14,7 @@ export const MESSAGES = {
   ...CAPABILITY_MESSAGES,
   ...MEMORY_MESSAGES,
   ...KNOWLEDGE_MESSAGES,
+  ...CIRCUIT_MESSAGES,
 } as const satisfies Record<string, MessageSpec>;
 
 export type MessageType = keyof typeof MESSAGES;

@@ -4,6 +4,7 @@ import type { Invocation } from '../capability/invocations/decode.ts';
 import type { SlotRef } from '../capability/store/cspace.ts';
 import type { SystemCall } from '../effects.ts';
 import type { Domain } from './domains.ts';
+import { isBytes } from '@mk/libmk/dispatcher/plain-value';
 import { checkInvocation, isSlotRef, isWhole } from './invocation-check.ts';
 
 /** What a system call came to: a value, or a named error. */
@@ -21,6 +22,10 @@ interface ArgumentTypes {
   text: string;
   flag: boolean;
   'flag?': boolean | undefined;
+  bytes: Uint8Array;
+  wholes: readonly number[];
+  'wholes?': readonly number[] | undefined;
+  'text?': string | undefined;
   invocation: Invocation;
 }
 type Kind = keyof ArgumentTypes;
@@ -72,6 +77,42 @@ export const SYSTEM_CALLS = {
     args: { request: { bytes: 'whole', alignment: 'whole?', near: 'whole?', from: 'whole?', to: 'whole?' } },
     servedBy: 'memory',
     doc: 'RAM in a free slot, from this core’s memory server or the nearest peer that has some; answers its address.',
+  },
+  channel_export: {
+    args: { name: 'text', interface: 'text', scope: 'text' },
+    servedBy: 'channels',
+    doc: 'Offers a name on this core (`core`) or on all (`machine`); answers the port on which connections are told.',
+  },
+  channel_withdraw: { args: { port: 'whole' }, servedBy: 'channels', doc: 'No longer offers a name.' },
+  channel_bind: {
+    args: {
+      request: {
+        name: 'text',
+        interface: 'text',
+        wait: 'flag',
+        transport: 'text?',
+        via: 'wholes?',
+        window: 'whole?',
+        timeout: 'whole?',
+      },
+    },
+    servedBy: 'channels',
+    doc: 'A channel to whoever offers the name; answers its number, its way (0 lmp, 1 urpc, 2 multihop), core and window.',
+  },
+  channel_send: {
+    args: { channel: 'whole', data: 'bytes', capabilities: 'wholes', give: 'wholes' },
+    servedBy: 'channels',
+    doc: 'Hands messages over, at most what the window leaves; with capabilities, and which are given away, answers when they are there.',
+  },
+  channel_taken: {
+    args: { channel: 'whole', bytes: 'whole' },
+    servedBy: 'channels',
+    doc: 'The program has taken so many bytes more: the sender may send as many.',
+  },
+  channel_close: {
+    args: { channel: 'whole', error: 'text' },
+    servedBy: 'channels',
+    doc: 'Closes a channel after what was sent; the other end is told the error.',
   },
 } as const satisfies Record<string, SystemCallSpec>;
 
@@ -129,6 +170,10 @@ const CHECKS: { readonly [K in Kind]: Check } = {
   text: (value) => typeof value === 'string',
   flag: (value) => typeof value === 'boolean',
   'flag?': (value) => value === undefined || typeof value === 'boolean',
+  bytes: isBytes,
+  wholes: isWholes,
+  'wholes?': (value) => value === undefined || isWholes(value),
+  'text?': (value) => value === undefined || typeof value === 'string',
   invocation: (value) => checkInvocation(value) !== null,
 };
 
@@ -154,4 +199,8 @@ function checkOf(form: Kind | ObjectForm): Check {
       Object.keys(given).every((name) => Object.hasOwn(form, name)) && fields.every(([name, fits]) => fits(given[name]))
     );
   };
+}
+
+function isWholes(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every(isWhole);
 }

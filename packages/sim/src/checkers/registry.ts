@@ -52,6 +52,18 @@ export const INVARIANTS: Readonly<Record<string, { readonly checker: string; rea
   C5: { checker: 'capabilities', doc: 'Memory is free, covered or on its way home.' },
   C6: { checker: 'churn', doc: 'Nothing succeeds without the right that it needs.' },
   C7: { checker: 'churn', doc: 'Every capability operation ends, in success or a named error.' },
+  K1: {
+    checker: 'channels',
+    doc: 'What a program hands over comes exactly once and in order to the other end, all of it while both ends live.',
+  },
+  K2: { checker: 'channels', doc: 'Credit is what counters say, and no more than a window is under way.' },
+  K3: { checker: 'channels', doc: 'With everything settled a circuit is at both ends of its link.' },
+  K5: {
+    checker: 'channels',
+    doc: 'A capability in a message comes once, before its message; none is lost or left without one.',
+  },
+  K6: { checker: 'channels', doc: 'An end whose other end is gone is told, after everything that was sent before.' },
+  K7: { checker: 'channels', doc: 'Every bind and every message with capabilities ends.' },
   relations: {
     checker: 'capabilities',
     doc: 'The owner knows of every copy, ancestor and descendant that may be elsewhere.',

@@ -34,6 +34,20 @@ import { Transits, WaitQueue } from './waiting.ts';
 /** Operations that a caller asked for: their end is worth a line; the others' only at debug level. */
 const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
 
+/** Numbers of domains from here on are ends of channels: what is sent there goes to the end's dispatcher. */
+export const END_ADDRESSES = 2 ** 31;
+
+/** An end of a channel as capabilities see it; told where each lies that came for it. */
+export interface EndOfChannel {
+  readonly domain: number;
+  arrived(address: number): void;
+}
+
+interface Receiver {
+  readonly domain: Domain;
+  arrived(address: number): void;
+}
+
 type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
 
 /**
@@ -70,6 +84,8 @@ export class Capops implements Service {
     cap_reclaim_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
   } satisfies MessageHandlers;
   readonly roundActions;
+  /** Whom capabilities reach that are sent to an end of a channel; channels say so. */
+  endOf: (end: number) => EndOfChannel | undefined = () => undefined;
   readonly systemCalls = capabilityCalls(this);
 
   constructor(
@@ -157,6 +173,13 @@ export class Capops implements Service {
   locksChanged(): void {
     this.changes.changed();
     this.stepper.kick();
+  }
+
+  /** Whose cspace a number names that a capability is sent to: a domain's, or that of the dispatcher with an end of a channel. */
+  receiverOf(id: number): Receiver | undefined {
+    const end = id >= END_ADDRESSES ? this.endOf(id - END_ADDRESSES) : undefined;
+    const domain = this.driver.domains.get(end?.domain ?? id);
+    return domain === undefined ? undefined : { domain, arrived: end?.arrived ?? nothing };
   }
 
   domainOrFail(id: number): Domain {
@@ -275,4 +298,8 @@ export class Capops implements Service {
       result,
     });
   }
+}
+
+function nothing(): void {
+  // Nobody keeps account of what a domain is sent directly.
 }

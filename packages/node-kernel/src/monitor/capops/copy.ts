@@ -119,8 +119,12 @@ export function onReceive(m: Capops, from: CoreId, request: MessageOf<'cap_recei
 
 /** Puts a local copy in a free slot of a domain of this core; its address there. */
 export function placeCopy(m: Capops, source: Slot, domain: number, rights: number): number {
-  const { slot, address } = must(freeSlotOf(m, m.domainOrFail(domain)));
+  const receiver = m.receiverOf(domain);
+  if (receiver === undefined)
+    throw new OperationError('NO_SUCH_DOMAIN', `no domain ${domain} on core ${m.context.core}`);
+  const { slot, address } = must(freeSlotOf(m, receiver.domain));
   copyExisting(m.state, source, slot, rights);
+  receiver.arrived(address);
   return address;
 }
 
@@ -261,13 +265,15 @@ function receive(
   if (isMalformed(capability)) return 'CAPABILITY_MALFORMED';
   const isOwned = typeRow(capability.type).needsLocality;
   if (isOwned && owner !== from && owner !== m.context.core) return 'BAD_REQUEST';
-  const given = m.driver.domains.get(domain);
+  const given = m.receiverOf(domain);
   if (given === undefined) return 'NO_SUCH_DOMAIN';
   if (guarded(m, capability)) return 'CAPABILITY_BUSY';
-  const free = freeSlotOf(m, given);
+  const free = freeSlotOf(m, given.domain);
   if (!free.ok) return errorNameOf(free.error);
   const made = createCapability(m.state, free.value.slot, capability, owner, relations & 7);
-  return made.ok ? free.value.address : errorNameOf(made.error);
+  if (!made.ok) return errorNameOf(made.error);
+  given.arrived(free.value.address);
+  return free.value.address;
 }
 
 /** An agreed retype of another core counts on this range to stay as it was found. */

@@ -90,6 +90,7 @@ export class Knowledge implements Service {
 
   private notified(notification: OctopusNotification): void {
     const { id, mode } = notification;
+    if (id >= OWN_TRIGGERS) return; // another service's, which listens itself
     const waiter = this.waiting.get(id);
     if (waiter !== undefined) {
       this.waiting.delete(id);
@@ -109,3 +110,6 @@ export class Knowledge implements Service {
 
 /** Notifications of one trigger that nobody has asked for; past it they are dropped, but for the last one. */
 const MOST_KEPT = 1024;
+
+/** Triggers from here on are those of other services of this core: nobody asks for their notifications over the control port. */
+export const OWN_TRIGGERS = 2 ** 40;

@@ -1,0 +1,129 @@
+import type { InputOf, Interface, Methods, NamesOf, OutputOf } from '../interface/interface.ts';
+import { EventQueue } from '../runtime/event-queue.ts';
+import { isMkError, MkError } from '../runtime/mk-error.ts';
+import { describe, type Runtime } from '../runtime/runtime.ts';
+import type { Semaphore } from '../threads/semaphore.ts';
+import type { ChannelEnd } from './channel-end.ts';
+import type { OfferedName } from './channels.ts';
+import { type Connection, type Request, ServerEnd } from './connection.ts';
+
+/** What a handler is told beside its input. */
+export type HandlerCall<M extends Methods> = Pick<Request<M>, 'connection' | 'signal' | 'deadline'>;
+
+/** A function for each request and message of an interface. What it throws is the refusal: an `MkError` by its name. */
+export type Handlers<M extends Methods> = {
+  readonly [N in NamesOf<M, 'rpc'>]: (
+    input: InputOf<M[N]>,
+    call: HandlerCall<M>,
+  ) => OutputOf<M[N]> | Promise<OutputOf<M[N]>>;
+} & {
+  readonly [N in NamesOf<M, 'message'>]: (fields: InputOf<M[N]>, call: HandlerCall<M>) => void | Promise<void>;
+};
+
+/** How a service serves. */
+export interface ServeOptions<M extends Methods> {
+  /** Handlers of one connection at once; 1: strictly one after the other. 64 unless given. */
+  readonly concurrency?: number;
+  /** A new client; throw to refuse it. */
+  readonly onConnect?: (connection: Connection<M>) => void;
+  /** A client is gone, and why. */
+  readonly onClose?: (connection: Connection<M>, error: MkError) => void;
+}
+
+/** A service that is offered. */
+export interface Service<M extends Methods = Methods> {
+  readonly name: string;
+  /** Clients that are connected. */
+  readonly connections: ReadonlySet<Connection<M>>;
+  /** New clients, when the service was exported without handlers: take their `requests`. */
+  readonly accepted: EventQueue<Connection<M>>;
+  /** No longer offers the name, and closes all connections. */
+  close(): Promise<void>;
+}
+
+/** The most handlers of one connection at once, unless the service says otherwise. */
+const CONCURRENCY = 64;
+
+/** Serves the connections of an offered name. `handlers` null: the program takes connections and requests itself. */
+export class ServiceEnd<M extends Methods> implements Service<M> {
+  readonly connections = new Set<ServerEnd<M>>();
+  readonly accepted: EventQueue<Connection<M>>;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly spoken: Interface<M>,
+    readonly name: string,
+    private readonly offered: OfferedName,
+    private readonly handlers: ((connection: Connection<M>) => Handlers<M>) | null,
+    private readonly options: ServeOptions<M>,
+    private readonly report: (text: string) => void,
+  ) {
+    this.accepted = new EventQueue(runtime, `clients of ${name}`);
+    const doorman = runtime.threads.spawn(`${name}: doorman`, () => this.acceptAll());
+    doorman.detach();
+  }
+
+  async close(): Promise<void> {
+    await this.offered.withdraw();
+    for (const connection of [...this.connections]) connection.close();
+    this.accepted.end(new MkError('CHANNEL_CLOSED', `${this.name} is no longer offered`));
+  }
+
+  private async acceptAll(): Promise<void> {
+    try {
+      for (;;) this.accept(await this.offered.accepted.receive());
+    } catch (error) {
+      if (!isMkError(error)) throw error; // the name is withdrawn
+    }
+  }
+
+  private accept(end: ChannelEnd): void {
+    const connection = new ServerEnd<M>(this.runtime, end, this.spoken, this.report, (closed, error) => {
+      if (this.connections.delete(closed)) this.options.onClose?.(closed, error);
+    });
+    try {
+      this.options.onConnect?.(connection);
+      const handlers = this.handlers?.(connection) ?? null;
+      this.connections.add(connection);
+      connection.start();
+      if (handlers === null) return this.accepted.push(connection);
+      this.runtime.threads.spawn(`${this.name}: server`, () => this.serve(connection, handlers)).detach();
+    } catch (error) {
+      if (!isMkError(error)) throw error;
+      connection.turnAway(error.name);
+    }
+  }
+
+  private async serve(connection: ServerEnd<M>, handlers: Handlers<M>): Promise<void> {
+    const free = this.runtime.threads.semaphore(this.options.concurrency ?? CONCURRENCY, `handlers of ${this.name}`);
+    for (;;) {
+      await free.wait();
+      let request: Request<M>;
+      try {
+        request = await connection.requests.receive();
+      } catch (error) {
+        if (!isMkError(error)) throw error; // the connection is closed
+        return;
+      }
+      const { name } = this;
+      this.runtime.threads.spawn(`${name}.${request.method}`, () => this.handle(request, handlers, free)).detach();
+    }
+  }
+
+  private async handle(request: Request<M>, handlers: Handlers<M>, free: Semaphore): Promise<void> {
+    const { method, input, connection, signal, deadline } = request;
+    try {
+      const handler = handlers[method as keyof Handlers<M>] as unknown as
+        ((input: unknown, call: HandlerCall<M>) => unknown) | undefined;
+      if (handler === undefined) throw new MkError('HANDLER_FAILED', `${this.name} has no handler for ${method}`);
+      await request.reply(await handler(input, { connection, signal, deadline }));
+    } catch (error) {
+      if (isMkError(error)) return await request.refuse(error.name, error.text);
+      if (this.runtime.ended) return;
+      this.report(`${this.name}.${method}: ${describe(error)}`);
+      await request.refuse('HANDLER_FAILED', error instanceof Error ? error.message : String(error));
+    } finally {
+      free.post();
+    }
+  }
+}

@@ -1,0 +1,273 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MonitorContext } from '../context.ts';
+import { answerIn, type Operation, OperationError, type Resume, sleepUntil } from '../operations.ts';
+import type { Circuits } from './circuits.ts';
+import { type End, type Way, WAYS } from './end.ts';
+import type { Ends } from './ends.ts';
+import type { Names, Offered } from './names.ts';
+import type { Port, Ports } from './ports.ts';
+
+/** What a dispatcher asks when it binds. */
+export interface BindRequest {
+  readonly name: string;
+  readonly interface: string;
+  /** Wait until the name is offered. */
+  readonly wait: boolean;
+  readonly window: number;
+  /** Only this way. */
+  readonly way: Way | null;
+  /** The cores between, in order; null: found. */
+  readonly via: readonly CoreId[] | null;
+  /** When the dispatcher no longer wants the channel. */
+  readonly deadline: Nanos;
+}
+
+/** A bind under way. */
+interface Bind extends BindRequest {
+  readonly domain: number;
+  /** The dispatcher is gone, or its deadline has come. */
+  over: ErrorName | null;
+  stop: Resume | null;
+}
+
+/** Errors of one try after which the name is looked up again: it has moved, or its core has gone. */
+const STALE: ReadonlySet<ErrorName> = new Set<ErrorName>(['NO_SUCH_SERVICE', 'PEER_GONE', 'PEER_UNKNOWN']);
+/** Errors of one way after which the next is tried. */
+const NO_WAY: ReadonlySet<ErrorName> = new Set<ErrorName>(['NO_ROUTE', 'PEER_GONE', 'OPERATION_TIMEOUT']);
+/** Cores that are tried as the one between, nearest by number first. */
+const RELAYS_TRIED = 3;
+
+/*
+ * Binding: same-core LMP, URPC over the direct link, one core between, in that order.
+ *
+ *   K7  every bind ends: in a channel, in a named error, at its deadline, or with its dispatcher
+ */
+export class Binding {
+  private readonly binds = new Set<Bind>();
+  /** Ends whose circuit has not been answered. */
+  private readonly answers = new Map<End, Resume>();
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly ports: Ports,
+    private readonly names: Names,
+    private readonly ends: Ends,
+    private readonly circuits: Circuits,
+  ) {}
+
+  /** Binds under way. */
+  get size(): number {
+    return this.binds.size;
+  }
+
+  *run(domain: number, request: BindRequest): Operation<End> {
+    const bind: Bind = { ...request, domain, over: null, stop: null };
+    this.binds.add(bind);
+    const timer =
+      bind.deadline === Infinity
+        ? null
+        : this.context.timers.set(bind.deadline, (now) => this.end(bind, 'DEADLINE_EXCEEDED', now));
+    try {
+      return yield* this.bind(bind);
+    } finally {
+      this.binds.delete(bind);
+      this.context.timers.cancel(timer);
+    }
+  }
+
+  dispatcherEnded(domain: number, now: Nanos): void {
+    for (const bind of [...this.binds]) if (bind.domain === domain) this.end(bind, 'DISPATCHER_GONE', now);
+  }
+
+  /** The channel that an end asked for is there, or is not. */
+  answered(end: End, error: ErrorName | null, now: Nanos): void {
+    const resume = this.answers.get(end);
+    if (error === null) resume?.(end, now);
+    else resume?.(new OperationError(error, 'the way to the service'), now);
+  }
+
+  private end(bind: Bind, error: ErrorName, now: Nanos): void {
+    bind.over ??= error;
+    bind.stop?.(new OperationError(bind.over, `binding to ${bind.name}`), now);
+  }
+
+  private *bind(bind: Bind): Operation<End> {
+    for (let attempt = 0; ; attempt += 1) {
+      const found = yield* this.find(bind);
+      try {
+        return yield* found === null ? this.missing(bind) : this.connect(bind, found);
+      } catch (error) {
+        if (!(error instanceof OperationError) || bind.over !== null || !STALE.has(error.error) || !bind.wait)
+          throw error;
+      }
+      const pause = limit('capabilityRetryNs') * 2 ** Math.min(attempt, 5);
+      yield* this.stoppable(bind, (resume, now) => sleepUntil(this.context.timers, now + pause).arm(resume, now));
+    }
+  }
+
+  private *missing({ name }: Bind): Operation<never> {
+    throw new OperationError('NO_SUCH_SERVICE', `nobody offers ${name}`);
+  }
+
+  /** Where the name is offered: here, if it is; else where the knowledge base says. Waits if the bind does. */
+  private *find(bind: Bind): Operation<Offered | null> {
+    const { name, wait } = bind;
+    for (;;) {
+      this.failIfOver(bind);
+      const local = this.ports.named(name);
+      if (local !== undefined) return { core: this.context.core, port: local.id };
+      const found = yield* wait ? this.findOrWait(bind) : this.lookUp(bind);
+      if (found !== null || !wait) return found;
+    }
+  }
+
+  /** A look at the knowledge base, while the name may come to be offered on this core. */
+  private *lookUp(bind: Bind): Operation<Offered | null> {
+    return yield* this.beside(bind, this.names.lookUp(bind.name));
+  }
+
+  private *findOrWait(bind: Bind): Operation<Offered | null> {
+    const looking = this.names.lookUpOrWait(bind.name, (stop) => this.stopWith(bind, stop));
+    return yield* this.beside(bind, looking);
+  }
+
+  /** Runs a look at the knowledge base that a local offer, the deadline or the dispatcher's end cuts short. */
+  private *beside(bind: Bind, looking: Operation<Offered | null>): Operation<Offered | null> {
+    let result: unknown;
+    try {
+      for (;;) {
+        const step = looking.next(result);
+        if (step.done) return step.value;
+        const wait = step.value;
+        result = yield* this.stoppable(bind, (resume, now) => {
+          const disarm = wait.arm(resume, now);
+          const forget = this.ports.whenOffered(bind.name, () => resume(OFFERED_HERE, this.context.now));
+          return () => {
+            disarm();
+            forget();
+          };
+        });
+        if (result === OFFERED_HERE) return null;
+      }
+    } finally {
+      looking.return(null);
+    }
+  }
+
+  private stopWith(bind: Bind, stop: Resume): () => void {
+    bind.stop = stop;
+    return () => {
+      bind.stop = null;
+    };
+  }
+
+  private *stoppable(bind: Bind, arm: (resume: Resume, now: Nanos) => () => void): Operation<unknown> {
+    this.failIfOver(bind);
+    return yield {
+      arm: (resume, now) => {
+        bind.stop = resume;
+        const disarm = arm(resume, now);
+        return () => {
+          bind.stop = null;
+          disarm();
+        };
+      },
+    };
+  }
+
+  private failIfOver({ over, name }: Bind): void {
+    if (over !== null) throw new OperationError(over, `binding to ${name}`);
+  }
+
+  private *connect(bind: Bind, { core, port }: Offered): Operation<End> {
+    if (core === this.context.core) return this.connectHere(bind, this.ports.get(port));
+    if (!this.context.monitors.has(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} is no member`);
+    const routes = this.routesTo(bind, core);
+    let last = new OperationError('NO_ROUTE', `no way that was allowed leads to core ${core}`);
+    for (const route of routes) {
+      try {
+        return yield* this.connectBy(bind, route, port);
+      } catch (error) {
+        if (!(error instanceof OperationError) || !NO_WAY.has(error.error) || bind.over !== null) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  private connectHere(bind: Bind, port: Port | undefined): End {
+    if (port === undefined) throw new OperationError('NO_SUCH_SERVICE', `nobody offers ${bind.name} any more`);
+    if (port.interface !== bind.interface)
+      throw new OperationError('INTERFACE_MISMATCH', `${bind.name} speaks ${port.interface}, not ${bind.interface}`);
+    if (bind.via !== null || (bind.way !== null && bind.way !== 'lmp'))
+      throw new OperationError('NO_ROUTE', `${bind.name} is offered on this very core: only lmp leads there`);
+    if (this.ends.countOf(port.domain) >= limit('channelsPerDispatcher'))
+      throw new OperationError('TOO_MANY_CHANNELS', `${bind.name} has as many as it may`);
+    const { core, now } = this.context;
+    const end = this.ends.make(bind.domain, 'lmp', core, bind.window, now);
+    this.ends.join(end, port, core, now);
+    return end;
+  }
+
+  /** The ways to try, in order: the direct link, then one core between that both links of are up, as far as is known here. */
+  private routesTo({ way, via }: Bind, core: CoreId): readonly (readonly CoreId[])[] {
+    if (via !== null) return [[...via, core]];
+    const direct = way === null || way === 'urpc' ? [core].filter((other) => this.isUp(other)) : [];
+    if (way !== null && way !== 'multihop') return direct.map((other) => [other]);
+    const between = this.context.members
+      .filter((other) => other !== core && this.isUp(other))
+      .sort((a, b) => Math.abs(a - core) - Math.abs(b - core) || a - b)
+      .slice(0, RELAYS_TRIED);
+    return [...direct.map((other) => [other]), ...between.map((relay) => [relay, core])];
+  }
+
+  private isUp(core: CoreId): boolean {
+    const monitor = this.context.monitors.get(core);
+    return monitor?.bound === true && !monitor.suspected && (this.context.endpoint.peers.get(core)?.link ?? 0) !== 0;
+  }
+
+  private *connectBy(bind: Bind, route: readonly CoreId[], port: number): Operation<End> {
+    const { context, ends, circuits } = this;
+    const [first] = route;
+    if (route.includes(context.core) || new Set(route).size < route.length || route.length > limit('circuitHops') + 1)
+      throw new OperationError('BAD_REQUEST', `a way over ${route.join(', ')} comes back on itself, or is too long`);
+    if (!context.monitors.has(first!)) throw new OperationError('NO_ROUTE', `core ${first} is no member`);
+    const end = ends.make(
+      bind.domain,
+      route.length === 1 ? 'urpc' : 'multihop',
+      route.at(-1)!,
+      bind.window,
+      context.now,
+    );
+    const { peer, circuit } = circuits.open(end.id, route, port, bind.interface, bind.window);
+    ends.connect(end, { kind: 'circuit', peer, circuit }, 0);
+    try {
+      yield* this.stoppable(bind, (resume, now) =>
+        answerIn(context.timers, now + limit('circuitOpenNs'), `core ${end.otherCore} did not answer`, (slot) => {
+          this.answers.set(end, slot);
+          return () => this.answers.delete(end);
+        }).arm(resume, now),
+      );
+      return end;
+    } catch (error) {
+      if (!end.gone) {
+        ends.remove(end);
+        circuits.close(peer, circuit, 'CHANNEL_CLOSED');
+      }
+      throw error;
+    }
+  }
+}
+
+/** The name has come to be offered on this core. */
+const OFFERED_HERE = Symbol('offered here');
+
+/** The way of that name; null for none that there is. */
+export function wayNamed(name: string | undefined): Way | null {
+  if (name === undefined) return null;
+  const way = WAYS.find((one) => one === name);
+  if (way === undefined) throw new OperationError('BAD_REQUEST', `no way is called ${name}: ${WAYS.join(', ')}`);
+  return way;
+}

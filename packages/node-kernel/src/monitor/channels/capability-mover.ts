@@ -1,0 +1,88 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { isSendable } from '../../capability/global/monitor-primitives.ts';
+import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
+import { errorNameOf } from '../../capability/model/errors.ts';
+import { lookup } from '../../capability/store/cspace.ts';
+import type { Slot } from '../../capability/store/slot.ts';
+import { type Capops, END_ADDRESSES } from '../capops/capops.ts';
+import { placeCopy, sendCopy } from '../capops/copy.ts';
+import { deleteEverywhere } from '../capops/delete.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { End, Parcel } from './end.ts';
+import type { CapabilityMover, Transferred } from './ends.ts';
+
+/**
+ * Capabilities beside messages, by the capability operations of this core (COPY, and giving away): directly to the receiver's
+ * core whatever way the message goes, addressed to the end of the channel there. A transfer ends: each copy has its deadline.
+ */
+export class ChannelCapabilities implements CapabilityMover {
+  constructor(private readonly capops: Capops) {}
+
+  transfer(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos, done: Transferred): void {
+    const { operations } = this.capops.context;
+    const arrived: number[] = [];
+    operations.start(
+      operations.nextId(),
+      this.transferAll(end, parcel, arrived),
+      now,
+      (outcome, at) => done(outcome.ok ? { ok: true, value: arrived } : outcome, outcome.ok ? [] : arrived, at),
+      true,
+    );
+  }
+
+  discard(domain: number, addresses: Iterable<number>): void {
+    const holder = this.capops.driver.domains.get(domain);
+    if (holder === undefined) return; // its cspace went with it
+    for (const address of addresses) {
+      const found = lookup(this.capops.state, holder.root, { address });
+      if (!found.ok) continue;
+      const { capability } = found.value;
+      this.capops.carryOn(
+        'delete',
+        capability,
+        (op) => deleteEverywhere(this.capops, op, found.value, capability),
+        this.capops.now,
+      );
+    }
+  }
+
+  private *transferAll(
+    end: End,
+    { capabilities, giveAway }: Extract<Parcel, { kind: 'data' }>,
+    arrived: number[],
+  ): Operation<void> {
+    for (const [i, address] of capabilities.entries()) {
+      const slot = this.find(end.domain, address);
+      arrived.push(yield* this.one(end, slot, giveAway[i] === true));
+    }
+  }
+
+  private *one(end: End, slot: Slot, giveAway: boolean): Operation<number> {
+    const { carrier } = end;
+    const { capops } = this;
+    if (carrier?.kind === 'local') {
+      const capability = slot.capability!;
+      const address = placeCopy(capops, slot, END_ADDRESSES + carrier.other.id, capability.rights);
+      if (giveAway) yield* deleteEverywhere(capops, capops.context.operations.nextId(), slot, capability);
+      return address;
+    }
+    const capability = slot.capability!;
+    if (!isSendable(capability)) throw new OperationError('NOT_SENDABLE', `${capability.type} cannot leave its core`);
+    const to = { core: end.otherCore, domain: END_ADDRESSES + end.otherEnd };
+    return yield* sendCopy(capops, capops.context.operations.nextId(), slot, to, giveAway);
+  }
+
+  private find(domain: number, address: number): Slot {
+    const holder = this.capops.driver.domains.get(domain);
+    if (holder === undefined || !this.capops.booted) throw new OperationError('NO_CSPACE', 'the sender is gone');
+    const found = lookup(this.capops.state, holder.root, { address }, RIGHTS.grant);
+    if (!found.ok) throw refusal(errorNameOf(found.error));
+    if (!hasRights(found.value.capability.rights, RIGHTS.grant)) throw refusal('MISSING_RIGHT');
+    return found.value;
+  }
+}
+
+function refusal(error: ErrorName): OperationError {
+  return new OperationError(error, 'the capability of a message');
+}

@@ -1,0 +1,67 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
+
+/** How a channel reaches its other end; programs are told the place in this list. */
+export const WAYS = ['lmp', 'urpc', 'multihop'] as const;
+export type Way = (typeof WAYS)[number];
+
+/** What a dispatcher has handed over and the channel has not passed on. */
+export type Parcel =
+  | {
+      readonly kind: 'data';
+      readonly data: Uint8Array;
+      /** Where the capabilities lie in the sender's cspace. */
+      readonly capabilities: readonly number[];
+      readonly giveAway: readonly boolean[];
+      readonly done: SystemCallDone | null;
+    }
+  | { readonly kind: 'close'; readonly error: ErrorName };
+
+/** What the other end is reached by. */
+export type Carrier =
+  | { readonly kind: 'local'; readonly other: End }
+  | { readonly kind: 'circuit'; readonly peer: CoreId; readonly circuit: number };
+
+/**
+ * One end of a channel, at the core of its dispatcher. Counts bytes since the beginning, so that credit is what counters say:
+ *
+ *   K2  credited ≤ taken(other) ≤ received(other) ≤ sent, and sent − credited ≤ window
+ */
+export class End {
+  /** Null until the other end is known. */
+  carrier: Carrier | null = null;
+  /** The number of the other end at its core: capabilities are addressed to it. */
+  otherEnd = 0;
+  /** Handed over by the program here. */
+  sent = 0;
+  /** Of that, what the other end's program is known to have taken. */
+  credited = 0;
+  /** Handed to the program here. */
+  received = 0;
+  /** Of that, what it has taken. */
+  taken = 0;
+  /** Parcels that wait for those before them; the first may be waiting for its capabilities. */
+  readonly outbox: Parcel[] = [];
+  transferring = false;
+  /** Addresses of capabilities that have come and whose message has not. */
+  readonly arrived = new Set<number>();
+  /** The program has closed it, or is gone: only what is in the outbox goes on. */
+  closing = false;
+  gone = false;
+
+  constructor(
+    readonly id: number,
+    /** The domain whose dispatcher here has it. */
+    readonly domain: number,
+    readonly way: Way,
+    readonly otherCore: CoreId,
+    readonly window: number,
+    readonly openedAt: Nanos,
+  ) {}
+
+  /** Bytes that its program may hand over now. */
+  get room(): number {
+    return this.window - (this.sent - this.credited);
+  }
+}

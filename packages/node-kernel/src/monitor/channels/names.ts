@@ -1,0 +1,136 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { parseRecord } from '@mk/monitor-proto/octopus/record';
+import {
+  type OctopusNotification,
+  type OctopusReply,
+  type OctopusRequest,
+  TRIGGER,
+} from '@mk/monitor-proto/octopus/requests';
+import type { MonitorContext } from '../context.ts';
+import { OWN_TRIGGERS } from '../knowledge/knowledge.ts';
+import { type Operation, OperationError, type Resume } from '../operations.ts';
+import type { Port } from './ports.ts';
+
+/** Where a name is offered. */
+export interface Offered {
+  readonly core: CoreId;
+  readonly port: number;
+}
+
+/** What names need of the monitor's channel to the knowledge base. */
+export interface NameRecords {
+  ask(request: OctopusRequest, replied: (reply: OctopusReply) => void, failed: (error: Error) => void): void;
+  onNotification(listener: (notification: OctopusNotification) => void): () => void;
+  onReset(listener: () => void): () => void;
+}
+
+/**
+ * Names that all cores find: a record each, `service.NAME { core, port }`, transient, so that it goes with the core. A name that
+ * goes earlier is deleted by its core; who finds a stale one is refused by the port and looks again.
+ */
+export class Names {
+  private readonly waiting = new Map<number, () => void>();
+  private nextTrigger = OWN_TRIGGERS;
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly records: NameRecords,
+  ) {
+    records.onNotification(({ id }) => this.waiting.get(id)?.());
+    records.onReset(() => {
+      for (const look of [...this.waiting.values()]) look();
+    });
+  }
+
+  /** Lookers that wait for a name. */
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  /** Makes a port known to all; NAME_TAKEN. */
+  *register({ name, id, interface: spoken }: Port): Operation<ErrorName | null> {
+    const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quoted(spoken)} }`;
+    const reply = yield* this.ask({ type: 'set', record, exclusive: true, transient: true });
+    if (reply.ok) return null;
+    return reply.error === 'RECORD_EXISTS' ? 'NAME_TAKEN' : 'SKB_UNREACHABLE';
+  }
+
+  /** Takes a port's record back, if it is that port's. */
+  *withdraw({ name, id }: Port): Operation<void> {
+    yield* this.ask({ type: 'del', query: `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }` });
+  }
+
+  /** Where the name is offered now; null: nowhere. */
+  *lookUp(name: string): Operation<Offered | null> {
+    return offeredIn(yield* this.ask({ type: 'get', query: recordOf(name) }));
+  }
+
+  /**
+   * As `lookUp`, but if it is offered nowhere waits until it may be, or until somebody calls what `interrupted` is given;
+   * then it is null, and worth another look.
+   */
+  *lookUpOrWait(name: string, interrupted: (stop: Resume) => () => void): Operation<Offered | null> {
+    const id = this.nextTrigger++;
+    let told = false;
+    this.waiting.set(id, () => (told = true));
+    try {
+      const reply = yield* this.ask({
+        type: 'get',
+        query: recordOf(name),
+        trigger: { id, inCase: 'NO_RECORD', mode: TRIGGER.ON_SET },
+      });
+      if (!reply.installed || told) return offeredIn(reply);
+      yield this.wokenOr(id, interrupted);
+      return null;
+    } finally {
+      this.waiting.delete(id);
+      if (!told) this.records.ask({ type: 'remove_trigger', id }, nothing, nothing);
+    }
+  }
+
+  private wokenOr(id: number, interrupted: (stop: Resume) => () => void) {
+    return {
+      arm: (resume: Resume, _now: Nanos): (() => void) => {
+        this.waiting.set(id, () => resume(undefined, this.context.now));
+        return interrupted(resume);
+      },
+    };
+  }
+
+  private *ask(request: OctopusRequest): Operation<OctopusReply> {
+    return (yield {
+      arm: (resume) => {
+        this.records.ask(request, (reply) => resume(reply, this.context.now), nothing);
+        return () => undefined;
+      },
+    }) as OctopusReply;
+  }
+}
+
+/** The form of a name: what reads the same in a record, a log line and a shell. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+
+export function failUnlessName(name: string): void {
+  if (!NAME.test(name))
+    throw new OperationError('BAD_REQUEST', `“${name.slice(0, 40)}” is no name: letters, digits and . _ / - up to 128`);
+}
+
+function recordOf(name: string): string {
+  return quoted(`service.${name}`);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+function offeredIn(reply: OctopusReply): Offered | null {
+  if (!reply.ok || reply.record === undefined) return null;
+  const { attributes } = parseRecord(reply.record);
+  const [core, port] = [attributes.get('core'), attributes.get('port')];
+  return typeof core === 'number' && typeof port === 'number' ? { core, port } : null;
+}
+
+function nothing(): void {
+  // Nobody waits for this answer.
+}

@@ -1,0 +1,41 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { MonitorContext } from '../context.ts';
+
+/**
+ * Messages of channels to other cores, in order a core each. What the link's lane refuses with BUSY waits here until it takes
+ * messages again; credits bound how much that can be.
+ */
+export class Outlets {
+  private readonly waiting = new Map<CoreId, Message[]>();
+
+  constructor(private readonly context: MonitorContext) {}
+
+  /** Messages that wait for room. */
+  get size(): number {
+    let size = 0;
+    for (const queue of this.waiting.values()) size += queue.length;
+    return size;
+  }
+
+  /** Sends in order; to a core that is gone nothing, and whoever talks to it is told by `peerGone`. */
+  send(core: CoreId, message: Message): void {
+    const queue = this.waiting.get(core);
+    if (queue !== undefined) queue.push(message);
+    else if (this.context.send(core, message) === 'BUSY') this.waiting.set(core, [message]);
+  }
+
+  /** The link's lane takes messages again. */
+  sendable(core: CoreId): void {
+    const queue = this.waiting.get(core);
+    if (queue === undefined) return;
+    let sent = 0;
+    while (sent < queue.length && this.context.send(core, queue[sent]!) !== 'BUSY') sent += 1;
+    if (sent === queue.length) this.waiting.delete(core);
+    else queue.splice(0, sent);
+  }
+
+  peerGone(core: CoreId): void {
+    this.waiting.delete(core);
+  }
+}
