@@ -152,12 +152,18 @@ function capabilityPage(): string {
   );
 }
 
-/** Verbs that the process answers before its state machine sees them: core-process.ts, link-faults.ts, skb-process.ts. */
+/** Verbs that the process answers before its state machine sees them: core-process.ts, skb-process.ts, link/link-faults.ts. */
 const HOST_VERBS = [
   ['core, SKB', 'shutdown', '', 'Ends the process cleanly.'],
-  ['core', 'fault_add', 'rule', 'Puts a fault rule in force on the links of this core.'],
-  ['core', 'fault_heal', 'target', 'Ends faults: "all", {id} or {from, to}.'],
-  ['core', 'faults', '', 'The rules in force, and what they did.'],
+  ['core, SKB', 'fault_add', 'rule', 'Puts a fault rule in force on the links of this process.'],
+  ['core, SKB', 'fault_heal', 'target', 'Ends faults: "all", {id} or {from, to}.'],
+  [
+    'core, SKB',
+    'fault_set',
+    'version, rules',
+    'These rules, each { rule, healed pairs }, and no others are in force; an older version than the last changes nothing.',
+  ],
+  ['core, SKB', 'faults', '', 'The rules in force, and what they did.'],
 ] as const;
 
 function controlPage(): string {

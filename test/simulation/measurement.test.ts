@@ -129,7 +129,7 @@ describe('online measurement', () => {
         () => trips.get(0, 1)!.min >= 10 * MILLISECOND && trips.get(1, 0)!.min >= 10 * MILLISECOND,
       ),
     ).toBe(true);
-    simulation.faults.remove('slow');
+    simulation.faults.heal({ id: 'slow' }, simulation.now);
     look();
     expect(simulation.run(simulation.now + SECOND, () => trips.get(0, 1)!.min <= 1.2 * calm)).toBe(true);
     expect(counts.get('ping_request') ?? 0).toBe(pings);

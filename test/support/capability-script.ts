@@ -1,7 +1,6 @@
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/engine/machines';
-import type { SimLogLine } from '@mk/sim/engine/sim-log';
-import { Simulation, type SimulationOptions } from '@mk/sim/engine/simulation';
+import { Simulation, type SimLogLine, type SimulationOptions } from '@mk/sim/engine/simulation';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Operation, Resume } from '@mk/node-kernel/monitor/operations';
@@ -208,7 +207,7 @@ export class CapabilityScript {
   }
 
   heal(): void {
-    this.simulation.faults.heal('all');
+    this.simulation.faults.heal('all', this.simulation.now);
   }
 
   crash(core: number): void {

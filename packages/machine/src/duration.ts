@@ -1,3 +1,4 @@
+import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
@@ -94,6 +95,17 @@ export function parseCores(value: string | number | readonly number[]): Result<r
     for (let core = first; core <= last; core++) cores.add(core);
   }
   return success([...cores]);
+}
+
+/** As `parseCores`, and `skb` among them: whose links a fault can act on. */
+export function parsePeers(value: string | number | readonly (number | string)[]): Result<readonly PeerId[]> {
+  const parts = typeof value === 'object' ? value.map(String) : String(value).split(',');
+  const cores = parts.filter((part) => part.trim() !== 'skb');
+  const skb = cores.length < parts.length ? [SKB_PEER] : [];
+  if (cores.length === 0) return success(skb);
+  const parsed = parseCores(cores.join(','));
+  if (!parsed.ok) return failure(parsed.error.replace(/ or 0,3-7$/, ', 0,3-7, or skb'));
+  return success([...parsed.value, ...skb]);
 }
 
 /** `0,3-7`: cores for people, runs of three or more joined. */

@@ -1,6 +1,5 @@
-import { SKB_PEER } from '@mk/monitor-proto/ids';
-import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
-import type { FaultRule, PeerSelector } from '@mk/monitor-proto/link/fault-rule';
+import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 import { z } from 'zod';
 import { LINK_SETTINGS } from './fault-plan-schema.ts';
@@ -10,7 +9,8 @@ import type { Result } from './result.ts';
 import { explain } from './strict.ts';
 
 const SETTINGS = z.strictObject(LINK_SETTINGS);
-const NOTHING_SET = 'link: nothing is set; give delay, jitter, loss, duplicate, reorder, rate or reset_after';
+const NOTHING_SET =
+  'link: nothing is set; give delay, jitter, loss, duplicate, reorder, rate, reset_after or reset_opening';
 
 /** The rule for the fault engine that an entry of a plan stands for, or what it lacks. */
 export function toRule(entry: FaultEntry, defaultId: string, forNs: number | null): FaultRule | string {
@@ -25,8 +25,8 @@ export function toRule(entry: FaultEntry, defaultId: string, forNs: number | nul
   if (link === undefined) return 'no rule';
   const settings = linkOverrides(link);
   if (Object.keys(settings).length === 0) return NOTHING_SET;
-  const [from, to] = [selector(link.from), selector(link.to)];
-  return { kind: 'link', id: link.id ?? defaultId, for_ns: forNs, from, to, both: link.both, settings };
+  const { from, to, both } = link;
+  return { kind: 'link', id: link.id ?? defaultId, for_ns: forNs, from, to, both, settings };
 }
 
 /** Settings as people write them, parsed, as the overrides of a link rule. */
@@ -47,6 +47,7 @@ export function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
     limit: link.limit,
     reset_after_ns: resetAfter !== undefined && 'ns' in resetAfter ? resetAfter.ns : undefined,
     reset_after_frames: resetAfter !== undefined && 'frames' in resetAfter ? resetAfter.frames : undefined,
+    reset_opening: link.reset_opening,
   };
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)) as LinkOverrides;
 }
@@ -61,9 +62,4 @@ export function parseLinkSettings(options: Readonly<Record<string, unknown>>): R
 export function toHealTarget(heal: NonNullable<FaultEntry['heal']>): HealTarget {
   if (heal === 'all') return 'all';
   return 'rule' in heal ? { id: heal.rule } : { from: heal.from, to: heal.to };
-}
-
-function selector(end: LinkEntry['from']): PeerSelector {
-  if (end === 'all') return 'all';
-  return end === 'skb' ? [SKB_PEER] : end;
 }

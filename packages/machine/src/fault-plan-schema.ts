@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { parseCores, parseDuration, parsePercent, parseRate } from './duration.ts';
+import { SKB_PEER } from '@mk/monitor-proto/ids';
+import { parseCores, parseDuration, parsePeers, parsePercent, parseRate } from './duration.ts';
 import { success } from './result.ts';
 import type { Result } from './result.ts';
 import { parsedBy } from './strict.ts';
@@ -15,8 +16,21 @@ const cores = z.union([z.string(), z.number(), z.array(z.int().min(0))]).transfo
   return z.NEVER;
 });
 
-/** As `cores`, and `all`, and `skb`. */
-const end = z.union([z.enum(['all', 'skb']), cores]);
+/** As `cores`, with `skb` among them. */
+const peers = z
+  .union([z.string(), z.number(), z.array(z.union([z.int().min(0), z.literal('skb')]))])
+  .transform((value, context) => {
+    const parsed = parsePeers(value);
+    if (parsed.ok && parsed.value.length > 0) return parsed.value;
+    context.addIssue({ code: 'custom', message: parsed.ok ? 'at least one core is needed' : parsed.error });
+    return z.NEVER;
+  });
+
+/** As `peers`, and `all`: every core. */
+const end = z.union([z.literal('all'), peers]);
+
+/** One core, or the SKB. */
+const peer = z.union([z.int().min(0), z.literal('skb').transform(() => SKB_PEER)]);
 
 const id = z.string().min(1).max(100).optional();
 
@@ -39,6 +53,8 @@ export const LINK_SETTINGS = {
   limit: z.int().min(0).optional(),
   /** A time, or (without a unit) a number of frames. */
   reset_after: parsedBy(parseResetAfter).optional(),
+  /** Openings that are reset: `reset_after` leaves them alone. */
+  reset_opening: percent.optional(),
 };
 
 const LINK = z.strictObject({
@@ -51,7 +67,7 @@ const LINK = z.strictObject({
 });
 
 const PARTITION = z.strictObject({
-  groups: z.array(z.union([z.literal('rest'), cores])).min(2),
+  groups: z.array(z.union([z.literal('rest'), peers])).min(2),
   one_way: z.boolean().default(false),
   id,
   for: duration.optional(),
@@ -63,7 +79,7 @@ const ENTRY = z.strictObject({
   at: duration,
   for: duration.optional(),
   partition: PARTITION.optional(),
-  isolate: z.strictObject({ ...on, id }).optional(),
+  isolate: z.strictObject({ ...on, core: peers, id }).optional(),
   link: LINK.optional(),
   crash: z.strictObject({ core: cores }).optional(),
   restart: z.strictObject({ core: cores }).optional(),
@@ -72,11 +88,7 @@ const ENTRY = z.strictObject({
   rogue: z.strictObject({ ...on, behaviour: z.string().min(1) }).optional(),
   skb_loss: z.union([z.literal(true), z.strictObject({ for: duration.optional() })]).optional(),
   heal: z
-    .union([
-      z.literal('all'),
-      z.strictObject({ rule: z.string().min(1) }),
-      z.strictObject({ from: z.int().min(0), to: z.int().min(0) }),
-    ])
+    .union([z.literal('all'), z.strictObject({ rule: z.string().min(1) }), z.strictObject({ from: peer, to: peer })])
     .optional(),
 });
 

@@ -1,4 +1,4 @@
-import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { toHealTarget, toRule } from './fault-plan-rules.ts';

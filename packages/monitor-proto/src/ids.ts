@@ -28,6 +28,11 @@ export const MICROSECOND: Nanos = 1_000;
 export const MILLISECOND: Nanos = 1_000_000;
 export const SECOND: Nanos = 1_000_000_000;
 
+/** Whether a peer is a core that has its id. */
+export function isCore(peer: PeerId): boolean {
+  return peer >= 0 && peer < NO_CORE;
+}
+
 /** How a peer is named in logs: a core's number, or "skb", or "client-n". */
 export function peerName(peer: PeerId): number | string {
   if (peer < NO_CORE) return peer;

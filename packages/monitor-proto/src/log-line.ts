@@ -1,5 +1,5 @@
 import { peerName, type PeerId } from './ids.ts';
-import { LOG_EVENTS, LOG_VERSION, type LogEventName, type LogFields, type LogLevel } from './log-events.ts';
+import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventName, type LogFields, type LogLevel } from './log-events.ts';
 
 /** Who writes a log line. */
 export interface LogSource {
@@ -19,6 +19,11 @@ export interface LogLine {
 
 export function levelOf(event: LogEventName): LogLevel {
   return LOG_EVENTS[event].level;
+}
+
+/** Whether a process that logs from this level on writes the event. */
+export function isLogged(event: LogEventName, from: LogLevel | 'off'): boolean {
+  return from !== 'off' && LOG_LEVELS.indexOf(levelOf(event)) >= LOG_LEVELS.indexOf(from);
 }
 
 /** A line as every process writes it: peers by name, the event's own fields last. `seq` is gap-free per process. */

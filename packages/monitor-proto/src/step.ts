@@ -40,6 +40,8 @@ export type Effect =
     }
   /** The link now belongs to this peer: the host shapes its frames accordingly. */
   | { readonly type: 'link_bound'; readonly link: LinkId; readonly peer: PeerId }
+  /** Both ends of the link have proved themselves, as far as this end knows: its age counts from now. */
+  | { readonly type: 'handshake_ended'; readonly link: LinkId }
   | { readonly type: 'close_link'; readonly link: LinkId; readonly reason: string }
   /** Send `timer_fired` at this time or soon after; replaces the earlier request. */
   | { readonly type: 'set_timer'; readonly at: Nanos }

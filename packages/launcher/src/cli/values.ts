@@ -1,4 +1,5 @@
-import { parseCores, parseDuration, parsePercent, parseRate } from '@mk/machine/duration';
+import { parseCores, parseDuration, parsePeers, parsePercent, parseRate } from '@mk/machine/duration';
+import type { PeerId } from '@mk/monitor-proto/ids';
 import type { Result } from '@mk/machine/result';
 import { UsageError } from './usage-error.ts';
 
@@ -30,6 +31,11 @@ export function rate(option: string, text: string): number {
 /** `0,3-7`; ascending. */
 export function coreList(option: string, text: string): number[] {
   return [...valueOf(option, parseCores(text))].sort((a, b) => a - b);
+}
+
+/** `0,3-7` with `skb` among them; ascending. */
+export function peerList(option: string, text: string): PeerId[] {
+  return [...valueOf(option, parsePeers(text))].sort((a, b) => a - b);
 }
 
 export function wholeNumber(option: string, text: string, min: number, max: number): number {

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
-import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
+import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
-import { concernsSender } from './concerned.ts';
 import { type CallOptions, callControl, ControlError, splitAddress } from './control-client.ts';
+import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
 
 /** A registered core, as the SKB lists it. */
@@ -19,6 +21,16 @@ export interface CoreRow {
   readonly links: number;
   readonly package: number;
 }
+
+/** What a heal did: the rules that ended, the processes that were woken, and who could not be told. */
+export interface Healed {
+  readonly healed: readonly string[];
+  readonly woken: readonly string[];
+  readonly missing: readonly FaultTarget[];
+}
+
+/** A process that does not answer about faults within this is named. */
+const TELL_MS = 3000;
 
 /** How the person says which cluster is meant. */
 export interface TargetOptions {
@@ -107,32 +119,29 @@ export class ClusterClient {
     return [{ process: 'skb', address: this.skbAddress }, ...cores];
   }
 
-  /** Puts a fault in force; the cores that could not be told. */
-  async addFault(rule: FaultRule): Promise<readonly number[]> {
-    if (this.supervised) return ((await this.supervisor('fault_add', { rule })) as { missing: number[] }).missing;
-    return this.tellAll(
-      'fault_add',
-      { rule },
-      () => undefined,
-      (core) => concernsSender(rule, core),
-    );
+  /** Puts a fault in force; the processes that could not be told. */
+  async addFault(rule: FaultRule): Promise<readonly FaultTarget[]> {
+    if (this.supervised)
+      return ((await this.supervisor('fault_add', { rule })) as { missing: readonly FaultTarget[] }).missing;
+    const members = await this.faulted();
+    refuseUnknownCores(rule, (core) => members.some(({ peer }) => peer === core));
+    const concerned = members.filter(({ peer }) => concernsSender(rule, peer));
+    return (await askEach(concerned, (member) => this.askFault(member, 'fault_add', { rule }))).missing;
   }
 
-  async heal(target: HealTarget): Promise<{ readonly healed: readonly string[]; readonly woken: readonly string[] }> {
-    if (this.supervised)
-      return (await this.supervisor('fault_heal', { target })) as { healed: string[]; woken: string[] };
-    const healed = new Set<string>();
-    await this.tellAll('fault_heal', { target }, (value) =>
-      (value as { healed: string[] }).healed.forEach((id) => healed.add(id)),
+  async heal(target: HealTarget): Promise<Healed> {
+    if (this.supervised) return (await this.supervisor('fault_heal', { target })) as Healed;
+    const { values, missing } = await askEach(await this.faulted(), (member) =>
+      this.askFault(member, 'fault_heal', { target }),
     );
-    return { healed: [...healed], woken: [] };
+    const healed = new Set((values as { healed: string[] }[]).flatMap((value) => value.healed));
+    return { healed: [...healed], woken: [], missing };
   }
 
   async faults(): Promise<readonly ActiveRule[]> {
     if (this.supervised) return (await this.supervisor('faults')) as ActiveRule[];
-    const lists: ActiveRule[][] = [];
-    await this.tellAll('faults', {}, (value) => void lists.push(value as ActiveRule[]));
-    return sumActiveRules(lists);
+    const { values } = await askEach(await this.faulted(), (member) => this.askFault(member, 'faults', {}));
+    return sumActiveRules(values as ActiveRule[][]);
   }
 
   /** The supervisor's log stream, or null when there is no supervisor. */
@@ -140,26 +149,14 @@ export class ClusterClient {
     return this.supervised ? { address: this.record!.supervisor.address, token: this.token } : null;
   }
 
-  private async tellAll(
-    verb: string,
-    args: object,
-    onValue: (value: unknown) => void,
-    wanted: (core: number) => boolean = () => true,
-  ): Promise<number[]> {
-    const missing: number[] = [];
-    await Promise.all(
-      (await this.cores())
-        .filter(({ core }) => wanted(core))
-        .map(async ({ core, address }) => {
-          try {
-            onValue(await callControl(address, this.token, verb, args, { timeoutMs: 3000 }));
-          } catch (error) {
-            if (error instanceof ControlError && error.error === 'BAD_REQUEST') throw new CommandError(error.message);
-            missing.push(core);
-          }
-        }),
-    );
-    return missing;
+  /** Whose links faults can act on, where no supervisor knows. */
+  private async faulted(): Promise<readonly { readonly peer: PeerId; readonly address: string }[]> {
+    const cores = (await this.cores()).map(({ core, address }) => ({ peer: core, address }));
+    return [...cores, { peer: SKB_PEER, address: this.skbAddress }];
+  }
+
+  private askFault({ address }: { readonly address: string }, verb: string, args: object): Promise<unknown> {
+    return callControl(address, this.token, verb, args, { timeoutMs: TELL_MS });
   }
 
   private async addressOf(core: number): Promise<string> {

@@ -23,4 +23,4 @@ function setting(name: string, value: unknown): string {
   return `${name.replaceAll('_', ' ')} ${value}`;
 }
 
-const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation']);
+const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation', 'reset_opening']);

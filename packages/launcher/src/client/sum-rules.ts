@@ -1,4 +1,4 @@
-import type { ActiveRule } from '@mk/monitor-proto/link/fault-engine';
+import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 
 /** One row a rule: what it did, summed over the cores that told of it. */
 export function sumActiveRules(lists: readonly (readonly ActiveRule[])[]): ActiveRule[] {

@@ -1,4 +1,4 @@
-import { formatDuration, parseCores } from '@mk/machine/duration';
+import { formatDuration } from '@mk/machine/duration';
 import { parseLinkSettings } from '@mk/machine/fault-plan-rules';
 import {
   checkFaultRule,
@@ -6,12 +6,13 @@ import {
   type PartitionGroup,
   type PeerSelector,
 } from '@mk/monitor-proto/link/fault-rule';
-import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
-import { SKB_PEER } from '@mk/monitor-proto/ids';
+import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
+import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
+import type { FaultTarget } from '../client/fault-targets.ts';
 import { describeFault } from '../client/describe-fault.ts';
-import { coreList, coreNumber, duration, valueOf } from '../cli/values.ts';
+import { coreNumber, duration, peerList } from '../cli/values.ts';
 import { plainTable } from '../launch/ready-table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
@@ -26,22 +27,24 @@ const SETTINGS: Readonly<Record<string, string>> = {
   reorder: 'frames that overtake those before them',
   rate: 'bytes a second (1MB/s)',
   limit: 'frames under way at once; one more is lost',
-  reset: 'reset the socket every so often (5s) or every so many frames (1000)',
+  reset: 'reset a link when it has been open so long (5s) or has carried so many frames (1000)',
+  'reset-opening': 'links reset while they open (10%)',
 };
 
 const LINK: CtlCommand = {
   command: 'link <from> <to>',
-  describe: 'changes a link: delay, jitter, loss, duplicates, order, rate, resets',
+  describe: 'changes a link, of the SKB too: delay, jitter, loss, duplicates, order, rate, resets',
   examples: [
     ['$0 link 3 7 --delay 20ms', 'both directions'],
     ['$0 link 3 7 --delay 5ms --jitter 1ms --distribution normal --one-way', 'only from 3 to 7'],
     ['$0 link all all --loss 1% --for 10s', 'every link, for ten seconds'],
     ['$0 link 0-3 4-7 --delay 0', 'many at once; 0 takes the delay away'],
+    ['$0 link 3 skb --loss 20%', 'what core 3 and the SKB send each other'],
   ],
   options: (cli) => {
     let own = cli
-      .positional('from', { type: 'string', describe: 'cores (3, 0,4-7) or all' })
-      .positional('to', { type: 'string', describe: 'cores (3, 0,4-7) or all' })
+      .positional('from', { type: 'string', describe: 'cores (3, 0,4-7), skb, or all cores' })
+      .positional('to', { type: 'string', describe: 'cores (3, 0,4-7), skb, or all cores' })
       .option('one-way', {
         type: 'boolean',
         default: false,
@@ -65,7 +68,7 @@ const PARTITION: CtlCommand = {
   options: (cli) =>
     forOption(
       cli
-        .positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), or rest' })
+        .positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), skb, or rest' })
         .option('one-way', { type: 'boolean', default: false, describe: 'cut only what the first group sends' }) as Cli,
     ),
   run: (context) => addFault(context, partitionRule(context.args)),
@@ -73,17 +76,13 @@ const PARTITION: CtlCommand = {
 
 const ISOLATE: CtlCommand = {
   command: 'isolate <cores>',
-  describe: 'cuts cores off from every other core',
+  describe: 'cuts cores off from every other core, or the SKB from all',
   examples: [['$0 isolate 5 --for 3s', 'core 5 is alone']],
-  options: (cli) => forOption(cli.positional('cores', { type: 'string', describe: 'cores (5, 0,3-7)' }) as Cli),
+  options: (cli) => forOption(cli.positional('cores', { type: 'string', describe: 'cores (5, 0,3-7), or skb' }) as Cli),
   run(context) {
-    const cores = coreList('cores', required(context.args, 'cores'));
-    return addFault(context, {
-      kind: 'isolate',
-      id: `isolate:${required(context.args, 'cores')}`,
-      for_ns: forNs(context.args),
-      cores,
-    });
+    const text = required(context.args, 'cores');
+    const cores = peerList('cores', text);
+    return addFault(context, { kind: 'isolate', id: `isolate:${text}`, for_ns: forNs(context.args), cores });
   },
 };
 
@@ -108,6 +107,7 @@ const HEAL: CtlCommand = {
       result.woken.length > 0 ? `woke ${result.woken.join(', ')}` : '',
     ].filter(Boolean);
     context.terminal.out(parts.join('; ') || 'nothing to heal');
+    sayMissing(context, result.missing);
   },
 };
 
@@ -142,13 +142,11 @@ export const FAULT_COMMANDS: readonly CtlCommand[] = [LINK, PARTITION, ISOLATE, 
 /** The rule of `link A B …`. Its name is made of the ends and of what it sets: the same settings again replace it. */
 export function linkRule(args: Args): FaultRule {
   const [from, to] = [selector('from', required(args, 'from')), selector('to', required(args, 'to'))];
-  if (from !== 'all' && to !== 'all' && from.length === 1 && to.length === 1 && from[0] === to[0])
-    throw new UsageError(`a core has no link to itself; name two different cores, not ${from[0]} twice`);
   const given = Object.keys(SETTINGS).filter((name) => optional(args, name) !== undefined);
   if (given.length === 0) throw new UsageError(`say what to change: --${Object.keys(SETTINGS).join(', --')}`);
   const settings = Object.fromEntries(
     given.map((name) => [
-      name === 'reset' ? 'reset_after' : name,
+      name === 'reset' ? 'reset_after' : name.replace('-', '_'),
       name === 'limit' ? Number(args[name]) : optional(args, name),
     ]),
   );
@@ -164,7 +162,7 @@ export function partitionRule(args: Args): FaultRule {
   const words = (args['groups'] as readonly unknown[]).map(String);
   if (words.length < 2)
     throw new UsageError('a partition has two groups or more, like partition 0-3 4-7, or partition 5 rest');
-  const groups = words.map((word): PartitionGroup => (word === 'rest' ? 'rest' : coreList('group', word)));
+  const groups = words.map((word): PartitionGroup => (word === 'rest' ? 'rest' : peerList('group', word)));
   const oneWay = args['one-way'] === true;
   return checked({
     kind: 'partition',
@@ -185,7 +183,7 @@ function healTarget(args: Args): HealTarget {
     throw new UsageError(
       `heal needs both ends of a link, like heal ${from} 7; a hung or crashed core is woken by heal alone, or by restart ${from}`,
     );
-  return { from: coreNumber('from', from), to: coreNumber('to', to) };
+  return { from: onePeer('from', from), to: onePeer('to', to) };
 }
 
 async function addFault(context: CtlContext, rule: FaultRule): Promise<void> {
@@ -193,10 +191,13 @@ async function addFault(context: CtlContext, rule: FaultRule): Promise<void> {
   if (context.json) return printJson(context, { rule, missing });
   const time = rule.for_ns === null ? '; mkctl heal ends it' : ` for ${formatDuration(rule.for_ns)}`;
   context.terminal.out(`${describeFault(rule)}${time}`);
-  if (missing.length > 0)
-    context.terminal.out(
-      `core${missing.length > 1 ? 's' : ''} ${missing.join(', ')} did not answer and will be told later`,
-    );
+  sayMissing(context, missing);
+}
+
+function sayMissing({ cluster, terminal }: CtlContext, missing: readonly FaultTarget[]): void {
+  if (missing.length === 0) return;
+  const who = missing.map((peer) => (peer === 'skb' ? 'the SKB' : `core ${peer}`)).join(', ');
+  terminal.out(`${who} did not answer and ${cluster.supervised ? 'will be told later' : 'was not told: try again'}`);
 }
 
 function checked(rule: FaultRule): FaultRule {
@@ -222,6 +223,9 @@ function forNs(args: Args): number | null {
 }
 
 function selector(name: string, text: string): PeerSelector {
-  if (text === 'all') return 'all';
-  return text === 'skb' ? [SKB_PEER] : valueOf(name, parseCores(text));
+  return text === 'all' ? 'all' : peerList(name, text);
+}
+
+function onePeer(name: string, text: string): PeerId {
+  return text === 'skb' ? SKB_PEER : coreNumber(name, text);
 }

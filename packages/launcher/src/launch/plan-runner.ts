@@ -1,6 +1,8 @@
 import { formatCores } from '@mk/machine/duration';
 import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
-import { coresOfRule } from '../client/concerned.ts';
+import { isCore } from '@mk/monitor-proto/ids';
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
+import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { describeFault } from '../client/describe-fault.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
@@ -31,7 +33,7 @@ const PERFORMERS: Performers = {
   rogue: () => unsupported('rogue'),
   skb_loss: async (control, { forNs }) => {
     await control.crash('skb');
-    if (forNs !== null) setTimeout(() => void control.restart('skb').catch(() => undefined), forNs / 1e6);
+    if (forNs !== null) callAfter(forNs / 1e6, () => void control.restart('skb').catch(() => undefined));
   },
 };
 
@@ -41,7 +43,7 @@ const PERFORMERS: Performers = {
  */
 export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   for (const { action } of plan.faults) {
-    const beyond = coresOfAction(action).find((core) => core >= cores && core < 60_000);
+    const beyond = coresOfAction(action).find((core) => core >= cores);
     if (beyond !== undefined)
       throw new CommandError(
         `the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`,
@@ -127,7 +129,7 @@ async function injectAll(
 }
 
 function coresOfAction(action: FaultAction): readonly number[] {
-  if (action.type === 'rule') return coresOfRule(action.rule);
+  if (action.type === 'rule') return peersOfRule(action.rule).filter(isCore);
   return 'cores' in action ? action.cores : [];
 }
 
@@ -153,11 +155,11 @@ function sleepUntil(at: number, stop: AbortSignal): Promise<void> {
   const pause = at - performance.now();
   if (pause <= 0 || stop.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, pause);
+    const timer = callAfter(pause, resolve);
     stop.addEventListener(
       'abort',
       () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       },
       { once: true },

@@ -1,14 +1,14 @@
-import { formatDuration } from '@mk/machine/duration';
-import { type FaultRule, checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
-import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import { nowNs } from '@mk/monitor-proto/io/clock';
+import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
+import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
 import type { LogFields } from '@mk/monitor-proto/log-events';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { callControl } from '../client/control-client.ts';
-import { concernsSender, coresOfRule } from '../client/concerned.ts';
-import { describeFault } from '../client/describe-fault.ts';
-import { sumActiveRules } from '../client/sum-rules.ts';
+import type { Healed } from '../client/cluster-client.ts';
+import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
-import { FaultBook } from './fault-book.ts';
+import { FaultDesk } from './fault-desk.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -29,22 +29,29 @@ export interface ProcessRow {
 export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
 
 const JOIN_MS = 30_000;
-/** A core that does not answer a fault within this is told when it wakes. */
+/** A process that does not answer a fault within this is told later. */
 const TELL_MS = 3000;
 
 /**
  * The verbs that act on the processes of a running cluster: crash, restart, hang, heal, faults on links, more cores.
  */
 export class ProcessControl {
-  readonly book = new FaultBook();
-  private readonly wakeTimers = new Map<Target, NodeJS.Timeout>();
+  private readonly faultDesk: FaultDesk<ManagedProcess>;
+  private readonly wakeTimers = new Map<Target, LongTimer>();
   private readonly restarting = new Set<Target>();
 
   constructor(
     private readonly supervisor: Supervisor,
     private readonly note: (text: string) => void = () => undefined,
     private readonly log: Log = () => undefined,
-  ) {}
+  ) {
+    this.faultDesk = new FaultDesk({
+      processes: () => this.processesByPeer(),
+      ask: ({ address }, verb, args) => callControl(address, supervisor.token, verb, args, { timeoutMs: TELL_MS }),
+      nowNs,
+      note,
+    });
+  }
 
   ps(): ProcessRow[] {
     const rows = [...this.supervisor.processes.values()].map(({ name, pid, state, incarnation, address, how }) => ({
@@ -100,57 +107,43 @@ export class ProcessControl {
     if (forMs !== null)
       this.wakeTimers.set(
         target,
-        setTimeout(() => void this.wake(target), forMs),
+        callAfter(forMs, () => void this.wake(target)),
       );
   }
 
   /** Lets a hung process run on and tells it what it missed; false when it did not hang. */
   async wake(target: Target): Promise<boolean> {
-    this.cancelWake(target);
-    const process = this.process(target);
-    if (process?.resume() !== true) return false;
-    this.log('fault_healed', { rule: `hang:${target}`, affected: 0 });
-    this.note(`${named(target)} runs on`);
-    if (target === 'skb') return true;
-    for (const rule of this.book.takeMissed(target, Date.now()))
-      await this.tell(process, 'fault_add', { rule }).catch(() => undefined);
+    if (!this.resume(target)) return false;
+    await this.faultDesk.bring(peerOf(target), this.known(target));
     return true;
   }
 
-  /** Puts a rule in force on every core that can hear of it; the cores that could not be told yet. */
-  async addFault(given: unknown): Promise<{ readonly id: string; readonly missing: readonly number[] }> {
-    const rule = checkFaultRule(given);
-    if (typeof rule === 'string') throw new CommandError(rule);
-    this.refuseUnknownCores(rule);
-    const missing = await this.tellAll('fault_add', { rule }, undefined, (core) => concernsSender(rule, core));
-    this.book.add(rule, missing, Date.now());
-    this.note(
-      `fault ${rule.id}: ${describeFault(rule)}${rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`}`,
-    );
-    return { id: rule.id, missing };
+  private resume(target: Target): boolean {
+    this.cancelWake(target);
+    if (this.process(target)?.resume() !== true) return false;
+    this.log('fault_healed', { rule: `hang:${target}`, affected: 0 });
+    this.note(`${named(target)} runs on`);
+    return true;
+  }
+
+  /** Puts a rule in force on every process that can hear of it; those that could not be told yet. */
+  addFault(rule: unknown): Promise<{ readonly id: string; readonly missing: readonly FaultTarget[] }> {
+    return this.faultDesk.add(rule);
   }
 
   /** Ends link faults; `all` wakes hung processes too. A crashed core stays crashed: `restart` is its own verb. */
-  async heal(target: HealTarget): Promise<{ readonly healed: readonly string[]; readonly woken: readonly string[] }> {
-    this.book.heal(target);
+  async heal(target: HealTarget): Promise<Healed> {
     const woken: string[] = [];
     if (target === 'all') {
       for (const { name } of this.ps().filter(({ state }) => state === 'hung'))
-        if (await this.wake(targetOf(name))) woken.push(name);
+        if (this.resume(targetOf(name))) woken.push(name);
     }
-    const healed = new Set<string>();
-    await this.tellAll('fault_heal', { target }, (value) =>
-      (value as { healed: string[] }).healed.forEach((id) => healed.add(id)),
-    );
-    this.note(healed.size === 0 ? 'nothing to heal on the links' : `healed ${[...healed].join(', ')}`);
-    return { healed: [...healed], woken };
+    return { ...(await this.faultDesk.heal(target)), woken };
   }
 
-  /** The rules in force, what they did summed over all cores. */
-  async faults(): Promise<readonly ActiveRule[]> {
-    const lists: ActiveRule[][] = [];
-    await this.tellAll('faults', {}, (value) => void lists.push(value as ActiveRule[]));
-    return sumActiveRules(lists);
+  /** The rules in force, what they did summed over all processes. */
+  faults(): Promise<readonly ActiveRule[]> {
+    return this.faultDesk.list();
   }
 
   /** Starts so many more cores; their numbers. Resolves when all have joined. */
@@ -169,8 +162,9 @@ export class ProcessControl {
   }
 
   close(): void {
-    for (const timer of this.wakeTimers.values()) clearTimeout(timer);
+    for (const timer of this.wakeTimers.values()) timer.cancel();
     this.wakeTimers.clear();
+    this.faultDesk.close();
   }
 
   private async joined(process: ManagedProcess): Promise<void> {
@@ -182,9 +176,7 @@ export class ProcessControl {
     );
     if (process.ended)
       throw new CommandError(`${title(process.name)} ended while it started (${process.how}): ${process.lastWords}`);
-    if (process.name === SKB) return;
-    for (const rule of this.book.forNewCore(coreOf(process.name), Date.now()))
-      await this.tell(process, 'fault_add', { rule });
+    await this.faultDesk.bring(peerOf(targetOf(process.name)), process);
   }
 
   private async end(process: ManagedProcess): Promise<void> {
@@ -194,40 +186,14 @@ export class ProcessControl {
     clearTimeout(timer);
   }
 
-  /** Tells every core that runs; returns those that should have heard and did not. */
-  private async tellAll(
-    verb: string,
-    args: object,
-    onValue: (value: unknown) => void = () => undefined,
-    wanted: (core: number) => boolean = () => true,
-  ): Promise<number[]> {
-    const missing: number[] = [];
-    const reachable = this.supervisor.cores().filter(([core, process]) => !process.ended && wanted(core));
-    await Promise.all(
-      reachable.map(async ([core, process]) => {
-        if (process.state !== 'running') return void missing.push(core);
-        await this.tell(process, verb, args).then(onValue, (error: Error) => {
-          if (error.message.startsWith('BAD_REQUEST')) throw new CommandError(error.message);
-          if (!process.ended) missing.push(core);
-        });
-      }),
-    );
-    return missing;
-  }
-
-  private tell(process: ManagedProcess, verb: string, args: object): Promise<unknown> {
-    return callControl(process.address, this.supervisor.token, verb, args, { timeoutMs: TELL_MS });
-  }
-
-  private refuseUnknownCores(rule: FaultRule): void {
-    for (const core of coresOfRule(rule)) {
-      if (core < 60_000 && this.supervisor.core(core) === undefined)
-        throw new CommandError(`there is no core ${core}; mkctl ps lists the cores`);
-    }
-  }
-
   private refuseWhenEnding(): void {
     if (this.supervisor.ending) throw new CommandError('the cluster is shutting down');
+  }
+
+  private processesByPeer(): { readonly peer: PeerId; readonly process: ManagedProcess }[] {
+    const cores = this.supervisor.cores().map(([peer, process]) => ({ peer, process }));
+    const { skb } = this.supervisor;
+    return skb === undefined ? cores : [...cores, { peer: SKB_PEER, process: skb }];
   }
 
   private process(target: Target): ManagedProcess | undefined {
@@ -251,13 +217,17 @@ export class ProcessControl {
   }
 
   private cancelWake(target: Target): void {
-    clearTimeout(this.wakeTimers.get(target));
+    this.wakeTimers.get(target)?.cancel();
     this.wakeTimers.delete(target);
   }
 }
 
 function named(target: Target): string {
   return target === 'skb' ? 'SKB' : `core ${target}`;
+}
+
+function peerOf(target: Target): PeerId {
+  return target === 'skb' ? SKB_PEER : target;
 }
 
 function targetOf(name: string): Target {

@@ -1,5 +1,5 @@
 import type { ControlReply } from '@mk/monitor-proto/step';
-import type { HealTarget } from '@mk/monitor-proto/link/fault-engine';
+import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ProcessControl, Target } from './process-control.ts';
 
@@ -56,8 +56,8 @@ function target({ target }: Args): Target {
 
 function optionalMs({ for_ms: forMs }: Args): number | null {
   if (forMs === undefined || forMs === null) return null;
-  if (typeof forMs === 'number' && forMs > 0 && forMs < 2 ** 31) return forMs;
-  throw new CommandError('for_ms must be a number of milliseconds above 0, at most 24 days');
+  if (typeof forMs === 'number' && forMs > 0 && forMs <= Number.MAX_SAFE_INTEGER) return forMs;
+  throw new CommandError('for_ms must be a number of milliseconds above 0');
 }
 
 function count({ count }: Args): number {

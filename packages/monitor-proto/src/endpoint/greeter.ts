@@ -101,6 +101,7 @@ export class Greeter {
   /** Both ends have proved themselves: nothing has to be repeated, and what was said need not be kept. */
   settled(link: LinkState): void {
     link.phase = 'open';
+    this.sink.push({ type: 'handshake_ended', link: link.id });
     this.abandon(link);
   }
 

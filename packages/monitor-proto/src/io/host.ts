@@ -1,5 +1,5 @@
 import type { LinkId, Nanos, PeerId } from '../ids.ts';
-import type { Verdict } from '../link/link-model.ts';
+import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
 import { nowNs } from './clock.ts';
 import { httpHandler } from './http-server.ts';
@@ -17,8 +17,8 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 export interface HostOptions<Out> {
   readonly controlToken: string;
   readonly logger: Logger;
-  /** What becomes of a frame to this peer. */
-  verdict(peer: PeerId, now: Nanos, bytes: number): Verdict;
+  /** What becomes of a frame to this peer, on a link whose handshake ended at `openedAt`. */
+  verdict(peer: PeerId, now: Nanos, bytes: number, openedAt: Nanos): Verdict;
   /** Whether nothing shapes the frames to this peer. */
   clear(peer: PeerId, now: Nanos): boolean;
   /** Effects that only this kind of process has. */
@@ -42,10 +42,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** Whether a turn is under way, or the next one is asked for. */
   private busy = false;
   private timer: NodeJS.Timeout | null = null;
-  private readonly shaper: LinkShaper<LinkId>;
-  /** One sending function a link, so that a frame that passes allocates nothing. */
-  private readonly senders = new Map<LinkId, (frame: Uint8Array) => void>();
-  private readonly peerOfLink = new Map<LinkId, PeerId>();
+  private readonly shaper: LinkShaper<HostedLink>;
+  private readonly links = new Map<LinkId, HostedLink>();
   /** Links that are being opened; with a first frame that could not go along, as the link model has a say in it. */
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
@@ -69,20 +67,22 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     this.transport = new WebSocketTransport(
       {
         linkUp: (link, first) => (isDialled(link) ? this.sendHeld(link) : this.post({ type: 'link_up', link, first })),
-        linkDown: (link, reason) => {
-          this.forgetLink(link);
-          this.post({ type: 'link_down', link, reason });
-        },
+        linkDown: (link, reason) => this.post({ type: 'link_down', link, reason }),
         frame: (link, frame) =>
           this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
       },
       http,
     );
-    this.shaper = new LinkShaper<LinkId>({
+    this.shaper = new LinkShaper<HostedLink>({
       nowNs,
-      verdict: (link, now, bytes) => options.verdict(this.peerOfLink.get(link) ?? NO_PEER, now, bytes),
-      onReset: (link) => this.transport.reset(link),
+      verdict: ({ peer, openedAt }, now, bytes) => options.verdict(peer, now, bytes, openedAt),
+      onReset: ({ id }) => this.transport.reset(id),
     });
+  }
+
+  /** Frames that the link model holds back on the way to a peer are due anew. */
+  retimeFrames(to: PeerId, retime: Retiming): void {
+    this.shaper.retime(({ peer }) => peer === to, retime);
   }
 
   /**
@@ -122,6 +122,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     if (this.halted) return;
     const effects = this.step(event);
     for (let i = 0; i < effects.length; i++) this.perform(effects[i]!);
+    // Not before: until it has heard so, the state machine may still send on the link.
+    if (event.type === 'link_down') this.forgetLink((event as Extract<HostEvent, { type: 'link_down' }>).link);
   }
 
   /** A fault of ours over a control request ends in an answer; over anything else it ends the process. */
@@ -151,22 +153,27 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private readonly performers: { readonly [T in Effect['type']]: (effect: Extract<Effect, { type: T }>) => void } = {
     send_frame: ({ link, peer, frame }) => {
       if (this.opening.has(link)) return; // nothing carries it, as a frame on a broken link
-      this.countSent(frame);
-      if (!this.peerOfLink.has(link)) this.peerOfLink.set(link, peer);
-      this.shaper.send(link, frame, nowNs(), this.senderOf(link));
+      const hosted = this.hosted(link);
+      if (hosted.peer === NO_PEER) hosted.peer = peer;
+      this.shapeAndSend(hosted, frame);
     },
     open_link: ({ link, peer, address, first }) => {
       const clear = this.options.clear(peer, nowNs());
-      this.peerOfLink.set(link, peer);
+      this.hosted(link).peer = peer;
       this.opening.set(link, clear ? null : first);
       if (clear) this.countSent(first);
       this.transport.open(link, address, clear ? first : null);
     },
-    link_bound: ({ link, peer }) => void this.peerOfLink.set(link, peer),
+    link_bound: ({ link, peer }) => {
+      this.hosted(link).peer = peer;
+    },
+    handshake_ended: ({ link }) => {
+      this.hosted(link).openedAt = nowNs();
+    },
     // What was sent before, a refusal for one, may still be held by the shaper: it leaves first (T3).
     close_link: ({ link, reason }) => {
       this.opening.delete(link);
-      this.shaper.afterLast(link, () => {
+      this.shaper.afterLast(this.hosted(link), () => {
         this.transport.close(link, reason);
         this.forgetLink(link);
       });
@@ -188,9 +195,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private sendHeld(link: LinkId): void {
     const frame = this.opening.get(link) ?? null;
     this.opening.delete(link);
-    if (frame === null) return;
+    if (frame !== null) this.shapeAndSend(this.hosted(link), frame);
+  }
+
+  private shapeAndSend(link: HostedLink, frame: Uint8Array): void {
     this.countSent(frame);
-    this.shaper.send(link, frame, nowNs(), this.senderOf(link));
+    this.shaper.send(link, frame, nowNs(), link.send);
   }
 
   private countSent(frame: Uint8Array): void {
@@ -199,16 +209,19 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
 
   private forgetLink(link: LinkId): void {
-    this.peerOfLink.delete(link);
-    this.senders.delete(link);
+    this.links.delete(link);
     this.opening.delete(link);
   }
 
-  private senderOf(link: LinkId): (frame: Uint8Array) => void {
-    let sender = this.senders.get(link);
-    if (sender === undefined) this.senders.set(link, (sender = (frame) => this.transport.send(link, frame)));
-    return sender;
+  private hosted(id: LinkId): HostedLink {
+    let link = this.links.get(id);
+    if (link === undefined) {
+      link = { id, peer: NO_PEER, openedAt: OPENING, send: (frame) => this.transport.send(id, frame) };
+      this.links.set(id, link);
+    }
+    return link;
   }
+
   private halt(error: string | null): void {
     this.halted = true;
     if (this.timer !== null) clearTimeout(this.timer);
@@ -218,6 +231,16 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     this.transport.shutdown();
     this.options.halted(error);
   }
+}
+
+/** A link as the link model sees it. */
+interface HostedLink {
+  readonly id: LinkId;
+  peer: PeerId;
+  /** When its handshake ended. */
+  openedAt: Nanos;
+  /** One function a link, so that a frame that passes allocates nothing. */
+  readonly send: (frame: Uint8Array) => void;
 }
 
 const NO_PEER: PeerId = -1;

@@ -1,6 +1,6 @@
 import { Heap } from '../heap.ts';
 import type { Nanos } from '../ids.ts';
-import type { Verdict } from '../link/link-model.ts';
+import type { Retiming, Verdict } from '../link/link-model.ts';
 import { createPreciseTimer } from './precise-timer.ts';
 import type { PreciseTimer } from './precise-timer.ts';
 
@@ -29,13 +29,13 @@ export interface LinkShaperOptions<Key> {
  *
  * Guarantees: a frame that passes is delivered before `send` returns, with no timer, no copy and no allocation; delayed
  * frames are delivered so that they arrive at their due time or after it, in order of due time, and in order of sending
- * where these are equal; a frame's due time is settled when it is sent. The timer's thread starts with the first frame
- * that is delayed.
+ * where these are equal; a frame's due time is settled when it is sent, and changed by `retime` alone. The timer's thread
+ * starts with the first frame that is delayed.
  */
 export class LinkShaper<Key> {
   readonly counters: ShaperCounters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
   private readonly options: LinkShaperOptions<Key>;
-  private readonly queue = new Heap<Parcel<Key>>();
+  private queue = new Heap<Parcel<Key>>();
   /** Links with frames under way: how many, and what waits for the last of them. */
   private readonly held = new Map<Key, Held>();
   private readonly timer: PreciseTimer;
@@ -55,11 +55,28 @@ export class LinkShaper<Key> {
   send(link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void): void {
     const verdict = this.options.verdict(link, nowNs, frame.byteLength);
     if (verdict.kind === 'pass') {
+      if (this.queue.size > 0) this.deliverDue(); // the timer may be late, and nothing may overtake what is due
       this.counters.passed += 1;
       deliver(frame);
       return;
     }
     this.handle(verdict, link, frame, nowNs, deliver);
+  }
+
+  /** Frames under way on these links are due anew: never later, and in the same order. What is due now leaves before this returns. */
+  retime(concerns: (link: Key) => boolean, retime: Retiming): void {
+    if (this.queue.size === 0) return;
+    const nowNs = this.options.nowNs();
+    const queue = new Heap<Parcel<Key>>();
+    for (let dueNs = this.queue.minKey, parcel = this.queue.pop(); parcel !== undefined;) {
+      const newDueNs = concerns(parcel.link) ? retime(dueNs) : dueNs;
+      const delayNs = newDueNs === dueNs ? parcel.delayNs : Math.max(0, newDueNs - nowNs);
+      queue.push(newDueNs, { ...parcel, delayNs });
+      dueNs = this.queue.minKey;
+      parcel = this.queue.pop();
+    }
+    this.queue = queue;
+    this.deliverDue();
   }
 
   /** Calls `empty` once no frame of the link is under way: at once, or when the last one has been delivered. */
@@ -89,7 +106,8 @@ export class LinkShaper<Key> {
       this.counters.dropped += 1;
     } else if (verdict.kind === 'reset') {
       this.counters.reset += 1;
-      this.options.onReset(link);
+      if (verdict.delayNs === 0) this.options.onReset(link);
+      else this.hold(verdict.delayNs, link, nowNs, frame, () => this.options.onReset(link));
     } else if (verdict.kind === 'deliver_after') {
       this.counters.delayed += 1;
       this.hold(verdict.delayNs, link, nowNs, frame, deliver);

@@ -1,40 +1,32 @@
 import type { Nanos, PeerId } from '../ids.ts';
 import type { Prng } from '../prng.ts';
-import { ruleConcerns } from './fault-rule.ts';
 import type { FaultRule } from './fault-rule.ts';
-import { DROP, LinkModel, PASS } from './link-model.ts';
-import type { Verdict } from './link-model.ts';
+import { DROP, LinkModel, OPENING, PASS, type Retiming, type Verdict } from './link-model.ts';
 import { applyOverrides, CLEAR_LINK, isClear } from './link-settings.ts';
 import type { LinkSettings } from './link-settings.ts';
+import {
+  type ActiveRule,
+  type HealTarget,
+  pairKey,
+  type RuleCounters,
+  RuleState,
+  type StandingRule,
+} from './rule-state.ts';
 
-/** What a rule did so far: a fault that did nothing shows zeros. */
-export interface RuleCounters {
-  /** Frames that the rule had a say in. */
-  frames: number;
-  dropped: number;
-  delayed: number;
-  duplicated: number;
-  reset: number;
+/** What became of rules that were replaced as a whole, by their ids. */
+export interface Replaced {
+  /** Those that were not in force, or said something else. */
+  readonly begun: readonly string[];
+  readonly ended: readonly string[];
 }
-
-/** A rule in force, for display. */
-export interface ActiveRule {
-  readonly rule: FaultRule;
-  readonly sinceNs: Nanos;
-  readonly untilNs: Nanos | null;
-  /** Directed pairs taken out of the rule by `heal({ from, to })`. */
-  readonly healedPairs: number;
-  readonly counters: Readonly<RuleCounters>;
-}
-
-/** What to heal: everything, one rule by its id, or the link between two peers, both directions. */
-export type HealTarget = 'all' | { readonly id: string } | { readonly from: PeerId; readonly to: PeerId };
 
 export interface FaultEngineOptions {
   /** The settings of a directed pair when no rule concerns it: the machine's latency. Absent: links are clear. */
   readonly base?: (from: PeerId, to: PeerId) => LinkSettings;
   /** Every directed pair draws from a stream of its own, split off by its name. */
   readonly prng: Prng;
+  /** Frames under way from → to are due anew: whoever holds them applies it before it returns. */
+  readonly retimed?: (from: PeerId, to: PeerId, retime: Retiming) => void;
 }
 
 /**
@@ -45,13 +37,15 @@ export interface FaultEngineOptions {
  * - F1 Without rules and with a clear base every verdict is `PASS` itself, at the cost of two comparisons.
  * - F2 A cut holds from the frame after `add`; frames under way still arrive.
  * - F3 Later rules win over earlier ones, setting by setting.
- * - F4 The choices for one pair depend on the seed and on that pair's frames alone, not on traffic elsewhere.
+ * - F4 Heal is now: with the change of a rule, frames under way on the pairs that it concerns are due as L3 says.
+ * - F5 The choices for one pair depend on the seed and on that pair's frames alone, not on traffic elsewhere.
  */
 export class FaultEngine {
-  private base: (from: PeerId, to: PeerId) => LinkSettings;
-  private baseIsClear: boolean;
+  private readonly base: (from: PeerId, to: PeerId) => LinkSettings;
+  private readonly baseIsClear: boolean;
   private readonly prng: Prng;
-  private readonly active = new Map<string, RuleState>();
+  private readonly retimed: FaultEngineOptions['retimed'];
+  private active = new Map<string, RuleState>();
   private readonly expired: ActiveRule[] = [];
   private readonly pairs = new Map<number, Pair>();
   private version = 1;
@@ -64,20 +58,21 @@ export class FaultEngine {
     this.baseIsClear = options.base === undefined;
     this.idle = this.baseIsClear;
     this.prng = options.prng;
+    this.retimed = options.retimed;
   }
 
-  /** What becomes of a frame sent from → to now. */
-  verdict(from: PeerId, to: PeerId, nowNs: Nanos, bytes: number): Verdict {
+  /** What becomes of a frame sent from → to now, on a link whose handshake ended at `openedAtNs`. */
+  verdict(from: PeerId, to: PeerId, nowNs: Nanos, bytes: number, openedAtNs: Nanos = OPENING): Verdict {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     if (this.idle) return PASS;
-    const pair = this.pairFor(from, to);
+    const pair = this.pairFor(from, to, nowNs);
     if (pair.cut !== null) {
       pair.cut.counters.frames += 1;
       pair.cut.counters.dropped += 1;
       return DROP.partition;
     }
     if (pair.model === null) return PASS;
-    const verdict = pair.model.verdict(nowNs, bytes);
+    const verdict = pair.model.verdict(nowNs, bytes, openedAtNs);
     for (const rule of pair.rules) count(rule.counters, verdict);
     return verdict;
   }
@@ -86,42 +81,60 @@ export class FaultEngine {
   clear(from: PeerId, to: PeerId, nowNs: Nanos): boolean {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     if (this.idle) return true;
-    const { cut, model } = this.pairFor(from, to);
+    const { cut, model } = this.pairFor(from, to, nowNs);
     return cut === null && (model === null || model.passes(nowNs));
   }
 
   /** The settings in force from → to: the base with every rule's overrides. */
   settings(from: PeerId, to: PeerId, nowNs: Nanos): LinkSettings {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
-    return this.pairFor(from, to).settings;
+    return this.pairFor(from, to, nowNs).settings;
   }
 
   /** The id of the rule that cuts frames from → to, or null. */
   cutBy(from: PeerId, to: PeerId, nowNs: Nanos): string | null {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
-    return this.pairFor(from, to).cut?.rule.id ?? null;
+    return this.pairFor(from, to, nowNs).cut?.rule.id ?? null;
   }
 
   /** Puts a rule in force from now on; replaces the rule of the same id and counts anew. */
   add(rule: FaultRule, nowNs: Nanos): void {
-    const untilNs = rule.for_ns === null ? null : nowNs + rule.for_ns;
     this.active.delete(rule.id);
-    this.active.set(rule.id, new RuleState(rule, nowNs, untilNs));
-    this.changed();
-  }
-
-  /** Takes a rule away; false when no rule has this id. */
-  remove(id: string): boolean {
-    const known = this.active.delete(id);
-    if (known) this.changed();
-    return known;
+    this.active.set(rule.id, new RuleState(rule, nowNs));
+    this.changed(nowNs);
   }
 
   /** Ends faults; the ids of the rules that ended or no longer concern the pair. */
-  heal(target: HealTarget): readonly string[] {
-    if (target === 'all') return this.healWhere(() => true);
-    if ('id' in target) return this.healWhere((state) => state.rule.id === target.id);
-    return this.healPair(target.from, target.to);
+  heal(target: HealTarget, nowNs: Nanos): readonly string[] {
+    if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
+    const ids = [...this.active.values()].filter((state) => state.heal(target)).map((state) => state.rule.id);
+    for (const id of ids) if (this.active.get(id)!.over) this.active.delete(id);
+    if (ids.length > 0) this.changed(nowNs);
+    return ids;
+  }
+
+  /** The rules in force with the time that they have left, oldest first: what `replaceAll` takes elsewhere. */
+  standing(nowNs: Nanos): readonly StandingRule[] {
+    if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
+    return [...this.active.values()].map((state) => state.standing(nowNs));
+  }
+
+  /** Exactly these rules are in force from now on; those that were already go on counting. Returns the ids of the others. */
+  replaceAll(rules: readonly StandingRule[], nowNs: Nanos): Replaced {
+    if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
+    const before = this.active;
+    this.active = new Map();
+    const begun: string[] = [];
+    for (const { rule, healed } of rules) {
+      const state = new RuleState(rule, nowNs);
+      for (const [from, to] of healed) state.healed.add(pairKey(from, to));
+      const known = before.get(rule.id);
+      if (known?.isLike(state) === true) state.goOnFrom(known);
+      else begun.push(rule.id);
+      this.active.set(rule.id, state);
+    }
+    this.changed(nowNs);
+    return { begun, ended: [...before.keys()].filter((id) => !this.active.has(id)) };
   }
 
   /** The rules in force, oldest first. */
@@ -141,35 +154,6 @@ export class FaultEngine {
     return this.nextExpiryNs;
   }
 
-  /** New latencies of the machine itself, from the next frame on. */
-  setBase(base: (from: PeerId, to: PeerId) => LinkSettings): void {
-    this.base = base;
-    this.baseIsClear = false;
-    this.changed();
-  }
-
-  private healWhere(ends: (state: RuleState) => boolean): readonly string[] {
-    const ids = [...this.active.values()].filter(ends).map((state) => state.rule.id);
-    for (const id of ids) this.active.delete(id);
-    if (ids.length > 0) this.changed();
-    return ids;
-  }
-
-  private healPair(a: PeerId, b: PeerId): readonly string[] {
-    const ids: string[] = [];
-    for (const state of this.active.values()) {
-      const forth = state.concerns(a, b);
-      const back = state.concerns(b, a);
-      if (!forth && !back) continue;
-      ids.push(state.rule.id);
-      if (isExactly(state.rule, a, b)) this.active.delete(state.rule.id);
-      if (forth) state.healed.add(pairKey(a, b));
-      if (back) state.healed.add(pairKey(b, a));
-    }
-    if (ids.length > 0) this.changed();
-    return ids;
-  }
-
   private expire(nowNs: Nanos): void {
     for (const state of this.active.values()) {
       if (state.untilNs === null || state.untilNs > nowNs) continue;
@@ -177,10 +161,10 @@ export class FaultEngine {
       this.expired.push(state.display());
     }
     if (this.expired.length > MAX_EXPIRED) this.expired.splice(0, this.expired.length - MAX_EXPIRED);
-    this.changed();
+    this.changed(nowNs);
   }
 
-  private changed(): void {
+  private changed(nowNs: Nanos): void {
     this.version += 1;
     this.nextExpiryNs = Infinity;
     for (const { untilNs } of this.active.values()) {
@@ -188,20 +172,22 @@ export class FaultEngine {
     }
     // Frames may still be under way on a pair that was shaped, and nothing may overtake them.
     this.idle = this.baseIsClear && this.active.size === 0 && this.pairs.size === 0;
+    for (const pair of this.pairs.values()) if (pair.model?.isUnderWay(nowNs) === true) this.refresh(pair, nowNs);
   }
 
-  private pairFor(from: PeerId, to: PeerId): Pair {
+  private pairFor(from: PeerId, to: PeerId, nowNs: Nanos): Pair {
     const key = pairKey(from, to);
     let pair = this.pairs.get(key);
     if (pair === undefined) {
-      pair = new Pair();
+      pair = new Pair(from, to);
       this.pairs.set(key, pair);
     }
-    if (pair.version !== this.version) this.refresh(pair, from, to);
+    if (pair.version !== this.version) this.refresh(pair, nowNs);
     return pair;
   }
 
-  private refresh(pair: Pair, from: PeerId, to: PeerId): void {
+  private refresh(pair: Pair, nowNs: Nanos): void {
+    const { from, to } = pair;
     const concerning = [...this.active.values()].filter((state) => state.concerns(from, to));
     let settings = this.base(from, to);
     for (const { rule } of concerning) {
@@ -210,40 +196,19 @@ export class FaultEngine {
     pair.version = this.version;
     pair.cut = concerning.find((state) => state.rule.kind !== 'link') ?? null;
     pair.rules = concerning.filter((state) => state.rule.kind === 'link');
-    if (pair.model === null && !isClear(settings)) {
-      pair.model = new LinkModel(settings, this.prng.split(`link ${from}>${to}`));
-    } else if (pair.model !== null && !sameSettings(settings, pair.settings)) {
-      pair.model.update(settings);
-    }
+    const changed = !sameSettings(settings, pair.settings);
     pair.settings = settings;
+    if (pair.model === null) {
+      if (!isClear(settings)) pair.model = new LinkModel(settings, this.prng.split(`link ${from}>${to}`));
+    } else if (changed) {
+      const retime = pair.model.update(settings, nowNs);
+      if (retime !== null) this.retimed?.(from, to, retime);
+    }
   }
 }
 
 /** Rules that ran out and were not asked for; more than a plan file can hold is a caller that never asks. */
 const MAX_EXPIRED = 1000;
-
-class RuleState {
-  readonly rule: FaultRule;
-  readonly sinceNs: Nanos;
-  readonly untilNs: Nanos | null;
-  readonly healed = new Set<number>();
-  readonly counters: RuleCounters = { frames: 0, dropped: 0, delayed: 0, duplicated: 0, reset: 0 };
-
-  constructor(rule: FaultRule, sinceNs: Nanos, untilNs: Nanos | null) {
-    this.rule = rule;
-    this.sinceNs = sinceNs;
-    this.untilNs = untilNs;
-  }
-
-  concerns(from: PeerId, to: PeerId): boolean {
-    return ruleConcerns(this.rule, from, to) && !this.healed.has(pairKey(from, to));
-  }
-
-  display(): ActiveRule {
-    const { rule, sinceNs, untilNs, counters } = this;
-    return { rule, sinceNs, untilNs, healedPairs: this.healed.size, counters: { ...counters } };
-  }
-}
 
 class Pair {
   version = 0;
@@ -251,6 +216,11 @@ class Pair {
   rules: readonly RuleState[] = [];
   settings: LinkSettings = CLEAR_LINK;
   model: LinkModel | null = null;
+
+  constructor(
+    readonly from: PeerId,
+    readonly to: PeerId,
+  ) {}
 }
 
 function count(counters: RuleCounters, verdict: Verdict): void {
@@ -264,17 +234,6 @@ function count(counters: RuleCounters, verdict: Verdict): void {
 
 function clearBase(): LinkSettings {
   return CLEAR_LINK;
-}
-
-/** Peer ids stay below 2^21, so that a pair is one safe integer. */
-function pairKey(from: PeerId, to: PeerId): number {
-  return from * 0x200000 + to;
-}
-
-function isExactly(rule: FaultRule, a: PeerId, b: PeerId): boolean {
-  if (rule.kind !== 'link' || rule.from === 'all' || rule.to === 'all') return false;
-  if (rule.from.length !== 1 || rule.to.length !== 1) return false;
-  return (rule.from[0] === a && rule.to[0] === b) || (rule.from[0] === b && rule.to[0] === a);
 }
 
 function sameSettings(a: LinkSettings, b: LinkSettings): boolean {

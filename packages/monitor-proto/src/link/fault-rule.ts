@@ -1,5 +1,4 @@
-import { NO_CORE, SKB_PEER } from '../ids.ts';
-import type { Nanos, PeerId } from '../ids.ts';
+import { isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '../ids.ts';
 import { checkLinkOverrides, isRecord } from './link-settings.ts';
 import type { LinkOverrides } from './link-settings.ts';
 
@@ -31,7 +30,7 @@ export interface PartitionRule extends RuleBase {
   readonly one_way: boolean;
 }
 
-/** Cuts each of these cores off from every other core, both ways. */
+/** Cuts each of these cores off from every other core, both ways; the SKB, where it is listed, from every core. */
 export interface IsolateRule extends RuleBase {
   readonly kind: 'isolate';
   readonly cores: readonly PeerId[];
@@ -52,26 +51,11 @@ export function checkFaultRule(value: unknown): FaultRule | string {
   return error === null ? (value as unknown as FaultRule) : `${kind} rule: ${error}`;
 }
 
-/** Whether the rule says anything about frames from → to. Constant time in the number of cores for `all` and `rest`. */
-export function ruleConcerns(rule: FaultRule, from: PeerId, to: PeerId): boolean {
-  if (from === to) return false;
-  switch (rule.kind) {
-    case 'link': {
-      if (selects(rule.from, from) && selects(rule.to, to)) return true;
-      return rule.both && selects(rule.from, to) && selects(rule.to, from);
-    }
-    case 'partition':
-      return crosses(rule, from, to);
-    case 'isolate':
-      return isCore(from) && isCore(to) && (rule.cores.includes(from) || rule.cores.includes(to));
-  }
-}
-
 /** What the rule does, for people: `3 -> 7 delay 20 ms`. */
 export function describeRule(rule: FaultRule): string {
-  if (rule.kind === 'isolate') return `isolate ${rule.cores.join(',')}`;
+  if (rule.kind === 'isolate') return `isolate ${peersText(rule.cores)}`;
   if (rule.kind === 'partition') {
-    const sides = rule.groups.map((group) => (group === 'rest' ? 'rest' : group.join(',')));
+    const sides = rule.groups.map((group) => (group === 'rest' ? 'rest' : peersText(group)));
     return `partition ${sides.join(rule.one_way ? ' -x-> ' : ' | ')}`;
   }
   const settings = Object.entries(rule.settings).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
@@ -114,6 +98,9 @@ function checkLink(rule: Record<string, unknown>): string | null {
     if (error !== null) return error;
   }
   if (typeof rule['both'] !== 'boolean') return 'both must be true or false';
+  const { from, to } = rule as unknown as LinkRule;
+  if (from !== 'all' && to !== 'all' && new Set([...from, ...to]).size === 1)
+    return `nobody has a link to itself; name two different cores, not ${peersText(from)} twice`;
   return checkLinkOverrides(rule['settings']);
 }
 
@@ -127,7 +114,7 @@ function checkPartition(rule: Record<string, unknown>): string | null {
     const error = checkPeers(group, `groups[${i}]`);
     if (error !== null) return error;
     for (const peer of group as PeerId[]) {
-      if (seen.has(peer)) return `core ${peer} is in two groups`;
+      if (seen.has(peer)) return `${peer === SKB_PEER ? 'the SKB' : `core ${peer}`} is in two groups`;
       seen.add(peer);
     }
   }
@@ -136,34 +123,17 @@ function checkPartition(rule: Record<string, unknown>): string | null {
 
 function checkPeers(value: unknown, name: string): string | null {
   const sound = Array.isArray(value) && value.length > 0 && value.every((peer) => isPeer(peer));
-  return sound ? null : `${name} must be a list of core numbers that is not empty`;
+  return sound ? null : `${name} must be a list of core numbers (65535: the SKB) that is not empty`;
 }
 
 function isPeer(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (((value as number) >= 0 && (value as number) < NO_CORE) || value === SKB_PEER);
-}
-
-function isCore(peer: PeerId): boolean {
-  return peer < NO_CORE;
-}
-
-function selects(selector: PeerSelector, peer: PeerId): boolean {
-  return selector === 'all' ? isCore(peer) : selector.includes(peer);
-}
-
-function crosses(rule: PartitionRule, from: PeerId, to: PeerId): boolean {
-  const fromGroup = groupOf(rule, from);
-  const toGroup = groupOf(rule, to);
-  if (fromGroup < 0 || toGroup < 0 || fromGroup === toGroup) return false;
-  return !rule.one_way || (fromGroup === 0 && toGroup > 0);
-}
-
-/** The number of the group that holds the peer; −1: none does. */
-function groupOf(rule: PartitionRule, peer: PeerId): number {
-  const listed = rule.groups.findIndex((group) => group !== 'rest' && group.includes(peer));
-  return listed >= 0 || !isCore(peer) ? listed : rule.groups.indexOf('rest');
+  return Number.isSafeInteger(value) && (isCore(value as number) || value === SKB_PEER);
 }
 
 function selectorText(selector: PeerSelector): string {
-  return selector === 'all' ? 'all' : selector.map((peer) => (peer === SKB_PEER ? 'skb' : peer)).join(',');
+  return selector === 'all' ? 'all' : peersText(selector);
+}
+
+function peersText(peers: readonly PeerId[]): string {
+  return peers.map(peerName).join(',');
 }

@@ -4,7 +4,7 @@ import type { Prng } from '../prng.ts';
 import { isClear } from './link-settings.ts';
 import type { BurstLoss, LinkSettings } from './link-settings.ts';
 
-export type DropReason = 'partition' | 'loss' | 'limit';
+export type DropReason = 'partition' | 'loss' | 'limit' | 'reset';
 
 /** What becomes of one frame. Delays count from the moment at which it was sent. */
 export type Verdict =
@@ -12,15 +12,21 @@ export type Verdict =
   | { readonly kind: 'deliver_after'; readonly delayNs: Nanos }
   | { readonly kind: 'drop'; readonly reason: DropReason }
   | { readonly kind: 'duplicate'; readonly delayNs: Nanos; readonly copyDelayNs: Nanos }
-  /** The frame is lost and the socket breaks. */
-  | { readonly kind: 'reset' };
+  /** The frame is lost and the link breaks, behind what was sent before. */
+  | { readonly kind: 'reset'; readonly delayNs: Nanos };
+
+/** What frames under way are due at after a change of settings, by when they were due before: never later, and in the same order. */
+export type Retiming = (dueNs: Nanos) => Nanos;
+
+/** Instead of the time at which a link's handshake ended: it has not ended yet. */
+export const OPENING: Nanos = Infinity;
 
 export const PASS: Verdict = { kind: 'pass' };
-export const RESET: Verdict = { kind: 'reset' };
 export const DROP: { readonly [R in DropReason]: Verdict } = {
   partition: { kind: 'drop', reason: 'partition' },
   loss: { kind: 'drop', reason: 'loss' },
   limit: { kind: 'drop', reason: 'limit' },
+  reset: { kind: 'drop', reason: 'reset' },
 };
 
 /** A reordered frame is held back at least around this long, so that reorder does something on a link without delay. */
@@ -36,7 +42,10 @@ const PARETO_DEVIATION = Math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_
  * Guarantees:
  * - L1 With clear settings and nothing under way the verdict is `PASS` itself and no random number is drawn.
  * - L2 Due times never fall from one frame to the next, also across a change of settings, except for reordered frames.
- * - L3 A verdict, once given, stands: new settings concern later frames only.
+ * - L3 New settings make no frame under way later, change the order of none, and let none wait longer than a frame would that
+ *   is sent at the change, behind the line's queue at its new rate.
+ * - L4 `reset_after` leaves a link alone until its handshake has ended, by age lets one frame through at least, and delivers
+ *   what was sent before the reset.
  * Same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
  * as it is (a normal copula), where netem's narrows it.
  */
@@ -46,12 +55,16 @@ export class LinkModel {
   private readonly prng: Prng;
   private lastDueNs = 0;
   private busyUntilNs = 0;
-  private lastResetNs = -1;
-  private framesSinceReset = 0;
+  /** When the last frame under way is due, reordered ones included. */
+  private latestDueNs = 0;
+  /** The link that frames are counted on, by when its handshake ended. */
+  private countedLink: Nanos = OPENING;
+  private framesOnLink = 0;
+  private broken = false;
   private framesSinceChange = 0;
   private bad = false;
   private carried = Number.NaN;
-  private readonly underWay = new Heap<null>();
+  private underWay = new Heap<null>();
 
   constructor(settings: LinkSettings, prng: Prng) {
     this.settings = settings;
@@ -59,15 +72,43 @@ export class LinkModel {
     this.prng = prng;
   }
 
-  /** New settings, from the next frame on. The line's queue and the order of frames carry over. */
-  update(settings: LinkSettings): void {
+  /**
+   * New settings, from the next frame on. Returns what becomes of the frames under way; null: they keep their due times. Who
+   * holds them must apply it at once.
+   */
+  update(settings: LinkSettings, nowNs: Nanos): Retiming | null {
+    const retime = this.retiming(settings, nowNs);
     this.settings = settings;
     this.clear = isClear(settings);
     this.framesSinceChange = 0;
-    this.framesSinceReset = 0;
-    this.lastResetNs = -1;
+    this.framesOnLink = 0;
+    this.broken = false;
     this.bad = false;
     this.carried = Number.NaN;
+    return retime;
+  }
+
+  private retiming(settings: LinkSettings, nowNs: Nanos): Retiming | null {
+    const old = this.settings;
+    // What part of its time the queue of the line still takes: at no rate there is none, and at no higher one all of it.
+    const share =
+      old.rateBytesPerSecond > 0 && settings.rateBytesPerSecond > 0
+        ? Math.min(1, old.rateBytesPerSecond / settings.rateBytesPerSecond)
+        : 0;
+    if (this.busyUntilNs > nowNs) this.busyUntilNs = nowNs + share * (this.busyUntilNs - nowNs);
+    const retime: Retiming = (dueNs) => {
+      const queuedNs = share * Math.max(0, dueNs - old.delayNs - nowNs);
+      return Math.min(dueNs, Math.round(nowNs + settings.delayNs + queuedNs));
+    };
+    // Whatever is due earlier than the latest moves less than it: if that one stays, all do.
+    if (this.latestDueNs <= nowNs || retime(this.latestDueNs) === this.latestDueNs) return null;
+    this.latestDueNs = retime(this.latestDueNs);
+    this.lastDueNs = retime(this.lastDueNs);
+    const underWay = new Heap<null>();
+    for (let dueNs = this.underWay.minKey; this.underWay.pop() !== undefined; dueNs = this.underWay.minKey)
+      underWay.push(retime(dueNs), null);
+    this.underWay = underWay;
+    return retime;
   }
 
   /** Whether a frame that is sent now passes at once, whatever the random numbers say. */
@@ -75,15 +116,23 @@ export class LinkModel {
     return this.clear && nowNs >= this.lastDueNs;
   }
 
-  verdict(nowNs: Nanos, bytes: number): Verdict {
-    if (this.passes(nowNs)) return PASS;
-    return this.shape(nowNs, bytes);
+  /** Whether a frame may still be on its way. */
+  isUnderWay(nowNs: Nanos): boolean {
+    return this.latestDueNs > nowNs;
   }
 
-  private shape(nowNs: Nanos, bytes: number): Verdict {
+  /** `openedAtNs`: when the handshake of the frame's link ended. */
+  verdict(nowNs: Nanos, bytes: number, openedAtNs: Nanos = OPENING): Verdict {
+    if (this.passes(nowNs)) return PASS;
+    return this.shape(nowNs, bytes, openedAtNs);
+  }
+
+  private shape(nowNs: Nanos, bytes: number, openedAtNs: Nanos): Verdict {
     const s = this.settings;
     this.framesSinceChange += 1;
-    if (this.breaks(nowNs)) return RESET;
+    if (openedAtNs !== this.countedLink) this.countOn(openedAtNs);
+    if (this.broken) return DROP.reset;
+    if (this.breaks(nowNs, openedAtNs)) return { kind: 'reset', delayNs: this.dueTime(nowNs, bytes) - nowNs };
     if (this.loses()) return DROP.loss;
     if (s.limit > 0 && this.countUnderWay(nowNs) >= s.limit) return DROP.limit;
     const dueNs = this.dueTime(nowNs, bytes);
@@ -93,17 +142,21 @@ export class LinkModel {
     return dueNs === nowNs ? PASS : { kind: 'deliver_after', delayNs: dueNs - nowNs };
   }
 
-  private breaks(nowNs: Nanos): boolean {
+  private countOn(openedAtNs: Nanos): void {
+    this.countedLink = openedAtNs;
+    this.framesOnLink = 0;
+    this.broken = false;
+  }
+
+  private breaks(nowNs: Nanos, openedAtNs: Nanos): boolean {
     const s = this.settings;
-    if (s.resetAfterNs === 0 && s.resetAfterFrames === 0) return false;
-    if (this.lastResetNs < 0) this.lastResetNs = nowNs;
-    this.framesSinceReset += 1;
-    const timeIsUp = s.resetAfterNs > 0 && nowNs - this.lastResetNs >= s.resetAfterNs;
-    const framesAreUp = s.resetAfterFrames > 0 && this.framesSinceReset >= s.resetAfterFrames;
-    if (!timeIsUp && !framesAreUp) return false;
-    this.lastResetNs = nowNs;
-    this.framesSinceReset = 0;
-    return true;
+    if (openedAtNs === OPENING) return s.resetOpening > 0 && this.prng.nextFloat() < s.resetOpening;
+    this.framesOnLink += 1;
+    // Not the first: a sender so slow that its first frame comes after that age would never get one across.
+    const timeIsUp = s.resetAfterNs > 0 && this.framesOnLink > 1 && nowNs - openedAtNs >= s.resetAfterNs;
+    const framesAreUp = s.resetAfterFrames > 0 && this.framesOnLink >= s.resetAfterFrames;
+    this.broken = timeIsUp || framesAreUp;
+    return this.broken;
   }
 
   private loses(): boolean {
@@ -139,6 +192,7 @@ export class LinkModel {
       dueNs = Math.max(dueNs, this.lastDueNs, nowNs);
       this.lastDueNs = dueNs;
     }
+    if (dueNs > this.latestDueNs) this.latestDueNs = dueNs;
     if (s.limit > 0 && dueNs > nowNs) this.underWay.push(dueNs, null);
     return dueNs;
   }

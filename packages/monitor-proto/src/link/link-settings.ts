@@ -32,10 +32,12 @@ export interface LinkSettings {
   readonly rateBytesPerSecond: number;
   /** Frames that may be under way at once; one more is dropped. */
   readonly limit: number;
-  /** The socket is reset by the first frame this long after the last reset. */
+  /** A link is reset by the first frame at this age or later; its age counts from the end of its handshake. */
   readonly resetAfterNs: number;
-  /** The socket is reset by every so-manieth frame. */
+  /** A link is reset by its so-manieth frame after its handshake. */
   readonly resetAfterFrames: number;
+  /** Chance, per frame of a link's handshake, that the link is reset: the other two leave openings alone. */
+  readonly resetOpening: number;
 }
 
 /** A link that does nothing to its frames. */
@@ -53,6 +55,7 @@ export const CLEAR_LINK: LinkSettings = {
   limit: 0,
   resetAfterNs: 0,
   resetAfterFrames: 0,
+  resetOpening: 0,
 };
 
 /** True when frames pass untouched: no timer, no copy, no random draw. A `limit` alone limits nothing. */
@@ -67,7 +70,8 @@ export function isClear(settings: LinkSettings): boolean {
     settings.reorder === 0 &&
     settings.rateBytesPerSecond === 0 &&
     settings.resetAfterNs === 0 &&
-    settings.resetAfterFrames === 0
+    settings.resetAfterFrames === 0 &&
+    settings.resetOpening === 0
   );
 }
 
@@ -86,6 +90,7 @@ export interface LinkOverrides {
   readonly limit?: number;
   readonly reset_after_ns?: number;
   readonly reset_after_frames?: number;
+  readonly reset_opening?: number;
 }
 
 interface LinkField {
@@ -108,6 +113,7 @@ export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkF
   limit: { field: 'limit', check: checkCount },
   reset_after_ns: { field: 'resetAfterNs', check: checkAmount },
   reset_after_frames: { field: 'resetAfterFrames', check: checkCount },
+  reset_opening: { field: 'resetOpening', check: checkRatio },
 };
 
 /** `base` with what the overrides set; a new object. */
@@ -130,6 +136,7 @@ export function checkLinkOverrides(value: unknown): string | null {
     const error = LINK_FIELDS[name as keyof LinkOverrides].check(entry);
     if (error !== null) return `${name} ${error}`;
   }
+  if (Object.keys(value).length === 0) return `nothing is set; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
   if (value['distribution'] === 'constant' && Number(value['jitter_ns'] ?? 0) > 0) {
     return 'distribution constant has no jitter; take uniform, normal or pareto';
   }

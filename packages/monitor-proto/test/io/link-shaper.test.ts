@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { LinkShaper } from '../../src/io/link-shaper.ts';
 import { createPreciseTimer } from '../../src/io/precise-timer.ts';
-import { PASS, RESET, DROP } from '../../src/link/link-model.ts';
+import { PASS, DROP } from '../../src/link/link-model.ts';
 import type { Verdict } from '../../src/link/link-model.ts';
 
 const MS = 1_000_000;
@@ -103,13 +103,62 @@ describe('LinkShaper', () => {
 
   test('drops, duplicates and resets', async () => {
     const twice: Verdict = { kind: 'duplicate', delayNs: MS, copyDelayNs: 2 * MS };
-    const { shaper, send, delivered, resets } = shaperFor([DROP.loss, RESET, twice]);
+    const { shaper, send, delivered, resets } = shaperFor([DROP.loss, { kind: 'reset', delayNs: 0 }, twice]);
     for (const frame of [1, 2, 3]) send(frame);
     await until(() => delivered.length === 2);
     expect(delivered.map(({ frame }) => frame)).toEqual([3, 3]);
     expect(resets).toEqual(['3>7']);
     expect(shaper.counters).toEqual({ passed: 0, delayed: 0, dropped: 1, duplicated: 1, reset: 1 });
     shaper.close();
+  });
+
+  test('a reset comes behind what was sent before it', async () => {
+    const { shaper, send, delivered, resets } = shaperFor([after(5), { kind: 'reset', delayNs: 5 * MS }]);
+    send(1);
+    send(2);
+    expect(resets).toEqual([]);
+    await until(() => resets.length === 1);
+    expect(delivered.map(({ frame }) => frame)).toEqual([1]);
+    shaper.close();
+  });
+
+  test('what is due anew leaves at once and in order, before what is sent next; other links keep their times', () => {
+    const { shaper, send, delivered } = shaperFor([after(600_000), after(600_001), after(600_002)]);
+    for (const frame of [1, 2, 3]) send(frame);
+    shaper.retime(
+      (link) => link === 'another',
+      () => 0,
+    );
+    expect(delivered).toEqual([]);
+    const now = nowNs();
+    shaper.retime(
+      () => true,
+      (dueNs) => Math.min(dueNs, now),
+    );
+    send(4);
+    expect(delivered.map(({ frame }) => frame)).toEqual([1, 2, 3, 4]);
+    expect(shaper.underWay).toBe(0);
+    shaper.close();
+  });
+
+  test('a frame that passes does not overtake one that is due while the timer is late', () => {
+    let now = 0;
+    const delivered: number[] = [];
+    const verdicts: Verdict[] = [after(5), PASS];
+    const shaper = new LinkShaper<string>({
+      nowNs: () => now,
+      verdict: () => verdicts.shift()!,
+      onReset: () => undefined,
+      createTimer: () => ({ arm: () => undefined, close: () => undefined, wakeCostNs: 0 }),
+    });
+    for (const [frame, at] of [
+      [1, 0],
+      [2, 6 * MS],
+    ] as const) {
+      now = at;
+      shaper.send('3>7', Uint8Array.of(frame), now, (bytes) => delivered.push(bytes[0]!));
+    }
+    expect(delivered).toEqual([1, 2]);
   });
 
   test('a closed shaper delivers nothing more', async () => {

@@ -55,9 +55,9 @@ describe('FaultEngine', () => {
     engine.add(link('a', { settings: { delay_ns: 2 * MS, loss: 0.5 } }), 0);
     engine.add(link('b', { settings: { delay_ns: 3 * MS } }), 0);
     expect(engine.settings(0, 1, 0)).toEqual({ ...base, delayNs: 3 * MS, loss: 0.5 });
-    engine.remove('b');
+    engine.heal({ id: 'b' }, 0);
     expect(engine.settings(0, 1, 0).delayNs).toBe(2 * MS);
-    engine.remove('a');
+    engine.heal({ id: 'a' }, 0);
     expect(engine.settings(0, 1, 0)).toEqual(base);
   });
 
@@ -73,6 +73,18 @@ describe('FaultEngine', () => {
 
   test('one way: only what the first group sends is cut', () => {
     expect(cuts(engineWith(partition([[0], [1, 2]], true)), [0, 1, 2])).toEqual(['0>1', '0>2']);
+  });
+
+  test('isolate cuts a listed SKB off from every core, and a core never from the SKB', () => {
+    const engine = engineWith({ kind: 'isolate', id: 'i', for_ns: null, cores: [SKB_PEER] });
+    expect(cuts(engine, [0, 1, SKB_PEER])).toEqual([
+      `0>${SKB_PEER}`,
+      `1>${SKB_PEER}`,
+      `${SKB_PEER}>0`,
+      `${SKB_PEER}>1`,
+    ]);
+    const core = engineWith({ kind: 'isolate', id: 'i', for_ns: null, cores: [1] });
+    expect(cuts(core, [0, 1, SKB_PEER])).toEqual(['0>1', '1>0']);
   });
 
   test('isolate cuts a core off from every other', () => {
@@ -100,28 +112,116 @@ describe('FaultEngine', () => {
 
   test('heal all, by id, and by pair', () => {
     const engine = engineWith(link('a'), link('b', { from: 'all', to: 'all' }), partition([[0], [1]]));
-    expect(engine.heal({ from: 1, to: 0 })).toEqual(['a', 'b', 'cut']);
+    expect(engine.heal({ from: 1, to: 0 }, 0)).toEqual(['a', 'b', 'cut']);
     expect(engine.verdict(0, 1, 0, 64)).toBe(PASS);
     expect(engine.settings(0, 2, 0).delayNs).toBe(5 * MS);
     expect(engine.rules(0).map(({ rule, healedPairs }) => [rule.id, healedPairs])).toEqual([
       ['b', 2],
       ['cut', 2],
     ]);
-    expect(engine.heal({ id: 'b' })).toEqual(['b']);
-    expect(engine.heal({ id: 'b' })).toEqual([]);
-    expect(engine.heal('all')).toEqual(['cut']);
+    expect(engine.heal({ id: 'b' }, 0)).toEqual(['b']);
+    expect(engine.heal({ id: 'b' }, 0)).toEqual([]);
+    expect(engine.heal('all', 0)).toEqual(['cut']);
     expect(engine.rules(0)).toEqual([]);
   });
 
-  test('frames sent after a heal do not overtake those under way', () => {
-    const engine = engineWith(link('a'));
-    engine.verdict(0, 1, 0, 64);
-    engine.heal('all');
-    expect(engine.verdict(0, 1, MS, 64)).toEqual({ kind: 'deliver_after', delayNs: 4 * MS });
-    expect(engine.verdict(0, 1, 6 * MS, 64)).toBe(PASS);
+  describe('F4: heal is now', () => {
+    const MINUTE = 60_000 * MS;
+
+    /** An engine under a rule that has delayed three frames, and what their due times were made. */
+    function delayed(settings: LinkRule['settings'], forNs: number | null = null) {
+      const moved: [pair: string, from: number, to: number][] = [];
+      const dues: number[] = [];
+      const engine: FaultEngine = new FaultEngine({
+        prng: createPrng(1),
+        retimed: (from, to, retime) => dues.forEach((due) => moved.push([`${from}>${to}`, due, retime(due)])),
+      });
+      engine.add(link('a', { settings, for_ns: forNs }), 0);
+      for (const at of [0, 1, 2]) {
+        const verdict = engine.verdict(0, 1, at * MS, 1000);
+        dues.push(at * MS + (verdict as { delayNs: number }).delayNs);
+      }
+      return { engine, moved, dues };
+    }
+
+    const waits = { delay_ns: 10 * MINUTE };
+    const queues = { rate_bytes_per_second: 100 };
+
+    test.each([
+      ['a delay', waits],
+      ['a rate', queues],
+    ])('what %s holds back is due at once, and what is sent next passes behind it', (_what, settings) => {
+      const { engine, moved } = delayed(settings);
+      engine.heal('all', 5 * MS);
+      expect(moved.map(([pair, , to]) => [pair, to])).toEqual(Array.from({ length: 3 }, () => ['0>1', 5 * MS]));
+      expect(engine.verdict(0, 1, 5 * MS, 64)).toBe(PASS);
+    });
+
+    test('so it is when the rule is healed by its id, for this pair alone, runs out, or is replaced', () => {
+      const ends: Record<string, (engine: FaultEngine) => unknown> = {
+        id: (engine) => engine.heal({ id: 'a' }, 5 * MS),
+        pair: (engine) => engine.heal({ from: 1, to: 0 }, 5 * MS),
+        time: (engine) => engine.rules(5 * MS),
+        set: (engine) => engine.replaceAll([], 5 * MS),
+      };
+      for (const [name, end] of Object.entries(ends)) {
+        const { engine, moved } = delayed(waits, name === 'time' ? 4 * MS : null);
+        end(engine);
+        expect([name, moved.map(([, , to]) => to)]).toEqual([name, [5 * MS, 5 * MS, 5 * MS]]);
+      }
+    });
+
+    test('a shorter delay hurries them as far as it does a frame that is sent now, a longer one leaves them', () => {
+      const { engine, moved, dues } = delayed(waits);
+      engine.add(link('a', { settings: { delay_ns: 20 * MINUTE } }), 5 * MS);
+      expect(moved).toEqual([]);
+      engine.add(link('a', { settings: { delay_ns: 2 * MS } }), 5 * MS);
+      expect(moved).toEqual(dues.map((due) => ['0>1', due, 7 * MS]));
+    });
+
+    test('a higher rate shortens the queue in proportion, and what is sent next queues behind it', () => {
+      const { engine, moved } = delayed({ rate_bytes_per_second: 1000 }); // a second each
+      engine.add(link('a', { settings: { rate_bytes_per_second: 100_000 } }), 0);
+      expect(moved.map(([, , to]) => to)).toEqual([10 * MS, 20 * MS, 30 * MS]);
+      expect(engine.verdict(0, 1, 0, 1000)).toEqual({ kind: 'deliver_after', delayNs: 40 * MS });
+    });
+
+    test('frames on pairs of which no rule changed keep their times', () => {
+      const { engine, moved } = delayed(waits);
+      engine.add(link('b', { from: [2], to: [3] }), 5 * MS);
+      engine.heal({ id: 'b' }, 6 * MS);
+      expect(moved).toEqual([]);
+    });
   });
 
-  test('F4: a pair’s choices do not depend on other traffic', () => {
+  test('rules that are handed on act as they did, with their time left and without the pairs that were healed', () => {
+    const engine = engineWith(link('a', { from: 'all', to: 'all', for_ns: 10 * MS }), partition([[4], 'rest']));
+    engine.heal({ from: 0, to: 1 }, 2 * MS);
+    const elsewhere = new FaultEngine({ prng: createPrng(2) });
+    elsewhere.add(link('old', { from: [0], to: [2], settings: { loss: 1 } }), 0);
+    expect(elsewhere.replaceAll(engine.standing(4 * MS), 100 * MS)).toEqual({ begun: ['a', 'cut'], ended: ['old'] });
+    for (const [from, to] of [
+      [0, 1],
+      [1, 0],
+      [0, 2],
+      [4, 0],
+    ] as const) {
+      expect(elsewhere.settings(from, to, 100 * MS)).toEqual(engine.settings(from, to, 4 * MS));
+      expect(elsewhere.cutBy(from, to, 100 * MS)).toEqual(engine.cutBy(from, to, 4 * MS));
+    }
+    expect(elsewhere.nextExpiry).toBe(106 * MS);
+  });
+
+  test('a rule that is handed on again goes on counting, one that differs counts anew', () => {
+    const engine = engineWith(link('a'));
+    engine.verdict(0, 1, 0, 64);
+    engine.replaceAll(engine.standing(0), MS);
+    expect(engine.rules(MS)[0]).toMatchObject({ sinceNs: 0, counters: { frames: 1 } });
+    engine.replaceAll([{ rule: link('a', { settings: { loss: 1 } }), healed: [] }], MS);
+    expect(engine.rules(MS)[0]).toMatchObject({ sinceNs: MS, counters: { frames: 0 } });
+  });
+
+  test('F5: a pair’s choices do not depend on other traffic', () => {
     const noisy = link('n', { from: 'all', to: 'all', settings: { loss: 0.5 } });
     const alone = engineWith(noisy);
     const busy = engineWith(noisy);

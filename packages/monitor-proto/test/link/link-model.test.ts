@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { LinkModel, PASS } from '../../src/link/link-model.ts';
+import { DROP, LinkModel, OPENING, PASS } from '../../src/link/link-model.ts';
 import type { Verdict } from '../../src/link/link-model.ts';
 import { CLEAR_LINK, checkLinkOverrides } from '../../src/link/link-settings.ts';
 import type { LinkSettings } from '../../src/link/link-settings.ts';
@@ -76,12 +76,13 @@ describe('clear links', () => {
     expect(link.verdict(100, 64)).toEqual({ kind: 'deliver_after', delayNs: 5 * MS });
   });
 
-  test('L2: a link made clear does not let a frame overtake those under way', () => {
+  test('L3: a link made clear delivers at once what was under way, and nothing overtakes it', () => {
     const link = model({ delayNs: 5 * MS });
     link.verdict(0, 64);
-    link.update(CLEAR_LINK);
-    expect(link.verdict(2 * MS, 64)).toEqual({ kind: 'deliver_after', delayNs: 3 * MS });
-    expect(link.verdict(5 * MS, 64)).toBe(PASS);
+    const retime = link.update(CLEAR_LINK, 2 * MS);
+    expect(retime!(5 * MS)).toBe(2 * MS);
+    expect(link.verdict(2 * MS, 64)).toBe(PASS);
+    expect(link.update(CLEAR_LINK, 2 * MS)).toBeNull();
   });
 });
 
@@ -143,22 +144,29 @@ describe('order', () => {
     rateBytesPerSecond: fc.constantFrom(0, 100_000),
   });
 
-  test('L2: due times never fall, across jitter, duplicates, rates and changes of settings', () => {
+  test('L2, L3: due times never fall across jitter, duplicates, rates and changes of settings; a change makes none later', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(settings, fc.array(fc.nat(5 * MS)))), fc.nat(), (phases, seed) => {
         const link = model({}, seed);
         let now = 0;
-        let lastDue = 0;
+        let dues: number[] = [];
         for (const [phase, gaps] of phases) {
-          link.update({ ...CLEAR_LINK, ...phase });
+          const retime = link.update({ ...CLEAR_LINK, ...phase }, now);
+          const moved = retime === null ? dues : dues.map(retime);
+          moved.forEach((due, i) => {
+            expect(due).toBeLessThanOrEqual(dues[i]!);
+            expect(due).toBeGreaterThanOrEqual(Math.min(now, dues[i]!));
+            if (phase.rateBytesPerSecond === 0)
+              expect(due).toBeLessThanOrEqual(Math.max(now + phase.delayNs, Math.min(now, dues[i]!)));
+          });
+          dues = moved;
           for (const gap of gaps) {
             now += gap;
             const verdict = link.verdict(now, 64);
-            const due = now + delayOf(verdict);
-            expect(due).toBeGreaterThanOrEqual(lastDue);
-            lastDue = verdict.kind === 'duplicate' ? now + verdict.copyDelayNs : due;
-            expect(lastDue).toBeGreaterThanOrEqual(due);
+            dues.push(now + delayOf(verdict));
+            if (verdict.kind === 'duplicate') dues.push(now + verdict.copyDelayNs);
           }
+          expect(dues).toEqual([...dues].sort((a, b) => a - b));
         }
       }),
     );
@@ -195,7 +203,7 @@ describe('loss', () => {
   test('the first two frames after a change, then none', () => {
     const link = model({});
     link.verdict(0, 64);
-    link.update({ ...CLEAR_LINK, dropFirst: 2 });
+    link.update({ ...CLEAR_LINK, dropFirst: 2 }, 0);
     expect([1, 2, 3, 4].map((at) => link.verdict(at, 64).kind)).toEqual(['drop', 'drop', 'pass', 'pass']);
   });
 
@@ -218,16 +226,49 @@ describe('rate, limit and reset', () => {
     expect(link.verdict(10 * MS, 64)).toEqual({ kind: 'drop', reason: 'limit' });
   });
 
-  test('reset after so many frames, and again', () => {
-    const kinds = run({ resetAfterFrames: 3 }, 6).map((verdict) => verdict.kind);
-    expect(kinds).toEqual(['pass', 'pass', 'reset', 'pass', 'pass', 'reset']);
+  /** The kinds of the verdicts on frames that are sent every millisecond over links of which each opens so long after the last was reset. */
+  function lives(settings: Partial<LinkSettings>, frames: number, openingMs: number): string[] {
+    const link = model(settings);
+    let openedAt = 0;
+    return Array.from({ length: frames }, (_, ms) => {
+      const { kind } = link.verdict(ms * MS, 64, ms * MS < openedAt ? OPENING : openedAt);
+      if (kind === 'reset') openedAt = (ms + openingMs) * MS;
+      return kind;
+    });
+  }
+
+  test('L4: reset after so many frames of a link, those of its opening not counted', () => {
+    expect(lives({ resetAfterFrames: 3 }, 12, 3)).toEqual([
+      ...['pass', 'pass', 'reset'],
+      ...['pass', 'pass', 'pass', 'pass', 'reset'],
+      ...['pass', 'pass', 'pass', 'pass'],
+    ]);
   });
 
-  test('reset after so much time, and again', () => {
-    const verdicts = run({ resetAfterNs: 50 * MS }, 1000);
-    expect(verdicts.filter((verdict) => verdict.kind === 'reset')).toHaveLength(19);
-    expect(verdicts[49]!.kind).toBe('pass');
-    expect(verdicts[50]!.kind).toBe('reset');
+  test('L4: reset at so great an age of the link, however long its opening took', () => {
+    const kinds = lives({ resetAfterNs: 50 * MS }, 1000, 200);
+    const resets = kinds.flatMap((kind, ms) => (kind === 'reset' ? [ms] : []));
+    expect(resets).toEqual([50, 300, 550, 800]);
+  });
+
+  test('a link that is to break carries nothing more, and breaks once', () => {
+    const link = model({ delayNs: 5 * MS, resetAfterFrames: 2 });
+    const verdicts = [0, 1, 2, 3].map((ms) => link.verdict(ms * MS, 64, 0));
+    expect(verdicts).toEqual([
+      { kind: 'deliver_after', delayNs: 5 * MS },
+      { kind: 'reset', delayNs: 5 * MS },
+      DROP.reset,
+      DROP.reset,
+    ]);
+    expect(link.verdict(4 * MS, 64, 4 * MS).kind).toBe('deliver_after');
+  });
+
+  test('openings are reset by a setting of their own, open links not by it', () => {
+    const link = model({ resetOpening: 0.5 });
+    const opening = Array.from({ length: 1000 }, (_, at) => link.verdict(at, 64));
+    expect(Math.abs(share(opening, 'reset') - 0.5)).toBeLessThan(0.06);
+    expect(share(opening, 'drop')).toBe(0);
+    expect(link.verdict(2000, 64, 1000)).toBe(PASS);
   });
 });
 
@@ -243,6 +284,8 @@ describe('checkLinkOverrides', () => {
     [{ burst: { enter: 2, leave: 0, good: 0, bad: 0 } }, /burst enter/],
     [{ limit: 0.5 }, /limit must be a whole number/],
     [[], /must be an object/],
+    [{}, /nothing is set/],
+    [{ reset_opening: 2 }, /reset_opening must be a ratio/],
   ])('refuses %j', (value, error) => {
     expect(checkLinkOverrides(value)).toMatch(error);
   });

@@ -1,14 +1,16 @@
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
-import { hostClockNs, nowNs } from '@mk/monitor-proto/io/clock';
+import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
-import { LOG_EVENTS, LOG_LEVELS } from '@mk/monitor-proto/log-events';
+import { FaultHost } from '@mk/monitor-proto/io/fault-host';
+import type { LogEventName } from '@mk/monitor-proto/log-events';
+import { isLogged } from '@mk/monitor-proto/log-line';
 import type { ControlReply, ControlRequest } from '@mk/monitor-proto/step';
 import type { Registration } from '../config.ts';
 import type { HostEffect, KernelEffect, KernelEvent } from '../effects.ts';
 import { Kernel } from '../kernel.ts';
-import { LinkFaults } from './link-faults.ts';
+import { linksOfCore } from './core-links.ts';
 import type { CoreSettings } from './settings.ts';
 
 /** Time after which a core loads what boot did without, in any case. */
@@ -19,18 +21,18 @@ const LOAD_PAUSE_MS = 500;
 /** A core's kernel in a process of its own. */
 export class CoreProcess {
   private readonly logger: Logger;
-  private readonly faults: LinkFaults;
+  private readonly faults: FaultHost;
   private readonly secret: Buffer;
   private host: Host<KernelEvent, KernelEffect> | null = null;
-  private expiry: NodeJS.Timeout | null = null;
 
   constructor(private readonly settings: CoreSettings) {
     this.secret = Buffer.from(settings.secret, 'hex');
     this.logger = createLogger({ core: settings.core ?? 'unregistered', incarnation: 0 }, settings.logFile ?? null);
-    this.faults = new LinkFaults(
-      (event, fields) => this.log(event, fields),
-      (cores) => this.host?.post({ type: 'links_touched', cores }),
-    );
+    this.faults = new FaultHost({
+      log: (event, fields) => this.log(event, fields),
+      touched: (cores) => this.host?.post({ type: 'links_touched', cores }),
+      retimed: (to, retime) => this.host?.retimeFrames(to, retime),
+    });
   }
 
   async start(): Promise<void> {
@@ -42,8 +44,8 @@ export class CoreProcess {
     const host = new Host<KernelEvent, KernelEffect>(lateBound(late), {
       controlToken: controlToken(this.secret),
       logger: this.watchedLogger(),
-      verdict: (peer, now, bytes) => this.faults.verdict(peer, now, bytes),
-      clear: (peer, now) => this.faults.clear(peer, now),
+      verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
+      clear: (peer, now) => this.faults.links.clear(peer, now),
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       halted: (error) => this.halted(error),
@@ -117,7 +119,7 @@ export class CoreProcess {
   private registered(registration: Registration): void {
     const { core, incarnation } = registration;
     this.logger.source = { core, incarnation };
-    this.faults.configure(registration);
+    this.faults.links.configure(linksOfCore(registration));
     tellParent({ type: 'registered', core, incarnation });
   }
 
@@ -126,23 +128,11 @@ export class CoreProcess {
       setImmediate(() => this.stop('asked over the control port'));
       return { ok: true, value: null };
     }
-    const reply = this.faults.control(request, nowNs());
-    if (reply !== null) this.watchExpiry();
-    return reply;
+    return this.faults.control(request);
   }
 
-  /** Faults that end by themselves are logged when they do. */
-  private watchExpiry(): void {
-    if (this.expiry !== null) clearTimeout(this.expiry);
-    const next = this.faults.noteExpired(nowNs());
-    if (next === Infinity) return;
-    this.expiry = setTimeout(() => this.watchExpiry(), Math.max(1, Math.ceil((next - nowNs()) / 1e6)));
-  }
-
-  private log(event: keyof typeof LOG_EVENTS, fields: Readonly<Record<string, unknown>>): void {
-    const { logLevel } = this.settings;
-    if (logLevel === 'off' || LOG_LEVELS.indexOf(LOG_EVENTS[event].level) < LOG_LEVELS.indexOf(logLevel)) return;
-    this.logger.write(event, 0, fields);
+  private log(event: LogEventName, fields: Readonly<Record<string, unknown>>): void {
+    if (isLogged(event, this.settings.logLevel)) this.logger.write(event, 0, fields);
   }
 
   private stop(reason: string): void {
@@ -159,7 +149,7 @@ export class CoreProcess {
 
   private halted(error: string | null): void {
     this.logger.flushNow();
-    if (this.expiry !== null) clearTimeout(this.expiry);
+    this.faults.close();
     if (error === null) {
       if (process.connected) process.disconnect();
       setTimeout(() => process.exit(0), 50); // lets close frames leave

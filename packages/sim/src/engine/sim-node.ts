@@ -56,6 +56,13 @@ export class SimNode {
     return `sim:${this.id}.${this.life}`;
   }
 
+  /** Both ends of a link have proved themselves; takes no time. */
+  handshakeEnded(link: LinkId, at: Nanos): Nanos {
+    const end = this.links.get(link);
+    if (end !== undefined) end.openedAt = at;
+    return at;
+  }
+
   get queued(): number {
     return this.waiting.length - this.first;
   }

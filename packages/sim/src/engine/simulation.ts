@@ -2,6 +2,7 @@ import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { Heap } from '@mk/monitor-proto/heap';
 import { type CoreId, type LinkId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
+import { buildLogLine, levelOf, type LogLine } from '@mk/monitor-proto/log-line';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { MachineModel } from '@mk/skb/config';
@@ -10,7 +11,6 @@ import { ControlRequests, DEAD, type OnReply } from './control-requests.ts';
 import { type CostModel, costsOf, messagesIn } from './costs.ts';
 import { type LinkEnd, Network, type NetworkHost } from '../network/network.ts';
 import { SimDisk } from './sim-disk.ts';
-import { FaultLog, nodeLine, type SimLogLine } from './sim-log.ts';
 import { type AnyEffect, type AnyEvent, type AnyMachine, SimNode, type Waiting } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
 
@@ -44,11 +44,12 @@ export interface SimulationOptions {
   readonly row?: number;
 }
 
+/** A line as a real process writes it; `time` is virtual, in milliseconds from the beginning. */
+export type SimLogLine = LogLine & { readonly time: number; readonly level: LogLevel };
+
 /** Looks on; sees every step and every log line. */
 export interface SimObserver {
   line?(line: SimLogLine, node: SimNode): void;
-  /** What the launcher logs: faults that begin and end. */
-  faultLine?(line: SimLogLine): void;
   step?(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void;
   frame?: NetworkHost['frameFate'];
   died?(node: SimNode, cause: string): void;
@@ -93,15 +94,14 @@ export class Simulation implements NetworkHost {
   /** The SKB's; outlives its process. */
   private readonly disk = new SimDisk();
   private readonly requests = new ControlRequests();
-  readonly faultLog: FaultLog;
 
   constructor(readonly options: SimulationOptions) {
     this.prng = createPrng(options.seed);
     this.row = options.row ?? ROW;
     this.costs = options.costs ?? costsOf(options.machine);
-    this.faults = new FaultEngine({ prng: this.prng.split('faults') });
-    this.faultLog = new FaultLog(this.faults, (line) => {
-      for (const observer of this.observers) observer.faultLine?.(line);
+    this.faults = new FaultEngine({
+      prng: this.prng.split('faults'),
+      retimed: (from, to, retime) => this.network.retime(from, to, retime),
     });
     this.network = new Network(this, this.faults, this.costs);
     this.hash = options.hash === false ? null : new TraceHash();
@@ -321,6 +321,8 @@ export class Simulation implements NetworkHost {
         return this.sendFrame(node, effect.link, effect.frame, at);
       case 'open_link':
         return this.openLink(node, effect, at);
+      case 'handshake_ended':
+        return node.handshakeEnded(effect.link, at);
       case 'close_link':
         this.closeLink(node, effect.link, effect.reason, at);
         return at;
@@ -397,8 +399,12 @@ export class Simulation implements NetworkHost {
       for (const name of Object.keys(fields)) this.hash.value(fields[name]);
     }
     if (this.observers.length === 0) return;
-    this.faultLog.expired(this.now);
-    const line = nodeLine(node, event, lamport, fields, at);
+    const source = { core: peerName(node.id), incarnation: node.incarnation };
+    const line = {
+      time: at / 1e6,
+      level: levelOf(event),
+      ...buildLogLine(source, event, node.logSeq, lamport, fields),
+    };
     for (const observer of this.observers) observer.line?.(line, node);
   }
 

@@ -1,8 +1,9 @@
-import type { LinkId, Nanos } from '@mk/monitor-proto/ids';
+import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
-import type { DropReason } from '@mk/monitor-proto/link/link-model';
+import { type DropReason, OPENING, type Retiming } from '@mk/monitor-proto/link/link-model';
 import type { CostModel } from '../engine/costs.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import { UnderWay, type Way } from './under-way.ts';
 
 /*
  * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under the
@@ -18,14 +19,15 @@ export interface LinkEnd {
   other: LinkEnd | null;
   /** Whether this end still exists; what is delivered to one that does not is lost. */
   open: boolean;
+  /** When the handshake ended, as this end saw it. */
+  openedAt: Nanos;
   /** When the last frame towards this end is due: what ends the link comes after it. */
   lastDueAt: Nanos;
 }
 
 /** What became of a frame, for traces. */
 export type FrameFate =
-  | { readonly kind: 'sent'; readonly dueAt: Nanos }
-  | { readonly kind: 'dropped'; readonly reason: DropReason | 'reset' };
+  { readonly kind: 'sent'; readonly dueAt: Nanos } | { readonly kind: 'dropped'; readonly reason: DropReason };
 
 export interface NetworkHost {
   readonly now: Nanos;
@@ -49,15 +51,24 @@ export interface NetworkCounters {
 export class Network {
   readonly counters: NetworkCounters = { frames: 0, bytes: 0, dropped: 0, duplicated: 0, resets: 0, linksOpened: 0 };
 
+  private readonly underWay: UnderWay;
+
   constructor(
     private readonly host: NetworkHost,
     private readonly faults: FaultEngine,
     private readonly costs: CostModel,
-  ) {}
+  ) {
+    this.underWay = new UnderWay(host);
+  }
+
+  /** A change of rules has made frames under way due anew. */
+  retime(from: PeerId, to: PeerId, retime: Retiming): void {
+    this.underWay.retime(from, to, retime);
+  }
 
   /** Opens a link; `first` goes with the opening if nothing shapes the frames there, and follows it otherwise. `costNs`: what it costs the receiver. */
   open(node: SimNode, id: LinkId, address: string, first: Uint8Array | null, at: Nanos, costNs: Nanos): void {
-    const end: LinkEnd = { node, id, other: null, open: true, lastDueAt: at };
+    const end: LinkEnd = { node, id, other: null, open: true, openedAt: OPENING, lastDueAt: at };
     node.links.set(id, end);
     const target = this.host.lookUp(address);
     if (target === null)
@@ -85,7 +96,7 @@ export class Network {
     if (other === null) return;
     this.count(frame);
     const to = other.node;
-    const verdict = this.faults.verdict(node.id, to.id, at, frame.length);
+    const verdict = this.faults.verdict(node.id, to.id, at, frame.length, end.openedAt);
     switch (verdict.kind) {
       case 'pass':
         return this.carry(end, other, frame, at, 0, costNs);
@@ -101,7 +112,7 @@ export class Network {
         return;
       case 'reset':
         this.host.frameFate?.(node, to, at, frame, { kind: 'dropped', reason: 'reset' });
-        return this.reset(end, at);
+        return this.reset(end, at, verdict.delayNs);
     }
   }
 
@@ -111,28 +122,29 @@ export class Network {
     node.links.delete(id);
     end.open = false;
     if (other === null) return;
-    const due = Math.max(other.lastDueAt, at + this.costs.latencyNs(node.id, other.node.id));
-    this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason }, 0);
+    this.endBehind(other, reason, at);
   }
 
-  /** Breaks a link as a network does: both ends hear of it, frames under way may be lost. */
-  reset(end: LinkEnd, at: Nanos): void {
+  /**
+   * Breaks a link as a network does: both ends hear of it, frames under way may be lost. A rule's reset comes after its
+   * delay, behind what was sent before it.
+   */
+  reset(end: LinkEnd, at: Nanos, delayNs: Nanos = 0): void {
     const { other, node } = end;
     this.counters.resets += 1;
-    this.host.deliver(at, node, end, { type: 'link_down', link: end.id, reason: 'ECONNRESET' }, 0);
-    if (other === null) return;
-    const due = at + this.costs.latencyNs(node.id, other.node.id);
-    this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason: 'ECONNRESET' }, 0);
+    const down = { type: 'link_down', link: end.id, reason: 'ECONNRESET' } as const;
+    if (other === null) return this.host.deliver(at, node, end, down, 0);
+    const way = { from: node.id, to: other.node.id, sentAt: at };
+    const latencyNs = this.costs.latencyNs(way.from, way.to);
+    this.hand(at + delayNs, end, down, 0, { ...way, latencyNs: 0 });
+    this.hand(at + delayNs + latencyNs, other, { ...down, link: other.id }, 0, { ...way, latencyNs });
   }
 
   /** The process of a node is gone: its links break. */
   nodeDied(node: SimNode, at: Nanos): void {
     for (const end of node.links.values()) {
       end.open = false;
-      const { other } = end;
-      if (other === null) continue;
-      const due = Math.max(other.lastDueAt, at + this.costs.latencyNs(node.id, other.node.id));
-      this.host.deliver(due, other.node, other, { type: 'link_down', link: other.id, reason: 'ECONNRESET' }, 0);
+      if (end.other !== null) this.endBehind(end.other, 'ECONNRESET', at);
     }
     node.links.clear();
   }
@@ -140,7 +152,14 @@ export class Network {
   private accept(target: SimNode, dialler: LinkEnd, backAt: Nanos, first: Uint8Array | null, costNs: Nanos): void {
     const id = target.nextAccepted;
     target.nextAccepted += 2;
-    const accepted: LinkEnd = { node: target, id, other: dialler, open: true, lastDueAt: this.host.now };
+    const accepted: LinkEnd = {
+      node: target,
+      id,
+      other: dialler,
+      open: true,
+      openedAt: OPENING,
+      lastDueAt: this.host.now,
+    };
     target.links.set(id, accepted);
     dialler.other = accepted;
     dialler.lastDueAt = backAt;
@@ -160,9 +179,25 @@ export class Network {
   }
 
   private carry(end: LinkEnd, other: LinkEnd, frame: Uint8Array, at: Nanos, delayNs: Nanos, costNs: Nanos): void {
-    const due = at + delayNs + this.costs.latencyNs(end.node.id, other.node.id);
+    const latencyNs = this.costs.latencyNs(end.node.id, other.node.id);
+    const due = at + delayNs + latencyNs;
     if (due > other.lastDueAt) other.lastDueAt = due;
     this.host.frameFate?.(end.node, other.node, at, frame, { kind: 'sent', dueAt: due });
-    this.host.deliver(due, other.node, other, { type: 'frame_received', link: other.id, frame }, costNs);
+    const event = { type: 'frame_received', link: other.id, frame } as const;
+    this.hand(due, other, event, costNs, { from: end.node.id, to: other.node.id, sentAt: at, latencyNs });
+  }
+
+  /** The other end of a link is gone: this one hears of it after all that was sent to it. */
+  private endBehind(end: LinkEnd, reason: string, at: Nanos): void {
+    const way = { from: end.other!.node.id, to: end.node.id, sentAt: at };
+    const latencyNs = this.costs.latencyNs(way.from, way.to);
+    const due = Math.max(end.lastDueAt, at + latencyNs);
+    this.hand(due, end, { type: 'link_down', link: end.id, reason }, 0, { ...way, latencyNs });
+  }
+
+  /** Delivers at the time; what a rule holds back is remembered, as a change of rules may hurry it. */
+  private hand(due: Nanos, end: LinkEnd, event: AnyEvent, costNs: Nanos, way: Way): void {
+    if (due === way.sentAt + way.latencyNs) this.host.deliver(due, end.node, end, event, costNs);
+    else this.underWay.deliver(due, end, event, costNs, way);
   }
 }

@@ -1,10 +1,13 @@
+import { SKB_PEER } from '@mk/monitor-proto/ids';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
+import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
-import { PASS } from '@mk/monitor-proto/link/link-model';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
+import { isLogged } from '@mk/monitor-proto/log-line';
+import { createPrng } from '@mk/monitor-proto/prng';
 import type { ControlReply, ControlRequest, Effect } from '@mk/monitor-proto/step';
 import type { SkbEffect, SkbEvent } from '../effects.ts';
 import { flatMachine } from '../facts/flat-machine.ts';
@@ -33,6 +36,7 @@ export class SkbProcess {
   private readonly host: Host<SkbEvent, SkbEffect>;
   private readonly knowledge: KnowledgeHost;
   private readonly token: string;
+  private readonly faults: FaultHost;
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
 
@@ -45,6 +49,13 @@ export class SkbProcess {
     this.token = controlToken(secret);
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
     const model = machineModel(settings);
+    this.faults = new FaultHost({
+      log: (event, fields) => this.write(event, 0, fields),
+      touched: () => undefined, // what moved, the cores measure
+      retimed: (to, retime) => this.host.retimeFrames(to, retime),
+    });
+    const prng = createPrng(`${settings.seed}/links/skb`);
+    this.faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng });
     this.skb = new Skb({
       cluster,
       secret,
@@ -74,8 +85,8 @@ export class SkbProcess {
     this.host = new Host<SkbEvent, SkbEffect>(this.skb, {
       controlToken: this.token,
       logger: { ...this.logger, write: (event, lamport, fields) => this.write(event, lamport, fields) },
-      verdict: () => PASS,
-      clear: () => true,
+      verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
+      clear: (peer, now) => this.faults.links.clear(peer, now),
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       halted: (error) => this.halted(error),
@@ -115,7 +126,7 @@ export class SkbProcess {
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
-    if (this.settings.logLevel !== 'off') this.logger.write(event, lamport, fields);
+    if (isLogged(event, this.settings.logLevel)) this.logger.write(event, lamport, fields);
   }
 
   /** A journal that fails is said to whoever boots the cluster, too. */
@@ -149,7 +160,7 @@ export class SkbProcess {
   }
 
   private control(request: ControlRequest): ControlReply | null {
-    if (request.verb !== 'shutdown') return null;
+    if (request.verb !== 'shutdown') return this.faults.control(request);
     setImmediate(() => this.stop('asked over the control port'));
     return { ok: true, value: null };
   }
@@ -161,6 +172,7 @@ export class SkbProcess {
 
   private halted(error: string | null): void {
     this.knowledge.close();
+    this.faults.close();
     this.logger.flushNow();
     if (this.progressTimer !== null) clearInterval(this.progressTimer);
     if (error !== null) {

@@ -1,0 +1,40 @@
+import { isCore, type PeerId, peerName } from '@mk/monitor-proto/ids';
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
+import { CommandError } from '../cli/usage-error.ts';
+import { ControlError } from './control-client.ts';
+
+/** A process by the name that people know: a core's number, or `skb`. */
+export type FaultTarget = number | string;
+
+/** What a fan-out brought: the answers, and who gave none. */
+export interface FaultAnswers<Value> {
+  readonly values: readonly Value[];
+  readonly missing: readonly FaultTarget[];
+}
+
+/** Asks every one of these processes; the first that calls the request itself wrong ends it for all. */
+export async function askEach<Target extends { readonly peer: PeerId }, Value>(
+  targets: readonly Target[],
+  ask: (target: Target) => Promise<Value>,
+): Promise<FaultAnswers<Value>> {
+  const values: Value[] = [];
+  const missing: PeerId[] = [];
+  await Promise.all(
+    targets.map(async (target) => {
+      try {
+        values.push(await ask(target));
+      } catch (error) {
+        if (error instanceof ControlError && error.error === 'BAD_REQUEST') throw new CommandError(error.message);
+        missing.push(target.peer);
+      }
+    }),
+  );
+  return { values, missing: missing.sort((a, b) => a - b).map(peerName) };
+}
+
+/** A rule about a core that there is not would do nothing. */
+export function refuseUnknownCores(rule: FaultRule, isKnown: (core: number) => boolean): void {
+  const unknown = peersOfRule(rule).find((peer) => isCore(peer) && !isKnown(peer));
+  if (unknown !== undefined) throw new CommandError(`there is no core ${unknown}; mkctl ps lists the cores`);
+}

@@ -1,0 +1,142 @@
+import { formatDuration } from '@mk/machine/duration';
+import { type Nanos, type PeerId, peerName } from '@mk/monitor-proto/ids';
+import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
+import { checkFaultRule, type FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
+import { type ActiveRule, isHealTarget, type StandingRule } from '@mk/monitor-proto/link/rule-state';
+import { createPrng } from '@mk/monitor-proto/prng';
+import { CommandError } from '../cli/usage-error.ts';
+import { describeFault } from '../client/describe-fault.ts';
+import { askEach, type FaultTarget, refuseUnknownCores } from '../client/fault-targets.ts';
+import { sumActiveRules } from '../client/sum-rules.ts';
+
+/** A process that faults of links act in. */
+export interface FaultedProcess {
+  readonly ended: boolean;
+  readonly state: 'starting' | 'listening' | 'running' | 'hung' | 'ended';
+}
+
+/** Where the desk finds processes and the time. */
+export interface FaultDeskHost<P extends FaultedProcess> {
+  processes(): readonly { readonly peer: PeerId; readonly process: P }[];
+  /** Asks a process over its control port; rejects when it does not answer in time. */
+  ask(process: P, verb: string, args: object): Promise<unknown>;
+  nowNs(): Nanos;
+  note(text: string): void;
+}
+
+/** Pauses between two tries to reach a process that runs and does not answer. */
+const RETRY_MS = { first: 500, longest: 8000 } as const;
+
+/**
+ * The faults that are in force on the links of a running cluster, and who has been told of them.
+ *
+ * Guarantees: what is added or healed is in force on every process that answers, before the promise resolves; one that
+ * hangs, starts or does not answer is named, and gets all that is in force then as soon as it answers. A process is told
+ * one thing after the other, each time all that concerns it: what it missed is made up for, and nothing comes back that
+ * was healed.
+ */
+export class FaultDesk<P extends FaultedProcess> {
+  /** What is in force: decides nothing about frames here, but what a heal ends and when time runs out. */
+  private readonly book = new FaultEngine({ prng: createPrng('never drawn from') });
+  private version = 0;
+  /** The version that a peer needs at least: that of the last change that concerned it. */
+  private readonly needed = new Map<PeerId, number>();
+  private readonly told = new WeakMap<P, number>();
+  private readonly telling = new WeakMap<P, Promise<void>>();
+  private retry: NodeJS.Timeout | null = null;
+  private retryMs: number = RETRY_MS.first;
+
+  constructor(private readonly host: FaultDeskHost<P>) {}
+
+  /** Puts a rule in force. */
+  async add(given: unknown): Promise<{ readonly id: string; readonly missing: readonly FaultTarget[] }> {
+    const rule = checkFaultRule(given);
+    if (typeof rule === 'string') throw new CommandError(rule);
+    const known = new Set(this.host.processes().map(({ peer }) => peer));
+    refuseUnknownCores(rule, (core) => known.has(core));
+    const replaced = this.book.standing(this.host.nowNs()).filter((standing) => standing.rule.id === rule.id);
+    this.book.add(rule, this.host.nowNs());
+    const missing = await this.spread([rule, ...replaced.map((standing) => standing.rule)]);
+    const time = rule.for_ns === null ? '' : ` for ${formatDuration(rule.for_ns)}`;
+    this.host.note(`fault ${rule.id}: ${describeFault(rule)}${time}`);
+    return { id: rule.id, missing };
+  }
+
+  /** Ends faults; the ids of the rules that ended or no longer concern the pair. */
+  async heal(
+    target: unknown,
+  ): Promise<{ readonly healed: readonly string[]; readonly missing: readonly FaultTarget[] }> {
+    if (!isHealTarget(target)) throw new CommandError('heal what: "all", {id} or {from, to}');
+    const before = this.book.standing(this.host.nowNs());
+    const healed = this.book.heal(target, this.host.nowNs());
+    const missing = await this.spread(before.map(({ rule }) => rule).filter(({ id }) => healed.includes(id)));
+    this.host.note(healed.length === 0 ? 'nothing to heal on the links' : `healed ${healed.join(', ')}`);
+    return { healed, missing };
+  }
+
+  /** The rules in force, what they did summed over the processes that answer. */
+  async list(): Promise<readonly ActiveRule[]> {
+    const running = this.host.processes().filter(({ process }) => process.state === 'running');
+    const { values } = await askEach(running, ({ process }) => this.host.ask(process, 'faults', {}));
+    return sumActiveRules(values as ActiveRule[][]);
+  }
+
+  /** Brings a process that has just started or woken to what is in force; resolves when it is, or does not answer yet. */
+  async bring(peer: PeerId, process: P): Promise<void> {
+    if (!this.isBehind(peer, process)) return;
+    await this.inTurn(peer, process).catch(() => undefined);
+    if (this.isBehind(peer, process)) this.tryAgain();
+  }
+
+  close(): void {
+    if (this.retry !== null) clearTimeout(this.retry);
+  }
+
+  /** Tells whomever these rules concern; who could not be told yet. */
+  private async spread(changed: readonly FaultRule[]): Promise<readonly FaultTarget[]> {
+    this.version += 1;
+    const processes = this.host.processes();
+    for (const { peer } of processes)
+      if (changed.some((rule) => concernsSender(rule, peer))) this.needed.set(peer, this.version);
+    const behind = processes.filter(({ peer, process }) => !process.ended && this.isBehind(peer, process));
+    await Promise.all(behind.map(({ peer, process }) => this.bring(peer, process)));
+    return behind.filter(({ peer, process }) => this.isBehind(peer, process)).map(({ peer }) => peerName(peer));
+  }
+
+  private isBehind(peer: PeerId, process: P): boolean {
+    return !process.ended && (this.told.get(process) ?? 0) < (this.needed.get(peer) ?? 0);
+  }
+
+  private inTurn(peer: PeerId, process: P): Promise<void> {
+    const turn = (this.telling.get(process) ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => this.tell(peer, process));
+    this.telling.set(process, turn);
+    return turn;
+  }
+
+  private async tell(peer: PeerId, process: P): Promise<void> {
+    if (process.state !== 'running' || !this.isBehind(peer, process)) return;
+    const { version } = this;
+    await this.host.ask(process, 'fault_set', { version, rules: this.rulesFor(peer) });
+    this.told.set(process, version);
+  }
+
+  private rulesFor(peer: PeerId): readonly StandingRule[] {
+    return this.book.standing(this.host.nowNs()).filter(({ rule }) => concernsSender(rule, peer));
+  }
+
+  /** Later, with growing pauses, as long as somebody runs and has not been told. One that hangs is told when it is woken. */
+  private tryAgain(): void {
+    if (this.retry !== null) return;
+    this.retry = setTimeout(() => {
+      this.retry = null;
+      this.retryMs = Math.min(RETRY_MS.longest, 2 * this.retryMs);
+      const behind = this.host.processes().filter(({ peer, process }) => this.isBehind(peer, process));
+      if (behind.length === 0) this.retryMs = RETRY_MS.first;
+      for (const { peer, process } of behind) if (process.state !== 'hung') void this.bring(peer, process);
+    }, this.retryMs);
+    this.retry.unref();
+  }
+}

@@ -1,0 +1,41 @@
+import type { Nanos } from '../ids.ts';
+import { LinkFaults, type LinkFaultsOwner } from '../link/link-faults.ts';
+import type { ControlReply, ControlRequest } from '../step.ts';
+import { nowNs } from './clock.ts';
+import { callAfter, type LongTimer } from './long-timer.ts';
+
+/** The faults of a process's own links, in time: a rule that runs out ends when it does, and not with the next frame. */
+export class FaultHost {
+  readonly links: LinkFaults;
+  private expiry: LongTimer | null = null;
+  private expiryAt: Nanos = Infinity;
+
+  constructor(owner: LinkFaultsOwner) {
+    this.links = new LinkFaults(owner);
+  }
+
+  /** The verbs of faults; null: another's. */
+  control(request: ControlRequest): ControlReply | null {
+    const reply = this.links.control(request, nowNs());
+    if (reply !== null) this.watch();
+    return reply;
+  }
+
+  close(): void {
+    this.expiry?.cancel();
+  }
+
+  private watch(): void {
+    const next = this.links.noteExpired(nowNs());
+    if (next === this.expiryAt) return;
+    this.expiryAt = next;
+    this.expiry?.cancel();
+    this.expiry = null;
+    if (next !== Infinity) this.expiry = callAfter((next - nowNs()) / 1e6 + 1, () => this.expired());
+  }
+
+  private expired(): void {
+    this.expiryAt = Infinity;
+    this.watch();
+  }
+}

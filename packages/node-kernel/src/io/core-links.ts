@@ -1,0 +1,24 @@
+import type { OwnLinks } from '@mk/monitor-proto/link/link-faults';
+import { CLEAR_LINK, type LinkSettings } from '@mk/monitor-proto/link/link-settings';
+import { createPrng } from '@mk/monitor-proto/prng';
+import type { Registration } from '../config.ts';
+
+/** What the SKB tells a core about its links, as JSON: see skb/src/io/settings.ts. */
+interface CoreLinkSettings {
+  readonly seed: string;
+  readonly base: Partial<LinkSettings>;
+  /** Added one-way delay to each core by id, from the machine description. */
+  readonly delaysNs: readonly number[];
+}
+
+/** What shapes the links of a core that the registry has named: the machine's latencies, to cores alone. */
+export function linksOfCore({ core, incarnation, settings }: Registration): OwnLinks {
+  const { seed, base, delaysNs } = JSON.parse(settings) as CoreLinkSettings;
+  const own = { self: core, capacity: delaysNs.length, prng: createPrng(`${seed}/links/${core}/${incarnation}`) };
+  if (Object.keys(base).length === 0 && delaysNs.every((delay) => delay === 0)) return own;
+  return {
+    ...own,
+    base: (to) =>
+      to >= delaysNs.length ? CLEAR_LINK : { ...CLEAR_LINK, ...base, delayNs: (base.delayNs ?? 0) + delaysNs[to]! },
+  };
+}

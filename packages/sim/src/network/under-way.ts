@@ -1,0 +1,93 @@
+import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
+import type { Retiming } from '@mk/monitor-proto/link/link-model';
+import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import type { LinkEnd, NetworkHost } from './network.ts';
+
+/** The directed pair that something travels between, and since when. */
+export interface Way {
+  readonly from: PeerId;
+  readonly to: PeerId;
+  readonly sentAt: Nanos;
+  /** The machine's own part of the time that it takes, which no rule changes. */
+  readonly latencyNs: Nanos;
+}
+
+/** What the link model has delayed on its way to an end of a link. It stands for that end where it is delivered: once it is due anew, it is not there any more. */
+class Parcel implements LinkEnd {
+  superseded = false;
+
+  constructor(
+    readonly to: LinkEnd,
+    readonly event: AnyEvent,
+    readonly costNs: Nanos,
+    readonly dueAt: Nanos,
+    readonly way: Way,
+  ) {}
+
+  get node(): SimNode {
+    return this.to.node;
+  }
+  get id(): LinkId {
+    return this.to.id;
+  }
+  get other(): LinkEnd | null {
+    return this.to.other;
+  }
+  get openedAt(): Nanos {
+    return this.to.openedAt;
+  }
+  get lastDueAt(): Nanos {
+    return this.to.lastDueAt;
+  }
+  get open(): boolean {
+    return !this.superseded && this.to.open;
+  }
+  set open(open: boolean) {
+    this.to.open = open;
+  }
+}
+
+/** No step occupies a core longer, so that nothing is sent more than this after the simulation's time. */
+const STEP_MOST: Nanos = 1_000_000;
+/** Parcels of a pair that are kept before those that have arrived are looked for. */
+const SOME = 64;
+
+/** All that is delayed on its way, by directed pair, so that a change of rules can hurry it. */
+export class UnderWay {
+  private readonly pairs = new Map<string, Parcel[]>();
+
+  constructor(private readonly host: NetworkHost) {}
+
+  /** Delivers an event to an end at a time, or earlier if rules change meanwhile. */
+  deliver(dueAt: Nanos, to: LinkEnd, event: AnyEvent, costNs: Nanos, way: Way): void {
+    const key = keyOf(way.from, way.to);
+    const known = this.pairs.get(key);
+    const parcel = new Parcel(to, event, costNs, dueAt, way);
+    if (known === undefined) this.pairs.set(key, [parcel]);
+    else if (known.length % SOME === 0) this.pairs.set(key, [...known.filter((p) => p.dueAt > this.host.now), parcel]);
+    else known.push(parcel);
+    this.host.deliver(dueAt, to.node, parcel, event, costNs);
+  }
+
+  /** What is under way from → to is due anew: never later, and in the same order. */
+  retime(from: PeerId, to: PeerId, retime: Retiming): void {
+    const { now } = this.host;
+    const key = keyOf(from, to);
+    const parcels = (this.pairs.get(key) ?? []).filter((parcel) => parcel.dueAt > now);
+    this.pairs.delete(key);
+    for (const { to: end, way } of parcels) end.lastDueAt = Math.min(end.lastDueAt, now + way.latencyNs + STEP_MOST);
+    // In the order of their times, and of sending where these are equal: so they keep it.
+    parcels.sort((a, b) => a.dueAt - b.dueAt);
+    for (const parcel of parcels) {
+      parcel.superseded = true;
+      const { to: end, event, costNs, dueAt, way } = parcel;
+      const newDueAt = Math.max(retime(dueAt - way.latencyNs), way.sentAt, now) + way.latencyNs;
+      if (newDueAt > end.lastDueAt) end.lastDueAt = newDueAt;
+      this.deliver(newDueAt, end, event, costNs, way);
+    }
+  }
+}
+
+function keyOf(from: PeerId, to: PeerId): string {
+  return `${from}>${to}`;
+}
