@@ -36,9 +36,9 @@ describe('locks', () => {
     const [a, b, c] = clients(harness, 3) as [Octopus, Octopus, Octopus];
     await acquireLock(a, 'lock');
     const second = acquireLock(b, 'lock').catch((error: Error) => error.name);
-    while ((await c.getNames("r'^lock_'")).length < 2);
+    while ((await c.getNames("r'^lock:'")).length < 2);
     const third = acquireLock(c, 'lock');
-    while ((await c.getNames("r'^lock_'")).length < 3);
+    while ((await c.getNames("r'^lock:'")).length < 3);
     harness.ownerGone('c1');
     harness.ownerGone('c0');
     expect((await third).ticket).toBe(3);
@@ -52,9 +52,9 @@ describe('locks', () => {
     const held = await acquireLock(a, 'lock');
     const stop = new AbortController();
     const second = acquireLock(b, 'lock', stop.signal);
-    while ((await a.getNames("r'^lock_'")).length < 2);
+    while ((await a.getNames("r'^lock:'")).length < 2);
     const third = acquireLock(c, 'lock');
-    while ((await a.getNames("r'^lock_'")).length < 3);
+    while ((await a.getNames("r'^lock:'")).length < 3);
     stop.abort(new Error('no longer wanted'));
     await expect(second).rejects.toThrow('no longer wanted');
     await held.release();
@@ -103,7 +103,7 @@ describe('barriers', () => {
     const [a, b, c] = clients(harness, 3) as [Octopus, Octopus, Octopus];
     const stop = new AbortController();
     const first = enterBarrier(a, 'barrier', 2, stop.signal);
-    while ((await b.getNames("r'^barrier_entered'")).length < 1);
+    while ((await b.getNames("r'^barrier:'")).length < 1);
     stop.abort(new Error('tired'));
     await expect(first).rejects.toThrow('tired');
     const both = await Promise.all([enterBarrier(b, 'barrier', 2), enterBarrier(c, 'barrier', 2)]);
@@ -156,14 +156,15 @@ describe('watches', () => {
     await b.set('x2 { v: 2 }');
     while (told.length < 3) await b.get('y1');
     harness.restart();
-    while (told.length < 4) await b.get('y1');
-    await b.set('x2 { v: 3 }');
     while (told.length < 5) await b.get('y1');
+    await b.set('x2 { v: 3 }');
+    while (told.length < 6) await b.get('y1');
     await stop();
     expect(told).toEqual([
       'set x1 { v: 1 }',
       'deleted x1 { v: 1 }',
       'set x2 { v: 2 }',
+      'resumed ',
       'set x2 { v: 2 }',
       'set x2 { v: 3 }',
       'removed ',

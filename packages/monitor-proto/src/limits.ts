@@ -95,10 +95,11 @@ export const LIMITS = {
     reason: 'Most heartbeats that a core sends; on larger machines each link beats less often, in whole seconds.',
   },
   heartbeatMissed: { value: 5, unit: 'intervals', reason: 'Silence after which a peer is suspected.' },
-  clientGraceNs: {
-    value: 5 * SECOND,
+  sessionTimeoutNs: {
+    value: 8 * SECOND,
     unit: 'ns',
-    reason: 'A client of the SKB whose link stays away so long is gone, and its transient records with it.',
+    reason:
+      'A client of the SKB that says nothing for so long is gone, and its locks with it; it renews its session five times in it. `--session-timeout` sets another.',
   },
   clientBacklog: {
     value: 20_000,

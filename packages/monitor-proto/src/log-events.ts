@@ -277,6 +277,11 @@ export const LOG_EVENTS = {
     fields: { name: 'string', facts: 'number', most: 'number' },
     doc: 'The machine has more facts of one name than the knowledge base is told; facts_left_out/3 says so there.',
   },
+  session_lost: {
+    level: 'warn',
+    fields: { peer: 'peer', instance: 'string', silent_ms: 'number' },
+    doc: 'A client of the SKB said nothing for a session time-out: what it held goes to others.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -31,6 +31,8 @@ export interface SkbConfig {
   settingsFor(core: number): string;
   /** Whether round trips are measured after boot. */
   readonly measure: boolean;
+  /** How long a client may be silent before it is given up; absent: the limit of that name. */
+  readonly sessionTimeoutNs?: Nanos;
   /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
   readonly life?: number;
   /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */

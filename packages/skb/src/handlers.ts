@@ -16,10 +16,11 @@ export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
   mesh_report: (skb, from, { links }, now) => skb.registry.meshReport(from, links, now),
   measure_report: (skb, from, report, now) => skb.measurement.report(from.id, report, now),
   link_changed: (skb, from, { core, average }) => skb.linkChanged(from.id, core, average),
-  skb_query: (skb, from, query) => skb.client(from).queries.query(from, query),
-  skb_cancel: (skb, from, { id }) => skb.client(from).queries.cancel(from, id),
-  skb_rules: (skb, from, rules) => skb.client(from).queries.rules(from, rules),
-  oct_request: (skb, from, request) => skb.client(from).octopus.request(from, request),
+  skb_query: (skb, from, query, now) => skb.client(from, now).queries.query(from, query),
+  skb_cancel: (skb, from, { id }, now) => skb.client(from, now).queries.cancel(from, id),
+  skb_rules: (skb, from, rules, now) => skb.client(from, now).queries.rules(from, rules),
+  oct_request: (skb, from, request, now) => skb.client(from, now).octopus.request(from, request),
+  session_alive: (skb, from, { id, begins }, now) => skb.client(from, now).alive(from, id, begins),
   client_leaves: (skb, from, _message, now) => skb.clientLeaves(from, now),
   clock_request: (skb, from, { id, t0 }, now) => {
     skb.endpoint.sendTo(from, { type: 'clock_reply', id, t0, t1: now, t2: now });

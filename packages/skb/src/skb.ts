@@ -5,6 +5,7 @@ import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
+import { limit } from '@mk/monitor-proto/limits';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
@@ -63,7 +64,13 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     const measured = (): void => this.measured();
     this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, measured, latencyNs);
     this.plans = new Plans(config.machine, this.registry, this.measurement.trips, this.outbox);
-    this.knowledge = new Knowledge(config.knowledge ?? NOTHING_HOSTED, this.endpoint, this.registry, this.outbox);
+    this.knowledge = new Knowledge(
+      config.knowledge ?? NOTHING_HOSTED,
+      config.sessionTimeoutNs ?? limit('sessionTimeoutNs'),
+      this.endpoint,
+      this.registry,
+      this.outbox,
+    );
   }
 
   step(event: SkbEvent, now: Nanos): readonly SkbEffect[] {
@@ -161,8 +168,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
   }
 
   /** The knowledge base, for a message of one of its clients. */
-  client(peer: Peer): Knowledge {
-    this.knowledge.used(peer);
+  client(peer: Peer, now: Nanos): Knowledge {
+    this.knowledge.used(peer, now);
     return this.knowledge;
   }
 
@@ -184,7 +191,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
 
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     if (this.registry.memberOf(peer) !== undefined) this.registry.peerDown(peer, reason, now);
-    else if (!this.knowledge.linkLost(peer, now)) this.endpoint.forget(peer, reason, now);
+    else if (!this.knowledge.isClient(peer)) this.endpoint.forget(peer, reason, now);
   }
 
   peerGone(peer: Peer): void {

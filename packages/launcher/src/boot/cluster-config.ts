@@ -26,6 +26,8 @@ export interface ClusterConfig {
   readonly measure: boolean;
   /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, and gone when the cluster ends. */
   readonly dataDir?: string;
+  /** How long a client of the SKB may be silent before its locks go to others; absent: the default. */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** What MK_SKB holds. The machine follows as a message: one of 200 packages is more than an environment takes. */
@@ -45,6 +47,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     detached,
     links: { delayNs: latencyNs, jitterNs },
     ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
+    ...(config.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: config.sessionTimeoutMs }),
     ...logging(config, 'skb'),
   });
 }

@@ -1,7 +1,7 @@
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock } from '@mk/libmk/octopus/lock';
 import type { Octopus, OctopusRecord } from '@mk/libmk/octopus/octopus';
-import { postSemaphore, waitSemaphore } from '@mk/libmk/octopus/semaphore';
+import { acquirePermit, postSemaphore, waitSemaphore } from '@mk/libmk/octopus/semaphore';
 import type { Cli } from '../cli/run-cli.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { durationMs, wholeNumber } from '../cli/values.ts';
@@ -84,8 +84,8 @@ export const OCTOPUS: readonly CtlCommand[] = [
       QUERY,
       [['$0 oct watch "r\'^job\'" --for 10s', 'for a while']],
       async (context, octopus) => {
-        await octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record));
-        await untilEnd(context);
+        const { lost } = await octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record));
+        await Promise.race([untilEnd(context), lost]);
       },
     ),
   ),
@@ -96,8 +96,8 @@ export const OCTOPUS: readonly CtlCommand[] = [
       QUERY,
       [['$0 oct subscribe _', 'everything']],
       async (context, octopus) => {
-        await octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record));
-        await untilEnd(context);
+        const { lost } = await octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record));
+        await Promise.race([untilEnd(context), lost]);
       },
     ),
   ),
@@ -113,13 +113,16 @@ export const OCTOPUS: readonly CtlCommand[] = [
   forTime(
     command(
       'lock <text>',
-      'takes a lock in turn and holds it until Ctrl-C',
+      'takes a lock in turn and holds it until Ctrl-C; losing it ends the command with status 1',
       'the lock’s name',
       [['$0 oct lock disk --for 5s', 'holds it for five seconds']],
       async (context, octopus) => {
         const lock = await acquireLock(octopus, text(context));
-        context.terminal.out(context.json ? JSON.stringify({ ticket: lock.ticket }) : `held; ticket ${lock.ticket}`);
-        await untilEnd(context);
+        const { token, ticket } = lock;
+        context.terminal.out(
+          context.json ? JSON.stringify({ token, ticket }) : `held; ticket ${ticket}, which is its fencing token`,
+        );
+        await Promise.race([untilEnd(context), lock.lost]);
         await lock.release();
       },
     ),
@@ -157,10 +160,24 @@ export const OCTOPUS: readonly CtlCommand[] = [
   ),
   command(
     'take <text>',
-    'takes one from a semaphore, waiting for it',
+    'takes one from a semaphore for good, waiting for it',
     'the semaphore’s name',
     [['$0 oct take slots', 'passes when it can']],
     (context, octopus) => waitSemaphore(octopus, text(context)),
+  ),
+  forTime(
+    command(
+      'permit <text>',
+      'takes one from a semaphore on lease: it goes back at Ctrl-C, or when this command dies',
+      'the semaphore’s name',
+      [['$0 oct permit slots --for 5s', 'holds one of its permits for five seconds']],
+      async (context, octopus) => {
+        const permit = await acquirePermit(octopus, text(context));
+        context.terminal.out(context.json ? JSON.stringify({ held: true }) : 'held');
+        await Promise.race([untilEnd(context), permit.lost]);
+        await permit.release();
+      },
+    ),
   ),
 ];
 
@@ -206,6 +223,10 @@ function print(context: CtlContext, record: OctopusRecord): void {
 }
 
 function tell(context: CtlContext, kind: string, record: OctopusRecord | undefined): void {
+  if (kind === 'resumed')
+    context.terminal.error(
+      'mkctl: the SKB had forgotten this watch: what is there follows; what was deleted meanwhile is not told',
+    );
   if (record === undefined) return;
   const { name, attributes } = record;
   context.terminal.out(context.json ? JSON.stringify({ kind, name, attributes }) : `${kind} ${record.text}`);

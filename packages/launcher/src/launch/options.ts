@@ -8,6 +8,7 @@ import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
+import { limit } from '@mk/monitor-proto/limits';
 import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
 import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from './machine.ts';
@@ -105,6 +106,12 @@ export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): 
       requiresArg: true,
       describe: 'keep records and rules of the SKB in this folder, over the end of the cluster',
     })
+    .option('session-timeout', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: `${limit('sessionTimeoutNs') / 1e9}s`,
+      describe: 'a client of the SKB that is silent for so long loses its locks (1s to 1d)',
+    })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
     .option('boot-timeout', {
@@ -150,6 +157,7 @@ export function parseClusterConfig(
   const { cores } = machine;
   const dataDir = folderOf('--data-dir', text(args, 'data-dir'));
   const bootTimeout = text(args, 'boot-timeout');
+  const sessionTimeout = text(args, 'session-timeout');
   const config: ClusterConfig = {
     name,
     cores,
@@ -165,12 +173,20 @@ export function parseClusterConfig(
     logLevel: levelOf(text(args, 'log-level')!),
     logDir: folderOf('--log-dir', text(args, 'log-dir')),
     ...(dataDir === null ? {} : { dataDir }),
+    ...(sessionTimeout === null ? {} : { sessionTimeoutMs: sessionMs('--session-timeout', sessionTimeout) }),
     listenHost: '127.0.0.1',
     port: wholeNumber('--port', text(args, 'port')!, 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
     measure: true,
   };
   return { config, machine };
+}
+
+/** A session time-out in milliseconds. */
+function sessionMs(option: string, given: string): number {
+  const ms = Math.ceil(durationMs(option, given));
+  if (ms >= 1000 && ms <= 86_400_000) return ms;
+  throw new UsageError(`${option} must be from 1s to 1d, not ${given}`);
 }
 
 function planOf(file: string | null): FaultPlan | null {

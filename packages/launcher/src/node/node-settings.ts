@@ -30,6 +30,10 @@ export const NODE_VARIABLES = {
   MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
   MK_SEED: { otherwise: 'mk', doc: 'Where the random choices of the links begin (SKB).' },
   MK_DATA_DIR: { otherwise: '', doc: 'Folder of the SKB’s journal; absent: records do not outlive its process (SKB).' },
+  MK_SESSION_TIMEOUT: {
+    otherwise: '8s',
+    doc: 'A client of the SKB that is silent for so long loses its locks, 1s to 1d (SKB).',
+  },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: { otherwise: '0.0.0.0', doc: 'The address to listen on.' },
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
@@ -92,7 +96,16 @@ export function nodeSettings(
 
 type SkbPart = Pick<
   SkbSettings,
-  'expectedCores' | 'maxCores' | 'machine' | 'machineFollows' | 'seed' | 'links' | 'timeScale' | 'measure' | 'dataDir'
+  | 'expectedCores'
+  | 'maxCores'
+  | 'machine'
+  | 'machineFollows'
+  | 'seed'
+  | 'links'
+  | 'timeScale'
+  | 'measure'
+  | 'dataDir'
+  | 'sessionTimeoutMs'
 >;
 
 function skbPart(read: Reader, facts: NodeFacts): SkbPart {
@@ -103,6 +116,8 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const timeScale = read.text('MK_TIME_SCALE') === '' ? (machine?.timeScale ?? 0) : read.number('MK_TIME_SCALE');
   const dataDir = read.text('MK_DATA_DIR');
   const kept = dataDir === '' ? {} : { dataDir };
+  const sessionTimeoutMs = Math.ceil(read.durationNs('MK_SESSION_TIMEOUT') / 1e6);
+  if (sessionTimeoutMs < 1000 || sessionTimeoutMs > 86_400_000) read.refuse('MK_SESSION_TIMEOUT must be from 1s to 1d');
   const slow = machine === null ? null : checkMessageTimes(machine, timeScale);
   if (slow !== null) read.refuse(`MK_MACHINE: ${slow}`);
   const described = { machine, machineFollows: machine !== null };
@@ -114,6 +129,7 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
     links,
     timeScale,
     measure: true,
+    sessionTimeoutMs,
     ...kept,
   };
 }

@@ -166,7 +166,8 @@ export class SkbClient {
   private readonly performers: {
     readonly [T in Exclude<ClientEffect, Effect>['type']]: (effect: Extract<ClientEffect, { type: T }>) => void;
   } = {
-    skb_up: ({ fresh }) => {
+    skb_up: ({ fresh, abandoned }) => {
+      if (abandoned) this.requests.abandonChanges('the SKB had given this client up');
       if (fresh) this.restarted();
       this.up();
     },
@@ -178,6 +179,8 @@ export class SkbClient {
       this.refused(failure);
       this.requests.fail(failure);
     },
+    skb_session_begun: () => this.requests.forgotten(),
+    skb_session_lost: ({ text }) => this.requests.sessionLost(text),
     skb_said: ({ message }) => this.requests.receive(message),
   };
 

@@ -1,18 +1,29 @@
 /**
- * A barrier that may be used again and again. Source: Barrelfish `lib/octopus` barriers.
+ * A double barrier that may be used again and again. Source: Barrelfish `lib/octopus` barriers, and ZooKeeper's recipe; differs:
+ * nobody depends on what a certain other one does.
  *
- * Everybody who enters sets a sequential record; the last of them opens the barrier by setting its record. Everybody
- * who leaves deletes its own; the last of them closes it again. Enter and leave together are a double barrier.
- * Assumes that a round's participants have left before others use the name.
+ * Everybody who enters sets a sequential record. Whoever sees that enough have come opens the round by a record that says up to
+ * which number it goes; later ones wait for the next round. Everybody who leaves deletes its own record; the round is over when
+ * none up to its number is left, and whoever sees that first deletes the round's record. The first in the queue looks at who
+ * comes; each other one watches the one before it, and takes its place when it dies. Records of members are transient.
+ *
+ *   B1  nobody passes before as many as the barrier wants have come in, nobody is through before all of the round have left or died;
+ *   B2  a member that dies, whenever, stops nobody else.
  */
+import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
-import type { Octopus } from './octopus.ts';
-import { OctopusError, aborting, quotedName, sequenceQuery } from './octopus.ts';
+import { HeldRecord, type Losable } from './held-record.ts';
+import { type ArmedQuery, type Octopus, OctopusError, quotedName } from './octopus.ts';
 
 /** A barrier that was entered; everybody is in. */
-export interface EnteredBarrier {
-  /** Waits until everybody has left. */
+export interface EnteredBarrier extends Losable {
+  /** Waits until everybody has left; rejects with BARRIER_LOST when our own entry was lost before. */
   leave(signal?: AbortSignal): Promise<void>;
+}
+
+/** The entries up to that number are one round. */
+interface Round {
+  readonly last: number;
 }
 
 /** Waits until `count` participants have entered. An abort takes our entry back and rejects. */
@@ -22,58 +33,138 @@ export async function enterBarrier(
   count: number,
   signal?: AbortSignal,
 ): Promise<EnteredBarrier> {
-  const entry = `${name}_entered`;
-  const open = quotedName(`${name}_open`);
-  const own = (await octopus.set(quotedName(entry), { sequential: true, transient: true })).name;
+  const barrier = new Barrier(octopus, name);
+  const own = (await octopus.set(quotedName(barrier.entry), { sequential: true, transient: true, recipe: 'barrier' }))
+    .name;
+  const what = `the entry in the barrier ${JSON.stringify(name)}`;
+  const held = new HeldRecord(octopus, own, { recipe: 'barrier', error: 'BARRIER_LOST', what });
   try {
-    const entered = await octopus.getNames(sequenceQuery(entry));
-    if (entered.length >= count) await openRound(octopus, `${open} { round: ${quotedName(own)} }`);
-    const { attributes } = await octopus.waitFor(open, signal);
-    const round = String(attributes['round']);
-    return { leave: (leaving) => leaveBarrier(octopus, name, own, round, leaving) };
+    const opened = barrier.whenOpen(own, count, signal);
+    opened.catch(() => undefined); // it may fail after the entry was lost
+    const [, round] = await Promise.race([Promise.all([held.watched, opened]), held.lost]);
+    held.check();
+    const leave = async (leaving?: AbortSignal): Promise<void> => {
+      await held.release();
+      await barrier.whenOver(round, leaving);
+    };
+    return { lost: held.lost, signal: held.signal, leave };
   } catch (error) {
-    await octopus.delete(quotedName(own));
+    held.abandon();
     throw error;
   }
 }
 
-/**
- * The opener's own name marks the round, so that a slow leaver cannot close the next one. Two may both be last to
- * enter.
- */
-async function openRound(octopus: Octopus, record: string): Promise<void> {
-  try {
-    await octopus.set(record, { exclusive: true });
-  } catch (error) {
-    if (!(error instanceof OctopusError) || error.name !== 'RECORD_EXISTS') throw error;
+class Barrier {
+  readonly entry: string;
+  private readonly open: string;
+
+  constructor(
+    private readonly octopus: Octopus,
+    name: string,
+  ) {
+    this.entry = recipeName('barrier', `${name}:entry`);
+    this.open = recipeName('barrier', `${name}:open`);
+  }
+
+  /** The round that our entry is in. */
+  async whenOpen(own: string, count: number, signal: AbortSignal | undefined): Promise<Round> {
+    const number = sequenceOf(own)!.number;
+    for (;;) {
+      signal?.throwIfAborted();
+      const round = await this.arm({ type: 'get', query: quotedName(this.open) }, 'NO_RECORD', TRIGGER.ON_SET);
+      const before = roundOf(round);
+      if (before !== undefined && before.last >= number) return before;
+      if (before !== undefined) {
+        await this.whenOver(before, signal);
+        continue;
+      }
+      await this.openOrWait(own, count, round, signal);
+    }
+  }
+
+  /** Until none of the round's entries is left, and its record neither. */
+  async whenOver(round: Round, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const first = await this.arm({ type: 'get', ...this.entries }, 'OK', TRIGGER.ON_DEL);
+      const name = first.reply.ok ? nameOf(first.reply.record) : undefined;
+      if (name === undefined || sequenceOf(name)!.number > round.last) {
+        await first.cancel();
+        return this.close(round);
+      }
+      await oneOf([first], signal);
+    }
+  }
+
+  private async openOrWait(own: string, count: number, round: ArmedQuery, signal?: AbortSignal): Promise<void> {
+    const before = await this.arm({ type: 'predecessor', name: own }, 'OK', TRIGGER.ON_DEL);
+    if (!before.reply.ok) throw new OctopusError('BARRIER_LOST', 'our entry is gone');
+    const isFirst = before.reply.record === undefined;
+    const entered = await this.arm(
+      { type: 'get_names', ...this.entries },
+      isFirst ? 'OK' : 'NO_RECORD',
+      TRIGGER.ON_SET,
+    );
+    const names = entered.reply.ok ? (entered.reply.names ?? []) : [];
+    if (names.length < count)
+      return oneOf(isFirst ? [round, entered] : [round, before], signal, [round, before, entered]);
+    await Promise.all([round, before, entered].map((armed) => armed.cancel()));
+    const last = sequenceOf(names.at(-1)!)!.number;
+    try {
+      await this.octopus.set(`${quotedName(this.open)} { last: ${last} }`, { exclusive: true, recipe: 'barrier' });
+    } catch (error) {
+      // Two may see at once that enough have come.
+      if (!(error instanceof OctopusError) || error.name !== 'RECORD_EXISTS') throw error;
+    }
+  }
+
+  private async close({ last }: Round): Promise<void> {
+    try {
+      await this.octopus.delete(`${quotedName(this.open)} { last: == ${last} }`, { recipe: 'barrier' });
+    } catch (error) {
+      // Somebody else was first, and it is open for the next round.
+      if (!(error instanceof OctopusError) || error.name !== 'CONSTRAINT_MISMATCH') throw error;
+    }
+  }
+
+  private get entries(): { readonly query: string; readonly sequence: true } {
+    return { query: quotedName(this.entry), sequence: true };
+  }
+
+  private async arm(...[query, inCase, mode]: Parameters<Octopus['arm']>): Promise<ArmedQuery> {
+    const armed = await this.octopus.arm(query, inCase, mode);
+    const { reply } = armed;
+    if (!reply.ok && reply.error !== 'NO_RECORD') throw new OctopusError(reply.error, reply.detail);
+    return armed;
   }
 }
 
-async function leaveBarrier(
-  octopus: Octopus,
-  name: string,
-  own: string,
-  round: string,
+/** Waits for one of them, and cancels all. */
+async function oneOf(
+  waiting: readonly ArmedQuery[],
   signal: AbortSignal | undefined,
+  all: readonly ArmedQuery[] = waiting,
 ): Promise<void> {
-  await octopus.delete(quotedName(own));
-  const thisRound = `${quotedName(`${name}_open`)} { round: == ${quotedName(round)} }`;
-  if (!(await octopus.exists(sequenceQuery(`${name}_entered`)))) {
-    await close(octopus, thisRound);
-    return;
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<void>((resolve) => (abort = resolve));
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
+  try {
+    await Promise.race([...waiting.map(({ woken }) => woken), aborted]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await Promise.all(all.map((armed) => armed.cancel()));
   }
-  for (;;) {
-    const armed = await octopus.arm({ type: 'exists', query: thisRound }, 'OK', TRIGGER.ON_DEL);
-    if (!armed.reply.ok) return;
-    await aborting(armed, signal);
-  }
+  signal?.throwIfAborted();
 }
 
-/** Two may both be last; the second finds the barrier closed, or open for the next round. */
-async function close(octopus: Octopus, thisRound: string): Promise<void> {
-  try {
-    await octopus.delete(thisRound);
-  } catch (error) {
-    if (!(error instanceof OctopusError) || error.name !== 'CONSTRAINT_MISMATCH') throw error;
-  }
+function roundOf({ reply }: ArmedQuery): Round | undefined {
+  const text = reply.ok ? reply.record : undefined;
+  const last = text === undefined ? undefined : /last: (\d+)/.exec(text)?.[1];
+  return last === undefined ? undefined : { last: Number(last) };
+}
+
+function nameOf(text: string | undefined): string | undefined {
+  const quoted = text === undefined ? null : /^'((?:[^'\\]|\\[^])*)'/.exec(text);
+  return quoted?.[1]?.replace(/\\([^])/g, '$1');
 }

@@ -1,57 +1,74 @@
 /**
- * A lock that is handed on in the order it was asked for. Source: Barrelfish `lib/octopus` locks (and ZooKeeper's
- * recipe).
+ * A lock that is handed on in the order it was asked for. Source: Barrelfish `lib/octopus` locks, and ZooKeeper's recipe.
  *
  * Everybody who wants it sets a sequential record; the lowest number has it. Each other one watches only the record
- * just before its own, so a hand-over wakes one. Records are transient: the lock of a core that left is free.
+ * just before its own, so a hand-over wakes one. Records are transient: the lock of whoever is gone is free.
+ *
+ *   L1  at any time at most one holder has not been told that it lost the lock, as long as clocks run at the same rate (N1);
+ *   L2  tokens rise from holder to holder, over restarts of the SKB too: what the lock protects refuses a token that is lower
+ *       than one it has seen, and is safe from a holder that was told late or does not listen (docs/guides/use-a-lock.md).
  */
+import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
-import type { Octopus } from './octopus.ts';
-import { OctopusError, aborting, quotedName, sequenceQuery } from './octopus.ts';
+import { HeldRecord, type Losable } from './held-record.ts';
+import { type Octopus, OctopusError, aborting, quotedName } from './octopus.ts';
 
 /** A lock that is held. */
-export interface HeldLock {
-  /** The place in the queue: rises with every holder. A fencing token for what the lock protects. */
+export interface HeldLock extends Losable {
+  /** The fencing token: higher than that of every holder before. */
+  readonly token: number;
+  /** The place in the queue; the same number. */
   readonly ticket: number;
+  /** Hands the lock on; rejects with LOCK_LOST when it was lost before. */
   release(): Promise<void>;
 }
 
-/** Waits for the lock. An abort gives up the place in the queue and rejects with the signal's reason. */
+/**
+ * Waits for the lock. An abort gives up the place in the queue and rejects with the signal's reason; losing the place rejects
+ * with LOCK_LOST.
+ */
 export async function acquireLock(octopus: Octopus, name: string, signal?: AbortSignal): Promise<HeldLock> {
-  const own = (await octopus.set(quotedName(name), { sequential: true, transient: true })).name;
+  const record = quotedName(recipeName('lock', name));
+  const own = (await octopus.set(record, { sequential: true, transient: true, recipe: 'lock' })).name;
+  const what = `the lock ${JSON.stringify(name)}`;
+  const held = new HeldRecord(octopus, own, { recipe: 'lock', error: 'LOCK_LOST', what });
   try {
-    while (!(await isFirst(octopus, name, own, signal)));
+    const first = whenFirst(octopus, own, signal);
+    first.catch(() => undefined); // it may fail after the place was lost
+    await Promise.race([Promise.all([held.watched, first]), held.lost]);
+    held.check();
   } catch (error) {
-    await octopus.delete(quotedName(own));
+    held.abandon();
     throw error;
   }
-  const ticket = Number(own.slice(own.lastIndexOf('_') + 1));
-  return { ticket, release: async () => void (await octopus.delete(quotedName(own))) };
+  const token = Number(own.slice(own.lastIndexOf('_') + 1));
+  return { token, ticket: token, lost: held.lost, signal: held.signal, release: () => held.release() };
 }
 
-/** Holds the lock while `work` runs, and returns what that returns. */
+/** Holds the lock while `work` runs, and returns what that returns; rejects with LOCK_LOST as soon as it is lost. */
 export async function withLock<T>(octopus: Octopus, name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
   const lock = await acquireLock(octopus, name);
+  let result: T;
   try {
-    return await work(lock);
-  } finally {
-    await lock.release();
+    result = await Promise.race([work(lock), lock.lost]);
+  } catch (error) {
+    await lock.release().catch(() => undefined); // what the work, or the loss, said counts
+    throw error;
   }
+  await lock.release();
+  return result;
 }
 
-/** True if the lock is ours; else after the one before us has gone, or may have. */
-async function isFirst(octopus: Octopus, name: string, own: string, signal: AbortSignal | undefined): Promise<boolean> {
-  signal?.throwIfAborted();
-  const queue = await octopus.getNames(sequenceQuery(name));
-  const place = queue.indexOf(own);
-  // Our core was taken for gone, and our record with it.
-  if (place < 0) throw new OctopusError('NO_RECORD', `${own} is no longer in the queue`);
-  if (place === 0) return true;
-  const armed = await octopus.arm(
-    { type: 'exists', query: quotedName(queue[place - 1] as string) },
-    'OK',
-    TRIGGER.ON_DEL,
-  );
-  await aborting(armed, signal);
-  return false;
+async function whenFirst(octopus: Octopus, own: string, signal: AbortSignal | undefined): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const armed = await octopus.arm({ type: 'predecessor', name: own }, 'OK', TRIGGER.ON_DEL);
+    const { reply } = armed;
+    if (!reply.ok) {
+      const lost = reply.error === 'NO_RECORD';
+      throw new OctopusError(lost ? 'LOCK_LOST' : reply.error, lost ? 'its place in the queue is gone' : reply.detail);
+    }
+    if (reply.record === undefined) return;
+    await aborting(armed, signal);
+  }
 }

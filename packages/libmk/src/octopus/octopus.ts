@@ -11,6 +11,7 @@ import type {
   OctopusRequest,
 } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import { quotedName, type Recipe } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusTransport } from './transport.ts';
 
@@ -35,12 +36,31 @@ export interface SetOptions {
   readonly sequential?: boolean;
   readonly transient?: boolean;
   readonly exclusive?: boolean;
+  /** For recipes alone: records under their names. */
+  readonly recipe?: Recipe;
 }
 
-/** A change that a watch tells of; `removed` is the last one. */
+export interface DeleteOptions {
+  /** Only what this client has set as transient. */
+  readonly own?: boolean;
+  /** For recipes alone: records under their names. */
+  readonly recipe?: Recipe;
+}
+
+/**
+ * A change that a watch tells of. `resumed`: the SKB had forgotten the watch, and it was installed anew; what is there is told
+ * as set, what was deleted meanwhile is not told. The last one is `removed`, or `lost`: then nothing is told any more.
+ */
 export interface OctopusEvent {
-  readonly kind: 'set' | 'deleted' | 'published' | 'removed';
+  readonly kind: 'set' | 'deleted' | 'published' | 'resumed' | 'removed' | 'lost';
   readonly record: OctopusRecord | undefined;
+}
+
+/** A watch or subscription; calling it ends it. */
+export interface Standing {
+  (): Promise<void>;
+  /** Rejects with WATCH_LOST when changes are told no longer although nobody ended it; stays pending otherwise. */
+  readonly lost: Promise<never>;
 }
 
 /** A wait that was installed with its query: what the query said, and when to look again. */
@@ -51,13 +71,16 @@ export interface ArmedQuery {
   cancel(): Promise<void>;
 }
 
-type QueryRequest = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' | 'set' | 'del' }>;
+type QueryRequest = Extract<
+  OctopusRequest,
+  { type: 'get' | 'get_names' | 'exists' | 'set' | 'del' | 'take' | 'predecessor' }
+>;
 
 export class Octopus {
   readonly #transport: OctopusTransport;
   readonly #listeners = new Map<number, (notification: OctopusNotification | undefined) => void>();
   /** What a restart must install anew, by trigger id. */
-  readonly #standing = new Map<number, OctopusRequest>();
+  readonly #standing = new Map<number, StandingWatch>();
   readonly #stop: readonly (() => void)[];
   #nextId = 1;
 
@@ -76,8 +99,8 @@ export class Octopus {
   }
 
   /** Names of all matching records in natural order. */
-  async getNames(query: string): Promise<readonly string[]> {
-    const reply = await this.#ask({ type: 'get_names', query }, 'NO_RECORD');
+  async getNames(query: string, options: { readonly sequence?: boolean } = {}): Promise<readonly string[]> {
+    const reply = await this.#ask({ type: 'get_names', query, ...options }, 'NO_RECORD');
     return reply?.names ?? [];
   }
 
@@ -90,14 +113,20 @@ export class Octopus {
     return recordOf(await this.#demand({ type: 'set', record, ...options }));
   }
 
+  /** Takes one from a semaphore for good; undefined if there is none now. */
+  async take(name: string): Promise<OctopusRecord | undefined> {
+    const reply = await this.#ask({ type: 'take', name }, 'NO_RECORD');
+    return reply === undefined ? undefined : recordOf(reply);
+  }
+
   /** Sets a record if the constraints in it hold for what is there; false if they do not. */
   async compareAndSet(record: string, options: SetOptions = {}): Promise<boolean> {
     return (await this.#ask({ type: 'set', record, ...options }, 'CONSTRAINT_MISMATCH')) !== undefined;
   }
 
   /** Deletes a record; false if it was not there. Throws CONSTRAINT_MISMATCH if it is not as the query demands. */
-  async delete(query: string): Promise<boolean> {
-    return (await this.#ask({ type: 'del', query }, 'NO_RECORD')) !== undefined;
+  async delete(query: string, options: DeleteOptions = {}): Promise<boolean> {
+    return (await this.#ask({ type: 'del', query, ...options }, 'NO_RECORD')) !== undefined;
   }
 
   /** Waits until a record matches. Rejects with the signal's reason when that aborts. */
@@ -108,6 +137,7 @@ export class Octopus {
       if (armed.reply.ok) return recordOf(armed.reply);
       if (armed.reply.error !== 'NO_RECORD') throw new OctopusError(armed.reply.error, armed.reply.detail);
       const notification = await aborting(armed, signal);
+      if (notification?.error !== undefined) throw new OctopusError(notification.error, query);
       if (typeof notification?.record === 'string') return toRecord(notification.record);
     }
   }
@@ -126,7 +156,10 @@ export class Octopus {
       };
     });
     this.#listeners.set(id, wake);
-    const reply = await this.#transport.request({ ...query, trigger: { id, inCase, mode } });
+    const reply = await this.#transport.request({ ...query, trigger: { id, inCase, mode } }).catch((error: unknown) => {
+      wake(undefined);
+      throw error;
+    });
     if (!reply.installed) wake(undefined);
     const cancel = async (): Promise<void> => {
       if (!this.#listeners.has(id)) return;
@@ -140,7 +173,7 @@ export class Octopus {
    * Tells every change of matching records until the returned function is called. After a restart of the service the
    * watch is installed anew; changes in between are told as they are found: what is there then counts as set.
    */
-  async watch(query: string, listener: (event: OctopusEvent) => void): Promise<() => Promise<void>> {
+  async watch(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
     const mode = TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST | TRIGGER.ALWAYS;
     const id = this.#nextId++;
     return this.#stand(id, { type: 'get', query, trigger: { id, inCase: 'OK', mode } }, listener, () => {
@@ -149,7 +182,7 @@ export class Octopus {
   }
 
   /** Tells every published record that matches, until the returned function is called. */
-  async subscribe(query: string, listener: (event: OctopusEvent) => void): Promise<() => Promise<void>> {
+  async subscribe(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
     const id = this.#nextId++;
     return this.#stand(id, { type: 'subscribe', query, id }, listener, () => {
       return this.#transport.request({ type: 'unsubscribe', id });
@@ -158,6 +191,11 @@ export class Octopus {
 
   async publish(record: string): Promise<void> {
     await this.#demand({ type: 'publish', record });
+  }
+
+  /** Told when the session is over: locks, permits and whatever else was transient are somebody else's. Returns what ends it. */
+  onSessionLost(listener: (text: string) => void): () => void {
+    return this.#transport.onSessionLost?.(listener) ?? (() => undefined);
   }
 
   /** Stops listening; the service forgets the client when its connection ends. */
@@ -170,39 +208,53 @@ export class Octopus {
     request: OctopusRequest,
     listener: (event: OctopusEvent) => void,
     remove: () => Promise<OctopusReply>,
-  ): Promise<() => Promise<void>> {
+  ): Promise<Standing> {
+    const standing = new StandingWatch(request, listener);
     this.#listeners.set(id, (notification) => {
-      if (notification !== undefined) listener(eventOf(notification));
+      if (notification === undefined) return;
+      if (notification.error !== undefined) this.#lose(id, standing, notification.error);
+      else listener(eventOf(notification));
     });
     const reply = await this.#transport.request(request);
     if (!reply.ok && !reply.installed) {
       this.#listeners.delete(id);
       throw new OctopusError(reply.error, reply.detail);
     }
-    this.#standing.set(id, request);
-    return async () => {
-      this.#standing.delete(id);
+    this.#standing.set(id, standing);
+    const end = async (): Promise<void> => {
+      if (!this.#standing.delete(id)) return;
       await remove();
       this.#listeners.delete(id);
     };
+    return Object.assign(end, { lost: standing.lost });
+  }
+
+  #lose(id: number, standing: StandingWatch, cause: string): void {
+    this.#standing.delete(id);
+    this.#listeners.delete(id);
+    standing.lose(cause);
   }
 
   /** Who waits for one event looks again; standing watches are installed anew. */
   #onReset(): void {
     for (const [id, wake] of [...this.#listeners]) if (!this.#standing.has(id)) wake(undefined);
-    for (const [id, request] of this.#standing) void this.#restore(id, request);
+    for (const [id, standing] of this.#standing)
+      this.#restore(id, standing).catch((error: Error) => this.#lose(id, standing, error.message));
   }
 
-  async #restore(id: number, request: OctopusRequest): Promise<void> {
+  async #restore(id: number, standing: StandingWatch): Promise<void> {
+    const { request, listener } = standing;
     const reply = await this.#transport.request(request);
-    const found =
-      reply.ok && request.type === 'get'
-        ? await this.#transport.request({ type: 'get_names', query: request.query })
-        : reply;
-    if (!found.ok) return;
-    for (const name of found.names ?? []) {
+    if (!reply.installed && !(reply.ok && request.type === 'subscribe')) {
+      if (!reply.ok && reply.error === 'TRIGGER_EXISTS') return; // two restarts in a row: it was asked again
+      throw new Error(reply.ok ? 'it was not installed' : reply.error);
+    }
+    listener({ kind: 'resumed', record: undefined });
+    if (request.type !== 'get') return;
+    for (const name of await this.getNames(request.query)) {
       const record = await this.get(quotedName(name));
-      if (record !== undefined) this.#listeners.get(id)?.({ id, mode: TRIGGER.ON_SET, record: record.text });
+      if (!this.#standing.has(id)) return;
+      if (record !== undefined) listener({ kind: 'set', record });
     }
   }
 
@@ -224,16 +276,7 @@ export class Octopus {
   }
 }
 
-/** A name as it stands in a query for exactly that record. */
-export function quotedName(name: string): string {
-  return `'${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-}
-
-/** A query for the sequential records of a name: `name_1`, `name_2`, … */
-export function sequenceQuery(name: string): string {
-  const escaped = name.replace(/[^A-Za-z0-9_]/g, (character) => `\\${character}`);
-  return `r'^${escaped.replaceAll("'", "\\'")}_\\d+$'`;
-}
+export { quotedName };
 
 /** Waits for the trigger; an abort removes it and rejects. */
 export async function aborting(
@@ -250,6 +293,26 @@ export async function aborting(
     return notification;
   } finally {
     signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** What a restart must install anew. */
+class StandingWatch {
+  readonly lost: Promise<never>;
+  #reject: (error: OctopusError) => void = () => undefined;
+
+  constructor(
+    readonly request: OctopusRequest,
+    readonly listener: (event: OctopusEvent) => void,
+  ) {
+    this.lost = new Promise<never>((_, reject) => (this.#reject = reject));
+    this.lost.catch(() => undefined); // whoever does not look is told by the event
+  }
+
+  lose(cause: string): void {
+    const query = 'query' in this.request ? this.request.query : '';
+    this.#reject(new OctopusError('WATCH_LOST', `changes of ${query} are told no longer: ${cause}`));
+    this.listener({ kind: 'lost', record: undefined });
   }
 }
 

@@ -1,35 +1,56 @@
 /**
- * A counting semaphore. Source: Barrelfish `lib/octopus` semaphores: each post is a record, and waiting takes one away.
+ * A counting semaphore. Source: Barrelfish `lib/octopus` semaphores: each post is a record. Waiting takes one away for good;
+ * a permit is taken on lease, and goes back when its holder releases it, ends, or is given up by the SKB.
  * A post wakes everybody who waits and one of them gets it, as in the original; waiters are not served in order.
  */
+import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
-import type { Octopus } from './octopus.ts';
-import { OctopusError, aborting, quotedName, sequenceQuery } from './octopus.ts';
+import { parseRecord } from '@mk/monitor-proto/octopus/record';
+import { HeldRecord, type Losable } from './held-record.ts';
+import { type Octopus, OctopusError, aborting, quotedName } from './octopus.ts';
+
+/** One of a semaphore's, on lease. */
+export interface Permit extends Losable {
+  /** Gives it back; rejects with PERMIT_LOST when it was lost before. */
+  release(): Promise<void>;
+}
 
 /** Adds one. It stays when the poster's core leaves. */
 export async function postSemaphore(octopus: Octopus, name: string): Promise<void> {
-  await octopus.set(quotedName(name), { sequential: true });
+  await octopus.set(quotedName(recipeName('semaphore', name)), { sequential: true, recipe: 'semaphore' });
 }
 
 /** Takes one away, waiting for it if there is none. */
 export async function waitSemaphore(octopus: Octopus, name: string, signal?: AbortSignal): Promise<void> {
-  for (;;) {
-    signal?.throwIfAborted();
-    const armed = await octopus.arm({ type: 'get_names', query: sequenceQuery(name) }, 'NO_RECORD', TRIGGER.ON_SET);
-    const { reply } = armed;
-    if (!reply.ok && reply.error !== 'NO_RECORD') throw new OctopusError(reply.error, reply.detail);
-    if (!reply.ok) await aborting(armed, signal);
-    else if (await takeOne(octopus, reply.names ?? [])) return;
-  }
+  await take(octopus, name, false, signal);
 }
 
 /** Takes one away if there is one now. */
 export async function tryWaitSemaphore(octopus: Octopus, name: string): Promise<boolean> {
-  return takeOne(octopus, await octopus.getNames(sequenceQuery(name)));
+  return (await octopus.take(name)) !== undefined;
 }
 
-/** Deletion says who got it: exactly one deletes a record. */
-async function takeOne(octopus: Octopus, names: readonly string[]): Promise<boolean> {
-  for (const name of names) if (await octopus.delete(quotedName(name))) return true;
-  return false;
+/** Takes one on lease, waiting for it if there is none. Whoever ends or loses its session gives it back by that. */
+export async function acquirePermit(octopus: Octopus, name: string, signal?: AbortSignal): Promise<Permit> {
+  const own = await take(octopus, name, true, signal);
+  const what = `the permit of ${JSON.stringify(name)}`;
+  const held = new HeldRecord(octopus, own, { recipe: 'permit', error: 'PERMIT_LOST', what });
+  await held.watched;
+  return { lost: held.lost, signal: held.signal, release: () => held.release() };
+}
+
+async function take(octopus: Octopus, name: string, lease: boolean, signal: AbortSignal | undefined): Promise<string> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const armed = await octopus.arm({ type: 'take', name, lease }, 'NO_RECORD', TRIGGER.ON_SET);
+    const { reply } = armed;
+    if (!reply.ok && reply.error !== 'NO_RECORD') throw new OctopusError(reply.error, reply.detail);
+    if (!reply.ok) await aborting(armed, signal);
+    else return nameOf(reply.record ?? '');
+  }
+}
+
+function nameOf(text: string): string {
+  const { name } = parseRecord(text);
+  return name.kind === 'is' ? name.name : '';
 }

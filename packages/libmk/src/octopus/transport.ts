@@ -13,4 +13,9 @@ export interface OctopusTransport {
    * Called when the service forgot this client's triggers and subscriptions, as after a restart. Returns what ends it.
    */
   onReset(listener: () => void): () => void;
+  /**
+   * Called when the session with the service is over, or must be taken to be. Returns what ends it. A transport without it
+   * tells by resets alone: whoever holds something looks then whether it is there.
+   */
+  onSessionLost?(listener: (text: string) => void): () => void;
 }

@@ -4,6 +4,7 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { CLIENT_PEER_BASE, type InstanceId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { lostAfter, Session } from '@mk/monitor-proto/knowledge/session';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
@@ -23,8 +24,15 @@ export type ClientEvent = HostEvent | { readonly type: 'client_send'; readonly m
 
 export type ClientEffect =
   | Effect
-  /** The SKB answers; `fresh`: it knows nothing of us (first contact, its restart, or it gave us up). */
-  | { readonly type: 'skb_up'; readonly fresh: boolean }
+  /**
+   * The SKB answers; `fresh`: it knows nothing of us (first contact, its restart, or it gave us up); `abandoned`: nor of
+   * answers to what we asked, if it has performed it.
+   */
+  | { readonly type: 'skb_up'; readonly fresh: boolean; readonly abandoned: boolean }
+  /** What this client held as transient is gone, or must be taken for gone. */
+  | { readonly type: 'skb_session_lost'; readonly text: string }
+  /** Another session has begun over the same channel: triggers and subscriptions must be installed anew. */
+  | { readonly type: 'skb_session_begun' }
   /** The SKB will never let this client in. */
   | { readonly type: 'skb_refused'; readonly error: ErrorName; readonly text: string }
   | { readonly type: 'skb_said'; readonly message: Message }
@@ -50,6 +58,9 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   private backlog: Message[] = [];
   private timerAt: Nanos = Infinity;
   private ending = false;
+  private readonly session: Session;
+  /** The SKB that was met last. */
+  private metInstance: InstanceId = '';
 
   constructor(private readonly config: ClientConfig) {
     const { cluster, secret, instance, entropy, hmac } = config;
@@ -58,6 +69,11 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
       this,
       this.outbox,
     );
+    this.session = new Session(this.endpoint.timers, {
+      send: (message) => this.send([message]),
+      lost: (text) => this.outbox.push({ type: 'skb_session_lost', text }),
+      begun: () => this.outbox.push({ type: 'skb_session_begun' }),
+    });
   }
 
   step(event: ClientEvent, now: Nanos): readonly ClientEffect[] {
@@ -84,8 +100,12 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     return null;
   }
 
-  peerUp(_peer: Peer, first: boolean): void {
-    this.outbox.push({ type: 'skb_up', fresh: first });
+  peerUp(peer: Peer, first: boolean, now: Nanos): void {
+    const gaveUp = first && peer.instance === this.metInstance;
+    this.metInstance = peer.instance;
+    const abandoned = first && (gaveUp || !this.session.alive);
+    this.outbox.push({ type: 'skb_up', fresh: first, abandoned });
+    this.session.up(first, gaveUp ? 'the SKB had given this client up' : null, now);
   }
 
   peerDown(_peer: Peer, reason: string): void {
@@ -109,7 +129,9 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     return false;
   }
 
-  message(_peer: Peer, message: Message): void {
+  message(_peer: Peer, message: Message, now: Nanos): void {
+    if (message.type === 'session_alive_reply') return this.session.renewed(message, now);
+    if (message.type === 'session_lost') return this.session.given(lostAfter(message.silent_ms), now);
     this.outbox.push({ type: 'skb_said', message });
   }
 
@@ -137,6 +159,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     client_send: ({ messages }) => this.send(messages),
     stop: (_event, now) => {
       this.ending = true;
+      this.session.stop();
       this.send([{ type: 'client_leaves' }]);
       this.endpoint.flush(now);
       this.endpoint.closeAll('SHUTTING_DOWN');

@@ -7,5 +7,6 @@ export function octopusOver(requests: Requests): OctopusTransport {
     request: (request) => new Promise((resolve, reject) => requests.ask(request, resolve, reject)),
     onNotification: (listener) => requests.onNotification(listener),
     onReset: (listener) => requests.onReset(listener),
+    onSessionLost: (listener) => requests.onSessionLost(listener),
   };
 }

@@ -15,6 +15,8 @@ interface OpenRequest {
   readonly message: (settled: number) => Message;
   readonly replied: (reply: OctopusReply) => void;
   readonly failed: (error: Error) => void;
+  /** Whether it changes records, so that performing it twice is not performing it once. */
+  readonly changes: boolean;
 }
 
 /** Far above any answer: the SKB bounds them. */
@@ -32,6 +34,7 @@ export class Requests {
   private readonly requests = new Map<number, OpenRequest>();
   private readonly listeners = new Set<(notification: OctopusNotification) => void>();
   private readonly resets = new Set<() => void>();
+  private readonly losses = new Set<(text: string) => void>();
   private texts = new Assembler(MOST_CHARS);
   private nextId = 1;
   private failure: Error | null = null;
@@ -78,13 +81,35 @@ export class Requests {
     const text = jsonOf(request);
     if (text === null || Buffer.byteLength(text) > limit('maxStringBytes')) return replied(TOO_LONG);
     const message = (settled: number): Message => ({ type: 'oct_request', id, settled, request: text });
-    this.requests.set(id, { message, replied, failed });
+    const changes =
+      request.type === 'set' || request.type === 'del' || request.type === 'take' || request.type === 'publish';
+    this.requests.set(id, { message, replied, failed, changes });
     this.send(message(this.settled()));
   }
 
   onNotification(listener: (notification: OctopusNotification) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+
+  /** Told when the session with the SKB is over: what this client held as transient is gone, or must be taken for gone. */
+  onSessionLost(listener: (text: string) => void): () => void {
+    this.losses.add(listener);
+    return () => void this.losses.delete(listener);
+  }
+
+  /** The session is over. */
+  sessionLost(text: string): void {
+    for (const listener of [...this.losses]) listener(text);
+  }
+
+  /** The SKB has forgotten what this client asked, and the answers that it kept: what changes something is not asked twice. */
+  abandonChanges(text: string): void {
+    for (const [id, { changes, replied }] of [...this.requests]) {
+      if (!changes) continue;
+      this.requests.delete(id);
+      replied({ ok: false, error: 'SESSION_LOST', detail: text, installed: false });
+    }
   }
 
   onReset(listener: () => void): () => void {
@@ -110,6 +135,11 @@ export class Requests {
     }
     const settled = this.settled();
     for (const { message } of this.requests.values()) this.send(message(settled));
+    this.forgotten();
+  }
+
+  /** The SKB knows nothing of this client's triggers and subscriptions any more. */
+  forgotten(): void {
     for (const listener of [...this.resets]) listener();
   }
 

@@ -77,4 +77,28 @@ export const KNOWLEDGE_MESSAGES = {
     fields: {},
     doc: 'The client ends: its triggers and what it marked transient go at once.',
   },
+  session_alive: {
+    ordinal: 149,
+    from: 'any',
+    to: 'skb',
+    lane: 'monitor',
+    fields: { id: 'u32', begins: 'bool' },
+    doc: 'The client lives and wants its session prolonged, or another begun: what it held before is given up then.',
+  },
+  session_alive_reply: {
+    ordinal: 150,
+    from: 'skb',
+    to: 'client',
+    lane: 'monitor',
+    fields: { id: 'u32', timeout_ms: 'u32' },
+    doc: 'The session lasts at least this long after the question was asked.',
+  },
+  session_lost: {
+    ordinal: 151,
+    from: 'skb',
+    to: 'client',
+    lane: 'monitor',
+    fields: { silent_ms: 'u32' },
+    doc: 'The client was given up after so long a silence: its triggers and what it marked transient are gone.',
+  },
 } as const satisfies Record<string, MessageSpec>;

@@ -46,6 +46,7 @@ export const OCTOPUS_ERRORS = {
   LOCK_LOST: { doc: 'The lock is no longer held: somebody else may have it by now.' },
   PERMIT_LOST: { doc: 'The permit is no longer held: it went back to the semaphore.' },
   BARRIER_LOST: { doc: 'The entry in the barrier is gone: the others do not count on it any more.' },
+  SERVICE_LOST: { doc: 'The service is no longer registered: another may have its name by now.' },
   WATCH_LOST: { doc: 'Changes are no longer told: the watch or subscription could not be installed again.' },
   LIMIT_REACHED: { doc: 'The store, or the client, has as many of these as it may.' },
 } as const;
@@ -64,6 +65,8 @@ export interface TriggerSpec {
 interface Look {
   readonly query: string;
   readonly sequence?: boolean;
+  /** Only a record that this client has set as transient; for concrete names. */
+  readonly own?: boolean;
   readonly trigger?: TriggerSpec;
 }
 
@@ -87,14 +90,24 @@ export type OctopusRequest =
       /** Watches the record by its name. */
       readonly trigger?: TriggerSpec;
     }
-  | { readonly type: 'del'; readonly query: string; readonly recipe?: Recipe; readonly trigger?: TriggerSpec }
+  | {
+      readonly type: 'del';
+      readonly query: string;
+      readonly recipe?: Recipe;
+      /** NO_RECORD unless this client has set it as transient. */
+      readonly own?: boolean;
+      readonly trigger?: TriggerSpec;
+    }
   /**
    * Takes the first permit of a semaphore of that name away; with `lease` it becomes the client's, a transient record
    * `permit:NAME_N` that turns back into a permit of the semaphore when it is deleted, by whomever. NO_RECORD: there is none;
    * the trigger then watches for the next.
    */
   | { readonly type: 'take'; readonly name: string; readonly lease?: boolean; readonly trigger?: TriggerSpec }
-  /** The record before that one in its sequence, which the trigger watches by name; NO_RECORD: there is none. */
+  /**
+   * The record before that one in its sequence, which the trigger watches by name; none: that one is the first. NO_RECORD:
+   * that one is not there.
+   */
   | { readonly type: 'predecessor'; readonly name: string; readonly trigger?: TriggerSpec }
   /** A `get` whose trigger tells once when a matching record is set, if there is none now. */
   | { readonly type: 'wait_for'; readonly query: string; readonly id: number }

@@ -27,6 +27,8 @@ export interface SkbSettings {
   readonly detached: boolean;
   /** Where the journal lies; absent: nothing outlives the process. */
   readonly dataDir?: string;
+  /** How long a client may be silent before it is given up; absent: the limit `sessionTimeoutNs`. */
+  readonly sessionTimeoutMs?: number;
 }
 
 const KEYS = [
@@ -46,6 +48,7 @@ const KEYS = [
   'logFile',
   'detached',
   'dataDir',
+  'sessionTimeoutMs',
 ];
 
 const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk' } as const;
@@ -68,6 +71,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_SKB.listenPort must be a port, or 0 for any';
   if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';
   if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
+  if (value.sessionTimeoutMs !== undefined && !isWhole(value.sessionTimeoutMs, 1000, 86_400_000))
+    return 'MK_SKB.sessionTimeoutMs must be from 1000 to 86400000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
   return { ...DEFAULTS, ...(value as Partial<SkbSettings>), ...flags } as SkbSettings;
 }

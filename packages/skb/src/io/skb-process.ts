@@ -73,6 +73,7 @@ export class SkbProcess {
       life: place.life,
       guarded: true,
       poisoned: new Poisoned(poisonedRequests(settings.dataDir).map(({ request }) => request)),
+      ...(settings.sessionTimeoutMs === undefined ? {} : { sessionTimeoutNs: settings.sessionTimeoutMs * 1e6 }),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
     this.knowledge = new KnowledgeHost({

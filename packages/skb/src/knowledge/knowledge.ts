@@ -1,8 +1,8 @@
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { allRttUpdate, forgetCoreUpdate, membershipUpdate, rttUpdate } from '../facts/cluster-facts.ts';
 import type { JournalContents } from '../journal/changes.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -20,6 +20,8 @@ export interface KnowledgeHosting {
 
 /** Cores redial within a second of a restart; a hung host may take longer. */
 const RESTART_GRACE: Nanos = 15 * SECOND;
+/** Looks at clients in one session time-out: a silent one is given up at most this share of it late. */
+const LOOKS = 20;
 /** Timers are whole milliseconds: what came meanwhile is handled first. */
 const TURN_PAUSE: Nanos = 1 * MILLISECOND;
 
@@ -33,9 +35,12 @@ export class Knowledge {
   private readonly clients = new Set<Peer>();
   private toldEpoch = 0;
   private turnComes = false;
+  private lastLookAt: Nanos = 0;
+  private looking: Timer | null = null;
 
   constructor(
     private readonly hosting: KnowledgeHosting,
+    private readonly sessionTimeoutNs: Nanos,
     private readonly endpoint: Endpoint,
     private readonly registry: Registry,
     private readonly outbox: KnowledgeSink,
@@ -46,18 +51,52 @@ export class Knowledge {
   }
 
   /** Somebody uses the knowledge base: its channel outlives a reset of its link. */
-  used(peer: Peer): void {
+  used(peer: Peer, now: Nanos): void {
     this.clients.add(peer);
+    if (this.looking !== null) return;
+    this.lastLookAt = now;
+    this.lookLater(now);
   }
 
-  /** A client's link ended: it has a while to come back. False: it is none. */
-  linkLost(peer: Peer, now: Nanos): boolean {
-    if (!this.clients.has(peer)) return false;
-    this.endpoint.timers.set(now + limit('clientGraceNs'), (at) => {
-      if (peer.link === 0 && !peer.gone && peer.lastHeardAt <= now)
-        this.endpoint.forget(peer, 'its link stayed away', at);
-    });
-    return true;
+  /** Whether it is a client whose link ended: it has the rest of its session to come back. */
+  isClient(peer: Peer): boolean {
+    return this.clients.has(peer);
+  }
+
+  /** A client wants its session prolonged: that it was heard has done that. Or it begins another, and the one before is over. */
+  alive(peer: Peer, id: number, begins: boolean): void {
+    if (begins) this.octopus.expire(peer);
+    const timeoutMs = Math.ceil(this.sessionTimeoutNs / MILLISECOND);
+    this.mailbox.send(peer, { type: 'session_alive_reply', id, timeout_ms: timeoutMs });
+  }
+
+  private lookLater(now: Nanos): void {
+    this.looking = this.endpoint.timers.set(now + this.sessionTimeoutNs / LOOKS, (at) => this.look(at));
+  }
+
+  /** Gives up clients that said nothing for a session time-out. */
+  private look(now: Nanos): void {
+    const pause = this.sessionTimeoutNs / LOOKS;
+    // Who was stopped itself for a while has heard nobody: everybody has a whole time-out from now on.
+    const slept = now - this.lastLookAt > 4 * pause;
+    this.lastLookAt = now;
+    for (const peer of [...this.clients]) {
+      if (slept) peer.lastHeardAt = now;
+      if (now - peer.lastHeardAt >= this.sessionTimeoutNs) this.giveUp(peer, now);
+    }
+    if (this.clients.size > 0) this.lookLater(now);
+    else this.looking = null;
+  }
+
+  /** A core stays a member, and hears that its session is over when it wakes; of any other client nothing is left. */
+  private giveUp(peer: Peer, now: Nanos): void {
+    const silentMs = Math.round((now - peer.lastHeardAt) / MILLISECOND);
+    this.outbox.log('session_lost', { peer: peer.id, instance: peer.instance.slice(0, 8), silent_ms: silentMs });
+    if (this.registry.memberOf(peer) === undefined)
+      return this.endpoint.forget(peer, `nothing was heard of it for ${silentMs} ms`, now);
+    this.clients.delete(peer);
+    this.octopus.expire(peer);
+    this.mailbox.send(peer, { type: 'session_lost', silent_ms: silentMs });
   }
 
   /** Answers a client's request by a name, without performing it. */
@@ -80,7 +119,7 @@ export class Knowledge {
     this.octopus.opened(contents);
     const owners = this.octopus.owners();
     if (owners.length === 0) return;
-    this.endpoint.timers.set(now + RESTART_GRACE, () => {
+    this.endpoint.timers.set(now + Math.max(RESTART_GRACE, 2 * this.sessionTimeoutNs), () => {
       const here = new Set([...this.endpoint.peers.values()].map(({ instance }) => instance));
       for (const owner of owners) if (!here.has(owner)) this.octopus.gone(owner);
     });

@@ -49,11 +49,14 @@ export class Lane {
     return message;
   }
 
-  /** Gives up what is being performed; it has changed nothing. */
-  end(): void {
-    this.job?.work.return({ reply: { ok: true, installed: false }, changes: [] });
+  /** Gives up what is being performed, which has changed nothing, and what waits; returns both. */
+  end(): readonly OctopusMessage[] {
+    const { job, waiting } = this;
+    job?.work.return({ reply: { ok: true, installed: false }, changes: [] });
     this.job = null;
     this.waiting = [];
+    this.head = null;
+    return job === null ? waiting : [job.message, ...waiting];
   }
 }
 
@@ -90,11 +93,12 @@ export class Lanes {
     else if (this.byClient.get(lane.peer.instance) === lane) this.byClient.delete(lane.peer.instance);
   }
 
-  gone(client: string): void {
+  /** Requests that nobody will perform any more. */
+  gone(client: string): readonly OctopusMessage[] {
     const lane = this.byClient.get(client);
-    if (lane === undefined) return;
+    if (lane === undefined) return [];
     this.byClient.delete(client);
     this.ready.delete(lane);
-    lane.end();
+    return lane.end();
   }
 }

@@ -52,6 +52,7 @@ export class OctopusDesk {
   private readonly meter = new Meter(OCTOPUS_LIMITS.turnSteps);
   /** Records that go with their owners, owners one after the other. */
   private departing: Departure[] = [];
+  private expiredEarly: string[] = [];
   private changes: JournalChange[] = [];
   /** Answers of this step that must be kept, by client. */
   private fresh = new Map<string, [number, OctopusReply][]>();
@@ -101,6 +102,7 @@ export class OctopusDesk {
       for (const [id, reply] of replies) this.answers.keep(client, id, reply);
     this.phase = 'open';
     this.cause = '';
+    for (const instance of this.expiredEarly.splice(0)) this.depart(instance);
     this.work();
   }
 
@@ -151,15 +153,27 @@ export class OctopusDesk {
     return this.phase === 'failed';
   }
 
+  /** A client's session is over, and it may begin another: what waited is answered, the rest goes. */
+  expire(peer: Peer): void {
+    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // what it held is not read yet
+    for (const { id } of this.lanes.gone(peer.instance))
+      this.refuse(peer, id, 'SESSION_LOST', 'the session was over before the request had its turn');
+    this.gone(peer.instance);
+  }
+
   /** A client or core is gone for good: what it asked, waited for and held goes. */
   gone(instance: string): void {
     this.clients.delete(instance);
     this.lanes.gone(instance);
+    this.depart(instance);
+    this.work();
+  }
+
+  private depart(instance: string): void {
     this.store.clientGone(instance);
     if (this.answers.forget(instance, Infinity)) this.changes.push(forgotten(instance, Number.MAX_SAFE_INTEGER));
     const records = this.store.ownedBy(instance);
     if (records.length > 0) this.departing.push({ owner: instance, records, next: 0 });
-    this.work();
   }
 
   /** Whose records or answers are here although they may be gone. */

@@ -27,6 +27,11 @@ export class Counters {
     return this.values.get(base) ?? this.floor;
   }
 
+  /** The number that was given last under this very name; 0: none that is remembered. */
+  own(base: string): number {
+    return this.values.get(base) ?? 0;
+  }
+
   raise(base: string, value: number, changes: OctopusChange[]): void {
     this.values.set(base, value);
     this.idle.delete(base);

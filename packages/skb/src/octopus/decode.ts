@@ -12,7 +12,7 @@ const maybeTrigger: Check = (value) =>
   value === undefined || (isObject(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
 
 const maybeRecipe: Check = (value) => value === undefined || isRecipe(value);
-const LOOK = { query: isText, sequence: maybeFlag, trigger: maybeTrigger } as const;
+const LOOK = { query: isText, sequence: maybeFlag, own: maybeFlag, trigger: maybeTrigger } as const;
 
 const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string]: Check } } = {
   get: LOOK,
@@ -26,7 +26,7 @@ const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string
     recipe: maybeRecipe,
     trigger: maybeTrigger,
   },
-  del: { query: isText, recipe: maybeRecipe, trigger: maybeTrigger },
+  del: { query: isText, recipe: maybeRecipe, own: maybeFlag, trigger: maybeTrigger },
   take: { name: isText, lease: maybeFlag, trigger: maybeTrigger },
   predecessor: { name: isText, trigger: maybeTrigger },
   wait_for: { query: isText, id: isId },

@@ -81,7 +81,7 @@ export class OctopusStore {
 
   private readonly acts: { readonly [T in Act['type']]: Handler<T> } = {
     set: (request, caller, effects) => this.set(request, caller, effects),
-    del: (request, _caller, effects) => this.del(request, effects),
+    del: (request, caller, effects) => this.del(request, caller, effects),
     take: (request, caller, effects) => this.take(request, caller, effects),
     predecessor: (request, _caller, effects) => this.predecessor(request.name, effects),
     remove_trigger: (request, caller) => this.removeTrigger(request.id, caller),
@@ -116,7 +116,7 @@ export class OctopusStore {
     try {
       this.checkTrigger(request, caller);
       const result = isLook(request)
-        ? yield* this.look(request, effects, meter)
+        ? yield* this.look(request, caller, effects, meter)
         : (this.acts[request.type] as Handler<typeof request.type>)(request as never, caller, effects);
       return { reply: { ...result, installed: this.install(request, caller, result, effects) }, changes };
     } catch (error) {
@@ -190,7 +190,7 @@ export class OctopusStore {
     this.subscriptions.removeClient(client);
   }
 
-  private *look(request: Look, effects: Effects, meter: Meter): Generator<void, Result> {
+  private *look(request: Look, caller: OctopusCaller, effects: Effects, meter: Meter): Generator<void, Result> {
     const query = soughtBy(request);
     effects.watched = query;
     const all = request.type === 'get_names';
@@ -203,7 +203,8 @@ export class OctopusStore {
     }
     if (found === 'too_many') throw new Refusal('LIMIT_REACHED', `more than ${OCTOPUS_LIMITS.maxNames} names match`);
     const record = found[0];
-    if (record === undefined) throw new Refusal('NO_RECORD');
+    const own = request.type !== 'wait_for' && request.own === true;
+    if (record === undefined || (own && record.owner !== caller.owner)) throw new Refusal('NO_RECORD');
     if (all) return { ok: true, names: found.map((each) => each.name) };
     return request.type === 'exists' ? OK : { ok: true, record: record.text };
   }
@@ -227,13 +228,13 @@ export class OctopusStore {
     return { ok: true, record: text };
   }
 
-  private del(request: Extract<Act, { type: 'del' }>, effects: Effects): Result {
+  private del(request: Extract<Act, { type: 'del' }>, caller: OctopusCaller, effects: Effects): Result {
     const query = parseRecord(request.query);
     const name = concreteName(query);
     checkRecipe(name, request.recipe);
     effects.watched = query;
     const held = this.records.get(name);
-    if (held === undefined) throw new Refusal('NO_RECORD');
+    if (held === undefined || (request.own === true && held.owner !== caller.owner)) throw new Refusal('NO_RECORD');
     if (!matchesQuery(query, held.name, held.attributes)) throw new Refusal('CONSTRAINT_MISMATCH');
     this.remove(held, effects.changes);
     return { ok: true, record: held.text };
@@ -243,7 +244,7 @@ export class OctopusStore {
     const base = recipeName('semaphore', request.name);
     checkRecipe(base, 'semaphore');
     effects.watched = { name: { kind: 'sequence', base }, attributes: new Map(), constraints: [] };
-    const permit = this.records.firstOf(base);
+    const permit = this.records.firstOf(base) ?? this.oldPermit(request.name);
     if (permit === undefined) throw new Refusal('NO_RECORD');
     this.remove(permit, effects.changes);
     if (request.lease !== true) return { ok: true, record: permit.text };
@@ -253,10 +254,21 @@ export class OctopusStore {
     return { ok: true, record: text };
   }
 
+  /**
+   * Before semaphores had names of their own their permits were bare sequential records of the user's name: a journal may hold
+   * such ones, and an older client posts them.
+   */
+  private oldPermit(name: string): StoredRecord | undefined {
+    const record = this.records.firstOf(name);
+    const posted = record !== undefined && record.sequence!.number <= this.counters.own(name);
+    return posted && record.attributes.size === 0 && record.owner === undefined ? record : undefined;
+  }
+
   private predecessor(name: string, effects: Effects): Result {
     const own = this.records.get(name);
-    const before = own === undefined ? undefined : this.records.before(own);
-    if (before === undefined) throw new Refusal('NO_RECORD');
+    if (own === undefined) throw new Refusal('NO_RECORD');
+    const before = this.records.before(own);
+    if (before === undefined) return OK;
     effects.watched = byName(before.name);
     return { ok: true, record: before.text };
   }

@@ -71,7 +71,7 @@ describe('sequences', () => {
     const ask = (name: string, id: number): string =>
       bench.said({ type: 'predecessor', name, trigger: { id, inCase: 'OK', mode: TRIGGER.ON_DEL } });
     expect(ask("it's\n_11", 1)).toBe("'it\\'s\n_10' {}");
-    expect(ask("it's\n_1", 2)).toBe('NO_RECORD');
+    expect(ask("it's\n_1", 2)).toBe('OK');
     expect(ask("it's\n_77", 3)).toBe('NO_RECORD');
     bench.said({ type: 'del', query: "'it\\'s\n_9'" });
     bench.said({ type: 'del', query: "'it\\'s\n_10'" });
@@ -172,6 +172,20 @@ describe('permits', () => {
     bench.gone('b');
     expect(count(bench)).toBe(2);
     expect(bench.said({ type: 'del', query: "'permit:s_2'", recipe: 'permit' }, 'b')).toBe('NO_RECORD');
+  });
+
+  test('permits of before semaphores had their own names are taken; other records of the name are not', () => {
+    const bench = new Bench();
+    bench.said({ type: 'set', record: 's_1 { mine: 1 }' });
+    bench.said({ type: 'set', record: 't_1' });
+    for (let i = 0; i < 2; i++) bench.said(sequential('old'));
+    expect(bench.said({ type: 'take', name: 's' })).toBe('NO_RECORD');
+    expect(bench.said({ type: 'take', name: 't' })).toBe('NO_RECORD');
+    expect(bench.said({ type: 'take', name: 'old', lease: true }, 'a')).toBe("'permit:old_1' {}");
+    bench.gone('a');
+    expect(bench.said({ type: 'take', name: 'old' })).toBe("'semaphore:old_1' {}");
+    expect(bench.said({ type: 'take', name: 'old' })).toBe('old_2 {}');
+    expect(bench.said({ type: 'take', name: 'old' })).toBe('NO_RECORD');
   });
 
   test('however many there are, taking one does not look at the others', () => {

@@ -1,6 +1,8 @@
-import { SKB_PEER } from '@mk/monitor-proto/ids';
+import { type InstanceId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import { Requests } from '@mk/monitor-proto/knowledge/requests';
+import { lostAfter, Session } from '@mk/monitor-proto/knowledge/session';
+import type { Message } from '@mk/monitor-proto/messages/table';
 import {
   type OctopusNotification,
   type OctopusReply,
@@ -28,27 +30,58 @@ export class Knowledge implements Service {
     skb_query_end: (_from, message) => this.requests.receive(message),
     oct_reply: (_from, message) => this.requests.receive(message),
     oct_notify: (_from, message) => this.requests.receive(message),
+    session_alive_reply: (_from, message) => this.session.renewed(message, this.context.now),
+    session_lost: (_from, { silent_ms: silentMs }) => this.session.given(lostAfter(silentMs), this.context.now),
   } satisfies MessageHandlers;
   readonly verbs = knowledgeVerbs(this);
 
+  private readonly session: Session;
+  private using = false;
+  /** The SKB that was met last. */
+  private metInstance: InstanceId = '';
   private readonly told = new Map<number, OctopusNotification[]>();
   private readonly waiting = new Map<number, (told: Told) => void>();
 
   constructor(private readonly context: MonitorContext) {
-    this.requests = new Requests((message) => {
-      // What is open is asked when the SKB has met this instance, so nothing is sent before.
-      if (context.endpoint.peers.get(SKB_PEER)?.met === true) context.send(SKB_PEER, message);
-    });
+    this.requests = new Requests((message) => this.send(message));
     this.requests.onNotification((notification) => this.notified(notification));
     this.requests.onReset(() => this.reset());
+    this.session = new Session(context.timers, {
+      send: (message) => this.send(message),
+      lost: (text) => {
+        this.requests.sessionLost(text);
+        this.reset();
+      },
+      begun: () => this.requests.forgotten(),
+    });
   }
 
   /** An SKB that has met this instance, for the first time or again, is asked what is open. */
   peerUp(peer: Peer, first: boolean): void {
-    if (peer.id === SKB_PEER && first) this.requests.restarted();
+    if (peer.id !== SKB_PEER) return;
+    const gaveUp = first && peer.instance === this.metInstance;
+    this.metInstance = peer.instance;
+    if (first && this.using && (gaveUp || !this.session.alive))
+      this.requests.abandonChanges('the SKB had given this core up');
+    // Before what is open is asked again: a session that begins gives up what came before it.
+    if (this.using) this.session.up(first, gaveUp ? 'the SKB had given this core up' : null, this.context.now);
+    if (first) this.requests.restarted();
+  }
+
+  /** What is open is asked when the SKB has met this instance, so nothing is sent before. */
+  private send(message: Message): void {
+    if (this.context.endpoint.peers.get(SKB_PEER)?.met === true) this.context.send(SKB_PEER, message);
+  }
+
+  /** The first use of Octopus begins a session: a core that holds nothing has nothing to prolong. */
+  private use(): void {
+    if (this.using) return;
+    this.using = true;
+    this.session.up(true, null, this.context.now);
   }
 
   *octopus(request: OctopusRequest): Operation<OctopusReply> {
+    this.use();
     return (yield {
       arm: (resume) => {
         this.requests.ask(

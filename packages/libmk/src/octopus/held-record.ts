@@ -1,0 +1,114 @@
+/**
+ * A record of ours on which a recipe stands: a place in a lock's queue, a permit, an entry in a barrier. It is transient, so it goes
+ * with our session; whoever holds it is told when it is gone, for whatever reason.
+ *
+ *   H1  told within the session time-out, also when the SKB cannot be reached: nobody else can have it before (N1);
+ *   H2  told once, by `lost` and by `signal`; never after it was given back.
+ */
+import type { Recipe } from '@mk/monitor-proto/octopus/names';
+import { type OctopusErrorName, TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import { type Octopus, OctopusError, quotedName } from './octopus.ts';
+
+/** What tells that something held is lost. */
+export interface Losable {
+  /** Rejects with an `OctopusError` (LOCK_LOST, PERMIT_LOST, …) when it is lost; stays pending otherwise. */
+  readonly lost: Promise<never>;
+  /** Aborts at the same moment, with that error as its reason: hand it to whatever must stop then. */
+  readonly signal: AbortSignal;
+}
+
+export interface HeldRecordOptions {
+  readonly recipe: Recipe;
+  readonly error: OctopusErrorName;
+  /** As users know it: "the lock 'disk'". */
+  readonly what: string;
+}
+
+export class HeldRecord implements Losable {
+  readonly lost: Promise<never>;
+  /** Resolves when it is watched; rejects when it is lost before. */
+  readonly watched: Promise<void>;
+  private readonly controller = new AbortController();
+  private readonly endSession: () => void;
+  private failure: OctopusError | null = null;
+  private given: Promise<void> | null = null;
+  private reject: (error: OctopusError) => void = () => undefined;
+
+  constructor(
+    private readonly octopus: Octopus,
+    readonly name: string,
+    private readonly options: HeldRecordOptions,
+  ) {
+    this.lost = new Promise<never>((_, reject) => (this.reject = reject));
+    this.lost.catch(() => undefined); // whoever does not look is told by `signal` and by what it does next
+    this.endSession = octopus.onSessionLost((text) => {
+      this.lose(text);
+      this.forget(); // the SKB may have it still
+    });
+    this.watched = this.watch();
+    this.watched.catch(() => undefined);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Throws when it is lost. */
+  check(): void {
+    if (this.failure !== null) throw this.failure;
+  }
+
+  /** Gives it back; rejects when it was lost before. A second call is the first one. */
+  release(): Promise<void> {
+    return (this.given ??= this.giveBack());
+  }
+
+  /** Gives up without a word: what was wanted is not wanted any more. */
+  abandon(): void {
+    if (this.given !== null) return;
+    this.given = Promise.resolve();
+    this.endSession();
+    this.forget();
+  }
+
+  private async giveBack(): Promise<void> {
+    this.check();
+    const there = await this.delete();
+    this.endSession();
+    this.check();
+    if (!there) throw this.lose('its record is gone');
+  }
+
+  private delete(): Promise<boolean> {
+    return this.octopus.delete(quotedName(this.name), { recipe: this.options.recipe, own: true });
+  }
+
+  private forget(): void {
+    this.delete().catch(() => undefined);
+  }
+
+  /** Watches the record as long as it is held: installed anew after every restart of the SKB. */
+  private async watch(): Promise<void> {
+    const query = { type: 'exists', query: quotedName(this.name), own: true } as const;
+    const armed = await this.octopus.arm(query, 'OK', TRIGGER.ON_DEL);
+    if (!armed.reply.ok) {
+      if (armed.reply.error !== 'NO_RECORD') throw this.lose(`it cannot be watched (${armed.reply.error})`);
+      throw this.lose('its record is gone');
+    }
+    void armed.woken.then((notification) => {
+      if (this.given !== null || this.failure !== null) return undefined;
+      if (notification === undefined) return this.watch().catch((error: Error) => void this.lose(error.message));
+      return void this.lose('its record was deleted');
+    });
+  }
+
+  private lose(text: string): OctopusError {
+    const { error, what } = this.options;
+    this.failure ??= new OctopusError(error, `${what} is lost: ${text}`);
+    if (this.controller.signal.aborted) return this.failure;
+    this.endSession();
+    this.controller.abort(this.failure);
+    this.reject(this.failure);
+    return this.failure;
+  }
+}

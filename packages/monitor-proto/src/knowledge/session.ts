@@ -1,0 +1,117 @@
+import { MILLISECOND, type Nanos } from '../ids.ts';
+import { limit } from '../limits.ts';
+import type { Message, MessageOf } from '../messages/table.ts';
+import type { Timer, TimerQueue } from '../timer-queue.ts';
+
+/*
+ * A client's session with the knowledge base: a lease that the client renews over its channel. The SKB gives up a client that it
+ * has not heard of for the session time-out: what the client set as transient goes, and with it its locks.
+ *
+ *   N1  a client knows that its session is over no later than anybody can have what it held: its lease runs from when it *asked*
+ *       for the renewal, the SKB's patience from when it was heard. Assumes clocks that run at the same rate.
+ *   N2  a session that was lost stays so: the client says so when it begins another, and the SKB, which may not have given the
+ *       first one up, or may have been restarted meanwhile, then does.
+ *
+ * From: Chubby's KeepAlives (Burrows, OSDI 2006, §2.8), ZooKeeper's sessions. Pure.
+ */
+
+/** What a session asks of whoever owns the channel. */
+export interface SessionPort {
+  send(message: Message): void;
+  /** What was held is no longer: told once for each session. */
+  lost(text: string): void;
+  /** Another session begins over the channel: the SKB has forgotten the client's triggers. */
+  begun(): void;
+}
+
+/** Renewals in one time-out: so many may be late before it is over. */
+const RENEWALS = 5;
+
+export class Session {
+  private timeoutNs: Nanos = limit('sessionTimeoutNs');
+  private begun = false;
+  private lease: Nanos = Infinity;
+  private over = false;
+  private asked: { readonly id: number; readonly at: Nanos; readonly begins: boolean } | null = null;
+  private nextId = 1;
+  private timer: Timer | null = null;
+
+  constructor(
+    private readonly timers: TimerQueue,
+    private readonly port: SessionPort,
+  ) {}
+
+  /** Whether what the client holds is certainly still its own. */
+  get alive(): boolean {
+    return !this.over;
+  }
+
+  /** The channel carries, for the first time to this service or again: `lost`, the service has given the session up before. */
+  up(fresh: boolean, lost: string | null, now: Nanos): void {
+    if (lost !== null) this.end(lost);
+    if (fresh && this.asked?.begins === true) this.end('the SKB was restarted before another session had begun');
+    if (fresh) this.asked = null; // it went with the old channel
+    this.begun = true;
+    this.renew(now);
+  }
+
+  /** The SKB has answered a renewal. */
+  renewed({ id, timeout_ms: timeoutMs }: MessageOf<'session_alive_reply'>, now: Nanos): void {
+    const { asked } = this;
+    if (asked === null || asked.id !== id) return;
+    this.asked = null;
+    this.timeoutNs = timeoutMs * MILLISECOND;
+    if (!this.over) this.lease = asked.at + this.timeoutNs;
+    this.wait(Math.max(now, asked.at + this.timeoutNs / RENEWALS));
+  }
+
+  /** The SKB says that it has given this client up; a new session begins with the next renewal. */
+  given(text: string, now: Nanos): void {
+    this.end(text);
+    this.asked = null;
+    this.renew(now);
+  }
+
+  stop(): void {
+    this.begun = false;
+    this.timers.cancel(this.timer);
+  }
+
+  private renew(now: Nanos): void {
+    if (!this.begun) return;
+    if (this.asked === null) this.ask(now);
+    this.wait(now + this.timeoutNs / RENEWALS);
+  }
+
+  private ask(now: Nanos): void {
+    const begins = this.over;
+    this.asked = { id: this.nextId++ % 2 ** 32, at: now, begins };
+    this.port.send({ type: 'session_alive', id: this.asked.id, begins });
+    if (this.lease === Infinity) this.lease = now + this.timeoutNs;
+    if (!begins) return;
+    this.over = false;
+    this.port.begun();
+  }
+
+  private wait(at: Nanos): void {
+    this.timers.cancel(this.timer);
+    this.timer = this.timers.set(Math.min(at, this.lease), (now) => this.look(now));
+  }
+
+  private look(now: Nanos): void {
+    if (now >= this.lease && !this.over)
+      this.end(`the SKB has not answered for ${Math.round(this.timeoutNs / 1e8) / 10} s`);
+    this.renew(now);
+  }
+
+  private end(text: string): void {
+    if (this.over) return;
+    this.over = true;
+    this.lease = Infinity;
+    this.port.lost(text);
+  }
+}
+
+export function lostAfter(silentMs: number): string {
+  return `the SKB has heard nothing of this client for ${Math.round(silentMs / 100) / 10} s and has given it up`;
+}
