@@ -14,6 +14,8 @@ const PROGRAMS = {
     external: ['swipl-wasm', 'node-sqlite3-wasm', 'fs-native-extensions'],
   },
   'skb-engine': { entry: 'packages/skb/src/engine/io/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
+  'dispatcher-worker': { entry: 'packages/node-kernel/src/io/dispatchers/dispatcher-worker-main.ts' },
+  'dispatcher-process': { entry: 'packages/node-kernel/src/io/dispatchers/dispatcher-process-main.ts' },
   'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true, cached: true },
   'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },
   mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true },
@@ -67,7 +69,7 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
-await Promise.all([saveEngineState(), ...wanted.map(([name, program]) => bundle(name, program))]);
+await Promise.all([saveEngineState(), bundleContext(), ...wanted.map(([name, program]) => bundle(name, program))]);
 for (const [name, program] of wanted)
   if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
 await makeCodeCaches();
@@ -113,6 +115,12 @@ function bundle(name, program) {
     plugins: cached ? [lazyBuiltins] : [],
     logLevel: 'warning',
   });
+}
+
+/** What is evaluated first in the bare context of every dispatcher. */
+async function bundleContext() {
+  const { contextText } = await import('./bundle-program.mjs');
+  writeFileSync(join(work, 'dispatcher-context.js'), await contextText());
 }
 
 /** Prolog with the knowledge base's rules, saved: reading libraries and rules at every start would take four times as long. */

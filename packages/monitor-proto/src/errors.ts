@@ -1,4 +1,5 @@
 import { CAPABILITY_ERRORS } from './capability-errors.ts';
+import { PROGRAM_ERRORS } from './program-errors.ts';
 import { CHANNEL_ERRORS } from './channel-errors.ts';
 
 /**
@@ -45,6 +46,7 @@ export const ERRORS = {
     doc: 'The same request ended an earlier life of this process; it is not run again.',
   },
   ...CAPABILITY_ERRORS,
+  ...PROGRAM_ERRORS,
   ...CHANNEL_ERRORS,
 } as const;
 

@@ -262,6 +262,38 @@ export const LOG_EVENTS = {
     fields: { owner: 'string', records: 'number' },
     doc: 'A client or core is gone, and the records that it had marked transient with it.',
   },
+  dispatcher_created: {
+    level: 'debug',
+    fields: { domain: 'string', dispatcher: 'number', program: 'string' },
+    doc: 'A dispatcher of a domain begins on this core.',
+  },
+  dispatcher_ended: {
+    level: 'info',
+    fields: {
+      domain: 'string',
+      dispatcher: 'number',
+      program: 'string',
+      cause: 'string',
+      text: 'string',
+      run_ms: 'number',
+    },
+    doc: 'A dispatcher is no more: exited, or the error that ended it.',
+  },
+  dispatcher_overran: {
+    level: 'warn',
+    fields: { domain: 'string', dispatcher: 'number', program: 'string', kept_ms: 'number' },
+    doc: 'A dispatcher kept the core past its slice and through the grace; it is killed.',
+  },
+  domain_finished: {
+    level: 'info',
+    fields: { domain: 'string', program: 'string', cause: 'string', status: 'number', text: 'string' },
+    doc: 'Every dispatcher of a domain whose home this core is has stopped.',
+  },
+  program_output: {
+    level: 'info',
+    fields: { domain: 'string', dispatcher: 'number', program: 'string', stream: 'string', text: 'string' },
+    doc: 'A line that a program printed.',
+  },
   clock_offset: {
     level: 'debug',
     fields: { peer: 'peer', offset_ns: 'number' },

@@ -1,5 +1,6 @@
 import type { Effect, HostEvent } from '@mk/monitor-proto/step';
 import type { Registration } from './config.ts';
+import type { DispatcherEffect, DispatcherEvent } from './cpu-driver/dispatchers/effects.ts';
 
 /*
  * The border of a core's kernel beyond what every state machine has. A service that needs the world adds its events to
@@ -15,8 +16,9 @@ export interface SystemCall {
 
 /** Events that a service of the kernel handles. */
 export type ServiceEvent =
+  | DispatcherEvent
   /** Something happened to the links to these cores: their latency may be another one. */
-  { readonly type: 'links_touched'; readonly cores: readonly number[] };
+  | { readonly type: 'links_touched'; readonly cores: readonly number[] };
 
 /** What a kernel is told. */
 export type KernelEvent =
@@ -26,6 +28,7 @@ export type KernelEvent =
 
 /** What a kernel asks of its host beside what every state machine asks. */
 export type HostEffect =
+  | DispatcherEffect
   /** The registry has named this core: the host labels its logs and shapes its links from now on. */
   | { readonly type: 'registered'; readonly registration: Registration }
   | { readonly type: 'upcall'; readonly domain: number; readonly id: number; readonly value: unknown };

@@ -8,7 +8,13 @@ import type { KernelConfig } from './config.ts';
 import { Arguments } from './control/arguments.ts';
 import type { Verb } from './control/verb.ts';
 import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
-import { checkSystemCall, SYSTEM_CALLS, type SystemCallDone } from './cpu-driver/system-calls.ts';
+import {
+  checkSystemCall,
+  SYSTEM_CALLS,
+  type SystemCallDone,
+  type SystemCallResult,
+  type SystemCallSpec,
+} from './cpu-driver/system-calls.ts';
 import type { KernelEffect, KernelEvent, ServiceEvent, SystemCall } from './effects.ts';
 import type { Receivers } from './monitor/channels/ends.ts';
 import { Monitor } from './monitor/monitor.ts';
@@ -32,7 +38,9 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   /** What the services bring, by what it is asked for. */
   readonly table: ServiceTable;
   /** Where upcalls for this core's dispatchers go. */
-  receivers: Receivers = { upcall: () => undefined };
+  receivers: Receivers = {
+    upcall: (dispatcher, upcall, now) => this.services.dispatchers.tell(dispatcher, upcall, now),
+  };
   private timerAt: Nanos = Infinity;
   private stopped = false;
   private viewTold = 1;
@@ -52,6 +60,10 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       receivers: { upcall: (dispatcher, upcall, now) => this.receivers.upcall(dispatcher, upcall, now) },
       actOf: (ordinal) => this.table.acts[ordinal],
       systemCall: (domain, call, now, done) => this.systemCall(domain, call, now, done),
+      systemCallNow: (domain, call, now) => this.systemCallNow(domain, call, now),
+      dispatcherGone: (domain, now) => {
+        for (const service of this.table.told.dispatcherGone) service.dispatcherGone(domain, now);
+      },
     });
     this.table = new ServiceTable(this.services, { status: this.statusVerb });
   }
@@ -131,8 +143,22 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       serve(caller, checked.args, now, done);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
-      done({ ok: false, error: error.error }, now);
+      done({ ok: false, error: error.error, text: error.message }, now);
     }
+  }
+
+  /** A system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
+  systemCallNow(domain: number, call: SystemCall, now: Nanos): SystemCallResult {
+    const checked = checkSystemCall(call);
+    if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL' };
+    const { servedBy, atOnce }: SystemCallSpec = SYSTEM_CALLS[checked.name];
+    if (servedBy === 'cpuDriver') {
+      const result = this.cpuDriver.serve(this.cpuDriver.domains.get(domain), checked);
+      return result === ACROSS_CORES ? { ok: false, error: 'RETRY_THROUGH_MONITOR' } : result;
+    }
+    let answer: SystemCallResult = { ok: false, error: 'NOT_AT_ONCE' };
+    if (atOnce === true) this.systemCall(domain, call, now, (result) => (answer = result));
+    return answer;
   }
 
   private readonly handlers: Handlers = {

@@ -2,7 +2,9 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { KernelConfig } from './config.ts';
 import { DomainControl } from './control/domain-control.ts';
 import type { CpuDriver } from './cpu-driver/cpu-driver.ts';
-import type { ServedCall, SystemCallDone } from './cpu-driver/system-calls.ts';
+import { DispatcherService } from './cpu-driver/dispatchers/dispatcher-service.ts';
+import type { Domain } from './cpu-driver/domains.ts';
+import type { ServedCall, SystemCallDone, SystemCallResult } from './cpu-driver/system-calls.ts';
 import type { ServiceEvent, SystemCall } from './effects.ts';
 import { Agreement } from './monitor/agreement/agreement.ts';
 import type { Act, RoundActionName } from './monitor/agreement/round-actions.ts';
@@ -15,6 +17,7 @@ import type { JoinHost } from './monitor/membership/join.ts';
 import { Membership } from './monitor/membership/membership.ts';
 import { Probes } from './monitor/probes/probes.ts';
 import { MemoryServer } from './monitor/memory/memory-server.ts';
+import { Programs } from './monitor/programs/programs.ts';
 import type { CoreMessage } from './monitor/service.ts';
 import { Workloads } from './workloads/workloads.ts';
 
@@ -30,6 +33,10 @@ export interface Core {
   readonly actOf: (ordinal: number) => Act | undefined;
   /** A system call of a domain of this core, as its dispatcher would make it. */
   readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  /** The same for what is answered within the caller's turn. */
+  readonly systemCallNow: (domain: number, call: SystemCall, now: Nanos) => SystemCallResult;
+  /** Tells every service that a dispatcher is no more. */
+  readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
 
 /**
@@ -42,6 +49,19 @@ export function createServices(core: Core) {
   const capops = new Capops(context, cpuDriver, agreement);
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops, knowledge.requests, core.receivers);
+  const { systemCall, systemCallNow, dispatcherGone } = core;
+  const dispatcherService = new DispatcherService({ context, systemCall, systemCallNow });
+  const programs = new Programs({
+    context,
+    cpuDriver,
+    dispatchers: dispatcherService.dispatchers,
+    hmac: config.hmac,
+    capops,
+    systemCall,
+    dispatcherGone,
+  });
+  capops.subscribers.onAsked = (domain, op) => dispatcherService.tell(domain, { type: 'consent', op }, context.now);
+  dispatcherService.onEnded = (dispatcher, ending, now) => programs.dispatcherEnded(dispatcher, ending, now);
   return {
     membership: new Membership(context, config, core.joinHost),
     agreement,
@@ -50,8 +70,10 @@ export function createServices(core: Core) {
     probes: new Probes(context),
     knowledge,
     channels,
-    domains: new DomainControl(context, cpuDriver, capops, core.systemCall),
-    workloads: new Workloads({ context, cpuDriver, agreement, systemCall: core.systemCall }),
+    dispatchers: dispatcherService,
+    programs,
+    domains: new DomainControl(context, cpuDriver, capops, systemCall),
+    workloads: new Workloads({ context, cpuDriver, agreement, systemCall }),
   };
 }
 

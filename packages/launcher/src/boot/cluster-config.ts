@@ -1,3 +1,4 @@
+import type { Isolation } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
 /** Everything that a supervisor is told about the cluster that it shall run. Plain JSON: it travels to a daemon. */
@@ -24,6 +25,8 @@ export interface ClusterConfig {
   readonly port: number;
   readonly bootTimeoutMs: number;
   readonly measure: boolean;
+  /** What keeps dispatchers apart; absent: threads of their core’s process. */
+  readonly isolation?: Isolation;
   /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, and gone when the cluster ends. */
   readonly dataDir?: string;
   /** How long a client of the SKB may be silent before its locks go to others; absent: the default. */
@@ -63,6 +66,7 @@ export function coreEnvironment(config: ClusterConfig, core: number, skb: string
     listenHost,
     listenPort: 0,
     detached,
+    ...(config.isolation === undefined ? {} : { isolation: config.isolation }),
     ...logging(config, `core-${core}`),
   });
 }

@@ -5,6 +5,7 @@ import { AUDIT, CAPS } from './capabilities.ts';
 import { CHURN } from './churn.ts';
 import { openContext, type CtlCommand } from './context.ts';
 import { DOWN } from './down.ts';
+import { KILL, WAIT } from './domains.ts';
 import { FAULT_COMMANDS } from './faults.ts';
 import { PLACE, SKB_QUERY } from './knowledge.ts';
 import { OCTOPUS } from './octopus.ts';
@@ -18,6 +19,8 @@ import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
   PS,
+  KILL,
+  WAIT,
   CORES,
   LINKS,
   MEASURE,

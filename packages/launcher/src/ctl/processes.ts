@@ -4,6 +4,7 @@ import { fetchText } from '../client/control-client.ts';
 import { plainTable } from '../launch/ready-table.ts';
 import { isRunning } from '../state/process-identity.ts';
 import type { ProcessRow, Target } from '../supervisor/process-control.ts';
+import { printDomains } from './domains.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
 /** A crash, a restart and a join take at most this long before mkctl gives up. */
@@ -14,9 +15,17 @@ export const PS: CtlCommand = {
   describe: 'the processes of the cluster and how they are',
   examples: [
     ['$0 ps', 'what runs where'],
+    ['$0 ps --domains', 'the programs that run on the cores'],
     ['$0 ps --json | jq .[].pid', 'for machines'],
   ],
+  options: (cli) =>
+    cli.option('domains', {
+      type: 'boolean',
+      default: false,
+      describe: 'domains of programs instead of processes',
+    }) as never,
   async run(context) {
+    if (context.args['domains'] === true) return printDomains(context);
     const rows = await processRows(context);
     if (context.json) return printJson(context, rows);
     const table = plainTable(['process', 'pid', 'state', 'incarnation', 'address', '']);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { checkMessageTimes } from '@mk/machine/description';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { readText } from '@mk/machine/io/load';
+import { type Isolation, ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import type { Cli } from '../cli/run-cli.ts';
@@ -112,6 +113,12 @@ export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): 
       defaultDescription: `${limit('sessionTimeoutNs') / 1e9}s`,
       describe: 'a client of the SKB that is silent for so long loses its locks (1s to 1d)',
     })
+    .option('isolation', {
+      type: 'string',
+      requiresArg: true,
+      default: 'thread',
+      describe: 'what keeps programs apart: a thread of the core’s process each, or a process each',
+    })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
     .option('boot-timeout', {
@@ -178,6 +185,7 @@ export function parseClusterConfig(
     port: wholeNumber('--port', text(args, 'port')!, 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
     measure: true,
+    isolation: isolationOf(text(args, 'isolation') ?? 'thread'),
   };
   return { config, machine };
 }
@@ -233,6 +241,11 @@ function timeScaleOf(given: string | null, machine: ResolvedMachine): number {
 function levelOf(given: string): LogLevel | 'off' {
   if ((LEVELS as readonly string[]).includes(given)) return given as LogLevel | 'off';
   throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(given)}`);
+}
+
+function isolationOf(given: string): Isolation {
+  if ((ISOLATIONS as readonly string[]).includes(given)) return given as Isolation;
+  throw new UsageError(`--isolation must be one of ${ISOLATIONS.join(', ')}, not ${JSON.stringify(given)}`);
 }
 
 function folderOf(option: string, given: string | null): string | null {

@@ -128,11 +128,14 @@ export type CallResult =
 export interface Resumption {
   /** The kernel's clock when the dispatcher got the core. */
   readonly now: Nanos;
+  /** When its slice ends: past it the CPU driver asks for the core. */
+  readonly until: Nanos;
   readonly upcalls: readonly Upcall[];
 }
 
 /** What a turn came to. */
 export interface Turn {
+  /** Oldest first. */
   readonly calls: readonly Call[];
   /** Calls are left for another turn (B2), or the program asked to go on (`yield`). */
   readonly more: boolean;
@@ -148,9 +151,10 @@ const FIELDS_OF = Object.fromEntries(
 ) as unknown as Readonly<Record<UpcallType, readonly (readonly [string, FieldKind])[]>>;
 
 /** Encodes what a dispatcher is resumed with; the bytes are valid until the writer's next use. */
-export function encodeResumption(writer: PlainWriter, { now, upcalls }: Resumption): Uint8Array {
+export function encodeResumption(writer: PlainWriter, { now, until, upcalls }: Resumption): Uint8Array {
   writer.clear();
   writer.write(now);
+  writer.write(until);
   writer.write(upcalls.length);
   for (const upcall of upcalls) {
     writer.write(UPCALLS[upcall.type].ordinal);
@@ -163,11 +167,12 @@ export function encodeResumption(writer: PlainWriter, { now, upcalls }: Resumpti
 export function decodeResumption(bytes: Uint8Array): Resumption {
   const reader = new PlainReader(bytes);
   const now = wholeOf(reader, 'the time');
+  const until = wholeOf(reader, 'the end of the slice');
   const count = wholeOf(reader, 'the number of upcalls');
   const upcalls: Upcall[] = [];
   for (let i = 0; i < count; i++) upcalls.push(readUpcall(reader));
   if (!reader.done) throw new BorderError('more bytes than upcalls');
-  return { now, upcalls };
+  return { now, until, upcalls };
 }
 
 function readUpcall(reader: PlainReader): Upcall {

@@ -99,13 +99,14 @@ describe('batches', () => {
   ];
 
   test('a resumption comes out as it went in', () => {
-    const bytes = encodeResumption(writer(), { now: 123_456_789_012, upcalls });
-    expect(decodeResumption(bytes)).toEqual({ now: 123_456_789_012, upcalls });
+    const bytes = encodeResumption(writer(), { now: 123_456_789_012, until: 123_456_869_012, upcalls });
+    expect(decodeResumption(bytes)).toEqual({ now: 123_456_789_012, until: 123_456_869_012, upcalls });
   });
 
   test('a field of another kind is refused', () => {
     const bytes = encodeResumption(writer(), {
       now: 0,
+      until: 0,
       upcalls: [{ type: 'timer', timer: 'soon' } as unknown as Upcall],
     });
     expect(() => decodeResumption(bytes)).toThrow('timer: timer is no whole');

@@ -5,6 +5,7 @@ import { KNOWLEDGE_MESSAGES } from './knowledge.ts';
 import type { MessageSpec } from './spec.ts';
 import { MEMORY_MESSAGES } from './memory.ts';
 import { MONITOR_MESSAGES } from './monitor.ts';
+import { PROGRAM_MESSAGES } from './programs.ts';
 import { REGISTRY_MESSAGES } from './registry.ts';
 
 /** Every message of the protocol. Types, codec, validation and the reference page come from here. */
@@ -15,6 +16,7 @@ export const MESSAGES = {
   ...MEMORY_MESSAGES,
   ...KNOWLEDGE_MESSAGES,
   ...CIRCUIT_MESSAGES,
+  ...PROGRAM_MESSAGES,
 } as const satisfies Record<string, MessageSpec>;
 
 export type MessageType = keyof typeof MESSAGES;

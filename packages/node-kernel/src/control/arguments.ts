@@ -39,6 +39,22 @@ export class Arguments {
     return value as Readonly<Record<string, unknown>>;
   }
 
+  /** A list of texts; absent: none. */
+  texts(name: string): readonly string[] {
+    const value = this.values[name] ?? [];
+    if (!Array.isArray(value) || !value.every((text) => typeof text === 'string'))
+      throw this.bad(name, 'must be a list of texts');
+    return value as readonly string[];
+  }
+
+  /** A record of texts; absent: an empty one. */
+  names(name: string): Readonly<Record<string, string>> {
+    const value = this.values[name] ?? {};
+    if (typeof value !== 'object' || Array.isArray(value) || !Object.values(value!).every((x) => typeof x === 'string'))
+      throw this.bad(name, 'must be an object of texts');
+    return value as Readonly<Record<string, string>>;
+  }
+
   /** A list of core ids, or null for "all". */
   cores(name: string): readonly number[] | null {
     const value = this.values[name];

@@ -31,6 +31,11 @@ export class Domains {
     return [...this.byId.values()];
   }
 
+  /** Its cspace has been deleted: the number names nothing any more, and is not given out again. */
+  remove(id: number): void {
+    this.byId.delete(id);
+  }
+
   /**
    * A domain with a cspace of `cnodes` L2 CNodes, its root CNode as a capability in its own first slot, and `memoryBytes`
    * of RAM in its second if any are asked for. Null: no memory or no number left.

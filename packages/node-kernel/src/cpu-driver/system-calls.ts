@@ -9,7 +9,9 @@ import { checkInvocation, isSlotRef, isWhole } from './invocation-check.ts';
 
 /** What a system call came to: a value, or a named error. */
 export type SystemCallResult =
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ErrorName };
+  | { readonly ok: true; readonly value: unknown }
+  /** `text`: for people, where there is more to say than the error’s own doc. */
+  | { readonly ok: false; readonly error: ErrorName; readonly text?: string };
 
 /** Told once what a system call came to. */
 export type SystemCallDone = (result: SystemCallResult, now: Nanos) => void;
@@ -18,14 +20,22 @@ export type SystemCallDone = (result: SystemCallResult, now: Nanos) => void;
 interface ArgumentTypes {
   slot: SlotRef;
   whole: number;
-  'whole?': number | undefined;
   text: string;
   flag: boolean;
   'flag?': boolean | undefined;
+  'whole?': number | undefined;
   bytes: Uint8Array;
   wholes: readonly number[];
   'wholes?': readonly number[] | undefined;
   'text?': string | undefined;
+  /** Any whole number, negative ones too. */
+  int: number;
+  number: number;
+  'texts?': readonly string[] | undefined;
+  /** A record of texts. */
+  'names?': Readonly<Record<string, string>> | undefined;
+  /** Anything that crosses the border. */
+  value: unknown;
   invocation: Invocation;
 }
 type Kind = keyof ArgumentTypes;
@@ -39,6 +49,8 @@ export interface SystemCallSpec {
   readonly servedBy: string;
   /** The service that carries out what the CPU driver cannot finish because other cores are concerned. */
   readonly acrossCores?: string;
+  /** It is always answered at once, by whomever: a dispatcher can make it within its turn. */
+  readonly atOnce?: true;
   readonly doc: string;
 }
 
@@ -68,6 +80,79 @@ export const SYSTEM_CALLS = {
     doc: 'Ends such a subscription; answers whether.',
   },
   revokes_asked: { args: {}, servedBy: 'capops', doc: 'The revokes that wait for the consent of the domain.' },
+  yield: {
+    args: {},
+    servedBy: 'dispatchers',
+    doc: 'Gives up what is left of the slice; the dispatcher goes on later.',
+  },
+  set_timer: {
+    args: { timer: 'whole', at: 'number' },
+    servedBy: 'dispatchers',
+    atOnce: true,
+    doc: 'Asks for the upcall timer at this time of the kernel’s clock (ns); replaces the timer of that number.',
+  },
+  cancel_timer: {
+    args: { timer: 'whole' },
+    servedBy: 'dispatchers',
+    atOnce: true,
+    doc: 'Takes a timer back; answers whether it was set.',
+  },
+  print: {
+    args: { text: 'text', stream: 'text?' },
+    servedBy: 'dispatchers',
+    atOnce: true,
+    doc: 'A line of output (stream out or err), which is logged with the domain and the core.',
+  },
+  run_time: {
+    args: {},
+    servedBy: 'dispatchers',
+    atOnce: true,
+    doc: 'The dispatcher’s own run time before this turn in nanoseconds, its turns and its calls.',
+  },
+  exit: { args: { status: 'int' }, servedBy: 'programs', doc: 'Ends the domain on all its cores, with this status.' },
+  fail: {
+    args: { error: 'text', text: 'text' },
+    servedBy: 'programs',
+    doc: 'Ends the domain as one that failed: an error that nobody caught.',
+  },
+  spawn: {
+    args: {
+      request: {
+        program: 'text?',
+        core: 'whole?',
+        args: 'texts?',
+        environment: 'names?',
+        capabilities: 'wholes?',
+        weight: 'whole?',
+        wcet: 'whole?',
+        period: 'whole?',
+        deadline: 'whole?',
+      },
+    },
+    servedBy: 'programs',
+    doc: 'A new domain of a program (the caller’s own unless named), on a core, with arguments, environment and capabilities of the caller; answers domain and core. weight, or wcet, period and deadline in ns.',
+  },
+  span: {
+    args: { core: 'whole' },
+    servedBy: 'programs',
+    doc: 'Gives the domain a dispatcher on that core, too; answered when it has begun.',
+  },
+  span_send: {
+    args: { core: 'whole', data: 'value' },
+    servedBy: 'programs',
+    doc: 'Sends a value to the domain’s dispatcher on that core: FIFO, exactly once; BUSY when the channel is full.',
+  },
+  kill: {
+    args: { domain: 'text' },
+    servedBy: 'programs',
+    doc: 'Stops every dispatcher of a domain; answered when they have been told to.',
+  },
+  wait: {
+    args: { domain: 'text', nohang: 'flag?' },
+    servedBy: 'programs',
+    doc: 'How a domain ended, when all its dispatchers have stopped; with nohang how it is now.',
+  },
+  domains: { args: {}, servedBy: 'programs', doc: 'The domains whose home this core is.' },
   consent_revoke: {
     args: { op: 'text', consents: 'flag' },
     servedBy: 'capops',
@@ -166,14 +251,19 @@ type Check = (value: unknown) => boolean;
 const CHECKS: { readonly [K in Kind]: Check } = {
   slot: isSlotRef,
   whole: isWhole,
-  'whole?': (value) => value === undefined || isWhole(value),
   text: (value) => typeof value === 'string',
   flag: (value) => typeof value === 'boolean',
   'flag?': (value) => value === undefined || typeof value === 'boolean',
+  'whole?': (value) => value === undefined || isWhole(value),
   bytes: isBytes,
   wholes: isWholes,
   'wholes?': (value) => value === undefined || isWholes(value),
   'text?': (value) => value === undefined || typeof value === 'string',
+  int: (value) => Number.isSafeInteger(value),
+  number: (value) => typeof value === 'number' && Number.isFinite(value),
+  'texts?': (value) => value === undefined || (Array.isArray(value) && value.every((text) => typeof text === 'string')),
+  'names?': (value) => value === undefined || isNames(value),
+  value: () => true,
   invocation: (value) => checkInvocation(value) !== null,
 };
 
@@ -188,6 +278,11 @@ const FORMS: ReadonlyMap<string, CallForm> = new Map(
     { name, checks: Object.entries(args).map(([argument, form]) => [argument, checkOf(form)] as const) },
   ]),
 );
+
+function isNames(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((text) => typeof text === 'string');
+}
 
 function checkOf(form: Kind | ObjectForm): Check {
   if (typeof form === 'string') return CHECKS[form];

@@ -11,6 +11,8 @@ import type { Registration } from '../config.ts';
 import type { HostEffect, KernelEffect, KernelEvent } from '../effects.ts';
 import { Kernel } from '../kernel.ts';
 import { linksOfCore } from './core-links.ts';
+import { DispatcherHost } from './dispatchers/dispatcher-host.ts';
+import { vesselsOf } from './dispatchers/vessels.ts';
 import type { CoreSettings } from './settings.ts';
 
 /** Time after which a core loads what boot did without, in any case. */
@@ -24,6 +26,7 @@ export class CoreProcess {
   private readonly faults: FaultHost;
   private readonly secret: Buffer;
   private host: Host<KernelEvent, KernelEffect> | null = null;
+  private readonly dispatchers: DispatcherHost;
 
   constructor(private readonly settings: CoreSettings) {
     this.secret = Buffer.from(settings.secret, 'hex');
@@ -33,6 +36,7 @@ export class CoreProcess {
       touched: (cores) => this.host?.post({ type: 'links_touched', cores }),
       retimed: (to, retime) => this.host?.retimeFrames(to, retime),
     });
+    this.dispatchers = new DispatcherHost(vesselsOf(settings.isolation ?? 'thread'), (event) => this.host?.post(event));
   }
 
   async start(): Promise<void> {
@@ -114,6 +118,11 @@ export class CoreProcess {
   } = {
     registered: ({ registration }) => this.registered(registration),
     upcall: () => undefined, // for the dispatcher of a domain: a process has none yet
+    start_dispatcher: (effect) => this.dispatchers.performers.start_dispatcher(effect),
+    resume_dispatcher: (effect) => this.dispatchers.performers.resume_dispatcher(effect),
+    answer_dispatcher: (effect) => this.dispatchers.performers.answer_dispatcher(effect),
+    interrupt_dispatcher: (effect) => this.dispatchers.performers.interrupt_dispatcher(effect),
+    kill_dispatcher: (effect) => this.dispatchers.performers.kill_dispatcher(effect),
   };
 
   private registered(registration: Registration): void {

@@ -1,3 +1,5 @@
+import { type Isolation, ISOLATIONS } from './dispatchers/isolation.ts';
+
 /** What a core's process is started with: JSON in the environment variable MK_CORE. */
 export interface CoreSettings {
   readonly cluster: string;
@@ -15,6 +17,8 @@ export interface CoreSettings {
   readonly logFile?: string;
   /** Goes on when the parent is gone. */
   readonly detached: boolean;
+  /** What keeps dispatchers apart: threads of the core's process (absent), or a process each. */
+  readonly isolation?: Isolation;
   /** Another protocol version than this build's: only tests of the refusal say one. */
   readonly version?: number;
 }
@@ -41,6 +45,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     'logLevel',
     'logFile',
     'detached',
+    'isolation',
     'version',
   ];
   for (const key of Object.keys(value))
@@ -54,6 +59,8 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   if (typeof value.listenHost !== 'string') return 'MK_CORE.listenHost must be an address';
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_CORE.listenPort must be a port, or 0 for any';
   if (!LEVELS.includes(value.logLevel as string)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
+  if (value.isolation !== undefined && !(ISOLATIONS as readonly unknown[]).includes(value.isolation))
+    return `MK_CORE.isolation must be one of ${ISOLATIONS.join(', ')}`;
   return { ...(value as unknown as CoreSettings), detached: value.detached === true };
 }
 

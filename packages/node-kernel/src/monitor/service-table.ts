@@ -75,6 +75,7 @@ const HOOKS = [
   'peerGone',
   'sendable',
   'volley',
+  'dispatcherGone',
   'capabilityChanged',
 ] as const satisfies readonly (keyof Service)[];
 export type Hook = (typeof HOOKS)[number];

@@ -6,6 +6,7 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Identity, VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { Change } from '../capability/model/changes.ts';
 import type { Verb } from '../control/verb.ts';
+import type { Domain } from '../cpu-driver/domains.ts';
 import type { ServedCall, SystemCallHandler } from '../cpu-driver/system-calls.ts';
 import type { ServiceEvent } from '../effects.ts';
 import type { Act, RoundActionName } from './agreement/round-actions.ts';
@@ -71,6 +72,8 @@ export interface Service {
   sendable?(peer: Peer, now: Nanos): void;
   /** A frame that measures the link to the peer. */
   volley?(peer: Peer, volley: VolleyFrame, now: Nanos): void;
+  /** A dispatcher is no more, its cspace still there: what the service keeps for the domain goes. */
+  dispatcherGone?(domain: Domain, now: Nanos): void;
   /** What became of capabilities on this core since the last call, in order. Told at the end of a step, never lost. */
   capabilityChanged?(changes: readonly Change[], now: Nanos): void;
 

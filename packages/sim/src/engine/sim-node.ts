@@ -31,6 +31,8 @@ export class SimNode {
   /** What everything on this core takes longer by. */
   slowFactor = 1;
   hung = false;
+  /** A dispatcher was resumed, and its turn has not run: no row goes past it. */
+  turnPending = false;
   /** When this process was last stopped, resumed, slowed or let go: until then deadlines excuse it. */
   disturbedAt: Nanos = -1;
   /** The very kernel or SKB behind `machine`, for checkers; null while dead and for the other kind. */

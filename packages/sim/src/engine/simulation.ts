@@ -1,17 +1,16 @@
-import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { Heap } from '@mk/monitor-proto/heap';
 import { type CoreId, type LinkId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
-import { buildLogLine, levelOf, type LogLine } from '@mk/monitor-proto/log-line';
-import type { LogLevel } from '@mk/monitor-proto/log-events';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
-import type { MachineModel } from '@mk/skb/config';
 import { bootKernel, bootSkb } from './boot.ts';
 import { ControlRequests, DEAD, type OnReply } from './control-requests.ts';
 import { type CostModel, costsOf, messagesIn } from './costs.ts';
 import { type LinkEnd, Network, type NetworkHost } from '../network/network.ts';
+import { SimPrograms } from '../programs/sim-programs.ts';
+import type { SimObserver, SimulationOptions } from './simulation-options.ts';
 import { SimDisk } from './sim-disk.ts';
-import { type AnyEffect, type AnyEvent, type AnyMachine, SimNode, type Waiting } from './sim-node.ts';
+import { FaultLog, nodeLine } from './sim-log.ts';
+import { type AnyEffect, type AnyEvent, SimNode, type Waiting } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
 
 /*
@@ -22,38 +21,7 @@ import { TraceHash } from './trace-hash.ts';
  *   S3  frames are the very bytes that sockets carry, under the very link model and fault rules.
  */
 
-export interface SimulationOptions {
-  readonly seed: number | string;
-  readonly cores: number;
-  readonly machine: MachineModel;
-  readonly machineText?: string;
-  /** The cluster's settings, as JSON text. */
-  readonly settings?: string;
-  readonly hmac: Hmac;
-  readonly logLevel: LogLevel | 'off';
-  /** Whether the SKB measures round trips after boot. */
-  readonly measure?: boolean;
-  readonly costs?: CostModel;
-  /** Cores are started one after another with this pause. */
-  readonly startPauseNs?: Nanos;
-  /** Whether the trace hash is kept; off: nothing of it is computed. */
-  readonly hash?: boolean;
-  /** Wraps each state machine as it boots: how a test plants a bug. */
-  readonly wrap?: (machine: AnyMachine, node: PeerId) => AnyMachine;
-  /** How many waiting events a core handles before another core has its turn; absent: 32. No core sees another order of what comes at different times. */
-  readonly row?: number;
-}
-
-/** A line as a real process writes it; `time` is virtual, in milliseconds from the beginning. */
-export type SimLogLine = LogLine & { readonly time: number; readonly level: LogLevel };
-
-/** Looks on; sees every step and every log line. */
-export interface SimObserver {
-  line?(line: SimLogLine, node: SimNode): void;
-  step?(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void;
-  frame?: NetworkHost['frameFate'];
-  died?(node: SimNode, cause: string): void;
-}
+export type { SimObserver, SimulationOptions };
 
 interface Scheduled {
   readonly kind: 'event' | 'timer' | 'drain' | 'after';
@@ -94,6 +62,8 @@ export class Simulation implements NetworkHost {
   /** The SKB's; outlives its process. */
   private readonly disk = new SimDisk();
   private readonly requests = new ControlRequests();
+  readonly faultLog: FaultLog;
+  readonly programs: SimPrograms;
 
   constructor(readonly options: SimulationOptions) {
     this.prng = createPrng(options.seed);
@@ -103,8 +73,12 @@ export class Simulation implements NetworkHost {
       prng: this.prng.split('faults'),
       retimed: (from, to, retime) => this.network.retime(from, to, retime),
     });
+    this.faultLog = new FaultLog(this.faults, (line) => {
+      for (const observer of this.observers) observer.faultLine?.(line);
+    });
     this.network = new Network(this, this.faults, this.costs);
     this.hash = options.hash === false ? null : new TraceHash();
+    this.programs = new SimPrograms(this, options.programs ?? null);
     this.nodes.set(SKB_PEER, new SimNode(SKB_PEER));
     for (let core = 0; core < options.cores; core++) this.nodes.set(core, new SimNode(core));
   }
@@ -170,6 +144,7 @@ export class Simulation implements NetworkHost {
     node.freeAt = this.now;
     node.slowFactor = 1;
     node.hung = false;
+    node.turnPending = false;
     node.disturbedAt = -1;
     node.timerAt = Infinity;
     node.drainScheduled = false;
@@ -206,6 +181,7 @@ export class Simulation implements NetworkHost {
     node.disturbedAt = this.now;
     if (node.timerAt <= this.now) this.deliver(this.now, node, null, TIMER, 0);
     if (node.queued > 0) this.scheduleDrain(node);
+    this.programs.resumed(node);
   }
 
   slow(id: PeerId, factor: number): void {
@@ -294,6 +270,7 @@ export class Simulation implements NetworkHost {
       this.handle(node, item.event, item.costNs);
       if (
         node.machine === null ||
+        node.turnPending ||
         node.freeAt >= Math.min(node.timerAt, this.calls.minKey, this.faults.nextExpiry - STEP_MOST, this.runsUntil)
       )
         break;
@@ -312,6 +289,18 @@ export class Simulation implements NetworkHost {
     for (let i = 0; i < effects.length; i++) cursor = this.perform(node, effects[i]!, cursor);
     node.freeAt = cursor;
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
+  }
+
+  /** What the programs' host asks: an event within a turn, at the time at which the turn began. */
+  within(node: SimNode, event: AnyEvent): void {
+    if (node.machine === null) return;
+    const { freeAt } = node;
+    this.handle(node, event, 0);
+    node.freeAt = Math.max(freeAt, node.freeAt);
+  }
+
+  noteBytes(bytes: Uint8Array): void {
+    this.hash?.bytes(bytes);
   }
 
   /** Performs one effect of a step; returns until when it occupies the core. */
@@ -340,6 +329,13 @@ export class Simulation implements NetworkHost {
         return at;
       case 'registered':
         node.incarnation = effect.registration.incarnation;
+        return at;
+      case 'start_dispatcher':
+      case 'resume_dispatcher':
+      case 'answer_dispatcher':
+      case 'interrupt_dispatcher':
+      case 'kill_dispatcher':
+        this.programs.perform(node, effect, at);
         return at;
       case 'journal':
         this.write(node, effect, at);
@@ -399,12 +395,8 @@ export class Simulation implements NetworkHost {
       for (const name of Object.keys(fields)) this.hash.value(fields[name]);
     }
     if (this.observers.length === 0) return;
-    const source = { core: peerName(node.id), incarnation: node.incarnation };
-    const line = {
-      time: at / 1e6,
-      level: levelOf(event),
-      ...buildLogLine(source, event, node.logSeq, lamport, fields),
-    };
+    this.faultLog.expired(this.now);
+    const line = nodeLine(node, event, lamport, fields, at);
     for (const observer of this.observers) observer.line?.(line, node);
   }
 
@@ -416,6 +408,7 @@ export class Simulation implements NetworkHost {
     node.skb = null;
     node.ended = cause;
     this.network.nodeDied(node, at);
+    this.programs.died(node);
     node.clearQueue();
     for (const observer of this.observers) observer.died?.(node, cause);
     this.requests.died(node, at);

@@ -5,7 +5,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import { type Capability, describeCapability } from '../../capability/model/capability.ts';
 import { type CoreSnapshot, snapshotCore } from '../../capability/audit/audit-snapshot.ts';
 import type { Outcome as Changes } from '../../capability/model/changes.ts';
-import type { CopyGroup } from '../../capability/store/copy-group.ts';
+import { type CopyGroup, sortedSlots } from '../../capability/store/copy-group.ts';
 import { errorNameOf } from '../../capability/model/errors.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 import { findOwned, unlockGroup } from '../../capability/global/monitor-primitives.ts';
@@ -18,7 +18,7 @@ import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { type CoreSet, coreSetOf } from './core-set.ts';
 import { onCopyRequest, onReceive } from './copy.ts';
-import { deleteRemoteAct, findCopyAct } from './delete.ts';
+import { deleteEverywhere, deleteRemoteAct, findCopyAct } from './delete.ts';
 import { errorIn, Exchange } from './exchange.ts';
 import { coreOf, FinishedPhases, incarnationOf, isBegunBy, OpenRounds } from './finished.ts';
 import { onMoveRequest, updateOwnerAct } from './move.ts';
@@ -180,6 +180,31 @@ export class Capops implements Service {
     const end = id >= END_ADDRESSES ? this.endOf(id - END_ADDRESSES) : undefined;
     const domain = this.driver.domains.get(end?.domain ?? id);
     return domain === undefined ? undefined : { domain, arrived: end?.arrived ?? nothing };
+  }
+
+  dispatcherGone({ id }: Domain): void {
+    if (this.booted) this.subscribers.removeAll(id);
+  }
+
+  /**
+   * Deletes the root CNode of a cspace with all that is below it, on every core if need be; `done` when it is gone. A copy of
+   * it that lies in its own slots, the task CNode for one, would keep it: those go first.
+   */
+  deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void {
+    const { capability, group } = root;
+    if (capability === null || group === null) return done(now);
+    const others = sortedSlots(group).filter((slot) => slot !== root);
+    const remove = function* (m: Capops, op: OperationId): Operation<void> {
+      for (const slot of others) yield* deleteEverywhere(m, `${op}.${slot.address}`, slot, capability);
+      yield* deleteEverywhere(m, op, root, capability);
+    };
+    this.carryOn(
+      'delete_cspace',
+      capability,
+      (op) => remove(this, op),
+      now,
+      (_outcome, at) => done(at),
+    );
   }
 
   domainOrFail(id: number): Domain {

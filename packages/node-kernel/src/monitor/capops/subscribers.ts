@@ -28,6 +28,9 @@ export class Subscribers {
   private readonly subscriptions = new Set<Subscription>();
   private readonly questions = new Map<OperationId, Question>();
 
+  /** Told whom a revoke asks, beside the effect. */
+  onAsked: (domain: number, op: OperationId) => void = () => undefined;
+
   constructor(private readonly context: MonitorContext) {}
 
   /** False: there are too many. */
@@ -43,6 +46,12 @@ export class Subscribers {
       (row) => row.domain === domain && row.range.address === address && row.range.size === size,
     );
     return found !== undefined && this.subscriptions.delete(found);
+  }
+
+  /** A domain is no more: it is asked nothing, and has nothing against what it was asked. */
+  removeAll(domain: number): void {
+    for (const row of this.subscriptions) if (row.domain === domain) this.subscriptions.delete(row);
+    for (const { op } of [...this.questions.values()]) this.answer(domain, op, true);
   }
 
   /** The revokes that wait for a domain's consent. */
@@ -63,6 +72,7 @@ export class Subscribers {
       this.close(question, true),
     );
     for (const { domain } of open) {
+      this.onAsked(domain, op);
       this.context.outbox.push({
         type: 'upcall',
         domain,

@@ -94,6 +94,10 @@ export class Channels implements Service {
     this.ends.dispatcherEnded(dispatcher, now);
   }
 
+  dispatcherGone({ id }: Domain, now: Nanos): void {
+    this.dispatcherEnded(id, now);
+  }
+
   sendable(peer: Peer): void {
     this.outlets.sendable(peer.id);
   }

@@ -1,0 +1,83 @@
+import { UsageError } from '../cli/usage-error.ts';
+import { dispatchersOf, type DomainStatus, domainsOf } from '../client/spawn.ts';
+import { plainTable } from '../launch/ready-table.ts';
+import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
+
+/** A wait lasts as long as the domain does. */
+const WAIT_MS = 2 ** 31 - 1;
+
+/** `mkctl ps --domains`: what runs on the cores. */
+export async function printDomains(context: CtlContext): Promise<void> {
+  const [domains, dispatchers] = await Promise.all([domainsOf(context.cluster), dispatchersOf(context.cluster)]);
+  const rows = domains.map((domain) => {
+    const own = dispatchers.filter((row) => row.domain === domain.domain);
+    return { ...domain, run_ms: Math.round(own.reduce((sum, row) => sum + row.run_ns, 0) / 1e6), dispatchers: own };
+  });
+  if (context.json) return printJson(context, rows);
+  if (rows.length === 0) return context.terminal.out('no domain runs or has run');
+  const table = plainTable(['domain', 'program', 'state', 'cores', 'run time', 'age', 'arguments']);
+  for (const row of rows)
+    table.push([
+      row.domain,
+      row.program,
+      stateOf(row),
+      Object.keys(row.parts).join(','),
+      row.finished ? '' : `${row.run_ms} ms`,
+      `${(row.ran_ms / 1000).toFixed(1)} s`,
+      row.args.join(' ').slice(0, 40),
+    ]);
+  context.terminal.out(table.toString());
+}
+
+export const KILL: CtlCommand = {
+  command: 'kill <domain>',
+  describe: 'stops a domain on all its cores',
+  examples: [['$0 kill 3.1.7', 'the domain that ps --domains calls so']],
+  options: (cli) => cli.positional('domain', { type: 'string', describe: 'as ps --domains names it' }) as never,
+  async run(context) {
+    const domain = required(context.args, 'domain');
+    await context.cluster.core(homeOf(domain), 'domain_kill', { domain });
+    const status = await waitFor(context, domain);
+    if (context.json) return printJson(context, status);
+    context.terminal.out(`${domain} is ${stateOf(status)}`);
+  },
+};
+
+export const WAIT: CtlCommand = {
+  command: 'wait <domain>',
+  describe: 'waits until every dispatcher of a domain has stopped, and ends with the domain’s status',
+  examples: [
+    ['$0 wait 3.1.7', 'exit status: the domain’s own'],
+    ['$0 wait 3.1.7 --nohang', 'how it is now'],
+  ],
+  options: (cli) =>
+    cli
+      .positional('domain', { type: 'string', describe: 'as ps --domains names it' })
+      .option('nohang', { type: 'boolean', default: false, describe: 'do not wait: tell how it is' }) as never,
+  async run(context) {
+    const domain = required(context.args, 'domain');
+    const status = await waitFor(context, domain, context.args['nohang'] === true);
+    if (context.json) printJson(context, status);
+    else context.terminal.out(`${domain} ${status.finished ? 'has ended: ' : 'is '}${stateOf(status)}`);
+    return status.finished ? status.status & 255 : 0;
+  },
+};
+
+async function waitFor(context: CtlContext, domain: string, nohang = false): Promise<DomainStatus> {
+  const args = { domain, nohang: nohang ? 1 : 0 };
+  return (await context.cluster.core(homeOf(domain), 'domain_wait', args, { timeoutMs: WAIT_MS })) as DomainStatus;
+}
+
+/** The core whose domain it is, by its name. */
+function homeOf(domain: string): number {
+  const [, core] = /^(\d{1,5})\.\d{1,9}\.\d{1,15}$/.exec(domain) ?? [];
+  if (core === undefined)
+    throw new UsageError(`${JSON.stringify(domain)} names no domain; mkctl ps --domains shows them, like 3.1.7`);
+  return Number(core);
+}
+
+function stateOf({ finished, cause, status, text }: DomainStatus): string {
+  if (!finished) return 'running';
+  if (cause === 'exited') return `exited ${status}`;
+  return text === '' ? cause : `${cause}: ${text.split('\n', 1)[0]!.slice(0, 100)}`;
+}

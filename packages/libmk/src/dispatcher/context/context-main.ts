@@ -1,0 +1,185 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { Border, DispatcherEntry } from '../border.ts';
+import { borderLimit } from '../limits.ts';
+import { BorderError, type PlainValue, PlainWriter } from '../plain-value.ts';
+import {
+  type Call,
+  type CallResult,
+  decodeResult,
+  decodeResumption,
+  encodeTurn,
+  TURN_BYTES_MOST,
+} from '../protocol.ts';
+import { CountedMemory, countMemory } from './counted-memory.ts';
+import { installWorld } from './world.ts';
+
+/*
+ * What is evaluated first in the bare context of a dispatcher, before its program: it takes the host's clock and entropy
+ * away, puts the kernel's in their place, and stands between the program and the host. The program never sees the port, the
+ * shared memory or the function that lead out of its context.
+ */
+
+/** How the two ends meet in a context; `mkContext` of the context until `begin` has been called. */
+export interface ContextHandle {
+  /** Takes the world as it is for this dispatcher. To be called before the program's text is evaluated. */
+  begin(options: ContextOptions): void;
+  /** A running core: calls that are answered at once go over `port`, and the answer comes in `shared` (shared-words.ts). */
+  connectPort(port: ContextPort, shared: ArrayBufferLike): void;
+  /** The simulator: `serve` answers at once. It gives bytes of the memory that `room` makes. */
+  connectFunction(serve: (request: Uint8Array) => Uint8Array | null): void;
+  /** Memory of the context for so many bytes. */
+  room(length: number): Uint8Array;
+  /** The bytes of the next resumption. */
+  give(bytes: Uint8Array): void;
+  /** What the last turn came to; in memory that the next turn uses. */
+  collect(): Uint8Array;
+  /** The same, over the port. */
+  post(): void;
+}
+
+export interface ContextOptions {
+  readonly epochMs: number;
+  readonly seed: string;
+  /** Bytes of ArrayBuffers and WebAssembly memory. */
+  readonly memoryBytes: number;
+  /** Whether the engine can be made to collect garbage, and what was collected no longer counts. */
+  readonly sweeps: boolean;
+}
+
+export interface ContextPort {
+  postMessage(message: unknown): void;
+}
+
+/** Words of the memory that a dispatcher's thread shares with the core: see io/dispatchers of the kernel. */
+const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 16 } as const;
+
+const collectGarbage = (globalThis as { readonly gc?: () => void }).gc ?? null;
+const Ref = WeakRef;
+const { wait, load, store } = Atomics;
+const Bytes = Uint8Array;
+const Words = Int32Array;
+
+const writer = new PlainWriter(TURN_BYTES_MOST + (1 << 16));
+const callWriter = new PlainWriter(borderLimit('callNowBytes'));
+let entry: DispatcherEntry | null = null;
+let inbox: Uint8Array | null = null;
+let startedAt: Nanos = 0;
+let until: Nanos = 0;
+let workNs: Nanos = 0;
+let more = false;
+let failure: readonly [error: string, text: string] | null = null;
+let serve: (request: Uint8Array) => Uint8Array | null = () => null;
+let asked: () => boolean = () => false;
+let post: (message: unknown) => void = () => undefined;
+const refused: Call[] = [];
+
+const border: Border = {
+  attach(given) {
+    if (entry !== null) throw new Error('a dispatcher has one runtime');
+    entry = given;
+  },
+  callNow,
+  now: () => startedAt + workNs,
+  work(ns) {
+    if (!(ns >= 0) || !Number.isFinite(ns)) throw new RangeError('work takes a number of nanoseconds');
+    workNs = Math.min(Number.MAX_SAFE_INTEGER, workNs + Math.ceil(ns));
+  },
+  wantsMore() {
+    more = true;
+  },
+  interrupted: () => asked() || startedAt + workNs >= until,
+  fail(error, text) {
+    failure ??= [String(error), String(text)];
+  },
+};
+
+function callNow(name: string, args: readonly PlainValue[]): CallResult {
+  try {
+    callWriter.clear();
+    callWriter.write([name, args]);
+    const answer = serve(callWriter.written());
+    if (answer !== null) return decodeResult(answer);
+  } catch (error) {
+    if (error instanceof BorderError) return { ok: false, error: 'BAD_SYSTEM_CALL', text: error.message };
+  }
+  return { ok: false, error: 'BAD_SYSTEM_CALL', text: `${String(name)} was not answered` };
+}
+
+/** One turn: the upcalls are handed over; the microtasks drain when the script that calls this is over. */
+function turn(): void {
+  const resumption = decodeResumption(inbox!);
+  inbox = null;
+  startedAt = resumption.now;
+  ({ until } = resumption);
+  workNs = 0;
+  more = false;
+  try {
+    if (entry === null) border.fail('NO_PROGRAM', 'the text that was loaded is no program: it attaches no runtime');
+    else entry.resume(resumption.upcalls);
+  } catch (error) {
+    border.fail('UNCAUGHT', textOf(error));
+  }
+}
+
+function collect(): Uint8Array {
+  const outgoing = entry?.outgoing ?? [];
+  if (failure !== null) outgoing.push([0, 'fail', [...failure]]);
+  failure = null;
+  for (const call of refused.splice(0)) outgoing.push(call);
+  return encodeTurn(writer, outgoing as Call[], more, workNs, (call, reason) => {
+    // Answered by the CPU driver as a call that has not the form of one, in the next turn.
+    const id = Array.isArray(call) && Number.isSafeInteger(call[0]) && call[0] >= 0 ? call[0] : 0;
+    refused.push([id, 'malformed', [reason]]);
+    more = true;
+  });
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  } catch {
+    return 'an error that cannot be read';
+  }
+}
+
+function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
+  const words = new Words(shared, 0, WORD.bytes / 4);
+  const bytes = new Bytes(shared, WORD.bytes);
+  const send = port.postMessage.bind(port);
+  post = send;
+  asked = () => load(words, WORD.interrupt) !== 0;
+  serve = (request) => {
+    store(words, WORD.asked, 1);
+    send([request.slice()]);
+    while (load(words, WORD.asked) === 1) wait(words, WORD.asked, 1);
+    return bytes.slice(0, load(words, WORD.length));
+  };
+}
+
+const handle: ContextHandle = {
+  begin({ epochMs, seed, memoryBytes, sweeps }) {
+    const memory = new CountedMemory(memoryBytes, sweeps ? collectGarbage : null, (of) => new Ref(of));
+    installWorld({ epochMs, seed, now: () => border.now() });
+    countMemory(memory);
+    Object.defineProperty(globalThis, 'mkBorder', { value: Object.freeze(border) });
+    delete (globalThis as { mkContext?: unknown }).mkContext;
+  },
+  connectPort,
+  connectFunction(given) {
+    serve = (request) => {
+      try {
+        return given(request);
+      } catch {
+        return null; // whatever it is, an object of the host must not come in
+      }
+    };
+  },
+  room: (length) => new Bytes(length),
+  give(bytes) {
+    inbox = bytes;
+  },
+  collect,
+  post: () => post(collect().slice()),
+};
+
+Object.assign(globalThis, { mkContext: handle, mkTurn: turn });

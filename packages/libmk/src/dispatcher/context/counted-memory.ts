@@ -1,0 +1,208 @@
+/**
+ * Memory outside of the heap: a heap limit does not count ArrayBuffers and WebAssembly memory, so their constructors do.
+ * What was collected is found by weak references, which the program itself does not have.
+ */
+export class CountedMemory {
+  private held = 0;
+  private readonly blocks: { readonly ref: { deref(): object | undefined }; readonly bytes: number }[] = [];
+
+  /** `sweep`: makes the engine collect what can be collected; null: all that was ever made counts, a fact of the run alone. */
+  constructor(
+    private readonly maxBytes: number,
+    private readonly sweep: (() => void) | null,
+    private readonly makeRef: (of: object) => { deref(): object | undefined },
+  ) {}
+
+  /** Throws RangeError if so much more cannot be had. */
+  check(bytes: number): void {
+    if (this.fits(bytes)) return;
+    throw new RangeError(`a dispatcher may hold ${this.maxBytes} bytes of ArrayBuffers and WebAssembly memory`);
+  }
+
+  /** `block` has so many bytes from now on. */
+  charge(block: object, bytes: number): void {
+    if (bytes === 0) return;
+    this.check(bytes);
+    if (this.sweep === null) return;
+    this.held += bytes;
+    this.blocks.push({ ref: this.makeRef(block), bytes });
+  }
+
+  private fits(bytes: number): boolean {
+    if (!(bytes >= 0) || this.held + bytes <= this.maxBytes) return true;
+    if (bytes > this.maxBytes || this.sweep === null) return false;
+    this.sweep();
+    const kept = this.blocks.filter(({ ref }) => ref.deref() !== undefined);
+    this.blocks.splice(0, this.blocks.length, ...kept);
+    this.held = kept.reduce((sum, { bytes: size }) => sum + size, 0);
+    return this.held + bytes <= this.maxBytes;
+  }
+}
+
+type Constructor = new (...args: never[]) => object;
+const globals = globalThis as unknown as Record<string, unknown>;
+
+const VIEWS = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+] as const;
+
+/** Counts what the context makes of ArrayBuffers, typed arrays and WebAssembly memory. */
+export function countMemory(memory: CountedMemory): void {
+  const buffer = wrap(ArrayBuffer as unknown as Constructor, 1, memory, (made) => (made as ArrayBuffer).byteLength);
+  replace('ArrayBuffer', ArrayBuffer.prototype, buffer);
+  for (const View of VIEWS) {
+    const owns = (made: object, [first]: readonly unknown[]): number =>
+      isBuffer(first) ? 0 : (made as Uint8Array).byteLength;
+    replace(View.name, View.prototype, wrap(View as unknown as Constructor, View.BYTES_PER_ELEMENT, memory, owns));
+  }
+  countResizes(memory);
+  countWebAssembly(memory);
+}
+
+function replace(name: string, prototype: object, value: unknown): void {
+  Object.defineProperty(globals, name, { value, writable: true, enumerable: false, configurable: true });
+  Object.defineProperty(prototype, 'constructor', { value, writable: true, enumerable: false, configurable: true });
+}
+
+function wrap(
+  Native: Constructor,
+  unit: number,
+  memory: CountedMemory,
+  bytesOf: (made: object, args: readonly unknown[]) => number,
+): unknown {
+  const proxy: unknown = new Proxy(Native, {
+    construct(target, args, newTarget) {
+      if (typeof args[0] === 'number') memory.check(args[0] * unit);
+      const made = Reflect.construct(target, args, newTarget === proxy ? target : newTarget) as object;
+      memory.charge(made, bytesOf(made, args));
+      return made;
+    },
+  });
+  return proxy;
+}
+
+const tagOf = Object.prototype.toString;
+function isBuffer(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Reflect.apply(tagOf, value, []) === '[object ArrayBuffer]';
+}
+
+/** A buffer that can grow reserves addresses and takes memory when it does. */
+function countResizes(memory: CountedMemory): void {
+  const prototype = ArrayBuffer.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const { resize } = prototype;
+  if (resize === undefined) return;
+  prototype['resize'] = function (this: ArrayBuffer, bytes: unknown) {
+    memory.charge(this, Math.max(0, Number(bytes) - this.byteLength));
+    return Reflect.apply(resize, this, [bytes]);
+  };
+}
+
+const PAGE_BYTES = 65_536;
+
+/** WebAssembly compiles within the turn; memories and instances are charged with the most that they may ever have. */
+function countWebAssembly(memory: CountedMemory): void {
+  const wasm = globals['WebAssembly'] as Record<string, unknown> | undefined;
+  if (wasm === undefined) return;
+  const { Module, Instance, Memory } = wasm as unknown as Record<string, new (...args: unknown[]) => object>;
+  const maxima = new WeakMap<object, number>();
+  const compile = (bytes: unknown): object => {
+    const module = new Module!(bytes);
+    maxima.set(module, memoryOf(viewOf(bytes)));
+    return module;
+  };
+  const instantiate = (module: object, imports?: unknown): object => {
+    const instance = new Instance!(module, imports);
+    memory.charge(instance, maxima.get(module) ?? 0);
+    return instance;
+  };
+  const own = (name: string, value: unknown): void =>
+    void Object.defineProperty(wasm, name, { value, writable: true, configurable: true });
+  own(
+    'Module',
+    constructible(Module!, ([bytes]) => compile(bytes)),
+  );
+  own(
+    'Instance',
+    constructible(Instance!, ([module, imports]) => instantiate(module as object, imports)),
+  );
+  own(
+    'Memory',
+    constructible(Memory!, ([descriptor]) => {
+      const { maximum, initial, shared } = descriptor as { maximum?: number; initial?: number; shared?: boolean };
+      if (shared === true) throw new TypeError('programs share no memory but by frames');
+      if (maximum === undefined) throw new TypeError('a WebAssembly.Memory of a program has a maximum');
+      memory.check(Math.max(maximum, initial ?? 0) * PAGE_BYTES);
+      const made = new Memory!(descriptor);
+      memory.charge(made, maximum * PAGE_BYTES);
+      return made;
+    }),
+  );
+  own('compile', async (bytes: unknown) => compile(bytes));
+  own('instantiate', async (given: object, imports?: unknown) => {
+    if (Reflect.apply(tagOf, given, []) === '[object WebAssembly.Module]') return instantiate(given, imports);
+    const module = compile(given);
+    return { module, instance: instantiate(module, imports) };
+  });
+  for (const name of ['compileStreaming', 'instantiateStreaming']) delete wasm[name];
+}
+
+function constructible(Native: object, make: (args: readonly unknown[]) => object): unknown {
+  const proxy: unknown = new Proxy(Native as Constructor, { construct: (_target, args) => make(args) });
+  Object.defineProperty((Native as Constructor).prototype, 'constructor', { value: proxy, configurable: true });
+  return proxy;
+}
+
+function viewOf(bytes: unknown): Uint8Array {
+  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return new Uint8Array(bytes as ArrayBuffer);
+}
+
+/** Section of a module in which it declares its own memories. */
+const MEMORY_SECTION = 5;
+
+/** The most that a module's own memory may grow to, in bytes; a TypeError where it names no maximum. */
+function memoryOf(bytes: Uint8Array): number {
+  let total = 0;
+  for (let at = 8; at < bytes.length;) {
+    const section = bytes[at]!;
+    const [size, start] = leb(bytes, at + 1);
+    if (section === MEMORY_SECTION) total += declaredIn(bytes, start);
+    at = start + size;
+  }
+  return total;
+}
+
+function declaredIn(bytes: Uint8Array, start: number): number {
+  let pages = 0;
+  let [left, at] = leb(bytes, start);
+  for (; left > 0; left--) {
+    const limits = bytes[at]!;
+    if ((limits & 1) === 0) throw new TypeError('the memory of a program’s WebAssembly module has a maximum');
+    const [, maximumAt] = leb(bytes, at + 1);
+    const [maximum, next] = leb(bytes, maximumAt);
+    pages += maximum;
+    at = next;
+  }
+  return pages * PAGE_BYTES;
+}
+
+/** An unsigned LEB128 number and the place after it. */
+function leb(bytes: Uint8Array, from: number): [value: number, next: number] {
+  let value = 0;
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[from + i] ?? 0;
+    value += (byte & 127) * 2 ** (7 * i);
+    if (byte < 128) return [value, from + i + 1];
+  }
+  throw new TypeError('a number of the module is too long');
+}

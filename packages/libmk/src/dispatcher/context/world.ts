@@ -1,0 +1,110 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { createPrng } from '@mk/monitor-proto/prng';
+
+/** What a context is given in the place of the host's clock and entropy. */
+export interface World {
+  /** Milliseconds since 1970 when the kernel's clock said 0. */
+  readonly epochMs: number;
+  /** Of the numbers that `Math.random` gives. */
+  readonly seed: string;
+  /** The kernel's clock. */
+  now(): Nanos;
+}
+
+/** Own methods of Date.prototype that read the host's time zone, by those that say the same in UTC. */
+const IN_UTC = {
+  getDate: 'getUTCDate',
+  getDay: 'getUTCDay',
+  getFullYear: 'getUTCFullYear',
+  getHours: 'getUTCHours',
+  getMilliseconds: 'getUTCMilliseconds',
+  getMinutes: 'getUTCMinutes',
+  getMonth: 'getUTCMonth',
+  getSeconds: 'getUTCSeconds',
+  setDate: 'setUTCDate',
+  setFullYear: 'setUTCFullYear',
+  setHours: 'setUTCHours',
+  setMilliseconds: 'setUTCMilliseconds',
+  setMinutes: 'setUTCMinutes',
+  setMonth: 'setUTCMonth',
+  setSeconds: 'setUTCSeconds',
+  toString: 'toUTCString',
+  toDateString: 'toUTCString',
+  toTimeString: 'toUTCString',
+  toLocaleString: 'toUTCString',
+  toLocaleDateString: 'toUTCString',
+  toLocaleTimeString: 'toUTCString',
+} as const;
+
+/** What would tell two runs of one seed apart, or let a program wait past the kernel's scheduler. */
+const REMOVED = ['SharedArrayBuffer', 'Temporal', 'console', 'ShadowRealm', 'gc'] as const;
+const FORBIDDEN = ['WeakRef', 'FinalizationRegistry'] as const;
+
+type Loose = Record<string, unknown>;
+const globals = globalThis as unknown as Loose;
+
+/** Makes the clock, the entropy and the zone of the context the kernel's. */
+export function installWorld(world: World): void {
+  installDate(world);
+  const prng = createPrng(world.seed);
+  define(Math, 'random', () => prng.nextFloat());
+  define(globals, 'performance', { now: () => world.now() / 1e6, timeOrigin: world.epochMs });
+  fixLocales();
+  for (const name of REMOVED) if (!Reflect.deleteProperty(globals, name)) globals[name] = undefined;
+  for (const name of FORBIDDEN) define(globals, name, forbidden(name));
+  delete (Atomics as unknown as Loose)['wait'];
+  delete (Atomics as unknown as Loose)['waitAsync'];
+}
+
+function installDate(world: World): void {
+  const Native = Date;
+  const nowMs = (): number => Math.floor(world.epochMs + world.now() / 1e6);
+  function KernelDate(this: unknown, ...given: unknown[]): unknown {
+    if (new.target === undefined) return new Native(nowMs()).toUTCString();
+    const args =
+      given.length === 0 ? [nowMs()] : given.length === 1 ? given : [Native.UTC(...(given as [number, number]))];
+    return Reflect.construct(Native, args, new.target);
+  }
+  for (const [local, utc] of Object.entries(IN_UTC)) define(Native.prototype, local, Native.prototype[utc]);
+  define(Native.prototype, 'getTimezoneOffset', () => 0);
+  KernelDate.prototype = Native.prototype;
+  define(Native.prototype, 'constructor', KernelDate);
+  define(KernelDate, 'now', nowMs);
+  define(KernelDate, 'UTC', Native.UTC);
+  define(KernelDate, 'parse', (text: string) => Native.parse(zoned(String(text))));
+  define(globals, 'Date', KernelDate);
+}
+
+/** A date and time without a zone is read in UTC here, and not in the host's zone. */
+function zoned(text: string): string {
+  return /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text;
+}
+
+/** What depends on the language that the host speaks speaks English. */
+function fixLocales(): void {
+  for (const [prototype, name, place] of [
+    [String.prototype, 'localeCompare', 1],
+    [String.prototype, 'toLocaleLowerCase', 0],
+    [String.prototype, 'toLocaleUpperCase', 0],
+    [Number.prototype, 'toLocaleString', 0],
+    [BigInt.prototype, 'toLocaleString', 0],
+  ] as const) {
+    const native = (prototype as unknown as Loose)[name] as (...args: unknown[]) => unknown;
+    define(prototype, name, function (this: unknown, ...args: unknown[]) {
+      while (args.length <= place) args.push(undefined);
+      args[place] ??= 'en-US';
+      return Reflect.apply(native, this, args);
+    });
+  }
+  delete globals['Intl']; // its formats read the host's clock, zone and language
+}
+
+function forbidden(name: string): unknown {
+  return function (): never {
+    throw new TypeError(`${name} tells when memory is collected, which no two runs agree on: programs do without`);
+  };
+}
+
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
+}

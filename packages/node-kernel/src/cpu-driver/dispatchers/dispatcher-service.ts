@@ -1,0 +1,238 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import { ERRORS, isErrorName } from '@mk/monitor-proto/errors';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Call, CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
+import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
+import type { SystemCall } from '../../effects.ts';
+import type { MonitorContext } from '../../monitor/context.ts';
+import { OperationError } from '../../monitor/operations.ts';
+import type { EventHandlers, Service, SystemCallHandlers, Verbs } from '../../monitor/service.ts';
+import type { Domain } from '../domains.ts';
+import type { SystemCallDone, SystemCallResult } from '../system-calls.ts';
+import type { Dispatcher, Ending } from './dispatcher.ts';
+import { Dispatchers } from './dispatchers.ts';
+import { dispatcherLimit } from './limits.ts';
+
+export interface DispatcherServicePort {
+  readonly context: MonitorContext;
+  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  /** What is answered within the turn; NOT_AT_ONCE for everything else. */
+  readonly systemCallNow: (domain: number, call: SystemCall, now: Nanos) => SystemCallResult;
+}
+
+/** The dispatchers of a core between their host and whoever serves their system calls. */
+export class DispatcherService implements Service {
+  readonly dispatchers: Dispatchers;
+  /** Told when a dispatcher is no more. */
+  onEnded: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void = () => undefined;
+
+  readonly events = {
+    dispatcher_started: ({ dispatcher }, now) => this.dispatchers.started(dispatcher, now),
+    dispatcher_turn: ({ dispatcher, turn, fault, ranNs }, now) => this.turn(dispatcher, turn, fault, ranNs, now),
+    dispatcher_call: ({ dispatcher, name, args }, now) => this.callNow(dispatcher, name, args, now),
+    dispatcher_ended: ({ dispatcher, cause, text }, now) => this.dispatchers.ended(dispatcher, cause, text, now),
+  } satisfies EventHandlers;
+
+  readonly systemCalls = {
+    yield: (caller, _args, now, done) => {
+      this.dispatchers.yield(this.of(caller), now);
+      done({ ok: true, value: null }, now);
+    },
+    set_timer: (caller, { timer, at }, now, done) => {
+      const dispatcher = this.of(caller);
+      this.cancelTimer(dispatcher, timer);
+      if (dispatcher.timers.size >= dispatcherLimit('timers'))
+        throw new OperationError('TOO_MANY_CALLS', 'the dispatcher has set as many timers as it may');
+      const due = (time: Nanos): void => {
+        dispatcher.timers.delete(timer);
+        this.dispatchers.upcall(dispatcher, { type: 'timer', timer }, time);
+      };
+      dispatcher.timers.set(timer, this.port.context.timers.set(Math.max(now, at), due));
+      done({ ok: true, value: null }, now);
+    },
+    cancel_timer: (caller, { timer }, now, done) =>
+      done({ ok: true, value: this.cancelTimer(this.of(caller), timer) }, now),
+    print: (caller, { text, stream }, now, done) => {
+      const { id, domain, program } = this.of(caller);
+      const shown = text.slice(0, dispatcherLimit('outputCharacters'));
+      this.port.context.outbox.log('program_output', {
+        domain,
+        dispatcher: id,
+        program: program.name,
+        stream: stream === 'err' ? 'err' : 'out',
+        text: shown,
+      });
+      done({ ok: true, value: null }, now);
+    },
+    run_time: (caller, _args, now, done) => {
+      const { runNs, turns, calls } = this.of(caller);
+      done({ ok: true, value: { run_ns: runNs, turns, calls } }, now);
+    },
+  } satisfies SystemCallHandlers;
+
+  readonly verbs: Verbs = {
+    dispatchers: {
+      args: [],
+      doc: 'The dispatchers of this core, with their run time in nanoseconds: what top shows.',
+      run: (_args, now) => this.dispatchers.all().map((dispatcher) => rowOf(dispatcher, now)),
+    },
+  };
+
+  constructor(private readonly port: DispatcherServicePort) {
+    const { context } = port;
+    this.dispatchers = new Dispatchers({
+      sink: context.outbox,
+      timers: context.timers,
+      ended: (dispatcher, ending, now) => {
+        const { id, domain, program, runNs } = dispatcher;
+        context.outbox.log('dispatcher_ended', {
+          domain,
+          dispatcher: id,
+          program: program.name,
+          cause: ending.cause,
+          text: ending.text,
+          run_ms: Math.round(runNs / 1e6),
+        });
+        this.onEnded(dispatcher, ending, now);
+      },
+    });
+  }
+
+  /** An upcall for a dispatcher by its number; one that is gone needs none. */
+  tell(id: number, upcall: Upcall, now: Nanos): void {
+    const dispatcher = this.dispatchers.get(id);
+    if (dispatcher !== undefined) this.dispatchers.upcall(dispatcher, upcall, now);
+  }
+
+  metrics(): readonly MetricFamily[] {
+    const rows = this.dispatchers.all();
+    const labelled = (valueOf: (dispatcher: Dispatcher) => number): MetricFamily['samples'] =>
+      rows.map((dispatcher) => ({
+        labels: { domain: dispatcher.domain, dispatcher: dispatcher.id, program: dispatcher.program.name },
+        value: valueOf(dispatcher),
+      }));
+    return [
+      { name: 'mk_dispatchers', type: 'gauge', help: 'Dispatchers of this core.', samples: [{ value: rows.length }] },
+      {
+        name: 'mk_dispatcher_run_seconds',
+        type: 'counter',
+        help: 'Time that a dispatcher had the core.',
+        samples: labelled(({ runNs }) => runNs / 1e9),
+      },
+      {
+        name: 'mk_dispatcher_turns_total',
+        type: 'counter',
+        help: 'Turns of a dispatcher.',
+        samples: labelled(({ turns }) => turns),
+      },
+      {
+        name: 'mk_dispatcher_calls_total',
+        type: 'counter',
+        help: 'System calls of a dispatcher.',
+        samples: labelled(({ calls }) => calls),
+      },
+      {
+        name: 'mk_dispatcher_overruns_total',
+        type: 'counter',
+        help: 'Dispatchers that kept the core through the grace and were killed.',
+        samples: [{ value: this.dispatchers.overruns }],
+      },
+      {
+        name: 'mk_deadlines_missed_total',
+        type: 'counter',
+        help: 'Deadlines that hard real-time dispatchers missed.',
+        samples: [{ value: this.dispatchers.scheduler.missed }],
+      },
+    ];
+  }
+
+  leftovers(): readonly string[] {
+    return this.dispatchers.size > 0 ? [`${this.dispatchers.size} dispatchers`] : [];
+  }
+
+  private turn(id: number, turn: Turn | null, fault: string, ranNs: Nanos, now: Nanos): void {
+    const dispatcher = this.dispatchers.turnOver(id, ranNs, turn?.more ?? false, now);
+    if (turn === null || dispatcher === null) {
+      const late = this.dispatchers.get(id);
+      if (late === undefined || late.state === 'stopping') return;
+      const text = turn === null ? fault : 'a turn came when it did not have the core';
+      return this.dispatchers.kill(late, { cause: 'BAD_TURN', status: 1, text }, now);
+    }
+    for (const call of turn.calls) {
+      if (dispatcher.ending !== null) return;
+      this.serve(dispatcher, call, now);
+    }
+    if (dispatcher.ending === null) this.dispatchers.settle(dispatcher, now);
+  }
+
+  private serve(dispatcher: Dispatcher, [call, name, args]: Call, now: Nanos): void {
+    dispatcher.calls += 1;
+    if (call === 0) return this.port.systemCall(dispatcher.id, { name, args }, now, () => undefined);
+    const reply = (result: SystemCallResult, at: Nanos): void => {
+      const { error, text, value } = plain(result);
+      if (dispatcher.ending === null)
+        this.dispatchers.upcall(dispatcher, { type: 'reply', call, error, text, value }, at);
+    };
+    if (dispatcher.inFlight >= dispatcherLimit('callsInFlight'))
+      return reply({ ok: false, error: 'TOO_MANY_CALLS' }, now);
+    dispatcher.inFlight += 1;
+    this.port.systemCall(dispatcher.id, { name, args }, now, (result, at) => {
+      dispatcher.inFlight -= 1;
+      reply(result, at);
+    });
+  }
+
+  private callNow(id: number, name: string, args: readonly unknown[], now: Nanos): void {
+    const dispatcher = this.dispatchers.get(id);
+    if (dispatcher === undefined || !dispatcher.disabled) return;
+    dispatcher.calls += 1;
+    const { error, text, value } = plain(this.port.systemCallNow(id, { name, args }, now));
+    const result: CallResult = error === '' ? { ok: true, value } : { ok: false, error, text };
+    this.port.context.outbox.push({ type: 'answer_dispatcher', dispatcher: id, result });
+  }
+
+  private of(caller: Domain): Dispatcher {
+    const dispatcher = this.dispatchers.get(caller.id);
+    if (dispatcher === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
+    return dispatcher;
+  }
+
+  private cancelTimer(dispatcher: Dispatcher, timer: number): boolean {
+    const set = dispatcher.timers.get(timer);
+    if (set === undefined) return false;
+    this.port.context.timers.cancel(set);
+    return dispatcher.timers.delete(timer);
+  }
+}
+
+/** A result as it crosses the border. */
+function plain(result: SystemCallResult): {
+  readonly error: string;
+  readonly text: string;
+  readonly value: PlainValue;
+} {
+  if (result.ok) return { error: '', text: '', value: (result.value ?? null) as PlainValue };
+  return { error: result.error, text: result.text ?? docOf(result.error), value: null };
+}
+
+function docOf(error: ErrorName): string {
+  return isErrorName(error) ? ERRORS[error].doc : '';
+}
+
+function rowOf(dispatcher: Dispatcher, now: Nanos): Readonly<Record<string, unknown>> {
+  const { id, domain, program, task, state, stateSince, runNs, turns, calls, queued, startedAt } = dispatcher;
+  return {
+    dispatcher: id,
+    domain,
+    program: program.name,
+    class: task.class,
+    state,
+    state_ms: Math.round((now - stateSince) / 1e6),
+    age_ns: now - startedAt,
+    run_ns: runNs + (state === 'running' ? now - stateSince : 0),
+    turns,
+    calls,
+    queued,
+  };
+}

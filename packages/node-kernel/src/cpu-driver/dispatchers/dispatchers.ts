@@ -1,0 +1,293 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { EffectSink } from '@mk/monitor-proto/outbox';
+import type { Upcall } from '@mk/libmk/dispatcher/protocol';
+import { Rbed } from '../scheduler/rbed.ts';
+import { newTask, type Scheduler, type Task, type TaskClass } from '../scheduler/task.ts';
+import { Dispatcher, type Ending, type ProgramText } from './dispatcher.ts';
+import type { DispatcherEffect } from './effects.ts';
+import { dispatcherLimit } from './limits.ts';
+
+/*
+ * The dispatchers of one core and who of them has it.
+ *
+ *   P1  at most one dispatcher of a core is in a turn; the others wait parked, whatever they have to do;
+ *   P2  a dispatcher is resumed only when something waits for it or it asked to go on, and sees upcalls in their order;
+ *   P3  whoever keeps the core past its slice is asked for it, and past the grace is killed with the reason OVERRUN;
+ *   P4  a dispatcher leaves the table when its host has said that it is no more, and not before.
+ *
+ * A tick of the scheduler is a microsecond: products of its integers stay exact with a thousand tasks.
+ */
+
+const TICK: Nanos = 1000;
+
+/** What the table works on. */
+export interface DispatchersPort {
+  readonly sink: EffectSink & { push(effect: DispatcherEffect): void };
+  readonly timers: TimerQueue;
+  /** A dispatcher is no more, and why. Its capabilities are there until whoever is told deletes them. */
+  readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
+}
+
+export class Dispatchers {
+  private readonly byId = new Map<number, Dispatcher>();
+  private readonly byTask = new Map<Task, Dispatcher>();
+  private running: Dispatcher | null = null;
+  private current: Task | null = null;
+  /** Ends the slice of who runs, or the grace after it. */
+  private sliceTimer: Timer | null = null;
+  /** Wakes the core for a task that is released later. */
+  private releaseTimer: Timer | null = null;
+  private readonly startTimers = new Map<number, Timer>();
+  private kicked = false;
+  overruns = 0;
+
+  constructor(
+    private readonly port: DispatchersPort,
+    readonly scheduler: Scheduler = new Rbed(dispatcherLimit('timesliceNs') / TICK),
+  ) {}
+
+  get(id: number): Dispatcher | undefined {
+    return this.byId.get(id);
+  }
+
+  all(): readonly Dispatcher[] {
+    return [...this.byId.values()];
+  }
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  /** Why a dispatcher of this class cannot be taken in, or null: it is promised its share of the core until `create`, which must follow. */
+  admit(taskClass: TaskClass): string | null {
+    return this.scheduler.admit(inTicks(taskClass));
+  }
+
+  /** Gives back what `admit` promised to a dispatcher that is not made after all. */
+  renounce(taskClass: TaskClass): void {
+    this.scheduler.dismiss(newTask(inTicks(taskClass)));
+  }
+
+  /** A dispatcher that was admitted; its host begins to make it. */
+  create(
+    id: number,
+    domain: string,
+    program: ProgramText,
+    taskClass: TaskClass,
+    seed: string,
+    first: Upcall,
+    now: Nanos,
+  ): Dispatcher {
+    const dispatcher = new Dispatcher(id, domain, program, newTask(inTicks(taskClass)), now);
+    this.byId.set(id, dispatcher);
+    this.byTask.set(dispatcher.task, dispatcher);
+    dispatcher.push(first);
+    this.port.sink.push({
+      type: 'start_dispatcher',
+      dispatcher: id,
+      domain,
+      program,
+      seed,
+      heapOldMb: dispatcherLimit('heapOldMb'),
+      heapYoungMb: dispatcherLimit('heapYoungMb'),
+      bufferBytes: dispatcherLimit('bufferBytes'),
+    });
+    this.startTimers.set(
+      id,
+      this.port.timers.set(now + dispatcherLimit('startNs'), (at) =>
+        this.kill(dispatcher, { cause: 'START_TIMEOUT', status: 1, text: 'its host did not start it in time' }, at),
+      ),
+    );
+    return dispatcher;
+  }
+
+  started(id: number, now: Nanos): void {
+    const dispatcher = this.byId.get(id);
+    this.cancelStart(id);
+    if (dispatcher === undefined || dispatcher.state !== 'starting') return;
+    this.setState(dispatcher, 'waiting', now);
+    this.wake(dispatcher, now);
+  }
+
+  /** Queues an upcall; false: it has no room for a message. */
+  upcall(dispatcher: Dispatcher, upcall: Upcall, now: Nanos): boolean {
+    if (dispatcher.state === 'stopping' || !dispatcher.push(upcall)) return false;
+    this.wake(dispatcher, now);
+    return true;
+  }
+
+  /** Whether the turn is one: of the dispatcher that runs. Its calls are the caller's to serve; then `settle`. */
+  turnOver(id: number, ranNs: Nanos, more: boolean, now: Nanos): Dispatcher | null {
+    const { running } = this;
+    if (running === null || running.id !== id) return null;
+    this.release(running);
+    running.runNs += ranNs;
+    running.more = more;
+    this.setState(running, 'ready', now);
+    return running;
+  }
+
+  /** After a turn, when its calls have been served: the dispatcher waits, or goes on when it is its turn. */
+  settle(dispatcher: Dispatcher, now: Nanos): void {
+    if (dispatcher.state === 'ready' && !dispatcher.hasWork) {
+      this.scheduler.remove(dispatcher.task);
+      this.setState(dispatcher, 'waiting', now);
+    }
+    this.kick();
+  }
+
+  /** The dispatcher gives up what is left of its slice. */
+  yield(dispatcher: Dispatcher, now: Nanos): void {
+    dispatcher.more = true;
+    this.scheduler.yield(dispatcher.task, tickOf(now));
+  }
+
+  /** Ends a dispatcher, with the reason of whoever asked first. */
+  kill(dispatcher: Dispatcher, ending: Ending, now: Nanos): void {
+    dispatcher.ending ??= ending;
+    if (dispatcher.state === 'stopping') return;
+    this.stop(dispatcher, now);
+    this.port.sink.push({ type: 'kill_dispatcher', dispatcher: dispatcher.id });
+    this.kick();
+  }
+
+  /** The host says that a dispatcher is no more. */
+  ended(id: number, cause: string, text: string, now: Nanos): void {
+    const dispatcher = this.byId.get(id);
+    if (dispatcher === undefined) return;
+    if (dispatcher.state !== 'stopping') this.stop(dispatcher, now);
+    this.byId.delete(id);
+    this.byTask.delete(dispatcher.task);
+    this.scheduler.dismiss(dispatcher.task);
+    const ending = dispatcher.ending ?? { cause, status: 1, text };
+    dispatcher.ending = ending;
+    this.port.ended(dispatcher, ending, now);
+    this.kick();
+  }
+
+  /** Gives the core to whom the scheduler says, if nobody has it, at the end of the step: what else the step brings a dispatcher goes with it. */
+  private kick(): void {
+    if (this.kicked) return;
+    this.kicked = true;
+    this.port.timers.set(0, (now) => {
+      this.kicked = false;
+      this.dispatch(now);
+    });
+  }
+
+  private dispatch(now: Nanos): void {
+    if (this.running !== null) return;
+    const task = this.scheduler.schedule(tickOf(now), this.current);
+    this.current = task;
+    this.awaitRelease(now);
+    const dispatcher = task === null ? undefined : this.byTask.get(task);
+    if (dispatcher !== undefined) this.resume(dispatcher, now);
+  }
+
+  private resume(dispatcher: Dispatcher, now: Nanos): void {
+    this.running = dispatcher;
+    this.setState(dispatcher, 'running', now);
+    dispatcher.asked = false;
+    dispatcher.more = false;
+    dispatcher.turns += 1;
+    const budget = this.scheduler.budgetLeft(dispatcher.task) * TICK;
+    const until = now + Math.max(TICK, Math.min(dispatcherLimit('timesliceNs'), budget));
+    this.sliceTimer = this.port.timers.set(until, (at) => this.sliceOver(dispatcher, at));
+    this.port.sink.push({
+      type: 'resume_dispatcher',
+      dispatcher: dispatcher.id,
+      until,
+      upcalls: dispatcher.take(),
+    });
+  }
+
+  private sliceOver(dispatcher: Dispatcher, now: Nanos): void {
+    this.sliceTimer = null;
+    if (this.running !== dispatcher) return;
+    dispatcher.asked = true;
+    this.port.sink.push({ type: 'interrupt_dispatcher', dispatcher: dispatcher.id });
+    this.sliceTimer = this.port.timers.set(now + dispatcherLimit('overrunGraceNs'), (at) =>
+      this.overrun(dispatcher, at),
+    );
+  }
+
+  private overrun(dispatcher: Dispatcher, now: Nanos): void {
+    this.sliceTimer = null;
+    if (this.running !== dispatcher) return;
+    this.overruns += 1;
+    const keptMs = Math.round((now - dispatcher.stateSince) / 1e6);
+    dispatcher.runNs += now - dispatcher.stateSince;
+    this.port.sink.log('dispatcher_overran', {
+      domain: dispatcher.domain,
+      dispatcher: dispatcher.id,
+      program: dispatcher.program.name,
+      kept_ms: keptMs,
+    });
+    this.kill(
+      dispatcher,
+      { cause: 'OVERRUN', status: 1, text: `it kept the core for ${keptMs} ms and was asked for it` },
+      now,
+    );
+  }
+
+  /** It has no place in the queue any more, nor the core. */
+  private stop(dispatcher: Dispatcher, now: Nanos): void {
+    this.cancelStart(dispatcher.id);
+    this.release(dispatcher);
+    this.scheduler.remove(dispatcher.task);
+    for (const timer of dispatcher.timers.values()) this.port.timers.cancel(timer);
+    dispatcher.timers.clear();
+    this.setState(dispatcher, 'stopping', now);
+  }
+
+  private release(dispatcher: Dispatcher): void {
+    if (this.running !== dispatcher) return;
+    this.running = null;
+    this.port.timers.cancel(this.sliceTimer);
+    this.sliceTimer = null;
+  }
+
+  private wake(dispatcher: Dispatcher, now: Nanos): void {
+    if (dispatcher.state !== 'waiting' || !dispatcher.hasWork) return;
+    this.setState(dispatcher, 'ready', now);
+    if (!dispatcher.task.queued && dispatcher.task.class.kind === 'hard_realtime')
+      dispatcher.task.release = tickOf(now);
+    this.scheduler.makeRunnable(dispatcher.task, tickOf(now));
+    this.kick();
+  }
+
+  /** Hard real-time tasks whose next job is released later run nobody until then. */
+  private awaitRelease(now: Nanos): void {
+    this.port.timers.cancel(this.releaseTimer);
+    this.releaseTimer = null;
+    const next = this.running === null ? this.scheduler.nextRelease(tickOf(now)) : Infinity;
+    if (next === Infinity) return;
+    this.releaseTimer = this.port.timers.set(next * TICK, (at) => {
+      this.releaseTimer = null;
+      this.dispatch(at);
+    });
+  }
+
+  private cancelStart(id: number): void {
+    this.port.timers.cancel(this.startTimers.get(id) ?? null);
+    this.startTimers.delete(id);
+  }
+
+  private setState(dispatcher: Dispatcher, state: Dispatcher['state'], now: Nanos): void {
+    dispatcher.state = state;
+    dispatcher.stateSince = now;
+  }
+}
+
+function tickOf(now: Nanos): number {
+  return Math.floor(now / TICK);
+}
+
+/** Times of a class, which are given in nanoseconds, in ticks. */
+function inTicks(taskClass: TaskClass): TaskClass {
+  if (taskClass.kind === 'best_effort') return taskClass;
+  const { wcet, period, deadline } = taskClass;
+  const ticks = (ns: Nanos): number => Math.max(1, Math.round(ns / TICK));
+  return { kind: 'hard_realtime', wcet: ticks(wcet), period: ticks(period), deadline: ticks(deadline) };
+}

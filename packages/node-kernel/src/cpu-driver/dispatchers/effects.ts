@@ -1,0 +1,54 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
+import type { ProgramText } from './dispatcher.ts';
+
+/** What the host of dispatchers tells their CPU driver. */
+export type DispatcherEvent =
+  /** It can be resumed. */
+  | { readonly type: 'dispatcher_started'; readonly dispatcher: number }
+  /** A turn is over; null: what came back is no turn, and `fault` says what is wrong with it. */
+  | {
+      readonly type: 'dispatcher_turn';
+      readonly dispatcher: number;
+      readonly turn: Turn | null;
+      readonly fault: string;
+      readonly ranNs: Nanos;
+    }
+  /** A call within a turn: to be answered in the same step. */
+  | {
+      readonly type: 'dispatcher_call';
+      readonly dispatcher: number;
+      readonly name: string;
+      readonly args: readonly unknown[];
+    }
+  /** It is no more. `cause`: a name of the error table; what the CPU driver itself had decided comes first. */
+  | {
+      readonly type: 'dispatcher_ended';
+      readonly dispatcher: number;
+      readonly cause: string;
+      readonly text: string;
+    };
+
+/** What a CPU driver asks of the host of its dispatchers. Hosts only carry out: the kernel decides everything. */
+export type DispatcherEffect =
+  | {
+      readonly type: 'start_dispatcher';
+      readonly dispatcher: number;
+      readonly domain: string;
+      readonly program: ProgramText;
+      /** Of the numbers that its `Math.random` gives. */
+      readonly seed: string;
+      readonly heapOldMb: number;
+      readonly heapYoungMb: number;
+      readonly bufferBytes: number;
+    }
+  | {
+      readonly type: 'resume_dispatcher';
+      readonly dispatcher: number;
+      readonly until: Nanos;
+      readonly upcalls: readonly Upcall[];
+    }
+  | { readonly type: 'answer_dispatcher'; readonly dispatcher: number; readonly result: CallResult }
+  /** It shall see that it is asked to give the core up. */
+  | { readonly type: 'interrupt_dispatcher'; readonly dispatcher: number }
+  | { readonly type: 'kill_dispatcher'; readonly dispatcher: number };

@@ -1,0 +1,162 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { nowNs } from '@mk/monitor-proto/io/clock';
+import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
+import { decodeTurn, encodeResult, encodeResumption, TURN_BYTES_MOST } from '@mk/libmk/dispatcher/protocol';
+import { borderLimit } from '@mk/libmk/dispatcher/limits';
+import type { DispatcherEffect, DispatcherEvent } from '../../cpu-driver/dispatchers/effects.ts';
+
+type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { readonly type: T }>;
+
+/** One dispatcher's thread or process, at the core's end. */
+export interface Vessel {
+  /** Begins with a program; to be called once. */
+  begin(options: BeginOptions): void;
+  /** Hands a resumption over. */
+  resume(bytes: Uint8Array): void;
+  /** Answers the call that the dispatcher waits for. */
+  answer(bytes: Uint8Array): void;
+  interrupt(): void;
+  /** Ends it, whatever it does; `ended` is told. */
+  kill(): void;
+}
+
+export interface BeginOptions {
+  readonly name: string;
+  readonly program: Uint8Array;
+  readonly digest: string;
+  readonly seed: string;
+  readonly epochMs: number;
+  readonly bufferBytes: number;
+}
+
+/** What a vessel tells. */
+export interface VesselOwner {
+  ready(): void;
+  /** Bytes that may be a turn. */
+  turn(bytes: Uint8Array): void;
+  /** Bytes that may be a call. */
+  call(bytes: Uint8Array): void;
+  ended(cause: string, text: string): void;
+}
+
+export interface VesselLimits {
+  readonly heapOldMb: number;
+  readonly heapYoungMb: number;
+}
+
+/** Makes vessels, or has them in stock. */
+export interface VesselSource {
+  take(limits: VesselLimits, owner: VesselOwner): Vessel;
+  close(): void;
+}
+
+interface Hosted {
+  readonly vessel: Vessel;
+  readonly begin: BeginOptions;
+  resumedAt: Nanos;
+}
+
+/** Carries out what the CPU driver asks for its dispatchers, and tells it what they do. Decides nothing. */
+export class DispatcherHost {
+  private readonly hosted = new Map<number, Hosted>();
+  private readonly writer = new PlainWriter(64 << 20);
+  private readonly epochMs = Date.now() - nowNs() / 1e6;
+
+  constructor(
+    private readonly source: VesselSource,
+    private readonly post: (event: DispatcherEvent) => void,
+  ) {}
+
+  readonly performers: { readonly [T in DispatcherEffect['type']]: (effect: EffectOf<T>) => void } = {
+    start_dispatcher: (effect) => this.start(effect),
+    resume_dispatcher: ({ dispatcher, until, upcalls }) => {
+      const hosted = this.hosted.get(dispatcher);
+      if (hosted === undefined) return;
+      hosted.resumedAt = nowNs();
+      hosted.vessel.resume(encodeResumption(this.writer, { now: hosted.resumedAt, until, upcalls }));
+    },
+    answer_dispatcher: ({ dispatcher, result }) => {
+      const bytes = encodeResult(this.writer, result);
+      const fits = bytes.length <= borderLimit('callNowBytes');
+      const text = `the answer has ${bytes.length} bytes, and room for ${borderLimit('callNowBytes')}: make the call asynchronously`;
+      this.hosted
+        .get(dispatcher)
+        ?.vessel.answer(fits ? bytes : encodeResult(this.writer, { ok: false, error: 'NOT_AT_ONCE', text }));
+    },
+    interrupt_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.interrupt(),
+    kill_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.kill(),
+  };
+
+  /** Ends every dispatcher with the process. */
+  close(): void {
+    for (const { vessel } of this.hosted.values()) vessel.kill();
+    this.hosted.clear();
+    this.source.close();
+  }
+
+  private start({
+    dispatcher,
+    program,
+    seed,
+    heapOldMb,
+    heapYoungMb,
+    bufferBytes,
+  }: EffectOf<'start_dispatcher'>): void {
+    const { name, bytes, digest } = program;
+    const begin = { name, program: bytes, digest, seed, epochMs: this.epochMs, bufferBytes };
+    const tell = (event: DispatcherEvent): void => {
+      if (this.hosted.has(dispatcher)) this.post(event);
+    };
+    const vessel = this.source.take(
+      { heapOldMb, heapYoungMb },
+      {
+        ready: () => {
+          this.hosted.get(dispatcher)?.vessel.begin(begin);
+          tell({ type: 'dispatcher_started', dispatcher });
+        },
+        turn: (bytesOfTurn) => tell({ type: 'dispatcher_turn', dispatcher, ...this.turnOf(dispatcher, bytesOfTurn) }),
+        call: (bytesOfCall) => tell(callOf(dispatcher, bytesOfCall)),
+        ended: (cause, text) => {
+          tell({ type: 'dispatcher_ended', dispatcher, cause, text });
+          this.hosted.delete(dispatcher);
+        },
+      },
+    );
+    this.hosted.set(dispatcher, { vessel, begin, resumedAt: 0 });
+  }
+
+  private turnOf(
+    dispatcher: number,
+    bytes: Uint8Array,
+  ): Pick<Extract<DispatcherEvent, { type: 'dispatcher_turn' }>, 'turn' | 'fault' | 'ranNs'> {
+    const ranNs = nowNs() - (this.hosted.get(dispatcher)?.resumedAt ?? nowNs());
+    if (bytes.length > TURN_BYTES_MOST) return { turn: null, fault: `a turn of ${bytes.length} bytes`, ranNs };
+    try {
+      return { turn: decodeTurn(bytes), fault: '', ranNs };
+    } catch (error) {
+      if (!(error instanceof BorderError)) throw error;
+      return { turn: null, fault: error.message, ranNs };
+    }
+  }
+}
+
+/** A call, or a turn that is none where what came is no call. */
+function callOf(dispatcher: number, bytes: Uint8Array): DispatcherEvent {
+  const bad = (fault: string): DispatcherEvent => ({
+    type: 'dispatcher_turn',
+    dispatcher,
+    turn: null,
+    fault,
+    ranNs: 0,
+  });
+  if (bytes.length > borderLimit('callNowBytes')) return bad(`a call of ${bytes.length} bytes`);
+  try {
+    const asked = new PlainReader(bytes).read();
+    if (Array.isArray(asked) && typeof asked[0] === 'string' && Array.isArray(asked[1]))
+      return { type: 'dispatcher_call', dispatcher, name: asked[0], args: asked[1] };
+    return bad('a call is [name, args]');
+  } catch (error) {
+    if (!(error instanceof BorderError)) throw error;
+    return bad(error.message);
+  }
+}

@@ -1,0 +1,81 @@
+import vm from 'node:vm';
+import v8 from 'node:v8';
+import { type MessagePort, moveMessagePortToContext, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
+import type { BeginOptions } from './dispatcher-host.ts';
+import { WORDS } from './shared-words.ts';
+import type { WorkerData, WorkerNews } from './worker-vessel.ts';
+
+/*
+ * The thread of one dispatcher. It never comes back to its event loop: it waits in Atomics.wait until its core sends
+ * something, runs a turn in the bare context, and waits again. The port that was moved into the context is the only bridge, and
+ * the code that holds it there never gives it to the program.
+ */
+
+/** Rejects with something that is no object of this realm: an error of Node's would lead out of the context. */
+function noImport(): never {
+  throw 'programs are one bundle: import() is not for them'; // eslint-disable-line no-throw-literal
+}
+
+const { contextText, shared, bridge, control } = workerData as WorkerData;
+const words = new Int32Array(shared, 0, 4);
+const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
+
+v8.setFlagsFromString('--expose-gc');
+const context = vm.createContext(Object.create(null) as object, {
+  microtaskMode: 'afterEvaluate',
+  codeGeneration: { strings: false, wasm: true },
+});
+new vm.Script(contextText, { filename: 'mk:context', importModuleDynamically: noImport }).runInContext(context);
+v8.setFlagsFromString('--no-expose-gc');
+const handle = (context as { readonly mkContext: ContextHandle }).mkContext;
+// What comes over it is an object of the context's own realm.
+const moved = moveMessagePortToContext(bridge, context) as unknown as MessagePort;
+
+function say(news: WorkerNews): void {
+  control.postMessage(news);
+}
+
+/** What the core sent over a port, when it has come; the program meanwhile has no thread to run on. */
+function next(port: MessagePort, seen: { wake: number }): unknown {
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { readonly message: unknown } | undefined;
+    if (received !== undefined) return received.message;
+    Atomics.wait(words, WORDS.wake, seen.wake);
+    seen.wake = Atomics.load(words, WORDS.wake);
+  }
+}
+
+function run(): void {
+  const seen = { wake: 0 };
+  say({ type: 'ready' });
+  const { name, program, seed, epochMs, bufferBytes } = next(control, seen) as BeginOptions;
+  handle.connectPort(moved, shared);
+  handle.begin({ epochMs, seed, memoryBytes: bufferBytes, sweeps: true });
+  const text = Buffer.from(program).toString('utf8');
+  let script: vm.Script | null = new vm.Script(text, { filename: name, importModuleDynamically: noImport });
+  for (;;) {
+    handle.give(next(moved, seen) as Uint8Array);
+    if (script !== null) script.runInContext(context);
+    script = null;
+    resumeScript.runInContext(context);
+    handle.post();
+  }
+}
+
+try {
+  run();
+} catch (error) {
+  const { name, text } = described(error);
+  say({ type: 'ended', cause: name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', text });
+}
+
+/** An error of the context, which may be anything at all. */
+function described(error: unknown): { readonly name: string; readonly text: string } {
+  try {
+    const { name, message, stack } = error as Record<string, unknown>;
+    return { name: String(name), text: String(stack ?? message ?? error).slice(0, 8192) };
+  } catch {
+    return { name: 'Error', text: 'an error that cannot be read' };
+  }
+}

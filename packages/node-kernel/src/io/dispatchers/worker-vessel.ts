@@ -1,0 +1,183 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { borderLimit } from '@mk/libmk/dispatcher/limits';
+import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
+import { ANSWER_AT, WORDS } from './shared-words.ts';
+
+/** What a worker of dispatchers is started with (dispatcher-worker-main.ts). */
+export interface WorkerData {
+  readonly contextText: string;
+  readonly shared: SharedArrayBuffer;
+  /** Moved into the context: resumptions in, turns and calls out. */
+  readonly bridge: MessagePort;
+  /** The worker's own: what it begins with, and how it ended. */
+  readonly control: MessagePort;
+}
+
+/** What a worker says over its own port. */
+export type WorkerNews =
+  { readonly type: 'ready' } | { readonly type: 'ended'; readonly cause: string; readonly text: string };
+
+export interface WorkerFiles {
+  /** Script of the worker. */
+  readonly script: string;
+  /** Text of what is evaluated first in a context. */
+  readonly contextText: () => string;
+}
+
+/** Spare workers are made so long after the last start: not while the core has better things to do. */
+const SPARE_PAUSE_MS = 20;
+/** V8's stack of a dispatcher, MiB; Node's own default. */
+const STACK_MB = 4;
+
+/** Dispatchers as worker threads; from the first start on one more is kept warm, so that the next begins at once. */
+export class WorkerVessels implements VesselSource {
+  private spare: WorkerVessel | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private closed = false;
+
+  constructor(private readonly files: WorkerFiles) {}
+
+  take(limits: VesselLimits, owner: VesselOwner): Vessel {
+    const { spare } = this;
+    this.spare = null;
+    const vessel = spare !== null && spare.suits(limits) ? spare : new WorkerVessel(this.files, limits);
+    vessel.belongsTo(owner);
+    if (spare !== null && spare !== vessel) spare.kill();
+    this.makeSpareSoon(limits);
+    return vessel;
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.spare?.kill();
+  }
+
+  private makeSpareSoon(limits: VesselLimits): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (!this.closed && this.spare === null) this.spare = new WorkerVessel(this.files, limits);
+    }, SPARE_PAUSE_MS);
+    this.timer.unref();
+  }
+}
+
+class WorkerVessel implements Vessel {
+  private readonly worker: Worker;
+  private readonly bridge: MessagePort;
+  private readonly control: MessagePort;
+  private readonly words: Int32Array;
+  private readonly bytes: Uint8Array;
+  private owner: VesselOwner | null = null;
+  private isReady = false;
+  private ending: { readonly cause: string; readonly text: string } | null = null;
+  private isOver = false;
+
+  constructor(
+    files: WorkerFiles,
+    private readonly limits: VesselLimits,
+  ) {
+    const shared = new SharedArrayBuffer(ANSWER_AT + borderLimit('callNowBytes'));
+    const [bridge, control] = [new MessageChannel(), new MessageChannel()];
+    this.words = new Int32Array(shared, 0, ANSWER_AT / 4);
+    this.bytes = new Uint8Array(shared, ANSWER_AT);
+    this.bridge = bridge.port1;
+    this.control = control.port1;
+    const workerData: WorkerData = {
+      contextText: files.contextText(),
+      shared,
+      bridge: bridge.port2,
+      control: control.port2,
+    };
+    this.worker = new Worker(files.script, {
+      workerData,
+      transferList: [bridge.port2, control.port2],
+      env: {},
+      execArgv: [],
+      resourceLimits: {
+        maxOldGenerationSizeMb: limits.heapOldMb,
+        maxYoungGenerationSizeMb: limits.heapYoungMb,
+        stackSizeMb: STACK_MB,
+      },
+    });
+    this.worker.unref();
+    this.listen();
+  }
+
+  suits({ heapOldMb, heapYoungMb }: VesselLimits): boolean {
+    return !this.isOver && this.limits.heapOldMb === heapOldMb && this.limits.heapYoungMb === heapYoungMb;
+  }
+
+  belongsTo(owner: VesselOwner): void {
+    this.owner = owner;
+    if (this.isReady) setImmediate(() => owner.ready());
+    if (this.isOver) setImmediate(() => this.over());
+  }
+
+  begin(options: BeginOptions): void {
+    this.control.postMessage(options);
+    this.wake();
+  }
+
+  resume(bytes: Uint8Array): void {
+    Atomics.store(this.words, WORDS.interrupt, 0);
+    this.bridge.postMessage(bytes.slice());
+    this.wake();
+  }
+
+  answer(bytes: Uint8Array): void {
+    this.bytes.set(bytes);
+    Atomics.store(this.words, WORDS.length, bytes.length);
+    Atomics.store(this.words, WORDS.asked, 0);
+    Atomics.notify(this.words, WORDS.asked);
+  }
+
+  interrupt(): void {
+    Atomics.store(this.words, WORDS.interrupt, 1);
+  }
+
+  kill(): void {
+    this.ending ??= { cause: 'KILLED', text: '' };
+    void this.worker.terminate();
+  }
+
+  private wake(): void {
+    Atomics.add(this.words, WORDS.wake, 1);
+    Atomics.notify(this.words, WORDS.wake);
+  }
+
+  private listen(): void {
+    this.bridge.on('message', (data: unknown) => {
+      if (data instanceof Uint8Array) this.owner?.turn(data);
+      else if (Array.isArray(data) && data[0] instanceof Uint8Array) this.owner?.call(data[0]);
+      else this.owner?.turn(new Uint8Array(0));
+    });
+    this.control.on('message', (news: WorkerNews) => {
+      if (news.type === 'ready') {
+        this.isReady = true;
+        this.owner?.ready();
+      } else {
+        this.ending ??= { cause: news.cause, text: news.text };
+        void this.worker.terminate();
+      }
+    });
+    this.bridge.unref();
+    this.control.unref();
+    this.worker.on('error', (error: NodeJS.ErrnoException) => {
+      const heap = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+      const { heapOldMb, heapYoungMb } = this.limits;
+      this.ending ??= heap
+        ? { cause: 'OUT_OF_HEAP', text: `its heap grew past ${heapOldMb} + ${heapYoungMb} MiB` }
+        : { cause: 'DISPATCHER_LOST', text: error.stack ?? error.message };
+    });
+    this.worker.on('exit', () => this.over());
+  }
+
+  private over(): void {
+    this.isOver = true;
+    this.bridge.close();
+    this.control.close();
+    const { cause, text } = this.ending ?? { cause: 'DISPATCHER_LOST', text: 'its thread ended' };
+    this.owner?.ended(cause, text);
+  }
+}

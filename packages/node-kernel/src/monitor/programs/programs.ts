@@ -1,0 +1,244 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import type { Outcome } from '../../capability/model/changes.ts';
+import type { Slot } from '../../capability/store/slot.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import type { Dispatcher, Ending } from '../../cpu-driver/dispatchers/dispatcher.ts';
+import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
+import type { Domain } from '../../cpu-driver/domains.ts';
+import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
+import type { SystemCall } from '../../effects.ts';
+import { Exchange } from '../capops/exchange.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { MessageHandlers, Service, SystemCallHandlers } from '../service.ts';
+import { Homes } from './homes.ts';
+import { Notices } from './notices.ts';
+import { type Part, Parts } from './parts.ts';
+import { programCalls } from './program-calls.ts';
+import { programMessages } from './program-messages.ts';
+import { ProgramStore } from './program-store.ts';
+import { programVerbs } from './program-verbs.ts';
+import { Spawner } from './spawn.ts';
+
+/** How a domain ended, or that it has not. */
+export interface DomainStatus {
+  readonly domain: string;
+  readonly finished: boolean;
+  /** `exited`, or a name of the error table; empty while it runs. */
+  readonly cause: string;
+  readonly status: number;
+  readonly text: string;
+  /** Cores and how the part there ended; `running` while it has not. */
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+export interface ProgramsPort {
+  readonly context: MonitorContext;
+  readonly cpuDriver: CpuDriver;
+  readonly dispatchers: Dispatchers;
+  readonly hmac: Hmac;
+  readonly capops: {
+    absorb(outcome: Outcome): void;
+    deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
+  };
+  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  /** A dispatcher is no more: every service drops what it keeps for it. */
+  readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
+}
+
+/** The process manager: programs, their domains over cores, spawn, span, kill, exit, wait (Barrelfish’s proc_mgmt and spawnd). */
+export class Programs implements Service {
+  readonly context: MonitorContext;
+  readonly dispatchers: Dispatchers;
+  readonly exchange: Exchange;
+  readonly notices: Notices;
+  readonly store: ProgramStore;
+  readonly homes: Homes;
+  readonly parts: Parts;
+  readonly spawner: Spawner;
+
+  readonly messages = programMessages(this) satisfies MessageHandlers;
+  readonly systemCalls = programCalls(this) satisfies SystemCallHandlers;
+  readonly verbs = programVerbs(this);
+
+  constructor(private readonly port: ProgramsPort) {
+    const { context, cpuDriver, dispatchers, hmac, systemCall } = port;
+    this.context = context;
+    this.dispatchers = dispatchers;
+    this.exchange = new Exchange(context);
+    this.notices = new Notices(context);
+    this.store = new ProgramStore(hmac);
+    this.homes = new Homes(context, {
+      stopPart: (core, domain, ending, now) => this.stopPart(core, domain, ending, now),
+      tellPart: (core, domain, about, error, now) => this.tellPart(core, domain, about, error, now),
+    });
+    this.parts = new Parts(context, cpuDriver, dispatchers, {
+      deleteCspace: (root, now, done) => port.capops.deleteCspace(root, now, done),
+      absorb: (outcome) => port.capops.absorb(outcome),
+      ending: (part, ending, now) => this.partEnding(part, ending, now),
+      stopped: (part, ending, now) => this.partStopped(part, ending, now),
+    });
+    this.spawner = new Spawner({
+      context,
+      exchange: this.exchange,
+      store: this.store,
+      homes: this.homes,
+      parts: this.parts,
+      systemCall,
+      endDomain: (domain, home, text) => this.inBackground(this.kill(domain, home, text)),
+    });
+  }
+
+  peerGone({ id: core }: Peer, now: Nanos): void {
+    this.exchange.peerGone(core, now);
+    this.notices.peerGone(core);
+    this.homes.peerGone(core, now);
+    const ending = { cause: 'HOME_GONE', status: 1, text: `core ${core}, the home of the domain, is gone` };
+    for (const part of this.parts.all()) if (part.spec.home === core) this.parts.stop(part, ending, now);
+  }
+
+  sendable({ id: core }: Peer): void {
+    this.notices.sendable(core);
+  }
+
+  leftovers(): readonly string[] {
+    const rows: string[] = [];
+    const parts = this.parts.all().length;
+    if (this.homes.unfinished > 0) rows.push(`${this.homes.unfinished} domains`);
+    if (parts > 0) rows.push(`${parts} parts of domains`);
+    if (this.notices.size > 0) rows.push('news that other monitors were not told');
+    return rows;
+  }
+
+  dispatcherEnded(dispatcher: Dispatcher, ending: Ending, now: Nanos): void {
+    this.parts.dispatcherEnded(dispatcher, ending, now);
+  }
+
+  /** The dispatcher of a caller, which is in its turn or has made a call in it. */
+  partOf(caller: Domain): Part {
+    const part = this.parts.ofCspace(caller.id);
+    if (part === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
+    return part;
+  }
+
+  /** The domain of a part ends with it: `exit`, or a failure. */
+  endWith(part: Part, ending: Ending, now: Nanos): void {
+    if (part.ending !== null) return;
+    const { domain, home } = part.spec;
+    this.parts.stop(part, ending, now);
+    this.tellHome(domain, home, ending, now);
+  }
+
+  /** Stops every dispatcher of a domain; done when they have been told. */
+  *kill(domain: string, home: CoreId, text: string): Operation<void> {
+    if (home === this.context.core) {
+      this.homes.end(this.homes.find(domain), { cause: 'KILLED', status: 1, text }, this.context.now);
+      return;
+    }
+    const op = this.context.operations.nextId();
+    const request = { type: 'domain_kill_request', op, domain, text } as const;
+    this.failOn(yield* this.exchange.ask(home, request, 'domain_reply'));
+  }
+
+  /** How a domain ended, when it has; with `nohang` how it is now. A home that is gone has ended it. */
+  *wait(domain: string, home: CoreId, nohang: boolean): Operation<DomainStatus> {
+    if (home === this.context.core) return yield* this.waitHere(domain, nohang);
+    const op = this.context.operations.nextId();
+    const request = { type: 'domain_wait_request', op, domain, nohang } as const;
+    try {
+      const reply = yield* this.exchange.ask(home, request, 'domain_wait_reply');
+      this.failOn(reply);
+      const { finished, cause, status, text, parts } = reply;
+      const rows: Record<string, string> = {};
+      for (let i = 0; i + 1 < parts.length; i += 2) rows[parts[i]!] = parts[i + 1]!;
+      return { domain, finished, cause, status, text, parts: rows };
+    } catch (error) {
+      if (!(error instanceof OperationError) || (error.error !== 'PEER_GONE' && error.error !== 'PEER_UNKNOWN'))
+        throw error;
+      return { domain, finished: true, cause: 'HOME_GONE', status: 1, text: `core ${home} is gone`, parts: {} };
+    }
+  }
+
+  *waitHere(domain: string, nohang: boolean): Operation<DomainStatus> {
+    const home = this.homes.find(domain);
+    if (!home.finished && !nohang)
+      yield {
+        arm: (resume) => {
+          const tell = (_home: unknown, now: Nanos): void => resume(undefined, now);
+          home.waiters.add(tell);
+          return () => home.waiters.delete(tell);
+        },
+      };
+    return this.statusOf(domain);
+  }
+
+  statusOf(domain: string): DomainStatus {
+    const { finished, ending, parts } = this.homes.find(domain);
+    const rows = [...parts].map(([core, part]) => [core, part.state === 'stopped' ? part.ending!.cause : 'running']);
+    const { cause, status, text } = finished ? ending! : { cause: '', status: 0, text: '' };
+    return { domain, finished, cause, status, text, parts: Object.fromEntries(rows) as Record<string, string> };
+  }
+
+  /** The home of a domain, by its name; throws NO_SUCH_DOMAIN for what is no name. */
+  homeOf(domain: string): CoreId {
+    const [, core] = /^(\d{1,5})\.\d{1,9}\.\d{1,15}$/.exec(domain) ?? [];
+    if (core === undefined)
+      throw new OperationError(
+        'NO_SUCH_DOMAIN',
+        `${domain.slice(0, 40)} names no domain: a domain is core.incarnation.number`,
+      );
+    return Number(core);
+  }
+
+  inBackground(operation: Operation<unknown>): void {
+    const { operations, now } = this.context;
+    operations.start(operations.nextId(), operation, now, () => undefined, true);
+  }
+
+  private failOn({ error, text }: { readonly error: number; readonly text: string; readonly op: string }): void {
+    const name: ErrorName = errorOfCode(error) ?? 'BAD_REQUEST';
+    if (error !== 0) throw new OperationError(name, text);
+  }
+
+  private partEnding(part: Part, ending: Ending, now: Nanos): void {
+    this.port.dispatcherGone(part.cspace, now);
+    if (part.state === 'cleaning') this.tellHome(part.spec.domain, part.spec.home, ending, now);
+  }
+
+  private tellHome(domain: string, core: CoreId, ending: Ending, now: Nanos): void {
+    if (core !== this.context.core) return this.notices.tell(core, { type: 'domain_ending', domain, ...ending });
+    const home = this.homes.get(domain);
+    if (home !== undefined) this.homes.end(home, ending, now);
+  }
+
+  private partStopped({ spec }: Part, ending: Ending, now: Nanos): void {
+    const { domain, home: core } = spec;
+    if (core !== this.context.core) return this.notices.tell(core, { type: 'part_stopped', domain, ...ending });
+    const home = this.homes.get(domain);
+    if (home !== undefined) this.homes.partStopped(home, core, ending, now);
+  }
+
+  private stopPart(core: CoreId, domain: string, ending: Ending, now: Nanos): void {
+    if (core !== this.context.core) return this.notices.tell(core, { type: 'part_stop', domain, ...ending });
+    const part = this.parts.of(domain);
+    if (part !== undefined) this.parts.stop(part, ending, now);
+  }
+
+  private tellPart(core: CoreId, domain: string, about: CoreId, error: string, now: Nanos): void {
+    if (core !== this.context.core) return this.notices.tell(core, { type: 'part_joined', domain, core: about, error });
+    this.toldOfPart(domain, about, error, now);
+  }
+
+  toldOfPart(domain: string, about: CoreId, error: string, now: Nanos): void {
+    const part = this.parts.of(domain);
+    if (part === undefined) return;
+    this.parts.tell(
+      part,
+      error === '' ? { type: 'span_joined', core: about } : { type: 'span_left', core: about, error },
+      now,
+    );
+  }
+}

@@ -1,0 +1,43 @@
+import type { Hmac } from '@mk/monitor-proto/handshake/proof';
+import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+import type { MachineModel } from '@mk/skb/config';
+import type { NetworkHost } from '../network/network.ts';
+import type { ProgramWorld } from '../programs/program-world.ts';
+import type { CostModel } from './costs.ts';
+import type { SimLogLine } from './sim-log.ts';
+import type { AnyEvent, AnyMachine, SimNode } from './sim-node.ts';
+
+export interface SimulationOptions {
+  readonly seed: number | string;
+  readonly cores: number;
+  readonly machine: MachineModel;
+  readonly machineText?: string;
+  /** The cluster's settings, as JSON text. */
+  readonly settings?: string;
+  readonly hmac: Hmac;
+  readonly logLevel: LogLevel | 'off';
+  /** Whether the SKB measures round trips after boot. */
+  readonly measure?: boolean;
+  readonly costs?: CostModel;
+  /** Cores are started one after another with this pause. */
+  readonly startPauseNs?: Nanos;
+  /** Whether the trace hash is kept; off: nothing of it is computed. */
+  readonly hash?: boolean;
+  /** What programs run in; absent: dispatchers cannot be started. */
+  readonly programs?: ProgramWorld;
+  /** Wraps each state machine as it boots: how a test plants a bug. */
+  readonly wrap?: (machine: AnyMachine, node: PeerId) => AnyMachine;
+  /** How many waiting events a core handles before another core has its turn; absent: 32. No core sees another order of what comes at different times. */
+  readonly row?: number;
+}
+
+/** Looks on; sees every step and every log line. */
+export interface SimObserver {
+  line?(line: SimLogLine, node: SimNode): void;
+  /** What the launcher logs: faults that begin and end. */
+  faultLine?(line: SimLogLine): void;
+  step?(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void;
+  frame?: NetworkHost['frameFate'];
+  died?(node: SimNode, cause: string): void;
+}

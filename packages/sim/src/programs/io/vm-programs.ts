@@ -1,0 +1,136 @@
+import vm from 'node:vm';
+import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
+import { borderLimit } from '@mk/libmk/dispatcher/limits';
+import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
+import { decodeTurn, encodeResult, encodeResumption, type Resumption } from '@mk/libmk/dispatcher/protocol';
+import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '../program-world.ts';
+
+/** 2009-10-11, when the paper was presented: what programs of the simulator take for the day it is. */
+const EPOCH_MS = Date.UTC(2009, 9, 11);
+/** Compiled programs that are kept: a scenario has a handful. */
+const KEPT = 64;
+const RESUME = new vm.Script('mkTurn()', { filename: 'mk:resume' });
+
+/** Rejects with something that is no object of the host: an error of the host would lead out of the context. */
+function noImport(): never {
+  throw 'programs are one bundle: import() is not for them'; // eslint-disable-line no-throw-literal
+}
+const OPTIONS = { importModuleDynamically: noImport };
+
+/**
+ * Programs in contexts of this thread, as programs.md has them: `microtaskMode: 'afterEvaluate'`, so that a turn is one
+ * `runInContext`, which drains the context's promises before it returns; nothing of the host goes in but bytes.
+ */
+export class VmPrograms implements ProgramWorld {
+  private readonly scripts = new Map<string, vm.Script>();
+  private readonly contextScript: vm.Script;
+
+  /** `contextText`: what is evaluated in a context first (dispatcher/context of libmk, bundled). */
+  constructor(
+    contextText: string,
+    /** Plants something in every context: how a test shows that it is noticed. */
+    private readonly plant: (context: vm.Context) => void = () => undefined,
+  ) {
+    this.contextScript = new vm.Script(contextText, { filename: 'mk:context', ...OPTIONS });
+  }
+
+  context(options: ContextOptions): ProgramContext {
+    return new VmProgram(options, this.contextScript, () => this.scriptOf(options.program), this.plant);
+  }
+
+  private scriptOf({ name, bytes, digest }: ContextOptions['program']): vm.Script {
+    let script = this.scripts.get(digest);
+    if (script === undefined) {
+      script = new vm.Script(Buffer.from(bytes).toString('utf8'), { filename: name, ...OPTIONS });
+      if (this.scripts.size >= KEPT) this.scripts.clear();
+      this.scripts.set(digest, script);
+    }
+    return script;
+  }
+}
+
+class VmProgram implements ProgramContext {
+  private readonly context: vm.Context;
+  private readonly handle: ContextHandle;
+  private readonly writer = new PlainWriter(64 << 20);
+  private readonly answers = new PlainWriter(borderLimit('callNowBytes') * 2);
+  private begun = false;
+  private callsNow = 0;
+
+  constructor(
+    private readonly options: ContextOptions,
+    contextScript: vm.Script,
+    private readonly script: () => vm.Script,
+    plant: (context: vm.Context) => void,
+  ) {
+    this.context = vm.createContext(Object.create(null) as object, {
+      microtaskMode: 'afterEvaluate',
+      codeGeneration: { strings: false, wasm: true },
+    });
+    contextScript.runInContext(this.context);
+    this.handle = (this.context as { readonly mkContext: ContextHandle }).mkContext;
+    this.handle.connectFunction((request) => this.serve(request));
+    this.handle.begin({ epochMs: EPOCH_MS, seed: options.seed, memoryBytes: options.bufferBytes, sweeps: false });
+    plant(this.context);
+  }
+
+  resume(resumption: Resumption): ContextTurn {
+    this.callsNow = 0;
+    this.give(encodeResumption(this.writer, resumption));
+    try {
+      if (!this.begun) {
+        this.begun = true;
+        this.script().runInContext(this.context);
+      }
+      RESUME.runInContext(this.context);
+    } catch (error) {
+      const { name, text } = described(error);
+      return this.over(null, text, name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', NOTHING);
+    }
+    return this.collect();
+  }
+
+  private collect(): ContextTurn {
+    let bytes = NOTHING;
+    try {
+      bytes = new Uint8Array(this.handle.collect());
+      return this.over(decodeTurn(bytes), '', '', bytes);
+    } catch (error) {
+      return this.over(null, described(error).text, '', bytes);
+    }
+  }
+
+  private over(turn: ContextTurn['turn'], fault: string, ended: string, bytes: Uint8Array): ContextTurn {
+    return { turn, fault, ended, bytes, callsNow: this.callsNow };
+  }
+
+  private give(bytes: Uint8Array): void {
+    const room = this.handle.room(bytes.length);
+    room.set(bytes);
+    this.handle.give(room);
+  }
+
+  /** Only bytes go out, only bytes of the context's own memory come in. */
+  private serve(request: Uint8Array): Uint8Array | null {
+    const asked = new PlainReader(new Uint8Array(request)).read();
+    if (!Array.isArray(asked) || typeof asked[0] !== 'string' || !Array.isArray(asked[1])) return null;
+    this.callsNow += 1;
+    const result = encodeResult(this.answers, this.options.callNow(asked[0], asked[1]));
+    const room = this.handle.room(result.length);
+    room.set(result);
+    return room;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** An error of the context, which may be anything at all. */
+function described(error: unknown): { readonly name: string; readonly text: string } {
+  try {
+    if (error instanceof BorderError) return { name: error.name, text: error.message };
+    const { name, message, stack } = error as Record<string, unknown>;
+    return { name: String(name), text: String(stack ?? message ?? error) };
+  } catch {
+    return { name: 'Error', text: 'an error that cannot be read' };
+  }
+}

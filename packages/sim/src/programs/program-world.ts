@@ -1,0 +1,56 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol';
+
+/** What a simulated dispatcher's program runs in. A context belongs to one dispatcher and is never used twice. */
+export interface ProgramContext {
+  /**
+   * One turn: the upcalls are handed over and the program's microtasks drain, all before this returns. A first turn evaluates
+   * the program's text before.
+   */
+  resume(resumption: Resumption): ContextTurn;
+}
+
+/** What came out of a turn. */
+export interface ContextTurn {
+  /** Null: it is no turn, and `fault` says why. */
+  readonly turn: Turn | null;
+  readonly fault: string;
+  /** The error that ended the dispatcher within the turn; empty: it goes on. */
+  readonly ended: string;
+  /** The turn as it came, for the trace. */
+  readonly bytes: Uint8Array;
+  /** How many calls were answered within the turn. */
+  readonly callsNow: number;
+}
+
+export interface ContextOptions {
+  readonly program: { readonly name: string; readonly bytes: Uint8Array; readonly digest: string };
+  readonly seed: string;
+  readonly bufferBytes: number;
+  /** A call that is answered within the turn. */
+  callNow(name: string, args: readonly unknown[]): CallResult;
+}
+
+/** Makes contexts; `io/vm-programs.ts` makes them of node:vm. */
+export interface ProgramWorld {
+  context(options: ContextOptions): ProgramContext;
+}
+
+/** What dispatchers cost on the simulated machine, in nanoseconds. */
+export interface ProgramCosts {
+  readonly startNs: Nanos;
+  readonly killNs: Nanos;
+  /** A turn in any case: the switch to the dispatcher and back. */
+  readonly turnNs: Nanos;
+  readonly callNs: Nanos;
+  readonly callNowNs: Nanos;
+}
+
+/** Of the order of what Barrelfish measured for its upcalls and system calls on the paper's machines, with some library on top. */
+export const PROGRAM_COSTS: ProgramCosts = {
+  startNs: 1_000_000,
+  killNs: 100_000,
+  turnNs: 2_000,
+  callNs: 500,
+  callNowNs: 300,
+};

@@ -1,0 +1,206 @@
+import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
+import { BorderError } from '@mk/libmk/dispatcher/plain-value';
+import type { CallResult } from '@mk/libmk/dispatcher/protocol';
+import type { DispatcherEffect } from '@mk/node-kernel/cpu-driver/dispatchers/effects';
+import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import {
+  type ContextTurn,
+  PROGRAM_COSTS,
+  type ProgramContext,
+  type ProgramCosts,
+  type ProgramWorld,
+} from './program-world.ts';
+
+/*
+ * The simulator's host of dispatchers. A turn runs when its core resumes it, all at once, and is over on the core after the
+ * time that it costs: what its calls ask for happens then. Until then its core handles other events, as a real core's monitor
+ * does while a program's thread runs.
+ *
+ *   S4  a turn depends on its dispatcher's earlier turns, its upcalls and the virtual time alone, and what it comes to is part
+ *       of the trace.
+ */
+
+type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { readonly type: T }>;
+
+interface SimDispatcher {
+  readonly start: EffectOf<'start_dispatcher'>;
+  context: ProgramContext | null;
+  /** The resumption that has not run yet: its node hangs, or it is about to. */
+  pending: EffectOf<'resume_dispatcher'> | null;
+  answer: CallResult | null;
+}
+
+/** A turn as the trace keeps it, for whoever looks for the first difference of two runs. */
+export interface TurnRecord {
+  readonly at: Nanos;
+  readonly core: PeerId;
+  readonly dispatcher: number;
+  readonly domain: string;
+  readonly program: string;
+  /** Of the bytes of the turn. */
+  readonly digest: number;
+}
+
+/** What the host needs of the simulation. */
+export interface ProgramsHost {
+  readonly now: Nanos;
+  after(at: Nanos, run: () => void): void;
+  deliver(at: Nanos, node: SimNode, end: null, event: AnyEvent, costNs: Nanos): void;
+  /** Hands an event to a node within a turn of one of its dispatchers. */
+  within(node: SimNode, event: AnyEvent): void;
+  /** The trace takes this in. */
+  noteBytes(bytes: Uint8Array): void;
+}
+
+/** A turn that takes longer is not over in any run. */
+const NEVER: Nanos = 24 * 3600 * 1e9;
+
+export class SimPrograms {
+  /** Turns so far. */
+  turns = 0;
+  /** The turns, while somebody wants them. */
+  record: TurnRecord[] | null = null;
+  private readonly byNode = new Map<SimNode, Map<number, SimDispatcher>>();
+
+  constructor(
+    private readonly host: ProgramsHost,
+    private readonly world: ProgramWorld | null,
+    private readonly costs: ProgramCosts = PROGRAM_COSTS,
+  ) {}
+
+  perform(node: SimNode, effect: DispatcherEffect, at: Nanos): void {
+    (this.performers[effect.type] as (node: SimNode, effect: DispatcherEffect, at: Nanos) => void)(node, effect, at);
+  }
+
+  /** A node that hung goes on: so do its dispatchers. */
+  resumed(node: SimNode): void {
+    for (const dispatcher of this.of(node).values())
+      if (dispatcher.pending !== null) this.soon(node, dispatcher, this.host.now);
+  }
+
+  /** A node's process is no more, and with it its dispatchers. */
+  died(node: SimNode): void {
+    this.byNode.delete(node);
+  }
+
+  private readonly performers: {
+    readonly [T in DispatcherEffect['type']]: (node: SimNode, effect: EffectOf<T>, at: Nanos) => void;
+  } = {
+    start_dispatcher: (node, start, at) => {
+      const { dispatcher } = start;
+      if (this.world === null) {
+        const event = {
+          type: 'dispatcher_ended',
+          dispatcher,
+          cause: 'DISPATCHER_LOST',
+          text: 'this simulation runs no programs',
+        } as const;
+        return this.host.deliver(at, node, null, event, 0);
+      }
+      this.of(node).set(dispatcher, { start, context: null, pending: null, answer: null });
+      this.host.deliver(
+        at + this.costs.startNs * node.slowFactor,
+        node,
+        null,
+        { type: 'dispatcher_started', dispatcher },
+        0,
+      );
+    },
+    resume_dispatcher: (node, effect, at) => {
+      const dispatcher = this.of(node).get(effect.dispatcher);
+      if (dispatcher === undefined) return;
+      dispatcher.pending = effect;
+      node.turnPending = true;
+      this.soon(node, dispatcher, at);
+    },
+    answer_dispatcher: (node, { dispatcher, result }) => {
+      const asking = this.of(node).get(dispatcher);
+      if (asking !== undefined) asking.answer = result;
+    },
+    // A turn of the simulator knows the end of its slice and cannot be reached in between.
+    interrupt_dispatcher: () => undefined,
+    kill_dispatcher: (node, { dispatcher }, at) => {
+      if (!this.of(node).delete(dispatcher)) return;
+      const event = { type: 'dispatcher_ended', dispatcher, cause: 'KILLED', text: '' } as const;
+      this.host.deliver(at + this.costs.killNs * node.slowFactor, node, null, event, 0);
+    },
+  };
+
+  private soon(node: SimNode, dispatcher: SimDispatcher, at: Nanos): void {
+    const { life } = node;
+    this.host.after(at, () => {
+      node.turnPending = false;
+      const { pending } = dispatcher;
+      if (pending === null || node.life !== life || node.hung) return;
+      if (this.of(node).get(pending.dispatcher) !== dispatcher) return;
+      dispatcher.pending = null;
+      this.run(node, dispatcher, pending);
+    });
+  }
+
+  private run(node: SimNode, dispatcher: SimDispatcher, effect: EffectOf<'resume_dispatcher'>): void {
+    const { dispatcher: id, until, upcalls } = effect;
+    const { now } = this.host;
+    dispatcher.context ??= this.contextOf(node, dispatcher);
+    const came = dispatcher.context.resume({ now, until, upcalls });
+    this.note(node, dispatcher, came);
+    if (this.of(node).get(id) !== dispatcher) return; // killed by what it called
+    const ranNs = this.costOf(came) * node.slowFactor;
+    if (ranNs >= NEVER) return;
+    if (came.ended !== '') {
+      this.of(node).delete(id);
+      const event = { type: 'dispatcher_ended', dispatcher: id, cause: came.ended, text: came.fault } as const;
+      return this.host.deliver(now + ranNs, node, null, event, 0);
+    }
+    const { turn, fault } = came;
+    this.host.deliver(now + ranNs, node, null, { type: 'dispatcher_turn', dispatcher: id, turn, fault, ranNs }, 0);
+  }
+
+  private costOf({ turn, callsNow }: ContextTurn): Nanos {
+    const { turnNs, callNs, callNowNs } = this.costs;
+    return turnNs + callsNow * callNowNs + (turn === null ? 0 : turn.calls.length * callNs + turn.workNs);
+  }
+
+  private contextOf(node: SimNode, dispatcher: SimDispatcher): ProgramContext {
+    const { program, seed, bufferBytes, dispatcher: id } = dispatcher.start;
+    return this.world!.context({
+      program,
+      seed,
+      bufferBytes,
+      callNow: (name, args) => {
+        dispatcher.answer = null;
+        this.host.within(node, { type: 'dispatcher_call', dispatcher: id, name, args });
+        if (dispatcher.answer === null) throw new BorderError('the kernel gave no answer');
+        return dispatcher.answer;
+      },
+    });
+  }
+
+  private note(node: SimNode, { start }: SimDispatcher, { bytes }: ContextTurn): void {
+    this.turns += 1;
+    this.host.noteBytes(bytes);
+    if (this.record === null) return;
+    const { dispatcher, domain, program } = start;
+    this.record.push({
+      at: this.host.now,
+      core: node.id,
+      dispatcher,
+      domain,
+      program: program.name,
+      digest: digestOf(bytes),
+    });
+  }
+
+  private of(node: SimNode): Map<number, SimDispatcher> {
+    let dispatchers = this.byNode.get(node);
+    if (dispatchers === undefined) this.byNode.set(node, (dispatchers = new Map()));
+    return dispatchers;
+  }
+}
+
+/** FNV-1a. */
+function digestOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,3 @@
+export function contextText(): Promise<string>;
+export function programText(file: string): Promise<string>;
+export function programTextOf(contents: string): Promise<string>;

@@ -1,0 +1,36 @@
+// Bundles what runs in the bare context of a dispatcher: the context's own text, and a program with its library.
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from './install.mjs';
+
+const COMMON = {
+  bundle: true,
+  write: false,
+  platform: 'neutral',
+  format: 'iife',
+  target: 'es2022',
+  conditions: ['@mk/source'],
+  mainFields: ['module', 'main'],
+  logLevel: 'silent',
+};
+
+/** The text that is evaluated first in a context. `mkTurn` is a constant of the script: the program cannot put another in its place. */
+export async function contextText() {
+  const text = await bundle({ entryPoints: [join(root, 'packages/libmk/src/dispatcher/context/context-main.ts')] });
+  return `"use strict";${text}\nconst mkTurn = globalThis.mkTurn; delete globalThis.mkTurn;`;
+}
+
+/** One program file with everything that it imports, as the text that a core runs. */
+export function programText(file) {
+  return bundle({ entryPoints: [file], sourcemap: 'inline', sourcesContent: false });
+}
+
+/** The same for a program that stands in a text; it imports the project's packages by their names. */
+export function programTextOf(contents) {
+  return bundle({ stdin: { contents, loader: 'ts', resolveDir: join(root, 'packages/sim') } });
+}
+
+async function bundle(options) {
+  const { outputFiles } = await build({ ...COMMON, ...options });
+  return outputFiles[0].text;
+}

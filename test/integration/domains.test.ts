@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ClusterClient } from '@mk/launcher/client/cluster-client';
+import { type DispatcherRow, dispatchersOf, type DomainStatus, loadProgram } from '@mk/launcher/client/spawn';
+import { programTextOf } from '../../scripts/bundle-program.mjs';
+import { ClusterPlace, type ReadyMessage } from './running-cluster.ts';
+
+/** A program straight on the border, as the simulator's tests have it. */
+const bare = (body: string): Promise<string> =>
+  programTextOf(`import { start } from './test/programs/bare-runtime.ts';\nstart(async (mk) => {\n${body}\n});`);
+
+const PROGRAMS: Readonly<Record<string, string>> = {
+  hello: `mk.print('hello ' + mk.run.args.join(' ')); await mk.sleep(1e6); mk.exit(7);`,
+  sleeper: `await mk.sleep(3600e9);`,
+  loop: `for (;;);`,
+  promises: `for (;;) await null;`,
+  heap: `const kept = []; for (;;) kept.push({ n: kept.length, s: 'x' + kept.length });`,
+  buffers: `const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));`,
+  throws: `throw new Error('as it happens');`,
+  garbage: `for (let i = 0; i < 300; i++) mk.tell(['print', 'nonsense', '', 'invoke', '__proto__'][i % 5], i % 2 ? { a: [i] } : i, 'x');
+    mk.outgoing.push(null, 7, 'text', [1], [1, 2, 3], [-1, 'nop', []], [2, 'nop', { length: 1e9 }], [3, 'nop', [() => 0]]);
+    try { mk.now('nonsense', 1); } catch (error) { mk.print('now: ' + error.message); }
+    mk.print('invoked: ' + (await mk.call('invoke', { operation: 'delete', target: 'nothing' }).catch((e) => e.message)));
+    mk.exit(0);`,
+  million: `const nop = [0, 'nop', []];
+    for (let i = 0; i < 1e6; i++) mk.outgoing.push(nop);
+    const { calls } = await mk.call('run_time');
+    mk.exit(calls > 1e6 ? 0 : 1);`,
+  at_once: `for (let i = 0; i < 1e5; i++) mk.now('nop');
+    mk.exit(0);`,
+  escapes: `const tries = [
+      () => globalThis.constructor.constructor('return process')(),
+      () => mk.call.constructor('return process')(),
+      () => typeof process, () => typeof require, () => typeof setTimeout, () => typeof fetch, () => typeof console,
+      () => new WeakRef({}), () => new FinalizationRegistry(() => 0), () => new SharedArrayBuffer(8), () => Atomics.wait,
+      () => eval('1'), () => new Function('return 1')(), () => Intl, () => new WebAssembly.Memory({ initial: 1 }),
+    ];
+    for (const f of tries) { let said; try { said = String(f()); } catch (error) { said = 'threw'; } mk.print(said); }
+    const reason = await import('fs').then(() => 'imported', (e) => typeof e === 'object' ? typeof e.constructor.constructor : e);
+    mk.print(String(reason)); mk.exit(0);`,
+};
+
+/** Programs that misbehave, and what their domains end with. */
+const CAUSES: readonly (readonly [program: string, cause: string])[] = [
+  ['loop', 'OVERRUN'],
+  ['promises', 'OVERRUN'],
+  ['heap', 'OUT_OF_HEAP'],
+  ['buffers', 'UNCAUGHT'],
+  ['throws', 'UNCAUGHT'],
+];
+
+/** The cluster of a name, when its record says where it is. */
+async function reached(name: string): Promise<ClusterClient> {
+  for (;;) {
+    const cluster = ClusterClient.open({ cluster: name });
+    if (cluster.record?.processes.some((row) => row.name === 'skb' && row.address !== '') === true) return cluster;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe.each(['thread', 'process'])('programs on a running cluster, isolation by %s', (isolation) => {
+  const place = new ClusterPlace();
+  let ready: ReadyMessage;
+  let cluster: ClusterClient;
+
+  beforeAll(async () => {
+    const booted = await place.boot('--cores', '3', '--name', `dom-${isolation}`, '--isolation', isolation);
+    ready = booted.ready;
+    process.env['MK_STATE_DIR'] = place.state;
+    cluster = await reached(`dom-${isolation}`);
+    for (const [name, body] of Object.entries(PROGRAMS)) await loadProgram(cluster, 0, name, await bare(body));
+  }, 120_000);
+  afterAll(() => place.cleanUp());
+
+  const spawn = async (program: string, core: number, args: readonly string[] = []): Promise<string> =>
+    ((await cluster.core(0, 'domain_spawn', { program, core, args })) as { domain: string }).domain;
+  const wait = async (domain: string): Promise<DomainStatus> =>
+    (await cluster.core(
+      Number(domain.split('.')[0]),
+      'domain_wait',
+      { domain },
+      { timeoutMs: 60_000 },
+    )) as DomainStatus;
+
+  test('a program runs on another core than it was given to, and its status is known everywhere', async () => {
+    const domain = await spawn('hello', 2, ['from', 'afar']);
+    expect(await wait(domain)).toMatchObject({ cause: 'exited', status: 7 });
+    const waited = await place.mkctl('wait', domain, '--cluster', `dom-${isolation}`);
+    expect(waited).toMatchObject({ status: 7, stdout: `${domain} has ended: exited 7\n` });
+  });
+
+  test('ps shows domains, and kill ends them', async () => {
+    const domain = await spawn('sleeper', 1);
+    const listed = await place.mkctl('ps', '--domains', '--cluster', `dom-${isolation}`);
+    expect(listed.stdout).toMatch(new RegExp(`${domain.replaceAll('.', '\\.')} .*sleeper .*running`));
+    const killed = await place.mkctl('kill', domain, '--cluster', `dom-${isolation}`);
+    expect(killed).toMatchObject({ status: 0, stdout: `${domain} is KILLED: asked for over the control port\n` });
+  });
+
+  test.each(CAUSES)(
+    '%s ends with %s, and hurts nobody else',
+    async (program, cause) => {
+      const domain = await spawn(program, 1);
+      const neighbour = await spawn('hello', 1, ['beside', program]);
+      expect(await wait(domain)).toMatchObject({ cause, status: 1 });
+      expect(await wait(neighbour)).toMatchObject({ cause: 'exited', status: 7 });
+      expect(await cluster.core(0, 'ping', { core: 1, count: 5 })).toMatchObject({ core: 1 });
+      expect(ready.cores).toBe(3);
+    },
+    120_000,
+  );
+
+  test('garbage is refused call by call', async () => {
+    expect(await wait(await spawn('garbage', 1))).toMatchObject({ cause: 'exited', status: 0 });
+  });
+
+  test.each(['million', 'at_once'])(
+    '%s: calls without end are served, while the core serves others',
+    async (program) => {
+      const domain = await spawn(program, 1);
+      const trips = (await cluster.core(0, 'ping', { core: 1, count: 20 })) as { core: number };
+      expect(trips.core).toBe(1);
+      expect(await wait(domain)).toMatchObject({ cause: 'exited', status: 0 });
+    },
+    120_000,
+  );
+
+  test('nothing of the host can be reached', async () => {
+    const domain = await spawn('escapes', 2);
+    expect(await wait(domain)).toMatchObject({ cause: 'exited', status: 0 });
+  });
+
+  test('the threads and processes of programs that ended are gone', async () => {
+    const rows: readonly DispatcherRow[] = await dispatchersOf(cluster);
+    expect(rows).toEqual([]);
+  });
+});
