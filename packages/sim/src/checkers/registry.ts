@@ -4,6 +4,7 @@ import type { Checker, CheckerFactory, Violation } from './checker.ts';
 import { honestPeersChecker } from './honest-peers.ts';
 import { leakChecker } from './leaks.ts';
 import { membershipChecker } from './membership.ts';
+import { programChecker } from './programs.ts';
 import { urpcChecker } from './urpc.ts';
 
 /** Every invariant that runs are checked for, by number, with the checker that sees it broken. A new checker adds its rows. */
@@ -69,6 +70,10 @@ export const INVARIANTS: Readonly<Record<string, { readonly checker: string; rea
     doc: 'The owner knows of every copy, ancestor and descendant that may be elsewhere.',
   },
   copies: { checker: 'capabilities', doc: 'The copies on one core agree on owner, lock and relations.' },
+  P1: { checker: 'programs', doc: 'At most one dispatcher of a core is in a turn.' },
+  P4: { checker: 'programs', doc: 'Every dispatcher has its part of a domain and its cspace.' },
+  P5: { checker: 'programs', doc: 'A domain that has finished has no part on a living core.' },
+  P7: { checker: 'programs', doc: 'When all domains have ended nothing of them is left on any core.' },
 };
 
 const FACTORIES: readonly CheckerFactory[] = [
@@ -77,6 +82,7 @@ const FACTORIES: readonly CheckerFactory[] = [
   membershipChecker,
   honestPeersChecker,
   leakChecker,
+  programChecker,
 ];
 
 /** All checkers over one run. */

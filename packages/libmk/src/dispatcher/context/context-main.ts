@@ -42,8 +42,8 @@ export interface ContextOptions {
   readonly seed: string;
   /** Bytes of ArrayBuffers and WebAssembly memory. */
   readonly memoryBytes: number;
-  /** Whether the engine can be made to collect garbage, and what was collected no longer counts. */
-  readonly sweeps: boolean;
+  /** How many bytes of ArrayBuffers the engine holds for the context; null: it cannot be told, or would differ from run to run. */
+  readonly measureBytes: (() => number) | null;
 }
 
 export interface ContextPort {
@@ -54,7 +54,6 @@ export interface ContextPort {
 const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 16 } as const;
 
 const collectGarbage = (globalThis as { readonly gc?: () => void }).gc ?? null;
-const Ref = WeakRef;
 const { wait, load, store } = Atomics;
 const Bytes = Uint8Array;
 const Words = Int32Array;
@@ -157,8 +156,14 @@ function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
 }
 
 const handle: ContextHandle = {
-  begin({ epochMs, seed, memoryBytes, sweeps }) {
-    const memory = new CountedMemory(memoryBytes, sweeps ? collectGarbage : null, (of) => new Ref(of));
+  begin({ epochMs, seed, memoryBytes, measureBytes }) {
+    const measure = (): number => {
+      // What the first has found is freed in the background; the second waits for that.
+      collectGarbage?.();
+      collectGarbage?.();
+      return Number(measureBytes!());
+    };
+    const memory = new CountedMemory(memoryBytes, measureBytes === null ? null : measure);
     installWorld({ epochMs, seed, now: () => border.now() });
     countMemory(memory);
     Object.defineProperty(globalThis, 'mkBorder', { value: Object.freeze(border) });

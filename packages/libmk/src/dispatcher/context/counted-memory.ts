@@ -1,16 +1,18 @@
+/** Smaller blocks are not counted one by one: each has a wrapper in the heap that is a fifth of it, and the heap is limited. */
+const COUNTED_BYTES = 1024;
+
 /**
  * Memory outside of the heap: a heap limit does not count ArrayBuffers and WebAssembly memory, so their constructors do.
- * What was collected is found by weak references, which the program itself does not have.
  */
 export class CountedMemory {
+  /** At least what is held: what was collected since the last look still counts. */
   private held = 0;
-  private readonly blocks: { readonly ref: { deref(): object | undefined }; readonly bytes: number }[] = [];
+  private wasm = 0;
 
-  /** `sweep`: makes the engine collect what can be collected; null: all that was ever made counts, a fact of the run alone. */
+  /** `measure`: collects garbage and tells how many bytes of ArrayBuffers are left; null: only a single block can be too large, a fact of the run alone. */
   constructor(
     private readonly maxBytes: number,
-    private readonly sweep: (() => void) | null,
-    private readonly makeRef: (of: object) => { deref(): object | undefined },
+    private readonly measure: (() => number) | null,
   ) {}
 
   /** Throws RangeError if so much more cannot be had. */
@@ -19,23 +21,24 @@ export class CountedMemory {
     throw new RangeError(`a dispatcher may hold ${this.maxBytes} bytes of ArrayBuffers and WebAssembly memory`);
   }
 
-  /** `block` has so many bytes from now on. */
-  charge(block: object, bytes: number): void {
-    if (bytes === 0) return;
+  /** A block of so many bytes has come to be. */
+  charge(bytes: number): void {
+    if (bytes < COUNTED_BYTES) return;
     this.check(bytes);
-    if (this.sweep === null) return;
-    this.held += bytes;
-    this.blocks.push({ ref: this.makeRef(block), bytes });
+    if (this.measure !== null) this.held += bytes;
+  }
+
+  /** WebAssembly memory of so many bytes; it counts for as long as the dispatcher lives. */
+  chargeWasm(bytes: number): void {
+    this.check(bytes);
+    if (this.measure !== null) this.wasm += bytes;
   }
 
   private fits(bytes: number): boolean {
-    if (!(bytes >= 0) || this.held + bytes <= this.maxBytes) return true;
-    if (bytes > this.maxBytes || this.sweep === null) return false;
-    this.sweep();
-    const kept = this.blocks.filter(({ ref }) => ref.deref() !== undefined);
-    this.blocks.splice(0, this.blocks.length, ...kept);
-    this.held = kept.reduce((sum, { bytes: size }) => sum + size, 0);
-    return this.held + bytes <= this.maxBytes;
+    if (!(bytes >= 0) || this.held + this.wasm + bytes <= this.maxBytes) return true;
+    if (bytes > this.maxBytes || this.measure === null) return false;
+    this.held = this.measure();
+    return this.held + this.wasm + bytes <= this.maxBytes;
   }
 }
 
@@ -84,7 +87,7 @@ function wrap(
     construct(target, args, newTarget) {
       if (typeof args[0] === 'number') memory.check(args[0] * unit);
       const made = Reflect.construct(target, args, newTarget === proxy ? target : newTarget) as object;
-      memory.charge(made, bytesOf(made, args));
+      memory.charge(bytesOf(made, args));
       return made;
     },
   });
@@ -102,7 +105,7 @@ function countResizes(memory: CountedMemory): void {
   const { resize } = prototype;
   if (resize === undefined) return;
   prototype['resize'] = function (this: ArrayBuffer, bytes: unknown) {
-    memory.charge(this, Math.max(0, Number(bytes) - this.byteLength));
+    memory.charge(Math.max(0, Number(bytes) - this.byteLength));
     return Reflect.apply(resize, this, [bytes]);
   };
 }
@@ -121,9 +124,8 @@ function countWebAssembly(memory: CountedMemory): void {
     return module;
   };
   const instantiate = (module: object, imports?: unknown): object => {
-    const instance = new Instance!(module, imports);
-    memory.charge(instance, maxima.get(module) ?? 0);
-    return instance;
+    memory.chargeWasm(maxima.get(module) ?? 0);
+    return new Instance!(module, imports);
   };
   const own = (name: string, value: unknown): void =>
     void Object.defineProperty(wasm, name, { value, writable: true, configurable: true });
@@ -141,10 +143,8 @@ function countWebAssembly(memory: CountedMemory): void {
       const { maximum, initial, shared } = descriptor as { maximum?: number; initial?: number; shared?: boolean };
       if (shared === true) throw new TypeError('programs share no memory but by frames');
       if (maximum === undefined) throw new TypeError('a WebAssembly.Memory of a program has a maximum');
-      memory.check(Math.max(maximum, initial ?? 0) * PAGE_BYTES);
-      const made = new Memory!(descriptor);
-      memory.charge(made, maximum * PAGE_BYTES);
-      return made;
+      memory.chargeWasm(Math.max(maximum, initial ?? 0) * PAGE_BYTES);
+      return new Memory!(descriptor);
     }),
   );
   own('compile', async (bytes: unknown) => compile(bytes));

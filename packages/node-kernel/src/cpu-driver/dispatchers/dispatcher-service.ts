@@ -189,7 +189,7 @@ export class DispatcherService implements Service {
     dispatcher.calls += 1;
     const { error, text, value } = plain(this.port.systemCallNow(id, { name, args }, now));
     const result: CallResult = error === '' ? { ok: true, value } : { ok: false, error, text };
-    this.port.context.outbox.push({ type: 'answer_dispatcher', dispatcher: id, result });
+    this.dispatchers.answer(dispatcher, result, now);
   }
 
   private of(caller: Domain): Dispatcher {

@@ -1,7 +1,7 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
-import type { Upcall } from '@mk/libmk/dispatcher/protocol';
+import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { Task } from '../scheduler/task.ts';
 import { dispatcherLimit } from './limits.ts';
 
@@ -36,6 +36,8 @@ export class Dispatcher {
   more = false;
   /** It was asked to give the core up in this turn. */
   asked = false;
+  /** It lost the core at a call within its turn: the answer is what it is resumed with. */
+  held: CallResult | null = null;
   /** Set when it shall end or has ended. */
   ending: Ending | null = null;
   runNs: Nanos = 0;
@@ -59,7 +61,7 @@ export class Dispatcher {
 
   /** In a turn: upcalls wait until it is over (Barrelfish: *disabled*). */
   get disabled(): boolean {
-    return this.state === 'running';
+    return this.state === 'running' || this.held !== null;
   }
 
   get queued(): number {

@@ -1,7 +1,7 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
-import type { Upcall } from '@mk/libmk/dispatcher/protocol';
+import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
 import { Rbed } from '../scheduler/rbed.ts';
 import { newTask, type Scheduler, type Task, type TaskClass } from '../scheduler/task.ts';
 import { Dispatcher, type Ending, type ProgramText } from './dispatcher.ts';
@@ -117,6 +117,19 @@ export class Dispatchers {
     return true;
   }
 
+  /**
+   * The answer to a call within a turn. Whoever was asked for the core gives it up there, as at any system call, and is answered
+   * when it has it again.
+   */
+  answer(dispatcher: Dispatcher, result: CallResult, now: Nanos): void {
+    if (!dispatcher.asked) return this.tellAnswer(dispatcher, result, false);
+    this.release(dispatcher);
+    dispatcher.runNs += now - dispatcher.stateSince;
+    dispatcher.held = result;
+    this.setState(dispatcher, 'ready', now);
+    this.kick();
+  }
+
   /** Whether the turn is one: of the dispatcher that runs. Its calls are the caller's to serve; then `settle`. */
   turnOver(id: number, ranNs: Nanos, more: boolean, now: Nanos): Dispatcher | null {
     const { running } = this;
@@ -189,17 +202,26 @@ export class Dispatchers {
     this.running = dispatcher;
     this.setState(dispatcher, 'running', now);
     dispatcher.asked = false;
-    dispatcher.more = false;
-    dispatcher.turns += 1;
     const budget = this.scheduler.budgetLeft(dispatcher.task) * TICK;
     const until = now + Math.max(TICK, Math.min(dispatcherLimit('timesliceNs'), budget));
     this.sliceTimer = this.port.timers.set(until, (at) => this.sliceOver(dispatcher, at));
+    const { held } = dispatcher;
+    if (held !== null) {
+      dispatcher.held = null;
+      return this.tellAnswer(dispatcher, held, true);
+    }
+    dispatcher.more = false;
+    dispatcher.turns += 1;
     this.port.sink.push({
       type: 'resume_dispatcher',
       dispatcher: dispatcher.id,
       until,
       upcalls: dispatcher.take(),
     });
+  }
+
+  private tellAnswer({ id }: Dispatcher, result: CallResult, resumed: boolean): void {
+    this.port.sink.push({ type: 'answer_dispatcher', dispatcher: id, result, resumed });
   }
 
   private sliceOver(dispatcher: Dispatcher, now: Nanos): void {

@@ -14,7 +14,7 @@ export type DispatcherEvent =
       readonly fault: string;
       readonly ranNs: Nanos;
     }
-  /** A call within a turn: to be answered in the same step. */
+  /** A call within a turn; the dispatcher waits for its answer. */
   | {
       readonly type: 'dispatcher_call';
       readonly dispatcher: number;
@@ -48,7 +48,13 @@ export type DispatcherEffect =
       readonly until: Nanos;
       readonly upcalls: readonly Upcall[];
     }
-  | { readonly type: 'answer_dispatcher'; readonly dispatcher: number; readonly result: CallResult }
+  /** `resumed`: it had lost the core at this call, and has it again. */
+  | {
+      readonly type: 'answer_dispatcher';
+      readonly dispatcher: number;
+      readonly result: CallResult;
+      readonly resumed: boolean;
+    }
   /** It shall see that it is asked to give the core up. */
   | { readonly type: 'interrupt_dispatcher'; readonly dispatcher: number }
   | { readonly type: 'kill_dispatcher'; readonly dispatcher: number };

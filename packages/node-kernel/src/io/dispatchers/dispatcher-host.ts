@@ -75,13 +75,14 @@ export class DispatcherHost {
       hosted.resumedAt = nowNs();
       hosted.vessel.resume(encodeResumption(this.writer, { now: hosted.resumedAt, until, upcalls }));
     },
-    answer_dispatcher: ({ dispatcher, result }) => {
+    answer_dispatcher: ({ dispatcher, result, resumed }) => {
+      const hosted = this.hosted.get(dispatcher);
+      if (hosted === undefined) return;
+      if (resumed) hosted.resumedAt = nowNs();
       const bytes = encodeResult(this.writer, result);
       const fits = bytes.length <= borderLimit('callNowBytes');
       const text = `the answer has ${bytes.length} bytes, and room for ${borderLimit('callNowBytes')}: make the call asynchronously`;
-      this.hosted
-        .get(dispatcher)
-        ?.vessel.answer(fits ? bytes : encodeResult(this.writer, { ok: false, error: 'NOT_AT_ONCE', text }));
+      hosted.vessel.answer(fits ? bytes : encodeResult(this.writer, { ok: false, error: 'NOT_AT_ONCE', text }));
     },
     interrupt_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.interrupt(),
     kill_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.kill(),

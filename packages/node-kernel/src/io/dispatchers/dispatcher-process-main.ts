@@ -62,7 +62,12 @@ function run(): void {
     write(TO_CORE.call, new Uint8Array(request));
     return copied(handle, read(TO_CHILD.answer));
   });
-  handle.begin({ epochMs: options.epochMs, seed: options.seed, memoryBytes: options.bufferBytes, sweeps: true });
+  handle.begin({
+    epochMs: options.epochMs,
+    seed: options.seed,
+    memoryBytes: options.bufferBytes,
+    measureBytes: () => process.memoryUsage().arrayBuffers,
+  });
   const program = Buffer.from(options.program).toString('utf8');
   let script: vm.Script | null = new vm.Script(program, { filename: options.name, importModuleDynamically: noImport });
   for (;;) {

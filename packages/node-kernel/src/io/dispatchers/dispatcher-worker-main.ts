@@ -51,7 +51,7 @@ function run(): void {
   say({ type: 'ready' });
   const { name, program, seed, epochMs, bufferBytes } = next(control, seen) as BeginOptions;
   handle.connectPort(moved, shared);
-  handle.begin({ epochMs, seed, memoryBytes: bufferBytes, sweeps: true });
+  handle.begin({ epochMs, seed, memoryBytes: bufferBytes, measureBytes: () => process.memoryUsage().arrayBuffers });
   const text = Buffer.from(program).toString('utf8');
   let script: vm.Script | null = new vm.Script(text, { filename: name, importModuleDynamically: noImport });
   for (;;) {

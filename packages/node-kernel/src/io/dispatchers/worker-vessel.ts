@@ -126,6 +126,7 @@ class WorkerVessel implements Vessel {
   }
 
   answer(bytes: Uint8Array): void {
+    Atomics.store(this.words, WORDS.interrupt, 0);
     this.bytes.set(bytes);
     Atomics.store(this.words, WORDS.length, bytes.length);
     Atomics.store(this.words, WORDS.asked, 0);

@@ -70,7 +70,7 @@ class VmProgram implements ProgramContext {
     contextScript.runInContext(this.context);
     this.handle = (this.context as { readonly mkContext: ContextHandle }).mkContext;
     this.handle.connectFunction((request) => this.serve(request));
-    this.handle.begin({ epochMs: EPOCH_MS, seed: options.seed, memoryBytes: options.bufferBytes, sweeps: false });
+    this.handle.begin({ epochMs: EPOCH_MS, seed: options.seed, memoryBytes: options.bufferBytes, measureBytes: null });
     plant(this.context);
   }
 
