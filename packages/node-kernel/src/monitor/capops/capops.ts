@@ -195,7 +195,8 @@ export class Capops implements Service {
     if (capability === null || group === null) return done(now);
     const others = sortedSlots(group).filter((slot) => slot !== root);
     const remove = function* (m: Capops, op: OperationId): Operation<void> {
-      for (const slot of others) yield* deleteEverywhere(m, `${op}.${slot.address}`, slot, capability);
+      for (const slot of others)
+        if (slot.capability !== null) yield* deleteEverywhere(m, `${op}.${slot.address}`, slot, slot.capability);
       yield* deleteEverywhere(m, op, root, capability);
     };
     this.carryOn(
