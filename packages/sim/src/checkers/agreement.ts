@@ -2,7 +2,7 @@ import { isErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
 import type { SimNode } from '../engine/sim-node.ts';
-import type { SimLogLine } from '../engine/simulation.ts';
+import type { SimLogLine } from '../engine/sim-log.ts';
 import type { Checker, Report } from './checker.ts';
 
 interface Round {

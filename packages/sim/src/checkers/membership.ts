@@ -1,5 +1,5 @@
 import { SKB_PEER } from '@mk/monitor-proto/ids';
-import type { SimLogLine } from '../engine/simulation.ts';
+import type { SimLogLine } from '../engine/sim-log.ts';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker, Report } from './checker.ts';
 

@@ -1,4 +1,4 @@
-import type { SimLogLine } from '../engine/simulation.ts';
+import type { SimLogLine } from '../engine/sim-log.ts';
 import type { Checker, Report } from './checker.ts';
 
 /** One direction of a channel between two instances. */

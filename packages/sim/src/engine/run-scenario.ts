@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, type PeerId, peerName, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { MachineModel } from '@mk/skb/config';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
@@ -210,6 +210,7 @@ class Run {
 
 /** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */
 export function applyFault(simulation: Simulation, action: SimFault): void {
+  simulation.faultLog.began(action, simulation.now);
   (APPLY[action.type] as (simulation: Simulation, action: SimFault) => void)(simulation, action);
 }
 
@@ -221,25 +222,25 @@ const APPLY: {
     // Its end is now as well: what it holds back does not wait for the next frame to find that out.
     if (rule.for_ns !== null) s.call(s.now + rule.for_ns, () => void s.faults.rules(s.now));
   },
-  heal: (s, { target }) => void s.faults.heal(target, s.now),
+  heal: (s, { target }) => s.faultLog.heal(target, s.now),
   crash: (s, { cores }) => cores.forEach((core) => s.crash(core)),
   restart: (s, { cores }) => cores.forEach((core) => s.node(core).machine === null && s.startNode(core)),
   hang: (s, { cores, forNs }) => {
     for (const core of cores) {
       s.hang(core);
       const { life } = s.node(core);
-      if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && s.resume(core));
+      if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && resume(s, core));
     }
   },
   slow: (s, { cores, factor, forNs }) => {
     for (const core of cores) {
       s.slow(core, factor);
-      if (forNs !== null) s.call(s.now + forNs, () => s.slow(core, 1));
+      if (forNs !== null) s.call(s.now + forNs, () => speedUp(s, core));
     }
   },
   skb_loss: (s, { forNs }) => {
     s.crash(SKB_PEER);
-    if (forNs !== null) s.call(s.now + forNs, () => s.node(SKB_PEER).machine === null && s.startNode(SKB_PEER));
+    if (forNs !== null) s.call(s.now + forNs, () => s.node(SKB_PEER).machine === null && startAgain(s, SKB_PEER));
   },
   rogue: () => undefined, // comes with its own issue; a plan that names one is refused before it runs
   reset: (s, { from, to }) => s.resetLink(from, to),
@@ -247,12 +248,27 @@ const APPLY: {
 
 /** Faults stop: rules end, stopped cores go on, dead ones are started again. */
 export function healAll(simulation: Simulation): void {
-  simulation.faults.heal('all', simulation.now);
+  simulation.faultLog.heal('all', simulation.now);
   for (const node of simulation.nodes.values()) {
-    simulation.resume(node.id);
-    simulation.slow(node.id, 1);
-    if (node.machine === null) simulation.startNode(node.id);
+    resume(simulation, node.id);
+    speedUp(simulation, node.id);
+    if (node.machine === null) startAgain(simulation, node.id);
   }
+}
+
+function resume(simulation: Simulation, id: PeerId): void {
+  if (simulation.node(id).hung) simulation.faultLog.ended(`hang:${id}`, simulation.now);
+  simulation.resume(id);
+}
+
+function speedUp(simulation: Simulation, id: PeerId): void {
+  if (simulation.node(id).slowFactor !== 1) simulation.faultLog.ended(`slow:${id}`, simulation.now);
+  simulation.slow(id, 1);
+}
+
+function startAgain(simulation: Simulation, id: PeerId): void {
+  simulation.faultLog.ended(`crash:${peerName(id)}`, simulation.now);
+  simulation.startNode(id);
 }
 
 function floodFault(reply: Extract<ControlReply, { ok: true }>): string | null {
