@@ -108,7 +108,7 @@ test('rules that call one another are there after a restart, whatever their name
   await boot();
   for (const [name, text] of [
     ['z.pl', 'base(1).\nbase(2).'],
-    ['a.pl', 'double(Y) :- base(X), Y is 2 * X.'],
+    ['a.pl', '\ufeffdouble(Y) :- base(X), Y is 2 * X.'],
     ['z.pl', 'base(X) :- member(X, [3]).\nother(X) :- double(X).'],
     ['gone.pl', 'gone(7).'],
     ['b.pl', 'perhaps(X) :- gone(X).\nperhaps(0).'],

@@ -2,29 +2,33 @@ import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
-const NS_PER_UNIT: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  min: 60e9,
-  h: 3600e9,
-};
-const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
-  '': 1,
-  B: 1,
-  kB: 1e3,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-};
+const NS_PER_UNIT = new Map(
+  Object.entries({
+    ns: 1,
+    us: 1e3,
+    µs: 1e3,
+    ms: 1e6,
+    s: 1e9,
+    m: 60e9,
+    min: 60e9,
+    h: 3600e9,
+  }),
+);
+const BYTES_PER_UNIT = new Map(
+  Object.entries({
+    '': 1,
+    B: 1,
+    kB: 1e3,
+    KB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+    TB: 1e12,
+    KiB: 2 ** 10,
+    MiB: 2 ** 20,
+    GiB: 2 ** 30,
+    TiB: 2 ** 40,
+  }),
+);
 const TIME_UNITS: readonly (readonly [number, string])[] = [
   [1, 'ns'],
   [1e3, 'µs'],
@@ -42,10 +46,10 @@ export function parseDuration(value: string | number): Result<number> {
   if (parts === null) return failure(`"${text}" is not a duration; write 2ms, 0.5ms, 500us, 3s or 0`);
   const amount = Number(parts[1]);
   if (parts[2] === '' && amount === 0) return success(0);
-  const unit = NS_PER_UNIT[parts[2]!];
+  const unit = NS_PER_UNIT.get(parts[2]!);
   if (parts[2] === '') return failure(`"${text}" has no unit; write ${text}ms, ${text}us or ${text}s`);
   if (unit === undefined) {
-    return failure(`"${text}" has an unknown unit; known: ${Object.keys(NS_PER_UNIT).join(', ')}`);
+    return failure(`"${text}" has an unknown unit; known: ${[...NS_PER_UNIT.keys()].join(', ')}`);
   }
   if (amount * unit > MAX_NS) return failure(`"${text}" is too long; at most 30 days`);
   return success(Math.round(amount * unit));
@@ -65,7 +69,7 @@ export function parsePercent(value: string | number): Result<number> {
 export function parseBytes(value: string | number): Result<number> {
   const text = String(value).trim();
   const parts = /^(\d+(?:\.\d+)?)\s*([a-zA-Z]*)$/.exec(text);
-  const unit = parts === null ? undefined : BYTES_PER_UNIT[parts[2]!];
+  const unit = parts === null ? undefined : BYTES_PER_UNIT.get(parts[2]!);
   if (parts === null || unit === undefined) {
     return failure(`"${text}" is not a size; write 64KiB, 8GiB or a number of bytes`);
   }

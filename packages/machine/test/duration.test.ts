@@ -33,6 +33,7 @@ describe('parseDuration', () => {
   ])('%s', (text, ns) => expect(value(parseDuration(text))).toBe(ns));
 
   test.each<[string | number, RegExp]>([
+    ['1constructor', /unknown unit/],
     [5, /"5" has no unit; write 5ms/],
     ['5', /no unit/],
     ['-1ms', /not a duration/],

@@ -1,3 +1,4 @@
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { Agent, request } from 'node:http';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
@@ -82,12 +83,12 @@ function http(
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', fail);
       response.on('end', () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') });
       });
     });
     const fail = (error: Error): void => {
-      clearTimeout(timer);
+      timer.cancel();
       reject(
         error instanceof ControlError
           ? error
@@ -97,9 +98,8 @@ function http(
             ),
       );
     };
-    const timer = setTimeout(
-      () => call.destroy(new ControlError('TIMEOUT', `${address} did not answer within ${timeoutMs / 1000} s`)),
-      timeoutMs,
+    const timer = callAfter(timeoutMs, () =>
+      call.destroy(new ControlError('TIMEOUT', `${address} did not answer within ${timeoutMs / 1000} s`)),
     );
     call.on('error', fail);
     call.end(body);

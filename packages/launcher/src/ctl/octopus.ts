@@ -1,3 +1,4 @@
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock } from '@mk/libmk/octopus/lock';
 import type { Octopus, OctopusRecord } from '@mk/libmk/octopus/octopus';
@@ -236,9 +237,9 @@ function tell(context: CtlContext, kind: string, record: OctopusRecord | undefin
 function untilEnd({ args }: CtlContext): Promise<void> {
   const forText = optional(args, 'for');
   return new Promise((resolve) => {
-    const timer = forText === undefined ? undefined : setTimeout(() => end(), durationMs('--for', forText));
+    const timer = forText === undefined ? undefined : callAfter(durationMs('--for', forText), () => end());
     const end = (): void => {
-      clearTimeout(timer);
+      timer?.cancel();
       for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, end);
       resolve();
     };

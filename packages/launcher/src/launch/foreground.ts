@@ -1,3 +1,4 @@
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { FaultPlan } from '@mk/machine/fault-plan';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
@@ -65,7 +66,7 @@ class ForegroundRun {
     try {
       const result = await this.boot();
       this.tellReady(result);
-      if (request.forMs !== null) setTimeout(() => this.finish(0), request.forMs).unref();
+      if (request.forMs !== null) callAfter(request.forMs, () => this.finish(0)).unref();
       if (request.plan !== null) void this.runPlan(request.plan);
       else void this.tellLatencies();
       const status = await this.end;

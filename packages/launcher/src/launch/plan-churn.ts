@@ -19,7 +19,7 @@ export function churnRequestOf({ args, on }: Workload): ChurnRequest {
   if (on !== null) throw new CommandError('the plan’s workload churn runs on every core; leave on out', 2);
   const request = { seconds: 10, operations: 1e9, workers: 2, seed: 1 };
   for (let i = 0; i < args.length; i += 2) {
-    const option = OPTIONS[args[i]!];
+    const option = Object.hasOwn(OPTIONS, args[i]!) ? OPTIONS[args[i]!] : undefined;
     if (option === undefined)
       throw new CommandError(`the plan’s workload churn takes ${Object.keys(OPTIONS).join(', ')}, not ${args[i]}`, 2);
     const value = Number(args[i + 1] ?? Number.NaN);

@@ -1,3 +1,4 @@
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { ParentMessage } from '@mk/monitor-proto/io/parent';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import {
@@ -153,12 +154,11 @@ export class Supervisor {
     const { config } = this;
     return new Promise<void>((resolve, reject) => {
       const machine = new BootMachine(config.cores);
-      const timer = setTimeout(
-        () => this.bootEvent({ type: 'deadline', afterMs: config.bootTimeoutMs }),
-        config.bootTimeoutMs,
+      const timer = callAfter(config.bootTimeoutMs, () =>
+        this.bootEvent({ type: 'deadline', afterMs: config.bootTimeoutMs }),
       );
       const settle = (then: () => void): void => {
-        clearTimeout(timer);
+        timer.cancel();
         then();
       };
       const performers: { readonly [T in BootAction['type']]: (action: Extract<BootAction, { type: T }>) => void } = {
@@ -236,16 +236,15 @@ export class Supervisor {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const done = (then: () => void): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.watchers.delete(look);
         then();
       };
       const look = (): void => {
         if (condition()) done(resolve);
       };
-      const timer = setTimeout(
-        () => done(() => reject(new CommandError(`${what} within ${timeoutMs / 1000} s`))),
-        timeoutMs,
+      const timer = callAfter(timeoutMs, () =>
+        done(() => reject(new CommandError(`${what} within ${timeoutMs / 1000} s`))),
       );
       this.watchers.add(look);
     });

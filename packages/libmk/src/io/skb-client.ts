@@ -1,3 +1,4 @@
+import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { Host } from '@mk/monitor-proto/io/host';
@@ -87,19 +88,19 @@ export class SkbClient {
   static async connect(options: SkbClientOptions): Promise<SkbClient> {
     const client = new SkbClient(options);
     const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-    let timer: NodeJS.Timeout | undefined;
+    let timer: LongTimer | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         client.up = resolve;
         client.refused = reject;
-        timer = setTimeout(() => {
+        timer = callAfter(timeoutMs, () => {
           reject(
             new SkbClientError(
               'SKB_UNREACHABLE',
               `the SKB at ${options.address} did not answer within ${timeoutMs / 1000} s (${client.away})`,
             ),
           );
-        }, timeoutMs);
+        });
         client.host.post({ type: 'start' });
       });
       return client;
@@ -107,7 +108,7 @@ export class SkbClient {
       await client.close();
       throw error;
     } finally {
-      clearTimeout(timer);
+      timer?.cancel();
     }
   }
 

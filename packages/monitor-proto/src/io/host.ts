@@ -3,6 +3,7 @@ import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
 import { nowNs } from './clock.ts';
 import { httpHandler } from './http-server.ts';
+import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
 import { LinkShaper } from './link-shaper.ts';
 import type { Logger } from './logger.ts';
 import { isDialled, type Transport, WebSocketTransport } from './transport.ts';
@@ -30,7 +31,6 @@ export interface HostOptions<Out> {
 
 /** Events handled before sockets are looked at again: at about 20 µs each a turn stays under 10 ms. */
 const BATCH = 512;
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
  * Hosts a state machine in a Node process: turns sockets, timers and control requests into events, performs effects.
@@ -180,7 +180,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     },
     set_timer: ({ at }) => {
       if (this.timer !== null) clearTimeout(this.timer);
-      const pauseMs = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));
+      const pauseMs = Math.min(LONGEST_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));
       this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), pauseMs);
     },
     log: ({ event, lamport, fields }) => this.options.logger.write(event, lamport, fields),

@@ -1,19 +1,31 @@
 /** A call that is to come. */
 export interface LongTimer {
   cancel(): void;
+  /** Does not keep the process running. */
+  unref(): LongTimer;
 }
 
-/** What one timer of Node can wait at the most: 24.8 days. A longer one would fire at once. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** What one timer of Node can wait at the most, in milliseconds: 24.8 days. A longer one would fire at once. */
+export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Calls once after the time, be it months, by the monotonic clock. */
+/** Calls once after the time, be it months or never (`Infinity`), by the monotonic clock. */
 export function callAfter(pauseMs: number, call: () => void): LongTimer {
   const dueMs = performance.now() + pauseMs;
   let timer: NodeJS.Timeout;
+  let keeps = true;
   const wait = (): void => {
     const leftMs = Math.max(0, dueMs - performance.now());
-    timer = setTimeout(leftMs > LONGEST_MS ? wait : call, Math.min(leftMs, LONGEST_MS));
+    timer = setTimeout(leftMs > LONGEST_TIMEOUT_MS ? wait : call, Math.min(leftMs, LONGEST_TIMEOUT_MS));
+    if (!keeps) timer.unref();
   };
   wait();
-  return { cancel: () => clearTimeout(timer) };
+  const handle: LongTimer = {
+    cancel: () => clearTimeout(timer),
+    unref: () => {
+      keeps = false;
+      timer.unref();
+      return handle;
+    },
+  };
+  return handle;
 }

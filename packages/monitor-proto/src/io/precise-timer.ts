@@ -1,3 +1,4 @@
+import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
 import { Worker } from 'node:worker_threads';
 import type { Nanos } from '../ids.ts';
 
@@ -152,7 +153,7 @@ class ThreadTimer implements PreciseTimer {
   private waitCoarsely(leftNs: Nanos): void {
     if (this.coarse !== null) clearTimeout(this.coarse);
     this.coarse = null;
-    const ms = Math.floor((leftNs - COARSE_SLACK_NS) / 1e6);
+    const ms = Math.min(LONGEST_TIMEOUT_MS, Math.floor((leftNs - COARSE_SLACK_NS) / 1e6));
     if (ms < 1) return this.poll();
     this.coarse = setTimeout(() => this.fireOrWait(), ms);
     this.coarse.unref();

@@ -42,7 +42,7 @@ export class QueryDesk {
       ...(inferenceLimit > 0 ? { inferenceLimit } : {}),
       ...(maxSolutions > 0 ? { maxSolutions } : {}),
     };
-    this.outbox.push({ type: 'run_query', job, goal, options });
+    this.outbox.push({ type: 'run_query', job, goal: withoutMark(goal), options });
   }
 
   refuse(peer: Peer, id: number, name: QueryErrorName, text: string): void {
@@ -68,7 +68,7 @@ export class QueryDesk {
         error: new QueryError('QueryTooLong', `rules may have ${ENGINE_LIMITS.maxRulesChars} characters`),
       });
     const job = this.admit(peer, id);
-    if (job !== null) this.outbox.push({ type: 'set_rules', job, name, text: whole });
+    if (job !== null) this.outbox.push({ type: 'set_rules', job, name, text: withoutMark(whole) });
   }
 
   /** The whole program with its last piece, else null. What is past the bound is counted and not kept. */
@@ -137,4 +137,9 @@ export class QueryDesk {
       ...place,
     });
   }
+}
+
+/** An editor may begin a file with a byte order mark; Prolog takes it for the start of a term. */
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
