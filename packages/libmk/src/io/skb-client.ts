@@ -54,6 +54,7 @@ export class SkbClient {
   readonly transport: OctopusTransport;
   private readonly requests = new Requests((message) => this.queue(message));
   private readonly host: Host<ClientEvent, ClientEffect>;
+  private readonly machine: ClientMachine;
   private waiting: Message[] = [];
   private up: () => void = () => undefined;
   private refused: (error: Error) => void = () => undefined;
@@ -63,7 +64,7 @@ export class SkbClient {
 
   private constructor(options: SkbClientOptions) {
     const { cluster, secret, address } = options;
-    const machine = new ClientMachine({
+    this.machine = new ClientMachine({
       cluster,
       secret: Buffer.from(secret, 'hex'),
       instance: freshInstance(),
@@ -73,7 +74,7 @@ export class SkbClient {
     });
     this.transport = octopusOver(this.requests);
     this.octopus = new Octopus(this.transport);
-    this.host = new Host<ClientEvent, ClientEffect>(machine, {
+    this.host = new Host<ClientEvent, ClientEffect>(this.machine, {
       controlToken: '',
       logger: NO_LOGGER,
       verdict: () => PASS,
@@ -147,10 +148,8 @@ export class SkbClient {
 
   /** Breaks the socket without a word, as a network does: for tests. */
   resetLink(): void {
-    for (const link of [...this.links]) this.host.transport.reset(link);
+    for (const { link } of this.machine.endpoint.peers.values()) if (link !== 0) this.host.transport.reset(link);
   }
-
-  private readonly links = new Set<number>();
 
   /** Requests of one turn of the event loop leave in one frame. */
   private queue(message: Message): void {

@@ -53,6 +53,11 @@ export class Pattern {
     this.prefix = this.anchored ? literalsOf(parts.slice(1)) : '';
   }
 
+  /** How many states it has: a match takes at most so many steps a character. */
+  get size(): number {
+    return this.ops.length;
+  }
+
   /** Whether the pattern matches somewhere in the text; what that takes is added to the meter. */
   test(text: string, meter?: Meter): boolean {
     if (this.prefix !== '' && !text.startsWith(this.prefix)) {

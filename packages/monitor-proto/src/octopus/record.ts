@@ -142,6 +142,7 @@ class RecordParser {
   readonly #text: string;
   readonly #bounds: Bounds;
   #at = 0;
+  #states = 0;
   #token: Token;
 
   constructor(text: string, bounds: Bounds) {
@@ -198,12 +199,13 @@ class RecordParser {
   }
 
   #pattern(source: string): Pattern {
-    try {
-      return new Pattern(source);
-    } catch (error) {
-      if (error instanceof PatternError) throw new RecordSyntaxError(error.message);
-      throw error;
-    }
+    const pattern = compiled(source);
+    this.#states += pattern.size;
+    if (this.#states > RECORD_LIMITS.maxQueryStates)
+      throw new RecordSyntaxError(
+        `the patterns are too large: together they may have ${RECORD_LIMITS.maxQueryStates} states`,
+      );
+    return pattern;
   }
 
   #takeSymbol(text: string): boolean {
@@ -249,6 +251,15 @@ class RecordParser {
 
   #error(wanted: string, token: Token = this.#token): RecordSyntaxError {
     return new RecordSyntaxError(`expected ${wanted} at character ${token.at + 1}`);
+  }
+}
+
+function compiled(source: string): Pattern {
+  try {
+    return new Pattern(source);
+  } catch (error) {
+    if (error instanceof PatternError) throw new RecordSyntaxError(error.message);
+    throw error;
   }
 }
 

@@ -19,6 +19,11 @@ export class Answers {
     return this.clients.get(client)?.get(id);
   }
 
+  /** How many a client has not settled. */
+  countOf(client: string): number {
+    return this.clients.get(client)?.size ?? 0;
+  }
+
   keep(client: string, id: number, reply: OctopusReply): void {
     const own = this.clients.get(client);
     if (own === undefined) this.clients.set(client, new Map([[id, reply]]));

@@ -24,6 +24,8 @@ export const OCTOPUS_LIMITS = {
   recordSteps: 20,
   /** Reading one request, besides a step for each of its characters. */
   requestSteps: 300,
+  /** Answers that one client has not settled, in memory and in the journal: a client has fewer requests open. */
+  maxUnsettled: 20_000,
   /** Requests of one client that wait for their turn, and their characters. */
   maxWaiting: 20_000,
   maxWaitingChars: 16 << 20,

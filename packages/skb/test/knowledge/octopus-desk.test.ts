@@ -5,6 +5,7 @@ import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/req
 import type { JournalChange } from '../../src/journal/changes.ts';
 import type { KnowledgeEffect } from '../../src/knowledge/effects.ts';
 import type { Mailbox } from '../../src/knowledge/mailbox.ts';
+import { OCTOPUS_LIMITS } from '../../src/octopus/limits.ts';
 import { OctopusDesk } from '../../src/knowledge/octopus-desk.ts';
 
 const NOTHING = { octopus: [], answers: [], facts: [], rules: [] };
@@ -112,5 +113,44 @@ describe('Octopus for clients', () => {
       [2, 'BAD_REQUEST'],
       [3, 'BAD_REQUEST'],
     ]);
+  });
+
+  test('K3, K4: a costly query of one client holds up itself: others are answered between its turns, its own requests after it', () => {
+    const { desk, sent, ask } = newDesk(false);
+    const [greedy, modest] = [client('greedy'), client('modest')];
+    for (let i = 0; i < 20; i++) ask(modest, i, { type: 'set', record: `r${i} { v: ${'a'.repeat(7_900)} }` });
+    sent.length = 0;
+    ask(greedy, 1, { type: 'get', query: "_ { v: r'(a{0,60}){0,4}b' }" });
+    ask(greedy, 2, { type: 'set', record: 'after' });
+    expect(sent).toEqual([]);
+    expect(desk.unfinished).toBe(true);
+    ask(modest, 100, { type: 'set', record: 'x' });
+    desk.turn();
+    desk.flush();
+    expect(sent.map(([name, id]) => `${name}${id}`)).toEqual(['modest100']);
+    let turns = 0;
+    for (; desk.unfinished; turns++) {
+      desk.turn();
+      desk.flush();
+    }
+    expect(turns).toBeGreaterThan(10);
+    expect(sent.map(([name, id]) => `${name}${id}`)).toEqual(['modest100', 'greedy1', 'greedy2']);
+  }, 60_000);
+
+  test('a client that settles nothing has a bound of answers that are kept for it', () => {
+    const { desk, sent, ask } = newDesk();
+    const a = client('a');
+    desk.opened(NOTHING);
+    for (let id = 1; id <= OCTOPUS_LIMITS.maxUnsettled + 1; id++) ask(a, id, { type: 'set', record: 'x' });
+    for (let turns = 0; desk.unfinished && turns < 1_000; turns++) {
+      desk.turn();
+      desk.flush();
+    }
+    desk.writtenTo(Infinity);
+    const last = sent.find(([, id]) => id === OCTOPUS_LIMITS.maxUnsettled + 1);
+    expect(last?.[2]).toMatchObject({ error: 'LIMIT_REACHED' });
+    ask(a, OCTOPUS_LIMITS.maxUnsettled + 2, { type: 'set', record: 'x' }, OCTOPUS_LIMITS.maxUnsettled + 2);
+    desk.writtenTo(Infinity);
+    expect(sent.at(-1)![2]).toMatchObject({ ok: true });
   });
 });

@@ -68,6 +68,14 @@ describe('a query over many records', () => {
     expect(step.value.reply).toMatchObject({ ok: false, error: 'QUERY_TOO_COSTLY', installed: false });
   }, 60_000);
 
+  test('all patterns of a query together are bounded: they are matched one after the other, without a pause', () => {
+    const store = new OctopusStore();
+    const constraint = "v: r'(a{0,60}){0,4}b'";
+    const query = (count: number): string => `_ { ${Array.from({ length: count }, () => constraint).join(', ')} }`;
+    expect(answer(store, { type: 'get', query: query(2) })).toMatchObject({ error: 'NO_RECORD' });
+    expect(answer(store, { type: 'get', query: query(5) })).toMatchObject({ error: 'PARSE_ERROR' });
+  });
+
   test('looks only at records that begin as the pattern does', () => {
     const store = new OctopusStore();
     for (let i = 0; i < 40_000; i++) answer(store, { type: 'set', record: `other${i}` });

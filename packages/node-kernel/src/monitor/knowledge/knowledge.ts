@@ -39,7 +39,7 @@ export class Knowledge implements Service {
   private using = false;
   /** The SKB that was met last. */
   private metInstance: InstanceId = '';
-  private readonly told = new Map<number, OctopusNotification[]>();
+  private readonly told = new Map<number, Told[]>();
   private readonly waiting = new Map<number, (told: Told) => void>();
 
   constructor(private readonly context: MonitorContext) {
@@ -130,8 +130,10 @@ export class Knowledge implements Service {
       return waiter(notification);
     }
     const queue = this.told.get(id) ?? [];
-    queue.push(notification);
-    if (queue.length <= MOST_KEPT || (mode & TRIGGER.REMOVED) !== 0) this.told.set(id, queue);
+    if (queue.length > MOST_KEPT) return;
+    // What is dropped is not kept quiet: whoever asks hears that it missed something, as after a restart.
+    queue.push(queue.length < MOST_KEPT || (mode & TRIGGER.REMOVED) !== 0 ? notification : null);
+    this.told.set(id, queue);
   }
 
   private reset(): void {
@@ -141,7 +143,7 @@ export class Knowledge implements Service {
   }
 }
 
-/** Notifications of one trigger that nobody has asked for; past it they are dropped, but for the last one. */
+/** Notifications of one trigger that nobody has asked for; past it they are dropped. */
 const MOST_KEPT = 1024;
 
 /** Triggers from here on are those of other services of this core: nobody asks for their notifications over the control port. */
