@@ -1,7 +1,5 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ClusterPlace, type Outcome, type ReadyMessage, until } from './running-cluster.ts';
+import { ClusterPlace, freePort, type Outcome, type ReadyMessage, until } from './running-cluster.ts';
 
 const place = new ClusterPlace();
 let ready: ReadyMessage;
@@ -108,11 +106,3 @@ test('a core waits for an SKB that is not there yet', async () => {
   skb.child.kill('SIGTERM');
   expect([(await core.ended).status, (await skb.ended).status]).toEqual([0, 0]);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { markDashedWords, unmarkDashedWords } from '../src/cli/dashed-words.ts';
 import { runCli } from '../src/cli/run-cli.ts';
 import { coreList, durationMs, wholeNumber } from '../src/cli/values.ts';
 import { UsageError } from '../src/cli/usage-error.ts';
@@ -55,7 +56,8 @@ test.each([
   [{ from: '3', to: '4' }, 'say what to change'],
   [{ from: '3', to: '4', delay: '20' }, 'no unit'],
   [{ from: '3', to: '4', loss: '200%' }, 'more than 100%'],
-  [{ from: '3', to: '4', limit: 'x' }, 'limit'],
+  [{ from: '3', to: '4', limit: 'x' }, '--limit must be a whole number'],
+  [{ from: '3', to: '4', limit: '0x10' }, '--limit must be a whole number'],
   [{ from: '3', to: 'x', delay: '1ms' }, 'not a core'],
   [{ from: '3', to: '4', delay: '1ms', for: '0' }, '--for'],
 ])('link refuses %j', (args, text) => {
@@ -144,4 +146,30 @@ test('mistakes are one line on stderr and exit status 2', async () => {
     'demo: no ring\n',
     'demo: unknown argument what; see --help\n',
   ]);
+});
+
+test.each([
+  [
+    ['skb', '-1 < 0'],
+    ['skb', '-1 < 0'],
+  ],
+  [
+    ['skb', '-X = 3', '--limit', '2'],
+    ['skb', '-X = 3', '--limit', '2'],
+  ],
+  [
+    ['oct', 'set', '--', '--name { a: 1 }', '-x'],
+    ['oct', 'set', '--name { a: 1 }', '-x'],
+  ],
+  [
+    ['logs', '-f', '--core', '3'],
+    ['logs', '-f', '--core', '3'],
+  ],
+])('%j: words that begin with a dash and are no options come through whole', (argv, wanted) => {
+  const marked = markDashedWords(argv);
+  const dashed = marked.filter((word) => word.startsWith('-'));
+  expect(dashed.every((word) => /^--?[a-z]+$/.test(word))).toBe(true);
+  const args = { words: marked, first: marked[1] };
+  unmarkDashedWords(args);
+  expect(args).toEqual({ words: wanted, first: wanted[1] });
 });

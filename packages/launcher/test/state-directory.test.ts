@@ -3,13 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { UsageError } from '../src/cli/usage-error.ts';
-import { identityOf, isRunning } from '../src/state/process-identity.ts';
-import {
-  checkClusterName,
-  type ClusterRecord,
-  StateDirectory,
-  stateDirectoryPath,
-} from '../src/state/state-directory.ts';
+import { bootId, identityOf, isRunning, signal } from '../src/state/process-identity.ts';
+import { checkClusterName, type ClusterRecord, StateDirectory } from '../src/state/state-directory.ts';
+import { stateDirectoryPath } from '../src/state/state-path.ts';
 
 let path: string;
 let state: StateDirectory;
@@ -84,4 +80,23 @@ test('the directory is MK_STATE_DIR, then XDG_RUNTIME_DIR, then the home folder'
 
 test('a process that could not be started has no number that means others', () => {
   for (const pid of [-1, 0, 1]) expect(isRunning({ pid, startedTicks: null })).toBe(false);
+});
+
+test('a number without a start time belongs to nobody that we know: no signal goes there', () => {
+  expect(isRunning({ pid: process.pid, startedTicks: null })).toBe(false);
+  expect(signal({ pid: process.pid, startedTicks: null }, 'SIGKILL')).toBe(false);
+  expect(signal({ pid: process.ppid, startedTicks: '1' }, 'SIGKILL')).toBe(false);
+});
+
+test('a record of an earlier boot of the host is forgotten, whoever has its numbers now', () => {
+  state.claim({ ...record('a', process.pid), bootId: 'an earlier one' });
+  expect(state.running()).toEqual([]);
+  state.claim({ ...record('a', process.pid), bootId: bootId() });
+  expect(state.running()).toHaveLength(1);
+});
+
+test('a relative folder is made absolute, and one that this user cannot write is passed over', () => {
+  expect(stateDirectoryPath({ MK_STATE_DIR: 'a/b' })).toBe(join(process.cwd(), 'a/b'));
+  const nowhere = { XDG_RUNTIME_DIR: join(path, 'x'), HOME: join(path, 'y') };
+  expect(stateDirectoryPath(nowhere)).toBe(join(tmpdir(), `mk-${process.getuid!()}`));
 });

@@ -1,8 +1,19 @@
 import { createRequire } from 'node:module';
 import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';
+import { formatAddress } from '@mk/monitor-proto/address';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
-import { NODE_VARIABLES, type NodeFacts, type NodeRole, nodeSettings, variable } from '../node/node-settings.ts';
+import { guardStandardOutput } from '../cli/standard-output.ts';
+import { VERSION } from '../cli/version.ts';
+import {
+  healthAddress,
+  NODE_VARIABLES,
+  type NodeFacts,
+  type NodeRole,
+  nodeSettings,
+  unknownVariables,
+  variable,
+} from '../node/node-settings.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 
 /*
@@ -27,6 +38,8 @@ async function become(role: NodeRole): Promise<void> {
   const machine = role === 'skb' && variable(process.env, 'MK_MACHINE') !== '' ? await machineLoader() : () => '';
   const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address: ownAddress(), machine });
   if (typeof settings === 'string') return fail(settings);
+  for (const { name } of unknownVariables(process.env))
+    process.stderr.write(`mk-node: ${name} is unknown and counts for nothing; mk-node --help lists the variables\n`);
   const { machine: described = null, ...told } = { machine: null, ...settings };
   process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(told);
   createRequire(import.meta.url)(role === 'skb' ? skbProgram() : coreProgram());
@@ -63,20 +76,22 @@ async function secretFor(role: NodeRole): Promise<string> {
   }
 }
 
-/** The first address of this host that other hosts can reach. */
+/** The first address of this host that other hosts can reach: IPv4 where there is one. */
 function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? '127.0.0.1';
+  const outward = all.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
+  const first = outward.find(({ family }) => family === 'IPv4') ?? outward[0];
+  return first?.address ?? '127.0.0.1';
 }
 
 function health(): void {
-  const port = variable(process.env, 'MK_PORT');
-  const call = get({ host: '127.0.0.1', port, path: '/healthz', timeout: HEALTH_TIMEOUT_MS }, (response) => {
+  const address = healthAddress(process.env, ownAddress());
+  const call = get({ ...address, path: '/healthz', timeout: HEALTH_TIMEOUT_MS }, (response) => {
     response.pipe(process.stdout);
     response.on('end', () => process.exit(response.statusCode === 200 ? 0 : 1));
   });
   call.on('timeout', () => call.destroy(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)));
-  call.on('error', (error) => fail(`port ${port}: ${error.message}`, 1));
+  call.on('error', (error) => fail(`${formatAddress(address)}: ${error.message}`, 1));
 }
 
 function fail(text: string, status = 2): never {
@@ -90,6 +105,7 @@ function help(): string {
   );
   return [
     'mk-node skb | core | health',
+    'mk-node --help | --version',
     '',
     'One process of a cluster, told what it is by its environment:',
     ...rows,
@@ -97,9 +113,11 @@ function help(): string {
   ].join('\n');
 }
 
+guardStandardOutput('mk-node');
 const [word = ''] = process.argv.slice(2);
 const command = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
 if (word === '--help' || word === '-h') process.stdout.write(help());
+else if (word === '--version') process.stdout.write(`${VERSION}\n`);
 else if (command === undefined)
   fail(`${word === '' ? 'say' : `no command ${word};`} mk-node skb, mk-node core or mk-node health; see --help`);
 else void command();

@@ -1,3 +1,5 @@
+import { withCause } from '../supervisor/last-words.ts';
+
 /*
  * Boot: the SKB and all cores are started at once; the cores are told the SKB's address as soon as it listens; boot is
  * complete when the SKB says that every core is bound to every other one.
@@ -16,7 +18,14 @@ export type BootEvent =
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
   /** The process said why it ends, before it ended. */
   | { readonly type: 'failed'; readonly process: string; readonly error: string }
-  | { readonly type: 'exited'; readonly process: string; readonly how: string; readonly lastWords: string }
+  | {
+      readonly type: 'exited';
+      readonly process: string;
+      readonly how: string;
+      readonly lastWords: string;
+      /** False: the system did not start it. */
+      readonly started?: boolean;
+    }
   | { readonly type: 'deadline'; readonly afterMs: number }
   | { readonly type: 'interrupted' };
 
@@ -92,9 +101,14 @@ export class BootMachine {
       if (cores < this.cores) return [];
       return this.complete(cores, links, elapsedMs);
     },
-    failed: ({ process, error }) => this.fail(portInUse(error) ?? `${title(process)} failed during boot: ${error}`),
-    exited: ({ process, how, lastWords }) =>
-      this.fail(`${title(process)} died during boot (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
+    failed: ({ process, error }) =>
+      this.fail(portInUse(error) ?? `${title(process)} failed during boot: ${withCause(error)}`),
+    exited: ({ process, how, lastWords, started }) =>
+      this.fail(
+        started === false
+          ? `${title(process)} could not be started: ${lastWords}`
+          : `${title(process)} died during boot (${how})${lastWords === '' ? '' : `: ${lastWords}`}`,
+      ),
     deadline: ({ afterMs }) =>
       this.fail(
         `boot is not complete after ${afterMs / 1000} s: ${this.missing()}; a slow host may need a longer --boot-timeout`,

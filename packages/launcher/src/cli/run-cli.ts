@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
 import { ControlError } from '../client/control-client.ts';
+import { markDashedWords, unmarkDashedWords } from './dashed-words.ts';
 import { CommandError, UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 
@@ -13,7 +14,7 @@ export type Cli = Argv;
  */
 export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: readonly string[]): Promise<number> {
   let status = 0;
-  const cli: Argv = configure(yargs([...argv]))
+  const cli: Argv = configure(yargs(markDashedWords(argv), '/'))
     .scriptName(name)
     .version(VERSION)
     .help()
@@ -28,6 +29,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
+    .middleware((args) => unmarkDashedWords(args), true)
     .check((args) => refuseRepeats(args), true)
     .fail((message, error) => {
       // yargs gives its own complaints as YErrors or as texts; everything else was thrown by a command.

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { SkbClient } from '@mk/libmk/io/skb-client';
+import { parseAddress } from '@mk/monitor-proto/address';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
@@ -8,7 +9,7 @@ import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
-import { type CallOptions, callControl, ControlError, splitAddress } from './control-client.ts';
+import { type CallOptions, callControl, ControlError } from './control-client.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
 
@@ -193,11 +194,8 @@ function direct<T>(
 ): T {
   if (cluster !== undefined)
     throw new UsageError('--skb and --cluster exclude each other: give the address or the name');
-  try {
-    splitAddress(skb);
-  } catch {
-    throw new UsageError(`--skb: ${JSON.stringify(skb)} is no address; write host:port`);
-  }
+  if (parseAddress(skb) === null)
+    throw new UsageError(`--skb: ${JSON.stringify(skb)} is no address; write host:port, IPv6 as [::1]:7000`);
   const file = secretFile ?? env['MK_SECRET_FILE'];
   const secret = (file === undefined || file === '' ? (env['MK_SECRET'] ?? '') : readSecret(file)).trim();
   if (/^[0-9a-f]{16,}$/i.test(secret)) return make(secret);

@@ -1,5 +1,6 @@
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { Agent, request } from 'node:http';
+import { type Address, parseAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
 /**
@@ -107,12 +108,14 @@ function http(
 }
 
 /** Splits `host:port`; an IPv6 host stands in brackets. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(address);
-  const port = Number(match?.[3]);
-  if (match === null || port < 1 || port > 65_535)
-    throw new ControlError('BAD_REQUEST', `${JSON.stringify(address)} is no address; write host:port`);
-  return { host: match[1] ?? match[2]!, port };
+export function splitAddress(address: string): Address {
+  const parsed = parseAddress(address);
+  if (parsed === null)
+    throw new ControlError(
+      'BAD_REQUEST',
+      `${JSON.stringify(address)} is no address; write host:port, IPv6 as [::1]:7000`,
+    );
+  return parsed;
 }
 
 function parseReply(body: string): ControlReply | null {

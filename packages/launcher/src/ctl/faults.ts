@@ -12,7 +12,7 @@ import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { describeFault } from '../client/describe-fault.ts';
-import { coreNumber, duration, peerList } from '../cli/values.ts';
+import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
 import { plainTable } from '../launch/ready-table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
@@ -147,7 +147,9 @@ export function linkRule(args: Args): FaultRule {
   const settings = Object.fromEntries(
     given.map((name) => [
       name === 'reset' ? 'reset_after' : name.replace('-', '_'),
-      name === 'limit' ? Number(args[name]) : optional(args, name),
+      name === 'limit'
+        ? wholeNumber('--limit', required(args, name), 0, Number.MAX_SAFE_INTEGER)
+        : optional(args, name),
     ]),
   );
   const parsed = parseLinkSettings(settings);

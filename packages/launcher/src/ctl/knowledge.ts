@@ -94,7 +94,8 @@ function lineOf({ bindings, residual }: Solution, whole: boolean): string {
 async function addRules(context: CtlContext, file: string): Promise<void> {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    // Windows' editors begin a file with a byte order mark, which Prolog would read as part of a word.
+    text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new UsageError(`--file ${file}: ${code === 'ENOENT' ? 'no such file' : message}`);

@@ -209,7 +209,11 @@ function forTime(command: CtlCommand): CtlCommand {
       requiresArg: true,
       describe: 'end after so long (5s)',
     }) as Cli;
-  return { ...command, options };
+  const run: CtlCommand['run'] = (context) => {
+    endAfterMs(context); // a mistake in it is told before anything is taken
+    return command.run(context);
+  };
+  return { ...command, options, run };
 }
 
 function text({ args }: CtlContext): string {
@@ -233,11 +237,16 @@ function tell(context: CtlContext, kind: string, record: OctopusRecord | undefin
   context.terminal.out(context.json ? JSON.stringify({ kind, name, attributes }) : `${kind} ${record.text}`);
 }
 
+function endAfterMs({ args }: CtlContext): number | null {
+  const text = optional(args, 'for');
+  return text === undefined ? null : durationMs('--for', text);
+}
+
 /** Resolves at Ctrl-C, or after the time that was asked for. */
-function untilEnd({ args }: CtlContext): Promise<void> {
-  const forText = optional(args, 'for');
+function untilEnd(context: CtlContext): Promise<void> {
+  const afterMs = endAfterMs(context);
   return new Promise((resolve) => {
-    const timer = forText === undefined ? undefined : callAfter(durationMs('--for', forText), () => end());
+    const timer = afterMs === null ? undefined : callAfter(afterMs, () => end());
     const end = (): void => {
       timer?.cancel();
       for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, end);

@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { defaultLogDir } from '../supervisor/cluster-session.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { ClusterRecord } from '../state/state-directory.ts';
+import { stateDirectoryPath } from '../state/state-path.ts';
+import { startError } from '../supervisor/start-error.ts';
 import { DAEMON_VARIABLE, type DaemonMessage } from './daemon.ts';
 import type { LaunchRequest } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -45,14 +47,7 @@ function startDaemon(
   onWarning: (text: string) => void,
 ): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
   return new Promise((resolve, reject) => {
-    const daemon = spawn(process.execPath, [process.argv[1]!], {
-      env: { ...process.env, [DAEMON_VARIABLE]: '1' },
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      detached: true,
-      cwd: '/',
-    });
-    // Not in the environment: a machine may be larger than that takes, and the secret is nobody's to read there.
-    daemon.send(config, () => undefined);
+    const daemon = startChild(config);
     const settle = (then: () => void): void => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, abort);
       then();
@@ -70,15 +65,30 @@ function startDaemon(
         resolve(said);
       });
     });
-    daemon.on('error', (error) =>
-      settle(() => reject(new CommandError(`the supervisor could not be started: ${error.message}`, 2))),
-    );
+    daemon.on('error', (error) => settle(() => reject(startError('the supervisor', error))));
     daemon.on('exit', (code, signal) =>
       settle(() =>
         reject(new CommandError(`the supervisor ended during boot (${signal ?? `exit status ${code}`})`, 2)),
       ),
     );
   });
+}
+
+function startChild(config: ClusterConfig): ChildProcess {
+  try {
+    const daemon = spawn(process.execPath, [process.argv[1]!], {
+      // It works in /, where a relative folder would be another one.
+      env: { ...process.env, MK_STATE_DIR: stateDirectoryPath(), [DAEMON_VARIABLE]: '1' },
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      detached: true,
+      cwd: '/',
+    });
+    // Not in the environment: a machine may be larger than that takes, and the secret is nobody's to read there.
+    if (daemon.pid !== undefined) daemon.send(config, () => undefined);
+    return daemon;
+  } catch (error) {
+    throw startError('the supervisor', error);
+  }
 }
 
 function readyLine(config: ClusterConfig, result: BootResult, record: ClusterRecord): string {

@@ -1,3 +1,5 @@
+import { afterOutput } from '../cli/standard-output.ts';
+
 /** What to do on the first Ctrl-C, on the second, and when this process ends in whatever way. */
 export interface InterruptHandlers {
   first(): void;
@@ -18,14 +20,10 @@ export function onInterrupts({ first, second, last }: InterruptHandlers): () => 
   for (const name of SIGNALS) process.on(name, heard);
   process.on('exit', last);
   // A reader that went away (`mk-launch | head`) is no reason to die half-way: the cluster ends in order.
-  const broken = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') heard();
-    else throw error;
-  };
-  process.stdout.on('error', broken);
+  const release = afterOutput(heard);
   return () => {
     for (const name of SIGNALS) process.off(name, heard);
     process.off('exit', last);
-    process.stdout.off('error', broken);
+    release();
   };
 }

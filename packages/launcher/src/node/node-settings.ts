@@ -1,8 +1,11 @@
 import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
 import { parseDuration } from '@mk/machine/duration';
+import { editDistance, nearest } from '@mk/machine/nearest';
+import { type Address, bareHost, parseAddress } from '@mk/monitor-proto/address';
 import { limit } from '@mk/monitor-proto/limits';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
+import { CLIENT_VARIABLES } from '../cli/variables.ts';
 
 /*
  * One process of a cluster that no launcher starts (a container, a unit of systemd) is told what it is by plain
@@ -35,7 +38,10 @@ export const NODE_VARIABLES = {
     doc: 'A client of the SKB that is silent for so long loses its locks, 1s to 1d (SKB).',
   },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
-  MK_LISTEN_HOST: { otherwise: '0.0.0.0', doc: 'The address to listen on.' },
+  MK_LISTEN_HOST: {
+    otherwise: '',
+    doc: 'The address to listen on; absent: every IPv4 address, or every address where the host has no IPv4 one.',
+  },
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
   MK_ADVERTISE_HOST: {
     otherwise: '',
@@ -57,15 +63,59 @@ export interface NodeFacts {
   machine(name: string, cores: number): MachineDescription | string;
 }
 
-/** Variables with our prefix that belong to others: the two that are made here. */
-const MADE_HERE = ['MK_CORE', 'MK_SKB', 'MK_MAKE_CACHE'];
+/** The variables that mk-node itself sets for the kernel, and those of mk's other programs: they are no mistakes here. */
+const OURS = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', ...Object.keys(CLIENT_VARIABLES)];
+/**
+ * What Kubernetes puts into every container for a Service named mk, mk-skb or the like:
+ * MK_SKB_SERVICE_HOST, MK_SKB_PORT=tcp://…, MK_SKB_PORT_7000_TCP_ADDR.
+ */
+const SERVICE_LINK =
+  /^MK_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//i;
 const LEVELS: readonly CoreSettings['logLevel'][] = ['debug', 'info', 'warn', 'error', 'off'];
 const SECRET = /^[0-9a-f]{16,}$/i;
 
 /** The value of a variable, or what stands for it when it is absent or empty. */
 export function variable(environment: Environment, name: NodeVariable): string {
   const value = environment[name];
-  return value === undefined || value === '' ? NODE_VARIABLES[name].otherwise : value;
+  // MK_PORT is also what Kubernetes calls the address of a Service named mk.
+  const absent = value === undefined || value === '' || (name === 'MK_PORT' && SERVICE_ADDRESS.test(value));
+  return absent ? NODE_VARIABLES[name].otherwise : value;
+}
+
+/** A variable with our prefix that nobody reads, and the known one that it must be a slip of; null: it is somebody else's. */
+interface UnknownVariable {
+  readonly name: string;
+  readonly meant: string | null;
+}
+
+/** The variables with our prefix that mean nothing here. */
+export function unknownVariables(environment: Environment): readonly UnknownVariable[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !OURS.includes(name))
+    .filter((name) => !SERVICE_LINK.test(name))
+    .map((name) => ({ name, meant: slipOf(name) }));
+}
+
+/** A slip is one edit away from what was meant, or two in a longer name. */
+function slipOf(name: string): string | null {
+  const meant = nearest(name, Object.keys(NODE_VARIABLES));
+  return meant !== null && editDistance(name, meant) <= (meant.length < 10 ? 1 : 2) ? meant : null;
+}
+
+/** Where a process listens that was told so by these variables; `address` is its host's own. */
+export function listenHost(environment: Environment, address: string): string {
+  const given = bareHost(variable(environment, 'MK_LISTEN_HOST'));
+  if (given !== '') return given;
+  const reached = bareHost(variable(environment, 'MK_ADVERTISE_HOST')) || address;
+  return reached.includes(':') ? '::' : '0.0.0.0';
+}
+
+/** The address at which the process on this host answers: of a process that listens everywhere, the loopback one. */
+export function healthAddress(environment: Environment, address: string): Address {
+  const host = listenHost(environment, address);
+  const loopback = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return { host: loopback, port: Number(variable(environment, 'MK_PORT')) };
 }
 
 /** What MK_SKB or MK_CORE must hold, or one line that says which variable is wrong. */
@@ -74,19 +124,17 @@ export function nodeSettings(
   environment: Environment,
   facts: NodeFacts,
 ): SkbSettings | CoreSettings | string {
-  const unknown = Object.keys(environment).find(
-    (name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !MADE_HERE.includes(name),
-  );
-  if (unknown !== undefined) return `${unknown} is unknown; known: ${Object.keys(NODE_VARIABLES).join(', ')}`;
+  const slip = unknownVariables(environment).find(({ meant }) => meant !== null);
+  if (slip !== undefined) return `${slip.name} is unknown; did you mean ${slip.meant}? mk-node --help lists them all`;
   if (!SECRET.test(facts.secret))
     return 'MK_SECRET must be at least 16 hex digits; make one with: openssl rand -hex 32';
   const read = new Reader(environment);
   const common = {
     cluster: read.text('MK_CLUSTER'),
     secret: facts.secret,
-    listenHost: read.text('MK_LISTEN_HOST'),
+    listenHost: listenHost(environment, facts.address),
     listenPort: read.whole('MK_PORT', 0, 65_535),
-    advertiseHost: read.text('MK_ADVERTISE_HOST') || facts.address,
+    advertiseHost: bareHost(read.text('MK_ADVERTISE_HOST')) || facts.address,
     logLevel: read.level(),
     detached: true,
   };
@@ -145,7 +193,10 @@ function machineOf(read: Reader, facts: NodeFacts, maxCores: number): MachineDes
 
 function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core'> {
   const skb = read.text('MK_SKB_ADDRESS');
-  if (!/^.+:\d+$/.test(skb)) read.refuse('MK_SKB_ADDRESS must be the SKB’s host:port');
+  if (parseAddress(skb) === null)
+    read.refuse(
+      `MK_SKB_ADDRESS ${skb === '' ? 'is not set' : `is "${skb}"`}; it must be the SKB’s host:port, IPv6 as [::1]:7000`,
+    );
   return { skb, core: read.text('MK_CORE_ID') === '' ? null : read.whole('MK_CORE_ID', 0, limit('maxCores') - 1) };
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** A process that can be told from a later one that was given the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Start time in clock ticks since boot, as Linux tells it; null where the system does not. */
+  /** Start time in clock ticks since boot, as Linux tells it; null where it could not be learnt. */
   readonly startedTicks: string | null;
 }
 
@@ -11,17 +11,15 @@ export function identityOf(pid: number): ProcessIdentity {
   return { pid, startedTicks: statOf(pid)?.startedTicks ?? null };
 }
 
-/** Whether exactly this process still runs (a zombie does not). */
+/**
+ * Whether exactly this process still runs (a zombie does not). A number alone is no proof: where the system tells start
+ * times, a process whose own was never learnt counts as gone, and so does one that the system hides from this user.
+ */
 export function isRunning({ pid, startedTicks }: ProcessIdentity): boolean {
-  if (pid <= 1) return false; // never started; and to kill, such a number means many processes
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  if (!Number.isSafeInteger(pid) || pid <= 1) return false; // never started; and to kill, such a number means many processes
   const stat = statOf(pid);
-  if (stat === null) return startedTicks === null;
-  return stat.state !== 'Z' && (startedTicks === null || stat.startedTicks === startedTicks);
+  if (stat !== null) return stat.state !== 'Z' && stat.startedTicks === startedTicks;
+  return startedTicks === null && !tellsStartTimes() && existsForSignals(pid);
 }
 
 /** Sends a signal to exactly this process; false when it runs no more. */
@@ -29,6 +27,28 @@ export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean
   if (!isRunning(identity)) return false;
   try {
     return process.kill(identity.pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/** What tells one boot of this host from the next; null where the system does not. Start times count from the boot. */
+export function bootId(): string | null {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+function tellsStartTimes(): boolean {
+  return statOf(process.pid) !== null;
+}
+
+/** What is left without /proc: a process of another user is not one that we started. */
+function existsForSignals(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
   } catch {
     return false;
   }

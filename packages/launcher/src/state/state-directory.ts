@@ -1,10 +1,10 @@
-import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../cli/make-directory.ts';
 import { UsageError } from '../cli/usage-error.ts';
-import { isRunning } from './process-identity.ts';
+import { bootId, isRunning } from './process-identity.ts';
+import { stateDirectoryPath } from './state-path.ts';
 
 /*
  * Where running clusters are written down, so that mkctl finds them: one file a cluster, readable by its owner only,
@@ -27,6 +27,8 @@ const RECORD = z.strictObject({
   secret: z.string(),
   detached: z.boolean(),
   logDir: z.string().nullable(),
+  /** The boot of the host that the processes belong to; absent in records of earlier versions. */
+  bootId: z.string().nullable().optional(),
   supervisor: PROCESS,
   processes: z.array(PROCESS),
 });
@@ -46,14 +48,6 @@ export function checkClusterName(name: string): string {
   );
 }
 
-/** `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`. */
-export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string {
-  const own = env['MK_STATE_DIR'] ?? '';
-  if (own !== '') return own;
-  const runtime = env['XDG_RUNTIME_DIR'] ?? '';
-  return runtime !== '' && existsSync(runtime) ? join(runtime, 'mk') : join(homedir(), '.mk');
-}
-
 export class StateDirectory {
   constructor(readonly path: string = stateDirectoryPath()) {}
 
@@ -67,7 +61,7 @@ export class StateDirectory {
         `a cluster named ${record.name} ${who}; end it with mkctl down --cluster ${record.name}, or choose another --name`,
       );
     }
-    rmSync(this.fileOf(record.name), { force: true });
+    this.forgetStale(record.name);
     const draft = this.writeDraft(record);
     try {
       linkSync(draft, this.fileOf(record.name));
@@ -104,9 +98,28 @@ export class StateDirectory {
       const record = this.read(file.slice(0, -'.json'.length));
       if (record === null) continue;
       if (isAlive(record)) records.push(record);
-      else this.remove(record.name);
+      else this.tryRemove(record.name);
     }
     return records;
+  }
+
+  private forgetStale(name: string): void {
+    try {
+      this.remove(name);
+    } catch (error) {
+      throw new UsageError(
+        `${this.fileOf(name)} is left of another user's cluster and cannot be removed (${(error as NodeJS.ErrnoException).code}); choose another --name, or set MK_STATE_DIR`,
+      );
+    }
+  }
+
+  /** A record that only its owner may remove stays: it is looked through, and says of nothing that it runs. */
+  private tryRemove(name: string): void {
+    try {
+      this.remove(name);
+    } catch {
+      // its owner's next command forgets it
+    }
   }
 
   fileOf(name: string): string {
@@ -138,5 +151,7 @@ export class StateDirectory {
 
 /** Whether anything of the cluster still runs. */
 export function isAlive(record: ClusterRecord): boolean {
+  // Numbers and start times begin anew with each boot of the host.
+  if (record.bootId !== undefined && record.bootId !== bootId()) return false;
   return isRunning(record.supervisor) || record.processes.some((process) => isRunning(process));
 }

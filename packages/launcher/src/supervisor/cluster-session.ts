@@ -6,7 +6,7 @@ import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
-import { identityOf } from '../state/process-identity.ts';
+import { bootId, identityOf } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
 
 export interface SessionObserver extends SupervisorObserver {
@@ -105,6 +105,7 @@ export class ClusterSession {
       seed,
       machine: machineName,
       createdAt: this.createdAt,
+      bootId: bootId(),
       secret,
       detached,
       logDir,

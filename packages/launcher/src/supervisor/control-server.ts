@@ -27,8 +27,9 @@ export class ControlServer {
     );
     this.server = createServer((request, response) => {
       const path = (request.url ?? '/').split('?')[0];
-      if (request.method === 'GET' && path === '/metrics') void this.metrics(response);
-      else if (request.method === 'GET' && path === '/logs') this.logs(request, response);
+      const reads = request.method === 'GET' || request.method === 'HEAD';
+      if (reads && path === '/metrics') void this.metrics(response);
+      else if (reads && path === '/logs') this.logs(request, response);
       else handle(request, response);
     });
   }
@@ -71,7 +72,7 @@ export class ControlServer {
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return void response.writeHead(401).end();
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     for (const line of this.supervisor.logs.lines()) response.write(`${line}\n`);
-    if (!(request.url ?? '').includes('follow')) return void response.end();
+    if (request.method === 'HEAD' || !(request.url ?? '').includes('follow')) return void response.end();
     const stop = this.supervisor.logs.follow((line) => {
       // A reader that does not keep up loses lines rather than our memory.
       if (response.writableLength < 1 << 22) response.write(`${line}\n`);

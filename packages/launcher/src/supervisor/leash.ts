@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { ProcessIdentity } from '../state/process-identity.ts';
 
 /**
  * Wakes a stopped process when the process that stopped it dies. A core ends by itself when its launcher is gone, but
@@ -7,20 +8,38 @@ import { type ChildProcess, spawn } from 'node:child_process';
  * A shell waits for the end of its input. The kernel closes that pipe however we end.
  */
 export class Leash {
-  private readonly holder: ChildProcess;
+  private readonly holder: ChildProcess | null;
 
-  constructor(pid: number) {
-    this.holder = spawn('/bin/sh', ['-c', `read -r line; [ "$line" = free ] || kill -CONT ${pid}`], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-    });
-    this.holder.on('error', () => undefined); // no shell: the process stays stopped, and we lose nothing but this
-    this.holder.stdin?.on('error', () => undefined);
-    this.holder.unref();
+  constructor(identity: ProcessIdentity) {
+    this.holder = startHolder(identity);
   }
 
   /** The process runs again, or is gone. */
   release(): void {
-    this.holder.stdin?.end('free\n');
+    this.holder?.stdin?.end('free\n');
   }
 }
+
+/** Null when the system starts no shell: the process stays stopped if we are killed, and we lose nothing but this. */
+function startHolder({ pid, startedTicks }: ProcessIdentity): ChildProcess | null {
+  try {
+    const holder = spawn('/bin/sh', ['-c', HOLDER, 'mk-leash', String(pid), startedTicks ?? ''], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      cwd: '/',
+    });
+    holder.on('error', () => undefined);
+    holder.stdin?.on('error', () => undefined);
+    holder.unref();
+    return holder;
+  } catch {
+    return null;
+  }
+}
+
+/** $1 is the process, $2 its start time: field 22 of its stat line, the twentieth behind the name in brackets. */
+const HOLDER = `read -r line
+[ "$line" = free ] && exit
+read -r stat <"/proc/$1/stat" || exit
+set -- "$1" "$2" \${stat##*) }
+[ "\${22}" = "$2" ] && kill -CONT "$1"`;

@@ -2,8 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { identityOf, isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
+import { title } from '../boot/boot-machine.ts';
+import { lastWordsOf, withCause } from './last-words.ts';
 import { Leash } from './leash.ts';
 import { lineSplitter } from './line-splitter.ts';
+import { startError, startErrorText } from './start-error.ts';
 
 /** What to start, and where its output goes. */
 export interface ProcessSpec {
@@ -30,6 +33,8 @@ export interface ProcessEvents {
 export type ProcessState = 'starting' | 'listening' | 'running' | 'hung' | 'ended';
 
 const LAST_WORDS_LINES = 20;
+/** `how` of a process that the system did not start. */
+export const NOT_STARTED = 'it could not be started';
 
 /** One process that the supervisor started. Its state follows what the process says and what was done to it. */
 export class ManagedProcess {
@@ -45,6 +50,7 @@ export class ManagedProcess {
   private readonly child: ChildProcess;
   private lastErrors: string[] = [];
   private saidFailure = '';
+  private notStarted = '';
   private leash: Leash | null = null;
   private stateBeforeHang: ProcessState = 'running';
   private readonly endWaiters: (() => void)[] = [];
@@ -54,14 +60,7 @@ export class ManagedProcess {
     private readonly events: ProcessEvents,
   ) {
     this.name = spec.name;
-    const errors = spec.errorFile === null ? 'pipe' : openSync(spec.errorFile, 'a');
-    // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
-    this.child = spawn(process.execPath, ['--no-warnings', spec.program], {
-      env: { ...process.env, ...spec.environment },
-      stdio: ['ignore', spec.detached ? 'ignore' : 'pipe', errors, 'ipc'],
-      detached: true,
-    });
-    if (typeof errors === 'number') closeSync(errors);
+    this.child = startChild(spec);
     this.identity = identityOf(this.child.pid ?? -1);
     this.listen();
   }
@@ -76,7 +75,8 @@ export class ManagedProcess {
 
   /** What the process said last before it ended: its named error, its last error line, or the end of its stderr. */
   get lastWords(): string {
-    return this.saidFailure !== '' ? this.saidFailure : lastErrorOf(this.lastErrors);
+    if (this.notStarted !== '') return this.notStarted;
+    return this.saidFailure !== '' ? withCause(this.saidFailure) : lastWordsOf(this.lastErrors);
   }
 
   tell(message: ChildMessage): void {
@@ -85,14 +85,19 @@ export class ManagedProcess {
 
   /** SIGKILL: what a crash is. */
   kill(): void {
-    this.child.kill('SIGKILL');
+    this.send('SIGKILL');
   }
 
   /** Asks for a clean end. A stopped process is woken first, for it hears nothing. */
   terminate(): void {
     this.endWanted = true;
     this.resume();
-    this.child.kill('SIGTERM');
+    this.send('SIGTERM');
+  }
+
+  /** Only to a process that was started and whose end has not been seen: until then nobody else has its number. */
+  private send(name: NodeJS.Signals): void {
+    if (!this.ended && this.child.pid !== undefined) this.child.kill(name);
   }
 
   /**
@@ -100,8 +105,8 @@ export class ManagedProcess {
    * behind.
    */
   hang(): void {
-    if (this.ended || this.state === 'hung') return;
-    this.leash = new Leash(this.pid);
+    if (this.ended || this.state === 'hung' || this.child.pid === undefined) return;
+    this.leash = new Leash(this.identity);
     this.stateBeforeHang = this.state;
     signal(this.identity, 'SIGSTOP');
     this.state = 'hung';
@@ -135,7 +140,7 @@ export class ManagedProcess {
   private listen(): void {
     const { child } = this;
     child.on('message', (message) => this.heard(message as ParentMessage));
-    child.on('error', (error) => this.remember(error.message));
+    child.on('error', (error) => this.failed(error));
     const lines = lineSplitter((line) => {
       if (line.includes('"level":"error"')) this.remember(line);
       this.events.logged(this, line);
@@ -148,7 +153,13 @@ export class ManagedProcess {
     child.on('close', (code, signalName) =>
       this.finish(signalName === null ? `exit status ${code}` : `killed by ${signalName}`),
     );
-    if (child.pid === undefined) queueMicrotask(() => this.finish('it could not be started'));
+  }
+
+  /** A process that was never started ends here; of one that runs, a signal or a message could not be delivered. */
+  private failed(error: Error): void {
+    if (this.child.pid !== undefined) return this.remember(error.message);
+    this.notStarted = startErrorText(error);
+    this.finish(NOT_STARTED);
   }
 
   private heard(message: ParentMessage): void {
@@ -178,19 +189,20 @@ export class ManagedProcess {
   }
 }
 
-/** The most telling of the last lines: an error that was thrown, a logged error's text, else the last line. */
-function lastErrorOf(lines: readonly string[]): string {
-  const logged = lines.map(textOfLogLine).findLast((text) => text !== null);
-  if (logged !== undefined && logged !== null) return logged;
-  const thrown = lines.findLast((line) => /^\s*(?:Uncaught\s+)?[A-Za-z]*Error\b.*:/.test(line));
-  return (thrown ?? lines.at(-1) ?? '').trim();
-}
-
-function textOfLogLine(line: string): string | null {
+/** Throws where the system refuses at once; another refusal comes as the child's event `error`. */
+function startChild({ name, program, environment, detached, errorFile }: ProcessSpec): ChildProcess {
+  let errors: number | null = null;
   try {
-    const { error, text, msg } = JSON.parse(line) as { error?: string; text?: string; msg?: string };
-    return error === undefined ? (msg ?? null) : `${error}: ${text ?? ''}`;
-  } catch {
-    return null;
+    errors = errorFile === null ? null : openSync(errorFile, 'a');
+    // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
+    return spawn(process.execPath, ['--no-warnings', program], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', detached ? 'ignore' : 'pipe', errors ?? 'pipe', 'ipc'],
+      detached: true,
+    });
+  } catch (error) {
+    throw startError(title(name), error);
+  } finally {
+    if (errors !== null) closeSync(errors);
   }
 }

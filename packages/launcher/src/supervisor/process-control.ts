@@ -9,7 +9,7 @@ import type { Healed } from '../client/cluster-client.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
-import type { ManagedProcess } from './managed-process.ts';
+import { type ManagedProcess, NOT_STARTED } from './managed-process.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Which process a verb means: a core's number, or the SKB. */
@@ -174,6 +174,8 @@ export class ProcessControl {
       JOIN_MS,
       what,
     );
+    if (process.how === NOT_STARTED)
+      throw new CommandError(`${title(process.name)} could not be started: ${process.lastWords}`);
     if (process.ended)
       throw new CommandError(`${title(process.name)} ended while it started (${process.how}): ${process.lastWords}`);
     await this.faultDesk.bring(peerOf(targetOf(process.name)), process);

@@ -15,7 +15,7 @@ import { coreProgram, skbProgram } from '../boot/programs.ts';
 import { splitAddress } from '../client/control-client.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { LogHub } from './log-hub.ts';
-import { ManagedProcess, type ProcessEvents } from './managed-process.ts';
+import { ManagedProcess, NOT_STARTED, type ProcessEvents } from './managed-process.ts';
 
 /** What happens to a cluster, for whoever shows or records it. */
 export interface SupervisorObserver {
@@ -210,7 +210,7 @@ export class Supervisor {
     },
     ended: (process, how) => {
       const { name, lastWords, endWanted } = process;
-      this.bootEvent({ type: 'exited', process: name, how, lastWords });
+      this.bootEvent({ type: 'exited', process: name, how, lastWords, started: how !== NOT_STARTED });
       if (this.processes.get(name) === process) this.observer.changed?.();
       if (endWanted || this.boot !== null || this.ending) return;
       this.deaths.push(`${title(name)} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseCoreSettings } from '@mk/node-kernel/io/settings';
 import { parseSkbSettings } from '@mk/skb/io/settings';
-import { nodeSettings } from '../../src/node/node-settings.ts';
+import { nodeSettings, unknownVariables } from '../../src/node/node-settings.ts';
 
 const facts = { secret: 'ab'.repeat(32), address: '172.18.0.2', machine: () => 'no such machine' };
 const core = { MK_SKB_ADDRESS: 'skb:7000' };
@@ -49,6 +49,25 @@ describe('a process told by its environment', () => {
     const refusal = nodeSettings(role, environment, facts);
     expect(refusal).toEqual(expect.stringContaining(named));
     expect(refusal).not.toContain('\n');
+  });
+
+  test('variables that are nobody’s slip are left alone, and named', () => {
+    const others = {
+      ...core,
+      MK_POD_NAME: 'a',
+      MK_STATE_DIR: '/x',
+      MK_SKB_SERVICE_HOST: '10.0.0.1',
+      MK_SKB_PORT: 'tcp://x:1',
+    };
+    expect(nodeSettings('core', others, facts)).toMatchObject({ skb: 'skb:7000' });
+    expect(unknownVariables(others)).toEqual([{ name: 'MK_POD_NAME', meant: null }]);
+  });
+
+  test('a host that has IPv6 alone listens there', () => {
+    expect(nodeSettings('core', core, { ...facts, address: 'fd00::2' })).toMatchObject({
+      listenHost: '::',
+      advertiseHost: 'fd00::2',
+    });
   });
 
   test('a short secret is refused', () => {

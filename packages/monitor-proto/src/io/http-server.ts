@@ -36,15 +36,18 @@ export function httpHandler(
   };
   return (request, response) => {
     const path = (request.url ?? '/').split('?')[0];
-    const name = `${request.method} ${path}`;
-    const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
-    if (route === undefined)
-      answer(response, 404, {
-        ok: false,
-        error: 'BAD_REQUEST',
-        text: `nothing at ${request.method} ${path}; try ${Object.keys(routes).join(', ')}`,
-      });
-    else guarded(response, () => route(request, response));
+    // Node leaves out the body of an answer to HEAD; all else is as for GET (RFC 9110 §9.3.2).
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const known = `${method} ${path}`;
+    const route = Object.hasOwn(routes, known) ? routes[known] : undefined;
+    if (route !== undefined) return guarded(response, () => route(request, response));
+    const allowed = Object.keys(routes).find((name) => name.endsWith(` ${path}`));
+    if (allowed !== undefined) response.setHeader('allow', allowed.startsWith('GET') ? 'GET, HEAD' : 'POST');
+    answer(response, allowed === undefined ? 404 : 405, {
+      ok: false,
+      error: 'BAD_REQUEST',
+      text: `nothing at ${request.method} ${path}; try ${Object.keys(routes).join(', ')}`,
+    });
   };
 }
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import { parseAddress } from '../address.ts';
 import { limit } from '../limits.ts';
 import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
 
@@ -78,12 +79,15 @@ export function dialWebSocket(
   opened: (link: OpenedWebSocket, rest: Buffer) => void,
   failed: (reason: string) => void,
 ): Socket {
-  const colon = address.lastIndexOf(':');
+  const to = parseAddress(address);
+  if (to === null) {
+    setImmediate(() => failed(`${JSON.stringify(address)} is no address`));
+    return new Socket();
+  }
   const key = randomBytes(16).toString('base64');
   const reads = new BorrowedReads();
   const socket = connect({
-    host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
-    port: Number(address.slice(colon + 1)),
+    ...to,
     noDelay: true,
     onread: reads.options,
   });

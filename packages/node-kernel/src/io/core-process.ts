@@ -1,3 +1,4 @@
+import { formatAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { Host } from '@mk/monitor-proto/io/host';
@@ -56,7 +57,7 @@ export class CoreProcess {
     });
     this.host = host;
     const port = await this.listen(host);
-    const address = `${settings.advertiseHost ?? settings.listenHost}:${port}`;
+    const address = formatAddress({ host: settings.advertiseHost ?? settings.listenHost, port });
     tellParent({ type: 'listening', address });
     const skbAddress = settings.skb ?? (await addressFromParent());
     late.kernel = this.createKernel(address, skbAddress);
@@ -101,8 +102,8 @@ export class CoreProcess {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       const text =
         code === 'EADDRINUSE'
-          ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process`
-          : `cannot listen on ${listenHost}:${listenPort}: ${code}`;
+          ? `PORT_IN_USE: ${formatAddress({ host: listenHost, port: listenPort })} is taken by another process`
+          : `cannot listen on ${formatAddress({ host: listenHost, port: listenPort })}: ${code}`;
       this.halted(text);
       throw error;
     }

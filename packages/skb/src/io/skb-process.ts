@@ -1,3 +1,4 @@
+import { formatAddress } from '@mk/monitor-proto/address';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
@@ -106,13 +107,13 @@ export class SkbProcess {
     const port = await this.host.transport.listen(listenHost, listenPort).catch((error: NodeJS.ErrnoException) => {
       const text =
         error.code === 'EADDRINUSE'
-          ? `PORT_IN_USE: ${listenHost}:${listenPort} is taken by another process`
-          : `cannot listen on ${listenHost}:${listenPort}: ${error.code}`;
+          ? `PORT_IN_USE: ${formatAddress({ host: listenHost, port: listenPort })} is taken by another process`
+          : `cannot listen on ${formatAddress({ host: listenHost, port: listenPort })}: ${error.code}`;
       this.halted(text);
       return -1;
     });
     if (port < 0) return;
-    const address = `${advertiseHost ?? listenHost}:${port}`;
+    const address = formatAddress({ host: advertiseHost ?? listenHost, port });
     tellParent({ type: 'listening', address });
     this.write('process_started', 0, { pid: process.pid, address, seed });
     this.host.post({ type: 'start' });

@@ -1,0 +1,80 @@
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/*
+ * What a program does when its standard output goes away. A closed pipe (`mkctl logs | head -1`) is how a reader says that it
+ * has enough: the program ends quietly, with 0. Output that cannot be written (a full disk) is said once on stderr, and the
+ * program ends with 1. One that looks after a cluster goes on in both cases and ends it in order (`afterOutput`).
+ */
+
+const OUTPUT = 1;
+
+/** What the errors of a write mean to a person. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file may not grow any further',
+  EIO: 'the device reports an error',
+  EBADF: 'it is not open for writing',
+};
+
+/** Replaces the program's end when its reader has gone; null: the program ends at once. */
+let readerGone: (() => void) | null = null;
+let keepsRunning = false;
+let lost = false;
+
+/** Watches standard output for the rest of this process; errors of standard error have nowhere to be said. */
+export function guardStandardOutput(program: string): void {
+  process.stderr.on('error', () => undefined);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => outputFailed(program, error));
+  // Node's stream for files drops what a write leaves over, and tells of an error only after the next turn.
+  if (isFile()) process.stdout.write = wholeWrites(program) as typeof process.stdout.write;
+}
+
+/** For a program with a cluster: `closed` is called when the reader has gone; the returned function ends that. */
+export function afterOutput(closed: () => void): () => void {
+  readerGone = closed;
+  keepsRunning = true;
+  return () => {
+    readerGone = null;
+  };
+}
+
+/** The exit status of a program that would end with `status`: 1 when output was lost and all else went well. */
+export function statusWithOutput(status: number): number {
+  return status === 0 && lost ? 1 : status;
+}
+
+function outputFailed(program: string, error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return readerGone === null ? process.exit(0) : readerGone();
+  if (lost) return;
+  lost = true;
+  const reason = REASONS[error.code ?? ''] ?? error.message;
+  process.stderr.write(`${program}: standard output cannot be written: ${reason} (${error.code})\n`);
+  if (!keepsRunning) process.exit(1);
+}
+
+function isFile(): boolean {
+  try {
+    const stat = fstatSync(OUTPUT);
+    return stat.isFile() || (stat.isCharacterDevice() && !isatty(OUTPUT));
+  } catch {
+    return false;
+  }
+}
+
+type Done = (error?: Error | null) => void;
+
+function wholeWrites(program: string): (chunk: Uint8Array | string, encoding?: unknown, done?: Done) => boolean {
+  return (chunk, encoding, done) => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(OUTPUT, bytes, at);
+    } catch (error) {
+      outputFailed(program, error as NodeJS.ErrnoException);
+    }
+    const tell = typeof encoding === 'function' ? (encoding as Done) : done;
+    if (tell !== undefined) process.nextTick(tell);
+    return true;
+  };
+}

@@ -1,0 +1,14 @@
+/** The variables that mk-launch and mkctl read: what each means and what it is when it is absent. */
+export const CLIENT_VARIABLES = {
+  MK_STATE_DIR: {
+    otherwise: '',
+    doc: 'Folder in which running clusters are written down, and where detached ones log. Absent: `mk` in XDG_RUNTIME_DIR, else `.mk` in the home folder, else `mk-UID` in the folder for temporary files.',
+  },
+  MK_SKB_ADDRESS: { otherwise: '', doc: 'The SKB’s host:port, for a cluster that runs elsewhere (mkctl --skb).' },
+  MK_SECRET: { otherwise: '', doc: 'With it: the cluster’s secret, hex.' },
+  MK_SECRET_FILE: { otherwise: '', doc: 'With it: a file with the secret (mkctl --secret-file).' },
+  XDG_RUNTIME_DIR: { otherwise: '', doc: 'See MK_STATE_DIR.' },
+  HOME: { otherwise: '', doc: 'See MK_STATE_DIR. Absent: the user’s entry in the system’s list.' },
+  NO_COLOR: { otherwise: '', doc: 'Anything: no colour.' },
+  TERM: { otherwise: '', doc: '`dumb`: no colour.' },
+} as const;

@@ -1,0 +1,52 @@
+import { accessSync, constants, lstatSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { UsageError } from '../cli/usage-error.ts';
+
+/**
+ * Where clusters are written down: `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`, else (a user without a home
+ * that can be written) `mk-UID` in the folder for temporary files. Always absolute: a detached supervisor works elsewhere.
+ */
+export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string {
+  const own = env['MK_STATE_DIR'] ?? '';
+  if (own !== '') return resolve(own);
+  const runtime = env['XDG_RUNTIME_DIR'] ?? '';
+  // After `su` the variable may still name the other user's folder.
+  const places = [runtime === '' ? null : join(runtime, 'mk'), homeOf(env) === null ? null : join(homeOf(env)!, '.mk')];
+  const usable = places.find((path) => path !== null && canBeWritten(resolve(path)));
+  return usable === undefined || usable === null ? temporary() : resolve(usable);
+}
+
+/** The home folder; null for a user id that has neither HOME nor an entry in the system's list of users. */
+function homeOf(env: NodeJS.ProcessEnv): string | null {
+  const home = env['HOME'] ?? '';
+  if (home !== '') return home;
+  try {
+    return userInfo().homedir || null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the folder, or where it is not there yet the one that it would be made in, is this user's to write. */
+function canBeWritten(path: string): boolean {
+  for (const folder of [path, dirname(path)]) {
+    try {
+      accessSync(folder, constants.W_OK | constants.X_OK);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false;
+    }
+  }
+  return false;
+}
+
+/** Everybody may write into the folder for temporary files: a folder there that somebody else made is not trusted. */
+function temporary(): string {
+  const uid = process.getuid?.() ?? 0;
+  const path = join(tmpdir(), `mk-${uid}`);
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077) !== 0))
+    throw new UsageError(`${path} is not a folder of this user alone; set MK_STATE_DIR to one that is`);
+  return path;
+}

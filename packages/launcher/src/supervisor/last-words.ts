@@ -1,0 +1,39 @@
+import { CAUSES } from './start-error.ts';
+
+/** What Node and the C library print when the system gives them nothing, and the error that it stands for. */
+const SIGNS: readonly (readonly [sign: RegExp, code: keyof typeof CAUSES])[] = [
+  [/uv_thread_create|pthread_create|\bEAGAIN\b|Resource temporarily unavailable/, 'EAGAIN'],
+  [/\bEMFILE\b/, 'EMFILE'],
+  [/\bENFILE\b/, 'ENFILE'],
+  [/Fatal process (?:OOM|out of memory)|heap out of memory|\bENOMEM\b|Cannot allocate memory/i, 'ENOMEM'],
+];
+/** Lines of a native crash that say nothing to a person. */
+const NOISE = /^(?:[#\s]*$|-{3,}|\s*\d+: 0x[0-9a-f]+|\s+at |Node\.js v)/;
+
+/** The most telling of a process's last lines: a logged error's text, an error that was thrown, else the last line. */
+export function lastWordsOf(lines: readonly string[]): string {
+  return withCause(tellingLine(lines), lines);
+}
+
+/** The text, and before it the cause where the system refused something: memory, processes, files. */
+export function withCause(text: string, lines: readonly string[] = [text]): string {
+  const code = SIGNS.find(([sign]) => lines.some((line) => sign.test(line)))?.[1];
+  return code === undefined ? text : `${CAUSES[code]} (${text})`;
+}
+
+function tellingLine(lines: readonly string[]): string {
+  const logged = lines.map(textOfLogLine).findLast((text) => text !== null);
+  if (logged !== undefined && logged !== null) return logged;
+  const thrown = lines.findLast((line) => /^\s*(?:Uncaught\s+)?[A-Za-z]*Error\b.*:/.test(line));
+  const said = lines.findLast((line) => !NOISE.test(line));
+  return (thrown ?? said ?? lines.at(-1) ?? '').replace(/^[#\s]+/, '').trim();
+}
+
+function textOfLogLine(line: string): string | null {
+  try {
+    const { error, text, msg } = JSON.parse(line) as { error?: string; text?: string; msg?: string };
+    return error === undefined ? (msg ?? null) : `${error}: ${text ?? ''}`;
+  } catch {
+    return null;
+  }
+}

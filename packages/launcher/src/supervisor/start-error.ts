@@ -1,0 +1,26 @@
+import { CommandError } from '../cli/usage-error.ts';
+
+/** What the operating system's refusals to start a process mean, and what helps. */
+export const CAUSES = {
+  EAGAIN:
+    'no more processes or threads are allowed (ulimit -u, or the limit of the container); start fewer cores, or raise it',
+  EMFILE: 'this process may open no more files (ulimit -n); start fewer cores, or raise it',
+  ENFILE: 'the host may open no more files (fs.file-max); start fewer cores, or raise it',
+  ENOMEM: 'the host has no memory left for it; start fewer cores',
+  E2BIG: 'what it is told is larger than the system lets a process be started with; take a smaller machine',
+  ENOENT: 'the program is gone; install Node again, or build with npm run build',
+  EACCES: 'the program may not be run by this user',
+  ENOSPC: 'no space is left on the device',
+} as const;
+
+/** Why a process could not be started, in one line: the cause first, the system's own word for it last. */
+export function startErrorText(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const cause = code !== undefined && Object.hasOwn(CAUSES, code) ? CAUSES[code as keyof typeof CAUSES] : undefined;
+  return cause === undefined ? message : `${cause} (${code})`;
+}
+
+/** The error of a process, named for people, that could not be started. */
+export function startError(who: string, error: unknown): CommandError {
+  return new CommandError(`${who} could not be started: ${startErrorText(error)}`, 2);
+}
