@@ -19,6 +19,7 @@ ENV NODE_ENV=production
 WORKDIR /mk
 COPY --from=build /mk/dist dist
 COPY --from=build /mk/packages/launcher/machines dist/machines
+COPY --from=build /mk/packages/launcher/container/health.sh /usr/local/bin/mk-health
 # What the bundles leave outside: WebAssembly that is loaded from its own files.
 COPY --from=build /mk/node_modules/swipl-wasm node_modules/swipl-wasm
 COPY --from=build /mk/node_modules/node-sqlite3-wasm node_modules/node-sqlite3-wasm
@@ -32,9 +33,10 @@ COPY --from=build /mk/node_modules/bare-semver node_modules/bare-semver
 # Wrappers rather than links: programs look for one another beside their own file, and mkctl takes the secret as text.
 RUN printf '#!/bin/sh\nexec node /mk/dist/mk-node.cjs "$@"\n' >/usr/local/bin/mk-node \
  && printf '#!/bin/sh\n[ -n "$MK_SECRET" ] || MK_SECRET=$(cat "$MK_SECRET_FILE")\nexport MK_SECRET\nexec node /mk/dist/mkctl.cjs "$@"\n' >/usr/local/bin/mkctl \
- && chmod 755 /usr/local/bin/mk-node /usr/local/bin/mkctl
+ && chmod 755 /usr/local/bin/mk-node /usr/local/bin/mkctl /usr/local/bin/mk-health \
+ && install -d -o node -g node -m 700 /var/lib/mk
 USER node
 EXPOSE 7000
-HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["mk-node", "health"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["mk-health"]
 ENTRYPOINT ["mk-node"]
 CMD ["core"]

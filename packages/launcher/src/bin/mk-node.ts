@@ -14,6 +14,7 @@ import {
   unknownVariables,
   variable,
 } from '../node/node-settings.ts';
+import { containerName } from '../node/container-name.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 
 /*
@@ -36,7 +37,9 @@ async function become(role: NodeRole): Promise<void> {
   const quit = (): never => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, quit);
   const machine = role === 'skb' && variable(process.env, 'MK_MACHINE') !== '' ? await machineLoader() : () => '';
-  const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address: ownAddress(), machine });
+  const address = ownAddress();
+  const name = variable(process.env, 'MK_ADVERTISE_HOST') === '' ? await containerName(address) : null;
+  const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address, name, machine });
   if (typeof settings === 'string') return fail(settings);
   for (const { name } of unknownVariables(process.env))
     process.stderr.write(`mk-node: ${name} is unknown and counts for nothing; mk-node --help lists the variables\n`);

@@ -45,7 +45,7 @@ export const NODE_VARIABLES = {
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
   MK_ADVERTISE_HOST: {
     otherwise: '',
-    doc: 'How the others reach this process; absent: its first address that is not loopback.',
+    doc: 'How the others reach this process; absent: its container’s name where Docker tells it, else its first address that is not loopback.',
   },
 } as const;
 
@@ -59,6 +59,8 @@ export interface NodeFacts {
   readonly secret: string;
   /** An address of this host that the others reach. */
   readonly address: string;
+  /** A name by which the others reach it as well; null: none. */
+  readonly name?: string | null;
   /** Loads MK_MACHINE with room for so many cores; a string says why not. */
   machine(name: string, cores: number): MachineDescription | string;
 }
@@ -134,7 +136,7 @@ export function nodeSettings(
     secret: facts.secret,
     listenHost: listenHost(environment, facts.address),
     listenPort: read.whole('MK_PORT', 0, 65_535),
-    advertiseHost: bareHost(read.text('MK_ADVERTISE_HOST')) || facts.address,
+    advertiseHost: bareHost(read.text('MK_ADVERTISE_HOST')) || facts.name || facts.address,
     logLevel: read.level(),
     detached: true,
   };

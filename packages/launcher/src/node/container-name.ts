@@ -1,0 +1,24 @@
+import { promises as dns } from 'node:dns';
+import { isIPv4 } from 'node:net';
+
+/** The name server that Docker puts into every container of a network of its own. */
+const DOCKER_DNS = '127.0.0.11';
+const ANSWER_MS = 500;
+
+/**
+ * The name of this process's container, like `mk-core-3`, when Docker tells it and the other containers reach this address by
+ * it; else null. A process that is known by it can be told from the others in `mkctl cores` and in logs.
+ */
+export async function containerName(address: string): Promise<string | null> {
+  if (!isIPv4(address) || !dns.getServers().includes(DOCKER_DNS)) return null;
+  try {
+    const resolver = new dns.Resolver({ timeout: ANSWER_MS, tries: 1 });
+    const reversed = `${address.split('.').reverse().join('.')}.in-addr.arpa`;
+    const [full = ''] = await resolver.resolvePtr(reversed);
+    const name = full.split('.')[0]!;
+    const found = await resolver.resolve4(name);
+    return found.length === 1 && found[0] === address ? name : null;
+  } catch {
+    return null;
+  }
+}
