@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import { Outcome } from '@mk/node-kernel/capability/model/changes';
 import { place } from '@mk/node-kernel/capability/invocations/placement';
-import { audit, describeAudit } from '@mk/launcher/client/audit';
+import { audit, describeAudit, isSoundAudit } from '@mk/launcher/client/audit';
 import type { Cores } from '@mk/launcher/client/cores';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/engine/machines';
@@ -91,6 +91,42 @@ describe('an audit of all cores', () => {
     const rows = describeAudit(await audit(cluster));
     expect(rows.find((row) => row.startsWith('C2'))).toMatch(
       /^C2 {2}RAM\[0x[0-9a-f]+\+65536\] on cores 0, 1, 2: overlaps RAM\[0x[0-9a-f]+\+65536\], which it does not descend from$/,
+    );
+  });
+
+  test('checks what is there, and names what is not', async () => {
+    shareRam();
+    const absent = () => Promise.resolve([{ core: 2, why: 'it hangs' }]);
+    const report = await audit({ ...cluster, absent });
+    expect(report).toMatchObject({ cores: CORES - 1, quiet: true, violations: [], absent: [{ core: 2 }] });
+    expect(isSoundAudit(report)).toBe(false);
+    expect(describeAudit(report)).toContain('core 2 is not checked: it hangs');
+  });
+
+  test('a core that does not answer is named, and the others are checked', async () => {
+    shareRam();
+    const silent: Cores = {
+      cores: () => cluster.cores(),
+      core: (core, verb, args) =>
+        core === 1 ? Promise.reject(new Error('core 1: TIMEOUT')) : cluster.core(core, verb, args),
+    };
+    const report = await audit(silent);
+    expect(report).toMatchObject({ cores: CORES - 1, violations: [], absent: [{ core: 1, why: 'core 1: TIMEOUT' }] });
+  });
+
+  test('memory that went with a core’s earlier life is a loss, and no leak of who lives', async () => {
+    shareRam();
+    stateOf(2).ram.allocate(4 * PAGE);
+    const rows = await cluster.cores();
+    const reborn = {
+      ...cluster,
+      cores: () => Promise.resolve(rows.map((row) => ({ ...row, incarnation: row.core === 1 ? 2 : 1 }))),
+    };
+    const report = await audit(reborn);
+    expect(report).toMatchObject({ violations: [], losses: [{ memory: 'leaked', cores: [2] }], absent: [] });
+    expect(isSoundAudit(report)).toBe(true);
+    expect(describeAudit(report)[0]).toBe(
+      'lost in a crash: 1 pieces of memory went with a core that had the only capability to them',
     );
   });
 

@@ -265,6 +265,11 @@ export const LIMITS = {
     unit: 'ticks',
     reason: 'A clock taken over from a peer still has room to count as long again before it stops being exact.',
   },
+  silenceNs: {
+    value: 1 * SECOND,
+    unit: 'ns',
+    reason: 'Two heartbeats of a small cluster: who was heard within it is not who holds an operation up.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

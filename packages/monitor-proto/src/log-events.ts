@@ -299,6 +299,19 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', offset_ns: 'number' },
     doc: 'The offset of a peer’s clock from ours.',
   },
+  operation_unanswered: {
+    level: 'warn',
+    fields: {
+      op: 'string',
+      kind: 'string',
+      cores: 'number',
+      messages: 'number',
+      silent: 'numbers',
+      elapsed_us: 'number',
+      result: 'string',
+    },
+    doc: 'Whoever asked for an operation was told that it failed, because `silent` cores did not answer in time.',
+  },
   facts_refused: {
     level: 'error',
     fields: { whose: 'string', text: 'string' },

@@ -1,6 +1,6 @@
 import { audit, type AuditReport, describeAudit } from './audit.ts';
-import type { Cores } from './cores.ts';
-import { domainsOn, flatPeers } from './domains.ts';
+import { type AbsentCore, askEach, type Cores } from './cores.ts';
+import { type DomainRow, domainsOn, flatPeers } from './domains.ts';
 
 /** What the core's verb `churn` answers. */
 interface CoreReport {
@@ -28,30 +28,41 @@ export interface ChurnReport {
   readonly errors: Readonly<Record<string, number>>;
   /** What the oracles object to. */
   readonly wrong: readonly string[];
+  /** Cores that went away meanwhile, or did not answer: what their domains did is not known. */
+  readonly lost: readonly AbsentCore[];
 }
 export type AuditedChurn = ChurnReport & { readonly audit: AuditReport };
 
 /** Memory of each domain, bytes. */
 const MEMORY = 4 << 20;
+/** After its time a churn ends the operations that it has begun: a few deadlines, on a busy host. */
+const PATIENCE_S = 30;
 
-/** Random capability operations of new domains on these cores, with an oracle beside each. */
+/**
+ * Random capability operations of new domains on these cores, with an oracle beside each. A core that crashes or hangs
+ * meanwhile takes its own domains out, and nothing else: the others go on, and the report names it.
+ */
 export async function churn(
   cluster: Cores,
   cores: readonly number[],
   { workers, ...request }: ChurnRequest,
 ): Promise<ChurnReport> {
   const size = { cnodes: 1, memory: MEMORY };
-  const domains = (await Promise.all(Array.from({ length: workers }, () => domainsOn(cluster, cores, size)))).flat();
+  const made = await askEach<readonly DomainRow[]>(cores, async (core) =>
+    (await Promise.all(Array.from({ length: workers }, () => domainsOn(cluster, [core], size)))).flat(),
+  );
+  const domains = made.answers.flatMap(({ value }) => value);
   const peers = flatPeers(domains);
-  const timeoutMs = (request.seconds + 60) * 1000;
-  const reports = await Promise.all(
-    domains.map(
-      async ({ core, domain }) =>
-        (await cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })) as CoreReport,
+  const timeoutMs = (request.seconds + PATIENCE_S) * 1000;
+  const runs = await Promise.all(
+    domains.map(({ core, domain }) =>
+      askEach<CoreReport>([core], () => cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })),
     ),
   );
-  const wrong = reports.flatMap((report, i) => report.wrong.map((text) => `core ${domains[i]!.core}: ${text}`));
-  return { domains: domains.length, ...sumOf(reports), wrong };
+  const reports = runs.flatMap(({ answers }) => answers);
+  const wrong = reports.flatMap(({ core, value }) => value.wrong.map((text) => `core ${core}: ${text}`));
+  const lost = new Map([...made.absent, ...runs.flatMap(({ absent }) => absent)].map((row) => [row.core, row]));
+  return { domains: domains.length, ...sumOf(reports.map(({ value }) => value)), wrong, lost: [...lost.values()] };
 }
 
 /** A churn, then an audit of all cores once everything is quiet. */
@@ -64,18 +75,20 @@ export async function churnAndAudit(
   return { ...report, audit: await audit(cluster) };
 }
 
-/** The oracle found nothing wrong, and the audit neither. */
+/** The oracle found nothing wrong, and the audit neither; a core that somebody has crashed is no fault of the others. */
 export function isSound({ wrong, audit: found }: AuditedChurn): boolean {
   return wrong.length === 0 && found.quiet && found.violations.length === 0;
 }
 
 /** A churn for people: how much was done, how fast, and how it ended. */
-export function describeChurn({ domains, operations, ok, seconds, errors, wrong }: ChurnReport): readonly string[] {
+export function describeChurn(report: ChurnReport): readonly string[] {
+  const { domains, operations, ok, seconds, errors, wrong, lost } = report;
   const whole = (value: number): string => Math.round(value).toLocaleString('en');
   const rows = Object.entries(errors).sort((a, b) => b[1] - a[1]);
   return [
-    `${whole(operations)} operations on ${domains} domains in ${seconds.toFixed(1)} s: ${whole(operations / seconds)} operations/s, ${whole(ok)} succeeded`,
+    `${whole(operations)} operations on ${domains} domains in ${seconds.toFixed(1)} s: ${whole(seconds > 0 ? operations / seconds : 0)} operations/s, ${whole(ok)} succeeded`,
     ...(rows.length === 0 ? [] : [`the others: ${rows.map(([name, n]) => `${whole(n)} ${name}`).join(', ')}`]),
+    ...lost.map(({ core, why }) => `core ${core} was lost, and what its domains did is not known: ${why}`),
     ...wrong,
   ];
 }
@@ -92,7 +105,7 @@ function sumOf(reports: readonly CoreReport[]): Pick<ChurnReport, 'operations' |
   return {
     operations: reports.reduce((sum, { operations }) => sum + operations, 0),
     ok: reports.reduce((sum, { ok }) => sum + ok, 0),
-    seconds: Math.max(...reports.map(({ elapsedNs }) => elapsedNs)) / 1e9,
+    seconds: Math.max(0, ...reports.map(({ elapsedNs }) => elapsedNs)) / 1e9,
     errors,
   };
 }

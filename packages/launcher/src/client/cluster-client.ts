@@ -10,8 +10,10 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
 import { type CallOptions, callControl, ControlError } from './control-client.ts';
+import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
+import { WaitTeller } from './wait-teller.ts';
 
 /** A registered core, as the SKB lists it. */
 export interface CoreRow {
@@ -71,7 +73,7 @@ export class ClusterClient {
   skb(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
     if (this.skbAddress === '')
       throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
-    return named('the SKB', callControl(this.skbAddress, this.token, verb, args, options));
+    return this.ask('the SKB', this.skbAddress, verb, args, options);
   }
 
   /** Opens a client's link to the SKB, for queries and records; the caller closes it. */
@@ -86,7 +88,7 @@ export class ClusterClient {
 
   /** Asks one core. */
   async core(core: number, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
-    return named(`core ${core}`, callControl(await this.addressOf(core), this.token, verb, args, options));
+    return this.ask(`core ${core}`, await this.addressOf(core), verb, args, options);
   }
 
   /** Asks the supervisor; a CommandError when there is none. */
@@ -102,7 +104,18 @@ export class ClusterClient {
       );
     if (record.supervisor.address === '')
       throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);
-    return named('the supervisor', callControl(record.supervisor.address, this.token, verb, args, options));
+    return this.ask('the supervisor', record.supervisor.address, verb, args, options);
+  }
+
+  /** From now on says whom it waits for, when an answer takes its time. */
+  tellWaits(say: (text: string) => void): void {
+    this.waits = new WaitTeller(this.token, say);
+  }
+  private waits: WaitTeller | null = null;
+
+  private ask(who: string, address: string, verb: string, args: object, options: CallOptions): Promise<unknown> {
+    const call = (): Promise<unknown> => named(who, callControl(address, this.token, verb, args, options));
+    return this.waits === null ? call() : this.waits.during(who, address, whatOf(verb, args), call);
   }
 
   get supervised(): boolean {
@@ -111,6 +124,16 @@ export class ClusterClient {
 
   async cores(): Promise<readonly CoreRow[]> {
     return (await this.skb('cores')) as CoreRow[];
+  }
+
+  /** Cores that were started here and do not run, or hang; nothing is known of a cluster that was started elsewhere. */
+  async absent(): Promise<readonly AbsentCore[]> {
+    if (!this.supervised) return [];
+    const rows = (await this.supervisor('ps')) as readonly { name: string; state: string; how: string }[];
+    return rows.flatMap(({ name, state, how }) => {
+      const core = Number(/^core-(\d+)$/.exec(name)?.[1] ?? Number.NaN);
+      return Number.isNaN(core) ? [] : absentBy(core, state, how);
+    });
   }
 
   /** Everything that has a port: for health and metrics. */
@@ -168,6 +191,13 @@ export class ClusterClient {
       throw new CommandError(`there is no core ${core} in cluster ${this.name}; mkctl ps lists the cores`);
     return row.address;
   }
+}
+
+/** A request in a word or two: its verb, and what of the cluster it is about. */
+function whatOf(verb: string, args: object): string {
+  const { core, target } = args as { readonly core?: unknown; readonly target?: unknown };
+  const about = typeof core === 'number' ? ` core ${core}` : typeof target === 'number' ? ` core ${target}` : '';
+  return `${verb.replaceAll('_', ' ')}${about}`;
 }
 
 /** Turns an error of a call into one line that says who gave it. */

@@ -1,7 +1,26 @@
-import type { ClusterClient } from './cluster-client.ts';
+import type { ClusterClient, CoreRow } from './cluster-client.ts';
+
+/** A core that belongs to the cluster and cannot be asked, and why. */
+export interface AbsentCore {
+  readonly core: number;
+  readonly why: string;
+}
 
 /** What looks at or works on the cores needs of a cluster: one that mkctl reaches, one of this process, a simulated one. */
-export type Cores = Pick<ClusterClient, 'cores' | 'core'>;
+export interface Cores extends Pick<ClusterClient, 'core'> {
+  cores(): Promise<readonly CoreRow[]>;
+  /** Cores that were started and do not run, or hang, where somebody knows of them. */
+  absent?(): Promise<readonly AbsentCore[]>;
+}
+
+/** Each core's answer, or why there is none: one that does not answer holds up nobody. */
+export interface Answers<T> {
+  readonly answers: readonly { readonly core: number; readonly value: T }[];
+  readonly absent: readonly AbsentCore[];
+}
+
+/** Incarnations of one life of the SKB (decision 0051). */
+const LIVES_APART = 100_000;
 
 /** The cores that are up, ascending. */
 export async function coresUp(cluster: Cores): Promise<readonly number[]> {
@@ -9,4 +28,40 @@ export async function coresUp(cluster: Cores): Promise<readonly number[]> {
     .filter(({ up }) => up)
     .map(({ core }) => core)
     .sort((a, b) => a - b);
+}
+
+/** The cores that have lived before: what an earlier life held is gone. */
+export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
+  const first = rows.reduce((least, { incarnation }) => Math.min(least, incarnation), Infinity);
+  return rows
+    .filter(({ incarnation }) => incarnation > first || (incarnation - 1) % LIVES_APART > 0)
+    .map(({ core }) => core);
+}
+
+/** Asks some cores at once, each in its own way to fail. */
+export async function askEach<T>(
+  cores: readonly number[],
+  ask: (core: number) => Promise<unknown>,
+): Promise<Answers<T>> {
+  const answers: { core: number; value: T }[] = [];
+  const absent: AbsentCore[] = [];
+  await Promise.all(
+    cores.map((core) =>
+      ask(core).then(
+        (value) => void answers.push({ core, value: value as T }),
+        (error: Error) => void absent.push({ core, why: error.message.replace(/; see mkctl ps$/, '') }),
+      ),
+    ),
+  );
+  return { answers: answers.sort(byCore), absent: absent.sort(byCore) };
+}
+
+/** A process's state as a reason for its absence; none when it runs. */
+export function absentBy(core: number, state: string, how: string): readonly AbsentCore[] {
+  if (state === 'hung') return [{ core, why: 'it hangs' }];
+  return state === 'ended' ? [{ core, why: `its process has ended (${how})` }] : [];
+}
+
+function byCore(a: { readonly core: number }, b: { readonly core: number }): number {
+  return a.core - b.core;
 }

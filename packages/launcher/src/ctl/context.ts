@@ -30,7 +30,9 @@ export function openContext(args: Args): CtlContext {
     skb: optional(args, 'skb'),
     secretFile: optional(args, 'secret-file'),
   });
-  return { args, terminal: processTerminal(), json: args['json'] === true, cluster };
+  const terminal = processTerminal();
+  cluster.tellWaits((text) => terminal.error(`mkctl: ${text}`));
+  return { args, terminal, json: args['json'] === true, cluster };
 }
 
 /** A text argument that may be absent. */

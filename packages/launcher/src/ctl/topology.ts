@@ -1,3 +1,4 @@
+import { formatCores } from '@mk/machine/duration';
 import { coreNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '../client/cluster-client.ts';
@@ -38,7 +39,17 @@ export const MEASURE: CtlCommand = {
       describe: 'print the matrix even when it is wider than the terminal',
     }) as never,
   async run(context) {
-    await printTrips(context, (await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS })) as RttRow[]);
+    const { trips, silent } = (await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS })) as {
+      readonly trips: readonly RttRow[];
+      readonly silent: readonly number[];
+    };
+    await printTrips(context, trips);
+    if (silent.length === 0) return 0;
+    const cores = `core${silent.length === 1 ? '' : 's'} ${formatCores(silent)}`;
+    context.terminal.error(
+      `mkctl: ${cores} did not report: round trips from and to there are not measured; see mkctl ps`,
+    );
+    return 1;
   },
 };
 

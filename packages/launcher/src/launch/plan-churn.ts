@@ -4,7 +4,7 @@ import { audit, describeAudit } from '../client/audit.ts';
 import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
 import type { CoreRow } from '../client/cluster-client.ts';
 import { callControl } from '../client/control-client.ts';
-import { type Cores, coresUp } from '../client/cores.ts';
+import { absentBy, type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 const OPTIONS: Readonly<Record<string, { readonly field: keyof ChurnRequest; readonly max: number }>> = {
@@ -60,7 +60,8 @@ export class ChurnWorkload {
     const report = await audit(this.cores);
     const rows = describeAudit(report);
     this.say(`audit: ${rows.at(-1)!}`);
-    if (report.violations.length > 0) return rows.slice(0, -1);
+    for (const { core, why } of report.absent) this.say(`audit: core ${core} is not checked: ${why}`);
+    if (report.violations.length > 0) return rows.slice(0, report.violations.length);
     return report.quiet ? [] : ['capabilities kept changing after the churn’s end, so they could not be audited'];
   }
 }
@@ -68,6 +69,7 @@ export class ChurnWorkload {
 /** The cores of a session, as mkctl reaches them. */
 function coresOf({ supervisor }: ClusterSession): Cores {
   return {
+    absent: () => Promise.resolve(supervisor.cores().flatMap(([core, { state, how }]) => absentBy(core, state, how))),
     cores: async () => (await callControl(supervisor.skbAddress, supervisor.token, 'cores')) as CoreRow[],
     core: (core, verb, args = {}, options = {}) =>
       callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),

@@ -194,7 +194,7 @@ export class DomainControl implements Service {
     this.domain(domain);
     const { core, timers } = this.context;
     const result = yield* callWithRetry(this.systemCall, timers, domain, call, createPrng(`caller/${core}/${domain}`));
-    if (!result.ok) throw new OperationError(result.error, `${call.name} of domain ${domain} failed`);
+    if (!result.ok) throw new OperationError(result.error, result.text ?? `${call.name} of domain ${domain} failed`);
     return answer ?? result.value;
   }
 }

@@ -10,7 +10,7 @@ import { checkInvocation, isSlotRef, isWhole } from './invocation-check.ts';
 /** What a system call came to: a value, or a named error. */
 export type SystemCallResult =
   | { readonly ok: true; readonly value: unknown }
-  /** `text`: for people, where there is more to say than the error’s own doc. */
+  /** `text`: for people, where there is more to say than the error’s own doc: which operation it was, who held it up. */
   | { readonly ok: false; readonly error: ErrorName; readonly text?: string };
 
 /** Told once what a system call came to. */

@@ -1,13 +1,24 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
-import type { Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
+
+/** How far an operation over many cores had come when it ended without success: for whoever is told, and for the log. */
+export interface Trouble {
+  /** Cores that it was about, the initiator included. */
+  readonly cores: number;
+  /** Requests and replies of its rounds, as far as this core knows of them. */
+  readonly messages: number;
+  /** Who did not answer. */
+  readonly silent: readonly CoreId[];
+}
 
 /** Why an operation ended without success. */
 export class OperationError extends Error {
   constructor(
     readonly error: ErrorName,
     text: string,
+    readonly trouble?: Trouble,
   ) {
     super(text);
   }
@@ -26,7 +37,8 @@ export type Resume = (outcome: unknown, now: Nanos) => void;
 export type Operation<T> = Generator<Wait, T, unknown>;
 
 export type Outcome<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorName; readonly text: string };
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: ErrorName; readonly text: string; readonly trouble?: Trouble };
 
 interface Running {
   readonly id: OperationId;
@@ -91,7 +103,8 @@ export class OperationRunner {
     } catch (error) {
       this.running.delete(running);
       if (!(error instanceof OperationError)) throw error;
-      done({ ok: false, error: error.error, text: error.message }, now);
+      const { error: name, message: text, trouble } = error;
+      done({ ok: false, error: name, text, ...(trouble !== undefined && { trouble }) }, now);
       return;
     }
     if (step.done) {

@@ -50,7 +50,7 @@ describe('a member of a round', () => {
       return null;
     };
     rounds = new Rounds(
-      { self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, send },
+      { self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, isSilent: () => false, send },
       (ordinal) => ACTS[ordinal],
     );
   });

@@ -1,6 +1,7 @@
 import { peerName, type Nanos } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { Skb } from '../skb.ts';
+import type { RoundTrips } from '../topology/round-trips.ts';
 import type { PlanKind } from '../topology/multicast-tree.ts';
 import { treeAsDot, treeAsSvg, treeAsText } from '../topology/rendering.ts';
 
@@ -18,12 +19,20 @@ const FORMS = { text: treeAsText, dot: treeAsDot, svg: treeAsSvg, json: (tree: u
 
 /** What can be asked of the SKB's registry and topology service from outside. */
 export const VERBS: Readonly<Record<string, Verb>> = {
+  waiting: {
+    doc: 'Whom a measurement waits for.',
+    run: (skb, _args, now, reply) => reply(ok({ silent: skb.measurement.waitingFor(now) })),
+  },
   status: { doc: 'Members, mesh, plans.', run: (skb, _args, _now, reply) => reply(ok(skb.status())) },
   cores: { doc: 'The registered cores.', run: (skb, _args, _now, reply) => reply(ok(coreRows(skb))) },
-  rtt: { doc: 'The measured round trips.', run: (skb, _args, _now, reply) => reply(ok(rttRows(skb))) },
+  rtt: {
+    doc: 'The measured round trips.',
+    run: (skb, _args, _now, reply) => reply(ok(rttRows(skb.measurement.trips))),
+  },
   measure: {
-    doc: 'Measures all round trips anew; answers when done.',
-    run: (skb, _args, now, reply) => skb.measurement.start(now, () => reply(ok(rttRows(skb)))),
+    doc: 'Measures all round trips anew; answers when done: what was measured now, and the cores that did not report.',
+    run: (skb, _args, now, reply) =>
+      skb.measurement.start(now, ({ trips, silent }) => reply(ok({ trips: rttRows(trips), silent }))),
   },
   tree: {
     doc: 'The dissemination tree of a core: {root, kind, form}.',
@@ -61,8 +70,8 @@ function coreRows(skb: Skb): unknown {
     }));
 }
 
-function rttRows(skb: Skb): unknown {
-  return [...skb.measurement.trips.entries()].map(([from, to, trip]) => ({ from, to, ...trip }));
+function rttRows(trips: RoundTrips): unknown {
+  return [...trips.entries()].map(([from, to, trip]) => ({ from, to, ...trip }));
 }
 
 function ok(value: unknown): ControlReply {

@@ -1,4 +1,5 @@
 import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { heartbeatInterval } from '@mk/monitor-proto/endpoint/heartbeat';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
@@ -10,6 +11,11 @@ import { type RoundTrip, RoundTrips } from './round-trips.ts';
 /** A core that has not reported by then is passed over. */
 const PATIENCE: Nanos = 15 * SECOND;
 
+/** A core of which so many heartbeats are missing is passed over at once, by itself and as an end of a pair. */
+const MISSED = 3;
+/** How often it is looked whether a core that measures is still there. */
+const LOOK_EVERY: Nanos = SECOND;
+
 /** Past so many cores a pair is measured from one end only, and by fewer round trips: one pair matters less among so many. */
 const MANY_CORES = 32;
 const TRIPS_OF_MANY = 2;
@@ -18,6 +24,14 @@ const ROUND_TRIP_PER_RALLY: Nanos = 0.25 * MILLISECOND;
 /** And links of a millisecond leave room for another core's measuring. */
 const ROUND_TRIP_PER_CORE: Nanos = 2 * MILLISECOND;
 const CORES_PER_MEASURER = 16;
+
+/** What a measurement came to. */
+export interface Measured {
+  /** What was measured this time, and nothing older. */
+  readonly trips: RoundTrips;
+  /** Cores that did not report: pairs with them are not measured. */
+  readonly silent: readonly CoreId[];
+}
 
 /**
  * Has the cores measure their round trips: one core at a time and with one other at a time, so that nobody measures
@@ -28,10 +42,12 @@ export class Measurement {
   /** Of the measurement under way or the last one. */
   private fresh = new RoundTrips();
   private queue: MeasuringTask[] = [];
-  private readonly measuring = new Map<CoreId, { readonly batch: number; readonly timer: Timer }>();
+  /** Of the measurement under way or the last one. */
+  private readonly passedOver = new Set<CoreId>();
+  private readonly measuring = new Map<CoreId, { readonly batch: number; readonly until: Nanos; timer: Timer }>();
   private batch = 0;
   private startedAt: Nanos = 0;
-  private waiting: ((now: Nanos) => void)[] = [];
+  private waiting: ((measured: Measured) => void)[] = [];
 
   constructor(
     private readonly registry: Registry,
@@ -46,10 +62,18 @@ export class Measurement {
     return this.measuring.size > 0;
   }
 
+  /** Whom the measurement under way waits for: those of them that are silent, if any are. */
+  waitingFor(now: Nanos): readonly CoreId[] {
+    const asked = [...this.measuring.keys()];
+    const silent = [...this.registry.members.keys()].filter((core) => this.isSilent(core, now));
+    return this.running && silent.length > 0 ? silent : asked;
+  }
+
   /** Measures from all cores to all cores; a measurement under way begins anew. */
-  start(now: Nanos, then?: (now: Nanos) => void): void {
+  start(now: Nanos, then?: (measured: Measured) => void): void {
     if (then !== undefined) this.waiting.push(then);
     this.fresh = new RoundTrips();
+    this.passedOver.clear();
     this.queue = measuringTasks([...this.registry.members.keys()], !this.manyCores);
     this.startedAt = now;
     this.fill(now);
@@ -117,25 +141,43 @@ export class Measurement {
   private begin({ core, others }: MeasuringTask, now: Nanos): void {
     const { members } = this.registry;
     const member = members.get(core);
-    const cores = others.filter((other) => members.has(other));
-    if (member === undefined || cores.length === 0) return;
+    for (const end of [core, ...others]) if (members.has(end) && this.isSilent(end, now)) this.passedOver.add(end);
+    const cores = others.filter((other) => members.has(other) && !this.passedOver.has(other));
+    if (member === undefined || this.passedOver.has(core) || cores.length === 0) return;
     const batch = ++this.batch;
-    const timer = this.timers.set(now + PATIENCE, (at) => {
-      this.measuring.delete(core);
-      this.fill(at);
-    });
-    this.measuring.set(core, { batch, timer });
+    this.measuring.set(core, { batch, until: now + PATIENCE, timer: this.lookAgain(core, now) });
     const pings = this.manyCores ? TRIPS_OF_MANY : limit('measurePings');
     this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
 
+  /** One that measures and is not heard any more is not waited for. */
+  private lookAgain(core: CoreId, now: Nanos): Timer {
+    return this.timers.set(now + LOOK_EVERY, (at) => {
+      const running = this.measuring.get(core)!;
+      if (at < running.until && !this.isSilent(core, at)) {
+        running.timer = this.lookAgain(core, at);
+        return;
+      }
+      this.measuring.delete(core);
+      this.passedOver.add(core);
+      this.fill(at);
+    });
+  }
+
+  private isSilent(core: CoreId, now: Nanos): boolean {
+    const peer = this.registry.members.get(core)?.peer;
+    if (peer === undefined || peer.link === 0) return true;
+    return now - peer.lastHeardAt > MISSED * heartbeatInterval(this.registry.members.size);
+  }
+
   private done(now: Nanos): void {
     const cores = this.registry.members.size;
-    const pairs = [...this.trips.entries()].length;
+    const pairs = [...this.fresh.entries()].length;
     this.sink.log('measured', { cores, pairs, elapsed_ms: (now - this.startedAt) / 1e6 });
     this.finished(now);
     const { waiting } = this;
     this.waiting = [];
-    for (const then of waiting) then(now);
+    const silent = [...this.passedOver].sort((a, b) => a - b);
+    for (const then of waiting) then({ trips: this.fresh, silent });
   }
 }

@@ -97,12 +97,21 @@ export function auditConservation(entries: readonly AuditEntry[], snapshots: rea
   const accounted = unionRanges([...free, ...covered, ...snapshots.flatMap(({ reclaiming }) => reclaiming)]);
   const problems = snapshots.flatMap(({ core, memory }) =>
     subtractRanges(memory, [...accounted, ...devices]).map((range) =>
-      violation('C5', range, [core], 'leaked: neither free nor covered by a capability'),
+      memoryViolation('leaked', range, [core], 'leaked: neither free nor covered by a capability'),
     ),
   );
   const brought = snapshots.flatMap(({ memory }) => memory);
   const extra = subtractRanges(accounted, brought);
-  return [...problems, ...extra.map((range) => violation('C5', range, [], 'memory that no core brought'))];
+  return [...problems, ...extra.map((range) => memoryViolation('foreign', range, [], 'memory that no core brought'))];
+}
+
+function memoryViolation(
+  memory: 'leaked' | 'foreign',
+  range: Range,
+  cores: readonly number[],
+  detail: string,
+): Violation {
+  return { ...violation('C5', range, cores, detail), memory };
 }
 
 function violation(invariant: 'C2' | 'C5', range: Range, cores: readonly number[], detail: string): Violation {

@@ -22,9 +22,9 @@ function ownerProblems(copies: readonly AuditEntry[]): Violation[] {
   const what = describeCapability(first.capability);
   const cores = distinct(live.map((copy) => copy.core));
   const named = owners.join(', ');
-  if (owners.length > 1) return [{ invariant: 'C1', what, cores, detail: `copies name the owners ${named}` }];
+  if (owners.length > 1) return [{ invariant: 'C1', what, cores, owners, detail: `copies name the owners ${named}` }];
   if (copies.some((copy) => copy.core === owners[0])) return [];
-  return [{ invariant: 'C1', what, cores, detail: `the owner, core ${owners[0]}, holds no copy` }];
+  return [{ invariant: 'C1', what, cores, owners, detail: `the owner, core ${owners[0]}, holds no copy` }];
 }
 
 function disagreements(copies: readonly AuditEntry[]): Violation[] {

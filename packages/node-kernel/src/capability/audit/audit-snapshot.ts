@@ -33,6 +33,10 @@ export interface Violation {
   readonly what: string;
   readonly cores: readonly number[];
   readonly detail: string;
+  /** Of C1: who is named as owner. */
+  readonly owners?: readonly number[];
+  /** Of C5: memory that nobody has, or that nobody brought. */
+  readonly memory?: 'leaked' | 'foreign';
 }
 
 /** One slot, decoded, with the core that it is on. */

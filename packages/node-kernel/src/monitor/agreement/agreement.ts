@@ -6,6 +6,7 @@ import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import { summarise } from '../probes/statistics.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
+import { logSilence } from './silence.ts';
 import { onePhase, type RoundReport, type RoundSpec } from './one-phase.ts';
 import { OperationTimes } from './operation-times.ts';
 import { PLAN_KINDS, PlanBook, type PlanKind } from './plan.ts';
@@ -52,7 +53,7 @@ export class Agreement implements Service {
     context.outbox.log('round_started', { op, plan: kind, phases, cores });
     const operation: Operation<RoundReport> = phases === 1 ? onePhase(this.rounds, spec) : twoPhase(this.rounds, spec);
     context.operations.start(op, operation, now, (outcome, at) => {
-      const messages = outcome.ok ? outcome.value.messages : 0;
+      const messages = outcome.ok ? outcome.value.messages : (outcome.trouble?.messages ?? 0);
       context.outbox.log('round_finished', {
         op,
         plan: kind,
@@ -62,6 +63,7 @@ export class Agreement implements Service {
         elapsed_us: (at - now) / 1000,
         result: outcome.ok ? 'ok' : outcome.error,
       });
+      if (!outcome.ok) logSilence(context, op, 'round', outcome, at - now);
       this.times.observe(`round_${phases}`, at - now);
       done(outcome, at);
     });
@@ -101,6 +103,10 @@ function roundHostOf(context: MonitorContext): RoundHost {
     },
     sink: context.outbox,
     timers: context.timers,
+    isSilent(core, now) {
+      const peer = context.endpoint.peers.get(core);
+      return peer === undefined || peer.link === 0 || now - peer.lastHeardAt > limit('silenceNs');
+    },
     mayAsk: (core, ready) => {
       const monitor = context.monitors.get(core);
       return monitor !== undefined && monitor.bound && (monitor.ready || !ready);

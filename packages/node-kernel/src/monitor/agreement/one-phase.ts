@@ -1,8 +1,11 @@
-import type { OperationId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, OperationId, Nanos } from '@mk/monitor-proto/ids';
 import { OperationError, type Operation } from '../operations.ts';
 import type { Plan } from './plan.ts';
 import { PHASES, type Phase, type RoundActionName } from './round-actions.ts';
 import { firstRefusal, type PhaseResult, type Rounds } from './rounds.ts';
+
+/** An error is one line: of many cores the first are named, the log has all. */
+const MOST_NAMED = 16;
 
 /** What a round needs to be told. */
 export interface RoundSpec {
@@ -42,12 +45,28 @@ export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operati
   return result as PhaseResult;
 }
 
-export function failOnRefusal(result: PhaseResult, op: OperationId): void {
+/** Ends the operation in the first refusal, and tells who it was, or who did not answer. `before`: messages of earlier phases. */
+export function failOnRefusal(result: PhaseResult, op: OperationId, what = 'round', before = 0): void {
   const refusal = firstRefusal(result);
   if (refusal === null) return;
-  const { length } = result.refusals;
-  throw new OperationError(
-    refusal.error,
-    `round ${op}: core ${refusal.core} did not consent${length > 1 ? `, nor did ${length - 1} more` : ''}`,
-  );
+  const { refusals, consenting, silent } = result;
+  const trouble = { cores: consenting + refusals.length, messages: before + result.messages, silent };
+  const others = refusals.length > 1 ? `, nor did ${refusals.length - 1} more` : '';
+  const blamed = refusal.error === 'PEER_GONE' ? gone(silent) : unanswered(silent);
+  const text = silent.length > 0 ? blamed : `core ${refusal.core} did not consent${others}`;
+  throw new OperationError(refusal.error, `${what} ${op}: ${text}`, trouble);
+}
+
+/** `no answer from cores 3, 7`. */
+export function unanswered(silent: readonly CoreId[]): string {
+  return `no answer from ${named(silent)}`;
+}
+
+function gone(cores: readonly CoreId[]): string {
+  return `${named(cores)} ${cores.length === 1 ? 'is' : 'are'} gone`;
+}
+
+function named(cores: readonly CoreId[]): string {
+  const more = cores.length > MOST_NAMED ? ` and ${cores.length - MOST_NAMED} more` : '';
+  return `core${cores.length === 1 ? '' : 's'} ${cores.slice(0, MOST_NAMED).join(', ')}${more}`;
 }

@@ -24,8 +24,16 @@ export interface PhaseResult {
   readonly refusals: readonly Answer[];
   /** What the voters told beside their votes, in no order. */
   readonly data: readonly number[];
-  /** Requests and replies, at all cores. */
+  /** Requests and replies, at all cores; of a subtree that did not answer the one request to it. */
   readonly messages: number;
+  /** Who did not answer, or is gone: those of them that have been silent altogether, if any have. */
+  readonly silent: readonly CoreId[];
+}
+
+/** A phase that its initiator still waits for. */
+export interface Progress {
+  readonly messages: number;
+  readonly silent: readonly CoreId[];
 }
 
 /** What the rounds need of the monitor that they run in. */
@@ -37,6 +45,8 @@ export interface RoundHost {
   /** Whether a core may be asked now: bound to us, and (`ready`) taking part in global operations (J2). */
   mayAsk(core: CoreId, ready: boolean): boolean;
   send(core: CoreId, message: Message): ErrorName | null;
+  /** Nothing has been heard from a core for a while. */
+  isSilent(core: CoreId, now: Nanos): boolean;
 }
 
 /** A node's part in one phase. */
@@ -54,6 +64,8 @@ interface RoundNode {
   consenting: number;
   refusals: readonly Answer[];
   data: readonly number[];
+  /** Messages that the cores below would have cost, had they all answered. */
+  unsent: number;
   timer: Timer | null;
   /** It has answered. */
   settled: boolean;
@@ -122,6 +134,7 @@ export class Rounds {
     const node = this.nodes[reply.phase]?.get(reply.op);
     if (node === undefined || !node.waiting.delete(from)) return; // answered after it was given up
     node.consenting += reply.count;
+    node.unsent += reply.refusals.filter(isSilence).length;
     refuse(node, reply.refusals);
     tell(node, reply.data);
     if (node.later.length > 0) this.askNext(node, now);
@@ -132,7 +145,7 @@ export class Rounds {
   peerGone(core: CoreId, now: Nanos): void {
     for (const node of this.nodes.flatMap((phase) => [...phase.values()])) {
       const unasked = node.later.findIndex(([later]) => later === core);
-      if (unasked >= 0) refuse(node, coresOf(node.later.splice(unasked, 1), ERRORS.PEER_GONE.code));
+      if (unasked >= 0) this.neverAsked(node, node.later.splice(unasked, 1), 'PEER_GONE');
       if (!node.waiting.has(core)) continue;
       this.giveUp(node, core, 'PEER_GONE');
       if (node.later.length > 0) this.askNext(node, now);
@@ -172,7 +185,9 @@ export class Rounds {
     const error = this.host.mayAsk(core, node.parent === null)
       ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload })
       : 'PEER_GONE';
-    if (error !== null) this.giveUp(node, core, error);
+    if (error === null) return;
+    node.unsent += 1; // not even the request
+    this.giveUp(node, core, error);
   }
 
   private voted(node: RoundNode, refusal: ErrorName | null, now: Nanos, data: readonly number[] = NONE): void {
@@ -189,12 +204,20 @@ export class Rounds {
   private giveUp(node: RoundNode, child: CoreId, error: ErrorName): void {
     const route = node.waiting.get(child)!;
     node.waiting.delete(child);
-    refuse(node, coresOf([route], ERRORS[error].code));
+    const given = coresOf([route], ERRORS[error].code);
+    node.unsent += 2 * given.length - 1;
+    refuse(node, given);
+  }
+
+  private neverAsked(node: RoundNode, routes: readonly Route[], error: ErrorName): void {
+    const given = coresOf(routes, ERRORS[error].code);
+    node.unsent += 2 * given.length;
+    refuse(node, given);
   }
 
   private expire(node: RoundNode, now: Nanos): void {
     for (const child of [...node.waiting.keys()]) this.giveUp(node, child, 'OPERATION_TIMEOUT');
-    refuse(node, coresOf(node.later.splice(0), ERRORS.OPERATION_TIMEOUT.code));
+    this.neverAsked(node, node.later.splice(0), 'OPERATION_TIMEOUT');
     if (!node.ownVote) this.voted(node, 'OPERATION_TIMEOUT', now);
     else this.settle(node, now);
   }
@@ -207,8 +230,25 @@ export class Rounds {
       this.host.timers.cancel(node.timer);
     }
     const { parent, consenting, refusals, data } = node;
-    if (parent !== null) this.reply(parent, node, consenting, refusals, data);
-    else node.finish!({ consenting, refusals, data, messages: 2 * (consenting + refusals.length - 1) }, now);
+    if (parent !== null) return this.reply(parent, node, consenting, refusals, data);
+    const messages = 2 * (consenting + refusals.length - 1) - node.unsent;
+    const unheard = refusals.filter(isSilence).map(([core]) => core);
+    node.finish!({ consenting, refusals, data, messages, silent: this.silentOf(unheard, now) }, now);
+  }
+
+  /** How far a phase has come that this core began and waits for; null: it waits for none of this operation. */
+  progressOf(op: OperationId, now: Nanos): Progress | null {
+    const node = this.nodes.map((phase) => phase.get(op)).find((found) => found?.parent === null);
+    if (node === undefined) return null;
+    const answered = node.consenting + node.refusals.length - (node.ownVote ? 1 : 0);
+    const waiting = coresOf([...node.waiting.values()], 0).map(([core]) => core);
+    return { messages: 2 * answered - node.unsent + node.waiting.size, silent: this.silentOf(waiting, now) };
+  }
+
+  /** Behind an inner node that is silent its subtree has not answered either: blame the silent ones, if any are. */
+  private silentOf(unheard: readonly CoreId[], now: Nanos): readonly CoreId[] {
+    const silent = unheard.filter((core) => core !== this.host.self && this.host.isSilent(core, now));
+    return (silent.length > 0 ? silent : unheard).toSorted((a, b) => a - b);
   }
 
   private reply(
@@ -241,6 +281,7 @@ function nodeOf(
     consenting: 0,
     refusals: NONE,
     data: NONE,
+    unsent: 0,
     timer: null,
     settled: false,
     finish,
@@ -259,6 +300,11 @@ function tell(node: RoundNode, data: readonly number[]): void {
 export function firstRefusal(result: PhaseResult): { readonly core: CoreId; readonly error: ErrorName } | null {
   const first = result.refusals[0];
   return first === undefined ? null : { core: first[0], error: errorOfCode(first[1]) ?? 'ROUND_REFUSED' };
+}
+
+/** The answer that stands for one that did not come. */
+function isSilence([, code]: Answer): boolean {
+  return code === ERRORS.OPERATION_TIMEOUT.code || code === ERRORS.PEER_GONE.code;
 }
 
 function coresOf(routes: readonly Route[], code: number): Answer[] {

@@ -17,7 +17,7 @@ export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundRepor
     failOnRefusal(prepared, spec.op);
   }
   const committed = yield* phaseOf(rounds, PHASES.commit, spec);
-  failOnRefusal(committed, spec.op);
+  failOnRefusal(committed, spec.op, 'round', prepared.messages);
   return { cores: committed.consenting, phases: 2, messages: prepared.messages + committed.messages };
 }
 

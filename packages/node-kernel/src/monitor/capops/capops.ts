@@ -13,6 +13,8 @@ import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { Agreement } from '../agreement/agreement.ts';
+import { unanswered } from '../agreement/one-phase.ts';
+import { logSilence } from '../agreement/silence.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
@@ -63,6 +65,8 @@ export class Capops implements Service {
   readonly openRounds = new OpenRounds();
   readonly finished = new FinishedPhases();
   readonly guards = new Map<OperationId, RetypeGuard>();
+  /** Operations that go on although their callers were told, and the log, that somebody does not answer. */
+  private readonly toldUnanswered = new Set<OperationId>();
   readonly stepper: Stepper;
   readonly revokes: Revokes;
   readonly reclaims: Reclaims;
@@ -289,6 +293,20 @@ export class Capops implements Service {
     return snapshotCore(this.state, this.transits.capabilities(), [...this.reclaims.ranges()]);
   }
 
+  /** How far an operation has come whose caller's patience is over; logged, for who asked is told now. */
+  giveUpWaiting(op: OperationId, kind: string, elapsed: Nanos): string {
+    const progress = this.agreement.rounds.progressOf(op, this.now);
+    const silent = progress?.silent ?? this.exchange.askedOf(op);
+    const trouble = {
+      cores: this.context.members.length + 1,
+      messages: progress?.messages ?? 2 * silent.length,
+      silent,
+    };
+    logSilence(this.context, op, kind, { error: 'OPERATION_TIMEOUT', trouble }, elapsed);
+    this.toldUnanswered.add(op);
+    return `${kind} ${op}: ${silent.length > 0 ? unanswered(silent) : 'not done in time'}; it goes on to where it leaves nothing locked`;
+  }
+
   private begin<T>(
     kind: string,
     capability: Capability,
@@ -308,12 +326,16 @@ export class Capops implements Service {
 
   private log(op: OperationId, kind: string, capability: Capability, outcome: Outcome<unknown>, elapsed: Nanos): void {
     const { outbox } = this.context;
+    const isTold = this.toldUnanswered.delete(op);
     if (!outbox.debug && !FOR_CALLERS.has(kind)) return;
     const told =
       outcome.ok && typeof outcome.value === 'object'
         ? (outcome.value as { cores?: number; messages?: number } | null)
-        : null;
+        : outcome.ok
+          ? null
+          : outcome.trouble;
     const result = outcome.ok ? 'ok' : outcome.error;
+    if (!outcome.ok && !isTold) logSilence(this.context, op, kind, outcome, elapsed);
     outbox.log('cap_operation', {
       op,
       kind,

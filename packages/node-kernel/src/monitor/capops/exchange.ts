@@ -53,6 +53,12 @@ export class Exchange {
     }
   }
 
+  /** Whom an operation, or a part of it, has asked and not heard from yet. */
+  askedOf(op: OperationId): readonly CoreId[] {
+    const asked = [...this.waiting].filter(([key]) => key.startsWith(`${op}/`) || key.startsWith(`${op}.`));
+    return [...new Set(asked.map(([, { core }]) => core))].sort((a, b) => a - b);
+  }
+
   private expect(core: CoreId, op: OperationId, type: MessageType, resume: Resume): () => void {
     const key = keyOf(op, type);
     this.waiting.set(key, { core, resume });

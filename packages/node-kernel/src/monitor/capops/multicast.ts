@@ -1,12 +1,12 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import { errorOfCode } from '@mk/monitor-proto/errors';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Route } from '@mk/monitor-proto/messages/fields';
 import type { Capability } from '../../capability/model/capability.ts';
 import { type Act, PHASES, type Phase, type RoundActionName } from '../agreement/round-actions.ts';
+import { failOnRefusal } from '../agreement/one-phase.ts';
 import type { PhaseResult } from '../agreement/rounds.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import type { Operation } from '../operations.ts';
 import type { Capops } from './capops.ts';
 import { isSubset } from './core-set.ts';
 import { type CapabilityPayload, decodePayload, encodePayload } from './payload.ts';
@@ -120,10 +120,10 @@ export function* prepareEverywhere(
     cores: members.length + 1,
     messages: result.messages,
   };
-  const [first] = result.refusals;
-  if (first === undefined) return prepared;
+  if (result.refusals.length === 0) return prepared;
   m.inBackground(finishEverywhere(m, PHASES.abort, prepared));
-  throw new OperationError(errorOfCode(first[1]) ?? 'ROUND_REFUSED', `core ${first[0]} did not consent to ${op}`);
+  failOnRefusal(result, op, action);
+  return prepared;
 }
 
 /** The second phase: goes on until each core of the first has acted or is gone (M2). Answers what they told. */

@@ -1,5 +1,6 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Capability } from '../../capability/model/capability.ts';
 import { lookup, type SlotRef } from '../../capability/store/cspace.ts';
 import type { Invocation, Invocations } from '../../capability/invocations/decode.ts';
@@ -8,7 +9,7 @@ import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { SystemCallDone, SystemCallResult } from '../../cpu-driver/system-calls.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { SystemCallHandlers } from '../service.ts';
 import type { Capops } from './capops.ts';
 import { sendCopy } from './copy.ts';
@@ -106,23 +107,43 @@ function start<T>(
   now: Nanos,
   done: SystemCallDone,
 ): void {
-  const answer = answerInTime(m, now, done);
-  m.run(kind, capability as Capability, operation, now, (outcome, at) => {
-    answer(outcome.ok ? { ok: true, value: outcome.value ?? null } : { ok: false, error: outcome.error }, at);
-  });
+  const answer = new TimelyAnswer(m, kind, now, done);
+  const op = m.run(kind, capability as Capability, operation, now, (outcome, at) => answer.give(resultOf(outcome), at));
+  answer.begun(op);
 }
 
-/** Answers once, at the deadline if nothing else has. */
-function answerInTime(m: Capops, now: Nanos, done: SystemCallDone): SystemCallDone {
-  let open = true;
-  const once = (result: SystemCallResult, at: Nanos): void => {
-    if (!open) return;
-    open = false;
-    m.context.timers.cancel(timer);
-    done(result, at);
-  };
-  const timer = m.context.timers.set(now + limit('operationDeadlineNs'), (at) =>
-    once({ ok: false, error: 'OPERATION_TIMEOUT' }, at),
-  );
-  return once;
+function resultOf(outcome: Outcome<unknown>): SystemCallResult {
+  if (outcome.ok) return { ok: true, value: outcome.value ?? null };
+  const { error, text, trouble } = outcome;
+  return { ok: false, error, ...(trouble !== undefined && { text }) };
+}
+
+/** Answers once, at the deadline if nothing else has: then with the operation and who holds it up. */
+class TimelyAnswer {
+  private open = true;
+  private timer: Timer | null = null;
+
+  constructor(
+    private readonly m: Capops,
+    private readonly kind: string,
+    private readonly startedAt: Nanos,
+    private readonly done: SystemCallDone,
+  ) {}
+
+  /** After the operation's own deadlines: an operation that ends by itself at that moment knows more. */
+  begun(op: OperationId): void {
+    if (!this.open) return;
+    this.timer = this.m.context.timers.set(this.startedAt + limit('operationDeadlineNs'), (at) => {
+      if (!this.open) return;
+      const text = this.m.giveUpWaiting(op, this.kind, at - this.startedAt);
+      this.give({ ok: false, error: 'OPERATION_TIMEOUT', text }, at);
+    });
+  }
+
+  give(result: SystemCallResult, at: Nanos): void {
+    if (!this.open) return;
+    this.open = false;
+    this.m.context.timers.cancel(this.timer);
+    this.done(result, at);
+  }
 }
