@@ -15,25 +15,31 @@ const SET: OctopusRequest = { type: 'set', record: 'queue', sequential: true };
 function newDesk(journalled = true): {
   readonly desk: OctopusDesk;
   readonly sent: (readonly [client: string, id: number, reply: OctopusReply])[];
+  /** Notifications. */
+  readonly told: readonly string[];
   readonly entries: { readonly entry: number; readonly changes: readonly JournalChange[] }[];
   ask(peer: Peer, id: number, request: OctopusRequest, settled?: number): void;
 } {
   const sent: (readonly [string, number, OctopusReply])[] = [];
+  const told: string[] = [];
   const entries: { entry: number; changes: readonly JournalChange[] }[] = [];
   const sink = {
-    push: (effect: KnowledgeEffect) => void (effect.type === 'journal' && entries.push(effect)),
+    push: (effect: KnowledgeEffect) =>
+      void ((effect.type === 'journal' || effect.type === 'journal_anew') && entries.push(effect)),
     log: () => undefined,
   };
   const mailbox = {
     send(peer: Peer, message: Message) {
       if (message.type === 'oct_reply')
         sent.push([peer.instance, message.id, JSON.parse(message.text) as OctopusReply]);
+      if (message.type === 'oct_notify') told.push(message.text);
     },
   } as unknown as Mailbox;
   const desk = new OctopusDesk(sink, mailbox, journalled);
   return {
     desk,
     sent,
+    told,
     entries,
     ask(peer, id, request, settled = 0) {
       desk.request(peer, { type: 'oct_request', id, settled, request: JSON.stringify(request) });
@@ -100,6 +106,39 @@ describe('Octopus for clients', () => {
       [1, 'JOURNAL_FAILED'],
       [2, 'JOURNAL_FAILED'],
     ]);
+  });
+
+  test('a journal that works again takes everything anew; only then what rested on it is told', () => {
+    const { desk, sent, told, entries, ask } = newDesk();
+    const [a, b, c] = [client('a'), client('b'), client('c')];
+    desk.opened(NOTHING);
+    ask(b, 1, { type: 'get', query: '_', trigger: { id: 5, inCase: 'NO_RECORD', mode: 1 | 2 | 4 } });
+    ask(a, 1, { type: 'set', record: 'kept { n: 1 }' });
+    ask(c, 1, { type: 'set', record: 'gone { n: 1 }', transient: true });
+    desk.writtenTo(2);
+    expect(told).toHaveLength(2);
+    ask(a, 2, { type: 'set', record: 'doubtful { n: 1 }' });
+    desk.failed('the disk is full');
+    desk.gone('c');
+    desk.flush();
+    ask(a, 3, { type: 'set', record: 'refused { n: 1 }' });
+    expect(sent.slice(-2).map(([, id, reply]) => [id, reply.ok ? 'ok' : reply.error])).toEqual([
+      [2, 'JOURNAL_FAILED'],
+      [3, 'JOURNAL_FAILED'],
+    ]);
+    expect(desk.journalState).toBe('failed: the disk is full');
+    expect(told).toHaveLength(2);
+    desk.recovered();
+    const anew = entries.at(-1)!;
+    const names = anew.changes.flatMap((change) => (change.type === 'put' ? [change.name] : []));
+    expect(names.sort()).toEqual(['doubtful', 'kept']);
+    expect(anew.changes).toContainEqual(expect.objectContaining({ type: 'answers_put', client: 'a', last: 2 }));
+    ask(a, 4, { type: 'get', query: 'kept' });
+    expect(told).toHaveLength(2);
+    desk.writtenTo(anew.entry);
+    expect(told).toHaveLength(4);
+    expect(sent.at(-1)).toMatchObject(['a', 4, { ok: true }]);
+    expect(desk.journalState).toBe('open');
   });
 
   test('without a journal replies leave at once; what is no request is refused', () => {
