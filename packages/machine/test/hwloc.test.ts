@@ -112,6 +112,25 @@ describe('what a file says comes through', () => {
     expect(new Machine(load('hwloc/fakecpukinds')).relation(0, 2)).toBe('same_package');
   });
 
+  test('a slower kind of core is busy with a message for longer', () => {
+    const description = load('hwloc/fakecpukinds');
+    const machine = new Machine(description);
+    const byOsIndex = [0, 1, 2, 3].map((index) => description.processors.findIndex(({ osIndex }) => osIndex === index));
+    expect(byOsIndex.map((core) => machine.speedOf(core))).toEqual([0.5, 0.5, 1, 1]);
+    const [slow, , fast] = byOsIndex as [number, number, number];
+    expect(machine.sendOccupancyNs(slow, fast)).toBe(2 * machine.sendOccupancyNs(fast, slow));
+    expect(machine.receiveOccupancyNs(fast, slow)).toBe(2 * machine.receiveOccupancyNs(slow, fast));
+    expect(machine.latencyNs(slow, fast)).toBe(machine.latencyNs(fast, slow));
+  });
+
+  test('nodes of one package that are apart cost more than one node, and no more than another package', () => {
+    const machine = new Machine(load('cases/two-nodes-per-package'));
+    const cost = (to: number) => machine.oneWayNs(0, to);
+    expect(cost(2)).toBeGreaterThan(cost(1));
+    expect(cost(4)).toBe(cost(2));
+    expect(cost(6)).toBeGreaterThan(cost(4));
+  });
+
   test('memory without cores is a node of its own', () => {
     const text = around(`<object type="NUMANode" os_index="0" cpuset="0x3" local_memory="5"/><object type="NUMANode"
       os_index="1" cpuset="0x0" local_memory="7"/>${PU(0)}${PU(1)}`);
