@@ -7,7 +7,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
-import { Outcome } from '@mk/node-kernel/capability/model/changes';
 import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
 import { bootCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
 import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
@@ -29,7 +28,7 @@ const MEMORY = { address: 0, size: 256 * MIB };
 
 function put(state: LocalCapabilities, slot: Slot, type: 'L1CNode' | 'L2CNode' | 'Frame', bytes: number): number {
   const { address } = state.ram.allocate(bytes)!;
-  place(state, slot, makeCapability(type, address, bytes), { owner: 0, relations: 0 }, new Outcome());
+  place(state, slot, makeCapability(type, address, bytes), { owner: 0, relations: 0 });
   return address;
 }
 

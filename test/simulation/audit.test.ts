@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
-import { Outcome } from '@mk/node-kernel/capability/model/changes';
 import { place } from '@mk/node-kernel/capability/invocations/placement';
 import { audit, describeAudit, isSoundAudit } from '@mk/launcher/client/audit';
 import type { Cores } from '@mk/launcher/client/cores';
@@ -81,13 +80,7 @@ describe('an audit of all cores', () => {
   test('C2: names what overlaps, and on which cores', async () => {
     const ram = shareRam();
     const slot = stateOf(2).kernelSlots.freeSlot()!;
-    place(
-      stateOf(2),
-      slot,
-      makeCapability('RAM', ram.address + PAGE, 16 * PAGE),
-      { owner: 2, relations: 0 },
-      new Outcome(),
-    );
+    place(stateOf(2), slot, makeCapability('RAM', ram.address + PAGE, 16 * PAGE), { owner: 2, relations: 0 });
     const rows = describeAudit(await audit(cluster));
     expect(rows.find((row) => row.startsWith('C2'))).toMatch(
       /^C2 {2}RAM\[0x[0-9a-f]+\+65536\] on cores 0, 1, 2: overlaps RAM\[0x[0-9a-f]+\+65536\], which it does not descend from$/,

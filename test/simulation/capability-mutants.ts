@@ -27,6 +27,7 @@ interface Inside {
 interface InsideRevokes {
   runLocked(op: string, slot: Slot, group: CopyGroup): unknown;
   freeze(part: { readonly target: never }): void;
+  keep(candidate: never): boolean;
   abort(op: string, answer: (refusal: null) => void): void;
 }
 type Begin = (
@@ -42,7 +43,7 @@ type Begin = (
 ) => void;
 
 const capopsOf = (kernel: Kernel) => kernel.services.capops;
-const insideOf = (kernel: Kernel): Inside => capopsOf(kernel) as unknown as Inside;
+const insideOf = (kernel: Kernel): Inside => capopsOf(kernel).shared as unknown as Inside;
 const revokesOf = (kernel: Kernel): InsideRevokes => capopsOf(kernel).revokes as unknown as InsideRevokes;
 
 /** Replaces a method of an object. */
@@ -61,7 +62,7 @@ function whenBooted(kernel: Kernel, then: (state: LocalCapabilities) => void): v
 
 /** While an operation of the kind starts, nothing seems to be in flight. */
 function blindToTransits(kernel: Kernel, kinds: readonly string[]): void {
-  const { transits } = capopsOf(kernel);
+  const { transits } = capopsOf(kernel).shared;
   const has = transits.has.bind(transits);
   replace(insideOf(kernel), 'run', (run) => (kind, ...rest) => {
     if (!kinds.includes(kind)) return run(kind, ...rest);
@@ -86,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'ready-with-copies-in-flight',
     about: 'race 1: a revoke does not wait for the copies that its holders have sent',
     plant(kernel) {
-      capopsOf(kernel).transits.has = () => false;
+      capopsOf(kernel).shared.transits.has = () => false;
     },
   },
   {
@@ -108,7 +109,7 @@ export const MUTANTS: readonly Mutant[] = [
     about: 'race 3, hazard 2: the owner does not wait until the requester has created',
     script: 'capabilities-03-foreign-retype-locks-until-created.txt',
     plant(kernel) {
-      const { exchange } = capopsOf(kernel);
+      const { exchange } = capopsOf(kernel).shared;
       exchange.await = function* () {
         return { type: 'cap_retype_created', op: '', created: true } as never;
       };
@@ -235,7 +236,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'reclaim-before-done',
     about: 'revoke: memory goes home while other cores still hold frozen copies of it (sim-churn seed 226)',
     script: 'capabilities-07-revoke-of-what-lies-in-its-own-memory.txt',
-    plant: (kernel) => replace(capopsOf(kernel).revokes, 'keep', () => () => false),
+    plant: (kernel) => replace(revokesOf(kernel), 'keep', () => () => false),
   },
   {
     name: 'abort-does-not-thaw',

@@ -22,6 +22,9 @@ import { OperationError, type Operation } from './monitor/operations.ts';
 import { ServiceTable } from './monitor/service-table.ts';
 import { createServices, type Services } from './services.ts';
 
+/** Consequences of consequences that are told within one step; what is left then is told in the next, at once. */
+const TELLING_ROUNDS = 4;
+
 type OwnEvent = Exclude<KernelEvent, ServiceEvent>;
 type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { type: T }>, now: Nanos) => void };
 type AnyHandler = (event: KernelEvent, now: Nanos) => void;
@@ -195,9 +198,16 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     for (const service of this.table.told.registered) service.registered(now);
   }
 
+  /** The end of a step: the services hear what has changed, timers fire, and what is queued becomes frames. */
   private flush(now: Nanos): void {
     this.tellView(now);
-    const next = this.monitor.endpoint.flush(now);
+    let next = Infinity;
+    for (let round = 0; round < TELLING_ROUNDS; round += 1) {
+      this.tellChanges(now);
+      next = this.monitor.endpoint.flush(now);
+      if (!this.cpuDriver.changed) break;
+    }
+    if (this.cpuDriver.changed) next = now;
     if (next >= this.timerAt) return;
     this.timerAt = next;
     this.outbox.push({ type: 'set_timer', at: next });
@@ -209,6 +219,12 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     this.viewTold = view;
     this.membersTold = memberChanges;
     for (const service of this.table.told.viewChanged) service.viewChanged(now);
+  }
+
+  private tellChanges(now: Nanos): void {
+    if (!this.cpuDriver.changed) return;
+    const changes = this.cpuDriver.state.changes.takeChanges();
+    for (const service of this.table.told.capabilityChanged) service.capabilityChanged(changes, now);
   }
 
   private control(id: number, verb: string, args: Readonly<Record<string, unknown>>, now: Nanos): void {

@@ -48,7 +48,7 @@ export function createServices(core: Core) {
   const agreement = new Agreement(context, core.actOf);
   const capops = new Capops(context, cpuDriver, agreement);
   const knowledge = new Knowledge(context);
-  const channels = new Channels(context, capops, knowledge.requests, core.receivers);
+  const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
   const { systemCall, systemCallNow, dispatcherGone } = core;
   const dispatcherService = new DispatcherService({ context, systemCall, systemCallNow });
   const programs = new Programs({
@@ -60,7 +60,8 @@ export function createServices(core: Core) {
     systemCall,
     dispatcherGone,
   });
-  capops.subscribers.onAsked = (domain, op) => dispatcherService.tell(domain, { type: 'consent', op }, context.now);
+  capops.shared.subscribers.onAsked = (domain, op) =>
+    dispatcherService.tell(domain, { type: 'consent', op }, context.now);
   dispatcherService.onEnded = (dispatcher, ending, now) => programs.dispatcherEnded(dispatcher, ending, now);
   return {
     membership: new Membership(context, config, core.joinHost),

@@ -1,6 +1,5 @@
 import { createPrng } from '@mk/monitor-proto/prng';
 import { describeCapability } from '../capability/model/capability.ts';
-import { Outcome } from '../capability/model/changes.ts';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
 import { errorNameOf } from '../capability/model/errors.ts';
 import { createRam } from '../capability/global/monitor-primitives.ts';
@@ -24,7 +23,6 @@ const CORE = { min: 0, max: 65_535 } as const;
 interface CapopsPort {
   snapshot(): object;
   readonly busy: boolean;
-  absorb(outcome: Outcome): void;
 }
 
 /** Domains and their capabilities over the control port: looking, and acting for a domain through its own system calls. */
@@ -51,15 +49,12 @@ export class DomainControl implements Service {
       doc: 'A domain with a cspace of so many CNodes of 256 slots, and so many bytes of RAM at address 1.',
       run: (args) => {
         const { cpuDriver } = this.failUnlessBooted();
-        const outcome = new Outcome();
         const domain = cpuDriver.domains.create(
           cpuDriver.state,
           args.whole('cnodes', { min: 1, max: 64, otherwise: 2 }),
           args.whole('memory', { ...BYTES, otherwise: 0 }),
-          outcome,
         );
         if (domain === null) throw new OperationError('OUT_OF_MEMORY', 'no memory, or too many domains');
-        this.capops.absorb(outcome);
         this.context.outbox.log('domain_created', { domain: domain.id });
         return { domain: domain.id };
       },

@@ -1,5 +1,4 @@
 import { encodeCapability } from '../capability/model/capability-codec.ts';
-import type { Outcome } from '../capability/model/changes.ts';
 import { errorNameOf } from '../capability/model/errors.ts';
 import { bootCapabilities, type LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { invoke } from '../capability/invocations/perform.ts';
@@ -28,8 +27,6 @@ type AnyLocalHandler = (
 export class CpuDriver {
   readonly domains = new Domains();
   private capabilities: LocalCapabilities | null = null;
-  /** Told what each invocation changed: what hangs on capabilities follows. */
-  onOutcome: (outcome: Outcome) => void = () => undefined;
 
   private readonly calls: LocalHandlers = {
     nop: () => ({ ok: true, value: null }),
@@ -55,6 +52,11 @@ export class CpuDriver {
     return this.capabilities;
   }
 
+  /** Whether something became of capabilities that the services have not been told. */
+  get changed(): boolean {
+    return this.capabilities !== null && this.capabilities.changes.pending;
+  }
+
   /** Serves a checked call whose row says `cpuDriver`. Bounded work. */
   serve(caller: Domain | undefined, call: CheckedCall): SystemCallResult | typeof ACROSS_CORES {
     return (this.calls[call.name as LocalCall] as AnyLocalHandler)(caller, call.args);
@@ -65,11 +67,8 @@ export class CpuDriver {
     const done = invoke(this.capabilities, caller.root, invocation);
     if (!done.ok)
       return done.error === 'retry_through_monitor' ? ACROSS_CORES : { ok: false, error: errorNameOf(done.error) };
-    const { outcome, identity } = done.value;
-    this.onOutcome(outcome);
-    return {
-      ok: true,
-      value: identity ? { capability: encodeCapability(identity.capability), owner: identity.owner } : null,
-    };
+    const identity = done.value;
+    const value = identity && { capability: encodeCapability(identity.capability), owner: identity.owner };
+    return { ok: true, value };
   }
 }

@@ -1,6 +1,5 @@
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../capability/model/capability.ts';
-import type { Outcome } from '../capability/model/changes.ts';
 import type { LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { copyExisting } from '../capability/global/monitor-primitives.ts';
 import { place } from '../capability/invocations/placement.ts';
@@ -40,7 +39,7 @@ export class Domains {
    * A domain with a cspace of `cnodes` L2 CNodes, its root CNode as a capability in its own first slot, and `memoryBytes`
    * of RAM in its second if any are asked for. Null: no memory or no number left.
    */
-  create(state: LocalCapabilities, cnodes: number, memoryBytes: number, outcome: Outcome): Domain | null {
+  create(state: LocalCapabilities, cnodes: number, memoryBytes: number): Domain | null {
     if (this.byId.size >= limit('domainsPerCore')) return null;
     const bytes = CNODE_BYTES * (1 + cnodes);
     const range = state.ram.allocate(bytes, CNODE_BYTES);
@@ -51,20 +50,14 @@ export class Domains {
       return null;
     }
     const shared = { owner: state.core, relations: 0 };
-    place(state, root, makeCapability('L1CNode', range.address, CNODE_BYTES), shared, outcome);
+    place(state, root, makeCapability('L1CNode', range.address, CNODE_BYTES), shared);
     const top = state.containers.get(range.address)!;
     for (let i = 0; i < cnodes; i += 1)
-      place(
-        state,
-        top.slot(i),
-        makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES),
-        shared,
-        outcome,
-      );
+      place(state, top.slot(i), makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES), shared);
     const first = state.containers.get(range.address + CNODE_BYTES)!;
     copyExisting(state, root, first.slot(FIRST_SLOTS.taskCNode));
     if (memory !== null)
-      place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared, outcome);
+      place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared);
     const domain = { id: this.nextId, root };
     this.nextId += 1;
     this.byId.set(domain.id, domain);

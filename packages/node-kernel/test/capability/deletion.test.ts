@@ -31,9 +31,10 @@ function drain(world: World, budget?: number): { states: string[]; most: number 
   const states: string[] = [];
   let most = 0;
   for (;;) {
+    world.takeChanges();
     const step = deleteStep(world.state, budget);
     states.push(step.state);
-    most = Math.max(most, step.outcome.changes.length);
+    most = Math.max(most, world.takeChanges().length);
     if (step.state !== 'more') return { states, most };
   }
 }
@@ -86,8 +87,9 @@ describe('bounded deletion', () => {
     must(world.invoke({ operation: 'copy', source: at(2), destination: { address: 200, root: 2 } }));
     world.state.database.move(world.slot(2), dispatcher.slot(0));
     const before = world.state.database.size;
-    const outcome = deleteLast(world.state, world.slot(6));
-    expect(outcome.changes.map((change) => change.kind)).toEqual(['stopped']);
+    world.takeChanges();
+    deleteLast(world.state, world.slot(6));
+    expect(world.changes()).toEqual(['stopped']);
     expect(drain(world).states.at(-1)).toBe('idle');
     expect(world.state.database.size).toBe(before - 1 - 2 - 2 - 6);
     expect(world.audit()).toEqual([]);
@@ -172,7 +174,9 @@ describe('the local half of revoke', () => {
     must(createCapability(world.state, world.slot(5), foreign, 7, 0));
     expect(world.slot(5).group!.relations).toBe(REMOTE.copies);
     expect(errorOf(createCapability(world.state, world.slot(6), foreign, 8, 0))).toBe('owner_mismatch');
-    expect(deleteCopy(world.state, world.slot(5)).changes.map((change) => change.kind)).toEqual(['deleted']);
+    world.takeChanges();
+    deleteCopy(world.state, world.slot(5));
+    expect(world.changes()).toEqual(['deleted']);
   });
 
   test('own bugs assert', () => {

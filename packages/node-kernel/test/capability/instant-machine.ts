@@ -2,8 +2,8 @@
  * Several cores whose messages take no time and never fail: each distributed operation as one atomic sequence of the
  * local primitives. The silly model of the monitor's protocols, to show that the primitives suffice for them.
  */
+import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
 import type { Capability, Range } from '@mk/node-kernel/capability/model/capability';
-import type { Outcome } from '@mk/node-kernel/capability/model/changes';
 import { REMOTE } from '@mk/node-kernel/capability/store/copy-group';
 import { freeAddress } from '@mk/node-kernel/capability/store/cspace';
 import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
@@ -27,7 +27,6 @@ import { addRelations, relationsForTransfer } from '@mk/node-kernel/capability/s
 import { createRetyped, isRetypeable, planRetype, retypeRange } from '@mk/node-kernel/capability/invocations/retype';
 import type { RetypeRequest } from '@mk/node-kernel/capability/invocations/retype';
 import { revokeCommit, revokeMarkRelations, revokeMarkTarget } from '@mk/node-kernel/capability/invocations/revoke';
-import { Outcome as NewOutcome } from '@mk/node-kernel/capability/model/changes';
 import type { Slot } from '@mk/node-kernel/capability/store/slot';
 import { typeRow } from '@mk/node-kernel/capability/model/types';
 import { snapshotCore } from '@mk/node-kernel/capability/audit/audit-snapshot';
@@ -110,27 +109,31 @@ export class InstantMachine {
       const ownerState = this.worlds[slot.group!.owner]!.state;
       addRelations(ownerState, ownerState.database.find(source)!, REMOTE.descendants);
     }
-    createRetyped(state, slot.group!, children.value, slots, new NewOutcome());
+    createRetyped(state, slot.group!, children.value, slots);
     return succeed(undefined);
   }
 
   delete(core: number, slot: Slot): void {
-    const { state } = this.worlds[core]!;
+    this.remove(this.worlds[core]!.state, core, slot);
+    for (const { state } of this.worlds) this.settle(state);
+    this.drain();
+  }
+
+  private remove(state: LocalCapabilities, core: number, slot: Slot): void {
     const group = slot.group!;
-    if (group.slots.size > 1 || state.isForeign(group)) return void this.settle(core, deleteCopy(state, slot));
+    if (group.slots.size > 1 || state.isForeign(group)) return deleteCopy(state, slot);
     const holders = this.holders(slot.capability!).filter((other) => other !== core);
     if (holders.length > 0 && typeRow(group.capability.type).moveable) {
       const other = this.worlds[holders[0]!]!.state.database.find(slot.capability!)!;
       must(this.retrieve(holders[0]!, [...other.slots][0]!));
-      return void this.settle(core, deleteCopy(state, slot));
+      return deleteCopy(state, slot);
     }
     if (typeRow(group.capability.type).needsLocality) {
       for (const holder of holders) {
-        this.settle(holder, must(deleteForeigns(this.worlds[holder]!.state, slot.capability!)));
+        must(deleteForeigns(this.worlds[holder]!.state, slot.capability!));
       }
     }
-    if (state.database.find(slot.capability!)) this.settle(core, deleteLast(state, slot));
-    this.drain();
+    if (state.database.find(slot.capability!)) deleteLast(state, slot);
   }
 
   revoke(core: number, slot: Slot): Result<void> {
@@ -164,31 +167,29 @@ export class InstantMachine {
   }
 
   private drain(): void {
-    const reclaim: [number, Outcome][] = [];
     for (let busy = true; busy;) {
       busy = false;
       this.worlds.forEach(({ state }, core) => {
         const step = deleteStep(state, 16);
-        reclaim.push([core, step.outcome]);
         if (step.state === 'more') busy = true;
         if (step.state !== 'last_owned') return;
         busy = true;
         this.delete(core, step.slot!);
       });
     }
-    for (const [core, outcome] of reclaim) this.settle(core, outcome);
+    for (const { state } of this.worlds) this.settle(state);
   }
 
   /** Freed memory goes home; what is not certain the home asks about in two rounds. */
-  private settle(_core: number, outcome: Outcome): void {
-    for (const candidate of outcome.reclaim) {
+  private settle({ changes }: LocalCapabilities): void {
+    for (const candidate of changes.takeCandidates()) {
       const home = this.worlds[candidate.home]!.state;
       let covered: Range[] = [];
       if (!candidate.certain) {
         const watches = this.worlds.map(({ state }) => beginWatch(state, candidate));
         covered = watches.flatMap((watch, i) => endWatch(this.worlds[i]!.state, watch));
       }
-      reclaimAtHome(home, candidate, covered, new NewOutcome());
+      reclaimAtHome(home, candidate, covered);
     }
   }
 

@@ -1,7 +1,7 @@
 /** A booted core with one domain: a root CNode in a kernel slot, an L2 CNode at L1 index 0, RAM at address 0. */
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import type { Capability } from '@mk/node-kernel/capability/model/capability';
-import { Outcome } from '@mk/node-kernel/capability/model/changes';
+import type { Change } from '@mk/node-kernel/capability/model/changes';
 import { capabilityAddress } from '@mk/node-kernel/capability/store/cspace';
 import type { Invocation } from '@mk/node-kernel/capability/invocations/decode';
 import type { CapabilityError, Result } from '@mk/node-kernel/capability/model/errors';
@@ -9,7 +9,7 @@ import { bootCapabilities } from '@mk/node-kernel/capability/store/local-capabil
 import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
 import { allocateKernelSlot, createRam } from '@mk/node-kernel/capability/global/monitor-primitives';
 import { invoke } from '@mk/node-kernel/capability/invocations/perform';
-import type { Performed } from '@mk/node-kernel/capability/invocations/perform';
+import type { Identity } from '@mk/node-kernel/capability/invocations/perform';
 import { place } from '@mk/node-kernel/capability/invocations/placement';
 import type { Slot } from '@mk/node-kernel/capability/store/slot';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
@@ -52,11 +52,20 @@ export class World {
   }
 
   put(slot: Slot, capability: Capability, owner = this.state.core, relations = 0): void {
-    place(this.state, slot, capability, { owner, relations }, new Outcome());
+    place(this.state, slot, capability, { owner, relations });
   }
 
-  invoke(invocation: Invocation): Result<Performed> {
+  invoke(invocation: Invocation): Result<Identity | null> {
     return invoke(this.state, this.root, invocation);
+  }
+
+  /** What has become of capabilities since this was last asked, by kind. */
+  changes(): readonly Change['kind'][] {
+    return this.takeChanges().map(({ kind }) => kind);
+  }
+
+  takeChanges(): readonly Change[] {
+    return this.state.changes.takeChanges();
   }
 
   /** The error that an invocation is refused with, or `none`. */

@@ -41,14 +41,19 @@ export function capabilityChecker(): Checker {
 }
 
 function viewOf(core: number, { cpuDriver, services }: Kernel): CoreView {
-  const { reclaims, transits } = services.capops;
-  return { core, state: cpuDriver.state, leaving: () => reclaims.ranges(), flying: () => transits.capabilities() };
+  const { reclaims, shared } = services.capops;
+  return {
+    core,
+    state: cpuDriver.state,
+    leaving: () => reclaims.ranges(),
+    flying: () => shared.transits.capabilities(),
+  };
 }
 
 /** The audit on the states themselves. */
 function auditStates(kernels: readonly Kernel[], report: Report): void {
   const snapshots = kernels.map(({ cpuDriver: { state }, services: { capops } }) => ({
-    ...memoryOf(state, capops.transits.capabilities(), capops.reclaims.ranges()),
+    ...memoryOf(state, capops.shared.transits.capabilities(), capops.reclaims.ranges()),
     slots: [],
   }));
   reportAll(

@@ -5,7 +5,6 @@
  */
 import { makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
-import { Outcome } from '../model/changes.ts';
 import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
 import { unfitFor } from '../store/cspace.ts';
@@ -54,7 +53,7 @@ export function createCapability(
   capability: Capability,
   owner: number,
   relations: number,
-): Result<Outcome> {
+): Result<void> {
   const { type } = capability;
   if (!typeRow(type).sendable || !sizeAllowed(type, capability.size)) return refuse('not_sendable');
   const unfit = unfitFor(slot, type);
@@ -62,29 +61,28 @@ export function createCapability(
   if (revokeCovering(state, capability) !== undefined) return refuse('capability_being_revoked');
   const known = state.database.find(capability);
   if (known !== undefined && typeRow(type).needsLocality && known.owner !== owner) return refuse('owner_mismatch');
-  const outcome = new Outcome();
   const holder = typeRow(type).needsLocality ? owner : state.core;
   const bits = holder === state.core ? relations : relations | REMOTE.copies;
-  addRelations(state, place(state, slot, capability, { owner: holder, relations: bits }, outcome), bits);
-  return succeed(outcome);
+  addRelations(state, place(state, slot, capability, { owner: holder, relations: bits }), bits);
+  return succeed(undefined);
 }
 
 /** RAM out of the allocator, as a capability in an empty slot, owned by this core. */
-export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, alignment?: number): Result<Outcome> {
+export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, alignment?: number): Result<void> {
   if (!Number.isSafeInteger(bytes) || bytes <= 0) return refuse('size_alignment');
   const unfit = unfitFor(slot, 'RAM');
   if (unfit !== null) return refuse(unfit);
   const range = state.ram.allocate(bytes, alignment);
-  return range === null ? refuse('out_of_memory') : succeed(ramFrom(state, slot, range));
+  if (range === null) return refuse('out_of_memory');
+  ramFrom(state, slot, range);
+  return succeed(undefined);
 }
 
 /** A range that was just allocated, as a capability in an empty slot. Stolen memory has its ancestor at its home. */
-export function ramFrom(state: LocalCapabilities, slot: Slot, range: Range): Outcome {
-  const outcome = new Outcome();
+export function ramFrom(state: LocalCapabilities, slot: Slot, range: Range): void {
   const ram: Capability = { type: 'RAM', rights: typeRow('RAM').rights, ...range, fields: [] };
   const relations = state.homeOf(range.address) === state.core ? 0 : REMOTE.ancestors;
-  place(state, slot, ram, { owner: state.core, relations }, outcome);
-  return outcome;
+  place(state, slot, ram, { owner: state.core, relations });
 }
 
 /** Memory of this core lies in an allocator elsewhere: from now on it may be covered there. */
@@ -95,18 +93,14 @@ export function lendMemory(state: LocalCapabilities): void {
 }
 
 /** A mapping made by `map` through the object in `through`; lives and dies with that very copy. */
-export function createMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, through: Slot): Outcome {
-  const outcome = new Outcome();
-  place(state, slot, mapping, { owner: state.core, relations: 0 }, outcome);
+export function createMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, through: Slot): void {
+  place(state, slot, mapping, { owner: state.core, relations: 0 });
   linkMapping(state, slot, through);
-  return outcome;
 }
 
 /** Another local copy for the monitor, whatever the lock says. */
-export function copyExisting(state: LocalCapabilities, source: Slot, destination: Slot, rights?: number): Outcome {
-  const outcome = new Outcome();
-  copyLocally(state, source, destination, outcome, rights);
-  return outcome;
+export function copyExisting(state: LocalCapabilities, source: Slot, destination: Slot, rights?: number): void {
+  copyLocally(state, source, destination, rights);
 }
 
 export function lockGroup(group: CopyGroup): void {
@@ -135,32 +129,27 @@ export function setRelations(state: LocalCapabilities, group: CopyGroup, bits: n
 }
 
 /** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers begin to empty. */
-export function deleteLast(state: LocalCapabilities, slot: Slot): Outcome {
+export function deleteLast(state: LocalCapabilities, slot: Slot): void {
   const group = slot.group;
   if (group === null || hasOtherCopies(state, group)) throw new Error('deleteLast of what is not the last owned copy');
-  const outcome = new Outcome();
   group.relations &= ~REMOTE.copies;
   group.locked = false;
-  deleteLastCopy(state, { slot, capability: slot.capability!, forced: false }, outcome);
-  return outcome;
+  deleteLastCopy(state, { slot, capability: slot.capability!, forced: false });
 }
 
 /** Removes one copy that is foreign, or beside which another local one stays. */
-export function deleteCopy(state: LocalCapabilities, slot: Slot): Outcome {
+export function deleteCopy(state: LocalCapabilities, slot: Slot): void {
   if (slot.group === null || !hasOtherCopies(state, slot.group)) throw new Error('deleteCopy of the last owned copy');
-  const outcome = new Outcome();
-  removeCopy(state, slot, outcome);
-  return outcome;
+  removeCopy(state, slot);
 }
 
 /** Removes all copies of a foreign capability, locked or not, because its owner says so. None is fine. */
-export function deleteForeigns(state: LocalCapabilities, capability: Capability): Result<Outcome> {
-  const outcome = new Outcome();
+export function deleteForeigns(state: LocalCapabilities, capability: Capability): Result<void> {
   const group = state.database.find(capability);
-  if (group === undefined) return succeed(outcome);
+  if (group === undefined) return succeed(undefined);
   if (!state.isForeign(group)) return refuse('owner_mismatch');
-  for (const slot of group.slots) removeCopy(state, slot, outcome);
-  return succeed(outcome);
+  for (const slot of group.slots) removeCopy(state, slot);
+  return succeed(undefined);
 }
 
 /** The owner is gone and this core takes its place, unlocked; the bits are rebuilt from what the members report. */

@@ -8,7 +8,7 @@
  */
 import { overlaps } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
-import type { Outcome, ReclaimCandidate } from '../model/changes.ts';
+import type { ReclaimCandidate } from '../model/changes.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { intersectRanges, subtractRanges, unionRanges } from '../model/ranges.ts';
@@ -46,27 +46,22 @@ export function endWatch(state: LocalCapabilities, watch: RangeWatch): Range[] {
 }
 
 /** What becomes of the memory of an object whose last copy on its owner has just been removed. */
-export function reclaimObject(state: LocalCapabilities, removed: CopyGroup, outcome: Outcome): void {
+export function reclaimObject(state: LocalCapabilities, removed: CopyGroup): void {
   const { type, address, size } = removed.capability;
   if (!isRamBacked(type)) return;
   const candidate: ReclaimCandidate = { address, size, home: state.homeOf(address), certain: removed.relations === 0 };
-  if (candidate.certain && candidate.home === state.core) reclaimAtHome(state, candidate, [], outcome);
-  else outcome.reclaim.push(candidate);
+  if (candidate.certain && candidate.home === state.core) reclaimAtHome(state, candidate, []);
+  else state.changes.offer(candidate);
 }
 
 /** Frees, at the home, what neither this core nor `coveredElsewhere` covers. Answers the bytes freed. */
-export function reclaimAtHome(
-  state: LocalCapabilities,
-  range: Range,
-  coveredElsewhere: readonly Range[],
-  outcome: Outcome,
-): number {
+export function reclaimAtHome(state: LocalCapabilities, range: Range, coveredElsewhere: readonly Range[]): number {
   let freed = 0;
   const covered = [...coveredElsewhere, ...coveredRanges(state, range)];
   const holes = covered.length === 0 ? [range] : subtractRanges([range], covered);
   for (const hole of holes) {
     for (const { address, size } of state.ram.release({ address: hole.address, size: hole.size })) {
-      outcome.changes.push({ kind: 'freed', address, size });
+      state.changes.note({ kind: 'freed', address, size });
       freed += size;
     }
   }

@@ -3,7 +3,6 @@
  * core; the monitor calls `deleteStep` again until it answers `idle`. Order: the delete list, then the contents of
  * containers on their way out, then the emptied containers themselves.
  */
-import { Outcome } from '../model/changes.ts';
 import { REMOTE } from '../store/copy-group.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
 import type { ClearEntry, DeleteEntry } from '../store/deletion-queue.ts';
@@ -23,7 +22,6 @@ export interface StepResult {
    */
   readonly state: 'idle' | 'more' | 'paused' | 'waiting' | 'last_owned';
   readonly slot?: Slot;
-  readonly outcome: Outcome;
 }
 
 /** An empty slot of a container costs less than a unit of budget. */
@@ -31,22 +29,21 @@ const SCANNED_PER_UNIT = 32;
 
 /** Does up to `budget` units of deletion. */
 export function deleteStep(state: LocalCapabilities, budget: number = CAPABILITY_LIMITS.stepBudget): StepResult {
-  const outcome = new Outcome();
   const queue = state.deletions;
-  if (queue.drained) return { state: 'idle', outcome };
-  if (queue.paused) return { state: 'paused', outcome };
+  if (queue.drained) return { state: 'idle' };
+  if (queue.paused) return { state: 'paused' };
   let blocked = 0;
   for (let spent = 0; spent < budget; spent += 1) {
     if (blocked < queue.list.length) {
       const entry = queue.list.shift()!;
-      const verdict = deleteEntry(state, entry, outcome);
-      if (verdict === 'last_owned') return { state: 'last_owned', slot: entry.slot, outcome };
+      const verdict = deleteEntry(state, entry);
+      if (verdict === 'last_owned') return { state: 'last_owned', slot: entry.slot };
       blocked = verdict === 'locked' ? blocked + 1 : 0;
-    } else if (!clearOne(state, outcome)) {
-      return { state: queue.drained ? 'idle' : 'waiting', outcome };
+    } else if (!clearOne(state)) {
+      return { state: queue.drained ? 'idle' : 'waiting' };
     }
   }
-  return { state: queue.drained ? 'idle' : 'more', outcome };
+  return { state: queue.drained ? 'idle' : 'more' };
 }
 
 /** The copy may go without further ado: another local one stays, or the owner elsewhere keeps the object. */
@@ -60,25 +57,25 @@ export function mayHaveRemoteCopies(group: CopyGroup): boolean {
 }
 
 /** Deletes the owner's last copy: at once, or for a CNode or Dispatcher by putting it on the clear list. */
-export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry, outcome: Outcome): void {
+export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry): void {
   const { slot, capability } = entry;
   state.deletions.withMonitor.delete(slot);
-  if (!holdsSlots(capability.type)) return finish(state, slot, outcome);
+  if (!holdsSlots(capability.type)) return finish(state, slot);
   const container = state.containers.get(capability.address);
   if (container === undefined) throw new Error('an owned CNode or Dispatcher without slots');
   if (container.closing) return;
-  if (capability.type === 'Dispatcher') outcome.changes.push({ kind: 'stopped', capability });
+  if (capability.type === 'Dispatcher') state.changes.note({ kind: 'stopped', capability });
   slot.deleting = true;
   container.closing = true;
   state.deletions.clear.push({ entry, container, cursor: 0 });
 }
 
-function finish(state: LocalCapabilities, slot: Slot, outcome: Outcome): void {
-  const group = removeCopy(state, slot, outcome);
-  if (group.slots.size === 0) reclaimObject(state, group, outcome);
+function finish(state: LocalCapabilities, slot: Slot): void {
+  const group = removeCopy(state, slot);
+  if (group.slots.size === 0) reclaimObject(state, group);
 }
 
-function deleteEntry(state: LocalCapabilities, entry: DeleteEntry, outcome: Outcome): 'done' | 'locked' | 'last_owned' {
+function deleteEntry(state: LocalCapabilities, entry: DeleteEntry): 'done' | 'locked' | 'last_owned' {
   const { slot, capability, forced } = entry;
   const group = slot.group;
   if (group === null || slot.capability !== capability) return 'done';
@@ -90,24 +87,24 @@ function deleteEntry(state: LocalCapabilities, entry: DeleteEntry, outcome: Outc
     return 'locked';
   }
   if (another) {
-    removeCopy(state, slot, outcome);
+    removeCopy(state, slot);
     return 'done';
   }
   if (!forced && !revoked && mayHaveRemoteCopies(group)) {
     state.deletions.withMonitor.add(slot);
     return 'last_owned';
   }
-  deleteLastCopy(state, entry, outcome);
+  deleteLastCopy(state, entry);
   return 'done';
 }
 
 /** One unit on the clear list; false when nothing on it can go on now. */
-function clearOne(state: LocalCapabilities, outcome: Outcome): boolean {
+function clearOne(state: LocalCapabilities): boolean {
   const { clear } = state.deletions;
   for (let tried = clear.length; tried > 0; tried -= 1) {
     const item = clear.shift()!;
     if (item.container.occupied === 0) {
-      finish(state, item.entry.slot, outcome);
+      finish(state, item.entry.slot);
       return true;
     }
     clear.push(item);

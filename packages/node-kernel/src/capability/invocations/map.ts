@@ -5,7 +5,6 @@
  */
 import { makeCapability } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
-import type { Outcome } from '../model/changes.ts';
 import { refuse, succeed } from '../model/errors.ts';
 import type { CapabilityError, Result } from '../model/errors.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
@@ -83,17 +82,13 @@ export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequ
 }
 
 /** Cannot fail. */
-export function performMap(
-  state: LocalCapabilities,
-  { source, destination: to, run }: MapAction,
-  outcome: Outcome,
-): void {
+export function performMap(state: LocalCapabilities, { source, destination: to, run }: MapAction): void {
   const type = mappingTypeOf(run.object.type)!;
   const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
-  place(state, to, mapping, { owner: state.core, relations: 0 }, outcome);
+  place(state, to, mapping, { owner: state.core, relations: 0 });
   linkMapping(state, to, source);
   state.pageTables.enter(run);
-  outcome.changes.push({ kind: 'mapped', run });
+  state.changes.note({ kind: 'mapped', run });
 }
 
 export function decodeProtect(state: LocalCapabilities, caller: Slot, given: ProtectRequest): Result<ProtectAction> {
@@ -109,13 +104,9 @@ export function decodeProtect(state: LocalCapabilities, caller: Slot, given: Pro
 }
 
 /** Cannot fail. */
-export function performProtect(
-  _: LocalCapabilities,
-  { run, from, count, rights }: ProtectAction,
-  outcome: Outcome,
-): void {
+export function performProtect(state: LocalCapabilities, { run, from, count, rights }: ProtectAction): void {
   run.rights.fill(rights, from, from + count);
-  outcome.changes.push({ kind: 'protected', run, from, count, rights });
+  state.changes.note({ kind: 'protected', run, from, count, rights });
 }
 
 export function decodeUnmap(

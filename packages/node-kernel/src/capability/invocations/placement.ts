@@ -1,7 +1,6 @@
 /** Putting capabilities in slots and taking them out, with everything that hangs on it. No decisions here. */
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
-import type { Outcome } from '../model/changes.ts';
 import type { CopyGroup, SharedState } from '../store/copy-group.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
@@ -12,13 +11,7 @@ import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
 /** Fills an empty slot. The first copy brings the shared state; an owned CNode or Dispatcher gets its slots. */
-export function place(
-  state: LocalCapabilities,
-  slot: Slot,
-  capability: Capability,
-  shared: SharedState,
-  outcome: Outcome,
-): CopyGroup {
+export function place(state: LocalCapabilities, slot: Slot, capability: Capability, shared: SharedState): CopyGroup {
   const known = state.database.find(capability) !== undefined;
   const group = state.database.insert(slot, capability, shared);
   if (!known) {
@@ -28,31 +21,31 @@ export function place(
       if (isRamBacked(capability.type) && overlaps(capability, watch.range)) watch.seen.push(capability);
     }
   }
-  outcome.changes.push({ kind: 'created', slot: slot.address, capability });
+  state.changes.note({ kind: 'created', slot: slot.address, capability });
   return group;
 }
 
 /** Empties a slot; mappings made through it go first, and with the last VNode the mappings in it. */
-export function removeCopy(state: LocalCapabilities, slot: Slot, outcome: Outcome): CopyGroup {
+export function removeCopy(state: LocalCapabilities, slot: Slot): CopyGroup {
   const capability = slot.capability!;
-  for (const mapping of slot.mappings ?? []) removeCopy(state, mapping, outcome);
-  if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability, outcome);
+  for (const mapping of slot.mappings ?? []) removeCopy(state, mapping);
+  if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability);
   state.deletions.withMonitor.delete(slot);
   const group = state.database.remove(slot);
-  outcome.changes.push({ kind: 'deleted', slot: slot.address, capability });
-  if (group.slots.size === 0 && !state.isForeign(group)) destroyObject(state, capability, outcome);
+  state.changes.note({ kind: 'deleted', slot: slot.address, capability });
+  if (group.slots.size === 0 && !state.isForeign(group)) destroyObject(state, capability);
   return group;
 }
 
 /** Moves a capability to an empty slot; owner, lock and relations stay. */
-export function relocate(state: LocalCapabilities, from: Slot, to: Slot, outcome: Outcome): void {
+export function relocate(state: LocalCapabilities, from: Slot, to: Slot): void {
   const capability = from.capability!;
   if (typeRow(capability.type).mapping) {
     const table = state.mappingsInTable.get(capability.fields[0]!);
     if (table?.delete(from)) table.add(to);
   }
   state.database.move(from, to);
-  outcome.changes.push({ kind: 'moved', from: from.address, to: to.address });
+  state.changes.note({ kind: 'moved', from: from.address, to: to.address });
 }
 
 /** Records that the mapping in `slot` was made through the frame (or table) in `through`. */
@@ -65,14 +58,14 @@ export function linkMapping(state: LocalCapabilities, slot: Slot, through: Slot)
   else filled.add(slot);
 }
 
-function unlinkMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, outcome: Outcome): void {
+function unlinkMapping(state: LocalCapabilities, slot: Slot, mapping: Capability): void {
   slot.mappedThrough?.mappings?.delete(slot);
   const table = mapping.fields[0]!;
   const filled = state.mappingsInTable.get(table);
   filled?.delete(slot);
   if (filled?.size === 0) state.mappingsInTable.delete(table);
   const run = state.pageTables.remove(table, mapping.fields[1]!);
-  if (run !== undefined) outcome.changes.push({ kind: 'unmapped', run });
+  if (run !== undefined) state.changes.note({ kind: 'unmapped', run });
 }
 
 function makeContainer(state: LocalCapabilities, group: CopyGroup): void {
@@ -81,22 +74,22 @@ function makeContainer(state: LocalCapabilities, group: CopyGroup): void {
   state.containers.set(address, new SlotContainer(type, address, size / CAPABILITY_LIMITS.slotBytes));
 }
 
-function destroyObject(state: LocalCapabilities, capability: Capability, outcome: Outcome): void {
+function destroyObject(state: LocalCapabilities, capability: Capability): void {
   if (holdsSlots(capability.type)) {
     const container = state.containers.get(capability.address);
     if (container !== undefined && container.occupied > 0) throw new Error('a container was destroyed with contents');
     state.containers.delete(capability.address);
   }
   for (const mapping of state.mappingsInTable.get(capability.address) ?? []) {
-    removeCopy(state, mapping, outcome);
+    removeCopy(state, mapping);
   }
-  if (capability.type === 'Dispatcher') removeEndpoints(state, capability, outcome);
-  outcome.changes.push({ kind: 'destroyed', capability });
+  if (capability.type === 'Dispatcher') removeEndpoints(state, capability);
+  state.changes.note({ kind: 'destroyed', capability });
 }
 
 /** Endpoints end with their dispatcher: they take no memory, so nothing else would keep its bytes from a new owner. */
-function removeEndpoints(state: LocalCapabilities, dispatcher: Capability, outcome: Outcome): void {
+function removeEndpoints(state: LocalCapabilities, dispatcher: Capability): void {
   for (const group of state.database.descendantsOf(dispatcher)) {
-    for (const slot of [...group.slots]) removeCopy(state, slot, outcome);
+    for (const slot of [...group.slots]) removeCopy(state, slot);
   }
 }

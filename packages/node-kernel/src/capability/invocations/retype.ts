@@ -5,7 +5,6 @@
  */
 import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
-import type { Outcome } from '../model/changes.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
 import { liveSlot } from '../store/copy-group.ts';
 import { refuse, succeed } from '../model/errors.ts';
@@ -66,13 +65,12 @@ export function createRetyped(
   source: CopyGroup,
   children: readonly Capability[],
   slots: readonly Slot[],
-  outcome: Outcome,
 ): void {
   const shared = { owner: state.core, relations: relationsOfChild(state, source) };
-  children.forEach((child, i) => place(state, slots[i]!, withAssignedFields(state, child), shared, outcome));
+  children.forEach((child, i) => place(state, slots[i]!, withAssignedFields(state, child), shared));
   const range = retypeRange(children);
   const wasUntyped = source.capability.type === 'RAM' && children[0]!.type !== 'RAM';
-  if (wasUntyped) outcome.changes.push({ kind: 'zeroed', ...range });
+  if (wasUntyped) state.changes.note({ kind: 'zeroed', ...range });
 }
 
 /** The first group that excludes a retype of the range, or undefined. */

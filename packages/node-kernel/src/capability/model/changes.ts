@@ -1,4 +1,4 @@
-/** What an operation did, for whoever must follow: the CPU driver, the address spaces, the log. */
+/** What became of capabilities, for whoever must follow: the CPU driver, the address spaces, the monitor. */
 import type { Capability, Range } from './capability.ts';
 
 /** A run of entries of one page table that one mapping fills. */
@@ -45,9 +45,42 @@ export interface ReclaimCandidate extends Range {
   readonly certain: boolean;
 }
 
-/** Collects what an operation does while it runs. */
-export class Outcome {
-  readonly changes: Change[] = [];
-  /** What is left to the monitor; what this core can free by itself is freed at once. */
-  readonly reclaim: ReclaimCandidate[] = [];
+/**
+ * The one place that hears what became of capabilities on this core. Whatever changes the state tells it here, nobody hands
+ * changes about, so none can be dropped; the kernel drains it at the end of every step and tells the services.
+ */
+export class ChangeSink {
+  private changes: Change[] = [];
+  private candidates: ReclaimCandidate[] = [];
+
+  note(change: Change): void {
+    this.changes.push(change);
+  }
+
+  /** Memory that is left to the monitor; what this core can free by itself is freed at once. */
+  offer(candidate: ReclaimCandidate): void {
+    this.candidates.push(candidate);
+  }
+
+  /** Whether somebody is to be told something. */
+  get pending(): boolean {
+    return this.changes.length > 0 || this.candidates.length > 0;
+  }
+
+  /** What has changed since the last call, in order. */
+  takeChanges(): readonly Change[] {
+    if (this.changes.length === 0) return NONE;
+    const taken = this.changes;
+    this.changes = [];
+    return taken;
+  }
+
+  takeCandidates(): readonly ReclaimCandidate[] {
+    if (this.candidates.length === 0) return NONE;
+    const taken = this.candidates;
+    this.candidates = [];
+    return taken;
+  }
 }
+
+const NONE: readonly never[] = [];

@@ -1,6 +1,7 @@
 /** Everything that one core knows about capabilities: the state that decode reads and perform changes. */
 import { makeCapability } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
+import { ChangeSink } from '../model/changes.ts';
 import type { CopyGroup } from './copy-group.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
@@ -41,6 +42,8 @@ export class LocalCapabilities {
   /** Targets of committed revokes: every other copy is going, so their lock holds up everything but deletion. */
   readonly committed = new Set<CopyGroup>();
   readonly watches = new Set<RangeWatch>();
+  /** Told of everything that becomes of capabilities here. */
+  readonly changes = new ChangeSink();
   private nextLocalId = 0;
 
   constructor(options: BootOptions) {

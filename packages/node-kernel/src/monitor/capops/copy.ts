@@ -27,7 +27,7 @@ import { isWeightless } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { deleteEverywhere } from './delete.ts';
 import { failOnError } from './exchange.ts';
 import { noteNewOwner } from './move.ts';
@@ -50,7 +50,7 @@ export interface Destination {
 
 /** Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's cspace. */
 export function* sendCopy(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   slot: Slot,
   to: Destination,
@@ -70,7 +70,12 @@ export function* sendCopy(
 }
 
 /** A foreign holder's request, at the owner. */
-export function onCopyRequest(m: Capops, from: CoreId, request: MessageOf<'cap_copy_request'>, now: Nanos): void {
+export function onCopyRequest(
+  m: CapopsContext,
+  from: CoreId,
+  request: MessageOf<'cap_copy_request'>,
+  now: Nanos,
+): void {
   const { op } = request;
   const reply = (error: ErrorName | null, slot: number, owner: CoreId, at: Nanos): void =>
     m.exchange.tell(
@@ -94,7 +99,7 @@ export function onCopyRequest(m: Capops, from: CoreId, request: MessageOf<'cap_c
 }
 
 /** A copy arrives. */
-export function onReceive(m: Capops, from: CoreId, request: MessageOf<'cap_receive_request'>, now: Nanos): void {
+export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'cap_receive_request'>, now: Nanos): void {
   const { op } = request;
   const taken = receive(m, from, request);
   const error = typeof taken === 'number' ? null : taken;
@@ -118,8 +123,8 @@ export function onReceive(m: Capops, from: CoreId, request: MessageOf<'cap_recei
 }
 
 /** Puts a local copy in a free slot of a domain of this core; its address there. */
-export function placeCopy(m: Capops, source: Slot, domain: number, rights: number): number {
-  const receiver = m.receiverOf(domain);
+export function placeCopy(m: CapopsContext, source: Slot, domain: number, rights: number): number {
+  const receiver = m.receivers.find(domain);
   if (receiver === undefined)
     throw new OperationError('NO_SUCH_DOMAIN', `no domain ${domain} on core ${m.context.core}`);
   const { slot, address } = must(freeSlotOf(m, receiver.domain));
@@ -138,14 +143,14 @@ function checkSendable(slot: Slot): { readonly capability: Capability; readonly 
 }
 
 function* sendLocally(
-  m: Capops,
+  m: CapopsContext,
   slot: Slot,
   capability: Capability,
   domain: number,
   giveAway: boolean,
 ): Operation<number> {
   const address = placeCopy(m, slot, domain, capability.rights);
-  if (giveAway) m.absorb(deleteCopy(m.state, slot));
+  if (giveAway) deleteCopy(m.state, slot);
   return address;
 }
 
@@ -155,7 +160,13 @@ function isOnlyCopy(group: CopyGroup): boolean {
   );
 }
 
-function* askOwner(m: Capops, op: OperationId, slot: Slot, capability: Capability, to: Destination): Operation<number> {
+function* askOwner(
+  m: CapopsContext,
+  op: OperationId,
+  slot: Slot,
+  capability: Capability,
+  to: Destination,
+): Operation<number> {
   const reply = yield* m.askOwner(slot, capability, (owner) =>
     m.exchange.ask(
       owner,
@@ -173,7 +184,7 @@ function* askOwner(m: Capops, op: OperationId, slot: Slot, capability: Capabilit
   return reply.slot;
 }
 
-function* serveCopy(m: Capops, op: OperationId, capability: Capability, to: Destination): Operation<number> {
+function* serveCopy(m: CapopsContext, op: OperationId, capability: Capability, to: Destination): Operation<number> {
   const found = findOwned(m.state, capability);
   if (!found.ok) throw new OperationError(errorNameOf(found.error), 'it changed meanwhile');
   const [source] = [...found.value.slots].filter((slot) => !isInDelete(slot));
@@ -183,7 +194,7 @@ function* serveCopy(m: Capops, op: OperationId, capability: Capability, to: Dest
 
 /** The owner's own sending, one copy more. */
 function* deliver(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   group: CopyGroup,
   capability: Capability,
@@ -196,7 +207,7 @@ function* deliver(
 }
 
 function* transfer(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   capability: Capability,
   to: Destination,
@@ -224,7 +235,7 @@ function* transfer(
 }
 
 function* giveLastAway(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   slot: Slot,
   capability: Capability,
@@ -244,18 +255,18 @@ function* giveLastAway(
     return address;
   } finally {
     m.unlock(group);
-    if (slot.group === group && m.state.isForeign(group)) m.absorb(deleteCopy(m.state, slot));
+    if (slot.group === group && m.state.isForeign(group)) deleteCopy(m.state, slot);
   }
 }
 
 /** The sender's own copy goes; if it has become the owner's last one, the way of every delete. */
-function* dropSource(m: Capops, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
+function* dropSource(m: CapopsContext, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
   if (slot.capability === capability) yield* deleteEverywhere(m, op, slot, capability);
 }
 
 /** Takes what arrived: its address, or why not. */
 function receive(
-  m: Capops,
+  m: CapopsContext,
   from: CoreId,
   { cap, view, owner, relations, domain }: MessageOf<'cap_receive_request'>,
 ): number | ErrorName {
@@ -265,7 +276,7 @@ function receive(
   if (isMalformed(capability)) return 'CAPABILITY_MALFORMED';
   const isOwned = typeRow(capability.type).needsLocality;
   if (isOwned && owner !== from && owner !== m.context.core) return 'BAD_REQUEST';
-  const given = m.receiverOf(domain);
+  const given = m.receivers.find(domain);
   if (given === undefined) return 'NO_SUCH_DOMAIN';
   if (guarded(m, capability)) return 'CAPABILITY_BUSY';
   const free = freeSlotOf(m, given.domain);
@@ -277,7 +288,7 @@ function receive(
 }
 
 /** An agreed retype of another core counts on this range to stay as it was found. */
-function guarded(m: Capops, capability: Capability): boolean {
+function guarded(m: CapopsContext, capability: Capability): boolean {
   if (isWeightless(capability.type)) return false;
   for (const { source, range } of m.guards.values()) {
     if (overlaps(capability, range) && !isCopy(capability, source) && !isAncestor(capability, source)) return true;
@@ -285,7 +296,7 @@ function guarded(m: Capops, capability: Capability): boolean {
   return false;
 }
 
-function freeSlotOf(m: Capops, domain: Domain): Result<{ readonly slot: Slot; readonly address: number }> {
+function freeSlotOf(m: CapopsContext, domain: Domain): Result<{ readonly slot: Slot; readonly address: number }> {
   const address = freeAddress(m.state, domain.root);
   if (!address.ok) return address;
   const slot = resolveSlot(m.state, domain.root, { address: address.value }, RIGHTS.read | RIGHTS.write);

@@ -14,7 +14,7 @@ import type { Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { moveTo, transitsOver } from './move.ts';
 import { askEverybody, capabilityAct, tellEverybody } from './multicast.ts';
 import { nextChange, pause } from './waiting.ts';
@@ -27,7 +27,7 @@ import { nextChange, pause } from './waiting.ts';
  */
 
 /** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
-export function findCopyAct(m: Capops): Act {
+export function findCopyAct(m: CapopsContext): Act {
   return capabilityAct(m, {
     commit(op, { capability }, answer) {
       if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
@@ -40,13 +40,12 @@ export function findCopyAct(m: Capops): Act {
 }
 
 /** Every foreign copy goes. */
-export function deleteRemoteAct(m: Capops): Act {
+export function deleteRemoteAct(m: CapopsContext): Act {
   return capabilityAct(m, {
     commit(_op, { capability }, answer) {
       const group = m.state.database.find(capability);
       if (group !== undefined && m.state.isForeign(group)) {
-        const gone = deleteForeigns(m.state, capability);
-        if (gone.ok) m.absorb(gone.value);
+        deleteForeigns(m.state, capability);
       }
       answer(null);
     },
@@ -54,7 +53,12 @@ export function deleteRemoteAct(m: Capops): Act {
 }
 
 /** Deletes what lies in a slot, on every core if need be; done when the slot is empty, a CNode's contents included. */
-export function* deleteEverywhere(m: Capops, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
+export function* deleteEverywhere(
+  m: CapopsContext,
+  op: OperationId,
+  slot: Slot,
+  capability: Capability,
+): Operation<void> {
   for (let attempt = 0; slot.capability === capability && !isBeingEmptied(m, slot, capability); attempt += 1) {
     const group = slot.group!;
     if (group.locked || slot.marks > 0) {
@@ -62,7 +66,7 @@ export function* deleteEverywhere(m: Capops, op: OperationId, slot: Slot, capabi
       continue;
     }
     if (hasOtherCopies(m.state, group)) {
-      m.absorb(deleteCopy(m.state, slot));
+      deleteCopy(m.state, slot);
       break;
     }
     lockGroup(group);
@@ -73,13 +77,13 @@ export function* deleteEverywhere(m: Capops, op: OperationId, slot: Slot, capabi
 }
 
 /** Already on the clear list: its end is awaited, nothing else. */
-function isBeingEmptied(m: Capops, slot: Slot, { address }: Capability): boolean {
+function isBeingEmptied(m: CapopsContext, slot: Slot, { address }: Capability): boolean {
   return slot.deleting && m.state.containers.get(address)?.closing === true && slot.group?.slots.size === 1;
 }
 
 /** One attempt with the lock held; false: something was in the way, and the lock is free again. */
 function* deleteLocked(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   slot: Slot,
   capability: Capability,
@@ -95,14 +99,14 @@ function* deleteLocked(
       m.unlock(group);
   }
   if (slot.group === group && settled && !m.state.isForeign(group) && !hasOtherCopies(m.state, group)) {
-    m.absorb(deleteLast(m.state, slot));
+    deleteLast(m.state, slot);
     m.locksChanged();
   }
   return settled;
 }
 
 /** Sees to the copies elsewhere: afterwards there are none, or another core is the owner. */
-function* clearRemote(m: Capops, op: OperationId, group: CopyGroup): Operation<boolean> {
+function* clearRemote(m: CapopsContext, op: OperationId, group: CopyGroup): Operation<boolean> {
   const { capability } = group;
   if (!typeRow(capability.type).moveable) {
     yield* tellEverybody(m, op, 'delete_remote', capability);
@@ -118,7 +122,7 @@ function* clearRemote(m: Capops, op: OperationId, group: CopyGroup): Operation<b
   return true;
 }
 
-function* tryMove(m: Capops, op: OperationId, group: CopyGroup, core: CoreId): Operation<boolean> {
+function* tryMove(m: CapopsContext, op: OperationId, group: CopyGroup, core: CoreId): Operation<boolean> {
   try {
     yield* moveTo(m, op, group, core);
     return true;

@@ -10,7 +10,7 @@ import { addRelations, relationsForTransfer } from '../../capability/store/relat
 import { typeRow } from '../../capability/model/types.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { failOnError } from './exchange.ts';
 import { capabilityAct, tellEverybody } from './multicast.ts';
 import { nextChange } from './waiting.ts';
@@ -22,7 +22,7 @@ import { nextChange } from './waiting.ts';
  */
 
 /** Every holder learns who the owner is. */
-export function updateOwnerAct(m: Capops): Act {
+export function updateOwnerAct(m: CapopsContext): Act {
   return capabilityAct(m, {
     commit(op, { capability, rest }, answer) {
       const owner = rest[0] ?? -1;
@@ -38,7 +38,7 @@ export function updateOwnerAct(m: Capops): Act {
 }
 
 /** Hands the ownership of a group that the caller has locked to a holder; unlocks it only when it fails. */
-export function* moveTo(m: Capops, op: OperationId, group: CopyGroup, core: CoreId): Operation<void> {
+export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, core: CoreId): Operation<void> {
   yield* transitsOver(m, group.capability);
   const relations = relationsForTransfer(m.state, group, true);
   const request = {
@@ -56,12 +56,17 @@ export function* moveTo(m: Capops, op: OperationId, group: CopyGroup, core: Core
  * The old owner learns from the new one that it has taken over. By then it may have heard of the change by another way, and of
  * further ones: what is foreign already stays as the last update_owner had it.
  */
-export function noteNewOwner(m: Capops, group: CopyGroup, owner: CoreId): void {
+export function noteNewOwner(m: CapopsContext, group: CopyGroup, owner: CoreId): void {
   if (!m.state.isForeign(group)) setOwner(m.state, group, owner);
 }
 
 /** A holder is asked to become the owner. */
-export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_move_request'>, now: Nanos): void {
+export function onMoveRequest(
+  m: CapopsContext,
+  from: CoreId,
+  request: MessageOf<'cap_move_request'>,
+  now: Nanos,
+): void {
   const { op } = request;
   const reply = (error: ErrorName | null): void =>
     m.exchange.tell(from, { type: 'cap_move_reply', op, error: error === null ? 0 : ERRORS[error].code }, now);
@@ -81,13 +86,13 @@ export function onMoveRequest(m: Capops, from: CoreId, request: MessageOf<'cap_m
 }
 
 /** Tells every member that this core is the owner, and unlocks when all have acted. */
-export function* announceOwner(m: Capops, op: OperationId, group: CopyGroup): Operation<void> {
+export function* announceOwner(m: CapopsContext, op: OperationId, group: CopyGroup): Operation<void> {
   yield* tellEverybody(m, op, 'update_owner', group.capability, [m.context.core]);
   m.unlock(group);
 }
 
 /** Waits until no copy of the capability is in flight from here. */
-export function* transitsOver(m: Capops, capability: Capability): Operation<void> {
+export function* transitsOver(m: CapopsContext, capability: Capability): Operation<void> {
   while (m.transits.has((sent) => isCopy(sent, capability))) yield nextChange(m.changes);
 }
 

@@ -7,7 +7,7 @@ import { type Act, PHASES, type Phase, type RoundActionName } from '../agreement
 import { failOnRefusal } from '../agreement/one-phase.ts';
 import type { PhaseResult } from '../agreement/rounds.ts';
 import type { Operation } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { isSubset } from './core-set.ts';
 import { type CapabilityPayload, decodePayload, encodePayload } from './payload.ts';
 import { pause } from './waiting.ts';
@@ -57,7 +57,7 @@ const NAMES: Readonly<Record<Phase, keyof Acts>> = {
 };
 
 /** What a core does in a round about a capability: decodes, checks the members (M3), recognises repetition (M4). */
-export function capabilityAct(m: Capops, acts: Acts): Act {
+export function capabilityAct(m: CapopsContext, acts: Acts): Act {
   const asksEverybody: Phase = acts.prepare === undefined ? PHASES.commit : PHASES.prepare;
   return (op, phase, payload, now, vote) => {
     const given = decodePayload(payload);
@@ -82,7 +82,7 @@ export function capabilityAct(m: Capops, acts: Acts): Act {
 
 /** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
 export function* askEverybody(
-  m: Capops,
+  m: CapopsContext,
   phase: Phase,
   op: OperationId,
   action: RoundActionName,
@@ -99,7 +99,7 @@ export function* askEverybody(
 
 /** The first phase of two: everybody's consent, or everybody is told to abort and the operation ends in the refusal. */
 export function* prepareEverywhere(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   action: RoundActionName,
   capability: Capability,
@@ -127,7 +127,7 @@ export function* prepareEverywhere(
 }
 
 /** The second phase: goes on until each core of the first has acted or is gone (M2). Answers what they told. */
-export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Operation<readonly number[]> {
+export function* finishEverywhere(m: CapopsContext, phase: Phase, round: Multicast): Operation<readonly number[]> {
   let { routes } = round;
   let data: readonly number[] = [];
   for (let attempt = 0; ; attempt += 1) {
@@ -147,7 +147,7 @@ export function* finishEverywhere(m: Capops, phase: Phase, round: Multicast): Op
 
 /** One phase that nobody may miss, also who joins meanwhile. Answers the messages that it took. */
 export function* tellEverybody(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   action: RoundActionName,
   capability: Capability,
@@ -174,12 +174,12 @@ export function* tellEverybody(
   }
 }
 
-function payloadOf(m: Capops, round: number, capability: Capability, rest: readonly number[]): Uint8Array {
+function payloadOf(m: CapopsContext, round: number, capability: Capability, rest: readonly number[]): Uint8Array {
   return encodePayload({ members: m.everybody, round, oldest: m.openRounds.oldest, capability, rest });
 }
 
 function* phaseTo(
-  m: Capops,
+  m: CapopsContext,
   phase: Phase,
   { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>,
 ): Operation<PhaseResult> {
@@ -203,7 +203,7 @@ function* phaseTo(
 }
 
 /** Who refused and is no core that is gone for good. */
-function stillThere(m: Capops, result: PhaseResult): CoreId[] {
+function stillThere(m: CapopsContext, result: PhaseResult): CoreId[] {
   return result.refusals
     .map(([core]) => core)
     .filter((core) => core === m.context.core || m.context.monitors.has(core));

@@ -1,12 +1,12 @@
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
-import { Outcome, type ReclaimCandidate } from '../../capability/model/changes.ts';
+import type { ReclaimCandidate } from '../../capability/model/changes.ts';
 import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
 import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capability/global/reclaim.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { isBegunBy } from './finished.ts';
 import { capabilityAct, finishEverywhere, prepareEverywhere } from './multicast.ts';
 import { pause } from './waiting.ts';
@@ -39,7 +39,7 @@ export class Reclaims {
   private readonly watches = new Map<OperationId, readonly RangeWatch[]>();
   readonly act: Act;
 
-  constructor(private readonly m: Capops) {
+  constructor(private readonly m: CapopsContext) {
     this.act = capabilityAct(m, {
       prepare: (op, { rest }, answer) => {
         this.watches.set(
@@ -211,11 +211,9 @@ export class Reclaims {
   }
 
   private free(ranges: readonly Range[], covered: readonly Range[]): number {
-    const outcome = new Outcome();
     let bytes = 0;
-    for (const range of ranges) if (this.isHome(range)) bytes += reclaimAtHome(this.m.state, range, covered, outcome);
+    for (const range of ranges) if (this.isHome(range)) bytes += reclaimAtHome(this.m.state, range, covered);
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_reclaimed', { op: '', bytes });
-    this.m.absorb(outcome);
     return bytes;
   }
 

@@ -11,21 +11,23 @@ import type { Domain } from '../../cpu-driver/domains.ts';
 import type { SystemCallDone, SystemCallResult } from '../../cpu-driver/system-calls.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { SystemCallHandlers } from '../service.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { sendCopy } from './copy.ts';
 import { deleteEverywhere } from './delete.ts';
 import { retrieve } from './retrieve.ts';
 import { retype } from './retype.ts';
+import type { Revokes } from './revoke.ts';
 
 /**
  * The system calls about capabilities that concern other cores. An invocation is decoded anew: between the CPU driver's
  * look and this one the slot may have changed. The caller hears in time (C7): past the deadline OPERATION_TIMEOUT, while
  * the operation goes on to where it leaves nothing locked.
  */
-export function capabilityCalls(m: Capops) {
+export function capabilityCalls(m: CapopsContext, revokes: Revokes) {
+  const performers = performersOf(revokes);
   return {
     invoke(domain, { invocation }, now, done) {
-      const perform = PERFORMERS[invocation.operation] as Performer<Invocation['operation']> | undefined;
+      const perform = performers[invocation.operation] as Performer<Invocation['operation']> | undefined;
       if (perform === undefined)
         throw new OperationError('BAD_SYSTEM_CALL', `${invocation.operation} is the CPU driver's own`);
       perform(m, domain, invocation as never, now, done);
@@ -55,29 +57,37 @@ export function capabilityCalls(m: Capops) {
 }
 
 type Performer<K extends Invocation['operation']> = (
-  m: Capops,
+  m: CapopsContext,
   domain: Domain,
   given: Invocations[K],
   now: Nanos,
   done: SystemCallDone,
 ) => void;
 
-const PERFORMERS: { readonly [K in Invocation['operation']]?: Performer<K> } = {
-  retype: startRetype,
-  create_cnode: (m, domain, { size, ...rest }, now, done) =>
-    startRetype(m, domain, { ...rest, objectSize: size, count: 1 }, now, done),
-  delete(m, domain, { target }, now, done) {
-    const slot = find(m, domain, target, 0);
-    const capability = slot.capability!;
-    start(m, 'delete', slot, (op) => deleteEverywhere(m, op, slot, capability), now, done);
-  },
-  revoke(m, domain, { target }, now, done) {
-    const slot = find(m, domain, target, RIGHTS.grant);
-    start(m, 'revoke', slot, (op) => m.revokes.run(op, slot), now, done);
-  },
-};
+function performersOf(revokes: Revokes): { readonly [K in Invocation['operation']]?: Performer<K> } {
+  return {
+    retype: startRetype,
+    create_cnode: (m, domain, { size, ...rest }, now, done) =>
+      startRetype(m, domain, { ...rest, objectSize: size, count: 1 }, now, done),
+    delete(m, domain, { target }, now, done) {
+      const slot = find(m, domain, target, 0);
+      const capability = slot.capability!;
+      start(m, 'delete', slot, (op) => deleteEverywhere(m, op, slot, capability), now, done);
+    },
+    revoke(m, domain, { target }, now, done) {
+      const slot = find(m, domain, target, RIGHTS.grant);
+      start(m, 'revoke', slot, (op) => revokes.run(op, slot), now, done);
+    },
+  };
+}
 
-function startRetype(m: Capops, domain: Domain, given: Invocations['retype'], now: Nanos, done: SystemCallDone): void {
+function startRetype(
+  m: CapopsContext,
+  domain: Domain,
+  given: Invocations['retype'],
+  now: Nanos,
+  done: SystemCallDone,
+): void {
   const slot = find(m, domain, given.source, 0);
   start(
     m,
@@ -90,7 +100,7 @@ function startRetype(m: Capops, domain: Domain, given: Invocations['retype'], no
 }
 
 /** The slot that a caller names, with the right that the operation needs (C6). */
-function find(m: Capops, domain: Domain, ref: SlotRef, rights: number): Slot {
+function find(m: CapopsContext, domain: Domain, ref: SlotRef, rights: number): Slot {
   if (!m.booted) throw new OperationError('NO_CSPACE', 'this core has not been registered yet');
   const found = lookup(m.state, domain.root, ref, rights);
   if (!found.ok) throw new OperationError(errorNameOf(found.error), 'not held');
@@ -100,7 +110,7 @@ function find(m: Capops, domain: Domain, ref: SlotRef, rights: number): Slot {
 }
 
 function start<T>(
-  m: Capops,
+  m: CapopsContext,
   kind: string,
   { capability }: Slot,
   operation: (op: string) => Operation<T>,
@@ -124,7 +134,7 @@ class TimelyAnswer {
   private timer: Timer | null = null;
 
   constructor(
-    private readonly m: Capops,
+    private readonly m: CapopsContext,
     private readonly kind: string,
     private readonly startedAt: Nanos,
     private readonly done: SystemCallDone,

@@ -8,7 +8,7 @@ import { addRelations, relationsForTransfer } from '../../capability/store/relat
 import type { Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
 
 /*
@@ -17,7 +17,7 @@ import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
  */
 
 /** Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or PEER_GONE. */
-export function* retrieve(m: Capops, op: OperationId, slot: Slot): Operation<void> {
+export function* retrieve(m: CapopsContext, op: OperationId, slot: Slot): Operation<void> {
   const group = slot.group!;
   const capability = slot.capability!;
   if (!m.state.isForeign(group)) return;
@@ -45,7 +45,7 @@ export function* retrieve(m: Capops, op: OperationId, slot: Slot): Operation<voi
 
 /** A holder asks for the ownership. */
 export function onRetrieveRequest(
-  m: Capops,
+  m: CapopsContext,
   from: CoreId,
   request: MessageOf<'cap_retrieve_request'>,
   now: Nanos,
@@ -76,7 +76,7 @@ export function onRetrieveRequest(
 }
 
 /** Not to a core that went while this one waited: then nobody would be the owner. */
-function* letGo(m: Capops, group: CopyGroup, to: CoreId): Operation<number> {
+function* letGo(m: CapopsContext, group: CopyGroup, to: CoreId): Operation<number> {
   const isThere = m.presenceOf(to);
   lockGroup(group);
   try {

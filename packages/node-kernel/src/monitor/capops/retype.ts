@@ -3,7 +3,6 @@ import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { Capability, Range } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
-import { Outcome } from '../../capability/model/changes.ts';
 import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
 import { checkRetype, decodeDestinations, type Invocations } from '../../capability/invocations/decode.ts';
 import { errorNameOf, type Result } from '../../capability/model/errors.ts';
@@ -21,7 +20,7 @@ import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
 
 /*
@@ -33,16 +32,10 @@ import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } fr
  * CAPABILITY_BUSY (C4).
  */
 
-/** The range of an agreed retype of another core: nothing new may come to lie in it meanwhile. */
-export interface RetypeGuard {
-  readonly source: Capability;
-  readonly range: Range;
-}
-
 type Given = Invocations['retype'];
 
 /** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
-export function checkRetypeAct(m: Capops): Act {
+export function checkRetypeAct(m: CapopsContext): Act {
   return capabilityAct(m, {
     prepare(op, { capability: source, rest }, answer) {
       const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
@@ -63,7 +56,7 @@ export function checkRetypeAct(m: Capops): Act {
 }
 
 /** Retypes for a domain what its CPU driver could not retype alone. */
-export function* retype(m: Capops, op: OperationId, root: Slot, given: Given): Operation<Multicast | null> {
+export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Given): Operation<Multicast | null> {
   const decoded = checkRetype(m.state, root, given);
   if (!decoded.ok) throw new OperationError(errorNameOf(decoded.error), 'refused on this core');
   const { source, children } = decoded.value;
@@ -83,7 +76,12 @@ export function* retype(m: Capops, op: OperationId, root: Slot, given: Given): O
 }
 
 /** A foreign holder asks. */
-export function onRetypeRequest(m: Capops, from: CoreId, request: MessageOf<'cap_retype_request'>, now: Nanos): void {
+export function onRetypeRequest(
+  m: CapopsContext,
+  from: CoreId,
+  request: MessageOf<'cap_retype_request'>,
+  now: Nanos,
+): void {
   const { op } = request;
   const reply = (error: ErrorName | null, owner: CoreId, at: Nanos): void =>
     m.exchange.tell(from, { type: 'cap_retype_reply', op, error: error === null ? 0 : ERRORS[error].code, owner }, at);
@@ -108,7 +106,7 @@ export function onRetypeRequest(m: Capops, from: CoreId, request: MessageOf<'cap
 }
 
 function* retypeForeign(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   root: Slot,
   given: Given,
@@ -130,7 +128,7 @@ function* retypeForeign(
 }
 
 function* agreeWithOwner(
-  m: Capops,
+  m: CapopsContext,
   op: OperationId,
   source: Slot,
   capability: Capability,
@@ -158,7 +156,7 @@ function* agreeWithOwner(
 
 /** The owner's half: lock, check, consent, and unlock when the requester has made its objects or is gone. */
 function* serve(
-  m: Capops,
+  m: CapopsContext,
   own: OperationId,
   from: CoreId,
   op: OperationId,
@@ -185,7 +183,7 @@ function* serve(
   }
 }
 
-function* createdOrGone(m: Capops, from: CoreId, op: OperationId): Operation<void> {
+function* createdOrGone(m: CapopsContext, from: CoreId, op: OperationId): Operation<void> {
   try {
     yield* m.exchange.await(from, op, 'cap_retype_created');
   } catch (error) {
@@ -194,7 +192,7 @@ function* createdOrGone(m: Capops, from: CoreId, op: OperationId): Operation<voi
 }
 
 /** Everybody's consent to a range of a locked source, when anybody else can have something there; null: nobody can. */
-function* checkRange(m: Capops, op: OperationId, group: CopyGroup, range: Range): Operation<Multicast | null> {
+function* checkRange(m: CapopsContext, op: OperationId, group: CopyGroup, range: Range): Operation<Multicast | null> {
   const { capability } = group;
   if (typeRow(capability.type).multiRetype || (group.relations & REMOTE.descendants) === 0) return null;
   return yield* prepareEverywhere(m, op, 'check_retype', capability, [range.address, range.size]);
@@ -202,7 +200,7 @@ function* checkRange(m: Capops, op: OperationId, group: CopyGroup, range: Range)
 
 /** Makes the objects if the caller's slots are still free. */
 function create(
-  m: Capops,
+  m: CapopsContext,
   root: Slot,
   given: Given & RetypeRequest,
   group: CopyGroup,
@@ -212,7 +210,5 @@ function create(
   if (!slots.ok) throw new OperationError(errorNameOf(slots.error), 'the destination changed meanwhile');
   const free = isRetypeable(m.state, group.capability, retypeRange(children));
   if (!free.ok) throw new OperationError(errorNameOf(free.error), 'something came in the way');
-  const outcome = new Outcome();
-  createRetyped(m.state, group, children, slots.value, outcome);
-  m.absorb(outcome);
+  createRetyped(m.state, group, children, slots.value);
 }

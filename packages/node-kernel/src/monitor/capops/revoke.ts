@@ -25,11 +25,13 @@ import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { isBegunBy } from './finished.ts';
 import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
+import type { Reclaims } from './reclaim.ts';
 import { retrieve } from './retrieve.ts';
+import type { Stepper } from './stepper.ts';
 import { pause } from './waiting.ts';
 
 /*
@@ -78,7 +80,12 @@ export class Revokes {
   private readonly committed = new Map<OperationId, { readonly target: Capability; readonly freed: Range[] }>();
   readonly act: Act;
 
-  constructor(private readonly m: Capops) {
+  constructor(
+    private readonly m: CapopsContext,
+    private readonly reclaims: Reclaims,
+    private readonly stepper: Stepper,
+  ) {
+    stepper.afterEachTurn(() => this.progress());
     this.act = capabilityAct(m, {
       prepare: (op, given, answer) => this.mark(op, given, answer),
       commit: (op, _given, answer) => this.commit(op, answer),
@@ -104,14 +111,20 @@ export class Revokes {
     }
   }
 
+  /** Sees to the memory that has been freed here: a revoke keeps its own until every core is done, the rest goes home. */
+  collectFreed(): void {
+    for (const candidate of this.m.state.changes.takeCandidates())
+      if (!this.keep(candidate)) this.reclaims.take(candidate);
+  }
+
   /** Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out covers it. */
-  keep(candidate: ReclaimCandidate): boolean {
+  private keep(candidate: ReclaimCandidate): boolean {
     if (candidate.certain && candidate.home === this.m.context.core) return false;
     const kept = this.keptWith(candidate);
     if (kept === undefined) return false;
     const range = { address: candidate.address, size: candidate.size };
     kept.push(range);
-    this.m.reclaims.entrust([range]);
+    this.reclaims.entrust([range]);
     return true;
   }
 
@@ -124,6 +137,7 @@ export class Revokes {
 
   /** Deletion has gone on: whose frozen slots are all empty is done. */
   progress(): void {
+    this.collectFreed();
     for (const part of this.parts.values()) if (part.committed) this.finishIfEmpty(part);
   }
 
@@ -161,9 +175,10 @@ export class Revokes {
     const late: Range[] = [];
     this.committed.set(op, { target, freed: late });
     const freed = yield* finishEverywhere(m, PHASES.commit, round);
+    this.collectFreed();
     this.committed.delete(op);
     if (slot.group === group) setRelations(m.state, group, 0, REMOTE.copies | REMOTE.descendants);
-    m.reclaims.offer([...pairs(freed), ...late]);
+    this.reclaims.offer([...pairs(freed), ...late]);
     return { cores: round.cores, messages: round.messages };
   }
 
@@ -251,7 +266,7 @@ export class Revokes {
     if (group) this.m.state.committed.add(group);
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_commit', { op });
     revokeCommit(this.m.state, part.mark);
-    this.m.stepper.runNow();
+    this.stepper.runNow();
     this.finishIfEmpty(part);
   }
 
@@ -259,7 +274,9 @@ export class Revokes {
     const { frozen } = part.mark!;
     while (part.cursor < frozen.length && frozen[part.cursor]!.slot.capability !== frozen[part.cursor]!.capability)
       part.cursor += 1;
-    if (part.cursor < frozen.length || !this.parts.delete(part.op)) return;
+    if (part.cursor < frozen.length || !this.parts.has(part.op)) return;
+    this.collectFreed();
+    this.parts.delete(part.op);
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_done', { op: part.op });
     const freed = unionRanges(part.candidates);
     part.answer?.(
@@ -302,7 +319,7 @@ export class Revokes {
   private *finishFor(op: OperationId, part: Part): Operation<void> {
     const round = yield* this.prepareUntilReady(op, part.target);
     this.commit(part.op, () => undefined);
-    this.m.reclaims.offer(pairs(yield* finishEverywhere(this.m, PHASES.commit, round)));
+    this.reclaims.offer(pairs(yield* finishEverywhere(this.m, PHASES.commit, round)));
   }
 
   private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast> {

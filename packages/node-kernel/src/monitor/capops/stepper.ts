@@ -1,7 +1,7 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { deleteStep } from '../../capability/invocations/delete-step.ts';
 import type { Slot } from '../../capability/store/slot.ts';
-import type { Capops } from './capops.ts';
+import type { CapopsContext } from './context.ts';
 import { deleteEverywhere } from './delete.ts';
 
 /** Delete steps in one turn: together well below the time that a core may be held. */
@@ -15,11 +15,20 @@ export class Stepper {
   private scheduled = false;
   private running = false;
 
-  constructor(private readonly m: Capops) {}
+  private readonly turnsEnd: (() => void)[] = [];
+
+  constructor(private readonly m: CapopsContext) {
+    m.whenDeletionMayGoOn(() => this.kick());
+  }
+
+  /** `run` is called at the end of every turn. */
+  afterEachTurn(run: () => void): void {
+    this.turnsEnd.push(run);
+  }
 
   /** There may be something to delete again. */
   kick(): void {
-    if (this.scheduled || this.running || this.m.state.deletions.drained) return;
+    if (this.scheduled || this.running || !this.m.booted || this.m.state.deletions.drained) return;
     this.scheduled = true;
     this.m.context.timers.set(0, (now) => this.turn(now));
   }
@@ -36,12 +45,11 @@ export class Stepper {
     let more = true;
     for (let i = 0; i < STEPS_PER_TURN && more; i += 1) {
       const step = deleteStep(m.state);
-      m.absorb(step.outcome);
       if (step.state === 'last_owned') this.deleteAcrossCores(step.slot!, now);
       more = step.state === 'more' || step.state === 'last_owned';
     }
     this.running = false;
-    m.revokes.progress();
+    for (const run of this.turnsEnd) run();
     m.changes.changed();
     if (!more || this.scheduled) return;
     this.scheduled = true;

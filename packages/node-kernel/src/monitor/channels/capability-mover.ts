@@ -5,9 +5,10 @@ import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
 import { errorNameOf } from '../../capability/model/errors.ts';
 import { lookup } from '../../capability/store/cspace.ts';
 import type { Slot } from '../../capability/store/slot.ts';
-import { type Capops, END_ADDRESSES } from '../capops/capops.ts';
+import type { CapopsContext } from '../capops/context.ts';
 import { placeCopy, sendCopy } from '../capops/copy.ts';
 import { deleteEverywhere } from '../capops/delete.ts';
+import { END_ADDRESSES } from '../capops/receivers.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { End, Parcel } from './end.ts';
 import type { CapabilityMover, Transferred } from './ends.ts';
@@ -17,7 +18,7 @@ import type { CapabilityMover, Transferred } from './ends.ts';
  * core whatever way the message goes, addressed to the end of the channel there. A transfer ends: each copy has its deadline.
  */
 export class ChannelCapabilities implements CapabilityMover {
-  constructor(private readonly capops: Capops) {}
+  constructor(private readonly capops: CapopsContext) {}
 
   transfer(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos, done: Transferred): void {
     const { operations } = this.capops.context;

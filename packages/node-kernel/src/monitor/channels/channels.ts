@@ -5,7 +5,7 @@ import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { ArgumentsOf, SystemCallDone } from '../../cpu-driver/system-calls.ts';
-import type { Capops } from '../capops/capops.ts';
+import type { CapopsContext } from '../capops/context.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
@@ -67,7 +67,7 @@ export class Channels implements Service {
 
   constructor(
     private readonly context: MonitorContext,
-    capops: Capops,
+    capops: CapopsContext,
     records: NameRecords,
     receivers: Receivers,
   ) {
@@ -80,11 +80,11 @@ export class Channels implements Service {
     this.ends.circuits = this.circuits;
     this.names = new Names(context, records);
     this.binding = new Binding(context, this.ports, this.names, this.ends, this.circuits);
-    capops.endOf = (id) => {
+    capops.receivers.addEnds((id) => {
       const end = this.ends.get(id);
       if (end === undefined || end.closing || end.gone) return undefined;
       return { domain: end.domain, arrived: (address) => void end.arrived.add(address) };
-    };
+    });
   }
 
   /** A dispatcher of this core is no more: its names are free, and its channels tell their other ends. */

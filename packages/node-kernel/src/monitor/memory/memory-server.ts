@@ -14,7 +14,6 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { errorNameOf } from '../../capability/model/errors.ts';
 import type { Range } from '../../capability/model/capability.ts';
-import type { Outcome } from '../../capability/model/changes.ts';
 import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
 import { lendMemory, ramFrom } from '../../capability/global/monitor-primitives.ts';
@@ -38,7 +37,6 @@ export interface AllocateRequest {
 
 /** What the memory server needs of the capability operations. */
 export interface ReclaimPort {
-  absorb(outcome: Outcome): void;
   readonly reclaims: {
     /** Accounts ranges as on their way from here, until `arrived`. */
     depart(op: OperationId, ranges: readonly Range[]): void;
@@ -201,7 +199,7 @@ export class MemoryServer implements Service {
     const [inHome] = intersectRanges([{ address: home * size, size }], [within]);
     const range = inHome === undefined ? null : this.state.ram.allocate(bytes, alignment, inHome);
     if (range === null) return null;
-    this.capops.absorb(ramFrom(this.state, slot.value, range));
+    ramFrom(this.state, slot.value, range);
     return address.value;
   }
 

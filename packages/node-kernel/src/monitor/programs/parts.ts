@@ -1,6 +1,5 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Upcall } from '@mk/libmk/dispatcher/protocol';
-import { Outcome } from '../../capability/model/changes.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Dispatcher, Ending, ProgramText } from '../../cpu-driver/dispatchers/dispatcher.ts';
@@ -39,7 +38,6 @@ export interface PartsPort {
   /** Empties and removes the root CNode of a cspace, on every core if need be; `done` when nothing of it is left. */
   deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   /** What was made on this core follows in the capability system. */
-  absorb(outcome: Outcome): void;
   /** A dispatcher has ended, of itself or because it was stopped; services drop what they keep for it. */
   ending(part: Part, ending: Ending, now: Nanos): void;
   /** Nothing is left of the part (P7). */
@@ -81,14 +79,12 @@ export class Parts {
       throw new OperationError('ALREADY_SPANNED', `${spec.domain} has a dispatcher on core ${this.context.core}`);
     const refusal = this.dispatchers.admit(spec.task);
     if (refusal !== null) throw new OperationError('NOT_SCHEDULABLE', `core ${this.context.core}: ${refusal}`);
-    const outcome = new Outcome();
     const { domains, state } = this.cpuDriver;
-    const cspace = domains.create(state, programLimit('cnodes'), 0, outcome);
+    const cspace = domains.create(state, programLimit('cnodes'), 0);
     if (cspace === null) {
       this.dispatchers.renounce(spec.task);
       throw new OperationError('OUT_OF_MEMORY', `core ${this.context.core} has no memory or no number for a domain`);
     }
-    this.port.absorb(outcome);
     const part: Part = { spec, cspace, state: 'made', ending: null, early: [] };
     this.byDomain.set(spec.domain, part);
     this.byCspace.set(cspace.id, part);

@@ -2,7 +2,6 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import type { Outcome } from '../../capability/model/changes.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Dispatcher, Ending } from '../../cpu-driver/dispatchers/dispatcher.ts';
@@ -41,7 +40,6 @@ export interface ProgramsPort {
   readonly dispatchers: Dispatchers;
   readonly hmac: Hmac;
   readonly capops: {
-    absorb(outcome: Outcome): void;
     deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   };
   readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
@@ -77,7 +75,6 @@ export class Programs implements Service {
     });
     this.parts = new Parts(context, cpuDriver, dispatchers, {
       deleteCspace: (root, now, done) => port.capops.deleteCspace(root, now, done),
-      absorb: (outcome) => port.capops.absorb(outcome),
       ending: (part, ending, now) => this.partEnding(part, ending, now),
       stopped: (part, ending, now) => this.partStopped(part, ending, now),
     });

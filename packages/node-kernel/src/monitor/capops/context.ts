@@ -1,0 +1,229 @@
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
+import type { CopyGroup } from '../../capability/store/copy-group.ts';
+import { errorNameOf } from '../../capability/model/errors.ts';
+import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
+import { findOwned, unlockGroup } from '../../capability/global/monitor-primitives.ts';
+import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import type { Agreement } from '../agreement/agreement.ts';
+import { unanswered } from '../agreement/one-phase.ts';
+import { logSilence } from '../agreement/silence.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { type CoreSet, coreSetOf } from './core-set.ts';
+import { errorIn, Exchange } from './exchange.ts';
+import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts';
+import { CapabilityReceivers } from './receivers.ts';
+import { Subscribers } from './subscribers.ts';
+import { Transits, WaitQueue } from './waiting.ts';
+
+/** The range of an agreed retype of another core: nothing new may come to lie in it meanwhile. */
+export interface RetypeGuard {
+  readonly source: Capability;
+  readonly range: Range;
+}
+
+/** Operations that a caller asked for: their end is worth a line; the others' only at debug level. */
+const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
+
+type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
+
+/**
+ * What the capability operations between cores share: one file an operation, all of them upon this. A group that is locked
+ * here is locked by exactly one operation, which unlocks it.
+ */
+export class CapopsContext {
+  readonly exchange: Exchange;
+  /** Locks, transits, frozen slots and deletion: run after each change of any. */
+  readonly changes: WaitQueue;
+  readonly transits: Transits;
+  readonly subscribers: Subscribers;
+  readonly receivers: CapabilityReceivers;
+  readonly openRounds = new OpenRounds();
+  readonly finished = new FinishedPhases();
+  readonly guards = new Map<OperationId, RetypeGuard>();
+  /** Operations that go on although their callers were told, and the log, that somebody does not answer. */
+  private readonly toldUnanswered = new Set<OperationId>();
+  private readonly deletions: (() => void)[] = [];
+  private memberSet: { readonly of: readonly CoreId[] | null; readonly cores: CoreSet } = { of: null, cores: [] };
+
+  constructor(
+    readonly context: MonitorContext,
+    readonly driver: CpuDriver,
+    readonly agreement: Agreement,
+  ) {
+    this.exchange = new Exchange(context);
+    this.changes = new WaitQueue(context.timers);
+    this.transits = new Transits(this.changes);
+    this.subscribers = new Subscribers(context);
+    this.receivers = new CapabilityReceivers(driver.domains);
+  }
+
+  get state(): LocalCapabilities {
+    return this.driver.state;
+  }
+
+  get booted(): boolean {
+    return this.driver.booted;
+  }
+
+  get now(): Nanos {
+    return this.context.now;
+  }
+
+  /** This core and the other members; the same set until they change. */
+  get everybody(): CoreSet {
+    const { core, members } = this.context;
+    if (this.memberSet.of !== members) this.memberSet = { of: members, cores: coreSetOf([core, ...members]) };
+    return this.memberSet.cores;
+  }
+
+  /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it has begun; `operation` is given its id. */
+  run<T>(
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done?: Done<T>,
+  ): OperationId {
+    return this.begin(kind, capability, operation, now, done, false);
+  }
+
+  /** Runs what this core owes the others after what it has done already: never refused. */
+  carryOn<T>(
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done?: Done<T>,
+  ): OperationId {
+    return this.begin(kind, capability, operation, now, done, true);
+  }
+
+  /** As `carryOn`, for what nobody waits for and what cannot fail. */
+  inBackground(operation: Operation<unknown>): void {
+    this.context.operations.start(this.context.operations.nextId(), operation, this.now, () => undefined, true);
+  }
+
+  /** Frees a lock that the caller holds; what went meanwhile needs none. */
+  unlock(group: CopyGroup): void {
+    if (group.locked) unlockGroup(group);
+    this.locksChanged();
+  }
+
+  /** What waited for a lock, or for a frozen slot to thaw, may go on; so may deletion. */
+  locksChanged(): void {
+    this.changes.changed();
+    for (const goOn of this.deletions) goOn();
+  }
+
+  /** `goOn` is called whenever deletion that had to wait may go on. */
+  whenDeletionMayGoOn(goOn: () => void): void {
+    this.deletions.push(goOn);
+  }
+
+  /** Why this core cannot serve a request to it as the owner, and whom to ask instead; null: it can. */
+  refusalOf(view: number, capability: Capability): { readonly error: ErrorName; readonly owner: CoreId } | null {
+    const { core } = this.context;
+    if (!this.booted) return { error: 'NOT_A_MEMBER', owner: core };
+    if (view < this.context.view) return { error: 'VIEW_STALE', owner: core };
+    const found = findOwned(this.state, capability);
+    if (found.ok) return null;
+    const owner = found.error === 'capability_foreign' ? this.state.database.find(capability)!.owner : core;
+    return { error: errorNameOf(found.error), owner };
+  }
+
+  /**
+   * Asks the owner of a foreign capability, and follows it when it has moved (race 10). An owner that does not know the
+   * capability any more has handed it on, and the news is on its way: CAPABILITY_BUSY, never CAPABILITY_FOREIGN.
+   */
+  *askOwner<R extends { readonly error: number; readonly owner: number }>(
+    slot: Slot,
+    capability: Capability,
+    ask: (owner: CoreId) => Operation<R>,
+  ): Operation<R> {
+    let owner = slot.group!.owner;
+    for (let hops = 0; hops < limit('ownerRedirects'); hops += 1) {
+      const reply = yield* ask(owner);
+      const error = errorIn(reply);
+      if (error === null) return reply;
+      if (slot.capability !== capability || isInDelete(slot))
+        throw new OperationError('CAPABILITY_NOT_FOUND', 'it went meanwhile');
+      if (error === 'CAPABILITY_NOT_FOUND') break;
+      if (error !== 'CAPABILITY_FOREIGN') throw new OperationError(error, `core ${owner}, its owner, refused`);
+      if (reply.owner === this.context.core) break;
+      owner = reply.owner;
+    }
+    throw new OperationError('CAPABILITY_BUSY', 'its owner is changing');
+  }
+
+  /** Whether the incarnation that began an operation is there, this core itself included. */
+  isPresent(op: OperationId): boolean {
+    const core = coreOf(op);
+    return core === this.context.core || this.context.monitors.get(core)?.incarnation === incarnationOf(op);
+  }
+
+  /** Tells, at any time from now on, whether a core is still there and has not been started again. */
+  presenceOf(core: CoreId): () => boolean {
+    const { monitors } = this.context;
+    const known = monitors.get(core);
+    return () => known !== undefined && monitors.get(core) === known;
+  }
+
+  /** How far an operation has come whose caller's patience is over; logged, for who asked is told now. */
+  giveUpWaiting(op: OperationId, kind: string, elapsed: Nanos): string {
+    const progress = this.agreement.rounds.progressOf(op, this.now);
+    const silent = progress?.silent ?? this.exchange.askedOf(op);
+    const trouble = {
+      cores: this.context.members.length + 1,
+      messages: progress?.messages ?? 2 * silent.length,
+      silent,
+    };
+    logSilence(this.context, op, kind, { error: 'OPERATION_TIMEOUT', trouble }, elapsed);
+    this.toldUnanswered.add(op);
+    return `${kind} ${op}: ${silent.length > 0 ? unanswered(silent) : 'not done in time'}; it goes on to where it leaves nothing locked`;
+  }
+
+  private begin<T>(
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done: Done<T> | undefined,
+    owed: boolean,
+  ): OperationId {
+    const op = this.context.operations.nextId();
+    const ended: Done<T> = (outcome, at) => {
+      this.log(op, kind, capability, outcome, at - now);
+      done?.(outcome, at);
+    };
+    this.context.operations.start(op, operation(op), now, ended, owed);
+    return op;
+  }
+
+  private log(op: OperationId, kind: string, capability: Capability, outcome: Outcome<unknown>, elapsed: Nanos): void {
+    const { outbox } = this.context;
+    const isTold = this.toldUnanswered.delete(op);
+    if (!outbox.debug && !FOR_CALLERS.has(kind)) return;
+    const told =
+      outcome.ok && typeof outcome.value === 'object'
+        ? (outcome.value as { cores?: number; messages?: number } | null)
+        : outcome.ok
+          ? null
+          : outcome.trouble;
+    const result = outcome.ok ? 'ok' : outcome.error;
+    if (!outcome.ok && !isTold) logSilence(this.context, op, kind, outcome, elapsed);
+    outbox.log('cap_operation', {
+      op,
+      kind,
+      capability: describeCapability(capability),
+      cores: told?.cores ?? 1,
+      messages: told?.messages ?? 0,
+      elapsed_us: elapsed / 1000,
+      result,
+    });
+  }
+}
