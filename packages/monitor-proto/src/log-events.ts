@@ -327,11 +327,6 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', instance: 'string', silent_ms: 'number' },
     doc: 'A client of the SKB said nothing for a session time-out: what it held goes to others.',
   },
-  log_lines_dropped: {
-    level: 'warn',
-    fields: { sink: 'string', lines: 'number' },
-    doc: 'So many lines before this one were not written to `sink` (stdout, file, stream): nobody read, or the disk was full.',
-  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -61,6 +61,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
         fail: (error, text) => this.monitor.fail(error, text),
       },
       receivers: { upcall: (dispatcher, upcall, now) => this.receivers.upcall(dispatcher, upcall, now) },
+      switchTo: (dispatcher) => this.services.dispatchers.dispatchers.switchTo(dispatcher),
       actOf: (ordinal) => this.table.acts[ordinal],
       systemCall: (domain, call, now, done) => this.systemCall(domain, call, now, done),
       systemCallNow: (domain, call, now) => this.systemCallNow(domain, call, now),

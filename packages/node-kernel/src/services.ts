@@ -4,6 +4,7 @@ import { DomainControl } from './control/domain-control.ts';
 import type { CpuDriver } from './cpu-driver/cpu-driver.ts';
 import { DispatcherService } from './cpu-driver/dispatchers/dispatcher-service.ts';
 import type { Domain } from './cpu-driver/domains.ts';
+import { Endpoints } from './cpu-driver/endpoints/endpoints.ts';
 import type { ServedCall, SystemCallDone, SystemCallResult } from './cpu-driver/system-calls.ts';
 import type { ServiceEvent, SystemCall } from './effects.ts';
 import { Agreement } from './monitor/agreement/agreement.ts';
@@ -13,6 +14,7 @@ import { Channels } from './monitor/channels/channels.ts';
 import type { Receivers } from './monitor/channels/ends.ts';
 import type { MonitorContext } from './monitor/context.ts';
 import { Knowledge } from './monitor/knowledge/knowledge.ts';
+import { ProgramKnowledge } from './monitor/knowledge/program-knowledge.ts';
 import type { JoinHost } from './monitor/membership/join.ts';
 import { Membership } from './monitor/membership/membership.ts';
 import { Probes } from './monitor/probes/probes.ts';
@@ -29,6 +31,8 @@ export interface Core {
   readonly joinHost: JoinHost;
   /** Where upcalls for this core's dispatchers go. */
   readonly receivers: Receivers;
+  /** That dispatcher gets the core next. */
+  readonly switchTo: (dispatcher: number) => void;
   /** What this core does in rounds of each action, whichever service brings it. */
   readonly actOf: (ordinal: number) => Act | undefined;
   /** A system call of a domain of this core, as its dispatcher would make it. */
@@ -70,7 +74,9 @@ export function createServices(core: Core) {
     memory: new MemoryServer(context, cpuDriver, capops),
     probes: new Probes(context),
     knowledge,
+    programKnowledge: new ProgramKnowledge(knowledge.requests, core.receivers, context),
     channels,
+    endpoints: new Endpoints(cpuDriver, capops.shared, core.receivers, core.switchTo),
     dispatchers: dispatcherService,
     programs,
     domains: new DomainControl(context, cpuDriver, capops, systemCall),

@@ -13,7 +13,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { describeFault } from '../client/describe-fault.ts';
 import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
-import { plainTable } from '../display/ready-table.ts';
+import { plainTable } from '../launch/ready-table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
 /** Options of `link` that become settings of the same name in a fault plan. */

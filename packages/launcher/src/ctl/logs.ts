@@ -7,7 +7,7 @@ import { nearest } from '@mk/machine/nearest';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coreList } from '../cli/values.ts';
 import { splitAddress } from '../client/control-client.ts';
-import { formatLine, parseLine } from '../display/log-printer.ts';
+import { formatLine, parseLine } from '../launch/log-printer.ts';
 import { lineSplitter } from '../supervisor/line-splitter.ts';
 import { type Args, type CtlCommand, type CtlContext, optional } from './context.ts';
 

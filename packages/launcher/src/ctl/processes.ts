@@ -1,7 +1,7 @@
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
 import { fetchText } from '../client/control-client.ts';
-import { plainTable } from '../display/ready-table.ts';
+import { plainTable } from '../launch/ready-table.ts';
 import { isRunning } from '../state/process-identity.ts';
 import type { ProcessRow, Target } from '../supervisor/process-control.ts';
 import { printDomains } from './domains.ts';

@@ -4,13 +4,12 @@ import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
-import { SlowReader } from '../supervisor/slow-reader.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
-import { clock, LogPrinter } from '../display/log-printer.ts';
+import { clock, LogPrinter } from './log-printer.ts';
 import type { LaunchRequest } from './options.ts';
 import { runPlan } from './plan-runner.ts';
 import { ProgressDisplay } from './progress.ts';
-import { readyText } from '../display/ready-table.ts';
+import { readyText } from './ready-table.ts';
 import { onInterrupts } from './interrupts.ts';
 
 /**
@@ -30,7 +29,6 @@ class ForegroundRun {
   private ready = false;
   private readyAt = Infinity;
   private finished = false;
-  private readonly lines = new SlowReader('stdout', process.stdout);
   private finish: (status: number) => void = () => undefined;
   private readonly end = new Promise<number>((resolve) => (this.finish = resolve));
 
@@ -113,7 +111,7 @@ class ForegroundRun {
   }
 
   private logged(line: string): void {
-    if (this.request.json) this.lines.line(line);
+    if (this.request.json) this.terminal.out(line);
     else if (this.ready && !this.finished) this.printer.add(line);
   }
 

@@ -12,7 +12,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
 import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
 import { checkClusterName } from '../state/state-directory.ts';
-import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
+import { resolveMachine, type ResolvedMachine } from './machine.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
@@ -61,10 +61,6 @@ export function launchOptions(cli: Cli): Cli {
 
 /** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
 export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): Cli {
-  return runOptions(machineOptions(cli, defaults));
-}
-
-function machineOptions(cli: Cli, defaults: ClusterDefaults): Cli {
   return cli
     .option('cores', {
       alias: 'n',
@@ -100,11 +96,7 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): Cli {
       type: 'string',
       requiresArg: true,
       describe: 'where every random choice begins; random by default',
-    }) as Cli;
-}
-
-function runOptions(cli: Cli): Cli {
-  return cli
+    })
     .option('log-dir', {
       type: 'string',
       requiresArg: true,

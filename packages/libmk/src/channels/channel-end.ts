@@ -234,6 +234,7 @@ export class ChannelEnd {
     const data = concatenated([message], message.length + HEAD_BYTES);
     try {
       await this.runtime.calls.ask('channel_send', [this.facts.id, data, addresses, given]);
+      for (const { address, giveAway } of capabilities) if (giveAway) this.runtime.slots.release(address);
     } catch (error) {
       this.credited(data.length); // it was not sent
       throw error;

@@ -3,7 +3,7 @@ import type { Interface } from '../interface/interface.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { WaitOptions } from '../runtime/waiting.ts';
+import { deadlineOf, waitFor, type WaitOptions } from '../runtime/waiting.ts';
 import { ChannelEnd, type ChannelFacts, type TransportName, TRANSPORTS } from './channel-end.ts';
 
 /** How to bind, beside how long to wait for the name: by default until it is offered. */
@@ -33,9 +33,15 @@ interface Port {
 export class Channels {
   private readonly ends = new Map<number, ChannelEnd>();
   private readonly ports = new Map<number, Port>();
+  /** Binds and exports that have not been answered. */
+  private pending = 0;
+  /** Upcalls for what those may make. */
+  private early: (() => void)[] = [];
+  private whenRested: (() => void)[] = [];
 
   constructor(private readonly runtime: Runtime) {
     runtime.beforeTurnEnds(() => {
+      for (const run of this.whenRested.splice(0)) run();
       for (const end of this.ends.values()) end.flush();
     });
     runtime.leavers.push(() => this.leftovers());
@@ -53,18 +59,28 @@ export class Channels {
     if (transport !== undefined) asked['transport'] = transport;
     if (via !== undefined) asked['via'] = via;
     if (windowBytes !== undefined) asked['window'] = windowBytes;
-    const call = this.runtime.calls.ask('channel_bind', [asked], options);
-    const { channel, way, core, window } = (await call) as Readonly<Record<string, number>>;
-    const facts = factsOf(channel!, way!, core!, window!);
-    return this.add(facts, `the channel to ${name} on core ${core}`);
+    const until = deadlineOf(this.runtime.now(), options);
+    if (until !== Infinity) asked['timeout'] = Math.max(0, Math.ceil(until - this.runtime.now()));
+    const made = await this.making('channel_bind', [asked], options, (value) => {
+      const { channel } = value as { readonly channel: number };
+      this.runtime.calls.tell('channel_close', [channel, 'CHANNEL_CLOSED']);
+    });
+    const { channel, way, core, window } = made as Readonly<Record<string, number>>;
+    const end = this.add(factsOf(channel!, way!, core!, window!), `the channel to ${name} on core ${core}`);
+    this.replay();
+    return end;
   }
 
   /** Offers a name; connections come to `accepted`. Returns what withdraws it. */
   async offer(name: string, { fingerprint }: Interface, options: ExportOptions): Promise<OfferedName> {
     const scope = options.scope ?? 'machine';
-    const port = (await this.runtime.calls.ask('channel_export', [name, fingerprint, scope], options)) as number;
+    const made = await this.making('channel_export', [name, fingerprint, scope], options, (value) =>
+      this.runtime.calls.tell('channel_withdraw', [value]),
+    );
+    const port = made as number;
     const accepted = new EventQueue<ChannelEnd>(this.runtime, `connections to ${name}`);
     this.ports.set(port, { accepted, name });
+    this.replay();
     const withdraw = async (): Promise<void> => {
       if (!this.ports.delete(port)) return;
       accepted.end(new MkError('CHANNEL_CLOSED', `${name} is no longer offered`));
@@ -73,40 +89,84 @@ export class Channels {
     return { accepted, withdraw };
   }
 
-  /** Whether an upcall is for a channel or port of ours; then it has been handled. */
-  message(id: number, words: readonly number[], data: Uint8Array, capabilities: readonly number[]): boolean {
+  // What the kernel tells.
+
+  message(id: number, words: readonly number[], data: Uint8Array, capabilities: readonly number[]): void {
     const end = this.ends.get(id);
-    if (end !== undefined) {
-      end.arrived(data, capabilities);
-      return true;
-    }
+    if (end !== undefined) return end.arrived(data, capabilities);
     const port = this.ports.get(id);
-    if (port === undefined) return this.tooLate(capabilities);
+    if (port === undefined) return this.unknown(() => this.message(id, words, data, capabilities), capabilities);
     const [channel, core, way, window] = words as [number, number, number, number];
     port.accepted.push(this.add(factsOf(channel, way, core, window), `a channel to ${port.name} from core ${core}`));
-    return true;
-  }
-
-  /** What comes for a channel that was closed here is dropped, and its capabilities deleted. */
-  private tooLate(capabilities: readonly number[]): boolean {
-    for (const address of capabilities)
-      this.runtime.calls.tell('invoke', [{ operation: 'delete', target: { address } }]);
-    return capabilities.length > 0;
   }
 
   credited(id: number, bytes: number): void {
-    this.ends.get(id)?.credited(bytes);
+    const end = this.ends.get(id);
+    if (end === undefined) this.unknown(() => this.credited(id, bytes), []);
+    else end.credited(bytes);
   }
 
-  closed(id: number, error: string): boolean {
+  closed(id: number, error: string): void {
     const end = this.ends.get(id);
-    end?.ended(error);
-    const port = this.ports.get(id);
-    if (port !== undefined) {
-      this.ports.delete(id);
-      port.accepted.end(new MkError(error, `${port.name} is no longer offered`));
+    if (end === undefined) this.unknown(() => this.closed(id, error), []);
+    else end.ended(error);
+  }
+
+  /** Asks for a channel or a port; what comes for it in the very batch of the answer waits until it is known here. */
+  private async making(
+    call: string,
+    args: readonly PlainValue[],
+    options: WaitOptions,
+    giveBack: (value: PlainValue) => void,
+  ): Promise<PlainValue> {
+    const { runtime } = this;
+    this.pending += 1;
+    let wanted = true;
+    const answer = runtime.calls.ask(call, args);
+    const answered = (): void => {
+      this.pending -= 1;
+      if (this.pending === 0) this.replay();
+    };
+    return waitFor<PlainValue>(runtime, `${call} ${String(args[0])}`, options, (waker) => {
+      answer.then(
+        (value) => {
+          if (wanted) waker.wake(value);
+          else giveBack(value);
+          // The waiter goes on in its turn, and only then are its upcalls.
+          this.after(answered);
+          return value;
+        },
+        (error: unknown) => {
+          waker.fail(error);
+          answered();
+        },
+      );
+      return () => {
+        wanted = false;
+      };
+    });
+  }
+
+  /** Runs when the threads that are ready now have come to rest. */
+  private after(run: () => void): void {
+    this.whenRested.push(run);
+    this.runtime.queue.kick();
+  }
+
+  /** What comes for a channel that is not known yet waits; for one that was closed here it is dropped, and its capabilities deleted. */
+  private unknown(again: () => void, capabilities: readonly number[]): void {
+    if (this.pending > 0) {
+      this.early.push(again);
+      return;
     }
-    return end !== undefined || port !== undefined;
+    for (const address of capabilities)
+      this.runtime.calls.tell('invoke', [{ operation: 'delete', target: { address } }]);
+  }
+
+  private replay(): void {
+    const { early } = this;
+    this.early = [];
+    for (const again of early) again();
   }
 
   private add(facts: ChannelFacts, label: string): ChannelEnd {

@@ -105,6 +105,21 @@ export const UPCALLS = {
     fields: { channel: 'whole', bytes: 'whole' },
     doc: 'The other end’s program has taken so many bytes more of a channel: as many may be sent.',
   },
+  octopus_event: {
+    ordinal: 21,
+    fields: { id: 'whole', mode: 'whole', record: 'value' },
+    doc: 'What a trigger or subscription of the dispatcher tells; record: its text, or null when it was removed.',
+  },
+  octopus_reset: {
+    ordinal: 22,
+    fields: {},
+    doc: 'The knowledge base was restarted and has forgotten all triggers: who waits looks again.',
+  },
+  octopus_session_lost: {
+    ordinal: 23,
+    fields: { text: 'text' },
+    doc: 'This core’s session with the knowledge base is over: what was set as transient is gone, or must be taken for gone.',
+  },
 } as const satisfies Record<string, UpcallSpec>;
 
 export type UpcallType = keyof typeof UPCALLS;

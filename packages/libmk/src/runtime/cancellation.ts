@@ -56,3 +56,12 @@ export class Cancellation {
     this.own.abort(typeof reason === 'string' ? new MkError('CANCELLED', reason) : reason);
   }
 }
+
+/** The DOM's `AbortController` as far as the library uses it: a bare context has none. */
+export class SmallAbortController {
+  readonly signal = new Signal();
+
+  abort(reason: unknown = new MkError('CANCELLED', 'it was aborted')): void {
+    this.signal.abort(reason);
+  }
+}

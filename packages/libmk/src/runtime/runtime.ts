@@ -1,6 +1,7 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import { Slots } from '../capabilities/slots.ts';
 import type { Border, DispatcherEntry } from '../dispatcher/border.ts';
 import type { Upcall, UpcallOf, UpcallType } from '../dispatcher/protocol.ts';
 import { Threads } from '../threads/threads.ts';
@@ -27,6 +28,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly threads: Threads;
   readonly calls: Calls;
   readonly invariants = new Invariants();
+  readonly slots = new Slots();
   /** Told once, when nothing runs any more: parts of the library say what they leave behind. */
   readonly leavers: (() => readonly string[])[] = [];
   private readonly handlers = new Map<UpcallType, UpcallHandler<never>>();
@@ -86,15 +88,18 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.newTurn();
   }
 
-  /** Nothing of the program runs any more; `exit` goes as its last system call. Returns what it left behind. */
-  end(status: number, text: string): readonly string[] {
-    if (this.over) return [];
-    const left = this.leavers.flatMap((leaver) => leaver());
+  /** What the program would leave behind if it ended now: threads that nobody joined, channels, locks. */
+  leftovers(): readonly string[] {
+    return this.leavers.flatMap((leaver) => leaver());
+  }
+
+  /** Nothing of the program runs any more; `exit` goes as its last system call. */
+  end(status: number): void {
+    if (this.over) return;
     this.flush();
     this.over = true;
     this.queue.stop();
-    this.calls.tell('exit', [status, text]);
-    return left;
+    this.calls.tell('exit', [status]);
   }
 
   /** An error that nobody caught: the program ends in it. */

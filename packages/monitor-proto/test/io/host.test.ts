@@ -20,7 +20,12 @@ const refusing = {
 
 const options: HostOptions<Effect> = {
   controlToken: 'x',
-  logger: { write: () => undefined, metrics: () => [] },
+  logger: {
+    source: { core: 0, incarnation: 0 },
+    write: () => undefined,
+    load: () => Promise.resolve(),
+    flushNow: () => undefined,
+  },
   verdict: () => ({ kind: 'pass' }),
   clear: () => true,
   perform: () => undefined,

@@ -163,6 +163,46 @@ export const SYSTEM_CALLS = {
     servedBy: 'memory',
     doc: 'RAM in a free slot, from this core’s memory server or the nearest peer that has some; answers its address.',
   },
+  channel_look_up: {
+    args: { name: 'text', wait: 'flag', timeout: 'whole?' },
+    servedBy: 'channels',
+    doc: 'Where a name is offered: core and port. Waits until it is, or until the timeout in nanoseconds.',
+  },
+  dispatcher_self: {
+    args: {},
+    servedBy: 'endpoints',
+    doc: 'The address of the caller’s own Dispatcher capability, which is made when it is first asked for.',
+  },
+  endpoint_create: {
+    args: { number: 'whole' },
+    servedBy: 'endpoints',
+    doc: 'An endpoint of that number out of the caller’s Dispatcher; answers what upcalls call it, and where its capability lies.',
+  },
+  endpoint_send: {
+    args: { endpoint: 'whole', words: 'wholes', capability: 'whole?' },
+    servedBy: 'endpoints',
+    doc: 'Sends words, and a copy of a capability, to the endpoint that the capability at this address names. ENDPOINT_OVERFLOW: not taken; the upcall writable tells when to try again.',
+  },
+  lrpc: {
+    args: { endpoint: 'whole', words: 'wholes' },
+    servedBy: 'endpoints',
+    doc: 'Sends at most four words and hands the core to the receiver when this turn ends.',
+  },
+  endpoint_taken: {
+    args: { endpoint: 'whole', count: 'whole' },
+    servedBy: 'endpoints',
+    doc: 'The program has taken so many messages more of an endpoint.',
+  },
+  octopus: {
+    args: { request: 'value' },
+    servedBy: 'programKnowledge',
+    doc: 'One request to Octopus, answered by its reply; triggers tell by the upcall octopus_event.',
+  },
+  skb_query: {
+    args: { query: { goal: 'text', time_limit_ms: 'whole?', max_solutions: 'whole?' } },
+    servedBy: 'programKnowledge',
+    doc: 'All solutions of a Prolog goal.',
+  },
   channel_export: {
     args: { name: 'text', interface: 'text', scope: 'text' },
     servedBy: 'channels',

@@ -18,8 +18,7 @@ import {
   revokeMarkRelations,
   revokeMarkTarget,
 } from '@mk/node-kernel/capability/invocations/revoke';
-import type { MarkResult } from '@mk/node-kernel/capability/invocations/revoke';
-import type { RevokeMark } from '@mk/node-kernel/capability/store/holds';
+import type { MarkResult, RevokeMark } from '@mk/node-kernel/capability/invocations/revoke';
 import { at, errorOf, KIB, must, PAGE, World } from './world.ts';
 
 function marked(result: MarkResult): RevokeMark {

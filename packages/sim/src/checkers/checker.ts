@@ -1,5 +1,5 @@
-import type { Simulation } from '../engine/simulation.ts';
 import type { SimLogLine } from '../engine/sim-log.ts';
+import type { Simulation } from '../engine/simulation.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 
 /** An invariant did not hold. */

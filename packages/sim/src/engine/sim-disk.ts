@@ -1,5 +1,5 @@
 import type { JournalChange, JournalContents } from '@mk/skb/journal/changes';
-import type { OctopusChange } from '@mk/skb/octopus/change';
+import type { OctopusChange } from '@mk/skb/octopus/store';
 
 /**
  * The disk of the simulated SKB: outlives its process. Keeps the changes in the order of writing and reads them back as the

@@ -2,8 +2,8 @@ import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { type DropReason, OPENING, type Retiming } from '@mk/monitor-proto/link/link-model';
 import type { CostModel } from '../engine/costs.ts';
-import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
-import { type DeliveryHost, UnderWay, type Way } from './under-way.ts';
+import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import { UnderWay, type Way } from './under-way.ts';
 
 /*
  * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under the
@@ -11,11 +11,28 @@ import { type DeliveryHost, UnderWay, type Way } from './under-way.ts';
  * of an end.
  */
 
+/** One end of a link. */
+export interface LinkEnd {
+  readonly node: SimNode;
+  readonly id: LinkId;
+  /** Null until the other end exists. */
+  other: LinkEnd | null;
+  /** Whether this end still exists; what is delivered to one that does not is lost. */
+  open: boolean;
+  /** When the handshake ended, as this end saw it. */
+  openedAt: Nanos;
+  /** When the last frame towards this end is due: what ends the link comes after it. */
+  lastDueAt: Nanos;
+}
+
 /** What became of a frame, for traces. */
 export type FrameFate =
   { readonly kind: 'sent'; readonly dueAt: Nanos } | { readonly kind: 'dropped'; readonly reason: DropReason };
 
-export interface NetworkHost extends DeliveryHost {
+export interface NetworkHost {
+  readonly now: Nanos;
+  /** Hands an event to a node at a time, if it still lives the same life and `end` is still open there. */
+  deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
   /** Calls at a time, in its turn among the events. */
   after(at: Nanos, run: () => void): void;
   lookUp(address: string): SimNode | null;

@@ -44,6 +44,8 @@ export class Puppet {
     private readonly prng: Prng,
     private readonly call: MakeCall,
     private readonly complain: Complain,
+    /** Whether its capabilities stay where they are: with a core that crashed goes what that core owned. */
+    private readonly sound: boolean,
   ) {}
 
   /** Answers that have not come. */
@@ -111,7 +113,8 @@ export class Puppet {
       return;
     }
     for (const address of capabilities) {
-      if (this.held.has(address)) this.complain('K5', `a capability came to address ${address}, which is held`);
+      if (this.sound && this.held.has(address))
+        this.complain('K5', `a capability came to address ${address}, which is held`);
       this.held.add(address);
       this.counts.capabilities += 1;
     }

@@ -4,12 +4,13 @@
  * containers on their way out, then the emptied containers themselves.
  */
 import { REMOTE } from '../store/copy-group.ts';
+import type { CopyGroup } from '../store/copy-group.ts';
 import type { ClearEntry, DeleteEntry } from '../store/deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { removeCopy } from './placement.ts';
 import { reclaimObject } from '../global/reclaim.ts';
-import type { CopyGroup, Slot } from '../store/slot.ts';
+import type { Slot } from '../store/slot.ts';
 import { holdsSlots } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 

@@ -1,12 +1,12 @@
 /** Putting capabilities in slots and taking them out, with everything that hangs on it. No decisions here. */
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
-import type { SharedState } from '../store/copy-group.ts';
+import type { CopyGroup, SharedState } from '../store/copy-group.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { propagate } from '../store/relations.ts';
 import { SlotContainer } from '../store/slot.ts';
-import type { CopyGroup, Slot } from '../store/slot.ts';
+import type { Slot } from '../store/slot.ts';
 import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 

@@ -3,9 +3,9 @@
  * node, so that what covers or overlaps a range is found without looking at the rest. Everything is O(log n) plus the
  * size of the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
  */
-import type { CopyGroup } from './slot.ts';
 import { compareWithinTree, isAncestor, overlaps } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
+import type { CopyGroup } from './copy-group.ts';
 
 type Node = CopyGroup | null;
 

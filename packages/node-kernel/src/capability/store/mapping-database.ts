@@ -7,10 +7,10 @@
 import type { Capability, Range } from '../model/capability.ts';
 import { covers } from '../model/capability.ts';
 import { newGroup, NO_SLOTS, sortedSlots } from './copy-group.ts';
-import type { SharedState } from './copy-group.ts';
+import type { CopyGroup, SharedState } from './copy-group.ts';
 import { IntervalTree } from './interval-tree.ts';
 import type { Visit } from './interval-tree.ts';
-import type { CopyGroup, Slot } from './slot.ts';
+import type { Slot } from './slot.ts';
 import { typeTreeRoot } from '../model/type-rules.ts';
 import { CAPABILITY_TYPE_NAMES, typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';

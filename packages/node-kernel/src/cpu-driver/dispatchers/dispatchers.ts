@@ -33,6 +33,8 @@ export class Dispatchers {
   private readonly byId = new Map<number, Dispatcher>();
   private readonly byTask = new Map<Task, Dispatcher>();
   private running: Dispatcher | null = null;
+  /** Who has the core next, whatever the scheduler says. */
+  private lent: number | null = null;
   private current: Task | null = null;
   /** Ends the slice of who runs, or the grace after it. */
   private sliceTimer: Timer | null = null;
@@ -179,6 +181,11 @@ export class Dispatchers {
     this.kick();
   }
 
+  /** That dispatcher has the core next if it has something to do, on its caller's account: LRPC does not ask the scheduler. */
+  switchTo(id: number): void {
+    this.lent = id;
+  }
+
   /** Gives the core to whom the scheduler says, if nobody has it, at the end of the step: what else the step brings a dispatcher goes with it. */
   private kick(): void {
     if (this.kicked) return;
@@ -191,6 +198,9 @@ export class Dispatchers {
 
   private dispatch(now: Nanos): void {
     if (this.running !== null) return;
+    const lent = this.lent === null ? undefined : this.byId.get(this.lent);
+    this.lent = null;
+    if (lent?.state === 'ready') return this.resume(lent, now, dispatcherLimit('timesliceNs'));
     const task = this.scheduler.schedule(tickOf(now), this.current);
     this.current = task;
     this.awaitRelease(now);
@@ -198,12 +208,12 @@ export class Dispatchers {
     if (dispatcher !== undefined) this.resume(dispatcher, now);
   }
 
-  private resume(dispatcher: Dispatcher, now: Nanos): void {
+  private resume(dispatcher: Dispatcher, now: Nanos, least: Nanos = TICK): void {
     this.running = dispatcher;
     this.setState(dispatcher, 'running', now);
     dispatcher.asked = false;
     const budget = this.scheduler.budgetLeft(dispatcher.task) * TICK;
-    const until = now + Math.max(TICK, Math.min(dispatcherLimit('timesliceNs'), budget));
+    const until = now + Math.max(least, Math.min(dispatcherLimit('timesliceNs'), budget));
     this.sliceTimer = this.port.timers.set(until, (at) => this.sliceOver(dispatcher, at));
     const { held } = dispatcher;
     if (held !== null) {

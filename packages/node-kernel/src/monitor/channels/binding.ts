@@ -63,6 +63,16 @@ export class Binding {
   }
 
   *run(domain: number, request: BindRequest): Operation<End> {
+    return yield* this.within(domain, request, (bind) => this.bind(bind));
+  }
+
+  /** Where a name is offered; null: nowhere. */
+  *lookUp(domain: number, name: string, wait: boolean, deadline: Nanos): Operation<Offered | null> {
+    const request = { name, wait, deadline, interface: '', window: 0, way: null, via: null };
+    return yield* this.within(domain, request, (bind) => this.find(bind));
+  }
+
+  private *within<T>(domain: number, request: BindRequest, work: (bind: Bind) => Operation<T>): Operation<T> {
     const bind: Bind = { ...request, domain, over: null, stop: null };
     this.binds.add(bind);
     const timer =
@@ -70,14 +80,14 @@ export class Binding {
         ? null
         : this.context.timers.set(bind.deadline, (now) => this.end(bind, 'DEADLINE_EXCEEDED', now));
     try {
-      return yield* this.bind(bind);
+      return yield* work(bind);
     } finally {
       this.binds.delete(bind);
       this.context.timers.cancel(timer);
     }
   }
 
-  dispatcherEnded(domain: number, now: Nanos): void {
+  dispatcherGone(domain: number, now: Nanos): void {
     for (const bind of [...this.binds]) if (bind.domain === domain) this.end(bind, 'DISPATCHER_GONE', now);
   }
 
@@ -118,13 +128,13 @@ export class Binding {
       this.failIfOver(bind);
       const local = this.ports.named(name);
       if (local !== undefined) return { core: this.context.core, port: local.id };
-      const found = yield* wait ? this.findOrWait(bind) : this.lookUp(bind);
+      const found = yield* wait ? this.findOrWait(bind) : this.lookOnce(bind);
       if (found !== null || !wait) return found;
     }
   }
 
   /** A look at the knowledge base, while the name may come to be offered on this core. */
-  private *lookUp(bind: Bind): Operation<Offered | null> {
+  private *lookOnce(bind: Bind): Operation<Offered | null> {
     return yield* this.beside(bind, this.names.lookUp(bind.name));
   }
 

@@ -1,5 +1,6 @@
-import type { ErrorName } from '@mk/monitor-proto/errors';
+import { type ErrorName, isWorthRetrying } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import { isSendable } from '../../capability/global/monitor-primitives.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
 import { errorNameOf } from '../../capability/model/errors.ts';
@@ -9,7 +10,7 @@ import type { CapopsContext } from '../capops/context.ts';
 import { placeCopy, sendCopy } from '../capops/copy.ts';
 import { deleteEverywhere } from '../capops/delete.ts';
 import { END_ADDRESSES } from '../capops/receivers.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, sleepUntil } from '../operations.ts';
 import type { End, Parcel } from './end.ts';
 import type { CapabilityMover, Transferred } from './ends.ts';
 
@@ -54,8 +55,23 @@ export class ChannelCapabilities implements CapabilityMover {
     arrived: number[],
   ): Operation<void> {
     for (const [i, address] of capabilities.entries()) {
-      const slot = this.find(end.domain, address);
-      arrived.push(yield* this.one(end, slot, giveAway[i] === true));
+      arrived.push(yield* this.untilDone(end, address, giveAway[i] === true));
+    }
+  }
+
+  /** Tries again what another operation's state is in the way of, as the library does for a program's own operations. */
+  private *untilDone(end: End, address: number, giveAway: boolean): Operation<number> {
+    const { context } = this.capops;
+    const until = context.now + limit('callerDeadlineNs');
+    for (let pause = limit('callerRetryNs'); ; pause = Math.min(2 * pause, limit('callerRetryMaxNs'))) {
+      if (end.gone) throw new OperationError('CHANNEL_CLOSED', 'the channel has ended');
+      try {
+        return yield* this.one(end, this.find(end.domain, address), giveAway);
+      } catch (error) {
+        if (!(error instanceof OperationError) || !isWorthRetrying(error.error) || context.now + pause > until)
+          throw error;
+      }
+      yield sleepUntil(context.timers, context.now + pause);
     }
   }
 

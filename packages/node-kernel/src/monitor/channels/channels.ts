@@ -40,6 +40,15 @@ export class Channels implements Service {
   } satisfies MessageHandlers;
 
   readonly systemCalls = {
+    channel_look_up: (caller, { name, wait, timeout }, now, done) => {
+      failUnlessName(name);
+      const deadline = timeout === undefined ? Infinity : now + timeout;
+      this.run(this.binding.lookUp(caller.id, name, wait, deadline), now, (outcome, at) => {
+        if (!outcome.ok) return done(outcome, at);
+        if (outcome.value === null) return done({ ok: false, error: 'NO_SUCH_SERVICE' }, at);
+        done({ ok: true, value: outcome.value }, at);
+      });
+    },
     channel_export: (caller, args, now, done) => this.offer(caller, args, now, done),
     channel_withdraw: (caller, { port }, now, done) => {
       this.withdraw(this.portOf(caller, port));
@@ -88,14 +97,10 @@ export class Channels implements Service {
   }
 
   /** A dispatcher of this core is no more: its names are free, and its channels tell their other ends. */
-  dispatcherEnded(dispatcher: number, now: Nanos): void {
-    this.binding.dispatcherEnded(dispatcher, now);
-    for (const port of this.ports.all()) if (port.domain === dispatcher) this.withdraw(port);
-    this.ends.dispatcherEnded(dispatcher, now);
-  }
-
   dispatcherGone({ id }: Domain, now: Nanos): void {
-    this.dispatcherEnded(id, now);
+    this.binding.dispatcherGone(id, now);
+    for (const port of this.ports.all()) if (port.domain === id) this.withdraw(port);
+    this.ends.dispatcherGone(id, now);
   }
 
   sendable(peer: Peer): void {

@@ -126,7 +126,7 @@ export class Ends implements CircuitUsers {
   }
 
   /** The dispatcher is no more. */
-  dispatcherEnded(domain: number, now: Nanos): void {
+  dispatcherGone(domain: number, now: Nanos): void {
     for (const end of [...(this.ofDomain.get(domain) ?? [])]) this.close(end, 'DISPATCHER_GONE', now);
   }
 

@@ -1,0 +1,167 @@
+import type { PlainValue } from '../dispatcher/plain-value.ts';
+import { isMkError } from '../runtime/mk-error.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type WaitOptions, waitFor } from '../runtime/waiting.ts';
+import { CAPABILITY_TYPE_NAMES } from './type-names.ts';
+
+/** What `identify` tells of a capability. */
+export interface CapabilityIdentity {
+  /** Its type, as the reference page “Capability types” lists them. */
+  readonly type: string;
+  /** Bit sum of RIGHTS. */
+  readonly rights: number;
+  readonly address: number;
+  readonly bytes: number;
+  /** The core that serialises operations on it. */
+  readonly owner: number;
+}
+
+/** Rights that a capability carries; mint can only take some away. */
+export const RIGHTS = { read: 1, write: 2, execute: 4, grant: 8, identify: 16 } as const;
+
+/** First and longest pause before an operation is tried again that another one’s state was in the way of. */
+const RETRY_NS = { first: 1_000_000, most: 128_000_000, deadline: 10_000_000_000 } as const;
+
+/**
+ * `mk.capabilities`: what this program holds, by the address in its own cspace. Operations that another operation’s state is in
+ * the way of are tried again for up to ten seconds; then the error that was met is thrown.
+ */
+export class Capabilities {
+  constructor(private readonly runtime: Runtime) {}
+
+  /**
+   * RAM of this core, or of the nearest core that has some.
+   *
+   * @example
+   * const ram = await mk.capabilities.alloc(64 << 10);
+   */
+  async alloc(bytes: number, options: { readonly alignment?: number } & WaitOptions = {}): Promise<number> {
+    const { alignment, ...waiting } = options;
+    const request = { bytes, ...(alignment !== undefined && { alignment }) };
+    return (await this.again('allocate', [request], waiting)) as number;
+  }
+
+  /**
+   * Makes objects of a type out of a part of a capability; answers the address of the first, the others follow it.
+   *
+   * @example
+   * const [frame] = await mk.capabilities.retype(ram, 'Frame', { bytes: 4096 });
+   */
+  async retype(
+    source: number,
+    type: string,
+    options: {
+      readonly bytes?: number;
+      readonly count?: number;
+      readonly offset?: number;
+      readonly fields?: readonly number[];
+    } & WaitOptions = {},
+  ): Promise<readonly number[]> {
+    const { bytes = 0, count = 1, offset = 0, fields = [], ...waiting } = options;
+    return this.intoFreeSlots(count, waiting, (destination) => ({
+      operation: 'retype',
+      source: { address: source },
+      destination: { address: destination },
+      type,
+      offset,
+      objectSize: bytes,
+      count,
+      fields,
+    }));
+  }
+
+  /** A copy in this cspace. */
+  copy(source: number, options: WaitOptions = {}): Promise<number> {
+    return this.derive({ operation: 'copy', source: { address: source } }, options);
+  }
+
+  /**
+   * A copy with only these rights.
+   *
+   * @example
+   * const readOnly = await mk.capabilities.mint(frame, RIGHTS.read | RIGHTS.grant);
+   */
+  mint(source: number, rights: number, options: WaitOptions = {}): Promise<number> {
+    return this.derive({ operation: 'mint', source: { address: source }, rights }, options);
+  }
+
+  /** Sends a copy, or gives it away, to another domain; answers its address there. Messages carry capabilities, too: see `cap`. */
+  async send(
+    source: number,
+    to: { readonly core: number; readonly domain: number },
+    options: { readonly giveAway?: boolean } & WaitOptions = {},
+  ): Promise<number> {
+    const { giveAway = false, ...waiting } = options;
+    const sending = { source: { address: source }, core: to.core, domain: to.domain, giveAway };
+    const address = (await this.again('send', [sending], waiting)) as number;
+    if (giveAway) this.runtime.slots.release(source);
+    return address;
+  }
+
+  /** Deletes every other copy and everything made of it, on all cores; this one stays. */
+  async revoke(target: number, options: WaitOptions = {}): Promise<void> {
+    await this.again('invoke', [{ operation: 'revoke', target: { address: target } }], options);
+  }
+
+  /** Deletes this copy; the last one takes the object with it. */
+  async delete(target: number, options: WaitOptions = {}): Promise<void> {
+    await this.again('invoke', [{ operation: 'delete', target: { address: target } }], options);
+    this.runtime.slots.release(target);
+  }
+
+  /** What lies at an address; CAPABILITY_NOT_FOUND. */
+  async identify(target: number, options: WaitOptions = {}): Promise<CapabilityIdentity> {
+    const told = await this.again('invoke', [{ operation: 'identify', target: { address: target } }], options);
+    return identityOf(told);
+  }
+
+  /** An operation that is tried again while another one’s state is in its way. */
+  private async again(name: string, args: readonly PlainValue[], options: WaitOptions): Promise<PlainValue> {
+    const { runtime } = this;
+    const until = runtime.now() + RETRY_NS.deadline;
+    for (let pause: number = RETRY_NS.first; ; pause = Math.min(RETRY_NS.most, 2 * pause)) {
+      try {
+        return await runtime.calls.ask(name, args, options);
+      } catch (error) {
+        if (!isMkError(error) || !error.worthRetrying || runtime.now() + pause > until) throw error;
+      }
+      const ns = Math.ceil(pause * (0.5 + runtime.prng.nextFloat() / 2));
+      await waitFor<void>(runtime, 'another operation', options, (waker) => {
+        const timer = runtime.timers.set(runtime.now() + ns, () => waker.wake());
+        return () => runtime.timers.cancel(timer);
+      });
+    }
+  }
+
+  private async derive(invocation: Readonly<Record<string, PlainValue>>, options: WaitOptions): Promise<number> {
+    const make = (destination: number) => ({ ...invocation, destination: { address: destination } });
+    return (await this.intoFreeSlots(1, options, make))[0]!;
+  }
+
+  /** An invocation that fills slots; where somebody else has filled one of them, others are taken. */
+  private async intoFreeSlots(
+    count: number,
+    options: WaitOptions,
+    make: (destination: number) => Readonly<Record<string, PlainValue>>,
+  ): Promise<readonly number[]> {
+    const { slots } = this.runtime;
+    for (;;) {
+      const addresses = slots.reserve(count);
+      try {
+        await this.again('invoke', [make(addresses[0]!)], options);
+        return addresses;
+      } catch (error) {
+        if (isMkError(error, 'SLOT_IN_USE')) continue; // filled by the kernel: they stay reserved
+        // What may have happened keeps its slots: they might be filled.
+        if (isMkError(error) && error.definite) for (const address of addresses) slots.release(address);
+        throw error;
+      }
+    }
+  }
+}
+
+function identityOf(told: PlainValue): CapabilityIdentity {
+  const { capability, owner } = told as { readonly capability: readonly number[]; readonly owner: number };
+  const [type, rights, address, bytes] = capability as [number, number, number, number];
+  return { type: CAPABILITY_TYPE_NAMES[type] ?? `type ${type}`, rights, address, bytes, owner };
+}

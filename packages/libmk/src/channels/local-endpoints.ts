@@ -1,0 +1,119 @@
+import { EventQueue } from '../runtime/event-queue.ts';
+import { isMkError } from '../runtime/mk-error.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
+
+/** A same-core message: up to ten words, and a capability beside them. */
+export interface WordMessage {
+  readonly words: readonly number[];
+  /** Where the capability lies that came with it; null: none did. */
+  readonly capability: number | null;
+}
+
+/** An endpoint of this dispatcher. */
+export interface LocalEndpoint {
+  /** Where its EndPointLMP capability lies: copies of it, sent to other programs of this core, let them send here. */
+  readonly capability: number;
+  /** Messages in order; taking one makes room for the next. */
+  readonly messages: EventQueue<WordMessage>;
+}
+
+/**
+ * `mk.endpoints`: same-core messages without a channel, as channels on one core are made of in Barrelfish (LMP, LRPC). Whoever
+ * holds a copy of an endpoint's capability with the right to write may send. A full endpoint refuses: ENDPOINT_OVERFLOW.
+ */
+export class LocalEndpoints {
+  private readonly byId = new Map<number, { readonly queue: EventQueue<WordMessage>; taken: number }>();
+  private readonly blocked = new Map<number, Set<Waker<void>>>();
+  private nextNumber = 1;
+
+  constructor(private readonly runtime: Runtime) {
+    runtime.beforeTurnEnds(() => this.flush());
+  }
+
+  /** Where this dispatcher's own Dispatcher capability lies. Deleting the last copy of it takes all endpoints with it. */
+  async self(): Promise<number> {
+    return (await this.runtime.calls.ask('dispatcher_self', [])) as number;
+  }
+
+  /**
+   * Makes an endpoint out of the Dispatcher capability.
+   *
+   * @example
+   * const endpoint = await mk.endpoints.create();
+   * const { words } = await endpoint.messages.receive();
+   */
+  async create(): Promise<LocalEndpoint> {
+    const made = await this.runtime.calls.ask('endpoint_create', [this.nextNumber++]);
+    const { endpoint, address } = made as { readonly endpoint: number; readonly address: number };
+    const entry = {
+      queue: new EventQueue<WordMessage>(this.runtime, `messages of endpoint ${address}`, () => {
+        entry.taken += 1;
+        this.runtime.queue.kick();
+      }),
+      taken: 0,
+    };
+    this.byId.set(endpoint, entry);
+    return { capability: address, messages: entry.queue };
+  }
+
+  /**
+   * Sends words, and a copy of a capability, to an endpoint by its capability. `busy: 'wait'` waits for room; else
+   * ENDPOINT_OVERFLOW at once. NO_SUCH_ENDPOINT: its dispatcher is gone; MISSING_RIGHT: the capability lacks write.
+   */
+  async send(
+    endpoint: number,
+    words: readonly number[],
+    options: { readonly capability?: number; readonly busy?: 'wait' | 'fail' } & WaitOptions = {},
+  ): Promise<void> {
+    const { capability, busy = 'fail', ...waiting } = options;
+    for (;;) {
+      try {
+        await this.runtime.calls.ask(
+          'endpoint_send',
+          capability === undefined ? [endpoint, words] : [endpoint, words, capability],
+          waiting,
+        );
+        return;
+      } catch (error) {
+        if (busy === 'fail' || !isMkError(error, 'ENDPOINT_OVERFLOW')) throw error;
+        await this.room(endpoint, waiting);
+      }
+    }
+  }
+
+  /** Sends at most four words and hands the core to the receiver when this turn ends. */
+  async lrpc(endpoint: number, words: readonly number[], options: WaitOptions = {}): Promise<void> {
+    await this.runtime.calls.ask('lrpc', [endpoint, words], options);
+  }
+
+  // What the kernel tells.
+
+  message(id: number, words: readonly number[], capabilities: readonly number[]): boolean {
+    const entry = this.byId.get(id);
+    entry?.queue.push({ words, capability: capabilities[0] ?? null });
+    return entry !== undefined;
+  }
+
+  writable(endpoint: number): void {
+    const waiting = this.blocked.get(endpoint);
+    this.blocked.delete(endpoint);
+    for (const waker of waiting ?? []) waker.wake();
+  }
+
+  private room(endpoint: number, options: WaitOptions): Promise<void> {
+    return waitFor<void>(this.runtime, `room in endpoint ${endpoint}`, options, (waker) => {
+      const waiting = this.blocked.get(endpoint) ?? new Set();
+      this.blocked.set(endpoint, waiting);
+      waiting.add(waker);
+      return () => void waiting.delete(waker);
+    });
+  }
+
+  private flush(): void {
+    for (const [id, entry] of this.byId) {
+      if (entry.taken > 0) this.runtime.calls.tell('endpoint_taken', [id, entry.taken]);
+      entry.taken = 0;
+    }
+  }
+}

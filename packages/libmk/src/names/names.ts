@@ -1,0 +1,43 @@
+import type { Octopus } from '../octopus/octopus.ts';
+import { listServices } from '../octopus/names.ts';
+import { isMkError } from '../runtime/mk-error.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { WaitOptions } from '../runtime/waiting.ts';
+
+/** Where a name is offered. */
+export interface OfferedAt {
+  readonly core: number;
+}
+
+/** `mk.names`: who offers what. `mk.export` offers a name, `mk.bind` waits for one; here it can be looked at. */
+export class NameService {
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly octopus: Octopus,
+  ) {}
+
+  /**
+   * Waits until somebody offers the name.
+   *
+   * @example
+   * const { core } = await mk.names.wait('kv', { timeoutNs: 5e9 });
+   */
+  async wait(name: string, options: WaitOptions = {}): Promise<OfferedAt> {
+    return (await this.runtime.calls.ask('channel_look_up', [name, true], options)) as unknown as OfferedAt;
+  }
+
+  /** Where the name is offered now; null: nowhere. */
+  async lookUp(name: string, options: WaitOptions = {}): Promise<OfferedAt | null> {
+    try {
+      return (await this.runtime.calls.ask('channel_look_up', [name, false], options)) as unknown as OfferedAt;
+    } catch (error) {
+      if (isMkError(error, 'NO_SUCH_SERVICE')) return null;
+      throw error;
+    }
+  }
+
+  /** All names that cores offer to one another, in natural order. */
+  list(): Promise<readonly string[]> {
+    return listServices(this.octopus);
+  }
+}

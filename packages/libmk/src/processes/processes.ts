@@ -1,0 +1,85 @@
+import type { PlainValue } from '../dispatcher/plain-value.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { WaitOptions } from '../runtime/waiting.ts';
+
+/** What a new domain is given. */
+export interface SpawnOptions {
+  /** Where its first dispatcher is; this core unless given. */
+  readonly core?: number;
+  readonly args?: readonly string[];
+  /** Of this program unless given. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Addresses of capabilities of this program, of which the new one gets copies: `mk.given` there. */
+  readonly capabilities?: readonly number[];
+  /** Best effort: its share of the core beside other programs. */
+  readonly weight?: number;
+  /** Hard real-time, nanoseconds: at most `wcet` in every `period`, by `deadline`. */
+  readonly realTime?: { readonly wcet: number; readonly period: number; readonly deadline?: number };
+}
+
+/** How a domain is, or how it ended. */
+export interface DomainStatus {
+  readonly domain: string;
+  readonly finished: boolean;
+  /** `exited`, or a name of the error table; empty while it runs. */
+  readonly cause: string;
+  readonly status: number;
+  readonly text: string;
+  /** Cores, and how the part there ended; `running` while it has not. */
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+/** A domain: a program that runs, on one core or several. */
+export class Process {
+  constructor(
+    private readonly runtime: Runtime,
+    /** Its name: `core.incarnation.n`. */
+    readonly domain: string,
+  ) {}
+
+  /** Waits until all its dispatchers have stopped. */
+  async wait(options: WaitOptions = {}): Promise<DomainStatus> {
+    return (await this.runtime.calls.ask('wait', [this.domain, false], options)) as unknown as DomainStatus;
+  }
+
+  /** How it is now (*nohang*). */
+  async status(): Promise<DomainStatus> {
+    return (await this.runtime.calls.ask('wait', [this.domain, true])) as unknown as DomainStatus;
+  }
+
+  /** Stops every dispatcher of it; `wait` tells when they have. */
+  async kill(): Promise<void> {
+    await this.runtime.calls.ask('kill', [this.domain]);
+  }
+}
+
+/** `mk.processes`: other domains. */
+export class Processes {
+  constructor(private readonly runtime: Runtime) {}
+
+  /**
+   * Starts a program as a new domain: by the name under which the machine knows it, or null for this program again.
+   *
+   * @example
+   * const child = await mk.processes.spawn(null, { core: 2, args: ['worker'] });
+   * const { status } = await child.wait();
+   */
+  async spawn(program: string | null, options: SpawnOptions = {}): Promise<Process> {
+    const { realTime, ...rest } = options;
+    const request: Record<string, PlainValue> = { ...rest, ...realTime };
+    if (program !== null) request['program'] = program;
+    const made = (await this.runtime.calls.ask('spawn', [request])) as { readonly domain: string };
+    return new Process(this.runtime, made.domain);
+  }
+
+  /** A domain by its name. */
+  named(domain: string): Process {
+    return new Process(this.runtime, domain);
+  }
+
+  /** The domains whose home this core is. */
+  async list(): Promise<readonly (DomainStatus & { readonly program: string })[]> {
+    const rows = await this.runtime.calls.ask('domains', []);
+    return rows as unknown as readonly (DomainStatus & { readonly program: string })[];
+  }
+}

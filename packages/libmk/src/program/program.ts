@@ -1,0 +1,110 @@
+import { type Border, border } from '../dispatcher/border.ts';
+import type { PlainValue } from '../dispatcher/plain-value.ts';
+import type { UpcallOf } from '../dispatcher/protocol.ts';
+import type { Interface, Methods } from '../interface/interface.ts';
+import { SmallAbortController } from '../runtime/cancellation.ts';
+import { MkError } from '../runtime/mk-error.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import type { Migration } from '../threads/remote-threads.ts';
+import { Mk } from './mk.ts';
+
+/** What a program's main function returns: its exit status, or nothing for 0. */
+export type Main = (mk: Mk) => Promise<number | void> | number | void;
+/** A thread that may begin on any core of the domain: its state is all that it is given. */
+export type NamedThread = (
+  mk: Mk,
+  state: never,
+) => Promise<PlainValue | Migration | void> | PlainValue | Migration | void;
+
+/** What a program says of itself. */
+export interface ProgramSpec {
+  readonly name: string;
+  /** Interfaces that it offers or uses, for whoever lists programs. */
+  readonly interfaces?: readonly Interface<Methods>[];
+  /** Threads that can be begun on other cores, by name. */
+  readonly threads?: Readonly<Record<string, NamedThread>>;
+  /** Run when the domain gets another dispatcher, on that core, before any of its threads. */
+  readonly onSpan?: (mk: Mk) => Promise<void> | void;
+  /** A domain that ends with threads, channels or locks left over has failed: LEFTOVERS. */
+  readonly strict?: boolean;
+}
+
+/** A program: `start` runs it in a dispatcher. */
+export interface Program {
+  readonly spec: ProgramSpec;
+  readonly main: Main;
+}
+
+/**
+ * Defines a program. In a dispatcher it begins to run when the kernel says so; anywhere else it is only a value.
+ *
+ * @example
+ * export const main = program({ name: 'hello' }, async (mk) => {
+ *   mk.console.log(`hello from core ${mk.self.core}`);
+ * });
+ */
+export function program(spec: ProgramSpec, main: Main): Program {
+  const made: Program = { spec, main };
+  const found = (globalThis as { readonly mkBorder?: Border }).mkBorder;
+  if (found !== undefined) attach(made, found);
+  return made;
+}
+
+/** Runs what a program's file exports as `main`: a program, or a plain function. To be called while the file is evaluated. */
+export function start(main: Program | Main, name = 'program'): void {
+  if (typeof main === 'function') attach({ spec: { name }, main }, border());
+  else attach(main, border());
+}
+
+const ATTACHED = new WeakMap<Border, Runtime>();
+
+/** Makes the runtime of a dispatcher; the first program of a file counts. */
+function attach(made: Program, to: Border): void {
+  if (ATTACHED.has(to)) return;
+  const runtime = new Runtime(to);
+  ATTACHED.set(to, runtime);
+  to.attach(runtime);
+  runtime.on('run', (run) => begin(runtime, made, run));
+}
+
+/** The first upcall: the main thread of the first dispatcher; the others wait for threads. */
+export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'run'>): void {
+  runtime.seed(`${run.domain}/${run.core}/${chance()}`);
+  const mk: Mk = new Mk(runtime, run, (entry, state) => runEntry(mk, spec, entry, state));
+  const globals = globalThis as { console?: unknown; AbortController?: unknown };
+  globals.console ??= mk.console;
+  globals.AbortController ??= SmallAbortController;
+  if (mk.self.part === 'span') {
+    if (spec.onSpan !== undefined) runtime.threads.spawn('onSpan', () => spec.onSpan!(mk)).detach();
+    return;
+  }
+  const thread = runtime.threads.spawn('main', async () => end(runtime, spec, await main(mk)));
+  thread.detach();
+}
+
+/** Main has returned: the domain ends, unless a thread failed that nobody asked for. */
+function end(runtime: Runtime, spec: ProgramSpec, returned: number | void): void {
+  const [failure] = runtime.threads.failures();
+  if (failure !== undefined) return runtime.failed(failure.thread, failure.error);
+  if (returned !== undefined && !Number.isSafeInteger(returned))
+    throw new MkError('BAD_REQUEST', `main returned ${String(returned)}: an exit status is a whole number`);
+  const left = spec.strict === true ? runtime.leftovers() : [];
+  if (left.length > 0) return runtime.failed(null, new MkError('LEFTOVERS', left.join('; ')));
+  runtime.end(returned ?? 0);
+}
+
+async function runEntry(mk: Mk, { threads = {} }: ProgramSpec, entry: string, state: PlainValue) {
+  const body = Object.hasOwn(threads, entry) ? threads[entry] : undefined;
+  if (body === undefined)
+    throw new MkError(
+      'NO_SUCH_THREAD',
+      `the program has no thread ${entry}: ${Object.keys(threads).join(', ') || 'none'}`,
+    );
+  return (await body(mk, state as never)) ?? null;
+}
+
+/** Where a dispatcher's chance begins: in its context `Math.random` is the kernel's, of its seed. */
+function chance(): number {
+  const { random } = Math;
+  return random();
+}

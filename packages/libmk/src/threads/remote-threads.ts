@@ -1,0 +1,317 @@
+import type { PlainValue } from '../dispatcher/plain-value.ts';
+import { EventQueue } from '../runtime/event-queue.ts';
+import { isMkError, MkError } from '../runtime/mk-error.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
+
+/** Names a thread to every dispatcher of its domain: a plain value that may be sent anywhere. */
+export interface ThreadHandle {
+  /** The core that began it. */
+  readonly origin: number;
+  readonly id: number;
+}
+
+/** The thread goes on on another core: to be returned by its function. */
+export class Migration {
+  constructor(
+    readonly core: number,
+    readonly entry: string,
+    readonly state: PlainValue,
+  ) {}
+}
+
+/** Runs a named thread function of the program. Rejects with NO_SUCH_THREAD for a name that it does not have. */
+export type RunEntry = (entry: string, state: PlainValue) => Promise<PlainValue | Migration>;
+
+type End = { readonly ok: true; readonly value: PlainValue } | { readonly ok: false; readonly error: Error };
+
+/** What dispatchers of a domain tell one another about threads. */
+type Note =
+  | {
+      readonly t: 'begin';
+      readonly origin: number;
+      readonly id: number;
+      readonly entry: string;
+      readonly state: PlainValue;
+    }
+  | { readonly t: 'moved'; readonly id: number; readonly core: number }
+  | {
+      readonly t: 'ended';
+      readonly id: number;
+      readonly ok: boolean;
+      readonly value: PlainValue;
+      readonly error: string;
+      readonly text: string;
+    }
+  | { readonly t: 'detach'; readonly origin: number; readonly id: number }
+  | { readonly t: 'join'; readonly id: number; readonly from: number; readonly ticket: number }
+  | {
+      readonly t: 'joined';
+      readonly ticket: number;
+      readonly ok: boolean;
+      readonly value: PlainValue;
+      readonly error: string;
+      readonly text: string;
+    };
+
+/** A thread that was begun here, wherever it is now. */
+class Begun {
+  end: End | null = null;
+  detached = false;
+  claimed = false;
+  readonly joiners = new Set<Waker<PlainValue>>();
+
+  constructor(
+    readonly id: number,
+    /** Where it runs, as far as is known here. */
+    public core: number,
+    readonly entry: string,
+  ) {}
+}
+
+/** A thread of this domain on another core, or one that may go there. */
+export class RemoteThread {
+  constructor(
+    private readonly threads: RemoteThreads,
+    private readonly begun: Begun,
+  ) {}
+
+  /** What names it to the other dispatchers of the domain. */
+  get handle(): ThreadHandle {
+    return { origin: this.threads.core, id: this.begun.id };
+  }
+
+  /** The core that it is on, as far as is known here. */
+  get core(): number {
+    return this.begun.core;
+  }
+
+  /** Waits for it to end: what it returned, or it rejects with what it threw, or why its core is gone. */
+  join(options: WaitOptions = {}): Promise<PlainValue> {
+    if (this.begun.detached)
+      return Promise.reject(new MkError('THREAD_DETACHED', `thread ${this.begun.entry} was detached`));
+    return this.threads.waitForEnd(this.begun, options);
+  }
+
+  /** Nobody will join it: what it returns is dropped, what it throws ends the program. */
+  detach(): void {
+    this.threads.detach(this.begun);
+  }
+}
+
+/**
+ * Threads on the other dispatchers of this domain. A thread is a function that the program names (`threads` of `program`), and a
+ * state that is a plain value: nothing else goes along. It moves by returning `mk.moveTo(core, name, state)`.
+ *
+ *   T1  a thread runs on one core at a time, from its beginning to its end, over all its moves
+ *   T2  its end is told once, to everybody who joins, from any core of the domain
+ *   T3  with the dispatcher that it is on it ends, in the error with which that is gone
+ */
+export class RemoteThreads {
+  readonly joined: EventQueue<number>;
+  private readonly begun = new Map<number, Begun>();
+  private readonly tickets = new Map<number, Waker<PlainValue>>();
+  private readonly lines = new Map<number, Promise<void>>();
+  private nextId = 1;
+  private nextTicket = 1;
+  core = -1;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly run: RunEntry,
+  ) {
+    this.joined = new EventQueue(runtime, 'cores that the domain spans');
+    runtime.on('span_joined', ({ core }) => this.joined.push(core));
+    runtime.on('span_message', ({ core, data }) => this.told(core, data as unknown as Note));
+    runtime.on('span_left', ({ core, error }) => this.left(core, error));
+    runtime.leavers.push(() => this.leftovers());
+  }
+
+  /** Begins a named thread on a core that the domain spans, this one included. */
+  spawn(core: number, entry: string, state: PlainValue): RemoteThread {
+    const begun = new Begun(this.nextId++, core, entry);
+    this.begun.set(begun.id, begun);
+    this.begin(core, this.core, begun.id, entry, state);
+    return new RemoteThread(this, begun);
+  }
+
+  /** Joins a thread that another dispatcher of the domain began. */
+  join({ origin, id }: ThreadHandle, options: WaitOptions = {}): Promise<PlainValue> {
+    if (origin === this.core) {
+      const begun = this.begun.get(id);
+      if (begun === undefined) return Promise.reject(new MkError('NO_SUCH_THREAD', 'it was joined before'));
+      return this.waitForEnd(begun, options);
+    }
+    return waitFor<PlainValue>(this.runtime, `the end of a thread of core ${origin}`, options, (waker) => {
+      const ticket = this.nextTicket++;
+      this.tickets.set(ticket, waker);
+      this.send(origin, { t: 'join', id, from: this.core, ticket });
+      return () => void this.tickets.delete(ticket);
+    });
+  }
+
+  waitForEnd(begun: Begun, options: WaitOptions): Promise<PlainValue> {
+    return waitFor<PlainValue>(this.runtime, `the end of thread ${begun.entry}`, options, (waker) => {
+      if (begun.end !== null) this.tell(begun, waker);
+      else begun.joiners.add(waker);
+      return () => void begun.joiners.delete(waker);
+    });
+  }
+
+  detach(begun: Begun): void {
+    if (begun.detached) throw new MkError('THREAD_DETACHED', `thread ${begun.entry} was detached before`);
+    begun.detached = true;
+    if (begun.end !== null) this.settle(begun);
+  }
+
+  private begin(core: number, origin: number, id: number, entry: string, state: PlainValue): void {
+    if (core === this.core) this.runHere(origin, id, entry, state);
+    else this.send(core, { t: 'begin', origin, id, entry, state });
+  }
+
+  /** Runs a thread on this core until it ends or moves (T1). */
+  private runHere(origin: number, id: number, entry: string, state: PlainValue): void {
+    const name = `${entry} (${origin}.${id})`;
+    const thread = this.runtime.threads.spawn(name, async () => {
+      try {
+        const result = await this.run(entry, state);
+        if (!(result instanceof Migration)) return this.report(origin, id, { ok: true, value: result });
+        this.inform(origin, { t: 'moved', id, core: result.core });
+        this.begin(result.core, origin, id, result.entry, result.state);
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        this.report(origin, id, { ok: false, error });
+      }
+    });
+    thread.detach();
+  }
+
+  private report(origin: number, id: number, end: End): void {
+    if (origin === this.core) return this.ended(id, end);
+    const [error, text] = end.ok ? ['', ''] : nameAndText(end.error);
+    this.send(origin, { t: 'ended', id, ok: end.ok, value: end.ok ? end.value : null, error, text });
+  }
+
+  private inform(origin: number, note: Extract<Note, { t: 'moved' }>): void {
+    if (origin === this.core) this.moved(note);
+    else this.send(origin, note);
+  }
+
+  private moved({ id, core }: Extract<Note, { t: 'moved' }>): void {
+    const begun = this.begun.get(id);
+    if (begun !== undefined) begun.core = core;
+  }
+
+  private told(from: number, note: Note): void {
+    if (note.t === 'begin') this.runHere(note.origin, note.id, note.entry, note.state);
+    else if (note.t === 'moved') this.moved(note);
+    else if (note.t === 'ended') this.ended(note.id, endOf(note));
+    else if (note.t === 'join') this.joinedFrom(from, note);
+    else if (note.t === 'joined') this.answered(note);
+  }
+
+  private ended(id: number, end: End): void {
+    const begun = this.begun.get(id);
+    if (begun === undefined || begun.end !== null) return;
+    begun.end = end;
+    const joiners = [...begun.joiners];
+    begun.joiners.clear();
+    for (const joiner of joiners) this.tell(begun, joiner);
+    if (begun.detached) this.settle(begun);
+  }
+
+  private tell(begun: Begun, waker: Waker<PlainValue>): void {
+    begun.claimed = true;
+    const end = begun.end!;
+    if (end.ok) waker.wake(end.value);
+    else waker.fail(end.error);
+    // Others may join it still: what it came to stays until the program ends.
+  }
+
+  private settle(begun: Begun): void {
+    const { end } = begun;
+    this.begun.delete(begun.id);
+    if (end?.ok === false && !begun.claimed)
+      this.runtime.failed({ id: 0, name: begun.entry, resting: true }, end.error);
+  }
+
+  private joinedFrom(from: number, { id, ticket }: Extract<Note, { t: 'join' }>): void {
+    const answer = (end: End): void => {
+      const [error, text] = end.ok ? ['', ''] : nameAndText(end.error);
+      this.send(from, { t: 'joined', ticket, ok: end.ok, value: end.ok ? end.value : null, error, text });
+    };
+    const begun = this.begun.get(id);
+    if (begun === undefined)
+      return answer({ ok: false, error: new MkError('NO_SUCH_THREAD', 'it was detached, or never was') });
+    if (begun.end !== null) {
+      begun.claimed = true;
+      return answer(begun.end);
+    }
+    begun.joiners.add({
+      wake: (value) => answer({ ok: true, value }),
+      fail: (error) => answer({ ok: false, error: error as Error }),
+    });
+  }
+
+  private answered({ ticket, ...note }: Extract<Note, { t: 'joined' }>): void {
+    const waker = this.tickets.get(ticket);
+    this.tickets.delete(ticket);
+    const end = endOf(note);
+    if (end.ok) waker?.wake(end.value);
+    else waker?.fail(end.error);
+  }
+
+  /** T3. */
+  private left(core: number, name: string): void {
+    const error = new MkError(name, `the domain’s dispatcher on core ${core} is no more`);
+    for (const begun of [...this.begun.values()])
+      if (begun.core === core && begun.end === null) this.ended(begun.id, { ok: false, error });
+    this.lines.delete(core);
+  }
+
+  /** One after the other to a core, again when its channel is full. A dispatcher that is gone is told of by `left`. */
+  private send(core: number, note: Note): void {
+    const before = this.lines.get(core) ?? Promise.resolve();
+    const after = before.then(() => this.deliver(core, note as unknown as PlainValue));
+    this.lines.set(core, after);
+  }
+
+  private async deliver(core: number, data: PlainValue): Promise<void> {
+    for (let pauseNs = 100_000; ; pauseNs = Math.min(2 * pauseNs, 10_000_000)) {
+      try {
+        await this.runtime.calls.ask('span_send', [core, data]);
+        return;
+      } catch (error) {
+        if (!isMkError(error, 'BUSY')) return this.undeliverable(core, data as unknown as Note, error);
+      }
+      await this.runtime.threads.sleep(pauseNs);
+    }
+  }
+
+  /** A thread that could not be begun has ended. */
+  private undeliverable(core: number, note: Note, error: unknown): void {
+    if (note.t !== 'begin') return;
+    const failure = isMkError(error) ? error : new MkError('PEER_GONE', `core ${core} cannot be told`);
+    this.report(note.origin, note.id, { ok: false, error: failure });
+  }
+
+  private leftovers(): readonly string[] {
+    return [...this.begun.values()]
+      .filter((begun) => !begun.claimed)
+      .map(({ entry, end }) => `thread ${entry} ${end === null ? 'has not ended' : 'was not joined'}`);
+  }
+}
+
+function nameAndText(error: Error): [name: string, text: string] {
+  return isMkError(error) ? [error.name, error.text] : [error.name, error.message];
+}
+
+function endOf(note: {
+  readonly ok: boolean;
+  readonly value: PlainValue;
+  readonly error: string;
+  readonly text: string;
+}): End {
+  if (note.ok) return { ok: true, value: note.value };
+  return { ok: false, error: new MkError(note.error, note.text) };
+}

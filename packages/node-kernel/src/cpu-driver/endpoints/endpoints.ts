@@ -1,0 +1,214 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { makeCapability } from '../../capability/model/capability.ts';
+import type { Change } from '../../capability/model/changes.ts';
+import { errorNameOf } from '../../capability/model/errors.ts';
+import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
+import { freeAddress, lookup, resolveSlot } from '../../capability/store/cspace.ts';
+import type { Slot } from '../../capability/store/slot.ts';
+import { invoke } from '../../capability/invocations/perform.ts';
+import { place } from '../../capability/invocations/placement.ts';
+import type { CapopsContext } from '../../monitor/capops/context.ts';
+import { placeCopy } from '../../monitor/capops/copy.ts';
+import type { Receivers } from '../../monitor/channels/ends.ts';
+import { OperationError } from '../../monitor/operations.ts';
+import type { Service, SystemCallHandlers } from '../../monitor/service.ts';
+import type { CpuDriver } from '../cpu-driver.ts';
+import type { Domain } from '../domains.ts';
+
+/** Where a dispatcher receives: a number of its own, and what it has not taken. */
+interface Endpoint {
+  /** What upcalls call it. */
+  readonly id: number;
+  readonly owner: number;
+  readonly number: number;
+  /** Messages that were delivered and not taken. */
+  held: number;
+  /** Senders that were refused for want of room: their domain, and where their capability lies. */
+  readonly refused: Map<number, number>;
+}
+
+/** Memory of the kernel half of a dispatcher. */
+const DISPATCHER_BYTES = 1024;
+/** An LRPC message is what is handed over in registers. */
+const LRPC_WORDS = 4;
+
+/**
+ * Same-core messages (LMP, LRPC): a dispatcher makes endpoints out of its Dispatcher capability and hands copies to others of its
+ * core; whoever holds one with the right to write may send words, and a capability beside them. No other core is concerned.
+ *
+ *   E1  nobody sends to an endpoint without its capability (C6); with the dispatcher its endpoints go, and every capability to them
+ *   E2  an endpoint holds at most `endpointMessages` that were not taken; more is ENDPOINT_OVERFLOW, and nothing was delivered
+ *   E3  what is delivered arrives once, in the order of sending
+ */
+export class Endpoints implements Service {
+  private readonly byId = new Map<number, Endpoint>();
+  /** By the address of the dispatcher's memory, then by number. */
+  private readonly byDispatcher = new Map<number, Map<number, Endpoint>>();
+  private readonly dispatcherOf = new Map<number, number>();
+  private lastId = FIRST_ID;
+
+  readonly systemCalls = {
+    dispatcher_self: (caller, _args, now, done) => done({ ok: true, value: this.selfOf(caller) }, now),
+    endpoint_create: (caller, { number }, now, done) => done({ ok: true, value: this.create(caller, number) }, now),
+    endpoint_send: (caller, { endpoint, words, capability }, now, done) => {
+      this.send(caller, endpoint, words, capability, limit('endpointWords'), now);
+      done({ ok: true, value: null }, now);
+    },
+    lrpc: (caller, { endpoint, words }, now, done) => {
+      const to = this.send(caller, endpoint, words, undefined, LRPC_WORDS, now);
+      this.switchTo(to.owner);
+      done({ ok: true, value: null }, now);
+    },
+    endpoint_taken: (caller, { endpoint, count }, now, done) => {
+      this.taken(caller, endpoint, count, now);
+      done({ ok: true, value: null }, now);
+    },
+  } satisfies SystemCallHandlers;
+
+  constructor(
+    private readonly cpuDriver: CpuDriver,
+    private readonly capops: CapopsContext,
+    private readonly receivers: Receivers,
+    /** That dispatcher gets the core next, without asking the scheduler. */
+    private readonly switchTo: (dispatcher: number) => void,
+  ) {}
+
+  /** Endpoints of this core. */
+  get size(): number {
+    return this.byId.size;
+  }
+
+  leftovers(): readonly string[] {
+    return this.byId.size > 0 ? [`${this.byId.size} endpoints`] : [];
+  }
+
+  dispatcherGone({ id }: Domain): void {
+    const address = this.dispatcherOf.get(id);
+    if (address !== undefined) this.forget(address);
+    this.dispatcherOf.delete(id);
+  }
+
+  /** A Dispatcher that was destroyed takes its endpoints with it. */
+  capabilityChanged(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.kind === 'destroyed' && change.capability.type === 'Dispatcher')
+        this.forget(change.capability.address);
+    }
+  }
+
+  private forget(dispatcher: number): void {
+    for (const { id } of this.byDispatcher.get(dispatcher)?.values() ?? []) this.byId.delete(id);
+    this.byDispatcher.delete(dispatcher);
+  }
+
+  /** Where the caller's Dispatcher capability lies: made when it is first asked for. */
+  private selfOf(caller: Domain): number {
+    const { state } = this.cpuDriver;
+    for (const { address, slot } of this.cpuDriver.domains.slotsOf(state, caller)) {
+      const { capability } = slot;
+      if (capability?.type === 'Dispatcher' && capability.address === this.dispatcherOf.get(caller.id)) return address;
+    }
+    if (this.dispatcherOf.has(caller.id)) throw new OperationError('CAPABILITY_NOT_FOUND', 'the caller has deleted it');
+    const { slot, address } = this.freeSlot(caller);
+    const range = state.ram.allocate(DISPATCHER_BYTES, DISPATCHER_BYTES);
+    if (range === null) throw new OperationError('OUT_OF_MEMORY', 'no memory for a Dispatcher');
+    const capability = makeCapability('Dispatcher', range.address, DISPATCHER_BYTES);
+    place(state, slot, capability, { owner: state.core, relations: 0 });
+    this.dispatcherOf.set(caller.id, range.address);
+    return address;
+  }
+
+  private create(caller: Domain, number: number): { readonly endpoint: number; readonly address: number } {
+    const self = this.selfOf(caller);
+    const dispatcher = this.dispatcherOf.get(caller.id)!;
+    const siblings = this.byDispatcher.get(dispatcher) ?? new Map<number, Endpoint>();
+    if (siblings.has(number)) throw new OperationError('SLOT_IN_USE', `the caller has an endpoint ${number}`);
+    const { address } = this.freeSlot(caller);
+    const made = invoke(this.cpuDriver.state, caller.root, {
+      operation: 'retype',
+      source: { address: self },
+      destination: { address },
+      type: 'EndPointLMP',
+      offset: 0,
+      objectSize: 0,
+      count: 1,
+      fields: [number],
+    });
+    if (!made.ok) throw new OperationError(errorNameOf(made.error), 'an endpoint out of the Dispatcher');
+    const endpoint: Endpoint = { id: ++this.lastId, owner: caller.id, number, held: 0, refused: new Map() };
+    siblings.set(number, endpoint);
+    this.byDispatcher.set(dispatcher, siblings);
+    this.byId.set(endpoint.id, endpoint);
+    return { endpoint: endpoint.id, address };
+  }
+
+  private send(
+    caller: Domain,
+    address: number,
+    words: readonly number[],
+    capability: number | undefined,
+    mostWords: number,
+    now: Nanos,
+  ): Endpoint {
+    if (words.length > mostWords)
+      throw new OperationError('MESSAGE_TOO_LARGE', `${words.length} words where ${mostWords} fit`);
+    const endpoint = this.named(caller, address);
+    if (endpoint.held >= limit('endpointMessages')) {
+      endpoint.refused.set(caller.id, address);
+      throw new OperationError('ENDPOINT_OVERFLOW', 'the receiver has not taken what it was sent');
+    }
+    const capabilities = capability === undefined ? [] : [this.copyTo(caller, capability, endpoint.owner)];
+    endpoint.held += 1;
+    const upcall = { type: 'message', channel: endpoint.id, words, data: NO_BYTES, capabilities } as const;
+    this.receivers.upcall(endpoint.owner, upcall, now);
+    return endpoint;
+  }
+
+  /** The endpoint that a capability of the caller names (E1). */
+  private named(caller: Domain, address: number): Endpoint {
+    const { capability } = this.held(caller, address, RIGHTS.write);
+    const { type, address: dispatcher, fields } = capability!;
+    if (type !== 'EndPointLMP') throw new OperationError('NO_SUCH_ENDPOINT', `a ${type} is no endpoint`);
+    const endpoint = this.byDispatcher.get(dispatcher)?.get(fields[0] ?? -1);
+    if (endpoint === undefined) throw new OperationError('NO_SUCH_ENDPOINT', 'its dispatcher is gone');
+    return endpoint;
+  }
+
+  private copyTo(caller: Domain, address: number, receiver: number): number {
+    const slot = this.held(caller, address, RIGHTS.grant);
+    if (slot.group?.locked === true) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+    return placeCopy(this.capops, slot, receiver, slot.capability!.rights);
+  }
+
+  private held(caller: Domain, address: number, rights: number): Slot {
+    const found = lookup(this.cpuDriver.state, caller.root, { address });
+    if (!found.ok) throw new OperationError(errorNameOf(found.error), 'not held');
+    if (!hasRights(found.value.capability.rights, rights))
+      throw new OperationError('MISSING_RIGHT', 'held without the right');
+    return found.value;
+  }
+
+  private taken(caller: Domain, id: number, count: number, now: Nanos): void {
+    const endpoint = this.byId.get(id);
+    if (endpoint?.owner !== caller.id) throw new OperationError('NO_SUCH_ENDPOINT', 'the caller has no such endpoint');
+    if (count > endpoint.held) throw new OperationError('BAD_SYSTEM_CALL', 'more was taken than came');
+    endpoint.held -= count;
+    const refused = [...endpoint.refused];
+    endpoint.refused.clear();
+    for (const [domain, channel] of refused) this.receivers.upcall(domain, { type: 'writable', channel }, now);
+  }
+
+  private freeSlot({ root }: Domain): { readonly slot: Slot; readonly address: number } {
+    const { state } = this.cpuDriver;
+    const address = freeAddress(state, root);
+    if (!address.ok) throw new OperationError(errorNameOf(address.error), 'the caller’s cspace is full');
+    const slot = resolveSlot(state, root, { address: address.value }, RIGHTS.read | RIGHTS.write);
+    if (!slot.ok) throw new OperationError(errorNameOf(slot.error), 'the caller’s cspace');
+    return { slot: slot.value, address: address.value };
+  }
+}
+
+const NO_BYTES = new Uint8Array();
+/** Endpoints and channels have one space of numbers towards a dispatcher: endpoints are above. */
+const FIRST_ID = 2 ** 40;

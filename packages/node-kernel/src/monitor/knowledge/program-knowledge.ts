@@ -1,0 +1,220 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { QueryError, Solution } from '@mk/monitor-proto/knowledge/query';
+import type { Requests } from '@mk/monitor-proto/knowledge/requests';
+import { parseRecord } from '@mk/monitor-proto/octopus/record';
+import {
+  type OctopusNotification,
+  type OctopusReply,
+  type OctopusRequest,
+  TRIGGER,
+} from '@mk/monitor-proto/octopus/requests';
+import type { Domain } from '../../cpu-driver/domains.ts';
+import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
+import type { Receivers } from '../channels/ends.ts';
+import { OperationError } from '../operations.ts';
+import type { Service, SystemCallHandlers } from '../service.ts';
+import { OWN_TRIGGERS } from './knowledge.ts';
+
+/** What a dispatcher has at the knowledge base through this core. */
+interface Client {
+  /** The trigger's number towards the SKB, by the dispatcher's own. */
+  readonly triggers: Map<number, number>;
+  /** Names of records that go when the dispatcher does. */
+  readonly transient: Map<string, OctopusRequest>;
+  readonly cancels: Set<() => void>;
+}
+
+/** Triggers of programs; names have those below. */
+const PROGRAM_TRIGGERS = OWN_TRIGGERS + 2 ** 44;
+const MOST_TRIGGERS = 4096;
+
+/**
+ * The knowledge base for the programs of this core, over the monitor's channel to it: queries, records, triggers. The numbers of
+ * triggers are the dispatcher's own. What a dispatcher sets as transient goes when it ends, and when its core does.
+ */
+export class ProgramKnowledge implements Service {
+  private readonly clients = new Map<number, Client>();
+  private readonly owners = new Map<number, { readonly dispatcher: number; readonly id: number }>();
+  private lastTrigger = PROGRAM_TRIGGERS;
+
+  readonly systemCalls = {
+    octopus: (caller, { request }, _now, done) => this.octopus(caller, request, done),
+    skb_query: (caller, { query }, _now, done) => {
+      const { goal, time_limit_ms: timeLimitMs = 0, max_solutions: maxSolutions = 0 } = query;
+      this.query(caller, goal, { timeLimitMs, maxSolutions }, done);
+    },
+  } satisfies SystemCallHandlers;
+
+  constructor(
+    private readonly requests: Requests,
+    private readonly receivers: Receivers,
+    private readonly clock: { readonly now: Nanos },
+  ) {
+    requests.onNotification((notification) => this.notified(notification));
+    requests.onReset(() => this.reset());
+    requests.onSessionLost((text) => this.sessionLost(text));
+  }
+
+  leftovers(): readonly string[] {
+    return this.clients.size > 0 ? [`${this.clients.size} programs’ records and triggers`] : [];
+  }
+
+  dispatcherGone({ id }: Domain): void {
+    const client = this.clients.get(id);
+    if (client === undefined) return;
+    this.clients.delete(id);
+    for (const cancel of client.cancels) cancel();
+    for (const trigger of client.triggers.values()) {
+      this.owners.delete(trigger);
+      this.requests.ask({ type: 'remove_trigger', id: trigger }, nothing, nothing);
+    }
+    for (const [name, set] of client.transient) this.giveBack(name, set);
+  }
+
+  private octopus(caller: Domain, given: unknown, done: SystemCallDone): void {
+    if (typeof given !== 'object' || given === null) throw new OperationError('BAD_REQUEST', 'a request to Octopus');
+    const client = this.clientOf(caller.id);
+    const request = this.translated(caller.id, client, given as OctopusRequest);
+    this.requests.ask(
+      request,
+      (reply) => {
+        if (this.clients.get(caller.id) === client) this.remember(client, given as OctopusRequest, reply);
+        else this.undo(given as OctopusRequest, reply);
+        this.tidy(caller.id, client);
+        done({ ok: true, value: reply }, this.clock.now);
+      },
+      () => done({ ok: false, error: 'SKB_UNREACHABLE' }, this.clock.now),
+    );
+  }
+
+  /** What a dispatcher set that is no more by now. */
+  private undo(request: OctopusRequest, reply: OctopusReply): void {
+    const name = transientName(request, reply);
+    if (name !== null) this.giveBack(name, request);
+  }
+
+  /** Deletes a record that goes with its dispatcher, as what set it named it: a lock's record is a recipe's. */
+  private giveBack(name: string, set: OctopusRequest): void {
+    const recipe = set.type === 'set' && set.recipe !== undefined ? { recipe: set.recipe } : {};
+    this.requests.ask({ type: 'del', query: quoted(name), own: true, ...recipe }, nothing, nothing);
+  }
+
+  /** The dispatcher's numbers of triggers become ones that no other client of this core has. */
+  private translated(dispatcher: number, client: Client, request: OctopusRequest): OctopusRequest {
+    if ('trigger' in request && request.trigger !== undefined) {
+      const id = this.numberFor(dispatcher, client, request.trigger.id);
+      return { ...request, trigger: { ...request.trigger, id } };
+    }
+    if (request.type === 'subscribe' || request.type === 'wait_for')
+      return { ...request, id: this.numberFor(dispatcher, client, request.id) };
+    if (request.type === 'remove_trigger' || request.type === 'unsubscribe')
+      return { ...request, id: client.triggers.get(request.id) ?? PROGRAM_TRIGGERS };
+    return request;
+  }
+
+  private numberFor(dispatcher: number, client: Client, id: number): number {
+    const known = client.triggers.get(id);
+    if (known !== undefined) return known;
+    if (client.triggers.size >= MOST_TRIGGERS) throw new OperationError('BUSY', 'too many triggers');
+    this.lastTrigger += 1;
+    client.triggers.set(id, this.lastTrigger);
+    this.owners.set(this.lastTrigger, { dispatcher, id });
+    return this.lastTrigger;
+  }
+
+  private remember(client: Client, request: OctopusRequest, reply: OctopusReply): void {
+    const name = transientName(request, reply);
+    if (name !== null) client.transient.set(name, request);
+    if (request.type === 'remove_trigger' || request.type === 'unsubscribe') this.drop(client, request.id);
+    if ('trigger' in request && request.trigger !== undefined && !reply.installed)
+      this.drop(client, request.trigger.id);
+    if (request.type === 'del' && reply.ok && reply.record !== undefined) client.transient.delete(nameOf(reply.record));
+  }
+
+  private notified({ id, mode, record }: OctopusNotification): void {
+    const owner = this.owners.get(id);
+    if (owner === undefined) return;
+    const client = this.clients.get(owner.dispatcher);
+    if ((mode & TRIGGER.REMOVED) !== 0 && client !== undefined) this.drop(client, owner.id);
+    this.receivers.upcall(owner.dispatcher, { type: 'octopus_event', id: owner.id, mode, record }, this.clock.now);
+  }
+
+  /** The SKB has forgotten all triggers: who waits looks again. */
+  private reset(): void {
+    for (const [dispatcher, client] of this.clients) {
+      for (const id of [...client.triggers.keys()]) this.drop(client, id);
+      this.receivers.upcall(dispatcher, { type: 'octopus_reset' }, this.clock.now);
+    }
+  }
+
+  /** What programs of this core had set as transient is gone, or must be taken for gone. */
+  private sessionLost(text: string): void {
+    for (const [dispatcher, client] of this.clients) {
+      client.transient.clear();
+      this.receivers.upcall(dispatcher, { type: 'octopus_session_lost', text }, this.clock.now);
+    }
+  }
+
+  private query(
+    caller: Domain,
+    goal: string,
+    options: { readonly timeLimitMs: number; readonly maxSolutions: number },
+    done: SystemCallDone,
+  ): void {
+    const client = this.clientOf(caller.id);
+    const solutions: Solution[] = [];
+    const cancel = this.requests.run(goal, options, {
+      solutions: (batch) => void solutions.push(...batch),
+      end: ({ more, error }: { readonly more: boolean; readonly error?: QueryError | null }) => {
+        client.cancels.delete(stop);
+        this.tidy(caller.id, client);
+        const failed = error === undefined || error === null ? null : { name: error.name, text: error.message };
+        done({ ok: true, value: { solutions, more, error: failed } }, this.clock.now);
+      },
+    });
+    const stop = (): void => cancel();
+    client.cancels.add(stop);
+  }
+
+  private drop(client: Client, id: number): void {
+    const trigger = client.triggers.get(id);
+    if (trigger === undefined) return;
+    client.triggers.delete(id);
+    this.owners.delete(trigger);
+  }
+
+  private clientOf(dispatcher: number): Client {
+    let client = this.clients.get(dispatcher);
+    if (client === undefined)
+      this.clients.set(dispatcher, (client = { triggers: new Map(), transient: new Map(), cancels: new Set() }));
+    return client;
+  }
+
+  /** A dispatcher that has nothing at the knowledge base leaves nothing here. */
+  private tidy(dispatcher: number, client: Client): void {
+    if (
+      client.triggers.size + client.transient.size + client.cancels.size === 0 &&
+      this.clients.get(dispatcher) === client
+    )
+      this.clients.delete(dispatcher);
+  }
+}
+
+/** The name of the record that a request has set as transient; null: none. */
+function transientName(request: OctopusRequest, reply: OctopusReply): string | null {
+  if (request.type !== 'set' || request.transient !== true || !reply.ok || reply.record === undefined) return null;
+  return nameOf(reply.record);
+}
+
+function nameOf(record: string): string {
+  const { name } = parseRecord(record);
+  return name.kind === 'is' ? name.name : '';
+}
+
+function quoted(name: string): string {
+  return `'${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+function nothing(): void {
+  // Nobody waits for this answer.
+}
