@@ -16,7 +16,8 @@ const COMMON = {
 
 /** The text that is evaluated first in a context. `mkTurn` is a constant of the script: the program cannot put another in its place. */
 export async function contextText() {
-  const text = await bundle({ entryPoints: [join(root, 'packages/libmk/src/dispatcher/context/context-main.ts')] });
+  const entry = join(root, 'packages/libmk/src/dispatcher/context/context-main.ts');
+  const text = await bundle({ entryPoints: [entry], minify: true });
   return `"use strict";${text}\nconst mkTurn = globalThis.mkTurn; delete globalThis.mkTurn;`;
 }
 

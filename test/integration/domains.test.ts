@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterClient } from '@mk/launcher/client/cluster-client';
 import { type DispatcherRow, dispatchersOf, type DomainStatus, loadProgram } from '@mk/launcher/client/spawn';
 import { programTextOf } from '../../scripts/bundle-program.mjs';
-import { ClusterPlace, type ReadyMessage } from './running-cluster.ts';
+import { ClusterPlace, type ReadyMessage, type Running } from './running-cluster.ts';
 
 /** A program straight on the border, as the simulator's tests have it. */
 const bare = (body: string): Promise<string> =>
@@ -30,13 +30,20 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   escapes: `const tries = [
       () => globalThis.constructor.constructor('return process')(),
       () => mk.call.constructor('return process')(),
-      () => typeof process, () => typeof require, () => typeof setTimeout, () => typeof fetch, () => typeof console,
+      () => typeof process, () => typeof globalThis.require, () => typeof setTimeout, () => typeof fetch, () => typeof console,
       () => new WeakRef({}), () => new FinalizationRegistry(() => 0), () => new SharedArrayBuffer(8), () => Atomics.wait,
       () => eval('1'), () => new Function('return 1')(), () => Intl, () => new WebAssembly.Memory({ initial: 1 }),
     ];
     for (const f of tries) { let said; try { said = String(f()); } catch (error) { said = 'threw'; } mk.print(said); }
-    const reason = await import('fs').then(() => 'imported', (e) => typeof e === 'object' ? typeof e.constructor.constructor : e);
-    mk.print(String(reason)); mk.exit(0);`,
+    let foreign = 'no';
+    const told = (error) => { if (typeof error === 'object' && !(error instanceof Error)) foreign = 'yes'; };
+    await Promise.race([import('node:fs').then(() => { foreign = 'imported'; }, told), mk.sleep(2e8)]);
+    const deep = (n) => { try { deep(n + 1); } catch (error) { told(error); } try { if (n % 500 === 0) mkBorder.callNow('nop', []); } catch (error) { told(error); } };
+    deep(0);
+    Error.prepareStackTrace = (_error, sites) => sites;
+    for (const site of new Error().stack) { const f = site.getFunction(); if (f !== undefined && !(f instanceof Function)) foreign = 'function'; }
+    Error.prepareStackTrace = undefined;
+    mk.print('foreign: ' + foreign); mk.exit(0);`,
 };
 
 /** Programs that misbehave, and what their domains end with. */
@@ -47,6 +54,10 @@ const CAUSES: readonly (readonly [program: string, cause: string])[] = [
   ['buffers', 'UNCAUGHT'],
   ['throws', 'UNCAUGHT'],
 ];
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 /** The cluster of a name, when its record says where it is. */
 async function reached(name: string): Promise<ClusterClient> {
@@ -60,11 +71,12 @@ async function reached(name: string): Promise<ClusterClient> {
 describe.each(['thread', 'process'])('programs on a running cluster, isolation by %s', (isolation) => {
   const place = new ClusterPlace();
   let ready: ReadyMessage;
+  let launcher: Running;
   let cluster: ClusterClient;
 
   beforeAll(async () => {
     const booted = await place.boot('--cores', '3', '--name', `dom-${isolation}`, '--isolation', isolation);
-    ready = booted.ready;
+    ({ ready, launcher } = booted);
     process.env['MK_STATE_DIR'] = place.state;
     cluster = await reached(`dom-${isolation}`);
     for (const [name, body] of Object.entries(PROGRAMS)) await loadProgram(cluster, 0, name, await bare(body));
@@ -127,6 +139,16 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
   test('nothing of the host can be reached', async () => {
     const domain = await spawn('escapes', 2);
     expect(await wait(domain)).toMatchObject({ cause: 'exited', status: 0 });
+    await until(() => launcher.stdout.includes('foreign: '));
+    const said = launcher.stdout
+      .split('\n')
+      .filter((line) => line.includes('"program_output"') && line.includes(`"${domain}"`))
+      .map((line) => (JSON.parse(line) as { readonly text: string }).text);
+    const absent = ['undefined', 'undefined', 'undefined', 'undefined', 'undefined'];
+    expect(said).toEqual([
+      ...['threw', 'threw', ...absent, 'threw', 'threw', 'threw', 'undefined', 'threw', 'threw', 'threw', 'threw'],
+      'foreign: no',
+    ]);
   });
 
   test('the threads and processes of programs that ended are gone', async () => {

@@ -30,9 +30,19 @@ export function programChecker(): Checker {
         const parts = kernel.services.programs.parts.all().length;
         if (size > 0 || parts > 0)
           report('P7', `core ${id} is left with ${size} dispatchers and ${parts} parts of domains`);
+        if (kernel.cpuDriver.booted && orphans(kernel) > 0)
+          report('P7', `core ${id} is left with ${orphans(kernel)} cspaces of no domain`);
       }
     },
   };
+}
+
+/** Root CNodes that no domain has any more. */
+function orphans({ cpuDriver }: Kernel): number {
+  const roots = new Set(cpuDriver.domains.all().map(({ root }) => root));
+  return [...cpuDriver.state.kernelSlots.occupiedSlots()].filter(
+    (slot) => slot.capability?.type === 'L1CNode' && !roots.has(slot),
+  ).length;
 }
 
 function checkCore(core: PeerId, kernel: Kernel, report: Report): void {

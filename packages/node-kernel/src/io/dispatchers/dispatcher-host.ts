@@ -9,7 +9,7 @@ type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { 
 
 /** One dispatcher's thread or process, at the core's end. */
 export interface Vessel {
-  /** Begins with a program; to be called once. */
+  /** Begins with a program; to be called once, before or after it is ready. */
   begin(options: BeginOptions): void;
   /** Hands a resumption over. */
   resume(bytes: Uint8Array): void;
@@ -52,7 +52,6 @@ export interface VesselSource {
 
 interface Hosted {
   readonly vessel: Vessel;
-  readonly begin: BeginOptions;
   resumedAt: Nanos;
 }
 
@@ -112,7 +111,6 @@ export class DispatcherHost {
       { heapOldMb, heapYoungMb },
       {
         ready: () => {
-          this.hosted.get(dispatcher)?.vessel.begin(begin);
           tell({ type: 'dispatcher_started', dispatcher });
         },
         turn: (bytesOfTurn) => tell({ type: 'dispatcher_turn', dispatcher, ...this.turnOf(dispatcher, bytesOfTurn) }),
@@ -123,7 +121,8 @@ export class DispatcherHost {
         },
       },
     );
-    this.hosted.set(dispatcher, { vessel, begin, resumedAt: 0 });
+    vessel.begin(begin); // read when it is up
+    this.hosted.set(dispatcher, { vessel, resumedAt: 0 });
   }
 
   private turnOf(

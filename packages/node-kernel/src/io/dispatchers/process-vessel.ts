@@ -41,6 +41,8 @@ class ProcessVessel implements Vessel {
     const flags = [
       `--max-old-space-size=${heapOldMb}`,
       `--max-semi-space-size=${Math.max(1, Math.floor(heapYoungMb / 3))}`,
+      '--experimental-vm-modules',
+      '--no-warnings',
     ];
     this.child = spawn(process.execPath, [...flags, script], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],

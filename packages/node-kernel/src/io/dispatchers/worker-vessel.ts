@@ -93,7 +93,8 @@ class WorkerVessel implements Vessel {
       workerData,
       transferList: [bridge.port2, control.port2],
       env: {},
-      execArgv: [],
+      // Without the flag import() rejects with an error of Node's realm, whatever the script's callback does.
+      execArgv: ['--experimental-vm-modules', '--no-warnings'],
       resourceLimits: {
         maxOldGenerationSizeMb: limits.heapOldMb,
         maxYoungGenerationSizeMb: limits.heapYoungMb,
