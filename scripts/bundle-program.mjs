@@ -1,4 +1,5 @@
 // Bundles what runs in the bare context of a dispatcher: the context's own text, and a program with its library.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './install.mjs';
@@ -14,11 +15,19 @@ const COMMON = {
   logLevel: 'silent',
 };
 
-/** The text that is evaluated first in a context. `mkTurn` is a constant of the script: the program cannot put another in its place. */
+/**
+ * The text that is evaluated first in a context. It takes the language's built-ins before a program can change them; `mkTurn`
+ * is a constant of the script: the program cannot put another in its place.
+ */
 export async function contextText() {
   const entry = join(root, 'packages/libmk/src/dispatcher/context/context-main.ts');
   const text = await bundle({ entryPoints: [entry], minify: true });
-  return `"use strict";${text}\nconst mkTurn = globalThis.mkTurn; delete globalThis.mkTurn;`;
+  const names = readFileSync(join(root, 'packages/libmk/src/dispatcher/context/global-names.ts'), 'utf8');
+  const [, taken] = /'(Object [^']*)'/.exec(names);
+  return (
+    `const mkTurn = (function () { "use strict"; const { ${taken.split(' ').join(', ')} } = globalThis;\n${text}\n` +
+    'const turn = globalThis.mkTurn; delete globalThis.mkTurn; return turn; })();'
+  );
 }
 
 /** One program file with everything that it imports, as the text that a core runs. */

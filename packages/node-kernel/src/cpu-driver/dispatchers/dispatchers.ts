@@ -46,7 +46,7 @@ export class Dispatchers {
 
   constructor(
     private readonly port: DispatchersPort,
-    readonly scheduler: Scheduler = new Rbed(dispatcherLimit('timesliceNs') / TICK),
+    readonly scheduler: Scheduler = new Rbed(dispatcherLimit('timesliceNs') / TICK, true),
   ) {}
 
   get(id: number): Dispatcher | undefined {

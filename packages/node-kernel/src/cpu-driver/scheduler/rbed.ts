@@ -7,7 +7,11 @@ import type { Scheduler, Task, TaskClass } from './task.ts';
  *
  *   K1  the queue is in order of absolute deadlines, but that a best-effort task stands behind what was released before it;
  *   K2  the utilisations of the hard tasks that were admitted and the tenth for best effort never exceed the spectrum;
- *   K3  no job executes longer than its budget by more than one tick of the caller's.
+ *   K3  no job executes longer than its budget by more than what runs without the scheduler being asked: a tick, or a turn.
+ *
+ * A processor that can be taken away at any tick never runs a job past its budget. A dispatcher’s turn cannot be taken away: with
+ * `carriesOver` what a job has had too much counts for its next one, so that shares hold over turns of any length. Barrelfish
+ * forgets it, and so do we without.
  */
 
 /** The whole processor, in the integer arithmetic of utilisations. */
@@ -27,7 +31,10 @@ export class Rbed implements Scheduler {
   private last: Task | null = null;
 
   /** `timeslice`: in ticks; what one best-effort task gets where all weigh the same. */
-  constructor(private readonly timeslice: number) {}
+  constructor(
+    private readonly timeslice: number,
+    private readonly carriesOver = false,
+  ) {}
 
   admit(taskClass: TaskClass): string | null {
     if (taskClass.kind === 'best_effort') return null;
@@ -90,9 +97,11 @@ export class Rbed implements Scheduler {
         this.last = next;
         return next;
       }
+      const over = this.carriesOver ? next.executed - next.wcet : 0;
       this.unlink(next);
       const past = now > next.release;
       this.nextJob(next, next.class.kind === 'best_effort' ? now : next.release + (past ? next.period : 0));
+      next.executed = over;
       this.last = null;
     }
   }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
+import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import { PlainReader } from '@mk/libmk/dispatcher/plain-value';
 import type { BeginOptions } from './dispatcher-host.ts';
 import { frameOf, HEAD_BYTES, PIPES, TO_CHILD, TO_CORE } from './process-frames.ts';
@@ -68,6 +69,7 @@ function run(): void {
     memoryBytes: options.bufferBytes,
     measureBytes: () => process.memoryUsage().arrayBuffers,
   });
+  new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' }).runInContext(context);
   const program = Buffer.from(options.program).toString('utf8');
   let script: vm.Script | null = new vm.Script(program, { filename: options.name, importModuleDynamically: noImport });
   for (;;) {

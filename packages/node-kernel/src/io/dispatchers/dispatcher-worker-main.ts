@@ -2,6 +2,7 @@ import vm from 'node:vm';
 import v8 from 'node:v8';
 import { type MessagePort, moveMessagePortToContext, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
+import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import type { BeginOptions } from './dispatcher-host.ts';
 import { WORDS } from './shared-words.ts';
 import type { WorkerData, WorkerNews } from './worker-vessel.ts';
@@ -52,6 +53,7 @@ function run(): void {
   const { name, program, seed, epochMs, bufferBytes } = next(control, seen) as BeginOptions;
   handle.connectPort(moved, shared);
   handle.begin({ epochMs, seed, memoryBytes: bufferBytes, measureBytes: () => process.memoryUsage().arrayBuffers });
+  new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' }).runInContext(context);
   const text = Buffer.from(program).toString('utf8');
   let script: vm.Script | null = new vm.Script(text, { filename: name, importModuleDynamically: noImport });
   for (;;) {

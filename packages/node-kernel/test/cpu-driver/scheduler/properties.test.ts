@@ -72,6 +72,34 @@ describe('rbed', () => {
     );
   });
 
+  test('shares hold over turns that nobody can end, of up to three slices', () => {
+    const weights = fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 2, maxLength: 5 });
+    fc.assert(
+      fc.property(
+        weights,
+        fc.array(fc.integer({ min: 1, max: 3 * SLICE }), { minLength: 5, maxLength: 5 }),
+        (all, turns) => {
+          const scheduler = new Rbed(SLICE, true);
+          const tasks = all.map((weight) => newTask({ kind: 'best_effort', weight }));
+          for (const task of tasks) scheduler.makeRunnable(task, 0);
+          const had = tasks.map(() => 0);
+          let running: Task | null = null;
+          let now = 0;
+          for (let n = 0; n < 20_000; n++) {
+            running = scheduler.schedule(now, running);
+            const i = tasks.indexOf(running!);
+            had[i]! += turns[i]!;
+            now += turns[i]!;
+          }
+          const total = all.reduce((a, b) => a + b, 0);
+          const off = had.map((ticks, i) => Math.abs(ticks / now / (all[i]! / total) - 1));
+          expect(Math.max(...off)).toBeLessThan(0.05);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
   test('what was admitted meets its deadlines, whatever else there is', () => {
     const rates = fc.array(
       fc.record({ wcet: fc.integer({ min: 1, max: 20 }), period: fc.integer({ min: 10, max: 200 }) }),

@@ -1,5 +1,6 @@
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
+import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import { decodeTurn, encodeResult, encodeResumption, type Resumption } from '@mk/libmk/dispatcher/protocol';
@@ -9,6 +10,7 @@ import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '
 const EPOCH_MS = Date.UTC(2009, 9, 11);
 /** Compiled programs that are kept: a scenario has a handful. */
 const KEPT = 64;
+const GLOBALS = new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' });
 const RESUME = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
 /** Rejects with something that is no object of the host: an error of the host would lead out of the context. */
@@ -71,6 +73,7 @@ class VmProgram implements ProgramContext {
     this.handle = (this.context as { readonly mkContext: ContextHandle }).mkContext;
     this.handle.connectFunction((request) => this.serve(request));
     this.handle.begin({ epochMs: EPOCH_MS, seed: options.seed, memoryBytes: options.bufferBytes, measureBytes: null });
+    GLOBALS.runInContext(this.context);
     plant(this.context);
   }
 
