@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '@mk/node-kernel/kernel';
-import type { SimulationOptions } from '@mk/sim/engine/simulation';
+import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { programText } from '../../../../scripts/bundle-program.mjs';
 import { runChaos } from './program-chaos.ts';
 
