@@ -238,6 +238,7 @@ async function bundle(): Promise<string> {
   const { outputFiles } = buildSync({
     absWorkingDir: fileURLToPath(new URL('../../src/io', import.meta.url)),
     entryPoints: ['precise-timer.ts'],
+    bundle: true,
     write: false,
     format: 'esm',
     platform: 'node',

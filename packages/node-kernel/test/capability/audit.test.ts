@@ -83,6 +83,7 @@ describe('the audit names the invariant and the cores', () => {
         what: `0x0+${3 * PAGE}`,
         cores: [4],
         detail: 'leaked: neither free nor covered by a capability',
+        memory: 'leaked',
       },
     ]);
   });
