@@ -10,7 +10,7 @@
  */
 import { CharSet, type Ranges } from './char-set.ts';
 import { RECORD_LIMITS } from './limits.ts';
-import type { Meter } from './meter.ts';
+import { Meter } from './meter.ts';
 import { PatternError, type PatternNode, PatternParser } from './pattern-parser.ts';
 
 export { PatternError } from './pattern-parser.ts';
@@ -18,13 +18,25 @@ export { PatternError } from './pattern-parser.ts';
 const OP = { char: 0, set: 1, split: 2, start: 3, end: 4, accept: 5 } as const;
 const MOST = RECORD_LIMITS.maxPatternStates;
 
-/** States alive at one position, each once: `stamps` says at which one a state was last entered. Shared: a match is one turn. */
-let current = new Int32Array(MOST);
-let following = new Int32Array(MOST);
-const stamps = new Float64Array(MOST);
-/** Each state can be pushed by two others before it is entered. */
-const pending = new Int32Array(2 * MOST + 2);
-let stamp = 0;
+/** Which states are alive at one position, each once: `stamps` says at which one a state was last entered. */
+class Alive {
+  current: Int32Array;
+  following: Int32Array;
+  stamp = 0;
+  readonly stamps: Float64Array;
+  /** Each state can be pushed by two others before it is entered. */
+  readonly pending: Int32Array;
+
+  constructor(states: number) {
+    this.current = new Int32Array(states);
+    this.following = new Int32Array(states);
+    this.stamps = new Float64Array(states);
+    this.pending = new Int32Array(2 * states + 2);
+  }
+}
+
+/** Of every match that does not pause. */
+const SHARED = new Alive(MOST);
 
 export class Pattern {
   readonly source: string;
@@ -59,51 +71,61 @@ export class Pattern {
   }
 
   /** Whether the pattern matches somewhere in the text; what that takes is added to the meter. */
-  test(text: string, meter?: Meter): boolean {
+  test(text: string, meter: Meter = new Meter()): boolean {
     if (this.prefix !== '' && !text.startsWith(this.prefix)) {
-      if (meter !== undefined) meter.steps += 1;
+      meter.steps += 1;
       return false;
     }
-    let steps = 1;
-    let alive = 0;
-    let found = false;
+    return this.match(text, meter, SHARED, false).next().value === true;
+  }
+
+  /** The same, and yields whenever the meter is full: what takes more than a turn. */
+  slowly(text: string, meter: Meter): Generator<void, boolean> {
+    return this.match(text, meter, new Alive(this.size), true);
+  }
+
+  private *match(text: string, meter: Meter, alive: Alive, pauses: boolean): Generator<void, boolean> {
+    meter.steps += 1;
+    if (this.prefix !== '' && !text.startsWith(this.prefix)) return false;
+    alive.stamp += 1;
+    let count = 0;
     for (let at = 0; ;) {
-      if (at === 0) stamp += 1;
       // A match may begin anywhere: the first state is alive at every position.
-      if (at === 0 || !this.anchored) alive = this.enter(this.first, at === 0, at === text.length, current, alive);
-      found = alive < 0;
-      if (found || alive === 0 || at === text.length) break;
-      steps += alive + 1;
+      if (at === 0 || !this.anchored) count = this.enter(this.first, at === 0, at === text.length, alive, count);
+      if (count < 0) return true;
+      if (count === 0 || at === text.length) return false;
+      meter.steps += count + 1;
+      if (pauses && meter.full) yield;
       const code = text.codePointAt(at)!;
       at += code > 0xffff ? 2 : 1;
-      alive = this.advance(code, alive, at === text.length);
-      [current, following] = [following, current];
-      found = alive < 0;
-      if (found) break;
+      count = this.advance(code, count, at === text.length, alive);
+      if (count < 0) return true;
     }
-    if (meter !== undefined) meter.steps += steps;
-    return found;
   }
 
   /** Moves every living state over one code point; returns how many live then, or −1: the pattern matches. */
-  private advance(code: number, alive: number, atEnd: boolean): number {
+  private advance(code: number, count: number, atEnd: boolean, alive: Alive): number {
     const { ops, operands, nexts, sets } = this;
-    stamp += 1;
+    const { current, following } = alive;
+    alive.stamp += 1;
+    alive.current = following;
+    alive.following = current;
     let entered = 0;
-    for (let index = 0; index < alive; index++) {
+    for (let index = 0; index < count; index++) {
       const id = current[index]!;
       const op = ops[id]!;
       const passes = op === OP.char ? operands[id] === code : op === OP.set ? sets[operands[id]!]!.has(code) : false;
       if (!passes) continue;
-      entered = this.enter(nexts[id]!, false, atEnd, following, entered);
+      entered = this.enter(nexts[id]!, false, atEnd, alive, entered);
       if (entered < 0) return -1;
     }
     return entered;
   }
 
-  /** Adds what is reachable without a character; −1: acceptance is. */
-  private enter(from: number, atStart: boolean, atEnd: boolean, into: Int32Array, count: number): number {
+  /** Adds to what is alive what is reachable without a character; −1: acceptance is. */
+  private enter(from: number, atStart: boolean, atEnd: boolean, alive: Alive, count: number): number {
     const { ops, nexts, others } = this;
+    const { pending, stamps, stamp, current } = alive;
     let waiting = 0;
     let entered = count;
     pending[waiting++] = from;
@@ -113,7 +135,7 @@ export class Pattern {
       stamps[id] = stamp;
       const op = ops[id]!;
       if (op === OP.accept) return -1;
-      into[entered++] = id;
+      current[entered++] = id;
       if (op === OP.split) {
         pending[waiting++] = others[id]!;
         pending[waiting++] = nexts[id]!;

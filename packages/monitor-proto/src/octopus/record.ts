@@ -85,6 +85,31 @@ export function matchesQuery(query: ParsedRecord, name: string, attributes: Attr
   return meetsConstraints(query.constraints, attributes, meter);
 }
 
+/** The same, and yields whenever the meter is full: a match may take more than a turn. */
+export function* matchesSlowly(
+  query: ParsedRecord,
+  name: string,
+  attributes: Attributes,
+  meter: Meter,
+): Generator<void, boolean> {
+  const patterns = query.constraints.filter((each) => each.kind === 'matches');
+  const others = query.constraints.filter((each) => each.kind !== 'matches');
+  if (!matchesQuery({ ...query, constraints: others }, name, attributes, meter)) return false;
+  for (const { attribute, pattern } of patterns) {
+    const held = attributes.get(attribute);
+    if (held === undefined || !(yield* pattern.slowly(String(held), meter))) return false;
+  }
+  return true;
+}
+
+/** The most steps that looking at a record may take. */
+export function costOf({ constraints }: ParsedRecord, attributes: Attributes): number {
+  let steps = 0;
+  for (const each of constraints)
+    if (each.kind === 'matches') steps += each.pattern.size * (String(attributes.get(each.attribute) ?? '').length + 1);
+  return steps;
+}
+
 /** Records of a recipe are met by its sequences, by their own names, and by patterns that begin as they do: `^lock:`. */
 export function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
   if (query.kind === 'is') return query.name === name;
@@ -111,6 +136,7 @@ export function compareNames(left: string, right: string): number {
 
 /** A text whose plain order is the natural order of names; equal for names that differ in leading zeros alone. */
 export function orderKey(name: string): string {
+  if (!/\d/.test(name)) return name;
   return name.replace(/\d+/g, (digits) => {
     const value = digits.replace(/^0+(?=\d)/, '');
     return `0${String.fromCharCode(value.length)}${value}`;

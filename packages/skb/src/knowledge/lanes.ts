@@ -36,10 +36,11 @@ export class Lane {
     return true;
   }
 
-  /** What is to be begun next; undefined: it has not the form of a request. */
-  get next(): OctopusRequest | undefined {
-    if (this.head === null) this.head = decodeOctopusRequest(this.waiting[0]!.request);
-    return this.head;
+  /** What is to be begun next; undefined: nothing, or it has not the form of a request. */
+  next(): OctopusRequest | undefined {
+    const first = this.waiting[0];
+    if (this.head === null && first !== undefined) this.head = decodeOctopusRequest(first.request);
+    return this.head ?? undefined;
   }
 
   take(): OctopusMessage {

@@ -21,7 +21,7 @@ import type { Mailbox } from './mailbox.ts';
  *   K2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles
  *       it;
  *   K3  requests of one client take effect in the order in which it made them;
- *   K4  a turn takes as many steps as it may and one match more; what is left goes on in the next, clients by turns. A
+ *   K4  a turn takes as many steps as it may, and no more than twice as many; what is left goes on in the next, clients by turns. A
  *       change waits until everybody was told of those before it.
  */
 type Outgoing = MessageOf<'oct_reply'> | MessageOf<'oct_notify'>;
@@ -235,8 +235,9 @@ export class OctopusDesk {
   /** Goes on with one client that may; false: there is none. */
   private serveOne(): boolean {
     const { telling } = this.store;
-    const lane = this.lanes.take(({ job, next }) => {
-      return !telling || job !== null || next === undefined || !changesSomething(next);
+    const lane = this.lanes.take((each) => {
+      const next = telling && each.job === null ? each.next() : undefined;
+      return next === undefined || !changesSomething(next);
     });
     if (lane === undefined) return false;
     if (lane.peer.gone) lane.end();
@@ -247,7 +248,8 @@ export class OctopusDesk {
   }
 
   private begin(lane: Lane): void {
-    const { peer, next: request } = lane;
+    const { peer } = lane;
+    const request = lane.next();
     const message = lane.take();
     const { id, settled } = message;
     this.meter.steps += OCTOPUS_LIMITS.requestSteps + message.request.length;

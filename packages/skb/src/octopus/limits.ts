@@ -14,7 +14,7 @@ export const OCTOPUS_LIMITS = {
   maxNames: 10_000,
   /** Counters of names without a record that are kept; all other such names share one. */
   maxIdleCounters: 64,
-  /** Then the SKB looks after everybody else: 5 to 15 ms, and one match at most 4 million steps, 0.1 s, more. */
+  /** Then the SKB looks after everybody else: after 5 to 15 ms, in the middle of a match too. */
   turnSteps: 500_000,
   /** A query that takes more is refused: 10 s of the SKB's CPU, in turns. All names of a full store take 2 million. */
   querySteps: 500_000_000,

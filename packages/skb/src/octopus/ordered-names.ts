@@ -30,6 +30,12 @@ export class OrderedNames<T extends Placed> {
     if (block.length === 0) this.blocks.splice(at, 1);
   }
 
+  /** Puts a row in the place of one of the same name. */
+  replace(row: T): void {
+    const block = this.blocks[this.blockOf(row)]!;
+    block[firstFrom(block, row)] = row;
+  }
+
   /** Rows from a place on, in order. It must not be used again after a change. */
   *from(place: Placed): Generator<T, void> {
     for (let at = this.blockOf(place); at < this.blocks.length; at++) {

@@ -3,7 +3,9 @@ import type { Meter } from '@mk/monitor-proto/octopus/meter';
 import { sequenceOf, type SequenceName } from '@mk/monitor-proto/octopus/names';
 import {
   type Attributes,
+  costOf,
   matchesQuery,
+  matchesSlowly,
   type NameQuery,
   orderKey,
   type ParsedRecord,
@@ -26,6 +28,8 @@ interface Scan {
   next: Placed;
   /** The end was reached. */
   whole: boolean;
+  /** What it has taken so far. */
+  steps: number;
   readonly found: Map<string, StoredRecord>;
   /** Names that changed behind `next`: to be looked at anew. */
   readonly again: Set<string>;
@@ -55,10 +59,13 @@ export class RecordTable {
   }
 
   keep(name: string, attributes: Attributes, text: string, owner: string | undefined): StoredRecord {
-    this.forget(name);
-    const record: StoredRecord = { name, key: orderKey(name), attributes, text, owner, sequence: sequenceOf(name) };
+    const before = this.byName.get(name);
+    if (before !== undefined) this.letGo(before);
+    const { key, sequence } = before ?? { key: orderKey(name), sequence: sequenceOf(name) };
+    const record: StoredRecord = { name, key, attributes, text, owner, sequence };
     this.byName.set(name, record);
-    this.ordered.add(record);
+    if (before === undefined) this.ordered.add(record);
+    else this.ordered.replace(record);
     if (owner !== undefined) this.transient.set(owner, (this.transient.get(owner) ?? new Set()).add(record));
     for (const scan of this.scans) if (order(record, scan.next) < 0) scan.again.add(name);
     return record;
@@ -69,7 +76,12 @@ export class RecordTable {
     if (record === undefined) return;
     this.byName.delete(name);
     this.ordered.remove(record);
-    for (const scan of this.scans) scan.found.delete(name);
+    this.letGo(record);
+  }
+
+  /** What a record that is deleted or replaced leaves. */
+  private letGo(record: StoredRecord): void {
+    for (const scan of this.scans) scan.found.delete(record.name);
     if (record.owner === undefined) return;
     const owned = this.transient.get(record.owner);
     owned?.delete(record);
@@ -109,53 +121,84 @@ export class RecordTable {
 
   /** Yields when the turn is over; the answer is what is there when it returns. */
   *find(query: ParsedRecord, one: boolean, meter: Meter): Generator<void, Found> {
-    const held = query.name.kind === 'is' ? this.byName.get(query.name.name) : undefined;
-    if (query.name.kind === 'is')
-      return held !== undefined && matchesQuery(query, held.name, held.attributes, meter) ? [held] : [];
+    if (query.name.kind === 'is') return yield* this.findOne(query, query.name.name, meter);
     const keyPrefix = keyPrefixOf(query.name);
     const next = keyPrefix === '' ? FIRST : { name: '', key: keyPrefix };
-    const scan: Scan = { query, keyPrefix, next, whole: false, found: new Map(), again: new Set() };
+    const scan: Scan = { query, keyPrefix, next, whole: false, steps: 0, found: new Map(), again: new Set() };
     this.scans.add(scan);
     try {
-      for (let steps = 0; ;) {
+      for (;;) {
         const before = meter.steps;
         const done = this.advance(scan, one, meter);
-        steps += meter.steps - before;
+        scan.steps += meter.steps - before;
+        if (typeof done === 'object') yield* this.examineSlowly(scan, done, meter);
         if (scan.found.size > OCTOPUS_LIMITS.maxNames) return 'too_many';
-        if (done) return [...scan.found.values()].sort(order);
-        if (steps > OCTOPUS_LIMITS.querySteps) return 'too_costly';
-        yield;
+        if (done === true) return [...scan.found.values()].sort(order);
+        if (scan.steps > OCTOPUS_LIMITS.querySteps) return 'too_costly';
+        if (done === false) yield;
       }
     } finally {
       this.scans.delete(scan);
     }
   }
 
-  /** False: the turn is over before the answer is known. */
-  private advance(scan: Scan, one: boolean, meter: Meter): boolean {
+  /** A row that one turn may not be enough for. Who changes it meanwhile has it looked at again. */
+  private *examineSlowly(scan: Scan, row: StoredRecord, meter: Meter): Generator<void, void> {
+    const work = matchesSlowly(scan.query, row.name, row.attributes, meter);
+    for (;;) {
+      const before = meter.steps;
+      const step = work.next();
+      scan.steps += meter.steps - before;
+      if (step.done !== true) yield;
+      else if (step.value && this.byName.get(row.name) === row) scan.found.set(row.name, row);
+      if (step.done === true) return;
+    }
+  }
+
+  /** The record of that name, if it matches: as it is at the end. */
+  private *findOne(query: ParsedRecord, name: string, meter: Meter): Generator<void, Found> {
+    for (;;) {
+      const held = this.byName.get(name);
+      if (held === undefined) return [];
+      const matches = yield* matchesSlowly(query, name, held.attributes, meter);
+      if (this.byName.get(name) === held) return matches ? [held] : [];
+    }
+  }
+
+  /** False: the turn is over before the answer is known. A row: it comes next, and may take long. */
+  private advance(scan: Scan, one: boolean, meter: Meter): boolean | StoredRecord {
     for (const name of scan.again) {
       if (meter.full) return false;
       scan.again.delete(name);
       const row = this.byName.get(name);
+      if (row !== undefined && isCostly(scan, row)) return row;
       if (row !== undefined) examine(scan, row, meter);
     }
-    while (!scan.whole && !(one && scan.found.size > 0) && scan.found.size <= OCTOPUS_LIMITS.maxNames)
-      if (!this.pass(scan, one, meter)) return false;
+    while (!scan.whole && !(one && scan.found.size > 0) && scan.found.size <= OCTOPUS_LIMITS.maxNames) {
+      const passed = this.pass(scan, one, meter);
+      if (passed !== true) return passed;
+    }
     return true;
   }
 
-  /** Goes on through the rows; false: the turn is over. */
-  private pass(scan: Scan, one: boolean, meter: Meter): boolean {
+  /** Goes on through the rows; false: the turn is over; a row: it may take long. */
+  private pass(scan: Scan, one: boolean, meter: Meter): boolean | StoredRecord {
     for (const row of this.ordered.from(scan.next)) {
       if (!row.key.startsWith(scan.keyPrefix)) break;
       if (meter.full) return false;
       scan.next = { key: row.key, name: `${row.name}\0` };
+      if (isCostly(scan, row)) return row;
       examine(scan, row, meter);
       if (scan.found.size > (one ? 0 : OCTOPUS_LIMITS.maxNames)) return true;
     }
     scan.whole = true;
     return true;
   }
+}
+
+/** Whether a turn may be too short for a row. */
+function isCostly(scan: Scan, row: StoredRecord): boolean {
+  return scan.query.constraints.length > 0 && costOf(scan.query, row.attributes) > OCTOPUS_LIMITS.turnSteps / 4;
 }
 
 function examine(scan: Scan, row: StoredRecord, meter: Meter): void {

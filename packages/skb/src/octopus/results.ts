@@ -9,6 +9,8 @@ export type Result =
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
 
 export const OK: Result = { ok: true };
+/** The common answer; no error is made for it, whose stack is dear. */
+export const NO_RECORD: Result = { ok: false, error: 'NO_RECORD', detail: '' };
 
 /** A refusal as a handler throws it: nothing was changed. */
 export class Refusal extends Error {

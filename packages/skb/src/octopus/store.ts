@@ -20,11 +20,11 @@ import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/na
 import type { OctopusReply, OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
-import { matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
+import { costOf, matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
 import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
 import { RecordTable, type StoredRecord } from './record-table.ts';
-import { boundedText, checkRecipe, failed, OK, Refusal, type Result } from './results.ts';
+import { boundedText, checkRecipe, failed, NO_RECORD, OK, Refusal, type Result } from './results.ts';
 import { type AddressedNotification, type Change, Telling } from './telling.ts';
 import { WatcherTable } from './triggers.ts';
 
@@ -204,7 +204,7 @@ export class OctopusStore {
     if (found === 'too_many') throw new Refusal('LIMIT_REACHED', `more than ${OCTOPUS_LIMITS.maxNames} names match`);
     const record = found[0];
     const own = request.type !== 'wait_for' && request.own === true;
-    if (record === undefined || (own && record.owner !== caller.owner)) throw new Refusal('NO_RECORD');
+    if (record === undefined || (own && record.owner !== caller.owner)) return NO_RECORD;
     if (all) return { ok: true, names: found.map((each) => each.name) };
     return request.type === 'exists' ? OK : { ok: true, record: record.text };
   }
@@ -213,17 +213,19 @@ export class OctopusStore {
     const parsed = parseRecord(request.record);
     const base = concreteName(parsed);
     checkRecipe(base, request.recipe);
-    const name = request.sequential === true ? sequenceName({ base, number: this.nextNumber(base) }) : base;
+    const number = request.sequential === true ? this.nextNumber(base) : 0;
+    const name = number > 0 ? sequenceName({ base, number }) : base;
     const text = boundedText(name, parsed.attributes);
     effects.watched = byName(name);
     const held = this.records.get(name);
     if (held !== undefined && request.exclusive === true) throw new Refusal('RECORD_EXISTS');
     const { constraints } = parsed;
+    if (held !== undefined) checkCost(parsed, held);
     if (constraints.length > 0 && (held === undefined || !meetsConstraints(constraints, held.attributes)))
       throw new Refusal('CONSTRAINT_MISMATCH');
     if (held === undefined && this.size >= OCTOPUS_LIMITS.maxRecords)
       throw new Refusal('LIMIT_REACHED', `there are ${this.size} records`);
-    if (request.sequential === true) this.counters.raise(base, this.nextNumber(base), effects.changes);
+    if (number > 0) this.counters.raise(base, number, effects.changes);
     this.put(name, parsed.attributes, text, request.transient === true ? caller.owner : undefined, effects.changes);
     return { ok: true, record: text };
   }
@@ -234,7 +236,8 @@ export class OctopusStore {
     checkRecipe(name, request.recipe);
     effects.watched = query;
     const held = this.records.get(name);
-    if (held === undefined || (request.own === true && held.owner !== caller.owner)) throw new Refusal('NO_RECORD');
+    if (held === undefined || (request.own === true && held.owner !== caller.owner)) return NO_RECORD;
+    checkCost(query, held);
     if (!matchesQuery(query, held.name, held.attributes)) throw new Refusal('CONSTRAINT_MISMATCH');
     this.remove(held, effects.changes);
     return { ok: true, record: held.text };
@@ -245,7 +248,7 @@ export class OctopusStore {
     checkRecipe(base, 'semaphore');
     effects.watched = { name: { kind: 'sequence', base }, attributes: new Map(), constraints: [] };
     const permit = this.records.firstOf(base) ?? this.oldPermit(request.name);
-    if (permit === undefined) throw new Refusal('NO_RECORD');
+    if (permit === undefined) return NO_RECORD;
     this.remove(permit, effects.changes);
     if (request.lease !== true) return { ok: true, record: permit.text };
     const name = sequenceName({ base: recipeName('permit', request.name), number: permit.sequence!.number });
@@ -266,7 +269,7 @@ export class OctopusStore {
 
   private predecessor(name: string, effects: Effects): Result {
     const own = this.records.get(name);
-    if (own === undefined) throw new Refusal('NO_RECORD');
+    if (own === undefined) return NO_RECORD;
     const before = this.records.before(own);
     if (before === undefined) return OK;
     effects.watched = byName(before.name);
@@ -312,7 +315,7 @@ export class OctopusStore {
 
   private changed(change: Change): void {
     const table = change.event === TRIGGER.PUBLISH ? this.subscriptions : this.triggers;
-    this.tellings.push(new Telling(table, change, this.serial++));
+    if (!table.empty) this.tellings.push(new Telling(table, change, this.serial++));
   }
 
   private removeTrigger(id: number, caller: OctopusCaller): Result {
@@ -397,6 +400,12 @@ function isBare({ attributes, constraints }: ParsedRecord): boolean {
 function concreteName({ name }: ParsedRecord): string {
   if (name.kind !== 'is') throw new Refusal('NO_CONCRETE_NAME');
   return name.name;
+}
+
+/** A change is made in one go, and so are the matches that it depends on. */
+function checkCost(query: ParsedRecord, { attributes }: StoredRecord): void {
+  if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
+    throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns of so many states over so long a text');
 }
 
 /** A `set` watches its record by name: with attributes it would miss the next change. */

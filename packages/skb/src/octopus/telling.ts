@@ -2,8 +2,8 @@
  * Tells watchers of a change, a turn's worth at a time: a change may concern ten thousand patterns. What was installed after
  * the change is not told of it, nor what was removed before its turn. Pure.
  */
-import type { Meter } from '@mk/monitor-proto/octopus/meter';
-import { type Attributes, matchesQuery, type ParsedRecord } from '@mk/monitor-proto/octopus/record';
+import { Meter } from '@mk/monitor-proto/octopus/meter';
+import { type Attributes, matchesSlowly, type ParsedRecord } from '@mk/monitor-proto/octopus/record';
 import { type OctopusNotification, TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { OCTOPUS_LIMITS } from './limits.ts';
 import type { Watcher, WatcherTable } from './triggers.ts';
@@ -53,18 +53,19 @@ export class Telling {
     const { event, name, attributes, text } = this.change;
     if ((watcher.mode & event) === 0) return;
     const spent = this.steps.get(watcher.client) ?? 0;
-    if (spent > OCTOPUS_LIMITS.watchSteps && hasPatterns(watcher.query)) return this.removeCostly(watcher, told);
-    const before = meter.steps;
-    const concerns = matchesQuery(watcher.query, name, attributes, meter);
-    const steps = spent + meter.steps - before;
-    this.steps.set(watcher.client, steps);
-    const costly = steps > OCTOPUS_LIMITS.watchSteps && hasPatterns(watcher.query);
+    if (spent >= OCTOPUS_LIMITS.watchSteps && hasPatterns(watcher.query)) return this.removeCostly(watcher, told);
+    const own = new Meter(OCTOPUS_LIMITS.watchSteps - spent);
+    const match = matchesSlowly(watcher.query, name, attributes, own).next();
+    meter.steps += own.steps;
+    this.steps.set(watcher.client, spent + own.steps);
+    const costly = match.done !== true;
+    const concerns = match.value === true;
     const once = (watcher.mode & (TRIGGER.PERSIST | TRIGGER.PUBLISH)) === 0;
     if (concerns) {
       if (once) this.table.remove(watcher);
       told.push(addressed(watcher, once ? event | TRIGGER.REMOVED : event, text));
     }
-    if (costly && !(concerns && once)) this.removeCostly(watcher, told);
+    if (costly) this.removeCostly(watcher, told);
   }
 
   private removeCostly(watcher: Watcher, told: AddressedNotification[]): void {

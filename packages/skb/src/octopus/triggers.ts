@@ -22,6 +22,10 @@ export class WatcherTable {
     return this.byPattern.size;
   }
 
+  get empty(): boolean {
+    return this.byClient.size === 0;
+  }
+
   countOf(client: string): number {
     return this.byClient.get(client)?.size ?? 0;
   }

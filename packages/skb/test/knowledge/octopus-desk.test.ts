@@ -176,6 +176,26 @@ describe('Octopus for clients', () => {
     expect(sent.map(([name, id]) => `${name}${id}`)).toEqual(['modest100', 'greedy1', 'greedy2']);
   }, 60_000);
 
+  test('a query over several turns is answered although its client asks nothing else; one whose client goes is given up', () => {
+    const { desk, sent, ask } = newDesk(false);
+    const [a, b] = [client('a'), client('b')];
+    for (let i = 0; i < 3; i++) ask(b, i, { type: 'set', record: `r${i} { v: ${'a'.repeat(7_900)} }` });
+    sent.length = 0;
+    const query: OctopusRequest = { type: 'get_names', query: "_ { v: r'(a{0,60}){0,4}b' }" };
+    for (const [peer, id] of [
+      [a, 1],
+      [b, 50],
+    ] as const)
+      ask(peer, id, query);
+    desk.gone('b');
+    desk.flush();
+    for (let turns = 0; desk.unfinished && turns < 1_000; turns++) {
+      desk.turn();
+      desk.flush();
+    }
+    expect(sent).toEqual([['a', 1, expect.objectContaining({ error: 'NO_RECORD' })]]);
+  }, 60_000);
+
   test('a client that settles nothing has a bound of answers that are kept for it', () => {
     const { desk, sent, ask } = newDesk();
     const a = client('a');
