@@ -40,6 +40,8 @@ describe.each(documents.filter((document) => testedBlocks(read(document)).length
           unexpected.push(`line ${block.line}: no ${String(block.expected)} in\n${output}`);
       }
       expect(unexpected).toEqual([]);
+      // A reader works in the checkout, which ignores runs/ and nothing else that a document may write.
+      expect(readdirSync(shell.directory).filter((name) => !['bin', 'state', 'runs'].includes(name))).toEqual([]);
     }, 180_000);
   },
 );

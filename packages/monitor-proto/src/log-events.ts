@@ -327,6 +327,11 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', instance: 'string', silent_ms: 'number' },
     doc: 'A client of the SKB said nothing for a session time-out: what it held goes to others.',
   },
+  member_left: {
+    level: 'info',
+    fields: { member: 'number' },
+    doc: 'A core has said that it ends, and closed its link to the SKB.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

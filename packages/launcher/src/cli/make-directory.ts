@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from './usage-error.ts';
 
@@ -9,6 +9,18 @@ export function makeDirectory(path: string, what: string, mode = 0o777): void {
   } catch (error) {
     throw new UsageError(
       `${what}: the folder ${path} cannot be made (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+    );
+  }
+}
+
+/** Makes a folder, and makes sure that this user can write into it: a process that finds out later has nobody to tell. */
+export function makeWritable(path: string, what: string): void {
+  makeDirectory(path, what);
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new UsageError(
+      `${what}: the folder ${path} cannot be written into (${(error as NodeJS.ErrnoException).code})`,
     );
   }
 }

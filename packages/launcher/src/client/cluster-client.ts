@@ -35,6 +35,9 @@ export interface Healed {
 /** A process that does not answer about faults within this is named. */
 const TELL_MS = 3000;
 
+/** No such cluster runs here. */
+export class NoClusterError extends CommandError {}
+
 /** How the person says which cluster is meant. */
 export interface TargetOptions {
   readonly cluster?: string | undefined;
@@ -253,11 +256,11 @@ function chooseRecord(name: string | undefined): ClusterRecord {
   if (name !== undefined) {
     const record = running.find((candidate) => candidate.name === name);
     if (record !== undefined) return record;
-    throw new CommandError(`no cluster named ${name} runs here${names === '' ? '' : `; these do: ${names}`}`, 2);
+    throw new NoClusterError(`no cluster named ${name} runs here${names === '' ? '' : `; these do: ${names}`}`, 2);
   }
   if (running.length === 1) return running[0]!;
   if (running.length === 0)
-    throw new CommandError(
+    throw new NoClusterError(
       `no cluster runs here (looked in ${state.path}); boot one with mk-launch, or name one elsewhere with --skb host:port`,
       2,
     );

@@ -3,7 +3,9 @@ import { BENCH } from './bench.ts';
 import { CAP } from './cap.ts';
 import { AUDIT, CAPS } from './capabilities.ts';
 import { CHURN } from './churn.ts';
-import { openContext, type CtlCommand } from './context.ts';
+import { NoClusterError } from '../client/cluster-client.ts';
+import { processTerminal } from '../cli/terminal.ts';
+import { type Args, type CtlCommand, type CtlContext, openContext } from './context.ts';
 import { DOWN } from './down.ts';
 import { KILL, WAIT } from './domains.ts';
 import { FAULT_COMMANDS } from './faults.ts';
@@ -131,6 +133,19 @@ function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli
     return own;
   };
   return cli.command(command.command, command.describe, builder as never, async (args) =>
-    done((await command.run(openContext(args as never))) ?? 0),
+    done((await perform(command, args as never)) ?? 0),
   ) as Cli;
+}
+
+async function perform(command: CtlCommand, args: Args): Promise<number | void> {
+  let context: CtlContext;
+  try {
+    context = openContext(args);
+  } catch (error) {
+    const without = { args, terminal: processTerminal(), json: args['json'] === true };
+    const told = error instanceof NoClusterError ? (command.afterwards?.(without) ?? null) : null;
+    if (told === null) throw error;
+    return told;
+  }
+  return command.run(context);
 }

@@ -9,9 +9,11 @@ import {
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Cli } from '../cli/run-cli.ts';
-import { UsageError } from '../cli/usage-error.ts';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
+import { title } from '../boot/boot-machine.ts';
 import { describeFault } from '../client/describe-fault.ts';
+import { type Attendance, roster } from '../client/roster.ts';
 import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
 import { plainTable } from '../launch/ready-table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
@@ -100,7 +102,10 @@ const HEAL: CtlCommand = {
       .positional('to', { type: 'string', describe: 'the other end' })
       .option('rule', { type: 'string', requiresArg: true, describe: 'a rule’s name, from mkctl faults' }) as Cli,
   async run(context) {
-    const result = await context.cluster.heal(healTarget(context.args));
+    const target = healTarget(context.args);
+    const result = await context.cluster.heal(target);
+    if (target !== 'all' && 'id' in target && result.healed.length === 0)
+      throw new CommandError(`no rule named ${target.id} is in force; mkctl faults lists them`);
     if (context.json) return printJson(context, result);
     const parts = [
       result.healed.length > 0 ? `healed ${result.healed.join(', ')}` : '',
@@ -116,9 +121,10 @@ const FAULTS: CtlCommand = {
   describe: 'the faults in force, and what they did',
   examples: [['$0 faults', 'rules, and the frames that felt them']],
   async run(context) {
-    const rules = await context.cluster.faults();
-    if (context.json) return printJson(context, rules);
-    if (rules.length === 0) return context.terminal.out('no faults in force');
+    const [links, absent] = await Promise.all([context.cluster.faults(), faultsOfProcesses(context.cluster)]);
+    if (context.json) return printJson(context, [...links, ...absent]);
+    const rules = links;
+    if (rules.length + absent.length === 0) return context.terminal.out('no faults in force');
     const table = plainTable(['rule', 'what', 'frames', 'dropped', 'delayed', 'doubled', 'resets']);
     for (const { rule, counters } of rules) {
       table.push(
@@ -133,9 +139,32 @@ const FAULTS: CtlCommand = {
         ].map(String),
       );
     }
+    for (const { rule } of absent) table.push([rule.id, rule.text, '', '', '', '', '']);
     context.terminal.out(table.toString());
   },
 };
+
+/** A process that hangs, is silent or has ended, as a row among the rules of links. */
+interface ProcessFault {
+  readonly rule: { readonly id: string; readonly kind: 'process'; readonly text: string };
+  readonly process: string;
+  readonly state: Attendance['state'];
+}
+
+const KINDS: Readonly<Partial<Record<Attendance['state'], string>>> = {
+  hung: 'hang',
+  silent: 'silent',
+  ended: 'crash',
+};
+
+async function faultsOfProcesses(cluster: CtlContext['cluster']): Promise<readonly ProcessFault[]> {
+  return (await roster(cluster)).flatMap(({ process, state, reason }) => {
+    const kind = KINDS[state];
+    if (kind === undefined) return [];
+    const id = `${kind}:${process.replace('core-', '')}`;
+    return [{ rule: { id, kind: 'process' as const, text: `${title(process)} ${reason}` }, process, state }];
+  });
+}
 
 export const FAULT_COMMANDS: readonly CtlCommand[] = [LINK, PARTITION, ISOLATE, HEAL, FAULTS];
 

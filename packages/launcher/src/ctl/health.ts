@@ -1,5 +1,6 @@
 import { fetchText } from '../client/control-client.ts';
 import { mergeMetrics } from '../client/merge-metrics.ts';
+import { type Attendance, roster } from '../client/roster.ts';
 import { type CtlCommand, printJson } from './context.ts';
 
 export const METRICS: CtlCommand = {
@@ -25,32 +26,28 @@ export const METRICS: CtlCommand = {
 
 export const HEALTHZ: CtlCommand = {
   command: 'healthz',
-  describe: 'whether every process answers and is ready; exit 1 when not',
-  examples: [['$0 healthz', 'one line a process']],
+  describe: 'whether everybody who should be there is there and well; exit 1 when not',
+  examples: [['$0 healthz', 'one line a process: what is wrong with it, and what helps']],
   async run(context) {
-    const rows = await Promise.all(
-      (await context.cluster.endpoints()).map(async ({ process, address }) => {
-        const { status, body } = await fetchText(address, '/healthz').catch((error: Error) => ({
-          status: 0,
-          body: JSON.stringify({ error: error.message }),
-        }));
-        return { process, ok: status === 200, status, detail: parse(body) };
-      }),
-    );
-    if (context.json) printJson(context, rows);
-    else
-      for (const { process, ok, detail } of rows)
-        context.terminal.out(`${ok ? 'ok     ' : 'NOT OK '} ${process.padEnd(10)} ${detailText(detail)}`);
-    return rows.every(({ ok }) => ok) ? 0 : 1;
+    const rows = await roster(context.cluster);
+    const ill = rows.filter(({ reason }) => reason !== null);
+    if (context.json)
+      printJson(
+        context,
+        rows.map(({ reason, ...row }) => ({ ...row, ok: reason === null, reason })),
+      );
+    else {
+      for (const row of rows) context.terminal.out(healthLine(row));
+      context.terminal.out(ill.length === 0 ? 'healthy' : `not healthy: ${ill.length} of ${rows.length} processes`);
+    }
+    return ill.length === 0 ? 0 : 1;
   },
 };
 
-function parse(body: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(body) as Record<string, unknown>;
-  } catch {
-    return { body };
-  }
+function healthLine({ process, reason, detail }: Attendance): string {
+  const facts = detailText(detail);
+  const said = reason === null ? facts : `${reason}${facts === '' ? '' : `  (${facts})`}`;
+  return `${reason === null ? 'ok     ' : 'NOT OK '} ${process.padEnd(10)} ${said}`.trimEnd();
 }
 
 function detailText(detail: Readonly<Record<string, unknown>>): string {

@@ -5,6 +5,8 @@ import { StringDecoder } from 'node:string_decoder';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { nearest } from '@mk/machine/nearest';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
+import type { ProcessRow } from '../supervisor/process-control.ts';
+import { lastRun } from '../state/run-logs.ts';
 import { coreList } from '../cli/values.ts';
 import { splitAddress } from '../client/control-client.ts';
 import { formatLine, parseLine } from '../launch/log-printer.ts';
@@ -48,13 +50,50 @@ export const LOGS: CtlCommand = {
     const { cluster } = context;
     if (cluster.record === null)
       throw new CommandError(`the logs of ${cluster.name} are not on this host; use docker compose logs core`);
-    const show = printer(context, filter);
+    const { logDir } = cluster.record;
+    const ever = cluster.supervised ? ((await cluster.supervisor('ps')) as ProcessRow[]) : cluster.record.processes;
+    refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...loggedIn(logDir)], cluster.name);
+    const { show, end } = printer(context, filter);
     // A detached cluster logs into files only; another one’s supervisor has the last lines of all processes.
-    if (cluster.record.logDir !== null) await fromFiles(cluster.record.logDir, follow, show, () => cluster.supervised);
+    if (logDir !== null) await fromFiles(logDir, follow, show, () => cluster.supervised);
     else if (cluster.logStream !== null) await fromSupervisor(cluster.logStream, follow, show);
     else throw new CommandError('the supervisor is gone and no --log-dir was given: there are no logs');
+    end();
+  },
+  /** The cluster is down: its last run has left its logs. */
+  afterwards(context) {
+    const filter = filterOf(context.args);
+    const run = lastRun(optional(context.args, 'cluster'));
+    return run === null ? null : showRun(context, filter, run);
   },
 };
+
+async function showRun(
+  context: Omit<CtlContext, 'cluster'>,
+  filter: Filter,
+  { name, logDir }: { readonly name: string; readonly logDir: string },
+): Promise<void> {
+  refuseUnknownCores(context.args, loggedIn(logDir), name);
+  context.terminal.error(`mkctl: cluster ${name} is down; its last run logged into ${logDir}`);
+  const { show, end } = printer(context, filter);
+  await fromFiles(logDir, false, show, () => false);
+  end();
+}
+
+/** The processes that have a file in a log folder. */
+function loggedIn(logDir: string | null): readonly string[] {
+  const files = logDir === null || !existsSync(logDir) ? [] : readdirSync(logDir);
+  return files.filter((file) => file.endsWith('.jsonl')).map((file) => file.slice(0, -'.jsonl'.length));
+}
+
+/** A core that there never was has logged nothing, which is no answer. */
+function refuseUnknownCores(args: Args, known: readonly string[], cluster: string): void {
+  const core = optional(args, 'core');
+  if (core === undefined) return;
+  const unknown = [...wantedCores(core)].find((who) => typeof who === 'number' && !known.includes(`core-${who}`));
+  if (unknown !== undefined)
+    throw new CommandError(`there is no core ${unknown} in cluster ${cluster}; mkctl ps lists the cores`);
+}
 
 /** Processes that log and are no cores. */
 const NAMED = new Set(['skb', 'launcher']);
@@ -64,12 +103,7 @@ export function filterOf(args: Args): Filter {
   const conditions: Filter[] = [];
   const core = optional(args, 'core');
   if (core !== undefined) {
-    const names = core.split(',').filter((word) => NAMED.has(word));
-    const numbers = core
-      .split(',')
-      .filter((word) => !NAMED.has(word))
-      .join(',');
-    const wanted = new Set<unknown>([...names, ...(numbers === '' ? [] : coreList('--core', numbers))]);
+    const wanted = wantedCores(core);
     conditions.push((line) => wanted.has(line.core));
   }
   const event = optional(args, 'event');
@@ -85,6 +119,13 @@ export function filterOf(args: Args): Filter {
   const level = optional(args, 'level');
   if (level !== undefined) conditions.push(levelFilter(level));
   return (line) => conditions.every((condition) => condition(line));
+}
+
+/** `3,skb`: numbers and names. */
+function wantedCores(text: string): ReadonlySet<unknown> {
+  const words = text.split(',');
+  const numbers = words.filter((word) => !NAMED.has(word)).join(',');
+  return new Set([...words.filter((word) => NAMED.has(word)), ...(numbers === '' ? [] : coreList('--core', numbers))]);
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'];
@@ -110,11 +151,26 @@ function eventFilter(pattern: string): Filter {
   return (line) => expression.test(line.event);
 }
 
+interface Printer {
+  readonly show: (text: string) => void;
+  /** Throws when one operation was asked for and nobody has told of it. */
+  readonly end: () => void;
+}
+
 /** Prints lines that pass; as they were written with --json, else for people. */
-function printer({ terminal, json }: CtlContext, filter: Filter): (text: string) => void {
-  return (text) => {
-    const line = parseLine(text);
-    if (line !== null && filter(line)) terminal.out(json ? text : formatLine(line, terminal));
+function printer({ args, terminal, json }: Omit<CtlContext, 'cluster'>, filter: Filter): Printer {
+  let printed = 0;
+  const op = optional(args, 'op');
+  return {
+    show: (text) => {
+      const line = parseLine(text);
+      if (line === null || !filter(line)) return;
+      printed += 1;
+      terminal.out(json ? text : formatLine(line, terminal));
+    },
+    end: () => {
+      if (printed === 0 && op !== undefined) throw new CommandError(`no line that passes tells of operation ${op}`);
+    },
   };
 }
 

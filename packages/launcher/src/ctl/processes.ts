@@ -1,6 +1,8 @@
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
+import type { CoreRow } from '../client/cluster-client.ts';
 import { fetchText } from '../client/control-client.ts';
+import { type Attendance, roster } from '../client/roster.ts';
 import { plainTable } from '../launch/ready-table.ts';
 import { isRunning } from '../state/process-identity.ts';
 import type { ProcessRow, Target } from '../supervisor/process-control.ts';
@@ -47,14 +49,45 @@ export const CORES: CtlCommand = {
   describe: 'the cores as the registry knows them',
   examples: [['$0 cores', 'who is a member, and how many links each has']],
   async run(context) {
-    const rows = await context.cluster.cores();
+    const rows = await coresWithState(context);
     if (context.json) return printJson(context, rows);
-    const table = plainTable(['core', 'package', 'incarnation', 'registry link', 'bound to', 'address']);
+    const table = plainTable(['core', 'package', 'incarnation', 'registry link', 'bound to', 'address', 'state']);
     for (const row of rows)
-      table.push([row.core, row.package, row.incarnation, row.up ? 'up' : 'down', row.links, row.address].map(String));
+      table.push(
+        [row.core, row.package, row.incarnation, row.up ? 'up' : 'down', row.links, row.address, row.state].map(
+          (cell) => String(cell ?? ''),
+        ),
+      );
     context.terminal.out(table.toString());
   },
 };
+
+/** A core as the registry knows it, and how it is; one that is no member has no package and no incarnation. */
+type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation'> & {
+  readonly package: number | null;
+  readonly incarnation: number | null;
+  readonly state: Attendance['state'];
+};
+
+/** The registry's rows, how each core is, and behind them the cores that should be there and are no members. */
+async function coresWithState({ cluster }: CtlContext): Promise<readonly CoreStateRow[]> {
+  const [members, attendance] = await Promise.all([cluster.cores(), roster(cluster)]);
+  const stateOf = new Map(attendance.map(({ process, state }) => [process, state]));
+  const known = new Set(members.map(({ core }) => `core-${core}`));
+  const others = attendance.filter(({ process }) => process.startsWith('core-') && !known.has(process));
+  return [
+    ...members.map((row) => ({ ...row, state: stateOf.get(`core-${row.core}`) ?? 'running' })),
+    ...others.map(({ process, address, state }) => ({
+      core: Number(process.slice('core-'.length)),
+      package: null,
+      incarnation: null,
+      up: false,
+      links: 0,
+      address,
+      state,
+    })),
+  ];
+}
 
 export const CRASH = processCommand('crash', 'kills cores at once (SIGKILL), or the SKB', 'crashed', [
   ['$0 crash 5', 'core 5 is gone without a word'],

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
-import { defaultLogDir } from '../supervisor/cluster-session.ts';
+import { newRunLogs } from '../state/run-logs.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { ClusterRecord } from '../state/state-directory.ts';
 import { stateDirectoryPath } from '../state/state-path.ts';
@@ -16,7 +16,7 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
   const config: ClusterConfig = {
     ...request.config,
     detached: true,
-    logDir: request.config.logDir ?? defaultLogDir(request.config.name),
+    logDir: request.config.logDir ?? newRunLogs(request.config.name, new Date()),
   };
   terminal.out(request.json ? JSON.stringify({ type: 'seed', seed: config.seed }) : `seed ${config.seed}`);
   const progress = new ProgressDisplay(terminal);

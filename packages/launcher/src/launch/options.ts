@@ -251,7 +251,15 @@ function isolationOf(given: string): Isolation {
 function folderOf(option: string, given: string | null): string | null {
   if (given === null) return null;
   const path = resolve(given);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat !== undefined && !stat.isDirectory()) throw new UsageError(`${option} ${given} is a file; name a folder`);
+  if (isFile(path)) throw new UsageError(`${option} ${given} is a file; name a folder`);
   return path;
+}
+
+/** What cannot even be looked at is told when the folder is made. */
+function isFile(path: string): boolean {
+  try {
+    return !statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

@@ -1,12 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectory } from '../cli/make-directory.ts';
+import { makeWritable } from '../cli/make-directory.ts';
 import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
 import { bootId, identityOf } from '../state/process-identity.ts';
+import { dropOldRuns, noteRun } from '../state/run-logs.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
 
 export interface SessionObserver extends SupervisorObserver {
@@ -63,7 +64,7 @@ export class ClusterSession {
     this.state.claim(this.record());
     try {
       rmSync(this.ownDataDir, { recursive: true, force: true });
-      prepareLogs(this.config);
+      prepareFolders(this.config, this.state);
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
       this.address = await this.server.listen();
@@ -151,13 +152,10 @@ export class ClusterSession {
   }
 }
 
-/** Where a detached cluster logs when nobody named a folder: nobody reads its stdout. */
-export function defaultLogDir(name: string, state = new StateDirectory()): string {
-  return join(state.path, `${name}.logs`);
-}
-
-function prepareLogs({ logDir, name, detached }: ClusterConfig): void {
+function prepareFolders({ logDir, dataDir, name }: ClusterConfig, state: StateDirectory): void {
+  if (dataDir !== undefined) makeWritable(dataDir, '--data-dir');
   if (logDir === null) return;
-  if (detached && logDir === defaultLogDir(name)) rmSync(logDir, { recursive: true, force: true });
-  makeDirectory(logDir, '--log-dir');
+  makeWritable(logDir, '--log-dir');
+  dropOldRuns(name, state);
+  noteRun({ name, logDir }, state);
 }

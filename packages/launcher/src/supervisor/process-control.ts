@@ -1,4 +1,4 @@
-import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type PeerId, SKB_PEER, isCore } from '@mk/monitor-proto/ids';
 import { nowNs } from '@mk/monitor-proto/io/clock';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
@@ -80,6 +80,7 @@ export class ProcessControl {
     this.refuseWhenEnding();
     if (this.restarting.has(target)) throw new CommandError(`${named(target)} is being restarted already`);
     const old = this.known(target);
+    if (target !== 'skb') this.refuseWithoutSkb(named(target));
     this.restarting.add(target);
     try {
       this.cancelWake(target);
@@ -134,6 +135,8 @@ export class ProcessControl {
   /** Ends link faults; `all` wakes hung processes too. A crashed core stays crashed: `restart` is its own verb. */
   async heal(target: HealTarget): Promise<Healed> {
     const woken: string[] = [];
+    if (typeof target === 'object' && target !== null && 'from' in target)
+      for (const end of [target.from, target.to]) if (isCore(end)) this.known(end);
     if (target === 'all') {
       for (const { name } of this.ps().filter(({ state }) => state === 'hung'))
         if (this.resume(targetOf(name))) woken.push(name);
@@ -157,6 +160,7 @@ export class ProcessControl {
       throw new CommandError(
         `the machine ${this.supervisor.config.machineName} has room for ${free.length} more cores, not for ${count}`,
       );
+    this.refuseWithoutSkb(free.length === 1 ? `core ${free[0]}` : 'new cores');
     await Promise.all(free.map((core) => this.joined(this.supervisor.startCore(core))));
     return free;
   }
@@ -186,6 +190,16 @@ export class ProcessControl {
     const timer = setTimeout(() => process.kill(), TELL_MS);
     await process.whenEnded();
     clearTimeout(timer);
+  }
+
+  /** Cores join through the SKB: one that started without it would wait, and then be called late. */
+  private refuseWithoutSkb(who: string): void {
+    const { skb } = this.supervisor;
+    if (skb?.state === 'hung') throw new CommandError(`${who} cannot join: the SKB hangs; mkctl heal wakes it`);
+    if (skb === undefined || skb.ended)
+      throw new CommandError(
+        `${who} cannot join: the SKB does not run (${skb?.how || 'never started'}); first mkctl restart skb`,
+      );
   }
 
   private refuseWhenEnding(): void {

@@ -147,7 +147,8 @@ export class Registry {
     const member = this.memberOf(peer);
     if (member === undefined) return;
     member.downSince = now;
-    this.sink.log('member_down', { member: member.core, cause: reason });
+    if (reason === 'SHUTTING_DOWN') this.sink.log('member_left', { member: member.core });
+    else this.sink.log('member_down', { member: member.core, cause: reason });
     this.endpoint.timers.set(now + GRACE, (at) => {
       if (member.downSince === now && this.members.get(member.core) === member)
         this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);

@@ -1,0 +1,101 @@
+import { title } from '../boot/boot-machine.ts';
+import { isRunning } from '../state/process-identity.ts';
+import type { ProcessRow } from '../supervisor/process-control.ts';
+import type { ClusterClient } from './cluster-client.ts';
+import { fetchText } from './control-client.ts';
+
+/** A process that should be there, and how it is. */
+export interface Attendance {
+  /** `skb`, `core-3`, `supervisor`. */
+  readonly process: string;
+  readonly address: string;
+  /** `silent`: it runs, as far as anybody knows, and does not answer. */
+  readonly state: 'running' | 'starting' | 'hung' | 'silent' | 'ended';
+  /** What is wrong and what helps; null: nothing is. */
+  readonly reason: string | null;
+  /** HTTP status of /healthz; 0: it did not answer, or was not asked. */
+  readonly status: number;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+type Expected = Pick<Attendance, 'process' | 'address' | 'state' | 'reason'>;
+
+/** One that has not answered within this hangs, or has no CPU: both are worth being told. */
+const ANSWER_MS = 3000;
+
+/**
+ * Everybody who should be there: the SKB, every core that was ever started and, where there is one, the supervisor. Each that
+ * should answer is asked how it is. Resolves within `ANSWER_MS`, whoever hangs.
+ */
+export async function roster(cluster: ClusterClient): Promise<readonly Attendance[]> {
+  return Promise.all((await expected(cluster)).map(ask));
+}
+
+async function expected(cluster: ClusterClient): Promise<readonly Expected[]> {
+  if (cluster.record === null) return unlaunched(cluster);
+  if (!cluster.supervised) return orphans(cluster);
+  return ((await cluster.supervisor('ps')) as ProcessRow[]).map(ofSupervisor);
+}
+
+function ofSupervisor({ name, state, address, how }: ProcessRow): Expected {
+  const target = name.replace('core-', '');
+  const base = { process: name, address };
+  if (state === 'hung') return { ...base, state, reason: `hangs (SIGSTOP); mkctl heal wakes it` };
+  if (state === 'ended') return { ...base, state, reason: `ended (${how}); mkctl restart ${target} starts it again` };
+  return { ...base, state: state === 'running' ? 'running' : 'starting', reason: null };
+}
+
+/** A cluster whose supervisor is gone: what it wrote down last is who should be there. */
+function orphans({ record, name }: ClusterClient): readonly Expected[] {
+  const processes = record!.processes.map((process): Expected => {
+    const runs = isRunning(process);
+    const base = { process: process.name, address: process.address };
+    return runs
+      ? { ...base, state: 'running', reason: null }
+      : { ...base, state: 'ended', reason: 'ended, and its supervisor is gone' };
+  });
+  const reason = `is gone: nobody watches the others; mkctl down --cluster ${name} ends them`;
+  return [{ process: 'supervisor', address: '', state: 'ended', reason }, ...processes];
+}
+
+/** A cluster that nobody launched here: the SKB knows its members, and how many there should be. */
+async function unlaunched(cluster: ClusterClient): Promise<readonly Expected[]> {
+  const running = { state: 'running', reason: null } as const;
+  return (await cluster.endpoints()).map(({ process, address }) => ({ process, address, ...running }));
+}
+
+async function ask(who: Expected): Promise<Attendance> {
+  if (who.reason !== null || who.address === '') {
+    const reason = who.reason ?? `${title(who.process)} is still starting`;
+    return { ...who, reason, status: 0, detail: {} };
+  }
+  try {
+    const { status, body } = await fetchText(who.address, '/healthz', ANSWER_MS);
+    const detail = parse(body);
+    return { ...who, status, detail, reason: status === 200 ? null : reasonOf(detail) };
+  } catch (error) {
+    return { ...who, state: 'silent', status: 0, detail: {}, reason: (error as Error).message };
+  }
+}
+
+/** Why a process says of itself that it is not well. */
+function reasonOf(detail: Readonly<Record<string, unknown>>): string {
+  const { core, members, expected: wanted, journal } = detail;
+  if (core !== 'skb') return 'is not bound to every other member yet, or no longer';
+  const reasons = [
+    typeof members === 'number' && typeof wanted === 'number' && members < wanted
+      ? `${members} of ${wanted} cores are members`
+      : '',
+    typeof journal === 'string' && journal.startsWith('failed') ? `its journal has ${journal}` : '',
+    detail['facts'] === undefined ? '' : `facts are missing: ${JSON.stringify(detail['facts'])}`,
+  ].filter(Boolean);
+  return reasons.join('; ') || 'not every member is bound to every other one';
+}
+
+function parse(body: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(body) as Record<string, unknown>;
+  } catch {
+    return { body };
+  }
+}
