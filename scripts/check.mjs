@@ -24,6 +24,11 @@ const STEPS = {
     run: ['node', ['scripts/check-style.mjs']],
     advice: 'each line above names the rule; the reasons are in CONTRIBUTING.md',
   },
+  casts: {
+    run: ['node', ['scripts/count-casts.mjs']],
+    advice:
+      'narrow the type instead of asserting it; where that cannot be, raise the number in scripts/casts.json by hand and say why in the commit',
+  },
   docs: { run: ['node', ['scripts/docs.mjs', '--check']], advice: 'run `npm run docs` and commit what it writes' },
   tests: {
     run: ['node', ['scripts/test.mjs']],

@@ -42,7 +42,7 @@ test('one core is complete when it is registered', () => {
   expect(boot(1, skbListens, { type: 'registered', process: 'core-0' }).machine.state).toBe('complete');
 });
 
-test('nothing leaves complete or failed (B1)', () => {
+test('nothing leaves complete or failed (BT1)', () => {
   const end: BootEvent = { type: 'exited', process: 'core-1', how: 'exit status 1', lastWords: '' };
   expect(boot(2, skbListens, meshed(2), end, { type: 'interrupted' }).machine.state).toBe('complete');
   expect(boot(2, end, skbListens, meshed(2)).actions).toEqual([
@@ -67,7 +67,7 @@ test.each<[string, BootEvent, string]>([
     'port 7000 is in use by another process; choose another with --port, or leave it out for any free one',
   ],
   ['Ctrl-C', { type: 'interrupted' }, 'interrupted during boot'],
-])('boot fails by %s and says so (B2)', (_what, event, reason) => {
+])('boot fails by %s and says so (BT2)', (_what, event, reason) => {
   expect(boot(4, skbListens, event).actions.at(-1)).toEqual({ type: 'fail', reason });
 });
 

@@ -7,8 +7,8 @@ import { withCause } from '../supervisor/last-words.ts';
  *   waiting_for_skb ──skb_listening──▶ joining ──mesh_complete──▶ complete
  *          └──────────────────────────────┴── a process failed or ended, deadline, interrupted ──▶ failed
  *
- *   B1  nothing leaves `complete` or `failed`;
- *   B2  `failed` names the process that is to blame and its last words.
+ *   BT1  nothing leaves `complete` or `failed`;
+ *   BT2  `failed` names the process that is to blame and its last words.
  */
 
 export type BootEvent =

@@ -44,8 +44,8 @@ const PATIENCE_MS = 5000;
 /**
  * Runs the processes of one cluster: starts them together, watches them, ends them.
  *
- *   P1  when `stop` or `killAll` has resolved, no process that was started here runs;
- *   P2  a core's number belongs to at most one running process.
+ *   SV1  when `stop` or `killAll` has resolved, no process that was started here runs;
+ *   SV2  a core's number belongs to at most one running process.
  */
 export class Supervisor {
   readonly processes = new Map<string, ManagedProcess>();

@@ -10,8 +10,8 @@ import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } 
  * the CPU driver serves alone can also be called within the turn (`callNow`). Both batches cross as bytes of one codec, in a
  * running core as in the simulator, and each end checks what it gets.
  *
- *   B1  a batch decodes to what was encoded, or is refused as a whole;
- *   B2  a turn brings at most `callsPerTurn` calls and `turnBytes` bytes; what is over stays in `outgoing`, in order, and the
+ *   BD1  a batch decodes to what was encoded, or is refused as a whole;
+ *   BD2  a turn brings at most `callsPerTurn` calls and `turnBytes` bytes; what is over stays in `outgoing`, in order, and the
  *       dispatcher is resumed again for it.
  */
 
@@ -152,7 +152,7 @@ export interface Resumption {
 export interface Turn {
   /** Oldest first. */
   readonly calls: readonly Call[];
-  /** Calls are left for another turn (B2), or the program asked to go on (`yield`). */
+  /** Calls are left for another turn (BD2), or the program asked to go on (`yield`). */
   readonly more: boolean;
   /** Time that the program declared by `mk.work`, for the simulator. */
   readonly workNs: Nanos;
@@ -203,7 +203,7 @@ function readUpcall(reader: PlainReader): Upcall {
 }
 
 /**
- * Encodes a turn, and takes the calls that fit out of `outgoing` (B2). A call that cannot cross is dropped, and given to
+ * Encodes a turn, and takes the calls that fit out of `outgoing` (BD2). A call that cannot cross is dropped, and given to
  * `refuse` with the reason. `more`: whether the dispatcher wants to go on in any case.
  */
 export function encodeTurn(

@@ -7,8 +7,8 @@
  * none up to its number is left, and whoever sees that first deletes the round's record. The first in the queue looks at who
  * comes; each other one watches the one before it, and takes its place when it dies. Records of members are transient.
  *
- *   B1  nobody passes before as many as the barrier wants have come in, nobody is through before all of the round have left or died;
- *   B2  a member that dies, whenever, stops nobody else.
+ *   BR1  nobody passes before as many as the barrier wants have come in, nobody is through before all of the round have left or died;
+ *   BR2  a member that dies, whenever, stops nobody else.
  */
 import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';

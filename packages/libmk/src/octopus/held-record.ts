@@ -2,8 +2,8 @@
  * A record of ours on which a recipe stands: a place in a lock's queue, a permit, an entry in a barrier. It is transient, so it goes
  * with our session; whoever holds it is told when it is gone, for whatever reason.
  *
- *   H1  told within the session time-out, also when the SKB cannot be reached: nobody else can have it before (N1);
- *   H2  told once, by `lost` and by `signal`; never after it was given back.
+ *   HR1  told within the session time-out, also when the SKB cannot be reached: nobody else can have it before (N1);
+ *   HR2  told once, by `lost` and by `signal`; never after it was given back.
  */
 import type { Recipe } from '@mk/monitor-proto/octopus/names';
 import { type OctopusErrorName, TRIGGER } from '@mk/monitor-proto/octopus/requests';

@@ -4,8 +4,8 @@
  * Everybody who wants it sets a sequential record; the lowest number has it. Each other one watches only the record
  * just before its own, so a hand-over wakes one. Records are transient: the lock of whoever is gone is free.
  *
- *   L1  at any time at most one holder has not been told that it lost the lock, as long as clocks run at the same rate (N1);
- *   L2  tokens rise from holder to holder, over restarts of the SKB too: what the lock protects refuses a token that is lower
+ *   LK1  at any time at most one holder has not been told that it lost the lock, as long as clocks run at the same rate (N1);
+ *   LK2  tokens rise from holder to holder, over restarts of the SKB too: what the lock protects refuses a token that is lower
  *       than one it has seen, and is safe from a holder that was told late or does not listen (docs/guides/use-a-lock.md).
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';

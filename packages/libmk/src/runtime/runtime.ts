@@ -18,9 +18,9 @@ export type UpcallHandler<T extends UpcallType> = (upcall: UpcallOf<T>) => void;
  * The library OS of one dispatcher: turns upcalls into threads that go on, and what threads ask into system calls. It knows
  * the time, entropy and everything else of the world by its border alone, so that the same events give the same turns.
  *
- *   R1  upcalls of a batch are handled in order, and each before any thread runs that it woke
- *   R2  after `end` nothing of the program runs any more
- *   R3  an error that nobody catches ends the program with the name of the thread
+ *   RT1 upcalls of a batch are handled in order, and each before any thread runs that it woke
+ *   RT2 after `end` nothing of the program runs any more
+ *   RT3 an error that nobody catches ends the program with the name of the thread
  */
 export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly queue: RunQueue;

@@ -39,7 +39,7 @@ const plain = fc.letrec<{ value: PlainValue }>((tie) => ({
 })).value;
 
 describe('what crosses the border', () => {
-  test('every plain value comes out as it went in (B1)', () => {
+  test('every plain value comes out as it went in (BD1)', () => {
     fc.assert(
       fc.property(plain, (value) => {
         const out = writer();
@@ -112,7 +112,7 @@ describe('batches', () => {
     expect(() => decodeResumption(bytes)).toThrow('timer: timer is no whole');
   });
 
-  test('a turn takes the calls that fit; the others stay, in order (B2)', () => {
+  test('a turn takes the calls that fit; the others stay, in order (BD2)', () => {
     const calls = Array.from({ length: 1000 }, (_, i): Call => [i + 1, 'nop', []]);
     const outgoing = [...calls];
     const got: Call[] = [];

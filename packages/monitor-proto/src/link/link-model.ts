@@ -40,11 +40,11 @@ const PARETO_DEVIATION = Math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_
  * One direction of one link: says what becomes of each frame, when it is sent.
  *
  * Guarantees:
- * - L1 With clear settings and nothing under way the verdict is `PASS` itself and no random number is drawn.
- * - L2 Due times never fall from one frame to the next, also across a change of settings, except for reordered frames.
- * - L3 New settings make no frame under way later, change the order of none, and let none wait longer than a frame would that
+ * - LM1 With clear settings and nothing under way the verdict is `PASS` itself and no random number is drawn.
+ * - LM2 Due times never fall from one frame to the next, also across a change of settings, except for reordered frames.
+ * - LM3 New settings make no frame under way later, change the order of none, and let none wait longer than a frame would that
  *   is sent at the change, behind the line's queue at its new rate.
- * - L4 `reset_after` leaves a link alone until its handshake has ended, by age lets one frame through at least, and delivers
+ * - LM4 `reset_after` leaves a link alone until its handshake has ended, by age lets one frame through at least, and delivers
  *   what was sent before the reset.
  * Same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
  * as it is (a normal copula), where netem's narrows it.

@@ -66,7 +66,7 @@ const forbidden: Prng = {
 };
 
 describe('clear links', () => {
-  test('L1: pass everything as the one PASS, without drawing', () => {
+  test('LM1: pass everything as the one PASS, without drawing', () => {
     const link = new LinkModel(CLEAR_LINK, forbidden);
     for (let i = 0; i < 1000; i++) expect(link.verdict(i, 64)).toBe(PASS);
   });
@@ -76,7 +76,7 @@ describe('clear links', () => {
     expect(link.verdict(100, 64)).toEqual({ kind: 'deliver_after', delayNs: 5 * MS });
   });
 
-  test('L3: a link made clear delivers at once what was under way, and nothing overtakes it', () => {
+  test('LM3: a link made clear delivers at once what was under way, and nothing overtakes it', () => {
     const link = model({ delayNs: 5 * MS });
     link.verdict(0, 64);
     const retime = link.update(CLEAR_LINK, 2 * MS);
@@ -144,7 +144,7 @@ describe('order', () => {
     rateBytesPerSecond: fc.constantFrom(0, 100_000),
   });
 
-  test('L2, L3: due times never fall across jitter, duplicates, rates and changes of settings; a change makes none later', () => {
+  test('LM2, LM3: due times never fall across jitter, duplicates, rates and changes of settings; a change makes none later', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(settings, fc.array(fc.nat(5 * MS)))), fc.nat(), (phases, seed) => {
         const link = model({}, seed);
@@ -237,7 +237,7 @@ describe('rate, limit and reset', () => {
     });
   }
 
-  test('L4: reset after so many frames of a link, those of its opening not counted', () => {
+  test('LM4: reset after so many frames of a link, those of its opening not counted', () => {
     expect(lives({ resetAfterFrames: 3 }, 12, 3)).toEqual([
       ...['pass', 'pass', 'reset'],
       ...['pass', 'pass', 'pass', 'pass', 'reset'],
@@ -245,7 +245,7 @@ describe('rate, limit and reset', () => {
     ]);
   });
 
-  test('L4: reset at so great an age of the link, however long its opening took', () => {
+  test('LM4: reset at so great an age of the link, however long its opening took', () => {
     const kinds = lives({ resetAfterNs: 50 * MS }, 1000, 200);
     const resets = kinds.flatMap((kind, ms) => (kind === 'reset' ? [ms] : []));
     expect(resets).toEqual([50, 300, 550, 800]);

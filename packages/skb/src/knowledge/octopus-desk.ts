@@ -16,12 +16,12 @@ import type { Mailbox } from './mailbox.ts';
  * Octopus for clients that hold links. Clients and owners are instances: a process keeps its name over resets of its
  * links and restarts of the SKB, and no later process has it.
  *
- *   K1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests
+ *   OD1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests
  *       on are on the disk;
- *   K2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles
+ *   OD2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles
  *       it;
- *   K3  requests of one client take effect in the order in which it made them;
- *   K4  a turn takes as many steps as it may, and no more than twice as many; what is left goes on in the next, clients by turns. A
+ *   OD3  requests of one client take effect in the order in which it made them;
+ *   OD4  a turn takes as many steps as it may, and no more than twice as many; what is left goes on in the next, clients by turns. A
  *       change waits until everybody was told of those before it.
  */
 type Outgoing = MessageOf<'oct_reply'> | MessageOf<'oct_notify'>;

@@ -173,7 +173,7 @@ describe('SqliteJournal', () => {
     expect(statSync(path).size).toBeLessThan(before / 10);
   });
 
-  test('J4: a journal that somebody has is refused, whatever pid its file names; a pid without a lock is nobody', () => {
+  test('JN4: a journal that somebody has is refused, whatever pid its file names; a pid without a lock is nobody', () => {
     writeFileSync(`${path}.owner`, String(process.ppid));
     const journal = new SqliteJournal(path);
     expect(() => new SqliteJournal(path)).toThrow(/has the journal/);
@@ -182,7 +182,7 @@ describe('SqliteJournal', () => {
     new SqliteJournal(path).close();
   });
 
-  test('J4: the lock ends with a holder that was killed', async () => {
+  test('JN4: the lock ends with a holder that was killed', async () => {
     await writeUntilKilled(10, 0);
     const journal = new SqliteJournal(path);
     expect(journal.events.map(({ type }) => type)).toContain('stale_lock_removed');
@@ -203,7 +203,7 @@ describe('SqliteJournal', () => {
     ['its log is deleted', () => rmSync(`${path}-wal`)],
     ['another file takes its place', () => (renameSync(path, `${path}.moved`), writeFileSync(path, ''))],
     ['its lock is deleted', () => rmSync(`${path}.owner`)],
-  ])('J1: nothing is acknowledged after %s', async (_what, harm) => {
+  ])('JN1: nothing is acknowledged after %s', async (_what, harm) => {
     const journal = new SqliteJournal(path);
     await journal.append([put('before', 1)]);
     journal.checkPlace();

@@ -1,4 +1,4 @@
-/** J2 and J3: whatever a client can send is read back as it was, and a row that cannot be read costs no other. */
+/** JN2 and JN3: whatever a client can send is read back as it was, and a row that cannot be read costs no other. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,7 +63,7 @@ const request = fc.oneof(
 );
 const owner = fc.oneof(fc.constantFrom('core', 'client'), anyText);
 
-test('J2: what the store accepts of requests as they travel is what a restart finds', () => {
+test('JN2: what the store accepts of requests as they travel is what a restart finds', () => {
   fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(request, owner), { maxLength: 20 }), async (requests) => {
       const path = newPath();
@@ -95,7 +95,7 @@ function sorted(rows: readonly unknown[]): readonly string[] {
   return rows.map((row) => JSON.stringify(row)).sort();
 }
 
-describe('J3: a row that cannot be read', () => {
+describe('JN3: a row that cannot be read', () => {
   test.each([
     ['records', "('bad', 'bad {', NULL)", 'expected'],
     ['records', "('bad', 'other {}', NULL)", 'another record'],

@@ -53,7 +53,7 @@ function client(instance: string): Peer {
 }
 
 describe('Octopus for clients', () => {
-  test('K1: no reply leaves before its change is written, nor a read that has seen it; order is kept', () => {
+  test('OD1: no reply leaves before its change is written, nor a read that has seen it; order is kept', () => {
     const { desk, sent, ask } = newDesk();
     const [a, b] = [client('a'), client('b')];
     desk.opened(NOTHING);
@@ -69,7 +69,7 @@ describe('Octopus for clients', () => {
     expect(sent).toHaveLength(4);
   });
 
-  test('K2: what is asked again after a restart is answered from the journal and not performed again', () => {
+  test('OD2: what is asked again after a restart is answered from the journal and not performed again', () => {
     const before = newDesk();
     before.desk.opened(NOTHING);
     before.ask(client('a'), 7, SET);
@@ -154,7 +154,7 @@ describe('Octopus for clients', () => {
     ]);
   });
 
-  test('K3, K4: a costly query of one client holds up itself: others are answered between its turns, its own requests after it', () => {
+  test('OD3, OD4: a costly query of one client holds up itself: others are answered between its turns, its own requests after it', () => {
     const { desk, sent, ask } = newDesk(false);
     const [greedy, modest] = [client('greedy'), client('modest')];
     for (let i = 0; i < 20; i++) ask(modest, i, { type: 'set', record: `r${i} { v: ${'a'.repeat(7_900)} }` });

@@ -5,9 +5,9 @@ import type { Scheduler, Task, TaskClass } from './task.ts';
  * rate (wcet of every period) that admission control vouches for, best-effort tasks share what is left by weight, and
  * both are dispatched by one queue in order of deadlines.
  *
- *   K1  the queue is in order of absolute deadlines, but that a best-effort task stands behind what was released before it;
- *   K2  the utilisations of the hard tasks that were admitted and the tenth for best effort never exceed the spectrum;
- *   K3  no job executes longer than its budget by more than what runs without the scheduler being asked: a tick, or a turn.
+ *   SC1  the queue is in order of absolute deadlines, but that a best-effort task stands behind what was released before it;
+ *   SC2  the utilisations of the hard tasks that were admitted and the tenth for best effort never exceed the spectrum;
+ *   SC3  no job executes longer than its budget by more than what runs without the scheduler being asked: a tick, or a turn.
  *
  * A processor that can be taken away at any tick never runs a job past its budget. A dispatcher’s turn cannot be taken away: with
  * `carriesOver` what a job has had too much counts for its next one, so that shares hold over turns of any length. Barrelfish

@@ -125,7 +125,7 @@ describe('rbed', () => {
     );
   });
 
-  test('admission keeps a tenth for best effort (K2), and says what is left', () => {
+  test('admission keeps a tenth for best effort (SC2), and says what is left', () => {
     const scheduler = new Rbed(SLICE);
     const hard = (wcet: number, period: number) => ({ kind: 'hard_realtime', wcet, period, deadline: period }) as const;
     expect(scheduler.admit(hard(5, 10))).toBeNull();

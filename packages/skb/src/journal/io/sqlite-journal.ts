@@ -2,11 +2,11 @@
  * The journal of the knowledge base: what it acknowledged is there after a kill.
  *
  * Guarantees, numbered for tests:
- *   J1  the promise of `append` resolves when the changes are on the disk (SQLite's write-ahead log, synced at every commit)
+ *   JN1  the promise of `append` resolves when the changes are on the disk (SQLite's write-ahead log, synced at every commit)
  *       of the file that lies at the journal's path; a commit is whole or not at all;
- *   J2  whatever was appended is read back as it was, any text of JavaScript included;
- *   J3  a row that cannot be read is set aside, by name, and costs no other;
- *   J4  one process has the journal: the operating system's lock says so, and ends with its holder.
+ *   JN2  whatever was appended is read back as it was, any text of JavaScript included;
+ *   JN3  a row that cannot be read is set aside, by name, and costs no other;
+ *   JN4  one process has the journal: the operating system's lock says so, and ends with its holder.
  * Changes appended in one turn of the event loop share one commit. The tables hold the state, not its history, so nothing
  * but the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
  */
@@ -185,7 +185,7 @@ export class SqliteJournal {
     }
   }
 
-  /** What is committed into a file that nobody will find again is not kept: the place is looked at last (J1). */
+  /** What is committed into a file that nobody will find again is not kept: the place is looked at last (JN1). */
   #transaction(act: () => void): void {
     this.#db.exec('BEGIN');
     act();
@@ -233,7 +233,7 @@ function readContents(db: Database, events: JournalEvent[]): JournalContents {
   return contents;
 }
 
-/** Moves a row to where it is kept for people (J3). */
+/** Moves a row to where it is kept for people (JN3). */
 function setAside(db: Database, { table, row, reason }: BadRow): JournalEvent {
   const text = JSON.stringify(row, (_key, value: unknown) =>
     typeof value === 'bigint'
