@@ -6,7 +6,7 @@ import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { SystemCallDone, SystemCallResult } from '../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../effects.ts';
 import { type Operation, sleepUntil } from '../monitor/operations.ts';
-import { timeNow } from '../monitor/capops/waiting.ts';
+import { timeNow } from '../monitor/waits.ts';
 
 /** Makes a system call of a domain of this core, as its dispatcher would. */
 export type SystemCallPort = (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;

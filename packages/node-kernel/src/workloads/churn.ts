@@ -10,7 +10,7 @@ import { createRam } from '../capability/global/monitor-primitives.ts';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
 import { isInDelete } from '../capability/store/slot.ts';
 import { type Operation, sleepUntil } from '../monitor/operations.ts';
-import { timeNow } from '../monitor/capops/waiting.ts';
+import { timeNow } from '../monitor/waits.ts';
 import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
 

@@ -5,7 +5,7 @@ import { createRam } from '../capability/global/monitor-primitives.ts';
 import type { SystemCallResult } from '../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../effects.ts';
 import { timedRound } from '../monitor/agreement/agreement.ts';
-import { timeNow } from '../monitor/capops/waiting.ts';
+import { timeNow } from '../monitor/waits.ts';
 import { type Operation, OperationError, sleepUntil } from '../monitor/operations.ts';
 import { summarise } from '../monitor/probes/statistics.ts';
 import { callWithRetry } from './caller.ts';

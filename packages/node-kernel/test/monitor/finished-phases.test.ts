@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { limit } from '@mk/monitor-proto/limits';
-import { FinishedPhases, OpenRounds } from '@mk/node-kernel/monitor/capops/finished';
+import { FinishedPhases, OpenRounds } from '@mk/node-kernel/monitor/agreement/finished';
 
 const PREPARE = 1;
 const COMMIT = 2;
 
-describe('rounds that are over (M4)', () => {
+describe('rounds that are over (A7)', () => {
   test('a phase that was held up is known however many phases of others came in between', () => {
     const finished = new FinishedPhases();
     finished.of('1.1.5').heard(7);

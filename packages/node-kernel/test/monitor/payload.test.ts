@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
-import { coreSetOf, isSubset } from '@mk/node-kernel/monitor/capops/core-set';
-import { decodePayload, encodePayload } from '@mk/node-kernel/monitor/capops/payload';
+import { coreSetOf, isSubset } from '@mk/node-kernel/monitor/agreement/core-set';
+import { decodeEnvelope, encodeEnvelope } from '@mk/node-kernel/monitor/agreement/envelope';
+import { CAPABILITY_PAYLOAD } from '@mk/node-kernel/monitor/capops/payload';
 
 const cores = fc.uniqueArray(fc.nat(2000), { maxLength: 80 });
 const payload = {
@@ -12,6 +13,21 @@ const payload = {
   capability: makeCapability('RAM', 8192, 4096),
   rest: [1, 2 ** 45],
 };
+
+type Payload = typeof payload;
+
+/** A payload about a capability in its envelope, as it travels. */
+function encodePayload({ members, round, oldest, capability, rest }: Payload): Uint8Array {
+  return encodeEnvelope({ members, round, oldest, body: CAPABILITY_PAYLOAD.encode({ capability, rest }) });
+}
+
+function decodePayload(bytes: Uint8Array) {
+  const envelope = decodeEnvelope(bytes);
+  const given = envelope && CAPABILITY_PAYLOAD.decode(envelope.body);
+  if (envelope === null || given === null) return null;
+  const { members, round, oldest } = envelope;
+  return { members, round, oldest, ...given };
+}
 
 describe('sets of cores', () => {
   test('one is part of another exactly when each of its cores is', () => {

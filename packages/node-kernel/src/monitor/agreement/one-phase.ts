@@ -1,4 +1,5 @@
 import type { CoreId, OperationId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import { OperationError, type Operation } from '../operations.ts';
 import type { Plan } from './plan.ts';
 import { PHASES, type Phase, type RoundActionName } from './round-actions.ts';
@@ -13,7 +14,8 @@ export interface RoundSpec {
   readonly action: RoundActionName;
   readonly payload: Uint8Array;
   readonly plan: Plan;
-  readonly deadline: Nanos;
+  /** Absent: as long from each phase's beginning as an operation may take. */
+  readonly deadline?: Nanos;
 }
 
 /** What a completed round reports. */
@@ -38,7 +40,8 @@ export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operati
   const { op, action, payload, plan, deadline } = spec;
   const result = yield {
     arm(resume, now) {
-      rounds.begin(phase, op, action, payload, plan.routes, plan.serial, deadline, now, resume);
+      const until = deadline ?? now + limit('operationDeadlineNs');
+      rounds.begin(phase, op, action, payload, plan.routes, plan.serial, until, now, resume);
       return () => undefined;
     },
   };

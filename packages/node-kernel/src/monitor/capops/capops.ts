@@ -12,7 +12,7 @@ import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { CapopsContext } from './context.ts';
 import { onCopyRequest, onReceive } from './copy.ts';
 import { deleteEverywhere, deleteRemoteAct, findCopyAct } from './delete.ts';
-import { isBegunBy } from './finished.ts';
+import { isBegunBy } from '../agreement/finished.ts';
 import { onMoveRequest, updateOwnerAct } from './move.ts';
 import { Reclaims } from './reclaim.ts';
 import { capabilityCalls } from './requests.ts';
@@ -90,10 +90,10 @@ export class Capops implements Service {
 
   /** What an incarnation has begun and nobody will end is ended here. */
   peerGone({ id: core, incarnation }: Peer, now: Nanos): void {
-    const { exchange, finished, guards, booted } = this.shared;
+    const { exchange, rounds, guards, booted } = this.shared;
     exchange.peerGone(core, now);
     for (const op of guards.keys()) if (isBegunBy(op, core, incarnation)) guards.delete(op);
-    finished.forget(core, incarnation);
+    rounds.forget(core, incarnation);
     if (!booted) return;
     this.reclaims.peerGone(core, incarnation);
     this.revokes.peerGone(core, incarnation);

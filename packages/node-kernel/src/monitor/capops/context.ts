@@ -9,13 +9,13 @@ import { findOwned, unlockGroup } from '../../capability/global/monitor-primitiv
 import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Agreement } from '../agreement/agreement.ts';
+import { Multicasts } from '../agreement/multicast.ts';
 import { unanswered } from '../agreement/one-phase.ts';
 import { logSilence } from '../agreement/silence.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
-import { type CoreSet, coreSetOf } from './core-set.ts';
 import { errorIn, Exchange } from './exchange.ts';
-import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts';
+import { CAPABILITY_PAYLOAD, type CapabilityPayload } from './payload.ts';
 import { CapabilityReceivers } from './receivers.ts';
 import { Subscribers } from './subscribers.ts';
 import { Transits, WaitQueue } from './waiting.ts';
@@ -42,13 +42,12 @@ export class CapopsContext {
   readonly transits: Transits;
   readonly subscribers: Subscribers;
   readonly receivers: CapabilityReceivers;
-  readonly openRounds = new OpenRounds();
-  readonly finished = new FinishedPhases();
+  /** Rounds about a capability. */
+  readonly rounds: Multicasts<CapabilityPayload>;
   readonly guards = new Map<OperationId, RetypeGuard>();
   /** Operations that go on although their callers were told, and the log, that somebody does not answer. */
   private readonly toldUnanswered = new Set<OperationId>();
   private readonly deletions: (() => void)[] = [];
-  private memberSet: { readonly of: readonly CoreId[] | null; readonly cores: CoreSet } = { of: null, cores: [] };
 
   constructor(
     readonly context: MonitorContext,
@@ -56,6 +55,8 @@ export class CapopsContext {
     readonly agreement: Agreement,
   ) {
     this.exchange = new Exchange(context);
+    const { rounds, plans } = agreement;
+    this.rounds = new Multicasts({ context, rounds, plans, ready: () => driver.booted }, CAPABILITY_PAYLOAD);
     this.changes = new WaitQueue(context.timers);
     this.transits = new Transits(this.changes);
     this.subscribers = new Subscribers(context);
@@ -72,13 +73,6 @@ export class CapopsContext {
 
   get now(): Nanos {
     return this.context.now;
-  }
-
-  /** This core and the other members; the same set until they change. */
-  get everybody(): CoreSet {
-    const { core, members } = this.context;
-    if (this.memberSet.of !== members) this.memberSet = { of: members, cores: coreSetOf([core, ...members]) };
-    return this.memberSet.cores;
   }
 
   /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it has begun; `operation` is given its id. */
@@ -158,12 +152,6 @@ export class CapopsContext {
       owner = reply.owner;
     }
     throw new OperationError('CAPABILITY_BUSY', 'its owner is changing');
-  }
-
-  /** Whether the incarnation that began an operation is there, this core itself included. */
-  isPresent(op: OperationId): boolean {
-    const core = coreOf(op);
-    return core === this.context.core || this.context.monitors.get(core)?.incarnation === incarnationOf(op);
   }
 
   /** Tells, at any time from now on, whether a core is still there and has not been started again. */

@@ -12,12 +12,12 @@ import {
 } from '../../capability/global/monitor-primitives.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
-import { type Act, PHASES } from '../agreement/round-actions.ts';
+import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { moveTo, transitsOver } from './move.ts';
-import { askEverybody, capabilityAct, tellEverybody } from './multicast.ts';
-import { nextChange, pause } from './waiting.ts';
+import { pause } from '../waits.ts';
+import { nextChange } from './waiting.ts';
 
 /*
  * DELETE (inventory §2.3). A foreign copy, or one beside which another stays, vanishes without a message. The owner's last
@@ -28,7 +28,7 @@ import { nextChange, pause } from './waiting.ts';
 
 /** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
 export function findCopyAct(m: CapopsContext): Act {
-  return capabilityAct(m, {
+  return m.rounds.act({
     commit(op, { capability }, answer) {
       if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
       const group = m.state.database.find(capability);
@@ -41,7 +41,7 @@ export function findCopyAct(m: CapopsContext): Act {
 
 /** Every foreign copy goes. */
 export function deleteRemoteAct(m: CapopsContext): Act {
-  return capabilityAct(m, {
+  return m.rounds.act({
     commit(_op, { capability }, answer) {
       const group = m.state.database.find(capability);
       if (group !== undefined && m.state.isForeign(group)) {
@@ -109,11 +109,11 @@ function* deleteLocked(
 function* clearRemote(m: CapopsContext, op: OperationId, group: CopyGroup): Operation<boolean> {
   const { capability } = group;
   if (!typeRow(capability.type).moveable) {
-    yield* tellEverybody(m, op, 'delete_remote', capability);
+    yield* m.rounds.tell(op, 'delete_remote', { capability, rest: [] });
     setRelations(m.state, group, 0, REMOTE.copies);
     return true;
   }
-  const found = yield* askEverybody(m, PHASES.commit, op, 'find_copy', capability);
+  const found = yield* m.rounds.ask(op, 'find_copy', { capability, rest: [] });
   const holder = found.refusals.find(([, code]) => code === ERRORS.CAPABILITY_HELD.code);
   if (holder !== undefined) return yield* tryMove(m, op, group, holder[0]);
   const left = found.refusals.filter(([core]) => m.context.monitors.has(core));

@@ -12,7 +12,6 @@ import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { failOnError } from './exchange.ts';
-import { capabilityAct, tellEverybody } from './multicast.ts';
 import { nextChange } from './waiting.ts';
 
 /*
@@ -23,7 +22,7 @@ import { nextChange } from './waiting.ts';
 
 /** Every holder learns who the owner is. */
 export function updateOwnerAct(m: CapopsContext): Act {
-  return capabilityAct(m, {
+  return m.rounds.act({
     commit(op, { capability, rest }, answer) {
       const owner = rest[0] ?? -1;
       const group = m.state.database.find(capability);
@@ -87,7 +86,7 @@ export function onMoveRequest(
 
 /** Tells every member that this core is the owner, and unlocks when all have acted. */
 export function* announceOwner(m: CapopsContext, op: OperationId, group: CopyGroup): Operation<void> {
-  yield* tellEverybody(m, op, 'update_owner', group.capability, [m.context.core]);
+  yield* m.rounds.tell(op, 'update_owner', { capability: group.capability, rest: [m.context.core] });
   m.unlock(group);
 }
 

@@ -7,9 +7,8 @@ import { beginWatch, endWatch, type RangeWatch, reclaimAtHome } from '../../capa
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
-import { isBegunBy } from './finished.ts';
-import { capabilityAct, finishEverywhere, prepareEverywhere } from './multicast.ts';
-import { pause } from './waiting.ts';
+import { isBegunBy } from '../agreement/finished.ts';
+import { pause } from '../waits.ts';
 
 /*
  * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
@@ -40,7 +39,7 @@ export class Reclaims {
   readonly act: Act;
 
   constructor(private readonly m: CapopsContext) {
-    this.act = capabilityAct(m, {
+    this.act = m.rounds.act({
       prepare: (op, { rest }, answer) => {
         this.watches.set(
           op,
@@ -201,8 +200,11 @@ export class Reclaims {
     const name = makeCapability('RAM', ranges[0]!.address, ranges[0]!.size);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const round = yield* prepareEverywhere(m, m.context.operations.nextId(), 'reclaim', name, flat);
-        return pairs(yield* finishEverywhere(m, PHASES.commit, round));
+        const round = yield* m.rounds.prepare(m.context.operations.nextId(), 'reclaim', {
+          capability: name,
+          rest: flat,
+        });
+        return pairs(yield* m.rounds.finish(PHASES.commit, round));
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         yield* pause(m.context.timers, attempt);

@@ -21,7 +21,7 @@ import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
-import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
+import type { Multicast } from '../agreement/multicast.ts';
 
 /*
  * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
@@ -36,7 +36,7 @@ type Given = Invocations['retype'];
 
 /** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
 export function checkRetypeAct(m: CapopsContext): Act {
-  return capabilityAct(m, {
+  return m.rounds.act({
     prepare(op, { capability: source, rest }, answer) {
       const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
       const free = isRetypeable(m.state, source, range);
@@ -70,7 +70,7 @@ export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Gi
     create(m, root, given, group, children);
     return round;
   } finally {
-    if (round !== null) m.inBackground(finishEverywhere(m, PHASES.commit, round));
+    if (round !== null) m.rounds.finishInBackground(PHASES.commit, round);
     m.unlock(group);
   }
 }
@@ -178,7 +178,7 @@ function* serve(
     m.exchange.tell(from, { type: 'cap_retype_reply', op, error: 0, owner: m.context.core }, m.now);
     yield* createdOrGone(m, from, op);
   } finally {
-    if (round !== null) m.inBackground(finishEverywhere(m, PHASES.commit, round));
+    if (round !== null) m.rounds.finishInBackground(PHASES.commit, round);
     m.unlock(group);
   }
 }
@@ -195,7 +195,7 @@ function* createdOrGone(m: CapopsContext, from: CoreId, op: OperationId): Operat
 function* checkRange(m: CapopsContext, op: OperationId, group: CopyGroup, range: Range): Operation<Multicast | null> {
   const { capability } = group;
   if (typeRow(capability.type).multiRetype || (group.relations & REMOTE.descendants) === 0) return null;
-  return yield* prepareEverywhere(m, op, 'check_retype', capability, [range.address, range.size]);
+  return yield* m.rounds.prepare(op, 'check_retype', { capability, rest: [range.address, range.size] });
 }
 
 /** Makes the objects if the caller's slots are still free. */

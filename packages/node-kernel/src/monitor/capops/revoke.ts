@@ -26,13 +26,13 @@ import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
-import { isBegunBy } from './finished.ts';
-import { capabilityAct, finishEverywhere, type Multicast, prepareEverywhere } from './multicast.ts';
+import { isBegunBy } from '../agreement/finished.ts';
+import type { Multicast } from '../agreement/multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
 import type { Reclaims } from './reclaim.ts';
 import { retrieve } from './retrieve.ts';
 import type { Stepper } from './stepper.ts';
-import { pause } from './waiting.ts';
+import { pause } from '../waits.ts';
 
 /*
  * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
@@ -86,7 +86,7 @@ export class Revokes {
     private readonly stepper: Stepper,
   ) {
     stepper.afterEachTurn(() => this.progress());
-    this.act = capabilityAct(m, {
+    this.act = m.rounds.act({
       prepare: (op, given, answer) => this.mark(op, given, answer),
       commit: (op, _given, answer) => this.commit(op, answer),
       abort: (op, _given, answer) => this.abort(op, answer),
@@ -166,15 +166,15 @@ export class Revokes {
     const isShared = (): boolean =>
       !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
     const shared = isShared();
-    const round = yield* prepareEverywhere(m, op, 'revoke', target, [], shared ? null : []);
+    const round = yield* m.rounds.prepare(op, 'revoke', { capability: target, rest: [] }, shared ? null : []);
     if (!shared && isShared()) {
       // While the mark waited for a lock, a descendant that it had not frozen yet was sent away.
-      m.inBackground(finishEverywhere(m, PHASES.abort, round));
+      m.rounds.finishInBackground(PHASES.abort, round);
       throw new OperationError('CAPABILITY_BUSY', 'a descendant has left this core meanwhile');
     }
     const late: Range[] = [];
     this.committed.set(op, { target, freed: late });
-    const freed = yield* finishEverywhere(m, PHASES.commit, round);
+    const freed = yield* m.rounds.finish(PHASES.commit, round);
     this.collectFreed();
     this.committed.delete(op);
     if (slot.group === group) setRelations(m.state, group, 0, REMOTE.copies | REMOTE.descendants);
@@ -319,13 +319,13 @@ export class Revokes {
   private *finishFor(op: OperationId, part: Part): Operation<void> {
     const round = yield* this.prepareUntilReady(op, part.target);
     this.commit(part.op, () => undefined);
-    this.reclaims.offer(pairs(yield* finishEverywhere(this.m, PHASES.commit, round)));
+    this.reclaims.offer(pairs(yield* this.m.rounds.finish(PHASES.commit, round)));
   }
 
   private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return yield* prepareEverywhere(this.m, `${op}.${attempt}`, 'revoke', target);
+        return yield* this.m.rounds.prepare(`${op}.${attempt}`, 'revoke', { capability: target, rest: [] });
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         yield* pause(this.m.context.timers, attempt);

@@ -1,8 +1,7 @@
 import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Capability } from '../../capability/model/capability.ts';
-import { type Operation, sleepUntil, type Wait } from '../operations.ts';
+import type { Wait } from '../operations.ts';
 
 type Run = (now: Nanos) => void;
 
@@ -68,20 +67,4 @@ export class Transits {
   capabilities(): readonly Capability[] {
     return [...this.sent.values()];
   }
-}
-
-/** Waits; pauses double from the first attempt on. */
-export function* pause(timers: TimerQueue, attempt: number): Operation<void> {
-  const ns = Math.min(limit('capabilityRetryMaxNs'), limit('capabilityRetryNs') * 2 ** Math.min(attempt, 16));
-  yield { arm: (resume, now) => sleepUntil(timers, now + ns).arm(resume, now) };
-}
-
-/** The time, without waiting. */
-export function* timeNow(): Operation<Nanos> {
-  return (yield {
-    arm(resume, now) {
-      resume(now, now);
-      return () => undefined;
-    },
-  }) as Nanos;
 }

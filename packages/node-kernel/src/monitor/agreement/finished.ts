@@ -2,7 +2,7 @@ import type { OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 
 /*
- * M4: a phase that comes late or twice does nothing. A message can be held up on a cut link for as long as the link is cut,
+ * A7: a phase that comes late or twice does nothing. A message can be held up on a cut link for as long as the link is cut,
  * while its round has long ended by another way. So a core remembers what it has answered until the initiator says that the
  * round is over on every core; from then on the number of the round alone tells that a message of it is late.
  */

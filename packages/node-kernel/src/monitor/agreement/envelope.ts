@@ -1,0 +1,62 @@
+import { type CoreSet, isCoreSet } from './core-set.ts';
+
+/** What a multicast carries beside its own payload: whom it asks, and which of the initiator's rounds are over. */
+export interface Envelope {
+  /** The initiator and everybody whom it asks: who knows of one more must refuse (J2). */
+  readonly members: CoreSet;
+  /** The round's number at its initiator, and the lowest of a round of the initiator's that is not over (A7). */
+  readonly round: number;
+  readonly oldest: number;
+  readonly body: Uint8Array;
+}
+
+/** How the payload of a kind of rounds travels. */
+export interface PayloadCodec<P> {
+  encode(payload: P): Uint8Array;
+  /** The payload in bytes that a peer sent, or null when they hold none. */
+  decode(bytes: Uint8Array): P | null;
+}
+
+const NUMBER_BYTES = 8;
+
+/** The envelope as bytes: [number of words of members, …, round, oldest], each a double, little end first; then the body. */
+export function encodeEnvelope({ members, round, oldest, body }: Envelope): Uint8Array {
+  const head = encodeNumbers([members.length, ...members, round, oldest]);
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return bytes;
+}
+
+/** The envelope in bytes that a peer sent, or null when they hold none. */
+export function decodeEnvelope(bytes: Uint8Array): Envelope | null {
+  const [count] = decodeNumbers(bytes.subarray(0, NUMBER_BYTES)) ?? [];
+  if (count === undefined || count < 0) return null;
+  const headBytes = (count + 3) * NUMBER_BYTES;
+  if (!(headBytes <= bytes.length)) return null;
+  const numbers = decodeNumbers(bytes.subarray(0, headBytes));
+  if (numbers === null) return null;
+  const members = numbers.slice(1, count + 1);
+  const [round = -1, oldest = -1] = numbers.slice(count + 1);
+  return isCoreSet(members) ? { members, round, oldest, body: bytes.subarray(headBytes) } : null;
+}
+
+/** Whole numbers as bytes: each a double, little end first. */
+export function encodeNumbers(numbers: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(numbers.length * NUMBER_BYTES));
+  numbers.forEach((number, i) => view.setFloat64(i * NUMBER_BYTES, number, true));
+  return new Uint8Array(view.buffer);
+}
+
+/** The numbers in bytes that a peer sent, or null when they are no safe whole numbers. */
+export function decodeNumbers(bytes: Uint8Array): number[] | null {
+  if (bytes.length % NUMBER_BYTES !== 0) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const numbers: number[] = [];
+  for (let at = 0; at < bytes.length; at += NUMBER_BYTES) {
+    const value = view.getFloat64(at, true);
+    if (!Number.isSafeInteger(value)) return null;
+    numbers.push(value);
+  }
+  return numbers;
+}
