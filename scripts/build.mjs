@@ -1,6 +1,16 @@
 // Bundles each program into one minified CommonJS file under dist/, and a V8 code cache beside those that boot often.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './install.mjs';
@@ -76,6 +86,19 @@ await makeCodeCaches();
 rmSync(join(dist, 'mk-launch.cache'), { force: true });
 for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
 await makeLauncherCache();
+linkCommands();
+
+/** `dist/bin`: the commands under their own names, for PATH. (npx finds them as well, and takes a second to.) */
+function linkCommands() {
+  mkdirSync(join(dist, 'bin'), { recursive: true });
+  for (const [name, { executable }] of wanted) {
+    if (!executable) continue;
+    chmodSync(join(dist, `${name}.cjs`), 0o755);
+    const link = join(dist, 'bin', name);
+    rmSync(link, { force: true });
+    symlinkSync(join('..', `${name}.cjs`), link);
+  }
+}
 
 /** The file that a program is started by where a loader stands before its bundle: the command's own name, or `boot-NAME`. */
 function loaderOf(name, { executable }) {

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
+import { CLIENT_VARIABLES, COMPOSE_VARIABLES } from '@mk/launcher/cli/variables';
 import { NODE_VARIABLES } from '@mk/launcher/node/node-settings';
+import { PLAN } from '@mk/machine/fault-plan-schema';
+import { MACHINE } from '@mk/machine/yaml';
+import type { ZodType } from 'zod';
 import { ERRORS } from '@mk/monitor-proto/errors';
 import { LIMITS } from '@mk/monitor-proto/limits';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
@@ -17,6 +21,8 @@ import { commandPage } from './command-pages.ts';
 import { freshKernel } from './fresh-machines.ts';
 import { limitFiles } from './limit-rows.ts';
 import { code, page, table } from './markdown.ts';
+import { schemaRows } from './schema-rows.ts';
+import { TEST_VARIABLES } from './test-variables.ts';
 import { machinesPage } from './machines-page.ts';
 import { metricsPage } from './metrics-page.ts';
 
@@ -35,6 +41,18 @@ export function pages(root: string): Readonly<Record<string, string>> {
     'system-calls.md': systemCallsPage(),
     'round-actions.md': roundActionsPage(),
     'environment.md': environmentPage(),
+    'fault-plan.md': keysPage(
+      'Fault plans',
+      'packages/machine/src/fault-plan-schema.ts',
+      'The keys of `mk-launch --plan FILE` and `mk-launch sim --plan FILE`, a YAML file; [how to write one](../guides/write-a-fault-plan.md). The settings of a link are also the options of `mkctl link`.\n',
+      PLAN,
+    ),
+    'machine-file.md': keysPage(
+      'Machine files',
+      'packages/machine/src/yaml.ts',
+      'The keys of a machine of your own, `--machine FILE.yaml`. The shipped ones ([machines.md](machines.md)) are such files, `flat.yaml` with comments.\n',
+      MACHINE,
+    ),
     'cli.md': commandPage(root),
   };
 }
@@ -240,16 +258,34 @@ function roundActionsPage(): string {
   );
 }
 
+/** A page of the keys of a file that people write. */
+function keysPage(title: string, source: string, intro: string, schema: ZodType): string {
+  const rows = schemaRows(schema).map(([key, takes, absent, meaning]) => [code(key), takes, absent, meaning]);
+  return page(title, source, intro, table(['key', 'takes', 'when absent', 'meaning'], rows));
+}
+
 function environmentPage(): string {
-  const rows = Object.entries(NODE_VARIABLES).map(([name, { otherwise, doc }]) => [
-    code(name),
-    otherwise === '' ? '–' : code(otherwise),
-    doc,
-  ]);
+  const rowsOf = (variables: Readonly<Record<string, { readonly otherwise: string; readonly doc: string }>>): string =>
+    table(
+      ['variable', 'when absent', 'meaning'],
+      Object.entries(variables).map(([name, { otherwise, doc }]) => [
+        code(name),
+        otherwise === '' ? '–' : code(otherwise),
+        doc,
+      ]),
+    );
   return page(
-    'Environment of a container',
-    'packages/launcher/src/node/node-settings.ts',
-    'What `mk-node skb` and `mk-node core` read; docker-compose.yml sets them.\n',
-    table(['variable', 'when absent', 'meaning'], rows),
+    'Environment',
+    'packages/launcher/src/node/node-settings.ts and packages/launcher/src/cli/variables.ts',
+    '## mk-node, in containers\n',
+    'What `mk-node skb` and `mk-node core` read; docker-compose.yml sets them. An empty variable counts as absent.\n',
+    rowsOf(NODE_VARIABLES),
+    '## docker-compose.yml\n',
+    'Passes the variables above on, and reads\n',
+    rowsOf(COMPOSE_VARIABLES),
+    '## mk-launch and mkctl\n',
+    rowsOf(CLIENT_VARIABLES),
+    '## Tests and scripts\n',
+    rowsOf(TEST_VARIABLES),
   );
 }

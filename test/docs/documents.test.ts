@@ -26,7 +26,7 @@ describe.each(documents.filter((document) => testedBlocks(read(document)).length
 
     afterEach(() => {
       if (shell === null) return;
-      spawnSync('npx', ['mkctl', 'down'], { cwd: shell.directory, env: shell.environment, stdio: 'ignore' });
+      spawnSync('mkctl', ['down'], { cwd: shell.directory, env: shell.environment, stdio: 'ignore' });
       rmSync(shell.directory, { recursive: true, force: true });
     });
 

@@ -5,16 +5,19 @@ import { success } from './result.ts';
 import type { Result } from './result.ts';
 import { parsedBy } from './strict.ts';
 
-const duration = parsedBy(parseDuration);
-const percent = parsedBy(parsePercent);
+const duration = parsedBy(parseDuration).meta({ title: 'duration (2ms)' });
+const percent = parsedBy(parsePercent).meta({ title: 'ratio (1%)' });
 
 /** A core, a list of cores, or text such as `0,3-7`. */
-const cores = z.union([z.string(), z.number(), z.array(z.int().min(0))]).transform((value, context) => {
-  const parsed = parseCores(value);
-  if (parsed.ok && parsed.value.length > 0) return parsed.value;
-  context.addIssue({ code: 'custom', message: parsed.ok ? 'at least one core is needed' : parsed.error });
-  return z.NEVER;
-});
+const cores = z
+  .union([z.string(), z.number(), z.array(z.int().min(0))])
+  .transform((value, context) => {
+    const parsed = parseCores(value);
+    if (parsed.ok && parsed.value.length > 0) return parsed.value;
+    context.addIssue({ code: 'custom', message: parsed.ok ? 'at least one core is needed' : parsed.error });
+    return z.NEVER;
+  })
+  .meta({ title: 'cores (0,3-7)' });
 
 /** As `cores`, with `skb` among them. */
 const peers = z
@@ -24,72 +27,98 @@ const peers = z
     if (parsed.ok && parsed.value.length > 0) return parsed.value;
     context.addIssue({ code: 'custom', message: parsed.ok ? 'at least one core is needed' : parsed.error });
     return z.NEVER;
-  });
+  })
+  .meta({ title: 'cores (0,3-7), skb' });
 
 /** As `peers`, and `all`: every core. */
-const end = z.union([z.literal('all'), peers]);
+const end = z.union([z.literal('all'), peers]).meta({ title: 'cores (0,3-7), skb or all' });
 
 /** One core, or the SKB. */
-const peer = z.union([z.int().min(0), z.literal('skb').transform(() => SKB_PEER)]);
+const peer = z.union([z.int().min(0), z.literal('skb').transform(() => SKB_PEER)]).meta({ title: 'a core, or skb' });
 
-const id = z.string().min(1).max(100).optional();
+const id = z.string().min(1).max(100).optional().describe('its name, for heal and for mkctl faults');
 
 /** The settings of a link as a plan and the command line write them. */
 export const LINK_SETTINGS = {
-  delay: duration.optional(),
-  jitter: duration.optional(),
-  distribution: z.enum(['constant', 'uniform', 'normal', 'pareto']).optional(),
-  correlation: percent.optional(),
+  delay: duration.optional().describe('one-way delay, instead of the link’s own'),
+  jitter: duration.optional().describe('spread of the delay'),
+  distribution: z.enum(['constant', 'uniform', 'normal', 'pareto']).optional().describe('how the delay is spread'),
+  correlation: percent.optional().describe('how much of one frame’s jitter the next repeats'),
   loss: z
     .union([
       percent,
       z.strictObject({ enter: percent, leave: percent, good: percent.default(0), bad: percent.default(1) }),
     ])
-    .optional(),
-  drop_first: z.int().min(0).optional(),
-  duplicate: percent.optional(),
-  reorder: percent.optional(),
-  rate: parsedBy(parseRate).optional(),
-  limit: z.int().min(0).optional(),
+    .optional()
+    .describe(
+      'frames lost: a ratio, or bursts (Gilbert–Elliott: chance to enter and to leave a burst, loss outside and inside)',
+    ),
+  drop_first: z.int().min(0).optional().describe('so many frames from now on are lost'),
+  duplicate: percent.optional().describe('frames sent twice'),
+  reorder: percent.optional().describe('frames that overtake those before them'),
+  rate: parsedBy(parseRate).meta({ title: 'rate (1MB/s)' }).optional().describe('bytes a second'),
+  limit: z.int().min(0).optional().describe('frames under way at once; one more is lost; 0: any number'),
   /** A time, or (without a unit) a number of frames. */
-  reset_after: parsedBy(parseResetAfter).optional(),
+  reset_after: parsedBy(parseResetAfter)
+    .meta({ title: 'duration, or frames' })
+    .optional()
+    .describe('the socket is reset when it is so old, or (a number without a unit) after so many frames'),
   /** Openings that are reset: `reset_after` leaves them alone. */
-  reset_opening: percent.optional(),
+  reset_opening: percent.optional().describe('openings that are reset; reset_after leaves them alone'),
 };
 
 const LINK = z.strictObject({
-  from: end,
-  to: end,
-  both: z.boolean().default(false),
+  from: end.describe('who sends'),
+  to: end.describe('who receives'),
+  both: z.boolean().default(false).describe('the other direction too'),
   id,
-  for: duration.optional(),
+  for: duration.optional().describe('it ends by itself after so long'),
   ...LINK_SETTINGS,
 });
 
 const PARTITION = z.strictObject({
-  groups: z.array(z.union([z.literal('rest'), peers])).min(2),
-  one_way: z.boolean().default(false),
+  groups: z
+    .array(z.union([z.literal('rest'), peers]))
+    .min(2)
+    .describe('who hears one another; rest: everybody else'),
+  one_way: z.boolean().default(false).describe('only what the first group sends is lost'),
   id,
-  for: duration.optional(),
+  for: duration.optional().describe('it ends by itself after so long'),
 });
 
-const on = { core: cores, for: duration.optional() };
+const on = { core: cores, for: duration.optional().describe('it ends by itself after so long') };
 
 const ENTRY = z.strictObject({
-  at: duration,
-  for: duration.optional(),
-  partition: PARTITION.optional(),
-  isolate: z.strictObject({ ...on, core: peers, id }).optional(),
-  link: LINK.optional(),
-  crash: z.strictObject({ core: cores }).optional(),
-  restart: z.strictObject({ core: cores }).optional(),
-  hang: z.strictObject(on).optional(),
-  slow: z.strictObject({ ...on, factor: z.number().gt(1).max(1000) }).optional(),
-  rogue: z.strictObject({ ...on, behaviour: z.string().min(1) }).optional(),
-  skb_loss: z.union([z.literal(true), z.strictObject({ for: duration.optional() })]).optional(),
+  at: duration.describe('when, counted from the moment at which boot is complete'),
+  for: duration.optional().describe('it ends by itself after so long'),
+  partition: PARTITION.optional().describe('groups that are cut off from one another'),
+  isolate: z
+    .strictObject({ ...on, core: peers, id })
+    .optional()
+    .describe('cores that are cut off from everybody'),
+  link: LINK.optional().describe('a link that changes'),
+  crash: z.strictObject({ core: cores }).optional().describe('killed without a word (SIGKILL)'),
+  restart: z
+    .strictObject({ core: cores })
+    .optional()
+    .describe('started as a new incarnation; a running one is ended first'),
+  hang: z.strictObject(on).optional().describe('stopped with its sockets open (SIGSTOP)'),
+  slow: z
+    .strictObject({ ...on, factor: z.number().gt(1).max(1000) })
+    .optional()
+    .describe('everything takes so many times as long'),
+  rogue: z
+    .strictObject({ ...on, behaviour: z.string().min(1) })
+    .optional()
+    .describe('a core that misbehaves'),
+  skb_loss: z
+    .union([z.literal(true), z.strictObject({ for: duration.optional().describe('it ends by itself after so long') })])
+    .optional()
+    .describe('the SKB is lost; with for it comes back'),
   heal: z
     .union([z.literal('all'), z.strictObject({ rule: z.string().min(1) }), z.strictObject({ from: peer, to: peer })])
-    .optional(),
+    .optional()
+    .describe('ends faults: all, one rule, or those of a link'),
 });
 
 function parseResetAfter(value: string | number): Result<{ readonly frames: number } | { readonly ns: number }> {
@@ -100,20 +129,27 @@ function parseResetAfter(value: string | number): Result<{ readonly frames: numb
 
 /** The fault plan file. */
 export const PLAN = z.strictObject({
-  seed: z.union([z.int(), z.string().min(1)]).optional(),
-  machine: z.string().min(1).optional(),
-  cores: z.int().min(1).max(4096).optional(),
-  latency: duration.optional(),
-  jitter: duration.optional(),
+  seed: z
+    .union([z.int(), z.string().min(1)])
+    .optional()
+    .describe('where every random choice begins'),
+  machine: z.string().min(1).optional().describe('a shipped machine, or a file'),
+  cores: z.int().min(1).max(4096).optional().describe('how many cores'),
+  latency: duration.optional().describe('one-way delay added to every link'),
+  jitter: duration.optional().describe('spread of that delay'),
   workload: z
     .strictObject({
       program: z.string().min(1),
       args: z.array(z.union([z.string(), z.number(), z.boolean()]).transform(String)).default([]),
       on: cores.optional(),
     })
-    .optional(),
-  faults: z.array(ENTRY).max(10_000).default([]),
-  expect: z.array(z.enum(['invariants', 'converge', 'workload'])).default([]),
+    .optional()
+    .describe('what runs meanwhile, on real processes'),
+  faults: z.array(ENTRY).max(10_000).default([]).describe('what happens when'),
+  expect: z
+    .array(z.enum(['invariants', 'converge', 'workload']))
+    .default([])
+    .describe('what must hold at the end; exit status 1 when it does not'),
 });
 
 export type PlanFile = z.infer<typeof PLAN>;

@@ -31,7 +31,7 @@ const coreList = z
       .max(MAX_CORES - 1),
   )
   .min(1);
-const bytes = parsedBy(parseBytes);
+const bytes = parsedBy(parseBytes).meta({ title: 'bytes (8MiB)' });
 
 const RELATION_COSTS = z.strictObject({
   same_core: cost.optional(),
@@ -40,17 +40,21 @@ const RELATION_COSTS = z.strictObject({
   hops: z.array(cost).min(1).optional(),
 });
 
-const MACHINE = z.strictObject({
+/** The machine file. */
+export const MACHINE = z.strictObject({
   name: z
     .string()
     .max(MAX_NAME)
-    .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'must be letters, digits, dots and dashes'),
-  doc: z.string().max(MAX_DOC).default(''),
-  ghz: z.number().min(MIN_GHZ).max(100).default(1),
-  packages: z.union([
-    z.strictObject({ count: z.int().min(1).max(MAX_CORES), cores: z.int().min(1).max(MAX_CORES) }),
-    z.array(coreList).min(1).max(MAX_CORES),
-  ]),
+    .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'must be letters, digits, dots and dashes')
+    .describe('what --machine and mkctl call it'),
+  doc: z.string().max(MAX_DOC).default('').describe('one line for people'),
+  ghz: z.number().min(MIN_GHZ).max(100).default(1).describe('clock: turns cycles into time'),
+  packages: z
+    .union([
+      z.strictObject({ count: z.int().min(1).max(MAX_CORES), cores: z.int().min(1).max(MAX_CORES) }),
+      z.array(coreList).min(1).max(MAX_CORES),
+    ])
+    .describe('cores by package: how many of how many, or the cores of each'),
   numa: z
     .union([
       z.strictObject({
@@ -62,8 +66,14 @@ const MACHINE = z.strictObject({
         .min(1)
         .max(MAX_NODES),
     ])
-    .optional(),
-  distances: z.array(z.array(z.number().min(1).max(1e6))).optional(),
+    .optional()
+    .describe(
+      'memory nodes: one for each package, machine or so many cores, or the cores of each; memory is that of each node',
+    ),
+  distances: z
+    .array(z.array(z.number().min(1).max(1e6)))
+    .optional()
+    .describe('between nodes, as hwloc and ACPI give them; 10 is local'),
   caches: z
     .array(
       z.strictObject({
@@ -72,10 +82,12 @@ const MACHINE = z.strictObject({
         shared_by: z.union([z.enum(['core', 'package']), z.int().min(1).max(MAX_CORES), z.array(coreList).min(1)]),
       }),
     )
-    .default([]),
+    .default([])
+    .describe('levels, sizes, and who shares one'),
   interconnect: z
     .union([z.enum(['full', 'ring']), z.array(z.array(z.int().min(0)).length(2, 'must be a pair of packages'))])
-    .default('full'),
+    .default('full')
+    .describe('which packages are next to one another: all, a ring, or pairs'),
   costs: z
     .strictObject({
       unit: z.enum(['cycles', 'ns']),
@@ -85,8 +97,11 @@ const MACHINE = z.strictObject({
       gap: RELATION_COSTS.optional(),
       lrpc: cost.optional(),
     })
-    .optional(),
-  time_scale: z.number().min(0).max(1e9).default(1),
+    .optional()
+    .describe(
+      'what a message costs the sender, on the way and the receiver, by how far apart they are; hops: one, two, … packages away',
+    ),
+  time_scale: z.number().min(0).max(1e9).default(1).describe('wall time for modelled time; 0: links are not delayed'),
 });
 
 type MachineFile = z.infer<typeof MACHINE>;

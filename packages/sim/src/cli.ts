@@ -76,6 +76,6 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')
     .example('$0 sim --cores 256 --machine amd-8x4 --seed 7 --plan p.yaml', 'a fault plan on a large machine')
     .example('$0 sim --seed 24 --shrink --trace runs/24', 'the smallest failing case, and pictures of it')
-    .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table and a plot')
+    .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
     .epilogue('Exit status: 0 every invariant held, 1 one broke, 2 the run itself failed or the options are wrong.');
 }

@@ -12,3 +12,12 @@ export const CLIENT_VARIABLES = {
   NO_COLOR: { otherwise: '', doc: 'Anything: no colour.' },
   TERM: { otherwise: '', doc: '`dumb`: no colour.' },
 } as const;
+
+/** What docker-compose.yml reads beside the variables of mk-node. */
+export const COMPOSE_VARIABLES = {
+  CORES: { otherwise: '4', doc: 'How many cores; `--scale core=N` changes it on a running cluster.' },
+  COMPOSE_PROJECT_NAME: {
+    otherwise: '',
+    doc: 'Compose’s own: names containers, network, volumes and image. Absent: the folder’s name; `-p` says it as well.',
+  },
+} as const;

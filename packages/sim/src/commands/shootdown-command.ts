@@ -22,14 +22,14 @@ export function runShootdownCommand(request: SimRequest, { terminal, machinesDir
   const rows = shootdownTable(machineFor, counts, hmacSha256);
   terminal.progress('');
   const withPaper = name === PAPER_MACHINE;
-  const plot = request.out ?? `shootdown-${name.replace(/[^a-z0-9-]/gi, '-')}.svg`;
-  writeText(plot, shootdownPlot(rows, whole.ghz, name, withPaper));
+  const plot = request.out;
+  if (plot !== null) writeText(plot, shootdownPlot(rows, whole.ghz, name, withPaper));
   const beats = crossover(rows);
   if (request.json) terminal.out(JSON.stringify({ machine: name, ghz: whole.ghz, rows, crossover: beats, plot }));
   else {
     terminal.out(shootdownText(rows, whole.ghz, withPaper));
     terminal.out(beats === null ? 'Unicast wins at every number of cores.' : `The trees win from ${beats} cores.`);
-    terminal.out(`Plot: ${plot}`);
+    terminal.out(plot === null ? 'A plot: --out FILE.svg' : `Plot: ${plot}`);
   }
   return 0;
 }
