@@ -23,8 +23,10 @@ import { installWorld } from './world.ts';
 export interface ContextHandle {
   /** Takes the world as it is for this dispatcher. To be called before the program's text is evaluated. */
   begin(options: ContextOptions): void;
-  /** A running core: calls that are answered at once go over `port`, and the answer comes in `shared` (shared-words.ts). */
+  /** A running core: what is short crosses in `shared` (shared-words.ts), what is longer over `port`, which tells of both. */
   connectPort(port: ContextPort, shared: ArrayBufferLike): void;
+  /** Takes so many bytes out of the shared memory, as those of the next resumption. */
+  takeShared(length: number): void;
   /** The simulator: `serve` answers at once. It gives bytes of the memory that `room` makes. */
   connectFunction(serve: (request: Uint8Array) => Uint8Array | null): void;
   /** Memory of the context for so many bytes. */
@@ -51,7 +53,7 @@ export interface ContextPort {
 }
 
 /** Words of the memory that a dispatcher's thread shares with the core: see io/dispatchers of the kernel. */
-const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 16 } as const;
+const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 32 } as const;
 
 const collectGarbage = (globalThis as { readonly gc?: () => void }).gc ?? null;
 const { wait, load, store } = Atomics;
@@ -70,6 +72,7 @@ let failure: readonly [error: string, text: string] | null = null;
 let serve: (request: Uint8Array) => Uint8Array | null = () => null;
 let asked: () => boolean = () => false;
 let post: (message: unknown) => void = () => undefined;
+let box = new Bytes(0);
 const refused: Call[] = [];
 
 const border: Border = {
@@ -143,15 +146,16 @@ function textOf(error: unknown): string {
 
 function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
   const words = new Words(shared, 0, WORD.bytes / 4);
-  const bytes = new Bytes(shared, WORD.bytes);
+  box = new Bytes(shared, WORD.bytes) as Uint8Array<ArrayBuffer>;
   const send = port.postMessage.bind(port);
   post = send;
   asked = () => load(words, WORD.interrupt) !== 0;
   serve = (request) => {
     store(words, WORD.asked, 1);
-    send([request.slice()]);
+    box.set(request);
+    send(-request.length); // a call; a turn is what is not negative
     while (load(words, WORD.asked) === 1) wait(words, WORD.asked, 1);
-    return bytes.slice(0, load(words, WORD.length));
+    return box.slice(0, load(words, WORD.length));
   };
 }
 
@@ -188,7 +192,15 @@ const handle: ContextHandle = {
     inbox = bytes;
   },
   collect,
-  post: () => post(collect().slice()),
+  takeShared(length) {
+    inbox = box.slice(0, length);
+  },
+  post() {
+    const bytes = collect();
+    if (bytes.length > box.length) return post(bytes.slice());
+    box.set(bytes);
+    post(bytes.length);
+  },
 };
 
 Object.assign(globalThis, { mkContext: handle, mkTurn: turn });

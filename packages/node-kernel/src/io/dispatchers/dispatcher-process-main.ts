@@ -1,4 +1,5 @@
 import { readFileSync, readSync, writeSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
@@ -7,6 +8,7 @@ import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import { PlainReader } from '@mk/libmk/dispatcher/plain-value';
 import type { BeginOptions } from './dispatcher-host.ts';
+import { NICE } from './shared-words.ts';
 import { frameOf, HEAD_BYTES, PIPES, TO_CHILD, TO_CORE } from './process-frames.ts';
 
 /*
@@ -47,6 +49,7 @@ function copied(handle: ContextHandle, bytes: Uint8Array): Uint8Array {
 }
 
 function run(): void {
+  setPriority(0, NICE);
   v8.setFlagsFromString('--expose-gc');
   const context = vm.createContext(Object.create(null) as object, {
     microtaskMode: 'afterEvaluate',

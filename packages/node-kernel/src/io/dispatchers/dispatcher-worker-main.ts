@@ -1,10 +1,11 @@
+import { setPriority } from 'node:os';
 import vm from 'node:vm';
 import v8 from 'node:v8';
 import { type MessagePort, moveMessagePortToContext, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import type { BeginOptions } from './dispatcher-host.ts';
-import { WORDS } from './shared-words.ts';
+import { BOX_AT, NICE, WORDS } from './shared-words.ts';
 import type { WorkerData, WorkerNews } from './worker-vessel.ts';
 
 /*
@@ -19,8 +20,11 @@ function noImport(): never {
 }
 
 const { contextText, shared, bridge, control } = workerData as WorkerData;
-const words = new Int32Array(shared, 0, 4);
+const words = new Int32Array(shared, 0, BOX_AT / 4);
 const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
+
+// Of this thread alone, on Linux: the monitor of its core comes first.
+if (process.platform === 'linux') setPriority(0, NICE);
 
 v8.setFlagsFromString('--expose-gc');
 const context = vm.createContext(Object.create(null) as object, {
@@ -37,27 +41,37 @@ function say(news: WorkerNews): void {
   control.postMessage(news);
 }
 
-/** What the core sent over a port, when it has come; the program meanwhile has no thread to run on. */
-function next(port: MessagePort, seen: { wake: number }): unknown {
-  for (;;) {
-    const received = receiveMessageOnPort(port) as { readonly message: unknown } | undefined;
-    if (received !== undefined) return received.message;
-    Atomics.wait(words, WORDS.wake, seen.wake);
-    seen.wake = Atomics.load(words, WORDS.wake);
-  }
+/** Waits until the condition holds; the program meanwhile has no thread to run on. */
+function until(condition: () => boolean): void {
+  for (let seen = Atomics.load(words, WORDS.wake); !condition(); seen = Atomics.load(words, WORDS.wake))
+    Atomics.wait(words, WORDS.wake, seen);
+}
+
+/** What the core sent over a port, when it has come. */
+function next(port: MessagePort): unknown {
+  let received: { readonly message: unknown } | undefined;
+  until(() => (received = receiveMessageOnPort(port) as typeof received) !== undefined);
+  return received!.message;
+}
+
+/** The bytes of the next resumption, into the context. */
+function take(): void {
+  until(() => Atomics.exchange(words, WORDS.resumed, 0) === 1);
+  const length = Atomics.load(words, WORDS.length);
+  if (length >= 0) handle.takeShared(length);
+  else handle.give(next(moved) as Uint8Array);
 }
 
 function run(): void {
-  const seen = { wake: 0 };
   say({ type: 'ready' });
-  const { name, program, seed, epochMs, bufferBytes } = next(control, seen) as BeginOptions;
+  const { name, program, seed, epochMs, bufferBytes } = next(control) as BeginOptions;
   handle.connectPort(moved, shared);
   handle.begin({ epochMs, seed, memoryBytes: bufferBytes, measureBytes: () => process.memoryUsage().arrayBuffers });
   new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' }).runInContext(context);
   const text = Buffer.from(program).toString('utf8');
   let script: vm.Script | null = new vm.Script(text, { filename: name, importModuleDynamically: noImport });
   for (;;) {
-    handle.give(next(moved, seen) as Uint8Array);
+    take();
     if (script !== null) script.runInContext(context);
     script = null;
     resumeScript.runInContext(context);

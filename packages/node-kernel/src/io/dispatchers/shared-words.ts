@@ -1,13 +1,20 @@
-/** The memory that a dispatcher's thread shares with its core: Int32 words, then the bytes of an answer. */
+/**
+ * The memory that a dispatcher's thread shares with its core: Int32 words, then a box for bytes. The box is whose turn it is: the core
+ * puts a resumption or an answer in, the dispatcher a turn or a call.
+ */
 export const WORDS = {
   /** Counts what the core has sent: the thread waits here when it has nothing to do. */
   wake: 0,
   /** 1 while the thread waits for the answer to a call (dispatcher/context/context-main.ts of libmk). */
   asked: 1,
-  /** How many bytes the answer has. */
+  /** How many bytes are in the box for the dispatcher; −1: they come over the port. */
   length: 2,
+  /** 1: a resumption is there, in the box or on the port. */
+  resumed: 4,
   /** 1: the core asks the dispatcher to give it up. */
   interrupt: 3,
 } as const;
-/** Where the bytes of answers begin. */
-export const ANSWER_AT = 16;
+/** How much a dispatcher's thread or process stands back behind its core's monitor. */
+export const NICE = 10;
+/** Where the box begins. */
+export const BOX_AT = 32;

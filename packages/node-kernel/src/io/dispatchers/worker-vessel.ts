@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
-import { ANSWER_AT, WORDS } from './shared-words.ts';
+import { BOX_AT, WORDS } from './shared-words.ts';
 
 /** What a worker of dispatchers is started with (dispatcher-worker-main.ts). */
 export interface WorkerData {
@@ -77,10 +77,10 @@ class WorkerVessel implements Vessel {
     files: WorkerFiles,
     private readonly limits: VesselLimits,
   ) {
-    const shared = new SharedArrayBuffer(ANSWER_AT + borderLimit('callNowBytes'));
+    const shared = new SharedArrayBuffer(BOX_AT + borderLimit('callNowBytes'));
     const [bridge, control] = [new MessageChannel(), new MessageChannel()];
-    this.words = new Int32Array(shared, 0, ANSWER_AT / 4);
-    this.bytes = new Uint8Array(shared, ANSWER_AT);
+    this.words = new Int32Array(shared, 0, BOX_AT / 4);
+    this.bytes = new Uint8Array(shared, BOX_AT);
     this.bridge = bridge.port1;
     this.control = control.port1;
     const workerData: WorkerData = {
@@ -122,7 +122,10 @@ class WorkerVessel implements Vessel {
 
   resume(bytes: Uint8Array): void {
     Atomics.store(this.words, WORDS.interrupt, 0);
-    this.bridge.postMessage(bytes.slice());
+    if (bytes.length > this.bytes.length) this.bridge.postMessage(bytes.slice());
+    else this.bytes.set(bytes);
+    Atomics.store(this.words, WORDS.length, bytes.length > this.bytes.length ? -1 : bytes.length);
+    Atomics.store(this.words, WORDS.resumed, 1);
     this.wake();
   }
 
@@ -151,8 +154,9 @@ class WorkerVessel implements Vessel {
   private listen(): void {
     this.bridge.on('message', (data: unknown) => {
       if (data instanceof Uint8Array) this.owner?.turn(data);
-      else if (Array.isArray(data) && data[0] instanceof Uint8Array) this.owner?.call(data[0]);
-      else this.owner?.turn(new Uint8Array(0));
+      else if (typeof data !== 'number') this.owner?.turn(new Uint8Array(0));
+      else if (data < 0) this.owner?.call(this.bytes.slice(0, -data));
+      else this.owner?.turn(this.bytes.slice(0, data));
     });
     this.control.on('message', (news: WorkerNews) => {
       if (news.type === 'ready') {
