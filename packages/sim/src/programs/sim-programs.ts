@@ -198,6 +198,17 @@ export class SimPrograms {
   }
 }
 
+/** Where two runs that should have been the same part, in words; null: their programs did the same. */
+export function firstDifference(a: readonly TurnRecord[], b: readonly TurnRecord[]): string | null {
+  const at = a.findIndex(
+    (turn, i) => b[i] === undefined || Object.entries(turn).some(([k, v]) => b[i]![k as keyof TurnRecord] !== v),
+  );
+  const turn = at < 0 ? b[a.length] : a[at];
+  if (turn === undefined) return null;
+  const { program, domain, core, dispatcher } = turn;
+  return `turn ${at < 0 ? a.length : at}, at ${turn.at / 1e6} ms: program ${program} (domain ${domain}, dispatcher ${dispatcher} of core ${core}) did something else`;
+}
+
 /** FNV-1a. */
 function digestOf(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
