@@ -1,4 +1,4 @@
-import { report } from '../cli/run-cli.ts';
+import { asksForJson, report } from '../cli/run-cli.ts';
 import { guardStandardOutput, statusWithOutput } from '../cli/standard-output.ts';
 import { DAEMON_VARIABLE, runDaemon } from '../launch/daemon.ts';
 import { mkLaunch } from '../launch/command.ts';
@@ -10,5 +10,5 @@ delete process.env[DAEMON_VARIABLE];
 const main = supervise === undefined ? mkLaunch(process.argv.slice(2)) : runDaemon();
 main.then(
   (status) => process.exit(statusWithOutput(status)),
-  (error) => process.exit(report('mk-launch', error)),
+  (error) => process.exit(report('mk-launch', error, asksForJson(process.argv))),
 );

@@ -1,4 +1,4 @@
-import { report } from '../cli/run-cli.ts';
+import { asksForJson, report } from '../cli/run-cli.ts';
 import { guardStandardOutput, statusWithOutput } from '../cli/standard-output.ts';
 import { mkctl } from '../ctl/command.ts';
 
@@ -6,5 +6,5 @@ import { mkctl } from '../ctl/command.ts';
 guardStandardOutput('mkctl');
 mkctl(process.argv.slice(2)).then(
   (status) => process.exit(statusWithOutput(status)),
-  (error) => process.exit(report('mkctl', error)),
+  (error) => process.exit(report('mkctl', error, asksForJson(process.argv))),
 );

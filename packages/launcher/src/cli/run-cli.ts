@@ -40,29 +40,28 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     const args = await cli.parseAsync();
     status = typeof args['exitStatus'] === 'number' ? args['exitStatus'] : Number(process.exitCode ?? 0);
   } catch (error) {
-    status = report(name, error);
+    status = report(name, error, asksForJson(argv));
   }
   return status;
 }
 
-/** Says on stderr what went wrong; the exit status that it makes. */
-export function report(name: string, error: unknown): number {
-  if (error instanceof UsageError) {
-    process.stderr.write(`${name}: ${error.message}\n`);
-    return 2;
-  }
-  if (error instanceof CommandError) {
-    process.stderr.write(`${name}: ${error.message}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof ControlError) {
-    process.stderr.write(`${name}: ${error.message}\n`);
-    return 2;
-  }
-  process.stderr.write(
-    `${name}: internal error (please report it): ${error instanceof Error ? error.stack : String(error)}\n`,
-  );
-  return 2;
+/** Whether these arguments ask for JSON. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json');
+}
+
+/** Says on stderr what went wrong, in one line, for machines as a JSON object; the exit status that it makes. */
+export function report(name: string, error: unknown, json = false): number {
+  const status = error instanceof CommandError ? error.exitCode : 2;
+  const known = error instanceof UsageError || error instanceof CommandError || error instanceof ControlError;
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = known ? error.message : `internal error (please report it): ${detail}`;
+  if (json) {
+    const code = /^([A-Z][A-Z_]+): /.exec(text)?.[1] ?? (status === 2 ? 'BAD_REQUEST' : 'FAILED');
+    process.stderr.write(`${JSON.stringify({ error: known ? code : 'INTERNAL', text, exit_status: status })}\n`);
+  } else process.stderr.write(`${name}: ${text}\n`);
+  return status;
 }
 
 /** yargs makes a list of an option that is given twice; where one value is wanted that is a mistake. */

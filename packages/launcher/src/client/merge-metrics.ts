@@ -35,3 +35,26 @@ function labelled(sample: string, process: string): string {
   if (labels !== undefined && /(^|,)process="/.test(labels)) return sample;
   return `${name}{process="${process}"${labels ? `,${labels}` : ''}}${value}`;
 }
+
+/** One sample of a page of metrics. */
+export interface MetricSample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Null: NaN or infinite, which JSON has no word for. */
+  readonly value: number | null;
+}
+
+/** The samples of a Prometheus page, in its order. */
+export function samplesOf(page: string): readonly MetricSample[] {
+  return page.split('\n').flatMap((line) => {
+    const [, name, labels = '', text = ''] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/.exec(line) ?? [];
+    if (name === undefined) return [];
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, value]) => [key!, unescaped(value!)]);
+    const value = Number(text.replace('Inf', 'Infinity'));
+    return [{ name, labels: Object.fromEntries(pairs), value: Number.isFinite(value) ? value : null }];
+  });
+}
+
+function unescaped(value: string): string {
+  return value.replace(/\\(.)/g, (_all, letter: string) => (letter === 'n' ? '\n' : letter));
+}

@@ -1,3 +1,4 @@
+import { forMachines } from '../cli/machine-output.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
 import { ClusterClient } from '../client/cluster-client.ts';
@@ -50,5 +51,5 @@ export function required(args: Args, name: string): string {
 
 /** Prints a value for machines, one JSON document. */
 export function printJson({ terminal }: CtlContext, value: unknown): void {
-  terminal.out(JSON.stringify(value, null, 2));
+  terminal.out(JSON.stringify(forMachines(value), null, 2));
 }

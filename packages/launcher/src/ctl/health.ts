@@ -1,5 +1,5 @@
 import { fetchText } from '../client/control-client.ts';
-import { mergeMetrics } from '../client/merge-metrics.ts';
+import { mergeMetrics, samplesOf } from '../client/merge-metrics.ts';
 import { type Attendance, roster } from '../client/roster.ts';
 import { type CtlCommand, printJson } from './context.ts';
 
@@ -7,7 +7,8 @@ export const METRICS: CtlCommand = {
   command: 'metrics',
   describe: 'the Prometheus metrics of all processes, merged',
   examples: [['$0 metrics | grep mk_', 'what a scrape of every process gives']],
-  async run({ cluster, terminal }) {
+  async run(context) {
+    const { cluster, terminal, json } = context;
     const pages = await Promise.all(
       (await cluster.endpoints()).map(({ process, address }) =>
         fetchText(address, '/metrics').then(
@@ -19,7 +20,8 @@ export const METRICS: CtlCommand = {
     for (const page of pages)
       if ('error' in page) terminal.error(`mkctl: ${page.process} gave no metrics: ${page.error.message}`);
     const found = pages.filter((page) => 'body' in page);
-    terminal.out(mergeMetrics(found).trimEnd());
+    if (json) printJson(context, samplesOf(mergeMetrics(found)));
+    else terminal.out(mergeMetrics(found).trimEnd());
     return found.length === pages.length ? 0 : 1;
   },
 };

@@ -67,6 +67,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     [['$0 oct del counter', 'it must be there']],
     async (context, octopus) => {
       if (!(await octopus.delete(text(context)))) throw new CommandError('NO_RECORD: no record matches the query');
+      done(context, 'deleted');
     },
   ),
   command(
@@ -109,6 +110,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     [['$0 oct publish "news { a: 1 }"', 'to whoever listens']],
     async (context, octopus) => {
       await octopus.publish(text(context));
+      done(context, 'published');
     },
   ),
   forTime(
@@ -140,7 +142,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
           text(context),
           wholeNumber('--count', required(context.args, 'count'), 1, 4096),
         );
-        context.terminal.out('all are here');
+        context.terminal.out(context.json ? JSON.stringify({ all_here: true }) : 'all are here');
         await barrier.leave();
       },
     ),
@@ -157,14 +159,20 @@ export const OCTOPUS: readonly CtlCommand[] = [
     'adds one to a semaphore',
     'the semaphore’s name',
     [['$0 oct post slots', 'one more may pass']],
-    (context, octopus) => postSemaphore(octopus, text(context)),
+    async (context, octopus) => {
+      await postSemaphore(octopus, text(context));
+      done(context, 'posted');
+    },
   ),
   command(
     'take <text>',
     'takes one from a semaphore for good, waiting for it',
     'the semaphore’s name',
     [['$0 oct take slots', 'passes when it can']],
-    (context, octopus) => waitSemaphore(octopus, text(context)),
+    async (context, octopus) => {
+      await waitSemaphore(octopus, text(context));
+      done(context, 'taken');
+    },
   ),
   forTime(
     command(
@@ -220,6 +228,11 @@ function text({ args }: CtlContext): string {
   const given = required(args, 'text');
   if (given.trim() === '') throw new UsageError('an empty text names nothing; see mkctl oct --help');
   return given;
+}
+
+/** What has nothing to show says so to machines only. */
+function done({ json, terminal }: CtlContext, what: string): void {
+  if (json) terminal.out(JSON.stringify({ [what]: true }));
 }
 
 function print(context: CtlContext, record: OctopusRecord): void {

@@ -1,3 +1,4 @@
+import { jsonLine } from '../cli/machine-output.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
@@ -32,7 +33,7 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
     progress.end();
     terminal.out(
       request.json
-        ? JSON.stringify({ type: 'ready', ...result, ...withoutSecret(record) })
+        ? jsonLine({ type: 'ready', ...result, ...withoutSecret(record) })
         : readyLine(config, result, record),
     );
     return 0;

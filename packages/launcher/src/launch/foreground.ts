@@ -1,3 +1,4 @@
+import { jsonLine } from '../cli/machine-output.ts';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { FaultPlan } from '@mk/machine/fault-plan';
 import { callControl } from '../client/control-client.ts';
@@ -133,7 +134,7 @@ class ForegroundRun {
     const { request, session, terminal } = this;
     if (!request.json) return terminal.out(readyText(session, request.machine, result, terminal));
     const { secret: _secret, ...record } = session.record();
-    terminal.out(JSON.stringify({ type: 'ready', ...result, ...record }));
+    terminal.out(jsonLine({ type: 'ready', ...result, ...record }));
   }
 
   private tellStopping(): void {

@@ -74,7 +74,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
       context,
       request.json,
     );
-  summarise(totals, request, context, wallMs() - startedAt, reports);
+  summarise(totals, request, context, wallMs() - startedAt, scenarios[0]!.seed, reports);
   if (totals.failed.length > 0) return 1;
   return totals.unknown.length > 0 ? 2 : 0;
 }
@@ -190,13 +190,14 @@ function summarise(
   request: SimRequest,
   { terminal }: CommandContext,
   tookMs: number,
+  firstSeed: Scenario['seed'],
   reports: readonly unknown[],
 ): void {
   const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes } = totals;
   if (request.json) {
     terminal.out(
       JSON.stringify({
-        first_seed: request.seed,
+        first_seed: firstSeed,
         seeds,
         failed,
         unknown,
