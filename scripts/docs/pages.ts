@@ -5,6 +5,7 @@ import { PLAN } from '@mk/machine/fault-plan-schema';
 import { MACHINE } from '@mk/machine/yaml';
 import type { ZodType } from 'zod';
 import { ERRORS } from '@mk/monitor-proto/errors';
+import { INVARIANTS } from '@mk/monitor-proto/invariants/table';
 import { LIMITS } from '@mk/monitor-proto/limits';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { COMMON_FIELDS, logLineSchema, OPTIONAL_FIELDS } from '@mk/monitor-proto/log-schema';
@@ -40,6 +41,7 @@ export function pages(root: string): Readonly<Record<string, string>> {
     'control-verbs.md': controlPage(),
     'system-calls.md': systemCallsPage(),
     'round-actions.md': roundActionsPage(),
+    'invariants.md': invariantsPage(),
     'environment.md': environmentPage(),
     'fault-plan.md': keysPage(
       'Fault plans',
@@ -262,6 +264,23 @@ function roundActionsPage(): string {
 function keysPage(title: string, source: string, intro: string, schema: ZodType): string {
   const rows = schemaRows(schema).map(([key, takes, absent, meaning]) => [code(key), takes, absent, meaning]);
   return page(title, source, intro, table(['key', 'takes', 'when absent', 'meaning'], rows));
+}
+
+function invariantsPage(): string {
+  const rows = Object.entries(INVARIANTS).map(([number, { statement, kept, seen }]) => [
+    code(number),
+    statement,
+    code(`packages/${kept}`),
+    seen,
+  ]);
+  const intro =
+    'What always holds. A number means one thing, everywhere it is cited. `step`: asserted after each step of each simulated core; `cheap`: in every process, too. A process in which an assertion fails writes `assertion_failed` with its state, and ends with exit status 70.\n';
+  return page(
+    'Invariants',
+    'packages/monitor-proto/src/invariants',
+    intro,
+    table(['', 'what holds', 'kept by', 'a breach is seen by'], rows),
+  );
 }
 
 function environmentPage(): string {

@@ -332,6 +332,11 @@ export const LOG_EVENTS = {
     fields: { member: 'number' },
     doc: 'A core has said that it ends, and closed its link to the SKB.',
   },
+  assertion_failed: {
+    level: 'error',
+    fields: { invariant: 'string', text: 'string', state: 'object' },
+    doc: 'Something was so that cannot be: a bug. The process ends with exit status 70; `state` is what it was in.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -1,4 +1,5 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
+import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
 import { limit } from '@mk/monitor-proto/limits';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
@@ -97,6 +98,17 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     const { size } = this.monitor.context.operations;
     const operations = size > 0 ? [`${size} operations`] : [];
     return [...operations, ...this.table.list.flatMap((service) => service.leftovers?.() ?? [])];
+  }
+
+  /** What a person needs who looks for a bug: all that the services tell, and what they would leave behind. */
+  dump(): unknown {
+    return { status: this.status(), leftovers: this.leftovers(), links: this.monitor.endpoint.peers.size };
+  }
+
+  /** Asserts what must hold between steps, of every channel and every service: for the simulator, after each step. */
+  invariants(): void {
+    for (const { channel } of this.monitor.endpoint.peers.values()) channel.invariants();
+    for (const service of this.table.list) service.invariants?.();
   }
 
   /** Timers that its services keep even at rest, at most. */
@@ -209,6 +221,11 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       if (!this.cpuDriver.changed) break;
     }
     if (this.cpuDriver.changed) next = now;
+    assertInvariant(
+      'CS1',
+      !this.cpuDriver.changed || next <= now,
+      () => 'changes of capabilities wait for another step',
+    );
     if (next >= this.timerAt) return;
     this.timerAt = next;
     this.outbox.push({ type: 'set_timer', at: next });
@@ -255,7 +272,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     try {
       return yield* operation;
     } catch (error) {
-      if (error instanceof OperationError) throw error;
+      if (error instanceof OperationError || error instanceof AssertionFailure) throw error;
       const { name, message, stack = message } = error instanceof Error ? error : new Error(String(error));
       this.outbox.log('request_failed', { request: verb, error: name, text: stack });
       throw new OperationError('INTERNAL', `${verb}: ${message}`);

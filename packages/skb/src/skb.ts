@@ -1,3 +1,4 @@
+import { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
 import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
@@ -79,6 +80,12 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
     (this.handlers[event.type] as (event: SkbEvent, now: Nanos) => void)(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
+  }
+
+  /** Asserts what must hold between steps: for the simulator, after each step. */
+  invariants(): void {
+    for (const { channel } of this.endpoint.peers.values()) channel.invariants();
+    this.registry.invariants();
   }
 
   status(): unknown {
@@ -228,7 +235,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
       handler(this, peer, message as never, now);
     } catch (error) {
       // A store in doubt is read anew from its journal, by the next life.
-      if (this.config.guarded !== true || this.knowledge.octopus.underWay !== null) throw error;
+      if (error instanceof AssertionFailure || this.config.guarded !== true || this.knowledge.octopus.underWay !== null)
+        throw error;
       this.outbox.log('request_failed', { request: message.type, ...faultFields(error) });
       this.knowledge.refuse(peer, message, 'FAILED', String(error));
     }

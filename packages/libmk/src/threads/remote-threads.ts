@@ -103,9 +103,9 @@ export class RemoteThread {
  * Threads on the other dispatchers of this domain. A thread is a function that the program names (`threads` of `program`), and a
  * state that is a plain value: nothing else goes along. It moves by returning `mk.moveTo(core, name, state)`.
  *
- *   T1  a thread runs on one core at a time, from its beginning to its end, over all its moves
- *   T2  its end is told once, to everybody who joins, from any core of the domain
- *   T3  with the dispatcher that it is on it ends, in the error with which that is gone
+ *   RM1  a thread runs on one core at a time, from its beginning to its end, over all its moves
+ *   RM2  its end is told once, to everybody who joins, from any core of the domain
+ *   RM3  with the dispatcher that it is on it ends, in the error with which that is gone
  */
 export class RemoteThreads {
   readonly joined: EventQueue<number>;
@@ -169,7 +169,7 @@ export class RemoteThreads {
     else this.send(core, { t: 'begin', origin, id, entry, state });
   }
 
-  /** Runs a thread on this core until it ends or moves (T1). */
+  /** Runs a thread on this core until it ends or moves (RM1). */
   private runHere(origin: number, id: number, entry: string, state: PlainValue): void {
     const name = `${entry} (${origin}.${id})`;
     const thread = this.runtime.threads.spawn(name, async () => {
@@ -261,7 +261,7 @@ export class RemoteThreads {
     else waker?.fail(end.error);
   }
 
-  /** T3. */
+  /** RM3. */
   private left(core: number, name: string): void {
     const error = new MkError(name, `the domain’s dispatcher on core ${core} is no more`);
     for (const begun of [...this.begun.values()])

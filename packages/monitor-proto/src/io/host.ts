@@ -1,3 +1,4 @@
+import { AssertionFailure } from '../assert.ts';
 import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
@@ -133,6 +134,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     try {
       return this.machine.step(event, nowNs());
     } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
       this.performers.control_reply({ type: 'control_reply', id, reply: this.faulty(request, error) });
       return [];
     }

@@ -37,7 +37,7 @@ export interface FaultEngineOptions {
  * - F1 Without rules and with a clear base every verdict is `PASS` itself, at the cost of two comparisons.
  * - F2 A cut holds from the frame after `add`; frames under way still arrive.
  * - F3 Later rules win over earlier ones, setting by setting.
- * - F4 Heal is now: with the change of a rule, frames under way on the pairs that it concerns are due as L3 says.
+ * - F4 Heal is now: with the change of a rule, frames under way on the pairs that it concerns are due as LM3 says.
  * - F5 The choices for one pair depend on the seed and on that pair's frames alone, not on traffic elsewhere.
  */
 export class FaultEngine {

@@ -222,6 +222,14 @@ export class Channel {
     return this.smoothedRttNs;
   }
 
+  /** U3 of every lane. Throws AssertionFailure. */
+  invariants(): void {
+    for (let lane = 0; lane < LANES.length; lane++) {
+      this.out(lane).invariants();
+      this.in(lane).invariants();
+    }
+  }
+
   private takeBatches(now: Nanos): readonly Batch[] {
     let batches: Batch[] | null = null;
     let room = FRAME_MESSAGES;

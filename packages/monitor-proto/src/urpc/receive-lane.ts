@@ -1,3 +1,4 @@
+import { assertInvariant } from '../assert.ts';
 import type { WireMessage } from '../messages/codec.ts';
 import type { Batch } from './frames.ts';
 
@@ -45,6 +46,18 @@ export class ReceiveLane {
     if (last > this.received) this.received = last;
     if (this.early !== null) this.drain(deliver);
     return known;
+  }
+
+  /** U3: what came too early lies within the window, after what was handed on. */
+  invariants(): void {
+    const { received, acknowledged, windowMessages } = this;
+    assertInvariant('U3', acknowledged <= received, () => `acknowledged ${acknowledged} of ${received} received`);
+    for (const number of this.early?.keys() ?? [])
+      assertInvariant(
+        'U3',
+        number > received && number <= received + windowMessages,
+        () => `keeps ${number}, has received ${received}`,
+      );
   }
 
   private keep(first: number, messages: readonly WireMessage[]): number {

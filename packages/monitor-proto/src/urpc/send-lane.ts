@@ -1,3 +1,4 @@
+import { assertInvariant } from '../assert.ts';
 import type { WireMessage } from '../messages/codec.ts';
 import type { Batch } from './frames.ts';
 
@@ -94,6 +95,14 @@ export class SendLane {
     for (let bytes = 0; number < end && bytes < maxBytes; number++)
       bytes += this.sizes[(number + 1) & (this.sizes.length - 1)]!;
     return number;
+  }
+
+  /** U3, and the order of the marks. */
+  invariants(): void {
+    const { acked, sent, highest, last, lane } = this;
+    const marks = (): string => `lane ${lane}: acked ${acked}, sent ${sent}, highest ${highest}, last ${last}`;
+    assertInvariant('U3', acked <= sent && sent <= highest && highest <= last, marks);
+    assertInvariant('U3', highest - acked <= this.windowMessages && last - acked <= this.queueMessages, marks);
   }
 
   private batch(first: number, last: number): Batch {

@@ -1,3 +1,4 @@
+import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
@@ -27,6 +28,7 @@ export class CoreProcess {
   private readonly faults: FaultHost;
   private readonly secret: Buffer;
   private host: Host<KernelEvent, KernelEffect> | null = null;
+  private kernel: Kernel | null = null;
   private readonly dispatchers: DispatcherHost;
 
   constructor(private readonly settings: CoreSettings) {
@@ -45,22 +47,24 @@ export class CoreProcess {
     process.on('uncaughtException', (error) => this.fail('process_failed', error));
     watchParent(settings.detached, (reason) => this.stop(reason));
     // The kernel needs to know where it listens, and the listener needs a kernel: frames wait in the host until both are there.
-    const late = { kernel: null as Kernel | null };
-    const host = new Host<KernelEvent, KernelEffect>(lateBound(late), {
-      controlToken: controlToken(this.secret),
-      logger: this.watchedLogger(),
-      verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
-      clear: (peer, now) => this.faults.links.clear(peer, now),
-      perform: (effect) => this.perform(effect),
-      control: (request) => this.control(request),
-      halted: (error) => this.halted(error),
-    });
+    const host = new Host<KernelEvent, KernelEffect>(
+      lateBound(() => this.kernel),
+      {
+        controlToken: controlToken(this.secret),
+        logger: this.watchedLogger(),
+        verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
+        clear: (peer, now) => this.faults.links.clear(peer, now),
+        perform: (effect) => this.perform(effect),
+        control: (request) => this.control(request),
+        halted: (error) => this.halted(error),
+      },
+    );
     this.host = host;
     const port = await this.listen(host);
     const address = formatAddress({ host: settings.advertiseHost ?? settings.listenHost, port });
     tellParent({ type: 'listening', address });
     const skbAddress = settings.skb ?? (await addressFromParent());
-    late.kernel = this.createKernel(address, skbAddress);
+    this.kernel = this.createKernel(address, skbAddress);
     this.log('process_started', { pid: process.pid, address, seed: 'random' });
     host.post({ type: 'start' });
     setTimeout(() => void this.logger.load(), LOAD_LATEST_MS).unref();
@@ -153,11 +157,16 @@ export class CoreProcess {
   }
 
   private fail(event: 'process_failed', error: Error): void {
+    if (error instanceof AssertionFailure) {
+      const state = dumpOf(() => this.kernel?.dump());
+      this.log('assertion_failed', { invariant: error.invariant ?? '', text: error.stack ?? error.message, state });
+      return this.halted(`${error.name}: ${error.message}`, ASSERTION_EXIT_STATUS);
+    }
     this.log(event, { error: error.name, text: error.stack ?? error.message });
     this.halted(`${error.name}: ${error.message}`);
   }
 
-  private halted(error: string | null): void {
+  private halted(error: string | null, status = 1): void {
     this.logger.flushNow();
     this.faults.close();
     if (error === null) {
@@ -167,16 +176,16 @@ export class CoreProcess {
     }
     process.stderr.write(`mk core ${this.settings.core ?? ''}: ${error}\n`);
     tellParent({ type: 'failed', error });
-    process.exitCode = 1;
-    setTimeout(() => process.exit(1), 50);
+    process.exitCode = status;
+    setTimeout(() => process.exit(status), 50);
   }
 }
 
 /** A state machine that comes into being after its host. */
-function lateBound(late: { kernel: Kernel | null }): ConstructorParameters<typeof Host<KernelEvent, KernelEffect>>[0] {
+function lateBound(kernel: () => Kernel | null): ConstructorParameters<typeof Host<KernelEvent, KernelEffect>>[0] {
   return {
-    step: (event, now) => late.kernel?.step(event, now) ?? [],
-    health: () => late.kernel?.health() ?? { ok: false, core: -1 },
-    metrics: () => late.kernel?.metrics() ?? '',
+    step: (event, now) => kernel()?.step(event, now) ?? [],
+    health: () => kernel()?.health() ?? { ok: false, core: -1 },
+    metrics: () => kernel()?.metrics() ?? '',
   };
 }

@@ -85,6 +85,8 @@ export interface Service {
   status?(): Readonly<Record<string, unknown>>;
   /** What of it would be left behind if the core ended now: empty when everything has come to its end. */
   leftovers?(): readonly string[];
+  /** Asserts what must hold of it between steps (`assertInvariant`). Called after each step of a simulated core. */
+  invariants?(): void;
   /** Timers that it keeps even at rest, at most. */
   readonly standingTimers?: number;
 }

@@ -1,4 +1,5 @@
 import type { SimLogLine } from '../engine/sim-log.ts';
+import type { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { Simulation } from '../engine/simulation.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 
@@ -24,6 +25,8 @@ export interface Checker {
   afterStep?(node: SimNode, event: AnyEvent, report: Report): void;
   /** A process ended without being asked to, or was killed. */
   died?(node: SimNode, cause: string, report: Report): void;
+  /** An assertion of a node’s machine failed. */
+  broken?(node: SimNode, failure: AssertionFailure, report: Report): void;
   /** Faults have stopped, everything has settled. */
   atEnd?(simulation: Simulation, report: Report): void;
 }

@@ -29,7 +29,8 @@ export function honestPeersChecker(): Checker {
         report('H1', `${line.core} and ${String(line['peer'])}: ${String(line['error'])} ${String(line['text'])}`);
     },
     died(node, cause, report) {
-      const excluded = cause.startsWith('PEER_GONE'); // the registry did without it for too long
+      // The registry did without it for too long; or another checker tells what it asserted.
+      const excluded = cause.startsWith('PEER_GONE') || cause.startsWith('AssertionFailure');
       if (cause !== 'crashed' && cause !== '' && !excluded) report('H2', `core ${node.id} ended by itself: ${cause}`);
     },
   };

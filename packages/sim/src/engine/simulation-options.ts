@@ -1,3 +1,4 @@
+import type { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
@@ -40,4 +41,6 @@ export interface SimObserver {
   step?(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void;
   frame?: NetworkHost['frameFate'];
   died?(node: SimNode, cause: string): void;
+  /** An assertion of a node’s machine failed; without anybody who looks on for it, it is thrown. */
+  broken?(node: SimNode, failure: AssertionFailure): void;
 }

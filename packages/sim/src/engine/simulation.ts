@@ -1,3 +1,4 @@
+import { AssertionFailure } from '@mk/monitor-proto/assert';
 import { Heap } from '@mk/monitor-proto/heap';
 import { type CoreId, type LinkId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
@@ -284,7 +285,8 @@ export class Simulation implements NetworkHost {
     const start = this.now + costNs * node.slowFactor;
     if (event.type === 'timer_fired') node.timerAt = Infinity;
     if (this.hash !== null) this.hash.event(node.id, event, start);
-    const effects = node.machine!.step(event, start);
+    const effects = this.step(node, event, start);
+    if (effects === null) return;
     let cursor = start;
     for (let i = 0; i < effects.length; i++) cursor = this.perform(node, effects[i]!, cursor);
     node.freeAt = cursor;
@@ -398,6 +400,19 @@ export class Simulation implements NetworkHost {
     this.faultLog.expired(this.now);
     const line = nodeLine(node, event, lamport, fields, at);
     for (const observer of this.observers) observer.line?.(line, node);
+  }
+
+  /** A machine whose assertion fails has nothing more to say: its process ends, as a real one does. */
+  private step(node: SimNode, event: AnyEvent, at: Nanos): readonly AnyEffect[] | null {
+    try {
+      return node.machine?.step(event, at) ?? null;
+    } catch (error) {
+      const watching = this.observers.filter(({ broken }) => broken !== undefined);
+      if (!(error instanceof AssertionFailure) || watching.length === 0) throw error;
+      for (const observer of watching) observer.broken?.(node, error);
+      this.end(node, `${error.name}: ${error.message}`, at);
+      return null;
+    }
   }
 
   /** The process of a node ends: its links break, what it was asked is answered by nobody. */

@@ -1,3 +1,4 @@
+import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress } from '@mk/monitor-proto/address';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
@@ -97,6 +98,12 @@ export class SkbProcess {
 
   async start(): Promise<void> {
     process.on('uncaughtException', (error) => {
+      if (error instanceof AssertionFailure) {
+        const state = dumpOf(() => this.skb.status());
+        const text = error.stack ?? error.message;
+        this.logger.write('assertion_failed', 0, { invariant: error.invariant ?? '', text, state });
+        return this.halted(`${error.name}: ${error.message}`, ASSERTION_EXIT_STATUS);
+      }
       this.logger.write('process_failed', 0, { error: error.name, text: error.stack ?? error.message });
       const request = this.skb.requestUnderWay;
       if (request !== null) rememberPoisoned(this.settings.dataDir, request, String(error));
@@ -172,7 +179,7 @@ export class SkbProcess {
     setTimeout(() => process.exit(0), 2000).unref();
   }
 
-  private halted(error: string | null): void {
+  private halted(error: string | null, status = 1): void {
     this.knowledge.close();
     this.faults.close();
     this.logger.flushNow();
@@ -181,6 +188,6 @@ export class SkbProcess {
       process.stderr.write(`mk skb: ${error}\n`);
       tellParent({ type: 'failed', error });
     } else if (process.connected) process.disconnect();
-    setTimeout(() => process.exit(error === null ? 0 : 1), 50);
+    setTimeout(() => process.exit(error === null ? 0 : status), 50);
   }
 }

@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
@@ -157,6 +158,22 @@ export class Registry {
 
   tell(member: Member, message: Message): void {
     this.endpoint.sendTo(member.peer, message);
+  }
+
+  /** R1, R2. Throws AssertionFailure. */
+  invariants(): void {
+    const instances = new Set<InstanceId>();
+    for (const [id, { core, peer, instance, incarnation }] of this.members) {
+      assertInvariant('R1', id === core && peer.id === core, () => `member ${id} is core ${core}, peer ${peer.id}`);
+      assertInvariant('R1', !instances.has(instance), () => `instance ${instance} has two core ids, ${id} for one`);
+      const last = this.lastIncarnation.get(core) ?? 0;
+      assertInvariant(
+        'R2',
+        incarnation <= last,
+        () => `core ${core} has incarnation ${incarnation}, given out: ${last}`,
+      );
+      instances.add(instance);
+    }
   }
 
   memberOf(peer: Peer): Member | undefined {

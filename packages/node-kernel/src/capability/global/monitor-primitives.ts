@@ -3,6 +3,7 @@
  * are checked and refused with a named error; slots come from our own monitor, so a wrong one is a bug and asserts.
  * Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation), `reclaim.ts`.
  */
+import { assert } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
@@ -104,12 +105,12 @@ export function copyExisting(state: LocalCapabilities, source: Slot, destination
 }
 
 export function lockGroup(group: CopyGroup): void {
-  if (group.locked) throw new Error('a capability was locked twice');
+  assert(!group.locked, 'a capability was locked twice');
   group.locked = true;
 }
 
 export function unlockGroup(group: CopyGroup): void {
-  if (!group.locked) throw new Error('a capability was unlocked that was not locked');
+  assert(group.locked, 'a capability was unlocked that was not locked');
   group.locked = false;
 }
 
@@ -131,7 +132,7 @@ export function setRelations(state: LocalCapabilities, group: CopyGroup, bits: n
 /** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers begin to empty. */
 export function deleteLast(state: LocalCapabilities, slot: Slot): void {
   const group = slot.group;
-  if (group === null || hasOtherCopies(state, group)) throw new Error('deleteLast of what is not the last owned copy');
+  assert(group !== null && !hasOtherCopies(state, group), 'deleteLast of what is not the last owned copy');
   group.relations &= ~REMOTE.copies;
   group.locked = false;
   deleteLastCopy(state, { slot, capability: slot.capability!, forced: false });
@@ -139,7 +140,7 @@ export function deleteLast(state: LocalCapabilities, slot: Slot): void {
 
 /** Removes one copy that is foreign, or beside which another local one stays. */
 export function deleteCopy(state: LocalCapabilities, slot: Slot): void {
-  if (slot.group === null || !hasOtherCopies(state, slot.group)) throw new Error('deleteCopy of the last owned copy');
+  assert(slot.group !== null && hasOtherCopies(state, slot.group), 'deleteCopy of the last owned copy');
   removeCopy(state, slot);
 }
 

@@ -3,6 +3,7 @@
  * core; the monitor calls `deleteStep` again until it answers `idle`. Order: the delete list, then the contents of
  * containers on their way out, then the emptied containers themselves.
  */
+import { assert } from '@mk/monitor-proto/assert';
 import { REMOTE } from '../store/copy-group.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
 import type { ClearEntry, DeleteEntry } from '../store/deletion-queue.ts';
@@ -62,7 +63,7 @@ export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry): vo
   state.deletions.withMonitor.delete(slot);
   if (!holdsSlots(capability.type)) return finish(state, slot);
   const container = state.containers.get(capability.address);
-  if (container === undefined) throw new Error('an owned CNode or Dispatcher without slots');
+  assert(container !== undefined, 'an owned CNode or Dispatcher without slots');
   if (container.closing) return;
   if (capability.type === 'Dispatcher') state.changes.note({ kind: 'stopped', capability });
   slot.deleting = true;

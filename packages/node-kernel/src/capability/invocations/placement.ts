@@ -1,4 +1,5 @@
 /** Putting capabilities in slots and taking them out, with everything that hangs on it. No decisions here. */
+import { assert } from '@mk/monitor-proto/assert';
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import type { CopyGroup, SharedState } from '../store/copy-group.ts';
@@ -77,7 +78,7 @@ function makeContainer(state: LocalCapabilities, group: CopyGroup): void {
 function destroyObject(state: LocalCapabilities, capability: Capability): void {
   if (holdsSlots(capability.type)) {
     const container = state.containers.get(capability.address);
-    if (container !== undefined && container.occupied > 0) throw new Error('a container was destroyed with contents');
+    assert(container === undefined || container.occupied === 0, 'a container was destroyed with contents');
     state.containers.delete(capability.address);
   }
   for (const mapping of state.mappingsInTable.get(capability.address) ?? []) {

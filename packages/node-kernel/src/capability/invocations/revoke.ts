@@ -3,6 +3,7 @@
  * nothing: a locked copy or descendant means "wait for that lock", never a crash (hazard 4 of the inventory), and
  * descendants are found at any depth (hazard 9). While a mark stands, nothing that it covers is accepted.
  */
+import { assert } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import type { CopyGroup } from '../store/copy-group.ts';
@@ -72,7 +73,7 @@ function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | n
 }
 
 function lift(state: LocalCapabilities, mark: RevokeMark): void {
-  if (!state.revokes.delete(mark)) throw new Error('a revoke was finished twice');
+  assert(state.revokes.delete(mark), 'a revoke was finished twice');
   for (const { slot, capability } of mark.frozen) if (slot.capability === capability) slot.marks -= 1;
   state.deletions.resume();
 }

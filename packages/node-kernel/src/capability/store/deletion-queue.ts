@@ -1,4 +1,5 @@
 /** What is waiting to be deleted on one core, emptied in bounded steps by `delete-step.ts`. */
+import { assert } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import type { Slot, SlotContainer } from './slot.ts';
 
@@ -65,7 +66,7 @@ export class DeletionQueue {
   }
 
   resume(): void {
-    if (this.pauses === 0) throw new Error('resume of delete stepping without a pause');
+    assert(this.pauses > 0, 'resume of delete stepping without a pause');
     this.pauses -= 1;
   }
 

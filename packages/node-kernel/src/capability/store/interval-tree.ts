@@ -3,6 +3,7 @@
  * node, so that what covers or overlaps a range is found without looking at the rest. Everything is O(log n) plus the
  * size of the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
  */
+import { assert } from '@mk/monitor-proto/assert';
 import { compareWithinTree, isAncestor, overlaps } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import type { CopyGroup } from './copy-group.ts';
@@ -148,7 +149,7 @@ function insertInto(node: Node, group: CopyGroup): CopyGroup {
 }
 
 function removeFrom(node: Node, key: Capability): Node {
-  if (node === null) throw new Error('a group to be removed is not in the mapping database');
+  assert(node !== null, 'a group to be removed is not in the mapping database');
   const order = compareTo(key, node);
   if (order < 0) node.left = removeFrom(node.left, key);
   else if (order > 0) node.right = removeFrom(node.right, key);

@@ -1,5 +1,6 @@
 /** Everything that one core knows about capabilities: the state that decode reads and perform changes. */
-import { makeCapability } from '../model/capability.ts';
+import { assertInvariant } from '@mk/monitor-proto/assert';
+import { describeCapability, makeCapability } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
 import { ChangeSink } from '../model/changes.ts';
 import type { CopyGroup } from './copy-group.ts';
@@ -70,6 +71,18 @@ export class LocalCapabilities {
       return found !== undefined;
     });
     return found?.slot((address - found.address) / bytes);
+  }
+
+  /** CS2, CS3. Throws AssertionFailure. */
+  invariants(): void {
+    for (const group of this.committed)
+      assertInvariant(
+        'CS2',
+        group.locked || group.slots.size === 0,
+        () => `${describeCapability(group.capability)} is revoked without a lock`,
+      );
+    for (const slot of this.deletions.withMonitor)
+      assertInvariant('CS3', slot.capability !== null, () => `slot ${slot.index} of ${slot.container.kind} is empty`);
   }
 
   /** A number never given out before on this core, for the fields of Domain and ID. */

@@ -4,6 +4,7 @@
  * Guarantees: all copies of a capability on this core agree on owner, lock and relation bits (they are one group);
  * an empty group is not in the tree. The database never decides whether something is allowed.
  */
+import { assert } from '@mk/monitor-proto/assert';
 import type { Capability, Range } from '../model/capability.ts';
 import { covers } from '../model/capability.ts';
 import { newGroup, NO_SLOTS, sortedSlots } from './copy-group.ts';
@@ -46,7 +47,7 @@ export class MappingDatabase {
 
   /** Puts a capability in an empty slot. `state` counts for the first copy only; later ones share what is there. */
   insert(slot: Slot, capability: Capability, state: SharedState): CopyGroup {
-    if (slot.capability !== null || capability.type === 'Null') throw new Error('insert into an occupied slot');
+    assert(slot.capability === null && capability.type !== 'Null', 'insert into an occupied slot');
     const group = this.find(capability) ?? this.addGroup(capability, state);
     group.slots.add(slot);
     slot.capability = capability;
@@ -70,7 +71,7 @@ export class MappingDatabase {
 
   /** Moves a capability, with its place in the delete list and its mappings, to an empty slot. */
   move(from: Slot, to: Slot): void {
-    if (to.capability !== null || from.capability === null) throw new Error('move needs a full and an empty slot');
+    assert(to.capability === null && from.capability !== null, 'move needs a full and an empty slot');
     const { capability, deleting, marks, mappings, mappedThrough } = from;
     const group = this.detach(from);
     group.slots.delete(from);
@@ -165,7 +166,7 @@ export class MappingDatabase {
   /** Empties the slot; the group still names it. */
   private detach(slot: Slot): CopyGroup {
     const group = slot.group;
-    if (group === null) throw new Error('remove from an empty slot');
+    assert(group !== null, 'remove from an empty slot');
     slot.capability = null;
     slot.group = null;
     slot.deleting = false;

@@ -37,9 +37,9 @@ const LRPC_WORDS = 4;
  * Same-core messages (LMP, LRPC): a dispatcher makes endpoints out of its Dispatcher capability and hands copies to others of its
  * core; whoever holds one with the right to write may send words, and a capability beside them. No other core is concerned.
  *
- *   E1  nobody sends to an endpoint without its capability (C6); with the dispatcher its endpoints go, and every capability to them
- *   E2  an endpoint holds at most `endpointMessages` that were not taken; more is ENDPOINT_OVERFLOW, and nothing was delivered
- *   E3  what is delivered arrives once, in the order of sending
+ *   EP1  nobody sends to an endpoint without its capability (C6); with the dispatcher its endpoints go, and every capability to them
+ *   EP2  an endpoint holds at most `endpointMessages` that were not taken; more is ENDPOINT_OVERFLOW, and nothing was delivered
+ *   EP3  what is delivered arrives once, in the order of sending
  */
 export class Endpoints implements Service {
   private readonly byId = new Map<number, Endpoint>();
@@ -165,7 +165,7 @@ export class Endpoints implements Service {
     return endpoint;
   }
 
-  /** The endpoint that a capability of the caller names (E1). */
+  /** The endpoint that a capability of the caller names (EP1). */
   private named(caller: Domain, address: number): Endpoint {
     const { capability } = this.held(caller, address, RIGHTS.write);
     const { type, address: dispatcher, fields } = capability!;

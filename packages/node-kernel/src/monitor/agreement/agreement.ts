@@ -73,6 +73,10 @@ export class Agreement implements Service {
     this.rounds.peerGone(id, now);
   }
 
+  invariants(): void {
+    this.rounds.invariants();
+  }
+
   status() {
     return { rounds: this.rounds.size, plan: this.plans.version };
   }

@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import { type ErrorName, errorOfCode, ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -150,6 +151,18 @@ export class Rounds {
       this.giveUp(node, core, 'PEER_GONE');
       if (node.later.length > 0) this.askNext(node, now);
       this.settle(node, now);
+    }
+  }
+
+  /** A1, A3 of the phases that wait here. Throws AssertionFailure. */
+  invariants(): void {
+    for (const phase of this.nodes) {
+      for (const node of phase.values()) {
+        const { op, settled, ownVote, waiting, later, timer } = node;
+        const open = !settled && (!ownVote || waiting.size > 0 || later.length > 0);
+        assertInvariant('A1', open, () => `phase ${node.phase} of ${op} is kept and waits for nobody`);
+        assertInvariant('A3', timer?.fire, () => `phase ${node.phase} of ${op} has no deadline`);
+      }
     }
   }
 

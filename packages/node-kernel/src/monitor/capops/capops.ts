@@ -99,6 +99,14 @@ export class Capops implements Service {
     this.revokes.peerGone(core, incarnation);
   }
 
+  invariants(): void {
+    if (!this.shared.booted) return;
+    this.shared.invariants();
+    this.revokes.invariants();
+    this.reclaims.invariants();
+    this.shared.state.invariants();
+  }
+
   /** Something between cores is under way here: a snapshot taken now may show a state that is none of a quiet cluster. */
   get busy(): boolean {
     const { transits, guards, state } = this.shared;

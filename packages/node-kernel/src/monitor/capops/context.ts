@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -5,7 +6,7 @@ import { type Capability, describeCapability, type Range } from '../../capabilit
 import type { CopyGroup } from '../../capability/store/copy-group.ts';
 import { errorNameOf } from '../../capability/model/errors.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
-import { findOwned, unlockGroup } from '../../capability/global/monitor-primitives.ts';
+import { findOwned, isSendable, unlockGroup } from '../../capability/global/monitor-primitives.ts';
 import { isInDelete, type Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Agreement } from '../agreement/agreement.ts';
@@ -152,6 +153,14 @@ export class CapopsContext {
       owner = reply.owner;
     }
     throw new OperationError('CAPABILITY_BUSY', 'its owner is changing');
+  }
+
+  /** CT1, CM1. Throws AssertionFailure. */
+  invariants(): void {
+    for (const op of this.guards.keys())
+      assertInvariant('CT1', this.rounds.isPresent(op), () => `a range is guarded for ${op}, whose initiator is gone`);
+    for (const capability of this.transits.capabilities())
+      assertInvariant('CM1', isSendable(capability), () => `${describeCapability(capability)} is in flight`);
   }
 
   /** Tells, at any time from now on, whether a core is still there and has not been started again. */

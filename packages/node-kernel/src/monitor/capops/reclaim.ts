@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
@@ -69,6 +70,14 @@ export class Reclaims {
       ...this.queue.map(({ range }) => range),
       ...this.current,
     ];
+  }
+
+  /** CF1. Throws AssertionFailure. */
+  invariants(): void {
+    const { running, current, watches } = this;
+    assertInvariant('CF1', running || current.length === 0, () => `${current.length} ranges asked about by nobody`);
+    for (const op of watches.keys())
+      assertInvariant('CF1', this.m.rounds.isPresent(op), () => `the initiator of the watch ${op} is gone`);
   }
 
   get idle(): boolean {

@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
@@ -133,6 +134,16 @@ export class Revokes {
     for (const part of [...this.parts.values()]) {
       if (isBegunBy(part.op, core, incarnation) && !part.committed) this.takeOver(part, core);
     }
+  }
+
+  /** CR1. Throws AssertionFailure. */
+  invariants(): void {
+    for (const { op, mark, committed, answer } of this.parts.values())
+      assertInvariant(
+        'CR1',
+        mark !== null || (!committed && answer !== null),
+        () => `${op} has neither mark nor vote to give`,
+      );
   }
 
   /** Deletion has gone on: whose frozen slots are all empty is done. */

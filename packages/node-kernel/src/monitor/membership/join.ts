@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -19,7 +20,8 @@ import type { MonitorContext } from '../context.ts';
  *   6  capops_ready          both ways     takes part in global operations from now on
  *
  *   J1  each pair of monitors has one link: only step 4 opens links, and only the later of the two gets it for a pair;
- *   J2  a monitor is in no global operation before its capops_ready arrived (capabilities.md, race 11).
+ *   J2  a monitor is in no global operation before its capops_ready arrived (capabilities.md, race 11);
+ *   J3  the monitors that are awaited are those that are known and not bound.
  */
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
@@ -194,6 +196,17 @@ export class Join {
   hasGivenUp(core: CoreId, incarnation: Incarnation): boolean {
     const last = this.givenUp.get(core);
     return last !== undefined && incarnation <= last;
+  }
+
+  /** J2, J3. Throws AssertionFailure. */
+  invariants(): void {
+    const { monitors } = this.context;
+    for (const core of this.unbound)
+      assertInvariant('J3', monitors.get(core)?.bound === false, () => `core ${core} is awaited, not known or bound`);
+    for (const { core, bound } of monitors.values())
+      assertInvariant('J3', bound || this.unbound.has(core), () => `core ${core} is not bound, and not awaited`);
+    for (const core of this.context.members)
+      assertInvariant('J2', monitors.get(core)?.ready, () => `core ${core} is a member and not ready`);
   }
 
   private dialSkb(now: Nanos): void {

@@ -56,6 +56,10 @@ export class Membership implements Service {
     else if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
   }
 
+  invariants(): void {
+    this.join.invariants();
+  }
+
   status() {
     const { core, incarnation, view, members, registered, monitors } = this.context;
     const bound = [...monitors.values()].filter((m) => m.bound);

@@ -1,0 +1,86 @@
+import { row } from './spec.ts';
+
+/** Capabilities and memory. */
+export const CAPABILITY_INVARIANTS = {
+  C1: row(
+    'node-kernel/src/capability/audit/audit-owners.ts',
+    'checker capabilities, mkctl audit',
+    'A capability of a type with one owner has one owner, on whom all copies agree and who holds one.',
+  ),
+  C2: row(
+    'node-kernel/src/capability/audit/audit-memory.ts',
+    'checker capabilities, mkctl audit',
+    'No two capabilities of incompatible types cover the same memory, and none covers free memory.',
+  ),
+  C3: row(
+    'node-kernel/src/capability/audit/audit.ts',
+    'checker revoked, churn',
+    'When a revoke reports success nothing of its target is left anywhere but the slot itself.',
+  ),
+  C4: row(
+    'node-kernel/src/monitor/capops/retype.ts',
+    'checker capabilities (as C2)',
+    'Of retypes that overlap one succeeds, and the others are refused.',
+  ),
+  C5: row(
+    'node-kernel/src/capability/audit/audit-memory.ts',
+    'checker capabilities, mkctl audit',
+    'Memory is free, covered or on its way home.',
+  ),
+  C6: row('node-kernel/src/monitor/capops/requests.ts', 'churn', 'Nothing succeeds without the right that it needs.'),
+  C7: row(
+    'node-kernel/src/monitor/capops/requests.ts',
+    'churn',
+    'Every capability operation ends, in success or a named error.',
+  ),
+  relations: row(
+    'node-kernel/src/capability/audit/audit-owners.ts',
+    'checker capabilities, mkctl audit',
+    'The owner knows of every copy, ancestor and descendant that may be elsewhere.',
+  ),
+  copies: row(
+    'node-kernel/src/capability/audit/audit-owners.ts',
+    'checker capabilities, mkctl audit',
+    'The copies on one core agree on owner, lock and relations.',
+  ),
+  CS1: row(
+    'node-kernel/src/capability/model/changes.ts',
+    'cheap',
+    'At the end of a step the services have been told of every change of a capability, or will be at once.',
+  ),
+  CS2: row(
+    'node-kernel/src/capability/store/local-capabilities.ts',
+    'step',
+    'The target of a committed revoke is locked as long as the revoke runs.',
+  ),
+  CS3: row(
+    'node-kernel/src/capability/store/deletion-queue.ts',
+    'step',
+    'A slot that the monitor deletes across cores is full.',
+  ),
+  CR1: row(
+    'node-kernel/src/monitor/capops/revoke.ts',
+    'step',
+    'A part of a revoke that has committed keeps its mark; one without a mark owes its vote.',
+  ),
+  CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),
+  CM1: row('node-kernel/src/monitor/capops/copy.ts', 'step', 'Only what may leave its core is in flight.'),
+  CF1: row(
+    'node-kernel/src/monitor/capops/reclaim.ts',
+    'step',
+    'Memory that its home asks about is asked about in one batch at a time; a watch has an initiator that is there.',
+  ),
+  M1: row(
+    'node-kernel/src/memory/coherence/directory.ts',
+    'tests',
+    'A page has one writer or many readers, grants in flight counted.',
+  ),
+  M2: row(
+    'node-kernel/src/memory/coherence/page-cache.ts',
+    'tests',
+    'A read that hits returns the last write in the order of its page’s versions.',
+  ),
+  M3: row('node-kernel/src/memory/coherence/directory.ts', 'tests', 'The directory names every holder.'),
+  M4: row('node-kernel/src/memory/coherence/page-cache.ts', 'tests', 'Every miss ends.'),
+  M5: row('node-kernel/src/memory/coherence/directory.ts', 'tests', 'No page is lost without a name.'),
+} as const;
