@@ -65,10 +65,10 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'wrong window: the receiver takes fewer messages than the sender may send',
     caughtBy: ['U3'],
     target: ReceiveLane,
-    method: 'accept',
-    wrap: (good) =>
-      function (batch, deliver) {
-        return batch.first + batch.messages.length - 1 > this.received + 100 ? -1 : good.call(this, batch, deliver);
+    method: 'admits',
+    wrap: () =>
+      function (batch) {
+        return batch.first + batch.messages.length - 1 <= this.received + 100;
       },
   },
   {
