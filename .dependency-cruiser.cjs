@@ -15,6 +15,14 @@ const only = (from, ...to) => ({
   from: { path: `^${PACKAGES}${from}/src/` },
   to: { path: `^${PACKAGES}[^/]+/`, pathNot: `^${PACKAGES}(${[from, ...to].join('|')})/` },
 });
+/** A room of the launcher, and the rooms that it may look into. */
+const room = (name, what, ...below) => ({
+  name: `launcher-${name}-imports`,
+  comment: `packages/launcher/src/${name} may import ${what}`,
+  severity: 'error',
+  from: { path: `^packages/launcher/src/${name}/` },
+  to: { path: '^packages/launcher/src/[^/]+/', pathNot: `^packages/launcher/src/(${[name, ...below].join('|')})/` },
+});
 const OUTSIDE = '(/io/|[/-]main\\.ts$|^packages/launcher/)';
 
 module.exports = {
@@ -25,7 +33,7 @@ module.exports = {
     only('programs', 'monitor-proto', 'machine', 'libmk'),
     only('node-kernel', 'monitor-proto', 'machine', 'libmk/src/dispatcher'),
     only('skb', 'monitor-proto', 'machine'),
-    only('sim', 'monitor-proto', 'machine', 'libmk', 'node-kernel', 'skb', 'programs'),
+    only('sim', 'monitor-proto', 'machine', 'libmk', 'node-kernel', 'skb', 'programs', 'supervisor'),
     {
       name: 'no-node-in-pure-code',
       comment:
@@ -49,11 +57,40 @@ module.exports = {
       to: { path: '(^test/|^benchmarks/|^packages/[^/]+/test/)' },
     },
     {
-      name: 'no-cycle-across-packages',
-      comment: 'packages do not import one another in a circle',
+      name: 'no-circles',
+      comment:
+        'files do not import one another in a circle, not for a type either: move what both need to a file below both',
       severity: 'error',
-      from: { path: '^packages/([^/]+)/src/' },
-      to: { circular: true, via: { path: '^packages/', pathNot: '^packages/$1/' } },
+      from: { path: '^packages/[^/]+/src/' },
+      to: { circular: true },
+    },
+    room('cli', 'nothing of the rest: words of the command line know no cluster'),
+    room('client', 'cli, state', 'cli', 'state'),
+    room('display', 'cli, client, boot, supervisor', 'cli', 'client', 'boot', 'supervisor'),
+    room(
+      'ctl',
+      'no room of mk-launch: what both programs need lies below, in client/ or display/',
+      'cli',
+      'client',
+      'display',
+      'state',
+      'boot',
+      'programs',
+      'supervisor',
+    ),
+    {
+      name: 'launcher-launch-imports',
+      comment: 'launch/ imports neither tour/ nor ctl/: its program is handed their commands',
+      severity: 'error',
+      from: { path: '^packages/launcher/src/(launch|supervisor|boot)/' },
+      to: { path: '^packages/launcher/src/(tour|ctl|bin)/' },
+    },
+    {
+      name: 'launcher-tour-imports',
+      comment: 'the tour imports nothing of mkctl: what both need lies below, in client/ or display/',
+      severity: 'error',
+      from: { path: '^packages/launcher/src/tour/' },
+      to: { path: '^packages/launcher/src/(ctl|bin)/' },
     },
     {
       name: 'not-to-unresolvable',

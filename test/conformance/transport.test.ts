@@ -5,8 +5,8 @@ import { Heap } from '@mk/monitor-proto/heap';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { costsOf } from '@mk/sim/engine/costs';
 import { flatMachine } from '@mk/sim/engine/machines';
-import { type LinkEnd, Network, type NetworkHost } from '@mk/sim/network/network';
-import { type AnyEvent, SimNode } from '@mk/sim/engine/sim-node';
+import { Network, type NetworkHost } from '@mk/sim/network/network';
+import { type AnyEvent, type LinkEnd, SimNode } from '@mk/sim/engine/sim-node';
 import { type TransportEnd, type TransportEvent, type TransportPair, transportSuite } from './transport-suite.ts';
 
 transportSuite('the simulated network', simulatedPair);

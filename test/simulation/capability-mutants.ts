@@ -1,9 +1,8 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { withRights } from '@mk/node-kernel/capability/model/capability';
-import type { CopyGroup } from '@mk/node-kernel/capability/store/copy-group';
 import { lookup } from '@mk/node-kernel/capability/store/cspace';
 import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
-import type { Slot } from '@mk/node-kernel/capability/store/slot';
+import type { CopyGroup, Slot } from '@mk/node-kernel/capability/store/slot';
 import { typeRow } from '@mk/node-kernel/capability/model/types';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import { type Act, PHASES, ROUND_ACTIONS, type RoundActionName } from '@mk/node-kernel/monitor/agreement/round-actions';

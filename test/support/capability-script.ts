@@ -1,7 +1,8 @@
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 import type { SimLogLine } from '@mk/sim/engine/sim-log';
-import { Simulation, type SimulationOptions } from '@mk/sim/engine/simulation';
+import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Operation, Resume } from '@mk/node-kernel/monitor/operations';

@@ -9,7 +9,7 @@ import { VERSION } from '../src/cli/version.ts';
 import { linkRule, partitionRule } from '../src/ctl/faults.ts';
 import { filterOf } from '../src/ctl/logs.ts';
 import { matrixText, packageMatrixText } from '../src/client/latency-matrix.ts';
-import { parseLine } from '../src/launch/log-printer.ts';
+import { parseLine } from '../src/display/log-printer.ts';
 
 test('the version is the package’s', () => {
   const file = fileURLToPath(new URL('../package.json', import.meta.url));

@@ -8,8 +8,9 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { Checks } from '@mk/sim/checkers/registry';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { shrink } from '@mk/sim/nemesis/shrink';
+import { Simulation } from '@mk/sim/engine/simulation';
+import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import type { SimLogLine } from '@mk/sim/engine/sim-log';
-import { Simulation, type SimulationOptions } from '@mk/sim/engine/simulation';
 
 function booted(options: Partial<SimulationOptions> = {}): Simulation {
   const simulation = new Simulation({

@@ -3,6 +3,7 @@ import type { InstanceId, Nanos } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { KnowledgeHosting } from './knowledge/knowledge.ts';
 import type { Poisoned } from './knowledge/poisoned.ts';
+import type { RegistryConfig } from './registry/registry.ts';
 
 /** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
 export interface MachineModel {
@@ -13,28 +14,18 @@ export interface MachineModel {
 }
 
 /** What the SKB is given when it starts. */
-export interface SkbConfig {
+export interface SkbConfig extends RegistryConfig {
   readonly cluster: string;
   readonly secret: Uint8Array;
   readonly instance: InstanceId;
   readonly entropy: Uint8Array;
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
-  /** Boot is complete when so many cores are bound to one another. */
-  readonly expectedCores: number;
-  /** Ids 0 … maxCores − 1 may be given out. */
-  readonly maxCores: number;
   readonly machine: MachineModel;
-  /** The machine description as JSON, for the cores. */
-  readonly machineText: string;
-  /** The settings that one core is told, as JSON. */
-  settingsFor(core: number): string;
   /** Whether round trips are measured after boot. */
   readonly measure: boolean;
   /** How long a client may be silent before it is given up; absent: the limit of that name. */
   readonly sessionTimeoutNs?: Nanos;
-  /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
-  readonly life?: number;
   /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */
   readonly hostClockNs?: Nanos;
   /** What the host runs beside the state machine; absent: queries are refused and records live in memory only. */

@@ -1,10 +1,15 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { Skb } from './skb.ts';
+import type { SkbParts } from './skb-parts.ts';
 
 /** What the SKB does with a message. */
-export type Handler<T extends MessageTo<'skb'>> = (skb: Skb, from: Peer, message: MessageOf<T>, now: Nanos) => void;
+export type Handler<T extends MessageTo<'skb'>> = (
+  skb: SkbParts,
+  from: Peer,
+  message: MessageOf<T>,
+  now: Nanos,
+) => void;
 
 /** One handler for every message that the SKB can be sent: the compiler misses none. */
 export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {

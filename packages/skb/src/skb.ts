@@ -20,6 +20,7 @@ import { type Handler, HANDLERS } from './handlers.ts';
 import { Knowledge } from './knowledge/knowledge.ts';
 import { controlText, Poisoned, requestText } from './knowledge/poisoned.ts';
 import { Registry } from './registry/registry.ts';
+import type { SkbParts } from './skb-parts.ts';
 import { Measurement } from './topology/measurement.ts';
 import { Plans } from './topology/plans.ts';
 
@@ -33,7 +34,7 @@ const NOTHING_HOSTED = { engine: false, journal: false } as const;
  * The system knowledge base: a synchronous state machine like the kernel, so that the simulator hosts it too. It holds the
  * registry, the topology service and Octopus; the Prolog engine and the journal are its host's, reached by effects.
  */
-export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner {
+export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, SkbParts {
   readonly outbox: Outbox<SkbEffect>;
   readonly endpoint: Endpoint;
   readonly registry: Registry;

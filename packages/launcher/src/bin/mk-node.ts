@@ -54,7 +54,7 @@ async function become(role: NodeRole): Promise<void> {
 /** Descriptions are YAML or XML: their parsers are loaded only where a machine is named. */
 async function machineLoader(): Promise<NodeFacts['machine']> {
   const [{ machinesDirectory }, { loadMachine }, { forCores }] = await Promise.all([
-    import('../launch/machine.ts'),
+    import('../boot/machine.ts'),
     import('@mk/machine/io/load'),
     import('@mk/machine/resize'),
   ]);

@@ -1,8 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
-import { ControlError } from '../client/control-client.ts';
 import { markDashedWords, unmarkDashedWords } from './dashed-words.ts';
-import { CommandError, UsageError } from './usage-error.ts';
+import { CommandError, ControlError, UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 
 /** The yargs type of an option table that commands extend. */

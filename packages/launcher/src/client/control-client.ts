@@ -1,21 +1,8 @@
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
+import { ControlError } from '../cli/usage-error.ts';
 import { Agent, request } from 'node:http';
 import { type Address, parseAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
-
-/**
- * A control request that failed: `error` is a name of the error table, or UNREACHABLE / TIMEOUT of the client itself.
- */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-
-  constructor(
-    readonly error: string,
-    text: string,
-  ) {
-    super(`${error}: ${text}`);
-  }
-}
 
 export interface CallOptions {
   readonly timeoutMs?: number;

@@ -2,21 +2,14 @@ import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';
-import { describeTimes, type TimeSummary } from '../client/times.ts';
+import type { RoundSummary } from '../client/round-summary.ts';
+import { describeTimes } from '../client/times.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 import { pairOf, pingOptions, runPing } from './ping.ts';
 
 const LONG_MS = 30 * 60_000;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'];
-
-/** What the core's verb `round` answers. */
-export interface RoundSummary extends TimeSummary {
-  readonly plan: string;
-  readonly phases: number;
-  readonly cores: number;
-  readonly messages: number;
-}
 
 const ROUND: CtlCommand = {
   command: 'bench round',

@@ -1,6 +1,6 @@
 import { UsageError } from '../cli/usage-error.ts';
 import { dispatchersOf, type DomainStatus, domainsOf } from '../client/spawn.ts';
-import { plainTable } from '../launch/ready-table.ts';
+import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 
 /** A wait lasts as long as the domain does. */

@@ -15,7 +15,7 @@ import { title } from '../boot/boot-machine.ts';
 import { describeFault } from '../client/describe-fault.ts';
 import { type Attendance, roster } from '../client/roster.ts';
 import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
-import { plainTable } from '../launch/ready-table.ts';
+import { plainTable } from '../display/ready-table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
 /** Options of `link` that become settings of the same name in a fault plan. */

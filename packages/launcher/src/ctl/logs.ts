@@ -9,7 +9,7 @@ import type { ProcessRow } from '../supervisor/process-control.ts';
 import { lastRun } from '../state/run-logs.ts';
 import { coreList } from '../cli/values.ts';
 import { splitAddress } from '../client/control-client.ts';
-import { formatLine, parseLine } from '../launch/log-printer.ts';
+import { formatLine, parseLine } from '../display/log-printer.ts';
 import { lineSplitter } from '../supervisor/line-splitter.ts';
 import { type Args, type CtlCommand, type CtlContext, optional } from './context.ts';
 

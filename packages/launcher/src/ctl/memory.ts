@@ -1,4 +1,4 @@
-import { plainTable } from '../launch/ready-table.ts';
+import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, printJson } from './context.ts';
 
 /** What a core's verb `memory` answers. Bytes. */

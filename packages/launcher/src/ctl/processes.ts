@@ -3,7 +3,7 @@ import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
 import type { CoreRow } from '../client/cluster-client.ts';
 import { fetchText } from '../client/control-client.ts';
 import { type Attendance, roster } from '../client/roster.ts';
-import { plainTable } from '../launch/ready-table.ts';
+import { plainTable } from '../display/ready-table.ts';
 import { isRunning } from '../state/process-identity.ts';
 import type { ProcessRow, Target } from '../supervisor/process-control.ts';
 import { printDomains } from './domains.ts';

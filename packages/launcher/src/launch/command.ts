@@ -3,12 +3,14 @@ import { type Cli, runCli } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { runDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
-import { machinesDirectory } from './machine.ts';
+import { machinesDirectory } from '../boot/machine.ts';
 import { launchOptions, parseLaunchRequest } from './options.ts';
-import { tourCommand } from '../tour/command.ts';
 
-/** `mk-launch`: boots a multikernel. Resolves to the exit status. */
-export async function mkLaunch(argv: readonly string[]): Promise<number> {
+/** Makes a command; `done` is told its exit status. */
+export type CommandMaker = (done: (status: number) => void) => CommandModule;
+
+/** `mk-launch`: boots a multikernel, or does one of `more`. Resolves to the exit status. */
+export async function mkLaunch(argv: readonly string[], more: readonly CommandMaker[]): Promise<number> {
   let status = 0;
   const boot = async (args: Readonly<Record<string, unknown>>): Promise<void> => {
     const request = parseLaunchRequest(args);
@@ -17,15 +19,18 @@ export async function mkLaunch(argv: readonly string[]): Promise<number> {
   };
   const done = (value: number): void => void (status = value);
   const sim = await simulatorCommand(argv, done);
-  const failed = await runCli('mk-launch', (cli) => configure(cli, boot, sim, done), argv);
+  const failed = await runCli(
+    'mk-launch',
+    (cli) => configure(cli, boot, [...more.map((make) => make(done)), sim]),
+    argv,
+  );
   return failed === 0 ? status : failed;
 }
 
 function configure(
   cli: Cli,
   boot: (args: Readonly<Record<string, unknown>>) => Promise<void>,
-  sim: CommandModule,
-  done: (status: number) => void,
+  commands: readonly CommandModule[],
 ): Cli {
   return cli
     .usage(
@@ -35,8 +40,7 @@ function configure(
     .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) =>
       boot(args as never),
     )
-    .command(tourCommand(done))
-    .command(sim)
+    .command([...commands])
     .example('$0 --cores 32', 'boot 32 cores; Ctrl-C ends them')
     .example(
       '$0 --cores 8 --machine amd-8x4 --latency 2ms --jitter 0.2ms --seed 7 --log-dir runs/a',

@@ -6,11 +6,11 @@ import { describeSummary, type RttRow, summariseByRelation } from '../client/lat
 import type { Terminal } from '../cli/terminal.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
-import { clock, LogPrinter } from './log-printer.ts';
+import { clock, LogPrinter } from '../display/log-printer.ts';
 import type { LaunchRequest } from './options.ts';
 import { runPlan } from './plan-runner.ts';
 import { ProgressDisplay } from './progress.ts';
-import { readyText } from './ready-table.ts';
+import { readyText } from '../display/ready-table.ts';
 import { onInterrupts } from './interrupts.ts';
 
 /**

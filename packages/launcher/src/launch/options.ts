@@ -12,7 +12,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
 import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
 import { checkClusterName } from '../state/state-directory.ts';
-import { resolveMachine, type ResolvedMachine } from './machine.ts';
+import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */

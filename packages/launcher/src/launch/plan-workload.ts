@@ -1,6 +1,7 @@
+import { ControlError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
 import { isErrorName } from '@mk/monitor-proto/errors';
-import { callControl, ControlError } from '../client/control-client.ts';
+import { callControl } from '../client/control-client.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 /** An operation's deadline, and what a loaded host may take to say so. */

@@ -1,8 +1,9 @@
-import { ControlError, callControl } from '../client/control-client.ts';
+import { ControlError } from '../cli/usage-error.ts';
+import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import type { CoreRow } from '../client/cluster-client.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import type { ResolvedMachine } from '../launch/machine.ts';
+import type { ResolvedMachine } from '../boot/machine.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 /** One part of the tour. It shows something, and checks that it is so. */

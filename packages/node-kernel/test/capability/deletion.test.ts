@@ -18,7 +18,8 @@ import {
   revokeMarkRelations,
   revokeMarkTarget,
 } from '@mk/node-kernel/capability/invocations/revoke';
-import type { MarkResult, RevokeMark } from '@mk/node-kernel/capability/invocations/revoke';
+import type { MarkResult } from '@mk/node-kernel/capability/invocations/revoke';
+import type { RevokeMark } from '@mk/node-kernel/capability/store/holds';
 import { at, errorOf, KIB, must, PAGE, World } from './world.ts';
 
 function marked(result: MarkResult): RevokeMark {

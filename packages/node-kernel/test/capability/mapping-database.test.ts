@@ -3,9 +3,8 @@ import fc from 'fast-check';
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import type { Capability } from '@mk/node-kernel/capability/model/capability';
 import { sortedSlots } from '@mk/node-kernel/capability/store/copy-group';
-import type { CopyGroup } from '@mk/node-kernel/capability/store/copy-group';
 import { MappingDatabase } from '@mk/node-kernel/capability/store/mapping-database';
-import { SlotContainer } from '@mk/node-kernel/capability/store/slot';
+import { type CopyGroup, SlotContainer } from '@mk/node-kernel/capability/store/slot';
 import { NaiveDatabase } from './naive-database.ts';
 
 /** Set MK_PROPERTY_OPERATIONS for a longer run; the default keeps the suite to a few seconds. */

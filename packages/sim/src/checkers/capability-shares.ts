@@ -1,7 +1,7 @@
 import { type Capability, identityOf } from '@mk/node-kernel/capability/model/capability';
-import { type CopyGroup, liveSlot } from '@mk/node-kernel/capability/store/copy-group';
+import { liveSlot } from '@mk/node-kernel/capability/store/copy-group';
 import type { MappingDatabase } from '@mk/node-kernel/capability/store/mapping-database';
-import { isInDelete, type Slot } from '@mk/node-kernel/capability/store/slot';
+import { type CopyGroup, isInDelete, type Slot } from '@mk/node-kernel/capability/store/slot';
 
 /** What one core has of one capability, as it was after the core's last step. */
 export interface Share {

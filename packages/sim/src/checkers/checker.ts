@@ -1,6 +1,6 @@
-import type { SimLogLine } from '../engine/sim-log.ts';
 import type { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { Simulation } from '../engine/simulation.ts';
+import type { SimLogLine } from '../engine/sim-log.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 
 /** An invariant did not hold. */

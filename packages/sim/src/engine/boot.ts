@@ -4,7 +4,7 @@ import { Kernel } from '@mk/node-kernel/kernel';
 import { Skb } from '@mk/skb/skb';
 import type { AnyMachine, SimNode } from './sim-node.ts';
 import type { SimDisk } from './sim-disk.ts';
-import type { SimulationOptions } from './simulation.ts';
+import type { SimulationOptions } from './simulation-options.ts';
 
 /** The secret of every simulated cluster: nobody listens in. */
 const SECRET = new TextEncoder().encode('the secret of a simulated cluster');

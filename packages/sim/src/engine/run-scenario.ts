@@ -6,7 +6,8 @@ import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
 import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
-import { livingCores, Simulation, type SimObserver, type SimulationOptions } from './simulation.ts';
+import { livingCores, Simulation } from './simulation.ts';
+import type { SimObserver, SimulationOptions } from './simulation-options.ts';
 
 /** What a run is given beside its scenario. */
 export interface RunOptions {

@@ -4,7 +4,6 @@ import type { KernelEffect, KernelEvent } from '@mk/node-kernel/effects';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { SkbEffect, SkbEvent } from '@mk/skb/effects';
 import type { Skb } from '@mk/skb/skb';
-import type { LinkEnd } from '../network/network.ts';
 
 export type AnyEvent = KernelEvent | SkbEvent;
 export type AnyEffect = KernelEffect | SkbEffect;
@@ -19,6 +18,20 @@ export interface Waiting {
 
 /** Places of handled events that a queue keeps before it is moved to its front. */
 const COMPACTED = 64;
+
+/** One end of a link. */
+export interface LinkEnd {
+  readonly node: SimNode;
+  readonly id: LinkId;
+  /** Null until the other end exists. */
+  other: LinkEnd | null;
+  /** Whether this end still exists; what is delivered to one that does not is lost. */
+  open: boolean;
+  /** When the handshake ended, as this end saw it. */
+  openedAt: Nanos;
+  /** When the last frame towards this end is due: what ends the link comes after it. */
+  lastDueAt: Nanos;
+}
 
 /** One simulated process: a core or the SKB, through all its lives. */
 export class SimNode {

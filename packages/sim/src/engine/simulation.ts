@@ -1,17 +1,18 @@
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import { Heap } from '@mk/monitor-proto/heap';
-import { type CoreId, type LinkId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { bootKernel, bootSkb } from './boot.ts';
 import { ControlRequests, DEAD, type OnReply } from './control-requests.ts';
-import { type CostModel, costsOf, messagesIn } from './costs.ts';
-import { type LinkEnd, Network, type NetworkHost } from '../network/network.ts';
+import { type CostModel, costsOf } from './costs.ts';
+import { DISK_NS, type EffectHost, Effects } from './effects.ts';
+import { Network, type NetworkHost } from '../network/network.ts';
 import { SimPrograms } from '../programs/sim-programs.ts';
 import type { SimObserver, SimulationOptions } from './simulation-options.ts';
 import { SimDisk } from './sim-disk.ts';
-import { FaultLog, nodeLine } from './sim-log.ts';
-import { type AnyEffect, type AnyEvent, SimNode, type Waiting } from './sim-node.ts';
+import { FaultLog } from './sim-log.ts';
+import { type AnyEffect, type AnyEvent, type LinkEnd, SimNode, type Waiting } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
 
 /*
@@ -22,28 +23,28 @@ import { TraceHash } from './trace-hash.ts';
  *   S3  frames are the very bytes that sockets carry, under the very link model and fault rules.
  */
 
-export type { SimObserver, SimulationOptions };
+/** What is to happen at a time. What is meant for an earlier life of a node is lost. */
+type Scheduled =
+  | {
+      readonly kind: 'event';
+      readonly node: SimNode;
+      readonly life: number;
+      /** The end of a link that it comes over; null: it comes from the host. */
+      readonly end: LinkEnd | null;
+      readonly event: AnyEvent;
+      readonly costNs: Nanos;
+    }
+  | { readonly kind: 'timer'; readonly node: SimNode; readonly life: number }
+  | { readonly kind: 'drain'; readonly node: SimNode; readonly life: number }
+  | { readonly kind: 'after'; readonly run: () => void };
 
-interface Scheduled {
-  readonly kind: 'event' | 'timer' | 'drain' | 'after';
-  readonly node: SimNode | null;
-  readonly life: number;
-  readonly end: LinkEnd | null;
-  readonly event: AnyEvent | null;
-  readonly costNs: Nanos;
-  readonly run: (() => void) | null;
-}
-
-/** A process's timers are whole milliseconds, as Node's are (io/host.ts): what is due in the same one is one turn. */
-const TIMER_GRAIN: Nanos = 1_000_000;
-const DISK_NS: Nanos = 1_000_000; // what a commit to the SKB's disk, or reading it at the start, takes
 /** Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault rule's time ends that for all. */
 const STEP_MOST: Nanos = 1_000_000;
 /** Waiting events that a core handles in a row, unless the options say otherwise. */
 const ROW = 32;
 const TIMER: AnyEvent = { type: 'timer_fired' };
 
-export class Simulation implements NetworkHost {
+export class Simulation implements NetworkHost, EffectHost {
   now: Nanos = 0;
   readonly nodes = new Map<PeerId, SimNode>();
   readonly faults: FaultEngine;
@@ -53,18 +54,19 @@ export class Simulation implements NetworkHost {
   /** Steps handled so far. */
   steps = 0;
   frameFate: NetworkHost['frameFate'];
-  private readonly costs: CostModel;
+  readonly costs: CostModel;
   private readonly row: number;
   private readonly queue = new Heap<Scheduled>();
   /** What interferes from outside: faults, starts, requests. No row of a core's events goes past the next of them. */
   private readonly calls = new Heap<() => void>();
   private runsUntil: Nanos = 0;
-  private readonly observers: SimObserver[] = [];
+  readonly observers: SimObserver[] = [];
   /** The SKB's; outlives its process. */
-  private readonly disk = new SimDisk();
-  private readonly requests = new ControlRequests();
+  readonly disk = new SimDisk();
+  readonly requests = new ControlRequests();
   readonly faultLog: FaultLog;
   readonly programs: SimPrograms;
+  private readonly effects: Effects;
 
   constructor(readonly options: SimulationOptions) {
     this.prng = createPrng(options.seed);
@@ -78,6 +80,7 @@ export class Simulation implements NetworkHost {
       for (const observer of this.observers) observer.faultLine?.(line);
     });
     this.network = new Network(this, this.faults, this.costs);
+    this.effects = new Effects(this);
     this.hash = options.hash === false ? null : new TraceHash();
     this.programs = new SimPrograms(this, options.programs ?? null);
     this.nodes.set(SKB_PEER, new SimNode(SKB_PEER));
@@ -200,11 +203,15 @@ export class Simulation implements NetworkHost {
   // What the network asks of its host.
 
   deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void {
-    this.queue.push(at, { kind: 'event', node, life: node.life, end, event, costNs, run: null });
+    this.queue.push(at, { kind: 'event', node, life: node.life, end, event, costNs });
   }
 
   after(at: Nanos, run: () => void): void {
-    this.queue.push(at, { kind: 'after', node: null, life: 0, end: null, event: null, costNs: 0, run });
+    this.queue.push(at, { kind: 'after', run });
+  }
+
+  wake(at: Nanos, node: SimNode): void {
+    this.queue.push(at, { kind: 'timer', node, life: node.life });
   }
 
   /** Calls from outside at a time: before the events of that time. */
@@ -220,8 +227,8 @@ export class Simulation implements NetworkHost {
   }
 
   private dispatch(next: Scheduled): void {
-    if (next.kind === 'after') return next.run!();
-    const node = next.node!;
+    if (next.kind === 'after') return next.run();
+    const { node } = next;
     if (node.life !== next.life || node.machine === null) return;
     if (next.kind === 'timer') {
       if (node.timerAt !== this.now) return;
@@ -229,7 +236,7 @@ export class Simulation implements NetworkHost {
     } else if (next.kind === 'drain') {
       node.drainScheduled = false;
       this.drain(node);
-    } else this.arriveOn(node, next.end, next as Scheduled & Waiting);
+    } else this.arriveOn(node, next.end, next);
   }
 
   private arriveOn(node: SimNode, end: LinkEnd | null, arrived: Waiting): void {
@@ -254,7 +261,7 @@ export class Simulation implements NetworkHost {
     if (node.drainScheduled) return;
     node.drainScheduled = true;
     const at = node.freeAt > this.now ? node.freeAt : this.now;
-    this.queue.push(at, { kind: 'drain', node, life: node.life, end: null, event: null, costNs: 0, run: null });
+    this.queue.push(at, { kind: 'drain', node, life: node.life });
   }
 
   /**
@@ -288,7 +295,7 @@ export class Simulation implements NetworkHost {
     const effects = this.step(node, event, start);
     if (effects === null) return;
     let cursor = start;
-    for (let i = 0; i < effects.length; i++) cursor = this.perform(node, effects[i]!, cursor);
+    for (let i = 0; i < effects.length; i++) cursor = this.effects.perform(node, effects[i]!, cursor);
     node.freeAt = cursor;
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
   }
@@ -305,103 +312,6 @@ export class Simulation implements NetworkHost {
     this.hash?.bytes(bytes);
   }
 
-  /** Performs one effect of a step; returns until when it occupies the core. */
-  private perform(node: SimNode, effect: AnyEffect, at: Nanos): Nanos {
-    switch (effect.type) {
-      case 'send_frame':
-        return this.sendFrame(node, effect.link, effect.frame, at);
-      case 'open_link':
-        return this.openLink(node, effect, at);
-      case 'handshake_ended':
-        return node.handshakeEnded(effect.link, at);
-      case 'close_link':
-        this.closeLink(node, effect.link, effect.reason, at);
-        return at;
-      case 'set_timer':
-        this.setTimer(node, effect.at, at);
-        return at;
-      case 'log':
-        this.log(node, effect, at);
-        return at;
-      case 'control_reply':
-        this.requests.answer(effect.id, effect.reply, at);
-        return at;
-      case 'halt':
-        this.end(node, effect.error ?? '', at);
-        return at;
-      case 'registered':
-        node.incarnation = effect.registration.incarnation;
-        return at;
-      case 'start_dispatcher':
-      case 'resume_dispatcher':
-      case 'answer_dispatcher':
-      case 'interrupt_dispatcher':
-      case 'kill_dispatcher':
-        this.programs.perform(node, effect, at);
-        return at;
-      case 'journal':
-        this.write(node, effect, at);
-        return at;
-      default:
-        return at; // what a process asks of its own host alone: programs, the knowledge base's engine
-    }
-  }
-
-  private sendFrame(node: SimNode, link: LinkId, frame: Uint8Array, at: Nanos): Nanos {
-    const end = node.links.get(link);
-    if (end === undefined || end.other === null) return at;
-    const to = end.other.node.id;
-    const messages = messagesIn(frame);
-    const left = at + messages * this.costs.sendNs(node.id, to) * node.slowFactor;
-    this.network.send(end, frame, left, messages * this.costs.receiveNs(node.id, to));
-    return left;
-  }
-
-  private openLink(
-    node: SimNode,
-    { link, peer, address, first }: Extract<AnyEffect, { type: 'open_link' }>,
-    at: Nanos,
-  ): Nanos {
-    const left = at + this.costs.sendNs(node.id, peer) * node.slowFactor;
-    this.network.open(node, link, address, first, left, this.costs.receiveNs(node.id, peer));
-    return left;
-  }
-
-  private closeLink(node: SimNode, link: LinkId, reason: string, at: Nanos): void {
-    const end = node.links.get(link);
-    if (end !== undefined) this.network.close(end, reason, at);
-  }
-
-  private setTimer(node: SimNode, due: Nanos, at: Nanos): void {
-    const time = Math.ceil(Math.max(due, at) / TIMER_GRAIN) * TIMER_GRAIN;
-    node.timerAt = time;
-    if (time < Infinity)
-      this.queue.push(time, { kind: 'timer', node, life: node.life, end: null, event: null, costNs: 0, run: null });
-  }
-
-  /** What a process has not been told to be on the disk when it dies is not there. */
-  private write(node: SimNode, { entry, changes }: Extract<AnyEffect, { type: 'journal' }>, at: Nanos): void {
-    const { life } = node;
-    this.after(at + DISK_NS, () => {
-      if (node.life !== life || node.machine === null) return;
-      this.disk.append(changes);
-      this.deliver(this.now, node, null, { type: 'journal_written', entry }, 0);
-    });
-  }
-
-  private log(node: SimNode, effect: Extract<AnyEffect, { type: 'log' }>, at: Nanos): void {
-    const { event, lamport, fields } = effect;
-    node.logSeq += 1;
-    if (this.hash !== null) {
-      this.hash.text(event);
-      for (const name of Object.keys(fields)) this.hash.value(fields[name]);
-    }
-    if (this.observers.length === 0) return;
-    this.faultLog.expired(this.now);
-    const line = nodeLine(node, event, lamport, fields, at);
-    for (const observer of this.observers) observer.line?.(line, node);
-  }
-
   /** A machine whose assertion fails has nothing more to say: its process ends, as a real one does. */
   private step(node: SimNode, event: AnyEvent, at: Nanos): readonly AnyEffect[] | null {
     try {
@@ -416,7 +326,7 @@ export class Simulation implements NetworkHost {
   }
 
   /** The process of a node ends: its links break, what it was asked is answered by nobody. */
-  private end(node: SimNode, cause: string, at: Nanos): void {
+  end(node: SimNode, cause: string, at: Nanos): void {
     if (node.machine === null) return;
     node.machine = null;
     node.kernel = null;

@@ -2,7 +2,7 @@ import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { type DropReason, OPENING, type Retiming } from '@mk/monitor-proto/link/link-model';
 import type { CostModel } from '../engine/costs.ts';
-import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
 import { UnderWay, type Way } from './under-way.ts';
 
 /*
@@ -10,20 +10,6 @@ import { UnderWay, type Way } from './under-way.ts';
  * very fault engine that a real core has. Faults act on frames, below URPC; a link itself breaks by reset or by the death
  * of an end.
  */
-
-/** One end of a link. */
-export interface LinkEnd {
-  readonly node: SimNode;
-  readonly id: LinkId;
-  /** Null until the other end exists. */
-  other: LinkEnd | null;
-  /** Whether this end still exists; what is delivered to one that does not is lost. */
-  open: boolean;
-  /** When the handshake ended, as this end saw it. */
-  openedAt: Nanos;
-  /** When the last frame towards this end is due: what ends the link comes after it. */
-  lastDueAt: Nanos;
-}
 
 /** What became of a frame, for traces. */
 export type FrameFate =

@@ -4,8 +4,8 @@ import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { FRAME } from '@mk/monitor-proto/urpc/frames';
 import type { FrameFate } from '../network/network.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
+import type { SimObserver } from '../engine/simulation-options.ts';
 import type { SimLogLine } from '../engine/sim-log.ts';
-import type { SimObserver } from '../engine/simulation.ts';
 
 /** One turn of a node. */
 export interface Slice {
@@ -60,10 +60,6 @@ export class TraceRecorder implements SimObserver {
 
   line(line: SimLogLine): void {
     push(this.lines, line, this.keep);
-  }
-
-  faultLine(line: SimLogLine): void {
-    this.line(line);
   }
 }
 

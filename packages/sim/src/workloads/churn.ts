@@ -12,7 +12,8 @@ import { revokedChecker } from '../checkers/revoked.ts';
 import { flatMachine } from '../engine/machines.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';
 import { applyFault, healAll } from '../engine/run-scenario.ts';
-import { Simulation, type SimObserver, type SimulationOptions } from '../engine/simulation.ts';
+import { Simulation } from '../engine/simulation.ts';
+import type { SimObserver, SimulationOptions } from '../engine/simulation-options.ts';
 
 /** One run of random capability operations on every core, all of it from the seed. */
 export interface ChurnRunOptions {

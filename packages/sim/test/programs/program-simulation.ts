@@ -3,7 +3,8 @@ import type { ControlReply } from '@mk/monitor-proto/step';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import type { SimLogLine } from '@mk/sim/engine/sim-log';
-import { Simulation, type SimulationOptions } from '@mk/sim/engine/simulation';
+import { Simulation } from '@mk/sim/engine/simulation';
+import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { contextText, programTextOf } from '../../../../scripts/bundle-program.mjs';
 

@@ -4,7 +4,7 @@ import { capabilityChecker } from '@mk/sim/checkers/capabilities';
 import { leakChecker } from '@mk/sim/checkers/leaks';
 import { programChecker } from '@mk/sim/checkers/programs';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
-import type { SimulationOptions } from '@mk/sim/engine/simulation';
+import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { firstDifference, type TurnRecord } from '@mk/sim/programs/sim-programs';
 import { bareProgram, context, ProgramSimulation } from './program-simulation.ts';
 

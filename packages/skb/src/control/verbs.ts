@@ -1,6 +1,6 @@
 import { peerName, type Nanos } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
-import type { Skb } from '../skb.ts';
+import type { SkbParts } from '../skb-parts.ts';
 import type { RoundTrips } from '../topology/round-trips.ts';
 import type { PlanKind } from '../topology/multicast-tree.ts';
 import { treeAsDot, treeAsSvg, treeAsText } from '../topology/rendering.ts';
@@ -11,7 +11,7 @@ type Args = Readonly<Record<string, unknown>>;
 /** A verb of the SKB's control port. */
 export interface Verb {
   readonly doc: string;
-  run(skb: Skb, args: Args, now: Nanos, reply: Reply): void;
+  run(skb: SkbParts, args: Args, now: Nanos, reply: Reply): void;
 }
 
 const KINDS: readonly PlanKind[] = ['unicast', 'broadcast', 'multicast', 'numa'];
@@ -56,7 +56,7 @@ function isForm(name: unknown): name is keyof typeof FORMS {
   return typeof name === 'string' && Object.hasOwn(FORMS, name);
 }
 
-function coreRows(skb: Skb): unknown {
+function coreRows(skb: SkbParts): unknown {
   return [...skb.registry.members.values()]
     .sort((a, b) => a.core - b.core)
     .map((m) => ({

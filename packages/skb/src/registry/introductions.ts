@@ -2,7 +2,7 @@ import { type CoreId, type Incarnation, MILLISECOND, type Nanos } from '@mk/moni
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
-import type { Member } from './registry.ts';
+import type { Member } from './member.ts';
 
 /*
  * Steps 2 to 4 of the mesh join, many monitors at a time. While a machine boots, its monitors are announced together: each

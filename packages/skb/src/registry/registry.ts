@@ -5,12 +5,12 @@ import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
-import type { SkbConfig } from '../config.ts';
 import { Introductions } from './introductions.ts';
+import type { Member } from './member.ts';
 
 /*
  * The registry: who is a core of this cluster. Gives out ids and incarnations, and leads the six-step mesh join
- * (node-kernel/src/monitor/join/join.ts) in the place of Barrelfish's booting monitor.
+ * (node-kernel/src/monitor/membership/join.ts) in the place of Barrelfish's booting monitor.
  *
  *   R1  at any time at most one live instance holds a core id;
  *   R2  an incarnation number is given to one instance only, and they rise;
@@ -20,22 +20,24 @@ import { Introductions } from './introductions.ts';
  *       what it held. Who gave it up says so when it registers with the later life (decision 0051).
  */
 
-/** One core as the registry knows it. */
-export interface Member {
-  readonly core: CoreId;
-  readonly incarnation: Incarnation;
-  readonly instance: InstanceId;
-  readonly address: string;
-  readonly peer: Peer;
-  initialised: boolean;
-  links: number;
-  downSince: Nanos | null;
-}
-
 /** A life of the SKB gives out so many incarnations of a core before they would meet those of its next life. */
 const INCARNATIONS_PER_LIFE = 100_000;
 /** A core whose link stays away so long is declared gone. */
 const GRACE: Nanos = 10 * SECOND;
+
+/** What the registry gives out, and to how many. */
+export interface RegistryConfig {
+  /** Boot is complete when so many cores are bound to one another. */
+  readonly expectedCores: number;
+  /** Ids 0 … maxCores − 1 may be given out. */
+  readonly maxCores: number;
+  /** The machine description as JSON, for the cores. */
+  readonly machineText: string;
+  /** The settings that one core is told, as JSON. */
+  settingsFor(core: number): string;
+  /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
+  readonly life?: number;
+}
 
 export class Registry {
   readonly members = new Map<CoreId, Member>();
@@ -48,7 +50,7 @@ export class Registry {
   readonly introductions: Introductions;
 
   constructor(
-    private readonly config: SkbConfig,
+    private readonly config: RegistryConfig,
     private readonly endpoint: Endpoint,
     private readonly sink: EffectSink,
     private readonly changed: (now: Nanos) => void,

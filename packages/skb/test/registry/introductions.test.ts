@@ -3,7 +3,7 @@ import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import { BLOCK, Introductions } from '@mk/skb/registry/introductions';
-import type { Member } from '@mk/skb/registry/registry';
+import type { Member } from '@mk/skb/registry/member';
 
 function bench(count: number) {
   const members = new Map<number, Member>();

@@ -1,5 +1,5 @@
 import { formatDuration } from '@mk/machine/duration';
-import type { RoundSummary } from '../../ctl/bench.ts';
+import type { RoundSummary } from '../../client/round-summary.ts';
 import type { Chapter } from '../tour.ts';
 
 const JOIN_MS = 30_000;

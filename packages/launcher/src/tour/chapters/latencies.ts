@@ -1,7 +1,7 @@
 import { formatDuration } from '@mk/machine/duration';
 import { packageMatrixText } from '../../client/latency-matrix.ts';
 import { type RelationSummary, type RttRow, summariseByRelation } from '../../client/latency-summary.ts';
-import { addedDelaysNs } from '../../launch/machine.ts';
+import { addedDelaysNs } from '../../boot/machine.ts';
 import type { Chapter, Tour } from '../tour.ts';
 
 /** Measuring 64 cores takes about half a minute on two CPUs. */

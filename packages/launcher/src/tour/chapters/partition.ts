@@ -1,7 +1,7 @@
 import { limit } from '@mk/monitor-proto/limits';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import { formatCores, formatDuration } from '@mk/machine/duration';
-import type { RoundSummary } from '../../ctl/bench.ts';
+import type { RoundSummary } from '../../client/round-summary.ts';
 import type { Chapter } from '../tour.ts';
 
 const DEADLINE_NS = limit('operationDeadlineNs');

@@ -1,6 +1,6 @@
 import { formatDuration } from '@mk/machine/duration';
-import { plainTable } from '../../launch/ready-table.ts';
-import type { RoundSummary } from '../../ctl/bench.ts';
+import { plainTable } from '../../display/ready-table.ts';
+import type { RoundSummary } from '../../client/round-summary.ts';
 import type { Chapter } from '../tour.ts';
 
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;

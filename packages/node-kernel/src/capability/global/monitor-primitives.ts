@@ -7,7 +7,6 @@ import { assert } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
-import type { CopyGroup } from '../store/copy-group.ts';
 import { unfitFor } from '../store/cspace.ts';
 import { deleteLastCopy, hasOtherCopies } from '../invocations/delete-step.ts';
 import { refuse, succeed } from '../model/errors.ts';
@@ -18,7 +17,7 @@ import { linkMapping, place, removeCopy } from '../invocations/placement.ts';
 import { addRelations, propagate } from '../store/relations.ts';
 import { revokeCovering } from '../invocations/revoke.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
-import type { Slot } from '../store/slot.ts';
+import type { CopyGroup, Slot } from '../store/slot.ts';
 import { sizeAllowed } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 

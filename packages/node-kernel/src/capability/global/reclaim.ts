@@ -6,19 +6,14 @@
  * what is free already does nothing, so that two candidates for the same bytes are harmless.
  * Differs from Barrelfish, which loses memory whose parent was deleted before its children.
  */
+import type { CopyGroup } from '../store/slot.ts';
 import { overlaps } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
 import type { ReclaimCandidate } from '../model/changes.ts';
-import type { CopyGroup } from '../store/copy-group.ts';
+import type { RangeWatch } from '../store/holds.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { intersectRanges, subtractRanges, unionRanges } from '../model/ranges.ts';
 import { isRamBacked } from '../model/type-rules.ts';
-
-/** A range watched by its home: everything RAM-backed that overlapped it since the watch began. */
-export interface RangeWatch {
-  readonly range: Range;
-  readonly seen: Range[];
-}
 
 /** The parts of `range` that RAM-backed capabilities on this core cover, frozen ones included. */
 export function coveredRanges(state: LocalCapabilities, range: Range): Range[] {

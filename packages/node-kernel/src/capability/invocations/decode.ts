@@ -7,7 +7,6 @@
  */
 import type { Capability } from '../model/capability.ts';
 import { REMOTE } from '../store/copy-group.ts';
-import type { CopyGroup } from '../store/copy-group.ts';
 import { containerIn, destination, lookup, resolveSlot, unfitFor } from '../store/cspace.ts';
 import type { SlotRef } from '../store/cspace.ts';
 import { hasOtherCopies, mayHaveRemoteCopies } from './delete-step.ts';
@@ -20,7 +19,7 @@ import { isRetypeable, planRetype, retypeRange } from './retype.ts';
 import type { RetypeRequest } from './retype.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
 import { isInDelete } from '../store/slot.ts';
-import type { Slot, SlotContainer } from '../store/slot.ts';
+import type { CopyGroup, Slot, SlotContainer } from '../store/slot.ts';
 import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 
 /** What a program can ask of the CPU driver about capabilities, by operation. */

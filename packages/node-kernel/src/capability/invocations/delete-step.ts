@@ -5,13 +5,12 @@
  */
 import { assert } from '@mk/monitor-proto/assert';
 import { REMOTE } from '../store/copy-group.ts';
-import type { CopyGroup } from '../store/copy-group.ts';
 import type { ClearEntry, DeleteEntry } from '../store/deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { removeCopy } from './placement.ts';
 import { reclaimObject } from '../global/reclaim.ts';
-import type { Slot } from '../store/slot.ts';
+import type { CopyGroup, Slot } from '../store/slot.ts';
 import { holdsSlots } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 

@@ -2,12 +2,12 @@
 import { assert } from '@mk/monitor-proto/assert';
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
-import type { CopyGroup, SharedState } from '../store/copy-group.ts';
+import type { SharedState } from '../store/copy-group.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { propagate } from '../store/relations.ts';
 import { SlotContainer } from '../store/slot.ts';
-import type { Slot } from '../store/slot.ts';
+import type { CopyGroup, Slot } from '../store/slot.ts';
 import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 

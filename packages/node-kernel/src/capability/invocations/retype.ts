@@ -5,7 +5,6 @@
  */
 import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
-import type { CopyGroup } from '../store/copy-group.ts';
 import { liveSlot } from '../store/copy-group.ts';
 import { refuse, succeed } from '../model/errors.ts';
 import type { CapabilityError, Result } from '../model/errors.ts';
@@ -14,7 +13,7 @@ import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { place } from './placement.ts';
 import { relationsOfChild } from '../store/relations.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
-import type { Slot } from '../store/slot.ts';
+import type { CopyGroup, Slot } from '../store/slot.ts';
 import { isWeightless, retypeAllowed, sizeAllowed } from '../model/type-rules.ts';
 import { CAPABILITY_TYPES, typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';

@@ -6,16 +6,9 @@
 import { assert } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
-import type { CopyGroup } from '../store/copy-group.ts';
+import type { RevokeMark } from '../store/holds.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
-import type { Slot } from '../store/slot.ts';
-
-export interface RevokeMark {
-  readonly target: Capability;
-  /** The one slot that outlives the revoke; null except on the core that revokes. */
-  readonly survivor: Slot | null;
-  readonly frozen: readonly { readonly slot: Slot; readonly capability: Capability }[];
-}
+import type { CopyGroup, Slot } from '../store/slot.ts';
 
 export type MarkResult =
   { readonly ok: true; readonly mark: RevokeMark } | { readonly ok: false; readonly locked: CopyGroup };

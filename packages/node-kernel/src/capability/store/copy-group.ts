@@ -1,34 +1,10 @@
-/**
- * All copies of one capability on one core, with the state that they share. Keeping owner, lock and relation bits here
- * rather than in each slot makes "all local copies agree" true by construction (Barrelfish walks the neighbours).
- * A group is also a node of the mapping database's tree.
- */
+/** What holds of a group of copies, and how one begins. */
 import type { Capability } from '../model/capability.ts';
-import type { Slot } from './slot.ts';
+import type { CopyGroup, Slot } from './slot.ts';
 import { isInDelete } from './slot.ts';
 
 /** Bits of `relations`: what may exist on other cores. Conservative: set may be stale, clear is certain. */
 export const REMOTE = { copies: 1, ancestors: 2, descendants: 4 } as const;
-
-export interface CopyGroup {
-  /** The identity of the copies; the rights of this value mean nothing. */
-  readonly capability: Capability;
-  /** In the order in which they came; `NO_SLOTS` once the last one is gone. */
-  slots: Set<Slot>;
-  /** The core that serialises operations on the capability. */
-  owner: number;
-  /** An operation of the owner or of a change of owner is in progress. */
-  locked: boolean;
-  relations: number;
-
-  // The tree's own: see interval-tree.ts.
-  /** Of the capability. */
-  readonly address: number;
-  left: CopyGroup | null;
-  right: CopyGroup | null;
-  level: number;
-  maxEnd: number;
-}
 
 /**
  * Shared, and always empty: of groups that are out of the database. Deleting the last element of a set makes a new table instead,

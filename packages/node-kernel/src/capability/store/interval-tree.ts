@@ -4,9 +4,9 @@
  * size of the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
  */
 import { assert } from '@mk/monitor-proto/assert';
+import type { CopyGroup } from './slot.ts';
 import { compareWithinTree, isAncestor, overlaps } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
-import type { CopyGroup } from './copy-group.ts';
 
 type Node = CopyGroup | null;
 

@@ -3,16 +3,14 @@ import { assertInvariant } from '@mk/monitor-proto/assert';
 import { describeCapability, makeCapability } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
 import { ChangeSink } from '../model/changes.ts';
-import type { CopyGroup } from './copy-group.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import { MappingDatabase } from './mapping-database.ts';
 import { PageTables } from './page-tables.ts';
 import { RamAllocator } from './ram-allocator.ts';
-import type { RangeWatch } from '../global/reclaim.ts';
-import type { RevokeMark } from '../invocations/revoke.ts';
+import type { RangeWatch, RevokeMark } from './holds.ts';
 import { SlotContainer } from './slot.ts';
-import type { Slot } from './slot.ts';
+import type { CopyGroup, Slot } from './slot.ts';
 import { typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';
 

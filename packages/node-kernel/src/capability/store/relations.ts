@@ -3,9 +3,9 @@
  * ancestor or a descendant elsewhere says so, on the core that owns it. Setting a bit on one capability therefore sets
  * the bits that follow from it on its local ancestors and descendants.
  */
+import type { CopyGroup } from './slot.ts';
 import type { Capability } from '../model/capability.ts';
 import { REMOTE } from './copy-group.ts';
-import type { CopyGroup } from './copy-group.ts';
 import type { LocalCapabilities } from './local-capabilities.ts';
 
 /** Sets bits and what follows from them. */

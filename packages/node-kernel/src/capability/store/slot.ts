@@ -1,6 +1,5 @@
 /** Where capabilities lie: slots, and the containers (CNodes, Dispatchers, the kernel's own table) that hold them. */
 import type { Capability } from '../model/capability.ts';
-import type { CopyGroup } from './copy-group.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 
 export interface Slot {
@@ -19,6 +18,31 @@ export interface Slot {
   mappings: Set<Slot> | null;
   /** For a mapping: the slot of the frame that it was made through. */
   mappedThrough: Slot | null;
+}
+
+/**
+ * All copies of one capability on one core, with the state that they share. Keeping owner, lock and relation bits here
+ * rather than in each slot makes "all local copies agree" true by construction (Barrelfish walks the neighbours).
+ * A group is also a node of the mapping database's tree.
+ */
+export interface CopyGroup {
+  /** The identity of the copies; the rights of this value mean nothing. */
+  readonly capability: Capability;
+  /** In the order in which they came; `NO_SLOTS` once the last one is gone. */
+  slots: Set<Slot>;
+  /** The core that serialises operations on the capability. */
+  owner: number;
+  /** An operation of the owner or of a change of owner is in progress. */
+  locked: boolean;
+  relations: number;
+
+  // The tree's own: see interval-tree.ts.
+  /** Of the capability. */
+  readonly address: number;
+  left: CopyGroup | null;
+  right: CopyGroup | null;
+  level: number;
+  maxEnd: number;
 }
 
 export type ContainerKind = 'L1CNode' | 'L2CNode' | 'Dispatcher' | 'kernel';

@@ -9,7 +9,7 @@ import {
   overlaps,
 } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
-import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
+import { REMOTE } from '../../capability/store/copy-group.ts';
 import { freeAddress, resolveSlot } from '../../capability/store/cspace.ts';
 import { errorNameOf, type Result } from '../../capability/model/errors.ts';
 import {
@@ -22,7 +22,7 @@ import {
 } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
-import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { isWeightless } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';

@@ -1,7 +1,7 @@
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { ERRORS } from '@mk/monitor-proto/errors';
 import type { Capability } from '../../capability/model/capability.ts';
-import { type CopyGroup, liveSlot, REMOTE } from '../../capability/store/copy-group.ts';
+import { liveSlot, REMOTE } from '../../capability/store/copy-group.ts';
 import { hasOtherCopies, mayHaveRemoteCopies } from '../../capability/invocations/delete-step.ts';
 import {
   deleteCopy,
@@ -10,7 +10,7 @@ import {
   lockGroup,
   setRelations,
 } from '../../capability/global/monitor-primitives.ts';
-import type { Slot } from '../../capability/store/slot.ts';
+import type { CopyGroup, Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';

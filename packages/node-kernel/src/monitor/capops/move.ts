@@ -1,9 +1,9 @@
+import type { CopyGroup } from '../../capability/store/slot.ts';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { type Capability, describeCapability, isCopy } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
-import type { CopyGroup } from '../../capability/store/copy-group.ts';
 import { errorNameOf } from '../../capability/model/errors.ts';
 import { findLive, lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';

@@ -3,7 +3,7 @@ import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { Capability, Range } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
-import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
+import { REMOTE } from '../../capability/store/copy-group.ts';
 import { checkRetype, decodeDestinations, type Invocations } from '../../capability/invocations/decode.ts';
 import { errorNameOf, type Result } from '../../capability/model/errors.ts';
 import { findOwned, lockGroup } from '../../capability/global/monitor-primitives.ts';
@@ -15,7 +15,7 @@ import {
   type RetypeRequest,
   retypeRange,
 } from '../../capability/invocations/retype.ts';
-import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';

@@ -12,17 +12,17 @@ import {
   type Range,
 } from '../../capability/model/capability.ts';
 import type { ReclaimCandidate } from '../../capability/model/changes.ts';
-import { type CopyGroup, REMOTE } from '../../capability/store/copy-group.ts';
+import { REMOTE } from '../../capability/store/copy-group.ts';
 import { lockGroup, setRelations } from '../../capability/global/monitor-primitives.ts';
 import { unionRanges } from '../../capability/model/ranges.ts';
 import {
   revokeAbort,
   revokeCommit,
-  type RevokeMark,
   revokeMarkRelations,
   revokeMarkTarget,
 } from '../../capability/invocations/revoke.ts';
-import { isInDelete, type Slot } from '../../capability/store/slot.ts';
+import type { RevokeMark } from '../../capability/store/holds.ts';
+import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';

@@ -6,7 +6,7 @@ import { Machine } from '@mk/machine/machine';
 import { forCores } from '@mk/machine/resize';
 import { machineModel, settingsForCore } from '@mk/skb/io/machine-settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
-import { programDirectory } from '../boot/programs.ts';
+import { programDirectory } from './programs.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { valueOf } from '../cli/values.ts';
 

@@ -3,7 +3,7 @@ import { formatCores, formatDuration } from '@mk/machine/duration';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { addedDelaysNs, type ResolvedMachine } from './machine.ts';
+import { addedDelaysNs, type ResolvedMachine } from '../boot/machine.ts';
 
 /** Up to so many cores each has a row of its own; larger machines show one row a package. */
 const ROWS_OF_CORES = 16;

@@ -1,0 +1,20 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Knowledge } from './knowledge/knowledge.ts';
+import type { Registry } from './registry/registry.ts';
+import type { Measurement } from './topology/measurement.ts';
+import type { Plans } from './topology/plans.ts';
+
+/** What handlers of messages and verbs of the control port work on: the SKB's parts, and what it does with all of them. */
+export interface SkbParts {
+  readonly endpoint: Endpoint;
+  readonly registry: Registry;
+  readonly measurement: Measurement;
+  readonly plans: Plans;
+  status(): unknown;
+  packageOf(core: CoreId): number;
+  linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void;
+  client(peer: Peer, now: Nanos): Knowledge;
+  clientLeaves(peer: Peer, now: Nanos): void;
+}
