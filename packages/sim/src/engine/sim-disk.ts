@@ -1,5 +1,5 @@
 import type { JournalChange, JournalContents } from '@mk/skb/journal/changes';
-import type { OctopusChange } from '@mk/skb/octopus/store';
+import type { OctopusChange } from '@mk/skb/octopus/change';
 
 /**
  * The disk of the simulated SKB: outlives its process. Keeps the changes in the order of writing and reads them back as the

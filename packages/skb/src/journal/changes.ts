@@ -1,7 +1,7 @@
 /** What the journal keeps: records, their counters, unsettled answers, facts and rules that users added. */
 import type { Fact, FactTerm } from '../facts/fact.ts';
 import type { KeptAnswers } from '../octopus/answers.ts';
-import type { OctopusChange } from '../octopus/store.ts';
+import type { OctopusChange } from '../octopus/change.ts';
 
 export type JournalChange =
   | OctopusChange

@@ -3,7 +3,7 @@ import { parseKeptRecord } from '@mk/monitor-proto/octopus/record';
 import type { Fact } from '../facts/fact.ts';
 import { factText } from '../facts/fact.ts';
 import type { KeptAnswers } from '../octopus/answers.ts';
-import type { OctopusChange } from '../octopus/store.ts';
+import type { OctopusChange } from '../octopus/change.ts';
 import { factJson, factOfJson, type JournalChange, type JournalContents } from './changes.ts';
 import { keptText, textOfKept } from './kept-text.ts';
 

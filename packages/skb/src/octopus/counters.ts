@@ -4,7 +4,7 @@
  * highest number that any of them had reached. A name without a counter goes on above the floor: whoever still holds an old
  * number of it, a fencing token say, holds a lower one. Pure.
  */
-import type { OctopusChange } from './store.ts';
+import type { OctopusChange } from './change.ts';
 
 /** Under this name the floor is kept. No sequence has it: nobody may set a record that begins so. */
 export const FLOOR = 'counter:floor';

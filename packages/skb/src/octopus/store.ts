@@ -20,6 +20,7 @@ import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/na
 import type { OctopusReply, OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
+import type { OctopusChange } from './change.ts';
 import { costOf, matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
 import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
@@ -35,13 +36,6 @@ export interface OctopusCaller {
   readonly client: string;
   readonly owner: string;
 }
-
-/** What must be kept for a restart. `owner` is there for transient records. */
-export type OctopusChange =
-  | { readonly type: 'put'; readonly name: string; readonly text: string; readonly owner?: string }
-  | { readonly type: 'remove'; readonly name: string }
-  | { readonly type: 'counter'; readonly name: string; readonly value: number }
-  | { readonly type: 'counter_remove'; readonly name: string };
 
 export interface OctopusAnswer {
   readonly reply: OctopusReply;

@@ -4,7 +4,8 @@ import { compareNames, orderKey } from '@mk/monitor-proto/octopus/record';
 import { type OctopusReply, type OctopusRequest, TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { OCTOPUS_LIMITS } from '../../src/octopus/limits.ts';
 import { OrderedNames } from '../../src/octopus/ordered-names.ts';
-import { type OctopusChange, OctopusStore } from '../../src/octopus/store.ts';
+import { OctopusStore } from '../../src/octopus/store.ts';
+import type { OctopusChange } from '../../src/octopus/change.ts';
 
 /** A store, what a journal of it holds, and what clients heard. */
 class Bench {

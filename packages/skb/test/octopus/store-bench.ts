@@ -1,5 +1,6 @@
 import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
-import type { AddressedNotification, OctopusChange } from '../../src/octopus/store.ts';
+import type { AddressedNotification } from '../../src/octopus/store.ts';
+import type { OctopusChange } from '../../src/octopus/change.ts';
 import { OctopusStore } from '../../src/octopus/store.ts';
 
 /** A store with one client; notifications are collected as `client id mode record`. */

@@ -1,0 +1,6 @@
+/** What must be kept for a restart. `owner` is there for transient records. */
+export type OctopusChange =
+  | { readonly type: 'put'; readonly name: string; readonly text: string; readonly owner?: string }
+  | { readonly type: 'remove'; readonly name: string }
+  | { readonly type: 'counter'; readonly name: string; readonly value: number }
+  | { readonly type: 'counter_remove'; readonly name: string };
