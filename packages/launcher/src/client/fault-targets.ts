@@ -1,8 +1,7 @@
 import { isCore, type PeerId, peerName } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
-import { CommandError } from '../cli/usage-error.ts';
-import { ControlError } from '../cli/usage-error.ts';
+import { CommandError, ControlError } from '../cli/usage-error.ts';
 
 /** A process by the name that people know: a core's number, or `skb`. */
 export type FaultTarget = number | string;

@@ -61,6 +61,10 @@ export function launchOptions(cli: Cli): Cli {
 
 /** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
 export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): Cli {
+  return runOptions(machineOptions(cli, defaults));
+}
+
+function machineOptions(cli: Cli, defaults: ClusterDefaults): Cli {
   return cli
     .option('cores', {
       alias: 'n',
@@ -96,7 +100,11 @@ export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): 
       type: 'string',
       requiresArg: true,
       describe: 'where every random choice begins; random by default',
-    })
+    }) as Cli;
+}
+
+function runOptions(cli: Cli): Cli {
+  return cli
     .option('log-dir', {
       type: 'string',
       requiresArg: true,

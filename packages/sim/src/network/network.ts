@@ -3,7 +3,7 @@ import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { type DropReason, OPENING, type Retiming } from '@mk/monitor-proto/link/link-model';
 import type { CostModel } from '../engine/costs.ts';
 import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
-import { UnderWay, type Way } from './under-way.ts';
+import { type DeliveryHost, UnderWay, type Way } from './under-way.ts';
 
 /*
  * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under the
@@ -15,10 +15,7 @@ import { UnderWay, type Way } from './under-way.ts';
 export type FrameFate =
   { readonly kind: 'sent'; readonly dueAt: Nanos } | { readonly kind: 'dropped'; readonly reason: DropReason };
 
-export interface NetworkHost {
-  readonly now: Nanos;
-  /** Hands an event to a node at a time, if it still lives the same life and `end` is still open there. */
-  deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
+export interface NetworkHost extends DeliveryHost {
   /** Calls at a time, in its turn among the events. */
   after(at: Nanos, run: () => void): void;
   lookUp(address: string): SimNode | null;

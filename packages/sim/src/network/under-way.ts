@@ -1,7 +1,12 @@
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { Retiming } from '@mk/monitor-proto/link/link-model';
-import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
-import type { LinkEnd, NetworkHost } from './network.ts';
+import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
+
+export interface DeliveryHost {
+  readonly now: Nanos;
+  /** Hands an event to a node at a time, if it still lives the same life and `end` is still open there. */
+  deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
+}
 
 /** The directed pair that something travels between, and since when. */
 export interface Way {
@@ -56,7 +61,7 @@ const SOME = 64;
 export class UnderWay {
   private readonly pairs = new Map<string, Parcel[]>();
 
-  constructor(private readonly host: NetworkHost) {}
+  constructor(private readonly host: DeliveryHost) {}
 
   /** Delivers an event to an end at a time, or earlier if rules change meanwhile. */
   deliver(dueAt: Nanos, to: LinkEnd, event: AnyEvent, costNs: Nanos, way: Way): void {

@@ -17,13 +17,14 @@
  */
 import { Meter } from '@mk/monitor-proto/octopus/meter';
 import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/names';
-import type { OctopusReply, OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requests';
+import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusChange } from './change.ts';
 import { costOf, matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
 import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
+import { byName, concreteName, isBare, isLook, type Look, soughtBy, triggerOf } from './requests.ts';
 import { RecordTable, type StoredRecord } from './record-table.ts';
 import { boundedText, checkRecipe, failed, NO_RECORD, OK, Refusal, type Result } from './results.ts';
 import { type AddressedNotification, type Change, Telling } from './telling.ts';
@@ -54,7 +55,6 @@ interface Effects {
   watched: ParsedRecord | undefined;
 }
 
-type Look = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' | 'wait_for' }>;
 type Act = Exclude<OctopusRequest, Look>;
 type Handler<T extends Act['type']> = (
   request: Extract<Act, { type: T }>,
@@ -375,41 +375,10 @@ export function changesSomething({ type }: OctopusRequest): boolean {
   return type === 'set' || type === 'del' || type === 'take' || type === 'publish';
 }
 
-function isLook(request: OctopusRequest): request is Look {
-  const { type } = request;
-  return type === 'get' || type === 'get_names' || type === 'exists' || type === 'wait_for';
-}
-
-/** The query of a look; a `sequence` is one of a concrete name. */
-function soughtBy(request: Look): ParsedRecord {
-  const query = parseRecord(request.query);
-  if (request.type === 'wait_for' || request.sequence !== true) return query;
-  return { ...query, name: { kind: 'sequence', base: concreteName(query) } };
-}
-
-function isBare({ attributes, constraints }: ParsedRecord): boolean {
-  return attributes.size === 0 && constraints.length === 0;
-}
-
-function concreteName({ name }: ParsedRecord): string {
-  if (name.kind !== 'is') throw new Refusal('NO_CONCRETE_NAME');
-  return name.name;
-}
-
 /** A change is made in one go, and so are the matches that it depends on. */
 function checkCost(query: ParsedRecord, { attributes }: StoredRecord): void {
   if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
     throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns of so many states over so long a text');
-}
-
-/** A `set` watches its record by name: with attributes it would miss the next change. */
-function byName(name: string): ParsedRecord {
-  return { name: { kind: 'is', name }, attributes: new Map(), constraints: [] };
-}
-
-function triggerOf(request: OctopusRequest): TriggerSpec | undefined {
-  if (request.type === 'wait_for') return { id: request.id, inCase: 'NO_RECORD', mode: TRIGGER.ON_SET };
-  return 'trigger' in request ? request.trigger : undefined;
 }
 
 function removed(client: string, id: number, mode: number): AddressedNotification {

@@ -1,0 +1,38 @@
+import type { OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requests';
+import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import { type ParsedRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
+import { Refusal } from './results.ts';
+
+/** A request that looks at records and changes none. */
+export type Look = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' | 'wait_for' }>;
+
+export function isLook(request: OctopusRequest): request is Look {
+  const { type } = request;
+  return type === 'get' || type === 'get_names' || type === 'exists' || type === 'wait_for';
+}
+
+/** The query of a look; a `sequence` is one of a concrete name. */
+export function soughtBy(request: Look): ParsedRecord {
+  const query = parseRecord(request.query);
+  if (request.type === 'wait_for' || request.sequence !== true) return query;
+  return { ...query, name: { kind: 'sequence', base: concreteName(query) } };
+}
+
+export function isBare({ attributes, constraints }: ParsedRecord): boolean {
+  return attributes.size === 0 && constraints.length === 0;
+}
+
+export function concreteName({ name }: ParsedRecord): string {
+  if (name.kind !== 'is') throw new Refusal('NO_CONCRETE_NAME');
+  return name.name;
+}
+
+/** A `set` watches its record by name: with attributes it would miss the next change. */
+export function byName(name: string): ParsedRecord {
+  return { name: { kind: 'is', name }, attributes: new Map(), constraints: [] };
+}
+
+export function triggerOf(request: OctopusRequest): TriggerSpec | undefined {
+  if (request.type === 'wait_for') return { id: request.id, inCase: 'NO_RECORD', mode: TRIGGER.ON_SET };
+  return 'trigger' in request ? request.trigger : undefined;
+}
