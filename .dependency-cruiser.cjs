@@ -65,7 +65,7 @@ module.exports = {
       to: { circular: true },
     },
     room('cli', 'nothing of the rest: words of the command line know no cluster'),
-    room('client', 'cli, state', 'cli', 'state'),
+    room('client', 'cli, state, boot, supervisor', 'cli', 'state', 'boot', 'supervisor'),
     room('display', 'cli, client, boot, supervisor', 'cli', 'client', 'boot', 'supervisor'),
     room(
       'ctl',

@@ -10,20 +10,11 @@ import { CommandError, ControlError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
 import { type CallOptions, callControl } from './control-client.ts';
+import type { CoreRow } from './core-row.ts';
 import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
 import { WaitTeller } from './wait-teller.ts';
-
-/** A registered core, as the SKB lists it. */
-export interface CoreRow {
-  readonly core: number;
-  readonly incarnation: number;
-  readonly address: string;
-  readonly up: boolean;
-  readonly links: number;
-  readonly package: number;
-}
 
 /** What a heal did: the rules that ended, the processes that were woken, and who could not be told. */
 export interface Healed {

@@ -1,4 +1,5 @@
-import type { ClusterClient, CoreRow } from './cluster-client.ts';
+import type { CallOptions } from './control-client.ts';
+import type { CoreRow } from './core-row.ts';
 
 /** A core that belongs to the cluster and cannot be asked, and why. */
 export interface AbsentCore {
@@ -7,7 +8,9 @@ export interface AbsentCore {
 }
 
 /** What looks at or works on the cores needs of a cluster: one that mkctl reaches, one of this process, a simulated one. */
-export interface Cores extends Pick<ClusterClient, 'core'> {
+export interface Cores {
+  /** Asks a core to do a verb of its control port. */
+  core(core: number, verb: string, args?: object, options?: CallOptions): Promise<unknown>;
   cores(): Promise<readonly CoreRow[]>;
   /** Cores that were started and do not run, or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;

@@ -1,6 +1,6 @@
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
-import type { CoreRow } from '../client/cluster-client.ts';
+import type { CoreRow } from '../client/core-row.ts';
 import { fetchText } from '../client/control-client.ts';
 import { type Attendance, roster } from '../client/roster.ts';
 import { plainTable } from '../display/ready-table.ts';

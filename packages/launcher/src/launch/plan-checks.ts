@@ -1,4 +1,4 @@
-import type { CoreRow } from '../client/cluster-client.ts';
+import type { CoreRow } from '../client/core-row.ts';
 import { callControl } from '../client/control-client.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 

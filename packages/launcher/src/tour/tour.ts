@@ -1,7 +1,7 @@
 import { ControlError } from '../cli/usage-error.ts';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
-import type { CoreRow } from '../client/cluster-client.ts';
+import type { CoreRow } from '../client/core-row.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';

@@ -6,11 +6,11 @@ import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { SystemCallHandlers } from '../service.ts';
 import { spanHere } from './program-messages.ts';
-import type { Programs } from './programs.ts';
+import type { ProcessManager } from './process-manager.ts';
 import { fail } from './spawn.ts';
 
 /** What a program asks of the process manager. */
-export function programCalls(p: Programs) {
+export function programCalls(p: ProcessManager) {
   const writer = new PlainWriter(borderLimit('turnBytes'));
   return {
     exit: (caller, { status }, now) => p.endWith(p.partOf(caller), { cause: 'exited', status, text: '' }, now),
@@ -65,13 +65,13 @@ export function programCalls(p: Programs) {
   } satisfies SystemCallHandlers;
 }
 
-function* span(p: Programs, domain: string, home: CoreId, core: CoreId): Operation<void> {
+function* span(p: ProcessManager, domain: string, home: CoreId, core: CoreId): Operation<void> {
   if (home === p.context.core) return yield* spanHere(p, domain, core);
   const op = p.context.operations.nextId();
   fail(yield* p.exchange.ask(home, { type: 'domain_span_request', op, domain, core }, 'domain_reply'), home);
 }
 
-function run(p: Programs, operation: Operation<unknown>, now: Nanos, done: SystemCallDone): void {
+function run(p: ProcessManager, operation: Operation<unknown>, now: Nanos, done: SystemCallDone): void {
   const { operations } = p.context;
   operations.start(operations.nextId(), operation, now, (outcome, at) =>
     done(

@@ -4,11 +4,16 @@ import { PlainReader } from '@mk/libmk/dispatcher/plain-value';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { MessageHandlers } from '../service.ts';
 import { programLimit } from './limits.ts';
-import type { Programs } from './programs.ts';
+import type { ProcessManager } from './process-manager.ts';
 import { codeOf } from './spawn.ts';
 
 /** What other monitors ask and tell the process manager. */
-export function programMessages(p: Programs) {
+export function programMessages(p: ProcessManager) {
+  return { ...partMessages(p), ...domainMessages(p) } satisfies MessageHandlers;
+}
+
+/** About the part of a domain on one core: between its core and its home. */
+function partMessages(p: ProcessManager) {
   return {
     part_create_request: ({ id: from }, request, now) => {
       const { op } = request;
@@ -38,6 +43,12 @@ export function programMessages(p: Programs) {
     part_joined: ({ id: from }, { domain, core, error }, now) => {
       if (p.parts.of(domain)?.spec.home === from) p.toldOfPart(domain, core, error, now);
     },
+  } satisfies MessageHandlers;
+}
+
+/** About a domain as a whole, at its home, and the texts of programs. */
+function domainMessages(p: ProcessManager) {
+  return {
     domain_ending: ({ id: from }, { domain, cause, status, text }, now) => {
       const home = p.homes.get(domain);
       if (home?.parts.has(from) === true) p.homes.end(home, { cause, status, text }, now);
@@ -81,11 +92,11 @@ export function programMessages(p: Programs) {
 }
 
 /** At a domain's home. */
-export function* spanHere(p: Programs, domain: string, core: CoreId): Operation<void> {
+export function* spanHere(p: ProcessManager, domain: string, core: CoreId): Operation<void> {
   yield* p.spawner.span(p.homes.find(domain), core);
 }
 
-function* beginPart(p: Programs, from: CoreId, domain: string, capabilities: readonly number[]): Operation<void> {
+function* beginPart(p: ProcessManager, from: CoreId, domain: string, capabilities: readonly number[]): Operation<void> {
   const part = p.parts.of(domain);
   const creator = p.homes.get(domain)?.creator;
   if (part === undefined || (part.spec.home !== from && creator !== from))
@@ -93,13 +104,13 @@ function* beginPart(p: Programs, from: CoreId, domain: string, capabilities: rea
   p.spawner.begin(domain, capabilities, p.context.now);
 }
 
-function reply(p: Programs, to: CoreId, op: string, operation: Operation<unknown>, now: Nanos): void {
+function reply(p: ProcessManager, to: CoreId, op: string, operation: Operation<unknown>, now: Nanos): void {
   answer(p, to, operation, now, (outcome) => ({ type: 'domain_reply', op, ...errorOf(outcome) }));
 }
 
 /** Runs what another monitor has asked for; it is answered however many operations there are. */
 function answer<T>(
-  p: Programs,
+  p: ProcessManager,
   to: CoreId,
   operation: Operation<T>,
   now: Nanos,

@@ -1,13 +1,13 @@
 import type { Verbs } from '../service.ts';
 import { spanHere } from './program-messages.ts';
-import type { Programs } from './programs.ts';
+import type { ProcessManager } from './process-manager.ts';
 
 const PIECE = { min: 0, max: 8 << 20 } as const;
 const CORE = { min: 0, max: 65_535 } as const;
 const WEIGHT = { min: 0, max: 1_000_000, otherwise: 1 } as const;
 
 /** The process manager over the control port. */
-export function programVerbs(p: Programs): Verbs {
+export function programVerbs(p: ProcessManager): Verbs {
   return {
     program_load: {
       args: ['name', 'text', 'at', 'total'],
@@ -37,6 +37,13 @@ export function programVerbs(p: Programs): Verbs {
           null,
         ),
     },
+    ...domainVerbs(p),
+  };
+}
+
+/** Of domains that there are. */
+function domainVerbs(p: ProcessManager): Verbs {
+  return {
     domain_span: {
       args: ['domain', 'core'],
       doc: 'Gives a domain whose home this core is a dispatcher on another core.',

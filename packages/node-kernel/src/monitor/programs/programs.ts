@@ -16,23 +16,12 @@ import type { MessageHandlers, Service, SystemCallHandlers } from '../service.ts
 import { Homes } from './homes.ts';
 import { Notices } from './notices.ts';
 import { type Part, Parts } from './parts.ts';
+import type { DomainStatus, ProcessManager } from './process-manager.ts';
 import { programCalls } from './program-calls.ts';
 import { programMessages } from './program-messages.ts';
 import { ProgramStore } from './program-store.ts';
 import { programVerbs } from './program-verbs.ts';
 import { Spawner } from './spawn.ts';
-
-/** How a domain ended, or that it has not. */
-export interface DomainStatus {
-  readonly domain: string;
-  readonly finished: boolean;
-  /** `exited`, or a name of the error table; empty while it runs. */
-  readonly cause: string;
-  readonly status: number;
-  readonly text: string;
-  /** Cores and how the part there ended; `running` while it has not. */
-  readonly parts: Readonly<Record<string, string>>;
-}
 
 export interface ProgramsPort {
   readonly context: MonitorContext;
@@ -48,7 +37,7 @@ export interface ProgramsPort {
 }
 
 /** The process manager: programs, their domains over cores, spawn, span, kill, exit, wait (Barrelfish’s proc_mgmt and spawnd). */
-export class Programs implements Service {
+export class Programs implements Service, ProcessManager {
   readonly context: MonitorContext;
   readonly dispatchers: Dispatchers;
   readonly exchange: Exchange;
