@@ -202,7 +202,6 @@ export class ChannelEnd {
 
   private took(bytes: number): void {
     this.takenBytes += bytes;
-    this.runtime.queue.kick();
   }
 
   private check(message: Uint8Array): void {
@@ -223,7 +222,6 @@ export class ChannelEnd {
     this.credit -= message.length + HEAD_BYTES;
     this.batch.push(message);
     this.batchBytes += message.length + HEAD_BYTES;
-    this.runtime.queue.kick();
   }
 
   private async sendWithCapabilities(message: Uint8Array, capabilities: readonly SentCapability[]): Promise<void> {

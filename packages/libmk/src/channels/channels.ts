@@ -37,11 +37,9 @@ export class Channels {
   private pending = 0;
   /** Upcalls for what those may make. */
   private early: (() => void)[] = [];
-  private whenRested: (() => void)[] = [];
 
   constructor(private readonly runtime: Runtime) {
     runtime.beforeTurnEnds(() => {
-      for (const run of this.whenRested.splice(0)) run();
       for (const end of this.ends.values()) end.flush();
     });
     runtime.leavers.push(() => this.leftovers());
@@ -133,7 +131,7 @@ export class Channels {
           if (wanted) waker.wake(value);
           else giveBack(value);
           // The waiter goes on in its turn, and only then are its upcalls.
-          this.after(answered);
+          runtime.whenRested(answered);
           return value;
         },
         (error: unknown) => {
@@ -145,12 +143,6 @@ export class Channels {
         wanted = false;
       };
     });
-  }
-
-  /** Runs when the threads that are ready now have come to rest. */
-  private after(run: () => void): void {
-    this.whenRested.push(run);
-    this.runtime.queue.kick();
   }
 
   /** What comes for a channel that is not known yet waits; for one that was closed here it is dropped, and its capabilities deleted. */

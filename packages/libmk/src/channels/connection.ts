@@ -18,6 +18,8 @@ export interface Request<M extends Methods = Methods> {
   readonly signal: CancelSignal;
   /** A time of `mk.now()` after which nobody wants the answer; Infinity: none. */
   readonly deadline: Nanos;
+  /** Whether somebody waits for an answer: a request; a message has none. */
+  readonly answered: boolean;
   /** Answers a request; a message is done with it. Once. */
   reply(output?: unknown): Promise<void>;
   /** Refuses a request with a name that its interface, or the error table, has. */
@@ -114,7 +116,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     const timeoutNs = form === FORM.call ? reader.float() : 0;
     const input = method.input.read(reader, method.name);
     reader.end();
-    const cancellation = new Cancellation();
+    const cancellation = token === 0 ? NEVER_CANCELLED : new Cancellation();
     if (token !== 0) this.running.set(token, cancellation);
     this.releases.push(taken);
     this.requests.push({
@@ -123,6 +125,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
       connection: this,
       signal: cancellation.signal,
       deadline: timeoutNs > 0 ? this.runtime.now() + timeoutNs : Infinity,
+      answered: token !== 0,
       reply: (output) => this.reply(method, token, output),
       refuse: (name, text) => this.refuse(method, token, name, text ?? ''),
     });
@@ -190,3 +193,6 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     await this.end.send(writer.take(), [...writer.capabilities], options);
   }
 }
+
+/** Nobody cancels a message. */
+const NEVER_CANCELLED = new Cancellation();

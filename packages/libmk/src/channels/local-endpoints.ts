@@ -49,7 +49,6 @@ export class LocalEndpoints {
     const entry = {
       queue: new EventQueue<WordMessage>(this.runtime, `messages of endpoint ${address}`, () => {
         entry.taken += 1;
-        this.runtime.queue.kick();
       }),
       taken: 0,
     };

@@ -33,6 +33,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly leavers: (() => readonly string[])[] = [];
   private readonly handlers = new Map<UpcallType, UpcallHandler<never>>();
   private readonly before: (() => void)[] = [];
+  private readonly afterRest: (() => void)[] = [];
   private timerAt: Nanos = Infinity;
   private over = false;
   private random: Prng | null = null;
@@ -47,8 +48,9 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.leavers.push(() => this.threads.leftovers());
   }
 
-  /** System calls for the host to collect after the turn. */
+  /** System calls for the host to collect after the turn: what was gathered in it becomes calls now, as few as can be. */
   get outgoing(): Calls['outgoing'] {
+    if (!this.over) this.flush();
     return this.calls.outgoing;
   }
 
@@ -76,9 +78,15 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.handlers.set(type, handler);
   }
 
-  /** Calls `flush` when a turn's threads have come to rest: what was gathered becomes system calls. */
+  /** Calls `flush` when the host collects a turn's calls: what was gathered becomes system calls. It must wake nobody. */
   beforeTurnEnds(flush: () => void): void {
     this.before.push(flush);
+  }
+
+  /** Calls `run` once when the threads that are ready now have come to rest, in this turn. */
+  whenRested(run: () => void): void {
+    this.afterRest.push(run);
+    this.queue.kick();
   }
 
   resume(upcalls: readonly Upcall[]): void {
@@ -120,7 +128,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   }
 
   rested(): void {
-    this.flush();
+    for (const run of this.afterRest.splice(0)) run();
   }
 
   yielded(): void {

@@ -3,7 +3,6 @@ import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { Task } from '../scheduler/task.ts';
-import { dispatcherLimit } from './limits.ts';
 
 /**
  * `starting`: its host makes it. `waiting`: nothing waits for it. `ready`: it will be resumed when the scheduler says so.
@@ -47,6 +46,10 @@ export class Dispatcher {
   inFlight = 0;
   readonly timers = new Map<number, Timer>();
   private upcalls: Upcall[] = [];
+  /** Upcalls that several messages may go in. */
+  private joins: Join[] = [];
+  /** The last of each channel: the one that more may join. */
+  private readonly joined = new Map<number, Join>();
 
   constructor(
     readonly id: number,
@@ -72,15 +75,37 @@ export class Dispatcher {
     return this.more || this.upcalls.length > 0;
   }
 
-  /** Whether the upcall has been queued; replies, timers and what is said once are, other ones while there is room. */
-  push(upcall: Upcall): boolean {
-    if (upcall.type === 'message' && this.upcalls.length >= dispatcherLimit('queuedUpcalls')) return false;
+  /**
+   * Queues an upcall. None is refused: channels and endpoints bound what may be under way to a dispatcher (K2, E2). Messages
+   * of a channel that wait here go in one upcall, so that many small ones take no more room than their bytes.
+   */
+  push(upcall: Upcall): void {
+    if (upcall.type !== 'message' || upcall.data.length === 0 || upcall.capabilities.length > 0) {
+      if (upcall.type === 'message') this.joined.delete(upcall.channel);
+      this.upcalls.push(upcall);
+      return;
+    }
+    const last = this.joined.get(upcall.channel);
+    if (last !== undefined && last.bytes + upcall.data.length <= JOINED_BYTES) {
+      last.parts.push(upcall.data);
+      last.bytes += upcall.data.length;
+      return;
+    }
+    const join = { at: this.upcalls.length, parts: [upcall.data], bytes: upcall.data.length };
+    this.joins.push(join);
+    this.joined.set(upcall.channel, join);
     this.upcalls.push(upcall);
-    return true;
   }
 
   /** What the next turn begins with. */
   take(): readonly Upcall[] {
+    for (const { at, parts, bytes } of this.joins) {
+      const first = this.upcalls[at];
+      if (parts.length > 1 && first?.type === 'message')
+        this.upcalls[at] = { ...first, data: concatenated(parts, bytes) };
+    }
+    this.joins = [];
+    this.joined.clear();
     const most = borderLimit('upcallsPerTurn');
     if (this.upcalls.length <= most) {
       const taken = this.upcalls;
@@ -89,4 +114,24 @@ export class Dispatcher {
     }
     return this.upcalls.splice(0, most);
   }
+}
+
+interface Join {
+  /** The place in the queue. */
+  readonly at: number;
+  readonly parts: Uint8Array[];
+  bytes: number;
+}
+
+/** Messages that go in one upcall: what a channel's largest message takes. */
+const JOINED_BYTES = 64 << 10;
+
+function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

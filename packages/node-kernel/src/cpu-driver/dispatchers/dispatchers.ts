@@ -112,9 +112,10 @@ export class Dispatchers {
     this.wake(dispatcher, now);
   }
 
-  /** Queues an upcall; false: it has no room for a message. */
+  /** Queues an upcall; false: the dispatcher is on its way out. */
   upcall(dispatcher: Dispatcher, upcall: Upcall, now: Nanos): boolean {
-    if (dispatcher.state === 'stopping' || !dispatcher.push(upcall)) return false;
+    if (dispatcher.state === 'stopping') return false;
+    dispatcher.push(upcall);
     this.wake(dispatcher, now);
     return true;
   }

@@ -8,8 +8,6 @@ export const DISPATCHER_LIMITS = {
   overrunGraceNs: 5 * SECOND,
   /** A host that has not started a dispatcher by then is not going to: 64 cores that start one each on two CPUs take less. */
   startNs: 60 * SECOND,
-  /** What waits for a dispatcher that does not take it; past it messages to it are refused. Replies and timers always have room. */
-  queuedUpcalls: 4096,
   /** System calls of one dispatcher that were not answered yet: one dispatcher cannot take all operations of a core. */
   callsInFlight: 1024,
   /** Timers that one dispatcher has set. */
