@@ -65,7 +65,7 @@ interface CoreRow {
 
 /** Waits until so many cores are all bound to one another; their rows. */
 function meshOf(cores: number): Promise<CoreRow[]> {
-  return eventually(`a mesh of ${cores}`, 60_000, () => {
+  return eventually(`a mesh of ${cores}`, 180_000, () => {
     const rows = mkctl<CoreRow[]>('cores');
     return rows.length === cores && rows.every(({ links, up }) => up && links === cores - 1) ? rows : null;
   });
@@ -86,18 +86,18 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
 (missing === null ? describe : describe.skip)('docker compose', () => {
   beforeAll(() => {
     forget(PROJECT);
-  }, 120_000);
+  }, 300_000);
 
   afterAll(() => {
     for (const project of [PROJECT, OTHER, READ_ONLY]) forget(project);
-  }, 120_000);
+  }, 300_000);
 
   test('up, on an engine without the image: it is built once, and the SKB and four cores are bound to one another', async () => {
     compose('up', '--detach');
     expect(docker('image', 'ls', '--quiet', `mk-${PROJECT}`).trim().split('\n')).toHaveLength(1);
     const rows = await meshOf(4);
     expect(rows.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
-    await eventually('every container healthy', 60_000, () => {
+    await eventually('every container healthy', 180_000, () => {
       const all = containers();
       return all.length === 5 && all.every(({ State, Health }) => State === 'running' && Health === 'healthy')
         ? all
@@ -128,12 +128,12 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     const after = mkctl<{ core: number; incarnation: number; address: string }[]>('cores');
     const kept = before.map(({ core, incarnation, address }) => ({ core, incarnation, address }));
     for (const core of kept) expect(after).toContainEqual(expect.objectContaining(core));
-  }, 120_000);
+  }, 300_000);
 
   test('another project (-p, or a copy of the checkout in another folder) is a cluster of its own', async () => {
     const other = (...args: readonly string[]): string => docker('compose', '--project-name', OTHER, ...args);
     other('up', '--detach', '--scale', 'core=1');
-    await eventually('the other cluster has its core', 60_000, () =>
+    await eventually('the other cluster has its core', 180_000, () =>
       other('exec', '-T', 'skb', 'mkctl', 'cores').includes(`${OTHER}-core-1:7000`) ? true : null,
     );
     expect(other('exec', '-T', 'skb', 'mkctl', 'oct', 'names', '_').trim()).toBe('');
@@ -151,7 +151,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     const readOnly = (...args: readonly string[]): string =>
       docker('compose', '--project-name', READ_ONLY, ...files, ...args);
     readOnly('up', '--detach', '--scale', 'core=1');
-    await eventually('its core has joined', 60_000, () =>
+    await eventually('its core has joined', 180_000, () =>
       readOnly('exec', '-T', 'skb', 'mkctl', 'cores').includes('core-1:7000') ? true : null,
     );
     expect(readOnly('exec', '-T', 'skb', 'mkctl', 'oct', 'set', 'kept { a: 1 }')).toBe('kept { a: 1 }\n');
@@ -164,7 +164,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     docker('kill', '--signal', 'KILL', victim);
     compose('up', '--detach', '--scale', 'core=8', '--no-recreate');
     expect(await meshOf(8)).toHaveLength(8);
-  }, 120_000);
+  }, 300_000);
 
   test('every line that a container logs is JSON, as the published schema says, none missing', () => {
     const all = docker('ps', '--filter', `label=com.docker.compose.project=${PROJECT}`, '--format', '{{.Names}}')
@@ -194,5 +194,5 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
       const all = kind === 'container' ? ['--all'] : [];
       expect(docker(kind, 'ls', ...all, '--quiet', '--filter', `label=com.docker.compose.project=${PROJECT}`)).toBe('');
     }
-  }, 60_000);
+  }, 300_000);
 });

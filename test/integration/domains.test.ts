@@ -80,7 +80,7 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
     process.env['MK_STATE_DIR'] = place.state;
     cluster = await reached(`dom-${isolation}`);
     for (const [name, body] of Object.entries(PROGRAMS)) await loadProgram(cluster, 0, name, await bare(body));
-  }, 120_000);
+  }, 300_000);
   afterAll(() => place.cleanUp());
 
   const spawn = async (program: string, core: number, args: readonly string[] = []): Promise<string> =>
@@ -118,7 +118,7 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
       expect(await cluster.core(0, 'ping', { core: 1, count: 5 })).toMatchObject({ core: 1 });
       expect(ready.cores).toBe(3);
     },
-    120_000,
+    300_000,
   );
 
   test('garbage is refused call by call', async () => {
@@ -133,7 +133,7 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
       expect(trips.core).toBe(1);
       expect(await wait(domain)).toMatchObject({ cause: 'exited', status: 0 });
     },
-    120_000,
+    300_000,
   );
 
   test('nothing of the host can be reached', async () => {

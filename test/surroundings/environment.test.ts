@@ -25,7 +25,7 @@ afterAll(async () => {
 function run(program: string, args: readonly string[], options: object = {}): { status: number | null; text: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [builtProgram(`${program}.cjs`), ...args], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
     ...options,
   });
   return { status, text: `${stdout}${stderr}` };
@@ -42,7 +42,7 @@ describe('the state directory', () => {
     } finally {
       expect(run('mkctl', ['down'], options).status).toBe(0);
     }
-  }, 120_000);
+  }, 300_000);
 
   asAnother(
     'a user without HOME and without an entry in the list of users has a place for clusters',
@@ -68,7 +68,7 @@ describe('the state directory', () => {
         /^mkctl: .*mk-12345 is not a folder of this user alone; set MK_STATE_DIR[^\n]*\n$/,
       );
     },
-    60_000,
+    300_000,
   );
 
   asAnother(
@@ -110,7 +110,7 @@ describe('the state directory', () => {
         sleeper.kill('SIGKILL');
       }
     },
-    60_000,
+    300_000,
   );
 });
 
@@ -189,12 +189,12 @@ describe('limits of the host', () => {
     expect(stderr).toMatch(/^mk-launch: .* could not be started: .*open no more files \(ulimit -n\).*\(EMFILE\)\n$/);
     expect(status).toBe(2);
     expect(place.processes()).toEqual([]);
-  }, 60_000);
+  }, 300_000);
 
   test('the same for a supervisor in the background', () => {
     const { status, stderr } = limited('-n 27', '--cores', '16', '--detach', '--name', 'few');
     expect(stderr).toMatch(/^mk-launch: .* could not be started: .*open no more files \(ulimit -n\).*\(EMFILE\)\n$/);
     expect(status).toBe(2);
     expect(place.processes()).toEqual([]);
-  }, 60_000);
+  }, 300_000);
 });

@@ -9,7 +9,7 @@ import { ClusterPlace } from '../integration/running-cluster.ts';
 const place = new ClusterPlace();
 beforeAll(async () => {
   await place.boot('--cores', '2');
-}, 120_000);
+}, 300_000);
 afterAll(() => place.cleanUp());
 
 interface Said {
@@ -89,12 +89,12 @@ describe('a reader that has enough is no error', () => {
       expect(stderr).not.toMatch(/EPIPE|Error|\bat /);
       expect(status).toBe(0);
     },
-    60_000,
+    300_000,
   );
 
   test('a reader that leaves while a cluster boots ends the boot in order: one line, nothing left', () => {
     const { stderr } = intoHead('mk-launch', '--cores', '2', '--name', 'head', '--for', '1s');
     expect(['', 'mk-launch: interrupted during boot\n']).toContain(stderr);
     expect(place.record('head')).toBeNull();
-  }, 60_000);
+  }, 300_000);
 });

@@ -121,7 +121,7 @@ describe('SqliteJournal', () => {
     expect(lost).toEqual([]);
     journal.close();
     // Ten thousand commits, each waits for a disk that others use as well.
-  }, 240_000);
+  }, 300_000);
 
   test('a torn last write is repaired, and said', async () => {
     await writeUntilKilled(100, 0);

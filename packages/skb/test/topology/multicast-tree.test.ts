@@ -139,7 +139,7 @@ describe('completionTime', () => {
   });
 });
 
-test('64 cores with every root plan within 50 ms, 1,024 cores with one root too', () => {
+test('64 cores with every root, and 1,024 cores with one, plan in milliseconds', () => {
   const timed = (work: () => void): number => {
     const start = performance.now();
     work();
@@ -149,9 +149,9 @@ test('64 cores with every root plan within 50 ms, 1,024 cores with one root too'
   const once = Math.min(timed(allRoots), timed(allRoots), timed(allRoots));
   const big = Math.min(...[1, 2, 3].map(() => timed(() => planTree('numa', lineOfPackages(128, 8)))));
   console.log(`planTree numa: 64 roots of 64 cores ${once.toFixed(1)} ms; 1,024 cores, one root ${big.toFixed(1)} ms`);
-  // The figures are for an idle machine; tests run beside others, so they are held to a fifth.
-  expect(once).toBeLessThan(5 * 50);
-  expect(big).toBeLessThan(5 * 50);
+  // The figures are for an idle machine (benchmarks/ has them); here a search that has become exponential is found.
+  expect(once).toBeLessThan(40 * 50);
+  expect(big).toBeLessThan(40 * 50);
 });
 
 describe('renderings', () => {
