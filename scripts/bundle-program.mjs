@@ -1,6 +1,6 @@
 // Bundles what runs in the bare context of a dispatcher: the context's own text, and a program with its library.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './install.mjs';
 
@@ -21,7 +21,7 @@ const COMMON = {
  */
 export async function contextText() {
   const entry = join(root, 'packages/libmk/src/dispatcher/context/context-main.ts');
-  const text = await bundle({ entryPoints: [entry], minify: true });
+  const text = await bundle({ ...entryOf(entry), minify: true });
   const names = readFileSync(join(root, 'packages/libmk/src/dispatcher/context/global-names.ts'), 'utf8');
   const [, taken] = /'(Object [^']*)'/.exec(names);
   return (
@@ -32,12 +32,18 @@ export async function contextText() {
 
 /** One program file with everything that it imports, as the text that a core runs. */
 export function programText(file) {
-  return bundle({ entryPoints: [file], sourcemap: 'inline', sourcesContent: false });
+  return bundle({ ...entryOf(file), sourcemap: 'inline', sourcesContent: false });
 }
 
 /** The same for a program that stands in a text; it imports the project's packages by their names. */
 export function programTextOf(contents) {
   return bundle({ stdin: { contents, loader: 'ts', resolveDir: join(root, 'packages/sim') } });
+}
+
+/** Relative to its folder: esbuild takes an entry with * for a pattern, and the checkout's folder may have one in its name. */
+function entryOf(file) {
+  const path = resolve(file);
+  return { absWorkingDir: dirname(path), entryPoints: [basename(path)] };
 }
 
 async function bundle(options) {
