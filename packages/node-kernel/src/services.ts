@@ -50,12 +50,19 @@ export interface Core {
 export function createServices(core: Core) {
   const { config, context, cpuDriver } = core;
   const agreement = new Agreement(context, core.actOf);
-  const capops = new Capops(context, cpuDriver, agreement);
+  const capops = new Capops(context, cpuDriver, agreement, (domain, op) =>
+    core.receivers.upcall(domain, { type: 'consent', op }, context.now),
+  );
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
   const { systemCall, systemCallNow, dispatcherGone } = core;
-  const dispatcherService = new DispatcherService({ context, systemCall, systemCallNow });
-  const programs = new Programs({
+  const dispatcherService: DispatcherService = new DispatcherService({
+    context,
+    systemCall,
+    systemCallNow,
+    ended: (dispatcher, ending, now) => programs.dispatcherEnded(dispatcher, ending, now),
+  });
+  const programs: Programs = new Programs({
     context,
     cpuDriver,
     dispatchers: dispatcherService.dispatchers,
@@ -64,9 +71,6 @@ export function createServices(core: Core) {
     systemCall,
     dispatcherGone,
   });
-  capops.shared.subscribers.onAsked = (domain, op) =>
-    dispatcherService.tell(domain, { type: 'consent', op }, context.now);
-  dispatcherService.onEnded = (dispatcher, ending, now) => programs.dispatcherEnded(dispatcher, ending, now);
   return {
     membership: new Membership(context, config, core.joinHost),
     agreement,

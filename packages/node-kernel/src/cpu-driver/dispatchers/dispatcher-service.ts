@@ -19,13 +19,13 @@ export interface DispatcherServicePort {
   readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** What is answered within the turn; NOT_AT_ONCE for everything else. */
   readonly systemCallNow: (domain: number, call: SystemCall, now: Nanos) => SystemCallResult;
+  /** A dispatcher is no more. */
+  readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
 
 /** The dispatchers of a core between their host and whoever serves their system calls. */
 export class DispatcherService implements Service {
   readonly dispatchers: Dispatchers;
-  /** Told when a dispatcher is no more. */
-  onEnded: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void = () => undefined;
 
   readonly events = {
     dispatcher_started: ({ dispatcher }, now) => this.dispatchers.started(dispatcher, now),
@@ -94,7 +94,7 @@ export class DispatcherService implements Service {
           text: ending.text,
           run_ms: Math.round(runNs / 1e6),
         });
-        this.onEnded(dispatcher, ending, now);
+        this.port.ended(dispatcher, ending, now);
       },
     });
   }

@@ -19,6 +19,7 @@ import { capabilityCalls } from './requests.ts';
 import { onRetrieveRequest } from './retrieve.ts';
 import { checkRetypeAct, onRetypeRequest } from './retype.ts';
 import { Revokes } from './revoke.ts';
+import type { Asked } from './subscribers.ts';
 import { Stepper } from './stepper.ts';
 
 /** Capability operations between cores: what is left to do where the CPU driver of one core cannot finish alone. */
@@ -46,8 +47,9 @@ export class Capops implements Service {
   readonly roundActions;
   readonly systemCalls;
 
-  constructor(context: MonitorContext, driver: CpuDriver, agreement: Agreement) {
-    this.shared = new CapopsContext(context, driver, agreement);
+  /** `asked`: told which domain a revoke asks for its consent. */
+  constructor(context: MonitorContext, driver: CpuDriver, agreement: Agreement, asked: Asked) {
+    this.shared = new CapopsContext(context, driver, agreement, asked);
     this.stepper = new Stepper(this.shared);
     this.reclaims = new Reclaims(this.shared);
     this.revokes = new Revokes(this.shared, this.reclaims, this.stepper);

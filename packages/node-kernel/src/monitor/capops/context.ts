@@ -17,7 +17,7 @@ import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import { errorIn, Exchange } from './exchange.ts';
 import { CAPABILITY_PAYLOAD, type CapabilityPayload } from './payload.ts';
 import { CapabilityReceivers } from './receivers.ts';
-import { Subscribers } from './subscribers.ts';
+import { type Asked, Subscribers } from './subscribers.ts';
 import { Transits, WaitQueue } from './waiting.ts';
 
 /** The range of an agreed retype of another core: nothing new may come to lie in it meanwhile. */
@@ -53,13 +53,14 @@ export class CapopsContext {
     readonly context: MonitorContext,
     readonly driver: CpuDriver,
     readonly agreement: Agreement,
+    asked: Asked,
   ) {
     this.exchange = new Exchange(context);
     const { rounds, plans } = agreement;
     this.rounds = new Multicasts({ context, rounds, plans, ready: () => driver.booted }, CAPABILITY_PAYLOAD);
     this.changes = new WaitQueue(context.timers);
     this.transits = new Transits(this.changes);
-    this.subscribers = new Subscribers(context);
+    this.subscribers = new Subscribers(context, asked);
     this.receivers = new CapabilityReceivers(driver.domains);
   }
 

@@ -19,6 +19,9 @@ interface Question {
   readonly done: (consents: boolean) => void;
 }
 
+/** Told which domain a revoke asks for its consent. */
+export type Asked = (domain: number, op: OperationId) => void;
+
 /**
  * Revocation agreement (inventory §2.3): a mark on this core asks every subscriber whose range the target overlaps, by an
  * upcall, and is not ready before all have consented. Who does not answer in time is taken to consent; one refusal, and the
@@ -28,10 +31,11 @@ export class Subscribers {
   private readonly subscriptions = new Set<Subscription>();
   private readonly questions = new Map<OperationId, Question>();
 
-  /** Told whom a revoke asks, beside the effect. */
-  onAsked: (domain: number, op: OperationId) => void = () => undefined;
-
-  constructor(private readonly context: MonitorContext) {}
+  /** `tellAsked`: told whom a revoke asks, beside the effect. */
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly tellAsked: Asked,
+  ) {}
 
   /** False: there are too many. */
   add(domain: number, range: Range): boolean {
@@ -72,7 +76,7 @@ export class Subscribers {
       this.close(question, true),
     );
     for (const { domain } of open) {
-      this.onAsked(domain, op);
+      this.tellAsked(domain, op);
       this.context.outbox.push({
         type: 'upcall',
         domain,

@@ -82,11 +82,15 @@ export class Channels implements Service {
   ) {
     const takeId = (): number => ++this.lastId;
     this.outlets = new Outlets(context);
-    this.ends = new Ends(this.ports, receivers, new ChannelCapabilities(capops), takeId, (end, error, now) =>
-      this.binding.answered(end, error, now),
+    this.ends = new Ends(
+      this.ports,
+      receivers,
+      new ChannelCapabilities(capops),
+      takeId,
+      (end, error, now) => this.binding.answered(end, error, now),
+      () => this.circuits,
     );
     this.circuits = new Circuits(context, this.outlets, this.ends);
-    this.ends.circuits = this.circuits;
     this.names = new Names(context, records);
     this.binding = new Binding(context, this.ports, this.names, this.ends, this.circuits);
     capops.receivers.addEnds((id) => {

@@ -38,7 +38,6 @@ export type Transferred = (
  *   K6  an end that is gone is told to the other end's dispatcher with a reason, after everything that was sent before
  */
 export class Ends implements CircuitUsers {
-  circuits!: Circuits;
   private readonly byId = new Map<number, End>();
   private readonly ofDomain = new Map<number, Set<End>>();
 
@@ -49,6 +48,8 @@ export class Ends implements CircuitUsers {
     private readonly takeId: () => number,
     /** Told what became of a channel that we asked for. */
     private readonly onAnswer: (end: End, error: ErrorName | null, now: Nanos) => void,
+    /** The circuits that ends ride on; asked from the first message on, not before. */
+    private readonly circuits: () => Circuits,
   ) {}
 
   get size(): number {
@@ -113,7 +114,7 @@ export class Ends implements CircuitUsers {
     end.taken += bytes;
     const { carrier } = end;
     if (carrier?.kind === 'local') this.credited(carrier.other, end.taken, now);
-    else if (carrier?.kind === 'circuit') this.circuits.credit(carrier.peer, carrier.circuit, end.taken);
+    else if (carrier?.kind === 'circuit') this.circuits().credit(carrier.peer, carrier.circuit, end.taken);
     return true;
   }
 
@@ -227,7 +228,7 @@ export class Ends implements CircuitUsers {
     now: Nanos,
   ): void {
     const { carrier } = end;
-    if (carrier?.kind === 'circuit') this.circuits.data(carrier.peer, carrier.circuit, data, capabilities);
+    if (carrier?.kind === 'circuit') this.circuits().data(carrier.peer, carrier.circuit, data, capabilities);
     else if (carrier?.kind === 'local') {
       if (data.length === 0) this.drop(carrier.other, capabilities);
       else this.deliver(carrier.other, data, capabilities, now);
@@ -262,7 +263,7 @@ export class Ends implements CircuitUsers {
     const { carrier } = end;
     this.remove(end);
     if (carrier?.kind === 'local') this.over(carrier.other, error, now);
-    else if (carrier?.kind === 'circuit') this.circuits.close(carrier.peer, carrier.circuit, error);
+    else if (carrier?.kind === 'circuit') this.circuits().close(carrier.peer, carrier.circuit, error);
   }
 
   /** The other end is gone: the dispatcher is told, and what it had handed over goes nowhere. */
@@ -280,7 +281,7 @@ export class Ends implements CircuitUsers {
     done?.({ ok: false, error: 'ENDPOINT_OVERFLOW' }, now);
     this.over(end, 'ENDPOINT_OVERFLOW', now);
     if (carrier?.kind === 'local') this.over(carrier.other, 'ENDPOINT_OVERFLOW', now);
-    else if (carrier?.kind === 'circuit') this.circuits.close(carrier.peer, carrier.circuit, 'ENDPOINT_OVERFLOW');
+    else if (carrier?.kind === 'circuit') this.circuits().close(carrier.peer, carrier.circuit, 'ENDPOINT_OVERFLOW');
   }
 
   remove(end: End): void {
