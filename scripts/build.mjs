@@ -26,9 +26,14 @@ const PROGRAMS = {
   'skb-engine': { entry: 'packages/skb/src/engine/io/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
   'dispatcher-worker': { entry: 'packages/node-kernel/src/io/dispatchers/dispatcher-worker-main.ts' },
   'dispatcher-process': { entry: 'packages/node-kernel/src/io/dispatchers/dispatcher-process-main.ts' },
-  'mk-launch': { entry: 'packages/launcher/src/bin/mk-launch.ts', executable: true, cached: true },
+  'mk-launch': {
+    entry: 'packages/launcher/src/bin/mk-launch.ts',
+    executable: true,
+    cached: true,
+    external: ['esbuild'],
+  },
   'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },
-  mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true },
+  mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true, external: ['esbuild'] },
 };
 
 /**

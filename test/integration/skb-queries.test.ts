@@ -124,7 +124,9 @@ test('mkctl: records', async () => {
   expect((await watching.ended).status).toBe(0);
   const barriers = await Promise.all([1, 2, 3].map(() => place.mkctl('oct', 'barrier', 'gate', '--count', '3')));
   expect(barriers.map(({ status }) => status)).toEqual([0, 0, 0]);
-  expect((await place.mkctl('oct', 'lock', 'door', '--for', '10ms')).stdout).toBe('held; ticket 1\n');
+  expect((await place.mkctl('oct', 'lock', 'door', '--for', '10ms')).stdout).toBe(
+    'held; ticket 1, which is its fencing token\n',
+  );
   expect((await place.mkctl('oct', 'del', 'shelf')).status).toBe(0);
   expect((await place.mkctl('oct', 'get', 'shelf')).status).toBe(1);
 });

@@ -74,7 +74,7 @@ function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
 }
 
 /** Positional arguments that are lists by nature. */
-const LIST_ARGUMENTS: readonly string[] = ['groups'];
+const LIST_ARGUMENTS: readonly string[] = ['groups', 'args'];
 
 interface Words {
   readonly options: readonly string[];

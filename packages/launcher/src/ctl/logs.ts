@@ -174,15 +174,39 @@ function printer({ args, terminal, json }: Omit<CtlContext, 'cluster'>, filter: 
   };
 }
 
+/** Calls `show` with every line of the cluster’s logs, those to come included, until it is told to stop. */
+export async function followLogs(
+  { cluster }: Pick<CtlContext, 'cluster'>,
+  show: (line: LogLine) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const logDir = cluster.record?.logDir ?? null;
+  const each = (text: string): void => {
+    const line = parseLine(text);
+    if (line !== null && !signal.aborted) show(line);
+  };
+  if (logDir !== null) await fromFiles(logDir, true, each, () => cluster.supervised && !signal.aborted);
+  else if (cluster.logStream !== null) await fromSupervisor(cluster.logStream, true, each, signal);
+  else
+    throw new CommandError(`the logs of ${cluster.name} are not on this host: what the program prints cannot be shown`);
+}
+
 async function fromSupervisor(
   { address, token }: { address: string; token: string },
   follow: boolean,
   show: (line: string) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { host, port } = splitAddress(address);
   await new Promise<void>((resolve, reject) => {
     const request = get(
-      { host, port, path: follow ? '/logs?follow' : '/logs', headers: { authorization: `Bearer ${token}` } },
+      {
+        host,
+        port,
+        path: follow ? '/logs?follow' : '/logs',
+        headers: { authorization: `Bearer ${token}` },
+        ...(signal && { signal }),
+      },
       (response) => {
         if (response.statusCode !== 200)
           return reject(new CommandError(`the supervisor answered ${response.statusCode}`));
@@ -190,7 +214,11 @@ async function fromSupervisor(
         response.on('end', resolve).on('error', () => resolve());
       },
     );
-    request.on('error', (error) => reject(new CommandError(`the supervisor’s logs cannot be read: ${error.message}`)));
+    request.on('error', (error) =>
+      signal?.aborted === true
+        ? resolve()
+        : reject(new CommandError(`the supervisor’s logs cannot be read: ${error.message}`)),
+    );
   });
 }
 

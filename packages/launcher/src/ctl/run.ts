@@ -4,6 +4,8 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coreList, wholeNumber } from '../cli/values.ts';
 import { PROGRAM_OPTIONS, type Program, type ProgramOption, type ProgramOptions } from '../programs/program.ts';
 import { PROGRAMS } from '../programs/table.ts';
+import { isProgramFile } from '../programs/bundle.ts';
+import { runFile } from './run-file.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 import { describePlacement, type Placement, placeCores, placementKind } from './placement.ts';
 import { withSkb } from './with-skb.ts';
@@ -19,20 +21,22 @@ interface Chosen {
 }
 
 export const RUN: CtlCommand = {
-  command: 'run <program>',
-  describe: 'runs a program on cores that the SKB chooses, or that you name',
+  command: 'run <program> [args..]',
+  describe: 'runs a program, or your own file, on cores that the SKB chooses or that you name',
   examples: [
     ['$0 run ring --cores 4 --near', 'a token round four cores near one another, and how long a round takes'],
     ['$0 run ring --cores 4 --spread', 'the same, far apart'],
     ['$0 run churn --cores 4 --near --seconds 5', 'capability operations, checked'],
     ['$0 run pingpong --on 0,3-7', 'on these cores'],
+    ['$0 run ./hello.ts --on 0,2 -- --times 3', 'your own program, a domain a core; arguments after --'],
   ],
   options: (cli) => {
     let all = cli
       .positional('program', {
         type: 'string',
-        describe: PROGRAMS.map(({ name, doc }) => `${name}: ${doc}`).join('; '),
+        describe: `${PROGRAMS.map(({ name, doc }) => `${name}: ${doc}`).join('; ')}; or a .ts or .js file that exports main`,
       })
+      .positional('args', { type: 'string', array: true, describe: 'of your own program' })
       .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores; the SKB says which' })
       .option('near', { type: 'boolean', default: false, describe: 'with --cores: near one another (the default)' })
       .option('spread', { type: 'boolean', default: false, describe: 'with --cores: far from one another' })
@@ -54,7 +58,9 @@ export const RUN: CtlCommand = {
     return all as never;
   },
   async run(context) {
-    const program = programOf(required(context.args, 'program'));
+    const word = required(context.args, 'program');
+    if (isProgramFile(word)) return runFile(context, word);
+    const program = programOf(word);
     const options = optionsOf(program, context.args);
     const { cores, placement } = await choose(context, program);
     const where = placement === null ? `on cores ${cores.join(' ')}` : describePlacement(placement);
