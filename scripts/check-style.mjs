@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { root } from './install.mjs';
 
-const MAX_FILE_LINES = 400;
-const MAX_FUNCTION_LINES = 60;
+export const MAX_FILE_LINES = 400;
+export const MAX_FUNCTION_LINES = 60;
 /** What only `io/`, `main.ts`, the launcher and tools may name: clocks, entropy, timers, the environment. */
 const IMPURE = new Set([
   'process',

@@ -2,12 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 
 /** The style check is a script in plain JavaScript: its types are said here. */
 interface StyleCheck {
+  readonly MAX_FILE_LINES: number;
+  readonly MAX_FUNCTION_LINES: number;
   breachesOf(path: string, text: string): [line: number, text: string][];
   lockBreaches(lock: unknown): [line: number, text: string][];
 }
 
 const script = new URL('../../scripts/check-style.mjs', import.meta.url).href;
-const { breachesOf, lockBreaches } = (await import(script)) as StyleCheck;
+const { breachesOf, lockBreaches, MAX_FILE_LINES, MAX_FUNCTION_LINES } = (await import(script)) as StyleCheck;
 const pure = 'packages/skb/src/topology/plans.ts';
 
 describe('the style check finds', () => {
@@ -21,8 +23,8 @@ describe('the style check finds', () => {
     ['a default export', 'export default function f() {}'],
     ['a path of one machine', `// see /${'home'}/me/notes`],
     ['a URL’s pathname as a path', `const root = new URL('..', ${'import'}.meta.url).${'pathname'};`],
-    ['a function of 61 lines', `function f(): void {\n${'  g();\n'.repeat(59)}}`],
-    ['a file of 401 lines', '// x\n'.repeat(401)],
+    ['a function of a line too many', `function f(): void {\n${'  g();\n'.repeat(MAX_FUNCTION_LINES - 1)}}`],
+    ['a file of a line too many', '// x\n'.repeat(MAX_FILE_LINES + 1)],
   ])('%s', (_what, text) => {
     expect(breachesOf(pure, text)).toHaveLength(1);
   });
