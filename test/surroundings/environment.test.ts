@@ -176,6 +176,17 @@ describe('a process that its environment tells what it is', () => {
   });
 });
 
+test('a shell whose folder has been removed can still ask', () => {
+  const script = 'cd "$1" && rmdir "$1" && exec "$2" "$3" ps';
+  const gone = join(folder, 'gone');
+  mkdirSync(gone);
+  const { status, stderr } = spawnSync('bash', ['-c', script, '', gone, process.execPath, builtProgram('mkctl.cjs')], {
+    encoding: 'utf8',
+    env: { ...process.env, MK_STATE_DIR: folder },
+  });
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/^mkctl: no cluster runs here[^\n]*\n$/)]);
+});
+
 describe('limits of the host', () => {
   const limited = (limit: string, ...args: readonly string[]): { status: number | null; stderr: string } => {
     const script = `ulimit ${limit}; exec "$0" "$@"`;

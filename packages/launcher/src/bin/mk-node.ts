@@ -1,3 +1,4 @@
+import '../cli/working-folder.ts';
 import { createRequire } from 'node:module';
 import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';

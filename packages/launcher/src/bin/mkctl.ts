@@ -1,3 +1,4 @@
+import '../cli/working-folder.ts';
 import { asksForJson, report } from '../cli/run-cli.ts';
 import { guardStandardOutput, statusWithOutput } from '../cli/standard-output.ts';
 import { mkctl } from '../ctl/command.ts';

@@ -32,6 +32,7 @@ export function dropOldRuns(name: string, state = new StateDirectory()): void {
 /** Notes where a run logs, so that `mkctl logs` finds it after its end. */
 export function noteRun({ name, logDir }: LastRun, state = new StateDirectory()): void {
   try {
+    for (const other of notedIn(state)) if (runFrom(other, state).length === 0) rmSync(noteOf(other, state));
     writeFileSync(noteOf(name, state), `${logDir}\n`, { mode: 0o600 });
   } catch {
     // the logs are there all the same
