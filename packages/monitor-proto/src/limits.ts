@@ -260,6 +260,13 @@ export const LIMITS = {
     unit: 'words',
     reason: 'A same-core message is what fits in registers, as in Barrelfish; a capability may go beside it.',
   },
+  logWaitingBytes: {
+    value: 4 << 20,
+    unit: 'bytes',
+    reason:
+      'Log lines that wait for a reader who is slow: seconds at level debug. What comes then is dropped and counted.',
+  },
+  logReserveBytes: { value: 1 << 20, unit: 'bytes', reason: 'Beside that for warnings and errors alone.' },
   maxLamport: {
     value: 2 ** 52,
     unit: 'ticks',

@@ -337,6 +337,11 @@ export const LOG_EVENTS = {
     fields: { invariant: 'string', text: 'string', state: 'object' },
     doc: 'Something was so that cannot be: a bug. The process ends with exit status 70; `state` is what it was in.',
   },
+  log_lines_dropped: {
+    level: 'warn',
+    fields: { sink: 'string', lines: 'number' },
+    doc: 'So many lines before this one were not written to `sink` (stdout, file, stream): nobody read, or the disk was full.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -26,7 +26,7 @@ export function isLogged(event: LogEventName, from: LogLevel | 'off'): boolean {
   return from !== 'off' && LOG_LEVELS.indexOf(levelOf(event)) >= LOG_LEVELS.indexOf(from);
 }
 
-/** A line as every process writes it: peers by name, the event's own fields last. `seq` is gap-free per process. */
+/** A line as every process writes it: peers by name, the event's own fields last. `seq` counts a process's lines, those that no reader took included. */
 export function buildLogLine(
   source: LogSource,
   event: LogEventName,

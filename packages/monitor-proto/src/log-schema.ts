@@ -38,7 +38,12 @@ export const COMMON_FIELDS: Readonly<Record<string, JsonSchema>> = {
   event: { type: 'string' },
   core: { ...NAME, description: 'A core’s number, "skb", "launcher", or "unregistered" before a core has its id.' },
   incarnation: { type: 'number', minimum: 0, description: 'Life of the core; 0 before it has its id.' },
-  seq: { type: 'number', minimum: 1, description: 'Counts the lines of a process without a gap.' },
+  seq: {
+    type: 'number',
+    minimum: 1,
+    description:
+      'Counts the lines of a process. A gap is lines that nobody read in time; log_lines_dropped, right behind it, says how many.',
+  },
   lamport: { type: 'number', minimum: 0, description: 'Lamport clock of the process.' },
   msg: { type: 'string', description: 'A sentence for people.' },
 };

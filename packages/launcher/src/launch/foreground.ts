@@ -5,6 +5,7 @@ import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
+import { SlowReader } from '../supervisor/slow-reader.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import { clock, LogPrinter } from '../display/log-printer.ts';
 import type { LaunchRequest } from './options.ts';
@@ -30,6 +31,7 @@ class ForegroundRun {
   private ready = false;
   private readyAt = Infinity;
   private finished = false;
+  private readonly lines = new SlowReader('stdout', process.stdout);
   private finish: (status: number) => void = () => undefined;
   private readonly end = new Promise<number>((resolve) => (this.finish = resolve));
 
@@ -112,7 +114,7 @@ class ForegroundRun {
   }
 
   private logged(line: string): void {
-    if (this.request.json) this.terminal.out(line);
+    if (this.request.json) this.lines.line(line);
     else if (this.ready && !this.finished) this.printer.add(line);
   }
 

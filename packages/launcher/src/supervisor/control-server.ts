@@ -4,6 +4,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { httpHandler } from '@mk/monitor-proto/io/http-server';
 import { fetchText } from '../client/control-client.ts';
 import { mergeMetrics } from '../client/merge-metrics.ts';
+import { SlowReader } from './slow-reader.ts';
 import type { Supervisor } from './supervisor.ts';
 import { runSupervisorVerb, type SupervisorVerbContext } from './verbs.ts';
 
@@ -73,10 +74,8 @@ export class ControlServer {
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     for (const line of this.supervisor.logs.lines()) response.write(`${line}\n`);
     if (request.method === 'HEAD' || !(request.url ?? '').includes('follow')) return void response.end();
-    const stop = this.supervisor.logs.follow((line) => {
-      // A reader that does not keep up loses lines rather than our memory.
-      if (response.writableLength < 1 << 22) response.write(`${line}\n`);
-    });
+    const out = new SlowReader('stream', response);
+    const stop = this.supervisor.logs.follow((line) => out.line(line));
     response.on('close', stop);
   }
 }

@@ -2,7 +2,6 @@ import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { Host } from '@mk/monitor-proto/io/host';
-import type { Logger } from '@mk/monitor-proto/io/logger';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import { Requests } from '@mk/monitor-proto/knowledge/requests';
 import { collect, streamed } from '@mk/monitor-proto/knowledge/sinks';
@@ -37,12 +36,7 @@ export class SkbClientError extends Error {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const NO_LOGGER: Logger = {
-  source: { core: 'client', incarnation: 1 },
-  write: () => undefined,
-  load: () => Promise.resolve(),
-  flushNow: () => undefined,
-};
+const NO_LOGGER = { write: () => undefined, metrics: () => [] };
 
 /**
  * A program's link to the SKB: queries, rules, and Octopus over one channel. It survives resets of its link and

@@ -3,6 +3,7 @@ import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
 import { nowNs } from './clock.ts';
+import { metricsText } from '../metrics.ts';
 import { httpHandler } from './http-server.ts';
 import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
 import { LinkShaper } from './link-shaper.ts';
@@ -18,7 +19,7 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 /** What differs between a core's process and the SKB's. */
 export interface HostOptions<Out> {
   readonly controlToken: string;
-  readonly logger: Logger;
+  readonly logger: Pick<Logger, 'write' | 'metrics'>;
   /** What becomes of a frame to this peer, on a link whose handshake ended at `openedAt`. */
   verdict(peer: PeerId, now: Nanos, bytes: number, openedAt: Nanos): Verdict;
   /** Whether nothing shapes the frames to this peer. */
@@ -60,7 +61,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     const http = httpHandler(
       {
         health: () => machine.health(nowNs()),
-        metrics: () => machine.metrics(nowNs()),
+        metrics: () => this.metrics(),
         control: (request) => this.control(request),
       },
       options.controlToken,
@@ -95,6 +96,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     this.busy = true;
     this.handle(event);
     this.turn();
+  }
+
+  private metrics(): string {
+    const now = nowNs();
+    const core = String(this.machine.health(now)['core']);
+    return this.machine.metrics(now) + metricsText(this.options.logger.metrics(), { core });
   }
 
   /** Asks the state machine or this process itself; resolves with its answer. */

@@ -1,6 +1,8 @@
-import { openSync, writeSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { buildLogLine, levelOf, messageOf, type LogSource } from '../log-line.ts';
 import type { LogEventName, LogFields, LogLevel } from '../log-events.ts';
+import type { MetricFamily } from '../metrics.ts';
+import { LogOutlet, nonBlockingWriter, type OutletHost } from './log-outlet.ts';
 
 /** Writes log lines; until `load` has brought in pino they wait in memory, so that boot does not pay for it. */
 export interface Logger {
@@ -8,8 +10,10 @@ export interface Logger {
   write(event: LogEventName, lamport: number, fields: LogFields): void;
   /** Loads the logging library and writes what has waited. */
   load(): Promise<void>;
-  /** Writes everything that waits, at once: for a process that is about to end. */
+  /** Writes everything that waits, for a quarter of a second at the most: for a process that is about to end. */
   flushNow(): void;
+  /** Lines that no reader took. */
+  metrics(): readonly MetricFamily[];
 }
 
 interface Waiting {
@@ -21,60 +25,155 @@ interface Waiting {
 
 type Sink = { readonly [L in LogLevel]: (line: object, msg: string) => void };
 
+/** Lines that wait for the logging library: a boot at level debug, and no more when it never comes. */
+const MAX_WAITING_LINES = 50_000;
+const FLUSH_MS = 250;
+const TELL_AGAIN_MS = 1000;
+
 /** Lines on stdout, and in a file as well where one is named. */
 export function createLogger(source: LogSource, logFile: string | null): Logger {
-  let sequence = 0;
-  let sink: Sink | null = null;
-  let waiting: Waiting[] = [];
-  const fileDescriptors = [1, ...(logFile === null ? [] : [openSync(logFile, 'a')])];
-
-  const logger: Logger = {
-    source,
-    write(event, lamport, fields) {
-      sequence += 1;
-      const level = levelOf(event);
-      const line = buildLogLine(logger.source, event, sequence, lamport, fields);
-      if (sink === null) waiting.push({ level, time: Date.now(), line, msg: messageOf(event) });
-      else sink[level](line, messageOf(event));
-    },
-    async load() {
-      if (sink !== null) return;
-      const { pino } = await import('pino');
-      const streams = fileDescriptors.map((fd) => ({
-        level: 'debug' as const,
-        stream: pino.destination({ fd, sync: true }),
-      }));
-      const destination = streams.length === 1 ? streams[0]!.stream : pino.multistream(streams);
-      const library = pino(
-        { base: null, level: 'debug', formatters: { level: (label) => ({ level: label }) } },
-        destination,
-      );
-      logger.flushNow();
-      sink = {
-        debug: (line, msg) => library.debug(line, msg),
-        info: (line, msg) => library.info(line, msg),
-        warn: (line, msg) => library.warn(line, msg),
-        error: (line, msg) => library.error(line, msg),
-      };
-    },
-    flushNow() {
-      const text = waiting
-        .map(({ level, time, line, msg }) => `${JSON.stringify({ level, time, ...line, msg })}\n`)
-        .join('');
-      waiting = [];
-      if (text !== '') for (const fd of fileDescriptors) writeAll(fd, text);
-    },
+  const sinks = {
+    stdout: nonBlockingWriter(1),
+    ...(logFile !== null && { file: nonBlockingWriter(openSync(logFile, 'a')) }),
   };
-  return logger;
+  return new PipeLogger(source, sinks);
 }
 
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(fd, bytes, at);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return; // nobody reads any more
+/**
+ * A logger whose readers may stop reading: it never waits for them. Each line counts `seq` up by one whether it can be
+ * written or not, so a gap in a sink is what was lost there; `log_lines_dropped` follows the gap and says how many.
+ */
+export class PipeLogger implements Logger {
+  source: LogSource;
+  private sequence = 0;
+  private sink: Sink | null = null;
+  private waiting: Waiting[] = [];
+  private readonly outlets: readonly Outlet[];
+  /** Those that take the line that is being written. */
+  private taking: readonly Outlet[] = [];
+
+  constructor(source: LogSource, sinks: Readonly<Record<string, OutletHost['write']>>) {
+    this.source = source;
+    this.outlets = Object.entries(sinks).map(([name, write]) => {
+      return new Outlet(name, write, () => this.tellDropped(false));
+    });
+  }
+
+  readonly write = (event: LogEventName, lamport: number, fields: LogFields): void => {
+    if (this.sink !== null) this.tellDropped(isImportant(levelOf(event)));
+    this.put(event, lamport, fields);
+  };
+
+  readonly load = async (): Promise<void> => {
+    if (this.sink !== null) return;
+    const { pino } = await import('pino');
+    const options = { base: null, level: 'debug', formatters: { level: (label: string) => ({ level: label }) } };
+    const library = pino(options, { write: (text) => this.taking.forEach((outlet) => outlet.lines.write(text)) });
+    this.writeWaiting();
+    this.sink = {
+      debug: (line, msg) => library.debug(line, msg),
+      info: (line, msg) => library.info(line, msg),
+      warn: (line, msg) => library.warn(line, msg),
+      error: (line, msg) => library.error(line, msg),
+    };
+  };
+
+  readonly flushNow = (): void => {
+    this.writeWaiting();
+    const until = performance.now() + FLUSH_MS;
+    for (const { lines } of this.outlets) lines.drain(until - performance.now());
+  };
+
+  readonly metrics = (): readonly MetricFamily[] => [
+    {
+      name: 'mk_log_lines_dropped_total',
+      type: 'counter',
+      help: 'Log lines that were not written, as their reader did not read or their disk was full.',
+      samples: this.outlets.map(({ name, dropped }) => ({ labels: { sink: name }, value: dropped })),
+    },
+  ];
+
+  private put(event: LogEventName, lamport: number, fields: LogFields): void {
+    this.sequence += 1;
+    const level = levelOf(event);
+    if (this.sink === null) return this.keep(event, level, lamport, fields);
+    this.taking = this.outletsFor(level);
+    if (this.taking.length === 0) return;
+    this.sink[level](buildLogLine(this.source, event, this.sequence, lamport, fields), messageOf(event));
+  }
+
+  private keep(event: LogEventName, level: LogLevel, lamport: number, fields: LogFields): void {
+    if (this.waiting.length >= MAX_WAITING_LINES) return this.outlets.forEach((outlet) => outlet.drop());
+    const line = buildLogLine(this.source, event, this.sequence, lamport, fields);
+    this.waiting.push({ level, time: Date.now(), line, msg: messageOf(event) });
+  }
+
+  private writeWaiting(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const { level, time, line, msg } of waiting) {
+      const text = `${JSON.stringify({ level, time, ...line, msg })}\n`;
+      for (const { lines } of this.outlets) lines.write(text);
     }
+  }
+
+  private outletsFor(level: LogLevel): readonly Outlet[] {
+    return this.outlets.filter((outlet) => outlet.admits(isImportant(level)));
+  }
+
+  /** Says what was lost where the next line, important or not, will be written. */
+  private tellDropped(important: boolean): void {
+    for (const outlet of this.outlets) {
+      if (!outlet.mayTell(important)) continue;
+      const lines = outlet.untold;
+      outlet.untold = 0;
+      this.put('log_lines_dropped', 0, { sink: outlet.name, lines });
+      if (outlet.untold > 0) outlet.tellLater(lines);
+    }
+  }
+}
+
+function isImportant(level: LogLevel): boolean {
+  return level === 'warn' || level === 'error';
+}
+
+/** One sink of a logger and what it lost. */
+class Outlet {
+  readonly lines: LogOutlet;
+  dropped = 0;
+  /** Of those, lines that no `log_lines_dropped` has told of. */
+  untold = 0;
+
+  private tellAt = 0;
+
+  constructor(
+    readonly name: string,
+    write: OutletHost['write'],
+    room: OutletHost['room'],
+  ) {
+    this.lines = new LogOutlet({ write, room, failed: () => this.drop() });
+  }
+
+  /** Whether something is to be told of before the next line. */
+  mayTell(important: boolean): boolean {
+    return this.untold > 0 && this.lines.hasRoom(important) && performance.now() >= this.tellAt;
+  }
+
+  /** Telling failed as what it was to tell of did: the disk is still full. */
+  tellLater(lines: number): void {
+    this.untold += lines;
+    this.tellAt = performance.now() + TELL_AGAIN_MS;
+  }
+
+  /** Whether it takes a line; counts it when not. */
+  admits(important: boolean): boolean {
+    const room = this.lines.admits(important);
+    if (!room) this.drop();
+    return room;
+  }
+
+  drop(): void {
+    this.dropped += 1;
+    this.untold += 1;
   }
 }

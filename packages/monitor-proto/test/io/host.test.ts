@@ -20,12 +20,7 @@ const refusing = {
 
 const options: HostOptions<Effect> = {
   controlToken: 'x',
-  logger: {
-    source: { core: 0, incarnation: 0 },
-    write: () => undefined,
-    load: () => Promise.resolve(),
-    flushNow: () => undefined,
-  },
+  logger: { write: () => undefined, metrics: () => [] },
   verdict: () => ({ kind: 'pass' }),
   clear: () => true,
   perform: () => undefined,

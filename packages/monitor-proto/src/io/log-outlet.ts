@@ -1,0 +1,153 @@
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { limit } from '../limits.ts';
+
+/** What an outlet needs of the world; tests give their own. */
+export interface OutletHost {
+  /** Writes some of the bytes and says how many; throws EAGAIN where it would have to wait. */
+  write(bytes: Uint8Array): number;
+  /** There was no room, and now there is. */
+  room(): void;
+  /** A line could not be written: a full disk, a reader who is gone. */
+  failed(): void;
+}
+
+const WAITING_BYTES = limit('logWaitingBytes');
+const RESERVE_BYTES = limit('logReserveBytes');
+const RETRY_MS = { first: 5, longest: 250 } as const;
+
+/**
+ * Writes lines to where somebody may or may not read them, and never waits for that.
+ *
+ * Guarantees: lines leave whole and in order; a line that `admits` let in leaves as soon as the reader takes it, or at the
+ * process's end at the latest if it still does; nothing blocks but `drain`, for as long as it is told. What `admits` refuses
+ * is for the caller to count.
+ */
+export class LogOutlet {
+  private readonly waiting: Uint8Array[] = [];
+  private waitingBytes = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private retryMs: number = RETRY_MS.first;
+  private refused = false;
+  /** A line broke off in the middle; the next one begins anew. */
+  private torn = false;
+  /** Nobody will ever read again. */
+  private closed = false;
+
+  constructor(private readonly host: OutletHost) {}
+
+  hasRoom(important: boolean): boolean {
+    return this.waitingBytes < WAITING_BYTES + (important ? RESERVE_BYTES : 0);
+  }
+
+  /** Whether there is room for a line that is to be written; when not, `room` is called as soon as there is. */
+  admits(important: boolean): boolean {
+    const room = this.hasRoom(important);
+    if (!room) this.refused = true;
+    return room;
+  }
+
+  write(line: string): void {
+    if (this.closed) return this.host.failed();
+    const bytes = Buffer.from(line);
+    if (this.waiting.length === 0) this.put(bytes);
+    else this.keep(bytes);
+  }
+
+  /** Writes what waits for so long at the most; for a process that is about to end. */
+  drain(patienceMs: number): void {
+    const until = performance.now() + patienceMs;
+    while (!this.pump() && performance.now() < until) Atomics.wait(SLEEP, 0, 0, 2);
+  }
+
+  /** Lines that wait. */
+  get backlog(): number {
+    return this.waiting.length;
+  }
+
+  private put(bytes: Uint8Array): void {
+    const rest = this.send(bytes);
+    if (rest !== null) this.keep(rest);
+  }
+
+  private keep(bytes: Uint8Array): void {
+    this.waiting.push(bytes);
+    this.waitingBytes += bytes.length;
+    if (this.timer !== null) return;
+    this.timer = setTimeout(() => this.retry(), this.retryMs);
+    this.timer.unref();
+  }
+
+  private retry(): void {
+    this.timer = null;
+    const before = this.waitingBytes;
+    const empty = this.pump();
+    this.retryMs = this.waitingBytes < before ? RETRY_MS.first : Math.min(RETRY_MS.longest, 2 * this.retryMs);
+    if (!empty) {
+      this.timer = setTimeout(() => this.retry(), this.retryMs);
+      this.timer.unref();
+    }
+    if (!this.refused || this.waitingBytes >= WAITING_BYTES) return;
+    this.refused = false;
+    this.host.room();
+  }
+
+  /** Writes what waits as far as it is taken; whether all was. */
+  private pump(): boolean {
+    let sent = 0;
+    for (; sent < this.waiting.length; sent++) {
+      const bytes = this.waiting[sent]!;
+      const rest = this.send(bytes);
+      this.waitingBytes -= bytes.length - (rest?.length ?? 0);
+      if (rest === null) continue;
+      this.waiting[sent] = rest;
+      break;
+    }
+    this.waiting.splice(0, sent);
+    return this.waiting.length === 0;
+  }
+
+  /** What of a line has to wait; null: nothing, as it was written, or cannot be. */
+  private send(bytes: Uint8Array): Uint8Array | null {
+    let rest = this.torn ? Buffer.concat([NEW_LINE, bytes]) : bytes;
+    try {
+      while (rest.length > 0) {
+        rest = rest.subarray(this.host.write(rest));
+        this.torn = false;
+      }
+      return null;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return rest;
+      this.torn ||= rest.length < bytes.length;
+      this.closed ||= (error as NodeJS.ErrnoException).code === 'EPIPE';
+      this.host.failed();
+      return null;
+    }
+  }
+}
+
+const NEW_LINE = Buffer.from('\n');
+const SLEEP = new Int32Array(new SharedArrayBuffer(4));
+
+/** A writer for a file descriptor that does not wait for a reader. */
+export function nonBlockingWriter(fd: number): OutletHost['write'] {
+  const own = unblocked(fd);
+  return (bytes) => writeSync(own, bytes);
+}
+
+/**
+ * A pipe or a terminal is opened once more, as the flag belongs to what is open, and others may have the same open. A
+ * socket cannot be; the one that a parent made for this process alone is switched.
+ */
+function unblocked(fd: number): number {
+  const kind = fstatSync(fd);
+  if (kind.isSocket() && fd === 1) void process.stdout; // a stream over a socket does not block, and this one is never written to
+  if (!kind.isFIFO() && !kind.isCharacterDevice()) return fd;
+  try {
+    const own = openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    if (fstatSync(own).ino === kind.ino) return own;
+    closeSync(own);
+  } catch {
+    // as it is: a terminal of another user
+  }
+  return fd;
+}
