@@ -77,7 +77,7 @@ test('what a rule held back for ten minutes arrives when it is healed', async ()
 });
 
 test('a rule for longer than a timer of Node can wait stays', async () => {
-  await place.ask('link', '0', '1', '--delay', '1ms', '--for', '1440h');
+  await place.ask('link', '0', '1', '--delay', '1ms', '--for', '624h');
   expect(await rulesOf('core-0')).toHaveLength(1);
   await until('frames feel it', async () => (await rulesOf('core-0'))[0]!.counters.frames > 0);
   await place.ask('heal');
