@@ -205,7 +205,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forgotten timers: a round that ended leaves its deadline behind',
-    caughtBy: ['L1'],
+    caughtBy: ['A1', 'L1'],
     target: Rounds,
     method: 'settle',
     wrap: (good) =>

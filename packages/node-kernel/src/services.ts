@@ -101,4 +101,4 @@ type Missing =
   | Exclude<RoundActionName, Brought<'roundActions'>>
   | Exclude<ServedCall, Brought<'systemCalls'>>
   | Exclude<ServiceEvent['type'], Brought<'events'>>;
-export const COMPLETE: [Missing] extends [never] ? true : Missing = true;
+export const COMPLETE: [Missing] extends [never] ? true : `no service brings ${Missing}` = true;
