@@ -12,7 +12,6 @@ import { COMMON_FIELDS, logLineSchema, OPTIONAL_FIELDS } from '@mk/monitor-proto
 import { FIELD_KINDS } from '@mk/monitor-proto/messages/fields';
 import { MESSAGES, PROTOCOL_VERSION } from '@mk/monitor-proto/messages/table';
 import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
-import { CAPABILITY_ERRORS } from '@mk/node-kernel/capability/model/errors';
 import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/model/retype-matrix';
 import { VERBS as SKB_VERBS } from '@mk/skb/control/verbs';
 import { SYSTEM_CALLS, type SystemCallSpec } from '@mk/node-kernel/cpu-driver/system-calls';
@@ -91,20 +90,13 @@ function errorsPage(): string {
     definite ? 'yes' : 'no',
     doc,
   ]);
-  const capability = Object.entries(CAPABILITY_ERRORS).map(([name, { definite, doc }]) => [
-    code(name),
-    definite ? 'yes' : 'no',
-    doc,
-  ]);
   const intro =
     '*Definite*: the operation certainly did not happen. After the others it may have happened or may yet happen.\n';
   return page(
     'Errors',
-    'packages/monitor-proto/src/errors.ts and packages/node-kernel/src/capability/model/errors.ts',
+    'packages/monitor-proto/src/errors.ts and what it includes',
     intro,
     table(['code', 'error', 'definite', 'meaning'], rows),
-    '## Of capability operations\n',
-    table(['error', 'definite', 'meaning'], capability),
   );
 }
 

@@ -1,7 +1,6 @@
 import { createPrng } from '@mk/monitor-proto/prng';
 import { describeCapability } from '../capability/model/capability.ts';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
-import { errorNameOf } from '../capability/model/errors.ts';
 import { createRam } from '../capability/global/monitor-primitives.ts';
 import { RIGHTS } from '../capability/model/rights.ts';
 import { isInDelete } from '../capability/store/slot.ts';
@@ -83,7 +82,7 @@ export class DomainControl implements Service {
           ? resolveSlot(cpuDriver.state, root, { address: address.value }, RIGHTS.read | RIGHTS.write)
           : address;
         const made = slot.ok ? createRam(cpuDriver.state, slot.value, args.whole('bytes', { ...BYTES, min: 1 })) : slot;
-        if (!made.ok) throw new OperationError(errorNameOf(made.error), 'no memory or no slot');
+        if (!made.ok) throw new OperationError(made.error, 'no memory or no slot');
         return { address: address.ok ? address.value : 0 };
       },
     },

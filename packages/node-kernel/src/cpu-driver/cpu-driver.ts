@@ -1,5 +1,4 @@
 import { encodeCapability } from '../capability/model/capability-codec.ts';
-import { errorNameOf } from '../capability/model/errors.ts';
 import { bootCapabilities, type LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { invoke } from '../capability/invocations/perform.ts';
 import type { Invocation } from '../capability/invocations/decode.ts';
@@ -65,8 +64,7 @@ export class CpuDriver {
   private invoke(caller: Domain | undefined, invocation: Invocation): SystemCallResult | typeof ACROSS_CORES {
     if (caller === undefined || this.capabilities === null) return { ok: false, error: 'NO_CSPACE' };
     const done = invoke(this.capabilities, caller.root, invocation);
-    if (!done.ok)
-      return done.error === 'retry_through_monitor' ? ACROSS_CORES : { ok: false, error: errorNameOf(done.error) };
+    if (!done.ok) return done.error === 'RETRY_THROUGH_MONITOR' ? ACROSS_CORES : { ok: false, error: done.error };
     const identity = done.value;
     const value = identity && { capability: encodeCapability(identity.capability), owner: identity.owner };
     return { ok: true, value };

@@ -70,7 +70,7 @@ describe('bounded deletion', () => {
     const before = world.state.database.size;
     deleteLast(world.state, world.slot(2));
     expect(world.refusal({ operation: 'copy', source: at(4), destination: { address: 200, root: 2 } })).toBe(
-      'capability_not_found',
+      'CAPABILITY_NOT_FOUND',
     );
     const { states, most } = drain(world, 50);
     expect(most).toBeLessThanOrEqual(3 * 50);
@@ -130,9 +130,9 @@ describe('the local half of revoke', () => {
     world.state.deletions.enqueue(world.slot(9));
     expect(deleteStep(world.state).state).toBe('paused');
     for (const slot of [1, 2, 4, 9]) {
-      expect(world.refusal({ operation: 'copy', source: at(slot), destination: at(50) })).toBe('capability_not_found');
+      expect(world.refusal({ operation: 'copy', source: at(slot), destination: at(50) })).toBe('CAPABILITY_NOT_FOUND');
     }
-    expect(errorOf(createCapability(world.state, world.slot(60), target, 0, 0))).toBe('capability_being_revoked');
+    expect(errorOf(createCapability(world.state, world.slot(60), target, 0, 0))).toBe('CAPABILITY_BEING_REVOKED');
     revokeCommit(world.state, mark);
     expect(drain(world).states.at(-1)).toBe('idle');
     unlockGroup(world.slot(0).group!);
@@ -159,7 +159,7 @@ describe('the local half of revoke', () => {
     const outer = marked(revokeMarkTarget(world.state, world.slot(0)));
     const inner = marked(revokeMarkRelations(world.state, world.slot(3).capability!));
     revokeAbort(world.state, outer);
-    expect(errorOf(findOwned(world.state, world.slot(4).capability!))).toBe('capability_not_found');
+    expect(errorOf(findOwned(world.state, world.slot(4).capability!))).toBe('CAPABILITY_NOT_FOUND');
     must(findOwned(world.state, world.slot(1).capability!));
     revokeCommit(world.state, inner);
     expect(drain(world).states.at(-1)).toBe('idle');
@@ -174,7 +174,7 @@ describe('the local half of revoke', () => {
     const foreign = makeCapability('L2CNode', 0x4000_0000, 16 * KIB);
     must(createCapability(world.state, world.slot(5), foreign, 7, 0));
     expect(world.slot(5).group!.relations).toBe(REMOTE.copies);
-    expect(errorOf(createCapability(world.state, world.slot(6), foreign, 8, 0))).toBe('owner_mismatch');
+    expect(errorOf(createCapability(world.state, world.slot(6), foreign, 8, 0))).toBe('OWNER_MISMATCH');
     world.takeChanges();
     deleteCopy(world.state, world.slot(5));
     expect(world.changes()).toEqual(['deleted']);

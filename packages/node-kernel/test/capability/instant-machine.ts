@@ -8,7 +8,7 @@ import { REMOTE } from '@mk/node-kernel/capability/store/copy-group';
 import { freeAddress } from '@mk/node-kernel/capability/store/cspace';
 import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
 import type { Result } from '@mk/node-kernel/capability/model/errors';
-import { refuse, succeed } from '@mk/node-kernel/capability/model/errors';
+import { refuse, succeed } from '@mk/monitor-proto/result';
 import {
   createCapability,
   createRam,
@@ -53,7 +53,7 @@ export class InstantMachine {
   /** copy/send: by way of the owner when the holder is not it; a give-away of the last copy takes ownership along. */
   send(core: number, slot: Slot, to: number, giveAway = false): Result<void> {
     const capability = slot.capability!;
-    if (!isSendable(capability)) return refuse('not_sendable');
+    if (!isSendable(capability)) return refuse('NOT_SENDABLE');
     const owner = typeRow(capability.type).needsLocality ? slot.group!.owner : core;
     const ownerState = this.worlds[owner]!.state;
     const group = ownerState.database.find(capability)!;
@@ -73,7 +73,7 @@ export class InstantMachine {
     const { state } = this.worlds[core]!;
     if (!state.isForeign(slot.group!)) return succeed(undefined);
     const { capability } = slot;
-    if (!typeRow(capability!.type).moveable) return refuse('not_moveable');
+    if (!typeRow(capability!.type).moveable) return refuse('NOT_MOVEABLE');
     const oldState = this.worlds[slot.group!.owner]!.state;
     const old = findOwned(oldState, capability!);
     if (!old.ok) return old;
@@ -102,7 +102,7 @@ export class InstantMachine {
       const next = Array.from({ length: 256 }, (_, i) => cnode.slot(i)).find(
         (empty) => empty.capability === null && !slots.includes(empty),
       );
-      if (next === undefined) return refuse('no_free_slot');
+      if (next === undefined) return refuse('NO_FREE_SLOT');
       slots.push(next);
     }
     if (state.isForeign(slot.group!)) {

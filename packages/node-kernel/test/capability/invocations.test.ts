@@ -49,20 +49,20 @@ describe('retype', () => {
           expect(world.takeChanges()).toContainEqual(
             expect.objectContaining({ kind: 'created', capability: expect.objectContaining({ type: to }) }),
           );
-        } else expect(['retype_illegal', 'retype_mapping']).toContain(result.error);
+        } else expect(['RETYPE_ILLEGAL', 'RETYPE_MAPPING']).toContain(result.error);
       }
     }
   });
 
   test.each([
-    ['offset_alignment', { offset: 1 }],
-    ['offset_alignment', { offset: -4096 }],
-    ['size_alignment', { objectSize: 5000 }],
-    ['size_alignment', { objectSize: Number.NaN }],
-    ['retype_count', { count: 0 }],
-    ['retype_count', { count: 257 }],
-    ['retype_too_large', { count: 255, objectSize: 2 * PAGE }],
-    ['retype_fields', { fields: [1] }],
+    ['OFFSET_ALIGNMENT', { offset: 1 }],
+    ['OFFSET_ALIGNMENT', { offset: -4096 }],
+    ['SIZE_ALIGNMENT', { objectSize: 5000 }],
+    ['SIZE_ALIGNMENT', { objectSize: Number.NaN }],
+    ['RETYPE_COUNT', { count: 0 }],
+    ['RETYPE_COUNT', { count: 257 }],
+    ['RETYPE_TOO_LARGE', { count: 255, objectSize: 2 * PAGE }],
+    ['RETYPE_FIELDS', { fields: [1] }],
   ] as const)('refuses with %s: %j', (error, change) => {
     const world = new World();
     expect(errorOf(world.retype(0, 1, 'Frame', { objectSize: PAGE, ...change }))).toBe(error);
@@ -72,19 +72,19 @@ describe('retype', () => {
   test('lets parts of one parent be used once each', () => {
     const world = new World();
     must(world.retype(0, 1, 'Frame', { objectSize: PAGE, count: 4 }));
-    expect(errorOf(world.retype(0, 10, 'RAM', { objectSize: PAGE, offset: 3 * PAGE }))).toBe('revoke_first');
-    expect(errorOf(world.retype(0, 10, 'RAM', { objectSize: 64 * PAGE }))).toBe('revoke_first');
-    expect(errorOf(world.retype(0, 10, 'RAM', { objectSize: MIB }))).toBe('retype_whole');
+    expect(errorOf(world.retype(0, 10, 'RAM', { objectSize: PAGE, offset: 3 * PAGE }))).toBe('REVOKE_FIRST');
+    expect(errorOf(world.retype(0, 10, 'RAM', { objectSize: 64 * PAGE }))).toBe('REVOKE_FIRST');
+    expect(errorOf(world.retype(0, 10, 'RAM', { objectSize: MIB }))).toBe('RETYPE_WHOLE');
     must(world.retype(0, 10, 'RAM', { objectSize: PAGE, offset: 4 * PAGE }));
     must(world.retype(10, 11, 'Frame', { objectSize: PAGE }));
-    expect(errorOf(world.retype(0, 20, 'Dispatcher', { offset: 4 * PAGE }))).toBe('revoke_first');
+    expect(errorOf(world.retype(0, 20, 'Dispatcher', { offset: 4 * PAGE }))).toBe('REVOKE_FIRST');
     expect(world.audit()).toEqual([]);
   });
 
   test('needs the write right to make objects, keeps missing rights missing, and zeroes what was RAM', () => {
     const world = new World();
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(1), rights: RIGHTS.read | RIGHTS.grant }));
-    expect(errorOf(world.retype(1, 2, 'Frame', { objectSize: PAGE }))).toBe('missing_right');
+    expect(errorOf(world.retype(1, 2, 'Frame', { objectSize: PAGE }))).toBe('MISSING_RIGHT');
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(3), rights: RIGHTS.write }));
     must(world.retype(3, 4, 'Frame', { objectSize: PAGE }));
     expect(world.slot(4).capability!.rights).toBe(RIGHTS.write);
@@ -93,9 +93,9 @@ describe('retype', () => {
 
   test('fills consecutive slots of one CNode only', () => {
     const world = new World();
-    expect(errorOf(world.retype(0, 250, 'Frame', { objectSize: PAGE, count: 10 }))).toBe('address_out_of_range');
+    expect(errorOf(world.retype(0, 250, 'Frame', { objectSize: PAGE, count: 10 }))).toBe('ADDRESS_OUT_OF_RANGE');
     must(world.retype(0, 5, 'RAM', { objectSize: PAGE, offset: 512 * KIB }));
-    expect(errorOf(world.retype(0, 3, 'Frame', { objectSize: PAGE, count: 3 }))).toBe('slot_in_use');
+    expect(errorOf(world.retype(0, 3, 'Frame', { objectSize: PAGE, count: 3 }))).toBe('SLOT_IN_USE');
   });
 
   test('goes through the monitor when foreign or with possible remote descendants; busy when locked', () => {
@@ -105,20 +105,20 @@ describe('retype', () => {
     must(world.retype(0, 1, 'Frame', { objectSize: PAGE }));
     expect(world.slot(1).group!.relations).toBe(REMOTE.ancestors);
     group.relations = REMOTE.descendants;
-    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE, offset: PAGE }))).toBe('retry_through_monitor');
-    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE }))).toBe('revoke_first');
+    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE, offset: PAGE }))).toBe('RETRY_THROUGH_MONITOR');
+    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE }))).toBe('REVOKE_FIRST');
     group.relations = 0;
     group.owner = 7;
-    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE, offset: PAGE }))).toBe('retry_through_monitor');
+    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE, offset: PAGE }))).toBe('RETRY_THROUGH_MONITOR');
     group.owner = 0;
     lockGroup(group);
-    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE, offset: PAGE }))).toBe('capability_busy');
+    expect(errorOf(world.retype(0, 2, 'Frame', { objectSize: PAGE, offset: PAGE }))).toBe('CAPABILITY_BUSY');
   });
 
   test('names domains itself, so that none can be forged', () => {
     const world = new World();
     world.put(world.slot(1), makeCapability('ProcessManager'));
-    expect(errorOf(world.retype(1, 2, 'Domain', { fields: [0, 1] }))).toBe('retype_fields');
+    expect(errorOf(world.retype(1, 2, 'Domain', { fields: [0, 1] }))).toBe('RETYPE_FIELDS');
     must(world.retype(1, 2, 'Domain'));
     must(world.retype(1, 3, 'Domain'));
     expect(world.slot(2).capability!.fields).not.toEqual(world.slot(3).capability!.fields);
@@ -133,36 +133,36 @@ describe('copy, mint, move, identify', () => {
     const readOnly = RIGHTS.read | RIGHTS.identify;
     must(world.invoke({ operation: 'mint', source: at(1), destination: at(2), rights: readOnly }));
     expect(world.refusal({ operation: 'mint', source: at(2), destination: at(3), rights: 31 })).toBe(
-      'rights_not_subset',
+      'RIGHTS_NOT_SUBSET',
     );
-    expect(world.refusal({ operation: 'revoke', target: at(2) })).toBe('missing_right');
-    expect(world.refusal({ operation: 'revoke', target: at(1) })).toBe('retry_through_monitor');
+    expect(world.refusal({ operation: 'revoke', target: at(2) })).toBe('MISSING_RIGHT');
+    expect(world.refusal({ operation: 'revoke', target: at(1) })).toBe('RETRY_THROUGH_MONITOR');
     expect(must(world.invoke({ operation: 'identify', target: at(2) }))).toEqual({
       capability: world.slot(2).capability,
       owner: 0,
     });
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(4), rights: 0 }));
-    expect(world.refusal({ operation: 'identify', target: at(4) })).toBe('missing_right');
+    expect(world.refusal({ operation: 'identify', target: at(4) })).toBe('MISSING_RIGHT');
   });
 
   test('move empties the source and keeps the lock rule', () => {
     const world = new World();
     must(world.invoke({ operation: 'move', source: at(0), destination: at(7) }));
     expect(world.slot(0).capability).toBeNull();
-    expect(world.refusal({ operation: 'move', source: at(0), destination: at(8) })).toBe('capability_not_found');
+    expect(world.refusal({ operation: 'move', source: at(0), destination: at(8) })).toBe('CAPABILITY_NOT_FOUND');
     lockGroup(world.slot(7).group!);
-    expect(world.refusal({ operation: 'move', source: at(7), destination: at(8) })).toBe('capability_busy');
-    expect(world.refusal({ operation: 'copy', source: at(7), destination: at(8) })).toBe('capability_busy');
+    expect(world.refusal({ operation: 'move', source: at(7), destination: at(8) })).toBe('CAPABILITY_BUSY');
+    expect(world.refusal({ operation: 'copy', source: at(7), destination: at(8) })).toBe('CAPABILITY_BUSY');
   });
 
   test('frozen capabilities read as absent', () => {
     const world = new World();
     world.slot(0).marks = 1;
     for (const operation of ['copy', 'move'] as const) {
-      expect(world.refusal({ operation, source: at(0), destination: at(1) })).toBe('capability_not_found');
+      expect(world.refusal({ operation, source: at(0), destination: at(1) })).toBe('CAPABILITY_NOT_FOUND');
     }
-    expect(world.refusal({ operation: 'delete', target: at(0) })).toBe('capability_not_found');
-    expect(errorOf(world.retype(0, 1, 'Frame', { objectSize: PAGE }))).toBe('capability_not_found');
+    expect(world.refusal({ operation: 'delete', target: at(0) })).toBe('CAPABILITY_NOT_FOUND');
+    expect(errorOf(world.retype(0, 1, 'Frame', { objectSize: PAGE }))).toBe('CAPABILITY_NOT_FOUND');
   });
 });
 
@@ -170,16 +170,16 @@ describe('the cspace', () => {
   test('refuses addresses that lead nowhere', () => {
     const world = new World();
     const copyFrom = (address: number) => world.refusal({ operation: 'copy', source: at(address), destination: at(1) });
-    expect(copyFrom(-1)).toBe('address_out_of_range');
-    expect(copyFrom(2 ** 32)).toBe('address_out_of_range');
-    expect(copyFrom(0.5)).toBe('address_out_of_range');
-    expect(copyFrom(capabilityAddress(256, 0))).toBe('address_out_of_range');
-    expect(copyFrom(capabilityAddress(3, 0))).toBe('capability_not_found');
-    expect(copyFrom(77)).toBe('capability_not_found');
+    expect(copyFrom(-1)).toBe('ADDRESS_OUT_OF_RANGE');
+    expect(copyFrom(2 ** 32)).toBe('ADDRESS_OUT_OF_RANGE');
+    expect(copyFrom(0.5)).toBe('ADDRESS_OUT_OF_RANGE');
+    expect(copyFrom(capabilityAddress(256, 0))).toBe('ADDRESS_OUT_OF_RANGE');
+    expect(copyFrom(capabilityAddress(3, 0))).toBe('CAPABILITY_NOT_FOUND');
+    expect(copyFrom(77)).toBe('CAPABILITY_NOT_FOUND');
     const intoL1 = { address: capabilityAddress(5, 0), level: 1 as const };
-    expect(world.refusal({ operation: 'copy', source: at(0), destination: intoL1 })).toBe('slot_type');
+    expect(world.refusal({ operation: 'copy', source: at(0), destination: intoL1 })).toBe('SLOT_TYPE');
     expect(world.refusal({ operation: 'copy', source: at(0), destination: { address: 5, root: 0 } })).toBe(
-      'not_a_cnode',
+      'NOT_A_CNODE',
     );
   });
 
@@ -195,8 +195,8 @@ describe('the cspace', () => {
       }),
     );
     const readOnly = capabilityAddress(1, 9);
-    expect(world.refusal({ operation: 'copy', source: at(0), destination: at(readOnly) })).toBe('missing_right');
-    expect(world.refusal({ operation: 'delete', target: at(capabilityAddress(1, 0)) })).toBe('missing_right');
+    expect(world.refusal({ operation: 'copy', source: at(0), destination: at(readOnly) })).toBe('MISSING_RIGHT');
+    expect(world.refusal({ operation: 'delete', target: at(capabilityAddress(1, 0)) })).toBe('MISSING_RIGHT');
     must(world.invoke({ operation: 'copy', source: at(capabilityAddress(1, 0)), destination: at(9) }));
   });
 
@@ -225,7 +225,7 @@ describe('the cspace', () => {
     must(world.invoke({ operation: 'copy', source: at(0), destination: { address: 4, root: 1 } }));
     must(world.invoke({ operation: 'mint', source: at(0), destination: at(5), rights: RIGHTS.read }));
     expect(world.refusal({ operation: 'copy', source: at(5), destination: { address: 5, root: 1 } })).toBe(
-      'missing_right',
+      'MISSING_RIGHT',
     );
     expect(world.slot(0).group!.slots.size).toBe(3);
     expect(world.audit()).toEqual([]);
@@ -236,7 +236,7 @@ describe('the cspace', () => {
     const address = world.root.capability!.address;
     must(world.retype(0, 1, 'L1CNode', { objectSize: 32 * KIB }));
     must(world.retype(0, 2, 'L1CNode', { objectSize: 16 * KIB, offset: 32 * KIB }));
-    expect(world.refusal({ operation: 'resize_cnode', cnode: at(2), returnTo: at(3) })).toBe('cnode_not_larger');
+    expect(world.refusal({ operation: 'resize_cnode', cnode: at(2), returnTo: at(3) })).toBe('CNODE_NOT_LARGER');
     must(world.invoke({ operation: 'resize_cnode', cnode: at(1), returnTo: at(3) }));
     expect(world.slot(3).capability!.address).toBe(address);
     expect(world.root.capability!.size).toBe(32 * KIB);
@@ -262,7 +262,7 @@ describe('the cspace', () => {
     const world = new World();
     expect(must(freeAddress(world.state, world.root))).toBe(1);
     must(world.retype(0, 1, 'Frame', { objectSize: PAGE, count: 255 }));
-    expect(errorOf(freeAddress(world.state, world.root))).toBe('no_free_slot');
+    expect(errorOf(freeAddress(world.state, world.root))).toBe('NO_FREE_SLOT');
     must(world.invoke({ operation: 'delete', target: at(100) }));
     expect(must(freeAddress(world.state, world.root))).toBe(100);
   });
@@ -296,20 +296,20 @@ describe('delete', () => {
 
   test('goes through the monitor exactly when others are concerned', () => {
     const cases: [string, (world: World) => void, string][] = [
-      ['locked', (world) => lockGroup(world.slot(0).group!), 'retry_through_monitor'],
+      ['locked', (world) => lockGroup(world.slot(0).group!), 'RETRY_THROUGH_MONITOR'],
       [
         'remote copies',
         (world) => {
           world.slot(0).group!.relations = REMOTE.copies;
         },
-        'retry_through_monitor',
+        'RETRY_THROUGH_MONITOR',
       ],
       [
         'memory perhaps covered elsewhere',
         (world) => {
           world.slot(0).group!.relations = REMOTE.descendants;
         },
-        'retry_through_monitor',
+        'RETRY_THROUGH_MONITOR',
       ],
       [
         'foreign',
@@ -337,7 +337,7 @@ describe('delete', () => {
     must(world.retype(0, 1, 'L2CNode'));
     must(world.retype(0, 2, 'Dispatcher', { offset: 16 * KIB }));
     for (const target of [1, 2]) {
-      expect(world.refusal({ operation: 'delete', target: at(target) })).toBe('retry_through_monitor');
+      expect(world.refusal({ operation: 'delete', target: at(target) })).toBe('RETRY_THROUGH_MONITOR');
     }
   });
 
@@ -374,6 +374,6 @@ describe('delete', () => {
     const world = new World();
     const l1 = world.state.containers.get(world.root.capability!.address)!;
     l1.slot(0).capability = withRights(l1.slot(0).capability!, RIGHTS.read);
-    expect(world.refusal({ operation: 'delete', target: at(0) })).toBe('missing_right');
+    expect(world.refusal({ operation: 'delete', target: at(0) })).toBe('MISSING_RIGHT');
   });
 });

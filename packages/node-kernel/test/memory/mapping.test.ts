@@ -79,20 +79,20 @@ describe('map', () => {
   });
 
   test.each([
-    ['not_a_page_table', { table: at(SLOTS.frame) }],
-    ['not_mappable', { source: at(0) }],
-    ['map_level', { table: at(SLOTS.l0) }],
-    ['map_level', { source: at(SLOTS.l3), table: at(SLOTS.l1) }],
-    ['map_level', { source: at(SLOTS.l1), table: at(SLOTS.l1) }],
-    ['map_range', { count: 0 }],
-    ['map_range', { entry: 511, count: 2 }],
-    ['map_range', { offset: 60 * PAGE, count: 5 }],
-    ['map_offset', { offset: 100 }],
-    ['map_offset', { source: at(SLOTS.frame), table: at(SLOTS.l2), entry: 9, offset: PAGE }],
-    ['rights_not_subset', { source: at(SLOTS.readOnly), rights: READ_WRITE }],
-    ['rights_not_subset', { rights: RIGHTS.read | RIGHTS.grant }],
-    ['capability_not_found', { source: at(99) }],
-    ['slot_in_use', { destination: at(SLOTS.l0) }],
+    ['NOT_A_PAGE_TABLE', { table: at(SLOTS.frame) }],
+    ['NOT_MAPPABLE', { source: at(0) }],
+    ['MAP_LEVEL', { table: at(SLOTS.l0) }],
+    ['MAP_LEVEL', { source: at(SLOTS.l3), table: at(SLOTS.l1) }],
+    ['MAP_LEVEL', { source: at(SLOTS.l1), table: at(SLOTS.l1) }],
+    ['MAP_RANGE', { count: 0 }],
+    ['MAP_RANGE', { entry: 511, count: 2 }],
+    ['MAP_RANGE', { offset: 60 * PAGE, count: 5 }],
+    ['MAP_OFFSET', { offset: 100 }],
+    ['MAP_OFFSET', { source: at(SLOTS.frame), table: at(SLOTS.l2), entry: 9, offset: PAGE }],
+    ['RIGHTS_NOT_SUBSET', { source: at(SLOTS.readOnly), rights: READ_WRITE }],
+    ['RIGHTS_NOT_SUBSET', { rights: RIGHTS.read | RIGHTS.grant }],
+    ['CAPABILITY_NOT_FOUND', { source: at(99) }],
+    ['SLOT_IN_USE', { destination: at(SLOTS.l0) }],
   ])('refuses with %s', (error, given) => {
     const world = mapped();
     const before = world.state.database.size;
@@ -103,14 +103,14 @@ describe('map', () => {
   test('an entry is filled once', () => {
     const world = mapped();
     must(map(world, { entry: 7, count: 2 }));
-    expect(map(world, { entry: 8, destination: at(101) })).toEqual({ ok: false, error: 'entry_in_use' });
+    expect(map(world, { entry: 8, destination: at(101) })).toEqual({ ok: false, error: 'ENTRY_IN_USE' });
   });
 
   test('protect gives no right that the copy of the frame does not carry', () => {
     const world = mapped();
     must(map(world, { source: at(SLOTS.readOnly), rights: RIGHTS.read }));
     const refused = world.invoke({ operation: 'protect', mapping: at(100), entry: 0, count: 1, rights: READ_WRITE });
-    expect(refused).toEqual({ ok: false, error: 'rights_not_subset' });
+    expect(refused).toEqual({ ok: false, error: 'RIGHTS_NOT_SUBSET' });
   });
 
   test('mappings go with the copy of the frame that they were made through, and with their table', () => {

@@ -9,7 +9,7 @@ import type { Capability, Range } from '../model/capability.ts';
 import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
 import { unfitFor } from '../store/cspace.ts';
 import { deleteLastCopy, hasOtherCopies } from '../invocations/delete-step.ts';
-import { refuse, succeed } from '../model/errors.ts';
+import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { Result } from '../model/errors.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { copyLocally } from '../invocations/perform.ts';
@@ -24,21 +24,21 @@ import { typeRow } from '../model/types.ts';
 /** An empty slot of the kernel for something held on behalf of an operation. */
 export function allocateKernelSlot(state: LocalCapabilities): Result<Slot> {
   const slot = state.kernelSlots.freeSlot();
-  return slot === null ? refuse('no_free_slot') : succeed(slot);
+  return slot === null ? refuse('NO_FREE_SLOT') : succeed(slot);
 }
 
 /** The copies of a capability that another core names, unless there are none or all are being revoked. */
 export function findLive(state: LocalCapabilities, capability: Capability): Result<CopyGroup> {
   const group = state.database.find(capability);
-  return group === undefined || liveSlot(group) === undefined ? refuse('capability_not_found') : succeed(group);
+  return group === undefined || liveSlot(group) === undefined ? refuse('CAPABILITY_NOT_FOUND') : succeed(group);
 }
 
 /** As `findLive`, for an operation that only the owner may serialise, and one at a time. */
 export function findOwned(state: LocalCapabilities, capability: Capability): Result<CopyGroup> {
   const found = findLive(state, capability);
   if (!found.ok) return found;
-  if (found.value.locked) return refuse('capability_busy');
-  return state.isForeign(found.value) ? refuse('capability_foreign') : found;
+  if (found.value.locked) return refuse('CAPABILITY_BUSY');
+  return state.isForeign(found.value) ? refuse('CAPABILITY_FOREIGN') : found;
 }
 
 /** Whether the capability may leave this core at all, by type and by right. */
@@ -55,12 +55,12 @@ export function createCapability(
   relations: number,
 ): Result<void> {
   const { type } = capability;
-  if (!typeRow(type).sendable || !sizeAllowed(type, capability.size)) return refuse('not_sendable');
+  if (!typeRow(type).sendable || !sizeAllowed(type, capability.size)) return refuse('NOT_SENDABLE');
   const unfit = unfitFor(slot, type);
   if (unfit !== null) return refuse(unfit);
-  if (revokeCovering(state, capability) !== undefined) return refuse('capability_being_revoked');
+  if (revokeCovering(state, capability) !== undefined) return refuse('CAPABILITY_BEING_REVOKED');
   const known = state.database.find(capability);
-  if (known !== undefined && typeRow(type).needsLocality && known.owner !== owner) return refuse('owner_mismatch');
+  if (known !== undefined && typeRow(type).needsLocality && known.owner !== owner) return refuse('OWNER_MISMATCH');
   const holder = typeRow(type).needsLocality ? owner : state.core;
   const bits = holder === state.core ? relations : relations | REMOTE.copies;
   addRelations(state, place(state, slot, capability, { owner: holder, relations: bits }), bits);
@@ -69,11 +69,11 @@ export function createCapability(
 
 /** RAM out of the allocator, as a capability in an empty slot, owned by this core. */
 export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, alignment?: number): Result<void> {
-  if (!Number.isSafeInteger(bytes) || bytes <= 0) return refuse('size_alignment');
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) return refuse('SIZE_ALIGNMENT');
   const unfit = unfitFor(slot, 'RAM');
   if (unfit !== null) return refuse(unfit);
   const range = state.ram.allocate(bytes, alignment);
-  if (range === null) return refuse('out_of_memory');
+  if (range === null) return refuse('OUT_OF_MEMORY');
   ramFrom(state, slot, range);
   return succeed(undefined);
 }
@@ -147,7 +147,7 @@ export function deleteCopy(state: LocalCapabilities, slot: Slot): void {
 export function deleteForeigns(state: LocalCapabilities, capability: Capability): Result<void> {
   const group = state.database.find(capability);
   if (group === undefined) return succeed(undefined);
-  if (!state.isForeign(group)) return refuse('owner_mismatch');
+  if (!state.isForeign(group)) return refuse('OWNER_MISMATCH');
   for (const slot of group.slots) removeCopy(state, slot);
   return succeed(undefined);
 }

@@ -1,6 +1,6 @@
 /**
  * The capability invocations of a program, decoded: names become slots, every right and every rule is checked, and
- * nothing changes. What needs another core is answered `retry_through_monitor`; it is exactly (inventory §2.2):
+ * nothing changes. What needs another core is answered RETRY_THROUGH_MONITOR; it is exactly (inventory §2.2):
  * a retype whose source is foreign or may have remote descendants; a delete that finds a lock, or the owner's last copy
  * when remote copies may exist, when it is a CNode or Dispatcher (emptied in steps), or when its memory goes to another
  * core or may be covered on one; and every revoke.
@@ -10,7 +10,7 @@ import { REMOTE } from '../store/copy-group.ts';
 import { containerIn, destination, lookup, resolveSlot, unfitFor } from '../store/cspace.ts';
 import type { SlotRef } from '../store/cspace.ts';
 import { hasOtherCopies, mayHaveRemoteCopies } from './delete-step.ts';
-import { refuse, succeed } from '../model/errors.ts';
+import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { Result } from '../model/errors.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { decodeMap, decodeProtect, decodeUnmap } from './map.ts';
@@ -106,9 +106,9 @@ function decodeCopy(
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
   const { capability, group } = source.value;
-  if (group!.locked) return refuse('capability_busy');
+  if (group!.locked) return refuse('CAPABILITY_BUSY');
   const rights = wanted ?? capability.rights;
-  if (!hasRights(capability.rights, rights)) return refuse('rights_not_subset');
+  if (!hasRights(capability.rights, rights)) return refuse('RIGHTS_NOT_SUBSET');
   const to = destination(state, caller, given.destination, capability.type);
   if (!to.ok) return to;
   return succeed({ action: 'copy', source: source.value, destination: to.value, rights });
@@ -117,7 +117,7 @@ function decodeCopy(
 function decodeMove(state: LocalCapabilities, caller: Slot, given: Invocations['move']): Result<Action> {
   const source = lookup(state, caller, given.source, rightsToGive(given.destination), RIGHTS.read | RIGHTS.write);
   if (!source.ok) return source;
-  if (source.value.group!.locked) return refuse('capability_busy');
+  if (source.value.group!.locked) return refuse('CAPABILITY_BUSY');
   const to = destination(state, caller, given.destination, source.value.capability.type);
   return to.ok ? succeed({ action: 'move', source: source.value, destination: to.value }) : to;
 }
@@ -126,9 +126,9 @@ function decodeDelete(state: LocalCapabilities, caller: Slot, given: Invocations
   const target = lookup(state, caller, given.target, 0, RIGHTS.read | RIGHTS.write);
   if (!target.ok) return target;
   const group = target.value.group!;
-  if (group.locked) return refuse('retry_through_monitor');
+  if (group.locked) return refuse('RETRY_THROUGH_MONITOR');
   if (hasOtherCopies(state, group)) return succeed({ action: 'remove_copy', target: target.value });
-  if (deleteNeedsMonitor(state, group)) return refuse('retry_through_monitor');
+  if (deleteNeedsMonitor(state, group)) return refuse('RETRY_THROUGH_MONITOR');
   return succeed({ action: 'delete_last', target: target.value });
 }
 
@@ -141,7 +141,7 @@ function deleteNeedsMonitor(state: LocalCapabilities, group: CopyGroup): boolean
 /** Revoke takes the grant right (who may hand out may take back), and always the monitor: subscribers must consent. */
 function decodeRevoke(state: LocalCapabilities, caller: Slot, given: Invocations['revoke']): Result<Action> {
   const target = lookup(state, caller, given.target, RIGHTS.grant);
-  return target.ok ? refuse('retry_through_monitor') : target;
+  return target.ok ? refuse('RETRY_THROUGH_MONITOR') : target;
 }
 
 function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations['retype']): Result<Action> {
@@ -149,7 +149,7 @@ function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations
   if (!checked.ok) return checked;
   const group = checked.value.source.group!;
   const elsewhere = state.isForeign(group) || (group.relations & REMOTE.descendants) !== 0;
-  return elsewhere ? refuse('retry_through_monitor') : checked;
+  return elsewhere ? refuse('RETRY_THROUGH_MONITOR') : checked;
 }
 
 /** Everything about a retype that this core can judge, whoever owns the source. */
@@ -161,7 +161,7 @@ export function checkRetype(
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
   const { capability, group } = source.value;
-  if (group!.locked) return refuse('capability_busy');
+  if (group!.locked) return refuse('CAPABILITY_BUSY');
   const children = planRetype(capability, given);
   if (!children.ok) return children;
   const free = isRetypeable(state, capability, retypeRange(children.value));
@@ -181,7 +181,7 @@ export function decodeDestinations(
   const first = resolveSlot(state, caller, ref, RIGHTS.read | RIGHTS.write);
   if (!first.ok) return first;
   const { container, index } = first.value;
-  if (index + children.length > container.capacity) return refuse('address_out_of_range');
+  if (index + children.length > container.capacity) return refuse('ADDRESS_OUT_OF_RANGE');
   const slots = children.map((_, i) => container.slot(index + i));
   const unfit = slots.map((slot) => unfitFor(slot, children[0]!.type)).find((reason) => reason !== null);
   return unfit ? refuse(unfit) : succeed(slots);
@@ -201,8 +201,8 @@ function decodeResize(state: LocalCapabilities, caller: Slot, given: Invocations
   if (!larger.ok) return larger;
   const returnTo = destination(state, caller, given.returnTo, 'L1CNode');
   if (!returnTo.ok) return returnTo;
-  if (larger.value.occupied > 0 || larger.value.capacity <= old.value.capacity) return refuse('cnode_not_larger');
-  if (caller.group!.locked || cnode.value.group!.locked || isUnsettled(old.value)) return refuse('capability_busy');
+  if (larger.value.occupied > 0 || larger.value.capacity <= old.value.capacity) return refuse('CNODE_NOT_LARGER');
+  if (caller.group!.locked || cnode.value.group!.locked || isUnsettled(old.value)) return refuse('CAPABILITY_BUSY');
   return succeed({ action: 'resize_cnode', root: caller, cnode: cnode.value, returnTo: returnTo.value });
 }
 

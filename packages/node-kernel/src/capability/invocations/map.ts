@@ -5,7 +5,7 @@
  */
 import { makeCapability } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
-import { refuse, succeed } from '../model/errors.ts';
+import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { CapabilityError, Result } from '../model/errors.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
 import { mappingTypeOf } from '../model/type-rules.ts';
@@ -96,10 +96,10 @@ export function decodeProtect(state: LocalCapabilities, caller: Slot, given: Pro
   if (!found.ok) return found;
   const run = runOf(state, found.value);
   const held = found.value.mappedThrough?.capability;
-  if (run === undefined || !held) return refuse('not_a_mapping');
+  if (run === undefined || !held) return refuse('NOT_A_MAPPING');
   const { entry, count, rights } = given;
-  if (count < 1 || entry + count > run.count) return refuse('map_range');
-  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(held.rights, rights)) return refuse('rights_not_subset');
+  if (count < 1 || entry + count > run.count) return refuse('MAP_RANGE');
+  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(held.rights, rights)) return refuse('RIGHTS_NOT_SUBSET');
   return succeed({ action: 'protect', run, from: entry, count, rights });
 }
 
@@ -116,7 +116,7 @@ export function decodeUnmap(
 ): Result<{ readonly action: 'remove_copy'; readonly target: Slot }> {
   const found = lookup(state, caller, mapping, 0, RIGHTS.read | RIGHTS.write);
   if (!found.ok) return found;
-  if (runOf(state, found.value) === undefined) return refuse('not_a_mapping');
+  if (runOf(state, found.value) === undefined) return refuse('NOT_A_MAPPING');
   return succeed({ action: 'remove_copy', target: found.value });
 }
 
@@ -134,17 +134,17 @@ function misfitOf(
   { entry, count, offset, rights }: MapRequest,
 ): CapabilityError | null {
   const level = PageTables.levelOf(table.capability.type);
-  if (level < 0) return 'not_a_page_table';
-  if (state.isForeign(table.group!)) return 'capability_foreign';
-  if (source.group!.locked || table.group!.locked) return 'capability_busy';
-  if (mappingTypeOf(source.capability.type) === undefined) return 'not_mappable';
+  if (level < 0) return 'NOT_A_PAGE_TABLE';
+  if (state.isForeign(table.group!)) return 'CAPABILITY_FOREIGN';
+  if (source.group!.locked || table.group!.locked) return 'CAPABILITY_BUSY';
+  if (mappingTypeOf(source.capability.type) === undefined) return 'NOT_MAPPABLE';
   const below = PageTables.levelOf(source.capability.type);
-  if (below >= 0 && state.isForeign(source.group!)) return 'capability_foreign';
-  if (below < 0 ? level === 0 : below !== level + 1) return 'map_level';
-  if (count < 1 || entry + count > TABLE_ENTRIES || (below >= 0 && count !== 1)) return 'map_range';
+  if (below >= 0 && state.isForeign(source.group!)) return 'CAPABILITY_FOREIGN';
+  if (below < 0 ? level === 0 : below !== level + 1) return 'MAP_LEVEL';
+  if (count < 1 || entry + count > TABLE_ENTRIES || (below >= 0 && count !== 1)) return 'MAP_RANGE';
   const bytes = below < 0 ? ENTRY_BYTES[level]! : source.capability.size;
-  if (below >= 0 ? offset !== 0 : (source.capability.address + offset) % bytes !== 0) return 'map_offset';
-  if (offset + count * bytes > source.capability.size) return 'map_range';
-  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(source.capability.rights, rights)) return 'rights_not_subset';
-  return state.pageTables.areFree(table.capability.address, entry, count) ? null : 'entry_in_use';
+  if (below >= 0 ? offset !== 0 : (source.capability.address + offset) % bytes !== 0) return 'MAP_OFFSET';
+  if (offset + count * bytes > source.capability.size) return 'MAP_RANGE';
+  if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(source.capability.rights, rights)) return 'RIGHTS_NOT_SUBSET';
+  return state.pageTables.areFree(table.capability.address, entry, count) ? null : 'ENTRY_IN_USE';
 }

@@ -4,7 +4,7 @@ import type { Capability } from '../model/capability.ts';
 import { decodeInvocation } from './decode.ts';
 import type { Action, Invocation } from './decode.ts';
 import { deleteLastCopy } from './delete-step.ts';
-import { succeed } from '../model/errors.ts';
+import { succeed } from '@mk/monitor-proto/result';
 import type { Result } from '../model/errors.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { performMap, performProtect } from './map.ts';

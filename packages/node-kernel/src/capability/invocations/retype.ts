@@ -6,7 +6,7 @@
 import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import { liveSlot } from '../store/copy-group.ts';
-import { refuse, succeed } from '../model/errors.ts';
+import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { CapabilityError, Result } from '../model/errors.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
@@ -49,13 +49,13 @@ export function retypeRange(children: readonly Capability[]): Range {
 
 /**
  * Whether this core knows of nothing in the way. To be asked on the owner first, then on every core with relations;
- * the source need not be present. What stands in the way but is being deleted answers `capability_busy`.
+ * the source need not be present. What stands in the way but is being deleted answers CAPABILITY_BUSY.
  */
 export function isRetypeable(state: LocalCapabilities, source: Capability, range: Range): Result<void> {
   if (typeRow(source.type).multiRetype) return succeed(undefined);
   const conflict = retypeConflict(state, source, range);
   if (conflict === undefined) return succeed(undefined);
-  return refuse(liveSlot(conflict) === undefined ? 'capability_busy' : 'revoke_first');
+  return refuse(liveSlot(conflict) === undefined ? 'CAPABILITY_BUSY' : 'REVOKE_FIRST');
 }
 
 /** Creates planned capabilities in empty slots of this core, which becomes their owner. Cannot fail. */
@@ -94,20 +94,20 @@ function treeRootFor(source: Capability): CapabilityType {
 
 function misfit(source: Capability, request: RetypeRequest): CapabilityError | null {
   const { offset, type, count } = request;
-  if (!Object.hasOwn(CAPABILITY_TYPES, type)) return 'retype_illegal';
+  if (!Object.hasOwn(CAPABILITY_TYPES, type)) return 'RETYPE_ILLEGAL';
   const row = typeRow(type);
   const size = objectSizeOf(request);
-  if (!isNatural(offset) || (source.address + offset) % row.alignment !== 0) return 'offset_alignment';
-  if (!isNatural(size) || !sizeAllowed(type, size)) return 'size_alignment';
-  if (row.mapping) return 'retype_mapping';
-  if (!retypeAllowed(source.type, type)) return 'retype_illegal';
-  if (!isNatural(count) || count === 0 || count > CAPABILITY_LIMITS.retypeCount) return 'retype_count';
-  if (size === 0 && (count !== 1 || offset !== 0)) return 'retype_count';
-  if (!fieldsFit(request)) return 'retype_fields';
-  if (offset + size * count > source.size) return 'retype_too_large';
-  if (source.type === type && size === source.size) return 'retype_whole';
+  if (!isNatural(offset) || (source.address + offset) % row.alignment !== 0) return 'OFFSET_ALIGNMENT';
+  if (!isNatural(size) || !sizeAllowed(type, size)) return 'SIZE_ALIGNMENT';
+  if (row.mapping) return 'RETYPE_MAPPING';
+  if (!retypeAllowed(source.type, type)) return 'RETYPE_ILLEGAL';
+  if (!isNatural(count) || count === 0 || count > CAPABILITY_LIMITS.retypeCount) return 'RETYPE_COUNT';
+  if (size === 0 && (count !== 1 || offset !== 0)) return 'RETYPE_COUNT';
+  if (!fieldsFit(request)) return 'RETYPE_FIELDS';
+  if (offset + size * count > source.size) return 'RETYPE_TOO_LARGE';
+  if (source.type === type && size === source.size) return 'RETYPE_WHOLE';
   const needed = source.type !== type && typeRow(source.type).needsLocality ? RIGHTS.write : 0;
-  return hasRights(source.rights, needed) ? null : 'missing_right';
+  return hasRights(source.rights, needed) ? null : 'MISSING_RIGHT';
 }
 
 function objectSizeOf({ type, objectSize }: RetypeRequest): number {

@@ -4,7 +4,7 @@
  * Every step of the way checks that what is there is a live CNode of this core with the right that is needed.
  */
 import type { Capability } from '../model/capability.ts';
-import { refuse, succeed } from '../model/errors.ts';
+import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { CapabilityError, Result } from '../model/errors.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from './local-capabilities.ts';
@@ -56,8 +56,8 @@ export function lookup(
   const found = resolveSlot(state, caller, ref, cnodeRights);
   if (!found.ok) return found;
   const slot = found.value;
-  if (slot.capability === null || isInDelete(slot)) return refuse('capability_not_found');
-  if (!hasRights(slot.capability.rights, rights)) return refuse('missing_right');
+  if (slot.capability === null || isInDelete(slot)) return refuse('CAPABILITY_NOT_FOUND');
+  if (!hasRights(slot.capability.rights, rights)) return refuse('MISSING_RIGHT');
   return succeed(slot as Slot & { readonly capability: Capability });
 }
 
@@ -76,9 +76,9 @@ export function destination(
 
 /** Why a capability of `type` cannot be put in the slot, or null. */
 export function unfitFor(slot: Slot, type: Capability['type']): CapabilityError | null {
-  if (slot.capability !== null) return 'slot_in_use';
-  if (slot.container.kind === 'L1CNode' && type !== 'L2CNode') return 'slot_type';
-  return slot.container.closing ? 'capability_not_found' : null;
+  if (slot.capability !== null) return 'SLOT_IN_USE';
+  if (slot.container.kind === 'L1CNode' && type !== 'L2CNode') return 'SLOT_TYPE';
+  return slot.container.closing ? 'CAPABILITY_NOT_FOUND' : null;
 }
 
 /** The slots of the live CNode in `slot`. */
@@ -89,11 +89,11 @@ export function containerIn(
   rights: number,
 ): Result<SlotContainer> {
   const { capability } = slot;
-  if (capability === null || isInDelete(slot)) return refuse('capability_not_found');
-  if (capability.type !== kind) return refuse('not_a_cnode');
-  if (!hasRights(capability.rights, rights)) return refuse('missing_right');
+  if (capability === null || isInDelete(slot)) return refuse('CAPABILITY_NOT_FOUND');
+  if (capability.type !== kind) return refuse('NOT_A_CNODE');
+  if (!hasRights(capability.rights, rights)) return refuse('MISSING_RIGHT');
   const container = state.containers.get(capability.address);
-  return container === undefined ? refuse('capability_foreign') : succeed(container);
+  return container === undefined ? refuse('CAPABILITY_FOREIGN') : succeed(container);
 }
 
 /** The lowest empty slot of a cspace as an address, for whoever fills slots on behalf of its domain. */
@@ -105,19 +105,19 @@ export function freeAddress(state: LocalCapabilities, caller: Slot): Result<numb
     const free = cnode.ok ? cnode.value.freeSlot() : null;
     if (free !== null && !free.container.closing) return succeed(capabilityAddress(l1Slot.index, free.index));
   }
-  return refuse('no_free_slot');
+  return refuse('NO_FREE_SLOT');
 }
 
 function slotIn(state: LocalCapabilities, rootSlot: Slot, ref: SlotRef, rights: number): Result<Slot> {
   const { address, level = 2 } = ref;
-  if (!Number.isSafeInteger(address) || address < 0 || address >= 2 ** 32) return refuse('address_out_of_range');
+  if (!Number.isSafeInteger(address) || address < 0 || address >= 2 ** 32) return refuse('ADDRESS_OUT_OF_RANGE');
   const root = containerIn(state, rootSlot, 'L1CNode', level === 1 ? rights : RIGHTS.read);
   if (!root.ok) return root;
   const index = l1IndexOf(address);
-  if (index >= root.value.capacity) return refuse('address_out_of_range');
+  if (index >= root.value.capacity) return refuse('ADDRESS_OUT_OF_RANGE');
   if (level === 1) return succeed(root.value.slot(index));
   const l1Slot = root.value.peek(index);
-  if (l1Slot === undefined) return refuse('capability_not_found');
+  if (l1Slot === undefined) return refuse('CAPABILITY_NOT_FOUND');
   const cnode = containerIn(state, l1Slot, 'L2CNode', rights);
   return cnode.ok ? succeed(cnode.value.slot(l2SlotOf(address))) : cnode;
 }

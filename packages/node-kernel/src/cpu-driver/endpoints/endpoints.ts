@@ -2,7 +2,6 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../../capability/model/capability.ts';
 import type { Change } from '../../capability/model/changes.ts';
-import { errorNameOf } from '../../capability/model/errors.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
 import { freeAddress, lookup, resolveSlot } from '../../capability/store/cspace.ts';
 import type { Slot } from '../../capability/store/slot.ts';
@@ -135,7 +134,7 @@ export class Endpoints implements Service {
       count: 1,
       fields: [number],
     });
-    if (!made.ok) throw new OperationError(errorNameOf(made.error), 'an endpoint out of the Dispatcher');
+    if (!made.ok) throw new OperationError(made.error, 'an endpoint out of the Dispatcher');
     const endpoint: Endpoint = { id: ++this.lastId, owner: caller.id, number, held: 0, refused: new Map() };
     siblings.set(number, endpoint);
     this.byDispatcher.set(dispatcher, siblings);
@@ -183,7 +182,7 @@ export class Endpoints implements Service {
 
   private held(caller: Domain, address: number, rights: number): Slot {
     const found = lookup(this.cpuDriver.state, caller.root, { address });
-    if (!found.ok) throw new OperationError(errorNameOf(found.error), 'not held');
+    if (!found.ok) throw new OperationError(found.error, 'not held');
     if (!hasRights(found.value.capability.rights, rights))
       throw new OperationError('MISSING_RIGHT', 'held without the right');
     return found.value;
@@ -202,9 +201,9 @@ export class Endpoints implements Service {
   private freeSlot({ root }: Domain): { readonly slot: Slot; readonly address: number } {
     const { state } = this.cpuDriver;
     const address = freeAddress(state, root);
-    if (!address.ok) throw new OperationError(errorNameOf(address.error), 'the caller’s cspace is full');
+    if (!address.ok) throw new OperationError(address.error, 'the caller’s cspace is full');
     const slot = resolveSlot(state, root, { address: address.value }, RIGHTS.read | RIGHTS.write);
-    if (!slot.ok) throw new OperationError(errorNameOf(slot.error), 'the caller’s cspace');
+    if (!slot.ok) throw new OperationError(slot.error, 'the caller’s cspace');
     return { slot: slot.value, address: address.value };
   }
 }

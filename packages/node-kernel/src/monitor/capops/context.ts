@@ -3,7 +3,6 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
-import { errorNameOf } from '../../capability/model/errors.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 import { findOwned, isSendable, unlockGroup } from '../../capability/global/monitor-primitives.ts';
 import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
@@ -127,8 +126,8 @@ export class CapopsContext {
     if (view < this.context.view) return { error: 'VIEW_STALE', owner: core };
     const found = findOwned(this.state, capability);
     if (found.ok) return null;
-    const owner = found.error === 'capability_foreign' ? this.state.database.find(capability)!.owner : core;
-    return { error: errorNameOf(found.error), owner };
+    const owner = found.error === 'CAPABILITY_FOREIGN' ? this.state.database.find(capability)!.owner : core;
+    return { error: found.error, owner };
   }
 
   /**

@@ -11,7 +11,7 @@ import {
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
 import { REMOTE } from '../../capability/store/copy-group.ts';
 import { freeAddress, resolveSlot } from '../../capability/store/cspace.ts';
-import { errorNameOf, type Result } from '../../capability/model/errors.ts';
+import type { Result } from '../../capability/model/errors.ts';
 import {
   copyExisting,
   createCapability,
@@ -186,7 +186,7 @@ function* askOwner(
 
 function* serveCopy(m: CapopsContext, op: OperationId, capability: Capability, to: Destination): Operation<number> {
   const found = findOwned(m.state, capability);
-  if (!found.ok) throw new OperationError(errorNameOf(found.error), 'it changed meanwhile');
+  if (!found.ok) throw new OperationError(found.error, 'it changed meanwhile');
   const [source] = [...found.value.slots].filter((slot) => !isInDelete(slot));
   if (to.core === m.context.core) return placeCopy(m, source!, to.domain, capability.rights);
   return yield* deliver(m, op, found.value, capability, to);
@@ -280,9 +280,9 @@ function receive(
   if (given === undefined) return 'NO_SUCH_DOMAIN';
   if (guarded(m, capability)) return 'CAPABILITY_BUSY';
   const free = freeSlotOf(m, given.domain);
-  if (!free.ok) return errorNameOf(free.error);
+  if (!free.ok) return free.error;
   const made = createCapability(m.state, free.value.slot, capability, owner, relations & 7);
-  if (!made.ok) return errorNameOf(made.error);
+  if (!made.ok) return made.error;
   given.arrived(free.value.address);
   return free.value.address;
 }
@@ -304,7 +304,7 @@ function freeSlotOf(m: CapopsContext, domain: Domain): Result<{ readonly slot: S
 }
 
 function must<T>(result: Result<T>): T {
-  if (!result.ok) throw new OperationError(errorNameOf(result.error), 'the receiver cannot take it');
+  if (!result.ok) throw new OperationError(result.error, 'the receiver cannot take it');
   return result.value;
 }
 

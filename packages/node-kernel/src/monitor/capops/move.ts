@@ -4,7 +4,6 @@ import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { type Capability, describeCapability, isCopy } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
-import { errorNameOf } from '../../capability/model/errors.ts';
 import { findLive, lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { typeRow } from '../../capability/model/types.ts';
@@ -73,7 +72,7 @@ export function onMoveRequest(
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED');
   if (request.view < m.context.view) return reply('VIEW_STALE');
   const found = findLive(m.state, capability);
-  if (!found.ok) return reply(errorNameOf(found.error));
+  if (!found.ok) return reply(found.error);
   const group = found.value;
   if (group.locked) return reply('CAPABILITY_BUSY');
   if (group.owner !== from) return reply('OWNER_MISMATCH');

@@ -4,7 +4,6 @@ import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Capability } from '../../capability/model/capability.ts';
 import { lookup, type SlotRef } from '../../capability/store/cspace.ts';
 import type { Invocation, Invocations } from '../../capability/invocations/decode.ts';
-import { errorNameOf } from '../../capability/model/errors.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
@@ -103,7 +102,7 @@ function startRetype(
 function find(m: CapopsContext, domain: Domain, ref: SlotRef, rights: number): Slot {
   if (!m.booted) throw new OperationError('NO_CSPACE', 'this core has not been registered yet');
   const found = lookup(m.state, domain.root, ref, rights);
-  if (!found.ok) throw new OperationError(errorNameOf(found.error), 'not held');
+  if (!found.ok) throw new OperationError(found.error, 'not held');
   if (!hasRights(found.value.capability.rights, rights))
     throw new OperationError('MISSING_RIGHT', 'held without the right');
   return found.value;

@@ -5,7 +5,7 @@ import type { Capability, Range } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
 import { REMOTE } from '../../capability/store/copy-group.ts';
 import { checkRetype, decodeDestinations, type Invocations } from '../../capability/invocations/decode.ts';
-import { errorNameOf, type Result } from '../../capability/model/errors.ts';
+import type { Result } from '../../capability/model/errors.ts';
 import { findOwned, lockGroup } from '../../capability/global/monitor-primitives.ts';
 import { addRelations } from '../../capability/store/relations.ts';
 import {
@@ -40,7 +40,7 @@ export function checkRetypeAct(m: CapopsContext): Act {
     prepare(op, { capability: source, rest }, answer) {
       const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
       const free = isRetypeable(m.state, source, range);
-      if (!free.ok) return answer(errorNameOf(free.error));
+      if (!free.ok) return answer(free.error);
       m.guards.set(op, { source, range });
       answer(null);
     },
@@ -58,7 +58,7 @@ export function checkRetypeAct(m: CapopsContext): Act {
 /** Retypes for a domain what its CPU driver could not retype alone. */
 export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Given): Operation<Multicast | null> {
   const decoded = checkRetype(m.state, root, given);
-  if (!decoded.ok) throw new OperationError(errorNameOf(decoded.error), 'refused on this core');
+  if (!decoded.ok) throw new OperationError(decoded.error, 'refused on this core');
   const { source, children } = decoded.value;
   const capability = source.capability!;
   if (m.state.isForeign(source.group!)) return yield* retypeForeign(m, op, root, given, source, capability, children);
@@ -92,7 +92,7 @@ export function onRetypeRequest(
   if (refusal !== null) return reply(refusal.error, refusal.owner, now);
   const { offset, size, count, fields } = request;
   const children = planRetype(capability, { offset, type, objectSize: size, count, fields });
-  if (!children.ok) return reply(errorNameOf(children.error), m.context.core, now);
+  if (!children.ok) return reply(children.error, m.context.core, now);
   const range = retypeRange(children.value);
   m.run(
     'serve_retype',
@@ -164,10 +164,10 @@ function* serve(
   range: Range,
 ): Operation<void> {
   const found = findOwned(m.state, capability);
-  if (!found.ok) throw new OperationError(errorNameOf(found.error), 'it changed meanwhile');
+  if (!found.ok) throw new OperationError(found.error, 'it changed meanwhile');
   const group = found.value;
   const free = isRetypeable(m.state, capability, range);
-  if (!free.ok) throw new OperationError(errorNameOf(free.error), 'something of the owner is in the way');
+  if (!free.ok) throw new OperationError(free.error, 'something of the owner is in the way');
   const isThere = m.presenceOf(from);
   lockGroup(group);
   let round: Multicast | null = null;
@@ -207,8 +207,8 @@ function create(
   children: readonly Capability[],
 ): void {
   const slots: Result<Slot[]> = decodeDestinations(m.state, root, given.destination, children);
-  if (!slots.ok) throw new OperationError(errorNameOf(slots.error), 'the destination changed meanwhile');
+  if (!slots.ok) throw new OperationError(slots.error, 'the destination changed meanwhile');
   const free = isRetypeable(m.state, group.capability, retypeRange(children));
-  if (!free.ok) throw new OperationError(errorNameOf(free.error), 'something came in the way');
+  if (!free.ok) throw new OperationError(free.error, 'something came in the way');
   createRetyped(m.state, group, children, slots.value);
 }

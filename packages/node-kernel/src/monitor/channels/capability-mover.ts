@@ -3,7 +3,6 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { isSendable } from '../../capability/global/monitor-primitives.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
-import { errorNameOf } from '../../capability/model/errors.ts';
 import { lookup } from '../../capability/store/cspace.ts';
 import type { Slot } from '../../capability/store/slot.ts';
 import type { CapopsContext } from '../capops/context.ts';
@@ -94,7 +93,7 @@ export class ChannelCapabilities implements CapabilityMover {
     const holder = this.capops.driver.domains.get(domain);
     if (holder === undefined || !this.capops.booted) throw new OperationError('NO_CSPACE', 'the sender is gone');
     const found = lookup(this.capops.state, holder.root, { address }, RIGHTS.grant);
-    if (!found.ok) throw refusal(errorNameOf(found.error));
+    if (!found.ok) throw refusal(found.error);
     if (!hasRights(found.value.capability.rights, RIGHTS.grant)) throw refusal('MISSING_RIGHT');
     return found.value;
   }

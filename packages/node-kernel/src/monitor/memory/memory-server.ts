@@ -12,7 +12,6 @@ import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
-import { errorNameOf } from '../../capability/model/errors.ts';
 import type { Range } from '../../capability/model/capability.ts';
 import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
@@ -192,9 +191,9 @@ export class MemoryServer implements Service {
   /** Memory of one home, out of this core's allocator. */
   private take({ root }: Domain, { bytes, alignment, within }: Wanted, home: CoreId): number | null {
     const address = freeAddress(this.state, root);
-    if (!address.ok) throw new OperationError(errorNameOf(address.error), 'no free slot');
+    if (!address.ok) throw new OperationError(address.error, 'no free slot');
     const slot = resolveSlot(this.state, root, { address: address.value }, RIGHTS.read | RIGHTS.write);
-    if (!slot.ok) throw new OperationError(errorNameOf(slot.error), 'no free slot');
+    if (!slot.ok) throw new OperationError(slot.error, 'no free slot');
     const { size } = this.state.memory;
     const [inHome] = intersectRanges([{ address: home * size, size }], [within]);
     const range = inHome === undefined ? null : this.state.ram.allocate(bytes, alignment, inHome);
