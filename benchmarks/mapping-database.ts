@@ -5,7 +5,7 @@
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import type { Capability } from '@mk/node-kernel/capability/model/capability';
 import { MappingDatabase } from '@mk/node-kernel/capability/store/mapping-database';
-import { SlotContainer } from '@mk/node-kernel/capability/store/slot';
+import { full, SlotContainer } from '@mk/node-kernel/capability/store/slot';
 import { keep, median, spread, timed } from './report.ts';
 
 const RUNS = 5;
@@ -44,7 +44,7 @@ function run(): void {
   });
   measure('range query', COUNT, () => order.forEach((i) => database.queryRange(frames[i]!)));
   measure('descendants', COUNT, () => order.forEach((i) => database.hasDescendants(frames[i]!)));
-  measure('remove', COUNT, () => order.forEach((i) => database.remove(container.slot(i))));
+  measure('remove', COUNT, () => order.forEach((i) => database.remove(full(container.slot(i)))));
 }
 
 for (let i = 0; i < RUNS; i += 1) run();

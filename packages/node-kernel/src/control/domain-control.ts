@@ -66,8 +66,8 @@ export class DomainControl implements Service {
         const domain = this.domain(args.whole('domain', DOMAIN));
         return [...cpuDriver.domains.slotsOf(cpuDriver.state, domain)].map(({ address, slot }) => ({
           address,
-          capability: describeCapability(slot.capability!),
-          owner: slot.group!.owner,
+          capability: describeCapability(slot.capability),
+          owner: slot.group.owner,
         }));
       },
     },
@@ -171,8 +171,8 @@ export class DomainControl implements Service {
         const { owner, locked, relations } = group;
         rows.push({
           slot: slot.address,
-          capability: describeCapability(slot.capability!),
-          rights: slot.capability!.rights,
+          capability: describeCapability(slot.capability),
+          rights: slot.capability.rights,
           owner,
           locked,
           in_delete: isInDelete(slot),

@@ -3,7 +3,7 @@ import { makeCapability } from '../capability/model/capability.ts';
 import type { LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { copyExisting } from '../capability/global/monitor-primitives.ts';
 import { place } from '../capability/invocations/placement.ts';
-import type { Slot, SlotContainer } from '../capability/store/slot.ts';
+import { full, type FullSlot, type Slot, type SlotContainer } from '../capability/store/slot.ts';
 
 /** A caller: it holds what is in its cspace and nothing else. */
 export interface Domain {
@@ -55,7 +55,7 @@ export class Domains {
     for (let i = 0; i < cnodes; i += 1)
       place(state, top.slot(i), makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES), shared);
     const first = state.containers.get(range.address + CNODE_BYTES)!;
-    copyExisting(state, root, first.slot(FIRST_SLOTS.taskCNode));
+    copyExisting(state, full(root), first.slot(FIRST_SLOTS.taskCNode));
     if (memory !== null)
       place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared);
     const domain = { id: this.nextId, root };
@@ -65,7 +65,10 @@ export class Domains {
   }
 
   /** Every occupied slot of a domain's cspace with its level-2 address, in order. */
-  *slotsOf(state: LocalCapabilities, { root }: Domain): Generator<{ readonly address: number; readonly slot: Slot }> {
+  *slotsOf(
+    state: LocalCapabilities,
+    { root }: Domain,
+  ): Generator<{ readonly address: number; readonly slot: FullSlot }> {
     const top = containerOf(state, root);
     for (const l1Slot of top?.occupiedSlots() ?? []) {
       for (const slot of containerOf(state, l1Slot)?.occupiedSlots() ?? [])

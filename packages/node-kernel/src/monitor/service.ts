@@ -77,9 +77,6 @@ export interface Service {
   /** What became of capabilities on this core since the last call, in order. Told at the end of a step, never lost. */
   capabilityChanged?(changes: readonly Change[], now: Nanos): void;
 
-  /** A dispatcher is no more, its cspace still there: what the service keeps for the domain goes. */
-  dispatcherGone?(domain: Domain, now: Nanos): void;
-
   metrics?(): readonly MetricFamily[];
   /** What it adds to the answer of `status`. */
   status?(): Readonly<Record<string, unknown>>;

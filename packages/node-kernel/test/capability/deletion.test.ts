@@ -1,3 +1,4 @@
+import { full } from '@mk/node-kernel/capability/store/slot';
 import { describe, expect, test } from '@jest/globals';
 import { noneOf } from '@mk/node-kernel/capability/audit/audit';
 import { snapshotCore } from '@mk/node-kernel/capability/audit/audit-snapshot';
@@ -86,7 +87,7 @@ describe('bounded deletion', () => {
     must(world.retype(0, 6, 'Dispatcher', { offset: 800 * KIB }));
     const dispatcher = world.state.containers.get(world.slot(6).capability!.address)!;
     must(world.invoke({ operation: 'copy', source: at(2), destination: { address: 200, root: 2 } }));
-    world.state.database.move(world.slot(2), dispatcher.slot(0));
+    world.state.database.move(full(world.slot(2)), dispatcher.slot(0));
     const before = world.state.database.size;
     world.takeChanges();
     deleteLast(world.state, world.slot(6));

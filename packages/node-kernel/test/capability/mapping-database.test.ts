@@ -4,7 +4,7 @@ import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import type { Capability } from '@mk/node-kernel/capability/model/capability';
 import { sortedSlots } from '@mk/node-kernel/capability/store/copy-group';
 import { MappingDatabase } from '@mk/node-kernel/capability/store/mapping-database';
-import { type CopyGroup, SlotContainer } from '@mk/node-kernel/capability/store/slot';
+import { type CopyGroup, full, SlotContainer } from '@mk/node-kernel/capability/store/slot';
 import { NaiveDatabase } from './naive-database.ts';
 
 /** Set MK_PROPERTY_OPERATIONS for a longer run; the default keeps the suite to a few seconds. */
@@ -71,11 +71,11 @@ class Pair {
       this.model.insert(slot.address, probe);
     } else if (target.capability === null) {
       const moved = slot.capability;
-      this.database.move(slot, target);
+      this.database.move(full(slot), target);
       this.model.remove(slot.address);
       this.model.insert(target.address, moved);
     } else {
-      this.database.remove(slot);
+      this.database.remove(full(slot));
       this.model.remove(slot.address);
     }
   }
@@ -144,9 +144,9 @@ describe('the mapping database', () => {
     group.locked = true;
     expect(database.insert(container.slot(1), frame, { owner: 9, relations: 0 })).toBe(group);
     expect(group).toMatchObject({ owner: 3, relations: 1, locked: true });
-    database.remove(container.slot(0));
+    database.remove(full(container.slot(0)));
     expect(database.find(frame)).toBe(group);
-    database.remove(container.slot(1));
+    database.remove(full(container.slot(1)));
     expect(database.find(frame)).toBeUndefined();
   });
 
@@ -161,7 +161,7 @@ describe('the mapping database', () => {
       group === null ? 0 : 1 + Math.max(depth(group.left), depth(group.right));
     const top = [...database.groups()].reduce((a, b) => (b.level > a.level ? b : a));
     expect(depth(top)).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(100_001)));
-    for (let i = 0; i < 100_000; i += 2) database.remove(container.slot(i));
+    for (let i = 0; i < 100_000; i += 2) database.remove(full(container.slot(i)));
     checkLevels(database);
     expect(database.distinct).toBe(50_000);
     expect(database.find(makeCapability('Frame', 99_999 * PAGE, PAGE))).toBeDefined();

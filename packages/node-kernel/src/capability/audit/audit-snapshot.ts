@@ -56,7 +56,7 @@ export function snapshotCore(
   for (const group of state.database.groups()) {
     const { owner, locked, relations } = group;
     for (const slot of group.slots) {
-      const capability = encodeCapability(slot.capability!);
+      const capability = encodeCapability(slot.capability);
       slots.push({ slot: slot.address, capability, owner, locked, inDelete: isInDelete(slot), relations });
     }
   }
@@ -87,7 +87,7 @@ export function entriesOfCore(state: LocalCapabilities): AuditEntry[] {
     for (const slot of slots) {
       entries.push({
         core,
-        capability: slot.capability!,
+        capability: slot.capability,
         identity,
         slot: slot.address,
         owner,

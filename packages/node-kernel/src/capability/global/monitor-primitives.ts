@@ -17,7 +17,7 @@ import { linkMapping, place, removeCopy } from '../invocations/placement.ts';
 import { addRelations, propagate } from '../store/relations.ts';
 import { revokeCovering } from '../invocations/revoke.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
-import type { CopyGroup, Slot } from '../store/slot.ts';
+import { type CopyGroup, full, type FullSlot, type Slot } from '../store/slot.ts';
 import { sizeAllowed } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
@@ -95,11 +95,11 @@ export function lendMemory(state: LocalCapabilities): void {
 /** A mapping made by `map` through the object in `through`; lives and dies with that very copy. */
 export function createMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, through: Slot): void {
   place(state, slot, mapping, { owner: state.core, relations: 0 });
-  linkMapping(state, slot, through);
+  linkMapping(state, full(slot), through);
 }
 
 /** Another local copy for the monitor, whatever the lock says. */
-export function copyExisting(state: LocalCapabilities, source: Slot, destination: Slot, rights?: number): void {
+export function copyExisting(state: LocalCapabilities, source: FullSlot, destination: Slot, rights?: number): void {
   copyLocally(state, source, destination, rights);
 }
 
@@ -130,17 +130,18 @@ export function setRelations(state: LocalCapabilities, group: CopyGroup, bits: n
 
 /** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers begin to empty. */
 export function deleteLast(state: LocalCapabilities, slot: Slot): void {
-  const group = slot.group;
-  assert(group !== null && !hasOtherCopies(state, group), 'deleteLast of what is not the last owned copy');
+  const { group, capability } = full(slot);
+  assert(!hasOtherCopies(state, group), 'deleteLast of what is not the last owned copy');
   group.relations &= ~REMOTE.copies;
   group.locked = false;
-  deleteLastCopy(state, { slot, capability: slot.capability!, forced: false });
+  deleteLastCopy(state, { slot, capability, forced: false });
 }
 
 /** Removes one copy that is foreign, or beside which another local one stays. */
 export function deleteCopy(state: LocalCapabilities, slot: Slot): void {
-  assert(slot.group !== null && hasOtherCopies(state, slot.group), 'deleteCopy of the last owned copy');
-  removeCopy(state, slot);
+  const copy = full(slot);
+  assert(hasOtherCopies(state, copy.group), 'deleteCopy of the last owned copy');
+  removeCopy(state, copy);
 }
 
 /** Removes all copies of a foreign capability, locked or not, because its owner says so. None is fine. */

@@ -18,8 +18,7 @@ import type { MapAction, MapRequest, ProtectAction, ProtectRequest } from './map
 import { isRetypeable, planRetype, retypeRange } from './retype.ts';
 import type { RetypeRequest } from './retype.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
-import { isInDelete } from '../store/slot.ts';
-import type { CopyGroup, Slot, SlotContainer } from '../store/slot.ts';
+import { type CopyGroup, type FullSlot, isFull, isInDelete, type Slot, type SlotContainer } from '../store/slot.ts';
 import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 
 /** What a program can ask of the CPU driver about capabilities, by operation. */
@@ -51,18 +50,18 @@ export type Invocation = { [K in Operation]: { readonly operation: K } & Invocat
 
 /** A decoded invocation: nothing in it can be refused any more, as long as nothing else happens in between. */
 export type Action =
-  | { readonly action: 'copy'; readonly source: Slot; readonly destination: Slot; readonly rights: number }
-  | { readonly action: 'move'; readonly source: Slot; readonly destination: Slot }
-  | { readonly action: 'remove_copy'; readonly target: Slot }
-  | { readonly action: 'delete_last'; readonly target: Slot }
+  | { readonly action: 'copy'; readonly source: FullSlot; readonly destination: Slot; readonly rights: number }
+  | { readonly action: 'move'; readonly source: FullSlot; readonly destination: Slot }
+  | { readonly action: 'remove_copy'; readonly target: FullSlot }
+  | { readonly action: 'delete_last'; readonly target: FullSlot }
   | {
       readonly action: 'retype';
-      readonly source: Slot;
+      readonly source: FullSlot;
       readonly children: readonly Capability[];
       readonly destinations: readonly Slot[];
     }
-  | { readonly action: 'identify'; readonly target: Slot }
-  | { readonly action: 'resize_cnode'; readonly root: Slot; readonly cnode: Slot; readonly returnTo: Slot }
+  | { readonly action: 'identify'; readonly target: FullSlot }
+  | { readonly action: 'resize_cnode'; readonly root: FullSlot; readonly cnode: FullSlot; readonly returnTo: Slot }
   | { readonly action: 'create_id'; readonly destination: Slot }
   | MapAction
   | ProtectAction;
@@ -106,7 +105,7 @@ function decodeCopy(
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
   const { capability, group } = source.value;
-  if (group!.locked) return refuse('CAPABILITY_BUSY');
+  if (group.locked) return refuse('CAPABILITY_BUSY');
   const rights = wanted ?? capability.rights;
   if (!hasRights(capability.rights, rights)) return refuse('RIGHTS_NOT_SUBSET');
   const to = destination(state, caller, given.destination, capability.type);
@@ -117,7 +116,7 @@ function decodeCopy(
 function decodeMove(state: LocalCapabilities, caller: Slot, given: Invocations['move']): Result<Action> {
   const source = lookup(state, caller, given.source, rightsToGive(given.destination), RIGHTS.read | RIGHTS.write);
   if (!source.ok) return source;
-  if (source.value.group!.locked) return refuse('CAPABILITY_BUSY');
+  if (source.value.group.locked) return refuse('CAPABILITY_BUSY');
   const to = destination(state, caller, given.destination, source.value.capability.type);
   return to.ok ? succeed({ action: 'move', source: source.value, destination: to.value }) : to;
 }
@@ -125,7 +124,7 @@ function decodeMove(state: LocalCapabilities, caller: Slot, given: Invocations['
 function decodeDelete(state: LocalCapabilities, caller: Slot, given: Invocations['delete']): Result<Action> {
   const target = lookup(state, caller, given.target, 0, RIGHTS.read | RIGHTS.write);
   if (!target.ok) return target;
-  const group = target.value.group!;
+  const group = target.value.group;
   if (group.locked) return refuse('RETRY_THROUGH_MONITOR');
   if (hasOtherCopies(state, group)) return succeed({ action: 'remove_copy', target: target.value });
   if (deleteNeedsMonitor(state, group)) return refuse('RETRY_THROUGH_MONITOR');
@@ -147,7 +146,7 @@ function decodeRevoke(state: LocalCapabilities, caller: Slot, given: Invocations
 function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations['retype']): Result<Action> {
   const checked = checkRetype(state, caller, given);
   if (!checked.ok) return checked;
-  const group = checked.value.source.group!;
+  const group = checked.value.source.group;
   const elsewhere = state.isForeign(group) || (group.relations & REMOTE.descendants) !== 0;
   return elsewhere ? refuse('RETRY_THROUGH_MONITOR') : checked;
 }
@@ -161,7 +160,7 @@ export function checkRetype(
   const source = lookup(state, caller, given.source, rightsToGive(given.destination));
   if (!source.ok) return source;
   const { capability, group } = source.value;
-  if (group!.locked) return refuse('CAPABILITY_BUSY');
+  if (group.locked) return refuse('CAPABILITY_BUSY');
   const children = planRetype(capability, given);
   if (!children.ok) return children;
   const free = isRetypeable(state, capability, retypeRange(children.value));
@@ -202,13 +201,14 @@ function decodeResize(state: LocalCapabilities, caller: Slot, given: Invocations
   const returnTo = destination(state, caller, given.returnTo, 'L1CNode');
   if (!returnTo.ok) return returnTo;
   if (larger.value.occupied > 0 || larger.value.capacity <= old.value.capacity) return refuse('CNODE_NOT_LARGER');
-  if (caller.group!.locked || cnode.value.group!.locked || isUnsettled(old.value)) return refuse('CAPABILITY_BUSY');
+  if (!isFull(caller)) return refuse('NO_CSPACE');
+  if (caller.group.locked || cnode.value.group.locked || isUnsettled(old.value)) return refuse('CAPABILITY_BUSY');
   return succeed({ action: 'resize_cnode', root: caller, cnode: cnode.value, returnTo: returnTo.value });
 }
 
 /** Another operation holds on to a slot of the container. */
 function isUnsettled(container: SlotContainer): boolean {
-  for (const slot of container.occupiedSlots()) if (isInDelete(slot) || slot.group!.locked) return true;
+  for (const slot of container.occupiedSlots()) if (isInDelete(slot) || slot.group.locked) return true;
   return false;
 }
 

@@ -10,7 +10,7 @@ import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { removeCopy } from './placement.ts';
 import { reclaimObject } from '../global/reclaim.ts';
-import type { CopyGroup, Slot } from '../store/slot.ts';
+import { type CopyGroup, full, isFull, type Slot } from '../store/slot.ts';
 import { holdsSlots } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
@@ -71,14 +71,14 @@ export function deleteLastCopy(state: LocalCapabilities, entry: DeleteEntry): vo
 }
 
 function finish(state: LocalCapabilities, slot: Slot): void {
-  const group = removeCopy(state, slot);
+  const group = removeCopy(state, full(slot));
   if (group.slots.size === 0) reclaimObject(state, group);
 }
 
 function deleteEntry(state: LocalCapabilities, entry: DeleteEntry): 'done' | 'locked' | 'last_owned' {
   const { slot, capability, forced } = entry;
-  const group = slot.group;
-  if (group === null || slot.capability !== capability) return 'done';
+  if (!isFull(slot) || slot.capability !== capability) return 'done';
+  const { group } = slot;
   const another = hasOtherCopies(state, group);
   // A revoke holds the lock of its own target while the other copies go; after commit the target itself may go too.
   const revoked = state.committed.has(group);
@@ -127,5 +127,5 @@ function scan(state: LocalCapabilities, item: ClearEntry): void {
 /** A domain ends with its dispatcher, so all copies of its root CNode go, also those inside the cspace itself. */
 function doomedWith(slot: Slot, item: ClearEntry): Slot[] {
   const isRoot = item.container.kind === 'Dispatcher' && slot.capability?.type === 'L1CNode';
-  return isRoot ? [...slot.group!.slots] : [slot];
+  return isRoot ? [...full(slot).group.slots] : [slot];
 }

@@ -4,7 +4,6 @@
  * enforced: a frame without WRITE maps read-only.
  */
 import { makeCapability } from '../model/capability.ts';
-import type { Capability } from '../model/capability.ts';
 import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { CapabilityError, Result } from '../model/errors.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
@@ -15,7 +14,7 @@ import type { SlotRef } from '../store/cspace.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { ENTRY_BYTES, PageTables, TABLE_ENTRIES } from '../store/page-tables.ts';
 import type { MappedRun } from '../store/page-tables.ts';
-import type { Slot } from '../store/slot.ts';
+import { full, type FullSlot, type Slot } from '../store/slot.ts';
 import { linkMapping, place } from './placement.ts';
 
 export interface MapRequest {
@@ -86,7 +85,7 @@ export function performMap(state: LocalCapabilities, { source, destination: to, 
   const type = mappingTypeOf(run.object.type)!;
   const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
   place(state, to, mapping, { owner: state.core, relations: 0 });
-  linkMapping(state, to, source);
+  linkMapping(state, full(to), source);
   state.pageTables.enter(run);
   state.changes.note({ kind: 'mapped', run });
 }
@@ -113,7 +112,7 @@ export function decodeUnmap(
   state: LocalCapabilities,
   caller: Slot,
   { mapping }: { readonly mapping: SlotRef },
-): Result<{ readonly action: 'remove_copy'; readonly target: Slot }> {
+): Result<{ readonly action: 'remove_copy'; readonly target: FullSlot }> {
   const found = lookup(state, caller, mapping, 0, RIGHTS.read | RIGHTS.write);
   if (!found.ok) return found;
   if (runOf(state, found.value) === undefined) return refuse('NOT_A_MAPPING');
@@ -129,17 +128,17 @@ export function runOf(state: LocalCapabilities, slot: Slot): MappedRun | undefin
 
 function misfitOf(
   state: LocalCapabilities,
-  source: Slot & { readonly capability: Capability },
-  table: Slot & { readonly capability: Capability },
+  source: FullSlot,
+  table: FullSlot,
   { entry, count, offset, rights }: MapRequest,
 ): CapabilityError | null {
   const level = PageTables.levelOf(table.capability.type);
   if (level < 0) return 'NOT_A_PAGE_TABLE';
-  if (state.isForeign(table.group!)) return 'CAPABILITY_FOREIGN';
-  if (source.group!.locked || table.group!.locked) return 'CAPABILITY_BUSY';
+  if (state.isForeign(table.group)) return 'CAPABILITY_FOREIGN';
+  if (source.group.locked || table.group.locked) return 'CAPABILITY_BUSY';
   if (mappingTypeOf(source.capability.type) === undefined) return 'NOT_MAPPABLE';
   const below = PageTables.levelOf(source.capability.type);
-  if (below >= 0 && state.isForeign(source.group!)) return 'CAPABILITY_FOREIGN';
+  if (below >= 0 && state.isForeign(source.group)) return 'CAPABILITY_FOREIGN';
   if (below < 0 ? level === 0 : below !== level + 1) return 'MAP_LEVEL';
   if (count < 1 || entry + count > TABLE_ENTRIES || (below >= 0 && count !== 1)) return 'MAP_RANGE';
   const bytes = below < 0 ? ENTRY_BYTES[level]! : source.capability.size;

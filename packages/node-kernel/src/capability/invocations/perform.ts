@@ -10,7 +10,7 @@ import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { performMap, performProtect } from './map.ts';
 import { place, relocate, removeCopy } from './placement.ts';
 import { createRetyped } from './retype.ts';
-import type { Slot } from '../store/slot.ts';
+import type { FullSlot, Slot } from '../store/slot.ts';
 
 /** What `identify` tells. */
 export interface Identity {
@@ -32,9 +32,9 @@ const PERFORMERS: Performers = {
     removeCopy(state, target);
   },
   delete_last: (state, { target }) =>
-    deleteLastCopy(state, { slot: target, capability: target.capability!, forced: false }),
-  retype: (state, { source, children, destinations }) => createRetyped(state, source.group!, children, destinations),
-  identify: (_, { target }) => ({ capability: target.capability!, owner: target.group!.owner }),
+    deleteLastCopy(state, { slot: target, capability: target.capability, forced: false }),
+  retype: (state, { source, children, destinations }) => createRetyped(state, source.group, children, destinations),
+  identify: (_, { target }) => ({ capability: target.capability, owner: target.group.owner }),
   resize_cnode: performResize,
   create_id: (state, { destination }) => {
     const id = makeCapability('ID', 0, 0, [state.core, state.takeLocalId()]);
@@ -59,17 +59,17 @@ export function invoke(state: LocalCapabilities, caller: Slot, invocation: Invoc
 /** Another copy on this core, sharing owner, lock and relations. */
 export function copyLocally(
   state: LocalCapabilities,
-  source: Slot,
+  source: FullSlot,
   destination: Slot,
-  rights: number = source.capability!.rights,
+  rights: number = source.capability.rights,
 ): void {
-  const { owner, relations } = source.group!;
-  place(state, destination, withRights(source.capability!, rights), { owner, relations });
+  const { owner, relations } = source.group;
+  place(state, destination, withRights(source.capability, rights), { owner, relations });
 }
 
 function performResize(state: LocalCapabilities, { root, cnode, returnTo }: Named<'resize_cnode'>): void {
-  const from = state.containers.get(root.capability!.address)!;
-  const to = state.containers.get(cnode.capability!.address)!;
+  const from = state.containers.get(root.capability.address)!;
+  const to = state.containers.get(cnode.capability.address)!;
   for (const slot of from.occupiedSlots()) relocate(state, slot, to.slot(slot.index));
   relocate(state, root, returnTo);
   copyLocally(state, cnode, root);

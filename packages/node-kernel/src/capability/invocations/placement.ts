@@ -6,8 +6,7 @@ import type { SharedState } from '../store/copy-group.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { propagate } from '../store/relations.ts';
-import { SlotContainer } from '../store/slot.ts';
-import type { CopyGroup, Slot } from '../store/slot.ts';
+import { type CopyGroup, full, type FullSlot, type Slot, SlotContainer } from '../store/slot.ts';
 import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
@@ -27,8 +26,8 @@ export function place(state: LocalCapabilities, slot: Slot, capability: Capabili
 }
 
 /** Empties a slot; mappings made through it go first, and with the last VNode the mappings in it. */
-export function removeCopy(state: LocalCapabilities, slot: Slot): CopyGroup {
-  const capability = slot.capability!;
+export function removeCopy(state: LocalCapabilities, slot: FullSlot): CopyGroup {
+  const { capability } = slot;
   for (const mapping of slot.mappings ?? []) removeCopy(state, mapping);
   if (typeRow(capability.type).mapping) unlinkMapping(state, slot, capability);
   state.deletions.withMonitor.delete(slot);
@@ -39,19 +38,18 @@ export function removeCopy(state: LocalCapabilities, slot: Slot): CopyGroup {
 }
 
 /** Moves a capability to an empty slot; owner, lock and relations stay. */
-export function relocate(state: LocalCapabilities, from: Slot, to: Slot): void {
-  const capability = from.capability!;
-  if (typeRow(capability.type).mapping) {
-    const table = state.mappingsInTable.get(capability.fields[0]!);
-    if (table?.delete(from)) table.add(to);
-  }
+export function relocate(state: LocalCapabilities, from: FullSlot, to: Slot): void {
+  const { capability } = from;
+  const table = typeRow(capability.type).mapping ? state.mappingsInTable.get(capability.fields[0]!) : undefined;
+  const isInTable = table?.delete(from) === true;
   state.database.move(from, to);
+  if (isInTable) table?.add(full(to));
   state.changes.note({ kind: 'moved', from: from.address, to: to.address });
 }
 
 /** Records that the mapping in `slot` was made through the frame (or table) in `through`. */
-export function linkMapping(state: LocalCapabilities, slot: Slot, through: Slot): void {
-  const table = slot.capability!.fields[0]!;
+export function linkMapping(state: LocalCapabilities, slot: FullSlot, through: Slot): void {
+  const table = slot.capability.fields[0]!;
   slot.mappedThrough = through;
   (through.mappings ??= new Set()).add(slot);
   const filled = state.mappingsInTable.get(table);
@@ -59,7 +57,7 @@ export function linkMapping(state: LocalCapabilities, slot: Slot, through: Slot)
   else filled.add(slot);
 }
 
-function unlinkMapping(state: LocalCapabilities, slot: Slot, mapping: Capability): void {
+function unlinkMapping(state: LocalCapabilities, slot: FullSlot, mapping: Capability): void {
   slot.mappedThrough?.mappings?.delete(slot);
   const table = mapping.fields[0]!;
   const filled = state.mappingsInTable.get(table);

@@ -8,7 +8,7 @@ import { isAncestor, isCopy } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import type { RevokeMark } from '../store/holds.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
-import type { CopyGroup, Slot } from '../store/slot.ts';
+import { full, type CopyGroup, type Slot } from '../store/slot.ts';
 
 export type MarkResult =
   { readonly ok: true; readonly mark: RevokeMark } | { readonly ok: false; readonly locked: CopyGroup };
@@ -18,7 +18,7 @@ export type MarkResult =
  * The caller holds the lock of the target.
  */
 export function revokeMarkTarget(state: LocalCapabilities, survivor: Slot): MarkResult {
-  return freeze(state, survivor.capability!, survivor);
+  return freeze(state, full(survivor).capability, survivor);
 }
 
 /** On any other core: freezes every copy and all descendants, and pauses deletion. Finding none is fine. */
@@ -57,7 +57,7 @@ function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | n
   if (copies !== undefined) groups.unshift(copies);
   const frozen: RevokeMark['frozen'][number][] = [];
   for (const group of groups)
-    for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability! });
+    for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability });
   for (const { slot } of frozen) slot.marks += 1;
   const mark: RevokeMark = { target, survivor, frozen };
   state.revokes.add(mark);

@@ -9,8 +9,7 @@ import type { CapabilityError, Result } from '../model/errors.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import type { LocalCapabilities } from './local-capabilities.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
-import { isInDelete } from './slot.ts';
-import type { Slot, SlotContainer } from './slot.ts';
+import { type FullSlot, isFull, isInDelete, type Slot, type SlotContainer } from './slot.ts';
 
 /** Names a slot to the CPU driver. */
 export interface SlotRef {
@@ -52,13 +51,13 @@ export function lookup(
   ref: SlotRef,
   rights = 0,
   cnodeRights: number = RIGHTS.read,
-): Result<Slot & { readonly capability: Capability }> {
+): Result<FullSlot> {
   const found = resolveSlot(state, caller, ref, cnodeRights);
   if (!found.ok) return found;
   const slot = found.value;
-  if (slot.capability === null || isInDelete(slot)) return refuse('CAPABILITY_NOT_FOUND');
+  if (!isFull(slot) || isInDelete(slot)) return refuse('CAPABILITY_NOT_FOUND');
   if (!hasRights(slot.capability.rights, rights)) return refuse('MISSING_RIGHT');
-  return succeed(slot as Slot & { readonly capability: Capability });
+  return succeed(slot);
 }
 
 /** An empty slot that the caller may fill with a capability of the given type. */

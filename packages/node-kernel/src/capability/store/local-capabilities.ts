@@ -9,8 +9,7 @@ import { MappingDatabase } from './mapping-database.ts';
 import { PageTables } from './page-tables.ts';
 import { RamAllocator } from './ram-allocator.ts';
 import type { RangeWatch, RevokeMark } from './holds.ts';
-import { SlotContainer } from './slot.ts';
-import type { CopyGroup, Slot } from './slot.ts';
+import { type CopyGroup, type FullSlot, type Slot, SlotContainer } from './slot.ts';
 import { typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';
 
@@ -32,7 +31,7 @@ export class LocalCapabilities {
   /** The slots of each CNode and Dispatcher that this core owns, by address of the object. */
   readonly containers = new Map<number, SlotContainer>();
   /** Slots of mappings, by the address of the page table that they fill. */
-  readonly mappingsInTable = new Map<number, Set<Slot>>();
+  readonly mappingsInTable = new Map<number, Set<FullSlot>>();
   readonly pageTables = new PageTables();
   readonly ram: RamAllocator;
   readonly deletions = new DeletionQueue();

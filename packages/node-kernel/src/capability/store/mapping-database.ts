@@ -11,7 +11,7 @@ import { newGroup, NO_SLOTS, sortedSlots } from './copy-group.ts';
 import type { SharedState } from './copy-group.ts';
 import { IntervalTree } from './interval-tree.ts';
 import type { Visit } from './interval-tree.ts';
-import type { CopyGroup, Slot } from './slot.ts';
+import { type CopyGroup, full, type FullSlot, type Slot } from './slot.ts';
 import { typeTreeRoot } from '../model/type-rules.ts';
 import { CAPABILITY_TYPE_NAMES, typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';
@@ -49,16 +49,16 @@ export class MappingDatabase {
   insert(slot: Slot, capability: Capability, state: SharedState): CopyGroup {
     assert(slot.capability === null && capability.type !== 'Null', 'insert into an occupied slot');
     const group = this.find(capability) ?? this.addGroup(capability, state);
-    group.slots.add(slot);
     slot.capability = capability;
     slot.group = group;
+    group.slots.add(full(slot));
     slot.container.noteFilled();
     this.slotCount += 1;
     return group;
   }
 
   /** Empties an occupied slot. Answers the group, which is out of the database if this was its last copy. */
-  remove(slot: Slot): CopyGroup {
+  remove(slot: FullSlot): CopyGroup {
     const group = this.detach(slot);
     if (group.slots.size > 1) group.slots.delete(slot);
     else {
@@ -70,20 +70,21 @@ export class MappingDatabase {
   }
 
   /** Moves a capability, with its place in the delete list and its mappings, to an empty slot. */
-  move(from: Slot, to: Slot): void {
-    assert(to.capability === null && from.capability !== null, 'move needs a full and an empty slot');
+  move(from: FullSlot, to: Slot): void {
+    assert(to.capability === null, 'move needs an empty slot');
     const { capability, deleting, marks, mappings, mappedThrough } = from;
     const group = this.detach(from);
     group.slots.delete(from);
-    group.slots.add(to);
     this.slotCount += 1;
     Object.assign(to, { capability, group, deleting, marks, mappings, mappedThrough });
+    const moved = full(to);
+    group.slots.add(moved);
     to.container.noteFilled();
     for (const mapping of mappings ?? []) mapping.mappedThrough = to;
-    if (mappedThrough?.mappings?.delete(from)) mappedThrough.mappings.add(to);
+    if (mappedThrough?.mappings?.delete(from)) mappedThrough.mappings.add(moved);
   }
 
-  copiesOf(capability: Capability): Slot[] {
+  copiesOf(capability: Capability): FullSlot[] {
     const group = this.find(capability);
     return group === undefined ? [] : sortedSlots(group);
   }

@@ -1,4 +1,5 @@
 /** Where capabilities lie: slots, and the containers (CNodes, Dispatchers, the kernel's own table) that hold them. */
+import { assert } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 
@@ -15,7 +16,7 @@ export interface Slot {
   /** On the delete list, or being emptied: it will not come back. */
   deleting: boolean;
   /** Slots of the mappings made through the frame in this slot. */
-  mappings: Set<Slot> | null;
+  mappings: Set<FullSlot> | null;
   /** For a mapping: the slot of the frame that it was made through. */
   mappedThrough: Slot | null;
 }
@@ -29,7 +30,7 @@ export interface CopyGroup {
   /** The identity of the copies; the rights of this value mean nothing. */
   readonly capability: Capability;
   /** In the order in which they came; `NO_SLOTS` once the last one is gone. */
-  slots: Set<Slot>;
+  slots: Set<FullSlot>;
   /** The core that serialises operations on the capability. */
   owner: number;
   /** An operation of the owner or of a change of owner is in progress. */
@@ -43,6 +44,22 @@ export interface CopyGroup {
   right: CopyGroup | null;
   level: number;
   maxEnd: number;
+}
+
+/** A slot with something in it: `capability` and `group` are set and emptied together. True of the moment only. */
+export interface FullSlot extends Slot {
+  capability: Capability;
+  group: CopyGroup;
+}
+
+export function isFull(slot: Slot): slot is FullSlot {
+  return slot.capability !== null;
+}
+
+/** A slot that our own code knows to be full. */
+export function full(slot: Slot): FullSlot {
+  assert(isFull(slot), 'a slot that should hold a capability is empty');
+  return slot;
 }
 
 export type ContainerKind = 'L1CNode' | 'L2CNode' | 'Dispatcher' | 'kernel';
@@ -106,8 +123,8 @@ export class SlotContainer {
   }
 
   /** Every occupied slot, by index. */
-  *occupiedSlots(): Generator<Slot> {
-    for (const slot of this.slots) if (slot !== undefined && slot.capability !== null) yield slot;
+  *occupiedSlots(): Generator<FullSlot> {
+    for (const slot of this.slots) if (slot !== undefined && isFull(slot)) yield slot;
   }
 }
 

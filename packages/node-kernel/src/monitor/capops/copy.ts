@@ -22,7 +22,7 @@ import {
 } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
-import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { isWeightless } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
@@ -128,7 +128,7 @@ export function placeCopy(m: CapopsContext, source: Slot, domain: number, rights
   if (receiver === undefined)
     throw new OperationError('NO_SUCH_DOMAIN', `no domain ${domain} on core ${m.context.core}`);
   const { slot, address } = must(freeSlotOf(m, receiver.domain));
-  copyExisting(m.state, source, slot, rights);
+  copyExisting(m.state, full(source), slot, rights);
   receiver.arrived(address);
   return address;
 }
@@ -243,7 +243,7 @@ function* giveLastAway(
 ): Operation<number> {
   if (!typeRow(capability.type).moveable)
     throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
-  const group = slot.group!;
+  const { group } = full(slot);
   // Its relatives here must know that it may be elsewhere before it is: a revoke of one would not ask the others. And until
   // the answer is here, this copy is one that the new owner must know of.
   addRelations(m.state, group, REMOTE.copies);

@@ -10,7 +10,7 @@ import {
   lockGroup,
   setRelations,
 } from '../../capability/global/monitor-primitives.ts';
-import type { CopyGroup, Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, full, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
@@ -60,7 +60,7 @@ export function* deleteEverywhere(
   capability: Capability,
 ): Operation<void> {
   for (let attempt = 0; slot.capability === capability && !isBeingEmptied(m, slot, capability); attempt += 1) {
-    const group = slot.group!;
+    const { group } = full(slot);
     if (group.locked || slot.marks > 0) {
       yield nextChange(m.changes);
       continue;

@@ -5,7 +5,7 @@ import type { Capability } from '../../capability/model/capability.ts';
 import { lookup, type SlotRef } from '../../capability/store/cspace.ts';
 import type { Invocation, Invocations } from '../../capability/invocations/decode.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
-import type { Slot } from '../../capability/store/slot.ts';
+import { full, type FullSlot, type Slot } from '../../capability/store/slot.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { SystemCallDone, SystemCallResult } from '../../cpu-driver/system-calls.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
@@ -40,13 +40,13 @@ export function capabilityCalls(m: CapopsContext, revokes: Revokes) {
       start(m, 'retrieve', slot, (op) => retrieve(m, op, slot), now, done);
     },
     subscribe_revoke(domain, { source }, now, done) {
-      const { address, size } = find(m, domain, source, 0).capability!;
+      const { address, size } = find(m, domain, source, 0).capability;
       if (!m.subscribers.add(domain.id, { address, size }))
         throw new OperationError('TOO_MANY_OPERATIONS', 'too many subscriptions');
       done({ ok: true, value: null }, now);
     },
     unsubscribe_revoke(domain, { source }, now, done) {
-      const { address, size } = find(m, domain, source, 0).capability!;
+      const { address, size } = find(m, domain, source, 0).capability;
       done({ ok: true, value: m.subscribers.removeOne(domain.id, { address, size }) }, now);
     },
     revokes_asked: (domain, _args, now, done) => done({ ok: true, value: m.subscribers.asked(domain.id) }, now),
@@ -70,7 +70,7 @@ function performersOf(revokes: Revokes): { readonly [K in Invocation['operation'
       startRetype(m, domain, { ...rest, objectSize: size, count: 1 }, now, done),
     delete(m, domain, { target }, now, done) {
       const slot = find(m, domain, target, 0);
-      const capability = slot.capability!;
+      const { capability } = full(slot);
       start(m, 'delete', slot, (op) => deleteEverywhere(m, op, slot, capability), now, done);
     },
     revoke(m, domain, { target }, now, done) {
@@ -99,7 +99,7 @@ function startRetype(
 }
 
 /** The slot that a caller names, with the right that the operation needs (C6). */
-function find(m: CapopsContext, domain: Domain, ref: SlotRef, rights: number): Slot {
+function find(m: CapopsContext, domain: Domain, ref: SlotRef, rights: number): FullSlot {
   if (!m.booted) throw new OperationError('NO_CSPACE', 'this core has not been registered yet');
   const found = lookup(m.state, domain.root, ref, rights);
   if (!found.ok) throw new OperationError(found.error, 'not held');

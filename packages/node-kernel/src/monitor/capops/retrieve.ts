@@ -4,7 +4,7 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
 import { lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
-import type { CopyGroup, Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, full, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
@@ -17,8 +17,7 @@ import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
 
 /** Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or PEER_GONE. */
 export function* retrieve(m: CapopsContext, op: OperationId, slot: Slot): Operation<void> {
-  const group = slot.group!;
-  const capability = slot.capability!;
+  const { group, capability } = full(slot);
   if (!m.state.isForeign(group)) return;
   failUnlessMoveable(capability);
   if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');

@@ -15,7 +15,7 @@ import {
   type RetypeRequest,
   retypeRange,
 } from '../../capability/invocations/retype.ts';
-import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
@@ -60,9 +60,10 @@ export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Gi
   const decoded = checkRetype(m.state, root, given);
   if (!decoded.ok) throw new OperationError(decoded.error, 'refused on this core');
   const { source, children } = decoded.value;
-  const capability = source.capability!;
-  if (m.state.isForeign(source.group!)) return yield* retypeForeign(m, op, root, given, source, capability, children);
-  const group = source.group!;
+  const { capability } = full(source);
+  if (m.state.isForeign(full(source).group))
+    return yield* retypeForeign(m, op, root, given, source, capability, children);
+  const { group } = full(source);
   lockGroup(group);
   let round: Multicast | null = null;
   try {
@@ -119,7 +120,7 @@ function* retypeForeign(
   try {
     if (source.capability !== capability || isInDelete(source))
       throw new OperationError('CAPABILITY_NOT_FOUND', 'the source went meanwhile');
-    create(m, root, given, source.group!, children);
+    create(m, root, given, full(source).group, children);
     created = true;
     return null;
   } finally {

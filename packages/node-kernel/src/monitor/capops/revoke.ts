@@ -22,7 +22,7 @@ import {
   revokeMarkTarget,
 } from '../../capability/invocations/revoke.ts';
 import type { RevokeMark } from '../../capability/store/holds.ts';
-import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
+import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
@@ -173,7 +173,7 @@ export class Revokes {
     group: CopyGroup,
   ): Operation<{ readonly cores: number; readonly messages: number }> {
     const { m } = this;
-    const target = slot.capability!;
+    const { capability: target } = full(slot);
     const isShared = (): boolean =>
       !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
     const shared = isShared();

@@ -1,6 +1,6 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { deleteStep } from '../../capability/invocations/delete-step.ts';
-import type { Slot } from '../../capability/store/slot.ts';
+import { full, type Slot } from '../../capability/store/slot.ts';
 import type { CapopsContext } from './context.ts';
 import { deleteEverywhere } from './delete.ts';
 
@@ -58,7 +58,7 @@ export class Stepper {
 
   private deleteAcrossCores(slot: Slot, now: Nanos): void {
     const { m } = this;
-    const capability = slot.capability!;
+    const { capability } = full(slot);
     m.carryOn(
       'delete_queued',
       capability,

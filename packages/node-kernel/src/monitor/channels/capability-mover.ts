@@ -4,7 +4,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import { isSendable } from '../../capability/global/monitor-primitives.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
 import { lookup } from '../../capability/store/cspace.ts';
-import type { Slot } from '../../capability/store/slot.ts';
+import { full, type Slot } from '../../capability/store/slot.ts';
 import type { CapopsContext } from '../capops/context.ts';
 import { placeCopy, sendCopy } from '../capops/copy.ts';
 import { deleteEverywhere } from '../capops/delete.ts';
@@ -78,12 +78,12 @@ export class ChannelCapabilities implements CapabilityMover {
     const { carrier } = end;
     const { capops } = this;
     if (carrier?.kind === 'local') {
-      const capability = slot.capability!;
+      const { capability } = full(slot);
       const address = placeCopy(capops, slot, END_ADDRESSES + carrier.other.id, capability.rights);
       if (giveAway) yield* deleteEverywhere(capops, capops.context.operations.nextId(), slot, capability);
       return address;
     }
-    const capability = slot.capability!;
+    const { capability } = full(slot);
     if (!isSendable(capability)) throw new OperationError('NOT_SENDABLE', `${capability.type} cannot leave its core`);
     const to = { core: end.otherCore, domain: END_ADDRESSES + end.otherEnd };
     return yield* sendCopy(capops, capops.context.operations.nextId(), slot, to, giveAway);
