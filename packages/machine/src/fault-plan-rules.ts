@@ -1,3 +1,4 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
@@ -13,7 +14,7 @@ const NOTHING_SET =
   'link: nothing is set; give delay, jitter, loss, duplicate, reorder, rate, reset_after or reset_opening';
 
 /** The rule for the fault engine that an entry of a plan stands for, or what it lacks. */
-export function toRule(entry: FaultEntry, defaultId: string, forNs: number | null): FaultRule | string {
+export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null): FaultRule | string {
   const { partition, isolate, link } = entry;
   if (partition !== undefined) {
     const { groups, one_way: oneWay, id } = partition;

@@ -1,3 +1,4 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
@@ -14,8 +15,8 @@ export interface FaultPlan {
   /** Name or path of a machine description. */
   readonly machine: string | null;
   readonly cores: number | null;
-  readonly latencyNs: number | null;
-  readonly jitterNs: number | null;
+  readonly latencyNs: Nanos | null;
+  readonly jitterNs: Nanos | null;
   readonly workload: Workload | null;
   readonly faults: readonly PlannedFault[];
   readonly expect: readonly Expectation[];
@@ -32,7 +33,7 @@ export interface Workload {
 export type Expectation = 'invariants' | 'converge' | 'workload';
 
 export interface PlannedFault {
-  readonly atNs: number;
+  readonly atNs: Nanos;
   readonly action: FaultAction;
 }
 
@@ -52,7 +53,7 @@ export interface OnCores {
 }
 
 export interface Lasting {
-  readonly forNs: number | null;
+  readonly forNs: Nanos | null;
 }
 
 /**
@@ -125,7 +126,7 @@ function toAction(entry: FaultEntry, index: number): FaultAction | string {
   return processAction(entry, forNs) ?? networkAction(entry, forNs, index);
 }
 
-function processAction(entry: FaultEntry, forNs: number | null): FaultAction | string | null {
+function processAction(entry: FaultEntry, forNs: Nanos | null): FaultAction | string | null {
   const { crash, restart, hang, slow, rogue, skb_loss: skbLoss } = entry;
   if (forNs !== null && (crash ?? restart ?? entry.heal) !== undefined) return AT_ONCE;
   if (crash !== undefined) return { type: 'crash', cores: crash.core };
@@ -136,7 +137,7 @@ function processAction(entry: FaultEntry, forNs: number | null): FaultAction | s
   return skbLoss === undefined ? null : { type: 'skb_loss', forNs };
 }
 
-function networkAction(entry: FaultEntry, forNs: number | null, index: number): FaultAction | string {
+function networkAction(entry: FaultEntry, forNs: Nanos | null, index: number): FaultAction | string {
   if (entry.heal !== undefined) return { type: 'heal', target: toHealTarget(entry.heal) };
   const rule = toRule(entry, `plan-${index}`, forNs);
   const checked = typeof rule === 'string' ? rule : checkFaultRule(rule);

@@ -1,3 +1,4 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { adjacency, coreCount, hopsFrom, linksOf } from './description.ts';
 import type { MachineDescription, RelationCosts } from './description.ts';
 import { nearestNodes } from './nearest-node.ts';
@@ -25,7 +26,7 @@ const NO_NODE = -1;
 export class Machine {
   readonly description: MachineDescription;
   readonly cores: number;
-  readonly lrpcNs: number;
+  readonly lrpcNs: Nanos;
   private readonly packages: Uint16Array;
   private readonly nodes: Int16Array;
   private readonly sharedCaches: readonly (readonly number[])[][];
@@ -97,7 +98,7 @@ export class Machine {
   }
 
   /** How fast a core is, as a part of the fastest kind's speed. */
-  speedOf(core: number): number {
+  speedOf(core: CoreId): number {
     return this.speeds[core]!;
   }
 
@@ -116,7 +117,7 @@ export class Machine {
     return Math.round(this.oneWayNs(a, b) * timeScale);
   }
 
-  packageOf(core: number): number {
+  packageOf(core: CoreId): number {
     return this.packages[core]!;
   }
 
@@ -125,7 +126,7 @@ export class Machine {
   }
 
   /** The node that a core takes its memory from; −1: it is local to none. */
-  numaNodeOf(core: number): number {
+  numaNodeOf(core: CoreId): number {
     return this.nodes[core]!;
   }
 

@@ -1,21 +1,32 @@
 /**
- * Names of things on the wire. Plain numbers where messages carry millions of them, strings where people read them.
+ * Names of things on the wire. Plain numbers where messages carry millions of them, strings where people read them; branded, so
+ * that one kind does not pass for another.
  */
 
+declare const brand: unique symbol;
+
+/**
+ * A number or string of one kind. The brand exists for the compiler alone and is optional: literals, arithmetic and decoded
+ * fields need no cast, but a core does not pass for a domain, nor a time for either (decision 0112).
+ */
+export type Branded<T extends number | string, Kind extends string> = T & { readonly [brand]?: Kind };
+
 /** A core's number, 0 … MAX_CORES − 1. */
-export type CoreId = number;
+export type CoreId = Branded<number, 'core'>;
 /** Whoever can hold a link: a core (its CoreId), the SKB (SKB_PEER) or a client of the SKB (CLIENT_PEER_BASE + n). */
-export type PeerId = number;
+export type PeerId = Branded<number, 'core' | 'peer'>;
 /** One life of a core: 1 at its first boot, one more at each restart. Given out by the registry. */
-export type Incarnation = number;
+export type Incarnation = Branded<number, 'incarnation'>;
 /** Random name of one process, 32 hex digits: tells two claimants of one core id apart. */
-export type InstanceId = string;
+export type InstanceId = Branded<string, 'instance'>;
 /** A link (one socket) as its own end knows it. Odd: opened by this end; even: accepted. */
-export type LinkId = number;
+export type LinkId = Branded<number, 'link'>;
 /** A global operation: `core.incarnation.n`, the same on every core that it touches. */
-export type OperationId = string;
+export type OperationId = Branded<string, 'operation'>;
+/** A cspace on one core, and whoever calls with it: numbered by that core. */
+export type DomainId = Branded<number, 'domain'>;
 /** Time in nanoseconds since the process (or the simulation) began; monotonic, a safe integer for 104 days. */
-export type Nanos = number;
+export type Nanos = Branded<number, 'nanos'>;
 
 /** The SKB's own place in the id space: above every core. */
 export const SKB_PEER: PeerId = 65_535;
@@ -29,7 +40,7 @@ export const MILLISECOND: Nanos = 1_000_000;
 export const SECOND: Nanos = 1_000_000_000;
 
 /** Whether a peer is a core that has its id. */
-export function isCore(peer: PeerId): boolean {
+export function isCore(peer: PeerId): peer is CoreId {
   return peer >= 0 && peer < NO_CORE;
 }
 

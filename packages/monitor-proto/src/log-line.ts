@@ -1,16 +1,16 @@
-import { peerName, type PeerId } from './ids.ts';
+import { type CoreId, type PeerId, peerName } from './ids.ts';
 import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventName, type LogFields, type LogLevel } from './log-events.ts';
 
 /** Who writes a log line. */
 export interface LogSource {
-  readonly core: number | string;
+  readonly core: CoreId | string;
   readonly incarnation: number;
 }
 
 /** The part of a log line that does not depend on the logging library: everything but `level` and `time`. */
 export interface LogLine {
   readonly event: LogEventName;
-  readonly core: number | string;
+  readonly core: CoreId | string;
   readonly incarnation: number;
   readonly seq: number;
   readonly lamport: number;

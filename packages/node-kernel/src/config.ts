@@ -1,4 +1,4 @@
-import type { Incarnation, InstanceId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, InstanceId, Nanos } from '@mk/monitor-proto/ids';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
@@ -9,7 +9,7 @@ export interface KernelConfig {
   /** Random name of this process. */
   readonly instance: InstanceId;
   /** The id to ask for; null: any. */
-  readonly wantedCore: number | null;
+  readonly wantedCore: CoreId | null;
   readonly skbAddress: string;
   /** Where this core’s monitor listens. */
   readonly address: string;
@@ -26,7 +26,7 @@ export interface KernelConfig {
 
 /** What the registry told a core. */
 export interface Registration {
-  readonly core: number;
+  readonly core: CoreId;
   readonly incarnation: Incarnation;
   /** The machine description, as JSON text. */
   readonly machine: string;

@@ -1,3 +1,4 @@
+import type { DomainId } from '@mk/monitor-proto/ids';
 import type { Effect, HostEvent } from '@mk/monitor-proto/step';
 import type { Registration } from './config.ts';
 import type { DispatcherEffect, DispatcherEvent } from './cpu-driver/dispatchers/effects.ts';
@@ -24,13 +25,13 @@ export type ServiceEvent =
 export type KernelEvent =
   | HostEvent
   | ServiceEvent
-  | { readonly type: 'syscall'; readonly domain: number; readonly id: number; readonly call: SystemCall };
+  | { readonly type: 'syscall'; readonly domain: DomainId; readonly id: number; readonly call: SystemCall };
 
 /** What a kernel asks of its host beside what every state machine asks. */
 export type HostEffect =
   | DispatcherEffect
   /** The registry has named this core: the host labels its logs and shapes its links from now on. */
   | { readonly type: 'registered'; readonly registration: Registration }
-  | { readonly type: 'upcall'; readonly domain: number; readonly id: number; readonly value: unknown };
+  | { readonly type: 'upcall'; readonly domain: DomainId; readonly id: number; readonly value: unknown };
 
 export type KernelEffect = Effect | HostEffect;

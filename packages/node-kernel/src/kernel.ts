@@ -1,4 +1,4 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
 import { limit } from '@mk/monitor-proto/limits';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
@@ -145,7 +145,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /** A system call of a domain of this core: the CPU driver's, or a service's where others are concerned; `done` once. */
-  systemCall(domain: number, call: SystemCall, now: Nanos, done: SystemCallDone): void {
+  systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): void {
     const checked = checkSystemCall(call);
     if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL' }, now);
     const caller = this.cpuDriver.domains.get(domain);
@@ -164,7 +164,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /** A system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
-  systemCallNow(domain: number, call: SystemCall, now: Nanos): SystemCallResult {
+  systemCallNow(domain: DomainId, call: SystemCall, now: Nanos): SystemCallResult {
     const checked = checkSystemCall(call);
     if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL' };
     const { servedBy, atOnce }: SystemCallSpec = SYSTEM_CALLS[checked.name];

@@ -1,4 +1,4 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { KernelConfig } from './config.ts';
 import { DomainControl } from './control/domain-control.ts';
 import type { CpuDriver } from './cpu-driver/cpu-driver.ts';
@@ -36,9 +36,9 @@ export interface Core {
   /** What this core does in rounds of each action, whichever service brings it. */
   readonly actOf: (ordinal: number) => Act | undefined;
   /** A system call of a domain of this core, as its dispatcher would make it. */
-  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** The same for what is answered within the caller's turn. */
-  readonly systemCallNow: (domain: number, call: SystemCall, now: Nanos) => SystemCallResult;
+  readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
   /** Tells every service that a dispatcher is no more. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }

@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import type { InstanceId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, InstanceId, Nanos } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { KnowledgeHosting } from './knowledge/knowledge.ts';
 import type { Poisoned } from './knowledge/poisoned.ts';
@@ -7,7 +7,7 @@ import type { RegistryConfig } from './registry/registry.ts';
 
 /** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
 export interface MachineModel {
-  packageOf(core: number): number;
+  packageOf(core: CoreId): number;
   latencyNs(from: number, to: number): number;
   sendOccupancyNs(from: number, to: number): number;
   receiveOccupancyNs(from: number, to: number): number;

@@ -1,6 +1,6 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { SkbParts } from './skb-parts.ts';
 
 /** What the SKB does with a message. */
@@ -19,8 +19,12 @@ export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
     skb.registry.proxyBind(from, cores, incarnations, now),
   capops_ready: () => undefined,
   mesh_report: (skb, from, { links }, now) => skb.registry.meshReport(from, links, now),
-  measure_report: (skb, from, report, now) => skb.measurement.report(from.id, report, now),
-  link_changed: (skb, from, { core, average }) => skb.linkChanged(from.id, core, average),
+  measure_report: (skb, from, report, now) => {
+    if (isCorePeer(from)) skb.measurement.report(from.id, report, now);
+  },
+  link_changed: (skb, from, { core, average }) => {
+    if (isCorePeer(from)) skb.linkChanged(from.id, core, average);
+  },
   skb_query: (skb, from, query, now) => skb.client(from, now).queries.query(from, query),
   skb_cancel: (skb, from, { id }, now) => skb.client(from, now).queries.cancel(from, id),
   skb_rules: (skb, from, rules, now) => skb.client(from, now).queries.rules(from, rules),

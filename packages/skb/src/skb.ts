@@ -1,10 +1,10 @@
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, MILLISECOND, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { limit } from '@mk/monitor-proto/limits';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
@@ -190,7 +190,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
 
   admit(from: Identity): ErrorName | null {
     if (from.peer === SKB_PEER) return 'WRONG_PEER';
-    return from.peer < NO_CORE && this.registry.isTaken(from.peer, from.instance) ? 'CORE_ID_TAKEN' : null;
+    return isCore(from.peer) && this.registry.isTaken(from.peer, from.instance) ? 'CORE_ID_TAKEN' : null;
   }
 
   peerUp(peer: Peer): void {
@@ -204,7 +204,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
 
   peerGone(peer: Peer): void {
     this.knowledge.gone(peer);
-    if (peer.id >= NO_CORE) return;
+    if (!isCorePeer(peer)) return;
     this.measurement.trips.drop(peer.id);
     this.knowledge.coreGone(peer.id);
   }

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { withCause } from '../supervisor/last-words.ts';
 
 /*
@@ -147,7 +148,7 @@ export class BootMachine {
 export const SKB = 'skb';
 
 /** The name of a core's process: `core-3`. */
-export function coreName(core: number): string {
+export function coreName(core: CoreId): string {
   return `core-${core}`;
 }
 

@@ -1,3 +1,4 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Isolation } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
@@ -12,8 +13,8 @@ export interface ClusterConfig {
   /** Wall nanoseconds for each modelled one; 0: the machine adds no delay. */
   readonly timeScale: number;
   readonly maxCores: number;
-  readonly latencyNs: number;
-  readonly jitterNs: number;
+  readonly latencyNs: Nanos;
+  readonly jitterNs: Nanos;
   readonly seed: string;
   /** Hex. */
   readonly secret: string;
@@ -56,7 +57,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
 }
 
 /** What MK_CORE holds; `skb` is null while the SKB's address is not known. */
-export function coreEnvironment(config: ClusterConfig, core: number, skb: string | null): string {
+export function coreEnvironment(config: ClusterConfig, core: CoreId, skb: string | null): string {
   const { name, secret, listenHost, detached } = config;
   return JSON.stringify({
     cluster: name,

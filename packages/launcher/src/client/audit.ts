@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import { type AbsentCore, askEach, type Cores, rebornCores } from './cores.ts';
@@ -94,7 +95,7 @@ interface Gone {
 
 /** A core that crashes takes its capabilities with it: memory that only it had is lost, and what it owned has no owner. */
 function isLoss({ memory, owners = [], cores }: Violation, { absent, reborn }: Gone): boolean {
-  const isGone = (core: number): boolean => absent.has(core) || reborn.has(core);
+  const isGone = (core: CoreId): boolean => absent.has(core) || reborn.has(core);
   if (memory === 'leaked') return absent.size + reborn.size > 0 && !cores.some(isGone);
   if (memory === 'foreign') return absent.size > 0;
   return owners.some(isGone);

@@ -1,3 +1,4 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
 import { audit, type AuditReport, describeAudit } from './audit.ts';
 import { type AbsentCore, askEach, type Cores } from './cores.ts';
 import { type DomainRow, domainsOn, flatPeers } from './domains.ts';
@@ -8,7 +9,7 @@ interface CoreReport {
   readonly ok: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly wrong: readonly string[];
-  readonly elapsedNs: number;
+  readonly elapsedNs: Nanos;
 }
 
 export interface ChurnRequest {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { parseAddress } from '@mk/monitor-proto/address';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
-import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
@@ -81,7 +81,7 @@ export class ClusterClient {
   }
 
   /** Asks one core. */
-  async core(core: number, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+  async core(core: CoreId, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
     return this.ask(`core ${core}`, await this.addressOf(core), verb, args, options);
   }
 
@@ -177,7 +177,7 @@ export class ClusterClient {
     return callControl(address, this.token, verb, args, { timeoutMs: TELL_MS });
   }
 
-  private async addressOf(core: number): Promise<string> {
+  private async addressOf(core: CoreId): Promise<string> {
     const known = this.record?.processes.find(({ name }) => name === `core-${core}`)?.address ?? '';
     if (known !== '') return known;
     const row = (await this.cores()).find((candidate) => candidate.core === core);

@@ -1,6 +1,8 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+
 /** A registered core, as the SKB lists it. */
 export interface CoreRow {
-  readonly core: number;
+  readonly core: CoreId;
   readonly incarnation: number;
   readonly address: string;
   readonly up: boolean;

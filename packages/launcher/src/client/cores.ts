@@ -1,16 +1,17 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { CallOptions } from './control-client.ts';
 import type { CoreRow } from './core-row.ts';
 
 /** A core that belongs to the cluster and cannot be asked, and why. */
 export interface AbsentCore {
-  readonly core: number;
+  readonly core: CoreId;
   readonly why: string;
 }
 
 /** What looks at or works on the cores needs of a cluster: one that mkctl reaches, one of this process, a simulated one. */
 export interface Cores {
   /** Asks a core to do a verb of its control port. */
-  core(core: number, verb: string, args?: object, options?: CallOptions): Promise<unknown>;
+  core(core: CoreId, verb: string, args?: object, options?: CallOptions): Promise<unknown>;
   cores(): Promise<readonly CoreRow[]>;
   /** Cores that were started and do not run, or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;
@@ -18,7 +19,7 @@ export interface Cores {
 
 /** Each core's answer, or why there is none: one that does not answer holds up nobody. */
 export interface Answers<T> {
-  readonly answers: readonly { readonly core: number; readonly value: T }[];
+  readonly answers: readonly { readonly core: CoreId; readonly value: T }[];
   readonly absent: readonly AbsentCore[];
 }
 
@@ -44,9 +45,9 @@ export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
 /** Asks some cores at once, each in its own way to fail. */
 export async function askEach<T>(
   cores: readonly number[],
-  ask: (core: number) => Promise<unknown>,
+  ask: (core: CoreId) => Promise<unknown>,
 ): Promise<Answers<T>> {
-  const answers: { core: number; value: T }[] = [];
+  const answers: { core: CoreId; value: T }[] = [];
   const absent: AbsentCore[] = [];
   await Promise.all(
     cores.map((core) =>
@@ -60,11 +61,11 @@ export async function askEach<T>(
 }
 
 /** A process's state as a reason for its absence; none when it runs. */
-export function absentBy(core: number, state: string, how: string): readonly AbsentCore[] {
+export function absentBy(core: CoreId, state: string, how: string): readonly AbsentCore[] {
   if (state === 'hung') return [{ core, why: 'it hangs' }];
   return state === 'ended' ? [{ core, why: `its process has ended (${how})` }] : [];
 }
 
-function byCore(a: { readonly core: number }, b: { readonly core: number }): number {
+function byCore(a: { readonly core: CoreId }, b: { readonly core: CoreId }): number {
   return a.core - b.core;
 }

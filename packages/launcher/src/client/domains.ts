@@ -1,9 +1,10 @@
+import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import { type Cores, coresUp } from './cores.ts';
 
 /** One domain on each core, for measurements and load. */
 export interface DomainRow {
-  readonly core: number;
-  readonly domain: number;
+  readonly core: CoreId;
+  readonly domain: DomainId;
 }
 
 interface DomainSize {
@@ -24,7 +25,7 @@ export function domainsOn(
 ): Promise<readonly DomainRow[]> {
   return Promise.all(
     cores.map(async (core) => {
-      const { domain } = (await cluster.core(core, 'domain_create', options)) as { domain: number };
+      const { domain } = (await cluster.core(core, 'domain_create', options)) as { domain: DomainId };
       return { core, domain };
     }),
   );

@@ -1,4 +1,4 @@
-import { isCore, type PeerId, peerName } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, type PeerId, peerName } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { CommandError, ControlError } from '../cli/usage-error.ts';
@@ -33,7 +33,7 @@ export async function askEach<Target extends { readonly peer: PeerId }, Value>(
 }
 
 /** A rule about a core that there is not would do nothing. */
-export function refuseUnknownCores(rule: FaultRule, isKnown: (core: number) => boolean): void {
+export function refuseUnknownCores(rule: FaultRule, isKnown: (core: CoreId) => boolean): void {
   const unknown = peersOfRule(rule).find((peer) => isCore(peer) && !isKnown(peer));
   if (unknown !== undefined) throw new CommandError(`there is no core ${unknown}; mkctl ps lists the cores`);
 }

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { RttRow } from './latency-summary.ts';
 
 type Cells = ReadonlyMap<string, number>;
@@ -9,7 +10,7 @@ export function matrixText(rows: readonly RttRow[]): string {
 }
 
 /** The same by package: the median over all pairs of cores; the diagonal is within a package. */
-export function packageMatrixText(rows: readonly RttRow[], packageOf: (core: number) => number): string {
+export function packageMatrixText(rows: readonly RttRow[], packageOf: (core: CoreId) => number): string {
   const groups = new Map<string, number[]>();
   for (const { from, to, min } of rows) {
     const key = `${packageOf(from)} ${packageOf(to)}`;

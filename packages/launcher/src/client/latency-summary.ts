@@ -1,3 +1,4 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
 import { formatDuration } from '@mk/machine/duration';
 
 /** A measured direction, as the SKB's `rtt` verb gives it; nanoseconds. */
@@ -14,9 +15,9 @@ export interface RttRow {
 export interface RelationSummary {
   readonly relation: string;
   readonly pairs: number;
-  readonly minNs: number;
-  readonly medianNs: number;
-  readonly maxNs: number;
+  readonly minNs: Nanos;
+  readonly medianNs: Nanos;
+  readonly maxNs: Nanos;
 }
 
 /**

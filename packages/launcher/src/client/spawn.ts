@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Cores, coresUp } from './cores.ts';
 
 /** A domain as its home core tells of it. */
@@ -15,7 +16,7 @@ export interface DomainStatus {
 
 /** A dispatcher as its core tells of it. */
 export interface DispatcherRow {
-  readonly core: number;
+  readonly core: CoreId;
   readonly dispatcher: number;
   readonly domain: string;
   readonly program: string;
@@ -30,7 +31,7 @@ export interface DispatcherRow {
 const PIECE_BYTES = 512 << 10;
 
 /** Gives a core a program’s text under a name. */
-export async function loadProgram(cluster: Cores, core: number, name: string, text: string): Promise<void> {
+export async function loadProgram(cluster: Cores, core: CoreId, name: string, text: string): Promise<void> {
   const bytes = Buffer.from(text, 'utf8');
   for (let at = 0; at === 0 || at < bytes.length; at += PIECE_BYTES) {
     const piece = bytes.subarray(at, at + PIECE_BYTES).toString('base64');

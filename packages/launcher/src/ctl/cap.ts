@@ -1,3 +1,4 @@
+import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import { parseBytes } from '@mk/machine/duration';
 import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
@@ -6,8 +7,8 @@ import { type Args, type CtlCommand, type CtlContext, optional, printJson, requi
 
 /** A domain, as `core/number`. */
 interface Who {
-  readonly core: number;
-  readonly domain: number;
+  readonly core: CoreId;
+  readonly domain: DomainId;
 }
 
 const WHO = 'a domain: core/number, as `cap domain` prints it';
@@ -38,7 +39,7 @@ export const CAP: readonly CtlCommand[] = [
         memory: bytes(context.args, 'memory'),
         cnodes: wholeNumber('--cnodes', required(context.args, 'cnodes'), 1, 64),
       };
-      const { domain } = (await context.cluster.core(core, 'domain_create', given)) as { domain: number };
+      const { domain } = (await context.cluster.core(core, 'domain_create', given)) as { domain: DomainId };
       print(context, { core, domain }, `${core}/${domain}`);
     },
   },

@@ -1,3 +1,4 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
 import { formatDuration } from '@mk/machine/duration';
 import type { SkbClient } from '@mk/libmk/io/skb-client';
 import type { QueryOptions } from '@mk/monitor-proto/knowledge/query';
@@ -16,7 +17,7 @@ export interface Placement {
   readonly proof: 'optimal' | 'best_found';
   readonly packages: readonly number[];
   /** One way between the two that are farthest from one another. */
-  readonly farthestNs: number;
+  readonly farthestNs: Nanos;
 }
 
 /** `--near`, `--spread`, or neither. */
@@ -40,7 +41,7 @@ export async function placeCores(
         readonly Cores: number[];
         readonly Proof: Placement['proof'];
         readonly Packages: number[];
-        readonly FarthestNs: number;
+        readonly FarthestNs: Nanos;
       }
     | undefined;
   if (found === undefined) throw new CommandError(`there are not ${count} running cores; mkctl cores lists them`);

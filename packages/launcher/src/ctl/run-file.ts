@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { coresUp } from '../client/cores.ts';
 import { type DomainStatus, loadProgram } from '../client/spawn.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
@@ -45,7 +46,7 @@ async function chosenCores(context: CtlContext): Promise<readonly number[]> {
 
 interface Place {
   readonly home: number;
-  readonly core: number;
+  readonly core: CoreId;
   readonly name: string;
 }
 

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { formatCores } from '@mk/machine/duration';
 import type { Terminal } from '../cli/terminal.ts';
 
@@ -6,7 +7,7 @@ interface LogLine {
   readonly time: number;
   readonly level: string;
   readonly event: string;
-  readonly core: number | string;
+  readonly core: CoreId | string;
   readonly msg?: string;
   readonly [field: string]: unknown;
 }

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { ControlError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
 import { isErrorName } from '@mk/monitor-proto/errors';
@@ -43,7 +44,7 @@ export class RoundWorkload {
     }
   }
 
-  private async round(core: number, address: string, phases: number): Promise<void> {
+  private async round(core: CoreId, address: string, phases: number): Promise<void> {
     const startedAt = performance.now();
     try {
       await callControl(

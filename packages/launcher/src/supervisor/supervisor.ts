@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { ParentMessage } from '@mk/monitor-proto/io/parent';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
@@ -78,12 +79,12 @@ export class Supervisor {
     return this.skb?.address ?? '';
   }
 
-  core(core: number): ManagedProcess | undefined {
+  core(core: CoreId): ManagedProcess | undefined {
     return this.processes.get(coreName(core));
   }
 
   /** All cores that were ever started, by number. */
-  cores(): (readonly [core: number, process: ManagedProcess])[] {
+  cores(): (readonly [core: CoreId, process: ManagedProcess])[] {
     return [...this.processes]
       .filter(([name]) => name !== SKB)
       .map(([name, process]) => [Number(name.slice('core-'.length)), process] as const)
@@ -120,7 +121,7 @@ export class Supervisor {
     return skb;
   }
 
-  startCore(core: number, skbAddress: string | null = this.skbAddress): ManagedProcess {
+  startCore(core: CoreId, skbAddress: string | null = this.skbAddress): ManagedProcess {
     return this.spawn(coreName(core), coreProgram(), { MK_CORE: coreEnvironment(this.config, core, skbAddress) });
   }
 

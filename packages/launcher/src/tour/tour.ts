@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { ControlError } from '../cli/usage-error.ts';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
@@ -55,7 +56,7 @@ export class Tour {
     return callControl(supervisor.skbAddress, supervisor.token, verb, args, { timeoutMs: 60_000 });
   }
 
-  core(core: number, verb: string, args: object = {}): Promise<unknown> {
+  core(core: CoreId, verb: string, args: object = {}): Promise<unknown> {
     const { supervisor } = this.session;
     return callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, { timeoutMs: 60_000 });
   }

@@ -1,3 +1,4 @@
+import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -88,7 +89,7 @@ export class Capabilities {
   /** Sends a copy, or gives it away, to another domain; answers its address there. Messages carry capabilities, too: see `cap`. */
   async send(
     source: number,
-    to: { readonly core: number; readonly domain: number },
+    to: { readonly core: CoreId; readonly domain: DomainId },
     options: { readonly giveAway?: boolean } & WaitOptions = {},
   ): Promise<number> {
     const { giveAway = false, ...waiting } = options;

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { SentCapability } from '../interface/message-bytes.ts';
 import { MkError } from '../runtime/mk-error.ts';
@@ -13,7 +14,7 @@ export interface ChannelFacts {
   readonly id: number;
   readonly transport: TransportName;
   /** The core of the other end. */
-  readonly core: number;
+  readonly core: CoreId;
   /** Bytes that may be under way in each direction before the receiver has taken some. */
   readonly windowBytes: number;
 }

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Interface } from '../interface/interface.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
@@ -179,6 +180,6 @@ export interface OfferedName {
   withdraw(): Promise<void>;
 }
 
-function factsOf(id: number, way: number, core: number, windowBytes: number): ChannelFacts {
+function factsOf(id: number, way: number, core: CoreId, windowBytes: number): ChannelFacts {
   return { id, transport: TRANSPORTS[way] ?? 'urpc', core, windowBytes };
 }

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Octopus } from '../octopus/octopus.ts';
 import { listServices } from '../octopus/names.ts';
 import { isMkError } from '../runtime/mk-error.ts';
@@ -6,7 +7,7 @@ import type { WaitOptions } from '../runtime/waiting.ts';
 
 /** Where a name is offered. */
 export interface OfferedAt {
-  readonly core: number;
+  readonly core: CoreId;
 }
 
 /** `mk.names`: who offers what. `mk.export` offers a name, `mk.bind` waits for one; here it can be looked at. */

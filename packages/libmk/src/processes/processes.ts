@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { WaitOptions } from '../runtime/waiting.ts';
@@ -5,7 +6,7 @@ import type { WaitOptions } from '../runtime/waiting.ts';
 /** What a new domain is given. */
 export interface SpawnOptions {
   /** Where its first dispatcher is; this core unless given. */
-  readonly core?: number;
+  readonly core?: CoreId;
   readonly args?: readonly string[];
   /** Of this program unless given. */
   readonly environment?: Readonly<Record<string, string>>;

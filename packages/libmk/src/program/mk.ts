@@ -1,4 +1,4 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { Capabilities } from '../capabilities/capabilities.ts';
 import { Channels, type BindOptions, type ExportOptions } from '../channels/channels.ts';
 import { type Client, makeClient } from '../channels/client.ts';
@@ -30,7 +30,7 @@ import { formatLine } from './format.ts';
 export interface Self {
   /** Its domain: `core.incarnation.n`. */
   readonly domain: string;
-  readonly core: number;
+  readonly core: CoreId;
   readonly dispatcher: number;
   readonly program: string;
   /** `main`: the domain's first dispatcher; `span`: one on another core. */
@@ -214,7 +214,7 @@ export class Mk {
   // Other cores of this domain.
 
   /** Gives the domain a dispatcher on that core, too. ALREADY_SPANNED. */
-  async span(core: number, options: WaitOptions = {}): Promise<void> {
+  async span(core: CoreId, options: WaitOptions = {}): Promise<void> {
     await this.runtime.calls.ask('span', [core], options);
   }
 
@@ -226,7 +226,7 @@ export class Mk {
    * const thread = mk.spawnOn(1, 'sum', { from: 0, to: 1000 });
    * const total = await thread.join();
    */
-  spawnOn(core: number, entry: string, state: PlainValue = null): RemoteThread {
+  spawnOn(core: CoreId, entry: string, state: PlainValue = null): RemoteThread {
     return this.remote.spawn(core, entry, state);
   }
 
@@ -236,7 +236,7 @@ export class Mk {
   }
 
   /** To be returned by a named thread: it goes on on that core as `entry` with this state. */
-  moveTo(core: number, entry: string, state: PlainValue = null): Migration {
+  moveTo(core: CoreId, entry: string, state: PlainValue = null): Migration {
     return new Migration(core, entry, state);
   }
 

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
@@ -14,7 +15,7 @@ export interface ThreadHandle {
 /** The thread goes on on another core: to be returned by its function. */
 export class Migration {
   constructor(
-    readonly core: number,
+    readonly core: CoreId,
     readonly entry: string,
     readonly state: PlainValue,
   ) {}
@@ -34,7 +35,7 @@ type Note =
       readonly entry: string;
       readonly state: PlainValue;
     }
-  | { readonly t: 'moved'; readonly id: number; readonly core: number }
+  | { readonly t: 'moved'; readonly id: number; readonly core: CoreId }
   | {
       readonly t: 'ended';
       readonly id: number;
@@ -64,7 +65,7 @@ class Begun {
   constructor(
     readonly id: number,
     /** Where it runs, as far as is known here. */
-    public core: number,
+    public core: CoreId,
     readonly entry: string,
   ) {}
 }
@@ -128,7 +129,7 @@ export class RemoteThreads {
   }
 
   /** Begins a named thread on a core that the domain spans, this one included. */
-  spawn(core: number, entry: string, state: PlainValue): RemoteThread {
+  spawn(core: CoreId, entry: string, state: PlainValue): RemoteThread {
     const begun = new Begun(this.nextId++, core, entry);
     this.begun.set(begun.id, begun);
     this.begin(core, this.core, begun.id, entry, state);
@@ -164,7 +165,7 @@ export class RemoteThreads {
     if (begun.end !== null) this.settle(begun);
   }
 
-  private begin(core: number, origin: number, id: number, entry: string, state: PlainValue): void {
+  private begin(core: CoreId, origin: number, id: number, entry: string, state: PlainValue): void {
     if (core === this.core) this.runHere(origin, id, entry, state);
     else this.send(core, { t: 'begin', origin, id, entry, state });
   }
@@ -262,7 +263,7 @@ export class RemoteThreads {
   }
 
   /** RM3. */
-  private left(core: number, name: string): void {
+  private left(core: CoreId, name: string): void {
     const error = new MkError(name, `the domain’s dispatcher on core ${core} is no more`);
     for (const begun of [...this.begun.values()])
       if (begun.core === core && begun.end === null) this.ended(begun.id, { ok: false, error });
@@ -270,13 +271,13 @@ export class RemoteThreads {
   }
 
   /** One after the other to a core, again when its channel is full. A dispatcher that is gone is told of by `left`. */
-  private send(core: number, note: Note): void {
+  private send(core: CoreId, note: Note): void {
     const before = this.lines.get(core) ?? Promise.resolve();
     const after = before.then(() => this.deliver(core, note as unknown as PlainValue));
     this.lines.set(core, after);
   }
 
-  private async deliver(core: number, data: PlainValue): Promise<void> {
+  private async deliver(core: CoreId, data: PlainValue): Promise<void> {
     for (let pauseNs = 100_000; ; pauseNs = Math.min(2 * pauseNs, 10_000_000)) {
       try {
         await this.runtime.calls.ask('span_send', [core, data]);
@@ -289,7 +290,7 @@ export class RemoteThreads {
   }
 
   /** A thread that could not be begun has ended. */
-  private undeliverable(core: number, note: Note, error: unknown): void {
+  private undeliverable(core: CoreId, note: Note, error: unknown): void {
     if (note.t !== 'begin') return;
     const failure = isMkError(error) ? error : new MkError('PEER_GONE', `core ${core} cannot be told`);
     this.report(note.origin, note.id, { ok: false, error: failure });

@@ -1,4 +1,12 @@
-import type { Incarnation, InstanceId, LinkId, Nanos, PeerId } from '../ids.ts';
+import {
+  type CoreId,
+  type Incarnation,
+  type InstanceId,
+  isCore,
+  type LinkId,
+  type Nanos,
+  type PeerId,
+} from '../ids.ts';
 import type { Timer } from '../timer-queue.ts';
 import { Channel } from '../urpc/channel.ts';
 
@@ -29,4 +37,11 @@ export class Peer {
     /** '' until the peer has said it, for one that is dialled by address alone. */
     public instance: InstanceId,
   ) {}
+}
+
+/** A peer that is a core with its id. */
+export type CorePeer = Peer & { readonly id: CoreId };
+
+export function isCorePeer(peer: Peer): peer is CorePeer {
+  return isCore(peer.id);
 }

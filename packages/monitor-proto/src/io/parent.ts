@@ -1,9 +1,11 @@
 /** The process that started this one, where it keeps an IPC channel to it. */
 
+import type { CoreId } from '../ids.ts';
+
 /** What a process tells the one that started it. */
 export type ParentMessage =
   | { readonly type: 'listening'; readonly address: string }
-  | { readonly type: 'registered'; readonly core: number; readonly incarnation: number }
+  | { readonly type: 'registered'; readonly core: CoreId; readonly incarnation: number }
   | { readonly type: 'progress'; readonly members: number; readonly links: number; readonly expected: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
   /** It goes on, but somebody should know. */

@@ -1,3 +1,5 @@
+import type { Nanos } from '../ids.ts';
+
 /** How jitter spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
 export type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
 
@@ -17,8 +19,8 @@ export interface BurstLoss {
 
 /** What one direction of a link does to its frames. The vocabulary is netem's. Ratios are 0 … 1; 0 always means off. */
 export interface LinkSettings {
-  readonly delayNs: number;
-  readonly jitterNs: number;
+  readonly delayNs: Nanos;
+  readonly jitterNs: Nanos;
   readonly distribution: Distribution;
   /** How much of one frame's jitter the next one repeats. */
   readonly correlation: number;
@@ -33,7 +35,7 @@ export interface LinkSettings {
   /** Frames that may be under way at once; one more is dropped. */
   readonly limit: number;
   /** A link is reset by the first frame at this age or later; its age counts from the end of its handshake. */
-  readonly resetAfterNs: number;
+  readonly resetAfterNs: Nanos;
   /** A link is reset by its so-manieth frame after its handshake. */
   readonly resetAfterFrames: number;
   /** Chance, per frame of a link's handshake, that the link is reset: the other two leave openings alone. */

@@ -1,3 +1,4 @@
+import type { CoreId } from '../ids.ts';
 import { limit } from '../limits.ts';
 
 /**
@@ -42,11 +43,11 @@ export const FIELD_KINDS = {
 } as const;
 
 /** [core, incarnation, instance, address] of a monitor that can be linked to. */
-export type MonitorRow = readonly [core: number, incarnation: number, instance: string, address: string];
+export type MonitorRow = readonly [core: CoreId, incarnation: number, instance: string, address: string];
 /** A core and the subtree below it, children in send order. */
-export type Route = readonly [core: number, children: readonly Route[]];
+export type Route = readonly [core: CoreId, children: readonly Route[]];
 /** What one core answered to a round: an error's code; 0 is never sent (silence means ready). */
-export type Answer = readonly [core: number, code: number];
+export type Answer = readonly [core: CoreId, code: number];
 /** A capability as an array of numbers and strings; `capability/` owns the meaning and decodes it. */
 export type WireCapability = readonly (number | string)[];
 

@@ -1,3 +1,4 @@
+import type { PeerId } from '../ids.ts';
 import type { WireMessage } from '../messages/codec.ts';
 
 /**
@@ -13,7 +14,7 @@ export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
 export interface Identity {
   readonly version: number;
   readonly cluster: string;
-  readonly peer: number;
+  readonly peer: PeerId;
   readonly incarnation: number;
   readonly instance: string;
 }

@@ -1,3 +1,4 @@
+import type { DomainId } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { describeCapability } from '../capability/model/capability.ts';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
@@ -184,7 +185,7 @@ export class DomainControl implements Service {
   }
 
   /** A domain's own system call, with the retries of its library. */
-  private *actFor(domain: number, call: SystemCall, answer: unknown): Operation<unknown> {
+  private *actFor(domain: DomainId, call: SystemCall, answer: unknown): Operation<unknown> {
     this.domain(domain);
     const { core, timers } = this.context;
     const result = yield* callWithRetry(this.systemCall, timers, domain, call, createPrng(`caller/${core}/${domain}`));

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { encodeCapability } from '../capability/model/capability-codec.ts';
 import { bootCapabilities, type LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { invoke } from '../capability/invocations/perform.ts';
@@ -33,7 +34,7 @@ export class CpuDriver {
   };
 
   /** The core has its number: its memory is its share of one physical address space, in order of core ids. */
-  boot(core: number, ramBytes: number): void {
+  boot(core: CoreId, ramBytes: number): void {
     this.capabilities ??= bootCapabilities({
       core,
       memory: { address: core * ramBytes, size: ramBytes },

@@ -1,3 +1,4 @@
+import type { DomainId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../capability/model/capability.ts';
 import type { LocalCapabilities } from '../capability/store/local-capabilities.ts';
@@ -7,7 +8,7 @@ import { full, type FullSlot, type Slot, type SlotContainer } from '../capabilit
 
 /** A caller: it holds what is in its cspace and nothing else. */
 export interface Domain {
-  readonly id: number;
+  readonly id: DomainId;
   /** The slot of the kernel in which its root CNode lies. */
   readonly root: Slot;
 }
@@ -22,7 +23,7 @@ export class Domains {
   private readonly byId = new Map<number, Domain>();
   private nextId = 1;
 
-  get(id: number): Domain | undefined {
+  get(id: DomainId): Domain | undefined {
     return this.byId.get(id);
   }
 
@@ -31,7 +32,7 @@ export class Domains {
   }
 
   /** Its cspace has been deleted: the number names nothing any more, and is not given out again. */
-  remove(id: number): void {
+  remove(id: DomainId): void {
     this.byId.delete(id);
   }
 

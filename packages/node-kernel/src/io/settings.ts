@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Isolation, ISOLATIONS } from './dispatchers/isolation.ts';
 
 /** What a core's process is started with: JSON in the environment variable MK_CORE. */
@@ -8,7 +9,7 @@ export interface CoreSettings {
   /** `host:port`; null: the parent will tell over IPC. */
   readonly skb: string | null;
   /** The id to ask for; null: any. */
-  readonly core: number | null;
+  readonly core: CoreId | null;
   readonly listenHost: string;
   readonly listenPort: number;
   /** How the others reach this host; absent: `listenHost`. */

@@ -1,7 +1,7 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Incarnation, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { Outbox } from '@mk/monitor-proto/outbox';
 import type { KernelEffect } from '../effects.ts';
@@ -67,10 +67,10 @@ export class MonitorContext {
 
   /** The core behind a peer, or −1 when it is no monitor. */
   coreOf(peer: Peer): CoreId {
-    return this.monitors.has(peer.id) ? peer.id : -1;
+    return isCorePeer(peer) && this.monitors.has(peer.id) ? peer.id : -1;
   }
 
-  send(core: CoreId, message: Message): ErrorName | null {
-    return this.endpoint.send(core, message);
+  send(to: PeerId, message: Message): ErrorName | null {
+    return this.endpoint.send(to, message);
   }
 }

@@ -57,7 +57,7 @@ export class OperationRunner {
   constructor(readonly timers: TimerQueue) {}
 
   /** From now on ids are `core.incarnation.n`. */
-  setIdentity(core: number, incarnation: Incarnation): void {
+  setIdentity(core: CoreId, incarnation: Incarnation): void {
     this.prefix = `${core}.${incarnation}`;
   }
 

@@ -1,8 +1,8 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
-import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
+import type { MessageOf, MESSAGES, MessageTo } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Identity, VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { Change } from '../capability/model/changes.ts';
 import type { Verb } from '../control/verb.ts';
@@ -14,8 +14,11 @@ import type { Act, RoundActionName } from './agreement/round-actions.ts';
 /** Every message that a core can be sent. */
 export type CoreMessage = MessageTo<'core' | 'client'>;
 
+/** Whom a message of one type comes from, by its row of the table; others are turned away before they reach a handler. */
+export type SenderOf<T extends CoreMessage> = (typeof MESSAGES)[T]['from'] extends 'core' ? CorePeer : Peer;
+
 /** What a service does with a message of one type. */
-export type MessageHandler<T extends CoreMessage> = (from: Peer, message: MessageOf<T>, now: Nanos) => void;
+export type MessageHandler<T extends CoreMessage> = (from: SenderOf<T>, message: MessageOf<T>, now: Nanos) => void;
 export type MessageHandlers = { readonly [T in CoreMessage]?: MessageHandler<T> };
 
 /** What a service does with an event of its own (effects.ts). */

@@ -1,5 +1,5 @@
 import { isWorthRetrying } from '@mk/monitor-proto/errors';
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Prng } from '@mk/monitor-proto/prng';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
@@ -9,7 +9,7 @@ import { type Operation, sleepUntil } from '../monitor/operations.ts';
 import { timeNow } from '../monitor/waits.ts';
 
 /** Makes a system call of a domain of this core, as its dispatcher would. */
-export type SystemCallPort = (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+export type SystemCallPort = (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
 
 /**
  * The caller's half of a system call: tries again, with a doubling and scattered pause, what only another operation's state
@@ -19,7 +19,7 @@ export type SystemCallPort = (domain: number, call: SystemCall, now: Nanos, done
 export function* callWithRetry(
   systemCall: SystemCallPort,
   timers: TimerQueue,
-  domain: number,
+  domain: DomainId,
   call: SystemCall,
   prng: Prng,
   beforeAttempt: () => void = () => undefined,
@@ -42,7 +42,7 @@ export function pauseAfter(attempt: number, prng: Prng): Nanos {
   return Math.ceil(longest * (0.5 + prng.nextFloat() / 2));
 }
 
-function* callOnce(systemCall: SystemCallPort, domain: number, call: SystemCall): Operation<SystemCallResult> {
+function* callOnce(systemCall: SystemCallPort, domain: DomainId, call: SystemCall): Operation<SystemCallResult> {
   return (yield {
     arm(resume, now) {
       systemCall(domain, call, now, resume);

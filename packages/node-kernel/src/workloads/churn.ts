@@ -1,5 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Prng } from '@mk/monitor-proto/prng';
 import { type Capability, describeCapability, isAncestor, isCopy } from '../capability/model/capability.ts';
 import type { CapabilityType } from '../capability/model/types.ts';
@@ -23,9 +23,9 @@ import type { Workbench } from './workbench.ts';
  */
 
 export interface ChurnOptions {
-  readonly domain: number;
+  readonly domain: DomainId;
   /** Where else to send: core and domain. */
-  readonly peers: readonly (readonly [core: CoreId, domain: number])[];
+  readonly peers: readonly (readonly [core: CoreId, domain: DomainId])[];
   readonly operations: number;
   /** Ends then, whatever is left to do; nanoseconds from the beginning. */
   readonly forNs: Nanos;

@@ -1,4 +1,4 @@
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
 import { createRam } from '../capability/global/monitor-primitives.ts';
@@ -12,7 +12,7 @@ import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
 
 /** A domain on another core: core and number. */
-export type PeerDomain = readonly [core: CoreId, domain: number];
+export type PeerDomain = readonly [core: CoreId, domain: DomainId];
 
 const PAGE = 4096;
 const NO_PAYLOAD = new Uint8Array();
@@ -23,7 +23,7 @@ const NO_PAYLOAD = new Uint8Array();
  */
 export function* measureRevokes(
   bench: Workbench,
-  domain: number,
+  domain: DomainId,
   peers: readonly PeerDomain[],
   count: number,
   quiet: Nanos,
@@ -55,7 +55,7 @@ export function* measureRevokes(
  */
 export function* measureRetypes(
   bench: Workbench,
-  domain: number,
+  domain: DomainId,
   [core, to]: PeerDomain,
   count: number,
 ): Operation<unknown> {
@@ -91,7 +91,7 @@ class Caller {
 
   constructor(
     private readonly bench: Workbench,
-    private readonly domain: number,
+    private readonly domain: DomainId,
   ) {
     this.prng = createPrng(`measure/${bench.context.core}/${domain}`);
   }

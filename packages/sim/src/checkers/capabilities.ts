@@ -1,3 +1,4 @@
+import { type CoreId, isCore } from '@mk/monitor-proto/ids';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import {
   entriesOfCore,
@@ -25,7 +26,7 @@ export function capabilityChecker(): Checker {
     name: 'capabilities',
     afterStep(node, _event, report) {
       const { kernel } = node;
-      if (kernel === null || !kernel.cpuDriver.booted) return;
+      if (kernel === null || !isCore(node.id) || !kernel.cpuDriver.booted) return;
       if (kernels.get(node.id) !== kernel) {
         kernels.set(node.id, kernel);
         views.set(node.id, viewOf(node.id, kernel));
@@ -40,7 +41,7 @@ export function capabilityChecker(): Checker {
   };
 }
 
-function viewOf(core: number, { cpuDriver, services }: Kernel): CoreView {
+function viewOf(core: CoreId, { cpuDriver, services }: Kernel): CoreView {
   const { reclaims, shared } = services.capops;
   return {
     core,

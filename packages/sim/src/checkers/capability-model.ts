@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import {
   type Capability,
   describeCapability,
@@ -15,7 +16,7 @@ import type { Report } from './checker.ts';
 
 /** How the model looks into a core. */
 export interface CoreView {
-  readonly core: number;
+  readonly core: CoreId;
   readonly state: LocalCapabilities;
   /** Memory on its way home from here. */
   leaving(): readonly Range[];
@@ -61,7 +62,7 @@ export class CapabilityModel {
   }
 
   /** What went before what came: a capability may have done both. */
-  private takeIn(core: number, { added, gone }: ShareChanges, lost: Range[]): void {
+  private takeIn(core: CoreId, { added, gone }: ShareChanges, lost: Range[]): void {
     for (const { identity, capability } of gone) {
       this.remove(identity, core);
       if (isRamBacked(capability.type)) lost.push(capability);
@@ -69,7 +70,7 @@ export class CapabilityModel {
     for (const share of added) this.add(core, share);
   }
 
-  private add(core: number, share: Share): void {
+  private add(core: CoreId, share: Share): void {
     const { identity, capability } = share;
     const holders = this.holders.get(identity);
     if (holders !== undefined) return void holders.set(core, share);
@@ -78,7 +79,7 @@ export class CapabilityModel {
       this.memory.set(identity, capability);
   }
 
-  private remove(identity: string, core: number): void {
+  private remove(identity: string, core: CoreId): void {
     const holders = this.holders.get(identity)!;
     holders.delete(core);
     if (holders.size > 0) return;
@@ -98,7 +99,7 @@ export class CapabilityModel {
   }
 
   /** C2: what overlaps descends, one from the other. */
-  private checkOverlap(capability: Capability, core: number, report: Report): void {
+  private checkOverlap(capability: Capability, core: CoreId, report: Report): void {
     if (typeTreeRoot(capability.type) !== 'PhysAddr' || isWeightless(capability.type)) return;
     const own = identityOf(capability);
     for (const [identity, other] of this.memory) {
@@ -121,7 +122,7 @@ export class CapabilityModel {
     }
   }
 
-  private checkFree(range: Range, core: number, report: Report): void {
+  private checkFree(range: Range, core: CoreId, report: Report): void {
     for (const [identity, capability] of this.memory) {
       if (!overlaps(capability, range) || !isRamBacked(capability.type)) continue;
       report(

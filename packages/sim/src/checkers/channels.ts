@@ -1,3 +1,4 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { End } from '@mk/node-kernel/monitor/channels/end';
 import type { Simulation } from '../engine/simulation.ts';
@@ -6,10 +7,10 @@ import type { Checker, Report } from './checker.ts';
 
 /** What the checker reaches into: the moment at which an end's message leaves, and at which it comes. */
 interface Inside {
-  send(end: End, parcel: { readonly data: Uint8Array }, now: number): void;
+  send(end: End, parcel: { readonly data: Uint8Array }, now: Nanos): void;
   unsent(end: End, parcel: { readonly data: Uint8Array }, ...rest: unknown[]): void;
   carry(end: End, data: Uint8Array, capabilities: readonly number[], ...rest: unknown[]): void;
-  deliver(end: End, data: Uint8Array, capabilities: readonly number[], now: number): void;
+  deliver(end: End, data: Uint8Array, capabilities: readonly number[], now: Nanos): void;
 }
 
 /** What has left one end and not come to the other. */
@@ -133,7 +134,7 @@ function otherOf(kernel: Kernel, end: End, kernels: ReadonlyMap<number, Kernel>)
 /** With everything settled: all that was sent has come, every circuit has its other end, and no end stands alone. */
 function checkSettled(
   simulation: Simulation,
-  core: number,
+  core: CoreId,
   kernel: Kernel,
   kernels: ReadonlyMap<number, Kernel>,
   report: Report,

@@ -1,4 +1,4 @@
-import { SKB_PEER } from '@mk/monitor-proto/ids';
+import { isCore, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { SimLogLine } from '../engine/sim-log.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 import type { Simulation } from '../engine/simulation.ts';
@@ -84,13 +84,15 @@ function checkLinks(node: SimNode, report: Report): void {
 
 /** R1: one process for each id. R4: nobody has given up one that lives. */
 function checkPlace(simulation: Simulation, node: SimNode, report: Report): void {
+  const { id } = node;
   const cores = [...simulation.nodes.values()];
   const claimed = cores.filter(
     ({ kernel }) => kernel !== null && kernel.monitor.context.core === node.kernel?.monitor.context.core,
   );
-  if (claimed.length > 1) report('R1', `${claimed.length} live processes hold core id ${node.id}`);
+  if (claimed.length > 1) report('R1', `${claimed.length} live processes hold core id ${id}`);
   for (const other of cores) {
-    if (other.kernel?.services.membership.join.hasGivenUp(node.id, node.incarnation))
-      report('R4', `core ${other.id} has given up ${node.id}.${node.incarnation}, which lives`);
+    const { join } = other.kernel?.services.membership ?? {};
+    if (isCore(id) && join?.hasGivenUp(id, node.incarnation))
+      report('R4', `core ${other.id} has given up ${id}.${node.incarnation}, which lives`);
   }
 }

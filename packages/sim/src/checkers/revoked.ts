@@ -1,3 +1,4 @@
+import { type CoreId, isCore } from '@mk/monitor-proto/ids';
 import { noneOf } from '@mk/node-kernel/capability/audit/audit';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { Checker, Report } from './checker.ts';
@@ -12,7 +13,7 @@ export function revokedChecker(): Checker {
     name: 'revoked',
     afterStep(node, _event, report) {
       const { kernel } = node;
-      if (kernel === null || !kernel.cpuDriver.booted || kernels.get(node.id) === kernel) return;
+      if (kernel === null || !isCore(node.id) || !kernel.cpuDriver.booted || kernels.get(node.id) === kernel) return;
       kernels.set(node.id, kernel);
       watchRevokes(node.id, kernel, kernels, report);
     },
@@ -22,7 +23,7 @@ export function revokedChecker(): Checker {
   };
 }
 
-function watchRevokes(core: number, kernel: Kernel, kernels: ReadonlyMap<number, Kernel>, report: Report): void {
+function watchRevokes(core: CoreId, kernel: Kernel, kernels: ReadonlyMap<number, Kernel>, report: Report): void {
   const { revokes } = kernel.services.capops;
   const run = revokes.run.bind(revokes);
   revokes.run = function* (op, slot) {

@@ -1,3 +1,4 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
 import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
@@ -25,7 +26,7 @@ interface Totals {
   steps: number;
   frames: number;
   dropped: number;
-  virtualNs: number;
+  virtualNs: Nanos;
   readonly outcomes: Record<string, number>;
 }
 

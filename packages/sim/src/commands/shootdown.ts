@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, MILLISECOND, type Nanos, NO_CORE, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, MILLISECOND, type Nanos, type PeerId, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { MachineModel } from '@mk/skb/config';
 import { type CostModel, costsOf } from '../engine/costs.ts';
 import { Simulation } from '../engine/simulation.ts';
@@ -88,7 +88,7 @@ export class ShootdownBench {
  */
 export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
   const plain = costsOf(machine);
-  const transferNs = (to: CoreId): Nanos =>
+  const transferNs = (to: PeerId): Nanos =>
     (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
   const pulls = (from: number, to: number): boolean => from === root && to < cores;
   return {
@@ -106,7 +106,7 @@ export function sharedLine(machine: MachineModel, root: CoreId, cores: number): 
  */
 export function buffersAt(machine: MachineModel, home: CoreId): CostModel {
   const plain = costsOf(machine);
-  const far = (core: number): boolean => core < NO_CORE && machine.packageOf(core) !== machine.packageOf(home);
+  const far = (core: PeerId): boolean => isCore(core) && machine.packageOf(core) !== machine.packageOf(home);
   const by =
     (cost: CostModel['sendNs']): CostModel['sendNs'] =>
     (from, to) =>

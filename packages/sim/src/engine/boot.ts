@@ -1,4 +1,4 @@
-import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import { isCore, NO_CORE, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { Kernel } from '@mk/node-kernel/kernel';
 import { Skb } from '@mk/skb/skb';
@@ -18,7 +18,7 @@ export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress
     cluster: SIM_CLUSTER,
     secret: SECRET,
     instance,
-    wantedCore: node.id,
+    wantedCore: isCore(node.id) ? node.id : NO_CORE,
     skbAddress,
     address: node.address,
     entropy,

@@ -1,6 +1,6 @@
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import { Heap } from '@mk/monitor-proto/heap';
-import { type CoreId, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { bootKernel, bootSkb } from './boot.ts';
@@ -343,6 +343,7 @@ export class Simulation implements NetworkHost, EffectHost {
 /** The cores of a simulation that live. */
 export function livingCores(simulation: Simulation): readonly CoreId[] {
   return [...simulation.nodes.values()]
-    .filter((node) => node.id !== SKB_PEER && node.machine !== null)
-    .map((node) => node.id);
+    .filter((node) => node.machine !== null)
+    .map((node) => node.id)
+    .filter(isCore);
 }

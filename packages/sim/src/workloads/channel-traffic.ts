@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { type CoreId, type DomainId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { capabilityChecker } from '../checkers/capabilities.ts';
 import { channelChecker } from '../checkers/channels.ts';
@@ -105,14 +105,14 @@ class Traffic {
       const core = n % this.cores;
       simulation.control(core, 'domain_create', { cnodes: 1, memory: 512 << 10 }, (reply) => {
         if (!reply.ok) return this.checks.report('channels', 'K7', `no domain on core ${core}: ${reply.error}`);
-        this.puppets.push(this.puppetOn(core, (reply.value as { domain: number }).domain));
+        this.puppets.push(this.puppetOn(core, (reply.value as { domain: DomainId }).domain));
       });
     }
     simulation.run(simulation.now + SECOND, () => this.puppets.length === wanted);
     for (const core of new Set(this.puppets.map((puppet) => puppet.core))) this.listen(core);
   }
 
-  private puppetOn(core: CoreId, domain: number): Puppet {
+  private puppetOn(core: CoreId, domain: DomainId): Puppet {
     const { life } = this.simulation.node(core);
     const alive = (): boolean =>
       this.simulation.node(core).life === life && this.simulation.node(core).machine !== null;

@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { type CoreId, type DomainId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { ChurnReport } from '@mk/node-kernel/workloads/churn';
@@ -128,7 +128,7 @@ class ChurnRun {
       const core = n % this.cores;
       this.simulation.control(core, 'domain_create', { cnodes: 1, memory: 512 << 10 }, (reply) => {
         left -= 1;
-        if (reply.ok) this.domains.push([core, (reply.value as { domain: number }).domain]);
+        if (reply.ok) this.domains.push([core, (reply.value as { domain: DomainId }).domain]);
         else this.checks.report('churn', 'C7', `no domain on core ${core}: ${reply.error}`);
       });
     }

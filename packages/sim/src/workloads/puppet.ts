@@ -1,5 +1,5 @@
 import type { Upcall } from '@mk/libmk/dispatcher/protocol';
-import type { CoreId } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { Prng } from '@mk/monitor-proto/prng';
 
 /** How a puppet makes a system call of its domain. */
@@ -40,7 +40,7 @@ export class Puppet {
 
   constructor(
     readonly core: CoreId,
-    readonly domain: number,
+    readonly domain: DomainId,
     private readonly prng: Prng,
     private readonly call: MakeCall,
     private readonly complain: Complain,

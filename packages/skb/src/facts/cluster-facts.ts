@@ -1,4 +1,5 @@
 /** Facts that change while the cluster runs: members, measured round trips, the shape of links. Pure. */
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { FactPattern } from './fact.ts';
 import { ANY, fact } from './fact.ts';
 import type { FactUpdate } from '../engine/skb-engine.ts';
@@ -41,7 +42,7 @@ export function allRttUpdate(rows: Iterable<RttRow>): FactUpdate {
 }
 
 /** Forgets what was measured from and to a core that left. */
-export function forgetCoreUpdate(core: number): FactUpdate {
+export function forgetCoreUpdate(core: CoreId): FactUpdate {
   return {
     remove: [
       { name: 'message_rtt', args: [core, ANY, ANY, ANY, ANY, ANY] },

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { coreCount, type MachineDescription } from '@mk/machine/description';
 import { Machine } from '@mk/machine/machine';
 import type { MachineModel } from '../config.ts';
@@ -26,7 +27,7 @@ export function machineModel(settings: SkbSettings): MachineModel {
 }
 
 /** What a core is told of its links: the settings of all, and the added delay to each core. */
-export function settingsForCore(settings: SkbSettings, model: MachineModel, core: number): unknown {
+export function settingsForCore(settings: SkbSettings, model: MachineModel, core: CoreId): unknown {
   const base = settings.links.delayNs ?? 0;
   const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
     to === core ? 0 : Math.round(model.latencyNs(core, to) - base),

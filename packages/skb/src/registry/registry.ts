@@ -2,7 +2,7 @@ import { assertInvariant } from '@mk/monitor-proto/assert';
 import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import { Introductions } from './introductions.ts';
@@ -34,7 +34,7 @@ export interface RegistryConfig {
   /** The machine description as JSON, for the cores. */
   readonly machineText: string;
   /** The settings that one core is told, as JSON. */
-  settingsFor(core: number): string;
+  settingsFor(core: CoreId): string;
   /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
   readonly life?: number;
 }
@@ -179,7 +179,7 @@ export class Registry {
   }
 
   memberOf(peer: Peer): Member | undefined {
-    const member = this.members.get(peer.id);
+    const member = isCorePeer(peer) ? this.members.get(peer.id) : undefined;
     return member?.peer === peer ? member : undefined;
   }
 

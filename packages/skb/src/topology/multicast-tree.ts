@@ -13,9 +13,11 @@
  * no search.
  */
 
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+
 /** A dissemination tree: children in send order (farthest first). */
 export interface TreeNode {
-  readonly core: number;
+  readonly core: CoreId;
   readonly children: readonly TreeNode[];
 }
 
@@ -25,7 +27,7 @@ export type PlanKind = 'unicast' | 'broadcast' | 'multicast' | 'numa';
 export interface PlanInput {
   readonly root: number;
   readonly cores: readonly number[];
-  packageOf(core: number): number;
+  packageOf(core: CoreId): number;
   latencyNs(from: number, to: number): number;
   sendNs(from: number, to: number): number;
   receiveNs(from: number, to: number): number;
@@ -34,8 +36,8 @@ export interface PlanInput {
 /** A child with its occupancy of the sender and its tail, both in nanoseconds. */
 interface Branch {
   readonly node: TreeNode;
-  readonly occupancyNs: number;
-  readonly tailNs: number;
+  readonly occupancyNs: Nanos;
+  readonly tailNs: Nanos;
 }
 
 /** How many leaders the improvement of a `numa` plan may exchange; each round is one pass over all packages. */
@@ -46,7 +48,7 @@ interface Shared {
   /** The cores of each package, ascending; packages in the order of their lowest core. */
   readonly packages: ReadonlyMap<number, readonly number[]>;
   /** What a leader does for its package, by leader: the same whichever root outside the package asks. */
-  readonly subtrees: Map<number, { readonly node: TreeNode; readonly finishNs: number }>;
+  readonly subtrees: Map<number, { readonly node: TreeNode; readonly finishNs: Nanos }>;
   /** A package below its lowest core, by that core. */
   readonly firsts: Map<number, TreeNode>;
 }
@@ -80,7 +82,7 @@ export function completionTime(tree: TreeNode, input: PlanInput, kind: PlanKind 
 /** When every core has received, in nanoseconds after the root began to send. */
 export function arrivalTimes(tree: TreeNode, input: PlanInput): ReadonlyMap<number, number> {
   const arrivals = new Map<number, number>();
-  const pending: { node: TreeNode; atNs: number }[] = [{ node: tree, atNs: 0 }];
+  const pending: { node: TreeNode; atNs: Nanos }[] = [{ node: tree, atNs: 0 }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const from = next.node.core;
     arrivals.set(from, next.atNs);
@@ -144,7 +146,7 @@ function leaderSubtree(
   members: readonly number[],
   leader: number,
   { subtrees }: Shared,
-): { readonly node: TreeNode; readonly finishNs: number } {
+): { readonly node: TreeNode; readonly finishNs: Nanos } {
   const known = subtrees.get(leader);
   if (known !== undefined) return known;
   const others = members.filter((core) => core !== leader);
@@ -189,7 +191,7 @@ function finishNs(ordered: readonly Branch[]): number {
   return lastNs;
 }
 
-function branch(input: PlanInput, from: number, node: TreeNode, subtreeNs: number): Branch {
+function branch(input: PlanInput, from: number, node: TreeNode, subtreeNs: Nanos): Branch {
   const occupancyNs = input.sendNs(from, node.core);
   return { node, occupancyNs, tailNs: linkNs(input, from, node.core) + subtreeNs };
 }
@@ -247,6 +249,6 @@ function withRoot(input: Omit<PlanInput, 'root'>, root: number): PlanInput {
   };
 }
 
-function leaf(core: number): TreeNode {
+function leaf(core: CoreId): TreeNode {
   return { core, children: [] };
 }

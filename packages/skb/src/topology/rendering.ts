@@ -1,4 +1,5 @@
 /** A dissemination tree for people: text, Graphviz DOT and SVG. Pure string builders. */
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { TreeNode } from './multicast-tree.ts';
 
 /** Called for each edge; what it returns is written beside the edge (a cost, a relation), nothing for ''. */
@@ -90,7 +91,7 @@ function place(node: TreeNode, depth: number, extent: Extent, places: Map<number
   return grown;
 }
 
-function at(places: ReadonlyMap<number, { x: number; y: number }>, core: number): { x: number; y: number } {
+function at(places: ReadonlyMap<number, { x: number; y: number }>, core: CoreId): { x: number; y: number } {
   const found = places.get(core);
   if (found === undefined) throw new Error(`core ${core} has no place in the drawing`);
   return found;

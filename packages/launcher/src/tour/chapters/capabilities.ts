@@ -1,3 +1,4 @@
+import type { DomainId } from '@mk/monitor-proto/ids';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import type { Chapter, Tour } from '../tour.ts';
@@ -16,7 +17,7 @@ export const CAPABILITIES: Chapter = {
         async (core) =>
           (
             (await tour.core(core, 'domain_create', { cnodes: 1, memory: core === 0 ? 64 * PAGE : 0 })) as {
-              domain: number;
+              domain: DomainId;
             }
           ).domain,
       ),

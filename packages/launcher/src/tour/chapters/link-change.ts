@@ -1,8 +1,9 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { formatDuration } from '@mk/machine/duration';
 import type { Chapter, Tour } from '../tour.ts';
 
 interface TreeNode {
-  readonly core: number;
+  readonly core: CoreId;
   readonly children: readonly TreeNode[];
 }
 
@@ -81,7 +82,7 @@ function children(tree: TreeNode): string {
   return `cores ${tree.children.map(({ core }) => core).join(', ')}`;
 }
 
-function parentOf(tree: TreeNode, core: number): number {
+function parentOf(tree: TreeNode, core: CoreId): number {
   if (tree.children.some((child) => child.core === core)) return tree.core;
   for (const child of tree.children) {
     const found = parentOf(child, core);

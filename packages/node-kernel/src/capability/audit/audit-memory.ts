@@ -1,4 +1,5 @@
 /** C2 and C5: what memory is covered by, and whether any is lost. See `audit.ts`. */
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { AuditEntry, CoreSnapshot, Violation } from './audit-snapshot.ts';
 import { decode } from './audit-snapshot.ts';
 import { compareWithinTree, describeCapability, identityOf, isAncestor, overlaps } from '../model/capability.ts';
@@ -39,7 +40,7 @@ function capabilityOverlaps(entries: readonly AuditEntry[], snapshots: readonly 
 /** Each live piece of memory once, in database order, with the cores that hold it. */
 function heldMemory(entries: readonly AuditEntry[], snapshots: readonly CoreSnapshot[]): Held[] {
   const found = new Map<string, Held>();
-  const add = (capability: Capability, core: number): void => {
+  const add = (capability: Capability, core: CoreId): void => {
     if (typeTreeRoot(capability.type) !== 'PhysAddr' || isWeightless(capability.type)) return;
     const identity = identityOf(capability);
     const known = found.get(identity);

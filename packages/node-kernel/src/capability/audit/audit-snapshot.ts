@@ -1,4 +1,5 @@
 /** Snapshots of what each core holds, as plain data, and their decoded form for the audit. */
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { identityOf } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../model/capability-codec.ts';
@@ -16,7 +17,7 @@ export interface SlotSnapshot {
 }
 
 export interface CoreSnapshot {
-  readonly core: number;
+  readonly core: CoreId;
   /** The memory that this core brought. */
   readonly memory: readonly Range[];
   readonly free: readonly Range[];
@@ -41,7 +42,7 @@ export interface Violation {
 
 /** One slot, decoded, with the core that it is on. */
 export interface AuditEntry extends Omit<SlotSnapshot, 'capability'> {
-  readonly core: number;
+  readonly core: CoreId;
   readonly capability: Capability;
   readonly identity: string;
 }

@@ -4,6 +4,7 @@
  * C1 one owner · C2 no incompatible overlap · C3 nothing left after a revoke · C5 RAM conserved · `copies` local copies
  * agree · `relations` the bits of an owner are conservative.
  */
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { auditConservation, auditOverlap } from './audit-memory.ts';
 import { auditOwners, auditRelations } from './audit-owners.ts';
 import { decode, entriesOf } from './audit-snapshot.ts';
@@ -31,10 +32,10 @@ export function auditCapabilities(
 export function noneOf(
   target: Capability,
   snapshots: readonly CoreSnapshot[],
-  survivor?: { readonly core: number; readonly slot: number },
+  survivor?: { readonly core: CoreId; readonly slot: number },
 ): Violation[] {
   const hit = (capability: Capability): boolean => isCopy(capability, target) || isAncestor(target, capability);
-  const report = (core: number, capability: Capability, where: string): Violation => ({
+  const report = (core: CoreId, capability: Capability, where: string): Violation => ({
     invariant: 'C3',
     what: describeCapability(capability),
     cores: [core],

@@ -1,4 +1,5 @@
 /** Everything that one core knows about capabilities: the state that decode reads and perform changes. */
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import { describeCapability, makeCapability } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
@@ -14,7 +15,7 @@ import { typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';
 
 export interface BootOptions {
-  readonly core: number;
+  readonly core: CoreId;
   /** The RAM that this core brings to the global physical address space. */
   readonly memory: Range;
   /** Which core brought the byte at an address. */
@@ -22,7 +23,7 @@ export interface BootOptions {
 }
 
 export class LocalCapabilities {
-  readonly core: number;
+  readonly core: CoreId;
   readonly memory: Range;
   readonly homeOf: (address: number) => number;
   readonly database = new MappingDatabase();

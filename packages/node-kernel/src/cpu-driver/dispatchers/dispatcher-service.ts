@@ -1,6 +1,6 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { ERRORS, isErrorName } from '@mk/monitor-proto/errors';
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Call, CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
@@ -16,9 +16,9 @@ import { dispatcherLimit } from './limits.ts';
 
 export interface DispatcherServicePort {
   readonly context: MonitorContext;
-  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** What is answered within the turn; NOT_AT_ONCE for everything else. */
-  readonly systemCallNow: (domain: number, call: SystemCall, now: Nanos) => SystemCallResult;
+  readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
   /** A dispatcher is no more. */
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
@@ -100,7 +100,7 @@ export class DispatcherService implements Service {
   }
 
   /** An upcall for a dispatcher by its number; one that is gone needs none. */
-  tell(id: number, upcall: Upcall, now: Nanos): void {
+  tell(id: DomainId, upcall: Upcall, now: Nanos): void {
     const dispatcher = this.dispatchers.get(id);
     if (dispatcher !== undefined) this.dispatchers.upcall(dispatcher, upcall, now);
   }
@@ -151,7 +151,7 @@ export class DispatcherService implements Service {
     return this.dispatchers.size > 0 ? [`${this.dispatchers.size} dispatchers`] : [];
   }
 
-  private turn(id: number, turn: Turn | null, fault: string, ranNs: Nanos, now: Nanos): void {
+  private turn(id: DomainId, turn: Turn | null, fault: string, ranNs: Nanos, now: Nanos): void {
     const dispatcher = this.dispatchers.turnOver(id, ranNs, turn?.more ?? false, now);
     if (turn === null || dispatcher === null) {
       const late = this.dispatchers.get(id);
@@ -183,7 +183,7 @@ export class DispatcherService implements Service {
     });
   }
 
-  private callNow(id: number, name: string, args: readonly unknown[], now: Nanos): void {
+  private callNow(id: DomainId, name: string, args: readonly unknown[], now: Nanos): void {
     const dispatcher = this.dispatchers.get(id);
     if (dispatcher === undefined || !dispatcher.disabled) return;
     dispatcher.calls += 1;

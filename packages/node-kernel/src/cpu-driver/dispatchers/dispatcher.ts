@@ -1,4 +1,4 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
@@ -52,7 +52,7 @@ export class Dispatcher {
   private readonly joined = new Map<number, Join>();
 
   constructor(
-    readonly id: number,
+    readonly id: DomainId,
     /** Its domain, `core.incarnation.n`. */
     readonly domain: string,
     readonly program: ProgramText,

@@ -1,4 +1,4 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
@@ -49,7 +49,7 @@ export class Dispatchers {
     readonly scheduler: Scheduler = new Rbed(dispatcherLimit('timesliceNs') / TICK, true),
   ) {}
 
-  get(id: number): Dispatcher | undefined {
+  get(id: DomainId): Dispatcher | undefined {
     return this.byId.get(id);
   }
 
@@ -73,7 +73,7 @@ export class Dispatchers {
 
   /** A dispatcher that was admitted; its host begins to make it. */
   create(
-    id: number,
+    id: DomainId,
     domain: string,
     program: ProgramText,
     taskClass: TaskClass,
@@ -104,7 +104,7 @@ export class Dispatchers {
     return dispatcher;
   }
 
-  started(id: number, now: Nanos): void {
+  started(id: DomainId, now: Nanos): void {
     const dispatcher = this.byId.get(id);
     this.cancelStart(id);
     if (dispatcher === undefined || dispatcher.state !== 'starting') return;
@@ -134,7 +134,7 @@ export class Dispatchers {
   }
 
   /** Whether the turn is one: of the dispatcher that runs. Its calls are the caller's to serve; then `settle`. */
-  turnOver(id: number, ranNs: Nanos, more: boolean, now: Nanos): Dispatcher | null {
+  turnOver(id: DomainId, ranNs: Nanos, more: boolean, now: Nanos): Dispatcher | null {
     const { running } = this;
     if (running === null || running.id !== id) return null;
     this.release(running);
@@ -169,7 +169,7 @@ export class Dispatchers {
   }
 
   /** The host says that a dispatcher is no more. */
-  ended(id: number, cause: string, text: string, now: Nanos): void {
+  ended(id: DomainId, cause: string, text: string, now: Nanos): void {
     const dispatcher = this.byId.get(id);
     if (dispatcher === undefined) return;
     if (dispatcher.state !== 'stopping') this.stop(dispatcher, now);
@@ -183,7 +183,7 @@ export class Dispatchers {
   }
 
   /** That dispatcher has the core next if it has something to do, on its caller's account: LRPC does not ask the scheduler. */
-  switchTo(id: number): void {
+  switchTo(id: DomainId): void {
     this.lent = id;
   }
 
@@ -302,7 +302,7 @@ export class Dispatchers {
     });
   }
 
-  private cancelStart(id: number): void {
+  private cancelStart(id: DomainId): void {
     this.port.timers.cancel(this.startTimers.get(id) ?? null);
     this.startTimers.delete(id);
   }

@@ -1,4 +1,4 @@
-import type { OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 
 /*
@@ -98,7 +98,7 @@ export class FinishedPhases {
   }
 
   /** An incarnation is gone. */
-  forget(core: number, incarnation: number): void {
+  forget(core: CoreId, incarnation: number): void {
     this.initiators.delete(`${core}.${incarnation}`);
   }
 
@@ -120,7 +120,7 @@ export function incarnationOf(op: OperationId): number {
   return Number(initiator.slice(initiator.indexOf('.') + 1));
 }
 
-export function isBegunBy(op: OperationId, core: number, incarnation: number): boolean {
+export function isBegunBy(op: OperationId, core: CoreId, incarnation: number): boolean {
   return initiatorOf(op) === `${core}.${incarnation}`;
 }
 

@@ -1,3 +1,4 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Route } from '@mk/monitor-proto/messages/fields';
 
 /** How a round's request reaches its members (paper §5.1): each kind is one row of the paper's shootdown figure. */
@@ -32,7 +33,7 @@ export function unflatten(flat: readonly number[]): Route | null {
 }
 
 /** Only the members of a tree: what hung below another core moves up to that core's place. */
-export function prune(routes: readonly Route[], isMember: (core: number) => boolean): Route[] {
+export function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
   const kept: Route[] = [];
   for (const [core, below] of routes) {
     const children = prune(below, isMember);

@@ -1,4 +1,4 @@
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { type CoreSnapshot, snapshotCore } from '../../capability/audit/audit-snapshot.ts';
 import { sortedSlots } from '../../capability/store/copy-group.ts';
@@ -91,7 +91,9 @@ export class Capops implements Service {
   }
 
   /** What an incarnation has begun and nobody will end is ended here. */
-  peerGone({ id: core, incarnation }: Peer, now: Nanos): void {
+  peerGone(peer: Peer, now: Nanos): void {
+    if (!isCorePeer(peer)) return;
+    const { id: core, incarnation } = peer;
     const { exchange, rounds, guards, booted } = this.shared;
     exchange.peerGone(core, now);
     for (const op of guards.keys()) if (isBegunBy(op, core, incarnation)) guards.delete(op);

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import {
   type Capability,
@@ -45,7 +45,7 @@ import { noteNewOwner } from './move.ts';
 /** Where a capability is sent. */
 export interface Destination {
   readonly core: CoreId;
-  readonly domain: number;
+  readonly domain: DomainId;
 }
 
 /** Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's cspace. */
@@ -123,7 +123,7 @@ export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'ca
 }
 
 /** Puts a local copy in a free slot of a domain of this core; its address there. */
-export function placeCopy(m: CapopsContext, source: Slot, domain: number, rights: number): number {
+export function placeCopy(m: CapopsContext, source: Slot, domain: DomainId, rights: number): number {
   const receiver = m.receivers.find(domain);
   if (receiver === undefined)
     throw new OperationError('NO_SUCH_DOMAIN', `no domain ${domain} on core ${m.context.core}`);
@@ -146,7 +146,7 @@ function* sendLocally(
   m: CapopsContext,
   slot: Slot,
   capability: Capability,
-  domain: number,
+  domain: DomainId,
   giveAway: boolean,
 ): Operation<number> {
   const address = placeCopy(m, slot, domain, capability.rights);

@@ -1,3 +1,4 @@
+import type { DomainId } from '@mk/monitor-proto/ids';
 import type { Domain, Domains } from '../../cpu-driver/domains.ts';
 
 /** Numbers of domains from here on are ends of channels: what is sent there goes to the end's dispatcher. */
@@ -5,7 +6,7 @@ export const END_ADDRESSES = 2 ** 31;
 
 /** An end of a channel as capabilities see it; told where each lies that came for it. */
 export interface EndOfChannel {
-  readonly domain: number;
+  readonly domain: DomainId;
   arrived(address: number): void;
 }
 

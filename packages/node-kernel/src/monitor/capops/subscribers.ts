@@ -1,4 +1,4 @@
-import type { OperationId } from '@mk/monitor-proto/ids';
+import type { DomainId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { type Capability, overlaps, type Range } from '../../capability/model/capability.ts';
@@ -7,7 +7,7 @@ import type { MonitorContext } from '../context.ts';
 
 /** A service on this core that wants to be asked before memory in a range is revoked. */
 interface Subscription {
-  readonly domain: number;
+  readonly domain: DomainId;
   readonly range: Range;
 }
 
@@ -20,7 +20,7 @@ interface Question {
 }
 
 /** Told which domain a revoke asks for its consent. */
-export type Asked = (domain: number, op: OperationId) => void;
+export type Asked = (domain: DomainId, op: OperationId) => void;
 
 /**
  * Revocation agreement (inventory §2.3): a mark on this core asks every subscriber whose range the target overlaps, by an
@@ -38,14 +38,14 @@ export class Subscribers {
   ) {}
 
   /** False: there are too many. */
-  add(domain: number, range: Range): boolean {
+  add(domain: DomainId, range: Range): boolean {
     if (this.subscriptions.size >= limit('revokeSubscribers')) return false;
     this.subscriptions.add({ domain, range });
     return true;
   }
 
   /** A domain does not want to be asked about a range any more; false: it had not subscribed to that very range. */
-  removeOne(domain: number, { address, size }: Range): boolean {
+  removeOne(domain: DomainId, { address, size }: Range): boolean {
     const found = [...this.subscriptions].find(
       (row) => row.domain === domain && row.range.address === address && row.range.size === size,
     );
@@ -53,13 +53,13 @@ export class Subscribers {
   }
 
   /** A domain is no more: it is asked nothing, and has nothing against what it was asked. */
-  removeAll(domain: number): void {
+  removeAll(domain: DomainId): void {
     for (const row of this.subscriptions) if (row.domain === domain) this.subscriptions.delete(row);
     for (const { op } of [...this.questions.values()]) this.answer(domain, op, true);
   }
 
   /** The revokes that wait for a domain's consent. */
-  asked(domain: number): readonly { readonly op: OperationId; readonly capability: readonly unknown[] }[] {
+  asked(domain: DomainId): readonly { readonly op: OperationId; readonly capability: readonly unknown[] }[] {
     return [...this.questions.values()]
       .filter(({ open }) => [...open].some((row) => row.domain === domain))
       .map(({ op, target }) => ({ op, capability: encodeCapability(target) }));
@@ -87,7 +87,7 @@ export class Subscribers {
   }
 
   /** A subscriber's answer; false: it was not asked, or is too late. */
-  answer(domain: number, op: OperationId, consents: boolean): boolean {
+  answer(domain: DomainId, op: OperationId, consents: boolean): boolean {
     const question = this.questions.get(op);
     const mine =
       question === undefined ? [] : [...question.open].filter((subscription) => subscription.domain === domain);

@@ -1,5 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorContext } from '../context.ts';
 import { answerIn, type Operation, OperationError, type Resume, sleepUntil } from '../operations.ts';
@@ -26,7 +26,7 @@ export interface BindRequest {
 
 /** A bind under way. */
 interface Bind extends BindRequest {
-  readonly domain: number;
+  readonly domain: DomainId;
   /** The dispatcher is gone, or its deadline has come. */
   over: ErrorName | null;
   stop: Resume | null;
@@ -62,17 +62,17 @@ export class Binding {
     return this.binds.size;
   }
 
-  *run(domain: number, request: BindRequest): Operation<End> {
+  *run(domain: DomainId, request: BindRequest): Operation<End> {
     return yield* this.within(domain, request, (bind) => this.bind(bind));
   }
 
   /** Where a name is offered; null: nowhere. */
-  *lookUp(domain: number, name: string, wait: boolean, deadline: Nanos): Operation<Offered | null> {
+  *lookUp(domain: DomainId, name: string, wait: boolean, deadline: Nanos): Operation<Offered | null> {
     const request = { name, wait, deadline, interface: '', window: 0, way: null, via: null };
     return yield* this.within(domain, request, (bind) => this.find(bind));
   }
 
-  private *within<T>(domain: number, request: BindRequest, work: (bind: Bind) => Operation<T>): Operation<T> {
+  private *within<T>(domain: DomainId, request: BindRequest, work: (bind: Bind) => Operation<T>): Operation<T> {
     const bind: Bind = { ...request, domain, over: null, stop: null };
     this.binds.add(bind);
     const timer =
@@ -87,7 +87,7 @@ export class Binding {
     }
   }
 
-  dispatcherGone(domain: number, now: Nanos): void {
+  dispatcherGone(domain: DomainId, now: Nanos): void {
     for (const bind of [...this.binds]) if (bind.domain === domain) this.end(bind, 'DISPATCHER_GONE', now);
   }
 

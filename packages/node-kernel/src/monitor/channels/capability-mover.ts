@@ -1,5 +1,5 @@
 import { type ErrorName, isWorthRetrying } from '@mk/monitor-proto/errors';
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { isSendable } from '../../capability/global/monitor-primitives.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
@@ -32,7 +32,7 @@ export class ChannelCapabilities implements CapabilityMover {
     );
   }
 
-  discard(domain: number, addresses: Iterable<number>): void {
+  discard(domain: DomainId, addresses: Iterable<number>): void {
     const holder = this.capops.driver.domains.get(domain);
     if (holder === undefined) return; // its cspace went with it
     for (const address of addresses) {
@@ -89,7 +89,7 @@ export class ChannelCapabilities implements CapabilityMover {
     return yield* sendCopy(capops, capops.context.operations.nextId(), slot, to, giveAway);
   }
 
-  private find(domain: number, address: number): Slot {
+  private find(domain: DomainId, address: number): Slot {
     const holder = this.capops.driver.domains.get(domain);
     if (holder === undefined || !this.capops.booted) throw new OperationError('NO_CSPACE', 'the sender is gone');
     const found = lookup(this.capops.state, holder.root, { address }, RIGHTS.grant);

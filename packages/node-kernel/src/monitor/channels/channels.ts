@@ -2,7 +2,7 @@ import { isErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { ArgumentsOf, SystemCallDone } from '../../cpu-driver/system-calls.ts';
 import type { CapopsContext } from '../capops/context.ts';
@@ -108,10 +108,11 @@ export class Channels implements Service {
   }
 
   sendable(peer: Peer): void {
-    this.outlets.sendable(peer.id);
+    if (isCorePeer(peer)) this.outlets.sendable(peer.id);
   }
 
   peerGone(peer: Peer, now: Nanos): void {
+    if (!isCorePeer(peer)) return;
     this.outlets.peerGone(peer.id);
     this.circuits.peerGone(peer.id, now);
   }

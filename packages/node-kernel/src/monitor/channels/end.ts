@@ -1,5 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
 
 /** How a channel reaches its other end; programs are told the place in this list. */
@@ -53,7 +53,7 @@ export class End {
   constructor(
     readonly id: number,
     /** The domain whose dispatcher here has it. */
-    readonly domain: number,
+    readonly domain: DomainId,
     readonly way: Way,
     readonly otherCore: CoreId,
     readonly window: number,

@@ -1,6 +1,6 @@
 import type { Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
@@ -19,7 +19,7 @@ export interface CapabilityMover {
   /** Sends those of a parcel to the other end; answers their addresses there. What had gone when it failed is dropped there. */
   transfer(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos, done: Transferred): void;
   /** Deletes what came for a channel whose message never will. */
-  discard(domain: number, addresses: Iterable<number>): void;
+  discard(domain: DomainId, addresses: Iterable<number>): void;
 }
 export type Transferred = (
   outcome: Outcome<readonly number[]>,
@@ -65,17 +65,17 @@ export class Ends implements CircuitUsers {
   }
 
   /** The end of that number if it is this dispatcher's. */
-  ownedBy(domain: number, id: number): End | undefined {
+  ownedBy(domain: DomainId, id: number): End | undefined {
     const end = this.byId.get(id);
     return end?.domain === domain && !end.closing ? end : undefined;
   }
 
   /** How many channels a dispatcher has. */
-  countOf(domain: number): number {
+  countOf(domain: DomainId): number {
     return this.ofDomain.get(domain)?.size ?? 0;
   }
 
-  make(domain: number, way: Way, otherCore: CoreId, window: number, now: Nanos): End {
+  make(domain: DomainId, way: Way, otherCore: CoreId, window: number, now: Nanos): End {
     const end = new End(this.takeId(), domain, way, otherCore, window, now);
     this.byId.set(end.id, end);
     const siblings = this.ofDomain.get(domain);
@@ -85,7 +85,7 @@ export class Ends implements CircuitUsers {
   }
 
   /** Two ends of this core become a channel, and the port's dispatcher is told. */
-  join(client: End, port: { readonly id: number; readonly domain: number }, core: CoreId, now: Nanos): End {
+  join(client: End, port: { readonly id: number; readonly domain: DomainId }, core: CoreId, now: Nanos): End {
     const server = this.make(port.domain, 'lmp', core, client.window, now);
     this.connect(client, { kind: 'local', other: server }, server.id);
     this.connect(server, { kind: 'local', other: client }, client.id);
@@ -127,7 +127,7 @@ export class Ends implements CircuitUsers {
   }
 
   /** The dispatcher is no more. */
-  dispatcherGone(domain: number, now: Nanos): void {
+  dispatcherGone(domain: DomainId, now: Nanos): void {
     for (const end of [...(this.ofDomain.get(domain) ?? [])]) this.close(end, 'DISPATCHER_GONE', now);
   }
 

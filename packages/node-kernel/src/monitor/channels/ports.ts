@@ -1,9 +1,10 @@
+import type { DomainId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 
 /** A name that a domain of this core offers. */
 export interface Port {
   readonly id: number;
-  readonly domain: number;
+  readonly domain: DomainId;
   readonly name: string;
   /** What its ends must speak. */
   readonly interface: string;

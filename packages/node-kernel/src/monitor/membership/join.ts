@@ -4,7 +4,7 @@ import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@m
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { KernelConfig } from '../../config.ts';
 import type { MonitorContext } from '../context.ts';
 
@@ -150,7 +150,7 @@ export class Join {
   }
 
   /** A link that we opened to a monitor is up for the first time: step 5, and step 6 on our side. */
-  linkUp(peer: Peer, now: Nanos): void {
+  linkUp(peer: CorePeer, now: Nanos): void {
     const monitor = this.context.monitors.get(peer.id);
     if (monitor === undefined || peer.dial === null) return;
     monitor.bound = true;
@@ -163,7 +163,7 @@ export class Join {
   }
 
   /** Step 5 arrives at the monitor that was bound to. */
-  boundBy(peer: Peer, now: Nanos): void {
+  boundBy(peer: CorePeer, now: Nanos): void {
     const monitor = this.context.monitors.get(peer.id);
     if (monitor === undefined) return;
     monitor.bound = true;
@@ -174,7 +174,7 @@ export class Join {
   }
 
   /** Step 6 of another monitor. */
-  ready(peer: Peer): void {
+  ready(peer: CorePeer): void {
     const monitor = this.context.monitors.get(peer.id);
     if (monitor === undefined || monitor.ready) return;
     monitor.ready = true;

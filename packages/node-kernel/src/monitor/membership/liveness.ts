@@ -1,7 +1,7 @@
-import { type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { Nanos } from '@mk/monitor-proto/ids';
 import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import { limit } from '@mk/monitor-proto/limits';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MonitorContext } from '../context.ts';
 
 const MISSED = limit('heartbeatMissed');
@@ -48,8 +48,9 @@ export class Liveness {
   }
 
   private judge(peer: Peer, now: Nanos): void {
+    if (!isCorePeer(peer)) return;
     const monitor = this.context.monitors.get(peer.id);
-    if (monitor === undefined || !monitor.bound || peer.id === SKB_PEER) return;
+    if (monitor === undefined || !monitor.bound) return;
     const silent = now - peer.lastHeardAt;
     const suspected = silent > MISSED * this.interval;
     if (suspected === monitor.suspected) return;

@@ -1,6 +1,6 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import { type CoreId, type Incarnation, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type CoreId, type Incarnation, isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { KernelConfig } from '../../config.ts';
@@ -48,12 +48,13 @@ export class Membership implements Service {
 
   peerUp(peer: Peer, first: boolean, now: Nanos): void {
     if (peer.id === SKB_PEER) this.join.skbUp(peer, first);
-    else if (first) this.join.linkUp(peer, now);
+    else if (first && isCorePeer(peer)) this.join.linkUp(peer, now);
   }
 
   peerGone(peer: Peer, now: Nanos): void {
     if (peer.id === SKB_PEER) this.join.skbGone(now);
-    else if (this.context.monitors.get(peer.id)?.instance === peer.instance) this.join.gone(peer.id);
+    else if (isCorePeer(peer) && this.context.monitors.get(peer.id)?.instance === peer.instance)
+      this.join.gone(peer.id);
   }
 
   invariants(): void {
@@ -81,7 +82,7 @@ export class Membership implements Service {
   private admit(from: Identity, dialled: boolean): ErrorName | null {
     if (from.peer === SKB_PEER) return dialled ? null : 'WRONG_PEER';
     if (!this.context.registered) return 'NOT_A_MEMBER';
-    const monitor = this.context.monitors.get(from.peer);
+    const monitor = isCore(from.peer) ? this.context.monitors.get(from.peer) : undefined;
     if (monitor === undefined) return 'PEER_UNKNOWN';
     return monitor.instance === from.instance && monitor.incarnation === from.incarnation ? null : 'WRONG_INCARNATION';
   }

@@ -6,7 +6,7 @@
  * word ends the way. What a thief was given is remembered by its home: when the thief dies, the home asks everybody what of
  * it is covered and takes back the rest. Freed RAM goes home, to the core that brought it.
  */
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -99,7 +99,9 @@ export class MemoryServer implements Service {
     },
   };
 
-  peerGone({ id }: Peer, now: Nanos): void {
+  peerGone(peer: Peer, now: Nanos): void {
+    if (!isCorePeer(peer)) return;
+    const { id } = peer;
     for (const { core, resume } of [...this.waiting.values()])
       if (core === id) resume(new OperationError('PEER_GONE', `core ${id} is gone`), now);
     for (const [op, { to }] of [...this.departing]) if (to === id) this.onTaken(op);
@@ -222,7 +224,7 @@ export class MemoryServer implements Service {
     return answer === true;
   }
 
-  private onSteal(from: Peer, { op, bytes, alignment, from: low, to }: MessageOf<'ram_steal_request'>): void {
+  private onSteal(from: CorePeer, { op, bytes, alignment, from: low, to }: MessageOf<'ram_steal_request'>): void {
     const range = this.give(bytes, alignment, { address: low, size: to - low });
     if (range === null) {
       this.replyTo(from.id, op, 'OUT_OF_MEMORY', { address: 0, size: 0 });
@@ -264,7 +266,7 @@ export class MemoryServer implements Service {
     return this.context.send(core, { type: 'ram_steal_reply', op, error: code, address, size }) === null;
   }
 
-  private onStolen(from: Peer, { op, error, address, size }: MessageOf<'ram_steal_reply'>, now: Nanos): void {
+  private onStolen(from: CorePeer, { op, error, address, size }: MessageOf<'ram_steal_reply'>, now: Nanos): void {
     if (error === 0 && isRange({ address, size })) {
       this.state.ram.release({ address, size });
       this.stolenBytes += size;

@@ -1,6 +1,6 @@
-import { type Nanos, peerName } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError } from '../operations.ts';
@@ -89,7 +89,9 @@ export class Probes implements Service {
     this.ring = new Ring(context);
   }
 
-  peerGone({ id }: Peer, now: Nanos): void {
+  peerGone(peer: Peer, now: Nanos): void {
+    if (!isCorePeer(peer)) return;
+    const { id } = peer;
     this.drift.forget(id);
     this.ping.peerGone(id, now);
     this.rally.peerGone(id, now);
@@ -97,7 +99,7 @@ export class Probes implements Service {
   }
 
   sendable(peer: Peer, now: Nanos): void {
-    this.flood.sendable(peer.id, now);
+    if (isCorePeer(peer)) this.flood.sendable(peer.id, now);
   }
 
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
@@ -112,8 +114,8 @@ export class Probes implements Service {
     const { endpoint, monitors } = this.context;
     const peers = [...endpoint.peers.values()].sort((a, b) => a.id - b.id);
     return peers.map((peer) => {
-      const trips = this.ping.byCore.get(peer.id);
-      const monitor = monitors.get(peer.id);
+      const trips = isCorePeer(peer) ? this.ping.byCore.get(peer.id) : undefined;
+      const monitor = isCorePeer(peer) ? monitors.get(peer.id) : undefined;
       return {
         peer: peerName(peer.id),
         up: peer.link !== 0,
@@ -129,7 +131,7 @@ export class Probes implements Service {
     });
   }
 
-  private *pingSummary(core: number, count: number, payload: Uint8Array, pauseNs: Nanos): Operation<unknown> {
+  private *pingSummary(core: CoreId, count: number, payload: Uint8Array, pauseNs: Nanos): Operation<unknown> {
     this.failUnlessMember(core);
     const samples = yield* this.ping.series(core, count, payload, pauseNs);
     return { core, bytes: payload.length, ...summarise(samples) };
@@ -143,7 +145,7 @@ export class Probes implements Service {
     return { cores, bytes: payload.length, ...summarise(yield* this.ring.run(cores, count, payload)) };
   }
 
-  private failUnlessMember(core: number): void {
+  private failUnlessMember(core: CoreId): void {
     if (!this.context.monitors.has(core))
       throw new OperationError('PEER_UNKNOWN', `core ${core} is no member of the cluster`);
   }

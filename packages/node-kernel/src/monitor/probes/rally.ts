@@ -1,5 +1,5 @@
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
@@ -103,6 +103,7 @@ export class Rally {
   }
 
   onVolley(from: Peer, volley: VolleyFrame, now: Nanos): void {
+    if (!isCorePeer(from)) return;
     if (volley.left % 2 === 1) return this.receive(from, volley, now);
     const rally = this.serving.get(volley.rally);
     // An answer to an earlier serve comes late or doubled: the trip of the present one is still to be taken.
@@ -153,7 +154,7 @@ export class Rally {
     rally.end(rallied, now);
   }
 
-  private receive(from: Peer, { rally: id, serve, left }: VolleyFrame, now: Nanos): void {
+  private receive(from: CorePeer, { rally: id, serve, left }: VolleyFrame, now: Nanos): void {
     let rally = this.receiving.get(from.id);
     if (rally === undefined || rally.rally !== id) {
       rally = { rally: id, trips: new RunningStatistics(), serve, left, sentAt: now };
@@ -170,7 +171,7 @@ export class Rally {
   }
 
   /** A volley of a known rally: the answer to this core's last one, unless the same is served again. */
-  private returned(from: Peer, rally: Receiving, left: number, now: Nanos): void {
+  private returned(from: CorePeer, rally: Receiving, left: number, now: Nanos): void {
     if (left >= rally.left) return;
     rally.left = left;
     rally.trips.add(now - rally.sentAt);

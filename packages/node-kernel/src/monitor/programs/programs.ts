@@ -1,5 +1,5 @@
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { Slot } from '../../capability/store/slot.ts';
@@ -31,7 +31,7 @@ export interface ProgramsPort {
   readonly capops: {
     deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   };
-  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** A dispatcher is no more: every service drops what it keeps for it. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
@@ -78,7 +78,9 @@ export class Programs implements Service, ProcessManager {
     });
   }
 
-  peerGone({ id: core }: Peer, now: Nanos): void {
+  peerGone(peer: Peer, now: Nanos): void {
+    if (!isCorePeer(peer)) return;
+    const { id: core } = peer;
     this.exchange.peerGone(core, now);
     this.notices.peerGone(core);
     this.homes.peerGone(core, now);
@@ -86,8 +88,8 @@ export class Programs implements Service, ProcessManager {
     for (const part of this.parts.all()) if (part.spec.home === core) this.parts.stop(part, ending, now);
   }
 
-  sendable({ id: core }: Peer): void {
-    this.notices.sendable(core);
+  sendable(peer: Peer): void {
+    if (isCorePeer(peer)) this.notices.sendable(peer.id);
   }
 
   leftovers(): readonly string[] {

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { ProgramText } from '../../cpu-driver/dispatchers/dispatcher.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
@@ -41,7 +41,7 @@ export interface SpawnerPort {
   readonly store: ProgramStore;
   readonly homes: Homes;
   readonly parts: Parts;
-  readonly systemCall: (domain: number, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** The domain of that name ends. */
   endDomain(domain: string, home: CoreId, text: string): void;
 }
