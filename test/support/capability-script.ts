@@ -54,7 +54,7 @@ export class CapabilityScript {
   private readonly pending = new Set<string>();
   private readonly out: string[] = [];
   private rules = 0;
-  private readonly fillers: Resume[] = [];
+  private readonly fillers: Resume<unknown>[] = [];
 
   /** `wrap` plants a bug in each core. */
   constructor(private readonly wrap?: NonNullable<SimulationOptions['wrap']>) {}

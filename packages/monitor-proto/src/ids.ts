@@ -44,6 +44,11 @@ export function isCore(peer: PeerId): peer is CoreId {
   return peer >= 0 && peer < NO_CORE;
 }
 
+/** How a peer is named in a sentence: “core 3”, “peer skb”. */
+export function peerTitle(peer: PeerId): string {
+  return isCore(peer) ? `core ${peer}` : `peer ${peerName(peer)}`;
+}
+
 /** How a peer is named in logs: a core's number, or "skb", or "client-n". */
 export function peerName(peer: PeerId): number | string {
   if (peer < NO_CORE) return peer;

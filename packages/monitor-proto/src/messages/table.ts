@@ -1,3 +1,4 @@
+import { assert } from '../assert.ts';
 import { CAPABILITY_MESSAGES } from './capability.ts';
 import { CIRCUIT_MESSAGES } from './circuit.ts';
 import type { FieldKind, FieldType } from './fields.ts';
@@ -25,6 +26,16 @@ type FieldsOf<F extends Readonly<Record<string, FieldKind>>> = { readonly [N in 
 export type MessageOf<T extends MessageType> = { readonly type: T } & FieldsOf<(typeof MESSAGES)[T]['fields']>;
 /** Any message. */
 export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
+
+/** The message, which must be one of this type: narrows what a map by type and number has kept. */
+export function ofType<T extends MessageType>(message: Message, type: T): MessageOf<T> {
+  assert(isOfType(message, type), `${message.type} came where ${type} was awaited`);
+  return message;
+}
+
+function isOfType<T extends MessageType>(message: Message, type: T): message is Message & MessageOf<T> {
+  return message.type === type;
+}
 
 /** The messages that a party must have a handler for. */
 export type MessageTo<P extends 'core' | 'skb' | 'client'> = {

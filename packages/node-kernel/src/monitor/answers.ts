@@ -1,8 +1,9 @@
-import { type Nanos, NO_CORE, type PeerId, peerName } from '@mk/monitor-proto/ids';
+import { type Nanos, type PeerId, peerTitle } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from './context.ts';
-import { answerIn, type Operation, OperationError, type Resume } from './operations.ts';
+import { answerIn, type Operation, OperationError, wait } from './operations.ts';
+import { Pending } from './pending.ts';
 
 /** An answer, and the time from the request to it. */
 export interface Answered<T> {
@@ -13,7 +14,7 @@ export interface Answered<T> {
 
 /** Requests that a peer answers with a message that bears the request's number. */
 export class Answers<T> {
-  private readonly waiting = new Map<number, { readonly peer: PeerId; readonly resume: Resume }>();
+  private readonly pending = new Pending<number, readonly [answer: T, receivedAt: Nanos]>();
   private lastId = 0;
 
   /** `unheard`: what it means that nobody answered, as in “core 3 `did not answer a ping`”. */
@@ -28,41 +29,30 @@ export class Answers<T> {
   }
 
   answered(from: PeerId, id: number, answer: T, now: Nanos): void {
-    const waiting = this.waiting.get(id);
-    if (waiting?.peer === from) waiting.resume([answer, now], now);
+    this.pending.answered(id, from, [answer, now], now);
   }
 
   peerGone(peer: PeerId, now: Nanos): void {
-    for (const waiting of [...this.waiting.values()]) {
-      if (waiting.peer === peer) waiting.resume(new OperationError('PEER_GONE', `${nameOf(peer)} is gone`), now);
-    }
+    this.pending.peerGone(peer, now);
   }
 
   /** Sends a request and waits for its answer. Ends in PEER_UNKNOWN, BUSY, PEER_GONE or OPERATION_TIMEOUT. */
   *ask(peer: PeerId, id: number, message: Message): Operation<Answered<T>> {
     let sentAt: Nanos = 0;
-    const received = yield {
+    const { timers } = this.context;
+    const [answer, receivedAt] = yield* wait<readonly [T, Nanos]>({
       arm: (resume, now) => {
         sentAt = now;
         const error = this.context.send(peer, message);
-        if (error !== null) resume(new OperationError(error, `${nameOf(peer)} cannot be sent ${message.type}`), now);
-        const wait = answerIn(
-          this.context.timers,
-          now + limit('operationDeadlineNs'),
-          `${nameOf(peer)} ${this.unheard}`,
-          (slot) => {
-            this.waiting.set(id, { peer, resume: slot });
-            return () => this.waiting.delete(id);
-          },
+        if (error !== null) resume(new OperationError(error, `${peerTitle(peer)} cannot be sent ${message.type}`), now);
+        const what = `${peerTitle(peer)} ${this.unheard}`;
+        const deadline = now + limit('operationDeadlineNs');
+        const answered = answerIn<readonly [T, Nanos]>(timers, deadline, what, (slot) =>
+          this.pending.expect(id, peer, slot),
         );
-        return wait.arm(resume, now);
+        return answered.arm(resume, now);
       },
-    };
-    const [answer, receivedAt] = received as [T, Nanos];
+    });
     return { answer, sentAt, receivedAt };
   }
-}
-
-function nameOf(peer: PeerId): string {
-  return peer < NO_CORE ? `core ${peer}` : `peer ${peerName(peer)}`;
 }

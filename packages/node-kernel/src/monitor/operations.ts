@@ -28,13 +28,18 @@ export class OperationError extends Error {
  * What an operation waits for. `arm` is called once when the operation yields it, with the function that lets the operation
  * go on with a value or an error; it returns what takes the waiting back.
  */
-export interface Wait {
-  arm(resume: Resume, now: Nanos): () => void;
+export interface Wait<T> {
+  arm(resume: Resume<T>, now: Nanos): () => void;
 }
-export type Resume = (outcome: unknown, now: Nanos) => void;
+export type Resume<T> = (outcome: T | OperationError, now: Nanos) => void;
 
 /** The initiating side of something that takes more than one turn: yields what it waits for, returns its result. */
-export type Operation<T> = Generator<Wait, T, unknown>;
+export type Operation<T> = Generator<Wait<unknown>, T, unknown>;
+
+/** Waits, and answers what came: the typed form of `yield`. Ends in the error that came instead. */
+export function* wait<T>(on: Wait<T>): Operation<T> {
+  return (yield on) as T;
+}
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
@@ -97,7 +102,7 @@ export class OperationRunner {
     now: Nanos,
     done: (outcome: Outcome<T>, now: Nanos) => void,
   ): void {
-    let step: IteratorResult<Wait, T>;
+    let step: IteratorResult<Wait<unknown>, T>;
     try {
       step = input instanceof OperationError ? operation.throw(input) : operation.next(input);
     } catch (error) {
@@ -126,7 +131,7 @@ export class OperationRunner {
 }
 
 /** Waits until a time. */
-export function sleepUntil(timers: TimerQueue, at: Nanos): Wait {
+export function sleepUntil(timers: TimerQueue, at: Nanos): Wait<void> {
   return {
     arm(resume) {
       const timer = timers.set(at, (now) => resume(undefined, now));
@@ -136,12 +141,12 @@ export function sleepUntil(timers: TimerQueue, at: Nanos): Wait {
 }
 
 /** Waits for whoever holds `slot` to call it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text. */
-export function answerIn(
+export function answerIn<T>(
   timers: TimerQueue,
   deadline: Nanos,
   what: string,
-  slot: (resume: Resume) => () => void,
-): Wait {
+  slot: (resume: Resume<T>) => () => void,
+): Wait<T> {
   return {
     arm(resume) {
       const release = slot(resume);

@@ -1,20 +1,20 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
-import { type Operation, sleepUntil } from './operations.ts';
+import { type Operation, sleepUntil, wait } from './operations.ts';
 
 /** Waits before another attempt; pauses double from the first attempt on. */
 export function* pause(timers: TimerQueue, attempt: number): Operation<void> {
   const ns = Math.min(limit('capabilityRetryMaxNs'), limit('capabilityRetryNs') * 2 ** Math.min(attempt, 16));
-  yield { arm: (resume, now) => sleepUntil(timers, now + ns).arm(resume, now) };
+  yield* wait<void>({ arm: (resume, now) => sleepUntil(timers, now + ns).arm(resume, now) });
 }
 
 /** The time, without waiting. */
 export function* timeNow(): Operation<Nanos> {
-  return (yield {
+  return yield* wait<Nanos>({
     arm(resume, now) {
       resume(now, now);
       return () => undefined;
     },
-  }) as Nanos;
+  });
 }

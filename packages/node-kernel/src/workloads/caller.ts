@@ -5,7 +5,7 @@ import type { Prng } from '@mk/monitor-proto/prng';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { SystemCallDone, SystemCallResult } from '../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../effects.ts';
-import { type Operation, sleepUntil } from '../monitor/operations.ts';
+import { type Operation, sleepUntil, wait } from '../monitor/operations.ts';
 import { timeNow } from '../monitor/waits.ts';
 
 /** Makes a system call of a domain of this core, as its dispatcher would. */
@@ -32,7 +32,7 @@ export function* callWithRetry(
     const pauseNs = pauseAfter(attempt, prng);
     const now = yield* timeNow();
     if (now + pauseNs - startedAt > limit('callerDeadlineNs')) return result;
-    yield sleepUntil(timers, now + pauseNs);
+    yield* wait(sleepUntil(timers, now + pauseNs));
   }
 }
 
@@ -43,10 +43,10 @@ export function pauseAfter(attempt: number, prng: Prng): Nanos {
 }
 
 function* callOnce(systemCall: SystemCallPort, domain: DomainId, call: SystemCall): Operation<SystemCallResult> {
-  return (yield {
+  return yield* wait<SystemCallResult>({
     arm(resume, now) {
       systemCall(domain, call, now, resume);
       return () => undefined;
     },
-  }) as SystemCallResult;
+  });
 }

@@ -9,7 +9,7 @@ import { type Domain, FIRST_SLOTS } from '../cpu-driver/domains.ts';
 import { createRam } from '../capability/global/monitor-primitives.ts';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
 import { isInDelete } from '../capability/store/slot.ts';
-import { type Operation, sleepUntil } from '../monitor/operations.ts';
+import { type Operation, sleepUntil, wait } from '../monitor/operations.ts';
 import { timeNow } from '../monitor/waits.ts';
 import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
@@ -123,7 +123,7 @@ export function* churn(bench: Workbench, options: ChurnOptions, prng: Prng): Ope
   for (let n = 0; n < options.operations; n += 1) {
     const now = yield* timeNow();
     if (now - startedAt >= options.forNs || runner.domain === undefined) break;
-    if (n > 0) yield sleepUntil(bench.context.timers, now + 1 + prng.nextInt(options.pauseNs));
+    if (n > 0) yield* wait(sleepUntil(bench.context.timers, now + 1 + prng.nextInt(options.pauseNs)));
     yield* runner.one();
   }
   report.elapsedNs = (yield* timeNow()) - startedAt;

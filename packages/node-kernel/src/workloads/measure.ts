@@ -6,7 +6,7 @@ import type { SystemCallResult } from '../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../effects.ts';
 import { timedRound } from '../monitor/agreement/agreement.ts';
 import { timeNow } from '../monitor/waits.ts';
-import { type Operation, OperationError, sleepUntil } from '../monitor/operations.ts';
+import { type Operation, OperationError, sleepUntil, wait } from '../monitor/operations.ts';
 import { summarise } from '../monitor/probes/statistics.ts';
 import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
@@ -71,9 +71,7 @@ export function* measureRetypes(
   }
   const begun = yield* timeNow();
   const slots = caller.freeSlots(count);
-  const results = (yield* caller.allAtOnce(
-    sources.map((source, i) => retypeCall(source, slots[i]!, PAGE)),
-  )) as readonly SystemCallResult[];
+  const results = yield* caller.allAtOnce(sources.map((source, i) => retypeCall(source, slots[i]!, PAGE)));
   const pipelinedNs = ((yield* timeNow()) - begun) / count;
   const failed = results.find((result) => !result.ok);
   if (failed !== undefined && !failed.ok) throw new OperationError(failed.error, 'a pipelined retype failed');
@@ -106,7 +104,7 @@ class Caller {
   *rest(quiet: Nanos): Operation<void> {
     if (quiet === 0) return;
     const now = yield* timeNow();
-    yield sleepUntil(this.bench.context.timers, now + quiet);
+    yield* wait(sleepUntil(this.bench.context.timers, now + quiet));
   }
 
   allocate(bytes: number): number {
@@ -147,8 +145,8 @@ class Caller {
   }
 
   /** Starts all calls before any has ended; resolves when all have. */
-  *allAtOnce(calls: readonly SystemCall[]): Operation<unknown> {
-    return yield {
+  *allAtOnce(calls: readonly SystemCall[]): Operation<readonly SystemCallResult[]> {
+    return yield* wait<readonly SystemCallResult[]>({
       arm: (resume, now) => {
         const results: SystemCallResult[] = [];
         let left = calls.length;
@@ -160,7 +158,7 @@ class Caller {
         );
         return () => undefined;
       },
-    };
+    });
   }
 
   private get root() {

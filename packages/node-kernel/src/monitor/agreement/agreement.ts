@@ -3,7 +3,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Verb } from '../../control/verb.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { type Operation, OperationError, type Outcome, wait } from '../operations.ts';
 import { summarise } from '../probes/statistics.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { logSilence } from './silence.ts';
@@ -157,12 +157,12 @@ export function* timedRound(
   phases: 1 | 2,
   payload: Uint8Array,
 ): Operation<readonly [report: RoundReport, elapsed: Nanos]> {
-  const [outcome, elapsed] = (yield {
+  const [outcome, elapsed] = yield* wait<readonly [Outcome<RoundReport>, Nanos]>({
     arm(resume, now) {
       agreement.run(plan, phases, 'noop', payload, now, (result, at) => resume([result, at - now], at));
       return () => undefined;
     },
-  }) as [Outcome<RoundReport>, Nanos];
+  });
   if (!outcome.ok) throw new OperationError(outcome.error, outcome.text);
   return [outcome.value, elapsed];
 }

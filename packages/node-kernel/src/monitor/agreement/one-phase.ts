@@ -1,6 +1,6 @@
 import type { CoreId, OperationId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import { OperationError, type Operation } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { Plan } from './plan.ts';
 import { PHASES, type Phase, type RoundActionName } from './round-actions.ts';
 import { firstRefusal, type PhaseResult, type Rounds } from './rounds.ts';
@@ -38,14 +38,13 @@ export function* onePhase(rounds: Rounds, spec: RoundSpec): Operation<RoundRepor
 /** One phase over the plan: every member's vote, those who could not be reached included as refusals. */
 export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operation<PhaseResult> {
   const { op, action, payload, plan, deadline } = spec;
-  const result = yield {
+  return yield* wait<PhaseResult>({
     arm(resume, now) {
       const until = deadline ?? now + limit('operationDeadlineNs');
       rounds.begin(phase, op, action, payload, plan.routes, plan.serial, until, now, resume);
       return () => undefined;
     },
-  };
-  return result as PhaseResult;
+  });
 }
 
 /** Ends the operation in the first refusal, and tells who it was, or who did not answer. `before`: messages of earlier phases. */

@@ -1,6 +1,6 @@
 import { ERRORS } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
-import type { Operation, Wait } from '../operations.ts';
+import { type Operation, type Wait, wait } from '../operations.ts';
 import { failOnRefusal, phaseOf, type RoundReport, type RoundSpec } from './one-phase.ts';
 import { prune } from './plan.ts';
 import { PHASES } from './round-actions.ts';
@@ -13,7 +13,7 @@ import type { PhaseResult, Rounds } from './rounds.ts';
 export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundReport> {
   const prepared = yield* phaseOf(rounds, PHASES.prepare, spec);
   if (prepared.refusals.length > 0) {
-    yield tellToAbort(rounds, spec, prepared);
+    yield* wait(tellToAbort(rounds, spec, prepared));
     failOnRefusal(prepared, spec.op);
   }
   const committed = yield* phaseOf(rounds, PHASES.commit, spec);
@@ -25,7 +25,7 @@ export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundRepor
  * Tells everybody to abort and waits for nobody: the operation has failed already, and its deadline may be near. A core
  * that is gone is not told: who has its id by now knows nothing of this round.
  */
-function tellToAbort(rounds: Rounds, spec: RoundSpec, { refusals }: PhaseResult): Wait {
+function tellToAbort(rounds: Rounds, spec: RoundSpec, { refusals }: PhaseResult): Wait<void> {
   const { op, action, payload, plan } = spec;
   const gone = new Set(refusals.filter(([, code]) => code === ERRORS.PEER_GONE.code).map(([core]) => core));
   const routes = prune(plan.routes, (core) => !gone.has(core));

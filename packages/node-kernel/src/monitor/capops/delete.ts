@@ -13,7 +13,7 @@ import {
 import { type CopyGroup, full, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Act } from '../agreement/round-actions.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { moveTo, transitsOver } from './move.ts';
 import { pause } from '../waits.ts';
@@ -62,7 +62,7 @@ export function* deleteEverywhere(
   for (let attempt = 0; slot.capability === capability && !isBeingEmptied(m, slot, capability); attempt += 1) {
     const { group } = full(slot);
     if (group.locked || slot.marks > 0) {
-      yield nextChange(m.changes);
+      yield* wait(nextChange(m.changes));
       continue;
     }
     if (hasOtherCopies(m.state, group)) {
@@ -73,7 +73,7 @@ export function* deleteEverywhere(
     const settled = yield* deleteLocked(m, `${op}.${attempt}`, slot, capability, group);
     if (!settled) yield* pause(m.context.timers, attempt);
   }
-  while (slot.capability === capability) yield nextChange(m.changes);
+  while (slot.capability === capability) yield* wait(nextChange(m.changes));
 }
 
 /** Already on the clear list: its end is awaited, nothing else. */

@@ -1,9 +1,10 @@
 import { type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages/table';
+import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError, type Resume } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
+import { Pending } from '../pending.ts';
 
 type AboutOperation = Extract<Message, { readonly op: OperationId }>;
 
@@ -12,7 +13,7 @@ type AboutOperation = Extract<Message, { readonly op: OperationId }>;
  * gone, so that neither side ever acts on a guess about the other. Whoever waits at the caller's end has a deadline of its own.
  */
 export class Exchange {
-  private readonly waiting = new Map<string, { readonly core: CoreId; readonly resume: Resume }>();
+  private readonly pending = new Pending<string, Message>();
 
   constructor(private readonly context: MonitorContext) {}
 
@@ -20,19 +21,20 @@ export class Exchange {
   *ask<T extends MessageType>(core: CoreId, request: AboutOperation, reply: T): Operation<MessageOf<T>> {
     if (!this.context.members.includes(core))
       throw new OperationError('PEER_UNKNOWN', `core ${core} takes part in no global operations`);
-    const answer = yield {
+    const answered = this.pending.answerOf(keyOf(request.op, reply), core);
+    const answer = yield* wait<Message>({
       arm: (resume, now) => {
         const error = this.context.send(core, request);
         if (error !== null) resume(new OperationError(error, `core ${core} cannot be asked`), now);
-        return this.expect(core, request.op, reply, resume);
+        return answered.arm(resume, now);
       },
-    };
-    return answer as MessageOf<T>;
+    });
+    return ofType(answer, reply);
   }
 
   /** Waits for a message of an operation that nobody is asked for now. */
   *await<T extends MessageType>(core: CoreId, op: OperationId, type: T): Operation<MessageOf<T>> {
-    return (yield { arm: (resume) => this.expect(core, op, type, resume) }) as MessageOf<T>;
+    return ofType(yield* wait(this.pending.answerOf(keyOf(op, type), core)), type);
   }
 
   /** Sends what must not be lost to a full queue. A peer that is gone needs nothing any more. */
@@ -43,26 +45,19 @@ export class Exchange {
 
   /** A message that an operation waits for. Nobody waits: it came after the peer was given up, and is dropped. */
   answered(from: CoreId, message: AboutOperation, now: Nanos): void {
-    const waiting = this.waiting.get(keyOf(message.op, message.type));
-    if (waiting?.core === from) waiting.resume(message, now);
+    this.pending.answered(keyOf(message.op, message.type), from, message, now);
   }
 
   peerGone(core: CoreId, now: Nanos): void {
-    for (const waiting of [...this.waiting.values()]) {
-      if (waiting.core === core) waiting.resume(new OperationError('PEER_GONE', `core ${core} is gone`), now);
-    }
+    this.pending.peerGone(core, now);
   }
 
   /** Whom an operation, or a part of it, has asked and not heard from yet. */
   askedOf(op: OperationId): readonly CoreId[] {
-    const asked = [...this.waiting].filter(([key]) => key.startsWith(`${op}/`) || key.startsWith(`${op}.`));
-    return [...new Set(asked.map(([, { core }]) => core))].sort((a, b) => a - b);
-  }
-
-  private expect(core: CoreId, op: OperationId, type: MessageType, resume: Resume): () => void {
-    const key = keyOf(op, type);
-    this.waiting.set(key, { core, resume });
-    return () => this.waiting.delete(key);
+    const asked = new Set<CoreId>();
+    for (const [key, peer] of this.pending.entries())
+      if (isCore(peer) && (key.startsWith(`${op}/`) || key.startsWith(`${op}.`))) asked.add(peer);
+    return [...asked].sort((a, b) => a - b);
   }
 }
 

@@ -8,7 +8,7 @@ import { findLive, lockGroup, setOwner } from '../../capability/global/monitor-p
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Act } from '../agreement/round-actions.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { failOnError } from './exchange.ts';
 import { nextChange } from './waiting.ts';
@@ -91,7 +91,7 @@ export function* announceOwner(m: CapopsContext, op: OperationId, group: CopyGro
 
 /** Waits until no copy of the capability is in flight from here. */
 export function* transitsOver(m: CapopsContext, capability: Capability): Operation<void> {
-  while (m.transits.has((sent) => isCopy(sent, capability))) yield nextChange(m.changes);
+  while (m.transits.has((sent) => isCopy(sent, capability))) yield* wait(nextChange(m.changes));
 }
 
 /** Refuses what cannot change its owner. */

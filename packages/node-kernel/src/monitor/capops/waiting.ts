@@ -41,7 +41,7 @@ export class WaitQueue {
 }
 
 /** Waits for the next change of a queue. */
-export function nextChange(queue: WaitQueue): Wait {
+export function nextChange(queue: WaitQueue): Wait<void> {
   return { arm: (resume) => queue.add((now) => resume(undefined, now)) };
 }
 

@@ -2,7 +2,7 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorContext } from '../context.ts';
-import { answerIn, type Operation, OperationError, type Resume, sleepUntil } from '../operations.ts';
+import { answerIn, type Operation, OperationError, type Resume, sleepUntil, wait, type Wait } from '../operations.ts';
 import type { Circuits } from './circuits.ts';
 import { type End, type Way, WAYS } from './end.ts';
 import type { Ends } from './ends.ts';
@@ -29,7 +29,7 @@ interface Bind extends BindRequest {
   readonly domain: DomainId;
   /** The dispatcher is gone, or its deadline has come. */
   over: ErrorName | null;
-  stop: Resume | null;
+  stop: Resume<never> | null;
 }
 
 /** Errors of one try after which the name is looked up again: it has moved, or its core has gone. */
@@ -47,7 +47,7 @@ const RELAYS_TRIED = 3;
 export class Binding {
   private readonly binds = new Set<Bind>();
   /** Ends whose circuit has not been answered. */
-  private readonly answers = new Map<End, Resume>();
+  private readonly answers = new Map<End, Resume<End>>();
 
   constructor(
     private readonly context: MonitorContext,
@@ -113,7 +113,7 @@ export class Binding {
           throw error;
       }
       const pause = limit('capabilityRetryNs') * 2 ** Math.min(attempt, 5);
-      yield* this.stoppable(bind, (resume, now) => sleepUntil(this.context.timers, now + pause).arm(resume, now));
+      yield* this.stoppable<void>(bind, (resume, now) => sleepUntil(this.context.timers, now + pause).arm(resume, now));
     }
   }
 
@@ -150,9 +150,9 @@ export class Binding {
       for (;;) {
         const step = looking.next(result);
         if (step.done) return step.value;
-        const wait = step.value;
-        result = yield* this.stoppable(bind, (resume, now) => {
-          const disarm = wait.arm(resume, now);
+        const awaited = step.value;
+        result = yield* this.stoppable<unknown>(bind, (resume, now) => {
+          const disarm = awaited.arm(resume, now);
           const forget = this.ports.whenOffered(bind.name, () => resume(OFFERED_HERE, this.context.now));
           return () => {
             disarm();
@@ -166,16 +166,16 @@ export class Binding {
     }
   }
 
-  private stopWith(bind: Bind, stop: Resume): () => void {
+  private stopWith(bind: Bind, stop: Resume<never>): () => void {
     bind.stop = stop;
     return () => {
       bind.stop = null;
     };
   }
 
-  private *stoppable(bind: Bind, arm: (resume: Resume, now: Nanos) => () => void): Operation<unknown> {
+  private *stoppable<T>(bind: Bind, arm: Wait<T>['arm']): Operation<T> {
     this.failIfOver(bind);
-    return yield {
+    return yield* wait<T>({
       arm: (resume, now) => {
         bind.stop = resume;
         const disarm = arm(resume, now);
@@ -184,7 +184,7 @@ export class Binding {
           disarm();
         };
       },
-    };
+    });
   }
 
   private failIfOver({ over, name }: Bind): void {

@@ -9,7 +9,7 @@ import type { CapopsContext } from '../capops/context.ts';
 import { placeCopy, sendCopy } from '../capops/copy.ts';
 import { deleteEverywhere } from '../capops/delete.ts';
 import { END_ADDRESSES } from '../capops/receivers.ts';
-import { type Operation, OperationError, sleepUntil } from '../operations.ts';
+import { type Operation, OperationError, sleepUntil, wait } from '../operations.ts';
 import type { End, Parcel } from './end.ts';
 import type { CapabilityMover, Transferred } from './ends.ts';
 
@@ -70,7 +70,7 @@ export class ChannelCapabilities implements CapabilityMover {
         if (!(error instanceof OperationError) || !isWorthRetrying(error.error) || context.now + pause > until)
           throw error;
       }
-      yield sleepUntil(context.timers, context.now + pause);
+      yield* wait(sleepUntil(context.timers, context.now + pause));
     }
   }
 

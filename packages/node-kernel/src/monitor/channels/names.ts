@@ -1,5 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId } from '@mk/monitor-proto/ids';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import {
   type OctopusNotification,
@@ -9,7 +9,7 @@ import {
 } from '@mk/monitor-proto/octopus/requests';
 import type { MonitorContext } from '../context.ts';
 import { OWN_TRIGGERS } from '../knowledge/knowledge.ts';
-import { type Operation, OperationError, type Resume } from '../operations.ts';
+import { type Operation, OperationError, type Resume, type Wait, wait } from '../operations.ts';
 import type { Port } from './ports.ts';
 
 /** Where a name is offered. */
@@ -70,7 +70,7 @@ export class Names {
    * As `lookUp`, but if it is offered nowhere waits until it may be, or until somebody calls what `interrupted` is given;
    * then it is null, and worth another look.
    */
-  *lookUpOrWait(name: string, interrupted: (stop: Resume) => () => void): Operation<Offered | null> {
+  *lookUpOrWait(name: string, interrupted: (stop: Resume<never>) => () => void): Operation<Offered | null> {
     const id = this.nextTrigger++;
     let told = false;
     this.waiting.set(id, () => (told = true));
@@ -81,7 +81,7 @@ export class Names {
         trigger: { id, inCase: 'NO_RECORD', mode: TRIGGER.ON_SET },
       });
       if (!reply.installed || told) return offeredIn(reply);
-      yield this.wokenOr(id, interrupted);
+      yield* wait(this.wokenOr(id, interrupted));
       return null;
     } finally {
       this.waiting.delete(id);
@@ -89,9 +89,9 @@ export class Names {
     }
   }
 
-  private wokenOr(id: number, interrupted: (stop: Resume) => () => void) {
+  private wokenOr(id: number, interrupted: (stop: Resume<never>) => () => void): Wait<void> {
     return {
-      arm: (resume: Resume, _now: Nanos): (() => void) => {
+      arm: (resume) => {
         this.waiting.set(id, () => resume(undefined, this.context.now));
         return interrupted(resume);
       },
@@ -99,12 +99,12 @@ export class Names {
   }
 
   private *ask(request: OctopusRequest): Operation<OctopusReply> {
-    return (yield {
+    return yield* wait<OctopusReply>({
       arm: (resume) => {
         this.records.ask(request, (reply) => resume(reply, this.context.now), nothing);
         return () => undefined;
       },
-    }) as OctopusReply;
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import {
 } from '@mk/monitor-proto/octopus/requests';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { MessageHandlers, Service } from '../service.ts';
 import type { QueryAnswer } from './query-answer.ts';
 import { knowledgeVerbs } from './verbs.ts';
@@ -82,7 +82,7 @@ export class Knowledge implements Service {
 
   *octopus(request: OctopusRequest): Operation<OctopusReply> {
     this.use();
-    return (yield {
+    return yield* wait<OctopusReply>({
       arm: (resume) => {
         this.requests.ask(
           request,
@@ -91,7 +91,7 @@ export class Knowledge implements Service {
         );
         return () => undefined;
       },
-    }) as OctopusReply;
+    });
   }
 
   /** The next notification of a trigger or subscription; null when the SKB has forgotten it. */
@@ -101,16 +101,16 @@ export class Knowledge implements Service {
     if (queue?.length === 0) this.told.delete(id);
     if (first !== undefined) return first;
     if (this.waiting.has(id)) throw new OperationError('BUSY', `somebody waits for ${id} already`);
-    return (yield {
+    return yield* wait<Told>({
       arm: (resume) => {
         this.waiting.set(id, (told) => resume(told, this.context.now));
         return () => void this.waiting.delete(id);
       },
-    }) as Told;
+    });
   }
 
   *query(goal: string, options: QueryOptions): Operation<QueryAnswer> {
-    return (yield {
+    return yield* wait<QueryAnswer>({
       arm: (resume) => {
         const solutions: Solution[] = [];
         return this.requests.run(goal, options, {
@@ -118,7 +118,7 @@ export class Knowledge implements Service {
           end: ({ more, error }) => resume({ solutions, more, error: error ?? null }, this.context.now),
         });
       },
-    }) as QueryAnswer;
+    });
   }
 
   private notified(notification: OctopusNotification): void {

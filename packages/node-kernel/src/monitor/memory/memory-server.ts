@@ -21,7 +21,8 @@ import type { LocalCapabilities } from '../../capability/store/local-capabilitie
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError, type Resume, sleepUntil } from '../operations.ts';
+import { type Operation, OperationError, sleepUntil, wait } from '../operations.ts';
+import { Pending } from '../pending.ts';
 import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
 import { Nearness } from './nearness.ts';
 
@@ -63,7 +64,7 @@ export class MemoryServer implements Service {
   private readonly lent = new Map<CoreId, Range[]>();
   /** Under way to a thief, by operation. */
   private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
-  private readonly waiting = new Map<OperationId, { readonly core: CoreId; readonly resume: Resume }>();
+  private readonly waiting = new Pending<OperationId, boolean>();
   private stolenBytes = 0;
   private steals = 0;
 
@@ -102,8 +103,7 @@ export class MemoryServer implements Service {
   peerGone(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const { id } = peer;
-    for (const { core, resume } of [...this.waiting.values()])
-      if (core === id) resume(new OperationError('PEER_GONE', `core ${id} is gone`), now);
+    this.waiting.peerGone(id, now);
     for (const [op, { to }] of [...this.departing]) if (to === id) this.onTaken(op);
     const ranges = this.lent.get(id);
     if (ranges === undefined) return;
@@ -185,7 +185,7 @@ export class MemoryServer implements Service {
         const stolen = peer !== core && (yield* this.steal(peer, wanted)) ? this.take(domain, wanted, peer) : null;
         if (stolen !== null) return stolen;
       }
-      if (pass === 1) yield sleepUntil(this.context.timers, this.context.now + limit('capabilityRetryNs'));
+      if (pass === 1) yield* wait(sleepUntil(this.context.timers, this.context.now + limit('capabilityRetryNs')));
     }
     throw new OperationError('OUT_OF_MEMORY', `no core has ${wanted.bytes} bytes free in one piece`);
   }
@@ -209,19 +209,18 @@ export class MemoryServer implements Service {
     const op = this.context.operations.nextId();
     const { view, timers } = this.context;
     const [from, to] = [within.address, within.address + within.size];
-    const answer = yield {
+    return yield* wait<boolean>({
       arm: (resume, now) => {
-        this.waiting.set(op, { core, resume });
+        const forget = this.waiting.expect(op, core, resume);
         const error = this.context.send(core, { type: 'ram_steal_request', op, view, bytes, alignment, from, to });
         if (error !== null) resume(false, now);
         const timer = timers.set(now + limit('ramStealWaitNs'), (at) => resume(false, at));
         return () => {
           timers.cancel(timer);
-          this.waiting.delete(op);
+          forget();
         };
       },
-    };
-    return answer === true;
+    });
   }
 
   private onSteal(from: CorePeer, { op, bytes, alignment, from: low, to }: MessageOf<'ram_steal_request'>): void {
@@ -274,7 +273,7 @@ export class MemoryServer implements Service {
       this.context.outbox.log('ram_stolen', { op, peer: from.id, bytes: size });
       this.tell(from.id, op, now);
     }
-    this.waiting.get(op)?.resume(error === 0, now);
+    this.waiting.answered(op, from.id, error === 0, now);
   }
 
   /** Must not be lost to a full queue: the home would account the range as under way for ever. */

@@ -1,7 +1,9 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError, type Resume } from '../operations.ts';
+import { type Operation, OperationError, type Resume, type Wait, wait } from '../operations.ts';
+import { Pending } from '../pending.ts';
+import { timeNow } from '../waits.ts';
 
 /** What the receiver of a flood counted, and how long it took the sender to hear of it. */
 export interface FloodResult {
@@ -27,8 +29,8 @@ interface Stream {
 export class Flood {
   /** Streams under way, by sender and the sender's number for them. */
   private readonly streams = new Map<CoreId, Map<number, Stream>>();
-  private readonly results = new Map<number, { readonly core: CoreId; readonly resume: Resume }>();
-  private readonly blocked = new Map<CoreId, Resume[]>();
+  private readonly results = new Pending<number, readonly [result: MessageOf<'flood_result'>, at: Nanos]>();
+  private readonly blocked = new Map<CoreId, Resume<void>[]>();
   private nextStream = 1;
 
   constructor(private readonly context: MonitorContext) {}
@@ -38,17 +40,17 @@ export class Flood {
     const stream = this.nextStream++ >>> 0;
     const payload = new Uint8Array(payloadBytes).fill(0x6d);
     let busy = 0;
-    const startedAt = (yield immediately) as Nanos;
+    const startedAt = yield* timeNow();
     for (let number = 1; number <= count;) {
       const error = this.context.send(core, { type: 'flood', stream, number, payload });
       if (error === null) number += 1;
       else if (error === 'BUSY') {
         busy += 1;
-        yield this.room(core);
+        yield* wait(this.room(core));
       } else throw new OperationError(error, `core ${core} cannot be flooded`);
     }
-    while (this.context.send(core, { type: 'flood_end', stream, count }) === 'BUSY') yield this.room(core);
-    const [result, now] = (yield this.resultOf(core, stream)) as [MessageOf<'flood_result'>, Nanos];
+    while (this.context.send(core, { type: 'flood_end', stream, count }) === 'BUSY') yield* wait(this.room(core));
+    const [result, now] = yield* wait(this.results.answerOf(stream, core));
     const { received, lost, doubled, reordered } = result;
     return { sent: count, received, lost, doubled, reordered, elapsedNs: now - startedAt, busy };
   }
@@ -76,8 +78,7 @@ export class Flood {
   }
 
   onResult(from: CoreId, result: MessageOf<'flood_result'>, now: Nanos): void {
-    const waiting = this.results.get(result.stream);
-    if (waiting?.core === from) waiting.resume([result, now], now);
+    this.results.answered(result.stream, from, [result, now], now);
   }
 
   sendable(core: CoreId, now: Nanos): void {
@@ -90,7 +91,7 @@ export class Flood {
     const gone = new OperationError('PEER_GONE', `core ${core} is gone`);
     for (const resume of this.blocked.get(core) ?? []) resume(gone, now);
     this.blocked.delete(core);
-    for (const { core: to, resume } of [...this.results.values()]) if (to === core) resume(gone, now);
+    this.results.peerGone(core, now);
     this.streams.delete(core);
   }
 
@@ -115,7 +116,7 @@ export class Flood {
     if (number >= stream.next) stream.next = number + 1;
   }
 
-  private room(core: CoreId): { arm(resume: Resume): () => void } {
+  private room(core: CoreId): Wait<void> {
     return {
       arm: (resume) => {
         const waiting = this.blocked.get(core) ?? [];
@@ -125,21 +126,4 @@ export class Flood {
       },
     };
   }
-
-  private resultOf(core: CoreId, stream: number): { arm(resume: Resume): () => void } {
-    return {
-      arm: (resume) => {
-        this.results.set(stream, { core, resume });
-        return () => this.results.delete(stream);
-      },
-    };
-  }
 }
-
-/** Goes on at once, with the time. */
-const immediately = {
-  arm(resume: Resume, now: Nanos): () => void {
-    resume(now, now);
-    return () => undefined;
-  },
-};

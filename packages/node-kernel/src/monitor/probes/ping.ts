@@ -2,7 +2,7 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { Answers } from '../answers.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, sleepUntil } from '../operations.ts';
+import { type Operation, sleepUntil, wait } from '../operations.ts';
 import { RunningStatistics } from './statistics.ts';
 
 /** Round trips to the other monitors: single pings, series of them, and what all of them came to. */
@@ -40,7 +40,8 @@ export class Ping {
     const samples: Nanos[] = [];
     for (let i = 0; i < count; i++) {
       samples.push(yield* this.once(core, payload));
-      if (pauseNs > 0) yield { arm: (resume, now) => sleepUntil(this.context.timers, now + pauseNs).arm(resume, now) };
+      if (pauseNs > 0)
+        yield* wait<void>({ arm: (resume, now) => sleepUntil(this.context.timers, now + pauseNs).arm(resume, now) });
     }
     return samples;
   }

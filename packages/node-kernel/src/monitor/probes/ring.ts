@@ -3,14 +3,14 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
-import { answerIn, type Operation, OperationError, type Resume } from '../operations.ts';
+import { answerIn, type Operation, OperationError, type Resume, wait } from '../operations.ts';
 
 /**
  * A token handed round a list of cores: what placement is worth, since every hop's time counts. The first of the list
  * sends it off and times each round. A token whose next core is gone is lost; the round ends by its deadline.
  */
 export class Ring {
-  private readonly waiting = new Map<number, Resume>();
+  private readonly waiting = new Map<number, Resume<Nanos>>();
   private nextRun = 1;
 
   constructor(private readonly context: MonitorContext) {}
@@ -35,19 +35,19 @@ export class Ring {
   private *round(cores: readonly CoreId[], payload: Uint8Array): Operation<Nanos> {
     const run = this.nextRun++ >>> 0;
     let sentAt: Nanos = 0;
-    const backAt = (yield {
+    const backAt = yield* wait<Nanos>({
       arm: (resume, now) => {
         sentAt = now;
         const error = this.context.send(cores[1]!, { type: 'ring_token', run, cores, place: 1, payload });
         if (error !== null) resume(new OperationError(error, `core ${cores[1]} cannot be handed the token`), now);
         const what = `the token did not come back round cores ${cores.join(', ')}`;
-        const wait = answerIn(this.context.timers, now + limit('operationDeadlineNs'), what, (answer) => {
+        const back = answerIn<Nanos>(this.context.timers, now + limit('operationDeadlineNs'), what, (answer) => {
           this.waiting.set(run, answer);
           return () => this.waiting.delete(run);
         });
-        return wait.arm(resume, now);
+        return back.arm(resume, now);
       },
-    }) as Nanos;
+    });
     return backAt - sentAt;
   }
 }

@@ -11,7 +11,7 @@ import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
 import type { SystemCall } from '../../effects.ts';
 import { Exchange } from '../capops/exchange.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { MessageHandlers, Service, SystemCallHandlers } from '../service.ts';
 import { Homes } from './homes.ts';
 import { Notices } from './notices.ts';
@@ -153,13 +153,13 @@ export class Programs implements Service, ProcessManager {
   *waitHere(domain: string, nohang: boolean): Operation<DomainStatus> {
     const home = this.homes.find(domain);
     if (!home.finished && !nohang)
-      yield {
+      yield* wait<void>({
         arm: (resume) => {
           const tell = (_home: unknown, now: Nanos): void => resume(undefined, now);
           home.waiters.add(tell);
           return () => home.waiters.delete(tell);
         },
-      };
+      });
     return this.statusOf(domain);
   }
 

@@ -8,7 +8,7 @@ import type { SystemCallDone, SystemCallResult } from '../../cpu-driver/system-c
 import type { SystemCall } from '../../effects.ts';
 import { errorIn, type Exchange } from '../capops/exchange.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { Home, Homes } from './homes.ts';
 import { programLimit } from './limits.ts';
 import type { Part, Parts, PartSpec } from './parts.ts';
@@ -167,12 +167,12 @@ export class Spawner {
   private *sendCapability(sender: Domain | null, address: number, core: CoreId, to: number): Operation<number> {
     if (sender === null) throw new OperationError('NO_CSPACE', 'capabilities are given by a domain that holds them');
     const call = { name: 'send', args: [{ source: { address }, core, domain: to }] };
-    const result = (yield {
+    const result = yield* wait<SystemCallResult>({
       arm: (resume, now) => {
         this.port.systemCall(sender.id, call, now, resume);
         return () => undefined;
       },
-    }) as SystemCallResult;
+    });
     if (!result.ok) throw new OperationError(result.error, `capability ${address} cannot be given to the new domain`);
     return result.value as number;
   }

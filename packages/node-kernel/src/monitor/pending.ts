@@ -1,0 +1,47 @@
+import { type Nanos, type PeerId, peerTitle } from '@mk/monitor-proto/ids';
+import { OperationError, type Resume, type Wait } from './operations.ts';
+
+interface Entry<T> {
+  readonly peer: PeerId;
+  readonly resume: Resume<T>;
+}
+
+/** What waits for an answer of a peer, by the key that the answer bears: the one map of the kind. */
+export class Pending<K, T> {
+  private readonly waiting = new Map<K, Entry<T>>();
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  /** Waits until `peer` has answered `key`, or is gone (PEER_GONE). */
+  answerOf(key: K, peer: PeerId): Wait<T> {
+    return { arm: (resume) => this.expect(key, peer, resume) };
+  }
+
+  /** As `answerOf`, for whoever does more than wait; the result takes the waiting back. */
+  expect(key: K, peer: PeerId, resume: Resume<T>): () => void {
+    const entry = { peer, resume };
+    this.waiting.set(key, entry);
+    return () => {
+      if (this.waiting.get(key) === entry) this.waiting.delete(key);
+    };
+  }
+
+  /** An answer. Nobody waits for it, or it is another peer's to give: it came late or wrongly, and is dropped. */
+  answered(key: K, from: PeerId, answer: T | OperationError, now: Nanos): void {
+    const entry = this.waiting.get(key);
+    if (entry?.peer === from) entry.resume(answer, now);
+  }
+
+  /** Ends in PEER_GONE what waits for the peer. */
+  peerGone(peer: PeerId, now: Nanos): void {
+    for (const entry of [...this.waiting.values()])
+      if (entry.peer === peer) entry.resume(new OperationError('PEER_GONE', `${peerTitle(peer)} is gone`), now);
+  }
+
+  /** What waits, and for whom, in the order in which it was asked. */
+  *entries(): Generator<readonly [key: K, peer: PeerId]> {
+    for (const [key, { peer }] of this.waiting) yield [key, peer];
+  }
+}
