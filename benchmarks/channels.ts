@@ -28,7 +28,6 @@ await cluster.ask(0, 'program_load', { name: 'channel-bench', text: Buffer.from(
 
 /** Runs one part of the program; nanoseconds for each call or message. */
 async function part(name: string, count: number): Promise<number> {
-  if (process.env['MK_BENCH_SAY'] !== undefined) process.stderr.write(`${name}\n`);
   const args = [name, String(count)];
   const { domain } = await cluster.ask<{ domain: string }>(0, 'domain_spawn', {
     program: 'channel-bench',

@@ -21,6 +21,10 @@ test('boots, tells what runs, and ends cleanly on one Ctrl-C', async () => {
     'skb',
   ]);
   expect(JSON.stringify(ready)).not.toContain(place.record()!.secret);
+  // Who hears `ready` may read where everybody listens.
+  expect(place.record()!.processes).toEqual(
+    ready.processes.map(({ name, pid, address }) => expect.objectContaining({ name, pid, address })),
+  );
   launcher.child.kill('SIGINT');
   const { status, stderr } = await launcher.ended;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -57,7 +57,7 @@ export class KnowledgePlace {
     return { status, left };
   }
 
-  /** A process of the cluster; it is written down a moment after it is ready. */
+  /** A process of the cluster; after a restart it is written down a moment later. */
   private addressOf(process: string): Promise<string> {
     return until(`the address of ${process}`, () => {
       return this.place.record()?.processes.find(({ name }) => name === process)?.address;

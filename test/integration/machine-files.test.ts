@@ -59,5 +59,7 @@ test('a file that cannot be is refused in one line', async () => {
   const launcher = place.launch('--machine', join(CASES, 'newline-in-index.xml'));
   const { status, stderr } = await launcher.ended;
   expect(status).toBe(2);
-  expect(stderr.trim()).toMatch(/^mk-launch: --machine: [^\n\u001b]*which is no whole number$/);
+  expect(stderr.trim()).not.toContain('\n');
+  const { text } = JSON.parse(stderr) as { readonly text: string };
+  expect(text).toMatch(/^--machine: [^\n\u001b]*which is no whole number$/);
 });

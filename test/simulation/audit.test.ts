@@ -118,9 +118,51 @@ describe('an audit of all cores', () => {
     const report = await audit(reborn);
     expect(report).toMatchObject({ violations: [], losses: [{ memory: 'leaked', cores: [2] }], absent: [] });
     expect(isSoundAudit(report)).toBe(true);
-    expect(describeAudit(report)[0]).toBe(
-      'lost in a crash: 1 pieces of memory went with a core that had the only capability to them',
+    expect(describeAudit(report)).toEqual([
+      'not judged: 1 piece of memory is held by nobody; whoever crashed may have had the only capability to it (core 1 (incarnation 2))',
+      expect.stringMatching(/every invariant holds where it can be judged$/),
+    ]);
+  });
+
+  test('what others hold of a core’s earlier life is not judged, and what cores that never crashed hold still is', async () => {
+    const ram = shareRam();
+    simulation.crash(0);
+    simulation.startNode(0);
+    simulation.run(simulation.now + 5e9, () => simulation.node(0).kernel!.monitor.context.members.length === CORES - 1);
+    const range = stateOf(2).ram.allocate(4 * PAGE)!;
+    const other = makeCapability('RAM', range.address, 4 * PAGE);
+    for (const core of [1, 2])
+      place(stateOf(core), stateOf(core).kernelSlots.freeSlot()!, other, { owner: core, relations: 0 });
+
+    const rows = (await cluster.cores()).map((row) => ({ ...row, incarnation: row.core === 0 ? 2 : 1 }));
+    const report = await audit({ ...cluster, cores: () => Promise.resolve(rows) });
+    const name = `RAM[0x${range.address.toString(16)}+${4 * PAGE}]`;
+    expect(report.violations.map(({ what }) => what)).toContain(name);
+    const held = report.losses.filter(({ range: at }) => at?.address === ram.address);
+    expect(held.length).toBeGreaterThan(0);
+    expect(report.losses.map(({ why, of }) => ({ why, of }))).toEqual(
+      report.losses.map(() => ({ why: 'earlier_life', of: 0 })),
     );
+    expect(isSoundAudit(report)).toBe(false);
+    expect(describeAudit(report).find((row) => row.startsWith('not judged'))).toMatch(
+      /^not judged, for core 0 \(incarnation 2\) lives anew: \d+ findings contradict what others still hold of the memory of its earlier life/,
+    );
+  });
+
+  test('says which cores are not at rest, while it waits for them', async () => {
+    let describe = (): string | Promise<string> => '';
+    const waiting: Cores['waiting'] = (what, call) => {
+      describe = what;
+      return call();
+    };
+    let told = '';
+    const core: Cores['core'] = async (at, verb, args) => {
+      const answer = (await cluster.core(at, verb, args)) as object;
+      told = await describe();
+      return at === 1 ? { ...answer, busy: true } : answer;
+    };
+    expect(await audit({ ...cluster, core, waiting }, 50)).toMatchObject({ quiet: false });
+    expect(told).toBe('core 1, where capabilities are still changing (audit)');
   });
 
   test('C5: names memory that nobody has any more', async () => {

@@ -1,6 +1,7 @@
-import type { CoreId } from '@mk/monitor-proto/ids';
+import { formatCores } from '@mk/machine/duration';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
+import { describeLosses, type Gone, type Loss, partLosses } from './audit-losses.ts';
 import { type AbsentCore, askEach, type Cores, rebornCores } from './cores.ts';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };
@@ -14,8 +15,10 @@ export interface AuditReport {
   readonly violations: readonly Violation[];
   /** Cores that could not be asked: what they hold is not checked. */
   readonly absent: readonly AbsentCore[];
-  /** What went with a core that is not there, or with an earlier life of one: nobody that lives has done wrong. */
-  readonly losses: readonly Violation[];
+  /** What only a core that is not there, or an earlier life of one, explains: nobody that lives has done wrong. */
+  readonly losses: readonly Loss[];
+  /** The cores that have lived before, and the life that each leads now. */
+  readonly reborn: readonly { readonly core: number; readonly incarnation: number }[];
 }
 
 const QUIET_WITHIN_MS = 20_000;
@@ -24,9 +27,20 @@ const ANSWER_MS = 5000;
 
 /** Takes snapshots of all cores until two in a row are alike and nothing is under way, then audits those that answer. */
 export async function audit(cluster: Cores, withinMs: number = QUIET_WITHIN_MS): Promise<AuditReport> {
+  const pause = { busy: [] as readonly number[] };
+  const look = (): Promise<AuditReport> => auditWhenQuiet(cluster, withinMs, pause);
+  return cluster.waiting === undefined ? look() : cluster.waiting(() => describePause(pause.busy), look);
+}
+
+/** Notes in `pause` which cores are not at rest. */
+async function auditWhenQuiet(
+  cluster: Cores,
+  withinMs: number,
+  pause: { busy: readonly number[] },
+): Promise<AuditReport> {
   const end = Date.now() + withinMs;
   const absent = new Map<number, AbsentCore>();
-  let before = '';
+  let before = new Map<number, string>();
   for (;;) {
     const rows = await cluster.cores();
     const snapshots = await snapshotsOf(
@@ -34,36 +48,51 @@ export async function audit(cluster: Cores, withinMs: number = QUIET_WITHIN_MS):
       rows.map(({ core }) => core),
       absent,
     );
-    const text = JSON.stringify(snapshots);
-    const quiet = text === before && snapshots.every(({ busy }) => !busy);
-    before = text;
-    if (!quiet && Date.now() < end) continue;
-    const gone = { absent: new Set(absent.keys()), reborn: new Set(rebornCores(rows)) };
-    const found = auditCapabilities(snapshots);
+    const now = new Map(snapshots.map((snapshot) => [snapshot.core, JSON.stringify(snapshot)]));
+    pause.busy = snapshots
+      .filter(({ core, busy }) => busy || now.get(core) !== before.get(core))
+      .map(({ core }) => core);
+    before = now;
+    if (pause.busy.length > 0 && Date.now() < end) continue;
+    const gone = { absent: new Set(absent.keys()), reborn: livesOf(rows) };
     return {
       cores: snapshots.length,
       capabilities: snapshots.reduce((sum, { slots }) => sum + slots.length, 0),
-      quiet,
-      violations: found.filter((violation) => !isLoss(violation, gone)),
+      quiet: pause.busy.length === 0,
+      ...partLosses(auditCapabilities(snapshots), snapshots, gone),
       absent: [...absent.values()].sort((a, b) => a.core - b.core),
-      losses: found.filter((violation) => isLoss(violation, gone)),
+      reborn: [...gone.reborn].map(([core, incarnation]) => ({ core, incarnation })),
     };
   }
 }
 
+function describePause(busy: readonly number[]): string {
+  return busy.length === 0
+    ? 'the capabilities of all cores'
+    : `core${busy.length === 1 ? '' : 's'} ${formatCores(busy)}, where capabilities are still changing (audit)`;
+}
+
+function livesOf(rows: Parameters<typeof rebornCores>[0]): ReadonlyMap<number, number> {
+  const reborn = new Set(rebornCores(rows));
+  return new Map(
+    rows.filter(({ core }) => reborn.has(core)).map(({ core, incarnation }) => [core, incarnation] as const),
+  );
+}
+
 /** An audit for people, naming capability and cores. */
 export function describeAudit(report: AuditReport): readonly string[] {
-  const { cores, capabilities, quiet, violations, absent, losses } = report;
+  const { cores, capabilities, quiet, violations, absent } = report;
   const rows = violations.map(
     ({ invariant, what, cores: on, detail }) =>
       `${invariant}  ${what} on core${on.length === 1 ? '' : 's'} ${on.join(', ')}: ${detail}`,
   );
-  const verdict = violations.length === 0 ? 'every invariant holds' : `${violations.length} violations`;
+  const judged = report.losses.length === 0 ? '' : ' where it can be judged';
+  const verdict = violations.length === 0 ? `every invariant holds${judged}` : `${violations.length} violations`;
   const note = quiet ? '' : '; capabilities kept changing while they were looked at, so this may be a state in between';
   return [
     ...rows,
     ...absent.map(({ core, why }) => `core ${core} is not checked: ${why}`),
-    ...(losses.length === 0 ? [] : [describeLosses(losses)]),
+    ...describeLosses(report.losses, goneIn(report)),
     `${capabilities} capabilities on ${cores} cores: ${verdict}${note}`,
   ];
 }
@@ -88,26 +117,9 @@ async function snapshotsOf(
   return answers.map(({ value }) => value);
 }
 
-interface Gone {
-  readonly absent: ReadonlySet<number>;
-  readonly reborn: ReadonlySet<number>;
-}
-
-/** A core that crashes takes its capabilities with it: memory that only it had is lost, and what it owned has no owner. */
-function isLoss({ memory, owners = [], cores }: Violation, { absent, reborn }: Gone): boolean {
-  const isGone = (core: CoreId): boolean => absent.has(core) || reborn.has(core);
-  if (memory === 'leaked') return absent.size + reborn.size > 0 && !cores.some(isGone);
-  if (memory === 'foreign') return absent.size > 0;
-  return owners.some(isGone);
-}
-
-function describeLosses(losses: readonly Violation[]): string {
-  const of = (wanted: (violation: Violation) => boolean): number => losses.filter(wanted).length;
-  const parts = [
-    [of(({ memory }) => memory === 'leaked'), 'pieces of memory went with a core that had the only capability to them'],
-    [of(({ memory }) => memory === 'foreign'), 'pieces belong to a core that is not there'],
-    [of(({ owners }) => owners !== undefined), 'capabilities name an owner that is gone'],
-  ] as const;
-  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return `lost in a crash: ${told.join('; ')}`;
+function goneIn({ absent, reborn }: AuditReport): Gone {
+  return {
+    absent: new Set(absent.map(({ core }) => core)),
+    reborn: new Map(reborn.map(({ core, incarnation }) => [core, incarnation])),
+  };
 }

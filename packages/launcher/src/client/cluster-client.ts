@@ -6,10 +6,11 @@ import { type CoreId, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
+import { title } from '../boot/boot-machine.ts';
 import { CommandError, ControlError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
-import { type CallOptions, callControl } from './control-client.ts';
+import { type CallOptions, callControl, fetchText } from './control-client.ts';
 import type { CoreRow } from './core-row.ts';
 import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
@@ -110,6 +111,22 @@ export class ClusterClient {
   private ask(who: string, address: string, verb: string, args: object, options: CallOptions): Promise<unknown> {
     const call = (): Promise<unknown> => named(who, callControl(address, this.token, verb, args, options));
     return this.waits === null ? call() : this.waits.during(who, address, whatOf(verb, args), call);
+  }
+
+  /** Does something that is no request to one process, and says what it waits for, when it takes its time. */
+  waiting<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
+    return this.waits === null ? call() : this.waits.until(describe, call);
+  }
+
+  /** Something that is asked of the SKB over a client's link. */
+  duringSkb<T>(what: string, call: () => Promise<T>): Promise<T> {
+    return this.waits === null ? call() : this.waits.during('the SKB', this.skbAddress, what, call);
+  }
+
+  /** A page of one process: `/metrics`. */
+  page(process: string, address: string, path: string): Promise<{ readonly status: number; readonly body: string }> {
+    const call = (): ReturnType<typeof fetchText> => fetchText(address, path);
+    return this.waits === null ? call() : this.waits.during(title(process), address, path, call);
   }
 
   get supervised(): boolean {

@@ -15,6 +15,8 @@ export interface Cores {
   cores(): Promise<readonly CoreRow[]>;
   /** Cores that were started and do not run, or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;
+  /** Does something that may take its time; `describe` says for whom it waits, when somebody wants to know. */
+  waiting?<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T>;
 }
 
 /** Each core's answer, or why there is none: one that does not answer holds up nobody. */

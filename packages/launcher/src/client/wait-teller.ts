@@ -1,22 +1,31 @@
 import { formatCores } from '@mk/machine/duration';
+import type { ProcessRow } from '../supervisor/process-control.ts';
 import { callControl } from './control-client.ts';
 
-/** A request to one process that has not been answered yet. */
+/** What has not come yet: the answer of a process, or whatever else is waited for. */
 interface Pending {
-  /** `core 3`, `the SKB`, `the supervisor`. */
+  /** `core 3`, `the SKB`, `the supervisor`; a wait of another kind is told by its own text. */
   readonly who: string;
   readonly address: string;
   readonly what: string;
   readonly startedAt: number;
+  readonly describe?: () => string | Promise<string>;
 }
 
-/** Nobody is left in the dark for longer than two seconds: this much, and what the processes take to say whom they wait for. */
+/**
+ * Nobody is left in the dark for longer than two seconds after the command began: this much of its life, but at least so much of
+ * the wait, and what the processes take to say whom they wait for.
+ */
 const FIRST_MS = 1200;
+const LEAST_MS = 500;
 const AGAIN_MS = 2000;
 const PROBE_MS = 600;
 /** A peer that was not heard for so long, and owes an acknowledgement, is why a core waits. */
 const SILENT_MS = 1000;
 const MOST_PROBED = 64;
+const SUPERVISOR = 'the supervisor';
+/** A process that the supervisor has started and that has not joined yet. */
+const NOT_JOINED = ['starting', 'listening'];
 
 /**
  * Tells whom a command waits for, within two seconds and whenever that changes: a process that does not answer at all, or
@@ -33,10 +42,18 @@ export class WaitTeller {
   ) {}
 
   /** The call's own outcome; told of while it lasts. */
-  async during<T>(who: string, address: string, what: string, call: () => Promise<T>): Promise<T> {
-    const entry = { who, address, what, startedAt: performance.now() };
+  during<T>(who: string, address: string, what: string, call: () => Promise<T>): Promise<T> {
+    return this.telling({ who, address, what, startedAt: performance.now() }, call);
+  }
+
+  /** The same for what is no request to one process: `describe` says what it waits for just now, and may ask. */
+  until<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
+    return this.telling({ who: '', address: '', what: '', startedAt: performance.now(), describe }, call);
+  }
+
+  private async telling<T>(entry: Pending, call: () => Promise<T>): Promise<T> {
     this.pending.add(entry);
-    this.schedule(FIRST_MS);
+    this.schedule(Math.max(LEAST_MS, FIRST_MS - entry.startedAt));
     try {
       return await call();
     } finally {
@@ -58,12 +75,19 @@ export class WaitTeller {
 
   private async look(): Promise<void> {
     const now = performance.now();
-    const late = [...this.pending].filter(({ startedAt }) => now - startedAt >= FIRST_MS - 50);
-    const byProcess = new Map(late.map((entry) => [entry.who, entry]));
-    const states = await Promise.all([...byProcess.values()].slice(0, MOST_PROBED).map((entry) => this.stateOf(entry)));
+    const late = [...this.pending].filter(({ startedAt }) => now - startedAt >= LEAST_MS - 50);
+    const own = late.flatMap(({ describe }) => (describe === undefined ? [] : [describe]));
+    const requests = late.filter(({ describe }) => describe === undefined);
+    // A supervisor does several things at once; of cores and the SKB the last request stands for all.
+    const byProcess = new Map(requests.map((entry) => [keyOf(entry), entry]));
+    const [told, states] = await Promise.all([
+      Promise.all(own.map(async (describe) => describe())),
+      Promise.all([...byProcess.values()].slice(0, MOST_PROBED).map((entry) => this.stateOf(entry))),
+    ]);
     this.timer = null;
     if (this.pending.size === 0) return;
-    const text = describeWaits(states);
+    // What the command itself says it waits for tells more than which request is on its way for that.
+    const text = told.length > 0 ? [...new Set(told)].join('; ') : describeWaits(states);
     if (text !== '' && text !== this.last) this.say(`waiting for ${text}`);
     this.last = text;
     this.schedule(AGAIN_MS);
@@ -71,14 +95,17 @@ export class WaitTeller {
 
   private async stateOf({ who, address, what }: Pending): Promise<WaitState> {
     try {
-      if (who === 'the supervisor') return { who, what, silent: [] };
-      const verb = who.startsWith('core ') ? 'links' : 'waiting';
+      const verb = who === SUPERVISOR ? 'ps' : who.startsWith('core ') ? 'links' : 'waiting';
       const answer = await callControl(address, this.token, verb, {}, { timeoutMs: PROBE_MS });
       return { who, what, silent: silentIn(answer) };
     } catch {
       return { who, what, silent: null };
     }
   }
+}
+
+function keyOf({ who, what }: Pending): string {
+  return who === SUPERVISOR ? `${who} ${what}` : who;
 }
 
 /** Whom one process waits for itself; null: it does not answer. */
@@ -121,13 +148,22 @@ function coresText(cores: readonly number[]): string {
   return `core${cores.length === 1 ? '' : 's'} ${formatCores(cores)}`;
 }
 
-/** The cores that a process says it waits for: a core by its links, the SKB by name. */
+/** The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name. */
 function silentIn(answer: unknown): readonly number[] {
   if (!Array.isArray(answer)) return ((answer as { silent?: readonly number[] } | null)?.silent ?? []).map(Number);
-  return (answer as { peer: unknown; silent_ms: number; unacknowledged: number; suspected: boolean }[])
-    .filter(
-      ({ suspected, silent_ms: silentMs, unacknowledged }) => suspected || (unacknowledged > 0 && silentMs > SILENT_MS),
-    )
-    .map(({ peer }) => Number(peer))
+  return (answer as readonly (LinkRow | ProcessRow)[])
+    .filter((row) => ('state' in row ? NOT_JOINED.includes(row.state) : isSilent(row)))
+    .map((row) => Number('state' in row ? row.name.replace('core-', '') : row.peer))
     .filter((core) => Number.isInteger(core));
+}
+
+interface LinkRow {
+  readonly peer: unknown;
+  readonly silent_ms: number;
+  readonly unacknowledged: number;
+  readonly suspected: boolean;
+}
+
+function isSilent({ suspected, silent_ms: silentMs, unacknowledged }: LinkRow): boolean {
+  return suspected || (unacknowledged > 0 && silentMs > SILENT_MS);
 }

@@ -1,6 +1,7 @@
 import { coreNumber } from '../cli/values.ts';
 import { audit, describeAudit, isSoundAudit } from '../client/audit.ts';
 import { type CtlCommand, optional, printJson } from './context.ts';
+import { fromEach } from './from-each.ts';
 
 /** One slot, as a core's verb `caps` lists it. */
 interface CapabilityRow {
@@ -24,17 +25,18 @@ export const CAPS: CtlCommand = {
     const wanted = optional(context.args, 'core');
     const cores =
       wanted === undefined ? (await context.cluster.cores()).map(({ core }) => core) : [coreNumber('--core', wanted)];
-    const lists = await Promise.all(
-      cores.map(async (core) => ({
-        core,
-        capabilities: (await context.cluster.core(core, 'caps')) as CapabilityRow[],
-      })),
-    );
-    if (context.json) return printJson(context, lists);
-    for (const { core, capabilities } of lists) {
-      context.terminal.out(`core ${core}: ${capabilities.length} capabilities`);
-      for (const row of capabilities) context.terminal.out(`  ${describeRow(row)}`);
-    }
+    const { values, status } = await fromEach<CapabilityRow[]>(context, cores, 'caps');
+    if (context.json)
+      printJson(
+        context,
+        values.map(({ core, value }) => ({ core, capabilities: value })),
+      );
+    else
+      for (const { core, value } of values) {
+        context.terminal.out(`core ${core}: ${value.length} capabilities`);
+        for (const row of value) context.terminal.out(`  ${describeRow(row)}`);
+      }
+    return status;
   },
 };
 

@@ -1,4 +1,3 @@
-import { fetchText } from '../client/control-client.ts';
 import { mergeMetrics, samplesOf } from '../client/merge-metrics.ts';
 import { type Attendance, roster } from '../client/roster.ts';
 import { type CtlCommand, printJson } from './context.ts';
@@ -11,7 +10,7 @@ export const METRICS: CtlCommand = {
     const { cluster, terminal, json } = context;
     const pages = await Promise.all(
       (await cluster.endpoints()).map(({ process, address }) =>
-        fetchText(address, '/metrics').then(
+        cluster.page(process, address, '/metrics').then(
           ({ body }) => ({ process, body }),
           (error: Error) => ({ process, error }),
         ),

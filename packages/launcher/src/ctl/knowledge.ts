@@ -60,7 +60,9 @@ export const PLACE: CtlCommand = {
     const { args } = context;
     const count = wholeNumber('count', required(args, 'count'), 1, 4096);
     const kind = placementKind(args) ?? 'near';
-    const placement = await withSkb(context, (skb) => placeCores(skb, kind, count, limitsOf(args)));
+    const placement = await withSkb(context, (skb) =>
+      context.cluster.duringSkb('place', () => placeCores(skb, kind, count, limitsOf(args))),
+    );
     if (context.json) printJson(context, placement);
     else context.terminal.out(placement.cores.join(' '));
   },
@@ -72,7 +74,7 @@ async function ask(context: CtlContext, goal: string): Promise<number> {
     const solutions = skb.query(goal, limitsOf(context.args));
     let count = 0;
     for (;;) {
-      const { done, value } = await solutions.next();
+      const { done, value } = await context.cluster.duringSkb('skb', () => solutions.next());
       if (done !== true) {
         count += 1;
         context.terminal.out(lineOf(value, context.json));
@@ -101,7 +103,7 @@ async function addRules(context: CtlContext, file: string): Promise<void> {
     throw new UsageError(`--file ${file}: ${code === 'ENOENT' ? 'no such file' : message}`);
   }
   const name = basename(file);
-  await withSkb(context, (skb) => skb.setRules(name, text));
+  await withSkb(context, (skb) => context.cluster.duringSkb('skb --file', () => skb.setRules(name, text)));
   if (context.json) printJson(context, { rules: name });
   else context.terminal.out(text === '' ? `the rules ${name} are gone` : `the rules ${name} are in force`);
 }

@@ -1,5 +1,6 @@
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, printJson } from './context.ts';
+import { fromEach } from './from-each.ts';
 
 /** What a core's verb `memory` answers. Bytes. */
 interface MemoryReport {
@@ -21,11 +22,13 @@ export const MEM: CtlCommand = {
     ['$0 mem --json', 'bytes'],
   ],
   async run(context) {
-    const cores = await context.cluster.cores();
-    const rows = await Promise.all(
-      cores.map(async ({ core }) => ({ core, ...((await context.cluster.core(core, 'memory')) as MemoryReport) })),
-    );
-    if (context.json) return printJson(context, rows);
+    const cores = (await context.cluster.cores()).map(({ core }) => core);
+    const { values, status } = await fromEach<MemoryReport>(context, cores, 'memory');
+    const rows = values.map(({ core, value }) => ({ core, ...value }));
+    if (context.json) {
+      printJson(context, rows);
+      return status;
+    }
     const table = plainTable(['core', 'brought', 'free', 'largest piece', 'in use', 'lent', 'stolen']);
     for (const row of rows)
       table.push([
@@ -40,6 +43,7 @@ export const MEM: CtlCommand = {
     context.terminal.out(table.toString());
     const sum = (field: 'brought' | 'free'): number => rows.reduce((total, row) => total + row[field], 0);
     context.terminal.out(`${sizeText(sum('free'))} of ${sizeText(sum('brought'))} free`);
+    return status;
   },
 };
 

@@ -1,12 +1,11 @@
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
-import { enterBarrier } from '@mk/libmk/octopus/barrier';
-import { acquireLock } from '@mk/libmk/octopus/lock';
 import type { Octopus, OctopusRecord } from '@mk/libmk/octopus/octopus';
-import { acquirePermit, postSemaphore, waitSemaphore } from '@mk/libmk/octopus/semaphore';
+import { postSemaphore } from '@mk/libmk/octopus/semaphore';
 import type { Cli } from '../cli/run-cli.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { durationMs, wholeNumber } from '../cli/values.ts';
 import { type CtlCommand, type CtlContext, optional, required } from './context.ts';
+import { atSkb, leaseOne, leaveBarrier, meetAtBarrier, takeLock, takeOne, waitForRecord } from './octopus-waits.ts';
 import { withSkb } from './with-skb.ts';
 
 type Work = (context: CtlContext, octopus: Octopus) => Promise<number | void>;
@@ -22,7 +21,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     QUERY,
     [['$0 oct get "_ { weight: > 5 }"', 'by constraint']],
     async (context, octopus) => {
-      const record = await octopus.get(text(context));
+      const record = await atSkb(context, 'oct get', octopus.get(text(context)));
       if (record === undefined) throw new CommandError('NO_RECORD: no record matches the query');
       print(context, record);
     },
@@ -33,7 +32,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     QUERY,
     [['$0 oct names "r\'^lock_\'"', 'by regular expression']],
     async (context, octopus) => {
-      const names = await octopus.getNames(text(context));
+      const names = await atSkb(context, 'oct names', octopus.getNames(text(context)));
       if (context.json) context.terminal.out(JSON.stringify(names));
       else for (const name of names) context.terminal.out(name);
     },
@@ -51,7 +50,11 @@ export const OCTOPUS: readonly CtlCommand[] = [
         const { sequential, exclusive } = context.args as { sequential?: boolean; exclusive?: boolean };
         print(
           context,
-          await octopus.set(text(context), { sequential: sequential === true, exclusive: exclusive === true }),
+          await atSkb(
+            context,
+            'oct set',
+            octopus.set(text(context), { sequential: sequential === true, exclusive: exclusive === true }),
+          ),
         );
       },
     ),
@@ -66,7 +69,8 @@ export const OCTOPUS: readonly CtlCommand[] = [
     QUERY,
     [['$0 oct del counter', 'it must be there']],
     async (context, octopus) => {
-      if (!(await octopus.delete(text(context)))) throw new CommandError('NO_RECORD: no record matches the query');
+      if (!(await atSkb(context, 'oct del', octopus.delete(text(context)))))
+        throw new CommandError('NO_RECORD: no record matches the query');
       done(context, 'deleted');
     },
   ),
@@ -76,7 +80,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     QUERY,
     [['$0 oct wait ready', 'until somebody sets it']],
     async (context, octopus) => {
-      print(context, await octopus.waitFor(text(context)));
+      print(context, await waitForRecord(context, octopus, text(context)));
     },
   ),
   forTime(
@@ -86,7 +90,9 @@ export const OCTOPUS: readonly CtlCommand[] = [
       QUERY,
       [['$0 oct watch "r\'^job\'" --for 10s', 'for a while']],
       async (context, octopus) => {
-        const { lost } = await octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record));
+        const { lost } = await context.cluster.duringSkb('oct watch', () =>
+          octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record)),
+        );
         await Promise.race([untilEnd(context), lost]);
       },
     ),
@@ -98,7 +104,9 @@ export const OCTOPUS: readonly CtlCommand[] = [
       QUERY,
       [['$0 oct subscribe _', 'everything']],
       async (context, octopus) => {
-        const { lost } = await octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record));
+        const { lost } = await context.cluster.duringSkb('oct subscribe', () =>
+          octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record)),
+        );
         await Promise.race([untilEnd(context), lost]);
       },
     ),
@@ -109,7 +117,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     RECORD,
     [['$0 oct publish "news { a: 1 }"', 'to whoever listens']],
     async (context, octopus) => {
-      await octopus.publish(text(context));
+      await atSkb(context, 'oct publish', octopus.publish(text(context)));
       done(context, 'published');
     },
   ),
@@ -120,7 +128,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'the lock’s name',
       [['$0 oct lock disk --for 5s', 'holds it for five seconds']],
       async (context, octopus) => {
-        const lock = await acquireLock(octopus, text(context));
+        const lock = await takeLock(context, octopus, text(context));
         const { token, ticket } = lock;
         context.terminal.out(
           context.json ? JSON.stringify({ token, ticket }) : `held; ticket ${ticket}, which is its fencing token`,
@@ -137,13 +145,10 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'the barrier’s name',
       [['$0 oct barrier start --count 3', 'three such commands pass together']],
       async (context, octopus) => {
-        const barrier = await enterBarrier(
-          octopus,
-          text(context),
-          wholeNumber('--count', required(context.args, 'count'), 1, 4096),
-        );
+        const count = wholeNumber('--count', required(context.args, 'count'), 1, 4096);
+        const barrier = await meetAtBarrier(context, octopus, text(context), count);
         context.terminal.out(context.json ? JSON.stringify({ all_here: true }) : 'all are here');
-        await barrier.leave();
+        await leaveBarrier(context, barrier);
       },
     ),
     options: (cli) =>
@@ -160,7 +165,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     'the semaphore’s name',
     [['$0 oct post slots', 'one more may pass']],
     async (context, octopus) => {
-      await postSemaphore(octopus, text(context));
+      await atSkb(context, 'oct post', postSemaphore(octopus, text(context)));
       done(context, 'posted');
     },
   ),
@@ -170,7 +175,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     'the semaphore’s name',
     [['$0 oct take slots', 'passes when it can']],
     async (context, octopus) => {
-      await waitSemaphore(octopus, text(context));
+      await takeOne(context, octopus, text(context));
       done(context, 'taken');
     },
   ),
@@ -181,7 +186,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'the semaphore’s name',
       [['$0 oct permit slots --for 5s', 'holds one of its permits for five seconds']],
       async (context, octopus) => {
-        const permit = await acquirePermit(octopus, text(context));
+        const permit = await leaseOne(context, octopus, text(context));
         context.terminal.out(context.json ? JSON.stringify({ held: true }) : 'held');
         await Promise.race([untilEnd(context), permit.lost]);
         await permit.release();

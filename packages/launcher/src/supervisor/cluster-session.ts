@@ -72,7 +72,8 @@ export class ClusterSession {
       this.write();
       const result = await booting;
       this.booted = true;
-      this.write();
+      // Before anybody hears that the cluster is ready: who does reads the addresses.
+      this.writeNow();
       return result;
     } catch (error) {
       await this.supervisor.killAll();
@@ -135,12 +136,15 @@ export class ClusterSession {
   private write(): void {
     if (this.closed !== null || this.supervisor.ending) return;
     clearImmediate(this.pending);
-    this.pending = setImmediate(() => {
-      if (!this.forgotten) this.state.update(this.record());
-    });
+    this.pending = setImmediate(() => this.writeNow());
   }
   private pending: NodeJS.Immediate | undefined = undefined;
   private forgotten = false;
+
+  private writeNow(): void {
+    clearImmediate(this.pending);
+    if (!this.forgotten) this.state.update(this.record());
+  }
 
   private forget(): Promise<void> {
     this.forgotten = true;

@@ -61,6 +61,10 @@ export class TraceRecorder implements SimObserver {
   line(line: SimLogLine): void {
     push(this.lines, line, this.keep);
   }
+
+  faultLine(line: SimLogLine): void {
+    this.line(line);
+  }
 }
 
 const KIND_NAMES = Object.fromEntries(Object.entries(FRAME).map(([name, kind]) => [kind, name]));

@@ -28,6 +28,7 @@ function capabilityOverlaps(entries: readonly AuditEntry[], snapshots: readonly 
       problems.push({
         invariant: 'C2',
         what: describeCapability(next.capability),
+        range: { address: next.capability.address, size: next.capability.size },
         cores: [...top.cores, ...next.cores],
         detail: `overlaps ${describeCapability(top.capability)}, which it does not descend from`,
       });
@@ -116,5 +117,5 @@ function memoryViolation(
 }
 
 function violation(invariant: 'C2' | 'C5', range: Range, cores: readonly number[], detail: string): Violation {
-  return { invariant, what: `0x${range.address.toString(16)}+${range.size}`, cores, detail };
+  return { invariant, what: `0x${range.address.toString(16)}+${range.size}`, range, cores, detail };
 }

@@ -2,6 +2,7 @@
 import type { AuditEntry, CoreSnapshot, Violation } from './audit-snapshot.ts';
 import { decode } from './audit-snapshot.ts';
 import { compareWithinTree, describeCapability, identityOf, isAncestor } from '../model/capability.ts';
+import type { Capability } from '../model/capability.ts';
 import { REMOTE } from '../store/copy-group.ts';
 import { typeRow } from '../model/types.ts';
 
@@ -19,12 +20,10 @@ function ownerProblems(copies: readonly AuditEntry[]): Violation[] {
   if (first === undefined || !typeRow(first.capability.type).needsLocality) return [];
   if (copies.some((copy) => copy.locked)) return [];
   const owners = distinct(live.map((copy) => copy.owner));
-  const what = describeCapability(first.capability);
-  const cores = distinct(live.map((copy) => copy.core));
-  const named = owners.join(', ');
-  if (owners.length > 1) return [{ invariant: 'C1', what, cores, owners, detail: `copies name the owners ${named}` }];
+  const about = { ...aboutOf(first.capability), cores: distinct(live.map((copy) => copy.core)), owners };
+  if (owners.length > 1) return [{ invariant: 'C1', ...about, detail: `copies name the owners ${owners.join(', ')}` }];
   if (copies.some((copy) => copy.core === owners[0])) return [];
-  return [{ invariant: 'C1', what, cores, owners, detail: `the owner, core ${owners[0]}, holds no copy` }];
+  return [{ invariant: 'C1', ...about, detail: `the owner, core ${owners[0]}, holds no copy` }];
 }
 
 function disagreements(copies: readonly AuditEntry[]): Violation[] {
@@ -36,7 +35,7 @@ function disagreements(copies: readonly AuditEntry[]): Violation[] {
     if (first.owner === copy.owner && first.locked === copy.locked && first.relations === copy.relations) continue;
     problems.push({
       invariant: 'copies',
-      what: describeCapability(copy.capability),
+      ...aboutOf(copy.capability),
       cores: [copy.core],
       detail: `slots ${first.slot} and ${copy.slot} differ in owner, lock or relations`,
     });
@@ -59,8 +58,9 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     if (owner === undefined || others.length === 0 || (owner.relations & bit) !== 0) return;
     problems.push({
       invariant: 'relations',
-      what: describeCapability(owner.capability),
+      ...aboutOf(owner.capability),
       cores: [owner.core, ...others],
+      owners: [owner.core],
       detail: `the owner knows of no ${kind} on another core`,
     });
   };
@@ -77,6 +77,11 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     above.push(holder);
   }
   return problems;
+}
+
+function aboutOf(capability: Capability): Pick<Violation, 'what' | 'range'> {
+  const { address, size } = capability;
+  return { what: describeCapability(capability), ...(size > 0 ? { range: { address, size } } : {}) };
 }
 
 function end({ capability }: { readonly capability: AuditEntry['capability'] }): number {

@@ -34,7 +34,9 @@ export interface Violation {
   readonly what: string;
   readonly cores: readonly number[];
   readonly detail: string;
-  /** Of C1: who is named as owner. */
+  /** The memory that it is about; absent for capabilities without. */
+  readonly range?: Range;
+  /** Of C1 and relations: who is named as owner. */
   readonly owners?: readonly number[];
   /** Of C5: memory that nobody has, or that nobody brought. */
   readonly memory?: 'leaked' | 'foreign';
