@@ -1,5 +1,4 @@
 import { formatCores } from '@mk/machine/duration';
-import type { ProcessRow } from '../supervisor/process-control.ts';
 import { callControl } from './control-client.ts';
 
 /** What has not come yet: the answer of a process, or whatever else is waited for. */
@@ -151,10 +150,16 @@ function coresText(cores: readonly number[]): string {
 /** The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name. */
 function silentIn(answer: unknown): readonly number[] {
   if (!Array.isArray(answer)) return ((answer as { silent?: readonly number[] } | null)?.silent ?? []).map(Number);
-  return (answer as readonly (LinkRow | ProcessRow)[])
+  return (answer as readonly (LinkRow | StartedProcess)[])
     .filter((row) => ('state' in row ? NOT_JOINED.includes(row.state) : isSilent(row)))
     .map((row) => Number('state' in row ? row.name.replace('core-', '') : row.peer))
     .filter((core) => Number.isInteger(core));
+}
+
+/** A process, as the supervisor lists it. */
+interface StartedProcess {
+  readonly name: string;
+  readonly state: string;
 }
 
 interface LinkRow {
