@@ -5,7 +5,7 @@ import { markDashedWords, unmarkDashedWords } from '../src/cli/dashed-words.ts';
 import { runCli } from '../src/cli/run-cli.ts';
 import { coreList, durationMs, wholeNumber } from '../src/cli/values.ts';
 import { UsageError } from '../src/cli/usage-error.ts';
-import { VERSION } from '../src/cli/version.ts';
+import { VERSION } from '@mk/monitor-proto/version';
 import { linkRule, partitionRule } from '../src/ctl/faults.ts';
 import { filterOf } from '../src/ctl/logs.ts';
 import { matrixText, packageMatrixText } from '../src/client/latency-matrix.ts';

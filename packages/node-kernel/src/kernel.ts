@@ -129,17 +129,17 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /** Prometheus text. */
-  metrics(): string {
+  metrics(now: Nanos): string {
     const { context, endpoint } = this.monitor;
     const families: MetricFamily[] = [
-      ...endpointMetrics(endpoint),
+      ...endpointMetrics(endpoint, now),
       {
         name: 'mk_operations_running',
         type: 'gauge',
         help: 'Operations under way.',
         samples: [{ value: context.operations.size }],
       },
-      ...this.table.list.flatMap((service) => service.metrics?.() ?? []),
+      ...this.table.list.flatMap((service) => service.metrics?.(now) ?? []),
     ];
     return metricsText(families, { core: context.core });
   }

@@ -119,9 +119,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   }
 
   /** Prometheus text. */
-  metrics(): string {
+  metrics(now: Nanos): string {
     const families: MetricFamily[] = [
-      ...endpointMetrics(this.endpoint),
+      ...endpointMetrics(this.endpoint, now),
       {
         name: 'mk_members',
         type: 'gauge',

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { formatAddress } from '@mk/monitor-proto/address';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
 import { guardStandardOutput } from '../cli/standard-output.ts';
-import { VERSION } from '../cli/version.ts';
+import { VERSION } from '@mk/monitor-proto/version';
 import {
   healthAddress,
   NODE_VARIABLES,

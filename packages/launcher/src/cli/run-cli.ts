@@ -2,7 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
 import { markDashedWords, unmarkDashedWords } from './dashed-words.ts';
 import { CommandError, ControlError, UsageError } from './usage-error.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '@mk/monitor-proto/version';
 
 /** The yargs type of an option table that commands extend. */
 export type Cli = Argv;

@@ -1,4 +1,4 @@
-import { peerName } from '../ids.ts';
+import { type Nanos, peerName } from '../ids.ts';
 import { MESSAGES } from '../messages/table.ts';
 import type { MetricFamily, MetricSample } from '../metrics.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -16,14 +16,14 @@ const COUNTERS: readonly (readonly [name: string, counter: keyof EndpointCounter
 ];
 
 /** What every process counts about its links and channels. */
-export function endpointMetrics(endpoint: Endpoint): readonly MetricFamily[] {
+export function endpointMetrics(endpoint: Endpoint, now: Nanos): readonly MetricFamily[] {
   return [
     messageCounter(endpoint, 'sent', 'mk_messages_sent_total', 'Messages given to channels.'),
     messageCounter(endpoint, 'delivered', 'mk_messages_delivered_total', 'Messages handed on by channels.'),
     ...COUNTERS.map(([name, counter, help]): MetricFamily => {
       return { name, type: 'counter', help, samples: [{ value: endpoint.counters[counter] }] };
     }),
-    ...linkGauges(endpoint),
+    ...linkGauges(endpoint, now),
   ];
 }
 
@@ -35,7 +35,7 @@ function messageCounter(endpoint: Endpoint, way: 'sent' | 'delivered', name: str
   return { name, type: 'counter', help, samples };
 }
 
-function linkGauges(endpoint: Endpoint): readonly MetricFamily[] {
+function linkGauges(endpoint: Endpoint, now: Nanos): readonly MetricFamily[] {
   const peers = [...endpoint.peers.values()];
   return [
     {
@@ -49,6 +49,20 @@ function linkGauges(endpoint: Endpoint): readonly MetricFamily[] {
       type: 'gauge',
       help: 'Messages not yet acknowledged, by peer.',
       samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: p.channel.unacknowledged })),
+    },
+    {
+      name: 'mk_link_silence_seconds',
+      type: 'gauge',
+      help: 'Time since a peer was last heard.',
+      samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: Math.max(0, now - p.lastHeardAt) / 1e9 })),
+    },
+    {
+      name: 'mk_channel_round_trip_seconds',
+      type: 'gauge',
+      help: 'Round trip to a peer as the acks of its channel show it, their delay included; none before the first.',
+      samples: peers
+        .filter((p) => p.channel.roundTripNs > 0)
+        .map((p) => ({ labels: { peer: peerName(p.id) }, value: p.channel.roundTripNs / 1e9 })),
     },
   ];
 }

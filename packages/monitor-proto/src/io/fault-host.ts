@@ -1,4 +1,5 @@
 import type { Nanos } from '../ids.ts';
+import type { MetricFamily } from '../metrics.ts';
 import { LinkFaults, type LinkFaultsOwner } from '../link/link-faults.ts';
 import type { ControlReply, ControlRequest } from '../step.ts';
 import { nowNs } from './clock.ts';
@@ -19,6 +20,21 @@ export class FaultHost {
     const reply = this.links.control(request, nowNs());
     if (reply !== null) this.watch();
     return reply;
+  }
+
+  /** What each rule in force did; a rule that is over is gone from here. */
+  metrics(): readonly MetricFamily[] {
+    const samples = this.links.active(nowNs()).flatMap(({ rule, counters }) =>
+      Object.entries(counters).map(([effect, value]) => ({ labels: { rule: rule.id, kind: rule.kind, effect }, value })),
+    );
+    return [
+      {
+        name: 'mk_rule_frames_total',
+        type: 'counter',
+        help: 'Frames that a fault rule in force had a say in (effect frames), and what became of them.',
+        samples,
+      },
+    ];
   }
 
   close(): void {

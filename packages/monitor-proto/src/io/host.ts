@@ -3,12 +3,14 @@ import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
 import { nowNs } from './clock.ts';
-import { metricsText } from '../metrics.ts';
+import { type MetricFamily, metricsText } from '../metrics.ts';
 import { httpHandler } from './http-server.ts';
 import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
 import { LinkShaper } from './link-shaper.ts';
 import type { Logger } from './logger.ts';
 import { isDialled, type Transport, WebSocketTransport } from './transport.ts';
+import { trafficMetrics } from './traffic-metrics.ts';
+import { Vitals } from './vitals.ts';
 
 /** What a hosted state machine says of itself beside its effects. */
 export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
@@ -20,6 +22,8 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 export interface HostOptions<Out> {
   readonly controlToken: string;
   readonly logger: Pick<Logger, 'write' | 'metrics'>;
+  /** Beside what the state machine and this host count. */
+  metrics?(): readonly MetricFamily[];
   /** What becomes of a frame to this peer, on a link whose handshake ended at `openedAt`. */
   verdict(peer: PeerId, now: Nanos, bytes: number, openedAt: Nanos): Verdict;
   /** Whether nothing shapes the frames to this peer. */
@@ -49,6 +53,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** Links that are being opened; with a first frame that could not go along, as the link model has a say in it. */
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
+  private readonly vitals = new Vitals();
   private nextRequest = 1;
   private halted = false;
   bytesSent = 0;
@@ -101,7 +106,10 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private metrics(): string {
     const now = nowNs();
     const core = String(this.machine.health(now)['core']);
-    return this.machine.metrics(now) + metricsText(this.options.logger.metrics(), { core });
+    const { logger, metrics } = this.options;
+    const traffic = trafficMetrics(this.bytesSent, this.shaper.counters, this.shaper.underWay);
+    const families = [...traffic, ...logger.metrics(), ...(metrics?.() ?? []), ...this.vitals.metrics()];
+    return this.machine.metrics(now) + metricsText(families, { core });
   }
 
   /** Asks the state machine or this process itself; resolves with its answer. */
@@ -237,6 +245,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     for (const reply of this.replies.values())
       reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
     this.shaper.close();
+    this.vitals.close();
     this.transport.shutdown();
     this.options.halted(error);
   }

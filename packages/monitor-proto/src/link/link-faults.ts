@@ -7,7 +7,7 @@ import { checkFaultRule, describeRule, type FaultRule } from './fault-rule.ts';
 import { PASS, type Retiming, type Verdict } from './link-model.ts';
 import type { LinkSettings } from './link-settings.ts';
 import { ruleConcerns } from './rule-scope.ts';
-import { checkStandingRule, type HealTarget, isHealTarget, type StandingRule } from './rule-state.ts';
+import { type ActiveRule, checkStandingRule, type HealTarget, isHealTarget, type StandingRule } from './rule-state.ts';
 
 /** What becomes of what a process's faults do. */
 export interface LinkFaultsOwner {
@@ -57,6 +57,11 @@ export class LinkFaults {
   /** Whether nothing shapes the frames to this peer. */
   clear(peer: PeerId, now: Nanos): boolean {
     return this.engine === null || !hasShape(peer) || this.engine.clear(this.self, peer, now);
+  }
+
+  /** The rules in force. */
+  active(now: Nanos): readonly ActiveRule[] {
+    return this.engine?.rules(now) ?? [];
   }
 
   /** The verbs `fault_add`, `fault_heal`, `fault_set` and `faults`; null: not one of ours. */

@@ -56,6 +56,7 @@ export class CoreProcess {
         clear: (peer, now) => this.faults.links.clear(peer, now),
         perform: (effect) => this.perform(effect),
         control: (request) => this.control(request),
+        metrics: () => this.faults.metrics(),
         halted: (error) => this.halted(error),
       },
     );
@@ -186,6 +187,6 @@ function lateBound(kernel: () => Kernel | null): ConstructorParameters<typeof Ho
   return {
     step: (event, now) => kernel()?.step(event, now) ?? [],
     health: () => kernel()?.health() ?? { ok: false, core: -1 },
-    metrics: () => kernel()?.metrics() ?? '',
+    metrics: (now) => kernel()?.metrics(now) ?? '',
   };
 }

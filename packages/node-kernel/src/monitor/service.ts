@@ -80,7 +80,7 @@ export interface Service {
   /** What became of capabilities on this core since the last call, in order. Told at the end of a step, never lost. */
   capabilityChanged?(changes: readonly Change[], now: Nanos): void;
 
-  metrics?(): readonly MetricFamily[];
+  metrics?(now: Nanos): readonly MetricFamily[];
   /** What it adds to the answer of `status`. */
   status?(): Readonly<Record<string, unknown>>;
   /** What of it would be left behind if the core ended now: empty when everything has come to its end. */

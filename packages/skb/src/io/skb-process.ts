@@ -92,6 +92,7 @@ export class SkbProcess {
       clear: (peer, now) => this.faults.links.clear(peer, now),
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
+      metrics: () => this.faults.metrics(),
       halted: (error) => this.halted(error),
     });
   }

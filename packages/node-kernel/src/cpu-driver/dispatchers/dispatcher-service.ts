@@ -115,7 +115,7 @@ export class DispatcherService implements Service {
     return [
       { name: 'mk_dispatchers', type: 'gauge', help: 'Dispatchers of this core.', samples: [{ value: rows.length }] },
       {
-        name: 'mk_dispatcher_run_seconds',
+        name: 'mk_dispatcher_run_seconds_total',
         type: 'counter',
         help: 'Time that a dispatcher had the core.',
         samples: labelled(({ runNs }) => runNs / 1e9),

@@ -75,8 +75,17 @@ export class Membership implements Service {
   }
 
   metrics(): readonly MetricFamily[] {
-    const { view } = this.context;
-    return [{ name: 'mk_view', type: 'gauge', help: 'Number of the agreed view.', samples: [{ value: view }] }];
+    const { view, monitors } = this.context;
+    const suspected = [...monitors.values()].filter((monitor) => monitor.suspected).length;
+    return [
+      { name: 'mk_view', type: 'gauge', help: 'Number of the agreed view.', samples: [{ value: view }] },
+      {
+        name: 'mk_peers_suspected',
+        type: 'gauge',
+        help: 'Members of which this core has heard nothing for too long.',
+        samples: [{ value: suspected }],
+      },
+    ];
   }
 
   private admit(from: Identity, dialled: boolean): ErrorName | null {

@@ -1,15 +1,19 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { Histogram, type MetricFamily } from '@mk/monitor-proto/metrics';
 import { Answers } from '../answers.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, sleepUntil, wait } from '../operations.ts';
 import { RunningStatistics } from './statistics.ts';
+
+const BOUNDS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /** Round trips to the other monitors: single pings, series of them, and what all of them came to. */
 export class Ping {
   /** Statistics of every ping answered so far, by core; nanoseconds. */
   readonly byCore = new Map<CoreId, RunningStatistics>();
   private readonly answers: Answers<null>;
+  private readonly trips = new Histogram(BOUNDS_SECONDS);
 
   constructor(private readonly context: MonitorContext) {
     this.answers = new Answers(context, 'did not answer a ping');
@@ -46,9 +50,21 @@ export class Ping {
     return samples;
   }
 
+  metrics(): readonly MetricFamily[] {
+    return [
+      {
+        name: 'mk_ping_round_trip_seconds',
+        type: 'histogram',
+        help: 'Round trips of the pings that this core was asked for.',
+        samples: this.trips.samples({}),
+      },
+    ];
+  }
+
   private record(core: CoreId, roundTrip: Nanos): void {
     let statistics = this.byCore.get(core);
     if (statistics === undefined) this.byCore.set(core, (statistics = new RunningStatistics()));
     statistics.add(roundTrip);
+    this.trips.observe(roundTrip / 1e9);
   }
 }

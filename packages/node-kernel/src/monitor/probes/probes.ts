@@ -1,5 +1,6 @@
 import { type CoreId, type Nanos, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { MonitorContext } from '../context.ts';
@@ -104,6 +105,10 @@ export class Probes implements Service {
 
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
     this.rally.onVolley(peer, volley, now);
+  }
+
+  metrics(): readonly MetricFamily[] {
+    return [...this.ping.metrics(), ...this.rally.metrics()];
   }
 
   leftovers(): readonly string[] {

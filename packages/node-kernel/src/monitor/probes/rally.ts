@@ -1,6 +1,7 @@
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
-import { type CoreId, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
+import { type CoreId, MILLISECOND, type Nanos, peerName } from '@mk/monitor-proto/ids';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { FRAME, type VolleyFigures, type VolleyFrame } from '@mk/monitor-proto/urpc/frames';
@@ -65,6 +66,8 @@ const NO_FIGURES: VolleyFigures = [];
 export class Rally {
   private readonly serving = new Map<number, Serving>();
   private readonly receiving = new Map<CoreId, Receiving>();
+  /** Of the last rally with each core, whoever served. */
+  private readonly shortest = new Map<CoreId, Nanos>();
   private lastId = 0;
 
   /** `measured`: told when this end has received a whole rally. */
@@ -76,6 +79,18 @@ export class Rally {
   /** Rallies that this core serves now. */
   get size(): number {
     return this.serving.size;
+  }
+
+  metrics(): readonly MetricFamily[] {
+    const samples = [...this.shortest].map(([core, ns]) => ({ labels: { peer: peerName(core) }, value: ns / 1e9 }));
+    return [
+      {
+        name: 'mk_link_round_trip_seconds',
+        type: 'gauge',
+        help: 'Shortest round trip to a peer in the last measurement of the link.',
+        samples,
+      },
+    ];
   }
 
   /** Serves: `samples` round trips for each end. */
@@ -123,6 +138,7 @@ export class Rally {
 
   peerGone(core: CoreId, now: Nanos): void {
     this.receiving.delete(core);
+    this.shortest.delete(core);
     for (const rally of [...this.serving.values()]) if (rally.peer.id === core) this.finish(rally, null, now);
   }
 
@@ -151,6 +167,7 @@ export class Rally {
   private finish(rally: Serving, rallied: Rallied | null, now: Nanos): void {
     this.endpoint.timers.cancel(rally.timer);
     this.serving.delete(rally.id);
+    if (rallied !== null) this.shortest.set(rally.peer.id, rallied.there.min);
     rally.end(rallied, now);
   }
 
@@ -175,6 +192,8 @@ export class Rally {
     if (left >= rally.left) return;
     rally.left = left;
     rally.trips.add(now - rally.sentAt);
-    if (left === 1) this.measured(from.id, rally.trips);
+    if (left > 1) return;
+    this.shortest.set(from.id, rally.trips.min);
+    this.measured(from.id, rally.trips);
   }
 }

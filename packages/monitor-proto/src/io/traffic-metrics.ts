@@ -1,0 +1,26 @@
+import type { MetricFamily } from '../metrics.ts';
+import type { ShaperCounters } from './link-shaper.ts';
+
+/** What a host counts of the frames that it carries out. */
+export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay: number): readonly MetricFamily[] {
+  return [
+    {
+      name: 'mk_sent_bytes_total',
+      type: 'counter',
+      help: 'Bytes of frames to send, before the link model had its say.',
+      samples: [{ value: bytes }],
+    },
+    {
+      name: 'mk_frames_shaped_total',
+      type: 'counter',
+      help: 'What the link model and the faults did with frames.',
+      samples: Object.entries(counters).map(([verdict, value]) => ({ labels: { verdict }, value: Number(value) })),
+    },
+    {
+      name: 'mk_frames_under_way',
+      type: 'gauge',
+      help: 'Frames that the link model holds back.',
+      samples: [{ value: underWay }],
+    },
+  ];
+}
