@@ -8,6 +8,10 @@ export const TEST_VARIABLES = {
     otherwise: '',
     doc: '`1`: the comparison with lstopo must run; otherwise it is skipped without it.',
   },
+  MK_REQUIRE_PROMTOOL: {
+    otherwise: '',
+    doc: '`1`: Prometheus’ promtool must check the metrics; otherwise that is skipped without it.',
+  },
   MK_DOCKER_ENGINE: { otherwise: '', doc: 'A script (`start`, `stop`) that brings an engine for `.ci/run`.' },
   MK_REWRITE: {
     otherwise: '',

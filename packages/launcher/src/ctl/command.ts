@@ -17,6 +17,7 @@ import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
 import { RUN } from './run.ts';
+import { TOP } from './top.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
@@ -24,6 +25,7 @@ const COMMANDS: readonly CtlCommand[] = [
   KILL,
   WAIT,
   CORES,
+  TOP,
   LINKS,
   MEASURE,
   TREE,

@@ -1,0 +1,85 @@
+/*
+ * The screen of a terminal, and its keys, for as long as a program draws in place. However the program ends, the terminal is as
+ * it was: the other screen, the cursor, and line input.
+ */
+
+const ENTER = '\x1b[?1049h\x1b[?25l';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const HOME = '\x1b[H';
+const REST_OF_LINE = '\x1b[K';
+const REST_OF_SCREEN = '\x1b[J';
+const SUSPEND = '\x1a';
+const ENDING_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
+
+export interface FullScreenOwner {
+  /** What was typed. */
+  typed(text: string): void;
+  /** The window has another size, or is back: draw anew. */
+  redraw(): void;
+  /** The program is asked to end. */
+  end(): void;
+}
+
+export class FullScreen {
+  private readonly input = process.stdin;
+  private readonly output = process.stdout;
+  private open = false;
+
+  constructor(private readonly owner: FullScreenOwner) {}
+
+  get size(): { readonly columns: number; readonly lines: number } {
+    return { columns: this.output.columns ?? 80, lines: this.output.rows ?? 24 };
+  }
+
+  enter(): void {
+    this.take();
+    process.on('exit', this.restore);
+    process.on('SIGCONT', this.resumed);
+    for (const signal of ENDING_SIGNALS) process.on(signal, this.owner.end);
+    this.output.on('resize', this.owner.redraw);
+    this.input.setEncoding('utf8').on('data', this.heard);
+    this.input.on('end', this.owner.end);
+  }
+
+  leave(): void {
+    this.restore();
+    process.off('exit', this.restore);
+    process.off('SIGCONT', this.resumed);
+    for (const signal of ENDING_SIGNALS) process.off(signal, this.owner.end);
+    this.output.off('resize', this.owner.redraw);
+    this.input.off('data', this.heard);
+    this.input.off('end', this.owner.end);
+    this.input.pause();
+  }
+
+  /** One write a picture, over the last one: nothing flickers. */
+  draw(lines: readonly string[]): void {
+    if (this.open) this.output.write(HOME + lines.map((line) => line + REST_OF_LINE).join('\r\n') + REST_OF_SCREEN);
+  }
+
+  private take(): void {
+    if (this.input.isTTY) this.input.setRawMode(true);
+    this.output.write(ENTER);
+    this.open = true;
+  }
+
+  private readonly restore = (): void => {
+    if (!this.open) return;
+    this.open = false;
+    if (this.input.isTTY) this.input.setRawMode(false);
+    this.output.write(LEAVE);
+  };
+
+  private readonly heard = (text: string): void => {
+    if (text === SUSPEND) {
+      this.restore();
+      process.kill(process.pid, 'SIGTSTP');
+    } else this.owner.typed(text);
+  };
+
+  private readonly resumed = (): void => {
+    if (this.open) return;
+    this.take();
+    this.owner.redraw();
+  };
+}

@@ -1,0 +1,56 @@
+import type { ClusterClient } from '../client/cluster-client.ts';
+import { fetchText } from '../client/control-client.ts';
+import { type Figures, figuresOf } from './figures.ts';
+import { rowOf, type TopRow, type TwoLooks } from './rows.ts';
+
+/** A process that has not answered within this is shown without figures: one that hangs holds up nobody. */
+const ANSWER_MS = 1000;
+
+interface Expected {
+  readonly process: string;
+  readonly address: string;
+  readonly state: string;
+}
+
+/** Looks at every process of a cluster again and again. */
+export class Sampler {
+  private before = new Map<string, Figures>();
+
+  constructor(private readonly cluster: ClusterClient) {}
+
+  /** A row a process: what it does since the last look. */
+  async look(): Promise<readonly TopRow[]> {
+    const looks = await Promise.all((await this.expected()).map((process) => this.lookAt(process)));
+    this.before = new Map(looks.flatMap(({ process, now }) => (now === null ? [] : [[process, now] as const])));
+    return looks.map(rowOf);
+  }
+
+  /** Fault rules in force; those who do not answer have none. */
+  async faults(): Promise<number> {
+    return this.cluster.faults().then(
+      (rules) => rules.length,
+      () => 0,
+    );
+  }
+
+  private async lookAt({ process, address, state }: Expected): Promise<TwoLooks> {
+    const before = this.before.get(process) ?? null;
+    if (state !== 'running' || address === '') return { process, state, before, now: null };
+    try {
+      const { status, body } = await fetchText(address, '/metrics', ANSWER_MS);
+      if (status !== 200) return { process, state: 'silent', before, now: null };
+      return { process, state, before, now: figuresOf(body, performance.now()) };
+    } catch {
+      return { process, state: 'silent', before, now: null };
+    }
+  }
+
+  private async expected(): Promise<readonly Expected[]> {
+    const { cluster } = this;
+    if (!cluster.supervised) return (await cluster.endpoints()).map((row) => ({ ...row, state: 'running' }));
+    const rows = (await cluster.supervisor('ps')) as readonly { name: string; address: string; state: string }[];
+    return rows
+      .filter(({ name }) => name === 'skb' || name.startsWith('core-'))
+      .map(({ name, address, state }) => ({ process: name, address, state }));
+  }
+}
