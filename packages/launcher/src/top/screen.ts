@@ -71,7 +71,7 @@ interface BodyLine {
 function bodyOf(
   rows: readonly TopRow[],
   view: TopView,
-  colour: Pick<Colour, 'red' | 'yellow' | 'dim'>,
+  colour: Readonly<Record<'red' | 'yellow' | 'dim', (text: string) => string>>,
   columns: number,
 ): readonly BodyLine[] {
   const plain = (text: string): string => text;

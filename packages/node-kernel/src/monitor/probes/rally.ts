@@ -1,6 +1,6 @@
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
-import { type CoreId, MILLISECOND, type Nanos, peerName } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, MILLISECOND, type Nanos, peerName } from '@mk/monitor-proto/ids';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
@@ -167,7 +167,7 @@ export class Rally {
   private finish(rally: Serving, rallied: Rallied | null, now: Nanos): void {
     this.endpoint.timers.cancel(rally.timer);
     this.serving.delete(rally.id);
-    if (rallied !== null) this.shortest.set(rally.peer.id, rallied.there.min);
+    if (rallied !== null && isCore(rally.peer.id)) this.shortest.set(rally.peer.id, rallied.there.min);
     rally.end(rallied, now);
   }
 
