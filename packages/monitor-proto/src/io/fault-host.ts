@@ -24,14 +24,12 @@ export class FaultHost {
 
   /** What each rule in force did; a rule that is over is gone from here. */
   metrics(): readonly MetricFamily[] {
-    const samples = this.links
-      .active(nowNs())
-      .flatMap(({ rule, counters }) =>
-        Object.entries(counters).map(([effect, value]) => ({
-          labels: { rule: rule.id, kind: rule.kind, effect },
-          value,
-        })),
-      );
+    const samples = this.links.active(nowNs()).flatMap(({ rule, counters }) =>
+      Object.entries(counters).map(([effect, value]) => ({
+        labels: { rule: rule.id, kind: rule.kind, effect },
+        value,
+      })),
+    );
     return [
       {
         name: 'mk_rule_frames_total',
