@@ -84,11 +84,12 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
-await Promise.all([saveEngineState(), bundleContext(), ...wanted.map(([name, program]) => bundle(name, program))]);
+await Promise.all([saveEngineState(), bundleContext(), bundlePrograms(), ...wanted.map(([name, program]) => bundle(name, program))]);
 for (const [name, program] of wanted)
   if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
 await makeCodeCaches();
 rmSync(join(dist, 'mk-launch.cache'), { force: true });
+rmSync(join(dist, 'programs'), { recursive: true, force: true });
 for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
 await makeLauncherCache();
 linkCommands();
@@ -149,6 +150,15 @@ function bundle(name, program) {
 async function bundleContext() {
   const { contextText } = await import('./bundle-program.mjs');
   writeFileSync(join(work, 'dispatcher-context.js'), await contextText());
+}
+
+/** The programs that ship, each with its library in one text: `mkctl run NAME` needs no bundler and no sources. */
+async function bundlePrograms() {
+  const { startedProgramText } = await import('./bundle-program.mjs');
+  const sources = join(root, 'packages/programs/src');
+  mkdirSync(join(work, 'programs'));
+  for (const file of readdirSync(sources).filter((name) => name.endsWith('.ts')))
+    writeFileSync(join(work, 'programs', file.replace(/ts$/, 'js')), await startedProgramText(join(sources, file)));
 }
 
 /** Prolog with the knowledge base's rules, saved: reading libraries and rules at every start would take four times as long. */

@@ -35,6 +35,14 @@ export function programText(file) {
   return bundle({ ...entryOf(file), sourcemap: 'inline', sourcesContent: false });
 }
 
+/** The same for a file that exports its main as a plain function, or a program. */
+export function startedProgramText(file) {
+  const path = resolve(file);
+  const name = basename(path).replace(/\.[^.]+$/, '');
+  const contents = `import { start } from '@mk/libmk/program/program';\nimport { main } from ${JSON.stringify(`./${basename(path)}`)};\nstart(main, ${JSON.stringify(name)});\n`;
+  return bundle({ stdin: { contents, loader: 'ts', resolveDir: dirname(path) } });
+}
+
 /** The same for a program that stands in a text; it imports the project's packages by their names. */
 export function programTextOf(contents) {
   return bundle({ stdin: { contents, loader: 'ts', resolveDir: join(root, 'packages/sim') } });

@@ -1,4 +1,7 @@
 import type { CommandModule } from 'yargs';
+import type { Scenario } from './engine/scenario.ts';
+import { readTextFile } from './io/files.ts';
+import type { SimProgram } from './commands/context.ts';
 import { runNemesisCommand } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
@@ -9,6 +12,8 @@ export interface SimCommandContext {
   machinesDirectory(): string;
   done(status: number): void;
   readonly terminal?: SimTerminal;
+  /** Bundles a file, or finds a program that ships; throws what the command line reports. */
+  program?(word: string): Promise<SimProgram>;
 }
 
 /** Exit statuses, as links.md has them for fault plans. */
@@ -17,24 +22,43 @@ export const EXIT = { held: 0, broke: 1, unknown: 2 } as const;
 /** The command `sim`: the same kernel on virtual time. */
 export function simCommand(context: SimCommandContext): CommandModule<object, Readonly<Record<string, unknown>>> {
   return {
-    command: 'sim [scenario]',
-    describe: 'run the same kernel on virtual time: seeds, fault plans, the paper’s shootdown',
+    command: 'sim [scenario] [program] [args..]',
+    describe: 'run the same kernel on virtual time: seeds, fault plans, programs, the paper’s shootdown',
     builder: ((cli: OptionBuilder) => declareOptions(cli)) as never,
-    handler: (args) => context.done(runSim(args, context)),
+    handler: async (args) => {
+      const word = args['scenario'] === 'run' ? args['program'] : replayedProgram(args['replay']);
+      const program = word === undefined ? null : ((await context.program?.(String(word))) ?? null);
+      context.done(runSim(args, context, program));
+    },
   };
 }
 
 /** Runs what the options ask for; the exit status. */
-export function runSim(args: Readonly<Record<string, unknown>>, context: SimCommandContext): number {
+export function runSim(
+  args: Readonly<Record<string, unknown>>,
+  context: SimCommandContext,
+  program: SimProgram | null = null,
+): number {
   const terminal = context.terminal ?? simTerminal();
   try {
     const request = parseSimRequest(args);
     const run = request.scenario === 'shootdown' ? runShootdownCommand : runNemesisCommand;
-    return run(request, { terminal, machinesDirectory: context.machinesDirectory() });
+    return run(request, { terminal, machinesDirectory: context.machinesDirectory(), program });
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
     terminal.error(`mk-launch sim: ${error.message}`);
     return EXIT.unknown;
+  }
+}
+
+/** The program of a scenario that was written to a file; undefined: there is none, or the file is read again and complained of. */
+function replayedProgram(file: unknown): string | undefined {
+  const text = file === undefined ? null : readTextFile(String(file));
+  if (text?.ok !== true) return undefined;
+  try {
+    return (JSON.parse(text.value) as Partial<Scenario>).program?.program;
+  } catch {
+    return undefined;
   }
 }
 
@@ -53,15 +77,20 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
   return cli
     .positional('scenario', {
       type: 'string',
-      describe: 'nemesis: faults from the seed or a plan; shootdown: the paper’s table',
-      choices: ['nemesis', 'shootdown'],
+      describe: 'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table',
+      choices: ['nemesis', 'run', 'shootdown'],
       default: 'nemesis',
     })
+    .positional('program', { type: 'string', describe: 'run: a .ts or .js file that exports main, or a program that ships' })
+    .positional('args', { type: 'string', array: true, describe: 'run: of the program; its options, too' })
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
     .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown: amd-8x4)' })
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
     .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1)' })
     .option('plan', { ...TEXT, describe: 'fault plan (YAML) in the place of the nemesis' })
+    .option('nemesis', { ...SWITCH, describe: 'run: faults from the seed, too; without it and --plan there are none' })
+    .option('on', { ...TEXT, describe: 'run: a domain on each of these cores (0,3-7); without it one on core 0' })
+    .option('limit', { ...TEXT, describe: 'run: virtual time in which the program has to end (default 5m)' })
     .option('for', { ...TEXT, describe: 'how long faults go on, in virtual time (default 5s, for some seeds 18s)' })
     .option('weights', { ...TEXT, describe: 'how often each kind of fault comes, like crash=5,link=0' })
     .option('once', { ...SWITCH, describe: 'run each seed once; without it twice, and the traces must be the same' })
@@ -75,7 +104,9 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')
     .example('$0 sim --cores 256 --machine amd-8x4 --seed 7 --plan p.yaml', 'a fault plan on a large machine')
+    .example('$0 sim run ./my-program.ts --cores 64 --seed 7 --plan p.yaml', 'your own program, the same file as on processes')
+    .example('$0 sim run bank --seeds 100 --nemesis', 'a program that ships, a hundred seeds with faults')
     .example('$0 sim --seed 24 --shrink --trace runs/24', 'the smallest failing case, and pictures of it')
     .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
-    .epilogue('Exit status: 0 every invariant held, 1 one broke, 2 the run itself failed or the options are wrong.');
+    .epilogue('Exit status: 0 every invariant held and programs ended with 0, 1 one broke, 2 the run itself failed or the options are wrong.');
 }

@@ -1,8 +1,11 @@
 import type { CommandModule } from 'yargs';
+import type { SimProgram } from '@mk/sim/commands/context';
+import { withProgramArguments } from '../cli/program-arguments.ts';
 import { type Cli, runCli } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { runDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
+import { contextText, inSources, programNamed } from '../programs/bundle.ts';
 import { machinesDirectory } from '../boot/machine.ts';
 import { launchOptions, parseLaunchRequest } from './options.ts';
 
@@ -22,7 +25,7 @@ export async function mkLaunch(argv: readonly string[], more: readonly CommandMa
   const failed = await runCli(
     'mk-launch',
     (cli) => configure(cli, boot, [...more.map((make) => make(done)), sim]),
-    argv,
+    withProgramArguments(argv),
   );
   return failed === 0 ? status : failed;
 }
@@ -58,11 +61,17 @@ function configure(
 /** The simulator is a large program: it is loaded when it is asked for, so that nobody else's boot waits for it. */
 async function simulatorCommand(argv: readonly string[], done: (status: number) => void): Promise<CommandModule> {
   const placeholder: CommandModule = {
-    command: 'sim [scenario]',
-    describe: 'run the same kernel on virtual time: seeds, fault plans, the paper’s shootdown',
+    command: 'sim [scenario] [program] [args..]',
+    describe: 'run the same kernel on virtual time: seeds, fault plans, programs, the paper’s shootdown',
     handler: () => undefined,
   };
   if (!argv.includes('sim')) return placeholder;
   const { simCommand } = await import('@mk/sim/cli');
-  return simCommand({ machinesDirectory, done }) as unknown as CommandModule;
+  return simCommand({ machinesDirectory, done, program: simProgram }) as unknown as CommandModule;
+}
+
+/** A program for the simulator: the very text that a running core takes. */
+async function simProgram(word: string): Promise<SimProgram> {
+  const program = await programNamed(word);
+  return { ...program, contextText: contextText(), inSources: (text) => inSources(text, program) };
 }

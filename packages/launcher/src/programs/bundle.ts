@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
-import { SourceMap, type SourceMapPayload } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire, SourceMap, type SourceMapPayload } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { programDirectory } from '../boot/programs.ts';
 import { CommandError } from '../cli/usage-error.ts';
+import { type Domains, shippedProgram } from './shipped.ts';
 
 /** A user's program, ready for a core. */
 export interface BundledProgram {
@@ -23,9 +24,7 @@ export function isProgramFile(word: string): boolean {
 export async function bundleProgram(file: string): Promise<BundledProgram> {
   const path = resolve(file);
   if (!existsSync(path)) throw new CommandError(`there is no file ${file}`, 2);
-  const { build } = await import('esbuild').catch(() => {
-    throw new CommandError('esbuild, which bundles programs, is not installed here: run npm ci in the checkout', 2);
-  });
+  const { build } = bundler();
   const name = basename(path).replace(/\.[^.]+$/, '');
   const root = dirname(programDirectory());
   try {
@@ -50,6 +49,18 @@ export async function bundleProgram(file: string): Promise<BundledProgram> {
   }
 }
 
+/** A program by the word that a command names it with: a file, or one that ships. Throws CommandError. */
+export async function programNamed(word: string): Promise<BundledProgram & { readonly domains: Domains }> {
+  if (isProgramFile(word)) return { ...(await bundleProgram(word)), domains: 'named' };
+  const { name, domains } = shippedProgram(word);
+  return { name, text: readFileSync(join(programDirectory(), 'programs', `${name}.js`), 'utf8'), domains };
+}
+
+/** What is evaluated in the context of a dispatcher before its program. */
+export function contextText(): string {
+  return readFileSync(join(programDirectory(), 'dispatcher-context.js'), 'utf8');
+}
+
 /**
  * A text with the places of a bundle's stack trace told as places of the files that it was made of: `hello:4512:11` becomes
  * `hello.ts:3:9`. Frames of the host behind the last such place are left out.
@@ -68,7 +79,14 @@ export function inSources(text: string, { name, text: bundle }: BundledProgram):
     if (originalSource === undefined) return found;
     return `${shown(originalSource)}:${originalLine! + 1}:${originalColumn! + 1}`;
   });
-  return told;
+  return withoutLibrary(told);
+}
+
+/** Frames of libmk say nothing about the program, as long as there are others. */
+function withoutLibrary(text: string): string {
+  const lines = text.split('\n');
+  const own = lines.filter((line) => !/^\s+at .*[\\/]libmk[\\/](src|dist)[\\/]/.test(line));
+  return own.some((line) => /^\s+at /.test(line)) ? own.join('\n') : text;
 }
 
 /** A path as esbuild has it, from the root, as a person at this place would write it. */
@@ -82,6 +100,15 @@ interface Entry {
   readonly originalSource?: string;
   readonly originalLine?: number;
   readonly originalColumn?: number;
+}
+
+/** Loaded when a file is bundled: nothing else needs it. (`import()` does not work in a program that was compiled from its code cache.) */
+function bundler(): typeof import('esbuild') {
+  try {
+    return createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+  } catch {
+    throw new CommandError('esbuild, which bundles programs, is not installed here: run npm ci in the checkout', 2);
+  }
 }
 
 function entry(path: string, name: string): string {

@@ -158,5 +158,10 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { stack } = error;
+  if (isMkError(error)) return [error.message, ...framesOf(stack)].join('\n'); // its name stands in its message
   return stack !== undefined && stack.includes(error.message) ? stack : `${error.name}: ${error.message}`;
+}
+
+function framesOf(stack = ''): readonly string[] {
+  return stack.split('\n').filter((line) => /^\s+at /.test(line));
 }

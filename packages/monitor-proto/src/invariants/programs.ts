@@ -133,4 +133,19 @@ export const PROGRAM_INVARIANTS = {
     'tests',
     'With the dispatcher that it is on it ends, in the error with which that is gone.',
   ),
+  PR1: row(
+    'sim/src/programs/program-run.ts',
+    'runs of programs (mk-launch sim run)',
+    'No assertion and no invariant of a program breaks, in any of its domains.',
+  ),
+  PR2: row(
+    'sim/src/programs/program-run.ts',
+    'runs of programs (mk-launch sim run)',
+    'Every domain that a run began exits with status 0, unless a fault took its core.',
+  ),
+  PR3: row(
+    'sim/src/programs/program-run.ts',
+    'runs of programs (mk-launch sim run)',
+    'Every domain that a run began ends.',
+  ),
 } as const;

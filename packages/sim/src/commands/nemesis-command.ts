@@ -15,9 +15,21 @@ import { chromeTrace } from '../trace/chrome-trace.ts';
 import { TraceRecorder } from '../trace/recorder.ts';
 import { spaceTimeDiagram } from '../trace/space-time.ts';
 import type { CommandContext } from './context.ts';
+import {
+  programOf,
+  programOptions,
+  programScenario,
+  programWords,
+  shellWord,
+  tellOutput,
+  withProgram,
+} from './program-scenario.ts';
 
 /** From so many cores on handshakes are a large part of the work: they take the cheaper hash. */
 const MANY_CORES = 64;
+
+/** Lines of output that a run's report holds. */
+const OUTPUT_TOLD = 1000;
 
 interface Totals {
   seeds: number;
@@ -28,13 +40,24 @@ interface Totals {
   dropped: number;
   virtualNs: Nanos;
   readonly outcomes: Record<string, number>;
+  readonly runs: RunReport[];
+}
+
+/** What a run came to, for machines. */
+interface RunReport {
+  readonly seed: Scenario['seed'];
+  readonly trace_hash: string;
+  /** Turns of programs. */
+  readonly turns?: number;
+  readonly domains?: RunResult['ends'];
+  readonly output?: RunResult['output'];
 }
 
 /** `mk-launch sim`: runs seeds under the nemesis or a fault plan and judges them. 0 held, 1 broke, 2 unknown. */
 export function runNemesisCommand(request: SimRequest, context: CommandContext): number {
   const { terminal } = context;
   const options = runOptions(request, context);
-  const scenarios = scenariosOf(request, context.machinesDirectory);
+  const scenarios = scenariosOf(request, context);
   const totals: Totals = {
     seeds: 0,
     failed: [],
@@ -44,6 +67,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
     dropped: 0,
     virtualNs: 0,
     outcomes: {},
+    runs: [],
   };
   const startedAt = wallMs();
   const reports: unknown[] = [];
@@ -61,6 +85,8 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
     );
     const result = (request.once ? runScenario : runTwice)(scenario, options);
     add(totals, result);
+    if (context.program !== null && !request.json && scenarios.length === 1)
+      tellOutput(result, terminal.out);
     if (result.violations.length > 0 || result.inconclusive !== null) {
       terminal.progress('');
       reports.push(explain(result, request, context, options));
@@ -69,7 +95,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   terminal.progress('');
   if (request.trace !== null && reports.length === 0)
     writeTrace(
-      scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 }, context.machinesDirectory)[0]!,
+      scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 }, context)[0]!,
       request.trace,
       options,
       context,
@@ -80,9 +106,10 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   return totals.unknown.length > 0 ? 2 : 0;
 }
 
-function runOptions({ cores }: SimRequest, { machinesDirectory }: CommandContext): RunOptions {
+function runOptions({ cores }: SimRequest, { machinesDirectory, program }: CommandContext): RunOptions {
   const cache = new Map<string, ReturnType<RunOptions['machineOf']>>();
   return {
+    ...(program !== null && { program: programOptions(program) }),
     hmac: (cores ?? 0) > MANY_CORES ? fastMac : hmacSha256,
     machineOf({ machine, cores }) {
       const key = `${machine} ${cores}`;
@@ -94,18 +121,25 @@ function runOptions({ cores }: SimRequest, { machinesDirectory }: CommandContext
   };
 }
 
-function scenariosOf(request: SimRequest, machinesDirectory: string): readonly Scenario[] {
-  if (request.replay !== null) return [JSON.parse(must('--replay', readTextFile(request.replay))) as Scenario];
+function scenariosOf(request: SimRequest, context: CommandContext): readonly Scenario[] {
+  const { machinesDirectory, program } = context;
+  if (request.replay !== null) {
+    const scenario = JSON.parse(must('--replay', readTextFile(request.replay))) as Scenario;
+    programOf(context, scenario);
+    return [scenario];
+  }
   const seeds = Array.from({ length: request.seeds }, (_, i) => request.seed + i);
+  if (request.plan === null && program !== null) return seeds.map((seed) => programScenario(seed, request, program));
   if (request.plan === null) return seeds.map((seed) => scenarioOf(seed, nemesisOptions(request)));
   const plan = must('', parseFaultPlan(must('--plan', readTextFile(request.plan)), request.plan));
   const chosen = request.seedGiven || request.seeds > 1 ? seeds : [null];
   const machine = request.machine ?? plan.machine;
   const whole = machine === null ? null : must('--machine', machineCores(machine, machinesDirectory));
   const cores = request.cores ?? plan.cores ?? whole;
-  return chosen.map((seed) =>
-    must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores, machine: request.machine })),
-  );
+  return chosen.map((seed) => {
+    const scenario = must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores, machine: request.machine }));
+    return program === null ? scenario : withProgram(scenario, request, program);
+  });
 }
 
 function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): Parameters<typeof scenarioOf>[1] {
@@ -124,6 +158,9 @@ function add(totals: Totals, result: RunResult): void {
   for (const name of ['steps', 'frames', 'dropped', 'virtualNs'] as const) totals[name] += result[name];
   for (const [outcome, count] of Object.entries(result.outcomes))
     totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
+  const { scenario, hash, turns, ends, output } = result;
+  const program = scenario.program === undefined ? {} : { turns, domains: ends, output: output.slice(-OUTPUT_TOLD) };
+  totals.runs.push({ seed: scenario.seed, trace_hash: hash, ...program });
 }
 
 /** Says what broke, shrinks and draws if asked to, and gives the one command that repeats it. */
@@ -132,8 +169,9 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
   const { scenario, violations, inconclusive } = result;
   const say = request.json ? () => undefined : terminal.out;
   say(`seed ${scenario.seed}: ${violations.length > 0 ? 'FAILED' : `unknown: ${inconclusive}`}`);
+  const place = context.program?.inSources ?? ((text: string) => text);
   for (const { invariant, checker, text, at } of violations.slice(0, 5))
-    say(`  ${invariant} (${checker}) at ${(at / 1e6).toFixed(3)} ms: ${text}`);
+    say(`  ${invariant} (${checker}) at ${(at / 1e6).toFixed(3)} ms: ${place(text).replaceAll('\n', '\n  ')}`);
   let repeat = repeatCommand(request, scenario);
   let smallest = scenario;
   if (request.shrink && violations.length > 0) {
@@ -157,7 +195,8 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
 
 function repeatCommand(request: SimRequest, scenario: Scenario): string {
   if (request.replay !== null) return `mk-launch sim --replay ${request.replay}`;
-  const words = ['mk-launch sim', `--seed ${scenario.seed}`];
+  const run = request.program === null ? '' : ` run ${shellWord(request.program)}`;
+  const words = [`mk-launch sim${run}`, `--seed ${scenario.seed}`];
   if (request.plan !== null) words.push(`--plan ${request.plan}`);
   if (request.cores !== null) words.push(`--cores ${request.cores}`);
   if (request.machine !== null) words.push(`--machine ${request.machine}`);
@@ -168,7 +207,7 @@ function repeatCommand(request: SimRequest, scenario: Scenario): string {
         .map(([kind, weight]) => `${kind}=${weight}`)
         .join(',')}`,
     );
-  return words.join(' ');
+  return [...words, ...programWords(request)].join(' ');
 }
 
 function writeTrace(
@@ -194,7 +233,7 @@ function summarise(
   firstSeed: Scenario['seed'],
   reports: readonly unknown[],
 ): void {
-  const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes } = totals;
+  const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes, runs } = totals;
   if (request.json) {
     terminal.out(
       JSON.stringify({
@@ -209,6 +248,7 @@ function summarise(
         wall_seconds: tookMs / 1000,
         outcomes,
         reports,
+        runs,
       }),
     );
     return;
@@ -225,6 +265,8 @@ function summarise(
   terminal.out(
     `${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(rssBytes() / 1e6)} MB`,
   );
+  if (runs.length === 1) terminal.out(`trace ${runs[0]!.trace_hash}`);
+  if (request.program !== null) return;
   terminal.out(
     `requests: ${
       Object.entries(outcomes)

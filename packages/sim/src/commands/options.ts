@@ -1,13 +1,20 @@
-import { parseDuration } from '@mk/machine/duration';
+import { parseCores, parseDuration } from '@mk/machine/duration';
 import { nearest } from '@mk/machine/nearest';
 import { failure, type Result, success } from '@mk/machine/result';
-import type { Nanos } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
+import { type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { limit as bound } from '@mk/monitor-proto/limits';
 import { NEMESIS_KINDS, type NemesisWeights } from '../nemesis/nemesis.ts';
 
 /** What `mk-launch sim` was asked for, checked. */
 export interface SimRequest {
-  readonly scenario: 'nemesis' | 'shootdown';
+  readonly scenario: 'nemesis' | 'shootdown' | 'run';
+  /** What `run` runs: a file, or a program that ships. */
+  readonly program: string | null;
+  readonly args: readonly string[];
+  readonly on: readonly number[] | null;
+  readonly limitNs: Nanos;
+  /** `run`: faults from the seed. */
+  readonly nemesis: boolean;
   readonly cores: number | null;
   readonly machine: string | null;
   readonly seed: number;
@@ -24,6 +31,9 @@ export interface SimRequest {
   readonly json: boolean;
 }
 
+/** How long a program may go on after the last fault, unless it is said. */
+export const USUAL_LIMIT_NS: Nanos = 300 * SECOND;
+
 type Args = Readonly<Record<string, unknown>>;
 
 /** A mistake in the options: one line. */
@@ -33,15 +43,25 @@ export class OptionError extends Error {}
 export function parseSimRequest(args: Args): SimRequest {
   const text = (name: string): string | null => (args[name] === undefined ? null : String(args[name]));
   const scenario = text('scenario') ?? 'nemesis';
-  if (scenario !== 'nemesis' && scenario !== 'shootdown')
+  if (scenario !== 'nemesis' && scenario !== 'shootdown' && scenario !== 'run')
     throw new OptionError(
-      `unknown scenario ${scenario}; take nemesis (faults from a seed) or shootdown (the paper's table)`,
+      `unknown scenario ${scenario}; take nemesis (faults from a seed), run (a program) or shootdown (the paper's table)`,
     );
+  const program = text('program');
+  if ((scenario === 'run') !== (program !== null))
+    throw new OptionError(scenario === 'run' ? 'run needs a program: a file, or one that ships' : `${scenario} takes no ${program}`);
+  const on = text('on');
+  const limit = text('limit');
   const duration = text('for');
   const seed = text('seed');
   return {
     scenario,
-    cores: whole(args, 'cores', 2, limit('maxCores')),
+    program,
+    args: Array.isArray(args['args']) ? args['args'].map(String) : [],
+    on: on === null ? null : [...must('--on', parseCores(on))].sort((a, b) => a - b),
+    limitNs: limit === null ? USUAL_LIMIT_NS : must('--limit', parseDuration(limit)),
+    nemesis: args['nemesis'] === true,
+    cores: whole(args, 'cores', scenario === 'run' ? 1 : 2, bound('maxCores')),
     machine: text('machine'),
     seed: whole(args, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
     seedGiven: seed !== null,

@@ -5,6 +5,14 @@ import type { MachineModel } from '@mk/skb/config';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
+import {
+  EndlessTurn,
+  type OutputLine,
+  type ProgramEnd,
+  type ProgramOptions,
+  ProgramRun,
+} from '../programs/program-run.ts';
+import type { TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
 import { livingCores, Simulation } from './simulation.ts';
 import type { SimObserver, SimulationOptions } from './simulation-options.ts';
@@ -19,6 +27,12 @@ export interface RunOptions {
   readonly wrap?: NonNullable<SimulationOptions['wrap']>;
   /** Called when the simulation is made, before anything runs. */
   readonly prepare?: (simulation: Simulation) => void;
+  /** The program that the scenario names. */
+  readonly program?: ProgramOptions;
+  /** Takes the turns of programs, for whoever compares runs. */
+  readonly turns?: TurnRecord[];
+  /** Turns of programs that were found to have no end, by number; runs of the same scenario share it. */
+  readonly endless?: Set<number>;
 }
 
 export interface RunResult {
@@ -33,6 +47,10 @@ export interface RunResult {
   readonly virtualNs: Nanos;
   /** Requests of the load by how they ended. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** Turns of programs. */
+  readonly turns: number;
+  readonly output: readonly OutputLine[];
+  readonly ends: readonly ProgramEnd[];
 }
 
 const BOOT_LIMIT: Nanos = 60 * SECOND;
@@ -42,11 +60,22 @@ const HEAL_LIMIT: Nanos = 90 * SECOND;
 const QUIET_LIMIT: Nanos = 3 * SECOND;
 /** Short against heartbeats, which are a second apart and settled after a twentieth of it. */
 const LOOK_EVERY: Nanos = SECOND / 100;
+/** So many turns without an end are looked for in a run: each costs a bound of wall time. */
+const ENDLESS_MOST = 8;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
 /** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
 export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
-  return new Run(scenario, options).run();
+  const endless = options.endless ?? new Set<number>();
+  for (;;) {
+    try {
+      return new Run(scenario, options, endless).run();
+    } catch (error) {
+      // The same run comes to the same turn: this time the core takes it for what it is, and kills the dispatcher (P3).
+      if (!(error instanceof EndlessTurn) || endless.size >= ENDLESS_MOST) throw error;
+      endless.add(error.turn.number);
+    }
+  }
 }
 
 class Run {
@@ -54,10 +83,12 @@ class Run {
   private readonly checks: Checks;
   private readonly outcomes: Record<string, number> = {};
   private pending = 0;
+  private readonly program: ProgramRun | null = null;
 
   constructor(
     private readonly scenario: Scenario,
     options: RunOptions,
+    endless: ReadonlySet<number>,
   ) {
     this.simulation = new Simulation({
       seed: scenario.seed,
@@ -66,8 +97,19 @@ class Run {
       hmac: options.hmac,
       logLevel: 'debug',
       ...(options.wrap && { wrap: options.wrap }),
+      ...(options.program && { programs: options.program.world }),
     });
+    this.simulation.programs.endless = endless;
+    if (options.turns !== undefined) this.simulation.programs.record = options.turns;
     this.checks = new Checks(this.simulation, options.checkers);
+    if (scenario.program !== undefined && options.program !== undefined)
+      this.program = new ProgramRun(
+        this.simulation,
+        scenario.program,
+        options.program,
+        (checker, invariant, text) => this.checks.report(checker, invariant, text),
+        scenario.faults.length > 0,
+      );
     for (const observer of options.observers ?? []) this.simulation.observe(observer);
     options.prepare?.(this.simulation);
   }
@@ -92,25 +134,35 @@ class Run {
     const { simulation } = this;
     for (const until = simulation.now + limitNs; simulation.now < until;) {
       if (condition()) return true;
-      simulation.run(simulation.now + LOOK_EVERY, () => this.checks.failed);
+      this.advance(simulation.now + LOOK_EVERY);
     }
     return condition();
+  }
+
+  private advance(until: Nanos): void {
+    const { simulation, checks, program } = this;
+    const run = (): boolean => simulation.run(until, () => checks.failed);
+    if (program === null) run();
+    else program.bounded(run);
   }
 
   private disturb(failed: () => boolean): void {
     const { simulation, scenario } = this;
     const begin = simulation.now;
+    this.program?.begin();
     for (const { atNs, action } of scenario.faults) {
       if (atNs < scenario.faultsForNs) simulation.call(begin + atNs, () => applyFault(simulation, action));
     }
     for (const request of scenario.load) simulation.call(begin + request.atNs, () => this.ask(request));
-    simulation.run(begin + scenario.faultsForNs, failed);
+    if (this.program === null) simulation.run(begin + scenario.faultsForNs, failed);
+    else this.waitFor(scenario.faultsForNs, failed);
     if (!failed()) healAll(simulation);
   }
 
   /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
   private converge(failed: () => boolean): void {
-    const { simulation, checks } = this;
+    const { simulation, checks, program } = this;
+    if (program !== null && !this.programEnded(program)) return;
     const settled = this.waitFor(
       HEAL_LIMIT,
       () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)),
@@ -122,6 +174,14 @@ class Run {
     simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);
     this.waitFor(QUIET_LIMIT, () => failed() || isQuiet(simulation));
     if (this.pending > 0 && !failed()) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
+  }
+
+  /** Waits for the program; whether the run goes on without it. */
+  private programEnded(program: ProgramRun): boolean {
+    const over = (): boolean => this.checks.failed || this.restartEnded() || program.ended;
+    this.waitFor(this.scenario.program?.limitNs ?? 0, over);
+    if (!program.ended && !this.checks.failed) program.reportOpen();
+    return !this.checks.failed;
   }
 
   /** A supervisor starts again what ended by itself: an excluded core comes back as a new incarnation. */
@@ -205,6 +265,9 @@ class Run {
       dropped,
       virtualNs: simulation.now,
       outcomes,
+      turns: simulation.programs.turns,
+      output: this.program?.output ?? [],
+      ends: this.program?.ends ?? [],
     };
   }
 }

@@ -1,16 +1,30 @@
 import type { Violation } from '../checkers/checker.ts';
 import { type NemesisOptions, scenarioOf } from '../nemesis/nemesis.ts';
 import { type RunOptions, type RunResult, runScenario } from './run-scenario.ts';
+import { firstDifference, type TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. */
-export function runTwice(scenario: Scenario, options: RunOptions): RunResult {
+export function runTwice(scenario: Scenario, given: RunOptions): RunResult {
+  const options = { ...given, endless: new Set<number>() };
   const first = runScenario(scenario, options);
   const second = runScenario(scenario, options);
   if (first.hash === second.hash) return first;
-  const text = `two runs of seed ${scenario.seed} left the traces ${first.hash} and ${second.hash}`;
+  const where = differingTurn(scenario, options);
+  const text = `two runs of seed ${scenario.seed} left the traces ${first.hash} and ${second.hash}${where === null ? '' : `; ${where}`}`;
   const violation: Violation = { invariant: 'D0', checker: 'determinism', text, at: first.virtualNs };
   return { ...first, violations: [...first.violations, violation] };
+}
+
+/** Where programs part in two runs more, now with their turns kept; null: they do not, or there are none. */
+function differingTurn(scenario: Scenario, options: RunOptions): string | null {
+  if (options.program === undefined) return null;
+  const [a, b] = [1, 2].map(() => {
+    const turns: TurnRecord[] = [];
+    runScenario(scenario, { ...options, turns });
+    return turns;
+  });
+  return firstDifference(a!, b!);
 }
 
 /** The run of a seed, under the nemesis. */

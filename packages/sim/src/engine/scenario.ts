@@ -19,6 +19,19 @@ export interface TimedRequest {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
+/** A program that a run is about: the load is what it does. */
+export interface ProgramLoad {
+  /** As the command names it: a file, or a program that ships. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Cores of the run, for the program to read (`mk.env.CORES`). */
+  readonly cores: readonly CoreId[];
+  /** A domain on each of these. */
+  readonly on: readonly CoreId[];
+  /** Virtual time within which it has to end once faults have stopped. */
+  readonly limitNs: Nanos;
+}
+
 /** Everything that one run consists of: the same scenario gives the same trace. */
 export interface Scenario {
   readonly seed: number | string;
@@ -29,6 +42,7 @@ export interface Scenario {
   readonly load: readonly TimedRequest[];
   /** Faults stop then: everything is healed. */
   readonly faultsForNs: Nanos;
+  readonly program?: ProgramLoad;
 }
 
 /** One line for people. */

@@ -5,9 +5,9 @@ import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol
 export interface ProgramContext {
   /**
    * One turn: the upcalls are handed over and the program's microtasks drain, all before this returns. A first turn evaluates
-   * the program's text before.
+   * the program's text before. A turn that is `endless` is broken off after a moment of the host's time.
    */
-  resume(resumption: Resumption): ContextTurn;
+  resume(resumption: Resumption, endless?: boolean): ContextTurn;
 }
 
 /** What came out of a turn. */

@@ -41,6 +41,15 @@ export interface TurnRecord {
   readonly digest: number;
 }
 
+/** Whose turn it is, and the number of the turn in its run. */
+export interface RunningTurn {
+  readonly number: number;
+  readonly core: PeerId;
+  readonly dispatcher: number;
+  readonly domain: string;
+  readonly program: string;
+}
+
 /** What the host needs of the simulation. */
 export interface ProgramsHost {
   readonly now: Nanos;
@@ -60,6 +69,10 @@ export class SimPrograms {
   turns = 0;
   /** The turns, while somebody wants them. */
   record: TurnRecord[] | null = null;
+  /** The turn that runs; null: none does. */
+  running: RunningTurn | null = null;
+  /** Turns by number that are known to have no end: they are ended by their host's clock. */
+  endless: ReadonlySet<number> = new Set();
   private readonly byNode = new Map<SimNode, Map<number, SimDispatcher>>();
 
   constructor(
@@ -142,9 +155,15 @@ export class SimPrograms {
     const { dispatcher: id, until, upcalls } = effect;
     const { now } = this.host;
     dispatcher.context ??= this.contextOf(node, dispatcher);
-    const came = dispatcher.context.resume({ now, until, upcalls });
+    const endless = this.endless.has(this.turns);
+    const { domain, program } = dispatcher.start;
+    this.running = { number: this.turns, core: node.id, dispatcher: id, domain, program: program.name };
+    const came = dispatcher.context.resume({ now, until, upcalls }, endless);
+    this.running = null;
     this.note(node, dispatcher, came);
     if (this.of(node).get(id) !== dispatcher) return; // killed by what it called
+    // As long as the kernel has it: asked to yield at the end of its slice, killed after the grace (P3).
+    if (endless) return;
     const ranNs = this.costOf(came) * node.slowFactor;
     if (ranNs >= NEVER) return;
     if (came.ended !== '') {

@@ -50,6 +50,7 @@ export function installWorld(world: World): void {
   define(Math, 'random', () => prng.nextFloat());
   define(globals, 'performance', { now: () => world.now() / 1e6, timeOrigin: world.epochMs });
   fixLocales();
+  define(Error, 'prepareStackTrace', ownFrames);
   for (const name of REMOVED) if (!Reflect.deleteProperty(globals, name)) globals[name] = undefined;
   for (const name of FORBIDDEN) define(globals, name, forbidden(name));
   delete (Atomics as unknown as Loose)['wait'];
@@ -97,6 +98,33 @@ function fixLocales(): void {
     });
   }
   delete globals['Intl']; // its formats read the host's clock, zone and language
+}
+
+interface Site {
+  getFileName(): string | null | undefined;
+}
+
+/** A stack trace as the engine has it, up to the frames of the host: those are no business of the program and differ from run to run. */
+function ownFrames(error: Error, sites: readonly Site[]): string {
+  let own: string | null = null;
+  const lines = [headOf(error)];
+  for (const site of sites) {
+    const file = site.getFileName() ?? null;
+    if (file !== null && !file.startsWith('mk:')) {
+      own ??= file;
+      if (file !== own) break;
+    }
+    lines.push(`    at ${String(site)}`);
+  }
+  return lines.join('\n');
+}
+
+function headOf(error: Error): string {
+  try {
+    return `${error.name}: ${error.message}`;
+  } catch {
+    return 'Error';
+  }
 }
 
 function forbidden(name: string): unknown {

@@ -9,13 +9,16 @@ import { spanHere } from './program-messages.ts';
 import type { ProcessManager } from './process-manager.ts';
 import { fail } from './spawn.ts';
 
+/** What a program's library says of its end; every other error is one that nobody caught, whatever its name. */
+const OWN_CAUSES: ReadonlySet<string> = new Set(['NO_PROGRAM', 'ASSERTION_FAILED', 'INVARIANT_VIOLATED', 'LEFTOVERS']);
+
 /** What a program asks of the process manager. */
 export function programCalls(p: ProcessManager) {
   const writer = new PlainWriter(borderLimit('turnBytes'));
   return {
     exit: (caller, { status }, now) => p.endWith(p.partOf(caller), { cause: 'exited', status, text: '' }, now),
     fail: (caller, { error, text }, now) =>
-      p.endWith(p.partOf(caller), { cause: error === 'NO_PROGRAM' ? error : 'UNCAUGHT', status: 1, text }, now),
+      p.endWith(p.partOf(caller), { cause: OWN_CAUSES.has(error) ? error : 'UNCAUGHT', status: 1, text }, now),
     spawn: (caller, { request }, now, done) => {
       const { program, core, args, environment, capabilities, weight, wcet, period, deadline } = request;
       const part = p.partOf(caller);

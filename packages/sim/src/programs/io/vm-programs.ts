@@ -13,11 +13,22 @@ const KEPT = 64;
 const GLOBALS = new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' });
 const RESUME = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
-/** Rejects with something that is no object of the host: an error of the host would lead out of the context. */
-function noImport(): never {
-  throw 'programs are one bundle: import() is not for them'; // eslint-disable-line no-throw-literal
+/** A turn that is known to have no end is broken off after so long. */
+const ENDLESS_MS = 200;
+
+/**
+ * What calls `import()`, or may: Node answers it with an error of its own realm, which would lead out of the context, and takes no
+ * other answer from us without a flag. What stands in a text or a comment is refused as well: one cannot tell without a parser.
+ */
+const IMPORT_CALL =
+  /(?<![\w$]|(?<!\.\.)\.)import(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*|<!--[^\n\r\u2028\u2029]*|-->[^\n\r\u2028\u2029]*)*[(.]/;
+
+/** The text as a script; throws SyntaxError when it calls `import()`. */
+function scriptFrom(text: string, name: string): vm.Script {
+  if (IMPORT_CALL.test(text))
+    throw new SyntaxError(`${name}: programs are one bundle: import() and import.meta are not for them`);
+  return new vm.Script(text, { filename: name });
 }
-const OPTIONS = { importModuleDynamically: noImport };
 
 /**
  * Programs in contexts of this thread, as programs.md has them: `microtaskMode: 'afterEvaluate'`, so that a turn is one
@@ -33,7 +44,7 @@ export class VmPrograms implements ProgramWorld {
     /** Plants something in every context: how a test shows that it is noticed. */
     private readonly plant: (context: vm.Context) => void = () => undefined,
   ) {
-    this.contextScript = new vm.Script(contextText, { filename: 'mk:context', ...OPTIONS });
+    this.contextScript = scriptFrom(contextText, 'mk:context');
   }
 
   context(options: ContextOptions): ProgramContext {
@@ -43,7 +54,7 @@ export class VmPrograms implements ProgramWorld {
   private scriptOf({ name, bytes, digest }: ContextOptions['program']): vm.Script {
     let script = this.scripts.get(digest);
     if (script === undefined) {
-      script = new vm.Script(Buffer.from(bytes).toString('utf8'), { filename: name, ...OPTIONS });
+      script = scriptFrom(Buffer.from(bytes).toString('utf8'), name);
       if (this.scripts.size >= KEPT) this.scripts.clear();
       this.scripts.set(digest, script);
     }
@@ -57,6 +68,7 @@ class VmProgram implements ProgramContext {
   private readonly writer = new PlainWriter(64 << 20);
   private readonly answers = new PlainWriter(borderLimit('callNowBytes') * 2);
   private begun = false;
+  private mute = false;
   private callsNow = 0;
 
   constructor(
@@ -77,15 +89,17 @@ class VmProgram implements ProgramContext {
     plant(this.context);
   }
 
-  resume(resumption: Resumption): ContextTurn {
+  resume(resumption: Resumption, endless = false): ContextTurn {
+    const limit = endless ? { timeout: ENDLESS_MS } : undefined;
+    this.mute = endless; // how often it calls until it is broken off is the host's matter
     this.callsNow = 0;
     this.give(encodeResumption(this.writer, resumption));
     try {
       if (!this.begun) {
         this.begun = true;
-        this.script().runInContext(this.context);
+        this.script().runInContext(this.context, limit);
       }
-      RESUME.runInContext(this.context);
+      RESUME.runInContext(this.context, limit);
     } catch (error) {
       const { name, text } = described(error);
       return this.over(null, text, name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', NOTHING);
@@ -115,6 +129,7 @@ class VmProgram implements ProgramContext {
 
   /** Only bytes go out, only bytes of the context's own memory come in. */
   private serve(request: Uint8Array): Uint8Array | null {
+    if (this.mute) return null;
     const asked = new PlainReader(new Uint8Array(request)).read();
     if (!Array.isArray(asked) || typeof asked[0] !== 'string' || !Array.isArray(asked[1])) return null;
     this.callsNow += 1;
@@ -132,6 +147,8 @@ function described(error: unknown): { readonly name: string; readonly text: stri
   try {
     if (error instanceof BorderError) return { name: error.name, text: error.message };
     const { name, message, stack } = error as Record<string, unknown>;
+    // What does not compile has a trace of the host's.
+    if (name === 'SyntaxError') return { name, text: String(stack).replace(/^\s+at .*\n?/gm, '').trimEnd() };
     return { name: String(name), text: String(stack ?? message ?? error) };
   } catch {
     return { name: 'Error', text: 'an error that cannot be read' };

@@ -1,0 +1,67 @@
+import type { RunOptions, RunResult } from '../engine/run-scenario.ts';
+import type { ProgramLoad, Scenario } from '../engine/scenario.ts';
+import { bounded } from '../io/bounded.ts';
+import { scenarioOf } from '../nemesis/nemesis.ts';
+import { VmPrograms } from '../programs/io/vm-programs.ts';
+import type { CommandContext, SimProgram } from './context.ts';
+import { OptionError, type SimRequest, USUAL_LIMIT_NS } from './options.ts';
+
+const DEFAULT_CORES = 4;
+
+/** What a run is given so that its program can run. */
+export function programOptions(program: SimProgram): NonNullable<RunOptions['program']> {
+  const { name, text, contextText } = program;
+  return { name, text, world: new VmPrograms(contextText), bounded };
+}
+
+/** The scenario of a seed with the program in the place of the load: without faults, or with those of the nemesis. */
+export function programScenario(seed: number, request: SimRequest, program: SimProgram): Scenario {
+  const cores = request.cores ?? DEFAULT_CORES;
+  const machine = request.machine ?? 'flat';
+  const { faultsForNs, weights } = request;
+  const wanted = request.nemesis || Object.keys(weights).length > 0 || faultsForNs !== null;
+  const chosen = { cores, machine, weights, ...(faultsForNs !== null && { faultsForNs }) };
+  const quiet: Scenario = { seed, cores, machine, faults: [], load: [], faultsForNs: 0 };
+  const scenario = wanted ? { ...scenarioOf(seed, chosen), load: [] } : quiet;
+  return withProgram(scenario, request, program);
+}
+
+/** A scenario about the program: it is the load. */
+export function withProgram(scenario: Scenario, request: SimRequest, { domains }: SimProgram): Scenario {
+  const all = Array.from({ length: scenario.cores }, (_, core) => core);
+  const missing = request.on?.find((core) => core >= scenario.cores);
+  if (missing !== undefined)
+    throw new OptionError(`--on: there is no core ${missing}; there are ${scenario.cores} (0 to ${scenario.cores - 1})`);
+  const cores = request.on ?? all;
+  const each = domains === 'each' || (domains === 'named' && request.on !== null);
+  const on = each ? cores : cores.slice(0, 1);
+  const program: ProgramLoad = { program: request.program!, args: request.args, cores, on, limitNs: request.limitNs };
+  return { ...scenario, load: [], program };
+}
+
+/** What the program printed, for people. */
+export function tellOutput({ output }: RunResult, say: (text: string) => void): void {
+  for (const { core, domain, text } of output) say(`${core}/${domain}  ${text}`);
+}
+
+/** The words of a command that are about the program. */
+export function programWords({ program, args, on, nemesis, limitNs }: SimRequest): readonly string[] {
+  if (program === null) return [];
+  return [
+    ...(on === null ? [] : [`--on ${on.join(',')}`]),
+    ...(nemesis ? ['--nemesis'] : []),
+    ...(limitNs === USUAL_LIMIT_NS ? [] : [`--limit ${limitNs / 1e6}ms`]),
+    ...(args.length === 0 ? [] : ['--', ...args.map(shellWord)]),
+  ];
+}
+
+/** Of a run that is repeated from a file. */
+export function programOf(context: CommandContext, scenario: Scenario): SimProgram | null {
+  if (scenario.program === undefined) return null;
+  if (context.program === null) throw new OptionError(`the scenario is about ${scenario.program.program}, which could not be read`);
+  return context.program;
+}
+
+export function shellWord(word: string): string {
+  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,145 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { ProgramLoad } from '../engine/scenario.ts';
+import type { Simulation } from '../engine/simulation.ts';
+import type { RunningTurn } from './sim-programs.ts';
+import type { ProgramWorld } from './program-world.ts';
+
+/** What a run with a program is given beside its scenario. */
+export interface ProgramOptions {
+  readonly name: string;
+  /** The bundle: the very text that a running core takes. */
+  readonly text: string;
+  readonly world: ProgramWorld;
+  /** Runs a piece of the simulation; null when it did not come back within a bound of the host's time. */
+  readonly bounded: <T>(run: () => T) => { readonly value: T } | null;
+}
+
+/** A line that a program printed. */
+export interface OutputLine {
+  readonly at: Nanos;
+  readonly core: CoreId;
+  readonly domain: string;
+  readonly stream: string;
+  readonly text: string;
+}
+
+/** How a domain that the run began came to its end. */
+export interface ProgramEnd {
+  readonly core: CoreId;
+  readonly domain: string;
+  readonly cause: string;
+  readonly status: number;
+  readonly text: string;
+}
+
+/** A turn of a program did not come back: the run has to begin again, and end that turn as a core would. */
+export class EndlessTurn extends Error {
+  constructor(readonly turn: RunningTurn) {
+    super(`${turn.program} (${turn.domain}) does not come back from its turn`);
+  }
+}
+
+/** Lines that are kept of a run: what a person reads, and no more memory than that. */
+const LINES_KEPT = 10_000;
+/** How a domain ends that lost its core: no fault of the program. */
+const LOST = new Set(['HOME_GONE', 'DISPATCHER_LOST']);
+/** What a program says of itself must hold in each domain, whoever began it and whether or not anybody waits for it. */
+const BROKEN: ReadonlySet<string> = new Set(['ASSERTION_FAILED', 'INVARIANT_VIOLATED']);
+
+type Reply = Parameters<Parameters<Simulation['control']>[3]>[0];
+type Report = (checker: string, invariant: string, text: string) => void;
+
+/**
+ * A program in a run: given to the core of its first domain, begun on its cores, waited for.
+ *
+ *   PR1  no assertion and no invariant of a program breaks, in any of its domains;
+ *   PR2  every domain that the run began exits with status 0, unless a fault took its core;
+ *   PR3  every domain that the run began ends.
+ */
+export class ProgramRun {
+  readonly output: OutputLine[] = [];
+  readonly ends: ProgramEnd[] = [];
+  private open: number;
+  private readonly home: CoreId;
+
+  constructor(
+    private readonly simulation: Simulation,
+    private readonly load: ProgramLoad,
+    private readonly options: ProgramOptions,
+    private readonly report: Report,
+    /** Whether faults may take cores in this run. */
+    private readonly faulty: boolean,
+  ) {
+    this.open = load.on.length;
+    this.home = load.on[0]!;
+    simulation.observe({ line: (line, node) => this.line(line as never, node.id) });
+  }
+
+  get ended(): boolean {
+    return this.open === 0;
+  }
+
+  begin(): void {
+    const { name, text } = this.options;
+    const encoded = Buffer.from(text, 'utf8').toString('base64');
+    this.simulation.control(this.home, 'program_load', { name, text: encoded }, (reply) => {
+      if (!reply.ok) return this.lost(this.load.on.length, reply);
+      for (const core of this.load.on) this.spawn(core);
+    });
+  }
+
+  /** Pieces of a run with a program do not last for ever. */
+  bounded(run: () => boolean): boolean {
+    const done = this.options.bounded(run);
+    if (done !== null) return done.value;
+    const { running } = this.simulation.programs;
+    if (running === null) throw new Error('the simulation itself did not come back from a step');
+    throw new EndlessTurn(running);
+  }
+
+  /** PR3, when there is no more time. */
+  reportOpen(): void {
+    this.report('program', 'PR3', `${this.open} of ${this.load.on.length} domains of ${this.options.name} did not end`);
+  }
+
+  private spawn(core: CoreId): void {
+    const { args, cores } = this.load;
+    const request = { program: this.options.name, core, args, environment: { CORES: cores.join(',') } };
+    this.simulation.control(this.home, 'domain_spawn', request, (reply) => {
+      if (!reply.ok) return this.lost(1, reply);
+      const { domain } = reply.value as { readonly domain: string };
+      this.simulation.control(this.home, 'domain_wait', { domain }, (ended) => {
+        if (ended.ok) this.finished(core, ended.value as Omit<ProgramEnd, 'core'>);
+        else this.lost(1, ended, core, domain);
+      });
+    });
+  }
+
+  private finished(core: CoreId, { domain, cause, status, text }: Omit<ProgramEnd, 'core'>): void {
+    this.open -= 1;
+    this.ends.push({ core, domain, cause, status, text });
+    if ((this.faulty && LOST.has(cause)) || BROKEN.has(cause)) return; // PR1 has said it
+    if (cause !== 'exited')
+      this.report('program', 'PR2', `${this.options.name} (${domain}) ended with ${cause}: ${text}`);
+    else if (status !== 0) this.report('program', 'PR2', `${this.options.name} (${domain}) exited with ${status}`);
+  }
+
+  /** Whoever was asked is gone: with faults that may be, without them it is told. */
+  private lost(count: number, reply: Reply, core = this.home, domain = ''): void {
+    this.open -= count;
+    const { error, text } = reply.ok ? { error: '', text: '' } : reply;
+    this.ends.push({ core, domain, cause: error, status: 1, text });
+    if (!this.faulty) this.report('program', 'PR2', `${this.options.name} could not be run: ${error}: ${text}`);
+  }
+
+  private line(line: Readonly<Record<string, string>> & { readonly mono_ns?: number }, core: CoreId): void {
+    if (line['event'] === 'program_output') {
+      if (this.output.length >= LINES_KEPT) return;
+      const { domain = '', stream = '', text = '' } = line;
+      this.output.push({ at: this.simulation.now, core, domain, stream, text });
+    } else if (line['event'] === 'domain_finished' && BROKEN.has(line['cause']!)) {
+      const { program, domain, cause, text } = line;
+      this.report('program', 'PR1', `${program} (${domain}): ${cause}: ${text}`);
+    }
+  }
+}
