@@ -1,4 +1,4 @@
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, type Nanos } from '@mk/monitor-proto/ids';
 import type { ProgramLoad } from '../engine/scenario.ts';
 import type { Simulation } from '../engine/simulation.ts';
 import type { RunningTurn } from './sim-programs.ts';
@@ -72,7 +72,7 @@ export class ProgramRun {
   ) {
     this.open = load.on.length;
     this.home = load.on[0]!;
-    simulation.observe({ line: (line, node) => this.line(line as never, node.id) });
+    simulation.observe({ line: (line, { id }) => void (isCore(id) && this.line(line as never, id)) });
   }
 
   get ended(): boolean {
