@@ -1,3 +1,4 @@
+import type * as esbuild from 'esbuild';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire, SourceMap, type SourceMapPayload } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -103,9 +104,9 @@ interface Entry {
 }
 
 /** Loaded when a file is bundled: nothing else needs it. (`import()` does not work in a program that was compiled from its code cache.) */
-function bundler(): typeof import('esbuild') {
+function bundler(): typeof esbuild {
   try {
-    return createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+    return createRequire(import.meta.url)('esbuild') as typeof esbuild;
   } catch {
     throw new CommandError('esbuild, which bundles programs, is not installed here: run npm ci in the checkout', 2);
   }
