@@ -84,7 +84,12 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(dist, { recursive: true });
 
 const wanted = Object.entries(PROGRAMS).filter(([, { entry }]) => existsSync(join(root, entry)));
-await Promise.all([saveEngineState(), bundleContext(), bundlePrograms(), ...wanted.map(([name, program]) => bundle(name, program))]);
+await Promise.all([
+  saveEngineState(),
+  bundleContext(),
+  bundlePrograms(),
+  ...wanted.map(([name, program]) => bundle(name, program)),
+]);
 for (const [name, program] of wanted)
   if (program.cached) writeFileSync(join(work, loaderOf(name, program)), loader(name, program));
 await makeCodeCaches();

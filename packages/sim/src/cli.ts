@@ -81,7 +81,10 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
       choices: ['nemesis', 'run', 'shootdown'],
       default: 'nemesis',
     })
-    .positional('program', { type: 'string', describe: 'run: a .ts or .js file that exports main, or a program that ships' })
+    .positional('program', {
+      type: 'string',
+      describe: 'run: a .ts or .js file that exports main, or a program that ships',
+    })
     .positional('args', { type: 'string', array: true, describe: 'run: of the program; its options, too' })
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
     .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown: amd-8x4)' })
@@ -104,9 +107,14 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')
     .example('$0 sim --cores 256 --machine amd-8x4 --seed 7 --plan p.yaml', 'a fault plan on a large machine')
-    .example('$0 sim run ./my-program.ts --cores 64 --seed 7 --plan p.yaml', 'your own program, the same file as on processes')
+    .example(
+      '$0 sim run ./my-program.ts --cores 64 --seed 7 --plan p.yaml',
+      'your own program, the same file as on processes',
+    )
     .example('$0 sim run bank --seeds 100 --nemesis', 'a program that ships, a hundred seeds with faults')
     .example('$0 sim --seed 24 --shrink --trace runs/24', 'the smallest failing case, and pictures of it')
     .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
-    .epilogue('Exit status: 0 every invariant held and programs ended with 0, 1 one broke, 2 the run itself failed or the options are wrong.');
+    .epilogue(
+      'Exit status: 0 every invariant held and programs ended with 0, 1 one broke, 2 the run itself failed or the options are wrong.',
+    );
 }

@@ -59,7 +59,10 @@ function nextWord(argv: readonly string[], from: number): number {
   return at;
 }
 
-function partOptions(words: readonly string[]): { readonly own: readonly string[]; readonly others: readonly string[] } {
+function partOptions(words: readonly string[]): {
+  readonly own: readonly string[];
+  readonly others: readonly string[];
+} {
   const own: string[] = [];
   const others: string[] = [];
   for (let at = 0; at < words.length; at += 1) {

@@ -85,8 +85,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
     );
     const result = (request.once ? runScenario : runTwice)(scenario, options);
     add(totals, result);
-    if (context.program !== null && !request.json && scenarios.length === 1)
-      tellOutput(result, terminal.out);
+    if (context.program !== null && !request.json && scenarios.length === 1) tellOutput(result, terminal.out);
     if (result.violations.length > 0 || result.inconclusive !== null) {
       terminal.progress('');
       reports.push(explain(result, request, context, options));

@@ -49,7 +49,9 @@ export function parseSimRequest(args: Args): SimRequest {
     );
   const program = text('program');
   if ((scenario === 'run') !== (program !== null))
-    throw new OptionError(scenario === 'run' ? 'run needs a program: a file, or one that ships' : `${scenario} takes no ${program}`);
+    throw new OptionError(
+      scenario === 'run' ? 'run needs a program: a file, or one that ships' : `${scenario} takes no ${program}`,
+    );
   const on = text('on');
   const limit = text('limit');
   const duration = text('for');

@@ -31,7 +31,9 @@ export function withProgram(scenario: Scenario, request: SimRequest, { domains }
   const all = Array.from({ length: scenario.cores }, (_, core) => core);
   const missing = request.on?.find((core) => core >= scenario.cores);
   if (missing !== undefined)
-    throw new OptionError(`--on: there is no core ${missing}; there are ${scenario.cores} (0 to ${scenario.cores - 1})`);
+    throw new OptionError(
+      `--on: there is no core ${missing}; there are ${scenario.cores} (0 to ${scenario.cores - 1})`,
+    );
   const cores = request.on ?? all;
   const each = domains === 'each' || (domains === 'named' && request.on !== null);
   const on = each ? cores : cores.slice(0, 1);
@@ -58,7 +60,8 @@ export function programWords({ program, args, on, nemesis, limitNs }: SimRequest
 /** Of a run that is repeated from a file. */
 export function programOf(context: CommandContext, scenario: Scenario): SimProgram | null {
   if (scenario.program === undefined) return null;
-  if (context.program === null) throw new OptionError(`the scenario is about ${scenario.program.program}, which could not be read`);
+  if (context.program === null)
+    throw new OptionError(`the scenario is about ${scenario.program.program}, which could not be read`);
   return context.program;
 }
 

@@ -17,9 +17,7 @@ import { contextText, programTextOf } from '../../../../scripts/bundle-program.m
 
 const context = await contextText();
 const bundled = (body: string): Promise<string> =>
-  programTextOf(
-    `import { start } from '@mk/libmk/program/program';\nstart(async (mk) => {\n${body}\n}, 'own');`,
-  );
+  programTextOf(`import { start } from '@mk/libmk/program/program';\nstart(async (mk) => {\n${body}\n}, 'own');`);
 
 const OWN = await bundled(`
   mk.console.log('args', mk.args.join(' '), 'cores', mk.env.CORES, 'chance', mk.randomInt(1e6));
@@ -50,7 +48,13 @@ function sim(args: Readonly<Record<string, unknown>>): { status: number; out: st
     error: (text: string) => void lines.error.push(text),
     progress: () => undefined,
   };
-  const program = { name: 'own', text: OWN, contextText: context, domains: 'named', inSources: (t: string) => t } as const;
+  const program = {
+    name: 'own',
+    text: OWN,
+    contextText: context,
+    domains: 'named',
+    inSources: (t: string) => t,
+  } as const;
   const given = { scenario: 'run', program: './own.ts', ...args };
   const machines = { machinesDirectory: () => '', done: () => undefined, terminal };
   const status = runSim(given, machines, program);
@@ -69,7 +73,10 @@ describe('mk-launch sim run', () => {
 
   test('a domain on each core of --on; one JSON document', () => {
     const { status, out } = sim({ on: '1,3', json: true });
-    const { runs, failed } = JSON.parse(out) as { runs: { domains: unknown; output: { text: string }[] }[]; failed: [] };
+    const { runs, failed } = JSON.parse(out) as {
+      runs: { domains: unknown; output: { text: string }[] }[];
+      failed: [];
+    };
     expect({ status, failed }).toEqual({ status: 0, failed: [] });
     expect(runs[0]!.domains).toMatchObject([
       { core: 1, domain: '1.1.1', cause: 'exited', status: 0 },
@@ -87,12 +94,15 @@ describe('mk-launch sim run', () => {
     ['child', 'PR1', 'own (1.1.1): ASSERTION_FAILED'],
     ['status', 'PR2', 'own (0.1.1) exited with 3'],
     ['waits', 'PR3', '1 of 1 domains of own did not end'],
-  ])('a program that fails (%s) ends the command with 1, the reason and the command that repeats it', (word, name, text) => {
-    const { status, out } = sim({ args: [word], seed: '9', cores: '2', limit: '2s' });
-    expect(status).toBe(1);
-    expect(out).toMatch(new RegExp(`${name} \\(program\\) at .* ms: .*${text.replace(/[()]/g, '\\$&')}`));
-    expect(out).toContain(`  repeat: mk-launch sim run ./own.ts --seed 9 --cores 2 --limit 2000ms -- ${word}`);
-  });
+  ])(
+    'a program that fails (%s) ends the command with 1, the reason and the command that repeats it',
+    (word, name, text) => {
+      const { status, out } = sim({ args: [word], seed: '9', cores: '2', limit: '2s' });
+      expect(status).toBe(1);
+      expect(out).toMatch(new RegExp(`${name} \\(program\\) at .* ms: .*${text.replace(/[()]/g, '\\$&')}`));
+      expect(out).toContain(`  repeat: mk-launch sim run ./own.ts --seed 9 --cores 2 --limit 2000ms -- ${word}`);
+    },
+  );
 
   test('fault plans, seeds, --shrink and --trace work with it; what was shrunk can be replayed', () => {
     const plan = join(folder, 'plan.yaml');
@@ -170,6 +180,7 @@ describe('what two runs of a seed do not agree on is seen, and the program named
     const results = Array.from({ length: times }, () => runTwice(SCENARIO, options(text, plant)).violations);
     const told = results.flat().filter(({ invariant }) => invariant === 'D0');
     expect(told.length > 0).toBe(seen);
-    for (const violation of told) expect(violation.text).toMatch(/left the traces .*; turn \d+, at .* program own \(domain 0\.1\.1/);
+    for (const violation of told)
+      expect(violation.text).toMatch(/left the traces .*; turn \d+, at .* program own \(domain 0\.1\.1/);
   });
 });

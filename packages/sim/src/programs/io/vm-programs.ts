@@ -148,7 +148,13 @@ function described(error: unknown): { readonly name: string; readonly text: stri
     if (error instanceof BorderError) return { name: error.name, text: error.message };
     const { name, message, stack } = error as Record<string, unknown>;
     // What does not compile has a trace of the host's.
-    if (name === 'SyntaxError') return { name, text: String(stack).replace(/^\s+at .*\n?/gm, '').trimEnd() };
+    if (name === 'SyntaxError')
+      return {
+        name,
+        text: String(stack)
+          .replace(/^\s+at .*\n?/gm, '')
+          .trimEnd(),
+      };
     return { name: String(name), text: String(stack ?? message ?? error) };
   } catch {
     return { name: 'Error', text: 'an error that cannot be read' };
