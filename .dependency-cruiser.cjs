@@ -1,7 +1,7 @@
 /**
  * Which way imports may point (CONTRIBUTING.md):
  *
- *   monitor-proto ← machine ← libmk, node-kernel, skb ← sim ← launcher
+ *   monitor-proto ← machine ← libmk, node-kernel, skb, ui ← sim ← launcher
  *
  * (of libmk a kernel knows the border alone, libmk/src/dispatcher: what both ends of a system call must agree on)
  *
@@ -23,7 +23,7 @@ const room = (name, what, ...below) => ({
   from: { path: `^packages/launcher/src/${name}/` },
   to: { path: '^packages/launcher/src/[^/]+/', pathNot: `^packages/launcher/src/(${[name, ...below].join('|')})/` },
 });
-const OUTSIDE = '(/io/|[/-]main\\.ts$|^packages/launcher/)';
+const OUTSIDE = '(/io/|[/-]main\\.ts$|^packages/launcher/|^packages/ui/src/page/)';
 
 module.exports = {
   forbidden: [
@@ -33,7 +33,15 @@ module.exports = {
     only('programs', 'monitor-proto', 'machine', 'libmk'),
     only('node-kernel', 'monitor-proto', 'machine', 'libmk/src/dispatcher'),
     only('skb', 'monitor-proto', 'machine'),
-    only('sim', 'monitor-proto', 'machine', 'libmk', 'node-kernel', 'skb', 'programs', 'supervisor'),
+    only('ui', 'monitor-proto', 'machine'),
+    {
+      name: 'page-stays-in-the-browser',
+      comment: 'what runs in the browser imports neither Node nor the page’s server; the server knows the model alone',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: '^packages/ui/src/page/' },
+      to: { path: '^packages/ui/src/page/' },
+    },
+    only('sim', 'monitor-proto', 'machine', 'libmk', 'node-kernel', 'skb', 'programs', 'ui/src/model', 'supervisor'),
     {
       name: 'no-node-in-pure-code',
       comment:
@@ -66,6 +74,7 @@ module.exports = {
     },
     room('cli', 'nothing of the rest: words of the command line know no cluster'),
     room('client', 'cli, state, boot, supervisor', 'cli', 'state', 'boot', 'supervisor'),
+    room('ui', 'what the page’s server is made of, and the commands of mkctl that it does', 'cli', 'client', 'display', 'state', 'boot', 'ctl', 'supervisor'),
     room('display', 'cli, client, boot, supervisor', 'cli', 'client', 'boot', 'supervisor'),
     room('top', 'cli, client', 'cli', 'client'),
     room('tracing', 'cli, client, state', 'cli', 'client', 'state'),
@@ -81,6 +90,7 @@ module.exports = {
       'boot',
       'programs',
       'supervisor',
+      'ui',
     ),
     {
       name: 'launcher-launch-imports',
@@ -119,7 +129,7 @@ module.exports = {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['@mk/source', 'import', 'node', 'default'],
-      extensions: ['.ts', '.mjs', '.js', '.json'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js', '.json'],
     },
     combinedDependencies: true,
   },

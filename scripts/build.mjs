@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { bundlePage } from './bundle-page.mjs';
 import { root } from './install.mjs';
 
 /** name under dist/ → entry. `external` packages are loaded from node_modules at run time. */
@@ -88,6 +89,7 @@ await Promise.all([
   saveEngineState(),
   bundleContext(),
   bundlePrograms(),
+  bundlePage(work),
   ...wanted.map(([name, program]) => bundle(name, program)),
 ]);
 for (const [name, program] of wanted)

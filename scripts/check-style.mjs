@@ -25,20 +25,20 @@ const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
 /** `pathname` of a file's URL: wrong in a folder with a space, `#` or `é`. */
 const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
-const TEXT = /\.(ts|mjs|cjs|js|json|md|ya?ml|pl|sh)$|(^|\/)(Dockerfile|\.ci\/run)$/;
+const TEXT = /\.(tsx?|mjs|cjs|js|json|md|ya?ml|pl|sh)$|(^|\/)(Dockerfile|\.ci\/run)$/;
 
 /** All breaches in one file, as [line, text]. */
 export function breachesOf(path, text) {
   const found = [];
   const say = (line, what) => found.push([line, what]);
   checkText(path, text, say);
-  if (path.endsWith('.ts')) checkSyntax(path, text, say);
+  if (/\.tsx?$/.test(path)) checkSyntax(path, text, say);
   return found;
 }
 
 function checkText(path, text, say) {
   const lines = text.split('\n');
-  if (/\.(ts|mjs)$/.test(path) && lines.length - 1 > MAX_FILE_LINES)
+  if (/\.(tsx?|mjs)$/.test(path) && lines.length - 1 > MAX_FILE_LINES)
     say(1, `${lines.length - 1} lines; a file has at most ${MAX_FILE_LINES}: split it by topic`);
   if (NAMELESS_FILES.test(path)) say(1, 'the name says nothing: name the file after what it holds');
   lines.forEach((line, i) => {
@@ -74,11 +74,12 @@ function checkSyntax(path, text, say) {
   if (path.endsWith('/limits.ts') && isSource) checkLimits(source, lineOf, say);
 }
 
-/** Pure code: all of packages/…/src but io/ folders, main.ts and x-main.ts files, and the launcher. */
+/** Pure code: all of packages/…/src but io/ folders, main.ts and x-main.ts files, the launcher, and what runs in a browser. */
 function isPure(path) {
   return (
     /^packages\/[^/]+\/src\//.test(path) &&
     !path.startsWith('packages/launcher/') &&
+    !path.startsWith('packages/ui/src/page/') &&
     !/\/io\//.test(path) &&
     !/[/-]main\.ts$/.test(path)
   );

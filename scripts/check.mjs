@@ -8,6 +8,10 @@ const bin = (name, ...args) => ['node', [`node_modules/${name}`, ...args]];
 /** name → the command, and what to do when it fails. */
 const STEPS = {
   types: { run: bin('typescript/bin/tsc', '-p', 'tsconfig.json'), advice: 'mend what tsc names above' },
+  page: {
+    run: bin('typescript/bin/tsc', '-p', 'packages/ui/tsconfig.json'),
+    advice: 'mend what tsc names above: the types of the page, which has a browser’s globals',
+  },
   lint: {
     run: bin('oxlint/bin/oxlint', '--deny-warnings', '.'),
     advice: 'mend what oxlint names; `npx oxlint --fix .` does the simple ones. Rules: .oxlintrc.json',

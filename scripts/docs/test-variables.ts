@@ -4,6 +4,10 @@ export const TEST_VARIABLES = {
     otherwise: '',
     doc: '`1`: the container tests must run; otherwise they are skipped without an engine.',
   },
+  MK_REQUIRE_CHROMIUM: {
+    otherwise: '',
+    doc: '`1`: the page must be tested in Chromium; otherwise its suite is skipped without one.',
+  },
   MK_REQUIRE_LSTOPO: {
     otherwise: '',
     doc: '`1`: the comparison with lstopo must run; otherwise it is skipped without it.',

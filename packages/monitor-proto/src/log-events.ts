@@ -348,3 +348,5 @@ export type LogEventName = keyof typeof LOG_EVENTS;
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+/** From which level on a process writes lines; `off`: none. */
+export const LOG_THRESHOLDS: readonly (LogLevel | 'off')[] = [...LOG_LEVELS, 'off'];

@@ -16,11 +16,17 @@ export interface EffectSink {
 /** Collects the effects of one step; `E`: effects beyond those that every state machine has. */
 export class Outbox<E = never> implements EffectSink {
   lamport = 0;
-  readonly debug: boolean;
-  private readonly threshold: number;
+  /** Whether lines of level debug are written: who would build one asks first. */
+  debug = false;
+  private threshold = 0;
   private readonly effects: (E | Effect)[] = [];
 
   constructor(level: LogLevel | 'off') {
+    this.logFrom(level);
+  }
+
+  /** From now on lines of this level and above are written. */
+  logFrom(level: LogLevel | 'off'): void {
     this.threshold = level === 'off' ? LOG_LEVELS.length : LOG_LEVELS.indexOf(level);
     this.debug = this.threshold === 0;
   }

@@ -1,6 +1,7 @@
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
 import { limit } from '@mk/monitor-proto/limits';
+import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import { Outbox } from '@mk/monitor-proto/outbox';
@@ -70,7 +71,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
         for (const service of this.table.told.dispatcherGone) service.dispatcherGone(domain, now);
       },
     });
-    this.table = new ServiceTable(this.services, { status: this.statusVerb });
+    this.table = new ServiceTable(this.services, { status: this.statusVerb, log_level: this.logLevelVerb });
   }
 
   step(event: KernelEvent, now: Nanos): readonly KernelEffect[] {
@@ -202,6 +203,16 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     args: [],
     doc: 'Who this core is and whom it is bound to.',
     run: () => this.status(),
+  };
+
+  private readonly logLevelVerb: Verb = {
+    args: ['level'],
+    doc: 'Writes log lines of this level (debug, info, warn, error, off) and above from now on.',
+    run: (args) => {
+      const level = args.oneOf('level', LOG_THRESHOLDS);
+      this.outbox.logFrom(level);
+      return level;
+    },
   };
 
   /** A core that has its number has its memory. */

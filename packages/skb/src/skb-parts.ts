@@ -1,4 +1,5 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Knowledge } from './knowledge/knowledge.ts';
@@ -9,6 +10,7 @@ import type { Plans } from './topology/plans.ts';
 /** What handlers of messages and verbs of the control port work on: the SKB's parts, and what it does with all of them. */
 export interface SkbParts {
   readonly endpoint: Endpoint;
+  readonly outbox: { logFrom(level: LogLevel | 'off'): void };
   readonly registry: Registry;
   readonly measurement: Measurement;
   readonly plans: Plans;

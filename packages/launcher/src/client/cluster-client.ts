@@ -129,6 +129,11 @@ export class ClusterClient {
     return this.waits === null ? call() : this.waits.during(title(process), address, path, call);
   }
 
+  /** What proves to the page's server that its reader may act; hex. */
+  get controlToken(): string {
+    return this.token;
+  }
+
   get supervised(): boolean {
     return this.record !== null && isRunning(this.record.supervisor);
   }

@@ -13,11 +13,13 @@ import { PLACE, SKB_QUERY } from './knowledge.ts';
 import { OCTOPUS } from './octopus.ts';
 import { LINKS, MEASURE, TREE } from './topology.ts';
 import { MEM } from './memory.ts';
+import { LOG_LEVEL } from './log-level.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
 import { RUN } from './run.ts';
 import { TOP } from './top.ts';
+import { UI } from './ui.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
@@ -46,6 +48,8 @@ const COMMANDS: readonly CtlCommand[] = [
   PLACE,
   RUN,
   LOGS,
+  LOG_LEVEL,
+  UI,
   METRICS,
   HEALTHZ,
   DOWN,
@@ -140,6 +144,8 @@ function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli
 }
 
 async function perform(command: CtlCommand, args: Args): Promise<number | void> {
+  const alone = command.alone?.({ args, terminal: processTerminal(), json: args['json'] === true }) ?? null;
+  if (alone !== null) return alone;
   let context: CtlContext;
   try {
     context = openContext(args);

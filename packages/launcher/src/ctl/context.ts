@@ -23,6 +23,8 @@ export interface CtlCommand {
   readonly examples: readonly (readonly [command: string, what: string])[];
   options?(cli: Cli): Cli;
   run(context: CtlContext): Promise<number | void>;
+  /** What is done without any cluster; null: these arguments mean one. */
+  alone?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;
   /** What can be said when no such cluster runs; without it that is an error. */
   afterwards?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;
 }

@@ -4,6 +4,7 @@ import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { type BootProgress } from '../boot/boot-machine.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { ClusterRecord } from '../state/state-directory.ts';
+import { servePage } from './serve-page.ts';
 
 /** What a detached supervisor tells the `mk-launch` that started it. */
 export type DaemonMessage =
@@ -25,6 +26,7 @@ export async function runDaemon(): Promise<number> {
   let finish: (status: number) => void = () => undefined;
   const end = new Promise<number>((resolve) => (finish = resolve));
   const session = new ClusterSession(config, {
+    servePage,
     progress: (progress) => tell({ type: 'progress', progress }),
     warned: (_process, text) => tell({ type: 'warning', text }),
     shutdownAsked: () => finish(0),

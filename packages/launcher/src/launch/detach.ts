@@ -2,6 +2,9 @@ import { jsonLine } from '../cli/machine-output.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
+import { controlToken } from '@mk/monitor-proto/io/crypto';
+import { actingUrl } from '../boot/page-place.ts';
+import { callControl } from '../client/control-client.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { newRunLogs } from '../state/run-logs.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
@@ -36,10 +39,19 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
         ? jsonLine({ type: 'ready', ...result, ...withoutSecret(record) })
         : readyLine(config, result, record),
     );
+    if (request.page !== null) await tellPage(request, record, terminal);
     return 0;
   } finally {
     progress.end();
   }
+}
+
+/** The cluster is up whatever becomes of its page. */
+async function tellPage({ page, json }: LaunchRequest, record: ClusterRecord, terminal: Terminal): Promise<void> {
+  const token = controlToken(Buffer.from(record.secret, 'hex'));
+  const { url } = (await callControl(record.supervisor.address, token, 'ui', { ...page })) as { readonly url: string };
+  const address = actingUrl(url, token);
+  terminal.out(json ? JSON.stringify({ type: 'page', url: address }) : `page     ${address}`);
 }
 
 function startDaemon(

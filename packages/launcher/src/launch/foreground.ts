@@ -3,6 +3,7 @@ import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { FaultPlan } from '@mk/machine/fault-plan';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import { actingUrl, type PagePlace } from '../boot/page-place.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import { SlowReader } from '../supervisor/slow-reader.ts';
@@ -13,6 +14,7 @@ import { runPlan } from './plan-runner.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readyText } from '../display/ready-table.ts';
 import { onInterrupts } from './interrupts.ts';
+import { servePage } from './serve-page.ts';
 
 /**
  * Runs a cluster for as long as this process lives: boots, shows what happens, ends it on Ctrl-C. The exit status: 0
@@ -46,6 +48,7 @@ class ForegroundRun {
       (text) => this.say(text),
     );
     this.session = new ClusterSession(request.config, {
+      servePage,
       progress: (progress) => request.json || this.progress.update(progress),
       logged: (_process, line) => this.logged(line),
       died: (process, how, lastWords) =>
@@ -69,6 +72,7 @@ class ForegroundRun {
     try {
       const result = await this.boot();
       this.tellReady(result);
+      if (request.page !== null) await this.openPage(request.page);
       if (request.forMs !== null) callAfter(request.forMs, () => this.finish(0)).unref();
       if (request.plan !== null) void this.runPlan(request.plan);
       else void this.tellLatencies();
@@ -95,6 +99,18 @@ class ForegroundRun {
       throw error;
     } finally {
       this.progress.end();
+    }
+  }
+
+  private async openPage(place: PagePlace): Promise<void> {
+    const { session, request, terminal } = this;
+    try {
+      const url = actingUrl(await session.openPage(place), session.supervisor.token);
+      terminal.out(request.json ? JSON.stringify({ type: 'page', url }) : `page     ${url}`);
+    } catch (error) {
+      this.finished = true;
+      await session.close();
+      throw error;
     }
   }
 

@@ -7,6 +7,7 @@ import { readText } from '@mk/machine/io/load';
 import { type Isolation, ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
@@ -30,6 +31,8 @@ export interface LaunchRequest {
   readonly plan: FaultPlan | null;
   /** Stay up so long; null: until Ctrl-C. */
   readonly forMs: number | null;
+  /** Where the page is served; null: nowhere until mkctl ui asks for it. */
+  readonly page: PagePlace | null;
 }
 
 /** What holds where neither the command line nor a plan says otherwise. */
@@ -56,6 +59,14 @@ export function launchOptions(cli: Cli): Cli {
       describe: 'a fault plan to run once boot is complete; exit 0 held, 1 broke, 2 unknown',
     })
     .option('for', { type: 'string', requiresArg: true, describe: 'stay up so long, then end cleanly (30s, 5m)' })
+    .option('ui', { type: 'boolean', default: false, describe: 'serve the page: the cluster in a browser' })
+    .option('ui-port', { type: 'string', requiresArg: true, describe: 'its port; a free one by default' })
+    .option('ui-host', { type: 'string', requiresArg: true, describe: 'the address it listens on (127.0.0.1)' })
+    .option('ui-name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'names of this host that it may be asked for by (a,b)',
+    })
     .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }) as Cli;
 }
 
@@ -155,6 +166,9 @@ export function parseLaunchRequest(args: Args): LaunchRequest {
     json: args['json'] === true,
     detach,
     forMs: forText === null ? null : durationMs('--for', forText),
+    page: ['ui', 'ui-host', 'ui-port', 'ui-name'].some((name) => (args[name] ?? false) !== false)
+      ? pagePlaceOf(args, 'ui-')
+      : null,
   };
 }
 

@@ -2,6 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeWritable } from '../cli/make-directory.ts';
 import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
+import type { OpenPage, PagePlace, ServePage } from '../boot/page-place.ts';
+import { CommandError } from '../cli/usage-error.ts';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
@@ -15,6 +17,8 @@ export interface SessionObserver extends SupervisorObserver {
   shutdownAsked?(): void;
   /** Something was done to the cluster by a verb: one line for people. */
   noted?(text: string): void;
+  /** Serves the page of a cluster: whoever makes a session brings it. */
+  servePage?: ServePage;
 }
 
 /** A running cluster with everything around it: its processes, its control port, its place in the state directory. */
@@ -35,6 +39,8 @@ export class ClusterSession {
     observer: SessionObserver,
     private readonly state = new StateDirectory(),
   ) {
+    const noPage: ServePage = () => Promise.reject(new CommandError('this cluster has no page'));
+    this.servePage = observer.servePage ?? noPage;
     const { logLevel, logDir } = config;
     this.log = new LauncherLog(logLevel, logDir === null ? null : logFileOf(logDir, 'launcher'), (line) => {
       this.supervisor.logs.add(line);
@@ -56,6 +62,7 @@ export class ClusterSession {
       shutdown: () =>
         void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
       status: () => this.status(),
+      openPage: (place) => this.openPage(place),
     });
   }
 
@@ -81,6 +88,17 @@ export class ClusterSession {
       throw error;
     }
   }
+
+  /** Serves the page; its URL, without the token. One that is open stays where it is. */
+  openPage(place: PagePlace): Promise<string> {
+    this.page ??= this.servePage(place, this.config.name).catch((error: unknown) => {
+      this.page = null;
+      throw error;
+    });
+    return this.page.then(({ url }) => url);
+  }
+  private page: Promise<OpenPage> | null = null;
+  private readonly servePage: ServePage;
 
   /** Ends the cluster cleanly. */
   close(): Promise<void> {
@@ -149,6 +167,7 @@ export class ClusterSession {
   private forget(): Promise<void> {
     this.forgotten = true;
     this.control.close();
+    void this.page?.then((page) => page.close()).catch(() => undefined);
     this.server.close();
     this.state.remove(this.config.name);
     rmSync(this.ownDataDir, { recursive: true, force: true });

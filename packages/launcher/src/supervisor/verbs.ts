@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { CommandError } from '../cli/usage-error.ts';
+import type { PagePlace } from '../boot/page-place.ts';
 import type { ProcessControl, Target } from './process-control.ts';
 
 type Args = Readonly<Record<string, unknown>>;
@@ -11,6 +13,8 @@ export interface SupervisorVerbContext {
   /** Ends the cluster and the supervisor, after the answer has left. */
   shutdown(): void;
   status(): unknown;
+  /** Serves the page, if it is not served yet; its URL. */
+  openPage(place: PagePlace): Promise<string>;
 }
 
 /** What can be asked of a supervisor, and what it takes. */
@@ -26,6 +30,10 @@ export const SUPERVISOR_VERBS: Readonly<
   fault_add: { args: ['rule'], run: ({ control }, args) => control.addFault(args['rule']) },
   fault_heal: { args: ['target'], run: ({ control }, args) => control.heal(args['target'] as HealTarget) },
   faults: { args: [], run: ({ control }) => control.faults() },
+  ui: {
+    args: ['host', 'port', 'names'],
+    run: async ({ openPage }, args) => ({ url: await openPage(placeOf(args)) }),
+  },
   shutdown: { args: [], run: ({ shutdown }) => shutdown() },
 };
 
@@ -63,6 +71,15 @@ function optionalMs({ for_ms: forMs }: Args): number | null {
 function count({ count }: Args): number {
   if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= 4096) return count as number;
   throw new CommandError('count must be a whole number from 1 to 4096');
+}
+
+function placeOf({ host = '127.0.0.1', port = 0, names = [] }: Args): PagePlace {
+  if (typeof host !== 'string' || isIP(host) === 0) throw new CommandError('host must be an IP address of this host');
+  if (typeof port !== 'number' || !Number.isSafeInteger(port) || port < 0 || port > 65_535)
+    throw new CommandError('port must be a whole number from 0 to 65535');
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+    throw new CommandError('names must be a list of host names');
+  return { host, port, names };
 }
 
 function bad(text: string): ControlReply {

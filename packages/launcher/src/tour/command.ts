@@ -12,6 +12,7 @@ import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { CHAPTERS } from './chapters.ts';
 import { Tour } from './tour.ts';
+import { servePage } from '../launch/serve-page.ts';
 
 const DEFAULTS = { cores: '32', machine: 'amd-8x4' };
 
@@ -41,6 +42,7 @@ async function runTour(config: ClusterConfig, machine: ResolvedMachine, terminal
   const interrupted = new Promise<never>((_resolve, reject) => (interrupt = reject));
   interrupted.catch(() => undefined);
   const session = new ClusterSession(config, {
+    servePage,
     progress: (now) => progress.update(now),
     died: (who, how, lastWords) => terminal.out(`  ${who} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
     shutdownAsked: () => interrupt(new CommandError('ended by mkctl down', 2)),

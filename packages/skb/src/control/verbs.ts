@@ -1,4 +1,5 @@
 import { peerName, type Nanos } from '@mk/monitor-proto/ids';
+import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { SkbParts } from '../skb-parts.ts';
 import type { RoundTrips } from '../topology/round-trips.ts';
@@ -22,6 +23,15 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   waiting: {
     doc: 'Whom a measurement waits for.',
     run: (skb, _args, now, reply) => reply(ok({ silent: skb.measurement.waitingFor(now) })),
+  },
+  log_level: {
+    doc: 'Writes log lines of this level (debug, info, warn, error, off) and above from now on: {level}.',
+    run(skb, args, _now, reply) {
+      const level = LOG_THRESHOLDS.find((name) => name === args.level);
+      if (level === undefined) return reply(bad(`log_level: level must be one of ${LOG_THRESHOLDS.join(', ')}`));
+      skb.outbox.logFrom(level);
+      reply(ok(level));
+    },
   },
   status: { doc: 'Members, mesh, plans.', run: (skb, _args, _now, reply) => reply(ok(skb.status())) },
   cores: { doc: 'The registered cores.', run: (skb, _args, _now, reply) => reply(ok(coreRows(skb))) },

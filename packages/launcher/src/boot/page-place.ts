@@ -1,0 +1,40 @@
+import { isIP } from 'node:net';
+import { UsageError } from '../cli/usage-error.ts';
+import { wholeNumber } from '../cli/values.ts';
+
+/** Where the page listens, and under which names beside addresses it may be asked for. */
+export interface PagePlace {
+  /** An address of this host; loopback unless somebody says otherwise. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly names: readonly string[];
+}
+
+/** A page that is served. */
+export interface OpenPage {
+  /** Without the token. */
+  readonly url: string;
+  close(): void;
+}
+
+/** Serves the page of a running cluster of this host. */
+export type ServePage = (place: PagePlace, cluster: string) => Promise<OpenPage>;
+
+type Args = Readonly<Record<string, unknown>>;
+
+/** What the options `PREFIXhost`, `PREFIXport` and `ui-name` say of where the page listens. */
+export function pagePlaceOf(args: Args, prefix: string): PagePlace {
+  const text = (name: string): string | undefined => (args[name] === undefined ? undefined : String(args[name]));
+  const host = text(`${prefix}host`) ?? '127.0.0.1';
+  if (isIP(host) === 0)
+    throw new UsageError(`--${prefix}host must be an IP address of this host, not ${JSON.stringify(host)}`);
+  const port = wholeNumber(`--${prefix}port`, text(`${prefix}port`) ?? '0', 0, 65_535);
+  const names = (text('ui-name') ?? '').toLowerCase().split(',').filter(Boolean);
+  return { host, port, names };
+}
+
+/** The page's address with which one may act: the token stands behind the #, which browsers keep to themselves. */
+export function actingUrl(url: string, token: string): string {
+  return `${url}#token=${token}`;
+}

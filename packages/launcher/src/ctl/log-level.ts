@@ -1,0 +1,29 @@
+import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { askEach } from '../client/cores.ts';
+import { type CtlCommand, printJson, required } from './context.ts';
+
+export const LOG_LEVEL: CtlCommand = {
+  command: 'log-level <level>',
+  describe: 'from which level on the SKB and all cores log, from now on',
+  examples: [
+    ['$0 log-level debug', 'every message: mkctl ui then shows them as they run'],
+    ['$0 log-level info', 'as after a boot'],
+  ],
+  options: (cli) => cli.positional('level', { type: 'string', describe: LOG_THRESHOLDS.join(', ') }) as never,
+  async run(context) {
+    const level = required(context.args, 'level');
+    if (!(LOG_THRESHOLDS as readonly string[]).includes(level))
+      throw new UsageError(`the level must be one of ${LOG_THRESHOLDS.join(', ')}, not ${JSON.stringify(level)}`);
+    const { cluster, terminal } = context;
+    const cores = (await cluster.cores()).map(({ core }) => core);
+    const [{ answers, absent }] = await Promise.all([
+      askEach(cores, (core) => cluster.core(core, 'log_level', { level })),
+      cluster.skb('log_level', { level }),
+    ]);
+    if (context.json) printJson(context, { level, cores: answers.map(({ core }) => core), absent });
+    else terminal.out(`the SKB and ${answers.length} cores log from level ${level} on`);
+    if (absent.length === 0) return;
+    throw new CommandError(`not told: ${absent.map(({ core, why }) => `core ${core} (${why})`).join(', ')}`);
+  },
+};

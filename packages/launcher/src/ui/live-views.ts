@@ -1,0 +1,201 @@
+import type {
+  CapabilityView,
+  CoreView,
+  CounterView,
+  DomainView,
+  FaultView,
+  MemoryView,
+  TripView,
+} from '@mk/ui/model/page-events';
+import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
+import type { ClusterClient } from '../client/cluster-client.ts';
+import { fetchText } from '../client/control-client.ts';
+import type { CoreRow } from '../client/core-row.ts';
+import { askEach } from '../client/cores.ts';
+import { describeFault } from '../client/describe-fault.ts';
+import type { RttRow } from '../client/latency-summary.ts';
+import { samplesOf } from '../client/merge-metrics.ts';
+import { dispatchersOf, domainsOf } from '../client/spawn.ts';
+import type { ProcessRow } from '../supervisor/process-control.ts';
+
+/*
+ * A cluster's answers as the page's views. Each of these asks once and fails as a whole: whoever asks again and again decides
+ * what an answer that is missing means.
+ */
+
+/** A process that has not answered within this is busy or hangs: the page shows the rest meanwhile. */
+const ANSWER_MS = 2000;
+
+/** The processes, where somebody supervises them; null: nobody does. */
+export async function processesOf(cluster: ClusterClient): Promise<readonly ProcessRow[] | null> {
+  return cluster.supervised ? ((await cluster.supervisor('ps', {}, { timeoutMs: ANSWER_MS })) as ProcessRow[]) : null;
+}
+
+/** The members as the SKB lists them. */
+export async function membersOf(cluster: ClusterClient): Promise<readonly CoreRow[]> {
+  return (await cluster.skb('cores', {}, { timeoutMs: ANSWER_MS })) as CoreRow[];
+}
+
+/** Members and processes together: a core that has died is a member no more, and a process that starts is none yet. */
+export function coreViews(
+  members: readonly CoreRow[],
+  processes: readonly ProcessRow[] | null,
+  before: readonly CoreView[],
+): readonly CoreView[] {
+  const packages = new Map(before.map((view) => [view.core, view.package]));
+  const byCore = new Map(members.map((row) => [row.core, row]));
+  const states = new Map(processes?.map(({ name, state }) => [numberOf(name), state]) ?? []);
+  const cores = new Set([
+    ...byCore.keys(),
+    ...[...states.keys()].filter((core): core is number => typeof core === 'number'),
+  ]);
+  return [...cores]
+    .sort((a, b) => a - b)
+    .map((core) => {
+      const row = byCore.get(core);
+      const state = states.get(core) ?? (row?.up === true ? 'running' : 'silent');
+      return {
+        core,
+        package: row?.package ?? packages.get(core) ?? 0,
+        state: state === 'listening' ? 'starting' : state,
+        incarnation: row?.incarnation ?? processes?.find(({ name }) => numberOf(name) === core)?.incarnation ?? 0,
+        links: row?.links ?? 0,
+      };
+    });
+}
+
+/** Rules in force, and processes that hang or have ended. */
+export function faultViews(
+  rules: readonly ActiveRule[],
+  processes: readonly ProcessRow[] | null,
+): readonly FaultView[] {
+  const links = rules.map(({ rule, counters }): FaultView => {
+    const { frames, dropped, delayed } = counters;
+    return { id: rule.id, text: describeFault(rule), rule, process: null, frames, dropped, delayed };
+  });
+  const ill = (processes ?? []).flatMap(({ name, state, how }): FaultView[] => {
+    const process = numberOf(name);
+    if (process === null || (state !== 'hung' && state !== 'ended')) return [];
+    const kind = state === 'hung' ? 'hang' : 'crash';
+    const who = process === 'skb' ? 'the SKB' : `core ${process}`;
+    const text = state === 'hung' ? `${who} hangs` : `${who} has ended (${how})`;
+    return [{ id: `${kind}:${process}`, text, rule: null, process, frames: 0, dropped: 0, delayed: 0 }];
+  });
+  return [...links, ...ill];
+}
+
+/** The measured round trips. */
+export async function tripsOf(cluster: ClusterClient): Promise<readonly TripView[]> {
+  const rows = (await cluster.skb('rtt', {}, { timeoutMs: ANSWER_MS })) as RttRow[];
+  return rows.map(({ from, to, min, average }) => [from, to, min, Math.round(average)]);
+}
+
+/** What each core has counted; cores that do not answer are left out. */
+export async function countersOf(
+  cores: readonly { readonly core: number; readonly address: string }[],
+): Promise<readonly CounterView[]> {
+  const pages = await Promise.all(
+    cores.map(({ core, address }) =>
+      fetchText(address, '/metrics', ANSWER_MS).then(
+        ({ body }) => counterView(core, body),
+        () => null,
+      ),
+    ),
+  );
+  return pages.filter((page) => page !== null);
+}
+
+const COUNTERS: Readonly<Record<string, keyof CounterView>> = {
+  mk_messages_sent_total: 'sent',
+  mk_messages_delivered_total: 'delivered',
+  mk_frames_sent_total: 'framesSent',
+  mk_frames_received_total: 'framesReceived',
+  mk_retransmits_total: 'retransmits',
+  mk_queue_messages: 'queued',
+  mk_operations_running: 'operations',
+};
+
+export function counterView(core: number, page: string): CounterView {
+  const view = {
+    core,
+    sent: 0,
+    delivered: 0,
+    framesSent: 0,
+    framesReceived: 0,
+    retransmits: 0,
+    queued: 0,
+    operations: 0,
+  };
+  for (const { name, value } of samplesOf(page)) {
+    const field = COUNTERS[name];
+    if (field !== undefined && value !== null) view[field] += value;
+  }
+  return view;
+}
+
+interface CapabilityRow {
+  readonly slot: number;
+  readonly capability: string;
+  readonly rights: number;
+  readonly owner: number;
+  readonly locked: boolean;
+  readonly relations: number;
+}
+
+/** Every slot of every core that answers, and the cores that do not. */
+export async function capabilitiesOf(
+  cluster: ClusterClient,
+  cores: readonly number[],
+): Promise<{ readonly rows: readonly CapabilityView[]; readonly absent: readonly number[] }> {
+  const { answers, absent } = await askEach<readonly CapabilityRow[]>(cores, (core) =>
+    cluster.core(core, 'caps', {}, { timeoutMs: ANSWER_MS }),
+  );
+  const rows = answers.flatMap(({ core, value }) =>
+    value.map(({ slot, capability, rights, owner, locked, relations }) => ({
+      core,
+      slot,
+      capability,
+      rights,
+      owner,
+      locked,
+      relations,
+    })),
+  );
+  return { rows, absent: absent.map(({ core }) => core) };
+}
+
+interface MemoryRow {
+  readonly brought: number;
+  readonly free: number;
+  readonly lent: number;
+  readonly stolen: number;
+}
+
+export async function memoryOf(cluster: ClusterClient, cores: readonly number[]): Promise<readonly MemoryView[]> {
+  const { answers } = await askEach<MemoryRow>(cores, (core) =>
+    cluster.core(core, 'memory', {}, { timeoutMs: ANSWER_MS }),
+  );
+  return answers.map(({ core, value: { brought, free, lent, stolen } }) => ({ core, brought, free, lent, stolen }));
+}
+
+export async function domainViewsOf(cluster: ClusterClient): Promise<readonly DomainView[]> {
+  const [domains, dispatchers] = await Promise.all([domainsOf(cluster), dispatchersOf(cluster)]);
+  return domains.map(({ domain, program, finished, cause, status, parts }) => ({
+    domain,
+    program,
+    cores: [
+      ...new Set([
+        ...Object.keys(parts).map(Number),
+        ...dispatchers.filter((row) => row.domain === domain).map(({ core }) => core),
+      ]),
+    ],
+    state: finished ? (cause === '' ? `ended with ${status}` : `${cause.toLowerCase()} ${status}`) : 'running',
+  }));
+}
+
+/** `core-3` is 3, `skb` itself; null: another process. */
+export function numberOf(process: string): number | 'skb' | null {
+  if (process === 'skb') return 'skb';
+  const core = /^core-(\d+)$/.exec(process)?.[1];
+  return core === undefined ? null : Number(core);
+}

@@ -1,0 +1,127 @@
+import { WebSocket } from 'ws';
+import { actionError } from '@mk/ui/model/actions';
+import { type ActionArgs, type PageEvent, type PageReply, type Watched, WATCHED } from '@mk/ui/model/page-events';
+import { isToken } from './page-guard.ts';
+import type { Attention, PageSource } from './page-source.ts';
+
+/** A page that does not keep up loses log lines past this, rather than our memory. */
+const MOST_WAITING_BYTES = 8 << 20;
+/** A page that guesses tokens is shown out. */
+const MOST_WRONG_TOKENS = 5;
+
+type Request = Readonly<Record<string, unknown>>;
+
+/** One page that is open. */
+export class PageClient {
+  attention: Attention = { what: new Set(), root: 0, plan: 'multicast' };
+  private mayAct = false;
+  private wrongTokens = 0;
+  private lostLines = 0;
+  private answersPings = true;
+
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly source: PageSource,
+    private readonly attentionChanged: () => void,
+  ) {
+    socket.on('message', (data, isBinary) => this.heard(isBinary ? '' : String(data)));
+    socket.on('pong', () => (this.answersPings = true));
+    socket.on('error', () => socket.terminate());
+  }
+
+  /** Tells all that has been before the page was there. */
+  open(events: readonly PageEvent[]): void {
+    for (const event of events) this.say(event);
+    this.say({
+      type: 'may',
+      act: false,
+      text: this.source.token === null ? 'nothing can be done to a recording' : READ_ONLY,
+    });
+  }
+
+  tell(event: PageEvent): void {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (event.type !== 'log') return this.say(event);
+    if (this.socket.bufferedAmount > MOST_WAITING_BYTES) {
+      this.lostLines += event.lines.length + event.lost;
+      return;
+    }
+    this.say(this.lostLines === 0 ? event : { ...event, lost: event.lost + this.lostLines });
+    this.lostLines = 0;
+  }
+
+  beat(): void {
+    if (!this.answersPings) return this.socket.terminate();
+    this.answersPings = false;
+    this.socket.ping();
+  }
+
+  close(): void {
+    this.socket.close(1001, 'the cluster ends');
+    this.socket.terminate();
+  }
+
+  private say(said: PageEvent | PageReply): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(said));
+  }
+
+  private heard(text: string): void {
+    const request = parse(text);
+    const type = String(request?.['type'] ?? '');
+    if (request === null || !Object.hasOwn(this.handlers, type))
+      return this.socket.close(1008, 'that is no request of the page');
+    this.handlers[type as keyof typeof this.handlers](request);
+  }
+
+  private readonly handlers = {
+    token: ({ token }: Request): void => {
+      const wanted = this.source.token;
+      this.mayAct = wanted !== null && typeof token === 'string' && isToken(token, wanted);
+      if (!this.mayAct && (this.wrongTokens += 1) >= MOST_WRONG_TOKENS)
+        return this.socket.close(1008, 'too many wrong tokens');
+      this.say({
+        type: 'may',
+        act: this.mayAct,
+        text: this.mayAct ? '' : 'the token is not this cluster’s; mkctl ui prints it',
+      });
+    },
+    watch: ({ what, root, plan }: Request): void => {
+      const wanted = Array.isArray(what) ? WATCHED.filter((name) => what.includes(name)) : [];
+      this.attention = {
+        what: new Set<Watched>(wanted),
+        root: typeof root === 'number' && Number.isSafeInteger(root) ? root : 0,
+        plan: typeof plan === 'string' ? plan.slice(0, 20) : 'multicast',
+      };
+      this.attentionChanged();
+    },
+    act: (request: Request): void => void this.act(request),
+  };
+
+  private async act({ id, verb, args }: Request): Promise<void> {
+    const answer = (ok: boolean, text: string): void => this.say({ type: 'answer', id: Number(id), ok, text });
+    if (!this.mayAct) return answer(false, READ_ONLY);
+    const given = isRecord(args) ? (args as ActionArgs) : {};
+    const wrong = actionError(String(verb), given);
+    if (wrong !== null) return answer(false, wrong);
+    try {
+      answer(true, await this.source.act(String(verb), given));
+    } catch (error) {
+      answer(false, error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+const READ_ONLY = 'this page only looks: open it with the cluster’s token, as mkctl ui prints it';
+
+function parse(text: string): Request | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

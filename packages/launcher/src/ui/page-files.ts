@@ -1,0 +1,66 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { CommandError } from '../cli/usage-error.ts';
+
+/** What the page is made of: its path, its file in dist/, its type. */
+const FILES = {
+  '/': { file: 'ui.html', type: 'text/html; charset=utf-8' },
+  '/ui.js': { file: 'ui.js', type: 'text/javascript; charset=utf-8' },
+  '/ui.css': { file: 'ui.css', type: 'text/css; charset=utf-8' },
+} as const;
+
+/**
+ * The page takes nothing from elsewhere and is shown inside no other page; nothing but its own files runs in it. Every answer
+ * carries these.
+ */
+export const SAFE_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-cache',
+} as const;
+
+interface PageFile {
+  readonly type: string;
+  readonly plain: Buffer;
+  readonly zipped: Buffer;
+}
+
+/** The built page, held in memory. */
+export class PageFiles {
+  private readonly byPath: ReadonlyMap<string, PageFile>;
+
+  /** Reads the page out of the folder of the bundles. */
+  constructor(directory: string) {
+    this.byPath = new Map(
+      Object.entries(FILES).map(([path, { file, type }]) => {
+        const from = join(directory, file);
+        if (!existsSync(from)) throw new CommandError(`${file} is not in ${directory}; build it with npm run build`, 2);
+        const plain = readFileSync(from);
+        return [path, { type, plain, zipped: gzipSync(plain) }];
+      }),
+    );
+  }
+
+  /** Answers with a file; false when there is none at this path. */
+  answer(path: string, acceptsGzip: boolean, response: ServerResponse): boolean {
+    const found = this.byPath.get(path);
+    if (found === undefined) return false;
+    const body = acceptsGzip ? found.zipped : found.plain;
+    response.writeHead(200, {
+      ...SAFE_HEADERS,
+      'content-type': found.type,
+      'content-length': body.length,
+      vary: 'accept-encoding',
+      ...(acceptsGzip && { 'content-encoding': 'gzip' }),
+    });
+    response.end(body);
+    return true;
+  }
+}

@@ -1,0 +1,46 @@
+/** Does something again and again, never twice at once; what fails is tried again at its time. */
+export class Repeated {
+  private timer: NodeJS.Timeout | null = null;
+  private running = false;
+  private again = false;
+  private active = false;
+
+  constructor(
+    private readonly everyMs: number,
+    private readonly act: () => Promise<void>,
+  ) {}
+
+  start(): void {
+    this.active = true;
+    this.now();
+  }
+
+  stop(): void {
+    this.active = false;
+    if (this.timer !== null) clearTimeout(this.timer);
+  }
+
+  /** At once; after the one that runs, when one does. */
+  now(): void {
+    if (!this.active) return;
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.running = true;
+    void this.act()
+      .catch(() => undefined)
+      .finally(() => this.finished());
+  }
+
+  private finished(): void {
+    this.running = false;
+    if (!this.active) return;
+    const again = this.again;
+    this.again = false;
+    if (again) return this.now();
+    this.timer = setTimeout(() => this.now(), this.everyMs);
+    this.timer.unref();
+  }
+}

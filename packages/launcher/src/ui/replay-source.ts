@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { parseRecording } from '@mk/ui/model/recording';
+import type { PageEvent } from '@mk/ui/model/page-events';
+import { CommandError } from '../cli/usage-error.ts';
+import type { PageSource } from './page-source.ts';
+
+/** A recorded run: a page is told all of it at once, and shows what its slider says. */
+export class ReplaySource implements PageSource {
+  readonly token = null;
+  private readonly events: readonly PageEvent[];
+
+  /** Reads the file; throws one line when it is none or no recording. */
+  constructor(file: string) {
+    const recording = parseRecording(readText(file));
+    if (typeof recording === 'string') throw new CommandError(`--replay ${file}: ${recording}`, 2);
+    this.events = recording.events.map((event) => (event.type === 'hello' ? { ...event, mode: 'replay' } : event));
+  }
+
+  opening(): readonly PageEvent[] {
+    return this.events;
+  }
+
+  start(): void {
+    // All is told when a page opens.
+  }
+
+  rest(): void {
+    // Nothing runs.
+  }
+
+  attend(): void {
+    // All that was recorded is there.
+  }
+
+  act(): Promise<string> {
+    return Promise.reject(new CommandError('nothing can be done to a recording'));
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CommandError(`--replay ${file}: ${code === 'ENOENT' ? 'no such file' : message}`, 2);
+  }
+}

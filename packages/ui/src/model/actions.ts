@@ -1,0 +1,84 @@
+import type { ActionArgs } from './page-events.ts';
+
+/** What can be done from the page: the commands of mkctl of the same names, and which of their arguments have no dashes. */
+export const ACTIONS = {
+  link: {
+    positional: ['from', 'to'],
+    options: ['delay', 'jitter', 'loss', 'duplicate', 'reorder', 'rate', 'for', 'one-way'],
+  },
+  partition: { positional: ['groups'], options: ['for', 'one-way'] },
+  isolate: { positional: ['cores'], options: ['for'] },
+  heal: { positional: ['from', 'to'], options: ['rule'] },
+  crash: { positional: ['targets'], options: [] },
+  restart: { positional: ['targets'], options: [] },
+  hang: { positional: ['targets'], options: ['for'] },
+  measure: { positional: [], options: [] },
+  'log-level': { positional: ['level'], options: [] },
+} as const satisfies Record<string, { readonly positional: readonly string[]; readonly options: readonly string[] }>;
+
+export type ActionVerb = keyof typeof ACTIONS;
+
+/** Something to do to the cluster. */
+export interface Action {
+  readonly verb: ActionVerb;
+  readonly args: ActionArgs;
+}
+
+export function isActionVerb(verb: string): verb is ActionVerb {
+  return Object.hasOwn(ACTIONS, verb);
+}
+
+/** What is wrong with an action that came from outside; null: nothing that can be seen without the cluster. */
+export function actionError(verb: string, args: ActionArgs): string | null {
+  if (!isActionVerb(verb))
+    return `nothing here is called ${verb.slice(0, 40)}; it can be ${Object.keys(ACTIONS).join(', ')}`;
+  const { positional, options } = ACTIONS[verb];
+  const known: readonly string[] = [...positional, ...options];
+  const unknown = Object.keys(args).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    return `${verb}: ${unknown.slice(0, 40)} is unknown; it takes ${known.join(', ') || 'no arguments'}`;
+  const wrong = Object.entries(args).find(([, value]) => !isArgument(value));
+  return wrong === undefined ? null : `${verb}: ${wrong[0]} is no text`;
+}
+
+/** The same on the command line: `mkctl partition 0-3 rest --for 10s`. */
+export function commandLine({ verb, args }: Action, cluster = ''): string {
+  const { positional, options } = ACTIONS[verb];
+  const words = (positional as readonly string[]).flatMap((name) => wordsOf(args[name]));
+  const flags = (options as readonly string[]).flatMap((name) => {
+    const value = args[name];
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${name}`] : [`--${name}`, ...wordsOf(value)];
+  });
+  const which = cluster === '' ? [] : ['--cluster', quoted(cluster)];
+  return ['mkctl', verb, ...words, ...flags, ...which].join(' ');
+}
+
+/** `0,1,2,5` as mkctl takes it: `0-2,5`. Ascending. */
+export function coreSet(cores: Iterable<number>): string {
+  const sorted = [...new Set(cores)].sort((a, b) => a - b);
+  const runs: [number, number][] = [];
+  for (const core of sorted) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === core - 1) last[1] = core;
+    else runs.push([core, core]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
+}
+
+function wordsOf(value: ActionArgs[string] | undefined): readonly string[] {
+  if (value === undefined || typeof value === 'boolean') return [];
+  return (typeof value === 'string' ? [value] : value).map(quoted);
+}
+
+function quoted(word: string): string {
+  return /^[\w.,:%+/@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function isArgument(value: unknown): boolean {
+  return (
+    typeof value === 'string' ||
+    typeof value === 'boolean' ||
+    (Array.isArray(value) && value.every((part) => typeof part === 'string'))
+  );
+}

@@ -1,0 +1,48 @@
+import { LOG_LEVELS, type LogLevel } from '@mk/monitor-proto/log-events';
+import type { LogLineView } from './page-events.ts';
+
+/** What a line of the log must be; '' lets everything pass. */
+export interface LogFilter {
+  /** `3`, `3,5-7`, `skb`, `launcher`. */
+  readonly core: string;
+  readonly level: LogLevel;
+  /** An event's name; * stands for anything. */
+  readonly event: string;
+  readonly op: string;
+  /** Somewhere in the line. */
+  readonly text: string;
+}
+
+export const NO_FILTER: LogFilter = { core: '', level: 'debug', event: '', op: '', text: '' };
+
+/** The filter as a function: the same conditions as `mkctl logs`, and a text besides. */
+export function logFilter({ core, level, event, op, text }: LogFilter): (line: LogLineView) => boolean {
+  const cores = wantedCores(core);
+  const least = LOG_LEVELS.indexOf(level);
+  const names = event.trim() === '' ? null : patternOf(event.trim());
+  return (line) =>
+    LOG_LEVELS.indexOf(line.level) >= least &&
+    (cores === null || cores(line.core)) &&
+    (names === null || names.test(line.event)) &&
+    (op.trim() === '' || line.op === op.trim()) &&
+    (text === '' || JSON.stringify(line).includes(text));
+}
+
+function patternOf(event: string): RegExp {
+  const parts = event.split('*').map((part) => part.replace(/[^\w]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
+}
+
+function wantedCores(text: string): ((core: LogLineView['core']) => boolean) | null {
+  const words = text
+    .split(',')
+    .map((word) => word.trim())
+    .filter(Boolean);
+  if (words.length === 0) return null;
+  return (core) =>
+    words.some((word) => {
+      const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(word) ?? [];
+      if (from === undefined) return core === word;
+      return typeof core === 'number' && core >= Number(from) && core <= Number(to);
+    });
+}

@@ -1,0 +1,174 @@
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+
+/*
+ * What the page is told, one JSON object each: over its WebSocket while a cluster runs, one a line in a recording. A
+ * recording is the same events that a live page heard, so that the page shows both by the same code.
+ */
+
+/** The version of the events; a page refuses a recording of another one. */
+export const PAGE_VERSION = 1;
+
+/** Milliseconds: since the epoch for a cluster, of virtual time for a simulated run. */
+export type Millis = number;
+
+/** A core as the page draws it. */
+export interface CoreView {
+  readonly core: number;
+  readonly package: number;
+  /** `running`, `starting`, `hung`, `silent`, `ended`. */
+  readonly state: string;
+  readonly incarnation: number;
+  /** Members that it is bound to. */
+  readonly links: number;
+}
+
+/** A direction's measured round trip: from, to, shortest and average in nanoseconds. */
+export type TripView = readonly [from: number, to: number, minNs: number, averageNs: number];
+
+/** A fault in force: a rule of the network, or a process that hangs or has ended. */
+export interface FaultView {
+  readonly id: string;
+  readonly text: string;
+  /** Null: the fault is a process's, not the network's. */
+  readonly rule: FaultRule | null;
+  /** The core whose process it is, or `skb`; null for a rule of the network. */
+  readonly process: number | 'skb' | null;
+  readonly frames: number;
+  readonly dropped: number;
+  readonly delayed: number;
+}
+
+/** What a core has counted since it started. */
+export interface CounterView {
+  readonly core: number;
+  readonly sent: number;
+  readonly delivered: number;
+  readonly framesSent: number;
+  readonly framesReceived: number;
+  readonly retransmits: number;
+  /** Messages that wait in its channels now. */
+  readonly queued: number;
+  /** Operations that run now. */
+  readonly operations: number;
+}
+
+/** Who tells whom. */
+export interface TreeNode {
+  readonly core: number;
+  readonly children: readonly TreeNode[];
+}
+
+export interface CapabilityView {
+  readonly core: number;
+  readonly slot: number;
+  readonly capability: string;
+  readonly owner: number;
+  readonly rights: number;
+  readonly locked: boolean;
+  readonly relations: number;
+}
+
+/** RAM of a core, bytes. */
+export interface MemoryView {
+  readonly core: number;
+  readonly brought: number;
+  readonly free: number;
+  readonly lent: number;
+  readonly stolen: number;
+}
+
+export interface DomainView {
+  readonly domain: string;
+  readonly program: string;
+  /** The cores that have a dispatcher of it. */
+  readonly cores: readonly number[];
+  readonly state: string;
+}
+
+/** A line of the log, as a process wrote it. */
+export interface LogLineView {
+  readonly time: Millis;
+  readonly level: LogLevel;
+  readonly event: string;
+  readonly core: number | 'skb' | 'launcher';
+  readonly seq?: number;
+  readonly lamport?: number;
+  readonly op?: string;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+interface EventBodies {
+  /** The first event: whose run this is. */
+  readonly hello: {
+    readonly version: number;
+    readonly cluster: string;
+    readonly mode: 'live' | 'replay';
+    readonly seed: string;
+    readonly machine: string;
+    /** Whether processes can be crashed, restarted and hung from here: a supervisor does it. */
+    readonly supervised: boolean;
+  };
+  readonly cores: { readonly cores: readonly CoreView[]; readonly skb: string };
+  readonly links: { readonly trips: readonly TripView[] };
+  readonly faults: { readonly faults: readonly FaultView[] };
+  readonly counters: { readonly cores: readonly CounterView[] };
+  readonly tree: { readonly root: number; readonly plan: string; readonly tree: TreeNode };
+  readonly capabilities: { readonly rows: readonly CapabilityView[]; readonly absent: readonly number[] };
+  readonly memory: { readonly rows: readonly MemoryView[] };
+  readonly domains: { readonly rows: readonly DomainView[] };
+  /** `lost`: lines before these that were left out, as the page did not keep up. */
+  readonly log: { readonly lines: readonly LogLineView[]; readonly lost: number };
+  /** Why nothing comes; null: all is well again. */
+  readonly trouble: { readonly text: string | null };
+}
+
+/** A name of what the page is told. */
+export type PageEventType = keyof EventBodies;
+
+const TYPES: { readonly [T in PageEventType]: true } = {
+  hello: true,
+  cores: true,
+  links: true,
+  faults: true,
+  counters: true,
+  tree: true,
+  capabilities: true,
+  memory: true,
+  domains: true,
+  log: true,
+  trouble: true,
+};
+
+export function isPageEventType(name: string): name is PageEventType {
+  return Object.hasOwn(TYPES, name);
+}
+
+export type PageEventOf<T extends PageEventType> = { readonly type: T; readonly t: Millis } & EventBodies[T];
+
+/** Something that the page is told and that belongs into a recording. */
+export type PageEvent = { readonly [T in PageEventType]: PageEventOf<T> }[PageEventType];
+
+/** What the page is answered: of this connection only, never recorded. */
+export type PageReply =
+  | { readonly type: 'may'; readonly act: boolean; readonly text: string }
+  | { readonly type: 'answer'; readonly id: number; readonly ok: boolean; readonly text: string };
+
+/** What costs the cluster something to tell, and is asked for only while somebody looks at it. */
+export const WATCHED = ['capabilities', 'memory', 'domains', 'tree'] as const;
+export type Watched = (typeof WATCHED)[number];
+
+/** What a page says. */
+export type PageRequest =
+  | { readonly type: 'token'; readonly token: string }
+  | {
+      readonly type: 'watch';
+      readonly what: readonly Watched[];
+      readonly root: number;
+      readonly plan: string;
+    }
+  | { readonly type: 'act'; readonly id: number; readonly verb: string; readonly args: ActionArgs };
+
+/** Arguments of an action by their names on mkctl's command line. */
+export type ActionArgs = Readonly<Record<string, string | boolean | readonly string[]>>;

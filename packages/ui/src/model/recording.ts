@@ -1,0 +1,71 @@
+import { isPageEventType, PAGE_VERSION, type Millis, type PageEvent } from './page-events.ts';
+import { PageModel } from './page-model.ts';
+
+/** A recorded run: what a page was told, in order of time. */
+export interface Recording {
+  readonly events: readonly PageEvent[];
+  readonly begin: Millis;
+  readonly end: Millis;
+}
+
+/** Reads NDJSON; a text that says what is wrong with it. */
+export function parseRecording(text: string): Recording | string {
+  const events: PageEvent[] = [];
+  for (const [i, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const event = parseEvent(line);
+    if (event === null)
+      return `line ${i + 1} is no event of a recording; mkctl ui --record and mk-launch sim --record write them`;
+    events.push(event);
+  }
+  const [first] = events;
+  if (first === undefined) return 'the recording is empty';
+  if (first.type !== 'hello') return 'the recording does not begin with hello; is it one of mk?';
+  if (first.version !== PAGE_VERSION)
+    return `the recording has version ${first.version}; this page reads version ${PAGE_VERSION}`;
+  return recordingOf(events);
+}
+
+/** Events as a recording; the first is hello. */
+export function recordingOf(events: readonly PageEvent[]): Recording {
+  // A hello is told when the page opens, and kept lines are older than that.
+  const first = ({ type, t }: PageEvent): number => (type === 'hello' ? -Infinity : t);
+  const sorted = [...events].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b)));
+  const begin = sorted.find(({ type }) => type !== 'hello')?.t ?? sorted[0]?.t ?? 0;
+  return { events: sorted, begin, end: sorted.at(-1)?.t ?? begin };
+}
+
+/** Plays a recording forwards as time goes on, and from its beginning when it is set back. */
+export class Player {
+  model = new PageModel();
+  private next = 0;
+
+  constructor(readonly recording: Recording) {}
+
+  /** Brings the model to this time. True when the model is another one than before. */
+  seek(t: Millis): boolean {
+    const back = t < this.model.now;
+    if (back) {
+      this.model = new PageModel();
+      this.next = 0;
+    }
+    const { events } = this.recording;
+    while (this.next < events.length && (events[this.next]!.t <= t || events[this.next]!.type === 'hello')) {
+      this.model.apply(events[this.next]!);
+      this.next += 1;
+    }
+    this.model.now = t;
+    return back;
+  }
+}
+
+function parseEvent(line: string): PageEvent | null {
+  try {
+    const event = JSON.parse(line) as Partial<PageEvent> | null;
+    if (typeof event !== 'object' || event === null) return null;
+    const known = typeof event.type === 'string' && isPageEventType(event.type) && typeof event.t === 'number';
+    return known ? (event as PageEvent) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,88 @@
+import type { LogLineView, Millis } from './page-events.ts';
+import type { OperationView } from './operations.ts';
+
+/** Something that a core did. */
+export interface SpaceTimeMark {
+  readonly core: number;
+  readonly at: number;
+  readonly event: string;
+  readonly line: LogLineView;
+}
+
+/** A message on its way. */
+export interface SpaceTimeArrow {
+  readonly from: number;
+  readonly to: number;
+  readonly sentAt: number;
+  /** Null: nobody told that it came. */
+  readonly deliveredAt: number | null;
+  readonly message: string;
+}
+
+/** One operation over space (a lane a core) and time. `at` counts from 0 to `span`. */
+export interface SpaceTime {
+  readonly cores: readonly number[];
+  readonly marks: readonly SpaceTimeMark[];
+  readonly arrows: readonly SpaceTimeArrow[];
+  readonly span: number;
+  /** `time`: milliseconds, to scale. `order`: one step an event, by Lamport clock; not to scale. */
+  readonly scale: 'time' | 'order';
+}
+
+/**
+ * Lays out an operation. By time where its lines lie at least some milliseconds apart, else, or when told to, in their order:
+ * lines tell the time in whole milliseconds, and most operations of a cluster on one host are over in one.
+ */
+export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' | 'auto' = 'auto'): SpaceTime {
+  const lines = inOrder(operation.lines.filter(({ core }) => typeof core === 'number'));
+  const spanMs = lines.length === 0 ? 0 : lines.at(-1)!.time - lines[0]!.time;
+  const scale = wanted === 'auto' ? (spanMs >= 8 ? 'time' : 'order') : wanted;
+  const begin = lines[0]?.time ?? 0;
+  const at = (line: LogLineView, i: number): number => (scale === 'time' ? line.time - begin : i);
+  const placed = lines.map((line, i) => ({ line, at: at(line, i) }));
+  const marks = placed
+    .filter(({ line }) => !line.event.startsWith('message_'))
+    .map(({ line, at }) => ({ core: line.core as number, at, event: line.event, line }));
+  const span = Math.max(1, scale === 'time' ? spanMs : lines.length - 1);
+  return { cores: coresOf(operation), marks, arrows: arrowsOf(placed), span, scale };
+}
+
+interface Placed {
+  readonly line: LogLineView;
+  readonly at: number;
+}
+
+/** Sent and delivered lines of one message carry the same channel, lane and number. */
+function arrowsOf(placed: readonly Placed[]): SpaceTimeArrow[] {
+  const delivered = new Map(
+    placed.filter(({ line }) => line.event === 'message_delivered').map(({ line, at }) => [keyOf(line), at]),
+  );
+  return placed.flatMap(({ line, at }) => {
+    const { peer } = line;
+    if (line.event !== 'message_sent' || typeof peer !== 'number') return [];
+    const deliveredAt = delivered.get(keyOf(line)) ?? null;
+    return [{ from: line.core as number, to: peer, sentAt: at, deliveredAt, message: String(line['message']) }];
+  });
+}
+
+function keyOf({ channel, lane, number, message }: LogLineView): string {
+  return [channel, lane, number, message].join(' ');
+}
+
+function coresOf({ op, cores, lines }: OperationView): number[] {
+  const all = new Set(cores);
+  for (const { peer } of lines) if (typeof peer === 'number') all.add(peer);
+  const initiator = Number(op.split('.')[0]);
+  // Whoever began stands first.
+  return [...all].sort((a, b) => Number(b === initiator) - Number(a === initiator) || a - b);
+}
+
+/** By time, and within a millisecond by Lamport clock, which puts causes before what they cause. */
+export function inOrder(lines: readonly LogLineView[]): LogLineView[] {
+  return [...lines].sort((a, b) => a.time - b.time || (a.lamport ?? 0) - (b.lamport ?? 0));
+}
+
+/** What an operation did until then: for a replay, and for the picture of one that runs. */
+export function linesUntil(operation: OperationView, t: Millis): readonly LogLineView[] {
+  return operation.lines.filter(({ time }) => time <= t);
+}

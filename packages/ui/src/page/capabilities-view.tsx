@@ -1,0 +1,102 @@
+import { useState } from 'preact/hooks';
+import type { CapabilityView } from '../model/page-events.ts';
+import type { ViewProps } from './view-props.ts';
+import { CommandText } from './command-row.tsx';
+
+const MOST_ROWS = 300;
+const RELATIONS = ['copies', 'ancestors', 'descendants'];
+
+export function CapabilitiesView({ session }: ViewProps) {
+  const [filter, setFilter] = useState('');
+  const [kernel, setKernel] = useState(false);
+  const { capabilities, absent } = session.model;
+  const passing = (capabilities ?? []).filter(
+    (row) => (kernel || row.slot >= 0) && textOf(row).includes(filter.trim()),
+  );
+  return (
+    <section aria-labelledby="capabilities-title">
+      <h2 id="capabilities-title">Capabilities and their owners</h2>
+      <p class="controls">
+        <label>
+          Filter{' '}
+          <input
+            value={filter}
+            placeholder="RAM, owner 3, …"
+            onInput={({ currentTarget }) => setFilter(currentTarget.value)}
+          />
+        </label>
+        <label>
+          <input type="checkbox" checked={kernel} onChange={({ currentTarget }) => setKernel(currentTarget.checked)} />{' '}
+          the kernels’ own
+        </label>
+      </p>
+      <p class="same">
+        <CommandText text="mkctl caps" />
+      </p>
+      {capabilities === null ? (
+        <p>The cores are being asked.</p>
+      ) : (
+        <>
+          <Owners rows={capabilities} />
+          <p role="status">
+            {passing.length} of {capabilities.length} capabilities
+            {absent.length > 0 && `; core ${absent.join(', ')} did not answer`}
+          </p>
+          <Rows rows={passing.slice(0, MOST_ROWS)} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function Owners({ rows }: { readonly rows: readonly CapabilityView[] }) {
+  const owners = new Map<number, number>();
+  for (const { owner } of rows) owners.set(owner, (owners.get(owner) ?? 0) + 1);
+  const sorted = [...owners].sort(([a], [b]) => a - b);
+  const most = Math.max(1, ...owners.values());
+  return (
+    <ul class="bars" aria-label="capabilities by owner">
+      {sorted.map(([owner, count]) => (
+        <li key={owner}>
+          <span>core {owner}</span> <meter min={0} max={most} value={count} /> <span>{count}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Rows({ rows }: { readonly rows: readonly CapabilityView[] }) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="capabilities">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">core</th>
+            <th scope="col">slot</th>
+            <th scope="col">capability</th>
+            <th scope="col">owner</th>
+            <th scope="col">elsewhere</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={`${row.core}.${row.slot}`}>
+              <td>{row.core}</td>
+              <td>{row.slot < 0 ? 'kernel' : `0x${row.slot.toString(16)}`}</td>
+              <th scope="row">{row.capability}</th>
+              <td>
+                core {row.owner}
+                {row.locked ? ', locked' : ''}
+              </td>
+              <td>{RELATIONS.filter((_, bit) => (row.relations & (1 << bit)) !== 0).join(', ')}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function textOf({ core, capability, owner }: CapabilityView): string {
+  return `core ${core} ${capability} owner ${owner}`;
+}

@@ -1,0 +1,17 @@
+import type { Session } from './session.ts';
+
+/** What was done from this page, newest first, and what came of it. */
+export function Deeds({ session }: { readonly session: Session }) {
+  return (
+    <>
+      <h3 id="deeds-title">Done</h3>
+      <ol class="deeds" aria-labelledby="deeds-title" aria-live="polite">
+        {session.deeds.map(({ id, line, ok, text }) => (
+          <li key={id} class={ok === false ? 'failed' : ''}>
+            <code>{line}</code> <span>{ok === null ? 'under way' : text === '' ? 'done' : text}</span>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}

@@ -1,0 +1,95 @@
+import type { ViewProps } from './view-props.ts';
+import { CommandText } from './command-row.tsx';
+import { sizeText } from './format.ts';
+import type { Session } from './session.ts';
+
+export function MemoryView({ session }: ViewProps) {
+  return (
+    <section aria-labelledby="memory-title">
+      <h2 id="memory-title">Memory and domains</h2>
+      <Memory session={session} />
+      <Domains session={session} />
+    </section>
+  );
+}
+
+function Memory({ session: { model } }: { readonly session: Session }) {
+  if (model.memory === null) return <p>The cores are being asked for their memory.</p>;
+  return (
+    <>
+      <p class="same">
+        <CommandText text="mkctl mem" />
+      </p>
+      <div class="scroll" tabIndex={0} role="region" aria-label="memory">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">core</th>
+              <th scope="col">in use</th>
+              <th scope="col">of</th>
+              <th scope="col">free</th>
+              <th scope="col">lent</th>
+              <th scope="col">stolen</th>
+            </tr>
+          </thead>
+          <tbody>
+            {model.memory.map(({ core, brought, free, lent, stolen }) => {
+              const used = Math.max(0, brought + stolen - free - lent);
+              return (
+                <tr key={core}>
+                  <th scope="row">core {core}</th>
+                  <td>
+                    <meter min={0} max={Math.max(1, brought)} value={used} aria-label={`in use on core ${core}`} />{' '}
+                    {sizeText(used)}
+                  </td>
+                  <td>{sizeText(brought)}</td>
+                  <td>{sizeText(free)}</td>
+                  <td>{sizeText(lent)}</td>
+                  <td>{sizeText(stolen)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
+function Domains({ session: { model } }: { readonly session: Session }) {
+  if (model.domains === null) return <p>The cores are being asked for their domains.</p>;
+  return (
+    <>
+      <h3>Domains</h3>
+      <p class="same">
+        <CommandText text="mkctl ps --domains" />
+      </p>
+      {model.domains.length === 0 ? (
+        <p>No domain of a program runs or has run.</p>
+      ) : (
+        <div class="scroll" tabIndex={0} role="region" aria-label="domains">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">domain</th>
+                <th scope="col">program</th>
+                <th scope="col">state</th>
+                <th scope="col">cores</th>
+              </tr>
+            </thead>
+            <tbody>
+              {model.domains.map(({ domain, program, state, cores }) => (
+                <tr key={domain}>
+                  <th scope="row">{domain}</th>
+                  <td>{program}</td>
+                  <td>{state}</td>
+                  <td>{cores.join(', ')}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  );
+}

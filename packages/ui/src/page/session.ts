@@ -1,0 +1,168 @@
+import { type Action, commandLine } from '../model/actions.ts';
+import {
+  isPageEventType,
+  type PageEvent,
+  type PageReply,
+  type PageRequest,
+  type Watched,
+} from '../model/page-events.ts';
+import { PageModel } from '../model/page-model.ts';
+import { Player, recordingOf } from '../model/recording.ts';
+
+/** Something that was done from this page, and what came of it. */
+export interface Deed {
+  readonly id: number;
+  readonly line: string;
+  /** Null: not answered yet. */
+  ok: boolean | null;
+  text: string;
+}
+
+/** A connection that is lost is tried again after so long. */
+const RETRY_MS = { first: 300, longest: 5000 } as const;
+const MOST_DEEDS = 20;
+const TOKEN_KEY = 'mk-token';
+
+/** This page's connection, what it was told, and who wants to know of it. One for the page. */
+export class Session {
+  /** `closed`: was open, and is tried again. */
+  connection: 'opening' | 'open' | 'closed' = 'opening';
+  mayAct = false;
+  mayText = '';
+  deeds: readonly Deed[] = [];
+  player: Player | null = null;
+  /** Frames drawn since the page opened; for whoever measures. */
+  frames = 0;
+  private liveModel = new PageModel();
+  private replayed: PageEvent[] = [];
+  private socket: WebSocket | null = null;
+  private retryMs: number = RETRY_MS.first;
+  private nextDeed = 1;
+  private watched = '';
+  private frame = 0;
+  private readonly drawers = new Set<() => void>();
+
+  get model(): PageModel {
+    return this.player?.model ?? this.liveModel;
+  }
+
+  /** The time that the page shows. */
+  get now(): number {
+    return this.player === null ? Date.now() : this.player.model.now;
+  }
+
+  /** Calls with every frame in which something is new; the returned function ends it. */
+  onFrame(draw: () => void): () => void {
+    this.drawers.add(draw);
+    return () => void this.drawers.delete(draw);
+  }
+
+  /** Draws with the next frame. */
+  changed(): void {
+    if (this.frame !== 0) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.frames += 1;
+      for (const draw of this.drawers) draw();
+    });
+  }
+
+  connect(): void {
+    const url = new URL('events', location.href.split('#')[0]);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    socket.addEventListener('open', () => this.opened());
+    socket.addEventListener('message', ({ data }) => this.heard(JSON.parse(String(data)) as PageEvent | PageReply));
+    socket.addEventListener('close', () => this.lost());
+  }
+
+  /** Says who we are; the token stays in this tab and goes nowhere but into this connection. */
+  useToken(token: string): void {
+    sessionStorage.setItem(TOKEN_KEY, token);
+    this.send({ type: 'token', token });
+  }
+
+  watch(what: readonly Watched[], root: number, plan: string): void {
+    const request = { type: 'watch', what, root, plan } as const;
+    const text = JSON.stringify(request);
+    if (text === this.watched) return;
+    this.watched = text;
+    this.send(request);
+  }
+
+  act(action: Action): void {
+    const id = this.nextDeed;
+    this.nextDeed += 1;
+    const deed: Deed = { id, line: commandLine(action), ok: null, text: '' };
+    this.deeds = [deed, ...this.deeds].slice(0, MOST_DEEDS);
+    if (this.connection === 'open') this.send({ type: 'act', id, verb: action.verb, args: action.args });
+    else Object.assign(deed, { ok: false, text: 'the page has no connection' });
+    this.changed();
+  }
+
+  private opened(): void {
+    this.connection = 'open';
+    this.retryMs = RETRY_MS.first;
+    this.liveModel = new PageModel();
+    const token = sessionStorage.getItem(TOKEN_KEY);
+    if (token !== null) this.send({ type: 'token', token });
+    if (this.watched !== '') this.socket?.send(this.watched);
+    this.changed();
+  }
+
+  private heard(said: PageEvent | PageReply): void {
+    if (said.type === 'may') {
+      this.mayAct = said.act;
+      this.mayText = said.text;
+      if (this.replayed.length > 0) this.startReplay();
+    } else if (said.type === 'answer') this.answered(said);
+    else if (isPageEventType(said.type)) this.take(said);
+    this.changed();
+  }
+
+  private take(event: PageEvent): void {
+    if (event.type === 'hello' && event.mode === 'replay') this.replayed = [];
+    if (event.type === 'hello' ? event.mode === 'replay' : this.replayed.length > 0) this.replayed.push(event);
+    else this.liveModel.apply(event);
+  }
+
+  private startReplay(): void {
+    if (this.player !== null) return;
+    this.player = new Player(recordingOf(this.replayed));
+    this.player.seek(this.player.recording.begin);
+    this.replayed = [];
+  }
+
+  private answered({ id, ok, text }: Extract<PageReply, { type: 'answer' }>): void {
+    this.deeds = this.deeds.map((deed) => (deed.id === id ? { ...deed, ok, text } : deed));
+  }
+
+  private lost(): void {
+    this.socket = null;
+    this.connection = 'closed';
+    this.mayAct = false;
+    this.deeds = this.deeds.map((deed) =>
+      deed.ok === null ? { ...deed, ok: false, text: 'the connection was lost' } : deed,
+    );
+    this.changed();
+    // A recording is here as a whole.
+    if (this.player !== null) return;
+    setTimeout(() => this.connect(), this.retryMs);
+    this.retryMs = Math.min(RETRY_MS.longest, 2 * this.retryMs);
+  }
+
+  private send(request: PageRequest): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(request));
+  }
+}
+
+/** The token of `#token=…`, taken out of the address so that it is neither in the history nor on the screen. */
+export function takeTokenFromAddress(): string | null {
+  const parts = location.hash.slice(1).split('&');
+  const token = parts.find((part) => part.startsWith('token='))?.slice('token='.length) ?? null;
+  if (token === null) return null;
+  const rest = parts.filter((part) => !part.startsWith('token=')).join('&');
+  history.replaceState(null, '', `${location.pathname}${location.search}${rest === '' ? '' : `#${rest}`}`);
+  return token;
+}
