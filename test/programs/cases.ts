@@ -23,6 +23,7 @@ export const CASES: readonly {
   { name: 'proc_mgmt_test', file: 'proc-mgmt', args: ['0,1'] },
   { name: 'thc', file: 'thc', args: ['0,1,2'] },
   { name: 'yield', file: 'yield', args: [] },
+  { name: 'memory', file: 'memory-basics', args: [] },
 ];
 
 export function fileOf(program: string): string {

@@ -1,6 +1,7 @@
 import { CAPABILITY_ERRORS } from './capability-errors.ts';
 import { PROGRAM_ERRORS } from './program-errors.ts';
 import { CHANNEL_ERRORS } from './channel-errors.ts';
+import { MEMORY_ERRORS } from './memory-errors.ts';
 
 /**
  * Every error that a peer, a program or a person can be answered with.
@@ -48,6 +49,7 @@ export const ERRORS = {
   ...CAPABILITY_ERRORS,
   ...PROGRAM_ERRORS,
   ...CHANNEL_ERRORS,
+  ...MEMORY_ERRORS,
 } as const;
 
 export type ErrorName = keyof typeof ERRORS;

@@ -196,6 +196,16 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'Memory that a core brings unless the cluster’s settings say otherwise.',
   },
+  treeFromCores: {
+    value: 12,
+    unit: 'cores',
+    reason: 'From so many cores on an unmap goes by the tree: one by one is faster before (paper, Fig. 6).',
+  },
+  faultsWaiting: {
+    value: 1024,
+    unit: 'faults',
+    reason: 'Page faults, atomics and snapshots of one core’s dispatchers that wait for a page or a translation.',
+  },
   ramStealWaitNs: {
     value: 1 * SECOND,
     unit: 'ns',

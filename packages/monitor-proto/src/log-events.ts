@@ -66,6 +66,11 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' },
     doc: 'The channel handed on a message; `channel` names both instances, sender first.',
   },
+  page_lost: {
+    level: 'warn',
+    fields: { peer: 'peer', address: 'number' },
+    doc: 'A core is gone that had the only current copy of the page at this physical address.',
+  },
   core_registered: {
     level: 'info',
     fields: { peer: 'peer', member: 'number', address: 'string' },

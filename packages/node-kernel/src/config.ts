@@ -20,6 +20,8 @@ export interface KernelConfig {
   readonly version?: number;
   /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */
   readonly hostClockNs?: Nanos;
+  /** Dispatchers run in processes of their own, which share no memory with this one. Absent: they share it. */
+  readonly separateMemory?: boolean;
   /** A fault of ours over a control request ends in INTERNAL. Absent, as in the simulator: it is thrown. */
   readonly guarded?: boolean;
 }

@@ -4,6 +4,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
 import type { KernelConfig } from './config.ts';
@@ -152,16 +153,36 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     const caller = this.cpuDriver.domains.get(domain);
     if (SYSTEM_CALLS[checked.name].servedBy === 'cpuDriver') {
       const result = this.cpuDriver.serve(caller, checked);
-      if (result !== ACROSS_CORES) return done(result, now);
+      if (result !== ACROSS_CORES) return this.settled(result, now, done);
     }
     const serve = this.table.systemCalls.get(checked.name);
     if (caller === undefined || serve === undefined) return done({ ok: false, error: 'NO_CSPACE' }, now);
+    const answered: SystemCallDone = checked.name === 'invoke' ? (result, at) => this.settled(result, at, done) : done;
     try {
-      serve(caller, checked.args, now, done);
+      serve(caller, checked.args, now, answered);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       done({ ok: false, error: error.error, text: error.message }, now);
     }
+  }
+
+  /** Answers when nothing that the call took away can be used any more (V2). */
+  private settled(result: SystemCallResult, now: Nanos, done: SystemCallDone): void {
+    if (!result.ok || !this.cpuDriver.booted) return done(result, now);
+    const { timers } = this.monitor.context;
+    let timer: Timer | null = null;
+    let open = true;
+    const answer = (what: SystemCallResult, at: Nanos): void => {
+      if (!open) return;
+      open = false;
+      timers.cancel(timer);
+      done(what, at);
+    };
+    this.services.addressSpaces.whenSettled((at) => answer(result, at));
+    if (!open) return;
+    const text = 'it was done, and some core has not said yet that it uses the old translations no more';
+    const late = { ok: false, error: 'OPERATION_TIMEOUT', text } as const;
+    timer = timers.set(now + limit('operationDeadlineNs'), (at) => answer(late, at));
   }
 
   /** A system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
@@ -169,6 +190,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     const checked = checkSystemCall(call);
     if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL' };
     const { servedBy, atOnce }: SystemCallSpec = SYSTEM_CALLS[checked.name];
+    if (checked.name === 'invoke' && this.services.addressSpaces.mayTake(checked.args))
+      return { ok: false, error: 'NOT_AT_ONCE' };
     if (servedBy === 'cpuDriver') {
       const result = this.cpuDriver.serve(this.cpuDriver.domains.get(domain), checked);
       return result === ACROSS_CORES ? { ok: false, error: 'RETRY_THROUGH_MONITOR' } : result;

@@ -18,7 +18,9 @@ import { ProgramKnowledge } from './monitor/knowledge/program-knowledge.ts';
 import type { JoinHost } from './monitor/membership/join.ts';
 import { Membership } from './monitor/membership/membership.ts';
 import { Probes } from './monitor/probes/probes.ts';
+import { AddressSpaces } from './monitor/memory/address-spaces.ts';
 import { MemoryServer } from './monitor/memory/memory-server.ts';
+import { Pages } from './monitor/memory/pages.ts';
 import { Programs } from './monitor/programs/programs.ts';
 import type { CoreMessage } from './monitor/service.ts';
 import { Workloads } from './workloads/workloads.ts';
@@ -60,6 +62,7 @@ export function createServices(core: Core) {
     context,
     systemCall,
     systemCallNow,
+    turnOver: (dispatcher, turn) => pages.turnOver(dispatcher, turn),
     ended: (dispatcher, ending, now) => programs.dispatcherEnded(dispatcher, ending, now),
   });
   const programs: Programs = new Programs({
@@ -71,6 +74,17 @@ export function createServices(core: Core) {
     systemCall,
     dispatcherGone,
   });
+  const pages: Pages = new Pages(context, cpuDriver, dispatcherService.dispatchers);
+  const addressSpaces = new AddressSpaces({
+    context,
+    driver: cpuDriver,
+    agreement,
+    dispatchers: dispatcherService.dispatchers,
+    pages,
+    sharesMemory: config.separateMemory !== true,
+    domainOf: (caller) => programs.partOf(caller).spec,
+  });
+  capops.shared.whenSettled = (goOn) => addressSpaces.whenSettled(goOn);
   return {
     membership: new Membership(context, config, core.joinHost),
     agreement,
@@ -82,6 +96,8 @@ export function createServices(core: Core) {
     channels,
     endpoints: new Endpoints(cpuDriver, capops.shared, core.receivers, core.switchTo),
     dispatchers: dispatcherService,
+    pages,
+    addressSpaces,
     programs,
     domains: new DomainControl(context, cpuDriver, capops, systemCall),
     workloads: new Workloads({ context, cpuDriver, agreement, systemCall }),

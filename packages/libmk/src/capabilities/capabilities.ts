@@ -17,6 +17,14 @@ export interface CapabilityIdentity {
   readonly owner: number;
 }
 
+/** What an allocation may ask for: bytes and physical addresses; `near`: the core whose memory it should be, if that has some. */
+export interface AllocateOptions {
+  readonly alignment?: number;
+  readonly near?: number;
+  readonly from?: number;
+  readonly to?: number;
+}
+
 /** Rights that a capability carries; mint can only take some away. */
 export const RIGHTS = { read: 1, write: 2, execute: 4, grant: 8, identify: 16 } as const;
 
@@ -36,9 +44,10 @@ export class Capabilities {
    * @example
    * const ram = await mk.capabilities.alloc(64 << 10);
    */
-  async alloc(bytes: number, options: { readonly alignment?: number } & WaitOptions = {}): Promise<number> {
-    const { alignment, ...waiting } = options;
-    const request = { bytes, ...(alignment !== undefined && { alignment }) };
+  async alloc(bytes: number, options: AllocateOptions & WaitOptions = {}): Promise<number> {
+    const { alignment, near, from, to, ...waiting } = options;
+    const wanted = Object.entries({ alignment, near, from, to }).filter(([, value]) => value !== undefined);
+    const request = { bytes, ...(Object.fromEntries(wanted) as Readonly<Record<string, number>>) };
     return (await this.again('allocate', [request], waiting)) as number;
   }
 
@@ -108,6 +117,37 @@ export class Capabilities {
   async delete(target: number, options: WaitOptions = {}): Promise<void> {
     await this.again('invoke', [{ operation: 'delete', target: { address: target } }], options);
     this.runtime.slots.release(target);
+  }
+
+  /**
+   * Enters a part of a frame, or a page table of the next level, in a page table; answers the Mapping capability. Refused with
+   * the reason: MAP_LEVEL, MAP_RANGE, MAP_OFFSET, ENTRY_IN_USE, RIGHTS_NOT_SUBSET, NOT_A_PAGE_TABLE, NOT_MAPPABLE.
+   */
+  map(
+    source: number,
+    table: number,
+    entries: { readonly entry: number; readonly count: number; readonly offset: number; readonly rights: number },
+    options: WaitOptions = {},
+  ): Promise<number> {
+    return this.derive(
+      { operation: 'map', source: { address: source }, table: { address: table }, ...entries },
+      options,
+    );
+  }
+
+  /** Other rights for some entries of a mapping; answered when no core uses the old ones any more. */
+  async protect(
+    mapping: number,
+    entries: { readonly entry: number; readonly count: number; readonly rights: number },
+    options: WaitOptions = {},
+  ): Promise<void> {
+    await this.again('invoke', [{ operation: 'protect', mapping: { address: mapping }, ...entries }], options);
+  }
+
+  /** Takes a mapping out; answered when no core can use it any more. */
+  async unmap(mapping: number, options: WaitOptions = {}): Promise<void> {
+    await this.again('invoke', [{ operation: 'unmap', mapping: { address: mapping } }], options);
+    this.runtime.slots.release(mapping);
   }
 
   /** What lies at an address; CAPABILITY_NOT_FOUND. */

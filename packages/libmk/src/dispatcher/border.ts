@@ -1,4 +1,5 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
+import type { FrameView } from '../memory/frame-view.ts';
 import type { PlainValue } from './plain-value.ts';
 import type { Call, CallResult, Upcall } from './protocol.ts';
 
@@ -27,6 +28,8 @@ export interface Border {
   wantsMore(): void;
   /** Whether the CPU driver has asked to be given the core, since this turn began: a long computation looks here. */
   interrupted(): boolean;
+  /** Shared memory that came beside an upcall, by the number that names it there; once. Null: there is none. */
+  takeFrame(frame: number): FrameView | null;
   /** Ends the dispatcher after this turn, as one that failed: the text is its status’s. What nobody caught ends here. */
   fail(error: string, text: string): void;
 }

@@ -5,6 +5,7 @@
  * core, being unmapped) is answered by a promise. So programs `await` an access, or take a `view` and loop in it.
  * Accesses are in order and block; across coherent pages they are sequentially consistent (memory.md).
  */
+import { MkError } from '../runtime/mk-error.ts';
 import { type AccessKind, PAGE_BYTES } from './frame-view.ts';
 import { Tlb, type TlbEntry, type Translation } from './tlb.ts';
 
@@ -23,12 +24,12 @@ export interface MemoryPort {
 const MOST_RETRIES = 1000;
 
 /** An access that the address does not allow. */
-export class MemoryError extends Error {
+export class MemoryError extends MkError {
   constructor(
     readonly error: string,
     text: string,
   ) {
-    super(`${error}: ${text}`);
+    super(error, text);
   }
 }
 
@@ -45,6 +46,15 @@ export class Memory {
     const entry = this.tlb.forRead(page);
     if (entry === null) return this.#slow(address, 1, 'read', ({ view }, at) => view.getUint8(at)) as Promise<number>;
     return entry.view.getUint8(address - page * PAGE_BYTES);
+  }
+
+  /** 2 bytes, little endian, unsigned. The address is a multiple of 2. */
+  load16(address: number): MaybePromise<number> {
+    const page = Math.floor(address / PAGE_BYTES);
+    const entry = this.tlb.forRead(page);
+    const read: Done = ({ view }, at) => view.getUint16(at, true);
+    if (entry === null || address % 2 !== 0) return this.#slow(address, 2, 'read', read) as Promise<number>;
+    return entry.view.getUint16(address - page * PAGE_BYTES, true);
   }
 
   /** 4 bytes, little endian, unsigned. The address is a multiple of 4. */
@@ -82,6 +92,16 @@ export class Memory {
       if (this.tlb.counts(entry)) return undefined;
     }
     return this.#store(address, 1, ({ view }, at) => view.setUint8(at, value));
+  }
+
+  store16(address: number, value: number): MaybePromise<void> {
+    const page = Math.floor(address / PAGE_BYTES);
+    const entry = this.tlb.forWrite(page);
+    if (entry !== null && address % 2 === 0) {
+      entry.view.setUint16(address - page * PAGE_BYTES, value, true);
+      if (this.tlb.counts(entry)) return undefined;
+    }
+    return this.#store(address, 2, ({ view }, at) => view.setUint16(at, value, true));
   }
 
   store32(address: number, value: number): MaybePromise<void> {
@@ -136,6 +156,12 @@ export class Memory {
         giveUpAfter(tries, address + at);
       }
     }
+  }
+
+  /** Copies bytes within memory, page by page; the two ranges do not overlap. */
+  async copy(to: number, from: number, length: number): Promise<void> {
+    checkRange(from, length);
+    for (const { at, count } of pieces(from, length)) await this.write(to + at, await this.read(from + at, count));
   }
 
   /**

@@ -9,6 +9,7 @@ import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { UpcallOf } from '../dispatcher/protocol.ts';
 import type { Interface, Methods } from '../interface/interface.ts';
 import { KnowledgeBase, SharedRecords } from '../knowledge/knowledge.ts';
+import { AddressSpace } from '../memory/address-space.ts';
 import { NameService } from '../names/names.ts';
 import { Processes } from '../processes/processes.ts';
 import { Cancellation } from '../runtime/cancellation.ts';
@@ -25,6 +26,9 @@ import {
 } from '../threads/remote-threads.ts';
 import type { Threads } from '../threads/threads.ts';
 import { formatLine } from './format.ts';
+
+/** The named thread by which other dispatchers of the domain ask the one at home about their address space. */
+export const MEMORY_ENTRY = 'mk:memory';
 
 /** Who a dispatcher is. */
 export interface Self {
@@ -58,6 +62,7 @@ export class Mk {
   readonly threads: Threads;
   readonly capabilities: Capabilities;
   readonly endpoints: LocalEndpoints;
+  readonly memory: AddressSpace;
   readonly names: NameService;
   readonly skb: KnowledgeBase;
   readonly octopus: SharedRecords;
@@ -87,6 +92,9 @@ export class Mk {
     this.processes = new Processes(runtime);
     this.remote = new RemoteThreads(runtime, entries);
     this.remote.core = core;
+    const [home = core] = run.cores;
+    const atHome = (request: PlainValue): Promise<PlainValue> => this.remote.spawn(home, MEMORY_ENTRY, request).join();
+    this.memory = new AddressSpace(runtime, this.capabilities, part === 'span' ? atHome : null);
     this.console = consoleOf((text, stream) => runtime.calls.tell('print', [text, stream]));
     this.route();
   }

@@ -6,7 +6,7 @@ import { SmallAbortController } from '../runtime/cancellation.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Migration } from '../threads/remote-threads.ts';
-import { Mk } from './mk.ts';
+import { MEMORY_ENTRY, Mk } from './mk.ts';
 
 /** What a program's main function returns: its exit status, or nothing for 0. */
 export type Main = (mk: Mk) => Promise<number | void> | number | void;
@@ -94,6 +94,7 @@ function end(runtime: Runtime, spec: ProgramSpec, returned: number | void): void
 }
 
 async function runEntry(mk: Mk, { threads = {} }: ProgramSpec, entry: string, state: PlainValue) {
+  if (entry === MEMORY_ENTRY) return mk.memory.serve(state);
   const body = Object.hasOwn(threads, entry) ? threads[entry] : undefined;
   if (body === undefined)
     throw new MkError(

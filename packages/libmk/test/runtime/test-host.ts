@@ -13,6 +13,10 @@ export class TestHost implements Border {
   workNs = 0;
   answerNow: (name: string, args: readonly PlainValue[]) => CallResult = () => ({ ok: true, value: null });
 
+  takeFrame(): null {
+    return null;
+  }
+
   constructor() {
     this.runtime = new Runtime(this);
     this.runtime.seed('test');

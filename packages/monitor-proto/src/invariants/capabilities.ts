@@ -72,15 +72,47 @@ export const CAPABILITY_INVARIANTS = {
   ),
   M1: row(
     'node-kernel/src/memory/coherence/directory.ts',
-    'tests',
+    'step, checker memory',
     'A page has one writer or many readers, grants in flight counted.',
   ),
   M2: row(
     'node-kernel/src/memory/coherence/page-cache.ts',
-    'tests',
-    'A read that hits returns the last write in the order of its page’s versions.',
+    'checker memory, litmus',
+    'A read returns the last write in the order of its page’s versions: copies that may be read are equal.',
   ),
-  M3: row('node-kernel/src/memory/coherence/directory.ts', 'tests', 'The directory names every holder.'),
-  M4: row('node-kernel/src/memory/coherence/page-cache.ts', 'tests', 'Every miss ends.'),
-  M5: row('node-kernel/src/memory/coherence/directory.ts', 'tests', 'No page is lost without a name.'),
+  M3: row(
+    'node-kernel/src/memory/coherence/directory.ts',
+    'checker memory',
+    'The directory names every holder of a page.',
+  ),
+  M4: row(
+    'node-kernel/src/memory/coherence/page-cache.ts',
+    'step, checker memory',
+    'Every miss ends: nobody waits for what nobody was asked for, and nothing waits at the end.',
+  ),
+  M5: row(
+    'node-kernel/src/memory/coherence/directory.ts',
+    'step, checker memory',
+    'No page is lost without a name: the log says which, and who asks for it is told PAGE_LOST.',
+  ),
+  M6: row(
+    'node-kernel/src/memory/page-copies.ts',
+    'step, checker memory',
+    'After an unmap or revoke has returned no access through the old mapping has an effect.',
+  ),
+  VS1: row(
+    'node-kernel/src/monitor/memory/address-spaces.ts',
+    'step, checker memory',
+    'A translation that a core uses is in the page tables of the domain’s home, or is being taken away.',
+  ),
+  V2: row(
+    'node-kernel/src/monitor/memory/shootdowns.ts',
+    'checker memory, tests',
+    'When an unmap, protect or revoke has returned no core uses the old translation.',
+  ),
+  VS2: row(
+    'node-kernel/src/monitor/memory/shootdowns.ts',
+    'tests',
+    'A round ends when each core has acted or is gone; who waits is told in time.',
+  ),
 } as const;

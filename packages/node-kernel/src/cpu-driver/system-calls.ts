@@ -163,6 +163,31 @@ export const SYSTEM_CALLS = {
     servedBy: 'memory',
     doc: 'RAM in a free slot, from this core’s memory server or the nearest peer that has some; answers its address.',
   },
+  vspace_root: {
+    args: { root: 'slot' },
+    servedBy: 'addressSpaces',
+    doc: 'The domain’s address space is what hangs below this VNode_L0; once, on the core where the domain began.',
+  },
+  page_fault: {
+    args: { address: 'whole', access: 'text' },
+    servedBy: 'addressSpaces',
+    doc: 'Makes an access (read, write; snapshot: a private copy) possible: answers the rights and the number of the memory that comes beside the answer.',
+  },
+  memory_atomic: {
+    args: { address: 'whole', request: 'value' },
+    servedBy: 'addressSpaces',
+    doc: 'operation (add, swap, compare_and_swap, and, or), operand and expected as texts: done on 8 bytes at their home; answers the old value.',
+  },
+  memory_put: {
+    args: { address: 'whole', data: 'bytes' },
+    servedBy: 'addressSpaces',
+    doc: 'Writes bytes of one page at its home: how a copy that is not kept coherent is published.',
+  },
+  vspace_lookup: {
+    args: { address: 'whole' },
+    servedBy: 'addressSpaces',
+    doc: 'Where an address leads: physical address, rights, bytes of the page; null where nothing is mapped.',
+  },
   channel_look_up: {
     args: { name: 'text', wait: 'flag', timeout: 'whole?' },
     servedBy: 'channels',

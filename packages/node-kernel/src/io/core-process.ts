@@ -95,6 +95,7 @@ export class CoreProcess {
       logLevel,
       hostClockNs,
       guarded: true,
+      separateMemory: this.settings.isolation === 'process',
       ...(version === undefined ? {} : { version }),
     });
   }

@@ -1,4 +1,5 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
+import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/effects';
 import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol';
 
 /** What a simulated dispatcher's program runs in. A context belongs to one dispatcher and is never used twice. */
@@ -7,7 +8,7 @@ export interface ProgramContext {
    * One turn: the upcalls are handed over and the program's microtasks drain, all before this returns. A first turn evaluates
    * the program's text before. A turn that is `endless` is broken off after a moment of the host's time.
    */
-  resume(resumption: Resumption, endless?: boolean): ContextTurn;
+  resume(resumption: Resumption, frames: readonly HandedFrame[], endless?: boolean): ContextTurn;
 }
 
 /** What came out of a turn. */

@@ -152,13 +152,13 @@ export class SimPrograms {
   }
 
   private run(node: SimNode, dispatcher: SimDispatcher, effect: EffectOf<'resume_dispatcher'>): void {
-    const { dispatcher: id, until, upcalls } = effect;
+    const { dispatcher: id, until, upcalls, frames } = effect;
     const { now } = this.host;
     dispatcher.context ??= this.contextOf(node, dispatcher);
     const endless = this.endless.has(this.turns);
     const { domain, program } = dispatcher.start;
     this.running = { number: this.turns, core: node.id, dispatcher: id, domain, program: program.name };
-    const came = dispatcher.context.resume({ now, until, upcalls }, endless);
+    const came = dispatcher.context.resume({ now, until, upcalls }, frames, endless);
     this.running = null;
     this.note(node, dispatcher, came);
     if (this.of(node).get(id) !== dispatcher) return; // killed by what it called

@@ -11,6 +11,7 @@ import {
   TURN_BYTES_MOST,
 } from '../protocol.ts';
 import { CountedMemory, countMemory } from './counted-memory.ts';
+import type { FrameView } from '../../memory/frame-view.ts';
 import { installWorld } from './world.ts';
 
 /*
@@ -31,8 +32,8 @@ export interface ContextHandle {
   connectFunction(serve: (request: Uint8Array) => Uint8Array | null): void;
   /** Memory of the context for so many bytes. */
   room(length: number): Uint8Array;
-  /** The bytes of the next resumption. */
-  give(bytes: Uint8Array): void;
+  /** The bytes of the next resumption, and the shared memory that they name. */
+  give(bytes: Uint8Array, frames?: readonly GivenFrame[]): void;
   /** What the last turn came to; in memory that the next turn uses. */
   collect(): Uint8Array;
   /** The same, over the port. */
@@ -46,6 +47,12 @@ export interface ContextOptions {
   readonly memoryBytes: number;
   /** How many bytes of ArrayBuffers the engine holds for the context; null: it cannot be told, or would differ from run to run. */
   readonly measureBytes: (() => number) | null;
+}
+
+/** Shared memory that the kernel hands over, and the number by which an upcall names it. */
+export interface GivenFrame {
+  readonly frame: number;
+  readonly view: FrameView;
 }
 
 export interface ContextPort {
@@ -74,6 +81,8 @@ let asked: () => boolean = () => false;
 let post: (message: unknown) => void = () => undefined;
 let box = new Bytes(0);
 const refused: Call[] = [];
+const frames = new Map<number, FrameView>();
+const FRAMES_KEPT = 4096;
 
 const border: Border = {
   attach(given) {
@@ -90,6 +99,11 @@ const border: Border = {
     more = true;
   },
   interrupted: () => asked() || startedAt + workNs >= until,
+  takeFrame(frame) {
+    const view = frames.get(frame) ?? null;
+    frames.delete(frame);
+    return view;
+  },
   fail(error, text) {
     failure ??= [String(error), String(text)];
   },
@@ -188,8 +202,11 @@ const handle: ContextHandle = {
     };
   },
   room: (length) => new Bytes(length),
-  give(bytes) {
+  give(bytes, given = []) {
     inbox = bytes;
+    for (const { frame, view } of given) frames.set(frame, view);
+    // Whoever asked for them and went away leaves them behind.
+    for (const frame of frames.keys()) if (frames.size > FRAMES_KEPT) frames.delete(frame);
   },
   collect,
   takeShared(length) {

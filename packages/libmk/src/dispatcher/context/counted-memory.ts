@@ -96,7 +96,9 @@ function wrap(
 
 const tagOf = Object.prototype.toString;
 function isBuffer(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Reflect.apply(tagOf, value, []) === '[object ArrayBuffer]';
+  if (typeof value !== 'object' || value === null) return false;
+  const tag = Reflect.apply(tagOf, value, []) as string;
+  return tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]';
 }
 
 /** A buffer that can grow reserves addresses and takes memory when it does. */

@@ -67,6 +67,11 @@ export class ChangeSink {
     return this.changes.length > 0 || this.candidates.length > 0;
   }
 
+  /** Whether translations were taken away, or memory became another object, that nobody has been told of yet. */
+  get concernsPages(): boolean {
+    return this.changes.some(({ kind }) => kind === 'unmapped' || kind === 'protected' || kind === 'zeroed');
+  }
+
   /** What has changed since the last call, in order. */
   takeChanges(): readonly Change[] {
     if (this.changes.length === 0) return NONE;

@@ -88,6 +88,16 @@ export class PageTables {
     return null;
   }
 
+  /** Every run that leads to another table below a root, with its virtual address. */
+  *tablesBelow(root: number, base = 0): Generator<{ readonly virtual: number; readonly run: MappedRun }> {
+    for (const [entry, run] of this.#tables.get(root) ?? []) {
+      if (PageTables.levelOf(run.object.type) < 0) continue;
+      const virtual = base + entry * ENTRY_BYTES[run.level]!;
+      yield { virtual, run };
+      yield* this.tablesBelow(run.object.address, virtual);
+    }
+  }
+
   /** Every page run below a root with its virtual address, in order. */
   *runsBelow(root: number, base = 0): Generator<{ readonly virtual: number; readonly run: MappedRun }> {
     const entries = this.#tables.get(root);

@@ -19,6 +19,8 @@ export interface DispatcherServicePort {
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** What is answered within the turn; NOT_AT_ONCE for everything else. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
+  /** A turn is over: what the dispatcher was lent for it is back. */
+  readonly turnOver: (dispatcher: DomainId, turn: number) => void;
   /** A dispatcher is no more. */
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
@@ -153,6 +155,7 @@ export class DispatcherService implements Service {
 
   private turn(id: DomainId, turn: Turn | null, fault: string, ranNs: Nanos, now: Nanos): void {
     const dispatcher = this.dispatchers.turnOver(id, ranNs, turn?.more ?? false, now);
+    if (dispatcher !== null) this.port.turnOver(id, dispatcher.turns);
     if (turn === null || dispatcher === null) {
       const late = this.dispatchers.get(id);
       if (late === undefined || late.state === 'stopping') return;

@@ -2,6 +2,8 @@ import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
+import type { FrameView } from '@mk/libmk/memory/frame-view';
+import type { HandedFrame } from './effects.ts';
 import type { Task } from '../scheduler/task.ts';
 
 /**
@@ -46,6 +48,8 @@ export class Dispatcher {
   inFlight = 0;
   readonly timers = new Map<number, Timer>();
   private upcalls: Upcall[] = [];
+  private frames: HandedFrame[] = [];
+  private lastFrame = 0;
   /** Upcalls that several messages may go in. */
   private joins: Join[] = [];
   /** The last of each channel: the one that more may join. */
@@ -95,6 +99,20 @@ export class Dispatcher {
     this.joins.push(join);
     this.joined.set(upcall.channel, join);
     this.upcalls.push(upcall);
+  }
+
+  /** Memory that goes beside the upcalls of the next turn; the number by which an upcall names it. */
+  hand(view: FrameView): number {
+    this.lastFrame += 1;
+    this.frames.push({ frame: this.lastFrame, view });
+    return this.lastFrame;
+  }
+
+  /** The memory that goes with the next turn. */
+  takeFrames(): readonly HandedFrame[] {
+    const taken = this.frames;
+    if (taken.length > 0) this.frames = [];
+    return taken;
   }
 
   /** What the next turn begins with. */

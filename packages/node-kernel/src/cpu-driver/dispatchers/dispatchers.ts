@@ -228,6 +228,7 @@ export class Dispatchers {
       dispatcher: dispatcher.id,
       until,
       upcalls: dispatcher.take(),
+      frames: dispatcher.takeFrames(),
     });
   }
 

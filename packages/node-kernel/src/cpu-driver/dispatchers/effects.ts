@@ -1,3 +1,4 @@
+import type { FrameView } from '@mk/libmk/memory/frame-view';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { ProgramText } from './dispatcher.ts';
@@ -29,6 +30,12 @@ export type DispatcherEvent =
       readonly text: string;
     };
 
+/** Memory that a dispatcher is given, and the number by which upcalls name it. */
+export interface HandedFrame {
+  readonly frame: number;
+  readonly view: FrameView;
+}
+
 /** What a CPU driver asks of the host of its dispatchers. Hosts only carry out: the kernel decides everything. */
 export type DispatcherEffect =
   | {
@@ -47,6 +54,8 @@ export type DispatcherEffect =
       readonly dispatcher: number;
       readonly until: Nanos;
       readonly upcalls: readonly Upcall[];
+      /** Shared memory that the upcalls name by number; it goes beside them, not in their bytes. */
+      readonly frames: readonly HandedFrame[];
     }
   /** `resumed`: it had lost the core at this call, and has it again. */
   | {

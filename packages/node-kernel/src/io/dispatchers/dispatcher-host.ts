@@ -3,7 +3,7 @@ import { nowNs } from '@mk/monitor-proto/io/clock';
 import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import { decodeTurn, encodeResult, encodeResumption, TURN_BYTES_MOST } from '@mk/libmk/dispatcher/protocol';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
-import type { DispatcherEffect, DispatcherEvent } from '../../cpu-driver/dispatchers/effects.ts';
+import type { DispatcherEffect, DispatcherEvent, HandedFrame } from '../../cpu-driver/dispatchers/effects.ts';
 
 type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { readonly type: T }>;
 
@@ -11,8 +11,8 @@ type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { 
 export interface Vessel {
   /** Begins with a program; to be called once, before or after it is ready. */
   begin(options: BeginOptions): void;
-  /** Hands a resumption over. */
-  resume(bytes: Uint8Array): void;
+  /** Hands a resumption over, and beside it the shared memory that it names. */
+  resume(bytes: Uint8Array, frames: readonly HandedFrame[]): void;
   /** Answers the call that the dispatcher waits for. */
   answer(bytes: Uint8Array): void;
   interrupt(): void;
@@ -68,11 +68,11 @@ export class DispatcherHost {
 
   readonly performers: { readonly [T in DispatcherEffect['type']]: (effect: EffectOf<T>) => void } = {
     start_dispatcher: (effect) => this.start(effect),
-    resume_dispatcher: ({ dispatcher, until, upcalls }) => {
+    resume_dispatcher: ({ dispatcher, until, upcalls, frames }) => {
       const hosted = this.hosted.get(dispatcher);
       if (hosted === undefined) return;
       hosted.resumedAt = nowNs();
-      hosted.vessel.resume(encodeResumption(this.writer, { now: hosted.resumedAt, until, upcalls }));
+      hosted.vessel.resume(encodeResumption(this.writer, { now: hosted.resumedAt, until, upcalls }), frames);
     },
     answer_dispatcher: ({ dispatcher, result, resumed }) => {
       const hosted = this.hosted.get(dispatcher);

@@ -2,7 +2,7 @@ import { setPriority } from 'node:os';
 import vm from 'node:vm';
 import v8 from 'node:v8';
 import { type MessagePort, moveMessagePortToContext, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
+import type { ContextHandle, GivenFrame } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import type { BeginOptions } from './dispatcher-host.ts';
 import { BOX_AT, NICE, WORDS } from './shared-words.ts';
@@ -59,7 +59,10 @@ function take(): void {
   until(() => Atomics.exchange(words, WORDS.resumed, 0) === 1);
   const length = Atomics.load(words, WORDS.length);
   if (length >= 0) handle.takeShared(length);
-  else handle.give(next(moved) as Uint8Array);
+  else {
+    const { bytes, frames } = next(moved) as { readonly bytes: Uint8Array; readonly frames: readonly GivenFrame[] };
+    handle.give(bytes, frames);
+  }
 }
 
 function run(): void {

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
+import type { HandedFrame } from '../../cpu-driver/dispatchers/effects.ts';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
 import { BOX_AT, WORDS } from './shared-words.ts';
 
@@ -120,11 +121,12 @@ class WorkerVessel implements Vessel {
     this.wake();
   }
 
-  resume(bytes: Uint8Array): void {
+  resume(bytes: Uint8Array, frames: readonly HandedFrame[]): void {
     Atomics.store(this.words, WORDS.interrupt, 0);
-    if (bytes.length > this.bytes.length) this.bridge.postMessage(bytes.slice());
+    const overPort = bytes.length > this.bytes.length || frames.length > 0;
+    if (overPort) this.bridge.postMessage({ bytes: bytes.slice(), frames });
     else this.bytes.set(bytes);
-    Atomics.store(this.words, WORDS.length, bytes.length > this.bytes.length ? -1 : bytes.length);
+    Atomics.store(this.words, WORDS.length, overPort ? -1 : bytes.length);
     Atomics.store(this.words, WORDS.resumed, 1);
     this.wake();
   }

@@ -11,7 +11,7 @@
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { performAtomic } from './atomics.ts';
-import type { AtomicRequest, PageError, PageMessage, PageMessageOf, PageState, Want } from './messages.ts';
+import type { PageError, PageMessage, PageMessageOf, PageState, Want } from './messages.ts';
 
 export interface DirectoryPort {
   readonly self: CoreId;
@@ -48,10 +48,14 @@ export interface PageReport {
 interface Request {
   readonly from: CoreId;
   readonly request: number;
-  readonly want: Want | 'atomic';
+  readonly want: Want | 'update';
   readonly has: boolean;
-  readonly atomic: AtomicRequest | null;
+  /** What is done to the home's bytes when nobody holds a copy any more. */
+  readonly update: Update | null;
 }
+
+/** `page_atomic` and `page_put` of a core, and what this core itself does when memory becomes another object. */
+type Update = PageMessageOf<'page_atomic' | 'page_put'> | { readonly type: 'reset'; readonly done: () => void };
 
 interface Transaction {
   readonly number: number;
@@ -86,9 +90,16 @@ export class Directory {
   receive(from: CoreId, message: PageMessage): void {
     switch (message.type) {
       case 'page_request':
-        return this.#enqueue(message.page, { from, ...message, atomic: null });
+        return this.#enqueue(message.page, { from, ...message, update: null });
       case 'page_atomic':
-        return this.#enqueue(message.page, { from, want: 'atomic', has: false, ...message });
+      case 'page_put':
+        return this.#enqueue(message.page, {
+          from,
+          request: message.request,
+          want: 'update',
+          has: false,
+          update: message,
+        });
       case 'page_granted':
         return this.#answered(message.page, message.transaction, [from], 'grant');
       case 'page_invalidated':
@@ -100,6 +111,25 @@ export class Directory {
       default:
         return undefined; // to holders
     }
+  }
+
+  /**
+   * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then. Accesses that
+   * come later see zeroes. A page that was lost is found again: nobody can have known its bytes as those of the new object.
+   */
+  reset(page: number, done: () => void): void {
+    if (!this.#entries.has(page)) {
+      this.port.bytesOf(page).fill(0);
+      return done();
+    }
+    const { self } = this.port;
+    const update = { type: 'reset', done } as const;
+    return this.#enqueue(page, { from: self, request: 0, want: 'update', has: false, update });
+  }
+
+  /** Pages with an entry between two numbers. */
+  pagesIn(first: number, count: number): number[] {
+    return [...this.#entries.keys()].filter((page) => page >= first && page < first + count);
   }
 
   /** A core is gone: it is answered for. What it alone had is lost, by name; its old version is never given out. */
@@ -188,7 +218,7 @@ export class Directory {
     while (entry.transaction === null) {
       const request = entry.queue.shift();
       if (request === undefined) return;
-      if (entry.lost) this.#refuse(entry, request, 'PAGE_LOST');
+      if (entry.lost && request.update?.type !== 'reset') this.#refuse(entry, request, 'PAGE_LOST');
       else this.#begin(entry, request);
     }
   }
@@ -208,13 +238,13 @@ export class Directory {
 
   #recall({ page, owner, sharers, version, statistics }: Entry, { number, request, waiting }: Transaction): void {
     if (owner !== null) {
-      if (owner === request.from && request.want !== 'atomic' && request.want !== 'snapshot') return;
+      if (owner === request.from && request.want !== 'update' && request.want !== 'snapshot') return;
       waiting.add(owner);
       const keep = keepsShared(request) ? 'shared' : 'invalid';
       return this.port.send(owner, { type: 'page_fetch', page, transaction: number, keep });
     }
     if (keepsShared(request)) return undefined;
-    for (const core of sharers) if (core !== request.from || request.want === 'atomic') waiting.add(core);
+    for (const core of sharers) if (core !== request.from || request.want === 'update') waiting.add(core);
     if (waiting.size === 0) return undefined;
     statistics.invalidations += waiting.size;
     this.port.invalidate([...waiting], { type: 'page_invalidate', page, transaction: number, version });
@@ -269,20 +299,32 @@ export class Directory {
   #recalled(entry: Entry, transaction: Transaction): void {
     const { request, abandoned } = transaction;
     if (abandoned) return this.#end(entry);
-    if (entry.lost) {
+    const { update } = request;
+    if (entry.lost && update?.type !== 'reset') {
       this.#refuse(entry, request, 'PAGE_LOST');
       return this.#end(entry);
     }
-    if (request.want === 'atomic') return this.#atomic(entry, request);
+    if (update !== null) return this.#update(entry, request, update);
     return this.#grant(entry, transaction);
   }
 
-  #atomic(entry: Entry, { from, request, atomic }: Request): void {
+  #update(entry: Entry, { from, request }: Request, update: Update): void {
+    const { page } = entry;
+    const bytes = this.port.bytesOf(page);
     entry.version += 1;
-    entry.statistics.atomics += 1;
-    const old = performAtomic(this.port.bytesOf(entry.page), atomic!);
-    this.port.send(from, { type: 'page_atomic_reply', page: entry.page, request, old });
-    this.#end(entry);
+    if (update.type === 'page_atomic') {
+      entry.statistics.atomics += 1;
+      this.port.send(from, { type: 'page_atomic_reply', page, request, old: performAtomic(bytes, update.atomic) });
+    } else if (update.type === 'page_put') {
+      bytes.set(update.data.subarray(0, Math.max(0, bytes.length - update.offset)), update.offset);
+      entry.statistics.writebacks += 1;
+      this.port.send(from, { type: 'page_put_reply', page, request });
+    } else {
+      bytes.fill(0);
+      entry.lost = false;
+      update.done();
+    }
+    return this.#end(entry);
   }
 
   #grant(entry: Entry, transaction: Transaction): void {

@@ -65,7 +65,16 @@ export type PageMessage =
       readonly data: Uint8Array | null;
     }
   /** Owner → home, unasked: the owner no longer holds the page. */
-  | { readonly type: 'page_writeback'; readonly page: number; readonly version: number; readonly data: Uint8Array };
+  | { readonly type: 'page_writeback'; readonly page: number; readonly version: number; readonly data: Uint8Array }
+  /** Who holds a copy that is not kept coherent → home: these bytes belong in the page; and that they stand there. */
+  | {
+      readonly type: 'page_put';
+      readonly page: number;
+      readonly request: number;
+      readonly offset: number;
+      readonly data: Uint8Array;
+    }
+  | { readonly type: 'page_put_reply'; readonly page: number; readonly request: number };
 
 export type PageMessageOf<T extends PageMessage['type']> = Extract<PageMessage, { readonly type: T }>;
 

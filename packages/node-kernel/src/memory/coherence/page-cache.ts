@@ -100,6 +100,15 @@ export class PageCache {
     this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? NO_BYTES : value));
   }
 
+  /** Writes bytes into a page at its home: how a copy that is not kept coherent is published. */
+  put(page: number, offset: number, data: Uint8Array, answer: (error: PageError | null) => void): void {
+    this.#ask(
+      page,
+      (request) => ({ type: 'page_put', page, request, offset, data }),
+      (error) => answer(error),
+    );
+  }
+
   receive(from: CoreId, message: PageMessage): void {
     switch (message.type) {
       case 'page_grant':
@@ -108,6 +117,8 @@ export class PageCache {
         return this.#refused(message);
       case 'page_atomic_reply':
         return this.#answer(message.request, null, message.old);
+      case 'page_put_reply':
+        return this.#answer(message.request, null, NO_BYTES);
       case 'page_invalidate':
         return this.#invalidate(from, message);
       case 'page_fetch':
@@ -165,6 +176,18 @@ export class PageCache {
       this.#setState(copy, 'invalid');
       endAll(copy, 'PAGE_GONE');
     }
+  }
+
+  /** Pages that this core holds a copy of. */
+  held(): { readonly page: number; readonly state: PageState; readonly version: number; readonly asking: boolean }[] {
+    return [...this.#copies.values()]
+      .filter(({ state }) => state !== 'invalid')
+      .map(({ page, state, version, request, answers }) => ({
+        page,
+        state,
+        version,
+        asking: request !== 0 || answers.length > 0,
+      }));
   }
 
   get leftovers(): readonly string[] {

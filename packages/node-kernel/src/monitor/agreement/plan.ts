@@ -76,6 +76,11 @@ export class PlanBook {
     return plan;
   }
 
+  /** The same for some of the members, who are others each time. */
+  planOver(kind: PlanKind, cores: readonly number[]): Plan {
+    return this.build(kind, cores);
+  }
+
   private build(kind: PlanKind, members: readonly number[]): Plan {
     const serial = kind === 'broadcast';
     const tree = this.treeOf(kind);

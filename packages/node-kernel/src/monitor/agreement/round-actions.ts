@@ -35,6 +35,11 @@ export const ROUND_ACTIONS = {
     phases: [2],
     doc: 'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.',
   },
+  unmap: {
+    ordinal: 7,
+    phases: [1],
+    doc: 'Translations of these pages of an address space are dropped; consents when no dispatcher of the core can use one.',
+  },
 } as const satisfies Record<string, RoundActionSpec>;
 
 export type RoundActionName = keyof typeof ROUND_ACTIONS;

@@ -47,6 +47,8 @@ export class CapopsContext {
   /** Operations that go on although their callers were told, and the log, that somebody does not answer. */
   private readonly toldUnanswered = new Set<OperationId>();
   private readonly deletions: (() => void)[] = [];
+  /** Calls back when no translation that was taken away on this core can be used any more, on any core (V2). */
+  whenSettled: (goOn: (now: Nanos) => void) => void = (goOn) => goOn(this.now);
 
   constructor(
     readonly context: MonitorContext,

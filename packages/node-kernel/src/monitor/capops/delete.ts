@@ -47,7 +47,7 @@ export function deleteRemoteAct(m: CapopsContext): Act {
       if (group !== undefined && m.state.isForeign(group)) {
         deleteForeigns(m.state, capability);
       }
-      answer(null);
+      m.whenSettled(() => answer(null));
     },
   });
 }

@@ -290,9 +290,11 @@ export class Revokes {
     this.parts.delete(part.op);
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_done', { op: part.op });
     const freed = unionRanges(part.candidates);
-    part.answer?.(
-      null,
-      freed.flatMap(({ address, size }) => [address, size]),
+    this.m.whenSettled(() =>
+      part.answer?.(
+        null,
+        freed.flatMap(({ address, size }) => [address, size]),
+      ),
     );
   }
 

@@ -3,6 +3,7 @@ import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
+import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/effects';
 import { decodeTurn, encodeResult, encodeResumption, type Resumption } from '@mk/libmk/dispatcher/protocol';
 import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '../program-world.ts';
 
@@ -89,11 +90,11 @@ class VmProgram implements ProgramContext {
     plant(this.context);
   }
 
-  resume(resumption: Resumption, endless = false): ContextTurn {
+  resume(resumption: Resumption, frames: readonly HandedFrame[] = [], endless = false): ContextTurn {
     const limit = endless ? { timeout: ENDLESS_MS } : undefined;
     this.mute = endless; // how often it calls until it is broken off is the host's matter
     this.callsNow = 0;
-    this.give(encodeResumption(this.writer, resumption));
+    this.give(encodeResumption(this.writer, resumption), frames);
     try {
       if (!this.begun) {
         this.begun = true;
@@ -121,10 +122,10 @@ class VmProgram implements ProgramContext {
     return { turn, fault, ended, bytes, callsNow: this.callsNow };
   }
 
-  private give(bytes: Uint8Array): void {
+  private give(bytes: Uint8Array, frames: readonly HandedFrame[]): void {
     const room = this.handle.room(bytes.length);
     room.set(bytes);
-    this.handle.give(room);
+    this.handle.give(room, frames);
   }
 
   /** Only bytes go out, only bytes of the context's own memory come in. */

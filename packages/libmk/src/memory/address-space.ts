@@ -1,0 +1,323 @@
+/**
+ * `mk.memory`: the address space of this program, out of capabilities (memory.md). The tables belong to the domain and are kept
+ * on the core where it began; every dispatcher of the domain loads and stores through a software TLB of its own.
+ *
+ * Who maps is the library: which addresses are taken, what a fault is answered with (demand paging, guard pages) and which
+ * copies are kept coherent is decided here, and the kernel checks every single mapping.
+ */
+import { type AllocateOptions, type Capabilities, RIGHTS } from '../capabilities/capabilities.ts';
+import type { PlainValue } from '../dispatcher/plain-value.ts';
+import { isMkError, MkError } from '../runtime/mk-error.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type AccessKind, PAGE_BYTES } from './frame-view.ts';
+import { Memory, type MemoryPort } from './memory.ts';
+import { LARGE_PAGE_BYTES, type MappedRun, type PageBytes, PageTables } from './page-tables.ts';
+import type { Translation } from './tlb.ts';
+
+/** `coherent`: every core reads what was written last. `private`: a copy of this dispatcher's own, as of its first touch. */
+export type MemoryKind = 'coherent' | 'private';
+
+export interface MapOptions {
+  /** Where; a free place otherwise. */
+  readonly at?: number;
+  /** Bytes from the frame's start. */
+  readonly offset?: number;
+  /** How many bytes; the rest of the frame otherwise. */
+  readonly bytes?: number;
+  /** Bit sum of RIGHTS.read, write, execute; read and write otherwise. */
+  readonly rights?: number;
+  readonly pageBytes?: PageBytes;
+  readonly kind?: MemoryKind;
+}
+
+/** An access that the page tables do not allow. True: try again, it has been mapped. */
+export type FaultHandler = (fault: {
+  readonly address: number;
+  readonly access: AccessKind;
+}) => Promise<boolean> | boolean;
+
+/** A range of this address space. */
+export interface Region {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+interface Mapped extends Region {
+  readonly runs: MappedRun[];
+  /** Of frames that the library made for demand paging. */
+  readonly frames: number[];
+  /** Null: a fault here ends the access, as on a guard page. */
+  readonly onFault: FaultHandler | null;
+  readonly name: string;
+}
+
+/** Where an address leads. */
+export interface Lookup {
+  readonly address: number;
+  readonly rights: number;
+  readonly pageBytes: number;
+}
+
+/** Addresses that are given out begin here: what a wrong pointer hits first is not mapped. */
+const FIRST_ADDRESS = 2 ** 32;
+
+export class AddressSpace extends Memory {
+  private readonly tables: PageTables;
+  private readonly regions = new Map<number, Mapped>();
+  private readonly privates: Region[] = [];
+  private readonly handling = new Map<number, Promise<boolean>>();
+  private nextAddress = FIRST_ADDRESS;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly capabilities: Capabilities,
+    /** Carries a request out where the domain began; null: that is here. */
+    private readonly atHome: ((request: PlainValue) => Promise<PlainValue>) | null,
+  ) {
+    super(new FaultPort((address, kind) => this.resolve(address, kind)));
+    this.tables = new PageTables(runtime, capabilities);
+    runtime.beforeTurnEnds(() => this.release());
+  }
+
+  /**
+   * A frame of zeroed memory, by its capability's address: of this core, or near another.
+   *
+   * @example
+   * const frame = await mk.memory.allocFrame(64 << 10);
+   */
+  async allocFrame(bytes: number, options: AllocateOptions = {}): Promise<number> {
+    const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+    const ram = await this.capabilities.alloc(size, options);
+    const [frame] = await this.capabilities.retype(ram, 'Frame', { bytes: size });
+    await this.capabilities.delete(ram);
+    return frame!;
+  }
+
+  /**
+   * Maps a frame, or a part of it. Where the domain began; other dispatchers of the domain use the address.
+   *
+   * @example
+   * const { address } = await mk.memory.map(frame, { rights: RIGHTS.read });
+   */
+  async map(frame: number, options: MapOptions = {}): Promise<Region> {
+    if (this.atHome !== null)
+      throw new MkError('NOT_AT_HOME', 'frames are mapped by the dispatcher with which the domain began');
+    const { offset = 0, rights = RIGHTS.read | RIGHTS.write, pageBytes = PAGE_BYTES, kind = 'coherent' } = options;
+    const bytes = options.bytes ?? (await this.capabilities.identify(frame)).bytes - offset;
+    const address = options.at ?? this.place(bytes, pageBytes);
+    checkPlace({ address, bytes }, pageBytes);
+    if (options.at !== undefined) this.checkFree(address, bytes);
+    const runs = await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes });
+    const region = { address, bytes, runs, frames: [], onFault: null, name: 'a mapping' };
+    this.regions.set(address, region);
+    this.setKind(region, kind);
+    return { address, bytes };
+  }
+
+  /**
+   * A range without memory. The first access to a page maps a fresh page there (demand paging), or does what `onFault` says.
+   * `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
+   */
+  reserve(
+    bytes: number,
+    options: { readonly at?: number; readonly guard?: boolean; readonly onFault?: FaultHandler } = {},
+  ): Region {
+    const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+    const address = options.at ?? this.place(size, PAGE_BYTES);
+    checkPlace({ address, bytes: size }, PAGE_BYTES);
+    if (options.at !== undefined) this.checkFree(address, size);
+    const guard = options.guard === true;
+    const onFault = guard ? null : (options.onFault ?? ((fault) => this.mapFreshPage(fault.address)));
+    const name = guard ? 'a guard page' : 'a reserved range';
+    this.regions.set(address, { address, bytes: size, runs: [], frames: [], onFault, name });
+    return { address, bytes: size };
+  }
+
+  /** Other rights for a region, or a part of it; when it returns no core uses the old ones. */
+  async protect(region: Region, rights: number, part: Partial<Region> = {}): Promise<void> {
+    const { address = region.address, bytes = region.bytes } = part;
+    if (this.atHome !== null)
+      return void (await this.atHome({ what: 'protect', at: region.address, address, bytes, rights }));
+    for (const run of this.of(region).runs) {
+      const from = Math.max(address, run.address);
+      const to = Math.min(address + bytes, run.address + run.bytes);
+      if (from >= to) continue;
+      const entry = Math.floor((from - run.address) / run.pageBytes);
+      const count = Math.ceil((to - run.address) / run.pageBytes) - entry;
+      await this.capabilities.protect(run.mapping, { entry, count, rights });
+    }
+  }
+
+  /** Takes a region out; when it returns no core can read or write there any more. */
+  async unmap(region: Region): Promise<void> {
+    if (this.atHome !== null) return void (await this.atHome({ what: 'unmap', at: region.address }));
+    const { address, bytes, runs, frames } = this.of(region);
+    this.regions.delete(address);
+    for (const { mapping } of runs) await this.capabilities.unmap(mapping);
+    for (const frame of frames) await this.capabilities.delete(frame);
+    this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
+  }
+
+  /** Where an address leads; null where nothing is mapped. */
+  async lookup(address: number): Promise<Lookup | null> {
+    const found = (await this.runtime.calls.ask('vspace_lookup', [address])) as Readonly<Record<string, number>> | null;
+    return found && { address: found['address']!, rights: found['rights']!, pageBytes: found['page_bytes']! };
+  }
+
+  /** How this dispatcher sees a range from now on; other dispatchers decide for themselves. */
+  setKind({ address, bytes }: Region, kind: MemoryKind): void {
+    const at = this.privates.findIndex((one) => one.address === address);
+    if (at >= 0) this.privates.splice(at, 1);
+    if (kind === 'private') this.privates.push({ address, bytes });
+    this.tlb.flush(address / PAGE_BYTES, Math.ceil(bytes / PAGE_BYTES));
+  }
+
+  /** Of a private range: the next access sees the memory as it is then. What was written and not published is lost. */
+  refresh({ address, bytes }: Region): void {
+    const first = Math.floor(address / PAGE_BYTES);
+    this.tlb.flush(first, Math.ceil((address + bytes) / PAGE_BYTES) - first);
+  }
+
+  /** Of a private range: writes what this dispatcher sees there into the memory itself. */
+  async publish({ address, bytes }: Region): Promise<void> {
+    for (let at = address; at < address + bytes;) {
+      const count = Math.min(PAGE_BYTES - (at % PAGE_BYTES), address + bytes - at);
+      await this.runtime.calls.ask('memory_put', [at, await this.read(at, count)]);
+      at += count;
+    }
+  }
+
+  /** Adds to 8 bytes at their home, as one step for every core; the value before. The sum is cut to 64 bits. */
+  fetchAdd(address: number, value: bigint): Promise<bigint> {
+    return this.atomic(address, 'add', value);
+  }
+
+  /** Puts a value in the place of another; the value before. */
+  swap(address: number, value: bigint): Promise<bigint> {
+    return this.atomic(address, 'swap', value);
+  }
+
+  /** Puts a value in the place of `expected`, if that is there; the value before tells whether it was. */
+  compareAndSwap(address: number, expected: bigint, value: bigint): Promise<bigint> {
+    return this.atomic(address, 'compare_and_swap', value, expected);
+  }
+
+  /** A request of another dispatcher of this domain. */
+  async serve(request: PlainValue): Promise<PlainValue> {
+    const { what, at, address, bytes, rights, access } = request as Readonly<Record<string, number>> & {
+      readonly what: string;
+      readonly access: AccessKind;
+    };
+    if (what === 'fault') return this.handled(address!, access);
+    const region = this.regions.get(at!);
+    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${at!.toString(16)}`);
+    if (what === 'unmap') await this.unmap(region);
+    else await this.protect(region, rights!, { address: address!, bytes: bytes! });
+    return null;
+  }
+
+  private async atomic(address: number, operation: string, operand: bigint, expected = 0n): Promise<bigint> {
+    const request = { operation, operand: wordText(operand), expected: wordText(expected) };
+    return BigInt((await this.runtime.calls.ask('memory_atomic', [address, request])) as string);
+  }
+
+  /** A page that may be accessed so, by whatever it takes. */
+  private async resolve(address: number, kind: AccessKind): Promise<Translation> {
+    const how = this.privates.some((one) => holds(one, address)) ? 'snapshot' : kind;
+    for (;;) {
+      try {
+        const { frame, rights } = (await this.runtime.calls.ask('page_fault', [address, how])) as Readonly<
+          Record<string, number>
+        >;
+        const view = this.runtime.border.takeFrame(frame!);
+        if (view === null) continue; // so many came at once that this one was dropped
+        return { frame: view, page: 0, rights: rights! };
+      } catch (error) {
+        if (!isMkError(error, 'PAGE_FAULT') || !(await this.askHandler(address, kind)))
+          throw this.named(error, address);
+      }
+    }
+  }
+
+  private async askHandler(address: number, access: AccessKind): Promise<boolean> {
+    if (this.atHome === null) return this.handled(address, access);
+    return (await this.atHome({ what: 'fault', address, access })) === true;
+  }
+
+  /** One handler a page at a time: whoever faults meanwhile waits for the same. */
+  private handled(address: number, access: AccessKind): Promise<boolean> {
+    const page = Math.floor(address / PAGE_BYTES);
+    const known = this.handling.get(page);
+    if (known !== undefined) return known.then(() => true);
+    const region = [...this.regions.values()].find((one) => holds(one, address));
+    if (!region?.onFault) return Promise.resolve(false);
+    const mapped = region.runs.find((run) => holds(run, address));
+    if (mapped !== undefined) return Promise.resolve(false); // it is a right that is missing
+    const handling = Promise.resolve(region.onFault({ address, access })).finally(() => this.handling.delete(page));
+    this.handling.set(page, handling);
+    return handling;
+  }
+
+  private async mapFreshPage(address: number): Promise<boolean> {
+    const region = [...this.regions.values()].find((one) => holds(one, address))!;
+    const page = address - (address % PAGE_BYTES);
+    const frame = await this.allocFrame(PAGE_BYTES);
+    const rights = RIGHTS.read | RIGHTS.write;
+    const runs = await this.tables.enter(frame, {
+      address: page,
+      offset: 0,
+      bytes: PAGE_BYTES,
+      rights,
+      pageBytes: PAGE_BYTES,
+    });
+    region.runs.push(...runs);
+    region.frames.push(frame);
+    return true;
+  }
+
+  private named(error: unknown, address: number): unknown {
+    if (!isMkError(error, 'PAGE_FAULT')) return error;
+    const region = [...this.regions.values()].find((one) => holds(one, address));
+    return region?.name === 'a guard page' ? new MkError('PAGE_FAULT', `${error.text} (a guard page)`) : error;
+  }
+
+  private of({ address }: Region): Mapped {
+    const region = this.regions.get(address);
+    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
+    return region;
+  }
+
+  private place(bytes: number, alignment: number): number {
+    const address = Math.ceil(this.nextAddress / alignment) * alignment;
+    // A page between regions: what runs over the end of one hits none.
+    this.nextAddress = address + Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES;
+    return address;
+  }
+
+  private checkFree(address: number, bytes: number): void {
+    for (const one of this.regions.values())
+      if (one.address < address + bytes && address < one.address + one.bytes)
+        throw new MkError('ENTRY_IN_USE', `0x${one.address.toString(16)} is taken by ${one.name}; unmap it first`);
+  }
+}
+
+/** Lets the memory be made before the space that answers its faults. */
+class FaultPort implements MemoryPort {
+  constructor(readonly fault: MemoryPort['fault']) {}
+}
+
+function checkPlace({ address, bytes }: Region, pageBytes: number): void {
+  const fits = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value % pageBytes === 0;
+  if (!fits(address) || !fits(bytes) || bytes === 0 || address + bytes > 2 ** 48)
+    throw new MkError('MISALIGNED', `a mapping begins and ends at multiples of ${pageBytes}, below 2^48`);
+}
+
+function holds({ address: first, bytes }: Region, address: number): boolean {
+  return address >= first && address < first + bytes;
+}
+
+function wordText(word: bigint): string {
+  return String(BigInt.asUintN(64, word));
+}
+
+export { LARGE_PAGE_BYTES };

@@ -1,0 +1,191 @@
+/**
+ * The bytes of the pages that a core holds, as its dispatchers see them: shared memory of a page each, with a word that says
+ * what may be done with it. Guarantees that what the core gives up is given up (V2, M6), whatever a program does meanwhile:
+ *
+ * - while a dispatcher of this core is in a turn, a page that is taken back *relocates*: its word becomes `invalid`, a raw view
+ *   ends with the turn, and the bytes go on in a fresh buffer. What the program still holds is a dead copy.
+ * - between turns nobody looks: changing the word is enough, except for a mapping that is taken away, which relocates as well.
+ *
+ * A page that a fault was answered with stays as it is until the turn that gets the answer is over (M4: whoever faults can
+ * use what it was given). It is only promised to end, not needed for safety.
+ */
+import { type FrameView, makeFrameView, PAGE_STATES, pinWordOf } from '@mk/libmk/memory/frame-view';
+import type { PageState } from './coherence/messages.ts';
+
+export interface CopiesPort {
+  /** Whether a dispatcher of this core may be in the middle of an access: in a turn, or being stopped. */
+  inTurn(): boolean;
+  /** Whether this core brought the page's memory: then its bytes stay, whatever the state. */
+  isHome(page: number): boolean;
+}
+
+interface PageCopy {
+  readonly page: number;
+  view: FrameView;
+  bytes: Uint8Array;
+  words: Int32Array;
+  state: PageState;
+  /** A dispatcher was given this very buffer. */
+  handed: boolean;
+  /** Dispatchers that were answered with the page, until the turn that gets the answer is over. */
+  readonly kept: Set<number>;
+  /** The word does not say yet what `state` says: somebody keeps the page, or a raw view is open. */
+  closing: boolean;
+  /** The buffer shall be another one though nobody is in a turn: the mapping is gone. */
+  mustMove: boolean;
+  readonly waiting: (() => void)[];
+}
+
+const PIN = pinWordOf(1, 0);
+
+export class PageCopies {
+  private readonly copies = new Map<number, PageCopy>();
+  /** Pages kept for a dispatcher, and the number of the turn whose end frees them. */
+  private readonly keeping = new Map<number, { readonly page: number; readonly turn: number }[]>();
+  private readonly closing = new Set<PageCopy>();
+  private readonly unused = new Set<PageCopy>();
+  relocations = 0;
+
+  constructor(private readonly port: CopiesPort) {}
+
+  get size(): number {
+    return this.copies.size;
+  }
+
+  bytesOf(page: number): Uint8Array {
+    return this.copyOf(page).bytes;
+  }
+
+  /** The bytes if there are any: for whoever only looks. */
+  peek(page: number): Uint8Array | null {
+    return this.copies.get(page)?.bytes ?? null;
+  }
+
+  /** What programs may do with the page from now on; less than before takes effect when `quiesce` says so. */
+  setState(page: number, state: PageState): void {
+    const copy = this.copyOf(page);
+    const less = PAGE_STATES[state] < PAGE_STATES[copy.state];
+    copy.state = state;
+    if (!less) return void (copy.closing || Atomics.store(copy.words, 0, PAGE_STATES[state]));
+    this.close(copy);
+  }
+
+  /** Calls back when nobody can be in the middle of an access that the state does not allow. At once if that is so now. */
+  quiesce(page: number, done: () => void): void {
+    const copy = this.copies.get(page);
+    if (copy === undefined || !copy.closing) done();
+    else copy.waiting.push(done);
+  }
+
+  /** No buffer that a dispatcher has been given of this page is the page any more, when `done` is called. */
+  relocate(page: number, done: () => void): void {
+    const copy = this.copies.get(page);
+    if (copy === undefined || !copy.handed) return this.quiesce(page, done);
+    copy.mustMove = true;
+    this.close(copy);
+    return this.quiesce(page, done);
+  }
+
+  /** What a dispatcher is handed: the page as it is now, and as it stays until turn number `turn` is over. */
+  hand(page: number, dispatcher: number, turn: number): FrameView {
+    const copy = this.copyOf(page);
+    copy.handed = true;
+    copy.kept.add(dispatcher);
+    const kept = this.keeping.get(dispatcher) ?? [];
+    kept.push({ page, turn });
+    this.keeping.set(dispatcher, kept);
+    return copy.view;
+  }
+
+  /** A turn of a dispatcher is over: its raw views are, and it has had what it was answered with. */
+  turnOver(dispatcher: number, turn: number): void {
+    const kept = this.keeping.get(dispatcher);
+    if (kept !== undefined) {
+      const left = kept.filter((one) => one.turn > turn);
+      if (left.length > 0) this.keeping.set(dispatcher, left);
+      else this.keeping.delete(dispatcher);
+      const still = new Set(left.map(({ page }) => page));
+      for (const { page } of kept) if (!still.has(page)) this.copies.get(page)?.kept.delete(dispatcher);
+    }
+    this.settle();
+  }
+
+  /** A dispatcher is no more. */
+  dispatcherGone(dispatcher: number): void {
+    this.turnOver(dispatcher, Infinity);
+  }
+
+  /** Drops what nobody holds any more. To be called when everything that was to be answered has been. */
+  sweep(): void {
+    for (const copy of this.unused) if (copy.state === 'invalid' && !copy.closing) this.copies.delete(copy.page);
+    this.unused.clear();
+  }
+
+  /** What would be left behind: pages whose closing is not over. */
+  get leftovers(): readonly string[] {
+    return [...this.closing].map(({ page }) => `page ${page.toString(16)} is being closed`);
+  }
+
+  /** M6 as far as the words tell: none allows more than the state does, but while it is being closed. */
+  invariants(): string[] {
+    return [...this.copies.values()]
+      .filter(({ closing, words, state }) => !closing && Atomics.load(words, 0) > PAGE_STATES[state])
+      .map(({ page, state }) => `M6: the word of page ${page.toString(16)} allows more than ${state}`);
+  }
+
+  private copyOf(page: number): PageCopy {
+    let copy = this.copies.get(page);
+    if (copy === undefined) {
+      const view = makeFrameView(1);
+      copy = {
+        page,
+        view,
+        bytes: new Uint8Array(view.bytes),
+        words: new Int32Array(view.words),
+        state: 'invalid',
+        handed: false,
+        kept: new Set(),
+        closing: false,
+        mustMove: false,
+        waiting: [],
+      };
+      this.copies.set(page, copy);
+    }
+    return copy;
+  }
+
+  private close(copy: PageCopy): void {
+    copy.closing = true;
+    this.closing.add(copy);
+    this.tryClose(copy);
+  }
+
+  private settle(): void {
+    for (const copy of [...this.closing]) this.tryClose(copy);
+  }
+
+  private tryClose(copy: PageCopy): void {
+    if (copy.kept.size > 0 && !copy.mustMove) return; // it may use what it was given
+    const inTurn = copy.handed && this.port.inTurn();
+    const moves = inTurn || copy.mustMove;
+    Atomics.store(copy.words, 0, moves ? PAGE_STATES.invalid : PAGE_STATES[copy.state]);
+    if (inTurn && Atomics.load(copy.words, PIN) > 0) return; // a raw view, which ends with the turn
+    if (moves) this.move(copy);
+    copy.closing = false;
+    copy.mustMove = false;
+    this.closing.delete(copy);
+    if (copy.state === 'invalid' && !this.port.isHome(copy.page)) this.unused.add(copy);
+    for (const done of copy.waiting.splice(0)) done();
+  }
+
+  private move(copy: PageCopy): void {
+    this.relocations += 1;
+    copy.view = makeFrameView(1);
+    const bytes = new Uint8Array(copy.view.bytes);
+    bytes.set(copy.bytes);
+    copy.bytes = bytes;
+    copy.words = new Int32Array(copy.view.words);
+    copy.handed = false;
+    Atomics.store(copy.words, 0, PAGE_STATES[copy.state]);
+  }
+}

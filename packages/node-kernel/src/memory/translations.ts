@@ -1,0 +1,96 @@
+/**
+ * The translations that a core knows, by domain and virtual page: the cache in front of the page tables of the domain's
+ * home. What is taken away comes with the epoch of the space; an answer from an earlier epoch is not kept (VS1).
+ */
+import { type FrameView, makeFrameView, PAGE_BYTES, PAGE_STATES } from '@mk/libmk/memory/frame-view';
+import type { PageRange, PageTranslation } from './address-space.ts';
+
+interface Known {
+  /** The epoch of what was taken away last. */
+  epoch: number;
+  readonly pages: Map<number, PageTranslation>;
+  /** Words of private views, by virtual page: snapshots that belong to one dispatcher. */
+  readonly views: Map<number, Int32Array[]>;
+}
+
+const NOTHING: ReadonlyMap<number, PageTranslation> = new Map();
+
+export class Translations {
+  private readonly byDomain = new Map<string, Known>();
+
+  get(domain: string, page: number): PageTranslation | undefined {
+    return this.byDomain.get(domain)?.pages.get(page);
+  }
+
+  of(domain: string): ReadonlyMap<number, PageTranslation> {
+    return this.byDomain.get(domain)?.pages ?? NOTHING;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const { pages } of this.byDomain.values()) size += pages.size;
+    return size;
+  }
+
+  /** Whether an answer of this epoch counts: nothing newer has been taken away here. */
+  isCurrent(domain: string, epoch: number): boolean {
+    return epoch >= (this.byDomain.get(domain)?.epoch ?? 0);
+  }
+
+  /** Keeps what the home answered; the answer is current. */
+  keep(domain: string, _epoch: number, page: number, translation: PageTranslation): PageTranslation {
+    this.knownOf(domain).pages.set(page, translation);
+    return translation;
+  }
+
+  /** Drops what leads through these pages; answers the physical pages that somebody may have been given. */
+  drop(domain: string, epoch: number, ranges: readonly PageRange[]): number[] {
+    const known = this.knownOf(domain);
+    known.epoch = Math.max(known.epoch, epoch);
+    const physical = new Set<number>();
+    for (const { first, count } of ranges) {
+      for (const page of pagesIn(known.pages, first, count)) {
+        physical.add(known.pages.get(page)!.physical);
+        known.pages.delete(page);
+      }
+      for (const page of pagesIn(known.views, first, count)) {
+        for (const words of known.views.get(page)!) Atomics.store(words, 0, PAGE_STATES.invalid);
+        known.views.delete(page);
+      }
+    }
+    return [...physical];
+  }
+
+  /** A copy of a page that is its dispatcher's alone, until the mapping is taken away. */
+  privateView(domain: string, address: number, bytes: Uint8Array): FrameView {
+    const view = makeFrameView(1);
+    new Uint8Array(view.bytes).set(bytes);
+    const words = new Int32Array(view.words);
+    Atomics.store(words, 0, PAGE_STATES.modified);
+    const { views } = this.knownOf(domain);
+    const page = Math.floor(address / PAGE_BYTES);
+    const others = views.get(page) ?? [];
+    others.push(words);
+    if (others.length > VIEWS_KEPT) Atomics.store(others.shift()!, 0, PAGE_STATES.invalid);
+    views.set(page, others);
+    return view;
+  }
+
+  forget(domain: string): void {
+    this.byDomain.delete(domain);
+  }
+
+  private knownOf(domain: string): Known {
+    let known = this.byDomain.get(domain);
+    if (known === undefined) this.byDomain.set(domain, (known = { epoch: 0, pages: new Map(), views: new Map() }));
+    return known;
+  }
+}
+
+/** Snapshots of one page that one domain may hold on a core; an older one is closed, and faults anew. */
+const VIEWS_KEPT = 64;
+
+function pagesIn(map: ReadonlyMap<number, unknown>, first: number, count: number): number[] {
+  if (count < map.size) return Array.from({ length: count }, (_, i) => first + i).filter((page) => map.has(page));
+  return [...map.keys()].filter((page) => page >= first && page < first + count);
+}

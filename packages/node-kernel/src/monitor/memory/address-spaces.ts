@@ -1,0 +1,495 @@
+/**
+ * The address spaces of domains. A space is page tables out of capabilities, at the domain's home; every core that a
+ * dispatcher of the domain runs on caches translations and asks the home for those that it lacks. A fault is a system call,
+ * answered with the page once this core may use it so; what waits for the page waits in the coherence protocol (pages.ts).
+ *
+ * VS1  a translation is used only if the tables of the home had it in the epoch that the core knows of last;
+ * V2   when an unmap, a protect or a revoke has returned, no core can use the old translation (with M6).
+ */
+import { assertInvariant } from '@mk/monitor-proto/assert';
+import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
+import { ERRORS, errorOfCode } from '@mk/monitor-proto/errors';
+import { type CoreId, isCore, type Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import { ACCESS, type AccessKind, PAGE_BYTES } from '@mk/libmk/memory/frame-view';
+import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
+import { lookup } from '../../capability/store/cspace.ts';
+import type { Change } from '../../capability/model/changes.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import type { Dispatcher } from '../../cpu-driver/dispatchers/dispatcher.ts';
+import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
+import type { Domain } from '../../cpu-driver/domains.ts';
+import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
+import type { AtomicOperation, PageError } from '../../memory/coherence/messages.ts';
+import { AddressSpace, type PageRange, type PageTranslation } from '../../memory/address-space.ts';
+import { Translations } from '../../memory/translations.ts';
+import type { Agreement } from '../agreement/agreement.ts';
+import { PLAN_KINDS, type PlanKind } from '../agreement/plan.ts';
+import type { RoundActs } from '../service.ts';
+import { Exchange } from '../capops/exchange.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
+import { ATOMIC_OPERATIONS } from './page-wire.ts';
+import type { Pages } from './pages.ts';
+import { decodeTaken, Shootdowns } from './shootdowns.ts';
+
+export interface AddressSpacesPort {
+  readonly context: MonitorContext;
+  readonly driver: CpuDriver;
+  readonly agreement: Agreement;
+  readonly dispatchers: Dispatchers;
+  readonly pages: Pages;
+  /** Whether dispatchers share memory with this process. */
+  readonly sharesMemory: boolean;
+  /** The domain of a dispatcher, and the core where it began. */
+  readonly domainOf: (caller: Domain) => { readonly domain: string; readonly home: CoreId };
+}
+
+/** A fault whose page this core may use so now. */
+interface Ready {
+  readonly physical: number;
+  readonly rights: number;
+}
+
+export class AddressSpaces implements Service {
+  /** Of domains whose home this is. */
+  private readonly spaces = new Map<string, AddressSpace>();
+  /** What this core knows of spaces, its own domains' included. */
+  readonly translations = new Translations();
+  readonly shootdowns: Shootdowns;
+  private readonly exchange: Exchange;
+  private plan: PlanKind | 'auto' = 'auto';
+  private waiting = 0;
+  faults = 0;
+
+  readonly messages = {
+    translate_request: (from, request, now) => this.onTranslate(from, request, now),
+    translate_reply: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+    page_reset: (from, { op, address, size }, now) => this.onReset(from.id, op, { address, size }, now),
+    page_reset_done: (from, reply, now) => this.exchange.answered(from.id, reply, now),
+  } satisfies MessageHandlers;
+
+  readonly roundActions = {
+    unmap: (_op, _phase, payload, now, vote) => {
+      const taken = decodeTaken(payload);
+      if (taken === null) return vote('BAD_REQUEST', now);
+      const { domain, epoch, ranges } = taken;
+      const pages = this.translations.drop(domain, epoch, ranges);
+      const { pages: owner, context } = { pages: this.port.pages, context: this.port.context };
+      let left = pages.length + 1;
+      const one = (): void => {
+        left -= 1;
+        if (left === 0) vote(null, context.now);
+      };
+      for (const page of pages) owner.copies.relocate(page, one);
+      one();
+      owner.pump();
+    },
+  } satisfies RoundActs;
+
+  readonly systemCalls = {
+    vspace_root: (caller, { root }, now, done) => done({ ok: true, value: this.setRoot(caller, root.address) }, now),
+    page_fault: (caller, { address, access }, now, done) => this.fault(caller, address, access, now, done),
+    memory_atomic: (caller, { address, request }, now, done) => this.atomic(caller, address, request, now, done),
+    memory_put: (caller, { address, data }, now, done) => this.put(caller, address, data, now, done),
+    vspace_lookup: (caller, { address }, now, done) => this.look(caller, address, now, done),
+  } satisfies SystemCallHandlers;
+
+  readonly verbs: Verbs = {
+    vspaces: {
+      args: ['domain'],
+      doc: 'The address spaces of domains that began here: what is mapped where with which rights, and who holds translations.',
+      run: (args) => {
+        const wanted = args.texts('domain');
+        return [...this.spaces.values()]
+          .filter(({ domain }) => wanted.length === 0 || wanted.includes(domain))
+          .map((space) => this.reportOf(space));
+      },
+    },
+    unmap_plan: {
+      args: ['plan'],
+      doc: 'By which plan this core has translations dropped: auto, or one of the four; and how its last rounds went.',
+      run: (args) => {
+        this.plan = args.oneOf('plan', ['auto', ...PLAN_KINDS] as const, this.plan);
+        return { plan: this.plan, rounds: this.shootdowns.rounds, last: this.shootdowns.last };
+      },
+    },
+  };
+
+  constructor(private readonly port: AddressSpacesPort) {
+    this.exchange = new Exchange(port.context);
+    this.shootdowns = new Shootdowns(port.context, port.agreement, () => this.plan);
+  }
+
+  /** Calls `goOn` when nothing that has been taken away on this core so far can be used any more, on any core. */
+  whenSettled(goOn: (now: Nanos) => void): void {
+    const { driver } = this.port;
+    this.shootdowns.whenSettled(driver.booted && driver.state.changes.concernsPages, goOn);
+  }
+
+  /** Whether an invocation may take translations away: its answer may have to wait for other cores. */
+  mayTake({ invocation }: Readonly<Record<string, unknown>>): boolean {
+    const { operation } = invocation as { readonly operation: string };
+    if (operation === 'unmap' || operation === 'protect') return true;
+    return this.spaces.size > 0 && (operation === 'delete' || operation === 'revoke');
+  }
+
+  capabilityChanged(changes: readonly Change[], now: Nanos): void {
+    const taken = new Map<AddressSpace, PageRange[]>();
+    for (const change of changes) {
+      if (change.kind === 'unmapped') this.noteTaken(taken, change.run);
+      else if (change.kind === 'protected')
+        this.noteTaken(taken, { ...change.run, first: change.run.first + change.from, count: change.count });
+      else if (change.kind === 'zeroed') this.zero(change, now);
+    }
+    for (const [space, ranges] of taken) this.take(space, ranges);
+    this.shootdowns.allTold();
+  }
+
+  dispatcherGone(caller: Domain): void {
+    const { domain, home } = this.port.domainOf(caller);
+    this.translations.forget(domain);
+    this.port.pages.copies.dispatcherGone(caller.id);
+    if (home === this.port.context.core) this.spaces.delete(domain);
+    this.port.pages.pump();
+  }
+
+  peerGone({ id }: Peer, now: Nanos): void {
+    if (!isCore(id)) return;
+    this.exchange.peerGone(id, now);
+    for (const space of this.spaces.values()) space.coreGone(id);
+  }
+
+  leftovers(): readonly string[] {
+    const rows = this.shootdowns.size > 0 ? [`${this.shootdowns.size} unmaps under way`] : [];
+    return this.waiting > 0 ? [...rows, `${this.waiting} page faults wait`] : rows;
+  }
+
+  /** VS1 for this core's own domains: what it would use is what the tables say, but while it is being taken away. */
+  invariants(): void {
+    if (!this.port.driver.booted || this.shootdowns.size > 0 || this.port.driver.changed) return;
+    for (const space of this.spaces.values())
+      for (const [page, { physical, rights }] of this.translations.of(space.domain)) {
+        const now = space.translate(this.port.driver.state.pageTables, page);
+        assertInvariant(
+          'VS1',
+          now?.physical === physical && now.rights === rights,
+          () => `domain ${space.domain} has a translation of page ${page.toString(16)} that its tables have not`,
+        );
+      }
+  }
+
+  metrics(): readonly MetricFamily[] {
+    return [
+      { name: 'mk_page_faults_total', type: 'counter', help: 'Page faults.', samples: [{ value: this.faults }] },
+      {
+        name: 'mk_unmap_rounds_total',
+        type: 'counter',
+        help: 'Rounds by which translations were taken away.',
+        samples: [{ value: this.shootdowns.rounds }],
+      },
+    ];
+  }
+
+  /** Where a virtual page of a domain of this core leads, for checkers. */
+  spaceOf(domain: string): AddressSpace | undefined {
+    return this.spaces.get(domain);
+  }
+
+  // System calls.
+
+  private setRoot(caller: Domain, address: number): null {
+    const { driver, context } = this.port;
+    const { domain, home } = this.port.domainOf(caller);
+    if (home !== context.core) throw new OperationError('NOT_AT_HOME', `the domain began on core ${home}`);
+    const found = lookup(driver.state, caller.root, { address });
+    if (!found.ok) throw new OperationError(found.error, 'the root table');
+    const { capability } = found.value;
+    if (capability.type !== 'VNode_L0') throw new OperationError('NOT_A_PAGE_TABLE', 'a root table is a VNode_L0');
+    if (this.spaces.has(domain)) throw new OperationError('SLOT_IN_USE', 'the domain has an address space');
+    this.spaces.set(domain, new AddressSpace(domain, capability.address));
+    return null;
+  }
+
+  private fault(caller: Domain, address: number, access: string, now: Nanos, done: SystemCallDone): void {
+    if (access !== 'read' && access !== 'write' && access !== 'snapshot')
+      throw new OperationError('BAD_SYSTEM_CALL', 'an access is read, write or snapshot');
+    const { copies } = this.port.pages;
+    this.faults += 1;
+    const answer = (ready: Ready, dispatcher: Dispatcher): PlainValue => {
+      const turn = dispatcher.turns + 1;
+      const frame = dispatcher.hand(copies.hand(ready.physical, dispatcher.id, turn));
+      return { frame, rights: ready.rights };
+    };
+    this.run(caller, now, done, (dispatcher) =>
+      access === 'snapshot'
+        ? this.snapshot(caller, dispatcher, address)
+        : this.access(caller, address, access, (ready) => answer(ready, dispatcher)),
+    );
+  }
+
+  private atomic(caller: Domain, address: number, request: unknown, now: Nanos, done: SystemCallDone): void {
+    const { operation, operand, expected } = atomicOf(request);
+    if (address % 8 !== 0)
+      throw new OperationError('MISALIGNED', 'an atomic operation is on 8 bytes at a multiple of 8');
+    const { cache } = this.port.pages;
+    const offset = address % PAGE_BYTES;
+    const self = this;
+    this.run(caller, now, done, function* () {
+      const { physical } = yield* self.translated(caller, address, 'write');
+      const old = yield* self.asked<bigint>((resume) =>
+        cache.atomic(physical, { operation, offset, operand, expected }, resume),
+      );
+      return String(old);
+    });
+  }
+
+  private put(caller: Domain, address: number, data: Uint8Array, now: Nanos, done: SystemCallDone): void {
+    const offset = address % PAGE_BYTES;
+    if (offset + data.length > PAGE_BYTES) throw new OperationError('BAD_SYSTEM_CALL', 'the bytes of one page');
+    const { cache } = this.port.pages;
+    const bytes = data.slice();
+    const self = this;
+    this.run(caller, now, done, function* () {
+      const { physical } = yield* self.translated(caller, address, 'write');
+      yield* self.asked<undefined>((resume) => cache.put(physical, offset, bytes, (error) => resume(error, undefined)));
+      return null;
+    });
+  }
+
+  private look(caller: Domain, address: number, now: Nanos, done: SystemCallDone): void {
+    const self = this;
+    this.run(
+      caller,
+      now,
+      done,
+      function* () {
+        const found = yield* self.translate(caller, Math.floor(address / PAGE_BYTES));
+        if (found === null) return null;
+        const { physical, rights, entryBytes } = found;
+        return { address: physical * PAGE_BYTES + (address % PAGE_BYTES), rights, page_bytes: entryBytes };
+      },
+      false,
+    );
+  }
+
+  // What faults wait for.
+
+  private run(
+    caller: Domain,
+    now: Nanos,
+    done: SystemCallDone,
+    work: (dispatcher: Dispatcher) => Operation<PlainValue>,
+    needsMemory = true,
+  ): void {
+    const { context, dispatchers, sharesMemory } = this.port;
+    const dispatcher = dispatchers.get(caller.id);
+    if (dispatcher === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
+    if (needsMemory && !sharesMemory) throw new OperationError('MEMORY_NOT_SHARED', ERRORS.MEMORY_NOT_SHARED.doc);
+    if (this.waiting >= limit('faultsWaiting')) throw new OperationError('BUSY', 'too many faults wait on this core');
+    this.waiting += 1;
+    const { operations } = context;
+    operations.start(
+      operations.nextId(),
+      work(dispatcher),
+      now,
+      (outcome, at) => {
+        this.waiting -= 1;
+        const { ok } = outcome;
+        done(ok ? { ok, value: outcome.value } : { ok, error: outcome.error, text: outcome.text }, at);
+      },
+      true,
+    );
+    this.port.pages.pump();
+  }
+
+  /**
+   * Makes an access possible and answers while it is: `answer` is called in the very step in which the page came, before
+   * anything can take it away again (M4).
+   */
+  private *access(
+    caller: Domain,
+    address: number,
+    access: AccessKind,
+    answer: (ready: Ready) => PlainValue,
+  ): Operation<PlainValue> {
+    const { pages } = this.port;
+    const page = Math.floor(address / PAGE_BYTES);
+    const { domain } = this.port.domainOf(caller);
+    for (;;) {
+      const found = yield* this.translated(caller, address, access);
+      const value = yield* this.asked<PlainValue | undefined>((resume) =>
+        pages.cache.access(found.physical, access, (error) => {
+          if (error !== null) return resume(error, undefined);
+          // Unmapped, or protected, while the access waited: the tables decide anew.
+          const still = this.translations.get(domain, page) === found;
+          resume(null, still ? answer(found) : undefined);
+        }),
+      );
+      if (value !== undefined) return value;
+    }
+  }
+
+  private *snapshot(caller: Domain, dispatcher: Dispatcher, address: number): Operation<PlainValue> {
+    const { physical, rights } = yield* this.translated(caller, address, 'read');
+    const bytes = yield* this.asked<Uint8Array>((resume) => this.port.pages.cache.snapshot(physical, resume));
+    return {
+      frame: dispatcher.hand(this.translations.privateView(this.port.domainOf(caller).domain, address, bytes)),
+      rights,
+    };
+  }
+
+  /** The translation of an address with the right for an access; PAGE_FAULT says what is missing. */
+  private *translated(caller: Domain, address: number, access: AccessKind): Operation<PageTranslation> {
+    const found = yield* this.translate(caller, Math.floor(address / PAGE_BYTES));
+    const at = `0x${address.toString(16)}`;
+    if (found === null) throw new OperationError('PAGE_FAULT', `${access} at ${at}: nothing is mapped there`);
+    if ((found.rights & ACCESS[access]) === 0)
+      throw new OperationError('PAGE_FAULT', `${access} at ${at}: mapped without the right to ${access}`);
+    return found;
+  }
+
+  private *translate(caller: Domain, page: number): Operation<PageTranslation | null> {
+    const { core } = this.port.context;
+    const { domain, home } = this.port.domainOf(caller);
+    const known = this.translations.get(domain, page);
+    if (known !== undefined) return known;
+    if (home === core) return this.fill(domain, page);
+    for (;;) {
+      const op = this.port.context.operations.nextId();
+      const reply = yield* this.exchange.ask(home, { type: 'translate_request', op, domain, page }, 'translate_reply');
+      const { error, epoch, physical, rights, entry } = reply;
+      if (!this.translations.isCurrent(domain, epoch)) continue; // from before something was taken away
+      if (error === ERRORS.PAGE_FAULT.code) return null;
+      if (error !== 0) throw new OperationError(errorOfCode(error) ?? 'BAD_REQUEST', `core ${home} has no such space`);
+      return this.translations.keep(domain, epoch, page, { physical, rights, entryBytes: entry });
+    }
+  }
+
+  private fill(domain: string, page: number): PageTranslation | null {
+    const space = this.spaces.get(domain);
+    if (space === undefined) throw new OperationError('NO_ADDRESS_SPACE', 'the domain has set no root table');
+    const found = space.translate(this.port.driver.state.pageTables, page);
+    if (found === null) return null;
+    space.hold(page, this.port.context.core);
+    return this.translations.keep(domain, space.epoch, page, found);
+  }
+
+  private *asked<T>(ask: (resume: (error: PageError | null, value: T) => void) => void): Operation<T> {
+    return (yield {
+      arm: (resume, now) => {
+        ask((error, value) => {
+          const failed = error === null ? null : new OperationError(error, ERRORS[error].doc);
+          resume(failed ?? value, Math.max(now, this.port.context.now));
+        });
+        return () => undefined;
+      },
+    }) as T;
+  }
+
+  // The home's side.
+
+  private onTranslate({ id }: CorePeer, { op, domain, page }: MessageOf<'translate_request'>, now: Nanos): void {
+    const space = this.spaces.get(domain);
+    const found = space?.translate(this.port.driver.state.pageTables, page) ?? null;
+    if (space !== undefined && found !== null) space.hold(page, id);
+    const error = space === undefined ? 'NO_ADDRESS_SPACE' : found === null ? 'PAGE_FAULT' : null;
+    const reply = {
+      type: 'translate_reply',
+      op,
+      error: error === null ? 0 : ERRORS[error].code,
+      epoch: space?.epoch ?? 0,
+      physical: found?.physical ?? 0,
+      rights: found === null ? 0 : found.rights & (ACCESS.read | ACCESS.write | ACCESS.execute),
+      entry: found?.entryBytes ?? 0,
+    } as const;
+    this.exchange.tell(id, reply, now);
+  }
+
+  private noteTaken(taken: Map<AddressSpace, PageRange[]>, run: Parameters<AddressSpace['pagesOf']>[1]): void {
+    for (const space of this.spaces.values()) {
+      const range = space.pagesOf(this.port.driver.state.pageTables, run);
+      if (range === null) continue;
+      const ranges = taken.get(space);
+      if (ranges === undefined) taken.set(space, [range]);
+      else ranges.push(range);
+    }
+  }
+
+  private take(space: AddressSpace, ranges: readonly PageRange[]): void {
+    space.epoch += 1;
+    const holders = new Set(ranges.flatMap((range) => space.holdersOf(range)));
+    if (holders.size === 0) return;
+    const { domain, epoch } = space;
+    for (const range of ranges) space.forget(range);
+    this.shootdowns.begin({ domain, epoch, ranges }, [...holders], () => undefined);
+  }
+
+  /** Memory has become an object: whoever brought it sees that nobody reads what was there before. */
+  private zero({ address, size }: { readonly address: number; readonly size: number }, now: Nanos): void {
+    const { pages, driver, context } = this.port;
+    const home = driver.state.homeOf(address);
+    const token = this.shootdowns.hold();
+    const over = (): void => this.shootdowns.release(token);
+    if (home === context.core) return pages.reset({ address, size }, over);
+    const { operations } = context;
+    const op = operations.nextId();
+    operations.start(
+      op,
+      this.exchange.ask(home, { type: 'page_reset', op, address, size }, 'page_reset_done'),
+      now,
+      over,
+      true,
+    );
+  }
+
+  private onReset(
+    from: CoreId,
+    op: string,
+    range: { readonly address: number; readonly size: number },
+    now: Nanos,
+  ): void {
+    this.port.pages.reset(range, () =>
+      this.exchange.tell(from, { type: 'page_reset_done', op }, Math.max(now, this.port.context.now)),
+    );
+  }
+
+  private reportOf(space: AddressSpace) {
+    const runs = [...this.port.driver.state.pageTables.runsBelow(space.root)].map(({ virtual, run }) => {
+      const range = space.pagesOf(this.port.driver.state.pageTables, run)!;
+      const { address } = run.object;
+      return {
+        virtual,
+        bytes: range.count * PAGE_BYTES,
+        page_bytes: (range.count * PAGE_BYTES) / run.count,
+        frame: address,
+        offset: run.offset,
+        rights: [...new Set(run.rights)],
+        holders: space.holdersOf(range),
+      };
+    });
+    return { domain: space.domain, root: space.root, epoch: space.epoch, mapped: runs };
+  }
+}
+
+function atomicOf(request: unknown): {
+  readonly operation: AtomicOperation;
+  readonly operand: bigint;
+  readonly expected: bigint;
+} {
+  const { operation, operand, expected } = (request ?? {}) as Readonly<Record<string, unknown>>;
+  const known = ATOMIC_OPERATIONS.find((name) => name === operation);
+  if (known === undefined || !isWord(operand) || !isWord(expected))
+    throw new OperationError(
+      'BAD_SYSTEM_CALL',
+      `an atomic operation is one of ${ATOMIC_OPERATIONS.join(', ')} on texts of 64-bit numbers`,
+    );
+  return { operation: known, operand: BigInt(operand), expected: BigInt(expected) };
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,20}$/.test(value);
+}

@@ -1,0 +1,109 @@
+/** Coherence messages as they travel (messages/memory.ts of monitor-proto) and as the protocol has them. */
+import { PAGE_BYTES } from '@mk/libmk/memory/frame-view';
+import { ERRORS, errorOfCode } from '@mk/monitor-proto/errors';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type {
+  AtomicOperation,
+  PageError,
+  PageMessage,
+  PageMessageOf,
+  PageState,
+  Want,
+} from '../../memory/coherence/messages.ts';
+
+export const ATOMIC_OPERATIONS = [
+  'add',
+  'swap',
+  'compare_and_swap',
+  'and',
+  'or',
+] as const satisfies readonly AtomicOperation[];
+const STATES = ['invalid', 'shared', 'modified'] as const satisfies readonly PageState[];
+const WANTS = ['read', 'write', 'snapshot'] as const satisfies readonly Want[];
+const PAGE_ERRORS: readonly string[] = ['PAGE_LOST', 'HOME_LOST', 'PAGE_GONE'] satisfies PageError[];
+const NOTHING = new Uint8Array(0);
+
+export type PageMessageType = PageMessage['type'];
+type Wire = { readonly [T in PageMessageType]: MessageOf<T> }[PageMessageType];
+type Encoders = { readonly [T in PageMessageType]: (message: PageMessageOf<T>) => MessageOf<T> };
+type Decoders = { readonly [T in PageMessageType]: (message: MessageOf<T>) => PageMessageOf<T> | null };
+
+const ENCODERS: Encoders = {
+  page_request: ({ want, ...rest }) => ({ ...rest, want: WANTS.indexOf(want) }),
+  page_atomic: ({ type, page, request, atomic }) => ({
+    type,
+    page,
+    request,
+    operation: ATOMIC_OPERATIONS.indexOf(atomic.operation),
+    offset: atomic.offset,
+    operand: bytesOfWord(atomic.operand),
+    expected: bytesOfWord(atomic.expected),
+  }),
+  page_grant: ({ data, state, ...rest }) => ({
+    ...rest,
+    state: STATES.indexOf(state),
+    current: data === null,
+    data: data ?? NOTHING,
+  }),
+  page_granted: (message) => message,
+  page_refused: ({ error, ...rest }) => ({ ...rest, error: ERRORS[error].code }),
+  page_atomic_reply: ({ old, ...rest }) => ({ ...rest, old: bytesOfWord(old) }),
+  page_invalidate: (message) => message,
+  page_invalidated: (message) => message,
+  page_fetch: ({ keep, ...rest }) => ({ ...rest, keep: STATES.indexOf(keep) }),
+  page_data: ({ data, ...rest }) => ({ ...rest, has_data: data !== null, data: data ?? NOTHING }),
+  page_writeback: (message) => message,
+  page_put: (message) => message,
+  page_put_reply: (message) => message,
+};
+
+/** Null where a field holds what the protocol has no name for, or bytes that are no page. */
+const DECODERS: Decoders = {
+  page_request: ({ want, ...rest }) => (WANTS[want] === undefined ? null : { ...rest, want: WANTS[want] }),
+  page_atomic({ type, page, request, operation, offset, operand, expected }) {
+    const name = ATOMIC_OPERATIONS[operation];
+    if (name === undefined || offset % 8 !== 0 || offset >= PAGE_BYTES || operand.length !== 8 || expected.length !== 8)
+      return null;
+    const atomic = { operation: name, offset, operand: wordOfBytes(operand), expected: wordOfBytes(expected) };
+    return { type, page, request, atomic };
+  },
+  page_grant({ state, current, data, ...rest }) {
+    const name = STATES[state];
+    if (name === undefined || (!current && data.length !== PAGE_BYTES)) return null;
+    return { ...rest, state: name, data: current ? null : data };
+  },
+  page_granted: (message) => message,
+  page_refused({ error, ...rest }) {
+    const name = errorOfCode(error);
+    return name === null || !PAGE_ERRORS.includes(name) ? null : { ...rest, error: name as PageError };
+  },
+  page_atomic_reply: ({ old, ...rest }) => (old.length === 8 ? { ...rest, old: wordOfBytes(old) } : null),
+  page_invalidate: (message) => message,
+  page_invalidated: (message) => message,
+  page_fetch: ({ keep, ...rest }) => (STATES[keep] === undefined ? null : { ...rest, keep: STATES[keep] }),
+  page_data: ({ has_data: hasData, data, ...rest }) =>
+    hasData && data.length !== PAGE_BYTES ? null : { ...rest, data: hasData ? data : null },
+  page_writeback: (message) => (message.data.length === PAGE_BYTES ? message : null),
+  page_put: (message) => (message.offset + message.data.length <= PAGE_BYTES ? message : null),
+  page_put_reply: (message) => message,
+};
+
+export function encodePageMessage(message: PageMessage): Wire {
+  return (ENCODERS[message.type] as (message: PageMessage) => Wire)(message);
+}
+
+/** What a peer sent; null: it is no message of the protocol. */
+export function decodePageMessage(wire: Wire): PageMessage | null {
+  return (DECODERS[wire.type] as (wire: Wire) => PageMessage | null)(wire);
+}
+
+/** 8 bytes, little endian. */
+export function bytesOfWord(word: bigint): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, word), true);
+  return bytes;
+}
+
+export function wordOfBytes(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+}

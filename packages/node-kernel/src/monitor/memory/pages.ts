@@ -1,0 +1,207 @@
+/**
+ * The pages of a core: those it brought, with their directory, and its copies of others' (coherence/directory.ts, page-cache.ts).
+ * This is where the protocol meets the world: messages on one lane, buffers that dispatchers see, peers that go.
+ */
+import { assertInvariant } from '@mk/monitor-proto/assert';
+import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCore } from '@mk/monitor-proto/ids';
+import { PAGE_BYTES } from '@mk/libmk/memory/frame-view';
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Range } from '../../capability/model/capability.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
+import { Directory } from '../../memory/coherence/directory.ts';
+import type { PageMessage } from '../../memory/coherence/messages.ts';
+import { PageCache } from '../../memory/coherence/page-cache.ts';
+import { PageCopies } from '../../memory/page-copies.ts';
+import type { MonitorContext } from '../context.ts';
+import type { MessageHandlers, Service, Verbs } from '../service.ts';
+import { decodePageMessage, encodePageMessage } from './page-wire.ts';
+
+type PageWire = Parameters<typeof decodePageMessage>[0];
+
+export class Pages implements Service {
+  readonly copies: PageCopies;
+  readonly cache: PageCache;
+  readonly directory: Directory;
+  /** Messages of this core to itself: in order, and never within one another. */
+  private readonly own: PageMessage[] = [];
+  private pumping = false;
+  /** Messages that a full queue did not take, in order. */
+  private readonly held = new Map<CoreId, Message[]>();
+
+  readonly messages = {
+    page_request: (from, message) => this.came(from, message),
+    page_atomic: (from, message) => this.came(from, message),
+    page_grant: (from, message) => this.came(from, message),
+    page_granted: (from, message) => this.came(from, message),
+    page_refused: (from, message) => this.came(from, message),
+    page_atomic_reply: (from, message) => this.came(from, message),
+    page_invalidate: (from, message) => this.came(from, message),
+    page_invalidated: (from, message) => this.came(from, message),
+    page_fetch: (from, message) => this.came(from, message),
+    page_data: (from, message) => this.came(from, message),
+    page_writeback: (from, message) => this.came(from, message),
+    page_put: (from, message) => this.came(from, message),
+    page_put_reply: (from, message) => this.came(from, message),
+  } satisfies MessageHandlers;
+
+  readonly verbs: Verbs = {
+    pages: {
+      args: ['address', 'bytes'],
+      doc: 'The directory of the pages of a range that this core brought: state, owner, sharers, version, statistics.',
+      run: (args) => {
+        const address = args.whole('address', { min: 0, max: 2 ** 46, otherwise: 0 });
+        const bytes = args.whole('bytes', { min: 1, max: 2 ** 46, otherwise: 2 ** 46 });
+        const first = Math.floor(address / PAGE_BYTES);
+        const last = Math.ceil((address + bytes) / PAGE_BYTES);
+        return this.directory.reports().filter(({ page }) => page >= first && page < last);
+      },
+    },
+  };
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly driver: CpuDriver,
+    dispatchers: Dispatchers,
+  ) {
+    this.copies = new PageCopies({
+      inTurn: () => dispatchers.all().some(({ disabled, state }) => disabled || state === 'stopping'),
+      isHome: (page) => this.homeOf(page) === this.context.core,
+    });
+    const send = (core: CoreId, message: PageMessage): void => this.send(core, message);
+    const bytesOf = (page: number): Uint8Array => this.copies.bytesOf(page);
+    const { context: of } = this;
+    this.directory = new Directory({
+      get self() {
+        return of.core;
+      },
+      send,
+      invalidate: (cores, message) => cores.forEach((core) => send(core, message)),
+      bytesOf,
+    });
+    this.cache = new PageCache({
+      get self() {
+        return of.core;
+      },
+      homeOf: (page) => this.homeOf(page),
+      send,
+      bytesOf,
+      setState: (page, state) => this.copies.setState(page, state),
+      quiesce: (page, done) => this.copies.quiesce(page, done),
+    });
+  }
+
+  /** Who brought the memory of a page. */
+  homeOf(page: number): CoreId {
+    return this.driver.state.homeOf(page * PAGE_BYTES);
+  }
+
+  /** Carries out what the protocol has this core say to itself. Whoever calls into it ends with this. */
+  pump(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    for (let next = this.own.shift(); next !== undefined; next = this.own.shift())
+      this.receive(this.context.core, next);
+    this.pumping = false;
+    this.copies.sweep();
+  }
+
+  turnOver(dispatcher: number, turn: number): void {
+    this.copies.turnOver(dispatcher, turn);
+    this.pump();
+  }
+
+  /** Memory that this core brought has become another object; `done` when it reads as zero everywhere. */
+  reset({ address, size }: Range, done: () => void): void {
+    const pages = this.directory.pagesIn(Math.floor(address / PAGE_BYTES), Math.ceil(size / PAGE_BYTES));
+    let left = pages.length + 1;
+    const one = (): void => {
+      left -= 1;
+      if (left === 0) done();
+    };
+    for (const page of pages) this.directory.reset(page, one);
+    one();
+    this.pump();
+  }
+
+  peerUp({ id }: Peer, first: boolean): void {
+    if (first && isCore(id)) this.cache.homeBack(id);
+  }
+
+  peerGone({ id }: Peer): void {
+    if (!isCore(id) || !this.driver.booted) return;
+    this.held.delete(id);
+    const lost = new Set(this.directory.reports().flatMap(({ page, lost: known }) => (known ? [page] : [])));
+    this.directory.peerGone(id);
+    for (const { page, lost: now } of this.directory.reports())
+      if (now && !lost.has(page)) this.context.outbox.log('page_lost', { peer: id, address: page * PAGE_BYTES });
+    this.cache.homeGone(id);
+    this.pump();
+  }
+
+  sendable({ id }: Peer): void {
+    if (!isCore(id)) return;
+    const waiting = this.held.get(id);
+    if (waiting === undefined) return;
+    while (waiting.length > 0) {
+      if (this.context.send(id, waiting[0]!) === 'BUSY') return;
+      waiting.shift();
+    }
+    this.held.delete(id);
+  }
+
+  metrics(): readonly MetricFamily[] {
+    if (!this.driver.booted) return [];
+    const sums = { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
+    for (const { statistics } of this.directory.reports())
+      for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += statistics[name];
+    return [
+      {
+        name: 'mk_page_events_total',
+        type: 'counter',
+        help: 'What became of the pages that this core brought, by kind.',
+        samples: Object.entries(sums).map(([kind, value]) => ({ labels: { kind }, value })),
+      },
+      {
+        name: 'mk_page_relocations_total',
+        type: 'counter',
+        help: 'Pages whose bytes went on in a fresh buffer, because a dispatcher still held the old one.',
+        samples: [{ value: this.copies.relocations }],
+      },
+    ];
+  }
+
+  leftovers(): readonly string[] {
+    return [...this.directory.leftovers, ...this.cache.leftovers, ...this.copies.leftovers];
+  }
+
+  invariants(): void {
+    if (!this.driver.booted) return;
+    const broken = [...this.directory.invariants(), ...this.cache.invariants(), ...this.copies.invariants()];
+    for (const text of broken) assertInvariant(text.slice(0, 2) as 'M1', false, () => text);
+  }
+
+  private send(core: CoreId, message: PageMessage): void {
+    if (core === this.context.core) return void this.own.push(message);
+    const wire = encodePageMessage(message);
+    const waiting = this.held.get(core);
+    if (waiting !== undefined) return void waiting.push(wire);
+    if (this.context.send(core, wire) === 'BUSY') this.held.set(core, [wire]);
+  }
+
+  private came(from: CorePeer, wire: PageWire): void {
+    const message = decodePageMessage(wire);
+    if (message === null || !this.driver.booted) return;
+    this.receive(from.id, message);
+    this.pump();
+  }
+
+  /** Each half takes what is its own. */
+  private receive(from: CoreId, message: PageMessage): void {
+    if (this.homeOf(message.page) === this.context.core) this.directory.receive(from, message);
+    this.cache.receive(from, message);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Unmap and protect: a one-phase round over the cores that may hold the translation, by a plan of dissemination (paper §5.1;
+ * memory.md). Unhook, invalidate, free, in this order: the tables have changed when a round begins, and memory that was
+ * freed is zeroed at its home in a transaction of its own, which waits for all copies.
+ *
+ * V2   when a round has ended no core of it can use the old translation;
+ * VS2  a round ends when each core has acted or is gone, however long that takes; only whoever waits is told in time.
+ */
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { PageRange } from '../../memory/address-space.ts';
+import type { Agreement } from '../agreement/agreement.ts';
+import { decodeNumbers, encodeNumbers } from '../agreement/envelope.ts';
+import { phaseOf } from '../agreement/one-phase.ts';
+import type { PlanKind } from '../agreement/plan.ts';
+import { PHASES } from '../agreement/round-actions.ts';
+import type { MonitorContext } from '../context.ts';
+import type { Operation } from '../operations.ts';
+import { pause } from '../waits.ts';
+
+/** What a round is about. */
+export interface Taken {
+  readonly domain: string;
+  readonly epoch: number;
+  readonly ranges: readonly PageRange[];
+}
+
+/** How a round went. */
+export interface ShootdownReport {
+  readonly plan: PlanKind;
+  readonly cores: number;
+  readonly messages: number;
+  readonly elapsedNs: Nanos;
+}
+
+/** Domain names are `core.incarnation.n`; the payload is numbers. */
+export function encodeTaken({ domain, epoch, ranges }: Taken): Uint8Array {
+  return encodeNumbers([
+    ...domain.split('.').map(Number),
+    epoch,
+    ...ranges.flatMap(({ first, count }) => [first, count]),
+  ]);
+}
+
+/** What a peer sent; null: it is none. */
+export function decodeTaken(bytes: Uint8Array): Taken | null {
+  const numbers = decodeNumbers(bytes);
+  if (numbers === null || numbers.length < 4 || numbers.length % 2 !== 0) return null;
+  const [core, incarnation, n, epoch, ...flat] = numbers;
+  const ranges: PageRange[] = [];
+  for (let i = 0; i < flat.length; i += 2) ranges.push({ first: flat[i]!, count: flat[i + 1]! });
+  if (ranges.some(({ first, count }) => first < 0 || count < 1)) return null;
+  return { domain: `${core}.${incarnation}.${n}`, epoch: epoch!, ranges };
+}
+
+/** Who waits until what has been taken away so far cannot be used any more. */
+interface Waiter {
+  /** Null: the changes that it waits for have not been told yet. */
+  open: Set<object> | null;
+  readonly goOn: (now: Nanos) => void;
+}
+
+/** What is being taken away from here. */
+export class Shootdowns {
+  private readonly open = new Set<object>();
+  /** Those of `open` that were begun since everything was told last. */
+  private fresh = new Set<object>();
+  private readonly waiters = new Set<Waiter>();
+  /** The last rounds, for whoever looks. */
+  readonly last: ShootdownReport[] = [];
+  rounds = 0;
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly agreement: Agreement,
+    /** Which plan; `auto`: the numa tree that the SKB pushed when there are many cores, one by one otherwise. */
+    private readonly planKind: () => PlanKind | 'auto',
+  ) {}
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  /** Tells these cores, this one included; `told` when none of them can use what was taken. */
+  begin(taken: Taken, holders: readonly CoreId[], told: () => void): void {
+    const { operations, now, core } = this.context;
+    const token = this.hold();
+    const others = holders.filter((holder) => holder !== core);
+    const op = operations.nextId();
+    this.rounds += 1;
+    operations.start(
+      op,
+      this.run(op, taken, others),
+      now,
+      () => {
+        told();
+        this.release(token);
+      },
+      true,
+    );
+  }
+
+  /** Something else that whoever waits has to wait for, until `release`. */
+  hold(): object {
+    const token = {};
+    this.open.add(token);
+    this.fresh.add(token);
+    return token;
+  }
+
+  release(token: object): void {
+    this.open.delete(token);
+    this.fresh.delete(token);
+    for (const waiter of [...this.waiters]) {
+      waiter.open?.delete(token);
+      this.tryGoOn(waiter);
+    }
+  }
+
+  /**
+   * Calls `goOn` when what has been taken away cannot be used any more: `untold`, what this step has taken away and tells at
+   * its end; otherwise all that is under way.
+   */
+  whenSettled(untold: boolean, goOn: (now: Nanos) => void): void {
+    if (!untold && this.open.size === 0) return goOn(this.context.now);
+    const waiter: Waiter = { open: untold ? null : new Set(this.open), goOn };
+    this.waiters.add(waiter);
+  }
+
+  /** Every change so far has been told: who waits knows now for what. */
+  allTold(): void {
+    for (const waiter of [...this.waiters]) {
+      waiter.open ??= new Set(this.fresh);
+      this.tryGoOn(waiter);
+    }
+    this.fresh = new Set();
+  }
+
+  private tryGoOn(waiter: Waiter): void {
+    if (waiter.open?.size !== 0 || !this.waiters.delete(waiter)) return;
+    waiter.goOn(this.context.now);
+  }
+
+  private *run(op: string, taken: Taken, cores: readonly CoreId[]): Operation<void> {
+    const { context, agreement } = this;
+    const begun = context.now;
+    const chosen = this.planKind();
+    const kind = chosen === 'auto' ? (cores.length < limit('treeFromCores') ? 'unicast' : 'numa') : chosen;
+    const payload = encodeTaken(taken);
+    let plan = agreement.plans.planOver(
+      kind,
+      cores.filter((core) => context.monitors.has(core)),
+    );
+    let messages = 0;
+    for (let attempt = 0; ; attempt += 1) {
+      const spec = { op: attempt === 0 ? op : `${op}.${attempt}`, action: 'unmap', payload, plan } as const;
+      const result = yield* phaseOf(agreement.rounds, PHASES.commit, spec);
+      messages += result.messages;
+      const left = result.refusals
+        .map(([core]) => core)
+        .filter((core) => core === context.core || context.monitors.has(core));
+      if (left.length === 0) break;
+      yield* pause(context.timers, attempt);
+      const again = left.filter((core) => core !== context.core);
+      plan = agreement.plans.planOver('unicast', again);
+    }
+    this.last.push({ plan: kind, cores: cores.length + 1, messages, elapsedNs: context.now - begun });
+    if (this.last.length > LAST_KEPT) this.last.shift();
+  }
+}
+
+const LAST_KEPT = 256;
