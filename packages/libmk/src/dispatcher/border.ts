@@ -1,5 +1,5 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
-import type { FrameView } from '../memory/frame-view.ts';
+import type { FrameView } from './frame-view.ts';
 import type { PlainValue } from './plain-value.ts';
 import type { Call, CallResult, Upcall } from './protocol.ts';
 

@@ -9,7 +9,7 @@ import { type AllocateOptions, type Capabilities, RIGHTS } from '../capabilities
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type AccessKind, PAGE_BYTES } from './frame-view.ts';
+import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
 import { Memory, type MemoryPort } from './memory.ts';
 import { LARGE_PAGE_BYTES, type MappedRun, type PageBytes, PageTables } from './page-tables.ts';
 import type { Translation } from './tlb.ts';

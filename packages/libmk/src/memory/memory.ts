@@ -6,7 +6,7 @@
  * Accesses are in order and block; across coherent pages they are sequentially consistent (memory.md).
  */
 import { MkError } from '../runtime/mk-error.ts';
-import { type AccessKind, PAGE_BYTES } from './frame-view.ts';
+import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
 import { Tlb, type TlbEntry, type Translation } from './tlb.ts';
 
 export type MaybePromise<T> = T | Promise<T>;

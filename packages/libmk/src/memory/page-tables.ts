@@ -1,6 +1,6 @@
 import { type Capabilities, RIGHTS } from '../capabilities/capabilities.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { PAGE_BYTES } from './frame-view.ts';
+import { PAGE_BYTES } from '../dispatcher/frame-view.ts';
 
 /** Bytes that one entry of a table of each level covers: 512 GiB, 1 GiB, 2 MiB, 4 KiB. */
 const ENTRY_BYTES = [2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12] as const;

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
-import { makeFrameView, PAGE_STATES } from '@mk/libmk/memory/frame-view';
+import { makeFrameView, PAGE_STATES } from '@mk/libmk/dispatcher/frame-view';
 
 const WRITER = `
   import { parentPort, workerData } from 'node:worker_threads';

@@ -3,9 +3,9 @@
  * translations; whoever asked for one is remembered until it has been told to forget it (V2). The epoch counts what was
  * taken away: an answer from before does not count after.
  */
-import { PAGE_BYTES } from '@mk/libmk/memory/frame-view';
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { ENTRY_BYTES, PageTables } from '../capability/store/page-tables.ts';
+import { ENTRY_BYTES, type PageTables } from '../capability/store/page-tables.ts';
 import type { Entries } from '../capability/model/changes.ts';
 
 /** Virtual pages, the first and how many. */

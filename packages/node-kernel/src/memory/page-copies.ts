@@ -9,7 +9,7 @@
  * A page that a fault was answered with stays as it is until the turn that gets the answer is over (M4: whoever faults can
  * use what it was given). It is only promised to end, not needed for safety.
  */
-import { type FrameView, makeFrameView, PAGE_STATES, pinWordOf } from '@mk/libmk/memory/frame-view';
+import { type FrameView, makeFrameView, PAGE_STATES, pinWordOf } from '@mk/libmk/dispatcher/frame-view';
 import type { PageState } from './coherence/messages.ts';
 
 export interface CopiesPort {

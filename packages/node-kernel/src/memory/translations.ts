@@ -2,7 +2,7 @@
  * The translations that a core knows, by domain and virtual page: the cache in front of the page tables of the domain's
  * home. What is taken away comes with the epoch of the space; an answer from an earlier epoch is not kept (VS1).
  */
-import { type FrameView, makeFrameView, PAGE_BYTES, PAGE_STATES } from '@mk/libmk/memory/frame-view';
+import { type FrameView, makeFrameView, PAGE_BYTES, PAGE_STATES } from '@mk/libmk/dispatcher/frame-view';
 import type { PageRange, PageTranslation } from './address-space.ts';
 
 interface Known {

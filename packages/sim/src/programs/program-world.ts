@@ -1,5 +1,5 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
-import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/effects';
+import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/handed-frame';
 import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol';
 
 /** What a simulated dispatcher's program runs in. A context belongs to one dispatcher and is never used twice. */

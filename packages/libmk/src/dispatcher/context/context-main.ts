@@ -11,7 +11,7 @@ import {
   TURN_BYTES_MOST,
 } from '../protocol.ts';
 import { CountedMemory, countMemory } from './counted-memory.ts';
-import type { FrameView } from '../../memory/frame-view.ts';
+import type { FrameView } from '../frame-view.ts';
 import { installWorld } from './world.ts';
 
 /*

@@ -2,8 +2,8 @@ import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
-import type { FrameView } from '@mk/libmk/memory/frame-view';
-import type { HandedFrame } from './effects.ts';
+import type { FrameView } from '@mk/libmk/dispatcher/frame-view';
+import type { HandedFrame } from './handed-frame.ts';
 import type { Task } from '../scheduler/task.ts';
 
 /**

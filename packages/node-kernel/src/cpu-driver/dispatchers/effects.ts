@@ -1,7 +1,7 @@
-import type { FrameView } from '@mk/libmk/memory/frame-view';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { ProgramText } from './dispatcher.ts';
+import type { HandedFrame } from './handed-frame.ts';
 
 /** What the host of dispatchers tells their CPU driver. */
 export type DispatcherEvent =
@@ -29,12 +29,6 @@ export type DispatcherEvent =
       readonly cause: string;
       readonly text: string;
     };
-
-/** Memory that a dispatcher is given, and the number by which upcalls name it. */
-export interface HandedFrame {
-  readonly frame: number;
-  readonly view: FrameView;
-}
 
 /** What a CPU driver asks of the host of its dispatchers. Hosts only carry out: the kernel decides everything. */
 export type DispatcherEffect =

@@ -3,7 +3,8 @@ import { nowNs } from '@mk/monitor-proto/io/clock';
 import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import { decodeTurn, encodeResult, encodeResumption, TURN_BYTES_MOST } from '@mk/libmk/dispatcher/protocol';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
-import type { DispatcherEffect, DispatcherEvent, HandedFrame } from '../../cpu-driver/dispatchers/effects.ts';
+import type { DispatcherEffect, DispatcherEvent } from '../../cpu-driver/dispatchers/effects.ts';
+import type { HandedFrame } from '../../cpu-driver/dispatchers/handed-frame.ts';
 
 type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { readonly type: T }>;
 

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
-import type { HandedFrame } from '../../cpu-driver/dispatchers/effects.ts';
+import type { HandedFrame } from '../../cpu-driver/dispatchers/handed-frame.ts';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
 import { BOX_AT, WORDS } from './shared-words.ts';
 

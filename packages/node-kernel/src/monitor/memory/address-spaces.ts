@@ -8,31 +8,25 @@
  */
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
-import { ERRORS, errorOfCode } from '@mk/monitor-proto/errors';
+import { ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, isCore, type Nanos } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
-import { ACCESS, type AccessKind, PAGE_BYTES } from '@mk/libmk/memory/frame-view';
-import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
+import { ACCESS, PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { lookup } from '../../capability/store/cspace.ts';
 import type { Change } from '../../capability/model/changes.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
-import type { Dispatcher } from '../../cpu-driver/dispatchers/dispatcher.ts';
 import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
-import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
-import type { AtomicOperation, PageError } from '../../memory/coherence/messages.ts';
 import { AddressSpace, type PageRange, type PageTranslation } from '../../memory/address-space.ts';
 import { Translations } from '../../memory/translations.ts';
 import type { Agreement } from '../agreement/agreement.ts';
 import { PLAN_KINDS, type PlanKind } from '../agreement/plan.ts';
-import type { RoundActs } from '../service.ts';
 import { Exchange } from '../capops/exchange.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
-import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
-import { ATOMIC_OPERATIONS } from './page-wire.ts';
+import { OperationError } from '../operations.ts';
+import type { MessageHandlers, RoundActs, Service, SystemCallHandlers, Verbs } from '../service.ts';
+import { Faults } from './faults.ts';
 import type { Pages } from './pages.ts';
 import { decodeTaken, Shootdowns } from './shootdowns.ts';
 
@@ -48,12 +42,6 @@ export interface AddressSpacesPort {
   readonly domainOf: (caller: Domain) => { readonly domain: string; readonly home: CoreId };
 }
 
-/** A fault whose page this core may use so now. */
-interface Ready {
-  readonly physical: number;
-  readonly rights: number;
-}
-
 export class AddressSpaces implements Service {
   /** Of domains whose home this is. */
   private readonly spaces = new Map<string, AddressSpace>();
@@ -62,8 +50,7 @@ export class AddressSpaces implements Service {
   readonly shootdowns: Shootdowns;
   private readonly exchange: Exchange;
   private plan: PlanKind | 'auto' = 'auto';
-  private waiting = 0;
-  faults = 0;
+  readonly faults: Faults;
 
   readonly messages = {
     translate_request: (from, request, now) => this.onTranslate(from, request, now),
@@ -90,12 +77,9 @@ export class AddressSpaces implements Service {
     },
   } satisfies RoundActs;
 
-  readonly systemCalls = {
+  readonly systemCalls;
+  private readonly ownCalls = {
     vspace_root: (caller, { root }, now, done) => done({ ok: true, value: this.setRoot(caller, root.address) }, now),
-    page_fault: (caller, { address, access }, now, done) => this.fault(caller, address, access, now, done),
-    memory_atomic: (caller, { address, request }, now, done) => this.atomic(caller, address, request, now, done),
-    memory_put: (caller, { address, data }, now, done) => this.put(caller, address, data, now, done),
-    vspace_lookup: (caller, { address }, now, done) => this.look(caller, address, now, done),
   } satisfies SystemCallHandlers;
 
   readonly verbs: Verbs = {
@@ -121,6 +105,9 @@ export class AddressSpaces implements Service {
 
   constructor(private readonly port: AddressSpacesPort) {
     this.exchange = new Exchange(port.context);
+    const { translations, exchange } = this;
+    this.faults = new Faults({ ...port, translations, exchange, fill: (domain, page) => this.fill(domain, page) });
+    this.systemCalls = { ...this.ownCalls, ...this.faults.systemCalls };
     this.shootdowns = new Shootdowns(port.context, port.agreement, () => this.plan);
   }
 
@@ -165,7 +152,7 @@ export class AddressSpaces implements Service {
 
   leftovers(): readonly string[] {
     const rows = this.shootdowns.size > 0 ? [`${this.shootdowns.size} unmaps under way`] : [];
-    return this.waiting > 0 ? [...rows, `${this.waiting} page faults wait`] : rows;
+    return this.faults.waiting > 0 ? [...rows, `${this.faults.waiting} page faults wait`] : rows;
   }
 
   /** VS1 for this core's own domains: what it would use is what the tables say, but while it is being taken away. */
@@ -184,7 +171,7 @@ export class AddressSpaces implements Service {
 
   metrics(): readonly MetricFamily[] {
     return [
-      { name: 'mk_page_faults_total', type: 'counter', help: 'Page faults.', samples: [{ value: this.faults }] },
+      { name: 'mk_page_faults_total', type: 'counter', help: 'Page faults.', samples: [{ value: this.faults.count }] },
       {
         name: 'mk_unmap_rounds_total',
         type: 'counter',
@@ -214,160 +201,7 @@ export class AddressSpaces implements Service {
     return null;
   }
 
-  private fault(caller: Domain, address: number, access: string, now: Nanos, done: SystemCallDone): void {
-    if (access !== 'read' && access !== 'write' && access !== 'snapshot')
-      throw new OperationError('BAD_SYSTEM_CALL', 'an access is read, write or snapshot');
-    const { copies } = this.port.pages;
-    this.faults += 1;
-    const answer = (ready: Ready, dispatcher: Dispatcher): PlainValue => {
-      const turn = dispatcher.turns + 1;
-      const frame = dispatcher.hand(copies.hand(ready.physical, dispatcher.id, turn));
-      return { frame, rights: ready.rights };
-    };
-    this.run(caller, now, done, (dispatcher) =>
-      access === 'snapshot'
-        ? this.snapshot(caller, dispatcher, address)
-        : this.access(caller, address, access, (ready) => answer(ready, dispatcher)),
-    );
-  }
-
-  private atomic(caller: Domain, address: number, request: unknown, now: Nanos, done: SystemCallDone): void {
-    const { operation, operand, expected } = atomicOf(request);
-    if (address % 8 !== 0)
-      throw new OperationError('MISALIGNED', 'an atomic operation is on 8 bytes at a multiple of 8');
-    const { cache } = this.port.pages;
-    const offset = address % PAGE_BYTES;
-    const self = this;
-    this.run(caller, now, done, function* () {
-      const { physical } = yield* self.translated(caller, address, 'write');
-      const old = yield* self.asked<bigint>((resume) =>
-        cache.atomic(physical, { operation, offset, operand, expected }, resume),
-      );
-      return String(old);
-    });
-  }
-
-  private put(caller: Domain, address: number, data: Uint8Array, now: Nanos, done: SystemCallDone): void {
-    const offset = address % PAGE_BYTES;
-    if (offset + data.length > PAGE_BYTES) throw new OperationError('BAD_SYSTEM_CALL', 'the bytes of one page');
-    const { cache } = this.port.pages;
-    const bytes = data.slice();
-    const self = this;
-    this.run(caller, now, done, function* () {
-      const { physical } = yield* self.translated(caller, address, 'write');
-      yield* self.asked<undefined>((resume) => cache.put(physical, offset, bytes, (error) => resume(error, undefined)));
-      return null;
-    });
-  }
-
-  private look(caller: Domain, address: number, now: Nanos, done: SystemCallDone): void {
-    const self = this;
-    this.run(
-      caller,
-      now,
-      done,
-      function* () {
-        const found = yield* self.translate(caller, Math.floor(address / PAGE_BYTES));
-        if (found === null) return null;
-        const { physical, rights, entryBytes } = found;
-        return { address: physical * PAGE_BYTES + (address % PAGE_BYTES), rights, page_bytes: entryBytes };
-      },
-      false,
-    );
-  }
-
-  // What faults wait for.
-
-  private run(
-    caller: Domain,
-    now: Nanos,
-    done: SystemCallDone,
-    work: (dispatcher: Dispatcher) => Operation<PlainValue>,
-    needsMemory = true,
-  ): void {
-    const { context, dispatchers, sharesMemory } = this.port;
-    const dispatcher = dispatchers.get(caller.id);
-    if (dispatcher === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
-    if (needsMemory && !sharesMemory) throw new OperationError('MEMORY_NOT_SHARED', ERRORS.MEMORY_NOT_SHARED.doc);
-    if (this.waiting >= limit('faultsWaiting')) throw new OperationError('BUSY', 'too many faults wait on this core');
-    this.waiting += 1;
-    const { operations } = context;
-    operations.start(
-      operations.nextId(),
-      work(dispatcher),
-      now,
-      (outcome, at) => {
-        this.waiting -= 1;
-        const { ok } = outcome;
-        done(ok ? { ok, value: outcome.value } : { ok, error: outcome.error, text: outcome.text }, at);
-      },
-      true,
-    );
-    this.port.pages.pump();
-  }
-
-  /**
-   * Makes an access possible and answers while it is: `answer` is called in the very step in which the page came, before
-   * anything can take it away again (M4).
-   */
-  private *access(
-    caller: Domain,
-    address: number,
-    access: AccessKind,
-    answer: (ready: Ready) => PlainValue,
-  ): Operation<PlainValue> {
-    const { pages } = this.port;
-    const page = Math.floor(address / PAGE_BYTES);
-    const { domain } = this.port.domainOf(caller);
-    for (;;) {
-      const found = yield* this.translated(caller, address, access);
-      const value = yield* this.asked<PlainValue | undefined>((resume) =>
-        pages.cache.access(found.physical, access, (error) => {
-          if (error !== null) return resume(error, undefined);
-          // Unmapped, or protected, while the access waited: the tables decide anew.
-          const still = this.translations.get(domain, page) === found;
-          resume(null, still ? answer(found) : undefined);
-        }),
-      );
-      if (value !== undefined) return value;
-    }
-  }
-
-  private *snapshot(caller: Domain, dispatcher: Dispatcher, address: number): Operation<PlainValue> {
-    const { physical, rights } = yield* this.translated(caller, address, 'read');
-    const bytes = yield* this.asked<Uint8Array>((resume) => this.port.pages.cache.snapshot(physical, resume));
-    return {
-      frame: dispatcher.hand(this.translations.privateView(this.port.domainOf(caller).domain, address, bytes)),
-      rights,
-    };
-  }
-
-  /** The translation of an address with the right for an access; PAGE_FAULT says what is missing. */
-  private *translated(caller: Domain, address: number, access: AccessKind): Operation<PageTranslation> {
-    const found = yield* this.translate(caller, Math.floor(address / PAGE_BYTES));
-    const at = `0x${address.toString(16)}`;
-    if (found === null) throw new OperationError('PAGE_FAULT', `${access} at ${at}: nothing is mapped there`);
-    if ((found.rights & ACCESS[access]) === 0)
-      throw new OperationError('PAGE_FAULT', `${access} at ${at}: mapped without the right to ${access}`);
-    return found;
-  }
-
-  private *translate(caller: Domain, page: number): Operation<PageTranslation | null> {
-    const { core } = this.port.context;
-    const { domain, home } = this.port.domainOf(caller);
-    const known = this.translations.get(domain, page);
-    if (known !== undefined) return known;
-    if (home === core) return this.fill(domain, page);
-    for (;;) {
-      const op = this.port.context.operations.nextId();
-      const reply = yield* this.exchange.ask(home, { type: 'translate_request', op, domain, page }, 'translate_reply');
-      const { error, epoch, physical, rights, entry } = reply;
-      if (!this.translations.isCurrent(domain, epoch)) continue; // from before something was taken away
-      if (error === ERRORS.PAGE_FAULT.code) return null;
-      if (error !== 0) throw new OperationError(errorOfCode(error) ?? 'BAD_REQUEST', `core ${home} has no such space`);
-      return this.translations.keep(domain, epoch, page, { physical, rights, entryBytes: entry });
-    }
-  }
+  // The home's side.
 
   private fill(domain: string, page: number): PageTranslation | null {
     const space = this.spaces.get(domain);
@@ -377,20 +211,6 @@ export class AddressSpaces implements Service {
     space.hold(page, this.port.context.core);
     return this.translations.keep(domain, space.epoch, page, found);
   }
-
-  private *asked<T>(ask: (resume: (error: PageError | null, value: T) => void) => void): Operation<T> {
-    return (yield {
-      arm: (resume, now) => {
-        ask((error, value) => {
-          const failed = error === null ? null : new OperationError(error, ERRORS[error].doc);
-          resume(failed ?? value, Math.max(now, this.port.context.now));
-        });
-        return () => undefined;
-      },
-    }) as T;
-  }
-
-  // The home's side.
 
   private onTranslate({ id }: CorePeer, { op, domain, page }: MessageOf<'translate_request'>, now: Nanos): void {
     const space = this.spaces.get(domain);
@@ -473,23 +293,4 @@ export class AddressSpaces implements Service {
     });
     return { domain: space.domain, root: space.root, epoch: space.epoch, mapped: runs };
   }
-}
-
-function atomicOf(request: unknown): {
-  readonly operation: AtomicOperation;
-  readonly operand: bigint;
-  readonly expected: bigint;
-} {
-  const { operation, operand, expected } = (request ?? {}) as Readonly<Record<string, unknown>>;
-  const known = ATOMIC_OPERATIONS.find((name) => name === operation);
-  if (known === undefined || !isWord(operand) || !isWord(expected))
-    throw new OperationError(
-      'BAD_SYSTEM_CALL',
-      `an atomic operation is one of ${ATOMIC_OPERATIONS.join(', ')} on texts of 64-bit numbers`,
-    );
-  return { operation: known, operand: BigInt(operand), expected: BigInt(expected) };
-}
-
-function isWord(value: unknown): value is string {
-  return typeof value === 'string' && /^\d{1,20}$/.test(value);
 }

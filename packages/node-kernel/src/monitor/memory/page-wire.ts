@@ -1,5 +1,5 @@
 /** Coherence messages as they travel (messages/memory.ts of monitor-proto) and as the protocol has them. */
-import { PAGE_BYTES } from '@mk/libmk/memory/frame-view';
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { ERRORS, errorOfCode } from '@mk/monitor-proto/errors';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type {

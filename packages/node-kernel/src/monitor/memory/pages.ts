@@ -5,7 +5,7 @@
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import { isCore } from '@mk/monitor-proto/ids';
-import { PAGE_BYTES } from '@mk/libmk/memory/frame-view';
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';

@@ -3,7 +3,7 @@ import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
-import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/effects';
+import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/handed-frame';
 import { decodeTurn, encodeResult, encodeResumption, type Resumption } from '@mk/libmk/dispatcher/protocol';
 import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '../program-world.ts';
 
