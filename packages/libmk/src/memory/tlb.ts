@@ -7,7 +7,14 @@
  * done again after a fault. So nothing that is done after an acknowledged invalidation has an effect (V2, M6), without a
  * lock. A *pin* holds a page for a raw view: the kernel waits for the end of the turn before it acknowledges.
  */
-import { ACCESS, type AccessKind, type FrameView, PAGE_BYTES, PAGE_STATES, pinWordOf } from '../dispatcher/frame-view.ts';
+import {
+  ACCESS,
+  type AccessKind,
+  type FrameView,
+  PAGE_BYTES,
+  PAGE_STATES,
+  pinWordOf,
+} from '../dispatcher/frame-view.ts';
 
 /** One translation: the answer to a fault. */
 export interface Translation {

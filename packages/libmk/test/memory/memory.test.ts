@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
-import { ACCESS, type FrameView, makeFrameView, PAGE_BYTES, PAGE_STATES, pinWordOf } from '@mk/libmk/dispatcher/frame-view';
+import {
+  ACCESS,
+  type FrameView,
+  makeFrameView,
+  PAGE_BYTES,
+  PAGE_STATES,
+  pinWordOf,
+} from '@mk/libmk/dispatcher/frame-view';
 import { Memory, MemoryError, type MemoryPort } from '@mk/libmk/memory/memory';
 
 const PAGES = 8;

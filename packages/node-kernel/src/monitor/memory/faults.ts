@@ -198,7 +198,11 @@ export class Faults {
     if (home === core) return this.port.fill(domain, page);
     for (;;) {
       const op = this.port.context.operations.nextId();
-      const reply = yield* this.port.exchange.ask(home, { type: 'translate_request', op, domain, page }, 'translate_reply');
+      const reply = yield* this.port.exchange.ask(
+        home,
+        { type: 'translate_request', op, domain, page },
+        'translate_reply',
+      );
       const { error, epoch, physical, rights, entry } = reply;
       if (!this.port.translations.isCurrent(domain, epoch)) continue; // from before something was taken away
       if (error === ERRORS.PAGE_FAULT.code) return null;
