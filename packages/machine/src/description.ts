@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /**
  * What a machine is made of and what messages on it cost. Plain data: the launcher hands it to the SKB as JSON.
  * Cores are numbered 0 … n−1; so are packages and NUMA nodes, by their place in the lists.
@@ -194,8 +196,8 @@ export function adjacency(
 ): readonly (readonly number[])[] {
   const neighbours: number[][] = Array.from({ length: packages }, () => []);
   for (const [a, b] of edges) {
-    neighbours[a]!.push(b);
-    neighbours[b]!.push(a);
+    known(neighbours[a]).push(b);
+    known(neighbours[b]).push(a);
   }
   return neighbours;
 }
@@ -206,9 +208,9 @@ export function hopsFrom(start: number, neighbours: readonly (readonly number[])
   hops[start] = 0;
   const queue = [start];
   for (let i = 0; i < queue.length; i++) {
-    for (const next of neighbours[queue[i]!]!) {
-      if (hops[next]! >= 0) continue;
-      hops[next] = hops[queue[i]!]! + 1;
+    for (const next of known(neighbours[known(queue[i])])) {
+      if (known(hops[next]) >= 0) continue;
+      hops[next] = known(hops[known(queue[i])]) + 1;
       queue.push(next);
     }
   }

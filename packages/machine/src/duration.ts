@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
@@ -46,7 +47,7 @@ export function parseDuration(value: string | number): Result<number> {
   if (parts === null) return failure(`"${text}" is not a duration; write 2ms, 0.5ms, 500us, 3s or 0`);
   const amount = Number(parts[1]);
   if (parts[2] === '' && amount === 0) return success(0);
-  const unit = NS_PER_UNIT.get(parts[2]!);
+  const unit = NS_PER_UNIT.get(known(parts[2]));
   if (parts[2] === '') return failure(`"${text}" has no unit; write ${text}ms, ${text}us or ${text}s`);
   if (unit === undefined) {
     return failure(`"${text}" has an unknown unit; known: ${[...NS_PER_UNIT.keys()].join(', ')}`);
@@ -69,7 +70,7 @@ export function parsePercent(value: string | number): Result<number> {
 export function parseBytes(value: string | number): Result<number> {
   const text = String(value).trim();
   const parts = /^(\d+(?:\.\d+)?)\s*([a-zA-Z]*)$/.exec(text);
-  const unit = parts === null ? undefined : BYTES_PER_UNIT.get(parts[2]!);
+  const unit = parts === null ? undefined : BYTES_PER_UNIT.get(known(parts[2]));
   if (parts === null || unit === undefined) {
     return failure(`"${text}" is not a size; write 64KiB, 8GiB or a number of bytes`);
   }
@@ -118,7 +119,7 @@ export function formatCores(cores: readonly number[]): string {
   const parts: string[] = [];
   for (let i = 0; i < sorted.length;) {
     let j = i;
-    while (sorted[j + 1] === sorted[j]! + 1) j += 1;
+    while (sorted[j + 1] === known(sorted[j]) + 1) j += 1;
     if (j - i >= 2) parts.push(`${sorted[i]}-${sorted[j]}`);
     else parts.push(...sorted.slice(i, j + 1).map(String));
     i = j + 1;

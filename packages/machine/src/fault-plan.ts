@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
@@ -118,7 +119,7 @@ function toAction(entry: FaultEntry, index: number): FaultAction | string {
     const found = kinds.length === 0 ? 'no fault' : `${kinds.length} faults (${kinds.join(', ')})`;
     return `${found}; write one of ${KINDS.join(', ')} with each at`;
   }
-  const inner = entry[kinds[0]!];
+  const inner = entry[known(kinds[0])];
   const innerFor = typeof inner === 'object' && 'for' in inner ? inner.for : undefined;
   if (entry.for !== undefined && innerFor !== undefined) return 'for is given twice';
   const forNs = innerFor ?? entry.for ?? null;

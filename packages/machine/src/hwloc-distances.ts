@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { levelBelow } from './hwloc-levels.ts';
 import { attribute, infosOf, listOf, Refusal } from './hwloc-xml.ts';
 import type { RawElement } from './hwloc-xml.ts';
@@ -43,8 +44,10 @@ export function readMatrices(topology: Topology): readonly ObjectMatrix[] {
 export function checkNearness({ name, objects, matrix }: ObjectMatrix): void {
   matrix.forEach((row, i) =>
     row.forEach((distance, j) => {
-      if (i === j || (distance >= row[i]! && distance > 0)) return;
-      const indexes = [i, j].map((at) => `os_index="${shown(objects[at]!.attributes['os_index'] ?? String(at))}"`);
+      if (i === j || (distance >= known(row[i]) && distance > 0)) return;
+      const indexes = [i, j].map(
+        (at) => `os_index="${shown(known(objects[at]).attributes['os_index'] ?? String(at))}"`,
+      );
       throw new Refusal(
         `${name} says ${distance} from ${indexes[0]} to ${indexes[1]}, nearer than local (${row[i]}) or nothing`,
       );
@@ -89,7 +92,7 @@ function readOld(element: RawElement, holder: HwlocObject, topology: Topology): 
   const rank = holder.parent === null ? 1 : 0;
   const least = latencies.reduce((smallest, value) => Math.min(smallest, value), Infinity);
   const objects = objectsOf(element, holder, topology, count, base === 1 && least > 1);
-  const type = objects === null ? undefined : TYPES.get(objects[0]!.type.toLowerCase());
+  const type = objects === null ? undefined : TYPES.get(known(objects[0]).type.toLowerCase());
   return objects === null || type === undefined ? null : { type, name, objects, matrix, rank };
 }
 

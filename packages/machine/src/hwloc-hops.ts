@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { FREE } from './description.ts';
 import type { MachineCosts, MachineDescription, NumaNode } from './description.ts';
 import { checkNearness } from './hwloc-distances.ts';
@@ -32,7 +33,10 @@ export function readNearness(
   if (byPackage !== null) {
     const levels = hopLevels(flatApart(byPackage), diagonal(byPackage));
     const hops = byPackage.map((row, i) => row.map((d, j) => (i === j ? 0 : levelOf(levels.thresholds, d))));
-    const interconnect = interconnectFrom((a, b) => Math.min(byPackage[a]![b]!, byPackage[b]![a]!), packages.length);
+    const interconnect = interconnectFrom(
+      (a, b) => Math.min(known(known(byPackage[a])[b]), known(known(byPackage[b])[a])),
+      packages.length,
+    );
     return { numaDistances, hopDistances: [], packageHops: hops, interconnect, factors: levels.factors };
   }
   if (apart.length === 0) {
@@ -83,7 +87,9 @@ function distancesOf(matrices: readonly ObjectMatrix[], nodes: readonly HwlocObj
   checkNearness(found);
   const rows = new Map(found.objects.map((object, row) => [object, row]));
   const order = nodes.map((node) => rows.get(node));
-  return order.map((i) => order.map((j) => (i === undefined || j === undefined ? null : found.matrix[i]![j]!)));
+  return order.map((i) =>
+    order.map((j) => (i === undefined || j === undefined ? null : known(known(found.matrix[i])[j]))),
+  );
 }
 
 /** A matrix over exactly the packages, in their order. */
@@ -94,7 +100,7 @@ function packageMatrix(matrices: readonly ObjectMatrix[], packages: readonly (re
   const order = packages.map((cores) => found.objects.findIndex((object) => object.cores === cores));
   if (order.includes(-1)) return null;
   checkNearness(found);
-  return order.map((i) => order.map((j) => found.matrix[i]![j]!));
+  return order.map((i) => order.map((j) => known(known(found.matrix[i])[j])));
 }
 
 interface Place {
@@ -138,11 +144,11 @@ function packageDistances(
   for (const a of places) {
     for (const b of places) {
       const distance = distances[a.node]?.[b.node] ?? Infinity;
-      const row = rows[a.package]!;
-      row[b.package] = Math.min(row[b.package]!, distance);
+      const row = known(rows[a.package]);
+      row[b.package] = Math.min(known(row[b.package]), distance);
     }
   }
-  return (a, b) => Math.min(rows[a]![b]!, rows[b]![a]!);
+  return (a, b) => Math.min(known(known(rows[a])[b]), known(known(rows[b])[a]));
 }
 
 function flatApart(matrix: Matrix): readonly Apart[] {
@@ -152,7 +158,7 @@ function flatApart(matrix: Matrix): readonly Apart[] {
 }
 
 function diagonal(matrix: Matrix): readonly number[] {
-  return matrix.map((row, i) => row[i]!);
+  return matrix.map((row, i) => known(row[i]));
 }
 
 /** Distances as hops, from near to far; measured values that hardly differ fall into one level. */
@@ -168,10 +174,10 @@ function hopLevels(
   const exact = [...new Set(apart.map(({ distance }) => distance))].sort((a, b) => a - b);
   const local = least(locals);
   const across = least(apart.filter((pair) => pair.across).map(({ distance }) => distance));
-  const one = Number.isFinite(across) ? across : exact[0]!;
-  const step = (exact.at(-1)! - exact[0]!) / (MAX_LEVELS - 1);
+  const one = Number.isFinite(across) ? across : known(exact[0]);
+  const step = (known(exact.at(-1)) - known(exact[0])) / (MAX_LEVELS - 1);
   const thresholds =
-    exact.length <= MAX_LEVELS ? exact : Array.from({ length: MAX_LEVELS }, (_, i) => exact[0]! + i * step);
+    exact.length <= MAX_LEVELS ? exact : Array.from({ length: MAX_LEVELS }, (_, i) => known(exact[0]) + i * step);
   return { thresholds, factors: thresholds.map((level) => farness(level, local, one)) };
 }
 

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { HwlocObject } from './hwloc-tree.ts';
 
 /** What has no place among the levels of hwloc 1. */
@@ -26,7 +27,7 @@ function topmost(
   below: Map<HwlocObject, ReadonlySet<string>>,
   without?: string,
 ): HwlocObject {
-  let top = frontier.find(({ type }) => type !== 'PU') ?? frontier[0]!;
+  let top = frontier.find(({ type }) => type !== 'PU') ?? known(frontier[0]);
   for (const object of frontier) {
     if (keyOf(object) !== keyOf(top) && keysBelow(object, below, without).has(keyOf(top))) top = object;
   }

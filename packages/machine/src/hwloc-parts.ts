@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { CpuSet } from './cpuset.ts';
 import type { CacheLevel, CoreGroup, CoreKind, Processor } from './description.ts';
 import { describeElement, wholeOf } from './hwloc-tree.ts';
@@ -36,10 +37,10 @@ export function readProcessors(topology: Topology, packages: readonly (readonly 
   for (const cores of packages) {
     const places = new Map<HwlocObject, { readonly place: number; threads: number }>();
     for (const core of cores) {
-      const owner = coreAround(pus[core]!);
+      const owner = coreAround(known(pus[core]));
       const entry = places.get(owner) ?? { place: places.size, threads: 0 };
       places.set(owner, entry);
-      processors[core] = { osIndex: osIndexes[core]!, core: entry.place, thread: entry.threads++ };
+      processors[core] = { osIndex: known(osIndexes[core]), core: entry.place, thread: entry.threads++ };
     }
   }
   return processors;
@@ -90,14 +91,14 @@ export function readCoreKinds({ raw, osIndexes }: Topology): CoreKind[] {
   const present = kinds.filter(({ cores }) => cores.length > 0);
   refuseOverlap(present);
   const speeds = speedsOf(present.map(({ infos }) => infos));
-  return present.map(({ name, cores }, place) => ({ name, cores, speed: speeds[place]! }));
+  return present.map(({ name, cores }, place) => ({ name, cores, speed: known(speeds[place]) }));
 }
 
 /** The clock that the processor's name tells, as in `Xeon E5 @ 2.70GHz`. */
 export function readClock(objects: readonly HwlocObject[]): number {
   for (const { infos } of objects) {
     const told = /@ *(\d{1,4}(?:\.\d{1,4})?) *([GM])Hz/i.exec(infos.get('CPUModel') ?? '');
-    const ghz = told === null ? 0 : Number(told[1]) / (/g/i.test(told[2]!) ? 1 : 1000);
+    const ghz = told === null ? 0 : Number(told[1]) / (/g/i.test(known(told[2])) ? 1 : 1000);
     if (ghz >= SOUND_GHZ.min && ghz <= SOUND_GHZ.max) return ghz;
   }
   return UNKNOWN_GHZ;

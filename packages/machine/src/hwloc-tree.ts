@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { CpuSet } from './cpuset.ts';
 import { MAX_CORES } from './description.ts';
 import { attribute, infosOf, listOf, readTopologyElement, Refusal } from './hwloc-xml.ts';
@@ -53,7 +54,7 @@ export function parseTopology(text: string): Topology {
   const roots = listOf(raw, 'object');
   if (roots.length !== 1) throw new Refusal(`<topology> holds ${roots.length} object elements, not one Machine`);
   const objects: Draft[] = [];
-  const root = collect(roots[0]!, null, objects);
+  const root = collect(known(roots[0]), null, objects);
   const machines = objects.filter(({ type }) => type === 'Machine').length;
   if (machines > 1)
     throw new Refusal(`there are ${machines} Machine elements under ${root.word}; one machine is wanted`);
@@ -61,7 +62,7 @@ export function parseTopology(text: string): Topology {
   const osIndexes = all.map((pu, place) => puIndex(pu, place));
   refuseTwins(all, osIndexes);
   const allowed = mayBeUsed(root, objects);
-  const usable = all.map((pu, place) => allowed(pu, osIndexes[place]!));
+  const usable = all.map((pu, place) => allowed(pu, known(osIndexes[place])));
   const pus = all.filter((_, place) => usable[place]);
   checkCount(all, pus, root);
   pus.forEach((pu, core) => {
@@ -136,7 +137,9 @@ function puIndex(pu: HwlocObject, place: number): number {
   const set = setOf(pu, 'cpuset');
   if (index === null) throw new Refusal(`PU number ${place + 1} of the file has no os_index`);
   if (set !== null && !set.isEmpty && !set.has(index)) {
-    throw new Refusal(`${describeElement(pu)} has cpuset="${shown(pu.attributes['cpuset']!)}", where it is not itself`);
+    throw new Refusal(
+      `${describeElement(pu)} has cpuset="${shown(known(pu.attributes['cpuset']))}", where it is not itself`,
+    );
   }
   return index;
 }
@@ -144,7 +147,7 @@ function puIndex(pu: HwlocObject, place: number): number {
 function refuseTwins(pus: readonly HwlocObject[], osIndexes: readonly number[]): void {
   const seen = new Set<number>();
   osIndexes.forEach((index, place) => {
-    if (seen.has(index)) throw new Refusal(`${describeElement(pus[place]!)} appears twice`);
+    if (seen.has(index)) throw new Refusal(`${describeElement(known(pus[place]))} appears twice`);
     seen.add(index);
   });
 }

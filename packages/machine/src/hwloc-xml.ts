@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { shown, visible } from './one-line.ts';
 
@@ -66,7 +67,7 @@ function parseXml(text: string): RawElement {
   try {
     return parser.parse(text) as RawElement;
   } catch (error) {
-    throw new Refusal(`not readable as XML: ${visible((error as Error).message.split('\n')[0]!)}`);
+    throw new Refusal(`not readable as XML: ${visible(known((error as Error).message.split('\n')[0]))}`);
   }
 }
 

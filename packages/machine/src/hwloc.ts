@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { MachineDescription, NumaNode, Package } from './description.ts';
 import { readMatrices } from './hwloc-distances.ts';
 import { assumedCosts, readNearness } from './hwloc-hops.ts';
@@ -39,7 +40,7 @@ function build(topology: Topology, name: string): MachineDescription {
     name,
     doc: `${counted(pus.length, 'processing unit')} in ${counted(packages.length, 'package')}, as hwloc saw them; costs are assumed.`,
     ghz,
-    packages: packages.map((cores): Package => ({ cores, numaNode: nearest[cores[0]!]! })),
+    packages: packages.map((cores): Package => ({ cores, numaNode: nearest[known(cores[0])] ?? null })),
     processors: readProcessors(topology, packages),
     numaNodes: nodes as NumaNode[],
     ...nearness,

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { adjacency, coreCount, hopsFrom, linksOf } from './description.ts';
 import type { MachineDescription, RelationCosts } from './description.ts';
@@ -53,13 +54,13 @@ export class Machine {
     );
     this.nodes = Int16Array.from(nearestNodes(description.numaNodes, this.cores), (node) => node ?? NO_NODE);
     this.nodePackages = description.numaNodes.map(({ cores }) => [
-      ...new Set(cores.map((core) => this.packages[core]!)),
+      ...new Set(cores.map((core) => known(this.packages[core]))),
     ]);
     this.speeds = new Float64Array(this.cores).fill(1);
     for (const { cores, speed } of description.coreKinds) for (const core of cores) this.speeds[core] = speed;
     this.sharedCaches = Array.from({ length: this.cores }, () => []);
     for (const group of description.caches.flatMap(({ groups }) => groups)) {
-      if (group.length > 1) for (const core of group) this.sharedCaches[core]!.push(group);
+      if (group.length > 1) for (const core of group) known(this.sharedCaches[core]).push(group);
     }
     this.latency = tabulate(description.costs.latency);
     this.send = tabulate(description.costs.send);
@@ -75,7 +76,7 @@ export class Machine {
 
   /** 0 same core, 1 shared cache, 2 same package, 2 + h: h hops away. */
   relationNumber(a: number, b: number): number {
-    return (this.rows[a] ?? this.makeRow(a))[b]!;
+    return known((this.rows[a] ?? this.makeRow(a))[b]);
   }
 
   /** Links between two cores; 0 within a package, or within a node of one whose nodes are told apart. */
@@ -85,26 +86,26 @@ export class Machine {
 
   /** Time under way, between what occupies the sender and what occupies the receiver. */
   latencyNs(a: number, b: number): number {
-    return this.latency[this.relationNumber(a, b)]!;
+    return known(this.latency[this.relationNumber(a, b)]);
   }
 
   /** A slower core is busy for longer. */
   sendOccupancyNs(a: number, b: number): number {
-    return this.send[this.relationNumber(a, b)]! / this.speeds[a]!;
+    return known(this.send[this.relationNumber(a, b)]) / known(this.speeds[a]);
   }
 
   receiveOccupancyNs(a: number, b: number): number {
-    return this.receive[this.relationNumber(a, b)]! / this.speeds[b]!;
+    return known(this.receive[this.relationNumber(a, b)]) / known(this.speeds[b]);
   }
 
   /** How fast a core is, as a part of the fastest kind's speed. */
   speedOf(core: CoreId): number {
-    return this.speeds[core]!;
+    return known(this.speeds[core]);
   }
 
   /** Least time between two messages on one channel: the inverse of its throughput. */
   gapNs(a: number, b: number): number {
-    return this.gap[this.relationNumber(a, b)]!;
+    return known(this.gap[this.relationNumber(a, b)]);
   }
 
   /** One message from call to delivery on an idle machine. */
@@ -118,21 +119,21 @@ export class Machine {
   }
 
   packageOf(core: CoreId): number {
-    return this.packages[core]!;
+    return known(this.packages[core]);
   }
 
   coresOfPackage(index: number): readonly number[] {
-    return this.description.packages[index]!.cores;
+    return known(this.description.packages[index]).cores;
   }
 
   /** The node that a core takes its memory from; −1: it is local to none. */
   numaNodeOf(core: CoreId): number {
-    return this.nodes[core]!;
+    return known(this.nodes[core]);
   }
 
   /** Links between two packages. */
   packageHops(a: number, b: number): number {
-    return (this.hopRows[a] ?? this.makeHopRow(a))[b]!;
+    return known((this.hopRows[a] ?? this.makeHopRow(a))[b]);
   }
 
   /**
@@ -143,7 +144,7 @@ export class Machine {
     const given = this.description.numaDistances[a]?.[b] ?? null;
     if (given !== null) return given;
     if (a === b || this.sameCores(a, b)) return LOCAL_DISTANCE;
-    const [here, there] = [this.nodePackages[a]!, this.nodePackages[b]!];
+    const [here, there] = [known(this.nodePackages[a]), known(this.nodePackages[b])];
     if (here.some((index) => there.includes(index))) return DISTANCE_WITHIN_PACKAGE;
     const hops = here.flatMap((from) => there.map((to) => this.packageHops(from, to)));
     return LOCAL_DISTANCE + DISTANCE_PER_HOP * hops.reduce((fewest, hop) => Math.min(fewest, hop), hops[0] ?? 1);
@@ -169,7 +170,7 @@ export class Machine {
   }
 
   private sameCores(a: number, b: number): boolean {
-    const [here, there] = [this.description.numaNodes[a]!.cores, this.description.numaNodes[b]!.cores];
+    const [here, there] = [known(this.description.numaNodes[a]).cores, known(this.description.numaNodes[b]).cores];
     return here.length > 0 && here.length === there.length && here.every((core, place) => core === there[place]);
   }
 
@@ -198,7 +199,7 @@ export class Machine {
     for (const from of this.nodesOfPackage(index)) {
       for (let to = 0; to < row.length; to++) {
         for (const node of to === index ? [] : this.nodesOfPackage(to)) {
-          told[to] = Math.min(told[to]!, this.levelBetween(from, node) ?? MAX_HOPS + 1);
+          told[to] = Math.min(known(told[to]), this.levelBetween(from, node) ?? MAX_HOPS + 1);
         }
       }
     }
@@ -208,7 +209,7 @@ export class Machine {
   }
 
   private nodesOfPackage(index: number): readonly number[] {
-    this.packageNodes[index] ??= [...new Set(this.coresOfPackage(index).map((core) => this.nodes[core]!))];
+    this.packageNodes[index] ??= [...new Set(this.coresOfPackage(index).map((core) => known(this.nodes[core])))];
     return this.packageNodes[index];
   }
   private readonly packageNodes: (readonly number[])[] = [];
@@ -225,16 +226,16 @@ export class Machine {
   private makeRow(a: number): Uint8Array {
     if (!(a >= 0 && a < this.cores)) throw new RangeError(`machine ${this.description.name} has no core ${a}`);
     const row = new Uint8Array(this.cores);
-    const [own, node] = [this.packages[a]!, this.nodes[a]!];
+    const [own, node] = [known(this.packages[a]), known(this.nodes[a])];
     const byDistance = this.description.hopDistances.length > 0;
     for (let b = 0; b < this.cores; b++) {
-      const other = this.packages[b]!;
+      const other = known(this.packages[b]);
       const samePlace = own === other && node === this.nodes[b];
-      const told = byDistance && !samePlace ? this.levelBetween(node, this.nodes[b]!) : null;
+      const told = byDistance && !samePlace ? this.levelBetween(node, known(this.nodes[b])) : null;
       if (told === null) row[b] = own === other ? SAME_PACKAGE : HOPS_AFTER + this.packageHops(own, other);
       else row[b] = HOPS_AFTER + told;
     }
-    for (const group of this.sharedCaches[a]!) {
+    for (const group of known(this.sharedCaches[a])) {
       // A distance within the cache's reach is told by firmware: it costs what it says.
       for (const core of group) if (!byDistance || row[core] === SAME_PACKAGE) row[core] = SHARED_CACHE;
     }

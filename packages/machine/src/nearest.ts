@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { shown } from './one-line.ts';
 
 /** A longer word is no misspelling of anything, and would cost its length. */
@@ -29,13 +30,13 @@ export function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitution = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, substitution);
+      const substitution = known(last[j - 1]) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let cost = Math.min(known(last[j]) + 1, known(row[j - 1]) + 1, substitution);
       const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) cost = Math.min(cost, beforeLast[j - 2]! + 1);
+      if (swapped) cost = Math.min(cost, known(beforeLast[j - 2]) + 1);
       row.push(cost);
     }
     [beforeLast, last] = [last, row];
   }
-  return last[b.length]!;
+  return known(last[b.length]);
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { coreCount, linksOf } from './description.ts';
 import type { MachineDescription, NumaNode, Package, Processor } from './description.ts';
 import { Reach } from './spanning.ts';
@@ -68,7 +69,7 @@ class Resize {
   private at(copy: number, list: readonly number[]): number[] {
     const base = copy * this.cores;
     return list
-      .map((core) => base + this.places[core]!)
+      .map((core) => base + known(this.places[core]))
       .filter((core) => core < this.n)
       .sort((a, b) => a - b);
   }
@@ -90,7 +91,7 @@ class Resize {
   /** OS indexes of another copy go on after those of the one before. */
   private processors(): Processor[] {
     const ordered: Processor[] = [];
-    this.old.processors.forEach((entry, core) => (ordered[this.places[core]!] = entry));
+    this.old.processors.forEach((entry, core) => (ordered[known(this.places[core])] = entry));
     const span = 1 + ordered.reduce((most, { osIndex }) => Math.max(most, osIndex), 0);
     const all = this.each((copy) => ordered.map((entry) => ({ ...entry, osIndex: entry.osIndex + copy * span })));
     return all.slice(0, this.n);
@@ -100,7 +101,7 @@ class Resize {
     return this.each((copy) =>
       this.old.packages.map(({ cores, numaNode }) => ({
         cores: this.at(copy, cores),
-        numaNode: numaNode === null ? null : (this.nodeNumbers[copy]![numaNode] ?? null),
+        numaNode: numaNode === null ? null : (known(this.nodeNumbers[copy])[numaNode] ?? null),
       })),
     ).filter(({ cores }) => cores.length > 0);
   }
@@ -118,7 +119,7 @@ class Resize {
 
   private memoryCaches(): MachineDescription['memoryCaches'] {
     const kept = (copy: number, nodes: readonly number[]): number[] =>
-      nodes.map((node) => this.nodeNumbers[copy]![node]).filter((node) => node !== undefined);
+      nodes.map((node) => known(this.nodeNumbers[copy])[node]).filter((node) => node !== undefined);
     return this.each((copy) =>
       this.old.memoryCaches.map(({ bytes, nodes }) => ({ bytes, nodes: kept(copy, nodes) })),
     ).filter(({ nodes }) => nodes.length > 0);
@@ -153,7 +154,7 @@ class Resize {
     return Array.from({ length: packages }, (_, a) =>
       Array.from(
         { length: packages },
-        (__, b) => hops[a % size]![b % size]! + bits(Math.floor(a / size) ^ Math.floor(b / size)),
+        (__, b) => known(known(hops[a % size])[b % size]) + bits(Math.floor(a / size) ^ Math.floor(b / size)),
       ),
     );
   }

@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** Sets of packages that reach one another: union by path halving. */
 export class Reach {
   private readonly parents: Int32Array;
@@ -11,8 +13,8 @@ export class Reach {
   find(index: number): number {
     let at = index;
     while (this.parents[at] !== at) {
-      this.parents[at] = this.parents[this.parents[at]!]!;
-      at = this.parents[at]!;
+      this.parents[at] = known(this.parents[known(this.parents[at])]);
+      at = known(this.parents[at]);
     }
     return at;
   }
@@ -40,10 +42,10 @@ export function joinNearest(count: number, distance: (a: number, b: number) => n
     let next = -1;
     for (let other = 0; other < count; other++) {
       if (done[other] === 1) continue;
-      nearest[other] = Math.min(nearest[other]!, distance(at, other));
-      if (next < 0 || nearest[other]! < nearest[next]!) next = other;
+      nearest[other] = Math.min(known(nearest[other]), distance(at, other));
+      if (next < 0 || known(nearest[other]) < known(nearest[next])) next = other;
     }
-    longest = Math.max(longest, nearest[next]!);
+    longest = Math.max(longest, known(nearest[next]));
     at = next;
   }
   return longest;

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import * as yaml from 'yaml';
 import { z } from 'zod';
 import { unknownWord } from './nearest.ts';
@@ -42,10 +43,10 @@ export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.Zod
 export function explain(error: z.ZodError, schema: z.ZodType): string {
   const issues = error.issues.map((first) => deepest(first, []));
   // A misspelt key often means a missing one too, and is what its writer wants to hear of.
-  const { issue, path } = issues.find(({ issue: { code } }) => code === 'unrecognized_keys') ?? issues[0]!;
+  const { issue, path } = issues.find(({ issue: { code } }) => code === 'unrecognized_keys') ?? known(issues[0]);
   const place = path.length === 0 ? '' : `${pathText(path)}: `;
   if (issue.code === 'unrecognized_keys') {
-    return `${place}${unknownWord('key', issue.keys[0]!, keysAt(schema, path))}`;
+    return `${place}${unknownWord('key', known(issue.keys[0]), keysAt(schema, path))}`;
   }
   return `${place}${wording(issue.message)}`;
 }
@@ -159,5 +160,5 @@ function wording(message: string): string {
 }
 
 function oneLine(text: string): string {
-  return visible(text.split('\n')[0]!.replace(/:$/, '').trim());
+  return visible(known(text.split('\n')[0]).replace(/:$/, '').trim());
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { z } from 'zod';
 import { adjacency, BARE, checkMessageTimes, FREE, hopsFrom, MAX_CORES, MAX_NODES } from './description.ts';
 import type { CacheLevel, MachineDescription, NumaNode, RelationCosts } from './description.ts';
@@ -135,7 +136,7 @@ function build(file: MachineFile): Result<MachineDescription> {
     name: file.name,
     doc: file.doc,
     ghz: file.ghz,
-    packages: packages.map((list) => ({ cores: list, numaNode: nodeOf.get(list[0]!)! })),
+    packages: packages.map((list) => ({ cores: list, numaNode: known(nodeOf.get(known(list[0]))) })),
     numaNodes: nodes,
     numaDistances: file.distances ?? [],
     caches,
@@ -232,7 +233,7 @@ function checkDistances(matrix: readonly (readonly number[])[] | undefined, node
   if (matrix.length !== nodes) return `distances: ${matrix.length} rows for ${nodes} NUMA nodes`;
   for (const [i, row] of matrix.entries()) {
     if (row.length !== nodes) return `distances[${i}]: ${row.length} values for ${nodes} NUMA nodes`;
-    const nearer = row.findIndex((distance, j) => j !== i && distance < row[i]!);
+    const nearer = row.findIndex((distance, j) => j !== i && distance < known(row[i]));
     if (nearer >= 0) return `distances[${i}][${nearer}]: ${row[nearer]} is nearer than the node itself (${row[i]})`;
   }
   return null;

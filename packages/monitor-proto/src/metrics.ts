@@ -1,3 +1,5 @@
+import { known } from './assert.ts';
+
 /** One metric with its samples, as Prometheus' text format 0.0.4 has it. A counter never falls during the life of its process. */
 export interface MetricFamily {
   readonly name: string;
@@ -45,7 +47,7 @@ export class Histogram {
   samples(labels: Readonly<Record<string, string | number>>): readonly MetricSample[] {
     let total = 0;
     const buckets = [...this.bounds, Infinity].map((bound, i): MetricSample => {
-      total += this.counts[i]!;
+      total += known(this.counts[i]);
       return { suffix: '_bucket', labels: { ...labels, le: bound === Infinity ? '+Inf' : bound }, value: total };
     });
     return [...buckets, { suffix: '_sum', labels, value: this.sum }, { suffix: '_count', labels, value: total }];

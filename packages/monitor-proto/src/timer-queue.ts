@@ -1,3 +1,4 @@
+import { known } from './assert.ts';
 import { Heap } from './heap.ts';
 import type { Nanos } from './ids.ts';
 
@@ -53,7 +54,7 @@ export class TimerQueue {
   /** Fires what is due by `now`, earliest first. */
   expire(now: Nanos): void {
     while (this.heap.minKey <= now) {
-      const timer = this.heap.pop()!;
+      const timer = known(this.heap.pop());
       const { fire, subject } = timer;
       if (fire === null) continue;
       forget(timer);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
 import { markDashedWords, unmarkDashedWords } from './dashed-words.ts';
@@ -113,7 +114,7 @@ function improve(message: string | null | undefined, argv: readonly string[], wo
 
 function explainUnknown(unknown: readonly string[], argv: readonly string[], { options, commands }: Words): string {
   const optionOf = (part: string): string | null =>
-    part.startsWith('-') ? part.replace(/^--?/, '').split('=')[0]! : null;
+    part.startsWith('-') ? known(part.replace(/^--?/, '').split('=')[0]) : null;
   // yargs names both spellings of an option; the one that was typed is the one to show.
   const typed = unknown.filter((word) => argv.some((part) => part === word || optionOf(part) === word));
   return (typed.length > 0 ? typed : unknown)

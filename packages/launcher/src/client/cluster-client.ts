@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { parseAddress } from '@mk/monitor-proto/address';
@@ -186,7 +187,7 @@ export class ClusterClient {
 
   /** The supervisor's log stream, or null when there is no supervisor. */
   get logStream(): { readonly address: string; readonly token: string } | null {
-    return this.supervised ? { address: this.record!.supervisor.address, token: this.token } : null;
+    return this.supervised ? { address: known(this.record).supervisor.address, token: this.token } : null;
   }
 
   /** Whose links faults can act on, where no supervisor knows. */
@@ -271,7 +272,7 @@ function chooseRecord(name: string | undefined): ClusterRecord {
     if (record !== undefined) return record;
     throw new NoClusterError(`no cluster named ${name} runs here${names === '' ? '' : `; these do: ${names}`}`, 2);
   }
-  if (running.length === 1) return running[0]!;
+  if (running.length === 1) return known(running[0]);
   if (running.length === 0)
     throw new NoClusterError(
       `no cluster runs here (looked in ${state.path}); boot one with mk-launch, or name one elsewhere with --skb host:port`,

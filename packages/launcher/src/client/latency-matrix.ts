@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { RttRow } from './latency-summary.ts';
 
@@ -19,7 +20,7 @@ export function packageMatrixText(rows: readonly RttRow[], packageOf: (core: Cor
     else group.push(min);
   }
   const cells = new Map(
-    [...groups].map(([key, values]) => [key, values.sort((a, b) => a - b)[Math.ceil(values.length / 2) - 1]!]),
+    [...groups].map(([key, values]) => [key, known(values.sort((a, b) => a - b)[Math.ceil(values.length / 2) - 1])]),
   );
   return table(ascending(rows.flatMap(({ from, to }) => [packageOf(from), packageOf(to)])), cells, '·');
 }
@@ -35,8 +36,8 @@ function table(names: readonly number[], cells: Cells, own: string): string {
     [inMs ? 'ms' : 'µs', ...names.map(String)],
     ...names.map((from) => [String(from), ...names.map((to) => cell(from, to))]),
   ];
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
-  return lines.map((line) => line.map((text, column) => text.padStart(widths[column]!)).join('  ')).join('\n');
+  const widths = known(lines[0]).map((_, column) => Math.max(...lines.map((line) => known(line[column]).length)));
+  return lines.map((line) => line.map((text, column) => text.padStart(known(widths[column]))).join('  ')).join('\n');
 }
 
 function milliseconds(ns: number): string {

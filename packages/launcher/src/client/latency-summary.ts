@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { formatDuration } from '@mk/machine/duration';
 
@@ -50,8 +51,8 @@ function summarise(relation: string, values: number[]): RelationSummary {
   return {
     relation,
     pairs: sorted.length,
-    minNs: sorted[0]!,
-    medianNs: sorted[Math.ceil(sorted.length / 2) - 1]!,
-    maxNs: sorted.at(-1)!,
+    minNs: known(sorted[0]),
+    medianNs: known(sorted[Math.ceil(sorted.length / 2) - 1]),
+    maxNs: known(sorted.at(-1)),
   };
 }

@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** The Prometheus page of one process. */
 export interface MetricsPage {
   readonly process: string;
@@ -19,7 +21,7 @@ export function mergeMetrics(pages: readonly MetricsPage[]): string {
         if (!line.startsWith('#')) family.samples.push(labelled(line, process));
         continue;
       }
-      const name = comment[2]!;
+      const name = known(comment[2]);
       family = families.get(name) ?? { head: [], samples: [] };
       families.set(name, family);
       if (!family.head.includes(line)) family.head.push(line);
@@ -49,7 +51,10 @@ export function samplesOf(page: string): readonly MetricSample[] {
   return page.split('\n').flatMap((line) => {
     const [, name, labels = '', text = ''] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/.exec(line) ?? [];
     if (name === undefined) return [];
-    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, value]) => [key!, unescaped(value!)]);
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, value]) => [
+      known(key),
+      unescaped(known(value)),
+    ]);
     const value = Number(text.replace('Inf', 'Infinity'));
     return [{ name, labels: Object.fromEntries(pairs), value: Number.isFinite(value) ? value : null }];
   });

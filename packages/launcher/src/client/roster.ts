@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { title } from '../boot/boot-machine.ts';
 import { isRunning } from '../state/process-identity.ts';
 import type { ProcessRow } from '../supervisor/process-control.ts';
@@ -47,7 +48,7 @@ function ofSupervisor({ name, state, address, how }: ProcessRow): Expected {
 
 /** A cluster whose supervisor is gone: what it wrote down last is who should be there. */
 function orphans({ record, name }: ClusterClient): readonly Expected[] {
-  const processes = record!.processes.map((process): Expected => {
+  const processes = known(record).processes.map((process): Expected => {
     const runs = isRunning(process);
     const base = { process: process.name, address: process.address };
     return runs

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import { parseBytes } from '@mk/machine/duration';
 import type { Cli } from '../cli/run-cli.ts';
@@ -184,7 +185,7 @@ function onAddress(name: string, describe: string, verb: string): CtlCommand {
 
 function positionals(cli: Cli, names: readonly string[]): Cli {
   let all = cli.positional('who', { type: 'string', describe: WHO }) as Cli;
-  for (const name of names) all = all.positional(name, { type: 'string', describe: POSITIONALS[name]! }) as Cli;
+  for (const name of names) all = all.positional(name, { type: 'string', describe: known(POSITIONALS[name]) }) as Cli;
   return all;
 }
 

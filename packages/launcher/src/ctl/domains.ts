@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
 import { dispatchersOf, type DomainStatus, domainsOf } from '../client/spawn.ts';
 import { plainTable } from '../display/ready-table.ts';
@@ -79,5 +80,5 @@ function homeOf(domain: string): number {
 function stateOf({ finished, cause, status, text }: DomainStatus): string {
   if (!finished) return 'running';
   if (cause === 'exited') return `exited ${status}`;
-  return text === '' ? cause : `${cause}: ${text.split('\n', 1)[0]!.slice(0, 100)}`;
+  return text === '' ? cause : `${cause}: ${known(text.split('\n', 1)[0]).slice(0, 100)}`;
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
@@ -34,7 +35,7 @@ export const SKB_QUERY: CtlCommand = {
       throw new UsageError('give one of: a goal, --tree CORE, --file RULES; see mkctl skb --help');
     }
     if (tree !== undefined) return TREE.run({ ...context, args: { ...context.args, root: tree } });
-    return goal === undefined ? addRules(context, file!) : ask(context, goal);
+    return goal === undefined ? addRules(context, known(file)) : ask(context, goal);
   },
 };
 

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import Table from 'cli-table3';
 import { formatCores, formatDuration } from '@mk/machine/duration';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
@@ -38,7 +39,7 @@ export function configuredLatency({ config }: ClusterSession, resolved: Resolved
   const byRelation = new Map<string, number>();
   if (config.timeScale > 0) {
     const delays = addedDelaysNs(resolved, 0, config.timeScale);
-    for (let core = 1; core < config.cores; core++) byRelation.set(machine.relation(0, core), delays[core]!);
+    for (let core = 1; core < config.cores; core++) byRelation.set(machine.relation(0, core), known(delays[core]));
   }
   const scaled = [...byRelation]
     .filter(([, ns]) => ns > 0)

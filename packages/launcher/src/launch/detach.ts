@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { jsonLine } from '../cli/machine-output.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Terminal } from '../cli/terminal.ts';
@@ -89,7 +90,7 @@ function startDaemon(
 
 function startChild(config: ClusterConfig): ChildProcess {
   try {
-    const daemon = spawn(process.execPath, [process.argv[1]!], {
+    const daemon = spawn(process.execPath, [known(process.argv[1])], {
       // It works in /, where a relative folder would be another one.
       env: { ...process.env, MK_STATE_DIR: stateDirectoryPath(), [DAEMON_VARIABLE]: '1' },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -199,12 +200,12 @@ export function parseClusterConfig(
     jitterNs: duration('--jitter', text(args, 'jitter') ?? '0'),
     seed: text(args, 'seed') ?? String(randomBytes(4).readUInt32BE()),
     secret: randomBytes(32).toString('hex'),
-    logLevel: levelOf(text(args, 'log-level')!),
+    logLevel: levelOf(known(text(args, 'log-level'))),
     logDir: folderOf('--log-dir', text(args, 'log-dir')),
     ...(dataDir === null ? {} : { dataDir }),
     ...(sessionTimeout === null ? {} : { sessionTimeoutMs: sessionMs('--session-timeout', sessionTimeout) }),
     listenHost: '127.0.0.1',
-    port: wholeNumber('--port', text(args, 'port')!, 0, 65_535),
+    port: wholeNumber('--port', known(text(args, 'port')), 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
     measure: true,
     isolation: isolationOf(text(args, 'isolation') ?? 'thread'),

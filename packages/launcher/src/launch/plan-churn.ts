@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import { audit, describeAudit } from '../client/audit.ts';
@@ -19,7 +20,7 @@ export function churnRequestOf({ args, on }: Workload): ChurnRequest {
   if (on !== null) throw new CommandError('the plan’s workload churn runs on every core; leave on out', 2);
   const request = { seconds: 10, operations: 1e9, workers: 2, seed: 1 };
   for (let i = 0; i < args.length; i += 2) {
-    const option = Object.hasOwn(OPTIONS, args[i]!) ? OPTIONS[args[i]!] : undefined;
+    const option = Object.hasOwn(OPTIONS, known(args[i])) ? OPTIONS[known(args[i])] : undefined;
     if (option === undefined)
       throw new CommandError(`the plan’s workload churn takes ${Object.keys(OPTIONS).join(', ')}, not ${args[i]}`, 2);
     const value = Number(args[i + 1] ?? Number.NaN);
@@ -50,7 +51,7 @@ export class ChurnWorkload {
 
   /** Waits for the end of the churn; what its oracles object to. */
   async end(): Promise<readonly string[]> {
-    const summary = await this.running!;
+    const summary = await known(this.running);
     for (const text of describeChurn(summary)) this.say(`churn: ${text}`);
     return summary.wrong;
   }
@@ -59,7 +60,7 @@ export class ChurnWorkload {
   async audit(): Promise<readonly string[]> {
     const report = await audit(this.cores);
     const rows = describeAudit(report);
-    this.say(`audit: ${rows.at(-1)!}`);
+    this.say(`audit: ${known(rows.at(-1))}`);
     for (const { core, why } of report.absent) this.say(`audit: core ${core} is not checked: ${why}`);
     if (report.violations.length > 0) return rows.slice(0, report.violations.length);
     return report.quiet ? [] : ['capabilities kept changing after the churn’s end, so they could not be audited'];

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { promises as dns } from 'node:dns';
 import { isIPv4 } from 'node:net';
 
@@ -15,7 +16,7 @@ export async function containerName(address: string): Promise<string | null> {
     const resolver = new dns.Resolver({ timeout: ANSWER_MS, tries: 1 });
     const reversed = `${address.split('.').reverse().join('.')}.in-addr.arpa`;
     const [full = ''] = await resolver.resolvePtr(reversed);
-    const name = full.split('.')[0]!;
+    const name = known(full.split('.')[0]);
     const found = await resolver.resolve4(name);
     return found.length === 1 && found[0] === address ? name : null;
   } catch {

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
 import { describeFlood, isClean } from '../client/flood-result.ts';
 import { PROGRAM_MS, type Program } from './program.ts';
@@ -11,7 +12,7 @@ export const FLOOD_PROGRAM: Program = {
   async run({ cluster, cores, options }) {
     const results = await Promise.all(
       cores.map(async (from, place) => {
-        const to = cores[(place + 1) % cores.length]!;
+        const to = known(cores[(place + 1) % cores.length]);
         const request = { core: to, count: options.count, bytes: options.bytes };
         return {
           from,

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { describeTimes, type TimeSummary } from '../client/times.ts';
 import { PROGRAM_MS, type Program } from './program.ts';
 
@@ -9,7 +10,7 @@ export const RING: Program = {
   takes: ['rounds', 'bytes'],
   async run({ cluster, cores, options }) {
     const request = { cores, count: options.rounds, bytes: options.bytes };
-    const summary = (await cluster.core(cores[0]!, 'ring', request, { timeoutMs: PROGRAM_MS })) as TimeSummary;
+    const summary = (await cluster.core(known(cores[0]), 'ring', request, { timeoutMs: PROGRAM_MS })) as TimeSummary;
     return { ok: true, lines: [`ring of ${cores.length}: ${describeTimes(summary, 'round')}`], value: summary };
   },
 };

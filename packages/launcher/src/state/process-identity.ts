@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 
 /** A process that can be told from a later one that was given the same number. */
@@ -59,7 +60,7 @@ function statOf(pid: number): { readonly state: string; readonly startedTicks: s
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0]!, startedTicks: fields[19]! };
+    return { state: known(fields[0]), startedTicks: known(fields[19]) };
   } catch {
     return null;
   }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { accessSync, constants, lstatSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -12,7 +13,10 @@ export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string
   if (own !== '') return resolve(own);
   const runtime = env['XDG_RUNTIME_DIR'] ?? '';
   // After `su` the variable may still name the other user's folder.
-  const places = [runtime === '' ? null : join(runtime, 'mk'), homeOf(env) === null ? null : join(homeOf(env)!, '.mk')];
+  const places = [
+    runtime === '' ? null : join(runtime, 'mk'),
+    homeOf(env) === null ? null : join(known(homeOf(env)), '.mk'),
+  ];
   const usable = places.find((path) => path !== null && canBeWritten(resolve(path)));
   return usable === undefined || usable === null ? temporary() : resolve(usable);
 }

@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /**
  * Collects chunks of text and hands on whole lines. A line without an end is cut at 1 MiB, so that memory stays
  * bounded.
@@ -6,7 +8,7 @@ export function lineSplitter(onLine: (line: string) => void): (chunk: string) =>
   let rest = '';
   return (chunk) => {
     const lines = (rest + chunk).split('\n');
-    rest = lines.pop()!;
+    rest = known(lines.pop());
     for (const line of lines) if (line !== '') onLine(line);
     if (rest.length > 1 << 20) rest = '';
   };

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type PeerId, SKB_PEER, isCore } from '@mk/monitor-proto/ids';
 import { nowNs } from '@mk/monitor-proto/io/clock';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
@@ -92,7 +93,7 @@ export class ProcessControl {
       this.note(
         `restarted ${named(target)}${target === 'skb' ? '' : `: it joined as incarnation ${process.incarnation}`}`,
       );
-      return this.ps().find(({ name }) => name === process.name)!;
+      return known(this.ps().find(({ name }) => name === process.name));
     } finally {
       this.restarting.delete(target);
     }

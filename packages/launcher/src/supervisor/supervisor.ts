@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { ParentMessage } from '@mk/monitor-proto/io/parent';
@@ -98,7 +99,7 @@ export class Supervisor {
       await this.runBoot();
       return {
         cores: this.config.cores,
-        links: this.boot!.machine.progress.links,
+        links: known(this.boot).machine.progress.links,
         elapsedMs: performance.now() - startedAt,
       };
     } catch (error) {

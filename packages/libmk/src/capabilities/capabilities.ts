@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError } from '../runtime/mk-error.ts';
@@ -176,7 +177,7 @@ export class Capabilities {
 
   private async derive(invocation: Readonly<Record<string, PlainValue>>, options: WaitOptions): Promise<number> {
     const make = (destination: number) => ({ ...invocation, destination: { address: destination } });
-    return (await this.intoFreeSlots(1, options, make))[0]!;
+    return known((await this.intoFreeSlots(1, options, make))[0]);
   }
 
   /** An invocation that fills slots; where somebody else has filled one of them, others are taken. */
@@ -189,7 +190,7 @@ export class Capabilities {
     for (;;) {
       const addresses = slots.reserve(count);
       try {
-        await this.again('invoke', [make(addresses[0]!)], options);
+        await this.again('invoke', [make(known(addresses[0]))], options);
         return addresses;
       } catch (error) {
         if (isMkError(error, 'SLOT_IN_USE')) continue; // filled by the kernel: they stay reserved

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Interface } from '../interface/interface.ts';
@@ -65,7 +66,10 @@ export class Channels {
       this.runtime.calls.tell('channel_close', [channel, 'CHANNEL_CLOSED']);
     });
     const { channel, way, core, window } = made as Readonly<Record<string, number>>;
-    const end = this.add(factsOf(channel!, way!, core!, window!), `the channel to ${name} on core ${core}`);
+    const end = this.add(
+      factsOf(known(channel), known(way), known(core), known(window)),
+      `the channel to ${name} on core ${core}`,
+    );
     this.replay();
     return end;
   }

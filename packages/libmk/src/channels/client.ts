@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import type { InputOf, Interface, Method, Methods, NamesOf, OutputOf } from '../interface/interface.ts';
 import { MessageReader, MessageWriter } from '../interface/message-bytes.ts';
@@ -154,11 +155,11 @@ class ClientEnd implements ChannelOwner {
     const { method, waker } = this.take(reader.count()) ?? {};
     if (method === undefined) return; // its caller has given up
     try {
-      const value = method.output!.read(reader, method.name);
+      const value = known(method.output).read(reader, method.name);
       reader.end();
-      waker!.wake(value);
+      known(waker).wake(value);
     } catch (error) {
-      waker!.fail(error);
+      known(waker).fail(error);
       throw error;
     }
   }

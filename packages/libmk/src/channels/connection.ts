@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { InputOf, Interface, Method, Methods, NamesOf } from '../interface/interface.ts';
@@ -138,7 +139,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     writer.u8(FORM.answer);
     writer.count(token);
     try {
-      method.output!.write(writer, output ?? {}, `${method.name}’s answer`);
+      known(method.output).write(writer, output ?? {}, `${method.name}’s answer`);
       if (writer.length > this.end.maxMessageBytes)
         throw new MkError('MESSAGE_TOO_LARGE', `an answer of ${writer.length} bytes`);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { borderLimit } from './limits.ts';
 
 /**
@@ -170,7 +171,7 @@ export class PlainReader {
 
   read(depth = 0): PlainValue {
     this.need(1);
-    const head = this.bytes[this.at++]!;
+    const head = known(this.bytes[this.at++]);
     if (head >= SMALL) return head & 127;
     if (head === TAG.null) return null;
     if (head === TAG.false || head === TAG.true) return head === TAG.true;
@@ -214,7 +215,7 @@ export class PlainReader {
     this.at += length * width;
     let text = '';
     for (let i = 0; i < length; i++)
-      text += String.fromCharCode(width === 1 ? this.bytes[from + i]! : this.view.getUint16(from + 2 * i));
+      text += String.fromCharCode(width === 1 ? known(this.bytes[from + i]) : this.view.getUint16(from + 2 * i));
     return text;
   }
 

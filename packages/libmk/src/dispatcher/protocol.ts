@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { borderLimit } from './limits.ts';
 import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } from './plain-value.ts';
@@ -219,7 +220,7 @@ export function encodeTurn(
   const most = Math.min(outgoing.length, borderLimit('callsPerTurn'));
   for (; taken < most; taken++) {
     const before = writer.length;
-    if (tryCall(writer, outgoing[taken]!, refuse) && writer.length > borderLimit('turnBytes') && taken > 0) {
+    if (tryCall(writer, known(outgoing[taken]), refuse) && writer.length > borderLimit('turnBytes') && taken > 0) {
       writer.rewind(before);
       break;
     }

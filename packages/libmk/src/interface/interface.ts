@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type Fields, type Kind, record, type RecordOf } from './kinds.ts';
 
 /** A request with an answer. */
@@ -83,7 +84,7 @@ export function defineInterface<const M extends Methods>(name: string, methods: 
     if (!METHOD_NAME.test(method) || method === 'then')
       throw new RangeError(`interface ${name}: “${method}” is no name of a method`);
   }
-  const rows = names.map((method, number) => rowOf(method, number, methods[method]!));
+  const rows = names.map((method, number) => rowOf(method, number, known(methods[method])));
   const described = rows.map(describeRow).join('; ');
   return {
     name,

@@ -10,6 +10,7 @@
  *   BR1  nobody passes before as many as the barrier wants have come in, nobody is through before all of the round have left or died;
  *   BR2  a member that dies, whenever, stops nobody else.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { HeldRecord, type Losable } from './held-record.ts';
@@ -68,7 +69,7 @@ class Barrier {
 
   /** The round that our entry is in. */
   async whenOpen(own: string, count: number, signal: AbortSignal | undefined): Promise<Round> {
-    const number = sequenceOf(own)!.number;
+    const number = known(sequenceOf(own)).number;
     for (;;) {
       signal?.throwIfAborted();
       const round = await this.arm({ type: 'get', query: quotedName(this.open) }, 'NO_RECORD', TRIGGER.ON_SET);
@@ -88,7 +89,7 @@ class Barrier {
       signal?.throwIfAborted();
       const first = await this.arm({ type: 'get', ...this.entries }, 'OK', TRIGGER.ON_DEL);
       const name = first.reply.ok ? nameOf(first.reply.record) : undefined;
-      if (name === undefined || sequenceOf(name)!.number > round.last) {
+      if (name === undefined || known(sequenceOf(name)).number > round.last) {
         await first.cancel();
         return this.close(round);
       }
@@ -109,7 +110,7 @@ class Barrier {
     if (names.length < count)
       return oneOf(isFirst ? [round, entered] : [round, before], signal, [round, before, entered]);
     await Promise.all([round, before, entered].map((armed) => armed.cancel()));
-    const last = sequenceOf(names.at(-1)!)!.number;
+    const last = known(sequenceOf(known(names.at(-1)))).number;
     try {
       await this.octopus.set(`${quotedName(this.open)} { last: ${last} }`, { exclusive: true, recipe: 'barrier' });
     } catch (error) {

@@ -75,7 +75,7 @@ export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'
   globals.console ??= mk.console;
   globals.AbortController ??= SmallAbortController;
   if (mk.self.part === 'span') {
-    if (spec.onSpan !== undefined) runtime.threads.spawn('onSpan', () => spec.onSpan!(mk)).detach();
+    if (spec.onSpan !== undefined) runtime.threads.spawn('onSpan', () => spec.onSpan?.(mk)).detach();
     return;
   }
   const thread = runtime.threads.spawn('main', async () => end(runtime, spec, await main(mk)));

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { MkError } from './mk-error.ts';
 
 /** What a program's invariant says: false, or a text that says what is wrong, breaks it. */
@@ -20,7 +21,7 @@ export class Invariants {
 
   /** Throws INVARIANT_VIOLATED for the first that does not hold. */
   checkAll(): void {
-    for (let i = 0; i < this.all.length; i++) this.check(this.all[i]!);
+    for (let i = 0; i < this.all.length; i++) this.check(known(this.all[i]));
   }
 
   private check({ name, holds }: { readonly name: string; readonly holds: Predicate }): void {

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { CancelSignal } from './cancellation.ts';
@@ -48,7 +49,7 @@ export function waitFor<T>(
     disarm();
   };
   const fail = (error: unknown): void => end(() => parked.fail(error));
-  const onAbort = (): void => fail(signal!.reason);
+  const onAbort = (): void => fail(known(signal).reason);
   const deadline = deadlineOf(clock.now(), options);
   const late = (): void => fail(new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`));
   const timer = deadline === Infinity || deadline <= clock.now() ? null : clock.timers.set(deadline, late);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
@@ -223,7 +224,7 @@ export class RemoteThreads {
 
   private tell(begun: Begun, waker: Waker<PlainValue>): void {
     begun.claimed = true;
-    const end = begun.end!;
+    const end = known(begun.end);
     if (end.ok) waker.wake(end.value);
     else waker.fail(end.error);
     // Others may join it still: what it came to stays until the program ends.

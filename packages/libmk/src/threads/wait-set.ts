@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Taken, Waitable } from '../runtime/event-queue.ts';
 import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtime/waiting.ts';
 
@@ -94,8 +95,8 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
       const event = this.poll();
       if (event === null) return;
       const [waiter] = this.waiters;
-      this.waiters.delete(waiter!);
-      waiter!.wake(event);
+      this.waiters.delete(known(waiter));
+      known(waiter).wake(event);
     }
   }
 

@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import type { ErrorName } from '../errors.ts';
 import {
   CLIENT_PEER_BASE,
@@ -237,7 +238,7 @@ export class Endpoint {
     const { messages, sendable, doubled } = peer.channel.receive(frame, now);
     this.counters.framesReceived += 1;
     this.counters.doubled += doubled;
-    for (let i = 0; i < messages.length; i++) this.deliver(peer, messages[i]!, now);
+    for (let i = 0; i < messages.length; i++) this.deliver(peer, known(messages[i]), now);
     if (sendable) this.owner.sendable(peer, now);
     this.outgoing.touch(peer);
   }

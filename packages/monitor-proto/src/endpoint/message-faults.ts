@@ -1,12 +1,13 @@
+import { known } from '../assert.ts';
 import { codecOfWire } from '../messages/codec.ts';
 import type { Batch } from '../urpc/frames.ts';
 
 /** What is wrong with the messages of a frame, or null: then each may be decoded. Those that came before are looked at as well. */
 export function faultInMessages(batches: readonly Batch[]): string | null {
   for (let i = 0; i < batches.length; i++) {
-    const { lane, messages } = batches[i]!;
+    const { lane, messages } = known(batches[i]);
     for (let k = 0; k < messages.length; k++) {
-      const wire = messages[k]!;
+      const wire = known(messages[k]);
       const codec = codecOfWire(wire);
       if (typeof codec === 'string') return codec;
       if (codec.lane !== lane) return `${codec.type} does not travel on lane ${lane}`;

@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import type { InstanceId } from '../ids.ts';
 import type { MessageCodec } from '../messages/codec.ts';
 import { type Message, MESSAGES, type MessageType } from '../messages/table.ts';
@@ -31,7 +32,7 @@ export class MessageTrace {
   /** How many messages of each type were given to channels (`sent`) or handed on by them; types with none are left out. */
   counts(way: 'sent' | 'delivered'): readonly (readonly [type: MessageType, count: number])[] {
     const counts = way === 'sent' ? this.sentByOrdinal : this.deliveredByOrdinal;
-    return TYPES.map((type) => [type, counts[MESSAGES[type].ordinal]!] as const).filter(([, count]) => count > 0);
+    return TYPES.map((type) => [type, known(counts[MESSAGES[type].ordinal])] as const).filter(([, count]) => count > 0);
   }
 
   private line(

@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import type { Nanos } from '../ids.ts';
 import type { EffectSink } from '../outbox.ts';
 import { clear } from '../reused-array.ts';
@@ -26,7 +27,7 @@ export class Outgoing {
 
   /** Turns everything queued into frames. */
   flush(now: Nanos): void {
-    for (let i = 0; i < this.dirty.length; i++) this.flushPeer(this.dirty[i]!, now);
+    for (let i = 0; i < this.dirty.length; i++) this.flushPeer(known(this.dirty[i]), now);
     clear(this.dirty);
   }
 

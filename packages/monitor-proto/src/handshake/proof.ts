@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import type { Identity } from '../urpc/frames.ts';
 import { Writer } from './writer.ts';
 
@@ -33,7 +34,7 @@ export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: 
 export function sameProof(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
-  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  for (let i = 0; i < a.length; i++) difference |= known(a[i]) ^ known(b[i]);
   return difference === 0;
 }
 
@@ -53,7 +54,7 @@ export class NonceSource {
     const mac = this.hmac(this.entropy, new Writer(32).ascii('nonce ').ascii(String(this.count)).whole());
     if (this.used === POOL) this.beginPool();
     const from = this.used;
-    for (let i = 0; i < NONCE; i++) this.pool[from + i] = mac[i]!;
+    for (let i = 0; i < NONCE; i++) this.pool[from + i] = known(mac[i]);
     this.used += NONCE;
     return this.pool.subarray(from, this.used);
   }

@@ -1,3 +1,5 @@
+import { known } from '../assert.ts';
+
 const encoder = new TextEncoder();
 let space = new Uint8Array(1024);
 
@@ -33,7 +35,7 @@ export class Writer {
   }
 
   bytes(bytes: Uint8Array): this {
-    for (let i = 0; i < bytes.length; i++) space[this.at++] = bytes[i]!;
+    for (let i = 0; i < bytes.length; i++) space[this.at++] = known(bytes[i]);
     return this;
   }
 

@@ -1,4 +1,4 @@
-import { AssertionFailure } from '../assert.ts';
+import { AssertionFailure, known } from '../assert.ts';
 import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
@@ -137,7 +137,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private handle(event: Event | HostEvent): void {
     if (this.halted) return;
     const effects = this.step(event);
-    for (let i = 0; i < effects.length; i++) this.perform(effects[i]!);
+    for (let i = 0; i < effects.length; i++) this.perform(known(effects[i]));
     // Not before: until it has heard so, the state machine may still send on the link.
     if (event.type === 'link_down') this.forgetLink((event as Extract<HostEvent, { type: 'link_down' }>).link);
   }

@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import { Heap } from '../heap.ts';
 import type { Nanos } from '../ids.ts';
 import type { Retiming, Verdict } from '../link/link-model.ts';
@@ -129,7 +130,7 @@ export class LinkShaper<Key> {
   private deliverDue(): void {
     const nowNs = this.options.nowNs();
     while (!this.closed && this.queue.size > 0 && this.releaseNs() <= nowNs) {
-      const { link, frame, deliver } = this.queue.pop()!;
+      const { link, frame, deliver } = known(this.queue.pop());
       deliver(frame);
       this.left(link);
     }
@@ -148,7 +149,7 @@ export class LinkShaper<Key> {
    * without delay finds the receiver awake and a link with delay finds it asleep.
    */
   private releaseNs(): Nanos {
-    return this.queue.minKey - Math.min(this.timer.wakeCostNs, MAX_EARLY_NS, this.queue.top!.delayNs * MAX_EARLY);
+    return this.queue.minKey - Math.min(this.timer.wakeCostNs, MAX_EARLY_NS, known(this.queue.top).delayNs * MAX_EARLY);
   }
 }
 

@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { limit } from '../limits.ts';
 
@@ -95,7 +96,7 @@ export class LogOutlet {
   private pump(): boolean {
     let sent = 0;
     for (; sent < this.waiting.length; sent++) {
-      const bytes = this.waiting[sent]!;
+      const bytes = known(this.waiting[sent]);
       const rest = this.send(bytes);
       this.waitingBytes -= bytes.length - (rest?.length ?? 0);
       if (rest === null) continue;

@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import type { Nanos, PeerId } from '../ids.ts';
 import type { Prng } from '../prng.ts';
 import type { FaultRule } from './fault-rule.ts';
@@ -108,7 +109,7 @@ export class FaultEngine {
   heal(target: HealTarget, nowNs: Nanos): readonly string[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     const ids = [...this.active.values()].filter((state) => state.heal(target)).map((state) => state.rule.id);
-    for (const id of ids) if (this.active.get(id)!.over) this.active.delete(id);
+    for (const id of ids) if (known(this.active.get(id)).over) this.active.delete(id);
     if (ids.length > 0) this.changed(nowNs);
     return ids;
   }

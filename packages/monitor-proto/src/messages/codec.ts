@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import { CHECKERS, FIELD_KINDS, type FieldKind } from './fields.ts';
 import { LANES, type MessageSpec } from './spec.ts';
 import { type Message, MESSAGES, type MessageType } from './table.ts';
@@ -123,5 +124,5 @@ export function decodeMessage(wire: unknown): Decoded {
 
 /** The codec of a message that has been found to have no fault. */
 export function codecOfValid(wire: WireMessage): MessageCodec {
-  return BY_ORDINAL[wire[0]]!;
+  return known(BY_ORDINAL[wire[0]]);
 }

@@ -1,5 +1,7 @@
 /** Sets of Unicode code points as sorted ranges that do not touch. Pure. */
 
+import { known } from '../assert.ts';
+
 /** Pairs of first and last code point, in order. */
 export type Ranges = readonly (readonly [first: number, last: number])[];
 
@@ -72,9 +74,9 @@ export class CharSet {
     let high = this.firsts.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.firsts[middle]! <= code) low = middle + 1;
+      if (known(this.firsts[middle]) <= code) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && code <= this.lasts[low - 1]!;
+    return low > 0 && code <= known(this.lasts[low - 1]);
   }
 }

@@ -1,4 +1,5 @@
 /** Reads a regular expression, by Unicode code points. Pure. */
+import { known } from '../assert.ts';
 import { complementOf, DIGITS, type Ranges, SPACE, unionOf, WORD } from './char-set.ts';
 import { RECORD_LIMITS } from './limits.ts';
 
@@ -36,7 +37,7 @@ export class PatternParser {
   private choice(): PatternNode {
     const parts = [this.sequence()];
     while (this.take('|')) parts.push(this.sequence());
-    return parts.length === 1 ? parts[0]! : { kind: 'choice', parts };
+    return parts.length === 1 ? known(parts[0]) : { kind: 'choice', parts };
   }
 
   private sequence(): PatternNode {
@@ -151,7 +152,7 @@ export class PatternParser {
 }
 
 function only(character: string): Ranges {
-  const code = character.codePointAt(0)!;
+  const code = known(character.codePointAt(0));
   return [[code, code]];
 }
 

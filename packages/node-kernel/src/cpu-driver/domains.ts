@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { DomainId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../capability/model/capability.ts';
@@ -52,10 +53,10 @@ export class Domains {
     }
     const shared = { owner: state.core, relations: 0 };
     place(state, root, makeCapability('L1CNode', range.address, CNODE_BYTES), shared);
-    const top = state.containers.get(range.address)!;
+    const top = known(state.containers.get(range.address));
     for (let i = 0; i < cnodes; i += 1)
       place(state, top.slot(i), makeCapability('L2CNode', range.address + CNODE_BYTES * (1 + i), CNODE_BYTES), shared);
-    const first = state.containers.get(range.address + CNODE_BYTES)!;
+    const first = known(state.containers.get(range.address + CNODE_BYTES));
     copyExisting(state, full(root), first.slot(FIRST_SLOTS.taskCNode));
     if (memory !== null)
       place(state, first.slot(FIRST_SLOTS.memory), makeCapability('RAM', memory.address, memory.size), shared);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Invocation } from '../capability/invocations/decode.ts';
@@ -304,7 +305,7 @@ export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null 
   if (form === undefined || args.length > form.checks.length) return null;
   const checked: Record<string, unknown> = {};
   for (let i = 0; i < form.checks.length; i += 1) {
-    const [argument, fits] = form.checks[i]!;
+    const [argument, fits] = known(form.checks[i]);
     if (!fits(args[i])) return null;
     checked[argument] = args[i];
   }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { OwnLinks } from '@mk/monitor-proto/link/link-faults';
 import { CLEAR_LINK, type LinkSettings } from '@mk/monitor-proto/link/link-settings';
 import { createPrng } from '@mk/monitor-proto/prng';
@@ -19,6 +20,8 @@ export function linksOfCore({ core, incarnation, settings }: Registration): OwnL
   return {
     ...own,
     base: (to) =>
-      to >= delaysNs.length ? CLEAR_LINK : { ...CLEAR_LINK, ...base, delayNs: (base.delayNs ?? 0) + delaysNs[to]! },
+      to >= delaysNs.length
+        ? CLEAR_LINK
+        : { ...CLEAR_LINK, ...base, delayNs: (base.delayNs ?? 0) + known(delaysNs[to]) },
   };
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Prng } from '@mk/monitor-proto/prng';
@@ -167,23 +168,23 @@ class Runner {
   private held(): Held[] {
     const { cpuDriver } = this.bench;
     const found: Held[] = [];
-    for (const { address, slot } of cpuDriver.domains.slotsOf(cpuDriver.state, this.domain!)) {
-      if (address !== FIRST_SLOTS.taskCNode && !isInDelete(slot)) found.push({ address, capability: slot.capability! });
+    for (const { address, slot } of cpuDriver.domains.slotsOf(cpuDriver.state, known(this.domain))) {
+      if (address !== FIRST_SLOTS.taskCNode && !isInDelete(slot)) found.push({ address, capability: slot.capability });
     }
     return found;
   }
 
   private pickKind(count: number): Kind {
-    if (count > this.options.keep && this.prng.nextInt(3) > 0) return SHRINK[this.prng.nextInt(SHRINK.length)]!;
+    if (count > this.options.keep && this.prng.nextInt(3) > 0) return known(SHRINK[this.prng.nextInt(SHRINK.length)]);
     let at = this.prng.nextInt(TOTAL);
-    return KINDS.find((kind) => (at -= WEIGHTS[kind]) < 0)!;
+    return known(KINDS.find((kind) => (at -= WEIGHTS[kind]) < 0));
   }
 
   /** As a memory server would. */
   private allocate(): void {
     const { state } = this.bench.cpuDriver;
-    const address = freeAddress(state, this.domain!.root);
-    const slot = address.ok ? resolveSlot(state, this.domain!.root, { address: address.value }) : address;
+    const address = freeAddress(state, known(this.domain).root);
+    const slot = address.ok ? resolveSlot(state, known(this.domain).root, { address: address.value }) : address;
     if (!slot.ok) return;
     const made = createRam(state, slot.value, PAGE * 2 ** this.prng.nextInt(7));
     if (made.ok) this.report.ok += 1;
@@ -248,12 +249,12 @@ class Runner {
 
   private *send(source: { readonly address: number }, giveAway: boolean): Operation<SystemCallResult> {
     const { peers } = this.options;
-    const [core, domain] = peers[this.prng.nextInt(peers.length)]!;
+    const [core, domain] = known(peers[this.prng.nextInt(peers.length)]);
     return yield* this.call('send', [{ source, core, domain, giveAway }]);
   }
 
   private *retype(held: Held, destination: { readonly address: number }): Operation<SystemCallResult> {
-    const type = TYPES[this.prng.nextInt(TYPES.length)]!;
+    const type = known(TYPES[this.prng.nextInt(TYPES.length)]);
     const fixed = type === 'VNode_L1' || type === 'L2CNode' || type === 'Dispatcher';
     const objectSize = fixed ? 0 : PAGE * 2 ** this.prng.nextInt(3);
     const result = yield* this.invoke({
@@ -281,7 +282,7 @@ class Runner {
     if (left.length > 1) {
       const rows = left.map(
         ({ capability, container, index, deleting, marks }) =>
-          `${describeCapability(capability!)} in ${container.kind} slot ${index}${deleting ? ' deleting' : ''}${marks > 0 ? ' frozen' : ''}`,
+          `${describeCapability(capability)} in ${container.kind} slot ${index}${deleting ? ' deleting' : ''}${marks > 0 ? ' frozen' : ''}`,
       );
       this.object(`after the revoke of ${describeCapability(target)} there are ${rows.join(', ')} (C3)`);
     }
@@ -316,7 +317,7 @@ class Runner {
         }),
     ];
     const which = this.prng.nextInt(forged.length);
-    const result = yield* forged[which]!();
+    const result = yield* known(forged[which])();
     if (result.ok) this.object(`a forged call, number ${which}, succeeded (C6)`);
     return result;
   }
@@ -328,7 +329,7 @@ class Runner {
   /** Mostly an empty slot; now and then any. */
   private freeOrAny(): number {
     if (this.prng.nextInt(8) === 0) return 256 * this.prng.nextInt(6) + this.prng.nextInt(12);
-    const address = freeAddress(this.bench.cpuDriver.state, this.domain!.root);
+    const address = freeAddress(this.bench.cpuDriver.state, known(this.domain).root);
     return address.ok ? address.value + this.prng.nextInt(2) : 0;
   }
 
@@ -340,7 +341,7 @@ class Runner {
     const { context, systemCall } = this.bench;
     return callWithRetry(systemCall, context.timers, this.options.domain, { name, args }, this.prng, () => {
       const { cpuDriver } = this.bench;
-      const slot = resolveSlot(cpuDriver.state, this.domain!.root, { address: this.address });
+      const slot = resolveSlot(cpuDriver.state, known(this.domain).root, { address: this.address });
       this.current = slot.ok ? slot.value.capability : null;
     });
   }

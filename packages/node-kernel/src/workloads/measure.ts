@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { freeAddress, resolveSlot } from '../capability/store/cspace.ts';
@@ -71,7 +72,7 @@ export function* measureRetypes(
   }
   const begun = yield* timeNow();
   const slots = caller.freeSlots(count);
-  const results = yield* caller.allAtOnce(sources.map((source, i) => retypeCall(source, slots[i]!, PAGE)));
+  const results = yield* caller.allAtOnce(sources.map((source, i) => retypeCall(source, known(slots[i]), PAGE)));
   const pipelinedNs = ((yield* timeNow()) - begun) / count;
   const failed = results.find((result) => !result.ok);
   if (failed !== undefined && !failed.ok) throw new OperationError(failed.error, 'a pipelined retype failed');
@@ -110,10 +111,10 @@ class Caller {
   allocate(bytes: number): number {
     const { state } = this.bench.cpuDriver;
     const [address] = this.freeSlots(1);
-    const slot = resolveSlot(state, this.root, { address: address! });
+    const slot = resolveSlot(state, this.root, { address: known(address) });
     if (!slot.ok || !createRam(state, slot.value, bytes).ok)
       throw new OperationError('OUT_OF_MEMORY', 'nothing to measure with');
-    return address!;
+    return known(address);
   }
 
   /** RAM of this domain, with a part of it in a peer's hands: so that what it is retyped to concerns every core. */
@@ -126,8 +127,8 @@ class Caller {
 
   *retype(source: number, offset: number): Operation<number> {
     const [destination] = this.freeSlots(1);
-    yield* this.call(retypeCall(source, destination!, offset));
-    return destination!;
+    yield* this.call(retypeCall(source, known(destination), offset));
+    return known(destination);
   }
 
   /** Addresses of so many empty slots. */

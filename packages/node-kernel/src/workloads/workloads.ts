@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { createPrng } from '@mk/monitor-proto/prng';
 import type { Arguments } from '../control/arguments.ts';
 import { OperationError } from '../monitor/operations.ts';
@@ -33,7 +34,7 @@ export class Workloads implements Service {
       args: ['domain', 'peers', 'count'],
       doc: 'Retypes that every core must consent to, one after the other and all at once; nanoseconds for each.',
       run: (args) =>
-        measureRetypes(this.bench, args.whole('domain', DOMAIN), peersOf(args)[0]!, args.whole('count', COUNT)),
+        measureRetypes(this.bench, args.whole('domain', DOMAIN), known(peersOf(args)[0]), args.whole('count', COUNT)),
     },
     churn: {
       args: ['domain', 'peers', 'operations', 'seconds', 'seed', 'pause_us', 'keep'],
@@ -61,5 +62,5 @@ export class Workloads implements Service {
 function peersOf(args: Arguments): readonly PeerDomain[] {
   const flat = args.cores('peers') ?? [];
   if (flat.length < 2) throw new OperationError('BAD_REQUEST', 'peers must name at least one core and domain');
-  return Array.from({ length: flat.length >> 1 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!] as const);
+  return Array.from({ length: flat.length >> 1 }, (_, i) => [known(flat[2 * i]), known(flat[2 * i + 1])] as const);
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, isCore } from '@mk/monitor-proto/ids';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import {
@@ -31,7 +32,7 @@ export function capabilityChecker(): Checker {
         kernels.set(node.id, kernel);
         views.set(node.id, viewOf(node.id, kernel));
       }
-      model.step(views.get(node.id)!, views, report);
+      model.step(known(views.get(node.id)), views, report);
       steps += 1;
       if (steps % AUDIT_EVERY === 0) auditStates([...kernels.values()], report);
     },

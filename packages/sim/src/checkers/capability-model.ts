@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import {
   type Capability,
@@ -80,7 +81,7 @@ export class CapabilityModel {
   }
 
   private remove(identity: string, core: CoreId): void {
-    const holders = this.holders.get(identity)!;
+    const holders = known(this.holders.get(identity));
     holders.delete(core);
     if (holders.size > 0) return;
     this.holders.delete(identity);
@@ -112,7 +113,7 @@ export class CapabilityModel {
         continue;
       report(
         'C2',
-        `${describeCapability(capability)} on core ${core} overlaps ${describeCapability(other)} on core ${[...this.holders.get(identity)!.keys()].join(', ')}`,
+        `${describeCapability(capability)} on core ${core} overlaps ${describeCapability(other)} on core ${[...known(this.holders.get(identity)).keys()].join(', ')}`,
       );
     }
     if (!isRamBacked(capability.type)) return;
@@ -127,7 +128,7 @@ export class CapabilityModel {
       if (!overlaps(capability, range) || !isRamBacked(capability.type)) continue;
       report(
         'C2',
-        `core ${core} freed memory that ${describeCapability(capability)} on core ${[...this.holders.get(identity)!.keys()].join(', ')} covers`,
+        `core ${core} freed memory that ${describeCapability(capability)} on core ${[...known(this.holders.get(identity)).keys()].join(', ')} covers`,
       );
     }
   }
@@ -201,7 +202,7 @@ function compareRanges(known: KnownCore, view: CoreView, lost: Range[]): readonl
 function sameRanges(a: readonly Range[], b: readonly Range[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i += 1) {
-    const [x, y] = [a[i]!, b[i]!];
+    const [x, y] = [known(a[i]), known(b[i])];
     if (x !== y && (x.address !== y.address || x.size !== y.size)) return false;
   }
   return true;

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { End } from '@mk/node-kernel/monitor/channels/end';
@@ -59,7 +60,7 @@ function watch(node: SimNode, kernel: Kernel, streams: Map<string, Stream>, repo
   };
   const unsent = ends.unsent.bind(ends);
   ends.unsent = (end, parcel, ...rest) => {
-    handedOver.get(end)?.splice(handedOver.get(end)!.indexOf(parcel.data), 1);
+    handedOver.get(end)?.splice(known(handedOver.get(end)).indexOf(parcel.data), 1);
     unsent(end, parcel, ...rest);
   };
   const carry = ends.carry.bind(ends);
@@ -83,7 +84,7 @@ function watch(node: SimNode, kernel: Kernel, streams: Map<string, Stream>, repo
 
 /** `core.life` of an end's other core, as it was introduced to this one; null while that is not known. */
 function lifeOf(node: SimNode, end: End): string | null {
-  const { context } = node.kernel!.monitor;
+  const { context } = known(node.kernel).monitor;
   if (end.otherCore === context.core) return `${node.id}.${node.life}`;
   const incarnation = context.monitors.get(end.otherCore)?.incarnation;
   return incarnation === undefined ? null : `${end.otherCore}.${incarnation}`;

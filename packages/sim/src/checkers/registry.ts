@@ -50,10 +50,10 @@ export class Checks {
   private attach(checker: Checker): void {
     const report = this.reporter(checker);
     this.simulation.observe({
-      ...(checker.line && { line: (line, node) => checker.line!(line, report, node) }),
-      ...(checker.afterStep && { step: (node, event) => checker.afterStep!(node, event, report) }),
-      ...(checker.broken && { broken: (node, failure) => checker.broken!(node, failure, report) }),
-      ...(checker.died && { died: (node, cause) => checker.died!(node, cause, report) }),
+      ...(checker.line && { line: (line, node) => checker.line?.(line, report, node) }),
+      ...(checker.afterStep && { step: (node, event) => checker.afterStep?.(node, event, report) }),
+      ...(checker.broken && { broken: (node, failure) => checker.broken?.(node, failure, report) }),
+      ...(checker.died && { died: (node, cause) => checker.died?.(node, cause, report) }),
     });
   }
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { SimLogLine } from '../engine/sim-log.ts';
 import type { Checker, Report } from './checker.ts';
 
@@ -25,15 +26,15 @@ export function urpcChecker(): Checker {
     message_sent(line, report) {
       const { channel, lane, number } = line as unknown as MessageLine;
       const stream = streamOf(channel);
-      if (number !== stream.sentCount[lane]! + 1)
+      if (number !== known(stream.sentCount[lane]) + 1)
         report('U2', `${channel} lane ${lane} sent number ${number} after ${stream.sentCount[lane]}`);
       stream.sentCount[lane] = number;
-      stream.sent[lane]!.push(contentOf(line));
+      known(stream.sent[lane]).push(contentOf(line));
     },
     message_delivered(line, report) {
       const { channel, lane, number } = line as unknown as MessageLine;
       const stream = streamOf(channel);
-      const expected = stream.sent[lane]!.shift();
+      const expected = known(stream.sent[lane]).shift();
       stream.deliveredCount[lane]! += 1;
       if (expected === undefined)
         report('U1', `core ${line.core} was handed ${contentOf(line)} on ${channel} that nobody sent, or twice`);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { PAPER_SHOOTDOWN, paperUnicast } from './paper-data.ts';
 import { SHOOTDOWN_PLANS, type ShootdownRow } from './shootdown.ts';
 import { type Curve, plotSvg } from './svg-plot.ts';
@@ -44,7 +45,7 @@ export function shootdownPlot(rows: readonly ShootdownRow[], ghz: number, machin
   }));
   if (withPaper) {
     const points = rows.flatMap(({ cores }) =>
-      paperUnicast(cores) === null ? [] : [[cores, paperUnicast(cores)!] as const],
+      paperUnicast(cores) === null ? [] : [[cores, known(paperUnicast(cores))] as const],
     );
     curves.push({ name: 'paper: unicast', points, marks: true });
     const others = Object.entries(PAPER_SHOOTDOWN).flatMap(([cores, row]) =>

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, isCore, MILLISECOND, type Nanos, type PeerId, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { MachineModel } from '@mk/skb/config';
@@ -69,10 +70,10 @@ export class ShootdownBench {
   /** Every core knows every other one and has the trees of all of them. */
   private planned(): boolean {
     for (let core = 0; core < this.cores; core++) {
-      const { monitor, services } = this.simulation.node(core).kernel!;
+      const { monitor, services } = known(this.simulation.node(core).kernel);
       if (monitor.context.members.length < this.cores - 1 || services.agreement.plans.version === 0) return false;
     }
-    return this.simulation.node(SKB_PEER).skb!.registry.meshComplete;
+    return known(this.simulation.node(SKB_PEER).skb).registry.meshComplete;
   }
 
   /** Lets acks and heartbeats pass, and stops at a moment when nobody is occupied. */

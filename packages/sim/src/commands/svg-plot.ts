@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** One curve of a plot; `marks`: points without a line, as measured values are shown. */
 export interface Curve {
   readonly name: string;
@@ -49,7 +51,7 @@ export function plotSvg(curves: readonly Curve[], options: PlotOptions): string 
     `<path d="M${BOX.left} ${BOX.top}V${BOX.bottom}H${BOX.right}" fill="none" stroke="#333"/>`,
     `<text x="${(BOX.left + BOX.right) / 2}" y="${BOX.bottom + 42}" text-anchor="middle">${escapeXml(options.xLabel)}</text>`,
     `<text transform="translate(20 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeXml(options.yLabel)}</text>`,
-    ...curves.map((curve, i) => drawCurve(curve, COLOURS[i % COLOURS.length]!, x.at, y.at, i)),
+    ...curves.map((curve, i) => drawCurve(curve, known(COLOURS[i % COLOURS.length]), x.at, y.at, i)),
   ];
   const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>`;
   return [open, ...body, '</svg>', ''].join('\n');
@@ -79,7 +81,7 @@ function powers(least: number, most: number): readonly number[] {
 function steps(least: number, most: number): readonly number[] {
   const rough = (most - least) / 6 || 1;
   const size = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * size).find((s) => s >= rough)!;
+  const step = known([1, 2, 5, 10].map((m) => m * size).find((s) => s >= rough));
   const ticks: number[] = [];
   for (let tick = Math.ceil(least / step) * step; tick <= most; tick += step) ticks.push(Math.round(tick * 1e6) / 1e6);
   return ticks;

@@ -1,4 +1,4 @@
-import { AssertionFailure } from '@mk/monitor-proto/assert';
+import { AssertionFailure, known } from '@mk/monitor-proto/assert';
 import { Heap } from '@mk/monitor-proto/heap';
 import { type CoreId, isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
@@ -110,8 +110,8 @@ export class Simulation implements NetworkHost, EffectHost {
       const at = Math.min(queue.minKey, calls.minKey);
       if (at > until || at === Infinity) break;
       if (at > this.now) this.now = at;
-      if (calls.minKey === at) calls.pop()!();
-      else this.dispatch(queue.pop()!);
+      if (calls.minKey === at) known(calls.pop())();
+      else this.dispatch(known(queue.pop()));
       if (stop !== undefined && stop()) return true;
     }
     if (until > this.now && until !== Infinity) this.now = until;
@@ -295,7 +295,7 @@ export class Simulation implements NetworkHost, EffectHost {
     const effects = this.step(node, event, start);
     if (effects === null) return;
     let cursor = start;
-    for (let i = 0; i < effects.length; i++) cursor = this.effects.perform(node, effects[i]!, cursor);
+    for (let i = 0; i < effects.length; i++) cursor = this.effects.perform(node, known(effects[i]), cursor);
     node.freeAt = cursor;
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
   }

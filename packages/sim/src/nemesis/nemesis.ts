@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
@@ -57,7 +58,7 @@ function timedLoad(prng: Prng, cores: number, forNs: Nanos, perSecond: number): 
   const load = Array.from({ length: count }, (): TimedRequest => {
     const core = prng.nextInt(cores);
     const atNs = prng.nextInt(forNs / 1000) * 1000;
-    return { atNs, core, ...REQUESTS[prng.nextInt(REQUESTS.length)]!(prng, other(prng, cores, core)) };
+    return { atNs, core, ...known(REQUESTS[prng.nextInt(REQUESTS.length)])(prng, other(prng, cores, core)) };
   });
   return load.sort((a, b) => a.atNs - b.atNs);
 }
@@ -229,5 +230,5 @@ function other(prng: Prng, cores: number, core: CoreId): CoreId {
 function pick<K>(prng: Prng, rows: readonly (readonly [K, number])[], total: number): K {
   let at = prng.nextFloat() * total;
   for (const [kind, weight] of rows) if ((at -= weight) < 0) return kind;
-  return rows.at(-1)![0];
+  return known(rows.at(-1))[0];
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { type DropReason, OPENING, type Retiming } from '@mk/monitor-proto/link/link-model';
@@ -69,7 +70,7 @@ export class Network {
       if (this.host.lookUp(address) !== target)
         return this.host.deliver(back, node, end, { type: 'link_down', link: id, reason: 'ECONNREFUSED' }, 0);
       this.accept(target, end, back, along, costNs);
-      if (first !== along) this.host.after(back, () => end.open && this.send(end, first!, back, costNs));
+      if (first !== along) this.host.after(back, () => end.open && this.send(end, known(first), back, costNs));
     });
   }
 
@@ -172,7 +173,7 @@ export class Network {
 
   /** The other end of a link is gone: this one hears of it after all that was sent to it. */
   private endBehind(end: LinkEnd, reason: string, at: Nanos): void {
-    const way = { from: end.other!.node.id, to: end.node.id, sentAt: at };
+    const way = { from: known(end.other).node.id, to: end.node.id, sentAt: at };
     const latencyNs = this.costs.latencyNs(way.from, way.to);
     const due = Math.max(end.lastDueAt, at + latencyNs);
     this.hand(due, end, { type: 'link_down', link: end.id, reason }, 0, { ...way, latencyNs });

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
 import { BorderError } from '@mk/libmk/dispatcher/plain-value';
 import type { CallResult } from '@mk/libmk/dispatcher/protocol';
@@ -182,7 +183,7 @@ export class SimPrograms {
 
   private contextOf(node: SimNode, dispatcher: SimDispatcher): ProgramContext {
     const { program, seed, bufferBytes, dispatcher: id } = dispatcher.start;
-    return this.world!.context({
+    return known(this.world).context({
       program,
       seed,
       bufferBytes,
@@ -220,7 +221,7 @@ export class SimPrograms {
 /** Where two runs that should have been the same part, in words; null: their programs did the same. */
 export function firstDifference(a: readonly TurnRecord[], b: readonly TurnRecord[]): string | null {
   const at = a.findIndex(
-    (turn, i) => b[i] === undefined || Object.entries(turn).some(([k, v]) => b[i]![k as keyof TurnRecord] !== v),
+    (turn, i) => b[i] === undefined || Object.entries(turn).some(([k, v]) => known(b[i])[k as keyof TurnRecord] !== v),
   );
   const turn = at < 0 ? b[a.length] : a[at];
   if (turn === undefined) return null;

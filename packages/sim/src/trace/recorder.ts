@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type Nanos, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import { decodeMessage } from '@mk/monitor-proto/messages/codec';
 import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
@@ -72,7 +73,7 @@ const KIND_NAMES = Object.fromEntries(Object.entries(FRAME).map(([name, kind]) =
 function labelOf(bytes: Uint8Array): { readonly label: string; readonly telling: boolean } {
   const frame = decodeFrame(bytes);
   if (typeof frame === 'string') return { label: 'garbage', telling: true };
-  if (frame.kind !== FRAME.data) return { label: KIND_NAMES[frame.kind]!, telling: false };
+  if (frame.kind !== FRAME.data) return { label: known(KIND_NAMES[frame.kind]), telling: false };
   const counts = new Map<string, number>();
   for (const { messages } of frame.batches) {
     for (const wire of messages) {

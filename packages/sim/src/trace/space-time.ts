@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { PeerId } from '@mk/monitor-proto/ids';
 import { type Arrow, nodeName, type TraceRecorder } from './recorder.ts';
 
@@ -26,8 +27,10 @@ export function spaceTimeDiagram({ arrows }: TraceRecorder, last = 60): string {
       (id) =>
         `<text x="${x(id)}" y="${TOP - 14}" text-anchor="middle" font-weight="bold">${nodeName(id)}</text><line x1="${x(id)}" y1="${TOP}" x2="${x(id)}" y2="${height - 16}" stroke="#999"/>`,
     ),
-    ...times.map((time) => `<text x="6" y="${y.get(time)! + 4}" fill="#666">${(time / 1000).toFixed(2)} µs</text>`),
-    ...shown.map((arrow, i) => drawArrow(arrow, x, y, LABEL_PLACES[i % LABEL_PLACES.length]!)),
+    ...times.map(
+      (time) => `<text x="6" y="${known(y.get(time)) + 4}" fill="#666">${(time / 1000).toFixed(2)} µs</text>`,
+    ),
+    ...shown.map((arrow, i) => drawArrow(arrow, x, y, known(LABEL_PLACES[i % LABEL_PLACES.length]))),
   ];
   const marker =
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>';
@@ -44,11 +47,11 @@ export function spaceTimeDiagram({ arrows }: TraceRecorder, last = 60): string {
 
 function drawArrow(arrow: Arrow, x: (id: PeerId) => number, y: ReadonlyMap<number, number>, place: number): string {
   const { from, to, sentAt, dueAt, label, note } = arrow;
-  const colour = COLOURS[hue(label)]!;
-  const [x1, y1] = [x(from), y.get(sentAt)!];
+  const colour = known(COLOURS[hue(label)]);
+  const [x1, y1] = [x(from), known(y.get(sentAt))];
   const lost = dueAt === null;
   const x2 = lost ? x1 + (x(to) - x1) * 0.45 : x(to);
-  const y2 = lost ? y1 + ROW * 0.4 : y.get(dueAt)!;
+  const y2 = lost ? y1 + ROW * 0.4 : known(y.get(dueAt));
   const text = `<text x="${x1 + (x2 - x1) * place}" y="${y1 + (y2 - y1) * place - 3}" text-anchor="middle" fill="${colour}" stroke="#fff" stroke-width="3" paint-order="stroke">${escapeXml(lost ? `${label} ✗ ${note}` : label)}</text>`;
   const end = lost ? 'stroke-dasharray="4 3"' : 'marker-end="url(#tip)"';
   return `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${colour}" ${end}/>${text}`;

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type DomainId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
@@ -135,7 +136,7 @@ class Traffic {
   /** Upcalls reach the programs of a core at once: what they do then are events of their own. */
   private listen(core: CoreId): void {
     const { kernel } = this.simulation.node(core);
-    kernel!.receivers = {
+    known(kernel).receivers = {
       upcall: (domain, upcall) =>
         this.puppets.find((puppet) => puppet.core === core && puppet.domain === domain)?.upcall(upcall),
     };
@@ -162,7 +163,7 @@ class Traffic {
     if (puppet === undefined) return;
     const { kernel } = this.simulation.node(puppet.core);
     const domain = kernel?.cpuDriver.domains.get(puppet.domain);
-    if (domain !== undefined) kernel!.services.channels.dispatcherGone(domain, this.simulation.now);
+    if (domain !== undefined) known(kernel).services.channels.dispatcherGone(domain, this.simulation.now);
     puppet.retired = true;
     // What it did goes on at the next event of its core.
     this.simulation.control(puppet.core, 'status', {}, () => undefined);
@@ -219,9 +220,9 @@ class Traffic {
 
   /** K5: what a program holds is what it made and what it was told of, but for what it cannot know. */
   private compareBooks({ core, domain, held, doubtful }: Puppet): void {
-    const { cpuDriver } = this.simulation.node(core).kernel!;
+    const { cpuDriver } = known(this.simulation.node(core).kernel);
     const found = new Set<number>();
-    for (const { address } of cpuDriver.domains.slotsOf(cpuDriver.state, cpuDriver.domains.get(domain)!))
+    for (const { address } of cpuDriver.domains.slotsOf(cpuDriver.state, known(cpuDriver.domains.get(domain))))
       if (address > 1) found.add(address);
     const say = (text: string): void =>
       this.checks.report('channels', 'K5', `domain ${domain} of core ${core} ${text}`);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type DomainId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
@@ -142,7 +143,7 @@ class ChurnRun {
     const peers = this.domains.flat();
     const begin = simulation.now;
     const prng = createPrng(options.seed).split('network');
-    const { delayMs, slowLinks, pauseUs, keep } = NETWORKS[prng.nextInt(NETWORKS.length)]!;
+    const { delayMs, slowLinks, pauseUs, keep } = known(NETWORKS[prng.nextInt(NETWORKS.length)]);
     const slow = (id: string, from: 'all' | readonly CoreId[], to: 'all' | readonly CoreId[], ms: number): void => {
       const settings = { delay_ns: ms * MILLISECOND, jitter_ns: ms * MILLISECOND };
       simulation.faults.add({ kind: 'link', id, from, to, both: from === 'all', settings, for_ns: null }, begin);
@@ -200,10 +201,14 @@ class ChurnRun {
     while (others.length > 0) {
       const [next] = others.splice(prng.nextInt(others.length), 1);
       const parents = [...below.keys()];
-      below.get(parents[prng.nextInt(parents.length)]!)!.push(next!);
-      below.set(next!, []);
+      known(below.get(known(parents[prng.nextInt(parents.length)]))).push(known(next));
+      below.set(known(next), []);
     }
-    const flatten = (at: CoreId): readonly number[] => [at, below.get(at)!.length, ...below.get(at)!.flatMap(flatten)];
+    const flatten = (at: CoreId): readonly number[] => [
+      at,
+      known(below.get(at)).length,
+      ...known(below.get(at)).flatMap(flatten),
+    ];
     this.simulation.node(core).kernel?.services.agreement.installPlans(1 << 20, flatten(core), flatten(core));
   }
 

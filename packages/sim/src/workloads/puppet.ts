@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { Prng } from '@mk/monitor-proto/prng';
@@ -269,8 +270,8 @@ export class Puppet {
   private some(): readonly number[] {
     const all = [...this.held].filter((address) => !this.doubtful.has(address));
     if (all.length === 0) return [];
-    const first = all[this.prng.nextInt(all.length)]!;
-    const second = all[this.prng.nextInt(all.length)]!;
+    const first = known(all[this.prng.nextInt(all.length)]);
+    const second = known(all[this.prng.nextInt(all.length)]);
     return first === second ? [first] : [first, second];
   }
 }

@@ -1,4 +1,5 @@
 /** What `sandbox.pl` answers to a query, as ours. Pure. */
+import { known } from '@mk/monitor-proto/assert';
 import type { JsonTerm, QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Failure } from './protocol.ts';
 
@@ -38,7 +39,7 @@ export function placeOf(text: string, position: number): { line: number; column:
 function solutionOf(flat: JsonTerm, residual: JsonTerm): Solution {
   const pairs = Array.isArray(flat) ? (flat as readonly JsonTerm[]) : [];
   const bindings: { [name: string]: JsonTerm } = {};
-  for (let index = 0; index + 1 < pairs.length; index += 2) bindings[String(pairs[index])] = pairs[index + 1]!;
+  for (let index = 0; index + 1 < pairs.length; index += 2) bindings[String(pairs[index])] = known(pairs[index + 1]);
   const texts = Array.isArray(residual) ? residual.map(String) : [];
   return texts.length === 0 ? { bindings } : { bindings, residual: texts };
 }

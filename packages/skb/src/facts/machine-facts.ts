@@ -14,6 +14,7 @@
  * Relations are same_core, shared_cache, same_package and hop_1, hop_2, … A core may be local to several nodes: its nearest
  * comes first. What nobody told is `unknown`, and has no `memory_region`.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { MachineDescription, RelationCosts } from '@mk/machine/description';
 import { cacheInstances, linkCount, linksOf } from '@mk/machine/description';
 import { Machine } from '@mk/machine/machine';
@@ -102,7 +103,7 @@ function affinityFacts({ numaNodes }: MachineDescription, machine: Machine): rea
   });
   return bounded('cpu_affinity', count, () => {
     numaNodes.forEach(({ cores }, node) => {
-      for (const core of cores) if (local[core]![0] !== node) local[core]!.push(node);
+      for (const core of cores) if (known(local[core])[0] !== node) known(local[core]).push(node);
     });
     return local.flatMap((nodes, core) => nodes.map((node) => fact('cpu_affinity', core, core, node)));
   }).concat(local.flatMap(([node], core) => (node === undefined ? [] : [fact('nearest_node', core, node)])));

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MachineDescription } from '@mk/machine/description';
@@ -110,14 +111,16 @@ export class KnowledgeHost {
     for (const { name, text } of contents.rules) this.rules.set(name, text);
     void this.restore(contents.rules);
     if (contents.facts.length > 0)
-      this.engine!.updateFacts({ add: contents.facts }).catch((error: Error) =>
-        this.factsRefused('the journal', error),
-      );
+      known(this.engine)
+        .updateFacts({ add: contents.facts })
+        .catch((error: Error) => this.factsRefused('the journal', error));
     post({ type: 'journal_opened', contents });
   }
 
   private async restore(rules: JournalContents['rules']): Promise<void> {
-    const refused = await this.engine!.restoreRules(rules).catch(() => []);
+    const refused = await known(this.engine)
+      .restoreRules(rules)
+      .catch(() => []);
     for (const { name, why } of refused) this.options.log('rules_not_restored', { name, text: why });
   }
 
@@ -137,7 +140,7 @@ export class KnowledgeHost {
     cancel_query: ({ job }) => this.cancels.get(job)?.(),
     set_rules: (effect) => void this.setRules(effect),
     update_facts: ({ update }) => {
-      const engine = this.engine!;
+      const engine = known(this.engine);
       this.told?.describe(coresIn(update), (change) => engine.updateFacts(change));
       engine.updateFacts(update).catch((error: Error) => this.factsRefused('the cluster', error));
     },
@@ -170,7 +173,7 @@ export class KnowledgeHost {
         this.options.post({ type: 'query_answered', job, solutions, end });
       });
     };
-    const cancel = this.engine!.run(goal, options, {
+    const cancel = known(this.engine).run(goal, options, {
       solutions: (batch) => {
         waiting.push(...batch);
         schedule();
@@ -213,8 +216,8 @@ export class KnowledgeHost {
   }
 
   private async load(name: string, text: string): Promise<void> {
-    if (text === '') await this.engine!.removeRules(name);
-    else await this.engine!.setRules(name, text);
+    if (text === '') await known(this.engine).removeRules(name);
+    else await known(this.engine).setRules(name, text);
     if (text === '') this.rules.delete(name);
     else this.rules.set(name, text);
   }

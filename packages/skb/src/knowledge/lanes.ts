@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
@@ -44,7 +45,7 @@ export class Lane {
   }
 
   take(): OctopusMessage {
-    const message = this.waiting.shift()!;
+    const message = known(this.waiting.shift());
     this.chars -= message.request.length;
     this.head = null;
     return message;

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { piecesOf } from '@mk/monitor-proto/knowledge/pieces';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -188,7 +189,7 @@ export class OctopusDesk {
     const { changes } = this;
     this.changes = [];
     for (const [client, replies] of this.fresh)
-      changes.push({ type: 'answers_put', client, last: replies.at(-1)![0], replies });
+      changes.push({ type: 'answers_put', client, last: known(replies.at(-1))[0], replies });
     this.fresh.clear();
     if (!this.journalled || this.phase === 'failed') return;
     this.entry += 1;
@@ -225,7 +226,7 @@ export class OctopusDesk {
     this.meter.steps += OCTOPUS_LIMITS.requestSteps;
     const { owner, records } = departure;
     this.lastChange = null;
-    for (const change of this.store.drop(records[departure.next]!)) this.changes.push(change);
+    for (const change of this.store.drop(known(records[departure.next]))) this.changes.push(change);
     departure.next += 1;
     if (departure.next < records.length) return;
     this.departing.shift();

@@ -4,6 +4,7 @@
  * highest number that any of them had reached. A name without a counter goes on above the floor: whoever still holds an old
  * number of it, a fencing token say, holds a lower one. Pure.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { OctopusChange } from './change.ts';
 
 /** Under this name the floor is kept. No sequence has it: nobody may set a record that begins so. */
@@ -46,7 +47,7 @@ export class Counters {
     for (const name of this.idle) {
       if (this.idle.size <= this.mostIdle) break;
       this.idle.delete(name);
-      this.floor = Math.max(this.floor, this.values.get(name)!);
+      this.floor = Math.max(this.floor, known(this.values.get(name)));
       this.values.delete(name);
       changes.push({ type: 'counter_remove', name });
     }

@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** What has a place in the natural order of names. */
 export interface Placed {
   readonly name: string;
@@ -32,24 +34,24 @@ export class OrderedNames<T extends Placed> {
 
   /** Puts a row in the place of one of the same name. */
   replace(row: T): void {
-    const block = this.blocks[this.blockOf(row)]!;
+    const block = known(this.blocks[this.blockOf(row)]);
     block[firstFrom(block, row)] = row;
   }
 
   /** Rows from a place on, in order. It must not be used again after a change. */
   *from(place: Placed): Generator<T, void> {
     for (let at = this.blockOf(place); at < this.blocks.length; at++) {
-      const block = this.blocks[at]!;
-      const start = order(block[0]!, place) >= 0 ? 0 : firstFrom(block, place);
-      for (let index = start; index < block.length; index++) yield block[index]!;
+      const block = known(this.blocks[at]);
+      const start = order(known(block[0]), place) >= 0 ? 0 : firstFrom(block, place);
+      for (let index = start; index < block.length; index++) yield known(block[index]);
     }
   }
 
   /** Rows before a place, the nearest first. It must not be used again after a change. */
   *before(place: Placed): Generator<T, void> {
     for (let at = Math.min(this.blockOf(place), this.blocks.length - 1); at >= 0; at--) {
-      const block = this.blocks[at]!;
-      for (let index = firstFrom(block, place) - 1; index >= 0; index--) yield block[index]!;
+      const block = known(this.blocks[at]);
+      for (let index = firstFrom(block, place) - 1; index >= 0; index--) yield known(block[index]);
     }
   }
 
@@ -59,7 +61,7 @@ export class OrderedNames<T extends Placed> {
     let high = this.blocks.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (order(this.blocks[middle]!.at(-1)!, place) < 0) low = middle + 1;
+      if (order(known(known(this.blocks[middle]).at(-1)), place) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -77,7 +79,7 @@ function firstFrom(block: readonly Placed[], place: Placed): number {
   let high = block.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (order(block[middle]!, place) < 0) low = middle + 1;
+    if (order(known(block[middle]), place) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

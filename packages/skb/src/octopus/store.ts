@@ -15,6 +15,7 @@
  * exist, trigger ids are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer
  * CONSTRAINT_MISMATCH.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { Meter } from '@mk/monitor-proto/octopus/meter';
 import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/names';
 import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
@@ -245,7 +246,7 @@ export class OctopusStore {
     if (permit === undefined) return NO_RECORD;
     this.remove(permit, effects.changes);
     if (request.lease !== true) return { ok: true, record: permit.text };
-    const name = sequenceName({ base: recipeName('permit', request.name), number: permit.sequence!.number });
+    const name = sequenceName({ base: recipeName('permit', request.name), number: known(permit.sequence).number });
     const text = boundedText(name, permit.attributes);
     this.put(name, permit.attributes, text, caller.owner, effects.changes);
     return { ok: true, record: text };
@@ -257,7 +258,7 @@ export class OctopusStore {
    */
   private oldPermit(name: string): StoredRecord | undefined {
     const record = this.records.firstOf(name);
-    const posted = record !== undefined && record.sequence!.number <= this.counters.own(name);
+    const posted = record !== undefined && known(record.sequence).number <= this.counters.own(name);
     return posted && record.attributes.size === 0 && record.owner === undefined ? record : undefined;
   }
 

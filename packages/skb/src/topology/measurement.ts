@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { heartbeatInterval } from '@mk/monitor-proto/endpoint/heartbeat';
 import { limit } from '@mk/monitor-proto/limits';
@@ -85,7 +86,7 @@ export class Measurement {
       // Of other pairs a core knows nothing.
       if (from[i] !== core && to[i] !== core) continue;
       const [average = 0, variance = 0, min = 0, max = 0] = [averages[i], variances[i], minima[i], maxima[i]];
-      this.note(from[i]!, to[i]!, { average, variance, min, max });
+      this.note(known(from[i]), known(to[i]), { average, variance, min, max });
     }
     const running = this.measuring.get(core);
     if (running === undefined || running.batch !== report.batch) return;
@@ -133,7 +134,7 @@ export class Measurement {
       // One that still measures for an earlier start is asked again when its report has come.
       const place = this.queue.findIndex(({ core }) => !this.measuring.has(core));
       if (place < 0) break;
-      this.begin(this.queue.splice(place, 1)[0]!, now);
+      this.begin(known(this.queue.splice(place, 1)[0]), now);
     }
     if (this.measuring.size === 0 && this.queue.length === 0) this.done(now);
   }
@@ -153,7 +154,7 @@ export class Measurement {
   /** One that measures and is not heard any more is not waited for. */
   private lookAgain(core: CoreId, now: Nanos): Timer {
     return this.timers.set(now + LOOK_EVERY, (at) => {
-      const running = this.measuring.get(core)!;
+      const running = known(this.measuring.get(core));
       if (at < running.until && !this.isSilent(core, at)) {
         running.timer = this.lookAgain(core, at);
         return;

@@ -13,6 +13,7 @@
  * no search.
  */
 
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 
 /** A dissemination tree: children in send order (farthest first). */
@@ -228,7 +229,7 @@ function packagesOf(
   { packages }: Shared,
 ): { own: readonly number[]; foreign: readonly (readonly number[])[] } {
   const ownPackage = input.packageOf(input.root);
-  const own = packages.get(ownPackage)!.filter((core) => core !== input.root);
+  const own = known(packages.get(ownPackage)).filter((core) => core !== input.root);
   const foreign: (readonly number[])[] = [];
   for (const [name, members] of packages) if (name !== ownPackage) foreign.push(members);
   return { own, foreign };

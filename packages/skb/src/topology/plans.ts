@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { roundTripMoved } from '@mk/monitor-proto/knowledge/round-trip-moved';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
@@ -32,12 +33,12 @@ export class Plans {
     const numa = planAllTrees('numa', input);
     this.sink.log('plan_computed', { plan: this.version, cores: cores.length, cause });
     for (const core of cores) {
-      const member = this.registry.members.get(core)!;
+      const member = known(this.registry.members.get(core));
       this.registry.tell(member, {
         type: 'plan_push',
         version: this.version,
-        multicast: flattenTree(multicast.get(core)!),
-        numa: flattenTree(numa.get(core)!),
+        multicast: flattenTree(known(multicast.get(core))),
+        numa: flattenTree(known(numa.get(core))),
       });
     }
     return true;

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { DomainId } from '@mk/monitor-proto/ids';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot } from '@mk/node-kernel/capability/audit/audit-snapshot';
@@ -22,7 +23,7 @@ export const CAPABILITIES: Chapter = {
           ).domain,
       ),
     );
-    const own = domains[0]!;
+    const own = known(domains[0]);
     const { address: part } = (await tour.core(0, 'cap_retype', {
       domain: own,
       source: MEMORY,
@@ -32,12 +33,14 @@ export const CAPABILITIES: Chapter = {
     })) as { address: number };
     tour.say('a domain on core 0 retypes 256 KiB of RAM: 64 KiB of it are a capability of their own');
     const copies = await Promise.all(
-      cores.slice(1).map((core) => tour.core(0, 'cap_send', { domain: own, source: part, core, to: domains[core]! })),
+      cores
+        .slice(1)
+        .map((core) => tour.core(0, 'cap_send', { domain: own, source: part, core, to: known(domains[core]) })),
     );
     tour.check(`${copies.length} copies sent, one to every other core`, copies.length === tour.cores - 1);
     const far = tour.cores - 1;
     await tour.core(far, 'cap_retype', {
-      domain: domains[far]!,
+      domain: known(domains[far]),
       source: copies[far - 1] as number,
       kind: 'Frame',
       offset: 0,

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
 import type { RoundSummary } from '../../client/round-summary.ts';
 import type { Chapter } from '../tour.ts';
@@ -9,7 +10,7 @@ export const CRASH: Chapter = {
   async run(tour) {
     const { control, supervisor } = tour.session;
     const core = tour.cores - 1;
-    const pid = supervisor.core(core)!.pid;
+    const pid = known(supervisor.core(core)).pid;
     await control.crash(core);
     tour.say(`core ${core} (pid ${pid}) is killed with SIGKILL`);
     const startedAt = performance.now();

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock } from '@mk/libmk/octopus/lock';
 import { Octopus } from '@mk/libmk/octopus/octopus';
@@ -73,7 +74,7 @@ async function lockHandedRound(tour: Tour, cores: readonly Octopus[]): Promise<v
     }),
   );
   const each = formatDuration(((performance.now() - startedAt) * 1e6) / cores.length);
-  const inTurn = order.every((ticket, i) => i === 0 || ticket > order[i - 1]!);
+  const inTurn = order.every((ticket, i) => i === 0 || ticket > known(order[i - 1]));
   tour.check(
     `a lock went round all ${order.length} cores, in the order they asked, one at a time; ${each} each`,
     order.length === cores.length && inTurn && most === 1,

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
 import { packageMatrixText } from '../../client/latency-matrix.ts';
 import { type RelationSummary, type RttRow, summariseByRelation } from '../../client/latency-summary.ts';
@@ -43,7 +44,7 @@ function nearestFirst(
   relationOf: (a: number, b: number) => string,
 ): RelationSummary[] {
   const distance = ({ relation }: RelationSummary): number => {
-    const { from, to } = rows.find((row) => relationOf(row.from, row.to) === relation)!;
+    const { from, to } = known(rows.find((row) => relationOf(row.from, row.to) === relation));
     return tour.machine.machine.relationNumber(from, to);
   };
   return [...summaries].sort((a, b) => distance(a) - distance(b));
@@ -56,9 +57,9 @@ function checkRelation(
   relationOf: (a: number, b: number) => string,
 ): void {
   const { relation, pairs, minNs, medianNs, maxNs } = summary;
-  const { from, to } = rows.find((row) => relationOf(row.from, row.to) === relation)!;
+  const { from, to } = known(rows.find((row) => relationOf(row.from, row.to) === relation));
   const { config } = tour.session;
-  const oneWay = config.latencyNs + addedDelaysNs(tour.machine, from, config.timeScale)[to]!;
+  const oneWay = config.latencyNs + known(addedDelaysNs(tour.machine, from, config.timeScale)[to]);
   const most = 2 * oneWay * (1 + HOST_RATIO) + HOST_NS;
   const figures = `min ${formatDuration(minNs)}, median ${formatDuration(medianNs)}, max ${formatDuration(maxNs)}`;
   const held = minNs >= 2 * oneWay - EARLY_NS - 2 * config.jitterNs && medianNs <= most + 2 * config.jitterNs;

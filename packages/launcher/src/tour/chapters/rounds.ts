@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
 import { plainTable } from '../../display/ready-table.ts';
 import type { RoundSummary } from '../../client/round-summary.ts';
@@ -28,7 +29,8 @@ export const ROUNDS_OVER_PLANS: Chapter = {
       `every phase took 2 · (${tour.cores} − 1) = ${2 * others} messages`,
       results.every(({ messages, phases }) => messages === 2 * others * phases),
     );
-    const one = (wanted: string): number => results.find(({ plan, phases }) => plan === wanted && phases === 1)!.p50;
+    const one = (wanted: string): number =>
+      known(results.find(({ plan, phases }) => plan === wanted && phases === 1)).p50;
     if (tour.cores > 4)
       tour.check(
         'asking one core after the other (broadcast) is slower than a tree (multicast)',

@@ -1,4 +1,5 @@
 /** C2 and C5: what memory is covered by, and whether any is lost. See `audit.ts`. */
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { AuditEntry, CoreSnapshot, Violation } from './audit-snapshot.ts';
 import { decode } from './audit-snapshot.ts';
@@ -22,7 +23,7 @@ function capabilityOverlaps(entries: readonly AuditEntry[], snapshots: readonly 
   const problems: Violation[] = [];
   const above: Held[] = [];
   for (const next of held) {
-    while (above.length > 0 && !overlaps(above[above.length - 1]!.capability, next.capability)) above.pop();
+    while (above.length > 0 && !overlaps(known(above[above.length - 1]).capability, next.capability)) above.pop();
     const top = above[above.length - 1];
     if (top !== undefined && !isAncestor(top.capability, next.capability)) {
       problems.push({
@@ -62,7 +63,7 @@ function freeOverlaps(entries: readonly AuditEntry[], snapshots: readonly CoreSn
     .flatMap(({ core, free: ranges }) => ranges.map((range) => ({ range, core })))
     .sort((a, b) => a.range.address - b.range.address);
   const problems = free.slice(1).flatMap(({ range, core }, i) => {
-    const before = free[i]!;
+    const before = known(free[i]);
     return overlaps(before.range, range) ? [violation('C2', range, [before.core, core], 'free in two allocators')] : [];
   });
   const allFree = unionRanges(free.map(({ range }) => range));
@@ -70,7 +71,7 @@ function freeOverlaps(entries: readonly AuditEntry[], snapshots: readonly CoreSn
     if (!isRamBacked(capability.type)) continue;
     const both = intersectFrom(allFree, capability);
     if (both === undefined) continue;
-    const owner = free.find(({ range }) => overlaps(range, both))!.core;
+    const owner = known(free.find(({ range }) => overlaps(range, both))).core;
     problems.push(violation('C2', both, [owner, core], `free, and covered by ${describeCapability(capability)}`));
   }
   return problems;
@@ -82,7 +83,7 @@ function intersectFrom(sorted: readonly Range[], range: Range): Range | undefine
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle]!.address + sorted[middle]!.size <= range.address) low = middle + 1;
+    if (known(sorted[middle]).address + known(sorted[middle]).size <= range.address) low = middle + 1;
     else high = middle;
   }
   const candidate = sorted[low];

@@ -1,4 +1,5 @@
 /** C1, agreement of local copies, and conservative relation bits. See `audit.ts`. */
+import { known } from '@mk/monitor-proto/assert';
 import type { AuditEntry, CoreSnapshot, Violation } from './audit-snapshot.ts';
 import { decode } from './audit-snapshot.ts';
 import { compareWithinTree, describeCapability, identityOf, isAncestor } from '../model/capability.ts';
@@ -10,7 +11,7 @@ export function auditOwners(entries: readonly AuditEntry[], snapshots: readonly 
   const flying = new Set(snapshots.flatMap(({ inFlight }) => inFlight.map((wire) => identityOf(decode(wire)))));
   return [...grouped(entries).values()].flatMap((copies) => [
     ...disagreements(copies),
-    ...(flying.has(copies[0]!.identity) ? [] : ownerProblems(copies)),
+    ...(flying.has(known(copies[0]).identity) ? [] : ownerProblems(copies)),
   ]);
 }
 
@@ -48,7 +49,7 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
   const live = entries.filter((entry) => !entry.inDelete && typeRow(entry.capability.type).needsLocality);
   const firsts = [...grouped(live).values()].map((copies) => ({
     entry: copies.find((copy) => copy.core === copy.owner && !copy.locked),
-    capability: copies[0]!.capability,
+    capability: known(copies[0]).capability,
     cores: new Set(copies.map((copy) => copy.core)),
   }));
   const problems: Violation[] = [];
@@ -68,7 +69,7 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
   const above: typeof firsts = [];
   for (const holder of firsts) {
     demand(holder, REMOTE.copies, holder.cores, 'copy');
-    while (above.length > 0 && end(above[above.length - 1]!) <= holder.capability.address) above.pop();
+    while (above.length > 0 && end(known(above[above.length - 1])) <= holder.capability.address) above.pop();
     for (const outer of above) {
       if (!isAncestor(outer.capability, holder.capability)) continue;
       demand(outer, REMOTE.descendants, holder.cores, `descendant (${describeCapability(holder.capability)})`);

@@ -5,6 +5,7 @@
  * when remote copies may exist, when it is a CNode or Dispatcher (emptied in steps), or when its memory goes to another
  * core or may be covered on one; and every revoke.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import { REMOTE } from '../store/copy-group.ts';
 import { containerIn, destination, lookup, resolveSlot, unfitFor } from '../store/cspace.ts';
@@ -182,7 +183,7 @@ export function decodeDestinations(
   const { container, index } = first.value;
   if (index + children.length > container.capacity) return refuse('ADDRESS_OUT_OF_RANGE');
   const slots = children.map((_, i) => container.slot(index + i));
-  const unfit = slots.map((slot) => unfitFor(slot, children[0]!.type)).find((reason) => reason !== null);
+  const unfit = slots.map((slot) => unfitFor(slot, known(children[0]).type)).find((reason) => reason !== null);
   return unfit ? refuse(unfit) : succeed(slots);
 }
 

@@ -3,7 +3,7 @@
  * core; the monitor calls `deleteStep` again until it answers `idle`. Order: the delete list, then the contents of
  * containers on their way out, then the emptied containers themselves.
  */
-import { assert } from '@mk/monitor-proto/assert';
+import { assert, known } from '@mk/monitor-proto/assert';
 import { REMOTE } from '../store/copy-group.ts';
 import type { ClearEntry, DeleteEntry } from '../store/deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
@@ -35,7 +35,7 @@ export function deleteStep(state: LocalCapabilities, budget: number = CAPABILITY
   let blocked = 0;
   for (let spent = 0; spent < budget; spent += 1) {
     if (blocked < queue.list.length) {
-      const entry = queue.list.shift()!;
+      const entry = known(queue.list.shift());
       const verdict = deleteEntry(state, entry);
       if (verdict === 'last_owned') return { state: 'last_owned', slot: entry.slot };
       blocked = verdict === 'locked' ? blocked + 1 : 0;
@@ -102,7 +102,7 @@ function deleteEntry(state: LocalCapabilities, entry: DeleteEntry): 'done' | 'lo
 function clearOne(state: LocalCapabilities): boolean {
   const { clear } = state.deletions;
   for (let tried = clear.length; tried > 0; tried -= 1) {
-    const item = clear.shift()!;
+    const item = known(clear.shift());
     if (item.container.occupied === 0) {
       finish(state, item.entry.slot);
       return true;

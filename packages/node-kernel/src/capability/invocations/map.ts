@@ -3,6 +3,7 @@
  * capability by which it is protected and unmapped. Illegal ones are refused with the reason and change nothing. Rights are
  * enforced: a frame without WRITE maps read-only.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';
 import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { CapabilityError, Result } from '../model/errors.ts';
@@ -64,7 +65,7 @@ export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequ
   if (!table.ok) return table;
   const misfit = misfitOf(state, source.value, table.value, given);
   if (misfit !== null) return refuse(misfit);
-  const to = destination(state, caller, given.destination, mappingTypeOf(source.value.capability.type)!);
+  const to = destination(state, caller, given.destination, known(mappingTypeOf(source.value.capability.type)));
   if (!to.ok) return to;
   const { entry, count, offset } = given;
   const { type, address } = table.value.capability;
@@ -82,7 +83,7 @@ export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequ
 
 /** Cannot fail. */
 export function performMap(state: LocalCapabilities, { source, destination: to, run }: MapAction): void {
-  const type = mappingTypeOf(run.object.type)!;
+  const type = known(mappingTypeOf(run.object.type));
   const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
   place(state, to, mapping, { owner: state.core, relations: 0 });
   linkMapping(state, full(to), source);
@@ -123,7 +124,7 @@ export function decodeUnmap(
 export function runOf(state: LocalCapabilities, slot: Slot): MappedRun | undefined {
   const { capability } = slot;
   if (capability === null || !typeRow(capability.type).mapping) return undefined;
-  return state.pageTables.runAt(capability.fields[0]!, capability.fields[1]!);
+  return state.pageTables.runAt(known(capability.fields[0]), known(capability.fields[1]));
 }
 
 function misfitOf(
@@ -141,7 +142,7 @@ function misfitOf(
   if (below >= 0 && state.isForeign(source.group)) return 'CAPABILITY_FOREIGN';
   if (below < 0 ? level === 0 : below !== level + 1) return 'MAP_LEVEL';
   if (count < 1 || entry + count > TABLE_ENTRIES || (below >= 0 && count !== 1)) return 'MAP_RANGE';
-  const bytes = below < 0 ? ENTRY_BYTES[level]! : source.capability.size;
+  const bytes = below < 0 ? known(ENTRY_BYTES[level]) : source.capability.size;
   if (below >= 0 ? offset !== 0 : (source.capability.address + offset) % bytes !== 0) return 'MAP_OFFSET';
   if (offset + count * bytes > source.capability.size) return 'MAP_RANGE';
   if (!hasRights(ACCESS_RIGHTS, rights) || !hasRights(source.capability.rights, rights)) return 'RIGHTS_NOT_SUBSET';

@@ -1,4 +1,5 @@
 /** Performs what `decode.ts` has allowed. Cannot fail; says what changed. */
+import { known } from '@mk/monitor-proto/assert';
 import { makeCapability, withRights } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import { decodeInvocation } from './decode.ts';
@@ -68,8 +69,8 @@ export function copyLocally(
 }
 
 function performResize(state: LocalCapabilities, { root, cnode, returnTo }: Named<'resize_cnode'>): void {
-  const from = state.containers.get(root.capability.address)!;
-  const to = state.containers.get(cnode.capability.address)!;
+  const from = known(state.containers.get(root.capability.address));
+  const to = known(state.containers.get(cnode.capability.address));
   for (const slot of from.occupiedSlots()) relocate(state, slot, to.slot(slot.index));
   relocate(state, root, returnTo);
   copyLocally(state, cnode, root);

@@ -1,5 +1,5 @@
 /** Putting capabilities in slots and taking them out, with everything that hangs on it. No decisions here. */
-import { assert } from '@mk/monitor-proto/assert';
+import { assert, known } from '@mk/monitor-proto/assert';
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import type { SharedState } from '../store/copy-group.ts';
@@ -40,7 +40,7 @@ export function removeCopy(state: LocalCapabilities, slot: FullSlot): CopyGroup 
 /** Moves a capability to an empty slot; owner, lock and relations stay. */
 export function relocate(state: LocalCapabilities, from: FullSlot, to: Slot): void {
   const { capability } = from;
-  const table = typeRow(capability.type).mapping ? state.mappingsInTable.get(capability.fields[0]!) : undefined;
+  const table = typeRow(capability.type).mapping ? state.mappingsInTable.get(known(capability.fields[0])) : undefined;
   const isInTable = table?.delete(from) === true;
   state.database.move(from, to);
   if (isInTable) table?.add(full(to));
@@ -49,7 +49,7 @@ export function relocate(state: LocalCapabilities, from: FullSlot, to: Slot): vo
 
 /** Records that the mapping in `slot` was made through the frame (or table) in `through`. */
 export function linkMapping(state: LocalCapabilities, slot: FullSlot, through: Slot): void {
-  const table = slot.capability.fields[0]!;
+  const table = known(slot.capability.fields[0]);
   slot.mappedThrough = through;
   (through.mappings ??= new Set()).add(slot);
   const filled = state.mappingsInTable.get(table);
@@ -59,11 +59,11 @@ export function linkMapping(state: LocalCapabilities, slot: FullSlot, through: S
 
 function unlinkMapping(state: LocalCapabilities, slot: FullSlot, mapping: Capability): void {
   slot.mappedThrough?.mappings?.delete(slot);
-  const table = mapping.fields[0]!;
+  const table = known(mapping.fields[0]);
   const filled = state.mappingsInTable.get(table);
   filled?.delete(slot);
   if (filled?.size === 0) state.mappingsInTable.delete(table);
-  const run = state.pageTables.remove(table, mapping.fields[1]!);
+  const run = state.pageTables.remove(table, known(mapping.fields[1]));
   if (run !== undefined) state.changes.note({ kind: 'unmapped', run });
 }
 

@@ -3,6 +3,7 @@
  * mapping, a legal edge, the count, the fit, no overlap. The overlap rule: inside the range to be retyped there may be
  * nothing but the source, its copies and its ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import { liveSlot } from '../store/copy-group.ts';
@@ -44,7 +45,7 @@ export function planRetype(source: Capability, request: RetypeRequest): Result<C
 /** The bytes that a planned retype takes from its source. */
 export function retypeRange(children: readonly Capability[]): Range {
   const [first] = children;
-  return { address: first!.address, size: first!.size * children.length };
+  return { address: known(first).address, size: known(first).size * children.length };
 }
 
 /**
@@ -66,9 +67,9 @@ export function createRetyped(
   slots: readonly Slot[],
 ): void {
   const shared = { owner: state.core, relations: relationsOfChild(state, source) };
-  children.forEach((child, i) => place(state, slots[i]!, withAssignedFields(state, child), shared));
+  children.forEach((child, i) => place(state, known(slots[i]), withAssignedFields(state, child), shared));
   const range = retypeRange(children);
-  const wasUntyped = source.capability.type === 'RAM' && children[0]!.type !== 'RAM';
+  const wasUntyped = source.capability.type === 'RAM' && known(children[0]).type !== 'RAM';
   if (wasUntyped) state.changes.note({ kind: 'zeroed', ...range });
 }
 

@@ -3,7 +3,7 @@
  * nothing: a locked copy or descendant means "wait for that lock", never a crash (hazard 4 of the inventory), and
  * descendants are found at any depth (hazard 9). While a mark stands, nothing that it covers is accepted.
  */
-import { assert } from '@mk/monitor-proto/assert';
+import { assert, known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import type { RevokeMark } from '../store/holds.ts';
@@ -30,7 +30,7 @@ export function revokeMarkRelations(state: LocalCapabilities, target: Capability
 export function revokeCommit(state: LocalCapabilities, mark: RevokeMark): void {
   lift(state, mark);
   for (let i = mark.frozen.length - 1; i >= 0; i -= 1) {
-    const { slot, capability } = mark.frozen[i]!;
+    const { slot, capability } = known(mark.frozen[i]);
     if (slot.capability === capability) state.deletions.enqueue(slot, true);
   }
 }

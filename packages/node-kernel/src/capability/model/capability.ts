@@ -1,4 +1,5 @@
 /** A capability as a value: immutable, the same on every core. Where it lies and who owns it is state around it. */
+import { known } from '@mk/monitor-proto/assert';
 import { descendsFrom, typeTreeRoot } from './type-rules.ts';
 import { typeRow } from './types.ts';
 import type { CapabilityType } from './types.ts';
@@ -60,7 +61,7 @@ export function compareWithinTree(a: Capability, b: Capability): number {
 
 function compareFields(a: readonly number[], b: readonly number[]): number {
   for (let i = 0; i < a.length; i += 1) {
-    const difference = a[i]! - b[i]!;
+    const difference = known(a[i]) - known(b[i]);
     if (difference !== 0) return difference;
   }
   return 0;

@@ -1,4 +1,5 @@
 /** Sets of byte ranges: normalised arrays, sorted by address, neither empty nor touching. */
+import { known } from '@mk/monitor-proto/assert';
 import type { Range } from './capability.ts';
 
 /** The bytes in any of the ranges. */
@@ -20,10 +21,10 @@ export function subtractRanges(from: readonly Range[], taken: readonly Range[]):
   let first = 0;
   for (const range of unionRanges(from)) {
     const end = range.address + range.size;
-    while (first < holes.length && holes[first]!.address + holes[first]!.size <= range.address) first += 1;
+    while (first < holes.length && known(holes[first]).address + known(holes[first]).size <= range.address) first += 1;
     let at = range.address;
-    for (let i = first; i < holes.length && holes[i]!.address < end; i += 1) {
-      const hole = holes[i]!;
+    for (let i = first; i < holes.length && known(holes[i]).address < end; i += 1) {
+      const hole = known(holes[i]);
       if (hole.address > at) left.push({ address: at, size: hole.address - at });
       at = Math.max(at, hole.address + hole.size);
     }

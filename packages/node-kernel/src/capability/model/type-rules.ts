@@ -1,4 +1,5 @@
 /** What follows from the type table: legal retypes, transitive descent, tree roots, sizes. All precomputed. */
+import { known } from '@mk/monitor-proto/assert';
 import { CAPABILITY_TYPE_NAMES, typeRow } from './types.ts';
 import type { CapabilityType } from './types.ts';
 
@@ -31,17 +32,17 @@ function collectAncestors(type: CapabilityType): Set<CapabilityType> {
 
 /** Whether `type` comes from `ancestor` over one or more edges, mapping edges included; never from itself. */
 export function descendsFrom(type: CapabilityType, ancestor: CapabilityType): boolean {
-  return ANCESTOR_TYPES.get(type)!.has(ancestor);
+  return known(ANCESTOR_TYPES.get(type)).has(ancestor);
 }
 
 /** The type at the top of the tree that `type` belongs to; types without parents are their own root. */
 export function typeTreeRoot(type: CapabilityType): CapabilityType {
-  return TREE_ROOTS.get(type)!;
+  return known(TREE_ROOTS.get(type));
 }
 
 const TREE_ROOTS = new Map<CapabilityType, CapabilityType>();
 for (const name of CAPABILITY_TYPE_NAMES) {
-  const root = [...ANCESTOR_TYPES.get(name)!].find((above) => typeRow(above).parents.length === 0);
+  const root = [...known(ANCESTOR_TYPES.get(name))].find((above) => typeRow(above).parents.length === 0);
   TREE_ROOTS.set(name, root ?? name);
 }
 

@@ -4,7 +4,7 @@
  * Guarantees: all copies of a capability on this core agree on owner, lock and relation bits (they are one group);
  * an empty group is not in the tree. The database never decides whether something is allowed.
  */
-import { assert } from '@mk/monitor-proto/assert';
+import { assert, known } from '@mk/monitor-proto/assert';
 import type { Capability, Range } from '../model/capability.ts';
 import { covers } from '../model/capability.ts';
 import { newGroup, NO_SLOTS, sortedSlots } from './copy-group.ts';
@@ -138,7 +138,7 @@ export class MappingDatabase {
       },
       root,
     );
-    const relation = RANGE_RELATIONS[found]!;
+    const relation = known(RANGE_RELATIONS[found]);
     return example === undefined ? { relation } : { relation, group: example };
   }
 
@@ -154,7 +154,7 @@ export class MappingDatabase {
   }
 
   private treeOf(type: CapabilityType): IntervalTree {
-    return this.trees.get(typeTreeRoot(type))!;
+    return known(this.trees.get(typeTreeRoot(type)));
   }
 
   private addGroup(capability: Capability, state: SharedState): CopyGroup {

@@ -2,6 +2,7 @@
  * What is in the page tables of this core: hardware-neutral, four levels of 512 entries, 48 bits of virtual address. A
  * table is the object of a VNode capability; each run of entries belongs to one Mapping capability and goes with it.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import type { CapabilityType } from '../model/types.ts';
 
@@ -80,7 +81,7 @@ export class PageTables {
       const entry = Math.floor(virtual / bytes) % TABLE_ENTRIES;
       const run = this.runAt(table, entry);
       if (run === undefined) return null;
-      rights &= run.rights[entry - run.first]!;
+      rights &= known(run.rights[entry - run.first]);
       const at = run.object.address + run.offset + (entry - run.first) * bytes;
       if (PageTables.levelOf(run.object.type) === level + 1) table = run.object.address;
       else return { frame: run.object, address: at + (virtual % bytes), pageBytes: bytes, rights };
@@ -103,9 +104,9 @@ export class PageTables {
     const entries = this.#tables.get(root);
     if (entries === undefined) return;
     for (const entry of [...entries.keys()].sort((a, b) => a - b)) {
-      const run = entries.get(entry)!;
+      const run = known(entries.get(entry));
       if (run.first !== entry) continue;
-      const virtual = base + entry * ENTRY_BYTES[run.level]!;
+      const virtual = base + entry * known(ENTRY_BYTES[run.level]);
       if (PageTables.levelOf(run.object.type) < 0) yield { virtual, run };
       else yield* this.runsBelow(run.object.address, virtual);
     }

@@ -3,6 +3,7 @@
  * requests give the same addresses. An allocator serves what it was given, also ranges stolen from a peer.
  * Assumes that whoever frees a range has made sure that no capability covers it (see `reclaim.ts`).
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { Range } from '../model/capability.ts';
 import { subtractRanges, totalBytes } from '../model/ranges.ts';
 
@@ -53,7 +54,7 @@ export class RamAllocator {
   }
 
   private carve(index: number, taken: Range): Range {
-    const from = this.free[index]!;
+    const from = known(this.free[index]);
     const rest = subtractRanges([from], [taken]);
     this.free.splice(index, 1, ...rest);
     return taken;
@@ -62,8 +63,8 @@ export class RamAllocator {
   private overlappingFree(range: Range): Range[] {
     const found: Range[] = [];
     for (let i = this.firstEndingAfter(range.address); i < this.free.length; i += 1) {
-      if (this.free[i]!.address >= range.address + range.size) break;
-      found.push(this.free[i]!);
+      if (known(this.free[i]).address >= range.address + range.size) break;
+      found.push(known(this.free[i]));
     }
     return found;
   }
@@ -94,7 +95,7 @@ export class RamAllocator {
     let high = this.free.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const range = this.free[middle]!;
+      const range = known(this.free[middle]);
       if (range.address + range.size <= address) low = middle + 1;
       else high = middle;
     }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../../capability/model/capability.ts';
@@ -120,7 +121,7 @@ export class Endpoints implements Service {
 
   private create(caller: Domain, number: number): { readonly endpoint: number; readonly address: number } {
     const self = this.selfOf(caller);
-    const dispatcher = this.dispatcherOf.get(caller.id)!;
+    const dispatcher = known(this.dispatcherOf.get(caller.id));
     const siblings = this.byDispatcher.get(dispatcher) ?? new Map<number, Endpoint>();
     if (siblings.has(number)) throw new OperationError('SLOT_IN_USE', `the caller has an endpoint ${number}`);
     const { address } = this.freeSlot(caller);
@@ -167,7 +168,7 @@ export class Endpoints implements Service {
   /** The endpoint that a capability of the caller names (EP1). */
   private named(caller: Domain, address: number): Endpoint {
     const { capability } = this.held(caller, address, RIGHTS.write);
-    const { type, address: dispatcher, fields } = capability!;
+    const { type, address: dispatcher, fields } = known(capability);
     if (type !== 'EndPointLMP') throw new OperationError('NO_SUCH_ENDPOINT', `a ${type} is no endpoint`);
     const endpoint = this.byDispatcher.get(dispatcher)?.get(fields[0] ?? -1);
     if (endpoint === undefined) throw new OperationError('NO_SUCH_ENDPOINT', 'its dispatcher is gone');
@@ -177,7 +178,7 @@ export class Endpoints implements Service {
   private copyTo(caller: Domain, address: number, receiver: number): number {
     const slot = this.held(caller, address, RIGHTS.grant);
     if (slot.group?.locked === true) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
-    return placeCopy(this.capops, slot, receiver, slot.capability!.rights);
+    return placeCopy(this.capops, slot, receiver, known(slot.capability).rights);
   }
 
   private held(caller: Domain, address: number, rights: number): Slot {

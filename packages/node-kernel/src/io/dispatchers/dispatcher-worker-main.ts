@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { setPriority } from 'node:os';
 import vm from 'node:vm';
 import v8 from 'node:v8';
@@ -51,7 +52,7 @@ function until(condition: () => boolean): void {
 function next(port: MessagePort): unknown {
   let received: { readonly message: unknown } | undefined;
   until(() => (received = receiveMessageOnPort(port) as typeof received) !== undefined);
-  return received!.message;
+  return known(received).message;
 }
 
 /** The bytes of the next resumption, into the context. */

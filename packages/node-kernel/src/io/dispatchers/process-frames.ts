@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** Frames on the two pipes between a core and the process of one dispatcher: length (u32), kind, bytes. */
 export const TO_CHILD = { begin: 0, resume: 1, answer: 2 } as const;
 export const TO_CORE = { ready: 0, turn: 1, call: 2, ended: 3 } as const;
@@ -32,7 +34,7 @@ export class FrameCutter {
         return this.frame(-1, new Uint8Array(0));
       }
       if (rest.length < HEAD_BYTES + length) break;
-      this.frame(rest[4]!, rest.subarray(HEAD_BYTES, HEAD_BYTES + length));
+      this.frame(known(rest[4]), rest.subarray(HEAD_BYTES, HEAD_BYTES + length));
       rest = rest.subarray(HEAD_BYTES + length);
     }
     this.kept = Buffer.from(rest);

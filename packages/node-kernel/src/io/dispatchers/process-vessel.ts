@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { PlainWriter } from '@mk/libmk/dispatcher/plain-value';
@@ -52,7 +53,7 @@ class ProcessVessel implements Vessel {
     this.pipe.on('error', () => undefined); // it is gone: `exit` says so
     const cutter = new FrameCutter(TURN_BYTES_MOST, (kind, bytes) => this.frame(kind, bytes));
     (this.child.stdio[PIPES.out] as Readable).on('data', (chunk: Buffer) => cutter.push(chunk));
-    this.child.stderr!.on('data', (chunk: Buffer) => {
+    known(this.child.stderr).on('data', (chunk: Buffer) => {
       this.lastWords = (this.lastWords + chunk.toString('latin1')).slice(-LAST_WORDS);
     });
     this.child.on('error', (error) => this.over({ cause: 'DISPATCHER_LOST', text: error.message }));

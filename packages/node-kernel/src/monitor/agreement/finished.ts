@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 
@@ -50,9 +51,9 @@ export class AnsweredPhases {
   }
 
   add(op: OperationId, phase: number, round: number, data: readonly number[]): void {
-    const known = this.rounds.get(op);
-    if (known !== undefined) {
-      known.answers[phase] = data;
+    const kept = this.rounds.get(op);
+    if (kept !== undefined) {
+      kept.answers[phase] = data;
       return;
     }
     const answers: (readonly number[] | undefined)[] = [];
@@ -60,7 +61,7 @@ export class AnsweredPhases {
     this.rounds.set(op, { round, answers });
     if (this.rounds.size <= limit('operationsRemembered')) return;
     const [first] = this.rounds.keys();
-    this.rounds.delete(first!);
+    this.rounds.delete(known(first));
   }
 
   /** The initiator says that its rounds below `oldest` are over. */

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Route } from '@mk/monitor-proto/messages/fields';
 
@@ -17,8 +18,8 @@ export function unflatten(flat: readonly number[]): Route | null {
   let at = 0;
   const read = (depth: number): Route | null => {
     if (at + 2 > flat.length || depth > 32) return null;
-    const core = flat[at]!;
-    const count = flat[at + 1]!;
+    const core = known(flat[at]);
+    const count = known(flat[at + 1]);
     at += 2;
     const children: Route[] = [];
     for (let i = 0; i < count; i++) {
@@ -93,6 +94,6 @@ export class PlanBook {
   private treeOf(kind: PlanKind): Route | null {
     const flat = this.flat[kind];
     if (flat === undefined) return null;
-    return (this.built[kind] ??= unflatten(flat) ?? [flat[0]!, []]);
+    return (this.built[kind] ??= unflatten(flat) ?? [known(flat[0]), []]);
   }
 }

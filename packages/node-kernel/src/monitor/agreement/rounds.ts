@@ -1,4 +1,4 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
+import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import { type ErrorName, errorOfCode, ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -169,7 +169,7 @@ export class Rounds {
   private refusalOf(request: MessageOf<'round_request'>): ErrorName | null {
     if (request.view < this.host.view) return 'VIEW_STALE';
     if (request.phase < PHASES.prepare || request.phase > PHASES.abort) return 'BAD_REQUEST';
-    return this.nodes[request.phase]!.has(request.op) ? 'BAD_REQUEST' : null;
+    return known(this.nodes[request.phase]).has(request.op) ? 'BAD_REQUEST' : null;
   }
 
   /** This core's own part. What it and the cores below have not settled by then is kept until they have, or the deadline. */
@@ -177,7 +177,7 @@ export class Rounds {
     const { op, phase } = node;
     act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
     if (node.settled) return;
-    this.nodes[phase]!.set(op, node);
+    known(this.nodes[phase]).set(op, node);
     node.timer = this.host.timers.set(deadline, (at) => this.expire(node, at));
   }
 
@@ -186,7 +186,7 @@ export class Rounds {
   }
 
   private askNext(node: RoundNode, now: Nanos): void {
-    while (node.waiting.size === 0 && node.later.length > 0) this.ask(node, node.later.shift()!, now);
+    while (node.waiting.size === 0 && node.later.length > 0) this.ask(node, known(node.later.shift()), now);
   }
 
   private ask(node: RoundNode, route: Route, _now: Nanos): void {
@@ -215,7 +215,7 @@ export class Rounds {
   }
 
   private giveUp(node: RoundNode, child: CoreId, error: ErrorName): void {
-    const route = node.waiting.get(child)!;
+    const route = known(node.waiting.get(child));
     node.waiting.delete(child);
     const given = coresOf([route], ERRORS[error].code);
     node.unsent += 2 * given.length - 1;
@@ -239,14 +239,14 @@ export class Rounds {
     if (!node.ownVote || node.waiting.size > 0 || node.later.length > 0 || node.settled) return;
     node.settled = true;
     if (node.timer !== null) {
-      this.nodes[node.phase]!.delete(node.op);
+      known(this.nodes[node.phase]).delete(node.op);
       this.host.timers.cancel(node.timer);
     }
     const { parent, consenting, refusals, data } = node;
     if (parent !== null) return this.reply(parent, node, consenting, refusals, data);
     const messages = 2 * (consenting + refusals.length - 1) - node.unsent;
     const unheard = refusals.filter(isSilence).map(([core]) => core);
-    node.finish!({ consenting, refusals, data, messages, silent: this.silentOf(unheard, now) }, now);
+    known(node.finish)({ consenting, refusals, data, messages, silent: this.silentOf(unheard, now) }, now);
   }
 
   /** How far a phase has come that this core began and waits for; null: it waits for none of this operation. */

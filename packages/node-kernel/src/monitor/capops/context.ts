@@ -1,4 +1,4 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
+import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -128,7 +128,7 @@ export class CapopsContext {
     if (view < this.context.view) return { error: 'VIEW_STALE', owner: core };
     const found = findOwned(this.state, capability);
     if (found.ok) return null;
-    const owner = found.error === 'CAPABILITY_FOREIGN' ? this.state.database.find(capability)!.owner : core;
+    const owner = found.error === 'CAPABILITY_FOREIGN' ? known(this.state.database.find(capability)).owner : core;
     return { error: found.error, owner };
   }
 
@@ -141,7 +141,7 @@ export class CapopsContext {
     capability: Capability,
     ask: (owner: CoreId) => Operation<R>,
   ): Operation<R> {
-    let owner = slot.group!.owner;
+    let owner = known(slot.group).owner;
     for (let hops = 0; hops < limit('ownerRedirects'); hops += 1) {
       const reply = yield* ask(owner);
       const error = errorIn(reply);

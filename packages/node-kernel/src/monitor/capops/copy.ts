@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -188,7 +189,7 @@ function* serveCopy(m: CapopsContext, op: OperationId, capability: Capability, t
   const found = findOwned(m.state, capability);
   if (!found.ok) throw new OperationError(found.error, 'it changed meanwhile');
   const [source] = [...found.value.slots].filter((slot) => !isInDelete(slot));
-  if (to.core === m.context.core) return placeCopy(m, source!, to.domain, capability.rights);
+  if (to.core === m.context.core) return placeCopy(m, known(source), to.domain, capability.rights);
   return yield* deliver(m, op, found.value, capability, to);
 }
 

@@ -1,4 +1,4 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
+import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
@@ -145,7 +145,7 @@ export class Reclaims {
     const { m } = this;
     m.carryOn(
       'reclaim',
-      makeCapability('RAM', ranges[0]!.address, ranges[0]!.size),
+      makeCapability('RAM', known(ranges[0]).address, known(ranges[0]).size),
       (op) => this.sendHome(op, home, ranges, certain),
       m.now,
     );
@@ -207,7 +207,7 @@ export class Reclaims {
   private *coveredAnywhere(ranges: readonly Range[]): Operation<readonly Range[]> {
     const { m } = this;
     const flat = ranges.flatMap(({ address, size }) => [address, size]);
-    const name = makeCapability('RAM', ranges[0]!.address, ranges[0]!.size);
+    const name = makeCapability('RAM', known(ranges[0]).address, known(ranges[0]).size);
     for (let attempt = 0; ; attempt += 1) {
       try {
         const round = yield* m.rounds.prepare(m.context.operations.nextId(), 'reclaim', {
@@ -243,7 +243,10 @@ export class Reclaims {
 }
 
 function pairs(flat: readonly number[]): Range[] {
-  return Array.from({ length: flat.length >> 1 }, (_, i) => ({ address: flat[2 * i]!, size: flat[2 * i + 1]! }));
+  return Array.from({ length: flat.length >> 1 }, (_, i) => ({
+    address: known(flat[2 * i]),
+    size: known(flat[2 * i + 1]),
+  }));
 }
 
 function isRange({ address, size }: Range): boolean {

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -60,7 +61,7 @@ export function onRetrieveRequest(
   const refusal = m.refusalOf(request.view, capability);
   if (refusal !== null) return reply(refusal.error, refusal.owner, 0, now);
   if (!typeRow(capability.type).moveable) return reply('NOT_MOVEABLE', m.context.core, 0, now);
-  const group = m.state.database.find(capability)!;
+  const group = known(m.state.database.find(capability));
   m.run(
     'yield_ownership',
     capability,

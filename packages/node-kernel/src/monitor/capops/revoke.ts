@@ -1,4 +1,4 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
+import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
@@ -282,8 +282,11 @@ export class Revokes {
   }
 
   private finishIfEmpty(part: Part): void {
-    const { frozen } = part.mark!;
-    while (part.cursor < frozen.length && frozen[part.cursor]!.slot.capability !== frozen[part.cursor]!.capability)
+    const { frozen } = known(part.mark);
+    while (
+      part.cursor < frozen.length &&
+      known(frozen[part.cursor]).slot.capability !== known(frozen[part.cursor]).capability
+    )
       part.cursor += 1;
     if (part.cursor < frozen.length || !this.parts.has(part.op)) return;
     this.collectFreed();
@@ -348,5 +351,8 @@ export class Revokes {
 }
 
 function pairs(flat: readonly number[]): Range[] {
-  return Array.from({ length: flat.length >> 1 }, (_, i) => ({ address: flat[2 * i]!, size: flat[2 * i + 1]! }));
+  return Array.from({ length: flat.length >> 1 }, (_, i) => ({
+    address: known(flat[2 * i]),
+    size: known(flat[2 * i + 1]),
+  }));
 }

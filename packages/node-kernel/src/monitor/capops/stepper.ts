@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { deleteStep } from '../../capability/invocations/delete-step.ts';
 import { full, type Slot } from '../../capability/store/slot.ts';
@@ -45,7 +46,7 @@ export class Stepper {
     let more = true;
     for (let i = 0; i < STEPS_PER_TURN && more; i += 1) {
       const step = deleteStep(m.state);
-      if (step.state === 'last_owned') this.deleteAcrossCores(step.slot!, now);
+      if (step.state === 'last_owned') this.deleteAcrossCores(known(step.slot), now);
       more = step.state === 'more' || step.state === 'last_owned';
     }
     this.running = false;

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -243,11 +244,11 @@ export class Binding {
     const [first] = route;
     if (route.includes(context.core) || new Set(route).size < route.length || route.length > limit('circuitHops') + 1)
       throw new OperationError('BAD_REQUEST', `a way over ${route.join(', ')} comes back on itself, or is too long`);
-    if (!context.monitors.has(first!)) throw new OperationError('NO_ROUTE', `core ${first} is no member`);
+    if (!context.monitors.has(known(first))) throw new OperationError('NO_ROUTE', `core ${first} is no member`);
     const end = ends.make(
       bind.domain,
       route.length === 1 ? 'urpc' : 'multihop',
-      route.at(-1)!,
+      known(route.at(-1)),
       bind.window,
       context.now,
     );

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -66,7 +67,7 @@ export class Circuits {
   /** Asks the first core of a route for a circuit to a port at its last. */
   open(end: number, route: readonly CoreId[], port: number, spoken: string, window: number): Leg {
     const [first, ...rest] = route;
-    const leg = this.add(first!, this.takeNumber(first!), { kind: 'end', end });
+    const leg = this.add(known(first), this.takeNumber(known(first)), { kind: 'end', end });
     const { core } = this.context;
     this.tell(leg, 'circuit_open', { origin: core, end, route: rest, port, interface: spoken, window });
     return leg;
@@ -139,12 +140,12 @@ export class Circuits {
     const { core, endpoint } = this.context;
     if (next === core || rest.length >= limit('circuitHops')) return this.end(leg, 'NO_ROUTE');
     if (this.relays >= limit('circuitRelays')) return this.end(leg, 'TOO_MANY_CHANNELS');
-    if ((endpoint.peers.get(next!)?.link ?? 0) === 0 || !this.context.monitors.has(next!))
+    if ((endpoint.peers.get(known(next))?.link ?? 0) === 0 || !this.context.monitors.has(known(next)))
       return this.end(leg, 'NO_ROUTE');
-    const other = this.add(next!, this.takeNumber(next!), { kind: 'relay', other: leg });
+    const other = this.add(known(next), this.takeNumber(known(next)), { kind: 'relay', other: leg });
     leg.to = { kind: 'relay', other };
     this.relays += 1;
-    this.outlets.send(next!, { ...request, circuit: other.circuit, route: rest });
+    this.outlets.send(known(next), { ...request, circuit: other.circuit, route: rest });
   }
 
   /** A circuit is over and the other end of its link knows it, or is gone. */

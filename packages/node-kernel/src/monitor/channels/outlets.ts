@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
@@ -30,7 +31,7 @@ export class Outlets {
     const queue = this.waiting.get(core);
     if (queue === undefined) return;
     let sent = 0;
-    while (sent < queue.length && this.context.send(core, queue[sent]!) !== 'BUSY') sent += 1;
+    while (sent < queue.length && this.context.send(core, known(queue[sent])) !== 'BUSY') sent += 1;
     if (sent === queue.length) this.waiting.delete(core);
     else queue.splice(0, sent);
   }

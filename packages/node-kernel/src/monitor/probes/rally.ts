@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, isCore, MILLISECOND, type Nanos, peerName } from '@mk/monitor-proto/ids';
@@ -131,7 +132,7 @@ export class Rally {
       rally,
       average === undefined
         ? null
-        : { there: rally.there, back: { average, variance: variance!, min: min!, max: max! } },
+        : { there: rally.there, back: { average, variance: known(variance), min: known(min), max: known(max) } },
       now,
     );
   }

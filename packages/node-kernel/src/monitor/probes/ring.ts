@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -29,7 +30,7 @@ export class Ring {
       const text = `a token for core ${cores[place]} came here`;
       this.context.outbox.log('frame_rejected', { peer: from.id, link: from.link, error: 'OUT_OF_PLACE', text });
     } else if (place === 0) this.waiting.get(run)?.(now, now);
-    else this.context.send(cores[next]!, { ...token, place: next });
+    else this.context.send(known(cores[next]), { ...token, place: next });
   }
 
   private *round(cores: readonly CoreId[], payload: Uint8Array): Operation<Nanos> {
@@ -38,7 +39,7 @@ export class Ring {
     const backAt = yield* wait<Nanos>({
       arm: (resume, now) => {
         sentAt = now;
-        const error = this.context.send(cores[1]!, { type: 'ring_token', run, cores, place: 1, payload });
+        const error = this.context.send(known(cores[1]), { type: 'ring_token', run, cores, place: 1, payload });
         if (error !== null) resume(new OperationError(error, `core ${cores[1]} cannot be handed the token`), now);
         const what = `the token did not come back round cores ${cores.join(', ')}`;
         const back = answerIn<Nanos>(this.context.timers, now + limit('operationDeadlineNs'), what, (answer) => {

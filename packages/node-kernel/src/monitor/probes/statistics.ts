@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** Running statistics of a series: Welford's method, no samples kept. */
 export class RunningStatistics {
   count = 0;
@@ -32,14 +34,15 @@ export function summarise(samples: readonly number[]): {
 } {
   if (samples.length === 0) return { count: 0, min: 0, p50: 0, p99: 0, max: 0, average: 0 };
   const sorted = [...samples].sort((a, b) => a - b);
-  const rank = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+  const rank = (share: number): number =>
+    known(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]);
   const sum = sorted.reduce((total, x) => total + x, 0);
   return {
     count: sorted.length,
-    min: sorted[0]!,
+    min: known(sorted[0]),
     p50: rank(0.5),
     p99: rank(0.99),
-    max: sorted.at(-1)!,
+    max: known(sorted.at(-1)),
     average: sum / sorted.length,
   };
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Ending } from '../../cpu-driver/dispatchers/dispatcher.ts';
 import type { MonitorContext } from '../context.ts';
@@ -136,7 +137,7 @@ export class Homes {
 
   private stopPart(home: Home, core: CoreId, part: KnownPart, now: Nanos): void {
     part.state = 'stopping';
-    this.port.stopPart(core, home.spec.domain, home.ending!, now);
+    this.port.stopPart(core, home.spec.domain, known(home.ending), now);
   }
 
   private tellOthers(home: Home, about: CoreId, error: string, now: Nanos): void {
@@ -158,6 +159,6 @@ export class Homes {
     home.waiters.clear();
     for (const tell of waiters) tell(home, now);
     this.finished.push(domain);
-    if (this.finished.length > programLimit('finishedKept')) this.byName.delete(this.finished.shift()!);
+    if (this.finished.length > programLimit('finishedKept')) this.byName.delete(known(this.finished.shift()));
   }
 }

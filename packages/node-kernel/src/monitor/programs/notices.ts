@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
@@ -19,7 +20,7 @@ export class Notices {
     const queue = this.waiting.get(core);
     if (queue === undefined) return;
     while (queue.length > 0) {
-      if (this.context.send(core, queue[0]!) === 'BUSY') return;
+      if (this.context.send(core, known(queue[0])) === 'BUSY') return;
       queue.shift();
     }
     this.waiting.delete(core);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
@@ -141,7 +142,7 @@ export class Programs implements Service, ProcessManager {
       this.failOn(reply);
       const { finished, cause, status, text, parts } = reply;
       const rows: Record<string, string> = {};
-      for (let i = 0; i + 1 < parts.length; i += 2) rows[parts[i]!] = parts[i + 1]!;
+      for (let i = 0; i + 1 < parts.length; i += 2) rows[known(parts[i])] = known(parts[i + 1]);
       return { domain, finished, cause, status, text, parts: rows };
     } catch (error) {
       if (!(error instanceof OperationError) || (error.error !== 'PEER_GONE' && error.error !== 'PEER_UNKNOWN'))
@@ -165,8 +166,11 @@ export class Programs implements Service, ProcessManager {
 
   statusOf(domain: string): DomainStatus {
     const { finished, ending, parts } = this.homes.find(domain);
-    const rows = [...parts].map(([core, part]) => [core, part.state === 'stopped' ? part.ending!.cause : 'running']);
-    const { cause, status, text } = finished ? ending! : { cause: '', status: 0, text: '' };
+    const rows = [...parts].map(([core, part]) => [
+      core,
+      part.state === 'stopped' ? known(part.ending).cause : 'running',
+    ]);
+    const { cause, status, text } = finished ? known(ending) : { cause: '', status: 0, text: '' };
     return { domain, finished, cause, status, text, parts: Object.fromEntries(rows) as Record<string, string> };
   }
 

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -224,7 +225,7 @@ export function codeOf(error: ErrorName | null): number {
 
 function pairsOf(texts: readonly string[]): Readonly<Record<string, string>> {
   const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < texts.length; i += 2) pairs.push([texts[i]!, texts[i + 1]!]);
+  for (let i = 0; i + 1 < texts.length; i += 2) pairs.push([known(texts[i]), known(texts[i + 1])]);
   return Object.fromEntries(pairs);
 }
 

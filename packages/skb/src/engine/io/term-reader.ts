@@ -2,6 +2,7 @@
  * Reads Prolog terms out of the engine's memory as ours. swipl-wasm's own conversion makes objects whose keys are functors,
  * so that a term called `__proto__` or `$t` is lost or breaks the engine; it ends texts at a NUL and knows no open lists.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import type { Swipl } from './swipl.ts';
 
@@ -131,7 +132,7 @@ export class TermReader {
     const [tag = '', ...flat] = this.arguments(term, 1, arity);
     const pairs: { functor: '-'; args: [JsonTerm, JsonTerm] }[] = [];
     for (let index = 0; index + 1 < flat.length; index += 2)
-      pairs.push({ functor: '-', args: [flat[index + 1]!, flat[index]!] });
+      pairs.push({ functor: '-', args: [known(flat[index + 1]), known(flat[index])] });
     return { functor: 'dict', args: [tag, pairs] };
   }
 

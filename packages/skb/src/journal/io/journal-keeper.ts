@@ -5,6 +5,7 @@
  *   closed ──open──▶ open ──a write failed, its files are gone──▶ failed ──again every second──▶ open
  *      └──────────────────── cannot be opened ────────────────────▶ ▲
  */
+import { known } from '@mk/monitor-proto/assert';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
@@ -53,7 +54,7 @@ export class JournalKeeper {
   /** Resolves when the changes are on the disk. A failure ends the journal until it has been opened again. */
   async append(changes: readonly JournalChange[]): Promise<void> {
     const { journal } = this;
-    if (journal === null) throw new JournalError(this.whyNot!);
+    if (journal === null) throw new JournalError(known(this.whyNot));
     try {
       await journal.append(changes);
     } catch (error) {
@@ -99,7 +100,7 @@ export class JournalKeeper {
       if (this.lock?.isInPlace !== true) this.lockAgain();
       this.options.prepare();
       if (this.wasOpen) this.mustBeWritable();
-      this.journal = new SqliteJournal(path, this.lock!);
+      this.journal = new SqliteJournal(path, known(this.lock));
     } catch (error) {
       return this.fail(error as Error);
     }
