@@ -259,7 +259,7 @@ export class OctopusDesk {
     if (this.answers.forget(client, settled)) this.changes.push(forgotten(client, settled));
     const known = this.answers.get(client, id);
     if (known !== undefined) return this.reply(peer, id, known);
-    if (this.answers.countOf(client) >= OCTOPUS_LIMITS.maxUnsettled)
+    if (this.answers.isFull(client))
       return this.refuse(peer, id, 'LIMIT_REACHED', 'the client has settled none of its last answers');
     if (request === undefined) return this.reply(peer, id, BAD_REQUEST);
     lane.job = { message, request, work: this.store.perform(request, { client, owner: client }, this.meter) };

@@ -1,4 +1,5 @@
 import type { OctopusReply } from '@mk/monitor-proto/octopus/requests';
+import { OCTOPUS_LIMITS } from './limits.ts';
 
 /** Answers as they are kept: what a client's requests of one step were answered; `last` is the highest of their ids. */
 export interface KeptAnswers {
@@ -7,27 +8,35 @@ export interface KeptAnswers {
   readonly replies: readonly (readonly [id: number, reply: OctopusReply])[];
 }
 
+interface OwnAnswers {
+  readonly byId: Map<number, OctopusReply>;
+  chars: number;
+}
+
 /**
  * Answers to requests that changed something, until the client has settled them: a request that comes a second time,
  * from a client that does not know whether its first one was taken before a restart, is answered again and not
  * performed again.
  */
 export class Answers {
-  private readonly clients = new Map<string, Map<number, OctopusReply>>();
+  private readonly clients = new Map<string, OwnAnswers>();
 
   get(client: string, id: number): OctopusReply | undefined {
-    return this.clients.get(client)?.get(id);
+    return this.clients.get(client)?.byId.get(id);
   }
 
-  /** How many a client has not settled. */
-  countOf(client: string): number {
-    return this.clients.get(client)?.size ?? 0;
+  /** A client has as many that it has not settled as it may. */
+  isFull(client: string): boolean {
+    const own = this.clients.get(client);
+    if (own === undefined) return false;
+    return own.byId.size >= OCTOPUS_LIMITS.maxUnsettled || own.chars >= OCTOPUS_LIMITS.maxUnsettledChars;
   }
 
   keep(client: string, id: number, reply: OctopusReply): void {
-    const own = this.clients.get(client);
-    if (own === undefined) this.clients.set(client, new Map([[id, reply]]));
-    else own.set(id, reply);
+    const own = this.clients.get(client) ?? { byId: new Map<number, OctopusReply>(), chars: 0 };
+    this.clients.set(client, own);
+    own.byId.set(id, reply);
+    own.chars += charsOf(reply);
   }
 
   /** Forgets what a client has settled: all ids below. True if there was something. */
@@ -35,22 +44,29 @@ export class Answers {
     const own = this.clients.get(client);
     if (own === undefined) return false;
     let any = false;
-    for (const id of own.keys()) {
+    for (const [id, reply] of own.byId) {
       if (id >= below) break;
-      own.delete(id);
+      own.byId.delete(id);
+      own.chars -= charsOf(reply);
       any = true;
     }
-    if (own.size === 0) this.clients.delete(client);
+    if (own.byId.size === 0) this.clients.delete(client);
     return any;
   }
 
   /** All of them, as they are kept. */
   snapshot(): readonly KeptAnswers[] {
-    return [...this.clients].map(([client, own]) => ({ client, last: Math.max(...own.keys()), replies: [...own] }));
+    return [...this.clients].map(([client, { byId }]) => {
+      return { client, last: Math.max(...byId.keys()), replies: [...byId] };
+    });
   }
 
   /** Who has answers here. */
   names(): readonly string[] {
     return [...this.clients.keys()];
   }
+}
+
+function charsOf(reply: OctopusReply): number {
+  return reply.ok ? (reply.record?.length ?? 0) : reply.detail.length;
 }

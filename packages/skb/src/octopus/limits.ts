@@ -5,6 +5,11 @@
 export const OCTOPUS_LIMITS = {
   /** Coordination data, not bulk: with 200 bytes each they fit in 30 MiB. */
   maxRecords: 100_000,
+  /**
+   * Characters of all records together. An SKB that starts again reads them before it answers anybody: 64 Mi take 2 s; 800 Mi, a
+   * full store of the longest records, took so long that nobody reached it any more.
+   */
+  maxRecordChars: 64 << 20,
   /** A client that waits for more things at once should watch a pattern. */
   maxTriggersPerClient: 4_096,
   /** Patterns are looked at for every change, so they are fewer. */
@@ -26,6 +31,8 @@ export const OCTOPUS_LIMITS = {
   requestSteps: 300,
   /** Answers that one client has not settled, in memory and in the journal: a client has fewer requests open. */
   maxUnsettled: 20_000,
+  /** The same, in characters: they are read at a restart as records are. */
+  maxUnsettledChars: 8 << 20,
   /** Requests of one client that wait for their turn, and their characters. */
   maxWaiting: 20_000,
   maxWaitingChars: 16 << 20,

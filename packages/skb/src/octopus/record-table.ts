@@ -45,9 +45,15 @@ export class RecordTable {
   private readonly ordered = new OrderedNames<StoredRecord>();
   private readonly transient = new Map<string, Set<StoredRecord>>();
   private readonly scans = new Set<Scan>();
+  private textChars = 0;
 
   get size(): number {
     return this.byName.size;
+  }
+
+  /** Characters of all records together, as they are written out. */
+  get chars(): number {
+    return this.textChars;
   }
 
   get(name: string): StoredRecord | undefined {
@@ -64,6 +70,7 @@ export class RecordTable {
     const { key, sequence } = before ?? { key: orderKey(name), sequence: sequenceOf(name) };
     const record: StoredRecord = { name, key, attributes, text, owner, sequence };
     this.byName.set(name, record);
+    this.textChars += text.length;
     if (before === undefined) this.ordered.add(record);
     else this.ordered.replace(record);
     if (owner !== undefined) this.transient.set(owner, (this.transient.get(owner) ?? new Set()).add(record));
@@ -81,6 +88,7 @@ export class RecordTable {
 
   /** What a record that is deleted or replaced leaves. */
   private letGo(record: StoredRecord): void {
+    this.textChars -= record.text.length;
     for (const scan of this.scans) scan.found.delete(record.name);
     if (record.owner === undefined) return;
     const owned = this.transient.get(record.owner);

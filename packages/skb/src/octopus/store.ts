@@ -218,11 +218,19 @@ export class OctopusStore {
     if (held !== undefined) checkCost(parsed, held);
     if (constraints.length > 0 && (held === undefined || !meetsConstraints(constraints, held.attributes)))
       throw new Refusal('CONSTRAINT_MISMATCH');
-    if (held === undefined && this.size >= OCTOPUS_LIMITS.maxRecords)
-      throw new Refusal('LIMIT_REACHED', `there are ${this.size} records`);
+    this.checkSpace(text, held);
     if (number > 0) this.counters.raise(base, number, effects.changes);
     this.put(name, parsed.attributes, text, request.transient === true ? caller.owner : undefined, effects.changes);
     return { ok: true, record: text };
+  }
+
+  /** What makes nothing larger is taken however much there is: a journal may hold more than may be set now. */
+  private checkSpace(text: string, held: StoredRecord | undefined): void {
+    if (held === undefined && this.size >= OCTOPUS_LIMITS.maxRecords)
+      throw new Refusal('LIMIT_REACHED', `there are ${this.size} records`);
+    const grows = text.length - (held?.text.length ?? 0);
+    if (grows > 0 && this.records.chars + grows > OCTOPUS_LIMITS.maxRecordChars)
+      throw new Refusal('LIMIT_REACHED', `all records together have ${this.records.chars} characters`);
   }
 
   private del(request: Extract<Act, { type: 'del' }>, caller: OctopusCaller, effects: Effects): Result {

@@ -212,4 +212,22 @@ describe('Octopus for clients', () => {
     desk.writtenTo(Infinity);
     expect(sent.at(-1)![2]).toMatchObject({ ok: true });
   });
+
+  test('and of their characters', () => {
+    const { desk, sent, ask } = newDesk();
+    const a = client('a');
+    desk.opened(NOTHING);
+    const record = `x { t: '${'t'.repeat(8_000)}' }`;
+    const most = Math.ceil(OCTOPUS_LIMITS.maxUnsettledChars / record.length);
+    for (let id = 1; id <= most + 1; id++) ask(a, id, { type: 'set', record });
+    for (let turns = 0; desk.unfinished && turns < 1_000; turns++) {
+      desk.turn();
+      desk.flush();
+    }
+    desk.writtenTo(Infinity);
+    expect(sent.filter(([, , reply]) => 'error' in (reply as object)).map(([, id]) => id)).toEqual([most + 1]);
+    ask(a, most + 2, { type: 'set', record: 'x' }, most + 2);
+    desk.writtenTo(Infinity);
+    expect(sent.at(-1)![2]).toMatchObject({ ok: true });
+  });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import { OCTOPUS_LIMITS } from '../../src/octopus/limits.ts';
 import { OctopusStore } from '../../src/octopus/store.ts';
 import { answer, Bench } from './store-bench.ts';
 
@@ -216,6 +217,26 @@ test('a record that would be too long once it is written out is refused, with it
   expect(bench.set('n'.repeat(255), { sequential: true })).toMatch('PARSE_ERROR');
   expect(bench.changes).toEqual([]);
   expect(bench.store.size).toBe(0);
+});
+
+test('all records together have a bound, as a restart reads them all; what makes them smaller is always taken', () => {
+  const store = new OctopusStore();
+  const caller = { client: 'c', owner: 'o' };
+  const set = (name: string, chars: number) =>
+    store.step({ type: 'set', record: `${name} { t: '${'x'.repeat(chars)}' }` }, caller).reply;
+  const chars = 8_100;
+  let most = 0;
+  while (set(`f${most}`, chars).ok) most += 1;
+  expect(most * chars).toBeGreaterThan(0.99 * OCTOPUS_LIMITS.maxRecordChars);
+  expect(set('one_more', chars)).toMatchObject({ ok: false, error: 'LIMIT_REACHED' });
+  expect(set('f1002', 1).ok).toBe(true);
+  expect(set('one_more', chars - 100).ok).toBe(true);
+
+  // A journal of an SKB that had no such bound is read whole, and shrinks.
+  const again = new OctopusStore();
+  again.load([...store.snapshot(), { type: 'put', name: 'old', text: `old { t: '${'x'.repeat(chars)}' }` }]);
+  expect(again.size).toBe(store.size + 1);
+  expect(again.step({ type: 'set', record: 'f1001 {}' }, caller).reply.ok).toBe(true);
 });
 
 test('more than 10,000 sets and gets a second', () => {
