@@ -20,6 +20,10 @@ export const ENGINE_LIMITS = {
   /** Brackets inside brackets: Prolog's reader recurses, and its stack in WASM overflows past 1,000. */
   maxNesting: 400,
   maxRulesChars: 1_048_576,
+  /** All programs of rules together. An engine that starts again reads them before it answers: 4 MiB take some 5 s. */
+  maxAllRulesChars: 4 << 20,
+  /** Programs of rules, by name. */
+  maxRulePrograms: 1_000,
   /** How long past its limit a query may run before the engine is ended: one long built-in, then a restart of 0.5 s. */
   unstoppableGraceMs: 500,
   /** How often a running query is looked at; no timer runs while the engine is idle. */

@@ -2,6 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MachineDescription } from '@mk/machine/description';
+import { ENGINE_LIMITS } from '../engine/limits.ts';
 import { QueryError, type Solution } from '@mk/monitor-proto/knowledge/query';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import { WorkerEngine } from '../engine/io/worker-engine.ts';
@@ -192,6 +193,8 @@ export class KnowledgeHost {
       this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
     const whyNot = this.keeper?.whyNot ?? null;
     if (whyNot !== null) return end(new QueryError('JournalFailed', whyNot));
+    const tooMuch = tooManyRules(this.rules, name, text);
+    if (tooMuch !== null) return end(new QueryError('QueryTooLong', tooMuch));
     const before = this.rules.get(name) ?? '';
     try {
       await this.load(name, text);
@@ -221,4 +224,17 @@ export class KnowledgeHost {
     if (text === '') this.rules.delete(name);
     else this.rules.set(name, text);
   }
+}
+
+/** Why the rules may not become these. What makes them less is always taken. */
+export function tooManyRules(rules: ReadonlyMap<string, string>, name: string, text: string): string | null {
+  const before = rules.get(name);
+  const { maxAllRulesChars, maxRulePrograms } = ENGINE_LIMITS;
+  if (before === undefined && text !== '' && rules.size >= maxRulePrograms)
+    return `there are ${rules.size} programs of rules, as many as may be`;
+  const grows = text.length - (before?.length ?? 0);
+  const all = [...rules.values()].reduce((sum, { length }) => sum + length, grows);
+  return grows > 0 && all > maxAllRulesChars
+    ? `all rules together may have ${maxAllRulesChars} characters; with these they have ${all}`
+    : null;
 }

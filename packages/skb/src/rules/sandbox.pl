@@ -8,8 +8,8 @@
 
     The list names what is allowed, never what is forbidden: a library that gains a predicate gains no hole.
 */
-:- module(mk_sandbox, [begin/1, run/4, prepare_module/1, load_program/1, add_clauses/3, restore_clauses/2,
-                       remove_clauses/2, load_facts/2]).
+:- module(mk_sandbox, [begin/1, run/4, prepare_module/1, load_program/1, add_clauses/3, put_back/2,
+                       check_put_back/1, remove_clauses/2, load_facts/2]).
 :- use_module(library(clpfd)).
 :- use_module(library(lists)).
 :- use_module(library(apply)).
@@ -22,7 +22,7 @@
 :- use_module(library(when)).
 :- use_module(library(solution_sequences)).
 
-:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1, known_own/2.
+:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1, known_own/2, to_check/1, not_put_back/2.
 
 %   The hook must have one clause: with the one that swipl-wasm brings beside ours, each beat leaves a choice point in
 %   the goal that it interrupts, and pruned goals answer twice.
@@ -346,44 +346,31 @@ add_clauses(Name, Text, Outcome) :-
     catch(( read_clauses(Text, Clauses), check_heads(Clauses), checked_with(Name, Clauses), Outcome = added ),
         Thrown, outcome_of(Thrown, Outcome)).
 
-%!  restore_clauses(+Programs, -Refused) is det.
+%!  put_back(+Name, +Text) is det.
+%!  check_put_back(-Refused) is det.
 %
-%   Puts back rules that were accepted before, [Name, Text] each, in any order: each may call what another one defines, and
-%   what has been removed since, which fails as it did then. Refused has [Name, Why] of those that are not accepted now.
-restore_clauses(Programs, Refused) :-
+%   Put back rules that were accepted before, program by program in any order, and then check them: each may call what another one
+%   defines, and what has been removed since, which fails as it did then. Refused has [Name, Why] of those that are not accepted now.
+%   One program at a time is on the stacks: all of them together may be more than these hold.
+put_back(Name, Text) :-
     unlimited,
-    maplist(read_program, Programs, Read),
-    forall(( member(program(_, Clauses, read), Read), member(Clause, Clauses) ), declare_head(Clause)),
-    restore_all(Read, Refused).
+    catch(( read_clauses(Text, Clauses), check_heads(Clauses), remove_clauses(Name, _), install(Name, Clauses),
+            assertz(to_check(Name)) ),
+        Thrown, refuse(Name, Thrown)).
 
-read_program([Name, Text], program(Name, Clauses, Outcome)) :-
-    catch(( read_clauses(Text, Clauses), check_heads(Clauses), Outcome = read ), Thrown,
-        ( outcome_of(Thrown, Outcome), Clauses = [] )).
+check_put_back(Refused) :-
+    unlimited,
+    forall(retract(to_check(Name)), catch(check_program(Name), Thrown, refuse(Name, Thrown))),
+    findall([Name, Why], retract(not_put_back(Name, Why)), Refused).
 
-declare_head(Clause) :-
-    head_of(Clause, Head),
-    functor(Head, Functor, Arity),
-    dynamic(skb:Functor/Arity).
+check_program(Name) :-
+    forall(( added_clause(Name, Ref), clause(skb:Head, Body, Ref), Body \== true ), check_restored((Head :- Body))).
 
-restore_all([], []).
-restore_all([program(Name, Clauses, Outcome)|More], Refused) :-
-    (   Outcome == read
-    ->  catch(( restore(Name, Clauses), Result = restored ), Thrown, outcome_of(Thrown, Result))
-    ;   Result = Outcome
-    ),
-    (   Result == restored
-    ->  Refused = Others
-    ;   Result = error(Kind, Detail, _),
-        format(string(Why), '~w: ~w', [Kind, Detail]),
-        Refused = [[Name, Why]|Others]
-    ),
-    restore_all(More, Others).
-
-restore(Name, Clauses) :-
+refuse(Name, Thrown) :-
     remove_clauses(Name, _),
-    install(Name, Clauses),
-    catch(forall(member(Clause, Clauses), check_restored(Clause)), Thrown,
-        ( remove_clauses(Name, _), throw(Thrown) )).
+    outcome_of(Thrown, error(Kind, Detail, _)),
+    format(string(Why), '~w: ~w', [Kind, Detail]),
+    assertz(not_put_back(Name, Why)).
 
 check_restored(Clause) :-
     catch(check_body(Clause), mk_unknown(Name/Arity), ( dynamic(skb:Name/Arity), check_restored(Clause) )).

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
 import type { QueryError, Solution } from '@mk/monitor-proto/knowledge/query';
+import { ENGINE_LIMITS } from '../../src/engine/limits.ts';
 import { ANY, fact } from '../../src/facts/fact.ts';
+import { tooManyRules } from '../../src/io/knowledge-host.ts';
 import { startEngine } from './engine-for-tests.ts';
 
 let engine: WorkerEngine;
@@ -181,6 +183,41 @@ describe('rules that users add', () => {
     await engine.removeRules('mine');
     expect(await bindings('near(9, _)')).toEqual([]);
   });
+});
+
+test('rules that were accepted come back, however much they are together; those that are not accepted now are named', async () => {
+  const other = startEngine();
+  const rows = (name: string, count: number): string =>
+    Array.from({ length: count }, (_, i) => `${name}(${i}, 'what is said of ${i}').\n`).join('');
+  const bulk = Array.from({ length: 8 }, (_, i) => ({ name: `bulk${i}`, text: rows(`row${i}`, 15_000) }));
+  expect(bulk.reduce((sum, { text }) => sum + text.length, 0)).toBeGreaterThan(ENGINE_LIMITS.maxAllRulesChars);
+  const refused = await other.restoreRules([
+    { name: 'first', text: 'asks(X) :- answers(X), row7(X, _).' },
+    { name: 'forbidden', text: 'leaves :- halt.' },
+    ...bulk,
+    { name: 'torn', text: 'half(' },
+    { name: 'last', text: 'answers(3).' },
+  ]);
+  expect(refused.map(({ name }) => name).sort()).toEqual(['forbidden', 'torn']);
+  expect((await other.query('asks(X), row0(14999, _)')).solutions).toEqual([{ bindings: { X: 3 } }]);
+  expect((await other.query('leaves')).solutions).toEqual([]);
+  await other.close();
+}, 60_000);
+
+test('all programs of rules together have a bound; what makes them less is always taken', () => {
+  const most = ENGINE_LIMITS.maxAllRulesChars;
+  const rules = new Map([
+    ['a', 'x'.repeat(most - 10)],
+    ['b', '1234567890'],
+  ]);
+  expect(tooManyRules(rules, 'c', 'p')).toMatch(/^all rules together may have \d+ characters/);
+  expect(tooManyRules(rules, 'b', '12345678901')).toMatch(/all rules together/);
+  expect(tooManyRules(rules, 'b', '0987654321')).toBeNull();
+  expect(tooManyRules(rules, 'a', '')).toBeNull();
+  expect(tooManyRules(rules, 'a', 'p(1).')).toBeNull();
+  const many = new Map(Array.from({ length: ENGINE_LIMITS.maxRulePrograms }, (_, i) => [`p${i}`, 'p.'] as const));
+  expect(tooManyRules(many, 'one_more', 'p.')).toMatch(/as many as may be/);
+  expect(tooManyRules(many, 'p0', 'q.')).toBeNull();
 });
 
 test('a query that cannot be stopped costs a restart, and no other query its answer', async () => {

@@ -82,9 +82,8 @@ function restoreRules(
   swipl: Swipl,
   programs: readonly Program[],
 ): readonly { readonly name: string; readonly why: string }[] {
-  const { Refused } = must(swipl, 'mk_sandbox:restore_clauses(Programs, Refused)', {
-    Programs: programs.map(({ name, text }) => [name, text]),
-  });
+  for (const { name, text } of programs) must(swipl, 'mk_sandbox:put_back(Name, Text)', { Name: name, Text: text });
+  const { Refused } = must(swipl, 'mk_sandbox:check_put_back(Refused)', {});
   return (Refused as readonly (readonly unknown[])[]).map(([name, why]) => ({ name: String(name), why: String(why) }));
 }
 
