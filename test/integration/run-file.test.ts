@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace } from './running-cluster.ts';
@@ -56,4 +56,37 @@ test('what is not there is named', async () => {
   expect((await place.mkctl('run', './nowhere.ts')).stderr).toBe('mkctl: there is no file ./nowhere.ts\n');
   const far = await place.mkctl('run', file('hello.ts', HELLO), '--on', '9');
   expect(far).toMatchObject({ status: 1, stderr: expect.stringContaining('core 9 is not up') });
+});
+
+test('what a program’s children print comes out as well, and console.error on stderr', async () => {
+  const text = `export const main = async (mk) => {
+    if (mk.args[0] === 'child') return void mk.console.log('the child says it');
+    const child = await mk.processes.spawn(null, { core: 1, args: ['child'] });
+    mk.console.error('the parent waits');
+    return (await child.wait()).status;
+  };`;
+  const done = await place.mkctl('run', file('family.js', text));
+  expect(done).toMatchObject({ status: 0, stdout: 'the child says it\n', stderr: 'the parent waits\n' });
+});
+
+test('mk-launch run boots, runs, prints with core and domain, ends with the program’s status and leaves nothing', async () => {
+  const launched = (...args: string[]) => place.start('mk-launch.cjs', args).ended;
+  const done = await launched('--cores', '2', 'run', file('hello.ts', HELLO), 'good', '--on', '9');
+  expect(done).toMatchObject({ status: 3, stderr: '' });
+  expect(done.stdout).toBe('0/0.1.1  good from core 0\n0/0.1.1  --on from core 0\n0/0.1.1  9 from core 0\n');
+  const broken = await launched('run', file('syntax.ts', 'export const main = ('), '--cores', '2');
+  expect(broken).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('syntax.ts:1') });
+  expect(readdirSync(place.state).filter((name) => name.startsWith('run-'))).toEqual([]);
+});
+
+test('mk-launch sim run: the same file, the same words, on virtual time; an endless loop ends as on a core', async () => {
+  const simulated = (...args: string[]) => place.start('mk-launch.cjs', ['sim', 'run', ...args]).ended;
+  const done = await simulated(file('hello.ts', HELLO), 'good', '--day', '--seed', '3');
+  expect(done).toMatchObject({ status: 1, stderr: '' });
+  expect(done.stdout).toMatch(/^seed 3\n0\/0\.1\.1 {2}good from core 0\n0\/0\.1\.1 {2}--day from core 0\n/);
+  expect(done.stdout).toContain(`repeat: mk-launch sim run ${join(place.state, 'hello.ts')} --seed 3 -- good --day\n`);
+  const text = 'export const main = (mk) => { mk.console.log("never told"); for (;;); };';
+  const loop = await simulated(file('loop.js', text), '--once');
+  expect(loop.stdout).toMatch(/PR2 \(program\) at 5\d{3}\.\d{3} ms: loop \(0\.1\.1\) ended with OVERRUN: it kept the core/);
+  expect(loop.status).toBe(1);
 });

@@ -347,6 +347,11 @@ export const LOG_EVENTS = {
     fields: { sink: 'string', lines: 'number' },
     doc: 'So many lines before this one were not written to `sink` (stdout, file, stream): nobody read, or the disk was full.',
   },
+  domain_spawned: {
+    level: 'info',
+    fields: { domain: 'string', parent: 'string', program: 'string' },
+    doc: 'A program has begun another domain.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

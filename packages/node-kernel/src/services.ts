@@ -70,6 +70,7 @@ export function createServices(core: Core) {
     cpuDriver,
     dispatchers: dispatcherService.dispatchers,
     hmac: config.hmac,
+    instance: config.instance,
     capops,
     systemCall,
     dispatcherGone,

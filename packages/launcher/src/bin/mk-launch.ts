@@ -3,13 +3,14 @@ import { asksForJson, report } from '../cli/run-cli.ts';
 import { guardStandardOutput, statusWithOutput } from '../cli/standard-output.ts';
 import { DAEMON_VARIABLE, runDaemon } from '../launch/daemon.ts';
 import { mkLaunch } from '../launch/command.ts';
+import { runCommand } from '../launch/run-command.ts';
 import { tourCommand } from '../tour/command.ts';
 
 /** The program `mk-launch`; started with MK_SUPERVISE it is the supervisor of a detached cluster. */
 guardStandardOutput('mk-launch');
 const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
-const main = supervise === undefined ? mkLaunch(process.argv.slice(2), [tourCommand]) : runDaemon();
+const main = supervise === undefined ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand]) : runDaemon();
 main.then(
   (status) => process.exit(statusWithOutput(status)),
   (error) => process.exit(report('mk-launch', error, asksForJson(process.argv))),

@@ -1,18 +1,18 @@
-import { nearest } from '@mk/machine/nearest';
 import { coresUp } from '../client/cores.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coreList, wholeNumber } from '../cli/values.ts';
+import { isProgramFile, programNamed } from '../programs/bundle.ts';
 import { PROGRAM_OPTIONS, type Program, type ProgramOption, type ProgramOptions } from '../programs/program.ts';
-import { PROGRAMS } from '../programs/table.ts';
-import { isProgramFile } from '../programs/bundle.ts';
-import { runFile } from './run-file.ts';
-import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
+import { statusOf } from '../programs/program-run.ts';
+import { SHIPPED, shippedProgram, type ShippedProgram } from '../programs/shipped.ts';
+import { PROBES } from '../programs/table.ts';
+import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 import { describePlacement, type Placement, placeCores, placementKind } from './placement.ts';
+import { argumentsOf, printLine, runFile, runFollowed } from './run-file.ts';
 import { withSkb } from './with-skb.ts';
 
 /** The search for a placement has a budget of its own; this is for a busy host. */
 const PLACE_MS = 10_000;
-const NAMES = PROGRAMS.map(({ name }) => name).join(', ');
 
 /** Where a program runs, and who said so; null: the person did, or it is every core. */
 interface Chosen {
@@ -20,10 +20,14 @@ interface Chosen {
   readonly placement: Placement | null;
 }
 
+type Runnable = ShippedProgram | Program;
+const ALL: readonly Runnable[] = [...SHIPPED, ...PROBES];
+
 export const RUN: CtlCommand = {
-  command: 'run <program> [args..]',
-  describe: 'runs a program, or your own file, on cores that the SKB chooses or that you name',
+  command: 'run [program] [args..]',
+  describe: 'runs a program that ships, or your own file, on cores that the SKB chooses or that you name',
   examples: [
+    ['$0 run --list', 'the programs that ship'],
     ['$0 run ring --cores 4 --near', 'a token round four cores near one another, and how long a round takes'],
     ['$0 run ring --cores 4 --spread', 'the same, far apart'],
     ['$0 run churn --cores 4 --near --seconds 5', 'capability operations, checked'],
@@ -32,11 +36,9 @@ export const RUN: CtlCommand = {
   ],
   options: (cli) => {
     let all = cli
-      .positional('program', {
-        type: 'string',
-        describe: `${PROGRAMS.map(({ name, doc }) => `${name}: ${doc}`).join('; ')}; or a .ts or .js file that exports main`,
-      })
-      .positional('args', { type: 'string', array: true, describe: 'of your own program' })
+      .positional('program', { type: 'string', describe: 'one that ships (--list), or a .ts or .js file that exports main' })
+      .positional('args', { type: 'string', array: true, describe: 'of the program' })
+      .option('list', { type: 'boolean', default: false, describe: 'say which programs ship' })
       .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores; the SKB says which' })
       .option('near', { type: 'boolean', default: false, describe: 'with --cores: near one another (the default)' })
       .option('spread', { type: 'boolean', default: false, describe: 'with --cores: far from one another' })
@@ -46,56 +48,88 @@ export const RUN: CtlCommand = {
         describe: 'on these cores (0,3-7); without it and --cores on all',
       });
     for (const [name, { usual, doc }] of Object.entries(PROGRAM_OPTIONS)) {
-      const takers = PROGRAMS.filter(({ takes }) => takes.includes(name as ProgramOption)).map(
-        (program) => program.name,
-      );
-      all = all.option(name, {
-        type: 'string',
-        requiresArg: true,
-        describe: `${takers.join(', ')}: ${doc} (${usual})`,
-      });
+      const takers = ALL.filter(({ takes }) => takes.includes(name as ProgramOption)).map((program) => program.name);
+      if (takers.length > 0)
+        all = all.option(name, { type: 'string', requiresArg: true, describe: `${takers.join(', ')}: ${doc} (${usual})` });
     }
     return all as never;
   },
   async run(context) {
-    const word = required(context.args, 'program');
+    if (context.args['list'] === true) return list(context);
+    const word = optional(context.args, 'program');
+    if (word === undefined) throw new UsageError('which program? mkctl run --list names those that ship; a file works as well');
     if (isProgramFile(word)) return runFile(context, word);
-    const program = programOf(word);
-    const options = optionsOf(program, context.args);
-    const { cores, placement } = await choose(context, program);
-    const where = placement === null ? `on cores ${cores.join(' ')}` : describePlacement(placement);
-    if (!context.json) context.terminal.out(where);
-    const { ok, lines, value } = await program.run({ cluster: context.cluster, cores, options });
-    if (context.json) printJson(context, { program: program.name, ok, cores, placement, result: value });
-    else for (const line of lines) context.terminal.out(line);
-    return ok ? 0 : 1;
+    const probe = PROBES.find(({ name }) => name === word);
+    return probe === undefined ? runShipped(context, shippedProgram(word, PROBES)) : runProbe(context, probe);
   },
+  afterwards: (context) => (context.args['list'] === true ? Promise.resolve(list(context)) : null),
 };
 
-function programOf(name: string): Program {
-  const found = PROGRAMS.find((program) => program.name === name);
-  if (found !== undefined) return found;
-  const guess = nearest(
-    name,
-    PROGRAMS.map((program) => program.name),
-  );
-  throw new UsageError(
-    `there is no program ${name}${guess === null ? '' : ` (did you mean ${guess}?)`}; there are ${NAMES}`,
-  );
+function list({ terminal, json }: Pick<CtlContext, 'terminal' | 'json'>): number {
+  if (json) terminal.out(JSON.stringify(ALL.map(({ name, doc, takes }) => ({ name, doc, takes })), null, 2));
+  else for (const { name, doc } of ALL) terminal.out(`${name.padEnd(12)} ${doc}`);
+  return 0;
 }
 
-function optionsOf({ name, takes }: Program, args: Args): ProgramOptions {
-  const values = Object.entries(PROGRAM_OPTIONS).map(([option, { usual, min, max }]) => {
-    const text = optional(args, option);
-    if (text === undefined) return [option, usual] as const;
-    if (!takes.includes(option as ProgramOption))
-      throw new UsageError(`${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ')}`);
-    return [option, wholeNumber(`--${option}`, text, min, max)] as const;
+async function runShipped(context: CtlContext, shipped: ShippedProgram): Promise<number> {
+  const given = givenOptions(shipped, context.args);
+  const { cores, placement } = await choose(context, shipped);
+  tellWhere(context, cores, placement);
+  const program = await programNamed(shipped.name);
+  const words = [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...argumentsOf(context.args)];
+  const on = shipped.domains === 'each' ? cores : cores.slice(0, 1);
+  const lines: string[] = [];
+  const request = { program, cores, on, args: context.json ? [...words, '--json'] : words };
+  const domains = await runFollowed(context, request, (line, several) => {
+    if (context.json) lines.push(line.text);
+    else printLine(context, line, several);
   });
-  return Object.fromEntries(values) as unknown as ProgramOptions;
+  const status = statusOf(domains);
+  if (context.json)
+    printJson(context, { program: shipped.name, ok: status === 0, cores, placement, result: resultIn(lines), domains });
+  return status;
 }
 
-async function choose(context: CtlContext, program: Program): Promise<Chosen> {
+/** What a program says for machines: its last line, when that is JSON; else all that it printed. */
+function resultIn(lines: readonly string[]): unknown {
+  try {
+    return JSON.parse(lines.at(-1) ?? '') as unknown;
+  } catch {
+    return lines;
+  }
+}
+
+async function runProbe(context: CtlContext, probe: Program): Promise<number> {
+  const options = optionsOf(probe, context.args);
+  const { cores, placement } = await choose(context, probe);
+  tellWhere(context, cores, placement);
+  const { ok, lines, value } = await probe.run({ cluster: context.cluster, cores, options });
+  if (context.json) printJson(context, { program: probe.name, ok, cores, placement, result: value });
+  else for (const line of lines) context.terminal.out(line);
+  return ok ? 0 : 1;
+}
+
+function tellWhere({ json, terminal }: CtlContext, cores: readonly number[], placement: Placement | null): void {
+  if (!json) terminal.out(placement === null ? `on cores ${cores.join(' ')}` : describePlacement(placement));
+}
+
+/** The options that were given, checked. */
+function givenOptions({ name, takes }: Runnable, args: Args): readonly (readonly [ProgramOption, number])[] {
+  return Object.entries(PROGRAM_OPTIONS).flatMap(([option, { min, max }]) => {
+    const text = optional(args, option);
+    if (text === undefined) return [];
+    if (!takes.includes(option as ProgramOption))
+      throw new UsageError(`${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ') || 'none'}`);
+    return [[option as ProgramOption, wholeNumber(`--${option}`, text, min, max)] as const];
+  });
+}
+
+function optionsOf(probe: Program, args: Args): ProgramOptions {
+  const usual = Object.entries(PROGRAM_OPTIONS).map(([option, row]) => [option, row.usual] as const);
+  return Object.fromEntries([...usual, ...givenOptions(probe, args)]) as unknown as ProgramOptions;
+}
+
+async function choose(context: CtlContext, program: Runnable): Promise<Chosen> {
   const { args } = context;
   const kind = placementKind(args);
   const count = optional(args, 'cores');

@@ -3,7 +3,7 @@ import { formatCores } from '@mk/machine/duration';
 import type { Terminal } from '../cli/terminal.ts';
 
 /** A log line as far as a person is told of it. */
-interface LogLine {
+export interface LogLine {
   readonly time: number;
   readonly level: string;
   readonly event: string;

@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../client/cluster-client.ts';
 
-/** A program that `mkctl run` can start on chosen cores. */
+/** A probe: it measures the monitors themselves, so no dispatcher could do it (decision 0120). */
 export interface Program {
   readonly name: string;
   readonly doc: string;
@@ -31,9 +31,10 @@ export interface ProgramResult {
 
 /** Whole numbers that programs take, with their bounds and defaults. */
 export const PROGRAM_OPTIONS = {
-  rounds: { usual: 100, min: 1, max: 1_000_000, doc: 'how often the token goes round, or each pair plays' },
+  rounds: { usual: 100, min: 1, max: 1_000_000, doc: 'how often the token goes round, a pair plays, or a client acts' },
   count: { usual: 10_000, min: 1, max: 100_000_000, doc: 'messages from each core' },
   bytes: { usual: 64, min: 0, max: 64 << 10, doc: 'payload of a message' },
+  operations: { usual: 60, min: 1, max: 1_000_000, doc: 'rounds of work on each core' },
   seconds: { usual: 10, min: 1, max: 86_400, doc: 'how long it runs' },
   seed: { usual: 1, min: 0, max: 2 ** 32 - 1, doc: 'which random choices it makes' },
 } as const;

@@ -1,5 +1,6 @@
 import { nearest } from '@mk/machine/nearest';
 import { UsageError } from '../cli/usage-error.ts';
+import type { ProgramOption } from './program.ts';
 
 /** Where a program's domains are: one on each core that it may use, or on those that `--on` names, or one that begins others. */
 export type Domains = 'each' | 'one' | 'named';
@@ -9,17 +10,33 @@ export interface ShippedProgram {
   readonly name: string;
   readonly doc: string;
   readonly domains: 'each' | 'one';
+  readonly fewestCores: number;
+  /** Options of its own, of those in `PROGRAM_OPTIONS`. */
+  readonly takes: readonly ProgramOption[];
 }
 
 export const SHIPPED: readonly ShippedProgram[] = [
-  { name: 'hello', doc: 'says hello from each core', domains: 'each' },
+  row('hello', 'says hello from each core', 1, [], 'each'),
+  row('ring', 'passes a token round the cores and times each round', 2, ['rounds', 'bytes']),
+  row('pingpong', 'plays ping-pong between every two of the cores, one pair after the other', 2, ['rounds', 'bytes']),
+  row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
 ];
 
+function row(
+  name: string,
+  doc: string,
+  fewestCores: number,
+  takes: readonly ProgramOption[],
+  domains: 'each' | 'one' = 'one',
+): ShippedProgram {
+  return { name, doc, domains, fewestCores, takes };
+}
+
 /** The program of a name; a UsageError names the nearest. */
-export function shippedProgram(name: string): ShippedProgram {
+export function shippedProgram(name: string, others: readonly { readonly name: string }[] = []): ShippedProgram {
   const found = SHIPPED.find((program) => program.name === name);
   if (found !== undefined) return found;
-  const names = SHIPPED.map((program) => program.name);
+  const names = [...SHIPPED, ...others].map((program) => program.name);
   const guess = nearest(name, names);
   throw new UsageError(
     `there is no program ${name}${guess === null ? '' : ` (did you mean ${guess}?)`}; there are ${names.join(', ')}, and files like ./my-program.ts`,

@@ -26,6 +26,15 @@ const SLACK_MS = 50;
  * the table, within its deadline.
  */
 export function agreementChecker(): Checker {
+  return checkerOf(true);
+}
+
+/** The same where capability operations lead rounds too, whose beginnings are not logged: those are not looked at. */
+export function agreementBesideOthers(): Checker {
+  return checkerOf(false);
+}
+
+function checkerOf(all: boolean): Checker {
   const rounds = new Map<string, Round>();
   const handlers: Readonly<Record<string, (line: SimLogLine, report: Report, node: SimNode) => void>> = {
     round_started(line) {
@@ -40,7 +49,9 @@ export function agreementChecker(): Checker {
         finished: false,
       });
     },
-    round_voted: (line, report) => voted(rounds, line, report),
+    round_voted: (line, report) => {
+      if (all || rounds.has(String(line['op']))) voted(rounds, line, report);
+    },
     round_finished: (line, report, node) => finished(rounds, line, node, report),
   };
   return {

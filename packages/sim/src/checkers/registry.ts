@@ -1,6 +1,7 @@
 import type { Simulation } from '../engine/simulation.ts';
-import { agreementChecker } from './agreement.ts';
+import { agreementBesideOthers, agreementChecker } from './agreement.ts';
 import { assertionChecker } from './assertions.ts';
+import { capabilityChecker } from './capabilities.ts';
 import type { Checker, CheckerFactory, Violation } from './checker.ts';
 import { honestPeersChecker } from './honest-peers.ts';
 import { leakChecker } from './leaks.ts';
@@ -16,6 +17,12 @@ const FACTORIES: readonly CheckerFactory[] = [
   leakChecker,
   programChecker,
 ];
+
+/** For runs with programs, which do capability operations. What a crash took the model of capabilities counts on. */
+export function checkersOfPrograms(crashes: boolean): readonly CheckerFactory[] {
+  const others = FACTORIES.filter((factory) => factory !== agreementChecker);
+  return [...others, agreementBesideOthers, ...(crashes ? [] : [capabilityChecker])];
+}
 
 /** All checkers over one run. */
 export class Checks {

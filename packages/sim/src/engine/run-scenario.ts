@@ -4,7 +4,7 @@ import type { ControlReply } from '@mk/monitor-proto/step';
 import type { MachineModel } from '@mk/skb/config';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
-import { Checks } from '../checkers/registry.ts';
+import { checkersOfPrograms, Checks } from '../checkers/registry.ts';
 import {
   EndlessTurn,
   type OutputLine,
@@ -60,6 +60,8 @@ const HEAL_LIMIT: Nanos = 90 * SECOND;
 const QUIET_LIMIT: Nanos = 3 * SECOND;
 /** Short against heartbeats, which are a second apart and settled after a twentieth of it. */
 const LOOK_EVERY: Nanos = SECOND / 100;
+/** Of a run with a program so many steps are done before somebody looks whether they come to an end: some milliseconds of wall time. */
+const PIECE_STEPS = 500;
 /** So many turns without an end are looked for in a run: each costs a bound of wall time. */
 const ENDLESS_MOST = 8;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
@@ -99,9 +101,9 @@ class Run {
       ...(options.wrap && { wrap: options.wrap }),
       ...(options.program && { programs: options.program.world }),
     });
-    this.simulation.programs.endless = endless;
+    this.simulation.programs.suspects = endless;
     if (options.turns !== undefined) this.simulation.programs.record = options.turns;
-    this.checks = new Checks(this.simulation, options.checkers);
+    this.checks = new Checks(this.simulation, options.checkers ?? checkersFor(scenario));
     if (scenario.program !== undefined && options.program !== undefined)
       this.program = new ProgramRun(
         this.simulation,
@@ -141,9 +143,11 @@ class Run {
 
   private advance(until: Nanos): void {
     const { simulation, checks, program } = this;
-    const run = (): boolean => simulation.run(until, () => checks.failed);
-    if (program === null) run();
-    else program.bounded(run);
+    if (program === null) return void simulation.run(until, () => checks.failed);
+    for (let most = simulation.steps + PIECE_STEPS; ; most += PIECE_STEPS) {
+      const stop = (): boolean => checks.failed || simulation.steps >= most;
+      if (!program.bounded(() => simulation.run(until, stop)) || checks.failed) return;
+    }
   }
 
   private disturb(failed: () => boolean): void {
@@ -270,6 +274,10 @@ class Run {
       ends: this.program?.ends ?? [],
     };
   }
+}
+
+function checkersFor({ program, faults }: Scenario): readonly CheckerFactory[] | undefined {
+  return program === undefined ? undefined : checkersOfPrograms(faults.length > 0);
 }
 
 /** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */

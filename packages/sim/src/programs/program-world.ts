@@ -6,9 +6,9 @@ import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol
 export interface ProgramContext {
   /**
    * One turn: the upcalls are handed over and the program's microtasks drain, all before this returns. A first turn evaluates
-   * the program's text before. A turn that is `endless` is broken off after a moment of the host's time.
+   * the program's text before. A turn that is `suspect` is broken off when it takes too long on the host's clock.
    */
-  resume(resumption: Resumption, frames: readonly HandedFrame[], endless?: boolean): ContextTurn;
+  resume(resumption: Resumption, frames: readonly HandedFrame[], suspect?: boolean): ContextTurn;
 }
 
 /** What came out of a turn. */
@@ -22,6 +22,8 @@ export interface ContextTurn {
   readonly bytes: Uint8Array;
   /** How many calls were answered within the turn. */
   readonly callsNow: number;
+  /** It was broken off. */
+  readonly endless: boolean;
 }
 
 export interface ContextOptions {

@@ -72,8 +72,8 @@ export class SimPrograms {
   record: TurnRecord[] | null = null;
   /** The turn that runs; null: none does. */
   running: RunningTurn | null = null;
-  /** Turns by number that are known to have no end: they are ended by their host's clock. */
-  endless: ReadonlySet<number> = new Set();
+  /** Turns by number that did not come back in a run before: if they do not in this one either they have no end. */
+  suspects: ReadonlySet<number> = new Set();
   private readonly byNode = new Map<SimNode, Map<number, SimDispatcher>>();
 
   constructor(
@@ -156,15 +156,15 @@ export class SimPrograms {
     const { dispatcher: id, until, upcalls, frames } = effect;
     const { now } = this.host;
     dispatcher.context ??= this.contextOf(node, dispatcher);
-    const endless = this.endless.has(this.turns);
+    const suspect = this.suspects.has(this.turns);
     const { domain, program } = dispatcher.start;
     this.running = { number: this.turns, core: node.id, dispatcher: id, domain, program: program.name };
-    const came = dispatcher.context.resume({ now, until, upcalls }, frames, endless);
+    const came = dispatcher.context.resume({ now, until, upcalls }, frames, suspect);
     this.running = null;
     this.note(node, dispatcher, came);
     if (this.of(node).get(id) !== dispatcher) return; // killed by what it called
     // As long as the kernel has it: asked to yield at the end of its slice, killed after the grace (P3).
-    if (endless) return;
+    if (came.endless) return;
     const ranNs = this.costOf(came) * node.slowFactor;
     if (ranNs >= NEVER) return;
     if (came.ended !== '') {

@@ -57,6 +57,7 @@ export class Parts {
     private readonly context: MonitorContext,
     private readonly cpuDriver: CpuDriver,
     private readonly dispatchers: Dispatchers,
+    private readonly chance: string,
     private readonly port: PartsPort,
   ) {}
 
@@ -108,7 +109,7 @@ export class Parts {
       capabilities,
     };
     part.state = 'begun';
-    const seed = `${domain}/${core}.${incarnation}`;
+    const seed = `${domain}/${core}.${incarnation}/${this.chance}`;
     const dispatcher = this.dispatchers.create(part.cspace.id, domain, program, task, seed, first, now);
     for (const upcall of part.early.splice(0)) dispatcher.push(upcall);
     this.context.outbox.log('dispatcher_created', { domain, dispatcher: dispatcher.id, program: program.name });

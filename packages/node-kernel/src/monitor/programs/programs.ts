@@ -29,6 +29,8 @@ export interface ProgramsPort {
   readonly cpuDriver: CpuDriver;
   readonly dispatchers: Dispatchers;
   readonly hmac: Hmac;
+  /** Of this process: where the chance of its programs begins. */
+  readonly instance: string;
   readonly capops: {
     deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   };
@@ -63,7 +65,7 @@ export class Programs implements Service, ProcessManager {
       stopPart: (core, domain, ending, now) => this.stopPart(core, domain, ending, now),
       tellPart: (core, domain, about, error, now) => this.tellPart(core, domain, about, error, now),
     });
-    this.parts = new Parts(context, cpuDriver, dispatchers, {
+    this.parts = new Parts(context, cpuDriver, dispatchers, port.instance, {
       deleteCspace: (root, now, done) => port.capops.deleteCspace(root, now, done),
       ending: (part, ending, now) => this.partEnding(part, ending, now),
       stopped: (part, ending, now) => this.partStopped(part, ending, now),

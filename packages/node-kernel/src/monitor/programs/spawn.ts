@@ -56,6 +56,9 @@ export class Spawner {
     checkSizes(request);
     const here = request.core === context.core;
     const made = here ? this.makeHere(request) : yield* this.makeThere(request, '', []);
+    const parent = sender === null ? undefined : this.port.parts.ofCspace(sender.id)?.spec.domain;
+    if (parent !== undefined)
+      context.outbox.log('domain_spawned', { domain: made.domain, parent, program: request.program.name });
     try {
       const addresses: number[] = [];
       for (const address of request.capabilities)

@@ -14,8 +14,10 @@ const KEPT = 64;
 const GLOBALS = new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' });
 const RESUME = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
-/** A turn that is known to have no end is broken off after so long. */
-const ENDLESS_MS = 200;
+/** A turn that did not come back before is broken off after so long. */
+const ENDLESS_MS = 4_000;
+/** Of one turn so many calls are answered: what goes on for ever does so a number of times that every run agrees on. */
+const CALLS_MOST = 100_000;
 
 /**
  * What calls `import()`, or may: Node answers it with an error of its own realm, which would lead out of the context, and takes no
@@ -69,7 +71,6 @@ class VmProgram implements ProgramContext {
   private readonly writer = new PlainWriter(64 << 20);
   private readonly answers = new PlainWriter(borderLimit('callNowBytes') * 2);
   private begun = false;
-  private mute = false;
   private callsNow = 0;
 
   constructor(
@@ -90,9 +91,8 @@ class VmProgram implements ProgramContext {
     plant(this.context);
   }
 
-  resume(resumption: Resumption, frames: readonly HandedFrame[] = [], endless = false): ContextTurn {
-    const limit = endless ? { timeout: ENDLESS_MS } : undefined;
-    this.mute = endless; // how often it calls until it is broken off is the host's matter
+  resume(resumption: Resumption, frames: readonly HandedFrame[] = [], suspect = false): ContextTurn {
+    const limit = suspect ? { timeout: ENDLESS_MS } : undefined;
     this.callsNow = 0;
     this.give(encodeResumption(this.writer, resumption), frames);
     try {
@@ -102,6 +102,8 @@ class VmProgram implements ProgramContext {
       }
       RESUME.runInContext(this.context, limit);
     } catch (error) {
+      if ((error as { readonly code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
+        return { ...this.over(null, '', '', NOTHING), endless: true };
       const { name, text } = described(error);
       return this.over(null, text, name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', NOTHING);
     }
@@ -119,7 +121,7 @@ class VmProgram implements ProgramContext {
   }
 
   private over(turn: ContextTurn['turn'], fault: string, ended: string, bytes: Uint8Array): ContextTurn {
-    return { turn, fault, ended, bytes, callsNow: this.callsNow };
+    return { turn, fault, ended, bytes, callsNow: this.callsNow, endless: false };
   }
 
   private give(bytes: Uint8Array, frames: readonly HandedFrame[]): void {
@@ -130,7 +132,7 @@ class VmProgram implements ProgramContext {
 
   /** Only bytes go out, only bytes of the context's own memory come in. */
   private serve(request: Uint8Array): Uint8Array | null {
-    if (this.mute) return null;
+    if (this.callsNow >= CALLS_MOST) return null;
     const asked = new PlainReader(new Uint8Array(request)).read();
     if (!Array.isArray(asked) || typeof asked[0] !== 'string' || !Array.isArray(asked[1])) return null;
     this.callsNow += 1;

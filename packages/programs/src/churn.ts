@@ -1,0 +1,115 @@
+/**
+ * Random capability work on all cores, checked by an oracle: each worker knows what it holds and what it made of what, and asks the
+ * kernel again and again. `--operations N` for each core, or `--seconds N`. Errors of peers that are gone are part of it.
+ */
+import { defineInterface, rpc } from '@mk/libmk/interface/interface';
+import { giveAwayCap, u32 } from '@mk/libmk/interface/kinds';
+import type { Client } from '@mk/libmk/channels/client';
+import type { Mk } from '@mk/libmk/program/mk';
+import { program } from '@mk/libmk/program/program';
+import { isMkError } from '@mk/libmk/runtime/mk-error';
+import { coresOf, tell, whole } from './common/arguments.ts';
+import { copiesOf, endOf } from './common/copies.ts';
+
+const PAGE = 4096;
+const ROOT_BYTES = 64 * PAGE;
+
+/** A frame goes to another worker, who looks at it and keeps it until it is asked what has become of it. */
+export const Keeper = defineInterface('keeper', {
+  keep: rpc({ in: { frame: giveAwayCap, bytes: u32 }, out: { ticket: u32 } }),
+  /** Whether it is there still; what is, is deleted. */
+  there: rpc({ in: { ticket: u32 }, out: { held: u32 } }),
+});
+
+export const main = program({ name: 'churn', interfaces: [Keeper] }, async (mk) => {
+  if (mk.args[0] === 'worker') return worker(mk);
+  const cores = coresOf(mk);
+  const seconds = whole(mk, 'seconds', 0, 1, 86_400);
+  const operations = whole(mk, 'operations', seconds > 0 ? 1e9 : 60, 1, 1e9);
+  const workers = await copiesOf(mk, 'worker', cores, String(operations), String(cores.length), String(seconds));
+  await endOf(mk, workers);
+  const done = await Promise.all(cores.map((_, index) => mk.octopus.get(`'${doneName(mk.self.domain, index)}'`)));
+  const rounds = done.reduce((sum, row) => sum + Number(row?.attributes['rounds'] ?? 0), 0);
+  for (const index of cores.keys()) await mk.octopus.delete(`'${doneName(mk.self.domain, index)}'`);
+  const text = `${cores.length} workers did ${rounds} rounds of capability work: the oracle agreed with every answer`;
+  tell(mk, [text], { workers: cores.length, rounds, wrong: [] });
+  return 0;
+});
+
+async function worker(mk: Mk): Promise<number> {
+  const [, home = '', index = '0', operations = '1', count = '1', seconds = '0'] = mk.args;
+  const until = seconds === '0' ? Infinity : mk.now() + Number(seconds) * 1e9;
+  let rounds = 0;
+  const kept = new Map<number, { readonly frame: number; readonly base: number }>();
+  let tickets = 0;
+  const service = await mk.export(`keeper.${home}.${index}`, Keeper, {
+    async keep({ frame, bytes }) {
+      const found = await mk.capabilities.identify(frame);
+      mk.assert(found.type === 'Frame' && found.bytes === bytes, `a frame of ${bytes} bytes came as ${found.type} of ${found.bytes}`);
+      kept.set((tickets += 1), { frame, base: found.address });
+      return { ticket: tickets };
+    },
+    async there({ ticket }) {
+      const { frame, base } = kept.get(ticket)!;
+      kept.delete(ticket);
+      // A place that a revoke has freed may hold what somebody else gave since.
+      if (!(await holds(mk, frame, base))) return { held: 0 };
+      await mk.capabilities.delete(frame);
+      return { held: 1 };
+    },
+  });
+  const peers = new Map<number, Client<typeof Keeper.methods>>();
+  for (; rounds < Number(operations) && mk.now() < until; rounds += 1) {
+    const peer = mk.randomInt(Number(count));
+    if (!peers.has(peer)) peers.set(peer, await mk.bind(`keeper.${home}.${peer}`, Keeper));
+    await family(mk, peers.get(peer)!);
+  }
+  // Others may still give: whoever has done its own work waits until all have.
+  await mk.octopus.set(`'${doneName(home, Number(index))}' { rounds: ${rounds} }`);
+  for (let peer = 0; peer < Number(count); peer += 1) await mk.octopus.waitFor(`'${doneName(home, peer)}'`);
+  for (const peer of peers.values()) peer.$close();
+  await service.close();
+  return 0;
+}
+
+function doneName(home: string, index: number): string {
+  return `churn.done.${home}.${index}`;
+}
+
+/** RAM and what is made of it: what the oracle says of each must be so, and nothing is left of it when the root is revoked. */
+async function family(mk: Mk, peer: Client<typeof Keeper.methods>): Promise<void> {
+  const { capabilities } = mk;
+  const root = await capabilities.alloc(ROOT_BYTES);
+  const size = PAGE << mk.randomInt(3);
+  const frames = await capabilities.retype(root, 'Frame', { bytes: size, count: 3 + mk.randomInt(3) });
+  await agree(mk, root, 'RAM', ROOT_BYTES);
+  const copy = mk.randomInt(2) === 0 ? await capabilities.copy(frames[0]!) : await capabilities.mint(frames[0]!, 1 | 16);
+  await agree(mk, copy, 'Frame', size);
+  const { ticket } = await peer.keep({ frame: frames.at(-1)!, bytes: size });
+  mk.assert(!(await holds(mk, frames.at(-1)!)), 'what was given away is held no longer');
+  const deleted = mk.randomInt(2) === 0;
+  if (deleted) await capabilities.delete(frames[1]!);
+  mk.assert((await holds(mk, frames[1]!)) !== deleted, 'what was deleted, and that alone, is gone');
+  const revoked = mk.randomInt(3) > 0;
+  if (revoked) await capabilities.revoke(root);
+  mk.assert((await holds(mk, copy)) !== revoked, 'a revoke takes every descendant, and nothing else does');
+  mk.assert((await peer.there({ ticket })).held === (revoked ? 0 : 1), 'on other cores, too');
+  if (!revoked) await capabilities.revoke(root);
+  await agree(mk, root, 'RAM', ROOT_BYTES);
+  await capabilities.delete(root);
+}
+
+async function agree(mk: Mk, address: number, type: string, bytes: number): Promise<void> {
+  const found = await mk.capabilities.identify(address);
+  mk.assert(found.type === type && found.bytes === bytes, `${type} of ${bytes} bytes is ${found.type} of ${found.bytes}`);
+}
+
+async function holds(mk: Mk, address: number, base?: number): Promise<boolean> {
+  try {
+    const found = await mk.capabilities.identify(address);
+    return base === undefined || found.address === base;
+  } catch (error) {
+    if (isMkError(error, 'CAPABILITY_NOT_FOUND')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Mk } from '@mk/libmk/program/mk';
+
+/** Cores that this run may use, as whoever started it says (`mk.env.CORES`); this one alone when nobody does. */
+export function coresOf(mk: Mk): readonly number[] {
+  const list = mk.env['CORES'] ?? '';
+  return list === '' ? [mk.self.core] : list.split(',').map(Number);
+}
+
+/** A whole number that is given as `--name 10` or `--name=10`. */
+export function whole(mk: Mk, name: string, usual: number, least: number, most: number): number {
+  const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  if (at < 0) return usual;
+  const word = mk.args[at]!;
+  const text = word.includes('=') ? word.slice(name.length + 3) : (mk.args[at + 1] ?? '');
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw mk.error('BAD_REQUEST', `--${name} takes a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+}
+
+export function given(mk: Mk, name: string): boolean {
+  return mk.args.includes(`--${name}`);
+}
+
+/** Prints what a run came to: lines for people, or one JSON document for `--json`. */
+export function tell(mk: Mk, lines: readonly string[], value: unknown): void {
+  if (given(mk, 'json')) mk.console.log(JSON.stringify(value));
+  else for (const line of lines) mk.console.log(line);
+}

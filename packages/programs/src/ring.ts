@@ -1,0 +1,61 @@
+/** A token goes round the cores, so many times; how long a round takes. `--rounds N`, `--bytes N`. */
+import { defineInterface, message } from '@mk/libmk/interface/interface';
+import { bool, bytes, u32 } from '@mk/libmk/interface/kinds';
+import type { Mk } from '@mk/libmk/program/mk';
+import { program } from '@mk/libmk/program/program';
+import { coresOf, tell, whole } from './common/arguments.ts';
+import { copiesOf, endOf } from './common/copies.ts';
+import { describeTimes, timesOf } from './common/times.ts';
+
+const MOST_BYTES = 32 << 10;
+/** `last`: the token does not come again. */
+export const Ring = defineInterface('ring', { pass: message({ round: u32, last: bool, load: bytes(MOST_BYTES) }) });
+
+export const main = program({ name: 'ring', interfaces: [Ring] }, async (mk) => {
+  if (mk.args[0] === 'member') return member(mk);
+  const cores = coresOf(mk);
+  const rounds = whole(mk, 'rounds', 100, 1, 1_000_000);
+  const load = new Uint8Array(whole(mk, 'bytes', 64, 0, MOST_BYTES));
+  if (cores.length < 2) {
+    mk.console.error('a ring needs at least 2 cores');
+    return 2;
+  }
+  const others = cores.slice(1);
+  const back = mk.threads.semaphore(0, 'the token');
+  const service = await mk.export(nameOf(mk.self.domain, 0), Ring, { pass: () => back.post() });
+  const members = await copiesOf(mk, 'member', others, String(cores.length));
+  const next = await mk.bind(nameOf(mk.self.domain, 1), Ring);
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const begun = mk.now();
+    await next.pass({ round, last: round === rounds - 1, load });
+    await back.wait();
+    times.push(mk.now() - begun);
+  }
+  await endOf(mk, members);
+  await service.close();
+  const summary = timesOf(times);
+  tell(mk, [`ring of ${cores.length}: ${rounds} rounds, ${describeTimes(summary)}`], summary);
+  return 0;
+});
+
+/** Passes the token on until it comes for the last time. */
+async function member(mk: Mk): Promise<number> {
+  const [, home = '', index = '', count = ''] = mk.args;
+  const own = Number(index) + 1;
+  const tokens = mk.threads.events<{ readonly round: number; readonly last: boolean; readonly load: Uint8Array }>('tokens');
+  const service = await mk.export(nameOf(home, own), Ring, { pass: (token) => tokens.push(token) });
+  const next = await mk.bind(nameOf(home, (own + 1) % Number(count)), Ring);
+  for await (const token of tokens) {
+    await next.pass(token);
+    if (token.last) break;
+  }
+  // What was handed over arrives before the channel closes.
+  next.$close();
+  await service.close();
+  return 0;
+}
+
+function nameOf(home: string, index: number): string {
+  return `ring.${home}.${index}`;
+}
