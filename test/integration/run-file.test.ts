@@ -87,6 +87,8 @@ test('mk-launch sim run: the same file, the same words, on virtual time; an endl
   expect(done.stdout).toContain(`repeat: mk-launch sim run ${join(place.state, 'hello.ts')} --seed 3 -- good --day\n`);
   const text = 'export const main = (mk) => { mk.console.log("never told"); for (;;); };';
   const loop = await simulated(file('loop.js', text), '--once');
-  expect(loop.stdout).toMatch(/PR2 \(program\) at 5\d{3}\.\d{3} ms: loop \(0\.1\.1\) ended with OVERRUN: it kept the core/);
+  expect(loop.stdout).toMatch(
+    /PR2 \(program\) at 5\d{3}\.\d{3} ms: loop \(0\.1\.1\) ended with OVERRUN: it kept the core/,
+  );
   expect(loop.status).toBe(1);
 });

@@ -45,7 +45,10 @@ async function worker(mk: Mk): Promise<number> {
   const service = await mk.export(`keeper.${home}.${index}`, Keeper, {
     async keep({ frame, bytes }) {
       const found = await mk.capabilities.identify(frame);
-      mk.assert(found.type === 'Frame' && found.bytes === bytes, `a frame of ${bytes} bytes came as ${found.type} of ${found.bytes}`);
+      mk.assert(
+        found.type === 'Frame' && found.bytes === bytes,
+        `a frame of ${bytes} bytes came as ${found.type} of ${found.bytes}`,
+      );
       kept.set((tickets += 1), { frame, base: found.address });
       return { ticket: tickets };
     },
@@ -83,7 +86,8 @@ async function family(mk: Mk, peer: Client<typeof Keeper.methods>): Promise<void
   const size = PAGE << mk.randomInt(3);
   const frames = await capabilities.retype(root, 'Frame', { bytes: size, count: 3 + mk.randomInt(3) });
   await agree(mk, root, 'RAM', ROOT_BYTES);
-  const copy = mk.randomInt(2) === 0 ? await capabilities.copy(frames[0]!) : await capabilities.mint(frames[0]!, 1 | 16);
+  const copy =
+    mk.randomInt(2) === 0 ? await capabilities.copy(frames[0]!) : await capabilities.mint(frames[0]!, 1 | 16);
   await agree(mk, copy, 'Frame', size);
   const { ticket } = await peer.keep({ frame: frames.at(-1)!, bytes: size });
   mk.assert(!(await holds(mk, frames.at(-1)!)), 'what was given away is held no longer');
@@ -101,7 +105,10 @@ async function family(mk: Mk, peer: Client<typeof Keeper.methods>): Promise<void
 
 async function agree(mk: Mk, address: number, type: string, bytes: number): Promise<void> {
   const found = await mk.capabilities.identify(address);
-  mk.assert(found.type === type && found.bytes === bytes, `${type} of ${bytes} bytes is ${found.type} of ${found.bytes}`);
+  mk.assert(
+    found.type === type && found.bytes === bytes,
+    `${type} of ${bytes} bytes is ${found.type} of ${found.bytes}`,
+  );
 }
 
 async function holds(mk: Mk, address: number, base?: number): Promise<boolean> {

@@ -37,7 +37,9 @@ export const main = program({ name: 'pingpong', interfaces: [PingPong, Player] }
   for (const hand of hands) await hand.stop({});
   await endOf(mk, players);
   const mean = pairs.reduce((sum, { p50_ns: median }) => sum + median, 0) / pairs.length;
-  const lines = pairs.map((pair) => `core ${pair.from} ↔ ${pair.to}: ${pair.count} round trips, ${describeTimes(pair)}`);
+  const lines = pairs.map(
+    (pair) => `core ${pair.from} ↔ ${pair.to}: ${pair.count} round trips, ${describeTimes(pair)}`,
+  );
   tell(mk, [...lines, `mean of the medians ${duration(mean)}`], { pairs, mean_ns: mean });
   return 0;
 });

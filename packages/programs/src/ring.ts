@@ -43,7 +43,9 @@ export const main = program({ name: 'ring', interfaces: [Ring] }, async (mk) => 
 async function member(mk: Mk): Promise<number> {
   const [, home = '', index = '', count = ''] = mk.args;
   const own = Number(index) + 1;
-  const tokens = mk.threads.events<{ readonly round: number; readonly last: boolean; readonly load: Uint8Array }>('tokens');
+  const tokens = mk.threads.events<{ readonly round: number; readonly last: boolean; readonly load: Uint8Array }>(
+    'tokens',
+  );
   const service = await mk.export(nameOf(home, own), Ring, { pass: (token) => tokens.push(token) });
   const next = await mk.bind(nameOf(home, (own + 1) % Number(count)), Ring);
   for await (const token of tokens) {

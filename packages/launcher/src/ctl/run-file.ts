@@ -46,7 +46,11 @@ export async function runFollowed(
   return statuses;
 }
 
-export function printLine({ terminal }: CtlContext, { core, domain, text, isError }: ProgramLine, several: boolean): void {
+export function printLine(
+  { terminal }: CtlContext,
+  { core, domain, text, isError }: ProgramLine,
+  several: boolean,
+): void {
   const told = several ? `${core}/${domain}  ${text}` : text;
   if (isError) terminal.error(told);
   else terminal.out(told);

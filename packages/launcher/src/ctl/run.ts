@@ -36,7 +36,10 @@ export const RUN: CtlCommand = {
   ],
   options: (cli) => {
     let all = cli
-      .positional('program', { type: 'string', describe: 'one that ships (--list), or a .ts or .js file that exports main' })
+      .positional('program', {
+        type: 'string',
+        describe: 'one that ships (--list), or a .ts or .js file that exports main',
+      })
       .positional('args', { type: 'string', array: true, describe: 'of the program' })
       .option('list', { type: 'boolean', default: false, describe: 'say which programs ship' })
       .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores; the SKB says which' })
@@ -50,14 +53,19 @@ export const RUN: CtlCommand = {
     for (const [name, { usual, doc }] of Object.entries(PROGRAM_OPTIONS)) {
       const takers = ALL.filter(({ takes }) => takes.includes(name as ProgramOption)).map((program) => program.name);
       if (takers.length > 0)
-        all = all.option(name, { type: 'string', requiresArg: true, describe: `${takers.join(', ')}: ${doc} (${usual})` });
+        all = all.option(name, {
+          type: 'string',
+          requiresArg: true,
+          describe: `${takers.join(', ')}: ${doc} (${usual})`,
+        });
     }
     return all as never;
   },
   async run(context) {
     if (context.args['list'] === true) return list(context);
     const word = optional(context.args, 'program');
-    if (word === undefined) throw new UsageError('which program? mkctl run --list names those that ship; a file works as well');
+    if (word === undefined)
+      throw new UsageError('which program? mkctl run --list names those that ship; a file works as well');
     if (isProgramFile(word)) return runFile(context, word);
     const probe = PROBES.find(({ name }) => name === word);
     return probe === undefined ? runShipped(context, shippedProgram(word, PROBES)) : runProbe(context, probe);
@@ -66,7 +74,14 @@ export const RUN: CtlCommand = {
 };
 
 function list({ terminal, json }: Pick<CtlContext, 'terminal' | 'json'>): number {
-  if (json) terminal.out(JSON.stringify(ALL.map(({ name, doc, takes }) => ({ name, doc, takes })), null, 2));
+  if (json)
+    terminal.out(
+      JSON.stringify(
+        ALL.map(({ name, doc, takes }) => ({ name, doc, takes })),
+        null,
+        2,
+      ),
+    );
   else for (const { name, doc } of ALL) terminal.out(`${name.padEnd(12)} ${doc}`);
   return 0;
 }
@@ -119,7 +134,9 @@ function givenOptions({ name, takes }: Runnable, args: Args): readonly (readonly
     const text = optional(args, option);
     if (text === undefined) return [];
     if (!takes.includes(option as ProgramOption))
-      throw new UsageError(`${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ') || 'none'}`);
+      throw new UsageError(
+        `${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ') || 'none'}`,
+      );
     return [[option as ProgramOption, wholeNumber(`--${option}`, text, min, max)] as const];
   });
 }

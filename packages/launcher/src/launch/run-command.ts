@@ -37,12 +37,18 @@ export function runCommand(done: (status: number) => void): CommandModule {
           describe: 'a .ts or .js file that exports main, or a program that ships (mkctl run --list)',
         })
         .positional('args', { type: 'string', array: true, describe: 'of the program; its options, too' })
-        .option('name', { type: 'string', requiresArg: true, describe: 'the cluster’s name; one of its own by default' })
+        .option('name', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'the cluster’s name; one of its own by default',
+        })
         .option('on', { type: 'string', requiresArg: true, describe: 'a domain on each of these cores (0,3-7)' })
         .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' })
         .example('$0 --cores 4 run ./my-program.ts --rounds 10', 'your own file; what stands behind it is its own')
         .example('$0 --cores 8 run bank', 'a program that ships')
-        .epilogue('Exit status: the program’s; 1 when it did not exit by itself, 2 when it could not be run.')) as never,
+        .epilogue(
+          'Exit status: the program’s; 1 when it did not exit by itself, 2 when it could not be run.',
+        )) as never,
     handler: async (args) => done(await bootAndRun(args as Args, processTerminal())),
   };
 }
@@ -59,7 +65,8 @@ async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
   const session = new ClusterSession(config, {
     progress: (now) => run.output.json || progress.update(now),
     logged: (_process, line) => run.logged(line),
-    died: (who, how, lastWords) => terminal.error(`mk: ${who} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
+    died: (who, how, lastWords) =>
+      terminal.error(`mk: ${who} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
     warned: (_process, text) => terminal.error(`mk: ${text}`),
     shutdownAsked: () => run.interrupt('ended by mkctl down'),
   });
@@ -98,7 +105,12 @@ class Output {
     readonly json: boolean,
   ) {}
 
-  line(line: { readonly core: number | string; readonly domain: string; readonly text: string; readonly isError: boolean }): void {
+  line(line: {
+    readonly core: number | string;
+    readonly domain: string;
+    readonly text: string;
+    readonly isError: boolean;
+  }): void {
     if (this.json) return this.terminal.out(jsonLine({ type: 'output', ...line }));
     const text = `${line.core}/${line.domain}  ${line.text}`;
     if (line.isError) this.terminal.error(text);
