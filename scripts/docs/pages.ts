@@ -166,6 +166,12 @@ function capabilityPage(): string {
 
 /** Verbs that the process answers before its state machine sees them: core-process.ts, skb-process.ts, link/link-faults.ts. */
 const HOST_VERBS = [
+  [
+    'core, SKB',
+    'trace',
+    'act, entries, for_ms',
+    'act start: notes what the process does, the last `entries`; stop: answers them; time: its clock, nanoseconds.',
+  ],
   ['core, SKB', 'shutdown', '', 'Ends the process cleanly.'],
   ['core, SKB', 'fault_add', 'rule', 'Puts a fault rule in force on the links of this process.'],
   ['core, SKB', 'fault_heal', 'target', 'Ends faults: "all", {id} or {from, to}.'],

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parseChromeTrace, sliceAt } from '../support/chrome-trace.ts';
 import { builtProgram } from './built-programs.ts';
 import { ClusterPlace, until } from './running-cluster.ts';
 
@@ -110,4 +113,48 @@ test('what every process measures of itself, by names that Prometheus’ own too
   if (!promtool) return;
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: page, encoding: 'utf8' });
   expect([stdout, stderr, status]).toEqual(['', '', 0]);
+}, 60_000);
+
+test('a trace of all processes: a track each, arrows from slice to slice, operations, faults, clocks side by side', async () => {
+  const file = join(place.state, 'deep', 'trace.json');
+  const tracing = place.start('mkctl.cjs', ['trace', '--for', '1m', '-o', file]);
+  await until('it traces', () => tracing.stderr.includes('tracing'));
+  await place.mkctl('bench', 'round', '--plan', 'multicast', '--phases', '2', '--count', '3');
+  await place.mkctl('link', '0', '1', '--delay', '3ms');
+  await place.mkctl('ping', '0', '1', '--count', '3');
+  await place.mkctl('heal');
+  tracing.child.kill('SIGINT');
+  const { status, stdout, stderr } = await tracing.ended;
+  expect([status, stderr]).toEqual([0, expect.not.stringContaining('did not fit')]);
+  const within = Number(/^wrote .*: 4 processes, .* within (\d+) µs/.exec(stdout)?.[1]);
+  const trace = parseChromeTrace(readFileSync(file, 'utf8'));
+  expect(trace.faults).toEqual([]);
+  expect([...trace.tracks.values()]).toEqual(['core 0', 'core 1', 'core 2', 'skb']);
+  expect(trace.spans.filter(({ begin }) => begin.name.startsWith('multicast round, 2-phase 0.'))).toHaveLength(3);
+  expect(trace.spans.some(({ begin }) => begin.name === 'ping')).toBe(true);
+  expect(trace.marks.map(({ name }) => name)).toContainEqual(
+    expect.stringMatching(/^fault_applied: .*delay_ns=3000000/),
+  );
+  const rounds = trace.flows.filter(({ start }) => start.name.startsWith('round_'));
+  expect(rounds.length).toBeGreaterThanOrEqual(3 * 2 * 2 * (CORES - 1));
+  for (const { start, finish } of rounds) {
+    expect(sliceAt(trace.slices, start)).toBeDefined();
+    expect(sliceAt(trace.slices, finish)?.name).toContain(start.name);
+  }
+  // Links take 1 ms each way, 3 ms with the rule; the median of what the clocks make of it is not far off.
+  const took = trace.flows.map(({ start, finish }) => finish.ts - start.ts).sort((a, b) => a - b);
+  expect(took[took.length >> 1]!).toBeGreaterThan(1000 - within);
+}, 60_000);
+
+test('a trace that is full says what it lost; one into a folder that cannot be is refused before it begins', async () => {
+  const file = join(place.state, 'full.json');
+  const tracing = place.start('mkctl.cjs', ['trace', '--for', '1m', '--buffer', '1000', '-o', file]);
+  await until('it traces', () => tracing.stderr.includes('tracing'));
+  await place.mkctl('bench', 'flood', '0', '1', '--count', '50000');
+  tracing.child.kill('SIGINT');
+  const { status, stderr } = await tracing.ended;
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/\d+ older notes did not fit/m)]);
+  expect(parseChromeTrace(readFileSync(file, 'utf8')).faults).toEqual([]);
+  const refused = await place.mkctl('trace', '-o', '/proc/no/trace.json');
+  expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('cannot be made')]);
 }, 60_000);

@@ -2,6 +2,7 @@ import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
 import { limit } from '@mk/monitor-proto/limits';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
+import type { MessageTap } from '@mk/monitor-proto/endpoint/message-trace';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
@@ -128,6 +129,11 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       incarnation: context.incarnation,
       members: context.members.length + 1,
     };
+  }
+
+  /** Tells of each message from now on; null: no longer. */
+  tap(tap: MessageTap | null): void {
+    this.monitor.endpoint.trace.tap = tap;
   }
 
   /** Prometheus text. */

@@ -103,6 +103,10 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
       ...TEXT,
       describe: 'write PREFIX.json (Chrome trace), PREFIX.svg (space-time diagram), PREFIX.log (log lines)',
     })
+    .option('trace-events', { ...TEXT, describe: 'write the Chrome trace alone to this file' })
+    .option('op', { ...TEXT, describe: 'with --trace or --trace-events: one operation, like 3.1.42' })
+    .option('from', { ...TEXT, describe: 'with them: from this virtual time on (1.2s)' })
+    .option('to', { ...TEXT, describe: 'with them: up to this virtual time' })
     .option('out', { ...TEXT, describe: 'shootdown: write the plot to this SVG file' })
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')

@@ -19,6 +19,7 @@ import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
 import { RUN } from './run.ts';
 import { TOP } from './top.ts';
+import { TRACE } from './trace.ts';
 import { UI } from './ui.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
@@ -28,6 +29,7 @@ const COMMANDS: readonly CtlCommand[] = [
   WAIT,
   CORES,
   TOP,
+  TRACE,
   LINKS,
   MEASURE,
   TREE,

@@ -8,11 +8,18 @@ import type { Peer } from './peer.ts';
 const TYPES = Object.keys(MESSAGES) as MessageType[];
 const ORDINALS = 1 + Math.max(...Object.values(MESSAGES).map(({ ordinal }) => ordinal));
 
+/** Told of each message while a process is traced. Channel, lane and number name the message, the same at both ends. */
+export interface MessageTap {
+  message(way: Way, type: MessageType, channel: string, lane: number, number: number, op: string): void;
+}
+
+type Way = 'sent' | 'delivered';
+
 /** Counts messages by type, and writes a debug line for each where they are wanted: what the channel checkers read. */
 export class MessageTrace {
   private readonly sentByOrdinal = new Float64Array(ORDINALS);
   private readonly deliveredByOrdinal = new Float64Array(ORDINALS);
-  private readonly numbers = new WeakMap<Peer, { readonly sent: number[]; readonly delivered: number[] }>();
+  tap: MessageTap | null = null;
 
   constructor(
     private readonly sink: EffectSink,
@@ -21,12 +28,14 @@ export class MessageTrace {
 
   sent(peer: Peer, message: Message, codec: MessageCodec): void {
     this.sentByOrdinal[codec.ordinal]! += 1;
-    if (this.sink.debug) this.line('message_sent', peer, message, codec.lane, 'sent');
+    peer.sent[codec.lane]! += 1;
+    if (this.sink.debug || this.tap !== null) this.tell('sent', peer, message, codec.lane);
   }
 
   delivered(peer: Peer, message: Message, codec: MessageCodec): void {
     this.deliveredByOrdinal[codec.ordinal]! += 1;
-    if (this.sink.debug) this.line('message_delivered', peer, message, codec.lane, 'delivered');
+    peer.delivered[codec.lane]! += 1;
+    if (this.sink.debug || this.tap !== null) this.tell('delivered', peer, message, codec.lane);
   }
 
   /** How many messages of each type were given to channels (`sent`) or handed on by them; types with none are left out. */
@@ -35,21 +44,19 @@ export class MessageTrace {
     return TYPES.map((type) => [type, known(counts[MESSAGES[type].ordinal])] as const).filter(([, count]) => count > 0);
   }
 
-  private line(
-    event: 'message_sent' | 'message_delivered',
-    peer: Peer,
-    message: Message,
-    lane: number,
-    way: 'sent' | 'delivered',
-  ): void {
-    let numbers = this.numbers.get(peer);
-    if (!numbers) this.numbers.set(peer, (numbers = { sent: [0, 0, 0], delivered: [0, 0, 0] }));
-    const number = (numbers[way][lane]! += 1);
-    const channel =
-      way === 'sent' ? channelName(this.instance, peer.instance) : channelName(peer.instance, this.instance);
+  private tell(way: Way, peer: Peer, message: Message, lane: number): void {
+    const number = peer[way][lane]!;
+    if (peer.channelThere === '') {
+      peer.channelThere = channelName(this.instance, peer.instance);
+      peer.channelBack = channelName(peer.instance, this.instance);
+    }
+    const channel = way === 'sent' ? peer.channelThere : peer.channelBack;
+    const op = 'op' in message ? message.op : '';
+    this.tap?.message(way, message.type, channel, lane, number, op);
+    if (!this.sink.debug) return;
     const fields: Record<string, unknown> = { peer: peer.id, channel, message: message.type, lane, number };
-    if ('op' in message) fields.op = message.op;
-    this.sink.log(event, fields);
+    if (op !== '') fields.op = op;
+    this.sink.log(way === 'sent' ? 'message_sent' : 'message_delivered', fields);
   }
 }
 

@@ -28,6 +28,12 @@ export class Peer {
   armedAt: Nanos = Infinity;
   /** That timer. */
   timer: Timer | null = null;
+  /** The channel's two directions as log lines name them; '' before the first message that is told of. */
+  channelThere = '';
+  channelBack = '';
+  /** Messages so far by lane: the number that names one at both ends. */
+  readonly sent: number[] = [0, 0, 0];
+  readonly delivered: number[] = [0, 0, 0];
   dirty = false;
   gone = false;
 

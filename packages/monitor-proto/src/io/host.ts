@@ -3,12 +3,16 @@ import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
 import { nowNs } from './clock.ts';
+import type { LogEventName, LogFields } from '../log-events.ts';
 import { type MetricFamily, metricsText } from '../metrics.ts';
 import { httpHandler } from './http-server.ts';
 import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
 import { LinkShaper } from './link-shaper.ts';
 import type { Logger } from './logger.ts';
 import { isDialled, type Transport, WebSocketTransport } from './transport.ts';
+import type { MessageTap } from '../endpoint/message-trace.ts';
+import type { Tracer } from './tracer.ts';
+import { TraceVerb } from './trace-verb.ts';
 import { trafficMetrics } from './traffic-metrics.ts';
 import { Vitals } from './vitals.ts';
 
@@ -22,6 +26,8 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 export interface HostOptions<Out> {
   readonly controlToken: string;
   readonly logger: Pick<Logger, 'write' | 'metrics'>;
+  /** Has the state machine tell of each message, or no longer. */
+  tap?(tap: MessageTap | null): void;
   /** Beside what the state machine and this host count. */
   metrics?(): readonly MetricFamily[];
   /** What becomes of a frame to this peer, on a link whose handshake ended at `openedAt`. */
@@ -54,6 +60,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
   private readonly vitals = new Vitals();
+  /** Not null while the process is traced. */
+  private tracer: Tracer | null = null;
+  private readonly tracing = new TraceVerb((tracer) => {
+    this.tracer = tracer;
+    this.options.tap?.(tracer);
+  });
   private nextRequest = 1;
   private halted = false;
   bytesSent = 0;
@@ -112,9 +124,16 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     return this.machine.metrics(now) + metricsText(families, { core });
   }
 
+  /** What the process itself logs, for whoever traces it. */
+  noted(event: LogEventName, fields: LogFields): void {
+    this.tracer?.logged(event, fields);
+  }
+
   /** Asks the state machine or this process itself; resolves with its answer. */
   async control(request: ControlRequest): Promise<ControlReply> {
     if (this.halted) return { ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' };
+    const traced = this.tracing.control(request);
+    if (traced !== null) return traced;
     try {
       const own = await this.options.control(request, nowNs());
       if (own !== null) return own;
@@ -124,6 +143,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     return new Promise((resolve) => {
       const id = this.nextRequest++;
       this.replies.set(id, resolve);
+      this.tracer?.asked(id, request.verb);
       this.post({ type: 'control_request', id, request });
     });
   }
@@ -136,8 +156,11 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private handle(event: Event | HostEvent): void {
     if (this.halted) return;
+    const { tracer } = this;
+    tracer?.begin();
     const effects = this.step(event);
     for (let i = 0; i < effects.length; i++) this.perform(known(effects[i]));
+    tracer?.end(event.type);
     // Not before: until it has heard so, the state machine may still send on the link.
     if (event.type === 'link_down') this.forgetLink((event as Extract<HostEvent, { type: 'link_down' }>).link);
   }
@@ -200,8 +223,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       const pauseMs = Math.min(LONGEST_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));
       this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), pauseMs);
     },
-    log: ({ event, lamport, fields }) => this.options.logger.write(event, lamport, fields),
+    log: ({ event, lamport, fields }) => {
+      this.tracer?.logged(event, fields);
+      this.options.logger.write(event, lamport, fields);
+    },
     control_reply: ({ id, reply }) => {
+      this.tracer?.answered(id, reply.ok ? 'ok' : reply.error);
       this.replies.get(id)?.(reply);
       this.replies.delete(id);
     },
@@ -246,6 +273,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
     this.shaper.close();
     this.vitals.close();
+    this.tracing.end();
     this.transport.shutdown();
     this.options.halted(error);
   }

@@ -35,7 +35,10 @@ export class CoreProcess {
     this.secret = Buffer.from(settings.secret, 'hex');
     this.logger = createLogger({ core: settings.core ?? 'unregistered', incarnation: 0 }, settings.logFile ?? null);
     this.faults = new FaultHost({
-      log: (event, fields) => this.log(event, fields),
+      log: (event, fields) => {
+        this.host?.noted(event, fields);
+        this.log(event, fields);
+      },
       touched: (cores) => this.host?.post({ type: 'links_touched', cores }),
       retimed: (to, retime) => this.host?.retimeFrames(to, retime),
     });
@@ -57,6 +60,7 @@ export class CoreProcess {
         perform: (effect) => this.perform(effect),
         control: (request) => this.control(request),
         metrics: () => this.faults.metrics(),
+        tap: (tap) => this.kernel?.tap(tap),
         halted: (error) => this.halted(error),
       },
     );

@@ -5,7 +5,7 @@ import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
 import { hmacSha256 } from '../io/hmac.ts';
 import { machineCores, simMachine } from '../io/load-machine.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';
-import { must, type SimRequest } from './options.ts';
+import { must, OptionError, type SimRequest } from './options.ts';
 import { scenarioOfPlan } from '../nemesis/plan-scenario.ts';
 import { runScenario, type RunOptions, type RunResult } from '../engine/run-scenario.ts';
 import { runTwice } from '../engine/run-seed.ts';
@@ -13,7 +13,8 @@ import { describeFault, type Scenario } from '../engine/scenario.ts';
 import { shrink } from '../nemesis/shrink.ts';
 import { chromeTrace } from '../trace/chrome-trace.ts';
 import { TraceRecorder } from '../trace/recorder.ts';
-import { spaceTimeDiagram } from '../trace/space-time.ts';
+import { runDiagram } from '../trace/run-diagram.ts';
+import { select } from '../trace/selection.ts';
 import type { CommandContext } from './context.ts';
 import {
   programOf,
@@ -92,13 +93,12 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
     }
   }
   terminal.progress('');
-  if (request.trace !== null && reports.length === 0)
+  if (wantsTrace(request) && reports.length === 0)
     writeTrace(
       scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 }, context)[0]!,
-      request.trace,
+      request,
       options,
       context,
-      request.json,
     );
   summarise(totals, request, context, wallMs() - startedAt, scenarios[0]!.seed, reports);
   if (totals.failed.length > 0) return 1;
@@ -187,7 +187,7 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
     for (const { atNs, core, verb, args } of smallest.load)
       say(`    ${(atNs / 1e6).toFixed(3)} ms  core ${core} ${verb} ${JSON.stringify(args)}`);
   }
-  if (request.trace !== null) writeTrace(smallest, request.trace, options, context, request.json);
+  if (wantsTrace(request)) writeTrace(smallest, request, options, context);
   say(`  repeat: ${repeat}`);
   return { seed: scenario.seed, violations, inconclusive, repeat };
 }
@@ -209,19 +209,33 @@ function repeatCommand(request: SimRequest, scenario: Scenario): string {
   return [...words, ...programWords(request)].join(' ');
 }
 
+function wantsTrace({ trace, traceEvents }: SimRequest): boolean {
+  return trace !== null || traceEvents !== null;
+}
+
 function writeTrace(
   scenario: Scenario,
-  prefix: string,
+  { trace, traceEvents, selection, json }: SimRequest,
   options: RunOptions,
   { terminal }: CommandContext,
-  quiet: boolean,
 ): void {
   const recorder = new TraceRecorder();
   runScenario(scenario, { ...options, observers: [recorder] });
-  writeText(`${prefix}.json`, chromeTrace(recorder));
-  writeText(`${prefix}.svg`, spaceTimeDiagram(recorder));
-  writeText(`${prefix}.log`, recorder.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  if (!quiet) terminal.out(`  wrote ${prefix}.json (open it in Perfetto), ${prefix}.svg, ${prefix}.log`);
+  const selected = select(recorder, selection);
+  if (selection.op !== null && selected.lines.length + selected.arrows.length === 0)
+    throw new OptionError(`--op: nobody tells of operation ${selection.op} in this run`);
+  const written: string[] = [];
+  const write = (file: string, text: string): void => {
+    writeText(file, text);
+    written.push(file.endsWith('.json') ? `${file} (open it in Perfetto)` : file);
+  };
+  if (traceEvents !== null) write(traceEvents, chromeTrace(selected));
+  if (trace !== null) {
+    write(`${trace}.json`, chromeTrace(selected));
+    write(`${trace}.svg`, runDiagram(selected, selection));
+    write(`${trace}.log`, selected.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  }
+  if (!json) terminal.out(`  wrote ${written.join(', ')}`);
 }
 
 function summarise(

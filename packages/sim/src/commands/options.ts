@@ -3,6 +3,7 @@ import { nearest } from '@mk/machine/nearest';
 import { failure, type Result, success } from '@mk/machine/result';
 import { type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { limit as bound } from '@mk/monitor-proto/limits';
+import type { Selection } from '../trace/selection.ts';
 import { NEMESIS_KINDS, type NemesisWeights } from '../nemesis/nemesis.ts';
 
 /** What `mk-launch sim` was asked for, checked. */
@@ -27,6 +28,10 @@ export interface SimRequest {
   readonly once: boolean;
   readonly shrink: boolean;
   readonly trace: string | null;
+  /** The Chrome trace alone. */
+  readonly traceEvents: string | null;
+  /** The part of the run that is drawn. */
+  readonly selection: Selection;
   readonly out: string | null;
   readonly json: boolean;
 }
@@ -38,6 +43,21 @@ type Args = Readonly<Record<string, unknown>>;
 
 /** A mistake in the options: one line. */
 export class OptionError extends Error {}
+
+function selectionOf(text: (name: string) => string | null): Selection {
+  const op = text('op');
+  if (op !== null && !/^\d+\.\d+\.\d+$/.test(op))
+    throw new OptionError(
+      `--op: ${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`,
+    );
+  const time = (name: string, otherwise: Nanos): Nanos => {
+    const given = text(name);
+    return given === null ? otherwise : must(`--${name}`, parseDuration(given));
+  };
+  const selection = { op, fromNs: time('from', 0), toNs: time('to', Infinity) };
+  if (selection.fromNs >= selection.toNs) throw new OptionError('--from must come before --to');
+  return selection;
+}
 
 /** The options of a command line, or OptionError. Numbers come as text: the launcher parses none. */
 export function parseSimRequest(args: Args): SimRequest {
@@ -56,6 +76,7 @@ export function parseSimRequest(args: Args): SimRequest {
   const limit = text('limit');
   const duration = text('for');
   const seed = text('seed');
+  const selection = selectionOf(text);
   return {
     scenario,
     program,
@@ -75,6 +96,8 @@ export function parseSimRequest(args: Args): SimRequest {
     once: args['once'] === true,
     shrink: args['shrink'] === true,
     trace: text('trace'),
+    traceEvents: text('trace-events'),
+    selection,
     out: text('out'),
     json: args['json'] === true,
   };

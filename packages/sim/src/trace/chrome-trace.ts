@@ -1,40 +1,88 @@
-import type { PeerId } from '@mk/monitor-proto/ids';
-import { nodeName, type TraceRecorder } from './recorder.ts';
+import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
+import {
+  chromeTrace as chromeText,
+  type TraceFlow,
+  type TraceMark,
+  type TraceSpan,
+} from '@mk/monitor-proto/trace/chrome-trace';
+import type { SimLogLine } from '../engine/sim-log.ts';
+import { nodeName } from './recorder.ts';
+import type { Recorded } from './selection.ts';
 
 /**
- * What was recorded as Chrome trace events (Perfetto opens them): a track a node, a slice a turn, a flow arrow a frame.
- * Times are virtual microseconds.
+ * What was recorded as Chrome trace events, as `mkctl trace` writes them of processes: a track a node, a slice a turn, a flow
+ * arrow a message, a span an operation, a mark a fault, a lost frame, a warning. Times are virtual.
  */
-export function chromeTrace({ slices, arrows }: TraceRecorder): string {
-  const nodes = new Set<PeerId>([...slices.map((s) => s.node), ...arrows.flatMap((a) => [a.from, a.to])]);
-  const rows: unknown[] = [{ ph: 'M', pid: 1, name: 'process_name', args: { name: 'simulated machine' } }];
-  for (const id of [...nodes].sort((a, b) => a - b))
-    rows.push({ ph: 'M', pid: 1, tid: id, name: 'thread_name', args: { name: nodeName(id) } });
-  for (const { node, name, from, to } of slices)
-    rows.push({
-      ph: 'X',
-      pid: 1,
-      tid: node,
-      name,
-      cat: 'step',
-      ts: from / 1000,
-      dur: Math.max((to - from) / 1000, 0.001),
+export function chromeTrace({ slices, arrows, lines, marks }: Recorded): string {
+  const ids = new Set<PeerId>([
+    ...slices.map(({ node }) => node),
+    ...arrows.flatMap(({ from, to }) => [from, to]),
+    ...lines.flatMap((line) => peerOf(line) ?? []),
+  ]);
+  return chromeText({
+    title: 'simulated machine',
+    tracks: [...ids].sort((a, b) => a - b).map((id) => ({ id: trackOf(id), name: nodeName(id) })),
+    slices: slices.map(({ node, name, from, to }) => ({ track: trackOf(node), name, from, to })),
+    spans: lines.flatMap(spanOf),
+    flows: flowsOf(lines),
+    marks: [
+      ...marks.map(({ node, at, text }) => ({ track: node === null ? null : trackOf(node), at, name: text })),
+      ...arrows
+        .filter(({ dueAt }) => dueAt === null)
+        .map(({ from, sentAt, label, note }) => ({
+          track: trackOf(from),
+          at: sentAt,
+          name: `lost (${note}): ${label}`,
+        })),
+      ...lines.flatMap(warningOf),
+    ],
+  });
+}
+
+/** 0 is the machine's own. */
+function trackOf(id: PeerId): number {
+  return id + 1;
+}
+
+function peerOf({ core }: SimLogLine): PeerId | null {
+  if (typeof core === 'number') return core;
+  return core === 'skb' ? SKB_PEER : null;
+}
+
+function spanOf(line: SimLogLine): readonly TraceSpan[] {
+  const { op, elapsed_us: elapsedUs, kind, plan, phases, result = '' } = line;
+  const peer = peerOf(line);
+  if (peer === null || typeof op !== 'string' || typeof elapsedUs !== 'number') return [];
+  const name = plan === undefined ? String(kind) : `${String(plan)} round, ${String(phases)}-phase`;
+  const to = line.time * 1e6;
+  const args = { core: nodeName(peer), op, result };
+  return [{ track: trackOf(peer), name: `${name} ${op}`, from: Math.max(0, to - elapsedUs * 1000), to, args }];
+}
+
+function warningOf(line: SimLogLine): readonly TraceMark[] {
+  const peer = peerOf(line);
+  if (peer === null || (line.level !== 'warn' && line.level !== 'error')) return [];
+  const about = line['text'] ?? line['peer'] ?? line['op'] ?? '';
+  return [{ track: trackOf(peer), at: line.time * 1e6, name: `${line.event} ${String(about)}`.trim() }];
+}
+
+/** Both ends log a message by its channel, lane and number. */
+function flowsOf(lines: readonly SimLogLine[]): readonly TraceFlow[] {
+  const sent = new Map<string, SimLogLine>();
+  const flows: TraceFlow[] = [];
+  for (const line of lines) {
+    if (line.event !== 'message_sent' && line.event !== 'message_delivered') continue;
+    const key = `${String(line['channel'])} ${String(line['lane'])} ${String(line['number'])}`;
+    if (line.event === 'message_sent') sent.set(key, line);
+    const from = sent.get(key);
+    const [a, b] = [from === undefined ? null : peerOf(from), peerOf(line)];
+    if (line.event === 'message_sent' || from === undefined || a === null || b === null) continue;
+    flows.push({
+      name: String(line['message']),
+      from: { track: trackOf(a), at: from.time * 1e6 },
+      to: { track: trackOf(b), at: line.time * 1e6 },
+      ...(typeof line['op'] === 'string' && { args: { op: line['op'] } }),
     });
-  for (const { id, from, to, sentAt, dueAt, label, note } of arrows) {
-    if (dueAt === null)
-      rows.push({
-        ph: 'i',
-        s: 't',
-        pid: 1,
-        tid: from,
-        name: `lost (${note}): ${label}`,
-        cat: 'frame',
-        ts: sentAt / 1000,
-      });
-    else {
-      rows.push({ ph: 's', pid: 1, tid: from, id, name: label, cat: 'frame', ts: sentAt / 1000 });
-      rows.push({ ph: 'f', bp: 'e', pid: 1, tid: to, id, name: label, cat: 'frame', ts: dueAt / 1000 });
-    }
   }
-  return `${JSON.stringify({ displayTimeUnit: 'ns', traceEvents: rows })}\n`;
+  return flows;
 }

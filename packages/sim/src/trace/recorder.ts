@@ -31,16 +31,31 @@ export interface Arrow {
   readonly telling: boolean;
 }
 
+/** A fault, or its end, or the end of a node. */
+export interface Mark {
+  readonly at: Nanos;
+  /** Null: it concerns more than one node. */
+  readonly node: PeerId | null;
+  readonly text: string;
+  /** The fault that begins or ends; '' for the end of a node. */
+  readonly fault: string;
+  readonly ends: boolean;
+}
+
 /** Keeps the last turns and frames of a run for drawing. Rings: a long run costs no more than a short one. */
 export class TraceRecorder implements SimObserver {
   readonly slices: Slice[] = [];
   readonly arrows: Arrow[] = [];
   readonly lines: SimLogLine[] = [];
+  /** Faults that began and ended, deaths: what explains the rest is never pushed out by it. */
+  readonly marks: Mark[] = [];
   private nextId = 1;
+  private lastAt: Nanos = 0;
 
   constructor(private readonly keep = 200_000) {}
 
   step(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void {
+    this.lastAt = startedAt;
     const name = event.type === 'frame_received' ? labelOf(event.frame).label : event.type;
     push(this.slices, { node: node.id, name, from: startedAt, to: endedAt }, this.keep);
   }
@@ -64,7 +79,17 @@ export class TraceRecorder implements SimObserver {
   }
 
   faultLine(line: SimLogLine): void {
-    this.line(line);
+    this.lastAt = line.time * 1e6;
+    push(this.lines, line, this.keep);
+    const { event, time } = line;
+    const text = event === 'fault_applied' ? String(line['text']) : `end of ${String(line['rule'])}`;
+    const fault = String(line['rule']);
+    push(this.marks, { at: time * 1e6, node: null, text, fault, ends: event === 'fault_healed' }, this.keep);
+  }
+
+  died(node: SimNode, cause: string): void {
+    const text = `${nodeName(node.id)} ended: ${cause}`;
+    push(this.marks, { at: this.lastAt, node: node.id, text, fault: '', ends: true }, this.keep);
   }
 }
 

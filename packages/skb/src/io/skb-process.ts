@@ -52,7 +52,10 @@ export class SkbProcess {
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
     const model = machineModel(settings);
     this.faults = new FaultHost({
-      log: (event, fields) => this.write(event, 0, fields),
+      log: (event, fields) => {
+        this.host.noted(event, fields);
+        this.write(event, 0, fields);
+      },
       touched: () => undefined, // what moved, the cores measure
       retimed: (to, retime) => this.host.retimeFrames(to, retime),
     });
@@ -93,6 +96,7 @@ export class SkbProcess {
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       metrics: () => this.faults.metrics(),
+      tap: (tap) => (this.skb.endpoint.trace.tap = tap),
       halted: (error) => this.halted(error),
     });
   }

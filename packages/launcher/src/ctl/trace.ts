@@ -1,0 +1,86 @@
+import { writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { chromeTrace } from '@mk/monitor-proto/trace/chrome-trace';
+import { CommandError } from '../cli/usage-error.ts';
+import { makeDirectory } from '../cli/make-directory.ts';
+import { durationMs, wholeNumber } from '../cli/values.ts';
+import { Collector } from '../tracing/collect.ts';
+import { mergeNotes } from '../tracing/merge.ts';
+import { type CtlCommand, printJson, required } from './context.ts';
+
+export const TRACE: CtlCommand = {
+  command: 'trace',
+  describe: 'records what all cores do, as one Chrome trace for Perfetto',
+  examples: [
+    ['$0 trace --for 5s -o trace.json', 'a track a core, an arrow a message; open it at ui.perfetto.dev'],
+    ['$0 trace --for 1m --buffer 500000', 'a longer one; without the option the last 40000 notes of each process stay'],
+  ],
+  options: (cli) =>
+    cli
+      .option('for', { type: 'string', requiresArg: true, default: '5s', describe: 'how long; Ctrl-C ends it earlier' })
+      .option('out', {
+        alias: 'o',
+        type: 'string',
+        requiresArg: true,
+        default: 'trace.json',
+        describe: 'the file to write',
+      })
+      .option('buffer', {
+        type: 'string',
+        requiresArg: true,
+        default: '40000',
+        describe: 'notes that each process keeps; older ones are lost and counted',
+      }) as never,
+  async run(context) {
+    const { cluster, terminal, args, json } = context;
+    const forMs = durationMs('--for', required(args, 'for'));
+    const buffer = wholeNumber('--buffer', required(args, 'buffer'), 1000, 1_000_000);
+    const out = required(args, 'out');
+    makeDirectory(dirname(out), '--out');
+    const collector = new Collector(cluster);
+    await collector.start(buffer, forMs);
+    if (!json) terminal.error(`mkctl: tracing for ${forMs / 1000} s; Ctrl-C ends it earlier`);
+    await pauseOrInterrupt(forMs);
+    const { processes, missing } = await collector.stop();
+    const picture = mergeNotes(`mk ${cluster.name}`, processes);
+    write(out, chromeTrace(picture));
+    for (const line of missing) terminal.error(`mkctl: ${line}`);
+    const lost = processes.reduce((sum, notes) => sum + notes.lost, 0);
+    if (lost > 0) terminal.error(`mkctl: ${lost} older notes did not fit; --buffer keeps more`);
+    const withinNs = Math.max(0, ...processes.map((notes) => notes.withinNs).filter(Number.isFinite));
+    const counts = {
+      processes: processes.length,
+      slices: picture.slices.length,
+      messages: picture.flows.length,
+      operations: picture.spans.length,
+      lost,
+    };
+    if (json) printJson(context, { file: out, ...counts, clocksWithinNs: Math.round(withinNs) });
+    else
+      terminal.out(
+        `wrote ${out}: ${counts.processes} processes, ${counts.slices} slices, ${counts.messages} messages, ` +
+          `${counts.operations} operations; clocks agree within ${Math.round(withinNs / 1000)} µs; open it at https://ui.perfetto.dev`,
+      );
+    return missing.length === 0 ? 0 : 1;
+  },
+};
+
+function pauseOrInterrupt(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      process.off('SIGINT', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    process.on('SIGINT', end);
+  });
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,57 @@
+import type { ControlReply, ControlRequest } from '../step.ts';
+import { nowNs } from './clock.ts';
+import { callAfter, type LongTimer } from './long-timer.ts';
+import { Tracer } from './tracer.ts';
+
+const MAX_ENTRIES = 1_000_000;
+/** A trace that nobody fetches ends so long after it should have. */
+const FORGET_MS = 60_000;
+
+/** What is told when tracing begins and ends. */
+export type TraceSwitch = (tracer: Tracer | null) => void;
+
+/** The verb `trace` of every process: start, stop (answers what was noted), time (its clock, to align others with). */
+export class TraceVerb {
+  private tracer: Tracer | null = null;
+  private forget: LongTimer | null = null;
+
+  constructor(private readonly toggle: TraceSwitch) {}
+
+  /** Null: another verb. */
+  control({ verb, args }: ControlRequest): ControlReply | null {
+    if (verb !== 'trace') return null;
+    const { act, entries, for_ms: forMs } = args;
+    if (act === 'time') return { ok: true, value: { now: nowNs() } };
+    if (act === 'stop') return this.stop();
+    if (act !== 'start') return bad('trace: act is start, stop or time');
+    if (!isWhole(entries, MAX_ENTRIES)) return bad(`trace: entries is a whole number from 1 to ${MAX_ENTRIES}`);
+    if (!isWhole(forMs, 86_400_000)) return bad('trace: for_ms is a whole number of milliseconds, a day at most');
+    this.end();
+    this.tracer = new Tracer(entries);
+    this.forget = callAfter(forMs + FORGET_MS, () => this.end());
+    this.toggle(this.tracer);
+    return { ok: true, value: { now: nowNs() } };
+  }
+
+  end(): void {
+    this.forget?.cancel();
+    this.forget = null;
+    this.tracer = null;
+    this.toggle(null);
+  }
+
+  private stop(): ControlReply {
+    const { tracer } = this;
+    if (tracer === null) return bad('trace: nothing is traced');
+    this.end();
+    return { ok: true, value: { ...tracer.notes(), now: nowNs() } };
+  }
+}
+
+function isWhole(value: unknown, most: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+}
+
+function bad(text: string): ControlReply {
+  return { ok: false, error: 'BAD_REQUEST', text };
+}
