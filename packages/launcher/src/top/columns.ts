@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { TopRow } from './rows.ts';
 
 /** A column of the table: how it is shown, and by what it is sorted. */
@@ -84,7 +85,7 @@ export function amount(value: number): string {
   if (value < 1000) return value > 0 && value < 10 && !Number.isInteger(value) ? value.toFixed(1) : value.toFixed(0);
   const power = Math.min(4, Math.floor(Math.log10(value) / 3));
   const scaled = value / 1000 ** power;
-  return `${scaled.toFixed(scaled < 100 ? 1 : 0)}${' kMGT'[power]!}`;
+  return `${scaled.toFixed(scaled < 100 ? 1 : 0)}${known(' kMGT'[power])}`;
 }
 
 /** Seconds for people: 3ms, 1.2s, 5m. */

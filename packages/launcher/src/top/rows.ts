@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { DispatcherFigures, Figures } from './figures.ts';
 
 /** A process between two looks. Rates are null before the second look, and while it does not answer. */
@@ -99,6 +100,6 @@ function lagBetween(earlier: Figures | null, { lag }: Figures): number | null {
   const counts = lag.map(([bound, count], i) => [bound, count - (earlier?.lag[i]?.[1] ?? 0)] as const);
   const total = counts.at(-1)?.[1] ?? 0;
   if (total <= 0) return null;
-  const [bound] = counts.find(([, count]) => count >= total * 0.99)!;
-  return bound === Infinity ? counts.at(-2)![0] : bound;
+  const [bound] = known(counts.find(([, count]) => count >= total * 0.99));
+  return bound === Infinity ? known(counts.at(-2))[0] : bound;
 }

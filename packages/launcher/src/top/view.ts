@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { COLUMNS, columnOf } from './columns.ts';
 import type { TopRow } from './rows.ts';
 
@@ -49,7 +50,7 @@ const move =
 function nextColumn(step: number): (view: TopView) => TopView {
   return (view) => {
     const at = COLUMNS.findIndex(({ name }) => name === view.sort);
-    return { ...view, sort: COLUMNS[(at + step + COLUMNS.length) % COLUMNS.length]!.name, inverted: false };
+    return { ...view, sort: known(COLUMNS[(at + step + COLUMNS.length) % COLUMNS.length]).name, inverted: false };
   };
 }
 
@@ -130,7 +131,7 @@ function keysIn(input: string): readonly string[] {
 
 /** The rows that are shown, in their order. */
 export function arranged(rows: readonly TopRow[], { sort, inverted, filter }: TopView): readonly TopRow[] {
-  const column = columnOf(sort) ?? COLUMNS[0]!;
+  const column = known(columnOf(sort));
   const sign = column.descending === inverted ? 1 : -1;
   const text = filter?.toLowerCase() ?? '';
   return rows

@@ -1,4 +1,5 @@
 import { known } from '../assert.ts';
+import { known } from '../assert.ts';
 import type { InstanceId } from '../ids.ts';
 import type { MessageCodec } from '../messages/codec.ts';
 import { type Message, MESSAGES, type MessageType } from '../messages/table.ts';
@@ -28,13 +29,13 @@ export class MessageTrace {
 
   sent(peer: Peer, message: Message, codec: MessageCodec): void {
     this.sentByOrdinal[codec.ordinal]! += 1;
-    peer.sent[codec.lane]! += 1;
+    peer.sent[codec.lane] = (peer.sent[codec.lane] ?? 0) + 1;
     if (this.sink.debug || this.tap !== null) this.tell('sent', peer, message, codec.lane);
   }
 
   delivered(peer: Peer, message: Message, codec: MessageCodec): void {
     this.deliveredByOrdinal[codec.ordinal]! += 1;
-    peer.delivered[codec.lane]! += 1;
+    peer.delivered[codec.lane] = (peer.delivered[codec.lane] ?? 0) + 1;
     if (this.sink.debug || this.tap !== null) this.tell('delivered', peer, message, codec.lane);
   }
 
@@ -45,7 +46,7 @@ export class MessageTrace {
   }
 
   private tell(way: Way, peer: Peer, message: Message, lane: number): void {
-    const number = peer[way][lane]!;
+    const number = known(peer[way][lane]);
     if (peer.channelThere === '') {
       peer.channelThere = channelName(this.instance, peer.instance);
       peer.channelBack = channelName(peer.instance, this.instance);

@@ -49,7 +49,7 @@ export class TraceVerb {
 }
 
 function isWhole(value: unknown, most: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most;
 }
 
 function bad(text: string): ControlReply {

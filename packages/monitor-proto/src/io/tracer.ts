@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import type { MessageTap } from '../endpoint/message-trace.ts';
 import type { LogEventName, LogFields } from '../log-events.ts';
 import { LOG_EVENTS } from '../log-events.ts';
@@ -98,8 +99,13 @@ export class Tracer implements MessageTap {
   }
 
   private entry(at: number): TraceEntry {
-    const [kind, name, from, to] = [this.kinds[at]!, this.names[at]!, this.froms[at]!, this.tos[at]!];
-    const [whose, detail] = [this.whose[at]!, this.details[at]!];
+    const [kind, name, from, to] = [
+      known(this.kinds[at]),
+      known(this.names[at]),
+      known(this.froms[at]),
+      known(this.tos[at]),
+    ];
+    const [whose, detail] = [known(this.whose[at]), known(this.details[at])];
     if (kind === 'slice') return [kind, name, from, to];
     if (kind === 'mark') return [kind, name, from];
     if (kind === 'span') return [kind, name, from, to, whose, detail];

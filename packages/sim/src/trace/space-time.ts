@@ -3,6 +3,8 @@
  * arrives. To scale where every arrow can still be read, else a row a moment, and the picture says so.
  */
 
+import { known } from '@mk/monitor-proto/assert';
+
 export interface DiagramArrow {
   readonly from: number;
   readonly to: number;
@@ -67,7 +69,7 @@ export function spaceTimeDiagram(diagram: Diagram): string {
     ]),
     ...ticks.map((at) => text(6, y(at) + 4, timeText(at), 'fill="#666"')),
     ...diagram.marks.map((mark) => drawMark(mark, layout)),
-    ...diagram.arrows.map((arrow, i) => drawArrow(arrow, layout, LABEL_PLACES[i % LABEL_PLACES.length]!)),
+    ...diagram.arrows.map((arrow, i) => drawArrow(arrow, layout, known(LABEL_PLACES[i % LABEL_PLACES.length]))),
     ...legend.lines,
   ];
   return [
@@ -91,22 +93,22 @@ function layoutOf({ nodes, arrows, marks }: Diagram): Layout {
   const span = (moments.at(-1) ?? first) - first;
   // The picture gets room for a line of text between most neighbours; where that would be too long, rows take over.
   const rows = moments.length * ROW;
-  const gaps = moments.slice(1).map((at, i) => at - moments[i]!);
+  const gaps = moments.slice(1).map((at, i) => at - known(moments[i]));
   const close = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 4)] ?? 0;
   const scaled = span === 0 || close === 0 ? Infinity : (span / close) * (ROW / 2);
   if (scaled <= STRETCH * Math.max(rows, 200)) {
     const perNs = Math.max(scaled, 100) / span;
     const y = (at: number): number => round(TOP + 20 + (at - first) * perNs);
-    return { toScale: true, x, y, width, bottom: y(moments.at(-1)!) + 24, ticks: spaced(moments, y) };
+    return { toScale: true, x, y, width, bottom: y(known(moments.at(-1))) + 24, ticks: spaced(moments, y) };
   }
   const place = new Map(moments.map((at, i) => [at, TOP + 20 + i * ROW]));
-  return { toScale: false, x, y: (at) => place.get(at)!, width, bottom: TOP + 24 + rows, ticks: moments };
+  return { toScale: false, x, y: (at) => known(place.get(at)), width, bottom: TOP + 24 + rows, ticks: moments };
 }
 
 /** Times far enough from one another to be written. */
 function spaced(moments: readonly number[], y: (at: number) => number): readonly number[] {
   const shown: number[] = [];
-  for (const at of moments) if (shown.length === 0 || y(at) - y(shown.at(-1)!) >= 13) shown.push(at);
+  for (const at of moments) if (shown.length === 0 || y(at) - y(known(shown.at(-1))) >= 13) shown.push(at);
   return shown;
 }
 
@@ -154,7 +156,7 @@ function legendOf(
   ] as const;
   const lines = rows.map(([shape, words], i) => {
     const y = top + i * 16;
-    return shape!.replaceAll('Y', String(y)) + text(48, y + 4, words!, 'class="legend"');
+    return known(shape).replaceAll('Y', String(y)) + text(48, y + 4, known(words), 'class="legend"');
   });
   return { lines, height: rows.length * 16 };
 }
@@ -162,7 +164,7 @@ function legendOf(
 function colourOf(group: string): string {
   let sum = 0;
   for (const char of group) sum = (sum * 31 + char.charCodeAt(0)) >>> 0;
-  return COLOURS[sum % COLOURS.length]!;
+  return known(COLOURS[sum % COLOURS.length]);
 }
 
 function timeText(ns: number): string {
