@@ -1,5 +1,4 @@
 import { known } from '../assert.ts';
-import { known } from '../assert.ts';
 import type { InstanceId } from '../ids.ts';
 import type { MessageCodec } from '../messages/codec.ts';
 import { type Message, MESSAGES, type MessageType } from '../messages/table.ts';
