@@ -1,0 +1,189 @@
+/**
+ * A domain over many cores shares its address space: a coherent frame is read and written everywhere, atomics add up, and when
+ * unmap has returned a reader that spins on every core faults. The first argument lists the cores to span, the second picks a
+ * part: all of them without it.
+ */
+import { RIGHTS } from '@mk/libmk/capabilities/capabilities';
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
+import type { Region } from '@mk/libmk/memory/address-space';
+import { program } from '@mk/libmk/program/program';
+import type { Mk } from '@mk/libmk/program/mk';
+import { isMkError } from '@mk/libmk/runtime/mk-error';
+import { coresOf, errorOf, same } from './expecting.ts';
+
+interface Turn {
+  readonly address: number;
+  readonly rounds: number;
+}
+
+export const main = program(
+  {
+    name: 'memory-shared',
+    threads: {
+      /** Adds to a word at its home and to one of its own page, so many times. */
+      count: async (mk, { address, rounds }: Turn) => {
+        const own = address + PAGE_BYTES + 8 * mk.self.core;
+        for (let i = 0; i < rounds; i += 1) {
+          await mk.memory.fetchAdd(address, 1n);
+          await mk.memory.store32(own, ((await mk.memory.load32(own)) as number) + 1);
+        }
+        return (await mk.memory.load32(own)) as number;
+      },
+      read: async (mk, address: number) => (await mk.memory.load32(address)) as number,
+      /** Reads as fast as it can until that faults; what it read last. `2` was written after unmap had returned. */
+      spin: async (mk, address: number) => {
+        let last = 0;
+        for (;;) {
+          try {
+            last = (await mk.memory.load32(address)) as number;
+          } catch (error) {
+            if (isMkError(error, 'PAGE_FAULT')) return last;
+            throw error;
+          }
+          mk.work(20_000); // in the simulator, so that a turn is not a moment
+          await mk.yield();
+        }
+      },
+      /** Writes its number until that faults. */
+      scribble: async (mk, address: number) => {
+        for (let i = 0; ; i += 1) {
+          try {
+            await mk.memory.store32(address, 100);
+          } catch (error) {
+            if (isMkError(error, 'PAGE_FAULT')) return i;
+            throw error;
+          }
+          mk.work(20_000); // in the simulator, so that a turn is not a moment
+          await mk.yield();
+        }
+      },
+      write: async (mk, { address, rounds }: Turn) => {
+        await mk.memory.store32(address, rounds);
+      },
+      unmap: async (mk, region: Region) => {
+        await mk.memory.unmap(region);
+      },
+    },
+  },
+  async (mk) => {
+    const others = coresOf(mk).filter((core) => core !== mk.self.core);
+    await Promise.all(others.map((core) => mk.span(core)));
+    const part = mk.args[1] ?? 'all';
+    const parts = { shared, spinning, protecting, revoking, fromAfar, demandFromAfar, privately };
+    for (const [name, run] of Object.entries(parts)) if (part === 'all' || part === name) await run(mk, others);
+  },
+);
+
+async function shared(mk: Mk, others: readonly number[]): Promise<void> {
+  const { address } = await mk.memory.map(await mk.memory.allocFrame(2 * PAGE_BYTES));
+  const rounds = 5;
+  const counts = await Promise.all(others.map((core) => mk.spawnOn(core, 'count', { address, rounds }).join()));
+  same(
+    mk,
+    counts,
+    others.map(() => rounds),
+    'a word of its own, on a page that all write',
+  );
+  same(mk, String(await mk.memory.load64(address)), String(rounds * others.length), 'atomics add up');
+  for (const core of [...others, mk.self.core]) {
+    await mk.spawnOn(core, 'write', { address, rounds: 1000 + core }).join();
+    for (const reader of others)
+      same(mk, await mk.spawnOn(reader, 'read', address).join(), 1000 + core, 'the last write');
+  }
+}
+
+/** After unmap has returned the frame is written at another address: nobody may see that through the old one. */
+async function spinning(mk: Mk, others: readonly number[]): Promise<void> {
+  const frame = await mk.memory.allocFrame(PAGE_BYTES);
+  const region = await mk.memory.map(frame);
+  await mk.memory.store32(region.address, 1);
+  const readers = others.map((core) => mk.spawnOn(core, 'spin', region.address));
+  await mk.sleep(2e6);
+  await mk.memory.unmap(region);
+  const again = await mk.memory.map(frame);
+  await mk.memory.store32(again.address, 2);
+  for (const core of others)
+    same(
+      mk,
+      await errorOf(mk, mk.spawnOn(core, 'read', region.address).join()),
+      'PAGE_FAULT',
+      `core ${core} after unmap`,
+    );
+  for (const reader of readers)
+    mk.assert(((await reader.join()) as number) < 2, 'a reader saw what was written after unmap');
+  same(mk, await mk.memory.load32(again.address), 2, 'the memory itself');
+}
+
+/** The same for writers: nothing that they write gets through. */
+async function protecting(mk: Mk, others: readonly number[]): Promise<void> {
+  const region = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES));
+  const writers = others.map((core) => mk.spawnOn(core, 'scribble', region.address));
+  await mk.sleep(2e6);
+  await mk.memory.protect(region, RIGHTS.read);
+  const seen = (await mk.memory.load32(region.address)) as number;
+  await mk.sleep(5e6);
+  same(mk, await mk.memory.load32(region.address), seen, 'a page that nobody may write');
+  for (const writer of writers) await writer.join();
+  for (const core of others) same(mk, await mk.spawnOn(core, 'read', region.address).join(), seen, 'still to be read');
+  await mk.memory.unmap(region);
+}
+
+async function revoking(mk: Mk, others: readonly number[]): Promise<void> {
+  const ram = await mk.capabilities.alloc(PAGE_BYTES);
+  const [frame] = await mk.capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
+  const { address } = await mk.memory.map(frame!);
+  await mk.memory.store32(address, 1);
+  const readers = others.map((core) => mk.spawnOn(core, 'spin', address));
+  await mk.sleep(2e6);
+  await mk.capabilities.revoke(ram);
+  const [again] = await mk.capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
+  const fresh = await mk.memory.map(again!);
+  same(mk, await mk.memory.load32(fresh.address), 0, 'another object in the same memory');
+  await mk.memory.store32(fresh.address, 2);
+  for (const reader of readers) mk.assert(((await reader.join()) as number) < 2, 'a reader saw the new object');
+  await mk.memory.unmap(fresh);
+}
+
+async function fromAfar(mk: Mk, others: readonly number[]): Promise<void> {
+  const region = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES));
+  await mk.memory.store32(region.address, 1);
+  const [first = mk.self.core] = others;
+  if (first === mk.self.core) return;
+  await mk.spawnOn(first, 'unmap', { address: region.address, bytes: region.bytes }).join();
+  for (const core of [mk.self.core, ...others])
+    same(mk, await errorOf(mk, mk.spawnOn(core, 'read', region.address).join()), 'PAGE_FAULT', 'unmapped from afar');
+}
+
+async function demandFromAfar(mk: Mk, others: readonly number[]): Promise<void> {
+  const heap = mk.memory.reserve(8 * PAGE_BYTES);
+  const touch = (core: number, i: number) =>
+    mk.spawnOn(core, 'write', { address: heap.address + PAGE_BYTES * (i % 8), rounds: 7 + (i % 8) }).join();
+  await Promise.all(others.map(touch));
+  for (const [i] of others.entries())
+    same(
+      mk,
+      await mk.memory.load32(heap.address + PAGE_BYTES * (i % 8)),
+      7 + (i % 8),
+      'a page that another core touched first',
+    );
+  await mk.memory.unmap(heap);
+}
+
+/** A private range is a copy: it is not invalidated, and what is written there is seen by others only when it is published. */
+async function privately(mk: Mk, others: readonly number[]): Promise<void> {
+  const [other] = others;
+  if (other === undefined) return;
+  const region = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES), { kind: 'private' });
+  const { address } = region;
+  same(mk, await mk.memory.load32(address), 0, 'as it was');
+  await mk.spawnOn(other, 'write', { address, rounds: 5 }).join();
+  same(mk, await mk.memory.load32(address), 0, 'as it was, still');
+  mk.memory.refresh(region);
+  same(mk, await mk.memory.load32(address), 5, 'as it is');
+  await mk.memory.store32(address, 6);
+  same(mk, await mk.spawnOn(other, 'read', address).join(), 5, 'a write of its own');
+  await mk.memory.publish({ address, bytes: 4 });
+  same(mk, await mk.spawnOn(other, 'read', address).join(), 6, 'a write that was published');
+  await mk.memory.unmap(region);
+  same(mk, await errorOf(mk, Promise.resolve(mk.memory.load32(address))), 'PAGE_FAULT', 'the copy after unmap');
+}
