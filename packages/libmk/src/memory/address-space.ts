@@ -233,8 +233,9 @@ export class AddressSpace extends Memory {
         if (view === null) continue; // so many came at once that this one was dropped
         return { frame: view, page: 0, rights: rights! };
       } catch (error) {
-        if (!isMkError(error, 'PAGE_FAULT') || !(await this.askHandler(address, kind)))
-          throw this.named(error, address);
+        // Before anything was mapped there is no address space: a fault like any other.
+        const isFault = isMkError(error, 'PAGE_FAULT') || isMkError(error, 'NO_ADDRESS_SPACE');
+        if (!isFault || !(await this.askHandler(address, kind))) throw this.named(error, address);
       }
     }
   }

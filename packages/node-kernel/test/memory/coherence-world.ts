@@ -53,6 +53,7 @@ export class CoherenceWorld {
       send,
       invalidate: (cores, message) => cores.forEach((to) => send(to, message)),
       bytesOf,
+      lost: () => undefined,
     });
     const cache = new PageCache({
       self: core,

@@ -6,6 +6,7 @@ import type { Checker, CheckerFactory, Violation } from './checker.ts';
 import { honestPeersChecker } from './honest-peers.ts';
 import { leakChecker } from './leaks.ts';
 import { membershipChecker } from './membership.ts';
+import { memoryChecker } from './memory.ts';
 import { programChecker } from './programs.ts';
 import { urpcChecker } from './urpc.ts';
 
@@ -16,6 +17,7 @@ const FACTORIES: readonly CheckerFactory[] = [
   honestPeersChecker,
   leakChecker,
   programChecker,
+  memoryChecker,
 ];
 
 /** For runs with programs, which do capability operations. What a crash took the model of capabilities counts on. */

@@ -21,6 +21,8 @@ export interface DirectoryPort {
   invalidate(cores: readonly CoreId[], message: PageMessageOf<'page_invalidate'>): void;
   /** The page's bytes in the home's memory, to be read and written in place. */
   bytesOf(page: number): Uint8Array;
+  /** The page is lost with the core that had it: to be told by name (M5). */
+  lost(page: number, core: CoreId): void;
 }
 
 /** Of one page, since its frame was first shared. */
@@ -139,7 +141,7 @@ export class Directory {
       entry.sharers.delete(core);
       if (entry.owner === core) {
         entry.owner = null;
-        entry.lost = true;
+        this.#lose(entry, core);
       }
       const { transaction } = entry;
       if (transaction === null) continue;
@@ -264,11 +266,16 @@ export class Directory {
     if (entry.owner === from) {
       entry.owner = null;
       // An owner that has neither the page nor written it back has lost it.
-      if (!held || version !== entry.version) entry.lost = true;
+      if (!held || version !== entry.version) this.#lose(entry, from);
       else if (data !== null) this.#store(entry, data);
       if (held && keepsShared(open.request)) entry.sharers.add(from);
     }
     this.#answered(page, transaction, [from], 'recall');
+  }
+
+  #lose(entry: Entry, core: CoreId): void {
+    entry.lost = true;
+    this.port.lost(entry.page, core);
   }
 
   /** Stale ones, from a core that no longer owns the page, are dropped. */

@@ -181,9 +181,14 @@ export class AddressSpaces implements Service {
     ];
   }
 
-  /** Where a virtual page of a domain of this core leads, for checkers. */
-  spaceOf(domain: string): AddressSpace | undefined {
-    return this.spaces.get(domain);
+  /** The spaces of domains that began here, for checkers. */
+  all(): IterableIterator<AddressSpace> {
+    return this.spaces.values();
+  }
+
+  /** Whether this core has anything to do with address spaces at all. */
+  get touched(): boolean {
+    return this.spaces.size > 0;
   }
 
   // System calls.

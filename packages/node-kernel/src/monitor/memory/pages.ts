@@ -29,6 +29,8 @@ export class Pages implements Service {
   /** Messages of this core to itself: in order, and never within one another. */
   private readonly own: PageMessage[] = [];
   private pumping = false;
+  /** Counts what may have changed the state of a page, for checkers that look at all cores. */
+  touches = 0;
   /** Messages that a full queue did not take, in order. */
   private readonly held = new Map<CoreId, Message[]>();
 
@@ -81,6 +83,7 @@ export class Pages implements Service {
       send,
       invalidate: (cores, message) => cores.forEach((core) => send(core, message)),
       bytesOf,
+      lost: (page, peer) => of.outbox.log('page_lost', { peer, address: page * PAGE_BYTES }),
     });
     this.cache = new PageCache({
       get self() {
@@ -102,6 +105,7 @@ export class Pages implements Service {
   /** Carries out what the protocol has this core say to itself. Whoever calls into it ends with this. */
   pump(): void {
     if (this.pumping) return;
+    this.touches += 1;
     this.pumping = true;
     for (let next = this.own.shift(); next !== undefined; next = this.own.shift())
       this.receive(this.context.core, next);
@@ -134,10 +138,7 @@ export class Pages implements Service {
   peerGone({ id }: Peer): void {
     if (!isCore(id) || !this.driver.booted) return;
     this.held.delete(id);
-    const lost = new Set(this.directory.reports().flatMap(({ page, lost: known }) => (known ? [page] : [])));
     this.directory.peerGone(id);
-    for (const { page, lost: now } of this.directory.reports())
-      if (now && !lost.has(page)) this.context.outbox.log('page_lost', { peer: id, address: page * PAGE_BYTES });
     this.cache.homeGone(id);
     this.pump();
   }
