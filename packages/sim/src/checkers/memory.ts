@@ -83,7 +83,8 @@ function checkPage(
   if (writers.length > 1 || (writers.length === 1 && holders.length > 1))
     report('M1', `${name}: ${holders.map(({ core, state }) => `core ${core} ${state}`).join(', ')}`);
   for (const { core, kernel, state } of holders) {
-    if (owner !== core && !sharers.includes(core)) report('M3', `core ${core} has ${name} ${state}, and the home does not know`);
+    if (owner !== core && !sharers.includes(core))
+      report('M3', `core ${core} has ${name} ${state}, and the home does not know`);
     if (state !== 'shared' || owner !== null) continue;
     const { cache, copies } = kernel.services.pages;
     const [mine, there] = [copies.peek(page), home.services.pages.copies.peek(page)];
