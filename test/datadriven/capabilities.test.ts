@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { CapabilityScript } from '../support/capability-script.ts';
 
-/** The races of capabilities.md, one file each: commands, `----`, what happened. `MK_REWRITE=1 npm test -- datadriven` takes over what is printed now. */
+/**
+ * The races between capability operations, one file each: commands, `----`, what happened. `MK_REWRITE=1 npm test
+ * -- datadriven` takes over what is printed now.
+ */
 const FOLDER = join(process.cwd(), 'test', 'datadriven');
 const FILES = readdirSync(FOLDER).filter((file) => /^capabilities-.*\.txt$/.test(file));
 

@@ -11,7 +11,7 @@ import type { AnyMachine } from '@mk/sim/engine/sim-node';
 /** A bug, planted in each kernel as it boots. */
 export interface Mutant {
   readonly name: string;
-  /** The race of capabilities.md or the hazard of the inventory (§2.5) that the code which it breaks is there for. */
+  /** The race or hazard that the code which it breaks is there for. */
   readonly about: string;
   /** The script under test/datadriven that shows it; without one, churn does. */
   readonly script?: string;
@@ -84,14 +84,14 @@ function doesNothing(kernel: Kernel, action: RoundActionName, phase: number): vo
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'ready-with-copies-in-flight',
-    about: 'race 1: a revoke does not wait for the copies that its holders have sent',
+    about: 'a revoke does not wait for the copies that its holders have sent',
     plant(kernel) {
       capopsOf(kernel).shared.transits.has = () => false;
     },
   },
   {
     name: 'arrivals-under-a-mark-are-taken',
-    about: 'race 1: a core takes what a mark covers',
+    about: 'a core takes what a mark covers',
     plant: (kernel) =>
       whenBooted(kernel, (state) =>
         Object.defineProperty(state.revokes, Symbol.iterator, { value: () => [][Symbol.iterator]() }),
@@ -99,13 +99,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ownership-overtakes-copies',
-    about: 'race 2, hazard 1: ownership changes while a copy is in flight',
+    about: 'ownership changes while a copy is in flight',
     script: 'capabilities-02-owner-changes-while-a-copy-is-in-flight.txt',
     plant: (kernel) => blindToTransits(kernel, ['yield_ownership', 'delete', 'delete_queued', 'send']),
   },
   {
     name: 'owner-unlocks-before-create',
-    about: 'race 3, hazard 2: the owner does not wait until the requester has created',
+    about: 'the owner does not wait until the requester has created',
     script: 'capabilities-03-foreign-retype-locks-until-created.txt',
     plant(kernel) {
       const { exchange } = capopsOf(kernel).shared;
@@ -116,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'revoke-does-not-lock',
-    about: 'race 4, hazard 3: the target can be copied while it is revoked',
+    about: 'the target can be copied while it is revoked',
     plant: (kernel) =>
       replace(revokesOf(kernel), 'runLocked', (runLocked) => (op, slot, group) => {
         group.locked = false;
@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'mark-ignores-locks',
-    about: 'race 5, hazard 4: a mark goes past a locked descendant',
+    about: 'a mark goes past a locked descendant',
     script: 'capabilities-05-mark-meets-a-locked-descendant.txt',
     plant: (kernel) =>
       replace(revokesOf(kernel), 'freeze', (freeze) => (part) => {
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'failed-retrieve-keeps-ownership',
-    about: 'race 6, hazard 5: a requester is the owner before the old one agrees',
+    about: 'a requester is the owner before the old one agrees',
     plant: (kernel) =>
       replace(insideOf(kernel), 'askOwner', (askOwner) => (slot, ...rest) => {
         const { group } = slot;
@@ -148,7 +148,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'give-away-forgets-remote-copies',
-    about: 'hazard 6: the last local copy is given away as if there were none elsewhere',
+    about: 'the last local copy is given away as if there were none elsewhere',
     plant: (kernel) =>
       replace(insideOf(kernel), 'run', (run) => (kind, capability, ...rest) => {
         const group = kernel.cpuDriver.state.database.find(capability as never);
@@ -159,7 +159,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'nobody-never-answers',
-    about: 'race 8, hazard 8: a multicast to nobody never completes',
+    about: 'a multicast to nobody never completes',
     plant: (kernel) =>
       replace(kernel.services.agreement.rounds as unknown as { begin: Begin }, 'begin', (begin) => (...args) => {
         if (args[4].length > 0) begin(...args);
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'one-type-edge',
-    about: 'race 9, hazard 9: a revoke reaches children and no grandchildren',
+    about: 'a revoke reaches children and no grandchildren',
     script: 'capabilities-09-descendants-of-any-depth.txt',
     plant: (kernel) =>
       whenBooted(kernel, ({ database }) =>
@@ -199,12 +199,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'retype-asks-nobody',
-    about: 'race 7: retype ∥ retype; the range check of the other cores always consents',
+    about: 'retype ∥ retype; the range check of the other cores always consents',
     plant: (kernel) => doesNothing(kernel, 'check_retype', PHASES.prepare),
   },
   {
     name: 'find-finds-nobody',
-    about: 'race 7: delete ∥ copy; the last owned copy goes although others hold one',
+    about: 'delete ∥ copy; the last owned copy goes although others hold one',
     plant: (kernel) => doesNothing(kernel, 'find_copy', PHASES.commit),
   },
   {
@@ -224,7 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'old-news-of-owners',
-    about: 'race 2: the old owner believes a late consent rather than the news that came before (sim-churn seed 1012)',
+    about: 'the old owner believes a late consent rather than the news that came before (sim-churn seed 1012)',
     script: 'capabilities-02-owner-changes-before-the-old-one-hears.txt',
     plant: (kernel) =>
       whenBooted(kernel, (state) =>

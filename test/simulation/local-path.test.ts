@@ -5,7 +5,10 @@ import { Simulation } from '@mk/sim/engine/simulation';
 
 const PAGE = 4096;
 
-/** What is not shared costs no message: the CPU driver does it, or a monitor that finds nobody to ask (paper §4.3, race 8). */
+/**
+ * What is not shared costs no message: the CPU driver does it, or a monitor that finds nobody to ask (Baumann et
+ * al., SOSP 2009, §4.3).
+ */
 test('operations on what no other core has send no message; on what another has, they do', () => {
   const simulation = new Simulation({
     seed: 'local',

@@ -5,14 +5,14 @@ import { MEMORY_ERRORS } from './memory-errors.ts';
 
 /**
  * Every error that a peer, a program or a person can be answered with.
- * `definite`: the operation certainly did not happen. Codes never change; retired ones stay listed.
+ * `definite`: the operation certainly did not happen. Codes never change, and one that was given up is not given again:
+ * 0 (no
+ * error), 4 and 34.
  */
 export const ERRORS = {
-  OK_BUT_UNKNOWN: { code: 0, definite: false, doc: 'Reserved: never sent.' },
   BUSY: { code: 1, definite: true, doc: 'The queue to the peer is full; try again when it drains.' },
   PEER_GONE: { code: 2, definite: false, doc: 'The peer’s incarnation was declared gone before it answered.' },
   PEER_UNKNOWN: { code: 3, definite: true, doc: 'No core of that id is a member.' },
-  PEER_UNREACHABLE: { code: 4, definite: false, doc: 'The link to the peer is down and did not come back in time.' },
   OPERATION_TIMEOUT: { code: 5, definite: false, doc: 'Not everyone answered before the operation’s deadline.' },
   ROUND_REFUSED: { code: 6, definite: true, doc: 'A participant was not ready, so the round was aborted everywhere.' },
   VIEW_STALE: { code: 7, definite: true, doc: 'The operation carries an older view than the participant’s.' },
@@ -39,7 +39,6 @@ export const ERRORS = {
   SUPERSEDED: { code: 31, definite: true, doc: 'A newer link to the same peer took this one’s place.' },
   SHUTTING_DOWN: { code: 32, definite: true, doc: 'The process is ending.' },
   TOO_MANY_LINKS: { code: 33, definite: true, doc: 'Too many links wait for their handshake.' },
-  PEER_SILENT: { code: 34, definite: false, doc: 'Nothing was heard from the peer for several heartbeat intervals.' },
   INTERNAL: { code: 35, definite: false, doc: 'A fault of ours over this request; the process’s log says more.' },
   POISONED: {
     code: 36,

@@ -19,7 +19,6 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'One frame is decoded in one turn; 1 MiB takes a few milliseconds.',
   },
-  maxMessageBytes: { value: 256 << 10, unit: 'bytes', reason: 'Four messages of the largest size fit one frame.' },
   frameTargetBytes: {
     value: 64 << 10,
     unit: 'bytes',
@@ -139,23 +138,19 @@ export const LIMITS = {
   measureConcurrency: {
     value: 8,
     unit: 'rallies',
-    reason: 'With so many cores at once does a core measure where links take long; more would measure the queue.',
+    reason: 'On slow links, peers measured at once; more would measure the core’s own queue.',
   },
   planChangeRatio: {
     value: 0.2,
     unit: 'ratio',
-    reason: 'A link whose latency changed by more re-plans the trees (skb.md).',
+    reason: 'A link whose latency changed by more re-plans the trees; less is noise.',
   },
   maxPendingLinks: { value: 8192, unit: 'links', reason: 'Accepted links that have not finished their handshake.' },
-  violationsBeforeClose: {
-    value: 1,
-    unit: 'frames',
-    reason: 'A frame that does not decode means that the stream cannot be trusted.',
-  },
   revokeLockWaitNs: {
     value: 250 * MILLISECOND,
     unit: 'ns',
-    reason: 'A mark waits so long for a lock below its target, then refuses: two revokes that wait for each other end.',
+    reason:
+      'How long a mark waits for a lock below its target before it refuses, so that two revokes that wait for each other end.',
   },
   revokeConsentNs: {
     value: 250 * MILLISECOND,
@@ -199,7 +194,8 @@ export const LIMITS = {
   treeFromCores: {
     value: 12,
     unit: 'cores',
-    reason: 'From so many cores on an unmap goes by the tree: one by one is faster before (paper, Fig. 6).',
+    reason:
+      'From so many cores on an unmap goes by the tree: one by one is faster before (Baumann et al., SOSP 2009, Fig. 6).',
   },
   faultsWaiting: {
     value: 1024,

@@ -86,11 +86,6 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', peer_incarnation: 'number', step: 'string' },
     doc: 'A step of the monitor mesh join.',
   },
-  monitor_joined: {
-    level: 'info',
-    fields: { peer: 'peer', member: 'number' },
-    doc: 'A monitor takes part in global operations (capops_ready).',
-  },
   core_ready: {
     level: 'info',
     fields: { links: 'number', elapsed_ms: 'number' },
@@ -144,11 +139,6 @@ export const LOG_EVENTS = {
     level: 'debug',
     fields: { op: 'string', phase: 'number', result: 'string' },
     doc: 'This core acted on one phase of a round.',
-  },
-  operation_failed: {
-    level: 'warn',
-    fields: { op: 'string', error: 'string', text: 'string' },
-    doc: 'An operation ended in an error.',
   },
   ram_stolen: {
     level: 'info',

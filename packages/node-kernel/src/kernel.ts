@@ -35,7 +35,7 @@ type AnyHandler = (event: KernelEvent, now: Nanos) => void;
 
 /**
  * The kernel of one core: CPU driver, monitor and the services of services.ts. A synchronous state machine:
- * `step(event, now)` returns effects, and everything it knows of the world it was told (architecture.md).
+ * `step(event, now)` returns effects, and everything it knows of the world it was told (docs/ARCHITECTURE.md).
  */
 export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly outbox: Outbox<KernelEffect>;

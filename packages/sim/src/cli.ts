@@ -16,7 +16,7 @@ export interface SimCommandContext {
   program?(word: string): Promise<SimProgram>;
 }
 
-/** Exit statuses, as links.md has them for fault plans. */
+/** Exit statuses, as docs/guides/write-a-fault-plan.md has them. */
 export const EXIT = { held: 0, broke: 1, unknown: 2 } as const;
 
 /** The command `sim`: the same kernel on virtual time. */
@@ -51,7 +51,10 @@ export function runSim(
   }
 }
 
-/** The program of a scenario that was written to a file; undefined: there is none, or the file is read again and complained of. */
+/**
+ * The program of a scenario that was written to a file; undefined: there is none, or the file is read again and
+ * complained of.
+ */
 function replayedProgram(file: unknown): string | undefined {
   const text = file === undefined ? null : readTextFile(String(file));
   if (text?.ok !== true) return undefined;

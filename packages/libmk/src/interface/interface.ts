@@ -66,7 +66,8 @@ const MOST_METHODS = 256;
 
 /**
  * Defines an interface: its TypeScript types are inferred, its values are checked at both ends, and its sizes are bounded.
- * The same interface is spoken over every transport. After Barrelfish's Flounder (technical note 011).
+ * The same interface is spoken over every transport. After Flounder (Barrelfish Technical Note 011, “Inter-dispatcher
+ * communication in Barrelfish”).
  *
  * @example
  * export const Kv = defineInterface('kv', {

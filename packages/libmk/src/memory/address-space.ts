@@ -1,5 +1,5 @@
 /**
- * `mk.memory`: the address space of this program, out of capabilities (memory.md). The tables belong to the domain and are kept
+ * `mk.memory`: the address space of this program, out of capabilities. The tables belong to the domain and are kept
  * on the core where it began; every dispatcher of the domain loads and stores through a software TLB of its own.
  *
  * Who maps is the library: which addresses are taken, what a fault is answered with (demand paging, guard pages) and which
@@ -14,7 +14,10 @@ import { Memory, type MemoryPort } from './memory.ts';
 import { LARGE_PAGE_BYTES, type MappedRun, type PageBytes, PageTables } from './page-tables.ts';
 import type { Translation } from './tlb.ts';
 
-/** `coherent`: every core reads what was written last. `private`: a copy of this dispatcher's own, as of its first touch. */
+/**
+ * `coherent`: every core reads what was written last. `private`: a copy of this dispatcher's own, as of its first
+ * touch.
+ */
 export type MemoryKind = 'coherent' | 'private';
 
 export interface MapOptions {
@@ -115,7 +118,8 @@ export class AddressSpace extends Memory {
   }
 
   /**
-   * A range without memory. The first access to a page maps a fresh page there (demand paging), or does what `onFault` says.
+   * A range without memory. The first access to a page maps a fresh page there (demand paging), or does what `onFault`
+   * says.
    * `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
    */
   reserve(

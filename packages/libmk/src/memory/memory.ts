@@ -3,7 +3,7 @@
  *
  * What may be done at once is done at once and answered by a value; what must wait for a page (not mapped yet, on another
  * core, being unmapped) is answered by a promise. So programs `await` an access, or take a `view` and loop in it.
- * Accesses are in order and block; across coherent pages they are sequentially consistent (memory.md).
+ * Accesses are in order and block; across coherent pages they are sequentially consistent.
  */
 import { MkError } from '../runtime/mk-error.ts';
 import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';

@@ -2,7 +2,7 @@ import type { MessageSpec } from './spec.ts';
 
 /**
  * Between monitors: memory. Ordinals 200–229. Everything about one page travels on one lane, so that data and its
- * invalidation keep their order (memory.md).
+ * invalidation keep their order.
  */
 export const MEMORY_MESSAGES = {
   ram_steal_request: {

@@ -100,7 +100,8 @@ export type OctopusRequest =
     }
   /**
    * Takes the first permit of a semaphore of that name away; with `lease` it becomes the client's, a transient record
-   * `permit:NAME_N` that turns back into a permit of the semaphore when it is deleted, by whomever. NO_RECORD: there is none;
+   * `permit:NAME_N` that turns back into a permit of the semaphore when it is deleted, by whomever. NO_RECORD: there is
+   * none;
    * the trigger then watches for the next.
    */
   | { readonly type: 'take'; readonly name: string; readonly lease?: boolean; readonly trigger?: TriggerSpec }
@@ -109,8 +110,6 @@ export type OctopusRequest =
    * that one is not there.
    */
   | { readonly type: 'predecessor'; readonly name: string; readonly trigger?: TriggerSpec }
-  /** A `get` whose trigger tells once when a matching record is set, if there is none now. */
-  | { readonly type: 'wait_for'; readonly query: string; readonly id: number }
   | { readonly type: 'remove_trigger'; readonly id: number }
   | { readonly type: 'subscribe'; readonly query: string; readonly id: number }
   | { readonly type: 'unsubscribe'; readonly id: number }
@@ -126,7 +125,10 @@ export type OctopusReply =
     }
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string; readonly installed: boolean };
 
-/** What a trigger or a subscription tells its client. `record` is null when it was removed, by the client or for `error`. */
+/**
+ * What a trigger or a subscription tells its client. `record` is null when it was removed, by the client or for
+ * `error`.
+ */
 export interface OctopusNotification {
   readonly id: number;
   readonly mode: number;

@@ -16,7 +16,7 @@ import { SendLane } from './send-lane.ts';
  *   U3  no more than a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
  * Assumes of a link only that a frame arrives whole and unaltered, or not at all.
  *
- * From: URPC (Bershad et al.; multikernel paper §4.6) for the ordered ring with credits; the resume is ours.
+ * From: URPC (Bershad et al.; Baumann et al., SOSP 2009, §4.6) for the ordered ring with credits; the resume is ours.
  */
 
 /** What a frame did to a channel. */
@@ -147,7 +147,10 @@ export class Channel {
     return [this.urgentIn.received, this.monitorIn.received, this.bulkIn.received];
   }
 
-  /** A new link is up and the peer has received up to `marks`: goes on from there. False: it forgot what it acknowledged. */
+  /**
+   * A new link is up and the peer has received up to `marks`: goes on from there. False: it forgot what it
+   * acknowledged.
+   */
   resume(marks: LaneMarks, now: Nanos): boolean {
     for (let i = 0; i < LANES.length; i++) {
       const lane = this.out(i);

@@ -22,7 +22,8 @@ type AnyLocalHandler = (
 
 /**
  * The part of the kernel that is local to its core: protection, scheduling, capabilities, same-core calls. It sends no
- * message and knows no other core (paper §4.3). Dispatchers, the scheduler and local endpoints have folders of their own here.
+ * message and knows no other core (Baumann et al., SOSP 2009, §4.3). Dispatchers, the scheduler and local endpoints
+ * have folders of their own here.
  */
 export class CpuDriver {
   readonly domains = new Domains();

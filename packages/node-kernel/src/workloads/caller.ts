@@ -13,7 +13,7 @@ export type SystemCallPort = (domain: DomainId, call: SystemCall, now: Nanos, do
 
 /**
  * The caller's half of a system call: tries again, with a doubling and scattered pause, what only another operation's state
- * was in the way of, so that a program sees success or a real error (inventory §2.2). Past `callerDeadlineNs` it gives the
+ * was in the way of, so that a program sees success or a real error. Past `callerDeadlineNs` it gives the
  * error that it met.
  */
 export function* callWithRetry(

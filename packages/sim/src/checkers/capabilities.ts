@@ -15,7 +15,7 @@ import type { Checker, Report } from './checker.ts';
 const AUDIT_EVERY = 500;
 
 /**
- * C1, C2, C5 after every step (capabilities.md); whole audits now and then and at the end. C3 is seen by `revoked.ts`, C6 by
+ * C1, C2, C5 after every step; whole audits now and then and at the end. C3 is seen by `revoked.ts`, C6 by
  * the oracle of each caller, C4 shows as C2, C7 is the convergence of the run.
  */
 export function capabilityChecker(): Checker {

@@ -5,7 +5,7 @@ import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 
 /** An invariant did not hold. */
 export interface Violation {
-  /** The invariant's number, as the protocol's header or failure.md has it. */
+  /** The invariant's number, as the table of invariants has it. */
   readonly invariant: string;
   /** The checker that saw it. */
   readonly checker: string;

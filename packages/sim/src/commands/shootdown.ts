@@ -6,7 +6,8 @@ import { type CostModel, costsOf } from '../engine/costs.ts';
 import { Simulation } from '../engine/simulation.ts';
 
 /*
- * The shootdown of the paper's §5.1: a one-phase round from core 0 over n cores, by each of the four plans, on a machine
+ * The shootdown of Baumann et al., SOSP 2009, §5.1: a one-phase round from core 0 over n cores, by each of the four
+ * plans, on a machine
  * whose costs came from the unicast curve and the URPC table alone. The plans differ in what the hardware does with them:
  *
  *   unicast    messages, as the machine description has them;
@@ -85,7 +86,8 @@ export class ShootdownBench {
 /**
  * The costs of one line that every core polls, as costs of messages from the root: the root writes it, which takes a line
  * transfer; then each reader in turn pulls it, one line transfer (half a URPC message, which moves a line there and the
- * credit back) and the reader's own look at it, and the line serves the next only after that. Acknowledgements are messages.
+ * credit back) and the reader's own look at it, and the line serves the next only after that. Acknowledgements are
+ * messages.
  */
 export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
   const plain = costsOf(machine);

@@ -16,7 +16,7 @@ import { type AnyEffect, type AnyEvent, type LinkEnd, SimNode, type Waiting } fr
 import { TraceHash } from './trace-hash.ts';
 
 /*
- * The second host of the kernel (architecture.md): hundreds of cores and the SKB in one process, on a virtual clock.
+ * The second host of the kernel (docs/ARCHITECTURE.md): hundreds of cores and the SKB in one process, on a virtual clock.
  *
  *   S1  the same options give the same trace: nothing here reads a clock, entropy or the order of a hash table by address;
  *   S2  a core handles one event at a time, in order of arrival; handling and sending take the core's time;
@@ -38,7 +38,10 @@ type Scheduled =
   | { readonly kind: 'drain'; readonly node: SimNode; readonly life: number }
   | { readonly kind: 'after'; readonly run: () => void };
 
-/** Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault rule's time ends that for all. */
+/**
+ * Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault
+ * rule's time ends that for all.
+ */
 const STEP_MOST: Nanos = 1_000_000;
 /** Waiting events that a core handles in a row, unless the options say otherwise. */
 const ROW = 32;
@@ -102,7 +105,10 @@ export class Simulation implements NetworkHost, EffectHost {
     }
   }
 
-  /** Handles events until the virtual time `until`, or until `stop` says so after a row of a core's events. Returns whether it was `stop`. */
+  /**
+   * Handles events until the virtual time `until`, or until `stop` says so after a row of a core's events. Returns
+   * whether it was `stop`.
+   */
   run(until: Nanos, stop?: () => boolean): boolean {
     const { queue, calls } = this;
     this.runsUntil = until;

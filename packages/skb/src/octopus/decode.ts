@@ -29,7 +29,6 @@ const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string
   del: { query: isText, recipe: maybeRecipe, own: maybeFlag, trigger: maybeTrigger },
   take: { name: isText, lease: maybeFlag, trigger: maybeTrigger },
   predecessor: { name: isText, trigger: maybeTrigger },
-  wait_for: { query: isText, id: isId },
   remove_trigger: { id: isId },
   subscribe: { query: isText, id: isId },
   unsubscribe: { id: isId },

@@ -1,20 +1,19 @@
 import type { OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requests';
-import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { type ParsedRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
 import { Refusal } from './results.ts';
 
 /** A request that looks at records and changes none. */
-export type Look = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' | 'wait_for' }>;
+export type Look = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' }>;
 
 export function isLook(request: OctopusRequest): request is Look {
   const { type } = request;
-  return type === 'get' || type === 'get_names' || type === 'exists' || type === 'wait_for';
+  return type === 'get' || type === 'get_names' || type === 'exists';
 }
 
 /** The query of a look; a `sequence` is one of a concrete name. */
 export function soughtBy(request: Look): ParsedRecord {
   const query = parseRecord(request.query);
-  if (request.type === 'wait_for' || request.sequence !== true) return query;
+  if (request.sequence !== true) return query;
   return { ...query, name: { kind: 'sequence', base: concreteName(query) } };
 }
 
@@ -33,6 +32,5 @@ export function byName(name: string): ParsedRecord {
 }
 
 export function triggerOf(request: OctopusRequest): TriggerSpec | undefined {
-  if (request.type === 'wait_for') return { id: request.id, inCase: 'NO_RECORD', mode: TRIGGER.ON_SET };
   return 'trigger' in request ? request.trigger : undefined;
 }

@@ -11,7 +11,8 @@
  *       record takes the name of one that is there.
  *   O5  When an owner goes, its transient records go in the order they were set, and each tells like any deletion.
  *   O6  Taken permits and those that can be taken are as many as were posted, less those taken for good.
- * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive`, sequences and recipes' names
+ * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive`, sequences and recipes'
+ * names
  * exist, trigger ids are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer
  * CONSTRAINT_MISMATCH.
  */
@@ -198,8 +199,7 @@ export class OctopusStore {
     }
     if (found === 'too_many') throw new Refusal('LIMIT_REACHED', `more than ${OCTOPUS_LIMITS.maxNames} names match`);
     const record = found[0];
-    const own = request.type !== 'wait_for' && request.own === true;
-    if (record === undefined || (own && record.owner !== caller.owner)) return NO_RECORD;
+    if (record === undefined || (request.own === true && record.owner !== caller.owner)) return NO_RECORD;
     if (all) return { ok: true, names: found.map((each) => each.name) };
     return request.type === 'exists' ? OK : { ok: true, record: record.text };
   }
@@ -261,7 +261,8 @@ export class OctopusStore {
   }
 
   /**
-   * Before semaphores had names of their own their permits were bare sequential records of the user's name: a journal may hold
+   * Before semaphores had names of their own their permits were bare sequential records of the user's name: a journal
+   * may hold
    * such ones, and an older client posts them.
    */
   private oldPermit(name: string): StoredRecord | undefined {

@@ -5,10 +5,15 @@ import { answer, Bench } from './store-bench.ts';
 
 const { ON_SET, ON_DEL, PERSIST, ALWAYS, REMOVED, PUBLISH } = TRIGGER;
 
+/** Tells once when a record comes that is not there now. */
+function waitingAs(id: number) {
+  return { id, inCase: 'NO_RECORD', mode: ON_SET } as const;
+}
+
 describe('triggers (d2trigger)', () => {
-  test('wait_for tells once, with REMOVED, when the record comes', () => {
+  test('a wait for a record tells once, with REMOVED, when the record comes', () => {
     const bench = new Bench();
-    expect(bench.ask({ type: 'wait_for', query: 'r { a: > 1 }', id: 5 })).toMatchObject({
+    expect(bench.ask({ type: 'get', query: 'r { a: > 1 }', trigger: waitingAs(5) })).toMatchObject({
       error: 'NO_RECORD',
       installed: true,
     });
@@ -16,7 +21,7 @@ describe('triggers (d2trigger)', () => {
     bench.set('r { a: 2 }');
     bench.set('r { a: 3 }');
     expect(bench.drain()).toEqual([`c1 5 ${ON_SET | REMOVED} r { a: 2 }`]);
-    expect(bench.ask({ type: 'wait_for', query: 'r', id: 6 })).toMatchObject({ ok: true, installed: false });
+    expect(bench.ask({ type: 'get', query: 'r', trigger: waitingAs(6) })).toMatchObject({ ok: true, installed: false });
   });
 
   test('is installed only in its case, or ALWAYS', () => {
@@ -55,8 +60,8 @@ describe('triggers (d2trigger)', () => {
 
   test('tells waiters in the order of installation, and each client by itself', () => {
     const bench = new Bench();
-    bench.ask({ type: 'wait_for', query: "r'r'", id: 1 }, 'b');
-    bench.ask({ type: 'wait_for', query: 'r', id: 1 }, 'a');
+    bench.ask({ type: 'get', query: "r'r'", trigger: waitingAs(1) }, 'b');
+    bench.ask({ type: 'get', query: 'r', trigger: waitingAs(1) }, 'a');
     bench.set('r');
     expect(bench.drain()).toEqual([`b 1 ${ON_SET | REMOVED} r {}`, `a 1 ${ON_SET | REMOVED} r {}`]);
   });
@@ -76,7 +81,7 @@ describe('triggers (d2trigger)', () => {
       // Which of the two comes first changes from round to round.
       const first = (Math.imul(round, 2_654_435_761) >>> 16) & 1;
       const steps: (() => void)[] = [
-        () => void (bench.ask({ type: 'wait_for', query: 'flag', id: round }).ok || waits++),
+        () => void (bench.ask({ type: 'get', query: 'flag', trigger: waitingAs(round) }).ok || waits++),
         () => void bench.set('flag', {}),
       ];
       steps[first]?.();
@@ -138,7 +143,7 @@ describe('owners', () => {
 
   test('a client’s triggers go with its connection', () => {
     const bench = new Bench();
-    bench.ask({ type: 'wait_for', query: 'r', id: 1 });
+    bench.ask({ type: 'get', query: 'r', trigger: waitingAs(1) });
     bench.ask({ type: 'subscribe', query: '_', id: 1 });
     bench.store.clientGone('c1');
     bench.set('r');

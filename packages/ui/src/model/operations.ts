@@ -79,7 +79,7 @@ export class Operations {
   }
 }
 
-const ENDS = new Set(['cap_operation', 'round_finished', 'operation_failed', 'operation_unanswered']);
+const ENDS = new Set(['cap_operation', 'round_finished', 'operation_unanswered']);
 
 function describe(operation: OperationView, line: LogLineView): void {
   const { kind, capability, result, elapsed_us: elapsedUs, error } = line;

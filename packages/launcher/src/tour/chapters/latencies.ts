@@ -7,7 +7,7 @@ import type { Chapter, Tour } from '../tour.ts';
 
 /** Measuring 64 cores takes about half a minute on two CPUs. */
 const MEASURE_MS = 120_000;
-/** A timer may be early by so much (links.md), never more. */
+/** A timer may be early by so much, never more. */
 const EARLY_NS = 100_000;
 /** What sockets, and a host with fewer CPUs than cores, may add to a round trip while nothing else runs. */
 const HOST_NS = 6_000_000;

@@ -9,7 +9,7 @@ interface TreeNode {
 
 /** Longer than any way around: the tree has every reason to avoid the link. */
 const DELAY_NS = 40_000_000;
-/** A timer may be early by so much (links.md). */
+/** A timer may be early by so much. */
 const EARLY_NS = 100_000;
 /** What sockets and a busy host add to the fastest of twenty round trips. */
 const HOST_NS = 8_000_000;

@@ -1,12 +1,13 @@
 /**
- * What the CPU driver does for its monitor and for nobody else (inventory §2.2). Values come from other cores, so they
+ * What the CPU driver does for its monitor and for nobody else (Barrelfish’s `monitor_*` invocations). Values come from
+ * other cores, so they
  * are checked and refused with a named error; slots come from our own monitor, so a wrong one is a bug and asserts.
  * Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation), `reclaim.ts`.
  */
 import { assert } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
-import { anySlot, liveSlot, REMOTE } from '../store/copy-group.ts';
+import { liveSlot, REMOTE } from '../store/copy-group.ts';
 import { unfitFor } from '../store/cspace.ts';
 import { deleteLastCopy, hasOtherCopies } from '../invocations/delete-step.ts';
 import { refuse, succeed } from '@mk/monitor-proto/result';
@@ -151,13 +152,4 @@ export function deleteForeigns(state: LocalCapabilities, capability: Capability)
   if (!state.isForeign(group)) return refuse('OWNER_MISMATCH');
   for (const slot of group.slots) removeCopy(state, slot);
   return succeed(undefined);
-}
-
-/** The owner is gone and this core takes its place, unlocked; the bits are rebuilt from what the members report. */
-export function adopt(state: LocalCapabilities, group: CopyGroup, relations: number): Slot {
-  group.owner = state.core;
-  group.locked = false;
-  group.relations = 0;
-  addRelations(state, group, relations);
-  return anySlot(group);
 }

@@ -1,6 +1,6 @@
 /**
  * The capability invocations of a program, decoded: names become slots, every right and every rule is checked, and
- * nothing changes. What needs another core is answered RETRY_THROUGH_MONITOR; it is exactly (inventory §2.2):
+ * nothing changes. What needs another core is answered RETRY_THROUGH_MONITOR; it is exactly:
  * a retype whose source is foreign or may have remote descendants; a delete that finds a lock, or the owner's last copy
  * when remote copies may exist, when it is a CNode or Dispatcher (emptied in steps), or when its memory goes to another
  * core or may be covered on one; and every revoke.

@@ -1,5 +1,5 @@
 /**
- * Retype, as far as one core can judge it. The checks come in the order of the inventory (§2.3): alignment, not a
+ * Retype, as far as one core can judge it. The checks come in Barrelfish’s order: alignment, not a
  * mapping, a legal edge, the count, the fit, no overlap. The overlap rule: inside the range to be retyped there may be
  * nothing but the source, its copies and its ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
  */

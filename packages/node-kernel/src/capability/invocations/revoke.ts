@@ -1,7 +1,7 @@
 /**
  * The local half of revoke: freeze on mark, delete on commit, thaw on abort. A mark deletes nothing. It is all or
- * nothing: a locked copy or descendant means "wait for that lock", never a crash (hazard 4 of the inventory), and
- * descendants are found at any depth (hazard 9). While a mark stands, nothing that it covers is accepted.
+ * nothing: a locked copy or descendant means "wait for that lock", never a crash, and
+ * descendants are found at any depth. While a mark stands, nothing that it covers is accepted.
  */
 import { assert, known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy } from '../model/capability.ts';

@@ -67,7 +67,7 @@ function compareFields(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** `ancestor` covers `capability` and its type is above, over any number of edges (hazard 9 of the inventory). */
+/** `ancestor` covers `capability` and its type is above, over any number of edges: grandchildren count. */
 export function isAncestor(ancestor: Capability, capability: Capability): boolean {
   if (!covers(ancestor, capability)) return false;
   if (ancestor.type !== capability.type) return descendsFrom(capability.type, ancestor.type);

@@ -1,6 +1,6 @@
 /**
  * The home's half of the coherence protocol: MSI with a blocking home (Sorin, Hill, Wood, "A Primer on Memory Consistency
- * and Cache Coherence", ch. 8; memory.md).
+ * and Cache Coherence", ch. 8).
  *
  * Guarantees, with the holders (`page-cache.ts`): M1 one writer or many readers, grants in flight counted; M3 the directory
  * names every holder; M5 no page is lost without a name. Assumes of the port: reliable, FIFO to each core until it is gone.
@@ -116,7 +116,8 @@ export class Directory {
   }
 
   /**
-   * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then. Accesses that
+   * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then.
+   * Accesses that
    * come later see zeroes. A page that was lost is found again: nobody can have known its bytes as those of the new object.
    */
   reset(page: number, done: () => void): void {

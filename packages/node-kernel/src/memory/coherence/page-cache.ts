@@ -1,7 +1,7 @@
 /**
  * A holder's half of the coherence protocol (`directory.ts` is the home's). One cache a core: dispatchers of a core share
  * its copies. Accesses block and are in order, and an acknowledgement follows the quiesce: so programs see sequential
- * consistency across pages (memory.md).
+ * consistency across pages.
  *
  * Guarantees: M2 a read that hits returns the last write in the order of its page's versions; M4 every miss ends. An access
  * that waited is performed while the grant is installed, before anything can take the page away again: no two cores can
@@ -149,7 +149,10 @@ export class PageCache {
     return true;
   }
 
-  /** The home is gone: no copy of its pages stays, and nobody waits for it any more. Before the view without it is installed. */
+  /**
+   * The home is gone: no copy of its pages stays, and nobody waits for it any more. Before the view without it is
+   * installed.
+   */
   homeGone(home: CoreId): void {
     this.#lostHomes.add(home);
     for (const copy of [...this.#copies.values()]) {

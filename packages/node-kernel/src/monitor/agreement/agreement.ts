@@ -14,7 +14,7 @@ import { type ActOf, type RoundActionName } from './round-actions.ts';
 import { type RoundHost, Rounds } from './rounds.ts';
 import { twoPhase } from './two-phase.ts';
 
-/** Rounds over dissemination plans: what the members agree on, one phase or two (paper §5.1). */
+/** Rounds over dissemination plans: what the members agree on, one phase or two (Baumann et al., SOSP 2009, §5.1). */
 export class Agreement implements Service {
   readonly plans = new PlanBook();
   readonly rounds: Rounds;

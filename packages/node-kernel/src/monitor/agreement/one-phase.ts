@@ -27,7 +27,8 @@ export interface RoundReport {
 
 /**
  * One-phase agreement: everybody acts, the round ends when everybody has. For what cannot be refused, like an unmap.
- * Ends in the first refusal's error (PEER_GONE, OPERATION_TIMEOUT, …) when somebody did not act. Paper §5.1.
+ * Ends in the first refusal's error (PEER_GONE, OPERATION_TIMEOUT, …) when somebody did not act. Baumann et al., SOSP
+ * 2009, §5.1.
  */
 export function* onePhase(rounds: Rounds, spec: RoundSpec): Operation<RoundReport> {
   const result = yield* phaseOf(rounds, PHASES.commit, spec);
@@ -47,7 +48,10 @@ export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operati
   });
 }
 
-/** Ends the operation in the first refusal, and tells who it was, or who did not answer. `before`: messages of earlier phases. */
+/**
+ * Ends the operation in the first refusal, and tells who it was, or who did not answer. `before`: messages of
+ * earlier phases.
+ */
 export function failOnRefusal(result: PhaseResult, op: OperationId, what = 'round', before = 0): void {
   const refusal = firstRefusal(result);
   if (refusal === null) return;

@@ -2,7 +2,10 @@ import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Route } from '@mk/monitor-proto/messages/fields';
 
-/** How a round's request reaches its members (paper §5.1): each kind is one row of the paper's shootdown figure. */
+/**
+ * How a round's request reaches its members (Baumann et al., SOSP 2009, §5.1): each kind is one row of the
+ * paper's shootdown figure.
+ */
 export const PLAN_KINDS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 export type PlanKind = (typeof PLAN_KINDS)[number];
 

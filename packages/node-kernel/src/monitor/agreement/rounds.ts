@@ -16,7 +16,8 @@ import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActi
  *   A2  the answer counts every core below exactly once: as consenting, or as refusing with a named error;
  *   A3  a node never waits longer than the deadline: who is missing then refuses with OPERATION_TIMEOUT.
  *
- * Assumes of the channel: exactly once, FIFO (U1, U2). From: the paper's §5.1 (one-phase, multicast with aggregation).
+ * Assumes of the channel: exactly once, FIFO (U1, U2). From: Baumann et al., SOSP 2009, §5.1 (one-phase, multicast with
+ * aggregation).
  */
 
 /** What a phase came to: how many cores consented, and who refused with what. */
@@ -172,7 +173,10 @@ export class Rounds {
     return known(this.nodes[request.phase]).has(request.op) ? 'BAD_REQUEST' : null;
   }
 
-  /** This core's own part. What it and the cores below have not settled by then is kept until they have, or the deadline. */
+  /**
+   * This core's own part. What it and the cores below have not settled by then is kept until they have, or the
+   * deadline.
+   */
   private act(node: RoundNode, act: Act, deadline: Nanos, now: Nanos): void {
     const { op, phase } = node;
     act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));

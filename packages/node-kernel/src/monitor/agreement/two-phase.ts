@@ -8,7 +8,8 @@ import type { PhaseResult, Rounds } from './rounds.ts';
 
 /**
  * Two-phase agreement: nobody commits before everybody has prepared; one refusal, and everybody aborts.
- * Ends in the refusal's error. An error in the commit phase is not definite: the others have committed. Paper §5.1 (retype).
+ * Ends in the refusal's error. An error in the commit phase is not definite: the others have committed. Baumann et al.,
+ * SOSP 2009, §5.1 (retype).
  */
 export function* twoPhase(rounds: Rounds, spec: RoundSpec): Operation<RoundReport> {
   const prepared = yield* phaseOf(rounds, PHASES.prepare, spec);

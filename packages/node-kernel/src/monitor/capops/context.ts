@@ -133,7 +133,7 @@ export class CapopsContext {
   }
 
   /**
-   * Asks the owner of a foreign capability, and follows it when it has moved (race 10). An owner that does not know the
+   * Asks the owner of a foreign capability, and follows it when it has moved. An owner that does not know the
    * capability any more has handed it on, and the news is on its way: CAPABILITY_BUSY, never CAPABILITY_FOREIGN.
    */
   *askOwner<R extends { readonly error: number; readonly owner: number }>(

@@ -34,13 +34,13 @@ import { failOnError } from './exchange.ts';
 import { noteNewOwner } from './move.ts';
 
 /*
- * COPY / send, and giving away (inventory §2.3).
+ * COPY / send, and giving away.
  *
  *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy begin.
  *   - From sending until the receiver's answer the sender answers for the copy (`Transits`): a revoke is not ready, an
- *     ownership does not change and a last copy is not deleted before the answer is in (races 1 and 2, hazard 1).
+ *     ownership does not change and a last copy is not deleted before the answer is in.
  *   - The receiver refuses what an active mark or an agreed retype of its core excludes; the sender keeps its own.
- *   - The last copy takes the ownership with it; it stays locked here until the receiver has it (hazard 6).
+ *   - The last copy takes the ownership with it; it stays locked here until the receiver has it.
  */
 
 /** Where a capability is sent. */
@@ -49,7 +49,10 @@ export interface Destination {
   readonly domain: DomainId;
 }
 
-/** Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's cspace. */
+/**
+ * Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's
+ * cspace.
+ */
 export function* sendCopy(
   m: CapopsContext,
   op: OperationId,

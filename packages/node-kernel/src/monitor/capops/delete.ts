@@ -20,10 +20,10 @@ import { pause } from '../waits.ts';
 import { nextChange } from './waiting.ts';
 
 /*
- * DELETE (inventory §2.3). A foreign copy, or one beside which another stays, vanishes without a message. The owner's last
+ * DELETE. A foreign copy, or one beside which another stays, vanishes without a message. The owner's last
  * copy: of a moveable type the ownership goes to any other holder, of another type every foreign copy goes first. With the
  * owner's lock held and its copies in flight arrived no new holder can come to be, so what nobody has does not exist.
- * What the lock or another core's state prevents is tried again until it succeeds: nothing here is decided twice (hazard 7).
+ * What the lock or another core's state prevents is tried again until it succeeds: nothing here is decided twice.
  */
 
 /** Who holds a copy says so, by refusing with CAPABILITY_HELD. */

@@ -16,7 +16,7 @@ import { nextChange } from './waiting.ts';
 /*
  * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted on
  * update_owner, so that no second change can overtake the first. The old owner has waited for its own copies in flight
- * before it let go (race 2). A refused move leaves ownership where it was.
+ * before it let go. A refused move leaves ownership where it was.
  */
 
 /** Every holder learns who the owner is. */
@@ -51,7 +51,8 @@ export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, cor
 }
 
 /**
- * The old owner learns from the new one that it has taken over. By then it may have heard of the change by another way, and of
+ * The old owner learns from the new one that it has taken over. By then it may have heard of the change by another way,
+ * and of
  * further ones: what is foreign already stays as the last update_owner had it.
  */
 export function noteNewOwner(m: CapopsContext, group: CopyGroup, owner: CoreId): void {

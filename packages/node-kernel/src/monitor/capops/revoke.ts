@@ -38,20 +38,20 @@ import { pause } from '../waits.ts';
 /*
  * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
  *
- *   mark    each core freezes its copies and all descendants, of any depth (race 9), asks its subscribers, and waits until
+ *   mark    each core freezes its copies and all descendants, of any depth, asks its subscribers, and waits until
  *           nothing of it is in flight from here; then it is ready. Nothing is deleted before the last ready.
  *   commit  goes exactly where mark went; each core deletes what it froze and is done when nothing of it is left.
  *
- *   - The revoker owns and locks its target first, so no copy of it begins after (race 4).
- *   - What arrives under a mark is refused, and who sent it is not ready before it knows (race 1): at the last ready every
+ *   - The revoker owns and locks its target first, so no copy of it begins after.
+ *   - What arrives under a mark is refused, and who sent it is not ready before it knows: at the last ready every
  *     copy and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
- *   - A mark that meets a lock waits for it (race 5), but not for ever: past `revokeLockWaitNs` it refuses, everybody
+ *   - A mark that meets a lock waits for it, but not for ever: past `revokeLockWaitNs` it refuses, everybody
  *     thaws, and the caller's library tries again. So no two revokes wait for each other for ever.
  *   - After commit only deletion is left. The lock of the target holds up everything but that: a revoke whose target lies
  *     under another revoke, or in a CNode made of its own memory, still ends.
  *   - Memory is offered to its home only after every core is done: a frozen foreign copy elsewhere would still cover it.
  *
- * When the initiator is gone (race 12) each core that it had marked runs the same revoke to its end, for the target's owner
+ * When the initiator is gone each core that it had marked runs the same revoke to its end, for the target's owner
  * is gone as well and no copy of it can ever be used properly. Left to the view-change issue: a core that the dead one's
  * mark had not reached and that owns descendants is reached by the takeover, not by a view; orphans of other owners that
  * died stay until they are owned anew; ranges that a dead initiator had collected stay unclaimed (C5).
@@ -118,7 +118,10 @@ export class Revokes {
       if (!this.keep(candidate)) this.reclaims.take(candidate);
   }
 
-  /** Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out covers it. */
+  /**
+   * Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out
+   * covers it.
+   */
   private keep(candidate: ReclaimCandidate): boolean {
     if (candidate.certain && candidate.home === this.m.context.core) return false;
     const kept = this.keptWith(candidate);

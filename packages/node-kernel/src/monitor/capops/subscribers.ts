@@ -23,7 +23,7 @@ interface Question {
 export type Asked = (domain: DomainId, op: OperationId) => void;
 
 /**
- * Revocation agreement (inventory §2.3): a mark on this core asks every subscriber whose range the target overlaps, by an
+ * Revocation agreement: a mark on this core asks every subscriber whose range the target overlaps, by an
  * upcall, and is not ready before all have consented. Who does not answer in time is taken to consent; one refusal, and the
  * revoke ends in CONSENT_REFUSED with nothing changed.
  */

@@ -29,7 +29,8 @@ const PROGRAM_TRIGGERS = OWN_TRIGGERS + 2 ** 44;
 const MOST_TRIGGERS = 4096;
 
 /**
- * The knowledge base for the programs of this core, over the monitor's channel to it: queries, records, triggers. The numbers of
+ * The knowledge base for the programs of this core, over the monitor's channel to it: queries, records, triggers. The
+ * numbers of
  * triggers are the dispatcher's own. What a dispatcher sets as transient goes when it ends, and when its core does.
  */
 export class ProgramKnowledge implements Service {
@@ -105,8 +106,7 @@ export class ProgramKnowledge implements Service {
       const id = this.numberFor(dispatcher, client, request.trigger.id);
       return { ...request, trigger: { ...request.trigger, id } };
     }
-    if (request.type === 'subscribe' || request.type === 'wait_for')
-      return { ...request, id: this.numberFor(dispatcher, client, request.id) };
+    if (request.type === 'subscribe') return { ...request, id: this.numberFor(dispatcher, client, request.id) };
     if (request.type === 'remove_trigger' || request.type === 'unsubscribe')
       return { ...request, id: client.triggers.get(request.id) ?? PROGRAM_TRIGGERS };
     return request;

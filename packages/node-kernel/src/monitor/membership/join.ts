@@ -20,7 +20,7 @@ import type { MonitorContext } from '../context.ts';
  *   6  capops_ready          both ways     takes part in global operations from now on
  *
  *   J1  each pair of monitors has one link: only step 4 opens links, and only the later of the two gets it for a pair;
- *   J2  a monitor is in no global operation before its capops_ready arrived (capabilities.md, race 11);
+ *   J2  a monitor is in no global operation before its capops_ready arrived;
  *   J3  the monitors that are awaited are those that are known and not bound.
  */
 
@@ -90,7 +90,7 @@ export class Join {
 
   /**
    * The channel to the SKB is over. Its restart begins a new one. But an SKB that lives on and has forgotten this instance
-   * has declared it gone: others have given up what it held, so it ends; a new incarnation remembers nothing (failure.md).
+   * has declared it gone: others have given up what it held, so it ends; a new incarnation remembers nothing.
    */
   skbGone(now: Nanos): void {
     if (this.restarting) return;

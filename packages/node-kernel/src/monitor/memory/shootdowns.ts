@@ -1,6 +1,8 @@
 /**
- * Unmap and protect: a one-phase round over the cores that may hold the translation, by a plan of dissemination (paper §5.1;
- * memory.md). Unhook, invalidate, free, in this order: the tables have changed when a round begins, and memory that was
+ * Unmap and protect: a one-phase round over the cores that may hold the translation, by a plan of dissemination
+ * (Baumann et al.,
+ * SOSP 2009, §5.1). Unhook, invalidate, free, in this order: the tables have changed when a round begins, and memory
+ * that was
  * freed is zeroed at its home in a transaction of its own, which waits for all copies.
  *
  * V2   when a round has ended no core of it can use the old translation;
@@ -118,7 +120,8 @@ export class Shootdowns {
   }
 
   /**
-   * Calls `goOn` when what has been taken away cannot be used any more: `untold`, what this step has taken away and tells at
+   * Calls `goOn` when what has been taken away cannot be used any more: `untold`, what this step has taken away and
+   * tells at
    * its end; otherwise all that is under way.
    */
   whenSettled(untold: boolean, goOn: (now: Nanos) => void): void {

@@ -1,5 +1,5 @@
 /**
- * Membership is the view (failure.md). Guarantees, for any loss, delay, reordering, hang and crash of members:
+ * Membership is the view. Guarantees, for any loss, delay, reordering, hang and crash of members:
  *   V1 at any time at most one view has a majority of valid leases, and only members with a valid lease act;
  *   V3 every member installs the same sequence of views, from its first on.
  * Assumes clocks that run at rates within the drift margin; of the channel only that a message is not made up. Leaders are

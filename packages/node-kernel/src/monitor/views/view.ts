@@ -1,4 +1,4 @@
-/** A view: who takes part in global operations, agreed on (failure.md). */
+/** A view: who takes part in global operations, agreed on. */
 import type { CoreId, Incarnation, Nanos } from '@mk/monitor-proto/ids';
 
 export interface Member {

@@ -20,8 +20,10 @@ const ENDLESS_MS = 4_000;
 const CALLS_MOST = 100_000;
 
 /**
- * What calls `import()`, or may: Node answers it with an error of its own realm, which would lead out of the context, and takes no
- * other answer from us without a flag. What stands in a text or a comment is refused as well: one cannot tell without a parser.
+ * What calls `import()`, or may: Node answers it with an error of its own realm, which would lead out of the context,
+ * and takes no
+ * other answer from us without a flag. What stands in a text or a comment is refused as well: one cannot tell without a
+ * parser.
  */
 const IMPORT_CALL =
   /(?<![\w$]|(?<!\.\.)\.)import(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*|<!--[^\n\r\u2028\u2029]*|-->[^\n\r\u2028\u2029]*)*[(.]/;
@@ -34,7 +36,7 @@ function scriptFrom(text: string, name: string): vm.Script {
 }
 
 /**
- * Programs in contexts of this thread, as programs.md has them: `microtaskMode: 'afterEvaluate'`, so that a turn is one
+ * Programs in contexts of this thread: `microtaskMode: 'afterEvaluate'`, so that a turn is one
  * `runInContext`, which drains the context's promises before it returns; nothing of the host goes in but bytes.
  */
 export class VmPrograms implements ProgramWorld {
