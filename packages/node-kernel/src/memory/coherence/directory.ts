@@ -116,8 +116,7 @@ export class Directory {
   }
 
   /**
-   * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then.
-   * Accesses that
+   * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then. Accesses that
    * come later see zeroes. A page that was lost is found again: nobody can have known its bytes as those of the new object.
    */
   reset(page: number, done: () => void): void {
