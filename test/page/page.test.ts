@@ -15,12 +15,17 @@ describeHere('the page', () => {
   let browser: Browser;
   let page: Page;
   let url = '';
+  const requests: string[] = [];
+  const complaints: string[] = [];
 
   beforeAll(async () => {
     const { launcher } = await place.boot('--cores', '8', '--ui');
     ({ url } = await launcher.message<{ url: string }>('page'));
     browser = await startBrowser();
     page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+    page.on('request', (request) => requests.push(request.url()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     await page.goto(url);
     await core(7).waitFor();
   });
@@ -49,15 +54,32 @@ describeHere('the page', () => {
   }
 
   /** The faults in force, by mkctl's word. */
-  const faults = () => place.ask<{ rule: { id: string; kind: string; groups?: unknown } }[]>('faults');
+  const faults = () => place.ask<{ rule: { id: string; kind: string } }[]>('faults');
+
+  /** Presses a button of the act panel, whose command reads so, and waits until it is done. */
+  async function act(name: string, command: string): Promise<void> {
+    await expectText(command);
+    await button(name).click();
+    await page.locator('.deeds li', { hasText: command }).first().getByText('under way').waitFor({ state: 'detached' });
+    expect(await page.locator('.deeds li').first().getAttribute('class')).not.toBe('failed');
+  }
+
+  async function expectText(text: string): Promise<void> {
+    await page.getByText(text, { exact: true }).first().waitFor();
+  }
+
+  async function healAll(): Promise<void> {
+    await open('Machine');
+    await act('Heal everything', 'mkctl heal');
+    await until('no fault', async () => (await faults()).length === 0);
+  }
 
   test('a partition is clicked, acts, is seen, and heals', async () => {
     expect(await page.title()).toBe('mk');
     expect(page.url()).not.toContain('token');
     await choose(0, 1, 2, 3);
-    await expectText('mkctl partition 0-3 rest');
-    await button('Cut off').click();
-    await until('the partition', async () => (await faults()).find(({ rule }) => rule.kind === 'partition'));
+    await act('Cut off', 'mkctl partition 0-3 rest');
+    expect((await faults()).map(({ rule }) => rule.id)).toEqual(['partition:0-3_rest']);
     await open('Faults');
     await page
       .getByText(/partition 0.* \| rest/)
@@ -70,7 +92,244 @@ describeHere('the page', () => {
     expect(await faults()).toEqual([]);
   });
 
-  async function expectText(text: string): Promise<void> {
-    await page.getByText(text, { exact: true }).first().waitFor();
+  test('a link is slowed for a while, and is slow by the cluster’s own word', async () => {
+    await choose(3, 7);
+    await page.getByRole('textbox', { name: 'Delay', exact: true }).fill('30ms');
+    await page.getByRole('combobox', { name: /^For/ }).selectOption('60s');
+    await act('Slow', 'mkctl link 3 7 --delay 30ms --for 60s');
+    const { min_ns: least } = await place.ask<{ min_ns: number }>('ping', '3', '7', '--count', '2');
+    expect(least).toBeGreaterThan(60e6);
+    await act('Heal this link', 'mkctl heal 3 7');
+    expect(await faults()).toEqual([]);
+    await page.getByRole('combobox', { name: /^For/ }).selectOption('');
+  });
+
+  test('frames of a core are lost; a link is cut; everything heals', async () => {
+    await choose(5);
+    await page.getByRole('textbox', { name: 'Loss', exact: true }).fill('25%');
+    await act('Lose', 'mkctl link 5 all --loss 25%');
+    await choose(1, 2);
+    await act('Cut this link', 'mkctl partition 1 2');
+    expect((await faults()).map(({ rule }) => rule.id).sort()).toEqual(['link:5-all:loss', 'partition:1_2']);
+    await healAll();
+  });
+
+  test('a core hangs and wakes, crashes and starts again', async () => {
+    await choose(4);
+    await act('Hang', 'mkctl hang 4');
+    await page.getByRole('button', { name: /^core 4, hung/ }).waitFor();
+    await healAll();
+    await page.getByRole('button', { name: /^core 4, running/ }).waitFor();
+    await choose(6);
+    await act('Crash', 'mkctl crash 6');
+    await page.getByRole('button', { name: /^core 6, ended/ }).waitFor();
+    await open('Faults');
+    await page.getByText(/core 6 has ended/).waitFor();
+    await button('Restart core 6').click();
+    await open('Machine');
+    await page.getByRole('button', { name: /^core 6, running, package \d, incarnation 2/ }).waitFor();
+  });
+
+  test('the SKB can be cut off too; what is refused is said', async () => {
+    await choose();
+    await button('SKB').click();
+    await act('Cut off', 'mkctl isolate skb');
+    await healAll();
+    await choose(0, 1);
+    await page.getByRole('textbox', { name: 'Delay', exact: true }).fill('soon');
+    await button('Slow').click();
+    await page.locator('.deeds .failed').getByText(/soon/).last().waitFor();
+    await page.getByRole('textbox', { name: 'Delay', exact: true }).fill('20ms');
+  });
+
+  test('the links are measured, and the matrix is read by keyboard', async () => {
+    await choose();
+    await act('Measure the links', 'mkctl measure');
+    await open('Latency');
+    const matrix = page.getByRole('img', { name: /round trips of 8 cores/ });
+    await matrix.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    await page.getByText(/core 0 to core 1: shortest [\d.]+/).waitFor();
+    expect(await page.getByRole('table').getByRole('row').count()).toBeGreaterThan(1);
+  });
+
+  test('the tree of a root is drawn', async () => {
+    await open('Machine');
+    await page.getByLabel('Tree of').selectOption('3');
+    await until('the tree of core 3', () =>
+      page.evaluate(() => (globalThis as unknown as PageGlobals).mkSession.model.tree?.tree.core === 3),
+    );
+    await page.getByLabel('Tree of').selectOption('');
+  });
+
+  test('a revoke runs down the cores: marks, commits, messages, and its space-time diagram', async () => {
+    await open('Operations');
+    await button('Show messages and stages').click();
+    await page.waitForFunction(() => (globalThis as unknown as PageGlobals).mkSession.deeds[0]?.ok === true);
+    await place.ask('bench', 'revoke', '--count', '2');
+    const row = page.getByRole('row', { name: /revoke.*done [2-8]/ }).first();
+    await row.getByRole('button').click();
+    const diagram = page.getByRole('region', { name: 'space-time diagram' });
+    await diagram.waitFor();
+    expect(await diagram.locator('.arrow:not(.lost)').count()).toBeGreaterThan(7);
+    expect(await diagram.locator('.cap_revoke_mark').count()).toBeGreaterThan(6);
+    expect(await diagram.locator('.cap_revoke_commit').count()).toBeGreaterThan(6);
+    await page.getByLabel('Scale').selectOption('time');
+    await page.getByText(/To scale: \d+ ms/).waitFor();
+    await button('Show only what has ended').click();
+  });
+
+  test('rates and percentiles, memory and domains, capabilities and their owners', async () => {
+    await open('Rates');
+    await page.getByText(/all cores: [\d.]+ messages and [1-9][\d.]* frames a second/).waitFor();
+    await page.getByRole('row', { name: /^revoke \d+/ }).waitFor();
+    await open('Memory');
+    await page.getByRole('row', { name: /^core 7 .*64 MiB/ }).waitFor();
+    await page
+      .getByText(/No domain of a program|program/)
+      .first()
+      .waitFor();
+    const [{ address }] = [await place.ask<{ address: string }>('cap', 'alloc', await domainOn(2), '1MiB')];
+    expect(address).toBeDefined();
+    await open('Capabilities');
+    await page.getByRole('textbox', { name: 'Filter', exact: true }).fill('RAM');
+    await page
+      .getByRole('row', { name: /^2 .*RAM.*core 2/ })
+      .first()
+      .waitFor();
+    await page.getByRole('textbox', { name: 'Filter', exact: true }).fill('nothing is called so');
+    await page.getByText(/^0 of \d+ capabilities/).waitFor();
+  });
+
+  async function domainOn(core: number): Promise<string> {
+    const { domain } = await place.ask<{ domain: number }>('cap', 'domain', String(core));
+    return `${core}/${domain}`;
   }
+
+  test('the log is filtered by core, event, level and text, and leads to the operation', async () => {
+    await open('Log');
+    const rows = page.getByRole('log').getByRole('row');
+    await page.getByRole('textbox', { name: 'Core', exact: true }).fill('6');
+    await page.getByRole('textbox', { name: 'Event', exact: true }).fill('core_*');
+    await until('core_ready of core 6 alone', async () => {
+      const texts = (await rows.allInnerTexts()).slice(1);
+      return texts.length > 0 && texts.every((text) => text.includes('core 6') && text.includes('core_ready'));
+    });
+    await expectText("mkctl logs --follow --core 6 --event 'core_*'");
+    await page.getByRole('textbox', { name: 'Core', exact: true }).fill('');
+    await page.getByRole('textbox', { name: 'Event', exact: true }).fill('cap_operation');
+    await page.getByRole('combobox', { name: /^Level/ }).selectOption('info');
+    await rows.nth(1).getByRole('button').first().click();
+    await page.getByRole('heading', { name: /^(revoke|copy|retype|delete) \d+\.\d+\.\d+/ }).waitFor();
+    await button('Close').click();
+  });
+
+  test('without the token the page looks; with it, pasted, it acts', async () => {
+    const guest = await browser.newPage();
+    await guest.goto(url.split('#')[0]!);
+    await guest.getByRole('button', { name: /^core 0,/ }).click();
+    expect(await guest.getByRole('button', { name: 'Crash', exact: true }).isDisabled()).toBe(true);
+    await guest.getByText(/this page only looks/).waitFor();
+    const token = (await place.mkctl('ui', '--token')).stdout.trim();
+    await guest.getByRole('button', { name: 'Give a token' }).click();
+    await guest.getByLabel('Token').fill(token);
+    await guest.keyboard.press('Enter');
+    await guest.getByText('acts', { exact: true }).waitFor();
+    expect(await guest.getByRole('button', { name: 'Crash', exact: true }).isEnabled()).toBe(true);
+    await guest.close();
+  });
+
+  const VIEWS = ['Machine', 'Latency', 'Operations', 'Faults', 'Capabilities', 'Memory', 'Rates', 'Log'];
+
+  test('every control has a name, in every view', async () => {
+    for (const view of VIEWS) {
+      await open(view);
+      expect(await page.evaluate(namelessControls)).toEqual([]);
+      expect(await page.getByRole('heading', { level: 1 }).count()).toBe(1);
+    }
+  });
+
+  test('by keyboard alone: skip link, views, a core, an action; the focus is seen', async () => {
+    await page.goto(url.split('#')[0]!);
+    await core(0).waitFor();
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe('Skip to the view');
+    for (const view of VIEWS) {
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe(view);
+    }
+    expect(await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle)).toBe('solid');
+    while (!(await focused()).startsWith('0')) await page.keyboard.press('Tab');
+    await page.keyboard.press('Space');
+    expect(await core(0).getAttribute('aria-pressed')).toBe('true');
+    while ((await focused()) !== 'Slow') await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.locator('.deeds li').first().getByText('mkctl link 0 all --delay 20ms').waitFor();
+    await healAll();
+  });
+
+  const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
+
+  test('at 400 px nothing needs a horizontal scroll; dark and light are both readable', async () => {
+    await page.setViewportSize({ width: 400, height: 800 });
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const view of VIEWS) {
+        await open(view);
+        const { wide, contrast } = await page.evaluate(readability);
+        expect({ view, wide }).toEqual({ view, wide: 400 });
+        expect(contrast).toBeGreaterThan(7);
+      }
+    }
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
+  test('nothing came from elsewhere, and nothing went wrong', () => {
+    const { origin } = new URL(url);
+    expect(requests.filter((asked) => !asked.startsWith(origin) && !asked.startsWith('data:'))).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
 });
+
+/** What the page hangs on its window for tests. */
+interface PageGlobals {
+  readonly mkSession: {
+    readonly model: { readonly tree: { readonly tree: { readonly core: number } } | null };
+    readonly deeds: readonly { readonly ok: boolean | null }[];
+  };
+}
+
+/** Runs in the page: what can be focused and says nothing to who cannot see it. */
+function namelessControls(): string[] {
+  const controls = [
+    ...document.querySelectorAll<HTMLElement>('a, button, input, select, meter, [tabindex], [role=img]'),
+  ];
+  return controls
+    .filter((control) => control.tagName !== 'MAIN' || control.getAttribute('aria-label') === null)
+    .filter((control) => {
+      const labels = 'labels' in control ? [...((control.labels as NodeListOf<HTMLElement> | null) ?? [])] : [];
+      const inMeterRow = control.tagName === 'METER' && control.closest('li') !== null;
+      const name = [
+        control.getAttribute('aria-label'),
+        control.textContent,
+        ...labels.map((label) => label.textContent),
+      ];
+      return !inMeterRow && name.every((text) => (text ?? '').trim() === '');
+    })
+    .map((control) => control.outerHTML.slice(0, 100));
+}
+
+/** Runs in the page: its width, and the contrast of its text (WCAG asks for 4.5). */
+function readability(): { readonly wide: number; readonly contrast: number } {
+  const luminance = (colour: string): number => {
+    const [r, g, b] = (colour.match(/[\d.]+/g) ?? []).map((part) => {
+      const share = Number(part) / 255;
+      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  const { color, backgroundColor } = getComputedStyle(document.body);
+  const [light, dark] = [luminance(color), luminance(backgroundColor)].sort((a, b) => b - a);
+  return { wide: document.documentElement.scrollWidth, contrast: (light! + 0.05) / (dark! + 0.05) };
+}

@@ -56,20 +56,20 @@ function Plot({ session }: { readonly session: Session }) {
   const plot = useRef<uPlot | null>(null);
   const { rateHistory } = session.model;
   useEffect(() => {
+    const element = place.current!;
+    const size = (): { width: number; height: number } => ({ width: Math.max(280, element.clientWidth), height: 220 });
     const options: uPlot.Options = {
-      width: Math.max(280, place.current!.clientWidth),
-      height: 220,
+      ...size(),
       series: [{}, ...SERIES.map(([label, colour]) => ({ label, stroke: themeColour(colour), width: 2 }))],
       axes: [axis(), { ...axis(), size: 60 }],
     };
-    plot.current = new uPlot(options, [[]], place.current!);
-    const watcher = new ResizeObserver(() =>
-      plot.current?.setSize({ width: Math.max(280, place.current!.clientWidth), height: 220 }),
-    );
-    watcher.observe(place.current!);
+    const drawn = new uPlot(options, [[]], element);
+    plot.current = drawn;
+    const watcher = new ResizeObserver(() => drawn.setSize(size()));
+    watcher.observe(element);
     return () => {
       watcher.disconnect();
-      plot.current?.destroy();
+      drawn.destroy();
     };
   }, []);
   useEffect(() => {
