@@ -128,6 +128,7 @@ describeHere('the page', () => {
     await button('Restart core 6').click();
     await open('Machine');
     await page.getByRole('button', { name: /^core 6, running, package \d, incarnation 2/ }).waitFor();
+    expect(await place.ask<{ state: string }[]>('ps')).toHaveLength(9);
   });
 
   test('the SKB can be cut off too; what is refused is said', async () => {
@@ -139,6 +140,7 @@ describeHere('the page', () => {
     await page.getByRole('textbox', { name: 'Delay', exact: true }).fill('soon');
     await button('Slow').click();
     await page.locator('.deeds .failed').getByText(/soon/).last().waitFor();
+    expect(await faults()).toEqual([]);
     await page.getByRole('textbox', { name: 'Delay', exact: true }).fill('20ms');
   });
 
@@ -158,7 +160,7 @@ describeHere('the page', () => {
     await open('Machine');
     await page.getByLabel('Tree of').selectOption('3');
     await until('the tree of core 3', () =>
-      page.evaluate(() => (globalThis as unknown as PageGlobals).mkSession.model.tree?.tree.core === 3),
+      page.evaluate(() => (globalThis as unknown as PageGlobals).mkSession.model.trees.get('multicast 3')?.core === 3),
     );
     await page.getByLabel('Tree of').selectOption('');
   });
@@ -176,7 +178,7 @@ describeHere('the page', () => {
     expect(await diagram.locator('.cap_revoke_mark').count()).toBeGreaterThan(6);
     expect(await diagram.locator('.cap_revoke_commit').count()).toBeGreaterThan(6);
     await page.getByLabel('Scale').selectOption('time');
-    await page.getByText(/To scale: \d+ ms/).waitFor();
+    await page.getByText(/To scale: [\d.]+ .?s from/).waitFor();
     await button('Show only what has ended').click();
   });
 
@@ -295,7 +297,7 @@ describeHere('the page', () => {
 /** What the page hangs on its window for tests. */
 interface PageGlobals {
   readonly mkSession: {
-    readonly model: { readonly tree: { readonly tree: { readonly core: number } } | null };
+    readonly model: { readonly trees: ReadonlyMap<string, { readonly core: number }> };
     readonly deeds: readonly { readonly ok: boolean | null }[];
   };
 }

@@ -5,7 +5,7 @@ import type { SimProgram } from './commands/context.ts';
 import { runNemesisCommand } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
-import { OptionError, parseSimRequest } from './commands/options.ts';
+import { OptionError, parseSimRequest, recordingOf } from './commands/options.ts';
 
 /** What the launcher tells the command: where the shipped machines are, and who wants the exit status. */
 export interface SimCommandContext {
@@ -14,6 +14,8 @@ export interface SimCommandContext {
   readonly terminal?: SimTerminal;
   /** Bundles a file, or finds a program that ships; throws what the command line reports. */
   program?(word: string): Promise<SimProgram>;
+  /** Shows a recorded run in a browser until it is interrupted. */
+  show?(file: string, json: boolean): Promise<void>;
 }
 
 /** Exit statuses, as docs/guides/write-a-fault-plan.md has them. */
@@ -28,7 +30,10 @@ export function simCommand(context: SimCommandContext): CommandModule<object, Re
     handler: async (args) => {
       const word = args['scenario'] === 'run' ? args['program'] : replayedProgram(args['replay']);
       const program = word === undefined ? null : ((await context.program?.(String(word))) ?? null);
-      context.done(runSim(args, context, program));
+      const status = runSim(args, context, program);
+      if (args['ui'] === true && status !== EXIT.unknown)
+        await context.show?.(recordingOf(args), args['json'] === true);
+      context.done(status);
     },
   };
 }
@@ -110,6 +115,8 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('op', { ...TEXT, describe: 'with --trace or --trace-events: one operation, like 3.1.42' })
     .option('from', { ...TEXT, describe: 'with them: from this virtual time on (1.2s)' })
     .option('to', { ...TEXT, describe: 'with them: up to this virtual time' })
+    .option('record', { ...TEXT, describe: 'write the first seed’s run into this file, for mkctl ui --replay' })
+    .option('ui', { ...SWITCH, describe: 'show the first seed’s run in a browser when it is over' })
     .option('out', { ...TEXT, describe: 'shootdown: write the plot to this SVG file' })
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')

@@ -67,7 +67,22 @@ async function simulatorCommand(argv: readonly string[], done: (status: number) 
   };
   if (!argv.includes('sim')) return placeholder;
   const { simCommand } = await import('@mk/sim/cli');
-  return simCommand({ machinesDirectory, done, program: simProgram }) as unknown as CommandModule;
+  return simCommand({ machinesDirectory, done, program: simProgram, show: showRecording }) as unknown as CommandModule;
+}
+
+/** Serves a recorded run until this process is interrupted. */
+async function showRecording(file: string, json: boolean): Promise<void> {
+  const [{ openPage }, { ReplaySource }] = await Promise.all([
+    import('../ui/open-page.ts'),
+    import('../ui/replay-source.ts'),
+  ]);
+  const page = await openPage({ host: '127.0.0.1', port: 0, names: [] }, new ReplaySource(file));
+  const terminal = processTerminal();
+  terminal.out(json ? JSON.stringify({ type: 'page', url: page.url }) : `page     ${page.url}  (Ctrl-C ends it)`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+  page.close();
 }
 
 /** A program for the simulator: the very text that a running core takes. */

@@ -12,6 +12,7 @@ import { runTwice } from '../engine/run-seed.ts';
 import { describeFault, type Scenario } from '../engine/scenario.ts';
 import { shrink } from '../nemesis/shrink.ts';
 import { chromeTrace } from '../trace/chrome-trace.ts';
+import { PageRecorder } from '../trace/page-recorder.ts';
 import { TraceRecorder } from '../trace/recorder.ts';
 import { runDiagram } from '../trace/run-diagram.ts';
 import { select } from '../trace/selection.ts';
@@ -100,6 +101,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
       options,
       context,
     );
+  if (request.record !== null) record(scenarios[0]!, request.record, options, context, request.json);
   summarise(totals, request, context, wallMs() - startedAt, scenarios[0]!.seed, reports);
   if (totals.failed.length > 0) return 1;
   return totals.unknown.length > 0 ? 2 : 0;
@@ -236,6 +238,20 @@ function writeTrace(
     write(`${trace}.log`, selected.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
   if (!json) terminal.out(`  wrote ${written.join(', ')}`);
+}
+
+/** The run once more, as the page would have been told of it. */
+function record(
+  scenario: Scenario,
+  file: string,
+  options: RunOptions,
+  { terminal }: CommandContext,
+  quiet: boolean,
+): void {
+  const recorder = new PageRecorder(scenario, options.machineOf(scenario));
+  runScenario(scenario, { ...options, observers: [recorder], prepare: (simulation) => recorder.watch(simulation) });
+  writeText(file, recorder.text());
+  if (!quiet) terminal.out(`  wrote ${file}; mkctl ui --replay ${file} shows it`);
 }
 
 function summarise(

@@ -32,6 +32,8 @@ export interface SimRequest {
   readonly traceEvents: string | null;
   /** The part of the run that is drawn. */
   readonly selection: Selection;
+  /** The file that a recording for the page goes into. */
+  readonly record: string | null;
   readonly out: string | null;
   readonly json: boolean;
 }
@@ -98,9 +100,15 @@ export function parseSimRequest(args: Args): SimRequest {
     trace: text('trace'),
     traceEvents: text('trace-events'),
     selection,
+    record: text('record') ?? (args['ui'] === true ? recordingOf(args) : null),
     out: text('out'),
     json: args['json'] === true,
   };
+}
+
+/** Where the recording goes: the file that was named, or one by the seed. */
+export function recordingOf(args: Args): string {
+  return String(args['record'] ?? `runs/sim-seed-${String(args['seed'] ?? 1)}.ndjson`);
 }
 
 export function must<T>(option: string, result: Result<T>): T {

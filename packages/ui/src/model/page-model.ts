@@ -11,6 +11,7 @@ import type {
   PageEvent,
   PageEventOf,
   PageEventType,
+  TreeNode,
   TripView,
 } from './page-events.ts';
 import { Ring } from './ring.ts';
@@ -66,7 +67,8 @@ export class PageModel {
   skb = '';
   trips: readonly TripView[] = [];
   faults: readonly FaultView[] = [];
-  tree: PageEventOf<'tree'> | null = null;
+  /** By root and plan, as `treeKey` has it. */
+  readonly trees = new Map<string, TreeNode>();
   capabilities: readonly CapabilityView[] | null = null;
   absent: readonly number[] = [];
   memory: readonly MemoryView[] | null = null;
@@ -97,7 +99,7 @@ export class PageModel {
     links: ({ trips }) => void (this.trips = trips),
     faults: ({ faults }) => void (this.faults = faults),
     counters: (event) => this.count(event),
-    tree: (event) => void (this.tree = event),
+    tree: ({ root, plan, tree }) => void this.trees.set(treeKey(root, plan), tree),
     capabilities: ({ rows, absent }) => {
       this.capabilities = rows;
       this.absent = absent;
@@ -132,6 +134,10 @@ export class PageModel {
     });
     this.rateHistory.add({ t, total: totalOf(this.rates) });
   }
+}
+
+export function treeKey(root: number, plan: string): string {
+  return `${plan} ${root}`;
 }
 
 /** A core that started anew counts from 0: its rate is what it has counted since. */

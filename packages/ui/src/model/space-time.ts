@@ -25,26 +25,33 @@ export interface SpaceTime {
   readonly marks: readonly SpaceTimeMark[];
   readonly arrows: readonly SpaceTimeArrow[];
   readonly span: number;
+  readonly spanMs: Millis;
   /** `time`: milliseconds, to scale. `order`: one step an event, by Lamport clock; not to scale. */
   readonly scale: 'time' | 'order';
 }
 
 /**
- * Lays out an operation. By time where its lines lie at least some milliseconds apart, else, or when told to, in their order:
- * lines tell the time in whole milliseconds, and most operations of a cluster on one host are over in one.
+ * Lays out an operation: by time where the lines' times tell most of them apart, else, or when told to, in their order. Processes
+ * tell whole milliseconds, and most operations of a cluster on one host are over in one.
  */
 export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' | 'auto' = 'auto'): SpaceTime {
   const lines = inOrder(operation.lines.filter(({ core }) => typeof core === 'number'));
-  const spanMs = lines.length === 0 ? 0 : lines.at(-1)!.time - lines[0]!.time;
-  const scale = wanted === 'auto' ? (spanMs >= 8 ? 'time' : 'order') : wanted;
   const begin = lines[0]?.time ?? 0;
+  const spanMs = (lines.at(-1)?.time ?? 0) - begin;
+  const scale = wanted === 'auto' ? telling(lines) : wanted;
   const at = (line: LogLineView, i: number): number => (scale === 'time' ? line.time - begin : i);
   const placed = lines.map((line, i) => ({ line, at: at(line, i) }));
   const marks = placed
     .filter(({ line }) => !line.event.startsWith('message_'))
     .map(({ line, at }) => ({ core: line.core as number, at, event: line.event, line }));
-  const span = Math.max(1, scale === 'time' ? spanMs : lines.length - 1);
-  return { cores: coresOf(operation), marks, arrows: arrowsOf(placed), span, scale };
+  const span = scale === 'time' ? spanMs || 1 : Math.max(1, lines.length - 1);
+  return { cores: coresOf(operation), marks, arrows: arrowsOf(placed), span, spanMs, scale };
+}
+
+/** Which scale shows more. */
+function telling(lines: readonly LogLineView[]): 'time' | 'order' {
+  const distinct = new Set(lines.map(({ time }) => time)).size;
+  return distinct > 2 && distinct * 2 >= lines.length ? 'time' : 'order';
 }
 
 interface Placed {
@@ -80,9 +87,4 @@ function coresOf({ op, cores, lines }: OperationView): number[] {
 /** By time, and within a millisecond by Lamport clock, which puts causes before what they cause. */
 export function inOrder(lines: readonly LogLineView[]): LogLineView[] {
   return [...lines].sort((a, b) => a.time - b.time || (a.lamport ?? 0) - (b.lamport ?? 0));
-}
-
-/** What an operation did until then: for a replay, and for the picture of one that runs. */
-export function linesUntil(operation: OperationView, t: Millis): readonly LogLineView[] {
-  return operation.lines.filter(({ time }) => time <= t);
 }

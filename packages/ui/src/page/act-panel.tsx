@@ -19,7 +19,16 @@ interface Settings {
 }
 
 /** What can be done to the chosen cores. */
-export function ActPanel({ session, selected, choose }: Props) {
+export function ActPanel(props: Props) {
+  if (props.session.player === null) return <LivePanel {...props} />;
+  return (
+    <section class="act">
+      <p class="why">A recorded run: nothing can be done to it. The slider below sets the time.</p>
+    </section>
+  );
+}
+
+function LivePanel({ session, selected, choose }: Props) {
   const [settings, setSettings] = useState<Settings>({ delay: '20ms', loss: '20%', time: '' });
   const set = (change: Partial<Settings>): void => setSettings((before) => ({ ...before, ...change }));
   const cores = [...selected].filter((who) => who !== 'skb');

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { linkState } from '../model/link-faults.ts';
 import { MOST_ON_CIRCLE, type MachineLayout } from '../model/machine-layout.ts';
+import { treeKey } from '../model/page-model.ts';
 import type { TreeNode } from '../model/page-events.ts';
 import type { Choice } from './view-props.ts';
 import { latencyColour, themeColour } from './colours.ts';
@@ -52,8 +53,8 @@ function drawLinks(canvas: HTMLCanvasElement, session: Session, layout: MachineL
   drawPackages(context, layout, width, height);
   drawTrips(session, layout, choice, line);
   drawFaults(session, layout, line);
-  const { tree } = session.model;
-  if (tree !== null && choice.root === tree.root && choice.plan === tree.plan) drawTree(tree.tree, line);
+  const tree = choice.root === null ? undefined : session.model.trees.get(treeKey(choice.root, choice.plan));
+  if (tree !== undefined) drawTree(tree, line);
   if (drawFlashes(session, line)) session.changed();
 }
 

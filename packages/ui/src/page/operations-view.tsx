@@ -13,18 +13,7 @@ export function OperationsView({ session, choice, choose }: ViewProps) {
   return (
     <section aria-labelledby="operations-title">
       <h2 id="operations-title">Operations</h2>
-      <ul class="commands">
-        <CommandRow
-          session={session}
-          name="Show messages and stages"
-          action={{ verb: 'log-level', args: { level: 'debug' } }}
-        />
-        <CommandRow
-          session={session}
-          name="Show only what has ended"
-          action={{ verb: 'log-level', args: { level: 'info' } }}
-        />
-      </ul>
+      {session.player === null && <Levels session={session} />}
       {chosen !== undefined && <Detail operation={chosen} close={() => choose({ op: null })} />}
       {listed.length === 0 ? (
         <p>No operation has been told of yet; mkctl bench revoke begins some.</p>
@@ -61,6 +50,23 @@ export function OperationsView({ session, choice, choose }: ViewProps) {
         </div>
       )}
     </section>
+  );
+}
+
+function Levels({ session }: Pick<ViewProps, 'session'>) {
+  return (
+    <ul class="commands">
+      <CommandRow
+        session={session}
+        name="Show messages and stages"
+        action={{ verb: 'log-level', args: { level: 'debug' } }}
+      />
+      <CommandRow
+        session={session}
+        name="Show only what has ended"
+        action={{ verb: 'log-level', args: { level: 'info' } }}
+      />
+    </ul>
   );
 }
 

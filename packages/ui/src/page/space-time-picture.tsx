@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { OperationView } from '../model/operations.ts';
+import { durationText } from './format.ts';
 import { type SpaceTime, spaceTimeOf } from '../model/space-time.ts';
 
 /** Pixels of the drawing; the picture scrolls within itself when it is wider than the page. */
@@ -46,11 +47,11 @@ export function SpaceTimePicture({ operation }: { readonly operation: OperationV
       </div>
       <figcaption>
         {picture.scale === 'time'
-          ? `To scale: ${picture.span} ms from left to right, as the lines tell it (whole milliseconds).`
+          ? `To scale: ${durationText(picture.spanMs * 1000)} from left to right, as the lines tell it (processes tell whole milliseconds).`
           : 'In order of Lamport clocks, one step an event; not to scale.'}{' '}
         Squares are stages, arrows messages; a dashed one did not come.
         {hidden > 0 && ` ${hidden} more cores are not drawn.`}
-        {picture.arrows.length === 0 && ' No message was logged: choose “Show messages and stages” first.'}
+        {picture.arrows.length === 0 && ' No message was logged: choose “Show messages and stages” before it begins.'}
       </figcaption>
     </figure>
   );
