@@ -27,7 +27,8 @@ const SWITCHES = new Set(['--detach', '--json', '--help', '-h', '--version']);
  * Tells the options of a program from those of the command that runs it: behind `mk-launch run PROGRAM` all are the program's;
  * behind `mk-launch sim run PROGRAM` those that the simulator does not know, and all behind `--`. They go behind a `--`.
  */
-export function withProgramArguments(argv: readonly string[]): readonly string[] {
+export function withProgramArguments(given: readonly string[]): readonly string[] {
+  const argv = withLitmus(given);
   const at = commandAt(argv);
   const simulated = argv[at] === 'sim';
   const run = simulated ? nextWord(argv, at + 1) : at;
@@ -40,6 +41,14 @@ export function withProgramArguments(argv: readonly string[]): readonly string[]
   if (!simulated) return [...before, '--', ...(behind[0] === '--' ? behind.slice(1) : behind)];
   const { own, others } = partOptions(behind);
   return [...before, ...own, '--', ...others];
+}
+
+/** `sim litmus …` is `sim run litmus …`. */
+function withLitmus(argv: readonly string[]): readonly string[] {
+  const at = commandAt(argv);
+  if (argv[at] !== 'sim') return argv;
+  const word = nextWord(argv, at + 1);
+  return argv[word] === 'litmus' ? [...argv.slice(0, word), 'run', ...argv.slice(word)] : argv;
 }
 
 /** Where the command's word stands; behind the end: nowhere. */

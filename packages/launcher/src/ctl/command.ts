@@ -13,6 +13,8 @@ import { PLACE, SKB_QUERY } from './knowledge.ts';
 import { OCTOPUS } from './octopus.ts';
 import { LINKS, MEASURE, TREE } from './topology.ts';
 import { MEM } from './memory.ts';
+import { PAGES, VSPACE } from './address-spaces.ts';
+import { LITMUS } from './litmus.ts';
 import { LOG_LEVEL } from './log-level.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
@@ -44,6 +46,9 @@ const COMMANDS: readonly CtlCommand[] = [
   CAPS,
   AUDIT,
   MEM,
+  VSPACE,
+  PAGES,
+  LITMUS,
   CHURN,
   SKB_QUERY,
   ...OCTOPUS,

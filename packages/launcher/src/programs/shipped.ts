@@ -19,6 +19,7 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('hello', 'says hello from each core', 1, [], 'each'),
   row('ring', 'passes a token round the cores and times each round', 2, ['rounds', 'bytes']),
   row('pingpong', 'plays ping-pong between every two of the cores, one pair after the other', 2, ['rounds', 'bytes']),
+  row('litmus', 'litmus tests of shared memory: outcomes counted, forbidden ones named', 2, ['runs']),
   row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
 ];
 
