@@ -105,8 +105,15 @@ async function batch(
   const outcomes: string[] = [];
   for (let run = 0; run < runs; run += 1) {
     const left: Record<string, number> = {};
-    for (const [i, word] of test.words.entries()) left[word] = (await memory.load32(addresses[i]! + run * stride)) as number;
-    outcomes.push(outcomeOf(test, came.map((registers) => registers[run]!), left));
+    for (const [i, word] of test.words.entries())
+      left[word] = (await memory.load32(addresses[i]! + run * stride)) as number;
+    outcomes.push(
+      outcomeOf(
+        test,
+        came.map((registers) => registers[run]!),
+        left,
+      ),
+    );
   }
   for (const region of regions) await memory.unmap(region);
   for (const frame of frames) await mk.capabilities.delete(frame);

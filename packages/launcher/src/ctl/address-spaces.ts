@@ -32,7 +32,8 @@ interface PageRow {
 
 export const VSPACE: CtlCommand = {
   command: 'vspace [domain]',
-  describe: 'what is mapped in the address space of a domain, or of all: where, which frame, rights, who holds translations',
+  describe:
+    'what is mapped in the address space of a domain, or of all: where, which frame, rights, who holds translations',
   examples: [
     ['$0 vspace 0.1.17', 'of a domain, by its name'],
     ['$0 vspace', 'of every domain'],
@@ -41,9 +42,13 @@ export const VSPACE: CtlCommand = {
   async run(context) {
     const domain = optional(context.args, 'domain');
     const home = domain === undefined ? null : homeOf(domain);
-    const cores = (await context.cluster.cores()).map(({ core }) => core).filter((core) => home === null || core === home);
+    const cores = (await context.cluster.cores())
+      .map(({ core }) => core)
+      .filter((core) => home === null || core === home);
     const asked = domain === undefined ? {} : { domain: [domain] };
-    const spaces = (await Promise.all(cores.map((core) => context.cluster.core(core, 'vspaces', asked)))).flat() as SpaceRow[];
+    const spaces = (
+      await Promise.all(cores.map((core) => context.cluster.core(core, 'vspaces', asked)))
+    ).flat() as SpaceRow[];
     if (context.json) return printJson(context, spaces);
     const table = plainTable(['domain', 'address', 'bytes', 'page', 'frame', 'rights', 'translations on']);
     for (const space of spaces)
@@ -59,14 +64,16 @@ export const VSPACE: CtlCommand = {
         ]);
     context.terminal.out(table.toString());
     const empty = domain !== undefined && spaces.length === 0;
-    if (empty) context.terminal.error(`domain ${domain} has no address space (it has not mapped anything, or has ended)`);
+    if (empty)
+      context.terminal.error(`domain ${domain} has no address space (it has not mapped anything, or has ended)`);
     return empty ? 1 : 0;
   },
 };
 
 export const PAGES: CtlCommand = {
   command: 'pages <frame>',
-  describe: 'the directory of a frame’s pages, by its physical address (mkctl vspace): state, owner, sharers, statistics',
+  describe:
+    'the directory of a frame’s pages, by its physical address (mkctl vspace): state, owner, sharers, statistics',
   examples: [
     ['$0 pages 0x3ff8000', 'the page at this physical address'],
     ['$0 pages 0x3ff8000 --bytes 65536', 'the 16 pages from there on'],
@@ -80,7 +87,9 @@ export const PAGES: CtlCommand = {
     const bytes = number('--bytes', required(context.args, 'bytes'));
     const cores = await context.cluster.cores();
     const rows = (
-      await Promise.all(cores.map(({ core }) => context.cluster.core(core, 'pages', { address, bytes: Math.max(1, bytes) })))
+      await Promise.all(
+        cores.map(({ core }) => context.cluster.core(core, 'pages', { address, bytes: Math.max(1, bytes) })),
+      )
     ).flat() as PageRow[];
     if (context.json) return printJson(context, rows);
     const names = Object.keys(rows[0]?.statistics ?? {});

@@ -19,12 +19,23 @@ export const LITMUS: CtlCommand = {
   ],
   options: (cli) =>
     cli
-      .positional('test', { type: 'string', describe: 'SB, MP, LB, IRIW, WRC, ISA2, 2+2W, R, S, CoRR, …; all without it' })
+      .positional('test', {
+        type: 'string',
+        describe: 'SB, MP, LB, IRIW, WRC, ISA2, 2+2W, R, S, CoRR, …; all without it',
+      })
       .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores (default: all that are up)' })
       .option('runs', { type: 'string', requiresArg: true, default: '1000', describe: 'runs of each test' })
-      .option('pages', { type: 'string', requiresArg: true, describe: 'one, two (a page each), or homes (of different cores)' })
+      .option('pages', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'one, two (a page each), or homes (of different cores)',
+      })
       .option('kind', { type: 'string', requiresArg: true, describe: 'coherent or private' })
-      .option('plan', { type: 'string', requiresArg: true, describe: 'rules for links from a fault plan, at their times' }) as never,
+      .option('plan', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'rules for links from a fault plan, at their times',
+      }) as never,
   async run(context) {
     const { cluster, args } = context;
     const up = await coresUp(cluster);
@@ -57,10 +68,15 @@ export const LITMUS: CtlCommand = {
 
 /** The rules of a plan, at their times from now on; what else a plan says needs `mk-launch --plan`. */
 async function carryOut({ cluster }: CtlContext, file: string): Promise<void> {
-  const parsed = parseFaultPlan(await readFile(file, 'utf8').catch(() => null).then((text) => text ?? ''));
+  const parsed = parseFaultPlan(
+    await readFile(file, 'utf8')
+      .catch(() => null)
+      .then((text) => text ?? ''),
+  );
   if (!parsed.ok) throw new CommandError(`${file}: ${parsed.error}`);
   for (const { atNs, action } of parsed.value.faults) {
-    if (action.type !== 'rule') throw new CommandError(`${file}: mkctl litmus carries out rules for links, not ${action.type}`);
+    if (action.type !== 'rule')
+      throw new CommandError(`${file}: mkctl litmus carries out rules for links, not ${action.type}`);
     const { rule } = action;
     if (atNs <= 0) await cluster.addFault(rule);
     else callAfter(atNs / 1e6, () => void cluster.addFault(rule).catch(() => undefined));
