@@ -6,8 +6,7 @@ import { MEMORY_ERRORS } from './memory-errors.ts';
 /**
  * Every error that a peer, a program or a person can be answered with.
  * `definite`: the operation certainly did not happen. Codes never change, and one that was given up is not given again:
- * 0 (no
- * error), 4 and 34.
+ * 0 (no error), 4 and 34.
  */
 export const ERRORS = {
   BUSY: { code: 1, definite: true, doc: 'The queue to the peer is full; try again when it drains.' },

@@ -119,8 +119,7 @@ export class AddressSpace extends Memory {
 
   /**
    * A range without memory. The first access to a page maps a fresh page there (demand paging), or does what `onFault`
-   * says.
-   * `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
+   * says. `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
    */
   reserve(
     bytes: number,

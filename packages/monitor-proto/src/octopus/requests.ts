@@ -101,8 +101,7 @@ export type OctopusRequest =
   /**
    * Takes the first permit of a semaphore of that name away; with `lease` it becomes the client's, a transient record
    * `permit:NAME_N` that turns back into a permit of the semaphore when it is deleted, by whomever. NO_RECORD: there is
-   * none;
-   * the trigger then watches for the next.
+   * none; the trigger then watches for the next.
    */
   | { readonly type: 'take'; readonly name: string; readonly lease?: boolean; readonly trigger?: TriggerSpec }
   /**

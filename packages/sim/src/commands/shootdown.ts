@@ -7,8 +7,8 @@ import { Simulation } from '../engine/simulation.ts';
 
 /*
  * The shootdown of Baumann et al., SOSP 2009, §5.1: a one-phase round from core 0 over n cores, by each of the four
- * plans, on a machine
- * whose costs came from the unicast curve and the URPC table alone. The plans differ in what the hardware does with them:
+ * plans, on a machine whose costs came from the unicast curve and the URPC table alone. The plans differ in what the
+ * hardware does with them:
  *
  *   unicast    messages, as the machine description has them;
  *   broadcast  no message at all but one cache line that every core polls: the round of unicast with the costs of such a

@@ -12,9 +12,8 @@
  *   O5  When an owner goes, its transient records go in the order they were set, and each tells like any deletion.
  *   O6  Taken permits and those that can be taken are as many as were posted, less those taken for good.
  * Source: Barrelfish `objects3.pl`, `pubsub3.pl`. Differs: transient records work, `exclusive`, sequences and recipes'
- * names
- * exist, trigger ids are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del` answer
- * CONSTRAINT_MISMATCH.
+ * names exist, trigger ids are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del`
+ * answer CONSTRAINT_MISMATCH.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { Meter } from '@mk/monitor-proto/octopus/meter';
@@ -262,8 +261,7 @@ export class OctopusStore {
 
   /**
    * Before semaphores had names of their own their permits were bare sequential records of the user's name: a journal
-   * may hold
-   * such ones, and an older client posts them.
+   * may hold such ones, and an older client posts them.
    */
   private oldPermit(name: string): StoredRecord | undefined {
     const record = this.records.firstOf(name);

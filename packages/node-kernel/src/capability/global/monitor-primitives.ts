@@ -1,8 +1,8 @@
 /**
  * What the CPU driver does for its monitor and for nobody else (Barrelfish’s `monitor_*` invocations). Values come from
- * other cores, so they
- * are checked and refused with a named error; slots come from our own monitor, so a wrong one is a bug and asserts.
- * Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation), `reclaim.ts`.
+ * other cores, so they are checked and refused with a named error; slots come from our own monitor, so a wrong one is a
+ * bug and asserts. Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation),
+ * `reclaim.ts`.
  */
 import { assert } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';

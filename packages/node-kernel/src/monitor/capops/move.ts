@@ -52,8 +52,7 @@ export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, cor
 
 /**
  * The old owner learns from the new one that it has taken over. By then it may have heard of the change by another way,
- * and of
- * further ones: what is foreign already stays as the last update_owner had it.
+ * and of further ones: what is foreign already stays as the last update_owner had it.
  */
 export function noteNewOwner(m: CapopsContext, group: CopyGroup, owner: CoreId): void {
   if (!m.state.isForeign(group)) setOwner(m.state, group, owner);

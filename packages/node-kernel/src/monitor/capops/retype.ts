@@ -26,11 +26,10 @@ import type { Multicast } from '../agreement/multicast.ts';
 /*
  * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
  * descendants elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A core that
- * consents also guards the
- * range until the second phase: what is being given away from one core to another would otherwise slip past the check
- * between its two holders. Foreign retype: the owner keeps lock and guards until the requester says that its objects
- * exist, or will not. Overlapping retypes: the owner's lock lets one in, the others find its objects or
- * CAPABILITY_BUSY (C4).
+ * consents also guards the range until the second phase: what is being given away from one core to another would
+ * otherwise slip past the check between its two holders. Foreign retype: the owner keeps lock and guards until the
+ * requester says that its objects exist, or will not. Overlapping retypes: the owner's lock lets one in, the others
+ * find its objects or CAPABILITY_BUSY (C4).
  */
 
 type Given = Invocations['retype'];

@@ -8,8 +8,8 @@ import type { Outlets } from './outlets.ts';
 
 /*
  * Circuits: what a channel is on each link that it crosses, and the relays between them (Barrelfish Technical Note 006,
- * “Routing in Barrelfish”). A circuit's
- * number is its opener's; the two ends of a link never choose the same. Links are exactly once and FIFO, and so is a chain.
+ * “Routing in Barrelfish”). A circuit's number is its opener's; the two ends of a link never choose the same. Links are
+ * exactly once and FIFO, and so is a chain.
  *
  *   K3  a circuit is at both ends of its link, or a message that ends or begins it is under way
  *   K4  a relay passes on what comes, in order, and holds nothing of it: the ends' windows bound what is under way

@@ -30,8 +30,8 @@ const MOST_TRIGGERS = 4096;
 
 /**
  * The knowledge base for the programs of this core, over the monitor's channel to it: queries, records, triggers. The
- * numbers of
- * triggers are the dispatcher's own. What a dispatcher sets as transient goes when it ends, and when its core does.
+ * numbers of triggers are the dispatcher's own. What a dispatcher sets as transient goes when it ends, and when its
+ * core does.
  */
 export class ProgramKnowledge implements Service {
   private readonly clients = new Map<number, Client>();

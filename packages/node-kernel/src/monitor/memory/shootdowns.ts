@@ -1,9 +1,7 @@
 /**
  * Unmap and protect: a one-phase round over the cores that may hold the translation, by a plan of dissemination
- * (Baumann et al.,
- * SOSP 2009, §5.1). Unhook, invalidate, free, in this order: the tables have changed when a round begins, and memory
- * that was
- * freed is zeroed at its home in a transaction of its own, which waits for all copies.
+ * (Baumann et al., SOSP 2009, §5.1). Unhook, invalidate, free, in this order: the tables have changed when a round
+ * begins, and memory that was freed is zeroed at its home in a transaction of its own, which waits for all copies.
  *
  * V2   when a round has ended no core of it can use the old translation;
  * VS2  a round ends when each core has acted or is gone, however long that takes; only whoever waits is told in time.
@@ -121,8 +119,7 @@ export class Shootdowns {
 
   /**
    * Calls `goOn` when what has been taken away cannot be used any more: `untold`, what this step has taken away and
-   * tells at
-   * its end; otherwise all that is under way.
+   * tells at its end; otherwise all that is under way.
    */
   whenSettled(untold: boolean, goOn: (now: Nanos) => void): void {
     if (!untold && this.open.size === 0) return goOn(this.context.now);

@@ -21,9 +21,8 @@ const CALLS_MOST = 100_000;
 
 /**
  * What calls `import()`, or may: Node answers it with an error of its own realm, which would lead out of the context,
- * and takes no
- * other answer from us without a flag. What stands in a text or a comment is refused as well: one cannot tell without a
- * parser.
+ * and takes no other answer from us without a flag. What stands in a text or a comment is refused as well: one cannot
+ * tell without a parser.
  */
 const IMPORT_CALL =
   /(?<![\w$]|(?<!\.\.)\.)import(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*|<!--[^\n\r\u2028\u2029]*|-->[^\n\r\u2028\u2029]*)*[(.]/;
