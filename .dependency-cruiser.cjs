@@ -87,6 +87,7 @@ module.exports = {
     ),
     room('display', 'cli, client, boot, supervisor', 'cli', 'client', 'boot', 'supervisor'),
     room('top', 'cli, client', 'cli', 'client'),
+    room('explain', 'display', 'display'),
     room('tracing', 'cli, client, state', 'cli', 'client', 'state'),
     room(
       'ctl',
@@ -96,6 +97,7 @@ module.exports = {
       'display',
       'top',
       'tracing',
+      'explain',
       'state',
       'boot',
       'programs',

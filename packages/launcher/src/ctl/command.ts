@@ -7,6 +7,7 @@ import { NoClusterError } from '../client/cluster-client.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { type Args, type CtlCommand, type CtlContext, openContext } from './context.ts';
 import { DOWN } from './down.ts';
+import { EXPLAIN } from './explain.ts';
 import { KILL, WAIT } from './domains.ts';
 import { FAULT_COMMANDS } from './faults.ts';
 import { PLACE, SKB_QUERY } from './knowledge.ts';
@@ -32,6 +33,7 @@ const COMMANDS: readonly CtlCommand[] = [
   CORES,
   TOP,
   TRACE,
+  EXPLAIN,
   LINKS,
   MEASURE,
   TREE,

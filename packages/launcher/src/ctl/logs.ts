@@ -191,6 +191,16 @@ export async function followLogs(
     throw new CommandError(`the logs of ${cluster.name} are not on this host: what the program prints cannot be shown`);
 }
 
+/** Calls `show` with every line that the cluster’s processes have written so far and that is still there. */
+export async function pastLogs(cluster: CtlContext['cluster'], show: (line: string) => void): Promise<void> {
+  if (cluster.record === null)
+    throw new CommandError(`the logs of ${cluster.name} are not on this host; save them and give --logs FILE`);
+  const { logDir } = cluster.record;
+  if (logDir !== null) return fromFiles(logDir, false, show, () => false);
+  if (cluster.logStream !== null) return fromSupervisor(cluster.logStream, false, show);
+  throw new CommandError('the supervisor is gone and no --log-dir was given: there are no logs');
+}
+
 async function fromSupervisor(
   { address, token }: { address: string; token: string },
   follow: boolean,

@@ -3,6 +3,7 @@ import { coreNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '../client/core-row.ts';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
+import { csvOf, heatText } from '../client/latency-heat.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 
@@ -15,16 +16,28 @@ export const LINKS: CtlCommand = {
   examples: [
     ['$0 links', 'rows ping, columns answer'],
     ['$0 links --matrix', 'the whole matrix, however wide'],
+    ['$0 links --heat', 'the matrix in shades: the slowest darkest'],
+    ['$0 links --csv > links.csv', 'a line a pair, for a spreadsheet'],
     ['$0 links --json', 'nanoseconds for machines'],
   ],
   options: (cli) =>
-    cli.option('matrix', {
-      type: 'boolean',
-      default: false,
-      describe: 'print the matrix even when it is wider than the terminal',
-    }) as never,
+    cli
+      .option('matrix', {
+        type: 'boolean',
+        default: false,
+        describe: 'print the matrix even when it is wider than the terminal',
+      })
+      .option('csv', { type: 'boolean', default: false, describe: 'from,to,min_ns,average_ns,max_ns,variance_ns2' })
+      .option('heat', { type: 'boolean', default: false, describe: 'the matrix in shades, a cell a pair' }) as never,
   async run(context) {
-    await printTrips(context, (await context.cluster.skb('rtt')) as RttRow[]);
+    const { args, terminal, json } = context;
+    const [csv, heat] = [args['csv'] === true, args['heat'] === true];
+    if (Number(csv) + Number(heat) + Number(json) > 1)
+      throw new UsageError('--csv, --heat and --json are three forms of one answer: take one');
+    const rows = (await context.cluster.skb('rtt')) as RttRow[];
+    if (csv) return terminal.out(csvOf(rows));
+    if (heat && rows.length > 0) return terminal.out(heatText(rows, terminal));
+    await printTrips(context, rows);
   },
 };
 
