@@ -87,6 +87,7 @@ module.exports = {
     ),
     room('display', 'cli, client, boot, supervisor', 'cli', 'client', 'boot', 'supervisor'),
     room('top', 'cli, client', 'cli', 'client'),
+    room('doctor', 'state', 'state'),
     room('explain', 'display', 'display'),
     room('tracing', 'cli, client, state', 'cli', 'client', 'state'),
     room(
@@ -98,6 +99,7 @@ module.exports = {
       'top',
       'tracing',
       'explain',
+      'doctor',
       'state',
       'boot',
       'programs',

@@ -18,9 +18,23 @@ const line = (core: number | string, time: number, lamport: number, event: strin
   ...fields,
 });
 const sent = (core: number, peer: number, time: number, lamport: number, message: string): object =>
-  line(core, time, lamport, 'message_sent', { op: '0.1.7', peer, channel: `${core}>${peer}`, message, lane: 0, number: 1 });
+  line(core, time, lamport, 'message_sent', {
+    op: '0.1.7',
+    peer,
+    channel: `${core}>${peer}`,
+    message,
+    lane: 0,
+    number: 1,
+  });
 const came = (core: number, peer: number, time: number, lamport: number, message: string): object =>
-  line(core, time, lamport, 'message_delivered', { op: '0.1.7', peer, channel: `${peer}>${core}`, message, lane: 0, number: 1 });
+  line(core, time, lamport, 'message_delivered', {
+    op: '0.1.7',
+    peer,
+    channel: `${peer}>${core}`,
+    message,
+    lane: 0,
+    number: 1,
+  });
 const LINES = [
   line('launcher', 900, 0, 'fault_applied', { rule: 'slow', text: '0 -> 2 delay 40 ms' }),
   line('launcher', 10, 0, 'fault_applied', { rule: 'old', text: 'over before' }),
@@ -35,7 +49,13 @@ const LINES = [
   came(2, 0, 1040, 6, 'round_request'),
   sent(2, 0, 1040, 7, 'round_reply'),
   came(0, 2, 1041, 8, 'round_reply'),
-  line(0, 6000, 9, 'operation_unanswered', { op: '0.1.7', kind: 'round', silent: [3], elapsed_us: 5_000_000, result: 'OPERATION_TIMEOUT' }),
+  line(0, 6000, 9, 'operation_unanswered', {
+    op: '0.1.7',
+    kind: 'round',
+    silent: [3],
+    elapsed_us: 5_000_000,
+    result: 'OPERATION_TIMEOUT',
+  }),
   sent(5, 6, 1000, 2, 'elsewhere'),
 ].map((each) => parseLine(JSON.stringify({ ...each, ...((each as { core: number }).core === 5 && { op: '5.1.1' }) }))!);
 

@@ -1,6 +1,9 @@
 import { known } from '@mk/monitor-proto/assert';
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
+import { type CommandModel, modelOf } from './command-model.ts';
+import { completionScript, SHELLS } from './completion.ts';
+import { manPage } from './man-page.ts';
 import { markDashedWords, unmarkDashedWords } from './dashed-words.ts';
 import { CommandError, ControlError, UsageError } from './usage-error.ts';
 import { VERSION } from '@mk/monitor-proto/version';
@@ -14,7 +17,7 @@ export type Cli = Argv;
  */
 export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: readonly string[]): Promise<number> {
   let status = 0;
-  const cli: Argv = configure(yargs(markDashedWords(argv), '/'))
+  const cli: Argv = withOwnTexts(name, configure, configure(yargs(markDashedWords(argv), '/')))
     .scriptName(name)
     .version(VERSION)
     .help()
@@ -43,6 +46,37 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     status = report(name, error, asksForJson(argv));
   }
   return status;
+}
+
+/** Whether what the whole program takes is wanted: no part of it may be left out for speed. */
+export function asksForTables([word]: readonly string[]): boolean {
+  return word === 'completion' || word === 'man';
+}
+
+/** What every program tells of itself beside `--help`, from the same declarations. */
+function withOwnTexts(name: string, configure: (cli: Cli) => Cli, cli: Cli): Cli {
+  const model = (): CommandModel => modelOf(name, (recorder) => withOwnTexts(name, configure, configure(recorder)));
+  const shell = (sub: Cli): Cli =>
+    sub
+      .positional('shell', { type: 'string', choices: SHELLS, describe: 'whose script' })
+      .example(`source <($0 completion bash)`, 'in ~/.bashrc')
+      .example(`$0 completion fish > ~/.config/fish/completions/${name}.fish`, 'for fish') as Cli;
+  return cli
+    .command(
+      'completion <shell>',
+      'prints a completion script for bash, zsh or fish',
+      shell as never,
+      ({ shell: which }) => {
+        const known = SHELLS.find((each) => each === which);
+        if (known !== undefined) process.stdout.write(completionScript(known, model()));
+      },
+    )
+    .command(
+      'man',
+      'prints the manual page',
+      ((sub: Cli) => sub.example(`$0 man > ${name}.1 && man ./${name}.1`, 'reads it')) as never,
+      () => void process.stdout.write(manPage(model())),
+    ) as Cli;
 }
 
 /** Whether these arguments ask for JSON. */

@@ -3,7 +3,9 @@ import type { RttRow } from './latency-summary.ts';
 
 /** Round trips as comma-separated values with a head, a line a directed pair. */
 export function csvOf(rows: readonly RttRow[]): string {
-  const lines = rows.map(({ from, to, min, average, max, variance }) => [from, to, min, average, max, variance].join(','));
+  const lines = rows.map(({ from, to, min, average, max, variance }) =>
+    [from, to, min, average, max, variance].join(','),
+  );
   return ['from,to,min_ns,average_ns,max_ns,variance_ns2', ...lines].join('\n');
 }
 
@@ -12,7 +14,10 @@ const SHADES = ['·', '░', '▒', '▓', '█'] as const;
 const HEAT = [22, 28, 34, 106, 142, 178, 208, 202, 196, 160] as const;
 
 /** The matrix in shades, two columns a cell: rows ping, columns answer. Steps are equal factors between the fastest and the slowest. */
-export function heatText(rows: readonly RttRow[], { interactive, colour }: Pick<Terminal, 'interactive' | 'colour'>): string {
+export function heatText(
+  rows: readonly RttRow[],
+  { interactive, colour }: Pick<Terminal, 'interactive' | 'colour'>,
+): string {
   const cores = [...new Set(rows.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
   const cells = new Map(rows.map(({ from, to, min }) => [`${from} ${to}`, min]));
   const [least, most] = [Math.min(...cells.values()), Math.max(...cells.values())];

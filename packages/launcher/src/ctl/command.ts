@@ -7,6 +7,7 @@ import { NoClusterError } from '../client/cluster-client.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { type Args, type CtlCommand, type CtlContext, openContext } from './context.ts';
 import { DOWN } from './down.ts';
+import { DOCTOR } from './doctor.ts';
 import { EXPLAIN } from './explain.ts';
 import { KILL, WAIT } from './domains.ts';
 import { FAULT_COMMANDS } from './faults.ts';
@@ -61,6 +62,7 @@ const COMMANDS: readonly CtlCommand[] = [
   UI,
   METRICS,
   HEALTHZ,
+  DOCTOR,
   DOWN,
 ];
 
@@ -153,13 +155,13 @@ function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli
 }
 
 async function perform(command: CtlCommand, args: Args): Promise<number | void> {
-  const alone = command.alone?.({ args, terminal: processTerminal(), json: args['json'] === true }) ?? null;
+  const without = { args, terminal: processTerminal(), json: args['json'] === true };
+  const alone = command.alone?.(without) ?? null;
   if (alone !== null) return alone;
   let context: CtlContext;
   try {
     context = openContext(args);
   } catch (error) {
-    const without = { args, terminal: processTerminal(), json: args['json'] === true };
     const told = error instanceof NoClusterError ? (command.afterwards?.(without) ?? null) : null;
     if (told === null) throw error;
     return told;

@@ -29,12 +29,16 @@ export const EXPLAIN: CtlCommand = {
         describe: 'a log folder, or a file of lines, instead of the cluster’s',
       }) as never,
   async run(context) {
-    const folder = optional(context.args, 'logs');
-    tell(context, folder === undefined ? await ofCluster(context) : fromPath(folder));
+    tell(context, await ofCluster(context));
   },
   /** Logs that lie somewhere need no cluster. */
+  alone(context) {
+    const folder = optional(context.args, 'logs');
+    return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));
+  },
+  /** The cluster is down: its last run has left its logs. */
   afterwards(context) {
-    const folder = optional(context.args, 'logs') ?? lastRun(optional(context.args, 'cluster'))?.logDir;
+    const folder = lastRun(optional(context.args, 'cluster'))?.logDir;
     return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));
   },
 };
@@ -44,7 +48,8 @@ function tell({ args, terminal, json }: WithoutCluster, lines: readonly LogLine[
   if (!/^\d+\.\d+\.\d+$/.test(op))
     throw new UsageError(`${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`);
   const story = storyOf(op, lines);
-  if (story === null) throw new CommandError(`no line tells of operation ${op}; mkctl logs --event 'round_*' names some`);
+  if (story === null)
+    throw new CommandError(`no line tells of operation ${op}; mkctl logs --event 'round_*' names some`);
   const svg = optional(args, 'svg');
   if (svg !== undefined) draw(svg, story);
   if (json) return terminal.out(JSON.stringify(forJson(story), null, 2));

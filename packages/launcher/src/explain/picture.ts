@@ -12,8 +12,11 @@ export function storyText(story: Story, columns: number): string {
   const wide = 12 + width * who.length <= columns;
   const rows = wide ? laneRows(story, width) : listRows(story);
   const shown = rows.length > MOST_ROWS ? [...rows.slice(0, MOST_ROWS), `… and ${rows.length - MOST_ROWS} more`] : rows;
-  const none = story.said.length === 0 ? ['no messages are in the logs: boot with --log-level debug to see who said what'] : [];
-  const worst = slow.slice(0, SLOWEST).map(({ ms, text }) => `  ${ms === Infinity ? 'lost' : `${ms.toFixed(1)} ms`}  ${text}`);
+  const none =
+    story.said.length === 0 ? ['no messages are in the logs: boot with --log-level debug to see who said what'] : [];
+  const worst = slow
+    .slice(0, SLOWEST)
+    .map(({ ms, text }) => `  ${ms === Infinity ? 'lost' : `${ms.toFixed(1)} ms`}  ${text}`);
   return [
     head,
     ...faults.map((fault) => `fault meanwhile: ${fault}`),
@@ -44,7 +47,12 @@ function laneRows({ who, said, told, startMs }: Story, width: number): readonly 
     const label = message.slice(0, Math.max(0, room));
     const start = left + 1 + Math.floor((right - left - 1 - label.length) / 2);
     cells.splice(start, label.length, ...label);
-    const took = deliveredMs === null ? 'never arrived' : deliveredMs - sentMs >= 1 ? `${(deliveredMs - sentMs).toFixed(1)} ms` : '';
+    const took =
+      deliveredMs === null
+        ? 'never arrived'
+        : deliveredMs - sentMs >= 1
+          ? `${(deliveredMs - sentMs).toFixed(1)} ms`
+          : '';
     return `${cells.join('').trimEnd()}  ${took}`.trimEnd();
   };
   const note = (name: string, text: string): string => {
@@ -53,7 +61,12 @@ function laneRows({ who, said, told, startMs }: Story, width: number): readonly 
     cells[at] = '●';
     return cells.slice(0, at + 1).join('') + ` ${text}`;
   };
-  const head = ' '.repeat(12) + who.map((name) => name.padEnd(width)).join('').trimEnd();
+  const head =
+    ' '.repeat(12) +
+    who
+      .map((name) => name.padEnd(width))
+      .join('')
+      .trimEnd();
   return [
     head,
     ...ordered([
@@ -96,7 +109,10 @@ export function storySvg(story: Story): string {
       to: who.indexOf(to),
       sentAt: nanos(sentMs, lamport),
       dueAt: deliveredMs === null ? null : Math.max(nanos(deliveredMs, lamport + 1), nanos(sentMs, lamport) + 500),
-      label: deliveredMs === null || deliveredMs - sentMs < 1 ? message : `${message} (${(deliveredMs - sentMs).toFixed(1)} ms)`,
+      label:
+        deliveredMs === null || deliveredMs - sentMs < 1
+          ? message
+          : `${message} (${(deliveredMs - sentMs).toFixed(1)} ms)`,
       note: deliveredMs === null ? 'never arrived' : '',
       group: message.endsWith('_reply') ? 'replies' : 'requests',
     })),

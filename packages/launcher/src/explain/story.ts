@@ -75,7 +75,8 @@ export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
 
 /** The two ends of a message are logged by channel, lane and number. */
 function messagesIn(lines: readonly LogLine[]): readonly Said[] {
-  const keyOf = (line: LogLine): string => `${String(line['channel'])} ${String(line['lane'])} ${String(line['number'])}`;
+  const keyOf = (line: LogLine): string =>
+    `${String(line['channel'])} ${String(line['lane'])} ${String(line['number'])}`;
   const delivered = new Map(
     lines.filter(({ event }) => event === 'message_delivered').map((line) => [keyOf(line), line.time] as const),
   );
@@ -130,7 +131,9 @@ const COMMON = new Set(['v', 'time', 'level', 'event', 'core', 'incarnation', 's
 
 function textOf(line: LogLine): string {
   const fields = Object.entries(line).filter(([name]) => !COMMON.has(name));
-  const shown = fields.map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  const shown = fields.map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+  );
   return [line.event, ...shown].join(' ');
 }
 

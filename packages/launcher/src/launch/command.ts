@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import type { SimProgram } from '@mk/sim/commands/context';
 import { withProgramArguments } from '../cli/program-arguments.ts';
-import { type Cli, runCli } from '../cli/run-cli.ts';
+import { asksForTables, type Cli, runCli } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { runDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
@@ -65,7 +65,7 @@ async function simulatorCommand(argv: readonly string[], done: (status: number) 
     describe: 'run the same kernel on virtual time: seeds, fault plans, programs, the paper’s shootdown',
     handler: () => undefined,
   };
-  if (!argv.includes('sim')) return placeholder;
+  if (!argv.includes('sim') && !asksForTables(argv)) return placeholder;
   const { simCommand } = await import('@mk/sim/cli');
   return simCommand({ machinesDirectory, done, program: simProgram, show: showRecording }) as unknown as CommandModule;
 }
