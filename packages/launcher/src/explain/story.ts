@@ -1,4 +1,4 @@
-import { parseLine } from '../display/log-printer.ts';
+import type { parseLine } from '../display/log-printer.ts';
 
 type LogLine = NonNullable<ReturnType<typeof parseLine>>;
 
@@ -104,7 +104,7 @@ function slowParts(said: readonly Said[]): readonly Slow[] {
       ({ to, from, deliveredMs, lamport }) =>
         to === reply.from && from === reply.to && deliveredMs !== null && lamport < reply.lamport,
     );
-    if (request?.deliveredMs == null) return [];
+    if (request === undefined || request.deliveredMs === null) return [];
     const ms = reply.sentMs - request.deliveredMs;
     return [{ ms, text: `${reply.from} before it answered ${request.message}` }];
   });
