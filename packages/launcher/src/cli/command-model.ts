@@ -1,4 +1,4 @@
-import type { Cli } from './run-cli.ts';
+import type { Argv as Cli } from 'yargs';
 
 /** An option as the tables declare it. */
 export interface OptionModel {
