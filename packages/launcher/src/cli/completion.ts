@@ -41,45 +41,8 @@ function firstChoices({ command }: Place): readonly string[] {
 
 function bash(program: CommandModel, places: readonly Place[]): string {
   const name = identifier(program.name);
-  const cases = (line: (place: Place) => string): string =>
-    places
-      .map((place) => [place.path, line(place)] as const)
-      .filter(([, words]) => words !== '')
-      .map(([path, words]) => `    ${quoted(path)}) echo ${quoted(words)} ;;`)
-      .join('\n');
-  const values = places.flatMap((place) =>
-    optionsOf(place, program)
-      .filter(({ choices }) => choices.length > 0)
-      .flatMap((option) =>
-        flags(option).map((flag) => [`${place.path} ${flag}`.trim(), option.choices.join(' ')] as const),
-      ),
-  );
-  const taking = (place: Place): string =>
-    optionsOf(place, program)
-      .filter(({ takesValue }) => takesValue)
-      .flatMap(flags)
-      .join(' ');
   return `# bash completion of ${program.name}: source it, or put it into /etc/bash_completion.d
-_${name}_words() {
-  case "$1" in
-${cases((place) => firstChoices(place).join(' '))}
-  esac
-}
-_${name}_options() {
-  case "$1" in
-${cases((place) => optionsOf(place, program).flatMap(flags).join(' '))}
-  esac
-}
-_${name}_taking() {
-  case "$1" in
-${cases(taking)}
-  esac
-}
-_${name}_values() {
-  case "$1" in
-${values.map(([at, words]) => `    ${quoted(at)}) echo ${quoted(words)} ;;`).join('\n')}
-  esac
-}
+${bashTables(name, program, places)}
 _${name}() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} path='' i word next
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -102,6 +65,38 @@ _${name}() {
 }
 complete -o default -F _${name} ${program.name}
 `;
+}
+
+/** Functions that print what may stand at a place. */
+function bashTables(name: string, program: CommandModel, places: readonly Place[]): string {
+  const table = (what: string, rows: readonly (readonly [at: string, words: string])[]): string => {
+    const cases = rows
+      .filter(([, words]) => words !== '')
+      .map(([at, words]) => `    ${quoted(at)}) echo ${quoted(words)} ;;`);
+    return `_${name}_${what}() {\n  case "$1" in\n${cases.join('\n')}\n  esac\n}`;
+  };
+  const flagsOf = (place: Place, wanted: (option: OptionModel) => boolean): string =>
+    optionsOf(place, program).filter(wanted).flatMap(flags).join(' ');
+  const values = places.flatMap((place) =>
+    optionsOf(place, program).flatMap((option) =>
+      flags(option).map((flag) => [`${place.path} ${flag}`.trim(), option.choices.join(' ')] as const),
+    ),
+  );
+  return [
+    table(
+      'words',
+      places.map((place) => [place.path, firstChoices(place).join(' ')] as const),
+    ),
+    table(
+      'options',
+      places.map((place) => [place.path, flagsOf(place, () => true)] as const),
+    ),
+    table(
+      'taking',
+      places.map((place) => [place.path, flagsOf(place, ({ takesValue }) => takesValue)] as const),
+    ),
+    table('values', values),
+  ].join('\n');
 }
 
 function zsh(program: CommandModel, places: readonly Place[]): string {
