@@ -21,6 +21,9 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('pingpong', 'plays ping-pong between every two of the cores, one pair after the other', 2, ['rounds', 'bytes']),
   row('litmus', 'litmus tests of shared memory: outcomes counted, forbidden ones named', 2, ['runs']),
   row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
+  row('bank', 'transfers between branches by two-phase commit: money is conserved, whoever crashes', 1, ['rounds']),
+  row('kv', 'a replicated key-value store: counters under Octopus locks with fencing tokens', 1, ['rounds']),
+  row('map-reduce', 'counts words by threads of one domain that spans the cores', 1, ['count']),
 ];
 
 function row(

@@ -24,6 +24,8 @@ export interface ClientBase<M extends Methods> {
   readonly $canSend: boolean;
   /** Waits until the channel takes messages again, one of so many bytes if given. */
   $writable(options?: WaitOptions & { readonly bytes?: number }): Promise<void>;
+  /** Why the channel is closed; null: it is open. */
+  readonly $closedBy: MkError | null;
   /** Closes the channel; calls that wait end in CHANNEL_CLOSED. */
   $close(): void;
 }
@@ -190,6 +192,7 @@ export function makeClient<M extends Methods>(runtime: Runtime, channel: Channel
     $close: () => channel.close(),
   };
   Object.defineProperty(client, '$canSend', { get: () => channel.canSend(), enumerable: true });
+  Object.defineProperty(client, '$closedBy', { get: () => channel.closedBy, enumerable: true });
   for (const row of spoken.rows) {
     if (row.is === 'rpc') client[row.name] = (input: unknown, options?: SendOptions) => end.call(row, input, options);
     else if (row.is === 'message')

@@ -143,10 +143,16 @@ export class Mk {
 
   // What must hold.
 
-  /** Throws ASSERTION_FAILED unless the condition holds. */
+  /**
+   * Ends the program with ASSERTION_FAILED unless the condition holds, wherever it stands: in a handler, or where somebody catches
+   * what it throws.
+   */
   assert(condition: unknown, text = 'an assertion'): void {
-    if (condition === false || condition === null || condition === undefined || condition === 0 || condition === '')
-      throw new MkError('ASSERTION_FAILED', text);
+    if (condition !== false && condition !== null && condition !== undefined && condition !== 0 && condition !== '')
+      return;
+    const error = new MkError('ASSERTION_FAILED', text);
+    this.runtime.failed(this.runtime.queue.current, error);
+    throw error;
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   type ProgramEnd,
   type ProgramOptions,
   ProgramRun,
+  Stalled,
 } from '../programs/program-run.ts';
 import type { TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
@@ -64,15 +65,18 @@ const LOOK_EVERY: Nanos = SECOND / 100;
 const PIECE_STEPS = 500;
 /** So many turns without an end are looked for in a run: each costs a bound of wall time. */
 const ENDLESS_MOST = 8;
+/** So often a host may stand still for seconds before we believe that it is us. */
+const STALLS_MOST = 5;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
 /** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
 export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
   const endless = options.endless ?? new Set<number>();
-  for (;;) {
+  for (let stalls = 0; ; ) {
     try {
       return new Run(scenario, options, endless).run();
     } catch (error) {
+      if (error instanceof Stalled && (stalls += 1) <= STALLS_MOST) continue;
       // The same run comes to the same turn: this time the core takes it for what it is, and kills the dispatcher (P3).
       if (!(error instanceof EndlessTurn) || endless.size >= ENDLESS_MOST) throw error;
       endless.add(error.turn.number);
@@ -185,6 +189,7 @@ class Run {
     const over = (): boolean => this.checks.failed || this.restartEnded() || program.ended;
     this.waitFor(this.scenario.program?.limitNs ?? 0, over);
     if (!program.ended && !this.checks.failed) program.reportOpen();
+    program.clear();
     return !this.checks.failed;
   }
 

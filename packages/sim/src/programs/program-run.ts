@@ -39,6 +39,9 @@ export class EndlessTurn extends Error {
   }
 }
 
+/** Nothing that was simulated took so long, so the host did: the run begins again. */
+export class Stalled extends Error {}
+
 /** Lines that are kept of a run: what a person reads, and no more memory than that. */
 const LINES_KEPT = 10_000;
 /** How a domain ends that lost its core: no fault of the program. */
@@ -93,8 +96,15 @@ export class ProgramRun {
     const done = this.options.bounded(run);
     if (done !== null) return done.value;
     const { running } = this.simulation.programs;
-    if (running === null) throw new Error('the simulation itself did not come back from a step');
+    if (running === null) throw new Stalled('the simulation itself did not come back from some steps');
     throw new EndlessTurn(running);
+  }
+
+  /** Kills what is left of the run: domains whose parent was lost, or that were to stay. */
+  clear(): void {
+    for (const { id, kernel } of this.simulation.nodes.values())
+      for (const { spec, finished } of kernel?.services.programs.homes.all() ?? [])
+        if (!finished) this.simulation.control(id, 'domain_kill', { domain: spec.domain }, () => undefined);
   }
 
   /** PR3, when there is no more time. */

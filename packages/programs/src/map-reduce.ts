@@ -1,0 +1,116 @@
+/**
+ * Map-reduce over a domain that spans all cores: a text is cut into chunks, threads on each core count words, threads on each core add up a
+ * share of the words. A core that dies takes its threads along; what they were to do is done elsewhere. `--count N`: chunks.
+ */
+import type { Mk } from '@mk/libmk/program/mk';
+import { program } from '@mk/libmk/program/program';
+import { coresOf, tell, whole } from './common/arguments.ts';
+
+const WORDS_A_CHUNK = 200;
+const NOUNS = 'core kernel message monitor domain frame capability lock record link token round view ring'.split(' ');
+
+/** Words and how often each came: a plain value, so that it may be a thread's state and result. */
+type Counts = Readonly<Record<string, number>>;
+
+export const main = program(
+  {
+    name: 'map-reduce',
+    threads: {
+      map: (mk, { text }: { readonly text: string }): Counts => {
+        const counts: Record<string, number> = {};
+        for (const word of text.split(' ')) counts[word] = (counts[word] ?? 0) + 1;
+        mk.work(text.length * 20);
+        return counts;
+      },
+      reduce: (mk, { parts }: { readonly parts: readonly Counts[] }): Counts => {
+        const sums: Record<string, number> = {};
+        for (const part of parts) for (const [word, count] of Object.entries(part)) sums[word] = (sums[word] ?? 0) + count;
+        mk.work(parts.length * 1000);
+        return sums;
+      },
+    },
+  },
+  async (mk) => {
+    const chunks = chunksOf(mk, whole(mk, 'count', 24, 1, 10_000));
+    const pool = new Pool(mk, await spanned(mk));
+    const mapped = await pool.all('map', chunks.map((text) => ({ text })));
+    // Each reducer has the words that fall to it, of every chunk.
+    const shares = Array.from({ length: pool.size }, (_, share) => ({
+      parts: mapped.map((counts) => only(counts, (word) => hash(word) % pool.size === share)),
+    }));
+    const reduced: Counts = Object.assign({}, ...(await pool.all('reduce', shares)));
+    const expected = chunks.join(' ').split(' ').length;
+    const total = Object.values(reduced).reduce((sum, count) => sum + count, 0);
+    mk.assert(total === expected, `${total} words counted where ${expected} are`);
+    for (const word of NOUNS) {
+      const there = chunks.reduce((sum, text) => sum + text.split(' ').filter((each) => each === word).length, 0);
+      mk.assert((reduced[word] ?? 0) === there, `${word} counted ${reduced[word]} times where it is ${there}`);
+    }
+    const [most = ''] = Object.entries(reduced).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0] ?? [];
+    const text = `${total} words in ${chunks.length} chunks, counted on ${pool.size} cores; ${pool.repeated} threads began again elsewhere; most often: ${most}, ${reduced[most]} times`;
+    tell(mk, [text], { words: total, chunks: chunks.length, cores: pool.size, repeated: pool.repeated, most });
+    return 0;
+  },
+);
+
+/** Cores that this domain has dispatchers on: those that could be spanned. */
+async function spanned(mk: Mk): Promise<readonly number[]> {
+  const others = coresOf(mk).filter((core) => core !== mk.self.core);
+  const there = await Promise.all(
+    others.map((core) =>
+      mk.span(core).then(
+        () => core,
+        () => null,
+      ),
+    ),
+  );
+  return [mk.self.core, ...there.filter((core) => core !== null)];
+}
+
+/** Runs threads on cores in turn; the thread of a core that is gone runs again on one that is left. */
+class Pool {
+  repeated = 0;
+  private readonly gone = new Set<number>();
+
+  constructor(
+    private readonly mk: Mk,
+    private readonly cores: readonly number[],
+  ) {}
+
+  get size(): number {
+    return this.cores.length;
+  }
+
+  all(entry: 'map' | 'reduce', states: readonly object[]): Promise<readonly Counts[]> {
+    return Promise.all(states.map((state, n) => this.one(entry, state, n)));
+  }
+
+  private async one(entry: string, state: object, n: number): Promise<Counts> {
+    for (;;) {
+      const left = this.cores.filter((core) => !this.gone.has(core));
+      const core = left[n % left.length]!;
+      try {
+        return (await this.mk.spawnOn(core, entry, state as never).join()) as unknown as Counts;
+      } catch (error) {
+        if (core === this.mk.self.core) throw error; // nothing of ours is gone there: it is a mistake of the thread
+        this.gone.add(core);
+        this.repeated += 1;
+      }
+    }
+  }
+}
+
+function chunksOf(mk: Mk, count: number): readonly string[] {
+  const word = (): string => NOUNS[Math.min(mk.randomInt(NOUNS.length), mk.randomInt(NOUNS.length))]!;
+  return Array.from({ length: count }, () => Array.from({ length: WORDS_A_CHUNK }, word).join(' '));
+}
+
+function only(counts: Counts, mine: (word: string) => boolean): Counts {
+  return Object.fromEntries(Object.entries(counts).filter(([word]) => mine(word)));
+}
+
+function hash(word: string): number {
+  let sum = 0;
+  for (const character of word) sum = (Math.imul(sum, 31) + character.charCodeAt(0)) >>> 0;
+  return sum;
+}

@@ -1,0 +1,114 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { SHIPPED } from '@mk/launcher/programs/shipped';
+import { fastMac } from '@mk/sim/engine/fast-mac';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { runScenario, type RunOptions, type RunResult } from '@mk/sim/engine/run-scenario';
+import { runTwice } from '@mk/sim/engine/run-seed';
+import type { Scenario } from '@mk/sim/engine/scenario';
+import { bounded } from '@mk/sim/io/bounded';
+import { scenarioOf } from '@mk/sim/nemesis/nemesis';
+import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
+import { contextText, startedProgramText } from '../../scripts/bundle-program.mjs';
+
+/** Programs that ship, on virtual time: each seed twice, with faults where the program is to outlive them. */
+
+const context = await contextText();
+const sources = join(process.cwd(), 'packages', 'programs', 'src');
+const TEXTS = new Map<string, Promise<string>>();
+function textOf(name: string): Promise<string> {
+  const known = TEXTS.get(name) ?? startedProgramText(join(sources, `${name}.ts`));
+  TEXTS.set(name, known);
+  return known;
+}
+
+function optionsFor(name: string, text: string): RunOptions {
+  return {
+    hmac: fastMac,
+    machineOf: () => flatMachine(),
+    program: { name, text, world: new VmPrograms(context), bounded },
+  };
+}
+
+function scenarioFor(name: string, seed: number, faulty: boolean, args: readonly string[]): Scenario {
+  const cores = 4;
+  const all = [0, 1, 2, 3];
+  const each = SHIPPED.find((program) => program.name === name)!.domains === 'each';
+  const program = { program: name, args, cores: all, on: each ? all : [0], limitNs: 300e9 };
+  const quiet = { seed, cores, machine: 'flat', faults: [], load: [], faultsForNs: 0, program };
+  return faulty ? { ...scenarioOf(seed, { cores }), load: [], program } : quiet;
+}
+
+async function nemesis(name: string, seed: number, mutate = (text: string) => text): Promise<RunResult> {
+  return runScenario(scenarioFor(name, seed, true, []), optionsFor(name, mutate(await textOf(name))));
+}
+
+test('the list is what there is', () => {
+  const files = readdirSync(sources).filter((name) => name.endsWith('.ts'));
+  expect(SHIPPED.map(({ name }) => `${name}.ts`).sort()).toEqual(files.sort());
+});
+
+const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  ring: ['--rounds', '5'],
+  pingpong: ['--rounds', '3'],
+  churn: ['--operations', '6'],
+  bank: ['--rounds', '16'],
+  kv: ['--rounds', '3'],
+  'map-reduce': ['--count', '6'],
+  shell: ['help', 'ps', 'oct set', 'exit'],
+};
+
+describe('every program that ships ends well, and twice with the same trace', () => {
+  test.each(SHIPPED.map(({ name }) => name))('%s', async (name) => {
+    const { violations, ends, output } = runTwice(
+      scenarioFor(name, 7, false, ARGUMENTS[name] ?? []),
+      optionsFor(name, await textOf(name)),
+    );
+    expect({ violations, output: output.length > 0 }).toEqual({ violations: [], output: true });
+    for (const end of ends) expect(end).toMatchObject({ cause: 'exited', status: 0 });
+  });
+});
+
+describe('under the nemesis', () => {
+  test.each(['bank', 'kv', 'map-reduce'])('%s keeps its promises in seeds 1 to 3', async (name) => {
+    for (const seed of [1, 2, 3]) {
+      const { violations } = await nemesis(name, seed);
+      expect({ seed, violations }).toEqual({ seed, violations: [] });
+    }
+  });
+
+  test.each([
+    ['bank', 'a transfer happens when one branch has promised', 'votes.every((vote) => vote)', 'votes.some((vote) => vote)'],
+    ['bank', 'a branch forgets what it had promised', 'promised.length === 0', 'true'],
+  ])('a mutant of %s is caught: %s', async (name, _what, right, wrong) => {
+    const mutate = (text: string): string => {
+      expect(text).toContain(right);
+      return text.replace(right, wrong);
+    };
+    let found: readonly string[] = [];
+    for (let seed = 1; seed <= 6 && found.length === 0; seed += 1)
+      found = (await nemesis(name, seed, mutate)).violations.map(({ invariant }) => invariant);
+    expect(found.length).toBeGreaterThan(0);
+  });
+
+  test('a mutant of kv is caught: nobody takes the lock, and links are slow', async () => {
+    const right = 'await mk.octopus.lock(name, { signal: giveUp.signal })';
+    const text = await textOf('kv');
+    expect(text).toContain(right);
+    const rule = {
+      kind: 'link',
+      id: 'slow',
+      from: 'all',
+      to: 'all',
+      both: true,
+      settings: { delay_ns: 50e6 },
+      for_ns: null,
+    } as const;
+    const slow = { ...scenarioFor('kv', 1, false, []), faults: [{ atNs: 0, action: { type: 'rule', rule } as const }] };
+    const run = (tried: string) => runScenario({ ...slow, faultsForNs: 20e9 }, optionsFor('kv', tried)).violations;
+    expect(run(text)).toEqual([]);
+    const mutant = text.replace(right, '{ token: 1, release: async () => {} }');
+    expect(run(mutant)).toMatchObject([{ invariant: 'PR1', text: expect.stringContaining('increments were acknowledged') }]);
+  });
+});
