@@ -79,7 +79,12 @@ describe('under the nemesis', () => {
   });
 
   test.each([
-    ['bank', 'a transfer happens when one branch has promised', 'votes.every((vote) => vote)', 'votes.some((vote) => vote)'],
+    [
+      'bank',
+      'a transfer happens when one branch has promised',
+      'votes.every((vote) => vote)',
+      'votes.some((vote) => vote)',
+    ],
     ['bank', 'a branch forgets what it had promised', 'promised.length === 0', 'true'],
   ])('a mutant of %s is caught: %s', async (name, _what, right, wrong) => {
     const mutate = (text: string): string => {
@@ -109,6 +114,8 @@ describe('under the nemesis', () => {
     const run = (tried: string) => runScenario({ ...slow, faultsForNs: 20e9 }, optionsFor('kv', tried)).violations;
     expect(run(text)).toEqual([]);
     const mutant = text.replace(right, '{ token: 1, release: async () => {} }');
-    expect(run(mutant)).toMatchObject([{ invariant: 'PR1', text: expect.stringContaining('increments were acknowledged') }]);
+    expect(run(mutant)).toMatchObject([
+      { invariant: 'PR1', text: expect.stringContaining('increments were acknowledged') },
+    ]);
   });
 });

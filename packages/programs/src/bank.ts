@@ -93,7 +93,12 @@ class Bank {
     await desk.close();
     await forget(mk, names.all(run));
     const text = `${count.commit} transfers committed, ${count.abort} aborted, ${count.lives - offices.length} branches began again; ${this.money} of ${this.opening} there`;
-    tell(mk, [text], { committed: count.commit, aborted: count.abort, restarted: count.lives - offices.length, money: this.money });
+    tell(mk, [text], {
+      committed: count.commit,
+      aborted: count.abort,
+      restarted: count.lives - offices.length,
+      money: this.money,
+    });
     return 0;
   }
 
@@ -131,7 +136,9 @@ class Bank {
   private async audit(): Promise<void> {
     let sum = 0;
     for (const office of this.offices) {
-      const { total, held } = await insist(this.mk, async () => (await this.open(office)).statement({}, { timeoutNs: CALL_NS }));
+      const { total, held } = await insist(this.mk, async () =>
+        (await this.open(office)).statement({}, { timeoutNs: CALL_NS }),
+      );
       this.mk.assert(held === 0, `branch ${office.index} holds money for ${held} transfers when none is under way`);
       sum += total;
     }

@@ -24,7 +24,8 @@ export const main = program(
       },
       reduce: (mk, { parts }: { readonly parts: readonly Counts[] }): Counts => {
         const sums: Record<string, number> = {};
-        for (const part of parts) for (const [word, count] of Object.entries(part)) sums[word] = (sums[word] ?? 0) + count;
+        for (const part of parts)
+          for (const [word, count] of Object.entries(part)) sums[word] = (sums[word] ?? 0) + count;
         mk.work(parts.length * 1000);
         return sums;
       },
@@ -33,7 +34,10 @@ export const main = program(
   async (mk) => {
     const chunks = chunksOf(mk, whole(mk, 'count', 24, 1, 10_000));
     const pool = new Pool(mk, await spanned(mk));
-    const mapped = await pool.all('map', chunks.map((text) => ({ text })));
+    const mapped = await pool.all(
+      'map',
+      chunks.map((text) => ({ text })),
+    );
     // Each reducer has the words that fall to it, of every chunk.
     const shares = Array.from({ length: pool.size }, (_, share) => ({
       parts: mapped.map((counts) => only(counts, (word) => hash(word) % pool.size === share)),

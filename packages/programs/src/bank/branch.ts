@@ -54,14 +54,19 @@ export async function branch(mk: Mk): Promise<number> {
         if (accounts.held.has(tx) || accounts.has(tx)) return { yes: true };
         if (!accounts.covers(change)) return { yes: false };
         accounts.held.set(tx, change);
-        await insist(mk, () => mk.octopus.set(`'${names.prepared(run, own)}${tx}' { account: ${account}, delta: ${delta} }`));
+        await insist(mk, () =>
+          mk.octopus.set(`'${names.prepared(run, own)}${tx}' { account: ${account}, delta: ${delta} }`),
+        );
         return { yes: true };
       },
       decide({ tx, commit }) {
         const change = accounts.held.get(tx);
         accounts.held.delete(tx);
         if (!commit) return {};
-        mk.assert(change !== undefined || accounts.has(tx), `branch ${own} is to commit transfer ${tx}, which it has not prepared`);
+        mk.assert(
+          change !== undefined || accounts.has(tx),
+          `branch ${own} is to commit transfer ${tx}, which it has not prepared`,
+        );
         if (change !== undefined) accounts.apply(tx, change);
         return {};
       },

@@ -44,7 +44,10 @@ export class Quorum {
     const results = await Promise.allSettled(all);
     if (answers.length * 2 > this.replicas.length) return answers;
     const refused = results.find((result) => result.status === 'rejected');
-    throw this.mk.error('NO_MAJORITY', `${answers.length} of ${this.replicas.length} replicas: ${String(refused?.reason ?? 'gone')}`);
+    throw this.mk.error(
+      'NO_MAJORITY',
+      `${answers.length} of ${this.replicas.length} replicas: ${String(refused?.reason ?? 'gone')}`,
+    );
   }
 }
 

@@ -72,7 +72,7 @@ const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 /** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
 export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
   const endless = options.endless ?? new Set<number>();
-  for (let stalls = 0; ; ) {
+  for (let stalls = 0; ;) {
     try {
       return new Run(scenario, options, endless).run();
     } catch (error) {
