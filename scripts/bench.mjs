@@ -30,7 +30,7 @@ await build({
   format: 'esm',
   target: 'node20',
   conditions: ['@mk/source'],
-  external: ['esbuild', 'ws', 'swipl-wasm', 'node-sqlite3-wasm', 'fs-native-extensions', 'msgpackr'],
+  external: ['esbuild', 'ws', 'swipl-wasm', 'node-sqlite3-wasm', 'fs-native-extensions', 'msgpackr', 'playwright-core'],
   banner,
   logLevel: 'warning',
 });

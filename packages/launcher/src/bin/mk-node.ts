@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { formatAddress } from '@mk/monitor-proto/address';
+import type { PagePlace } from '../boot/page-place.ts';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
 import { guardStandardOutput } from '../cli/standard-output.ts';
 import { VERSION } from '@mk/monitor-proto/version';
@@ -12,6 +13,7 @@ import {
   type NodeFacts,
   type NodeRole,
   nodeSettings,
+  pagePlace,
   unknownVariables,
   variable,
 } from '../node/node-settings.ts';
@@ -45,11 +47,26 @@ async function become(role: NodeRole): Promise<void> {
   for (const { name } of unknownVariables(process.env))
     process.stderr.write(`mk-node: ${name} is unknown and counts for nothing; mk-node --help lists the variables\n`);
   const { machine: described = null, ...told } = { machine: null, ...settings };
+  const page = role === 'skb' ? pagePlace(process.env, address) : null;
+  if (typeof page === 'string') return fail(page);
   process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(told);
   createRequire(import.meta.url)(role === 'skb' ? skbProgram() : coreProgram());
   // The SKB waits for the machine as for a parent's message: this process is its own parent.
   if (described !== null) process.emit('message', { type: 'machine', machine: described }, undefined);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, quit);
+  if (page !== null) await servePage(page, address, settings.secret);
+}
+
+/** The SKB's process serves the page of its cluster; a page that cannot be served stops no SKB. */
+async function servePage(place: PagePlace, address: string, secret: string): Promise<void> {
+  const { openLivePage } = await import('../ui/open-page.ts');
+  const skb = formatAddress(healthAddress(process.env, address));
+  try {
+    const { url } = await openLivePage(place, { skb }, { ...process.env, MK_SECRET: secret, MK_SECRET_FILE: '' });
+    process.stderr.write(`mk-node: the page is at ${url}; mkctl ui --token prints what one needs to act\n`);
+  } catch (error) {
+    process.stderr.write(`mk-node: no page: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
 }
 
 /** Descriptions are YAML or XML: their parsers are loaded only where a machine is named. */

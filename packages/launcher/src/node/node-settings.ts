@@ -5,6 +5,7 @@ import { type Address, bareHost, parseAddress } from '@mk/monitor-proto/address'
 import { limit } from '@mk/monitor-proto/limits';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
+import type { PagePlace } from '../boot/page-place.ts';
 import { CLIENT_VARIABLES } from '../cli/variables.ts';
 
 /*
@@ -43,6 +44,8 @@ export const NODE_VARIABLES = {
     doc: 'The address to listen on; absent: every IPv4 address, or every address where the host has no IPv4 one.',
   },
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
+  MK_UI_PORT: { otherwise: '', doc: 'The port of the page that mkctl ui shows elsewhere; absent: no page (SKB).' },
+  MK_UI_NAME: { otherwise: '', doc: 'Names, beside addresses, under which the page may be asked for (a,b) (SKB).' },
   MK_ADVERTISE_HOST: {
     otherwise: '',
     doc: 'How the others reach this process; absent: its container’s name where Docker tells it, else its first address that is not loopback.',
@@ -118,6 +121,15 @@ export function healthAddress(environment: Environment, address: string): Addres
   const host = listenHost(environment, address);
   const loopback = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return { host: loopback, port: Number(variable(environment, 'MK_PORT')) };
+}
+
+/** Where the SKB serves the page; null: nowhere. A text says which variable is wrong. */
+export function pagePlace(environment: Environment, address: string): PagePlace | string | null {
+  if (variable(environment, 'MK_UI_PORT') === '') return null;
+  const read = new Reader(environment);
+  const port = read.whole('MK_UI_PORT', 0, 65_535);
+  const names = read.text('MK_UI_NAME').toLowerCase().split(',').filter(Boolean);
+  return read.wrong ?? { host: listenHost(environment, address), port, names };
 }
 
 /** What MK_SKB or MK_CORE must hold, or one line that says which variable is wrong. */

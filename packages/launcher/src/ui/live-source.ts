@@ -95,7 +95,7 @@ export class LiveSource implements PageSource {
     this.kept.clear();
     this.cluster
       .followLogs((line) => this.takeLine(line), signal)
-      .catch((error: Error) => signal.aborted || this.say('trouble', { text: error.message }));
+      .catch((error: Error) => signal.aborted || this.takeLine(noLogs(error.message)));
   }
 
   rest(): void {
@@ -197,4 +197,9 @@ export class LiveSource implements PageSource {
     this.last.set(type, { event, text });
     this.tell(event);
   }
+}
+
+/** Where nobody keeps the logs the page has no operations either: the log says why. */
+function noLogs(text: string): LogLineView {
+  return { time: Date.now(), level: 'warn', event: 'no_logs', core: 'launcher', text };
 }

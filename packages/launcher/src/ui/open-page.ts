@@ -1,5 +1,6 @@
 import type { OpenPage, PagePlace } from '../boot/page-place.ts';
 import { programDirectory } from '../boot/programs.ts';
+import { CommandError } from '../cli/usage-error.ts';
 import { ClusterClient, type TargetOptions } from '../client/cluster-client.ts';
 import { followLogs } from '../ctl/logs.ts';
 import { LiveSource } from './live-source.ts';
@@ -22,7 +23,11 @@ export function liveSource(target: TargetOptions, env = process.env): LiveSource
     machine: cluster.record?.machine ?? '',
     token: cluster.controlToken,
     open,
-    followLogs: (line, signal) => followLogs({ cluster: open() }, line as never, signal),
+    followLogs(line, signal) {
+      if (cluster.record === null)
+        return Promise.reject(new CommandError('the logs of containers are with their engine: docker compose logs'));
+      return followLogs({ cluster: open() }, line as never, signal);
+    },
   });
 }
 

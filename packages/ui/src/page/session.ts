@@ -21,6 +21,7 @@ export interface Deed {
 /** A connection that is lost is tried again after so long. */
 const RETRY_MS = { first: 300, longest: 5000 } as const;
 const MOST_DEEDS = 20;
+const MOST_FRAME_TIMES = 4000;
 const TOKEN_KEY = 'mk-token';
 
 /** This page's connection, what it was told, and who wants to know of it. One for the page. */
@@ -31,8 +32,9 @@ export class Session {
   mayText = '';
   deeds: readonly Deed[] = [];
   player: Player | null = null;
-  /** Frames drawn since the page opened; for whoever measures. */
+  /** Frames drawn since the page opened, and how long the last ones kept the thread, milliseconds: for whoever measures. */
   frames = 0;
+  readonly frameTimes: number[] = [];
   private liveModel = new PageModel();
   private replayed: PageEvent[] = [];
   private socket: WebSocket | null = null;
@@ -63,7 +65,10 @@ export class Session {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       this.frames += 1;
+      const startedAt = performance.now();
       for (const draw of this.drawers) draw();
+      // Preact draws after this turn of the loop, before the next frame.
+      setTimeout(() => this.drawn(performance.now() - startedAt));
     });
   }
 
@@ -99,6 +104,11 @@ export class Session {
     if (this.connection === 'open') this.send({ type: 'act', id, verb: action.verb, args: action.args });
     else Object.assign(deed, { ok: false, text: 'the page has no connection' });
     this.changed();
+  }
+
+  private drawn(ms: number): void {
+    this.frameTimes.push(ms);
+    if (this.frameTimes.length > MOST_FRAME_TIMES) this.frameTimes.splice(0, MOST_FRAME_TIMES / 2);
   }
 
   private opened(): void {
