@@ -8,6 +8,8 @@ export type LogFieldType = 'number' | 'string' | 'boolean' | 'peer' | 'numbers' 
 export interface LogEventSpec {
   readonly level: LogLevel;
   readonly fields: Readonly<Record<string, LogFieldType>>;
+  /** Fields that a line may lack. */
+  readonly optional?: readonly string[];
   readonly doc: string;
 }
 
@@ -59,11 +61,13 @@ export const LOG_EVENTS = {
   message_sent: {
     level: 'debug',
     fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' },
+    optional: ['op'],
     doc: 'The channel took a message; `number` counts within its lane.',
   },
   message_delivered: {
     level: 'debug',
     fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' },
+    optional: ['op'],
     doc: 'The channel handed on a message; `channel` names both instances, sender first.',
   },
   page_lost: {
@@ -84,6 +88,7 @@ export const LOG_EVENTS = {
   join_step: {
     level: 'debug',
     fields: { peer: 'peer', peer_incarnation: 'number', step: 'string' },
+    optional: ['peer_incarnation'],
     doc: 'A step of the monitor mesh join.',
   },
   core_ready: {
@@ -346,6 +351,26 @@ export const LOG_EVENTS = {
 
 export type LogEventName = keyof typeof LOG_EVENTS;
 export type LogFields = Readonly<Record<string, unknown>>;
+
+/** What a field of each type is in a line; a peer is given as its number and written by its name. */
+interface LogFieldValues {
+  number: number;
+  string: string;
+  boolean: boolean;
+  peer: number | string;
+  numbers: readonly number[];
+  object: unknown;
+}
+type Row<E extends LogEventName> = (typeof LOG_EVENTS)[E];
+type OptionalIn<E extends LogEventName> = Row<E> extends { readonly optional: readonly (infer F)[] } ? F : never;
+type ValueIn<E extends LogEventName, F extends keyof Row<E>['fields']> = Row<E>['fields'][F] extends LogFieldType
+  ? LogFieldValues[Row<E>['fields'][F]]
+  : never;
+
+/** The fields of an event, by its row. */
+export type LogFieldsOf<E extends LogEventName> = {
+  readonly [F in Exclude<keyof Row<E>['fields'], OptionalIn<E>>]: ValueIn<E, F>;
+} & { readonly [F in Extract<keyof Row<E>['fields'], OptionalIn<E>>]?: ValueIn<E, F> };
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 /** From which level on a process writes lines; `off`: none. */

@@ -1,4 +1,4 @@
-import type { LogEventName, LogFields, LogLevel } from './log-events.ts';
+import type { LogEventName, LogFieldsOf, LogLevel } from './log-events.ts';
 import { LOG_EVENTS, LOG_LEVELS } from './log-events.ts';
 import { clear } from './reused-array.ts';
 import type { Effect } from './step.ts';
@@ -10,7 +10,7 @@ export interface EffectSink {
   /** Whether debug lines are wanted: check it before building fields on a hot path. */
   readonly debug: boolean;
   push(effect: Effect): void;
-  log(event: LogEventName, fields: LogFields): void;
+  log<E extends LogEventName>(event: E, fields: LogFieldsOf<E>): void;
 }
 
 /** Collects the effects of one step; `E`: effects beyond those that every state machine has. */
@@ -35,7 +35,7 @@ export class Outbox<E = never> implements EffectSink {
     this.effects.push(effect);
   }
 
-  log(event: LogEventName, fields: LogFields): void {
+  log<E extends LogEventName>(event: E, fields: LogFieldsOf<E>): void {
     if (LOG_LEVELS.indexOf(LOG_EVENTS[event].level) < this.threshold) return;
     this.lamport += 1;
     this.effects.push({ type: 'log', event, lamport: this.lamport, fields });

@@ -54,8 +54,7 @@ export class MessageTrace {
     const op = 'op' in message ? message.op : '';
     this.tap?.message(way, message.type, channel, lane, number, op);
     if (!this.sink.debug) return;
-    const fields: Record<string, unknown> = { peer: peer.id, channel, message: message.type, lane, number };
-    if (op !== '') fields.op = op;
+    const fields = { peer: peer.id, channel, message: message.type, lane, number, ...(op !== '' && { op }) };
     this.sink.log(way === 'sent' ? 'message_sent' : 'message_delivered', fields);
   }
 }

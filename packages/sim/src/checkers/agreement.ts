@@ -2,8 +2,8 @@ import { isErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
 import type { SimNode } from '../engine/sim-node.ts';
-import type { SimLogLine } from '../engine/sim-log.ts';
 import type { Checker, Report } from './checker.ts';
+import { handleLine, type LineHandlers, type LineOf } from './line-handlers.ts';
 
 interface Round {
   readonly op: string;
@@ -36,9 +36,9 @@ export function agreementBesideOthers(): Checker {
 
 function checkerOf(all: boolean): Checker {
   const rounds = new Map<string, Round>();
-  const handlers: Readonly<Record<string, (line: SimLogLine, report: Report, node: SimNode) => void>> = {
+  const handlers: LineHandlers = {
     round_started(line) {
-      const { op, phases, cores } = line as unknown as { op: string; phases: number; cores: number };
+      const { op, phases, cores } = line;
       rounds.set(op, {
         op,
         phases,
@@ -50,13 +50,13 @@ function checkerOf(all: boolean): Checker {
       });
     },
     round_voted: (line, report) => {
-      if (all || rounds.has(String(line['op']))) voted(rounds, line, report);
+      if (all || rounds.has(line.op)) voted(rounds, line, report);
     },
     round_finished: (line, report, node) => finished(rounds, line, node, report),
   };
   return {
     name: 'agreement',
-    line: (line, report, node) => handlers[line.event]?.(line, report, node),
+    line: (line, report, node) => handleLine(handlers, line, report, node),
     died(node) {
       for (const round of rounds.values()) if (round.initiator === String(node.id)) round.finished = true;
     },
@@ -66,8 +66,8 @@ function checkerOf(all: boolean): Checker {
   };
 }
 
-function voted(rounds: ReadonlyMap<string, Round>, line: SimLogLine, report: Report): void {
-  const { op, phase, result } = line as unknown as { op: string; phase: number; result: string };
+function voted(rounds: ReadonlyMap<string, Round>, line: LineOf<'round_voted'>, report: Report): void {
+  const { op, phase, result } = line;
   const round = rounds.get(op);
   if (round === undefined) return report('A1', `core ${line.core} voted on ${op}, which nobody began`);
   const voter = `${line.core}.${line.incarnation}`;
@@ -86,8 +86,13 @@ function voted(rounds: ReadonlyMap<string, Round>, line: SimLogLine, report: Rep
     report('A2', `core ${line.core} committed ${op} when ${prepared} of ${round.cores} cores had prepared`);
 }
 
-function finished(rounds: ReadonlyMap<string, Round>, line: SimLogLine, node: SimNode, report: Report): void {
-  const { op, result } = line as unknown as { op: string; result: string };
+function finished(
+  rounds: ReadonlyMap<string, Round>,
+  line: LineOf<'round_finished'>,
+  node: SimNode,
+  report: Report,
+): void {
+  const { op, result } = line;
   const round = rounds.get(op);
   if (round === undefined) return report('A3', `${op} ended, which nobody began`);
   if (round.finished) report('A3', `${op} ended twice`);

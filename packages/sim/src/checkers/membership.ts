@@ -3,6 +3,7 @@ import type { SimLogLine } from '../engine/sim-log.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 import type { Simulation } from '../engine/simulation.ts';
 import type { Checker, Report } from './checker.ts';
+import { handleLine, type LineHandlers, type LineOf } from './line-handlers.ts';
 
 /** J1, J2, R1–R4: who is a member, and how monitors come to be linked (join.ts, registry.ts). */
 export function membershipChecker(): Checker {
@@ -15,17 +16,16 @@ class MembershipChecker implements Checker {
   private readonly lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
   private readonly introduced = new Set<string>();
   private readonly ready = new Set<string>();
-  private readonly handlers: Readonly<Record<string, (line: SimLogLine, report: Report) => void>> = {
+  private readonly handlers: LineHandlers = {
     join_step: (line, report) => this.joinStep(line, report),
     message_delivered: (line) => {
-      if (line['message'] === 'capops_ready')
-        this.ready.add(`${line.core}.${line.incarnation}<${String(line['channel'])}`);
+      if (line.message === 'capops_ready') this.ready.add(`${line.core}.${line.incarnation}<${line.channel}`);
     },
     message_sent: (line, report) => this.messageSent(line, report),
   };
 
-  line(line: SimLogLine, report: Report): void {
-    this.handlers[line.event]?.(line, report);
+  line(line: SimLogLine, report: Report, node: SimNode): void {
+    handleLine(this.handlers, line, report, node);
   }
 
   afterStep(node: SimNode, event: AnyEvent, report: Report): void {
@@ -44,20 +44,20 @@ class MembershipChecker implements Checker {
     }
   }
 
-  private joinStep(line: SimLogLine, report: Report): void {
-    if (line['step'] !== 'bind_monitor_request') return;
+  private joinStep(line: LineOf<'join_step'>, report: Report): void {
+    if (line.step !== 'bind_monitor_request') return;
     const own = `${line.core}.${line.incarnation}`;
-    const other = `${String(line['peer'])}.${String(line['peer_incarnation'])}`;
+    const other = `${line.peer}.${line.peer_incarnation}`;
     const ends = [own, other].sort().join(' and ');
     if (this.introduced.has(ends)) report('R3', `${ends} were introduced twice, now to core ${line.core}`);
     this.introduced.add(ends);
   }
 
-  private messageSent(line: SimLogLine, report: Report): void {
-    if (line['message'] !== 'round_request' || !String(line['op']).startsWith(`${line.core}.`)) return;
-    const [from = '', to = ''] = String(line['channel']).split('>');
+  private messageSent(line: LineOf<'message_sent'>, report: Report): void {
+    if (line.message !== 'round_request' || !String(line['op']).startsWith(`${line.core}.`)) return;
+    const [from = '', to = ''] = line.channel.split('>');
     if (this.ready.has(`${line.core}.${line.incarnation}<${to}>${from}`)) return;
-    const text = `core ${line.core} took core ${String(line['peer'])} into ${String(line['op'])} before it was ready`;
+    const text = `core ${line.core} took core ${line.peer} into ${String(line['op'])} before it was ready`;
     report('J2', text);
   }
 

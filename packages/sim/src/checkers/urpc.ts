@@ -1,6 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { SimLogLine } from '../engine/sim-log.ts';
-import type { Checker, Report } from './checker.ts';
+import type { Checker } from './checker.ts';
+import { handleLine, type LineHandlers, type LineOf } from './line-handlers.ts';
 
 /** One direction of a channel between two instances. */
 interface Stream {
@@ -22,9 +22,9 @@ export function urpcChecker(): Checker {
       streams.set(channel, (stream = { sent: [[], [], []], sentCount: [0, 0, 0], deliveredCount: [0, 0, 0] }));
     return stream;
   };
-  const handlers: Readonly<Record<string, (line: SimLogLine, report: Report) => void>> = {
+  const handlers: LineHandlers = {
     message_sent(line, report) {
-      const { channel, lane, number } = line as unknown as MessageLine;
+      const { channel, lane, number } = line;
       const stream = streamOf(channel);
       if (number !== known(stream.sentCount[lane]) + 1)
         report('U2', `${channel} lane ${lane} sent number ${number} after ${stream.sentCount[lane]}`);
@@ -32,7 +32,7 @@ export function urpcChecker(): Checker {
       known(stream.sent[lane]).push(contentOf(line));
     },
     message_delivered(line, report) {
-      const { channel, lane, number } = line as unknown as MessageLine;
+      const { channel, lane, number } = line;
       const stream = streamOf(channel);
       const expected = known(stream.sent[lane]).shift();
       stream.deliveredCount[lane]! += 1;
@@ -47,7 +47,7 @@ export function urpcChecker(): Checker {
   };
   return {
     name: 'urpc',
-    line: (line, report) => handlers[line.event]?.(line, report),
+    line: (line, report, node) => handleLine(handlers, line, report, node),
     atEnd(simulation, report) {
       const alive = new Set(
         [...simulation.nodes.values()].filter((n) => n.machine !== null).map((n) => n.instance.slice(0, 8)),
@@ -63,12 +63,6 @@ export function urpcChecker(): Checker {
   };
 }
 
-interface MessageLine {
-  readonly channel: string;
-  readonly lane: number;
-  readonly number: number;
-}
-
-function contentOf(line: SimLogLine): string {
-  return line['op'] === undefined ? String(line['message']) : `${String(line['message'])} ${String(line['op'])}`;
+function contentOf({ message, op }: LineOf<'message_sent'>): string {
+  return op === undefined ? message : `${message} ${op}`;
 }
