@@ -25,6 +25,7 @@ const PROGRAMS = {
     external: ['swipl-wasm', 'node-sqlite3-wasm', 'fs-native-extensions'],
   },
   'skb-engine': { entry: 'packages/skb/src/engine/io/worker-main.ts', external: ['swipl-wasm', 'node-sqlite3-wasm'] },
+  'skb-witness': { entry: 'packages/skb/src/io/witness-main.ts' },
   'dispatcher-worker': { entry: 'packages/node-kernel/src/io/dispatchers/dispatcher-worker-main.ts' },
   'dispatcher-process': { entry: 'packages/node-kernel/src/io/dispatchers/dispatcher-process-main.ts' },
   'mk-launch': {

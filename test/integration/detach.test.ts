@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ClusterPlace, type ReadyMessage, until } from './running-cluster.ts';
 
@@ -59,4 +60,19 @@ test('the launcher that dies while a detached cluster boots takes it along', asy
   await until('cores are being started', () => (place.record()?.processes.length ?? 0) > 3);
   launcher.child.kill('SIGKILL');
   await until('all processes have ended', () => place.processes().length === 0);
+});
+
+test('a state folder that is deleted, or cannot be written, ends nothing, and comes back', async () => {
+  const { supervisor, processes } = await detached('--cores', '2');
+  const core = processes.find(({ name }) => name === 'core-1')!;
+  rmSync(place.state, { recursive: true });
+  writeFileSync(place.state, 'in its way');
+  process.kill(core.pid, 'SIGKILL');
+  await until('core 1 has ended', () => !place.processes().includes(core.pid));
+  rmSync(place.state);
+  await until('the record is there again', () => place.record());
+  expect(place.processes()).toContain(supervisor.pid);
+  expect((await place.mkctl('restart', '1')).status).toBe(0);
+  expect((await place.mkctl('down')).status).toBe(0);
+  expect(place.processes()).toEqual([]);
 });

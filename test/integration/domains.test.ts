@@ -59,15 +59,6 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** The cluster of a name, when its record says where it is. */
-async function reached(name: string): Promise<ClusterClient> {
-  for (;;) {
-    const cluster = ClusterClient.open({ cluster: name });
-    if (cluster.record?.processes.some((row) => row.name === 'skb' && row.address !== '') === true) return cluster;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 describe.each(['thread', 'process'])('programs on a running cluster, isolation by %s', (isolation) => {
   const place = new ClusterPlace();
   let ready: ReadyMessage;
@@ -78,7 +69,7 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
     const booted = await place.boot('--cores', '3', '--name', `dom-${isolation}`, '--isolation', isolation);
     ({ ready, launcher } = booted);
     process.env['MK_STATE_DIR'] = place.state;
-    cluster = await reached(`dom-${isolation}`);
+    cluster = ClusterClient.open({ cluster: `dom-${isolation}` });
     for (const [name, body] of Object.entries(PROGRAMS)) await loadProgram(cluster, 0, name, await bare(body));
   }, 300_000);
   afterAll(() => place.cleanUp());

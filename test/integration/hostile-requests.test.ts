@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { KnowledgePlace } from './knowledge-place.ts';
+import { until } from './running-cluster.ts';
 
 /*
  * No request may kill a process: what a client or the holder of the control token can send to the SKB, a core or the
@@ -123,6 +124,25 @@ test('a request that ended one life of the SKB is refused by name in the next, w
   expect(await client.octopus.exists('poison')).toBe(false);
   expect((await client.octopus.set('other')).name).toBe('other');
   expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveLength(2);
+});
+
+test('a query that fills the memory until the host kills the SKB does not end the next life too', async () => {
+  const client = await cluster.client();
+  const goal = 'X is 2 ** 100000000, Y is X mod 7';
+  const asked = client.queryAll(goal, { timeLimitMs: 30_000 });
+  const outcome = asked.catch((error: Error) => error.name);
+  await until('it has grown', () => existsSync(join(cluster.dataDir, 'under-way-query.json')));
+  await cluster.killSkb();
+  expect(['EngineRestarted', 'QueryPoisoned']).toContain(await outcome);
+  await expect(client.queryAll(goal)).rejects.toMatchObject({ name: 'QueryPoisoned' });
+  const { stdout } = await cluster.place.mkctl('logs', '--event', 'request_failed');
+  expect(stdout).toContain('the SKB died, and it had grown by');
+
+  // A kill alone says nothing about what was asked.
+  const loop = client.queryAll('repeat, fail', { timeLimitMs: 5_000 }).catch((error: Error) => error.name);
+  await cluster.killSkb();
+  await loop;
+  await expect(client.queryAll('repeat, fail', { timeLimitMs: 100 })).rejects.toMatchObject({ name: 'QueryTimeLimit' });
 });
 
 test('a program in pieces that is too long is refused whole; what follows it is not taken for a program', async () => {

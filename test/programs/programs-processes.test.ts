@@ -7,15 +7,6 @@ import { CASES, fileOf } from './cases.ts';
 
 const NAME = 'program-tests';
 
-/** The cluster, when its record says where it is. */
-async function reached(): Promise<ClusterClient> {
-  for (;;) {
-    const cluster = ClusterClient.open({ cluster: NAME });
-    if (cluster.record?.processes.some((row) => row.name === 'skb' && row.address !== '') === true) return cluster;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 describe('Barrelfish’s tests as programs, on processes: the same files', () => {
   const place = new ClusterPlace();
   let cluster: ClusterClient;
@@ -23,7 +14,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
   beforeAll(async () => {
     await place.boot('--cores', '5', '--name', NAME);
     process.env['MK_STATE_DIR'] = place.state;
-    cluster = await reached();
+    cluster = ClusterClient.open({ cluster: NAME });
     for (const file of new Set(CASES.map((one) => one.file)))
       await loadProgram(cluster, 0, file, await programText(fileOf(file)));
   }, 300_000);

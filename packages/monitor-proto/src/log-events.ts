@@ -347,6 +347,11 @@ export const LOG_EVENTS = {
     fields: { domain: 'string', parent: 'string', program: 'string' },
     doc: 'A program has begun another domain.',
   },
+  record_not_written: {
+    level: 'warn',
+    fields: { text: 'string' },
+    doc: 'The launcher could not write down what runs: mkctl knows of older processes until it can, which is tried again.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

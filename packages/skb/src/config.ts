@@ -32,6 +32,8 @@ export interface SkbConfig extends RegistryConfig {
   readonly knowledge?: KnowledgeHosting;
   /** A fault of ours over a client's request ends in an answer. Absent, as in the simulator: it is thrown. */
   readonly guarded?: boolean;
+  /** Told of each request before it is performed, and with null afterwards. */
+  readonly busyWith?: (request: string | null) => void;
   /** Requests that ended earlier lives of this SKB; absent: none. */
   readonly poisoned?: Poisoned;
 }

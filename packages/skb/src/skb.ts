@@ -73,6 +73,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
       this.registry,
       this.outbox,
     );
+    const { busyWith } = config;
+    if (busyWith !== undefined)
+      this.knowledge.octopus.busyWith = (message) => busyWith(message === null ? null : requestText(message));
   }
 
   step(event: SkbEvent, now: Nanos): readonly SkbEffect[] {
@@ -283,7 +286,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
       if (this.poisoned.hasControl(request))
         return reply({ ok: false, error: 'POISONED', text: `${request.verb}: it ended an earlier life of this SKB` });
       this.current = request;
+      this.config.busyWith?.(controlText(request));
       verb.run(this, request.args, now, reply);
+      this.config.busyWith?.(null);
       this.current = null;
     },
     engine_ready: ({ facts }, now) => {

@@ -1,4 +1,4 @@
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../cli/make-directory.ts';
@@ -139,8 +139,10 @@ export class StateDirectory {
   private writeDraft(record: ClusterRecord): string {
     const draft = join(this.path, `.${record.name}.${process.pid}.draft`);
     try {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 });
       writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
     } catch (error) {
+      rmSync(draft, { force: true });
       throw new UsageError(
         `cannot write into the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`,
       );

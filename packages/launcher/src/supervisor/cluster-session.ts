@@ -21,6 +21,9 @@ export interface SessionObserver extends SupervisorObserver {
   servePage?: ServePage;
 }
 
+/** Until a record that could not be written is tried again. */
+const RETRY_MS = 500;
+
 /** A running cluster with everything around it: its processes, its control port, its place in the state directory. */
 export class ClusterSession {
   readonly supervisor: Supervisor;
@@ -154,13 +157,29 @@ export class ClusterSession {
   private write(): void {
     if (this.closed !== null || this.supervisor.ending) return;
     clearImmediate(this.pending);
-    this.pending = setImmediate(() => this.writeNow());
+    this.pending = setImmediate(() => this.writeOrRetry());
   }
+  private retry: NodeJS.Timeout | undefined = undefined;
+  private unwritten = false;
   private pending: NodeJS.Immediate | undefined = undefined;
   private forgotten = false;
 
+  /** A full disk, or a folder that somebody has deleted, ends no cluster: it is said once and tried until it works. */
+  private writeOrRetry(): void {
+    try {
+      this.writeNow();
+      this.unwritten = false;
+    } catch (error) {
+      if (!this.unwritten) this.log.write('record_not_written', { text: (error as Error).message });
+      this.unwritten = true;
+      this.retry = setTimeout(() => this.writeOrRetry(), RETRY_MS);
+      this.retry.unref();
+    }
+  }
+
   private writeNow(): void {
     clearImmediate(this.pending);
+    clearTimeout(this.retry);
     if (!this.forgotten) this.state.update(this.record());
   }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { identityOf, isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
 import { title } from '../boot/boot-machine.ts';
@@ -189,15 +190,25 @@ export class ManagedProcess {
   }
 }
 
+/** A log folder that somebody has deleted is made again; where nothing can be written, nothing is. */
+function openErrors(file: string): number | null {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return openSync(file, 'a');
+  } catch {
+    return null;
+  }
+}
+
 /** Throws where the system refuses at once; another refusal comes as the child's event `error`. */
 function startChild({ name, program, environment, detached, errorFile }: ProcessSpec): ChildProcess {
   let errors: number | null = null;
   try {
-    errors = errorFile === null ? null : openSync(errorFile, 'a');
+    errors = errorFile === null ? null : openErrors(errorFile);
     // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
     return spawn(process.execPath, ['--no-warnings', program], {
       env: { ...process.env, ...environment },
-      stdio: ['ignore', detached ? 'ignore' : 'pipe', errors ?? 'pipe', 'ipc'],
+      stdio: ['ignore', detached ? 'ignore' : 'pipe', errors ?? (detached ? 'ignore' : 'pipe'), 'ipc'],
       detached: true,
     });
   } catch (error) {

@@ -12,6 +12,7 @@ import type { JournalContents } from '../journal/changes.ts';
 import type { JournalKeeper } from '../journal/io/journal-keeper.ts';
 import type { KnowledgeEffect, KnowledgeEvent } from '../knowledge/effects.ts';
 import type { DataPlace } from './data-place.ts';
+import type { Witness } from './witness.ts';
 
 export interface KnowledgeHostOptions {
   readonly place: DataPlace;
@@ -19,6 +20,8 @@ export interface KnowledgeHostOptions {
   readonly machine: MachineDescription;
   /** How many cores of it are described from the start; those that join beyond are described when they do. */
   readonly cores: number;
+  /** Who remembers what this process is busy with, when that is kept. */
+  witness?(): Witness | null;
   post(event: KnowledgeEvent): void;
   log(event: LogEventName, fields: LogFields): void;
 }
@@ -92,7 +95,9 @@ export class KnowledgeHost {
     if (this.engine !== null) return;
     const { post, machine } = this.options;
     const onRestart = (cause: string): void => post({ type: 'engine_restarted', cause });
-    const engine = new WorkerEngine({ workerPath: fileURLToPath(WORKER), state: readFileSync(STATE), onRestart });
+    const onLook = (goal: string | null, grown: number): void => this.options.witness?.()?.queryRuns(goal, grown);
+    const workerPath = fileURLToPath(WORKER);
+    const engine = new WorkerEngine({ workerPath, state: readFileSync(STATE), onRestart, onLook });
     this.engine = engine;
     this.told = new ToldMachine(machine, {
       refused: (error) => this.factsRefused('the machine', error),

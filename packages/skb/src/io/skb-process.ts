@@ -20,10 +20,13 @@ import type { DataPlace } from './data-place.ts';
 import { machineModel, machineSummary, settingsForCore } from './machine-settings.ts';
 import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
+import { lastRequests, Witness } from './witness.ts';
 
 /** Pause between two progress reports to the launcher. */
 const PROGRESS_MS = 50;
 const LOAD_LATER_MS = 5000;
+/** Of a request, in the log. */
+const SHOWN_CHARS = 200;
 /**
  * The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this: a boot
  * of few cores leaves a CPU free, one of many does not.
@@ -39,6 +42,9 @@ export class SkbProcess {
   private readonly knowledge: KnowledgeHost;
   private readonly token: string;
   private readonly faults: FaultHost;
+  private witness: Witness | null = null;
+  /** What ended the life before this one. */
+  private readonly lastLife: { readonly request: string; readonly text: string }[] = [];
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
 
@@ -46,6 +52,7 @@ export class SkbProcess {
     private readonly settings: SkbSettings,
     private readonly place: DataPlace,
   ) {
+    this.rememberLast();
     const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
     const secret = Buffer.from(settings.secret, 'hex');
     this.token = controlToken(secret);
@@ -77,12 +84,14 @@ export class SkbProcess {
       settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: place.life,
       guarded: true,
+      busyWith: (request) => this.witness?.busyWith(request),
       poisoned: new Poisoned(poisonedRequests(settings.dataDir).map(({ request }) => request)),
       ...(settings.sessionTimeoutMs === undefined ? {} : { sessionTimeoutNs: settings.sessionTimeoutMs * 1e6 }),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
     this.knowledge = new KnowledgeHost({
       place,
+      witness: () => this.witness,
       machine: machine ?? flatMachine(maxCores),
       cores: Math.max(1, expectedCores),
       post: (event) => this.host.post(event),
@@ -128,6 +137,7 @@ export class SkbProcess {
     const address = formatAddress({ host: advertiseHost ?? listenHost, port });
     tellParent({ type: 'listening', address });
     this.write('process_started', 0, { pid: process.pid, address, seed });
+    for (const last of this.lastLife) this.write('request_failed', 0, { ...last, error: 'POISONED' });
     this.host.post({ type: 'start' });
     this.knowledge.sayFailure();
     this.progressTimer = setInterval(() => this.progress(), PROGRESS_MS);
@@ -136,7 +146,23 @@ export class SkbProcess {
     const patienceMs = KNOWLEDGE_LATER_MS[this.settings.expectedCores <= FEW_CORES ? 'few' : 'many'];
     // After a restart somebody may wait for what the journal holds, and no core boots.
     const soon = this.knowledge.hasJournal || this.place.failure !== null;
-    setTimeout(() => void this.knowledge.begin(), soon ? 0 : patienceMs).unref();
+    setTimeout(() => void this.begin(), soon ? 0 : patienceMs).unref();
+  }
+
+  private begin(): Promise<void> {
+    const { dataDir } = this.settings;
+    if (dataDir !== undefined && this.place.lock !== null) this.witness ??= new Witness(dataDir);
+    return this.knowledge.begin();
+  }
+
+  /** A life that ended without a word has left what it was busy with: this one refuses it. */
+  private rememberLast(): void {
+    const { dataDir } = this.settings;
+    if (this.place.lock === null) return;
+    for (const { request, why } of lastRequests(dataDir)) {
+      rememberPoisoned(dataDir, request, `the SKB died, and ${why}`);
+      this.lastLife.push({ request: request.slice(0, SHOWN_CHARS), text: `the SKB died, and ${why}; it is refused` });
+    }
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
@@ -157,7 +183,7 @@ export class SkbProcess {
     if (effect.type !== 'mesh_complete') return this.knowledge.perform(effect);
     this.progress();
     tellParent(effect);
-    setImmediate(() => void this.knowledge.begin());
+    setImmediate(() => void this.begin());
   }
 
   private progress(): void {
@@ -185,6 +211,7 @@ export class SkbProcess {
   }
 
   private halted(error: string | null, status = 1): void {
+    this.witness?.close();
     this.knowledge.close();
     this.faults.close();
     this.logger.flushNow();

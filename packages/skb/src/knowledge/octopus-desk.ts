@@ -62,6 +62,8 @@ export class OctopusDesk {
   private held: Held[] = [];
   /** What the store performs; after it threw, what has left it in doubt. */
   underWay: OctopusMessage | null = null;
+  /** Told of each request before the store performs it, and with null afterwards. */
+  busyWith: (message: OctopusMessage | null) => void = () => undefined;
   /** Whose change is being told. */
   private lastChange: OctopusMessage | null = null;
 
@@ -214,9 +216,9 @@ export class OctopusDesk {
   private tellSome(): void {
     if (!this.store.telling) return;
     const half = new Meter(OCTOPUS_LIMITS.turnSteps / 2);
-    this.underWay = this.lastChange;
+    this.begins(this.lastChange);
     this.notify(this.store.tell(half));
-    this.underWay = null;
+    this.ends();
     this.meter.steps += half.steps;
   }
 
@@ -266,12 +268,22 @@ export class OctopusDesk {
   }
 
   private proceed(lane: Lane, { message, request, work }: Job): void {
-    this.underWay = message;
+    this.begins(message);
     const step = work.next();
-    this.underWay = null;
+    this.ends();
     if (step.done !== true) return;
     lane.job = null;
     this.answered(lane.peer, message, request.type, step.value);
+  }
+
+  private begins(message: OctopusMessage | null): void {
+    this.underWay = message;
+    this.busyWith(message);
+  }
+
+  private ends(): void {
+    this.underWay = null;
+    this.busyWith(null);
   }
 
   private answered(peer: Peer, message: OctopusMessage, type: string, { reply, changes }: OctopusAnswer): void {

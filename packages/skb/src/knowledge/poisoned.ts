@@ -14,8 +14,13 @@ export function requestText(message: Message): string | null {
   return null;
 }
 
-export function controlText({ verb, args }: ControlRequest): string {
-  return `control ${verb} ${JSON.stringify(args)}`;
+/** Null: its arguments are nested more deeply than can be written out. */
+export function controlText({ verb, args }: ControlRequest): string | null {
+  try {
+    return `control ${verb} ${JSON.stringify(args)}`;
+  } catch {
+    return null;
+  }
 }
 
 /** What earlier lives remembered. Almost always empty, so that a request costs nothing. */
@@ -33,6 +38,8 @@ export class Poisoned {
   }
 
   hasControl(request: ControlRequest): boolean {
-    return this.texts.size > 0 && this.texts.has(controlText(request));
+    if (this.texts.size === 0) return false;
+    const text = controlText(request);
+    return text !== null && this.texts.has(text);
   }
 }

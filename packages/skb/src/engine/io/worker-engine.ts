@@ -24,6 +24,8 @@ export interface WorkerEngineOptions {
   readonly state: Uint8Array;
   /** Told when a thread is replaced, for the log. */
   readonly onRestart?: (reason: string) => void;
+  /** Told while a query runs, and with null when none does: which one, and by how much the process has grown since it began. */
+  readonly onLook?: (goal: string | null, grownMebibytes: number) => void;
 }
 
 interface Entry {
@@ -48,7 +50,7 @@ export class WorkerEngine implements SkbEngine {
   #nextId = 1;
   #flushScheduled = false;
   #watchdog: NodeJS.Timeout | undefined;
-  #watched = { id: 0, sinceMs: 0 };
+  #watched = { id: 0, sinceMs: 0, mebibytes: 0 };
   #loadFailures = 0;
   /** Resident memory of the process when the thread became ready, and what the watchdog last saw beyond it. */
   #startMebibytes = 0;
@@ -237,6 +239,7 @@ export class WorkerEngine implements SkbEngine {
   #rest(): void {
     clearInterval(this.#watchdog);
     this.#watchdog = undefined;
+    this.#options.onLook?.(null, 0);
     if (this.#grownMebibytes <= ENGINE_LIMITS.maxGrowthMebibytes) return;
     this.#replace(`its memory grew by ${this.#grownMebibytes.toFixed(0)} MiB`, undefined);
   }
@@ -245,8 +248,10 @@ export class WorkerEngine implements SkbEngine {
     this.#grownMebibytes = residentMebibytes() - this.#startMebibytes;
     const id = Atomics.load(this.#status, STATUS.runningJob);
     const nowMs = performance.now();
-    if (id !== this.#watched.id) this.#watched = { id, sinceMs: nowMs };
+    const residentNow = this.#startMebibytes + this.#grownMebibytes;
+    if (id !== this.#watched.id) this.#watched = { id, sinceMs: nowMs, mebibytes: residentNow };
     const job = this.#outstanding.get(id)?.job;
+    this.#options.onLook?.(job?.type === 'query' ? job.goal : null, residentNow - this.#watched.mebibytes);
     if (job?.type !== 'query') return;
     if (nowMs - this.#watched.sinceMs <= job.timeLimitMs + ENGINE_LIMITS.unstoppableGraceMs) return;
     const error = new QueryError('QueryTimeLimit', `it could not be stopped after ${job.timeLimitMs} ms`);

@@ -1,0 +1,40 @@
+/**
+ * The thread that looks at what the SKB's own thread is doing: entry of the bundle `skb-witness.cjs`. A process that runs out of heap
+ * ends without a word of its own, so somebody else has to have written down what it was busy with.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+import { type WitnessStart, WITNESS } from './witness.ts';
+
+const { shared, path } = workerData as WitnessStart;
+const state = new Int32Array(shared, 0, WITNESS.words);
+const bytes = new Uint8Array(shared, WITNESS.words * 4);
+
+let seen = 0;
+let looks = 0;
+let isWritten = false;
+while (Atomics.wait(state, WITNESS.stop, 0, WITNESS.lookMs) === 'timed-out') {
+  const turn = Atomics.load(state, WITNESS.turn);
+  looks = turn === seen ? looks + 1 : 0;
+  seen = turn;
+  const isLong = (turn & 1) === 1 && looks >= WITNESS.looks;
+  if (isLong && !isWritten) write(Atomics.load(state, WITNESS.length));
+  else if (!isLong && isWritten) forget();
+}
+if (isWritten) forget();
+
+function write(length: number): void {
+  if (length === 0) return;
+  isWritten = true;
+  const request = Buffer.from(bytes.slice(0, length)).toString('utf8');
+  try {
+    writeFileSync(path, JSON.stringify({ request, why: `it had been busy with it for ${WITNESS.lookMs * looks} ms` }));
+  } catch {
+    // The disk may be what has failed; the next life knows less.
+  }
+}
+
+function forget(): void {
+  isWritten = false;
+  rmSync(path, { force: true });
+}

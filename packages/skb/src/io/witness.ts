@@ -1,0 +1,107 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+/** Words of the shared memory, and how the thread looks at it. */
+export const WITNESS = {
+  words: 4,
+  /** Odd: a request is being performed. */
+  turn: 0,
+  /** Bytes of its text; 0: it is too long to be remembered. */
+  length: 1,
+  stop: 2,
+  /** Room for any request of Octopus. */
+  textBytes: 64 << 10,
+  /** A request of one turn takes 15 ms at most: one that three looks have seen is why the process dies, if it dies. */
+  lookMs: 100,
+  looks: 2,
+} as const;
+
+/** A query that has made the process this much larger is remembered while it runs. */
+const GROWN_MEBIBYTES = 256;
+const FILE = { request: 'under-way.json', query: 'under-way-query.json' } as const;
+/** The build puts it beside the program. */
+const WORKER = new URL('./skb-witness.cjs', import.meta.url);
+
+export interface WitnessStart {
+  readonly shared: SharedArrayBuffer;
+  readonly path: string;
+}
+
+/** What an earlier life was busy with when it died. */
+export interface LastRequest {
+  readonly request: string;
+  readonly why: string;
+}
+
+/**
+ * Writes down which request this process is busy with when that takes long, or much memory: when the process then ends without a
+ * word (its heap is full, the host kills it), the next life knows what did it (decision 0117).
+ */
+export class Witness {
+  private readonly state: Int32Array;
+  private readonly bytes: Uint8Array;
+  private readonly encoder = new TextEncoder();
+  private readonly worker: Worker;
+  private readonly queryPath: string;
+  private query = '';
+
+  constructor(dataDir: string, program: string = fileURLToPath(WORKER)) {
+    const shared = new SharedArrayBuffer(WITNESS.words * 4 + WITNESS.textBytes);
+    this.state = new Int32Array(shared, 0, WITNESS.words);
+    this.bytes = new Uint8Array(shared, WITNESS.words * 4);
+    this.queryPath = join(dataDir, FILE.query);
+    const workerData: WitnessStart = { shared, path: join(dataDir, FILE.request) };
+    this.worker = new Worker(program, { workerData, resourceLimits: { maxOldGenerationSizeMb: 16 } });
+    this.worker.on('error', () => undefined); // without it less is known, and nothing else is wrong
+    this.worker.unref();
+  }
+
+  /** A request begins, or the one that was under way has ended. Costs less than a microsecond. */
+  busyWith(request: string | null): void {
+    if ((this.state[WITNESS.turn]! & 1) === 1) Atomics.add(this.state, WITNESS.turn, 1);
+    if (request === null) return;
+    const isShort = request.length * 3 <= WITNESS.textBytes;
+    this.state[WITNESS.length] = isShort ? this.encoder.encodeInto(request, this.bytes).written : 0;
+    Atomics.add(this.state, WITNESS.turn, 1);
+  }
+
+  /** The query that runs in the engine, and how much larger the process has become meanwhile; null: none runs. */
+  queryRuns(goal: string | null, grownMebibytes: number): void {
+    const query = goal !== null && grownMebibytes >= GROWN_MEBIBYTES ? `query ${goal}` : '';
+    if (query === this.query) return;
+    this.query = query;
+    try {
+      if (query === '') rmSync(this.queryPath, { force: true });
+      else
+        writeFileSync(
+          this.queryPath,
+          JSON.stringify({ request: query, why: `it had grown by ${Math.round(grownMebibytes)} MiB over it` }),
+        );
+    } catch {
+      // The disk may be what has failed; the next life knows less.
+    }
+  }
+
+  close(): void {
+    this.queryRuns(null, 0);
+    Atomics.store(this.state, WITNESS.stop, 1);
+    Atomics.notify(this.state, WITNESS.stop);
+  }
+}
+
+/** What the life before this one was busy with when it died; asked once, and then forgotten. */
+export function lastRequests(dataDir: string | undefined): readonly LastRequest[] {
+  if (dataDir === undefined) return [];
+  return Object.values(FILE).flatMap((file) => {
+    const path = join(dataDir, file);
+    try {
+      const last = JSON.parse(readFileSync(path, 'utf8')) as Partial<LastRequest>;
+      rmSync(path, { force: true });
+      return typeof last.request === 'string' ? [{ request: last.request, why: String(last.why) }] : [];
+    } catch {
+      return [];
+    }
+  });
+}
