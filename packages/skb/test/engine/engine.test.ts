@@ -124,6 +124,17 @@ describe('errors have names', () => {
     expect(await refusal('cpu_thread(1, A B)')).toMatchObject({ name: 'QuerySyntaxError', line: 1, column: 16 });
   });
 
+  test('half of a surrogate pair is no character, in a goal or in rules; a whole one is', async () => {
+    const place = { name: 'QuerySyntaxError', line: 2, column: 6 };
+    expect(await refusal("true,\nX = '\ud83d'")).toMatchObject(place);
+    expect(await refusal("true,\nX = '\udc00\ud800'")).toMatchObject(place);
+    await expect(engine.setRules('half', "p(1).\np(a, '\ud800').")).rejects.toMatchObject({
+      name: 'QuerySyntaxError',
+      line: 2,
+    });
+    expect(await bindings("X = '\ud83d\ude00'")).toEqual([{ X: '\ud83d\ude00' }]);
+  });
+
   const cases: readonly (readonly [string, string])[] = [
     ['nothing_like_it(X)', 'QueryUnknownPredicate'],
     ['X is foo + 1', 'QueryRaised'],

@@ -287,9 +287,21 @@ export class WorkerEngine implements SkbEngine {
   }
 }
 
+/** UTF-8 has nothing for it: it would arrive as another character. */
+const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
 /** What must not reach Prolog's reader. Brackets in quotes count too: nobody writes 400 open ones. */
 function refusedText(text: string, maxChars: number): QueryError | undefined {
   if (text.length > maxChars) return new QueryError('QueryTooLong', `it may have ${maxChars} characters`);
+  const half = HALF_A_PAIR.exec(text);
+  if (half !== null) {
+    const code = text.charCodeAt(half.index).toString(16);
+    return new QueryError(
+      'QuerySyntaxError',
+      `\\u${code} is half of a surrogate pair, and no character`,
+      placeOf(text, half.index),
+    );
+  }
   let depth = 0;
   for (const character of text) {
     if ('([{'.includes(character)) depth += 1;
