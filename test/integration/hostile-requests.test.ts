@@ -135,8 +135,10 @@ test('a query that fills the memory until the host kills the SKB does not end th
   await cluster.killSkb();
   expect(['EngineRestarted', 'QueryPoisoned']).toContain(await outcome);
   await expect(client.queryAll(goal)).rejects.toMatchObject({ name: 'QueryPoisoned' });
-  const { stdout } = await cluster.place.mkctl('logs', '--event', 'request_failed');
-  expect(stdout).toContain('the SKB died, and it had grown by');
+  await until('the log says so', async () => {
+    const { stdout } = await cluster.place.mkctl('logs', '--event', 'request_failed');
+    return stdout.includes('the SKB died, and it had grown by');
+  });
 
   // A kill alone says nothing about what was asked.
   const loop = client.queryAll('repeat, fail', { timeLimitMs: 5_000 }).catch((error: Error) => error.name);
