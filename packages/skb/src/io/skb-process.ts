@@ -52,7 +52,6 @@ export class SkbProcess {
     private readonly settings: SkbSettings,
     private readonly place: DataPlace,
   ) {
-    this.rememberLast();
     const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
     const secret = Buffer.from(settings.secret, 'hex');
     this.token = controlToken(secret);
@@ -85,7 +84,7 @@ export class SkbProcess {
       life: place.life,
       guarded: true,
       busyWith: (request) => this.witness?.busyWith(request),
-      poisoned: new Poisoned(poisonedRequests(settings.dataDir).map(({ request }) => request)),
+      poisoned: new Poisoned(this.poisonedTexts()),
       ...(settings.sessionTimeoutMs === undefined ? {} : { sessionTimeoutNs: settings.sessionTimeoutMs * 1e6 }),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
@@ -155,14 +154,15 @@ export class SkbProcess {
     return this.knowledge.begin();
   }
 
-  /** A life that ended without a word has left what it was busy with: this one refuses it. */
-  private rememberLast(): void {
+  /** What ended earlier lives. The last one, if it ended without a word, has left what it was busy with: this one refuses it. */
+  private poisonedTexts(): readonly string[] {
     const { dataDir } = this.settings;
-    if (this.place.lock === null) return;
-    for (const { request, why } of lastRequests(dataDir)) {
+    const last = this.place.lock === null ? [] : lastRequests(dataDir);
+    for (const { request, why } of last) {
       rememberPoisoned(dataDir, request, `the SKB died, and ${why}`);
       this.lastLife.push({ request: request.slice(0, SHOWN_CHARS), text: `the SKB died, and ${why}; it is refused` });
     }
+    return poisonedRequests(dataDir).map(({ request }) => request);
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
