@@ -20,6 +20,8 @@ interface Share {
   readonly thread: number;
   /** Address of each word of run 0, in the order of the test's words. */
   readonly addresses: readonly number[];
+  /** Address of a word that counts who has come. */
+  readonly barrier: number;
   readonly stride: number;
   readonly runs: number;
   readonly kind: MemoryKind;
@@ -91,11 +93,16 @@ async function batch(
     regions.push(region);
     addresses.push(region.address);
   }
+  const frame = await memory.allocFrame(PAGE_BYTES);
+  frames.push(frame);
+  const meeting = await memory.map(frame);
+  regions.push(meeting);
   const shares = test.threads.map((_, thread) =>
     mk.spawnOn(cores[thread % cores.length]!, 'share', {
       test: test.name,
       thread,
       addresses,
+      barrier: meeting.address,
       stride,
       runs,
       kind,
@@ -121,15 +128,18 @@ async function batch(
 }
 
 /** One thread of the test, all runs of a batch: its registers, a list a run. */
-async function share(mk: Mk, { test: name, thread, addresses, stride, runs, kind }: Share): Promise<number[][]> {
+async function share(mk: Mk, { test: name, thread, addresses, barrier, stride, runs, kind }: Share): Promise<number[][]> {
   const test = litmusTest(name)!;
   const accesses = test.threads[thread]!;
   const { memory } = mk;
-  for (const address of addresses) memory.setKind({ address, bytes: runs * stride }, kind);
+  const bytes = Math.ceil((runs * stride) / PAGE_BYTES) * PAGE_BYTES;
+  for (const address of addresses) if (address % PAGE_BYTES === 0) memory.setKind({ address, bytes }, kind);
   const all: number[][] = [];
+  await together(mk, barrier, test.threads.length);
   for (let run = 0; run < runs; run += 1) {
     const registers: number[] = [];
     for (const { kind: access, word, value } of accesses) {
+      if (mk.randomInt(2) === 0) await pass(mk);
       const address = addresses[test.words.indexOf(word)]! + run * stride;
       if (access === 'F') registers.push(Number(await memory.fetchAdd(address, BigInt(value))));
       else if (access === 'R') {
@@ -142,12 +152,21 @@ async function share(mk: Mk, { test: name, thread, addresses, stride, runs, kind
       }
     }
     all.push(registers);
-    if (mk.randomInt(4) === 0) {
-      mk.work(mk.randomInt(5000));
-      await mk.yield();
-    }
+    await pass(mk);
   }
   return all;
+}
+
+/** Some time passes: other cores have theirs. */
+async function pass(mk: Mk): Promise<void> {
+  mk.work(mk.randomInt(4000));
+  await mk.yield();
+}
+
+/** Waits until so many threads have come: they begin at about the same time. */
+async function together(mk: Mk, barrier: number, threads: number): Promise<void> {
+  await mk.memory.fetchAdd(barrier, 1n);
+  while (Number(await mk.memory.load64(barrier)) % threads !== 0) await pass(mk);
 }
 
 async function report(mk: Mk, test: LitmusTest, counts: Map<string, number>, kind: MemoryKind): Promise<number> {

@@ -61,6 +61,12 @@ export class PageCopies {
     return this.copies.get(page)?.bytes ?? null;
   }
 
+  /** What the word lets programs do now: 0 nothing, 1 read, 2 write. For checkers. */
+  wordOf(page: number): number {
+    const copy = this.copies.get(page);
+    return copy === undefined ? 0 : Atomics.load(copy.words, 0);
+  }
+
   /** What programs may do with the page from now on; less than before takes effect when `quiesce` says so. */
   setState(page: number, state: PageState): void {
     const copy = this.copyOf(page);

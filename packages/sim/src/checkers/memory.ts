@@ -60,6 +60,8 @@ function checkAll(nodes: ReadonlyMap<PeerId, SimNode>, named: ReadonlySet<number
   }
 }
 
+const STATES = ['invalid', 'shared', 'modified'] as const;
+
 interface Member {
   readonly core: CoreId;
   readonly kernel: Kernel;
@@ -76,7 +78,9 @@ function checkPage(
   const name = `page ${(page * PAGE_BYTES).toString(16)}`;
   if (lost && !named.has(page * PAGE_BYTES)) report('M5', `${name} is lost and was not named`);
   const holders = cores.flatMap(({ core, kernel }) => {
-    const state = kernel.services.pages.cache.stateOf(page);
+    const { cache, copies } = kernel.services.pages;
+    // What counts is what a program could do now, whatever the protocol takes it for.
+    const state = STATES[Math.max(STATES.indexOf(cache.stateOf(page)), copies.wordOf(page))]!;
     return state === 'invalid' ? [] : [{ core, kernel, state }];
   });
   const writers = holders.filter(({ state }) => state === 'modified');
