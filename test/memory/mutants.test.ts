@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { memoryChecker } from '@mk/sim/checkers/memory';
+import { flatMachine } from '@mk/sim/engine/machines';
 import { Checks } from '@mk/sim/checkers/registry';
 import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 import { programText } from '../../scripts/bundle-program.mjs';
@@ -14,7 +15,7 @@ beforeAll(async () => {
 
 /** Who saw something in a run of one part of the program: numbers of invariants, and `program` when it ended badly. */
 function seen(part: string, mutant: MemoryMutant | null, seed: number): readonly string[] {
-  const s = new ProgramSimulation({ seed, cores: CORES });
+  const s = new ProgramSimulation({ seed, cores: CORES, machine: { ...flatMachine(), latencyNs: () => 100_000 } });
   const checks = new Checks(s.simulation, [memoryChecker]);
   if (mutant !== null) for (let core = 0; core < CORES; core += 1) mutant.plant(s.simulation.node(core).kernel!, core);
   s.load(0, 'memory-shared', text);

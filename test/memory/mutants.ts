@@ -26,7 +26,7 @@ export const MEMORY_MUTANTS: readonly MemoryMutant[] = [
   {
     name: 'an invalidation is acknowledged before the dispatcher has quiesced',
     part: 'contended',
-    seenBy: ['M1', 'M6', 'program'],
+    seenBy: ['M1', 'M3', 'M6', 'program'],
     plant: ({ services }) =>
       replace(services.pages.copies, 'quiesce', () => (_page: number, done: () => void) => done()),
   },

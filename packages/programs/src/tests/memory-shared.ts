@@ -48,7 +48,10 @@ export const main = program(
       },
       /** Writes a word of its own on a page that all write, as fast as it can. */
       contend: async (mk, { address, rounds }: Turn) => {
-        for (let i = 1; i <= rounds; i += 1) await mk.memory.store32(address + 8 * mk.self.core, i);
+        for (let i = 1; i <= rounds; i += 1) {
+          await mk.memory.store32(address + 8 * mk.self.core, i);
+          if (hasOneClock(mk)) mk.work(300_000); // what it was answered with is kept for it until the turn ends
+        }
       },
       /** Writes its number until that faults. */
       scribble: async (mk, address: number) => {
