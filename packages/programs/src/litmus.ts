@@ -128,7 +128,10 @@ async function batch(
 }
 
 /** One thread of the test, all runs of a batch: its registers, a list a run. */
-async function share(mk: Mk, { test: name, thread, addresses, barrier, stride, runs, kind }: Share): Promise<number[][]> {
+async function share(
+  mk: Mk,
+  { test: name, thread, addresses, barrier, stride, runs, kind }: Share,
+): Promise<number[][]> {
   const test = litmusTest(name)!;
   const accesses = test.threads[thread]!;
   const { memory } = mk;

@@ -4,6 +4,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';
 import type { RoundSummary } from '../client/round-summary.ts';
 import { describeTimes } from '../client/times.ts';
+import { BENCH_UNMAP, BENCH_SHARE } from './bench-memory.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 import { pairOf, pingOptions, runPing } from './ping.ts';
@@ -91,7 +92,7 @@ const BENCH_PING: CtlCommand = {
   run: runPing,
 };
 
-export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING, BENCH_REVOKE];
+export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING, BENCH_REVOKE, BENCH_UNMAP, BENCH_SHARE];
 
 export function describeRound(summary: RoundSummary): string {
   const { plan, phases, cores, messages } = summary;

@@ -20,6 +20,8 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('ring', 'passes a token round the cores and times each round', 2, ['rounds', 'bytes']),
   row('pingpong', 'plays ping-pong between every two of the cores, one pair after the other', 2, ['rounds', 'bytes']),
   row('litmus', 'litmus tests of shared memory: outcomes counted, forbidden ones named', 2, ['runs']),
+  row('unmap-bench', 'how long an unmap takes that every core has to hear of', 1, ['rounds']),
+  row('share-bench', 'cores update a shared frame, or send the updates to one core', 2, ['rounds']),
   row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
   row('bank', 'transfers between branches by two-phase commit: money is conserved, whoever crashes', 1, ['rounds']),
   row('kv', 'a replicated key-value store: counters under Octopus locks with fencing tokens', 1, ['rounds']),
