@@ -55,7 +55,7 @@ export const main = program(
     const server = `counter.${mk.self.domain}`;
     let updates = 0;
     await mk.export(server, Counter, { update: ({ lines: n }) => ({ n: (updates += n) }) });
-    const rows = [];
+    const rows: Awaited<ReturnType<typeof compared>>[] = [];
     for (
       let count = 1;
       count <= others.length;

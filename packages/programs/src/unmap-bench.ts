@@ -15,7 +15,7 @@ export const main = program(
     const rounds = whole(mk, 'rounds', 20, 1, 100_000);
     const others = cores.filter((core) => core !== mk.self.core);
     await Promise.all(others.map((core) => mk.span(core)));
-    const rows = [];
+    const rows: ({ readonly cores: number } & Awaited<ReturnType<typeof measured>>)[] = [];
     for (const count of countsUpTo(cores.length))
       rows.push({ cores: count, ...(await measured(mk, others.slice(0, count - 1), rounds)) });
     const line = ({ cores: count, p50_ns: median, min_ns: least }: (typeof rows)[number]): string =>

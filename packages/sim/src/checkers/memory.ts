@@ -89,8 +89,9 @@ function checkPage(
   for (const { core, kernel, state } of holders) {
     if (owner !== core && !sharers.includes(core))
       report('M3', `core ${core} has ${name} ${state}, and the home does not know`);
-    if (state !== 'shared' || owner !== null) continue;
     const { cache, copies } = kernel.services.pages;
+    // One that is being taken back may still be read by whoever was given it: its acknowledgement waits.
+    if (state !== 'shared' || owner !== null || cache.stateOf(page) !== 'shared') continue;
     const [mine, there] = [copies.peek(page), home.services.pages.copies.peek(page)];
     if (cache.versionOf(page) !== version)
       report('M2', `core ${core} reads version ${cache.versionOf(page)} of ${name}, which is at ${version}`);

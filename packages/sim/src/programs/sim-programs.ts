@@ -159,7 +159,11 @@ export class SimPrograms {
     const suspect = this.suspects.has(this.turns);
     const { domain, program } = dispatcher.start;
     this.running = { number: this.turns, core: node.id, dispatcher: id, domain, program: program.name };
-    const came = dispatcher.context.resume({ now, until, upcalls }, frames, suspect);
+    const came = dispatcher.context.resume(
+      { now: Math.floor(now), until: Math.floor(until), upcalls },
+      frames,
+      suspect,
+    );
     this.running = null;
     this.note(node, dispatcher, came);
     if (this.of(node).get(id) !== dispatcher) return; // killed by what it called
