@@ -76,6 +76,22 @@ async function capabilities(): Promise<readonly { core: number; held: number }[]
   return rows.map(({ core, capabilities: held }) => ({ core, held: held.length }));
 }
 
+test.each([
+  ['bank', ['--rounds', '4'], { money: 800, restarted: 0 }],
+  ['kv', ['--rounds', '1'], { acknowledged: 2, attempted: 2, total: 2 }],
+  ['map-reduce', ['--count', '4'], { words: 800, chunks: 4, cores: 2 }],
+] as const)('%s keeps its promises on processes', async (program, options, result) => {
+  expect(await place.ask<Run<unknown>>('run', program, '--on', '0,1', ...options)).toMatchObject({ ok: true, result });
+});
+
+test('a shell does what it is told; the programs that ship are listed', async () => {
+  const done = await place.mkctl('run', 'shell', '--on', '3', '--', 'cores', 'ping 2', 'nope');
+  expect(done.status).toBe(0);
+  expect(done.stdout).toMatch(/^on cores 3\n3\ncore 2 answers after .*\n$/);
+  expect(done.stderr).toContain('no command nope');
+  expect((await place.mkctl('run', '--list')).stdout).toMatch(/^hello .*\n(.*\n)*bank .*\n/);
+});
+
 test('on cores that are named, in exactly that way', async () => {
   const pairs = await place.ask<Run<{ pairs: { from: number; to: number }[] }>>(
     'run',

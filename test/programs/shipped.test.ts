@@ -56,7 +56,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   bank: ['--rounds', '16'],
   kv: ['--rounds', '3'],
   'map-reduce': ['--count', '6'],
-  shell: ['help', 'ps', 'oct set', 'exit'],
+  shell: ['help', 'ps', 'spawn 1 1', 'ping 2', "set 'lamp' { lit: 1 }", "get 'lamp'", "del 'lamp'", 'names', 'exit'],
 };
 
 describe('every program that ships ends well, and twice with the same trace', () => {

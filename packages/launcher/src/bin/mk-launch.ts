@@ -2,6 +2,7 @@ import '../cli/working-folder.ts';
 import { asksForJson, report } from '../cli/run-cli.ts';
 import { guardStandardOutput, statusWithOutput } from '../cli/standard-output.ts';
 import { DAEMON_VARIABLE, runDaemon } from '../launch/daemon.ts';
+import { newCommand } from '../launch/new-command.ts';
 import { mkLaunch } from '../launch/command.ts';
 import { runCommand } from '../launch/run-command.ts';
 import { tourCommand } from '../tour/command.ts';
@@ -10,7 +11,8 @@ import { tourCommand } from '../tour/command.ts';
 guardStandardOutput('mk-launch');
 const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
-const main = supervise === undefined ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand]) : runDaemon();
+const main =
+  supervise === undefined ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand, newCommand]) : runDaemon();
 main.then(
   (status) => process.exit(statusWithOutput(status)),
   (error) => process.exit(report('mk-launch', error, asksForJson(process.argv))),

@@ -111,7 +111,9 @@ export class ClusterClient {
 
   private ask(who: string, address: string, verb: string, args: object, options: CallOptions): Promise<unknown> {
     const call = (): Promise<unknown> => named(who, callControl(address, this.token, verb, args, options));
-    return this.waits === null ? call() : this.waits.during(who, address, whatOf(verb, args), call);
+    return this.waits === null || options.patient === true
+      ? call()
+      : this.waits.during(who, address, whatOf(verb, args), call);
   }
 
   /** Does something that is no request to one process, and says what it waits for, when it takes its time. */

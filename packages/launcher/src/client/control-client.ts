@@ -5,6 +5,8 @@ import { type Address, parseAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
 export interface CallOptions {
+  /** It takes its time by nature: nobody is told of the wait. */
+  readonly patient?: boolean;
   readonly timeoutMs?: number;
 }
 

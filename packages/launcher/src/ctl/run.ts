@@ -9,6 +9,7 @@ import { PROBES } from '../programs/table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 import { describePlacement, type Placement, placeCores, placementKind } from './placement.ts';
 import { argumentsOf, printLine, runFile, runFollowed } from './run-file.ts';
+import { ShellInput } from './run-shell.ts';
 import { withSkb } from './with-skb.ts';
 
 /** The search for a placement has a budget of its own; this is for a busy host. */
@@ -32,6 +33,7 @@ export const RUN: CtlCommand = {
     ['$0 run ring --cores 4 --spread', 'the same, far apart'],
     ['$0 run churn --cores 4 --near --seconds 5', 'capability operations, checked'],
     ['$0 run pingpong --on 0,3-7', 'on these cores'],
+    ['$0 run shell --on 2', 'a shell on core 2; it takes what you type'],
     ['$0 run ./hello.ts --on 0,2 -- --times 3', 'your own program, a domain a core; arguments after --'],
   ],
   options: (cli) => {
@@ -94,10 +96,12 @@ async function runShipped(context: CtlContext, shipped: ShippedProgram): Promise
   const words = [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...argumentsOf(context.args)];
   const on = shipped.domains === 'each' ? cores : cores.slice(0, 1);
   const lines: string[] = [];
+  const input = shipped.name === 'shell' && words.length === 0 && !context.json ? new ShellInput(context) : null;
   const request = { program, cores, on, args: context.json ? [...words, '--json'] : words };
   const domains = await runFollowed(context, request, (line, several) => {
     if (context.json) lines.push(line.text);
     else printLine(context, line, several);
+    input?.printed(line.text);
   });
   const status = statusOf(domains);
   if (context.json)

@@ -50,7 +50,12 @@ export async function runDomains(
       const request = { program: program.name, core, args, environment: { CORES: cores.join(',') } };
       const { domain } = (await cluster.core(home, 'domain_spawn', request)) as { readonly domain: string };
       begun(domain);
-      return (await cluster.core(home, 'domain_wait', { domain }, { timeoutMs: WAIT_MS })) as DomainStatus;
+      return (await cluster.core(
+        home,
+        'domain_wait',
+        { domain },
+        { timeoutMs: WAIT_MS, patient: true },
+      )) as DomainStatus;
     }),
   );
 }

@@ -23,6 +23,7 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('unmap-bench', 'how long an unmap takes that every core has to hear of', 1, ['rounds']),
   row('share-bench', 'cores update a shared frame, or send the updates to one core', 2, ['rounds']),
   row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
+  row('shell', 'commands on a core: spawn, ps, kill, wait, ping, get, set; help says more', 1, []),
   row('bank', 'transfers between branches by two-phase commit: money is conserved, whoever crashes', 1, ['rounds']),
   row('kv', 'a replicated key-value store: counters under Octopus locks with fencing tokens', 1, ['rounds']),
   row('map-reduce', 'counts words by threads of one domain that spans the cores', 1, ['count']),

@@ -4,6 +4,7 @@ import { KNOWLEDGE } from './chapters/knowledge.ts';
 import { LATENCIES } from './chapters/latencies.ts';
 import { LINK_CHANGE } from './chapters/link-change.ts';
 import { PARTITION } from './chapters/partition.ts';
+import { PROGRAMS } from './chapters/programs.ts';
 import { ROUNDS_OVER_PLANS } from './chapters/rounds.ts';
 import type { Chapter } from './tour.ts';
 
@@ -14,6 +15,7 @@ export const CHAPTERS: readonly Chapter[] = [
   LINK_CHANGE,
   CAPABILITIES,
   KNOWLEDGE,
+  PROGRAMS,
   CRASH,
   PARTITION,
 ];

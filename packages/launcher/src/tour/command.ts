@@ -38,12 +38,14 @@ async function runTour(config: ClusterConfig, machine: ResolvedMachine, terminal
   const startedAt = performance.now();
   const progress = new ProgressDisplay(terminal);
   let ready = false;
+  let tour: Tour | null = null;
   let interrupt: (error: Error) => void = () => undefined;
   const interrupted = new Promise<never>((_resolve, reject) => (interrupt = reject));
   interrupted.catch(() => undefined);
   const session = new ClusterSession(config, {
     servePage,
     progress: (now) => progress.update(now),
+    logged: (_process, line) => tour?.logged(line),
     died: (who, how, lastWords) => terminal.out(`  ${who} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`),
     shutdownAsked: () => interrupt(new CommandError('ended by mkctl down', 2)),
   });
@@ -52,7 +54,7 @@ async function runTour(config: ClusterConfig, machine: ResolvedMachine, terminal
     second: () => void session.closeNow().then(() => process.exit(2)),
     last: () => session.supervisor.killAllNow(),
   });
-  const tour = new Tour(session, machine, terminal);
+  tour = new Tour(session, machine, terminal);
   try {
     const of = CHAPTERS.length + 2;
     tour.begin(`Boot: one process a core, every core linked to every other`, 1, of);

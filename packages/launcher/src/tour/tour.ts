@@ -2,6 +2,10 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import { ControlError } from '../cli/usage-error.ts';
 import { callControl } from '../client/control-client.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import { parseLine } from '../display/log-printer.ts';
+import { programNamed } from '../programs/bundle.ts';
+import { OpenDomains, type ProgramLine } from '../programs/open-domains.ts';
+import { runDomains } from '../programs/program-run.ts';
 import type { CoreRow } from '../client/core-row.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
@@ -59,6 +63,36 @@ export class Tour {
   core(core: CoreId, verb: string, args: object = {}): Promise<unknown> {
     const { supervisor } = this.session;
     return callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, { timeoutMs: 60_000 });
+  }
+
+  /** Runs a program that ships to its end: what it printed, and whether it ended well. */
+  async program(
+    name: string,
+    cores: readonly number[],
+    args: readonly string[],
+  ): Promise<{ readonly ok: boolean; readonly lines: readonly ProgramLine[] }> {
+    const program = await programNamed(name);
+    const lines: ProgramLine[] = [];
+    const domains = new OpenDomains((line) => lines.push(line));
+    this.domains = domains;
+    const on = program.domains === 'each' ? cores : cores.slice(0, 1);
+    const reach = {
+      core: (core: CoreId, verb: string, given?: object) => this.core(core, verb, given),
+      cores: () => this.members(),
+    };
+    const statuses = await runDomains(reach, { program, cores, on, args }, (domain) => domains.begun(domain));
+    domains.haveBegun();
+    if (!domains.over.aborted)
+      await new Promise((resolve) => domains.over.addEventListener('abort', resolve, { once: true }));
+    this.domains = null;
+    return { ok: statuses.every(({ cause, status }) => cause === 'exited' && status === 0), lines };
+  }
+  private domains: OpenDomains | null = null;
+
+  /** A log line of a process. */
+  logged(text: string): void {
+    const line = this.domains === null ? null : parseLine(text);
+    if (line !== null) this.domains?.line(line);
   }
 
   /** The name of the error that a call ends in; null when it succeeds. */

@@ -1,0 +1,40 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { CommandModule } from 'yargs';
+import type { Cli } from '../cli/run-cli.ts';
+import { processTerminal } from '../cli/terminal.ts';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { programDirectory } from '../boot/programs.ts';
+import { templateFiles } from '../programs/template.ts';
+
+/** `mk-launch new NAME`: a folder with a program, a test that runs it in the simulator, and what an editor needs. */
+export function newCommand(done: (status: number) => void): CommandModule {
+  return {
+    command: 'new <name>',
+    describe: 'make a folder with a program of your own, and a test that runs it in the simulator',
+    builder: ((cli: Cli) =>
+      cli
+        .positional('name', { type: 'string', describe: 'the folder, and the program’s name' })
+        .example('$0 new my-program', 'then: cd my-program && npm test')) as never,
+    handler: (args) => done(makeFolder(String((args as Readonly<Record<string, unknown>>)['name']))),
+  };
+}
+
+function makeFolder(given: string): number {
+  const folder = resolve(given);
+  const name = basename(folder);
+  if (!/^[a-z][a-z0-9-]{0,60}$/.test(name))
+    throw new UsageError(
+      `a program’s name is lower-case letters, digits and dashes, like my-program, not ${JSON.stringify(name)}`,
+    );
+  if (existsSync(folder) && readdirSync(folder).length > 0)
+    throw new CommandError(`${given} is there and not empty`, 2);
+  const checkout = dirname(programDirectory());
+  for (const [file, text] of Object.entries(templateFiles(name, checkout))) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+  const near = relative(process.cwd(), folder);
+  processTerminal().out(`made ${near === '' ? '.' : near}: cd ${near === '' ? '.' : near} && npm test`);
+  return 0;
+}
