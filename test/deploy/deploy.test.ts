@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
@@ -113,9 +115,12 @@ if (!promtool) process.stderr.write('deploy test: no promtool; the configuration
       record: `mk:panel${i}`,
       expr: expr.replaceAll('$__rate_interval', '1m'),
     }));
-    const file = JSON.stringify({ groups: [{ name: 'dashboard', rules }] });
-    const checked = spawnSync('promtool', ['check', 'rules'], { input: file, encoding: 'utf8' });
-    expect([checked.status, checked.stderr]).toEqual([0, '']);
+    const place = mkdtempSync(join(tmpdir(), 'mk-rules-'));
+  const file = join(place, 'dashboard.yml');
+  writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+  const checked = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+  rmSync(place, { recursive: true });
+  expect([checked.status, checked.stderr]).toEqual([0, '']);
   },
 );
 

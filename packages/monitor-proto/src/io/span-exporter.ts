@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { request as overHttp } from 'node:http';
+import { request as overHttps } from 'node:https';
+import type { LogEventName, LogFields } from '../log-events.ts';
+import type { MetricFamily } from '../metrics.ts';
+import { VERSION } from '../version.ts';
+
+/** Spans that wait for the next request; what comes while it is full is dropped and counted: a collector holds up nobody. */
+const MAX_WAITING = 2048;
+const SEND_MS = 1000;
+const ANSWER_MS = 5000;
+const OK = 1;
+const ERROR = 2;
+const INTERNAL_KIND = 1;
+
+/** Who a process is, in OpenTelemetry's words. */
+export interface SpanSource {
+  readonly core: string | number;
+  readonly incarnation: number;
+}
+
+interface Attribute {
+  readonly key: string;
+  readonly value: { readonly stringValue: string } | { readonly intValue: string };
+}
+
+/**
+ * Operations as spans of OpenTelemetry, over OTLP/HTTP in JSON (`/v1/traces`), from the log events that tell of an operation's end. An
+ * operation is a trace: its id is made from the operation's, so that whoever looks for 3.1.42 finds it.
+ */
+export class SpanExporter {
+  private waiting: object[] = [];
+  private timer: NodeJS.Timeout | null = null;
+  private sent = 0;
+  private dropped = 0;
+
+  constructor(
+    private readonly endpoint: URL,
+    private readonly source: () => SpanSource,
+  ) {}
+
+  logged(event: LogEventName, { op, elapsed_us: elapsedUs, ...fields }: LogFields): void {
+    if (typeof op !== 'string' || typeof elapsedUs !== 'number') return;
+    if (this.waiting.length >= MAX_WAITING) return void (this.dropped += 1);
+    const end = BigInt(Date.now()) * 1_000_000n;
+    const result = String(fields['result'] ?? 'ok');
+    this.waiting.push({
+      traceId: hashOf(op, 32),
+      spanId: hashOf(`${event} ${op}`, 16),
+      name: nameOf(fields),
+      kind: INTERNAL_KIND,
+      startTimeUnixNano: String(end - BigInt(Math.round(elapsedUs)) * 1000n),
+      endTimeUnixNano: String(end),
+      attributes: Object.entries({ op, event, ...fields }).map(([key, value]) => attribute(`mk.${key}`, value)),
+      status: result === 'ok' ? { code: OK } : { code: ERROR, message: result },
+    });
+    this.timer ??= setTimeout(() => this.send(), SEND_MS).unref();
+  }
+
+  /** Sends what waits now: for a process that is about to end. */
+  flush(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.waiting.length > 0) this.send();
+  }
+
+  metrics(): readonly MetricFamily[] {
+    return [
+      {
+        name: 'mk_spans_total',
+        type: 'counter',
+        help: 'Spans of operations for OpenTelemetry: taken by the collector, or dropped.',
+        samples: [
+          { labels: { fate: 'sent' }, value: this.sent },
+          { labels: { fate: 'dropped' }, value: this.dropped },
+        ],
+      },
+    ];
+  }
+
+  private send(): void {
+    this.timer = null;
+    const spans = this.waiting;
+    this.waiting = [];
+    const lost = (): void => void (this.dropped += spans.length);
+    const body = JSON.stringify({
+      resourceSpans: [{ resource: this.resource(), scopeSpans: [{ scope: { name: 'mk', version: VERSION }, spans }] }],
+    });
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const open = this.endpoint.protocol === 'https:' ? overHttps : overHttp;
+    const call = open(this.endpoint, { method: 'POST', headers, timeout: ANSWER_MS }, (response) => {
+      if (response.statusCode === 200) this.sent += spans.length;
+      else lost();
+      response.resume();
+    });
+    call.on('timeout', () => call.destroy(new Error('no answer')));
+    call.on('error', lost);
+    call.end(body);
+  }
+
+  private resource(): { readonly attributes: readonly Attribute[] } {
+    const { core, incarnation } = this.source();
+    return {
+      attributes: [
+        attribute('service.name', 'mk'),
+        attribute('service.instance.id', typeof core === 'number' ? `core-${core}` : core),
+        attribute('service.version', VERSION),
+        attribute('mk.incarnation', incarnation),
+      ],
+    };
+  }
+}
+
+/**
+ * An exporter as OpenTelemetry's own variables ask for it (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT to which
+ * `/v1/traces` is added); null without them, or when they hold no URL.
+ */
+export function spanExporter(
+  environment: Readonly<Record<string, string | undefined>>,
+  source: () => SpanSource,
+): SpanExporter | null {
+  const exact = environment['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? '';
+  const base = environment['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
+  const text = exact !== '' ? exact : base === '' ? '' : `${base.replace(/\/$/, '')}/v1/traces`;
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return null;
+  return new SpanExporter(new URL(text), source);
+}
+
+function nameOf({ kind, plan, phases }: LogFields): string {
+  return plan === undefined ? String(kind) : `round, ${String(plan)}, ${String(phases)}-phase`;
+}
+
+function attribute(key: string, value: unknown): Attribute {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return { key, value: { intValue: String(value) } };
+  return { key, value: { stringValue: typeof value === 'object' ? JSON.stringify(value) : String(value) } };
+}
+
+/** Hex digits that two different texts do not share. */
+function hashOf(text: string, digits: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+}
