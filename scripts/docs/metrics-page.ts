@@ -1,5 +1,6 @@
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import { createLogger } from '@mk/monitor-proto/io/logger';
+import { SpanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { trafficMetrics } from '@mk/monitor-proto/io/traffic-metrics';
 import { Vitals } from '@mk/monitor-proto/io/vitals';
 import { metricsText } from '@mk/monitor-proto/metrics';
@@ -28,7 +29,14 @@ function ofEveryProcess(): string {
   const faults = new FaultHost({ log: () => undefined, touched: () => undefined, retimed: () => undefined });
   const counters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
   const logger = createLogger({ core: 0, incarnation: 0 }, null);
-  const families = [trafficMetrics(0, counters, 0), faults.metrics(), logger.metrics(), vitals.metrics()].flat();
+  const spans = new SpanExporter(new URL('http://localhost'), () => ({ core: 0, incarnation: 0 }));
+  const families = [
+    spans.metrics(),
+    trafficMetrics(0, counters, 0),
+    faults.metrics(),
+    logger.metrics(),
+    vitals.metrics(),
+  ].flat();
   vitals.close();
   return metricsText(families, {});
 }

@@ -116,11 +116,11 @@ if (!promtool) process.stderr.write('deploy test: no promtool; the configuration
       expr: expr.replaceAll('$__rate_interval', '1m'),
     }));
     const place = mkdtempSync(join(tmpdir(), 'mk-rules-'));
-  const file = join(place, 'dashboard.yml');
-  writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
-  const checked = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
-  rmSync(place, { recursive: true });
-  expect([checked.status, checked.stderr]).toEqual([0, '']);
+    const file = join(place, 'dashboard.yml');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    const checked = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+    rmSync(place, { recursive: true });
+    expect([checked.status, checked.stderr]).toEqual([0, '']);
   },
 );
 

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseChromeTrace, sliceAt } from '../support/chrome-trace.ts';
@@ -9,10 +11,37 @@ import { ClusterPlace, until } from './running-cluster.ts';
 /** What shows a running cluster to people: one cluster of three cores for all of it. */
 const CORES = 3;
 const place = new ClusterPlace();
+/** A small collector of OpenTelemetry's. */
+const spans: { readonly name: string; readonly status: { readonly code: number } }[] = [];
+const collector = createServer((request, response) => {
+  let text = '';
+  request.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  request.on('end', () => {
+    const { resourceSpans } = JSON.parse(text) as { resourceSpans: { scopeSpans: { spans: typeof spans }[] }[] };
+    if (request.url === '/v1/traces')
+      for (const { scopeSpans } of resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
+    response.writeHead(200).end('{}');
+  });
+});
 beforeAll(async () => {
-  await place.boot('--cores', String(CORES), '--latency', '1ms');
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+  const args = ['--cores', String(CORES), '--latency', '1ms', '--json'];
+  await place.start('mk-launch.cjs', args, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).message('ready');
 }, 300_000);
-afterAll(() => place.cleanUp());
+afterAll(async () => {
+  await place.cleanUp();
+  await new Promise((resolve) => collector.close(resolve));
+});
+
+test('operations go to a collector of OpenTelemetry as spans', async () => {
+  await place.mkctl('bench', 'round', '--plan', 'numa', '--phases', '2', '--count', '4');
+  await until('four spans', () => spans.filter(({ name }) => name === 'round, numa, 2-phase').length === 4);
+  expect(spans.every(({ status }) => status.code === 1)).toBe(true);
+  expect((await place.mkctl('metrics')).stdout).toMatch(
+    /^mk_spans_total\{process="core-0",core="0",fate="sent"\} [4-9]/m,
+  );
+});
 
 interface TopDocument {
   readonly faults: number;

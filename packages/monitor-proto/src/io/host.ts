@@ -12,6 +12,7 @@ import type { Logger } from './logger.ts';
 import { isDialled, type Transport, WebSocketTransport } from './transport.ts';
 import type { MessageTap } from '../endpoint/message-trace.ts';
 import type { Tracer } from './tracer.ts';
+import type { SpanExporter } from './span-exporter.ts';
 import { TraceVerb } from './trace-verb.ts';
 import { trafficMetrics } from './traffic-metrics.ts';
 import { Vitals } from './vitals.ts';
@@ -26,6 +27,8 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 export interface HostOptions<Out> {
   readonly controlToken: string;
   readonly logger: Pick<Logger, 'write' | 'metrics'>;
+  /** Where operations go as spans; absent: nowhere. */
+  readonly spans?: SpanExporter | null;
   /** Has the state machine tell of each message, or no longer. */
   tap?(tap: MessageTap | null): void;
   /** Beside what the state machine and this host count. */
@@ -118,9 +121,9 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private metrics(): string {
     const now = nowNs();
     const core = String(this.machine.health(now)['core']);
-    const { logger, metrics } = this.options;
+    const { logger, metrics, spans } = this.options;
     const traffic = trafficMetrics(this.bytesSent, this.shaper.counters, this.shaper.underWay);
-    const families = [...traffic, ...logger.metrics(), ...(metrics?.() ?? []), ...this.vitals.metrics()];
+    const families = [...traffic, ...logger.metrics(), ...(metrics?.() ?? []), ...(spans?.metrics() ?? []), ...this.vitals.metrics()];
     return this.machine.metrics(now) + metricsText(families, { core });
   }
 
@@ -225,6 +228,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     },
     log: ({ event, lamport, fields }) => {
       this.tracer?.logged(event, fields);
+      this.options.spans?.logged(event, fields);
       this.options.logger.write(event, lamport, fields);
     },
     control_reply: ({ id, reply }) => {
@@ -273,6 +277,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
     this.shaper.close();
     this.vitals.close();
+    this.options.spans?.flush();
     this.tracing.end();
     this.transport.shutdown();
     this.options.halted(error);

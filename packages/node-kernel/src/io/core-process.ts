@@ -5,6 +5,7 @@ import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
+import { spanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import type { LogEventName } from '@mk/monitor-proto/log-events';
 import { isLogged } from '@mk/monitor-proto/log-line';
@@ -60,6 +61,7 @@ export class CoreProcess {
         perform: (effect) => this.perform(effect),
         control: (request) => this.control(request),
         metrics: () => this.faults.metrics(),
+        spans: spanExporter(process.env, () => this.logger.source),
         tap: (tap) => this.kernel?.tap(tap),
         halted: (error) => this.halted(error),
       },

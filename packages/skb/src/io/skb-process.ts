@@ -3,6 +3,7 @@ import { formatAddress } from '@mk/monitor-proto/address';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
+import { spanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
@@ -104,6 +105,7 @@ export class SkbProcess {
       perform: (effect) => this.perform(effect),
       control: (request) => this.control(request),
       metrics: () => this.faults.metrics(),
+      spans: spanExporter(process.env, () => this.logger.source),
       tap: (tap) => (this.skb.endpoint.trace.tap = tap),
       halted: (error) => this.halted(error),
     });
