@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { SpanExporter, spanExporter } from '../../src/io/span-exporter.ts';
+import { type SpanExporter, spanExporter } from '../../src/io/span-exporter.ts';
 
 /** A small collector: keeps what is posted to it, and answers with `status`. */
 interface Span {
