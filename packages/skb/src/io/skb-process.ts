@@ -59,10 +59,7 @@ export class SkbProcess {
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
     const model = machineModel(settings);
     this.faults = new FaultHost({
-      log: (event, fields) => {
-        this.host.noted(event, fields);
-        this.write(event, 0, fields);
-      },
+      log: (event, fields) => this.faultLogged(event, fields),
       touched: () => undefined, // what moved, the cores measure
       retimed: (to, retime) => this.host.retimeFrames(to, retime),
     });
@@ -165,6 +162,11 @@ export class SkbProcess {
       this.lastLife.push({ request: request.slice(0, SHOWN_CHARS), text: `the SKB died, and ${why}; it is refused` });
     }
     return poisonedRequests(dataDir).map(({ request }) => request);
+  }
+
+  private faultLogged(event: LogEventName, fields: LogFields): void {
+    this.host.noted(event, fields);
+    this.write(event, 0, fields);
   }
 
   private write(event: LogEventName, lamport: number, fields: LogFields): void {
