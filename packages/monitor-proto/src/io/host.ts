@@ -123,7 +123,13 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     const core = String(this.machine.health(now)['core']);
     const { logger, metrics, spans } = this.options;
     const traffic = trafficMetrics(this.bytesSent, this.shaper.counters, this.shaper.underWay);
-    const families = [...traffic, ...logger.metrics(), ...(metrics?.() ?? []), ...(spans?.metrics() ?? []), ...this.vitals.metrics()];
+    const families = [
+      ...traffic,
+      ...logger.metrics(),
+      ...(metrics?.() ?? []),
+      ...(spans?.metrics() ?? []),
+      ...this.vitals.metrics(),
+    ];
     return this.machine.metrics(now) + metricsText(families, { core });
   }
 

@@ -38,7 +38,15 @@ beforeAll(async () => {
 });
 afterAll(() => new Promise((resolve) => server.close(resolve)));
 
-const ROUND = { op: '3.1.42', plan: 'numa', phases: 2, cores: 4, messages: 12, elapsed_us: 2500, result: 'ok' } as const;
+const ROUND = {
+  op: '3.1.42',
+  plan: 'numa',
+  phases: 2,
+  cores: 4,
+  messages: 12,
+  elapsed_us: 2500,
+  result: 'ok',
+} as const;
 const exporter = (): SpanExporter =>
   spanExporter({ OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/` }, () => ({ core: 3, incarnation: 1 }))!;
 
@@ -52,7 +60,13 @@ test('an operation is a span: its own trace, its time, its result, its process',
   const exporting = exporter();
   exporting.logged('round_started', { op: '3.1.42' });
   exporting.logged('round_finished', ROUND);
-  exporting.logged('operation_unanswered', { ...ROUND, op: '3.1.43', kind: 'revoke', plan: undefined, result: 'OPERATION_TIMEOUT' });
+  exporting.logged('operation_unanswered', {
+    ...ROUND,
+    op: '3.1.43',
+    kind: 'revoke',
+    plan: undefined,
+    result: 'OPERATION_TIMEOUT',
+  });
   exporting.flush();
   await eventually(() => spansSent(exporting, 'sent') === 2);
   const { path, body } = posted.at(-1)!;
