@@ -2,6 +2,7 @@
  * The page in a real Chromium, on one cluster of eight cores: every action and every view, by what a person would see and do.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { ClusterPlace, until } from '../integration/running-cluster.ts';
 import { startBrowser, whyNoChromium } from './browser.ts';
@@ -225,6 +226,26 @@ describeHere('the page', () => {
     await rows.nth(1).getByRole('button').first().click();
     await page.getByRole('heading', { name: /^(revoke|copy|retype|delete) \d+\.\d+\.\d+/ }).waitFor();
     await button('Close').click();
+  });
+
+  test('what a page is told is recorded, and replayed with a slider', async () => {
+    const file = join(place.state, 'run.ndjson');
+    const { status } = await place.mkctl('ui', '--record', file, '--for', '1500ms');
+    expect(status).toBe(0);
+    const server = place.start('mkctl.cjs', ['ui', '--replay', file]);
+    await until('the address', () => server.stdout.includes('\n'));
+    const replay = await browser.newPage();
+    await replay.goto(server.stdout.split('\n')[0]!);
+    const slider = replay.getByRole('slider', { name: 'Time of the recording' });
+    await slider.fill((await slider.getAttribute('max'))!);
+    await replay.getByRole('button', { name: /^core 7, running/ }).waitFor();
+    await slider.fill((await slider.getAttribute('min'))!);
+    await replay.getByText('0 of 0 cores run').waitFor();
+    await replay.getByRole('button', { name: 'Play', exact: true }).click();
+    await replay.getByText('8 of 8 cores run').waitFor();
+    expect(await replay.getByRole('button', { name: 'Crash', exact: true }).count()).toBe(0);
+    await replay.close();
+    server.child.kill();
   });
 
   test('without the token the page looks; with it, pasted, it acts', async () => {

@@ -31,14 +31,14 @@ export interface SpaceTime {
 }
 
 /**
- * Lays out an operation: by time where the lines' times tell most of them apart, else, or when told to, in their order. Processes
- * tell whole milliseconds, and most operations of a cluster on one host are over in one.
+ * Lays out an operation: by time where it takes long or the lines' times tell most of them apart, else, or when told to, in
+ * their order. Processes tell whole milliseconds, and most operations of a cluster on one host are over in one.
  */
 export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' | 'auto' = 'auto'): SpaceTime {
   const lines = inOrder(operation.lines.filter(({ core }) => typeof core === 'number'));
   const begin = lines[0]?.time ?? 0;
   const spanMs = (lines.at(-1)?.time ?? 0) - begin;
-  const scale = wanted === 'auto' ? telling(lines) : wanted;
+  const scale = wanted === 'auto' ? telling(lines, spanMs) : wanted;
   const at = (line: LogLineView, i: number): number => (scale === 'time' ? line.time - begin : i);
   const placed = lines.map((line, i) => ({ line, at: at(line, i) }));
   const marks = placed
@@ -48,10 +48,13 @@ export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' |
   return { cores: coresOf(operation), marks, arrows: arrowsOf(placed), span, spanMs, scale };
 }
 
+/** An operation that takes so long is worth seeing to scale, though some of its events fall together. */
+const TELLING_MS = 20;
+
 /** Which scale shows more. */
-function telling(lines: readonly LogLineView[]): 'time' | 'order' {
+function telling(lines: readonly LogLineView[], spanMs: Millis): 'time' | 'order' {
   const distinct = new Set(lines.map(({ time }) => time)).size;
-  return distinct > 2 && distinct * 2 >= lines.length ? 'time' : 'order';
+  return spanMs >= TELLING_MS || (distinct > 2 && distinct * 2 >= lines.length) ? 'time' : 'order';
 }
 
 interface Placed {
