@@ -151,6 +151,20 @@ describe('the model', () => {
     expect(model.rates).toMatchObject([{ core: 0, sent: 5 }]);
   });
 
+  test('it knows the shortest and the longest round trip', () => {
+    const model = new PageModel();
+    model.apply({
+      type: 'links',
+      t: 1,
+      trips: [
+        [0, 1, 30, 40],
+        [1, 0, 20, 25],
+        [0, 2, 90, 95],
+      ],
+    });
+    expect(model.tripRange).toEqual([20, 90]);
+  });
+
   test('it holds no more after a hundred thousand events than it may', () => {
     const model = new PageModel();
     for (let i = 0; i < 100_000; i++)

@@ -5,7 +5,6 @@ import {
   type LogLineView,
   PAGE_VERSION,
   type PageEvent,
-  type PageEventOf,
   type PageEventType,
   type TreeNode,
 } from '@mk/ui/model/page-events';
@@ -131,12 +130,13 @@ export class LiveSource implements PageSource {
     const skbState = this.processes?.find(({ name }) => name === 'skb')?.state;
     const skb = skbState ?? (members.status === 'fulfilled' ? 'running' : 'silent');
     this.views = coreViews(this.members, this.processes, this.views);
-    this.say('cores', { cores: this.views, skb });
-    if (rules.status === 'fulfilled') this.say('faults', { faults: faultViews(rules.value, this.processes) });
+    this.say({ type: 'cores', t: Date.now(), cores: this.views, skb });
+    if (rules.status === 'fulfilled')
+      this.say({ type: 'faults', t: Date.now(), faults: faultViews(rules.value, this.processes) });
     const refused = [processes, members].flatMap((asked) =>
       asked.status === 'rejected' ? [String(asked.reason)] : [],
     );
-    this.say('trouble', { text: refused[0]?.replace(/^\w*Error: /, '') ?? null });
+    this.say({ type: 'trouble', t: Date.now(), text: refused[0]?.replace(/^\w*Error: /, '') ?? null });
     await this.lookAtCounters();
   }
 
@@ -146,11 +146,11 @@ export class LiveSource implements PageSource {
     const cores = known.flatMap(({ core, address }) =>
       typeof core === 'number' && running.has(core) && address !== '' ? [{ core, address }] : [],
     );
-    if (cores.length > 0) this.say('counters', { cores: await countersOf(cores) });
+    if (cores.length > 0) this.say({ type: 'counters', t: Date.now(), cores: await countersOf(cores) });
   }
 
   private async lookAtTrips(): Promise<void> {
-    this.say('links', { trips: await tripsOf(this.cluster.open()) });
+    this.say({ type: 'links', t: Date.now(), trips: await tripsOf(this.cluster.open()) });
   }
 
   private async lookAtAttended(): Promise<void> {
@@ -160,15 +160,17 @@ export class LiveSource implements PageSource {
     const running = this.views.filter(({ state }) => state === 'running').map(({ core }) => core);
     await Promise.allSettled([
       what.has('tree') && this.lookAtTree(cluster, root, plan),
-      what.has('capabilities') && capabilitiesOf(cluster, running).then((found) => this.say('capabilities', found)),
-      what.has('memory') && memoryOf(cluster, running).then((rows) => this.say('memory', { rows })),
-      what.has('domains') && domainViewsOf(cluster).then((rows) => this.say('domains', { rows })),
+      what.has('capabilities') &&
+        capabilitiesOf(cluster, running).then((found) => this.say({ type: 'capabilities', t: Date.now(), ...found })),
+      what.has('memory') &&
+        memoryOf(cluster, running).then((rows) => this.say({ type: 'memory', t: Date.now(), rows })),
+      what.has('domains') && domainViewsOf(cluster).then((rows) => this.say({ type: 'domains', t: Date.now(), rows })),
     ]);
   }
 
   private async lookAtTree(cluster: ClusterClient, root: number, plan: string): Promise<void> {
     const tree = (await cluster.skb('tree', { root, kind: plan, form: 'json' }, { timeoutMs: 2000 })) as TreeNode;
-    this.say('tree', { root, plan, tree });
+    this.say({ type: 'tree', t: Date.now(), root, plan, tree });
   }
 
   private takeLine(line: LogLineView): void {
@@ -187,14 +189,10 @@ export class LiveSource implements PageSource {
   }
 
   /** Tells what is new; counters always are, as rates come of their times. */
-  private say<T extends Exclude<PageEventType, 'hello' | 'log'>>(
-    type: T,
-    body: Omit<PageEventOf<T>, 'type' | 't'>,
-  ): void {
-    const text = JSON.stringify(body);
-    if (type !== 'counters' && this.last.get(type)?.text === text) return;
-    const event = { type, t: Date.now(), ...body } as unknown as PageEvent;
-    this.last.set(type, { event, text });
+  private say(event: PageEvent): void {
+    const text = JSON.stringify({ ...event, t: 0 });
+    if (event.type !== 'counters' && this.last.get(event.type)?.text === text) return;
+    this.last.set(event.type, { event, text });
     this.tell(event);
   }
 }

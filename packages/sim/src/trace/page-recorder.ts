@@ -8,7 +8,6 @@ import {
   type LogLineView,
   PAGE_VERSION,
   type PageEvent,
-  type PageEventOf,
   type PageEventType,
   type TripView,
 } from '@mk/ui/model/page-events';
@@ -87,8 +86,8 @@ export class PageRecorder implements SimObserver {
     const at = line.time * 1e6;
     if (at - this.linesAt >= LINES_NS) this.tellLines();
     if (this.lines.length === 0) this.linesAt = at;
-    // Processes are cores, the SKB and the launcher: the schema's wider type comes from hosts of other machines.
-    this.lines.push({ ...line, core: line.core as LogLineView['core'] });
+    const { core } = line;
+    this.lines.push({ ...line, core: typeof core === 'number' || core === 'skb' ? core : 'launcher' });
   }
 
   private tellLines(): void {
@@ -103,11 +102,12 @@ export class PageRecorder implements SimObserver {
     this.lookAt = now + LOOK_NS;
     if (simulation === null) return;
     this.tellLines();
-    this.say('cores', now, { cores: this.cores(simulation), skb: stateOf(simulation.node(SKB_PEER)) });
-    this.say('faults', now, { faults: faultsOf(simulation, now) });
+    const t = now / 1e6;
+    this.say({ type: 'cores', t, cores: this.cores(simulation), skb: stateOf(simulation.node(SKB_PEER)) });
+    this.say({ type: 'faults', t, faults: faultsOf(simulation, now) });
     if (now < this.countAt) return;
     this.countAt = now + COUNT_NS;
-    this.events.push({ type: 'counters', t: now / 1e6, cores: this.countersOf(simulation) });
+    this.events.push({ type: 'counters', t, cores: this.countersOf(simulation) });
     this.lookAtTopology(simulation, now);
   }
 
@@ -136,7 +136,7 @@ export class PageRecorder implements SimObserver {
       min,
       Math.round(average),
     ]);
-    this.say('links', now, { trips: measured.length > 0 ? measured : this.modelled() });
+    this.say({ type: 'links', t: now / 1e6, trips: measured.length > 0 ? measured : this.modelled() });
     const roots = this.scenario.cores <= TREES_OF_ALL ? cores(simulation) : cores(simulation).slice(0, 1);
     for (const { core: root } of roots)
       this.events.push({
@@ -168,15 +168,12 @@ export class PageRecorder implements SimObserver {
     return counted;
   }
 
-  private say<T extends 'cores' | 'faults' | 'links'>(
-    type: T,
-    now: Nanos,
-    body: Omit<PageEventOf<T>, 'type' | 't'>,
-  ): void {
-    const text = JSON.stringify(body);
-    if (this.told.get(type) === text) return;
-    this.told.set(type, text);
-    this.events.push({ type, t: now / 1e6, ...body } as unknown as PageEvent);
+  /** Tells what is new. */
+  private say(event: PageEvent): void {
+    const text = JSON.stringify({ ...event, t: 0 });
+    if (this.told.get(event.type) === text) return;
+    this.told.set(event.type, text);
+    this.events.push(event);
   }
 }
 

@@ -66,6 +66,8 @@ export class PageModel {
   cores: readonly CoreView[] = [];
   skb = '';
   trips: readonly TripView[] = [];
+  /** The shortest and the longest of the shortest round trips, nanoseconds. */
+  tripRange: readonly [least: number, most: number] = [0, 0];
   faults: readonly FaultView[] = [];
   /** By root and plan, as `treeKey` has it. */
   readonly trees = new Map<string, TreeNode>();
@@ -96,7 +98,12 @@ export class PageModel {
       this.cores = cores;
       this.skb = skb;
     },
-    links: ({ trips }) => void (this.trips = trips),
+    links: ({ trips }) => {
+      this.trips = trips;
+      let [least, most] = [Infinity, 0];
+      for (const [, , min] of trips) [least, most] = [Math.min(least, min), Math.max(most, min)];
+      this.tripRange = [least, most];
+    },
     faults: ({ faults }) => void (this.faults = faults),
     counters: (event) => this.count(event),
     tree: ({ root, plan, tree }) => void this.trees.set(treeKey(root, plan), tree),

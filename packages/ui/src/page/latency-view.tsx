@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatDuration } from '@mk/machine/duration';
 import { percentile } from '../model/percentiles.ts';
 import type { ViewProps } from './view-props.ts';
@@ -13,9 +13,9 @@ interface Cell {
 /** The matrix of measured round trips: a picture to point at or to walk through by the arrow keys, and its summary as text. */
 export function LatencyView({ session }: ViewProps) {
   const { trips } = session.model;
-  const cores = [...new Set(trips.flatMap(([from, to]) => [from, to]))].sort((a, b) => a - b);
+  const cores = useMemo(() => [...new Set(trips.map(([from]) => from))].sort((a, b) => a - b), [trips]);
   const [cell, setCell] = useState<Cell | null>(null);
-  const rows = summary(session);
+  const rows = useMemo(() => summary(session), [trips, session.model.cores]);
   return (
     <section aria-labelledby="latency-title">
       <h2 id="latency-title">Latency matrix</h2>
@@ -108,8 +108,7 @@ function drawMatrix(canvas: HTMLCanvasElement, session: Session, cores: readonly
   canvas.width = canvas.height = side * cores.length;
   const context = canvas.getContext('2d')!;
   const index = new Map(cores.map((core, i) => [core, i]));
-  const all = session.model.trips.map(([, , min]) => min);
-  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const [least, most] = session.model.tripRange;
   for (const [from, to, min] of session.model.trips) {
     context.fillStyle = latencyColour(min, least, most);
     context.fillRect(index.get(to)! * side, index.get(from)! * side, side, side);

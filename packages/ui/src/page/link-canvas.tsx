@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { linkState } from '../model/link-faults.ts';
 import { MOST_ON_CIRCLE, type MachineLayout } from '../model/machine-layout.ts';
 import { treeKey } from '../model/page-model.ts';
@@ -16,19 +17,38 @@ interface Props {
   readonly choice: Choice;
 }
 
-/** All links behind the cores: a picture, for what it shows stands in the latency and fault views as text. */
+/**
+ * All links behind the cores: a picture, for what it shows stands in the latency and fault views as text. Two layers: what changes seldom is
+ * drawn when it does, messages with every frame.
+ */
 export function LinkCanvas({ session, layout, choice }: Props) {
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const still = useRef<HTMLCanvasElement>(null);
+  const moving = useRef<HTMLCanvasElement>(null);
+  const { trips, faults, trees, changes } = session.model;
+  const tree = choice.root === null ? undefined : trees.get(treeKey(choice.root, choice.plan));
   useEffect(() => {
     const draw = (): void => {
-      if (canvas.current !== null) drawLinks(canvas.current, session, layout, choice);
+      if (still.current !== null) drawStill(still.current, session, layout, choice);
     };
     draw();
     const watcher = new ResizeObserver(draw);
-    watcher.observe(canvas.current!);
-    return () => watcher.disconnect();
+    watcher.observe(still.current!);
+    const scheme = matchMedia('(prefers-color-scheme: dark)');
+    scheme.addEventListener('change', draw);
+    return () => {
+      watcher.disconnect();
+      scheme.removeEventListener('change', draw);
+    };
+  }, [session.model, layout, choice.selected, tree, trips, faults, changes.faults]);
+  useEffect(() => {
+    if (moving.current !== null) drawMoving(moving.current, session, layout);
   });
-  return <canvas ref={canvas} aria-hidden="true" />;
+  return (
+    <>
+      <canvas ref={still} aria-hidden="true" />
+      <canvas ref={moving} aria-hidden="true" />
+    </>
+  );
 }
 
 type Line = (from: number, to: number, style: LineStyle) => void;
@@ -40,8 +60,29 @@ interface LineStyle {
   readonly arrow?: boolean;
 }
 
-function drawLinks(canvas: HTMLCanvasElement, session: Session, layout: MachineLayout, choice: Choice): void {
-  const { width, height } = canvas.getBoundingClientRect();
+function drawStill(canvas: HTMLCanvasElement, session: Session, layout: MachineLayout, choice: Choice): void {
+  const { context, line, width, height } = surface(canvas, layout);
+  drawPackages(context, layout, width, height);
+  drawTrips(session, layout, choice, line);
+  drawFaults(session, layout, choice, line);
+  const tree = choice.root === null ? undefined : session.model.trees.get(treeKey(choice.root, choice.plan));
+  if (tree !== undefined) drawTree(tree, line);
+}
+
+function drawMoving(canvas: HTMLCanvasElement, session: Session, layout: MachineLayout): void {
+  if (drawFlashes(session, surface(canvas, layout).line)) session.changed();
+}
+
+interface Surface {
+  readonly context: CanvasRenderingContext2D;
+  readonly line: Line;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The canvas in its present size, cleared. */
+function surface(canvas: HTMLCanvasElement, layout: MachineLayout): Surface {
+  const { clientWidth: width, clientHeight: height } = canvas;
   const ratio = devicePixelRatio;
   if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
   if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
@@ -49,13 +90,7 @@ function drawLinks(canvas: HTMLCanvasElement, session: Session, layout: MachineL
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   const places = new Map(layout.cores.map(({ core, x, y }) => [core, [x * width, y * height] as const]));
-  const line = lineDrawer(context, places, (layout.coreSize * width) / 2);
-  drawPackages(context, layout, width, height);
-  drawTrips(session, layout, choice, line);
-  drawFaults(session, layout, line);
-  const tree = choice.root === null ? undefined : session.model.trees.get(treeKey(choice.root, choice.plan));
-  if (tree !== undefined) drawTree(tree, line);
-  if (drawFlashes(session, line)) session.changed();
+  return { context, line: lineDrawer(context, places, (layout.coreSize * width) / 2), width, height };
 }
 
 function lineDrawer(
@@ -110,12 +145,13 @@ function drawPackages(
 
 /** Every link where there is room; else those of the chosen cores. */
 function drawTrips({ model }: Session, { cores }: MachineLayout, { selected }: Choice, line: Line): void {
-  const shown = cores.length <= MOST_ON_CIRCLE ? model.trips : model.trips.filter(([from]) => selected.has(from));
-  const all = model.trips.map(([, , min]) => min);
-  const [least, most] = [Math.min(...all), Math.max(...all)];
-  for (const [from, to, min] of shown) {
-    if (from < to || selected.has(from))
-      line(from, to, { colour: latencyColour(min, least, most), width: 1.5, alpha: selected.has(from) ? 1 : 0.7 });
+  const few = cores.length <= MOST_ON_CIRCLE;
+  if (!few && selected.size === 0) return;
+  const [least, most] = model.tripRange;
+  for (const [from, to, min] of model.trips) {
+    const chosen = selected.has(from);
+    if (chosen || (few && from < to))
+      line(from, to, { colour: latencyColour(min, least, most), width: 1.5, alpha: chosen ? 1 : 0.7 });
   }
 }
 
@@ -125,18 +161,29 @@ const FAULT_STYLES = {
   slow: { width: 4, dash: [] },
 } as const;
 
-function drawFaults({ model }: Session, { cores }: MachineLayout, line: Line): void {
+/** Where there is no room for every link, a core of each package stands for it, and those that are chosen or named by a rule for themselves. */
+function drawFaults({ model }: Session, { cores, packages }: MachineLayout, { selected }: Choice, line: Line): void {
   const faults = model.faults.filter(({ rule }) => rule !== null);
   if (faults.length === 0) return;
-  for (const { core: from } of cores) {
-    for (const { core: to } of cores) {
-      if (from >= to) continue;
+  const shown = packages.length === 0 ? cores.map(({ core }) => core) : representatives(model, selected);
+  for (const [i, from] of shown.entries()) {
+    for (const to of shown.slice(i + 1)) {
       const [there, back] = [linkState(faults, from, to), linkState(faults, to, from)];
       const state = there === 'whole' ? back : there;
       if (state !== 'whole')
         line(from, to, { colour: themeColour(state), ...FAULT_STYLES[state], arrow: there !== back });
     }
   }
+}
+
+const MOST_NAMED = 16;
+
+function representatives({ cores, faults }: Session['model'], selected: Choice['selected']): readonly number[] {
+  const ofPackage = new Map<number, number>();
+  for (const { core, package: number } of cores) if (!ofPackage.has(number)) ofPackage.set(number, core);
+  const named = faults.flatMap(({ rule }) => (rule === null ? [] : peersOfRule(rule))).filter((peer) => peer >= 0);
+  const chosen = [...selected].filter((who) => who !== 'skb');
+  return [...new Set([...ofPackage.values(), ...chosen, ...(named.length <= MOST_NAMED ? named : [])])];
 }
 
 function drawTree({ core, children }: TreeNode, line: Line): void {

@@ -16,6 +16,7 @@ export function MachineView({ session, choice, choose }: ViewProps) {
   const signature = model.cores.map(({ core, package: number }) => `${core}:${number}`).join(' ');
   const layout = useMemo(() => layoutOf(model.cores), [signature]);
   const { selected } = choice;
+  const stages = recentStages(session);
   const toggle = (who: number | 'skb'): void => {
     const next = new Set(selected);
     if (!next.delete(who)) next.add(who);
@@ -25,15 +26,21 @@ export function MachineView({ session, choice, choose }: ViewProps) {
     <div class="columns">
       <section aria-labelledby="machine-title">
         <h2 id="machine-title">Machine</h2>
-        <TreeChoice session={session} root={choice.root} plan={choice.plan} choose={choose} />
+        {useMemo(
+          () => (
+            <TreeChoice session={session} root={choice.root} plan={choice.plan} choose={choose} />
+          ),
+          [signature, choice.root, choice.plan],
+        )}
         <div class={`machine ${layout.form}`}>
           <LinkCanvas session={session} layout={layout} choice={choice} />
-          {layout.packages.map(({ package: number, x, y }) => (
-            <span key={number} class="package" style={{ left: `${x * 100}%`, top: `${y * 100}%` }}>
-              {number}
-            </span>
-          ))}
-          <CoreButtons session={session} layout={layout} selected={selected} toggle={toggle} />
+          {useMemo(() => packageNames(layout), [layout])}
+          {useMemo(
+            () => (
+              <CoreButtons session={session} layout={layout} selected={selected} stages={stages} toggle={toggle} />
+            ),
+            [model.cores, layout, selected, [...stages].join(' ')],
+          )}
           {model.skb !== '' && (
             <button
               type="button"
@@ -50,6 +57,14 @@ export function MachineView({ session, choice, choose }: ViewProps) {
       <ActPanel session={session} selected={selected} choose={choose} />
     </div>
   );
+}
+
+function packageNames({ packages }: MachineLayout) {
+  return packages.map(({ package: number, x, y }) => (
+    <span key={number} class="package" style={{ left: `${x * 100}%`, top: `${y * 100}%` }}>
+      {number}
+    </span>
+  ));
 }
 
 function TreeChoice({
@@ -92,13 +107,13 @@ interface CoreButtonsProps {
   readonly session: Session;
   readonly layout: MachineLayout;
   readonly selected: ReadonlySet<number | 'skb'>;
+  readonly stages: ReadonlyMap<number, Stage>;
   toggle(core: number): void;
 }
 
-function CoreButtons({ session, layout, selected, toggle }: CoreButtonsProps) {
+function CoreButtons({ session, layout, selected, stages, toggle }: CoreButtonsProps) {
   const { model } = session;
   const views = new Map(model.cores.map((view) => [view.core, view]));
-  const stages = recentStages(session);
   return (
     <>
       {layout.cores.map(({ core, x, y }) => {
@@ -142,8 +157,8 @@ function recentStages({ model, now }: Session): ReadonlyMap<number, Stage> {
 }
 
 function Legend({ session }: { readonly session: Session }) {
-  const trips = session.model.trips.map(([, , min]) => min);
-  const [least, most] = [Math.min(...trips), Math.max(...trips)];
+  const { trips, tripRange } = session.model;
+  const [least, most] = tripRange;
   return (
     <ul class="legend">
       {trips.length > 0 && (
