@@ -15,10 +15,10 @@ interface Pending {
  * Nobody is left in the dark for longer than two seconds after the command began: this much of its life, but at least so much of
  * the wait, and what the processes take to say whom they wait for.
  */
-const FIRST_MS = 1200;
+const FIRST_MS = 1000;
 const LEAST_MS = 500;
 const AGAIN_MS = 2000;
-const PROBE_MS = 600;
+const PROBE_MS = 500;
 /** A peer that was not heard for so long, and owes an acknowledgement, is why a core waits. */
 const SILENT_MS = 1000;
 const MOST_PROBED = 64;

@@ -1,21 +1,37 @@
 import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
-import { dispatchersOf, type DomainStatus, domainsOf } from '../client/spawn.ts';
+import { coresUp } from '../client/cores.ts';
+import type { DispatcherRow, DomainStatus } from '../client/spawn.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
+import { fromEach } from './from-each.ts';
 
 /** A wait lasts as long as the domain does. */
 const WAIT_MS = 2 ** 31 - 1;
 
+type DomainRow = DomainStatus & { readonly run_ms: number };
+
 /** `mkctl ps --domains`: what runs on the cores. */
-export async function printDomains(context: CtlContext): Promise<void> {
-  const [domains, dispatchers] = await Promise.all([domainsOf(context.cluster), dispatchersOf(context.cluster)]);
-  const rows = domains.map((domain) => {
-    const own = dispatchers.filter((row) => row.domain === domain.domain);
-    return { ...domain, run_ms: Math.round(own.reduce((sum, row) => sum + row.run_ns, 0) / 1e6), dispatchers: own };
-  });
-  if (context.json) return printJson(context, rows);
-  if (rows.length === 0) return context.terminal.out('no domain runs or has run');
+export async function printDomains(context: CtlContext): Promise<number> {
+  const up = await coresUp(context.cluster);
+  const domains = await fromEach<DomainStatus[]>(context, up, 'domains');
+  const answering = domains.values.map(({ core }) => core);
+  const dispatchers = await fromEach<DispatcherRow[]>(context, answering, 'dispatchers');
+  const status = Math.max(domains.status, dispatchers.status);
+  const running = dispatchers.values.flatMap(({ core, value }) => value.map((row) => ({ ...row, core })));
+  const rows = domains.values
+    .flatMap(({ value }) => value)
+    .map((domain) => {
+      const own = running.filter((row) => row.domain === domain.domain);
+      return { ...domain, run_ms: Math.round(own.reduce((sum, row) => sum + row.run_ns, 0) / 1e6), dispatchers: own };
+    });
+  if (context.json) printJson(context, rows);
+  else printTable(context, rows);
+  return status;
+}
+
+function printTable({ terminal }: CtlContext, rows: readonly DomainRow[]): void {
+  if (rows.length === 0) return terminal.out('no domain runs or has run');
   const table = plainTable(['domain', 'program', 'state', 'cores', 'run time', 'age', 'arguments']);
   for (const row of rows)
     table.push([
@@ -27,7 +43,7 @@ export async function printDomains(context: CtlContext): Promise<void> {
       `${(row.ran_ms / 1000).toFixed(1)} s`,
       row.args.join(' ').slice(0, 40),
     ]);
-  context.terminal.out(table.toString());
+  terminal.out(table.toString());
 }
 
 export const KILL: CtlCommand = {

@@ -1,8 +1,11 @@
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
+import { title } from '../boot/boot-machine.ts';
 import { isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
 import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
 import { type CtlCommand, printJson } from './context.ts';
+
+type NamedProcess = ClusterRecord['supervisor'];
 
 /** How long each kind of end may take before the next, harder one. */
 const ASKED_MS = 15_000;
@@ -36,13 +39,25 @@ async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<
   const state = new StateDirectory();
   if (cluster.supervised) {
     await cluster.supervisor('shutdown').catch(() => undefined);
-    if (await allGone(current(state, record), ASKED_MS)) return 'asked';
+    const processes = current(state, record);
+    if (
+      await cluster.waiting(
+        () => describeRunning(processes),
+        () => allGone(processes, ASKED_MS),
+      )
+    )
+      return 'asked';
   }
   const left = current(state, record).filter(isRunning);
   for (const process of left) signal(process, 'SIGCONT');
   for (const process of left) signal(process, 'SIGTERM');
   let how = 'by signal, for their supervisor was gone';
-  if (!(await allGone(left, TERMINATED_MS))) {
+  if (
+    !(await cluster.waiting(
+      () => describeRunning(left),
+      () => allGone(left, TERMINATED_MS),
+    ))
+  ) {
     for (const process of left) signal(process, 'SIGKILL');
     how = 'some had to be killed';
     if (!(await allGone(left, KILLED_MS)))
@@ -57,8 +72,14 @@ async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<
   return how;
 }
 
+/** Who has not ended yet, by name. */
+function describeRunning(processes: readonly NamedProcess[]): string {
+  const names = processes.filter(isRunning).map(({ name }) => (name === 'supervisor' ? 'the supervisor' : title(name)));
+  return names.length === 0 ? 'the last process to end' : `${[...new Set(names)].join(', ')} to end`;
+}
+
 /** The processes as written down now: a core may have been restarted since the record was read. */
-function current(state: StateDirectory, record: ClusterRecord): ProcessIdentity[] {
+function current(state: StateDirectory, record: ClusterRecord): NamedProcess[] {
   const now = state.read(record.name);
   return [record, ...(now === null ? [] : [now])].flatMap(({ supervisor, processes }) => [supervisor, ...processes]);
 }
