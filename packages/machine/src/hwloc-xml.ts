@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { shown, visible } from './one-line.ts';
@@ -67,7 +68,7 @@ function parseXml(text: string): RawElement {
   try {
     return parser.parse(text) as RawElement;
   } catch (error) {
-    throw new Refusal(`not readable as XML: ${visible(known((error as Error).message.split('\n')[0]))}`);
+    throw new Refusal(`not readable as XML: ${visible(known(asError(error).message.split('\n')[0]))}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import * as yaml from 'yaml';
 import { z } from 'zod';
@@ -113,7 +114,7 @@ function toPlain(document: yaml.Document): Result<unknown> {
   try {
     return success(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
-    return failure(error instanceof RangeError ? 'nested too deeply' : oneLine((error as Error).message));
+    return failure(error instanceof RangeError ? 'nested too deeply' : oneLine(asError(error).message));
   }
 }
 

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { MachineDescription } from '@mk/machine/description';
 import { machineFromParent, tellParent } from '@mk/monitor-proto/io/parent';
@@ -20,7 +21,7 @@ async function run(settings: SkbSettings): Promise<void> {
     await new SkbProcess({ ...settings, machine }, place).start();
   } catch (error) {
     if (error instanceof AssertionFailure) throw error; // a bug: the process ends as for any other
-    const { name, message } = error as Error;
+    const { name, message } = asError(error);
     const held = `JOURNAL_TAKEN: another SKB, ${message}, has the data directory ${settings.dataDir}; end it, or give this one its own`;
     const text = name === 'LockHeldError' ? held : `${name}: ${message}`;
     process.stderr.write(`mk skb: ${text}\n`);

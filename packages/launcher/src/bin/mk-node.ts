@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import '../cli/working-folder.ts';
 import { createRequire } from 'node:module';
 import { get } from 'node:http';
@@ -93,7 +94,7 @@ async function secretFor(role: NodeRole): Promise<string> {
       fail(`${file} did not appear within ${SECRET_WAIT_MS / 1000} s; the SKB makes it: does it run?`)
     );
   } catch (error) {
-    return fail(`cannot use MK_SECRET_FILE: ${(error as Error).message}`);
+    return fail(`cannot use MK_SECRET_FILE: ${asError(error).message}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from './usage-error.ts';
@@ -7,9 +8,7 @@ export function makeDirectory(path: string, what: string, mode = 0o777): void {
   try {
     make(path, mode);
   } catch (error) {
-    throw new UsageError(
-      `${what}: the folder ${path} cannot be made (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
-    );
+    throw new UsageError(`${what}: the folder ${path} cannot be made (${codeOf(error) ?? asError(error).message})`);
   }
 }
 
@@ -19,9 +18,7 @@ export function makeWritable(path: string, what: string): void {
   try {
     accessSync(path, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new UsageError(
-      `${what}: the folder ${path} cannot be written into (${(error as NodeJS.ErrnoException).code})`,
-    );
+    throw new UsageError(`${what}: the folder ${path} cannot be written into (${codeOf(error)})`);
   }
 }
 
@@ -32,6 +29,6 @@ function make(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || statSync(path).isFile()) throw error;
+    if (codeOf(error) !== 'EEXIST' || statSync(path).isFile()) throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 import { SkbClient } from '@mk/libmk/io/skb-client';
@@ -78,7 +79,7 @@ export class ClusterClient {
     try {
       return await SkbClient.connect({ cluster, secret: this.secret, address: this.skbAddress });
     } catch (error) {
-      throw new CommandError((error as Error).message, 2);
+      throw new CommandError(asError(error).message, 2);
     }
   }
 
@@ -260,7 +261,7 @@ function readSecret(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new UsageError(
-      `--secret-file ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
+      `--secret-file ${file}: ${codeOf(error) === 'ENOENT' ? 'no such file' : asError(error).message}`,
     );
   }
 }

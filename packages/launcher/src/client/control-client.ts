@@ -1,3 +1,4 @@
+import { codeOf } from '@mk/monitor-proto/thrown';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { ControlError } from '../cli/usage-error.ts';
 import { Agent, request } from 'node:http';
@@ -82,10 +83,7 @@ function http(
       reject(
         error instanceof ControlError
           ? error
-          : new ControlError(
-              'UNREACHABLE',
-              `${address} cannot be reached (${(error as NodeJS.ErrnoException).code ?? error.message})`,
-            ),
+          : new ControlError('UNREACHABLE', `${address} cannot be reached (${codeOf(error) ?? error.message})`),
       );
     };
     const timer = callAfter(timeoutMs, () =>

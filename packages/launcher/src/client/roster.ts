@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { title } from '../boot/boot-machine.ts';
 import { isRunning } from '../state/process-identity.ts';
@@ -75,7 +76,7 @@ async function ask(who: Expected): Promise<Attendance> {
     const detail = parse(body);
     return { ...who, status, detail, reason: status === 200 ? null : reasonOf(detail) };
   } catch (error) {
-    return { ...who, state: 'silent', status: 0, detail: {}, reason: (error as Error).message };
+    return { ...who, state: 'silent', status: 0, detail: {}, reason: asError(error).message };
   }
 }
 

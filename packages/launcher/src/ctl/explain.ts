@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
@@ -81,7 +82,7 @@ function draw(file: string, story: Story): void {
   try {
     writeFileSync(file, storySvg(story));
   } catch (error) {
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`);
+    throw new CommandError(`${file} cannot be written: ${asError(error).message}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -100,7 +101,8 @@ async function addRules(context: CtlContext, file: string): Promise<void> {
     // Windows' editors begin a file with a byte order mark, which Prolog would read as part of a word.
     text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
+    const { message } = asError(error);
     throw new UsageError(`--file ${file}: ${code === 'ENOENT' ? 'no such file' : message}`);
   }
   const name = basename(file);

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { chromeTrace } from '@mk/monitor-proto/trace/chrome-trace';
@@ -81,6 +82,6 @@ function write(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    throw new CommandError(`${file} cannot be written: ${(error as Error).message}`);
+    throw new CommandError(`${file} cannot be written: ${asError(error).message}`);
   }
 }

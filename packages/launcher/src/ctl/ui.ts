@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { PageEvent } from '@mk/ui/model/page-events';
@@ -102,7 +103,7 @@ function openForWriting(file: string): number {
   try {
     return openSync(file, 'w');
   } catch (error) {
-    throw new UsageError(`--record ${file}: ${(error as Error).message}`);
+    throw new UsageError(`--record ${file}: ${asError(error).message}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { codeOf } from '@mk/monitor-proto/thrown';
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -62,7 +63,7 @@ function folderFacts(path: string): HostFacts['folders'][number] {
     const { bavail, bsize } = statfsSync(path);
     return { path, freeBytes: bavail * bsize, fault: null };
   } catch (error) {
-    return { path, freeBytes: null, fault: `cannot be written into (${(error as NodeJS.ErrnoException).code})` };
+    return { path, freeBytes: null, fault: `cannot be written into (${codeOf(error)})` };
   }
 }
 

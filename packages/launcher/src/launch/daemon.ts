@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { once } from 'node:events';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
@@ -46,7 +47,7 @@ export async function runDaemon(): Promise<number> {
     ready = true;
     tell({ type: 'ready', result, record: session.record() });
   } catch (error) {
-    tell({ type: 'failed', text: (error as Error).message });
+    tell({ type: 'failed', text: asError(error).message });
     if (process.connected) process.disconnect();
     return 2;
   }

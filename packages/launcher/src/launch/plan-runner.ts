@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { formatCores } from '@mk/machine/duration';
 import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
 import { isCore } from '@mk/monitor-proto/ids';
@@ -93,7 +94,7 @@ export async function runPlan(
     if (plan.expect.includes('converge')) broken.push(...(await new Convergence(session).check()));
     if (plan.expect.includes('invariants')) broken.push(...((await churn?.audit()) ?? []));
   } catch (error) {
-    say(`the plan could not be run to its end: ${(error as Error).message}`);
+    say(`the plan could not be run to its end: ${asError(error).message}`);
     await workload.stop();
     return 2;
   }

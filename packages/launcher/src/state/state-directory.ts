@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -66,7 +67,7 @@ export class StateDirectory {
     try {
       linkSync(draft, this.fileOf(record.name));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
       throw new UsageError(`a cluster named ${record.name} is being started by somebody else; choose another --name`);
     } finally {
       rmSync(draft, { force: true });
@@ -108,7 +109,7 @@ export class StateDirectory {
       this.remove(name);
     } catch (error) {
       throw new UsageError(
-        `${this.fileOf(name)} is left of another user's cluster and cannot be removed (${(error as NodeJS.ErrnoException).code}); choose another --name, or set MK_STATE_DIR`,
+        `${this.fileOf(name)} is left of another user's cluster and cannot be removed (${codeOf(error)}); choose another --name, or set MK_STATE_DIR`,
       );
     }
   }
@@ -144,7 +145,7 @@ export class StateDirectory {
     } catch (error) {
       rmSync(draft, { force: true });
       throw new UsageError(
-        `cannot write into the state directory ${this.path} (${(error as Error).message}); set MK_STATE_DIR to one that can be written`,
+        `cannot write into the state directory ${this.path} (${asError(error).message}); set MK_STATE_DIR to one that can be written`,
       );
     }
     return draft;

@@ -1,3 +1,4 @@
+import { codeOf } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { accessSync, constants, lstatSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -39,7 +40,7 @@ function canBeWritten(path: string): boolean {
       accessSync(folder, constants.W_OK | constants.X_OK);
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false;
+      if (codeOf(error) !== 'ENOENT') return false;
     }
   }
   return false;

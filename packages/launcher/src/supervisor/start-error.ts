@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { CommandError } from '../cli/usage-error.ts';
 
 /** What the operating system's refusals to start a process mean, and what helps. */
@@ -15,7 +16,8 @@ export const CAUSES = {
 
 /** Why a process could not be started, in one line: the cause first, the system's own word for it last. */
 export function startErrorText(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
+  const { message } = asError(error);
   const cause = code !== undefined && Object.hasOwn(CAUSES, code) ? CAUSES[code as keyof typeof CAUSES] : undefined;
   return cause === undefined ? message : `${cause} (${code})`;
 }

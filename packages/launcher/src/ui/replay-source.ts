@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { readFileSync } from 'node:fs';
 import { parseRecording } from '@mk/ui/model/recording';
 import type { PageEvent } from '@mk/ui/model/page-events';
@@ -41,7 +42,8 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
+    const { message } = asError(error);
     throw new CommandError(`--replay ${file}: ${code === 'ENOENT' ? 'no such file' : message}`, 2);
   }
 }

@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { findMachine } from '../catalogue.ts';
@@ -42,9 +43,7 @@ export function readText(path: string): Result<string> {
     const text = decode(readFileSync(path));
     return text.ok ? text : failure(`${what}: ${text.error}`);
   } catch (error) {
-    return failure(
-      `${what}: ${READ_ERRORS[(error as NodeJS.ErrnoException).code ?? ''] ?? visible((error as Error).message)}`,
-    );
+    return failure(`${what}: ${READ_ERRORS[codeOf(error) ?? ''] ?? visible(asError(error).message)}`);
   }
 }
 

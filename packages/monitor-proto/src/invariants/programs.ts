@@ -148,4 +148,21 @@ export const PROGRAM_INVARIANTS = {
     'runs of programs (mk-launch sim run)',
     'Every domain that a run began ends.',
   ),
+  B1: row(
+    'programs/src/bank.ts',
+    'mk.always in the program',
+    'The money of all branches together is what it was at the opening, when no transfer is under way.',
+  ),
+  B2: row('programs/src/bank.ts', 'mk.always in the program', 'No account is overdrawn.'),
+  B3: row('programs/src/bank.ts', 'mk.assert in the program', 'A branch commits only what it has prepared.'),
+  KV1: row(
+    'programs/src/kv.ts',
+    'mk.assert in the program',
+    'What was acknowledged is never lost, as long as a majority of the replicas lives.',
+  ),
+  KV2: row(
+    'programs/src/kv.ts',
+    'mk.assert in the program',
+    'What a reader has seen nobody sees older: a holder that lost the lock is refused by its token.',
+  ),
 } as const;

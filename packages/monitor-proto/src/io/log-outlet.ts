@@ -1,3 +1,4 @@
+import { codeOf } from '../thrown.ts';
 import { known } from '../assert.ts';
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { limit } from '../limits.ts';
@@ -117,9 +118,9 @@ export class LogOutlet {
       }
       return null;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return rest;
+      if (codeOf(error) === 'EAGAIN') return rest;
       this.torn ||= rest.length < bytes.length;
-      this.closed ||= (error as NodeJS.ErrnoException).code === 'EPIPE';
+      this.closed ||= codeOf(error) === 'EPIPE';
       this.host.failed();
       return null;
     }

@@ -1,3 +1,4 @@
+import { asError } from '../thrown.ts';
 import { Unpackr } from 'msgpackr';
 import { limit } from '../limits.ts';
 import { type WireMessage } from '../messages/codec.ts';
@@ -45,7 +46,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | string {
     upTo.end = bytes.length;
     parts = unpackr.unpack(inPlace(bytes), upTo);
   } catch (error) {
-    return `not msgpack: ${(error as Error).message}`;
+    return `not msgpack: ${asError(error).message}`;
   }
   if (!Array.isArray(parts)) return 'a frame is not an array';
   const unpack = typeof parts[0] === 'number' ? UNPACK[parts[0] as keyof typeof UNPACK] : undefined;

@@ -1,3 +1,4 @@
+import { codeOf } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
@@ -111,7 +112,7 @@ export class CoreProcess {
     try {
       return await host.transport.listen(listenHost, listenPort);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      const code = codeOf(error) ?? 'unknown';
       const text =
         code === 'EADDRINUSE'
           ? `PORT_IN_USE: ${formatAddress({ host: listenHost, port: listenPort })} is taken by another process`

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Isolation, ISOLATIONS } from './dispatchers/isolation.ts';
 
@@ -33,7 +34,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   try {
     value = JSON.parse(text) as typeof value;
   } catch (error) {
-    return `MK_CORE is not JSON: ${(error as Error).message}`;
+    return `MK_CORE is not JSON: ${asError(error).message}`;
   }
   const known = [
     'cluster',

@@ -1,3 +1,4 @@
+import { codeOf } from '@mk/monitor-proto/thrown';
 import vm from 'node:vm';
 
 /** A piece of a simulation is some milliseconds of virtual time; a turn of a real core is over or killed within about five seconds. */
@@ -12,7 +13,7 @@ export function bounded<T>(run: () => T, boundMs = BOUND_MS): { readonly value: 
   try {
     return { value: vm.runInContext('run()', context, { timeout: boundMs }) as T };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return null;
+    if (codeOf(error) === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return null;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failure, type Result, success } from '@mk/machine/result';
@@ -13,9 +14,7 @@ export function readTextFile(path: string): Result<string> {
   try {
     return success(readFileSync(path, 'utf8'));
   } catch (error) {
-    return failure(
-      `${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
-    );
+    return failure(`${path}: ${codeOf(error) === 'ENOENT' ? 'no such file' : asError(error).message}`);
   }
 }
 

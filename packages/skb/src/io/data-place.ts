@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -38,7 +39,7 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
     const lock = await patiently(() => takeLock(journalPath));
     return { journalPath, lock, life: beginLife(dataDir), failure: whatLies(journalPath), keepLife: () => undefined };
   } catch (error) {
-    if ((error as Error).name === 'LockHeldError') throw error;
+    if (asError(error).name === 'LockHeldError') throw error;
     const life = nextLife(dataDir);
     return {
       journalPath,
@@ -65,7 +66,7 @@ async function patiently<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
-      if ((error as Error).name !== 'LockHeldError' || performance.now() > end) throw error;
+      if (asError(error).name !== 'LockHeldError' || performance.now() > end) throw error;
     }
     await pause(RETRY_MS);
   }
@@ -77,7 +78,7 @@ function whatLies(journalPath: string): string | null {
   try {
     descriptor = openSync(journalPath, 'r');
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : `${journalPath}: ${causeOf(error)}`;
+    return codeOf(error) === 'ENOENT' ? null : `${journalPath}: ${causeOf(error)}`;
   }
   try {
     const head = Buffer.alloc(MAGIC.length);

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import type { MachineDescription } from '@mk/machine/description';
 import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
 
@@ -60,7 +61,7 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   try {
     value = JSON.parse(text) as typeof value;
   } catch (error) {
-    return `MK_SKB is not JSON: ${(error as Error).message}`;
+    return `MK_SKB is not JSON: ${asError(error).message}`;
   }
   for (const key of Object.keys(value))
     if (!KEYS.includes(key)) return `MK_SKB has an unknown key ${key}; known: ${KEYS.join(', ')}`;

@@ -5,6 +5,7 @@
  *   closed ──open──▶ open ──a write failed, its files are gone──▶ failed ──again every second──▶ open
  *      └──────────────────── cannot be opened ────────────────────▶ ▲
  */
+import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -58,7 +59,7 @@ export class JournalKeeper {
     try {
       await journal.append(changes);
     } catch (error) {
-      if (journal === this.journal) this.fail(error as Error);
+      if (journal === this.journal) this.fail(asError(error));
       throw error;
     }
   }
@@ -69,7 +70,7 @@ export class JournalKeeper {
       if (this.journal === null) return false;
       this.journal.replaceBy(changes);
     } catch (error) {
-      this.fail(error as Error);
+      this.fail(asError(error));
       return false;
     }
     this.options.log('journal_recovered', { path: this.options.path, changes: changes.length });
@@ -88,7 +89,7 @@ export class JournalKeeper {
     try {
       this.journal.checkPlace();
     } catch (error) {
-      this.fail(error as Error);
+      this.fail(asError(error));
     }
   }
 
@@ -102,7 +103,7 @@ export class JournalKeeper {
       if (this.wasOpen) this.mustBeWritable();
       this.journal = new SqliteJournal(path, known(this.lock));
     } catch (error) {
-      return this.fail(error as Error);
+      return this.fail(asError(error));
     }
     this.failure = null;
     for (const event of this.journal.events) this.note(event);
