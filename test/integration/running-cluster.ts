@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builtProgram } from './built-programs.ts';
 
-/** How a program ended and what it said. */
+/** How a program ended and what it said. What it was waiting for stands apart: a slow host makes it say more of that. */
 export interface Outcome {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+  readonly waitedFor: readonly string[];
 }
+
+const WAITING = /^mkctl: waiting for .*\n/gm;
 
 export interface ReadyMessage {
   readonly cores: number;
@@ -32,7 +35,8 @@ export class Running {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.heard(() => (this.stderr += text)));
     this.ended = new Promise((resolve) => {
       child.on('close', (status, signal) => {
-        resolve({ status, signal, stdout: this.stdout, stderr: this.stderr });
+        const waitedFor = this.stderr.match(WAITING) ?? [];
+        resolve({ status, signal, stdout: this.stdout, stderr: this.stderr.replaceAll(WAITING, ''), waitedFor });
         for (const watcher of this.watchers) watcher();
       });
     });
