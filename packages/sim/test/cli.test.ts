@@ -90,7 +90,7 @@ describe('mk-launch sim', () => {
     expect(new Set(trace.traceEvents.map(({ ph }) => ph))).toEqual(
       new Set(['M', 'X', 's', 'f', ...trace.traceEvents.filter(({ ph }) => ph === 'i').map(() => 'i')]),
     );
-    expect(readFileSync(`${prefix}.svg`, 'utf8')).toContain('who said what to whom');
+    expect(readFileSync(`${prefix}.svg`, 'utf8')).toContain('Who said what to whom');
     expect(readFileSync(`${prefix}.log`, 'utf8').split('\n')[0]).toMatch(/^\{"time":/);
   });
 

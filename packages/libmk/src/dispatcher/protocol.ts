@@ -1,4 +1,3 @@
-import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { borderLimit } from './limits.ts';
 import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } from './plain-value.ts';
@@ -209,10 +208,10 @@ function readUpcall(reader: PlainReader): Upcall {
  */
 export function encodeTurn(
   writer: PlainWriter,
-  outgoing: Call[],
+  outgoing: unknown[],
   more: boolean,
   workNs: Nanos,
-  refuse: (call: Call, reason: string) => void,
+  refuse: (call: unknown, reason: string) => void,
 ): Uint8Array {
   writer.clear();
   writer.write(workNs);
@@ -220,7 +219,7 @@ export function encodeTurn(
   const most = Math.min(outgoing.length, borderLimit('callsPerTurn'));
   for (; taken < most; taken++) {
     const before = writer.length;
-    if (tryCall(writer, known(outgoing[taken]), refuse) && writer.length > borderLimit('turnBytes') && taken > 0) {
+    if (tryCall(writer, outgoing[taken], refuse) && writer.length > borderLimit('turnBytes') && taken > 0) {
       writer.rewind(before);
       break;
     }
@@ -230,12 +229,13 @@ export function encodeTurn(
   return writer.written();
 }
 
-/** Whether the call was written; else it was refused. */
-function tryCall(writer: PlainWriter, call: Call, refuse: (call: Call, reason: string) => void): boolean {
+/** Whether the call was written; else it was refused. The program fills the queue: anything can stand there. */
+function tryCall(writer: PlainWriter, call: unknown, refuse: (call: unknown, reason: string) => void): boolean {
   const before = writer.length;
   try {
-    const [id, name, args] = call;
-    if (!Number.isSafeInteger(id) || id < 0) throw new BorderError('the number of a call is whole and not negative');
+    const [id, name, args]: readonly unknown[] = Array.isArray(call) ? call : [];
+    if (!(typeof id === 'number' && Number.isSafeInteger(id) && id >= 0))
+      throw new BorderError('the number of a call is whole and not negative');
     if (typeof name !== 'string' || !Array.isArray(args)) throw new BorderError('a call is [id, name, args]');
     writer.write([id, name, args]);
     if (writer.length - before > borderLimit('turnBytes')) throw new BorderError('larger than a turn may be');

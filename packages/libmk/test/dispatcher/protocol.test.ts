@@ -15,7 +15,7 @@ import {
 } from '../../src/dispatcher/protocol.ts';
 
 const writer = (): PlainWriter => new PlainWriter(1 << 20);
-const noRefusal = (_call: Call, reason: string): never => {
+const noRefusal = (_call: unknown, reason: string): never => {
   throw new Error(reason);
 };
 
@@ -126,25 +126,23 @@ describe('batches', () => {
     expect(got).toEqual(calls);
   });
 
-  test('large calls are spread over turns, and one that is too large for any is refused by its number', () => {
+  test('large calls are spread over turns, and one that is too large for any is refused, as is garbage', () => {
     const large = new Uint8Array(borderLimit('turnBytes') - 100);
-    const outgoing: Call[] = [
-      [1, 'send', [large]],
-      [2, 'send', [new Uint8Array(borderLimit('turnBytes') + 1)]],
-      [3, 'send', [large]],
-      [4, 'send', [() => 0]] as unknown as Call,
-    ];
-    const refused: number[] = [];
+    const tooLarge = [2, 'send', [new Uint8Array(borderLimit('turnBytes') + 1)]];
+    const unreadable = [4, 'send', [() => 0]];
+    const garbage = [null, undefined, 7, 'text', [5], [-1, 'nop', []]];
+    const outgoing: unknown[] = [[1, 'send', [large]], tooLarge, [3, 'send', [large]], unreadable, ...garbage];
+    const refused: unknown[] = [];
     const sent: number[] = [];
     for (let more = true; more;) {
-      const bytes = encodeTurn(writer(), outgoing, false, 0, ([id]) => void refused.push(id));
+      const bytes = encodeTurn(writer(), outgoing, false, 0, (call) => void refused.push(call));
       expect(bytes.length).toBeLessThanOrEqual(TURN_BYTES_MOST);
       const turn = decodeTurn(bytes);
       sent.push(...turn.calls.map(([id]) => id));
       ({ more } = turn);
     }
     expect(sent).toEqual([1, 3]);
-    expect(refused).toEqual([2, 4]);
+    expect(refused).toEqual([tooLarge, unreadable, ...garbage]);
   });
 
   test('answers of both kinds', () => {

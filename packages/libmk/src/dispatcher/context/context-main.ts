@@ -142,7 +142,7 @@ function collect(): Uint8Array {
   if (failure !== null) outgoing.push([0, 'fail', [...failure]]);
   failure = null;
   for (const call of refused.splice(0)) outgoing.push(call);
-  return encodeTurn(writer, outgoing as Call[], more, workNs, (call, reason) => {
+  return encodeTurn(writer, outgoing, more, workNs, (call, reason) => {
     // Answered by the CPU driver as a call that has not the form of one, in the next turn.
     const id = Array.isArray(call) && Number.isSafeInteger(call[0]) && call[0] >= 0 ? call[0] : 0;
     refused.push([id, 'malformed', [reason]]);
