@@ -1,7 +1,7 @@
 /** A member that misses its leader: asks whether others do, then for promises of a higher ballot. */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Proposal } from './messages.ts';
-import { type Ballot, compareBallots, majorityOf, type View } from './view.ts';
+import { type Ballot, compareBallots, type Deaths, isQuorum, type View } from './view.ts';
 
 export class Candidacy {
   readonly #votes = new Set<CoreId>();
@@ -14,12 +14,13 @@ export class Candidacy {
     readonly view: View,
     readonly self: CoreId,
     readonly round: number,
+    private readonly dead: Deaths,
   ) {}
 
   /** Whether enough members miss their leader; then the candidate asks for promises. True once. */
   voted(from: CoreId): boolean {
     this.#votes.add(from);
-    if (this.ballot !== null || this.#votes.size < majorityOf(this.view.members.length)) return false;
+    if (this.ballot !== null || !isQuorum(this.view, this.#votes, this.dead)) return false;
     this.ballot = { round: this.round, core: this.self };
     return true;
   }
@@ -29,6 +30,6 @@ export class Candidacy {
     this.#promises.add(from);
     if (accepted !== null && (this.adopted === null || compareBallots(accepted.ballot, this.adopted.ballot) > 0))
       this.adopted = accepted;
-    return this.#promises.size >= majorityOf(this.view.members.length);
+    return isQuorum(this.view, this.#promises, this.dead);
   }
 }

@@ -8,7 +8,18 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { cutOf, type Suspicion } from './cut.ts';
 import type { Proposal, ViewMessage, ViewMessageOf } from './messages.ts';
 import type { Newcomers } from './newcomers.ts';
-import { type Ballot, majorityOf, type Member, neighboursOf, type View, type ViewSettings } from './view.ts';
+import {
+  type Ballot,
+  type Deaths,
+  isDead,
+  isEverybodyLeft,
+  isQuorum,
+  majorityOf,
+  type Member,
+  neighboursOf,
+  type View,
+  type ViewSettings,
+} from './view.ts';
 
 export interface LeadershipPort {
   readonly self: Member;
@@ -24,6 +35,8 @@ interface Follower {
   readonly member: Member;
   /** The newest answer and when it came; 0: none yet. */
   sequence: number;
+  /** When the newest beacon was sent that it has answered and that told of a lease. */
+  toldAt: Nanos;
   heardAt: Nanos;
   /** When the newest answer that was acknowledged had come. */
   ackedAt: Nanos;
@@ -32,38 +45,54 @@ interface Follower {
 }
 
 const SILENT_INTERVALS = 2.5;
+/** Cores that come are collected for so long, or a quarter of a beacon interval: a stampede makes a few views. */
+const JOIN_WINDOW: Nanos = 125_000_000;
+
+interface OpenProposal {
+  readonly proposal: Proposal;
+  readonly accepted: Set<CoreId>;
+  /** When it was made nobody else could be promised a ballot. */
+  readonly secured: boolean;
+}
 
 export class Leadership {
   /** When this core last had answers from a majority to beacons sent at or after that time. */
   confirmedAt: Nanos;
   readonly #followers: Map<CoreId, Follower>;
-  readonly #sentAt = new Map<number, Nanos>();
+  readonly #sentAt = new Map<number, { readonly at: Nanos; readonly leads: boolean }>();
+  /** The first answers are acknowledged at once: nobody waits an interval for its lease. */
+  #fresh = true;
   #sequence = 0;
   #nextBeacon: Nanos;
   /** What the next view would lose and gain, as a key, and since when that has not changed; null: nothing. */
   #change: { readonly key: string; readonly since: Nanos } | null = null;
   #wantedSince: Nanos | null = null;
   #leaving: ReadonlySet<CoreId> = new Set();
-  #proposal: { readonly proposal: Proposal; readonly accepted: Set<CoreId> } | null = null;
+  #proposal: OpenProposal | null = null;
 
   constructor(
     readonly view: View,
     readonly ballot: Ballot,
     private readonly port: LeadershipPort,
     private readonly settings: ViewSettings,
-    private readonly dead: ReadonlyMap<CoreId, number>,
+    private readonly dead: Deaths,
     private readonly newcomers: Newcomers,
     private readonly history: readonly View[],
     now: Nanos,
     /** Until when a member may hold a lease of a leader before this one. */
     private readonly oldLeasesUntil: Nanos,
+    /** Since when every member of the view refuses its vote to anybody else, by installing it from this leader. */
+    toldAt: Nanos,
   ) {
     this.confirmedAt = now - settings.leaseNs;
     this.#nextBeacon = now;
     this.#followers = new Map(
       view.members
         .filter(({ core }) => core !== port.self.core)
-        .map((member) => [member.core, { member, sequence: 0, heardAt: now, ackedAt: 0, suspects: [], newcomers: [] }]),
+        .map((member) => [
+          member.core,
+          { member, sequence: 0, toldAt, heardAt: now, ackedAt: 0, suspects: [], newcomers: [] },
+        ]),
     );
   }
 
@@ -74,22 +103,43 @@ export class Leadership {
 
   tick(now: Nanos): void {
     if (now >= this.#nextBeacon) this.#beacon(now);
-    if (this.#proposal !== null) return;
+    if (this.#proposal !== null) {
+      // A proof of death may be all that it waited for.
+      if (this.#isChosen(this.#proposal, now)) this.port.chosen(this.#proposal.proposal.view, now);
+      return;
+    }
+    this.#confirm();
     this.#consider(now);
   }
 
-  get nextWake(): Nanos {
-    return this.#nextBeacon;
+  nextWake(now: Nanos): Nanos {
+    if (this.#change === null || this.#proposal !== null) return this.#nextBeacon;
+    const window = this.#change.since + this.#joinWindow;
+    return window > now ? Math.min(this.#nextBeacon, window) : this.#nextBeacon;
   }
 
   replied(from: CoreId, { sequence, suspects, newcomers }: ViewMessageOf<'view_beacon_reply'>, now: Nanos): void {
     const follower = this.#followers.get(from);
-    if (follower === undefined || sequence <= follower.sequence || !this.#sentAt.has(sequence)) return;
+    const sent = this.#sentAt.get(sequence);
+    if (follower === undefined || sequence <= follower.sequence || sent === undefined) return;
     follower.sequence = sequence;
+    if (sent.leads) follower.toldAt = sent.at;
     follower.heardAt = now;
     follower.suspects = suspects;
     follower.newcomers = newcomers;
     this.#confirm();
+    if (this.#fresh && now < this.leaseUntil && this.#haveAnswered()) {
+      this.#fresh = false;
+      this.#beacon(now);
+    }
+    if (this.#proposal === null) this.#consider(now);
+  }
+
+  /** Whom a member hears that wants to be taken in. */
+  heardNewcomers(from: CoreId, newcomers: readonly CoreId[], now: Nanos): void {
+    const follower = this.#followers.get(from);
+    if (follower === undefined) return;
+    follower.newcomers = newcomers;
     if (this.#proposal === null) this.#consider(now);
   }
 
@@ -103,15 +153,15 @@ export class Leadership {
     if (open === null || ballot.round !== this.ballot.round || ballot.core !== this.ballot.core) return;
     if (from !== this.port.self.core && !this.#followers.has(from)) return;
     open.accepted.add(from);
-    if (open.accepted.size >= majorityOf(this.view.members.length)) this.port.chosen(open.proposal.view, now);
+    if (this.#isChosen(open, now)) this.port.chosen(open.proposal.view, now);
   }
 
   #beacon(now: Nanos): void {
     this.#nextBeacon = now + this.settings.beaconNs;
     this.#sequence += 1;
-    this.#sentAt.set(this.#sequence, now);
-    if (this.#sentAt.size > 64) this.#sentAt.delete(this.#sentAt.keys().next().value!);
     const leads = now < this.leaseUntil;
+    this.#sentAt.set(this.#sequence, { at: now, leads });
+    if (this.#sentAt.size > 64) this.#sentAt.delete(this.#sentAt.keys().next().value!);
     for (const [core, follower] of this.#followers) {
       const acks = leads && !this.#leaving.has(core) && follower.sequence > 0;
       if (acks) follower.ackedAt = follower.heardAt;
@@ -130,17 +180,45 @@ export class Leadership {
 
   /** The newest time since which a majority, this core included, has answered. */
   #confirm(): void {
-    const newest = this.#sentAt.get(this.#sequence);
-    const times = [...this.#followers.values()].map(({ sequence }) => this.#sentAt.get(sequence) ?? -Infinity);
-    if (newest !== undefined) times.push(newest);
-    times.sort((a, b) => b - a);
-    const time = times[majorityOf(this.view.members.length) - 1];
-    if (time !== undefined && time > this.confirmedAt) this.confirmedAt = time;
+    const newest = this.#sentAt.get(this.#sequence)?.at ?? -Infinity;
+    const time = this.#quorumTime(newest, ({ sequence }) => this.#sentAt.get(sequence)?.at ?? -Infinity);
+    if (time > this.confirmedAt) this.confirmedAt = time;
+  }
+
+  /** The newest time since which members enough have spoken: a majority, or all that live (`isQuorum`). */
+  #quorumTime(own: Nanos, timeOf: (follower: Follower) => Nanos): Nanos {
+    const followers = [...this.#followers.values()];
+    const times = [own, ...followers.map(timeOf)].sort((a, b) => b - a);
+    const majority = majorityOf(this.view.members.length);
+    const living = followers.filter(({ member }) => !isDead(this.dead, member));
+    const everybody = living.length + majority > followers.length ? Math.min(own, ...living.map(timeOf)) : -Infinity;
+    return Math.max(times[majority - 1]!, everybody);
+  }
+
+  /**
+   * Until when nobody else can be promised a ballot: a majority has heard of this leader's lease and refuses its votes. If then
+   * all others are proven dead, however many, nobody but the living is left to decide.
+   */
+  get #securedUntil(): Nanos {
+    const { leaseNs, drift } = this.settings;
+    const majority = majorityOf(this.view.members.length);
+    const times = [Infinity, ...[...this.#followers.values()].map(({ toldAt }) => toldAt)].sort((a, b) => b - a);
+    return Math.min(times[majority - 1]!, this.confirmedAt) + leaseNs * (1 - drift);
+  }
+
+  #isChosen({ accepted, secured }: OpenProposal, now: Nanos): boolean {
+    if (isQuorum(this.view, accepted, this.dead)) return true;
+    const { members } = this.view;
+    return (secured || now < this.#securedUntil) && isEverybodyLeft(members, accepted, this.dead);
+  }
+
+  #haveAnswered(): boolean {
+    return [...this.#followers.values()].every(({ sequence, member }) => sequence > 0 || isDead(this.dead, member));
   }
 
   #consider(now: Nanos): void {
     const cores = this.view.members.map(({ core }) => core);
-    const dead = this.view.members.filter(({ core, incarnation }) => (this.dead.get(core) ?? 0) >= incarnation);
+    const dead = this.view.members.filter((member) => isDead(this.dead, member));
     const alive = cores.filter((core) => !dead.some((member) => member.core === core));
     const kept = cutOf(alive, this.port.self.core, this.#suspicions(now));
     const leaving = cores.filter((core) => !kept.includes(core));
@@ -151,7 +229,7 @@ export class Leadership {
       this.#wantedSince = null;
       return;
     }
-    if (kept.length < majorityOf(cores.length)) return;
+    if (!this.#mayKeep(kept, alive, now)) return;
     this.#wantedSince ??= now;
     const key = `${leaving.join()}|${coming.map(({ core, incarnation }) => `${core}.${incarnation}`).join()}`;
     if (this.#change?.key !== key) this.#change = { key, since: now };
@@ -159,6 +237,13 @@ export class Leadership {
     const members = this.view.members.filter(({ core }) => kept.includes(core)).concat(coming);
     members.sort((a, b) => a.core - b.core);
     this.#propose({ number: this.view.number + 1, members, leader: this.port.self.core }, now);
+  }
+
+  #mayKeep(kept: readonly CoreId[], alive: readonly CoreId[], now: Nanos): boolean {
+    const majority = majorityOf(this.view.members.length);
+    if (kept.length >= majority) return true;
+    const fewDead = this.view.members.length - alive.length < majority;
+    return kept.length === alive.length && (fewDead || now < this.#securedUntil);
   }
 
   #coming(kept: readonly CoreId[], now: Nanos): Member[] {
@@ -174,9 +259,14 @@ export class Leadership {
     if (now >= this.leaseUntil) return false;
     const proven = leaving.every((core) => dead.some((member) => member.core === core));
     const { beaconNs, leaseNs } = this.settings;
-    const stable = now - this.#change!.since >= beaconNs || now - this.#wantedSince! >= leaseNs;
+    const window = leaving.length === 0 ? this.#joinWindow : beaconNs;
+    const stable = now - this.#change!.since >= window || now - this.#wantedSince! >= leaseNs;
     if (leaving.length > 0 && proven) return true;
     return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.#leaseEndOf(core));
+  }
+
+  get #joinWindow(): Nanos {
+    return Math.min(JOIN_WINDOW, this.settings.beaconNs / 4);
   }
 
   #leaseEndOf(core: CoreId): Nanos {
@@ -199,7 +289,10 @@ export class Leadership {
   #propose(view: View, now: Nanos): void {
     const proposal = { ballot: this.ballot, view };
     if (!this.port.acceptOwn(proposal)) return;
-    this.#proposal = { proposal, accepted: new Set() };
+    // Whom the view leaves out gets no lease from now on, also when somebody else had proposed it first.
+    const staying = new Set(view.members.map(({ core }) => core));
+    this.#leaving = new Set([...this.#followers.keys()].filter((core) => !staying.has(core)));
+    this.#proposal = { proposal, accepted: new Set(), secured: now < this.#securedUntil };
     for (const core of this.#followers.keys()) this.#ask(core);
     this.accepted(this.port.self.core, this.ballot, now);
   }

@@ -28,6 +28,8 @@ export type ViewMessage =
       /** Cores that ask this member to be taken in, and are heard here. */
       readonly newcomers: readonly CoreId[];
     }
+  /** Member → leader, at once when somebody new asks it to be taken in: all that it hears. */
+  | { readonly type: 'view_newcomers'; readonly view: number; readonly newcomers: readonly CoreId[] }
   /** Member → observer, every T: the link from there to here works. */
   | { readonly type: 'view_probe'; readonly view: number }
   | { readonly type: 'view_vote_request'; readonly view: number; readonly round: number }

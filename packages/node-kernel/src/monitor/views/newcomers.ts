@@ -3,7 +3,8 @@ import type { Member, View, ViewSettings } from './view.ts';
 
 /** A join that was not repeated for so many beacon intervals is off. */
 const KEPT_INTERVALS = 2.5;
-/** A core that was dropped again and again waits at most so many beacon intervals longer than the others. */
+const PAUSE_UNIT: Nanos = 500_000_000;
+/** A core that was dropped again and again waits at most so many such units longer than the others. */
 const MOST_PAUSE_INTERVALS = 64;
 
 interface Newcomer {
@@ -19,13 +20,17 @@ export class Newcomers {
 
   constructor(private readonly settings: ViewSettings) {}
 
-  asked(member: Member, hears: readonly CoreId[], now: Nanos): void {
+  /** Notes that a core asks; true: it did not a while ago. */
+  asked(member: Member, hears: readonly CoreId[], now: Nanos): boolean {
     const known = this.#known.get(member.core);
-    if (known !== undefined && known.member.incarnation > member.incarnation) return;
+    if (known !== undefined && known.member.incarnation > member.incarnation) return false;
     if (known?.member.incarnation === member.incarnation && this.#isFresh(known, now)) {
       known.hears = hears;
       known.at = now;
-    } else this.#known.set(member.core, { member, hears, since: now, at: now });
+      return false;
+    }
+    this.#known.set(member.core, { member, hears, since: now, at: now });
+    return true;
   }
 
   /** Those who are in a view now ask no more. */
@@ -66,6 +71,7 @@ export class Newcomers {
       const wasIn = history[i - 1]?.members.some((member) => member.core === core) ?? false;
       if (wasIn && !members.some((member) => member.core === core)) drops += 1;
     });
-    return drops < 2 ? 0 : this.settings.beaconNs * Math.min(2 ** (drops - 1), MOST_PAUSE_INTERVALS);
+    const unit = Math.min(this.settings.beaconNs, PAUSE_UNIT);
+    return drops < 2 ? 0 : unit * Math.min(2 ** (drops - 1), MOST_PAUSE_INTERVALS);
   }
 }

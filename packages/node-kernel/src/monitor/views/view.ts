@@ -39,8 +39,42 @@ export const DEFAULT_VIEW_SETTINGS: ViewSettings = {
   observers: 4,
 };
 
+/** Views of one epoch, at most: an operator's `force` begins the next, whose views no majority of the one before has chosen. */
+const EPOCH_VIEWS = 100_000;
+
+export function epochOf(number: number): number {
+  return Math.floor(number / EPOCH_VIEWS);
+}
+
+/** The first view of the epoch after that of a view. */
+export function nextEpoch(number: number): number {
+  return (epochOf(number) + 1) * EPOCH_VIEWS + 1;
+}
+
 export function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
+}
+
+/** The deaths that are proven, by core: the highest incarnation that certainly is no more. */
+export type Deaths = ReadonlyMap<CoreId, number>;
+
+export function isDead(dead: Deaths, { core, incarnation }: Member): boolean {
+  return (dead.get(core) ?? 0) >= incarnation;
+}
+
+/**
+ * Whether what these members have said is the view's word: a majority has, or all have that are not proven dead, while those
+ * who are could not have been a majority of their own.
+ */
+export function isQuorum({ members }: View, said: ReadonlySet<CoreId>, dead: Deaths): boolean {
+  if (said.size >= majorityOf(members.length)) return true;
+  const gone = members.filter((member) => isDead(dead, member));
+  return gone.length < majorityOf(members.length) && isEverybodyLeft(members, said, dead);
+}
+
+/** Whether all members have spoken that are not proven dead. */
+export function isEverybodyLeft(members: readonly Member[], said: ReadonlySet<CoreId>, dead: Deaths): boolean {
+  return members.every((member) => said.has(member.core) || isDead(dead, member));
 }
 
 export function memberIn(view: View, core: CoreId): Member | undefined {

@@ -1,0 +1,93 @@
+/** Who leads when the leader is missed: a member stands, is voted for, and is promised a ballot. */
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { Acceptor } from './acceptor.ts';
+import { Candidacy } from './candidacy.ts';
+import type { ViewMessage, ViewMessageOf } from './messages.ts';
+import type { Ballot, Deaths, View, ViewSettings } from './view.ts';
+
+/** What an election needs of the member that it is held at. */
+export interface ElectionHost {
+  view(): View;
+  acceptor(): Acceptor;
+  readonly dead: Deaths;
+  isLeaderDead(): boolean;
+  /** The place of this core among the members that live. */
+  rank(): number;
+  send(core: CoreId, message: ViewMessage): void;
+  /** Whether this core leads, with a lease. */
+  leads(now: Nanos): boolean;
+  missesLeader(now: Nanos): boolean;
+  /** Somebody else is promised a higher ballot. */
+  resign(): void;
+  /** A majority has promised; `adopted`: the view that a majority may have accepted before. */
+  lead(ballot: Ballot, oldLeasesUntil: Nanos, adopted: View | null, now: Nanos): void;
+}
+
+/** Longest pause before a candidate tries again whose leader is dead. */
+const RETRY_MOST: Nanos = 500_000_000;
+
+export class Elections {
+  candidacy: Candidacy | null = null;
+  nextCandidacy: Nanos = 0;
+  highestRound = 0;
+
+  constructor(
+    private readonly self: CoreId,
+    private readonly settings: ViewSettings,
+    private readonly host: ElectionHost,
+  ) {}
+
+  stand(now: Nanos): void {
+    const view = this.host.view();
+    // Ranks take turns, so that two candidates rarely meet; who failed waits a whole turn of everybody.
+    const { beaconNs, leaseNs } = this.settings;
+    this.nextCandidacy = this.host.isLeaderDead()
+      ? now + (1 + this.host.rank()) * Math.min(beaconNs, RETRY_MOST)
+      : now + leaseNs + (this.host.rank() * beaconNs) / 2;
+    this.candidacy = new Candidacy(view, this.self, this.highestRound + 1, this.host.dead);
+    const { round } = this.candidacy;
+    for (const { core } of view.members)
+      if (core !== this.self) this.host.send(core, { type: 'view_vote_request', view: view.number, round });
+    this.voteReply(this.self, { type: 'view_vote_reply', view: view.number, round, granted: true }, now);
+  }
+
+  voteRequest(from: CoreId, { view, round }: ViewMessageOf<'view_vote_request'>, now: Nanos): void {
+    const leads = this.host.leads(now);
+    const granted = !leads && this.host.missesLeader(now) && round > this.host.acceptor().promised.round;
+    this.host.send(from, { type: 'view_vote_reply', view, round, granted });
+  }
+
+  voteReply(from: CoreId, { round, granted }: ViewMessageOf<'view_vote_reply'>, now: Nanos): void {
+    const candidacy = this.candidacy;
+    if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
+    const { number, members } = candidacy.view;
+    const ballot = candidacy.ballot!;
+    for (const { core } of members)
+      if (core !== this.self) this.host.send(core, { type: 'view_prepare', view: number, ballot });
+    if (!this.host.acceptor().prepare(ballot)) return;
+    this.promise(
+      this.self,
+      { type: 'view_promise', view: number, ballot, accepted: this.host.acceptor().accepted },
+      now,
+    );
+  }
+
+  prepare(from: CoreId, { view, ballot }: ViewMessageOf<'view_prepare'>, now: Nanos): void {
+    if (!this.host.acceptor().prepare(ballot)) return;
+    this.highestRound = Math.max(this.highestRound, ballot.round);
+    this.candidacy = null;
+    this.nextCandidacy = now + this.settings.leaseNs;
+    this.host.resign();
+    this.host.send(from, { type: 'view_promise', view, ballot, accepted: this.host.acceptor().accepted });
+  }
+
+  promise(from: CoreId, { ballot, accepted }: ViewMessageOf<'view_promise'>, now: Nanos): void {
+    const candidacy = this.candidacy;
+    if (candidacy?.ballot?.round !== ballot.round || ballot.core !== this.self) return;
+    if (!candidacy.promised(from, accepted)) return;
+    this.candidacy = null;
+    const { leaseNs, drift } = this.settings;
+    // The leader before has no majority since the promises; its last acknowledgement may have been a lease after that.
+    this.host.lead(ballot, now + 2 * leaseNs * (1 + drift), candidacy.adopted?.view ?? null, now);
+  }
+}
