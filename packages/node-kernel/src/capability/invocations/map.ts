@@ -10,12 +10,12 @@ import type { CapabilityError, Result } from '../model/errors.ts';
 import { hasRights, RIGHTS } from '../model/rights.ts';
 import { mappingTypeOf } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
-import { REMOTE } from '../store/copy-group.ts';
 import { destination, lookup } from '../store/cspace.ts';
 import type { SlotRef } from '../store/cspace.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { ENTRY_BYTES, PageTables, TABLE_ENTRIES } from '../store/page-tables.ts';
 import type { MappedRun } from '../store/page-tables.ts';
+import { relationsOfChild } from '../store/relations.ts';
 import { full, type FullSlot, type Slot } from '../store/slot.ts';
 import { linkMapping, place } from './placement.ts';
 
@@ -86,9 +86,7 @@ export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequ
 export function performMap(state: LocalCapabilities, { source, destination: to, run }: MapAction): void {
   const type = known(mappingTypeOf(run.object.type));
   const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
-  // What covers the frame elsewhere, and its copies, cover the mapping.
-  const above = (source.group!.relations & (REMOTE.ancestors | REMOTE.copies)) !== 0 || state.isForeign(source.group!);
-  place(state, to, mapping, { owner: state.core, relations: above ? REMOTE.ancestors : 0 });
+  place(state, to, mapping, { owner: state.core, relations: relationsOfChild(state, source.group) });
   linkMapping(state, full(to), source);
   state.pageTables.enter(run);
   state.changes.note({ kind: 'mapped', run });
