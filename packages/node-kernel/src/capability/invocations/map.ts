@@ -86,7 +86,7 @@ export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequ
 export function performMap(state: LocalCapabilities, { source, destination: to, run }: MapAction): void {
   const type = known(mappingTypeOf(run.object.type));
   const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
-  place(state, to, mapping, { owner: state.core, relations: relationsOfChild(state, source.group) });
+  place(state, to, mapping, { owner: state.core, relations: relationsOfChild(state, full(source).group) });
   linkMapping(state, full(to), source);
   state.pageTables.enter(run);
   state.changes.note({ kind: 'mapped', run });
