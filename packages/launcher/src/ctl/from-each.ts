@@ -17,8 +17,16 @@ export async function fromEach<T>(
   cores: readonly number[],
   verb: string,
 ): Promise<Shown<T>> {
-  const { answers, absent } = await askEach<T>(cores, (core) => cluster.core(core, verb, {}, { timeoutMs: ANSWER_MS }));
-  if (answers.length === 0 && absent.length > 0) throw new CommandError(absent[0]!.why, 2);
+  let status: 1 | 2 = 2;
+  const { answers, absent } = await askEach<T>(cores, (core) =>
+    cluster.core(core, verb, {}, { timeoutMs: ANSWER_MS }).catch((error: unknown) => {
+      // A core that does not exist is a mistake of the caller; one that does not answer cannot be reached.
+      if (error instanceof CommandError) status = error.exitCode;
+      throw error;
+    }),
+  );
+  const [first] = absent;
+  if (answers.length === 0 && first !== undefined) throw new CommandError(first.why, status);
   for (const { core, why } of absent) terminal.error(`mkctl: nothing of core ${core} is shown: ${why}`);
   return { values: answers, status: absent.length === 0 ? 0 : 1 };
 }
