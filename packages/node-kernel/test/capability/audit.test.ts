@@ -84,6 +84,7 @@ describe('the audit names the invariant and the cores', () => {
         cores: [4],
         detail: 'leaked: neither free nor covered by a capability',
         memory: 'leaked',
+        range: { address: 0, size: 3 * PAGE },
       },
     ]);
   });
