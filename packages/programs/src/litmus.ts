@@ -112,8 +112,7 @@ async function batch(
   const outcomes: string[] = [];
   for (let run = 0; run < runs; run += 1) {
     const left: Record<string, number> = {};
-    for (const [i, word] of test.words.entries())
-      left[word] = (await memory.load32(addresses[i]! + run * stride)) as number;
+    for (const [i, word] of test.words.entries()) left[word] = await memory.load32(addresses[i]! + run * stride);
     outcomes.push(
       outcomeOf(
         test,
@@ -148,7 +147,7 @@ async function share(
       else if (access === 'R') {
         // A private copy is as old as whoever holds it likes: sometimes it is taken anew.
         if (kind === 'private' && mk.randomInt(2) === 0) memory.refresh({ address, bytes: 8 });
-        registers.push((await memory.load32(address)) as number);
+        registers.push(await memory.load32(address));
       } else {
         await memory.store32(address, value);
         if (kind === 'private') await memory.publish({ address, bytes: 8 });

@@ -31,7 +31,7 @@ export const main = program(
           for (let line = 0; line < lines; line += 1)
             await mk.memory.store32(
               address + line * LINE_BYTES,
-              ((await mk.memory.load32(address + line * LINE_BYTES)) as number) + 1,
+              (await mk.memory.load32(address + line * LINE_BYTES)) + 1,
             );
           mk.work(100 * lines);
           await mk.yield();

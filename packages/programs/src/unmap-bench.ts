@@ -8,7 +8,7 @@ import { timesOf } from './common/times.ts';
 export const main = program(
   {
     name: 'unmap-bench',
-    threads: { read: async (mk, address: number) => (await mk.memory.load32(address)) as number },
+    threads: { read: async (mk, address: number) => await mk.memory.load32(address) },
   },
   async (mk) => {
     const cores = coresOf(mk);

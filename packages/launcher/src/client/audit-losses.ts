@@ -2,6 +2,7 @@
  * What of an audit's findings nobody can judge: a core that crashed took its capabilities with it, and one that came back brings its
  * memory anew although others may still hold capabilities to it from before (decision 0089). Nobody who lived has done wrong.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import { intersectRanges } from '@mk/node-kernel/capability/model/ranges';
 
@@ -40,7 +41,7 @@ function lossOf(violation: Violation, snapshots: readonly CoreSnapshot[], { abse
   if (memory === 'leaked') return { ...violation, why: 'held_by_nobody', of: null };
   const home = range === undefined ? undefined : homeOf(range, snapshots);
   if (range !== undefined && home === undefined && absent.size > 0)
-    return { ...violation, why: 'absent_core', of: absent.size === 1 ? [...absent][0]! : null };
+    return { ...violation, why: 'absent_core', of: absent.size === 1 ? known([...absent][0]) : null };
   if (home !== undefined && reborn.has(home)) return { ...violation, why: 'earlier_life', of: home };
   const owner = owners.find((core) => absent.has(core) || reborn.has(core));
   return owner === undefined ? null : { ...violation, why: 'owner_gone', of: owner };

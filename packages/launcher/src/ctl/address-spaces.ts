@@ -38,7 +38,7 @@ export const VSPACE: CtlCommand = {
     ['$0 vspace 0.1.17', 'of a domain, by its name'],
     ['$0 vspace', 'of every domain'],
   ],
-  options: (cli) => cli.positional('domain', { type: 'string', describe: 'core.incarnation.number' }) as never,
+  options: (cli) => cli.positional('domain', { type: 'string', describe: 'core.incarnation.number' }),
   async run(context) {
     const domain = optional(context.args, 'domain');
     const home = domain === undefined ? null : homeOf(domain);
@@ -81,7 +81,7 @@ export const PAGES: CtlCommand = {
   options: (cli) =>
     cli
       .positional('frame', { type: 'string', describe: 'physical address' })
-      .option('bytes', { type: 'string', requiresArg: true, default: '4096', describe: 'how far' }) as never,
+      .option('bytes', { type: 'string', requiresArg: true, default: '4096', describe: 'how far' }),
   async run(context) {
     const address = number('the frame', required(context.args, 'frame'));
     const bytes = number('--bytes', required(context.args, 'bytes'));

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
 import { programNamed } from '../programs/bundle.ts';
@@ -24,24 +25,24 @@ export const BENCH_UNMAP: CtlCommand = {
         requiresArg: true,
         default: '20',
         describe: 'unmaps for each number of cores',
-      }) as never,
+      }),
   async run(context) {
     const plan = required(context.args, 'plan');
     if (plan !== 'all' && plan !== 'auto' && !PLANS.includes(plan))
       throw new UsageError(`--plan must be auto, ${PLANS.join(', ')} or all, not ${plan}`);
-    const [home] = await coresUp(context.cluster);
+    const home = known((await coresUp(context.cluster))[0], 'a core');
     const results: unknown[] = [];
     let status = 0;
     for (const kind of plan === 'all' ? PLANS : [plan]) {
-      await context.cluster.core(home!, 'unmap_plan', { plan: kind });
+      await context.cluster.core(home, 'unmap_plan', { plan: kind });
       if (!context.json) context.terminal.out(`${kind}:`);
       const came = await run(context, 'unmap-bench', ['--rounds', optional(context.args, 'count') ?? '20']);
-      const { last } = (await context.cluster.core(home!, 'unmap_plan', {})) as { readonly last: readonly Round[] };
+      const { last } = (await context.cluster.core(home, 'unmap_plan', {})) as { readonly last: readonly Round[] };
       results.push({ plan: kind, cores: came.value, round: last.at(-1) });
       if (!context.json) context.terminal.out(`  of it the round alone: ${describe(last)}`);
       status = Math.max(status, came.status);
     }
-    await context.cluster.core(home!, 'unmap_plan', { plan: 'auto' });
+    await context.cluster.core(home, 'unmap_plan', { plan: 'auto' });
     if (context.json) printJson(context, results);
     return status;
   },
@@ -54,7 +55,7 @@ export const BENCH_SHARE: CtlCommand = {
   options: (cli) =>
     cli
       .option('lines', { type: 'string', requiresArg: true, default: '1', describe: 'words, a cache line apart' })
-      .option('count', { type: 'string', requiresArg: true, default: '50', describe: 'updates by each core' }) as never,
+      .option('count', { type: 'string', requiresArg: true, default: '50', describe: 'updates by each core' }),
   async run(context) {
     const words = ['--rounds', required(context.args, 'count'), '--lines', required(context.args, 'lines')];
     const { status, value } = await run(context, 'share-bench', words);

@@ -19,7 +19,7 @@ export const BENCH_REVOKE: CtlCommand = {
   options: (cli) =>
     cli
       .option('count', { type: 'string', requiresArg: true, default: '10', describe: 'revokes' })
-      .option('from', { type: 'string', requiresArg: true, default: '0', describe: 'the core that revokes' }) as never,
+      .option('from', { type: 'string', requiresArg: true, default: '0', describe: 'the core that revokes' }),
   async run(context) {
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 10_000);
     const from = coreNumber('--from', required(context.args, 'from'));

@@ -31,7 +31,7 @@ const ROUND: CtlCommand = {
       .option('phases', { type: 'string', requiresArg: true, default: '1', describe: '1 or 2' })
       .option('count', { type: 'string', requiresArg: true, default: '10', describe: 'rounds' })
       .option('bytes', { type: 'string', requiresArg: true, default: '0', describe: 'payload' })
-      .option('from', { type: 'string', requiresArg: true, default: '0', describe: 'the core that leads' }) as never,
+      .option('from', { type: 'string', requiresArg: true, default: '0', describe: 'the core that leads' }),
   async run(context) {
     const { args } = context;
     const plan = required(args, 'plan');
@@ -67,7 +67,7 @@ const FLOOD: CtlCommand = {
       .positional('from', { type: 'string', describe: 'the sender' })
       .positional('to', { type: 'string', describe: 'the receiver' })
       .option('count', { type: 'string', requiresArg: true, default: '100000', describe: 'messages' })
-      .option('bytes', { type: 'string', requiresArg: true, default: '64', describe: 'payload' }) as never,
+      .option('bytes', { type: 'string', requiresArg: true, default: '64', describe: 'payload' }),
   async run(context) {
     const { from, to } = pairOf(context.args);
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000_000);
@@ -88,7 +88,7 @@ const BENCH_PING: CtlCommand = {
   command: 'bench ping <from> <to>',
   describe: 'round trips; like ping, with a thousand of them',
   examples: [['$0 bench ping 0 1 --count 10000', 'ten thousand']],
-  options: (cli) => pingOptions(cli).default('count', '1000') as never,
+  options: (cli) => pingOptions(cli).default('count', '1000'),
   run: runPing,
 };
 

@@ -33,7 +33,7 @@ export const CAP: readonly CtlCommand[] = [
           requiresArg: true,
           default: '1',
           describe: 'CNodes of 256 slots',
-        }) as never,
+        }),
     async run(context) {
       const core = coreNumber('<core>', required(context.args, 'core'));
       const given = {
@@ -95,7 +95,7 @@ export const CAP: readonly CtlCommand[] = [
           type: 'string',
           requiresArg: true,
           describe: 'address of the first; without it a free one',
-        }) as never,
+        }),
   },
   {
     ...forDomain(
@@ -119,7 +119,7 @@ export const CAP: readonly CtlCommand[] = [
         type: 'boolean',
         default: false,
         describe: 'keep none',
-      }) as never,
+      }),
   },
   onAddress('delete', 'deletes', 'cap_delete'),
   onAddress('revoke', 'takes back every copy and everything made of it, on every core', 'cap_revoke'),
@@ -140,7 +140,7 @@ export const CAP: readonly CtlCommand[] = [
       return heard ? 0 : 1;
     }),
     options: (cli) =>
-      positionals(cli, ['op']).option('refuse', { type: 'boolean', default: false, describe: 'object' }) as never,
+      positionals(cli, ['op']).option('refuse', { type: 'boolean', default: false, describe: 'object' }),
   },
   forDomain('call', ['call'], 'any system call, as JSON: {"name": …, "args": […]}', async (context, who) => {
     printJson(context, await ask(context, who, 'cap_call', { call: json(required(context.args, 'call')) }));
@@ -166,7 +166,7 @@ function forDomain(
     command: `cap ${name} <who>${names.map((each) => ` <${each}>`).join('')}`,
     describe,
     examples: [],
-    options: (cli) => positionals(cli, names) as never,
+    options: (cli) => positionals(cli, names),
     run: (context) => run(context, whoOf('<who>', required(context.args, 'who'))),
   };
 }

@@ -19,8 +19,7 @@ export const CAPS: CtlCommand = {
   command: 'caps',
   describe: 'capabilities, slot by slot, with owner, lock and what may exist elsewhere',
   examples: [['$0 caps --core 3', 'those on core 3']],
-  options: (cli) =>
-    cli.option('core', { type: 'string', requiresArg: true, describe: 'one core; without it all' }) as never,
+  options: (cli) => cli.option('core', { type: 'string', requiresArg: true, describe: 'one core; without it all' }),
   async run(context) {
     const wanted = optional(context.args, 'core');
     const cores =

@@ -20,7 +20,7 @@ export const CHURN: CtlCommand = {
         describe: 'at most so many for each domain',
       })
       .option('workers', { type: 'string', requiresArg: true, default: '2', describe: 'domains on each core' })
-      .option('seed', { type: 'string', requiresArg: true, default: '1', describe: 'which operations' }) as never,
+      .option('seed', { type: 'string', requiresArg: true, default: '1', describe: 'which operations' }),
   async run(context) {
     const { args, cluster, terminal } = context;
     const report = await churnAndAudit(cluster, await coresUp(cluster), {

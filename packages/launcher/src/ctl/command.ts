@@ -145,7 +145,8 @@ function addGroup(cli: Cli, name: string, { describe, commands, demand }: Group,
 
 function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli {
   const builder = (sub: Cli): Cli => {
-    let own = command.options?.(sub) ?? sub;
+    command.options?.(sub); // a parser adds to itself
+    let own = sub;
     for (const [example, what] of command.examples) own = own.example(example, what) as Cli;
     return own;
   };

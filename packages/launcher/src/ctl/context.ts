@@ -21,7 +21,7 @@ export interface CtlCommand {
   readonly command: string;
   readonly describe: string;
   readonly examples: readonly (readonly [command: string, what: string])[];
-  options?(cli: Cli): Cli;
+  options?(cli: Cli): unknown;
   run(context: CtlContext): Promise<number | void>;
   /** What is done without any cluster; null: these arguments mean one. */
   alone?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;

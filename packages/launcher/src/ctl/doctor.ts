@@ -16,7 +16,7 @@ export const DOCTOR: CtlCommand = {
       requiresArg: true,
       default: '8',
       describe: 'how many cores to judge for',
-    }) as never,
+    }),
   async alone({ args, terminal, json }) {
     const cores = wholeNumber('--cores', required(args, 'cores'), 1, 512);
     const findings = judge(await hostFacts(), cores);

@@ -50,7 +50,7 @@ export const KILL: CtlCommand = {
   command: 'kill <domain>',
   describe: 'stops a domain on all its cores',
   examples: [['$0 kill 3.1.7', 'the domain that ps --domains calls so']],
-  options: (cli) => cli.positional('domain', { type: 'string', describe: 'as ps --domains names it' }) as never,
+  options: (cli) => cli.positional('domain', { type: 'string', describe: 'as ps --domains names it' }),
   async run(context) {
     const domain = required(context.args, 'domain');
     await context.cluster.core(homeOf(domain), 'domain_kill', { domain });
@@ -70,7 +70,7 @@ export const WAIT: CtlCommand = {
   options: (cli) =>
     cli
       .positional('domain', { type: 'string', describe: 'as ps --domains names it' })
-      .option('nohang', { type: 'boolean', default: false, describe: 'do not wait: tell how it is' }) as never,
+      .option('nohang', { type: 'boolean', default: false, describe: 'do not wait: tell how it is' }),
   async run(context) {
     const domain = required(context.args, 'domain');
     const status = await waitFor(context, domain, context.args['nohang'] === true);

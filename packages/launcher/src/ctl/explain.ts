@@ -28,7 +28,7 @@ export const EXPLAIN: CtlCommand = {
         type: 'string',
         requiresArg: true,
         describe: 'a log folder, or a file of lines, instead of the cluster’s',
-      }) as never,
+      }),
   async run(context) {
     tell(context, await ofCluster(context));
   },

@@ -27,7 +27,7 @@ export const SKB_QUERY: CtlCommand = {
       .option('tree', { type: 'string', requiresArg: true, describe: 'the dissemination tree of this core' })
       .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: 'with --tree: its plan' })
       .option('form', { type: 'string', requiresArg: true, default: 'text', describe: 'with --tree: text, dot, svg' })
-      .option('file', { type: 'string', requiresArg: true, describe: 'add the rules in this file' }) as never,
+      .option('file', { type: 'string', requiresArg: true, describe: 'add the rules in this file' }),
   async run(context) {
     const goal = optional(context.args, 'goal');
     const tree = optional(context.args, 'tree');
@@ -57,7 +57,7 @@ export const PLACE: CtlCommand = {
         requiresArg: true,
         default: '10s',
         describe: 'give up after so long',
-      }) as never,
+      }),
   async run(context) {
     const { args } = context;
     const count = wholeNumber('count', required(args, 'count'), 1, 4096);

@@ -35,7 +35,7 @@ export const LITMUS: CtlCommand = {
         type: 'string',
         requiresArg: true,
         describe: 'rules for links from a fault plan, at their times',
-      }) as never,
+      }),
   async run(context) {
     const { cluster, args } = context;
     const up = await coresUp(cluster);

@@ -10,7 +10,7 @@ export const LOG_LEVEL: CtlCommand = {
     ['$0 log-level debug', 'every message: mkctl ui then shows them as they run'],
     ['$0 log-level info', 'as after a boot'],
   ],
-  options: (cli) => cli.positional('level', { type: 'string', describe: LOG_THRESHOLDS.join(', ') }) as never,
+  options: (cli) => cli.positional('level', { type: 'string', describe: LOG_THRESHOLDS.join(', ') }),
   async run(context) {
     const level = required(context.args, 'level');
     if (!(LOG_THRESHOLDS as readonly string[]).includes(level))

@@ -43,7 +43,7 @@ export const LOGS: CtlCommand = {
         type: 'boolean',
         default: false,
         describe: 'stay, and print what comes',
-      }) as never,
+      }),
   async run(context) {
     const filter = filterOf(context.args);
     const follow = context.args['follow'] === true;

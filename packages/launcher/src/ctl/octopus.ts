@@ -61,7 +61,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
     options: (cli) =>
       textOption(cli, RECORD)
         .option('sequential', { type: 'boolean', default: false, describe: 'append the next number to the name' })
-        .option('exclusive', { type: 'boolean', default: false, describe: 'refuse if it is there already' }) as never,
+        .option('exclusive', { type: 'boolean', default: false, describe: 'refuse if it is there already' }),
   },
   command(
     'del <text>',
@@ -157,7 +157,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
         requiresArg: true,
         demandOption: true,
         describe: 'how many',
-      }) as never,
+      }),
   },
   command(
     'post <text>',
@@ -216,12 +216,10 @@ function textOption(cli: Cli, describe: string): Cli {
 }
 
 function forTime(command: CtlCommand): CtlCommand {
-  const options = (cli: Cli): Cli =>
-    (command.options?.(cli) ?? cli).option('for', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'end after so long (5s)',
-    }) as Cli;
+  const options = (cli: Cli): unknown => {
+    command.options?.(cli);
+    return cli.option('for', { type: 'string', requiresArg: true, describe: 'end after so long (5s)' });
+  };
   const run: CtlCommand['run'] = (context) => {
     endAfterMs(context); // a mistake in it is told before anything is taken
     return command.run(context);

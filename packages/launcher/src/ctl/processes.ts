@@ -25,7 +25,7 @@ export const PS: CtlCommand = {
       type: 'boolean',
       default: false,
       describe: 'domains of programs instead of processes',
-    }) as never,
+    }),
   async run(context) {
     if (context.args['domains'] === true) return printDomains(context);
     const rows = await processRows(context);
@@ -116,7 +116,7 @@ export const HANG: CtlCommand = {
       type: 'string',
       requiresArg: true,
       describe: 'wake them after so long (2s); else mkctl heal does',
-    }) as never,
+    }),
   async run(context) {
     const forText = optional(context.args, 'for');
     const forMs = forText === undefined ? null : durationMs('--for', forText);
@@ -133,7 +133,7 @@ export const ADD: CtlCommand = {
   command: 'add [count]',
   describe: 'adds cores to the running cluster',
   examples: [['$0 add 2', 'two more cores join']],
-  options: (cli) => cli.positional('count', { type: 'string', default: '1', describe: 'how many' }) as never,
+  options: (cli) => cli.positional('count', { type: 'string', default: '1', describe: 'how many' }),
   async run(context) {
     const count = wholeNumber('count', required(context.args, 'count'), 1, 512);
     const added = (await context.cluster.supervisor('add_cores', { count }, { timeoutMs: PROCESS_MS })) as number[];
@@ -147,7 +147,7 @@ function processCommand(verb: string, describe: string, done: string, examples: 
     command: `${verb} <targets>`,
     describe,
     examples,
-    options: (cli) => targets(cli) as never,
+    options: (cli) => targets(cli),
     run: (context) => each(context, verb, {}, done),
   };
 }

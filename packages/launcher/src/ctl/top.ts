@@ -26,7 +26,7 @@ export const TOP: CtlCommand = {
         describe: COLUMNS.map(({ name }) => name).join(', '),
       })
       .option('tree', { type: 'boolean', default: false, describe: 'dispatchers below their core' })
-      .option('once', { type: 'boolean', default: false, describe: 'print one table and end' }) as never,
+      .option('once', { type: 'boolean', default: false, describe: 'print one table and end' }),
   async run(context) {
     const intervalMs = durationMs('--interval', required(context.args, 'interval'));
     const sort = required(context.args, 'sort');

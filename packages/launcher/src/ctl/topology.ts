@@ -28,7 +28,7 @@ export const LINKS: CtlCommand = {
         describe: 'print the matrix even when it is wider than the terminal',
       })
       .option('csv', { type: 'boolean', default: false, describe: 'from,to,min_ns,average_ns,max_ns,variance_ns2' })
-      .option('heat', { type: 'boolean', default: false, describe: 'the matrix in shades, a cell a pair' }) as never,
+      .option('heat', { type: 'boolean', default: false, describe: 'the matrix in shades, a cell a pair' }),
   async run(context) {
     const { args, terminal, json } = context;
     const [csv, heat] = [args['csv'] === true, args['heat'] === true];
@@ -50,7 +50,7 @@ export const MEASURE: CtlCommand = {
       type: 'boolean',
       default: false,
       describe: 'print the matrix even when it is wider than the terminal',
-    }) as never,
+    }),
   async run(context) {
     const { trips, silent } = (await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS })) as {
       readonly trips: readonly RttRow[];
@@ -81,7 +81,7 @@ export const TREE: CtlCommand = {
     cli
       .positional('root', { type: 'string', describe: 'the core that begins' })
       .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: KINDS.join(', ') })
-      .option('form', { type: 'string', requiresArg: true, default: 'text', describe: FORMS.join(', ') }) as never,
+      .option('form', { type: 'string', requiresArg: true, default: 'text', describe: FORMS.join(', ') }),
   async run(context) {
     const root = coreNumber('root', required(context.args, 'root'));
     const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);

@@ -31,7 +31,7 @@ export const TRACE: CtlCommand = {
         requiresArg: true,
         default: '40000',
         describe: 'notes that each process keeps; older ones are lost and counted',
-      }) as never,
+      }),
   async run(context) {
     const { cluster, terminal, args, json } = context;
     const forMs = durationMs('--for', required(args, 'for'));

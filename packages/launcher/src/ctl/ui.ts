@@ -35,7 +35,7 @@ export const UI: CtlCommand = {
         requiresArg: true,
         describe: 'with --record: how long (30s); else until Ctrl-C',
       })
-      .option('replay', { type: 'string', requiresArg: true, describe: 'show a recording; needs no cluster' }) as never,
+      .option('replay', { type: 'string', requiresArg: true, describe: 'show a recording; needs no cluster' }),
   alone(context) {
     const file = optional(context.args, 'replay');
     return file === undefined ? null : replay(context, file);

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { coresUp, type Cores } from '../client/cores.ts';
 import { type DomainStatus, loadProgram } from '../client/spawn.ts';
 import { CommandError } from '../cli/usage-error.ts';
@@ -43,7 +44,7 @@ export async function runDomains(
   { program, cores, on, args }: RunRequest,
   begun: (domain: string) => void,
 ): Promise<readonly DomainStatus[]> {
-  const home = on[0]!;
+  const home = known(on[0]);
   await loadProgram(cluster, home, program.name, program.text);
   return Promise.all(
     on.map(async (core) => {

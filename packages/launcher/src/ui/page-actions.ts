@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import picocolors from 'picocolors';
 import { type ActionVerb, isActionVerb } from '@mk/ui/model/actions';
 import type { ActionArgs } from '@mk/ui/model/page-events';
@@ -13,7 +14,7 @@ import { MEASURE } from '../ctl/topology.ts';
 /** The commands of mkctl that the page can do: what it does and says is theirs. */
 const COMMANDS = new Map<string, CtlCommand>(
   [...FAULT_COMMANDS, CRASH, RESTART, HANG, MEASURE, LOG_LEVEL].map((command) => [
-    command.command.split(' ')[0]!,
+    known(command.command.split(' ')[0]),
     command,
   ]),
 );

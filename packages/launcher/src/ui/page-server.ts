@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -60,7 +61,7 @@ export class PageServer {
     if (refusal !== null) return refuse(response, 403, refusal);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return refuse(response, 405, 'the page is read; it acts over its WebSocket');
-    const path = (request.url ?? '/').split('?')[0]!;
+    const path = known((request.url ?? '/').split('?')[0]);
     const zipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
     if (!this.files.answer(path, zipped, response)) refuse(response, 404, 'there is nothing here; the page is at /');
   }

@@ -25,18 +25,18 @@ export const main = program(
         const own = address + PAGE_BYTES + 8 * mk.self.core;
         for (let i = 0; i < rounds; i += 1) {
           await mk.memory.fetchAdd(address, 1n);
-          await mk.memory.store32(own, ((await mk.memory.load32(own)) as number) + 1);
+          await mk.memory.store32(own, (await mk.memory.load32(own)) + 1);
         }
-        return (await mk.memory.load32(own)) as number;
+        return await mk.memory.load32(own);
       },
-      read: async (mk, address: number) => (await mk.memory.load32(address)) as number,
+      read: async (mk, address: number) => await mk.memory.load32(address),
       /** Reads as fast as it can until that faults; what it read last and when. `2` was written after unmap had returned. */
       spin: async (mk, address: number) => {
         let last = 0;
         let at = 0;
         for (;;) {
           try {
-            last = (await mk.memory.load32(address)) as number;
+            last = await mk.memory.load32(address);
             at = mk.now();
           } catch (error) {
             if (isMkError(error, 'PAGE_FAULT')) return [last, at];
@@ -147,7 +147,7 @@ async function protecting(mk: Mk, others: readonly number[]): Promise<void> {
   const writers = others.map((core) => mk.spawnOn(core, 'scribble', region.address));
   await mk.sleep(2e6);
   await mk.memory.protect(region, RIGHTS.read);
-  const seen = (await mk.memory.load32(region.address)) as number;
+  const seen = await mk.memory.load32(region.address);
   await mk.sleep(5e6);
   same(mk, await mk.memory.load32(region.address), seen, 'a page that nobody may write');
   for (const writer of writers) await writer.join();

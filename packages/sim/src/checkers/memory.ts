@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { type CoreId, isCore, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Kernel } from '@mk/node-kernel/kernel';
@@ -80,7 +81,7 @@ function checkPage(
   const holders = cores.flatMap(({ core, kernel }) => {
     const { cache, copies } = kernel.services.pages;
     // What counts is what a program could do now, whatever the protocol takes it for.
-    const state = STATES[Math.max(STATES.indexOf(cache.stateOf(page)), copies.wordOf(page))]!;
+    const state = known(STATES[Math.max(STATES.indexOf(cache.stateOf(page)), copies.wordOf(page))]);
     return state === 'invalid' ? [] : [{ core, kernel, state }];
   });
   const writers = holders.filter(({ state }) => state === 'modified');

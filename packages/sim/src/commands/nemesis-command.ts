@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
@@ -96,13 +97,13 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   terminal.progress('');
   if (wantsTrace(request) && reports.length === 0)
     writeTrace(
-      scenarios.length === 1 ? scenarios[0]! : scenariosOf({ ...request, seeds: 1 }, context)[0]!,
+      known((scenarios.length === 1 ? scenarios : scenariosOf({ ...request, seeds: 1 }, context))[0]),
       request,
       options,
       context,
     );
-  if (request.record !== null) record(scenarios[0]!, request.record, options, context, request.json);
-  summarise(totals, request, context, wallMs() - startedAt, scenarios[0]!.seed, reports);
+  if (request.record !== null) record(known(scenarios[0]), request.record, options, context, request.json);
+  summarise(totals, request, context, wallMs() - startedAt, known(scenarios[0]).seed, reports);
   if (totals.failed.length > 0) return 1;
   return totals.unknown.length > 0 ? 2 : 0;
 }
@@ -176,7 +177,7 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
   let repeat = repeatCommand(request, scenario);
   let smallest = scenario;
   if (request.shrink && violations.length > 0) {
-    const { invariant } = violations[0]!;
+    const { invariant } = known(violations[0]);
     const shrunk = shrink(scenario, (candidate) =>
       runScenario(candidate, options).violations.some((v) => v.invariant === invariant),
     );
@@ -294,7 +295,7 @@ function summarise(
   terminal.out(
     `${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(rssBytes() / 1e6)} MB`,
   );
-  if (runs.length === 1) terminal.out(`trace ${runs[0]!.trace_hash}`);
+  if (runs.length === 1) terminal.out(`trace ${known(runs[0]).trace_hash}`);
   if (request.program !== null) return;
   terminal.out(
     `requests: ${

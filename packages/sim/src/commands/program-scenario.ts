@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { RunOptions, RunResult } from '../engine/run-scenario.ts';
 import type { ProgramLoad, Scenario } from '../engine/scenario.ts';
 import { bounded } from '../io/bounded.ts';
@@ -37,7 +38,13 @@ export function withProgram(scenario: Scenario, request: SimRequest, { domains }
   const cores = request.on ?? all;
   const each = domains === 'each' || (domains === 'named' && request.on !== null);
   const on = each ? cores : cores.slice(0, 1);
-  const program: ProgramLoad = { program: request.program!, args: request.args, cores, on, limitNs: request.limitNs };
+  const program: ProgramLoad = {
+    program: known(request.program),
+    args: request.args,
+    cores,
+    on,
+    limitNs: request.limitNs,
+  };
   return { ...scenario, load: [], program };
 }
 

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, isCore, type Nanos } from '@mk/monitor-proto/ids';
 import type { ProgramLoad } from '../engine/scenario.ts';
 import type { Simulation } from '../engine/simulation.ts';
@@ -74,7 +75,7 @@ export class ProgramRun {
     private readonly faulty: boolean,
   ) {
     this.open = load.on.length;
-    this.home = load.on[0]!;
+    this.home = known(load.on[0]);
     simulation.observe({ line: (line, { id }) => void (isCore(id) && this.line(line as never, id)) });
   }
 
@@ -147,7 +148,7 @@ export class ProgramRun {
       if (this.output.length >= LINES_KEPT) return;
       const { domain = '', stream = '', text = '' } = line;
       this.output.push({ at: this.simulation.now, core, domain, stream, text });
-    } else if (line['event'] === 'domain_finished' && BROKEN.has(line['cause']!)) {
+    } else if (line['event'] === 'domain_finished' && BROKEN.has(known(line['cause']))) {
       const { program, domain, cause, text } = line;
       this.report('program', 'PR1', `${program} (${domain}): ${cause}: ${text}`);
     }
