@@ -218,6 +218,8 @@ export class Faults {
           const failed = error === null ? null : new OperationError(error, ERRORS[error].doc);
           resume(failed ?? value, Math.max(now, this.port.context.now));
         });
+        // After a translation came from elsewhere nobody else is there to carry out what this core tells itself.
+        this.port.pages.pump();
         return () => undefined;
       },
     }) as T;
