@@ -70,6 +70,19 @@ describe('every program that ships ends well, and twice with the same trace', ()
   });
 });
 
+test('a mutant of shared-frame ends with 1: it unmaps nothing, so nothing faults', async () => {
+  const right = 'await mk.memory.unmap(region)';
+  const text = await textOf('shared-frame');
+  expect(text).toContain(right);
+  const mutant = text.replace(right, 'await mk.memory.load32(region.address)');
+  const { violations, output } = runScenario(
+    scenarioFor('shared-frame', 7, false, []),
+    optionsFor('shared-frame', mutant),
+  );
+  expect(violations).toMatchObject([{ invariant: 'PR2' }]);
+  expect(output.map(({ text: said }) => said).join()).toContain('fault on 0 of 4 cores');
+});
+
 describe('under the nemesis', () => {
   test.each(['bank', 'kv', 'map-reduce'])('%s keeps its promises in seeds 1 to 3', async (name) => {
     for (const seed of [1, 2, 3]) {

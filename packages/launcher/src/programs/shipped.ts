@@ -27,6 +27,7 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('bank', 'transfers between branches by two-phase commit: money is conserved, whoever crashes', 1, ['rounds']),
   row('kv', 'a replicated key-value store: counters under Octopus locks with fencing tokens', 1, ['rounds']),
   row('map-reduce', 'counts words by threads of one domain that spans the cores', 1, ['count']),
+  row('shared-frame', 'one frame mapped on all cores: written on one, read on each, unmapped, and each faults', 1, []),
 ];
 
 function row(

@@ -6,6 +6,7 @@ import { LINK_CHANGE } from './chapters/link-change.ts';
 import { PARTITION } from './chapters/partition.ts';
 import { PROGRAMS } from './chapters/programs.ts';
 import { ROUNDS_OVER_PLANS } from './chapters/rounds.ts';
+import { SHARED_FRAME } from './chapters/shared-frame.ts';
 import type { Chapter } from './tour.ts';
 
 /** What the tour shows, in order, between boot and shutdown. */
@@ -16,6 +17,7 @@ export const CHAPTERS: readonly Chapter[] = [
   CAPABILITIES,
   KNOWLEDGE,
   PROGRAMS,
+  SHARED_FRAME,
   CRASH,
   PARTITION,
 ];
