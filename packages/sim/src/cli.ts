@@ -1,11 +1,14 @@
 import type { CommandModule } from 'yargs';
 import type { Scenario } from './engine/scenario.ts';
 import { readTextFile } from './io/files.ts';
+import { processJobs, serveJob } from './io/jobs.ts';
 import type { SimProgram } from './commands/context.ts';
-import { runNemesisCommand } from './commands/nemesis-command.ts';
+import { jobOf, runNemesisCommand, runNemesisJobs } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
 import { OptionError, parseSimRequest, recordingOf } from './commands/options.ts';
+
+type Args = Readonly<Record<string, unknown>>;
 
 /** What the launcher tells the command: where the shipped machines are, and who wants the exit status. */
 export interface SimCommandContext {
@@ -28,9 +31,8 @@ export function simCommand(context: SimCommandContext): CommandModule<object, Re
     describe: 'run the same kernel on virtual time: seeds, fault plans, programs, the paper’s shootdown',
     builder: ((cli: OptionBuilder) => declareOptions(cli)) as never,
     handler: async (args) => {
-      const word = args['scenario'] === 'run' ? args['program'] : replayedProgram(args['replay']);
-      const program = word === undefined ? null : ((await context.program?.(String(word))) ?? null);
-      const status = runSim(args, context, program);
+      if (args['job'] === true) return beJob(context);
+      const status = await runSimJobs(args, context, await programFor(args, context));
       if (args['ui'] === true && status !== EXIT.unknown)
         await context.show?.(recordingOf(args), args['json'] === true);
       context.done(status);
@@ -38,21 +40,54 @@ export function simCommand(context: SimCommandContext): CommandModule<object, Re
   };
 }
 
-/** Runs what the options ask for; the exit status. */
-export function runSim(
-  args: Readonly<Record<string, unknown>>,
-  context: SimCommandContext,
-  program: SimProgram | null = null,
-): number {
+/** Runs what the options ask for, on so many processes as `--jobs` says; the exit status. */
+async function runSimJobs(args: Args, context: SimCommandContext, program: SimProgram | null): Promise<number> {
+  if (args['jobs'] === undefined) return runSim(args, context, program);
+  const terminal = context.terminal ?? simTerminal();
+  try {
+    const request = parseSimRequest(args);
+    const machinesDirectory = context.machinesDirectory();
+    return await runNemesisJobs(request, { terminal, machinesDirectory, program }, processJobs(args));
+  } catch (error) {
+    return refused(error, terminal);
+  }
+}
+
+async function beJob(context: SimCommandContext): Promise<void> {
+  try {
+    await serveJob((args) => prepareJob(args, context));
+  } catch (error) {
+    context.done(refused(error, context.terminal ?? simTerminal()));
+  }
+}
+
+/** A child of `--jobs`: the same options, and what the launcher makes of the program. */
+async function prepareJob(args: Args, context: SimCommandContext): Promise<ReturnType<typeof jobOf>> {
+  const program = await programFor(args, context);
+  return jobOf(parseSimRequest(args), { machinesDirectory: context.machinesDirectory(), program });
+}
+
+async function programFor(args: Args, context: SimCommandContext): Promise<SimProgram | null> {
+  const word = args['scenario'] === 'run' ? args['program'] : replayedProgram(args['replay']);
+  return word === undefined ? null : ((await context.program?.(String(word))) ?? null);
+}
+
+function refused(error: unknown, terminal: SimTerminal): number {
+  if (!(error instanceof OptionError)) throw error;
+  terminal.progress('');
+  terminal.error(`mk-launch sim: ${error.message}`);
+  return EXIT.unknown;
+}
+
+/** Runs what the options ask for in this process, whatever `--jobs` says; the exit status. */
+export function runSim(args: Args, context: SimCommandContext, program: SimProgram | null = null): number {
   const terminal = context.terminal ?? simTerminal();
   try {
     const request = parseSimRequest(args);
     const run = request.scenario === 'shootdown' ? runShootdownCommand : runNemesisCommand;
     return run(request, { terminal, machinesDirectory: context.machinesDirectory(), program });
   } catch (error) {
-    if (!(error instanceof OptionError)) throw error;
-    terminal.error(`mk-launch sim: ${error.message}`);
-    return EXIT.unknown;
+    return refused(error, terminal);
   }
 }
 
@@ -97,7 +132,9 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
     .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown: amd-8x4)' })
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
-    .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1)' })
+    .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1); see --jobs' })
+    .option('jobs', { ...TEXT, describe: 'processes that share the seeds, or auto: one a CPU (default 1)' })
+    .option('job', { ...SWITCH, hidden: true, describe: 'of --jobs: be one of its processes' })
     .option('plan', { ...TEXT, describe: 'fault plan (YAML) in the place of the nemesis' })
     .option('nemesis', { ...SWITCH, describe: 'run: faults from the seed, too; without it and --plan there are none' })
     .option('on', { ...TEXT, describe: 'run: a domain on each of these cores (0,3-7); without it one on core 0' })
@@ -120,6 +157,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('out', { ...TEXT, describe: 'shootdown: write the plot to this SVG file' })
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')
+    .example('$0 sim --seeds 1000 --jobs auto', 'the same on all CPUs; on a terminal it says when it will be done')
     .example('$0 sim --cores 256 --machine amd-8x4 --seed 7 --plan p.yaml', 'a fault plan on a large machine')
     .example(
       '$0 sim run ./my-program.ts --cores 64 --seed 7 --plan p.yaml',

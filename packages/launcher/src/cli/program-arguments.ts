@@ -7,6 +7,7 @@ const SIM_OPTIONS: Readonly<Record<string, boolean>> = {
   machine: true,
   seed: true,
   seeds: true,
+  jobs: true,
   plan: true,
   for: true,
   weights: true,

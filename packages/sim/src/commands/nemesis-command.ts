@@ -1,5 +1,4 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { Nanos } from '@mk/monitor-proto/ids';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
 import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
@@ -17,7 +16,10 @@ import { PageRecorder } from '../trace/page-recorder.ts';
 import { TraceRecorder } from '../trace/recorder.ts';
 import { runDiagram } from '../trace/run-diagram.ts';
 import { select } from '../trace/selection.ts';
+import type { SimTerminal } from '../io/terminal.ts';
 import type { CommandContext } from './context.ts';
+import { progressText } from './progress.ts';
+import { add, emptyTotals, type JobAnswer, type Jobs, type Judged, seedTotals, summarise } from './seed-totals.ts';
 import {
   programOf,
   programOptions,
@@ -31,81 +33,124 @@ import {
 /** From so many cores on handshakes are a large part of the work: they take the cheaper hash. */
 const MANY_CORES = 64;
 
-/** Lines of output that a run's report holds. */
-const OUTPUT_TOLD = 1000;
-
-interface Totals {
-  seeds: number;
-  failed: number[];
-  unknown: number[];
-  steps: number;
-  frames: number;
-  dropped: number;
-  virtualNs: Nanos;
-  readonly outcomes: Record<string, number>;
-  readonly runs: RunReport[];
-}
-
-/** What a run came to, for machines. */
-interface RunReport {
-  readonly seed: Scenario['seed'];
-  readonly trace_hash: string;
-  /** Turns of programs. */
-  readonly turns?: number;
-  readonly domains?: RunResult['ends'];
-  readonly output?: RunResult['output'];
-}
-
 /** `mk-launch sim`: runs seeds under the nemesis or a fault plan and judges them. 0 held, 1 broke, 2 unknown. */
 export function runNemesisCommand(request: SimRequest, context: CommandContext): number {
-  const { terminal } = context;
   const options = runOptions(request, context);
   const scenarios = scenariosOf(request, context);
-  const totals: Totals = {
-    seeds: 0,
-    failed: [],
-    unknown: [],
-    steps: 0,
-    frames: 0,
-    dropped: 0,
-    virtualNs: 0,
-    outcomes: {},
-    runs: [],
-  };
-  const startedAt = wallMs();
-  const reports: unknown[] = [];
-  // The seed comes first, so that it is known whatever happens.
-  if (!request.json)
-    terminal.out(
-      `seed ${scenarios
-        .map(({ seed }) => seed)
-        .filter((_, i) => i === 0 || i === scenarios.length - 1)
-        .join(' to ')}`,
-    );
+  const tally = new Tally(scenarios, request, context);
   for (const scenario of scenarios) {
-    terminal.progress(
-      `seed ${scenario.seed}: ${totals.seeds} of ${request.seeds} done, ${totals.failed.length} failed`,
-    );
-    const result = (request.once ? runScenario : runTwice)(scenario, options);
-    add(totals, result);
-    if (context.program !== null && !request.json && scenarios.length === 1) tellOutput(result, terminal.out);
-    if (result.violations.length > 0 || result.inconclusive !== null) {
-      terminal.progress('');
-      reports.push(explain(result, request, context, options));
-    }
+    tally.progress(`seed ${scenario.seed}: `);
+    tally.add(judge(scenario, request, context, options));
   }
-  terminal.progress('');
-  if (wantsTrace(request) && reports.length === 0)
-    writeTrace(
-      known((scenarios.length === 1 ? scenarios : scenariosOf({ ...request, seeds: 1 }, context))[0]),
-      request,
-      options,
-      context,
-    );
-  if (request.record !== null) record(known(scenarios[0]), request.record, options, context, request.json);
-  summarise(totals, request, context, wallMs() - startedAt, known(scenarios[0]).seed, reports);
-  if (totals.failed.length > 0) return 1;
-  return totals.unknown.length > 0 ? 2 : 0;
+  return tally.end(options, rssBytes());
+}
+
+/** The same on several processes; what it prints differs from one process in times and memory alone. */
+export async function runNemesisJobs(request: SimRequest, context: CommandContext, jobs: Jobs): Promise<number> {
+  const scenarios = scenariosOf(request, context);
+  const count = Math.min(request.jobs === 'auto' ? jobs.usual : request.jobs, scenarios.length);
+  if (count === 1) return runNemesisCommand(request, context);
+  if (wantsTrace(request))
+    throw new OptionError('--trace and --trace-events draw one seed: give them with --seed, without --jobs');
+  const tally = new Tally(scenarios, request, context);
+  tally.progress();
+  // Answers wait for those of the seeds before them, so that they are told in the order of seeds.
+  const early = new Map<number, JobAnswer>();
+  const rss = new Map<number, number>();
+  let next = 0;
+  let [done, failed] = [0, 0];
+  await jobs.run(count, scenarios, (index, answer, job) => {
+    early.set(index, answer);
+    rss.set(job, Math.max(rss.get(job) ?? 0, answer.rssBytes));
+    done += 1;
+    failed += answer.judged.totals.failed ? 1 : 0;
+    for (let ready = early.get(next); ready !== undefined; ready = early.get(next)) {
+      early.delete(next);
+      next += 1;
+      if (ready.lines.length > 0) context.terminal.progress('');
+      ready.lines.forEach((line) => context.terminal.out(line));
+      tally.add(ready.judged);
+    }
+    tally.progress('', done, failed);
+  });
+  return tally.end(
+    runOptions(request, context),
+    [...rss.values()].reduce((sum, bytes) => sum + bytes, rssBytes()),
+  );
+}
+
+/** What a child process does with a scenario of `runNemesisJobs`: the answer holds what the parent prints. */
+export function jobOf(
+  request: SimRequest,
+  context: Omit<CommandContext, 'terminal'>,
+): (scenario: Scenario) => JobAnswer {
+  const options = runOptions(request, { ...context, terminal: collectingTerminal([]) });
+  return (scenario) => {
+    const lines: string[] = [];
+    const judged = judge(scenario, request, { ...context, terminal: collectingTerminal(lines) }, options);
+    return { judged, lines, rssBytes: rssBytes() };
+  };
+}
+
+function collectingTerminal(lines: string[]): SimTerminal {
+  const out = (text: string): void => void lines.push(text);
+  return { interactive: false, out, error: out, progress: () => undefined };
+}
+
+/** What has come of the seeds so far, and what is said about it. */
+class Tally {
+  private readonly totals = emptyTotals();
+  private readonly reports: unknown[] = [];
+  private readonly startedAt = wallMs();
+
+  constructor(
+    private readonly scenarios: readonly Scenario[],
+    private readonly request: SimRequest,
+    private readonly context: CommandContext,
+  ) {
+    // The seed comes first, so that it is known whatever happens.
+    const ends = scenarios.map(({ seed }) => seed).filter((_, i) => i === 0 || i === scenarios.length - 1);
+    if (!request.json) context.terminal.out(`seed ${ends.join(' to ')}`);
+  }
+
+  progress(before = '', done = this.totals.seeds, failed = this.totals.failed.length): void {
+    const elapsedMs = wallMs() - this.startedAt;
+    this.context.terminal.progress(`${before}${progressText(done, this.scenarios.length, failed, elapsedMs)}`);
+  }
+
+  add({ totals, report }: Judged): void {
+    add(this.totals, totals);
+    if (report !== null) this.reports.push(report);
+  }
+
+  /** Pictures, recording, summary; the exit status. */
+  end(options: RunOptions, memoryBytes: number): number {
+    const { totals, reports, scenarios, request, context } = this;
+    const tookMs = wallMs() - this.startedAt;
+    const first = known(scenarios[0]);
+    context.terminal.progress('');
+    if (wantsTrace(request) && reports.length === 0)
+      writeTrace(
+        scenarios.length === 1 ? first : known(scenariosOf({ ...request, seeds: 1 }, context)[0]),
+        request,
+        options,
+        context,
+      );
+    if (request.record !== null) record(first, request.record, options, context, request.json);
+    summarise(totals, request, context.terminal, { tookMs, memoryBytes, firstSeed: first.seed, reports });
+    if (totals.failed.length > 0) return 1;
+    return totals.unknown.length > 0 ? 2 : 0;
+  }
+}
+
+/** Runs a scenario and explains it if it did not hold. */
+function judge(scenario: Scenario, request: SimRequest, context: CommandContext, options: RunOptions): Judged {
+  const result = (request.once ? runScenario : runTwice)(scenario, options);
+  const alone = request.replay !== null || request.seeds === 1;
+  if (context.program !== null && !request.json && alone) tellOutput(result, context.terminal.out);
+  const held = result.violations.length === 0 && result.inconclusive === null;
+  if (!held) context.terminal.progress('');
+  return { totals: seedTotals(result), report: held ? null : explain(result, request, context, options) };
 }
 
 function runOptions({ cores }: SimRequest, { machinesDirectory, program }: CommandContext): RunOptions {
@@ -151,18 +196,6 @@ function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): P
     ...(machine !== null && { machine }),
     ...(faultsForNs !== null && { faultsForNs }),
   };
-}
-
-function add(totals: Totals, result: RunResult): void {
-  totals.seeds += 1;
-  if (result.violations.length > 0) totals.failed.push(Number(result.scenario.seed));
-  else if (result.inconclusive !== null) totals.unknown.push(Number(result.scenario.seed));
-  for (const name of ['steps', 'frames', 'dropped', 'virtualNs'] as const) totals[name] += result[name];
-  for (const [outcome, count] of Object.entries(result.outcomes))
-    totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
-  const { scenario, hash, turns, ends, output } = result;
-  const program = scenario.program === undefined ? {} : { turns, domains: ends, output: output.slice(-OUTPUT_TOLD) };
-  totals.runs.push({ seed: scenario.seed, trace_hash: hash, ...program });
 }
 
 /** Says what broke, shrinks and draws if asked to, and gives the one command that repeats it. */
@@ -253,55 +286,4 @@ function record(
   runScenario(scenario, { ...options, observers: [recorder], prepare: (simulation) => recorder.watch(simulation) });
   writeText(file, recorder.text());
   if (!quiet) terminal.out(`  wrote ${file}; mkctl ui --replay ${file} shows it`);
-}
-
-function summarise(
-  totals: Totals,
-  request: SimRequest,
-  { terminal }: CommandContext,
-  tookMs: number,
-  firstSeed: Scenario['seed'],
-  reports: readonly unknown[],
-): void {
-  const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes, runs } = totals;
-  if (request.json) {
-    terminal.out(
-      JSON.stringify({
-        first_seed: firstSeed,
-        seeds,
-        failed,
-        unknown,
-        steps,
-        frames,
-        dropped,
-        virtual_seconds: virtualNs / 1e9,
-        wall_seconds: tookMs / 1000,
-        outcomes,
-        reports,
-        runs,
-      }),
-    );
-    return;
-  }
-  const verdict =
-    failed.length > 0
-      ? `${failed.length} FAILED`
-      : unknown.length > 0
-        ? `${unknown.length} unknown`
-        : 'all invariants held';
-  terminal.out(
-    `${seeds} seed${seeds === 1 ? '' : 's'}${request.once ? '' : ', each twice with the same trace'}: ${verdict}`,
-  );
-  terminal.out(
-    `${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(rssBytes() / 1e6)} MB`,
-  );
-  if (runs.length === 1) terminal.out(`trace ${known(runs[0]).trace_hash}`);
-  if (request.program !== null) return;
-  terminal.out(
-    `requests: ${
-      Object.entries(outcomes)
-        .map(([outcome, count]) => `${count} ${outcome}`)
-        .join(', ') || 'none'
-    }`,
-  );
 }

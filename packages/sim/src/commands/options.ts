@@ -21,6 +21,8 @@ export interface SimRequest {
   readonly seed: number;
   readonly seedGiven: boolean;
   readonly seeds: number;
+  /** Processes that share the seeds; `auto`: as many as there are CPUs. */
+  readonly jobs: number | 'auto';
   readonly plan: string | null;
   readonly replay: string | null;
   readonly faultsForNs: Nanos | null;
@@ -40,6 +42,9 @@ export interface SimRequest {
 
 /** How long a program may go on after the last fault, unless it is said. */
 export const USUAL_LIMIT_NS: Nanos = 300 * SECOND;
+
+/** Each is a process of some 100 MB. */
+const JOBS_MOST = 256;
 
 type Args = Readonly<Record<string, unknown>>;
 
@@ -91,6 +96,7 @@ export function parseSimRequest(args: Args): SimRequest {
     seed: whole(args, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
     seedGiven: seed !== null,
     seeds: whole(args, 'seeds', 1, 100_000_000) ?? 1,
+    jobs: jobsOf(args, scenario),
     plan: text('plan'),
     replay: text('replay'),
     faultsForNs: duration === null ? null : must('--for', parseDuration(duration)),
@@ -104,6 +110,15 @@ export function parseSimRequest(args: Args): SimRequest {
     out: text('out'),
     json: args['json'] === true,
   };
+}
+
+function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'] {
+  if (args['jobs'] === undefined) return 1;
+  if (scenario === 'shootdown') throw new OptionError('--jobs shares seeds among processes; shootdown has none');
+  if (args['jobs'] === 'auto') return 'auto';
+  if (!/^\d+$/.test(String(args['jobs'])))
+    throw new OptionError(`--jobs must be a whole number or auto, not ${JSON.stringify(String(args['jobs']))}`);
+  return whole(args, 'jobs', 1, JOBS_MOST) ?? 1;
 }
 
 /** Where the recording goes: the file that was named, or one by the seed. */

@@ -1,0 +1,12 @@
+/** `12 of 500 seeds, 0 failed, done in about 40 s`; without the time as long as no seed is done. */
+export function progressText(done: number, of: number, failed: number, elapsedMs: number): string {
+  const text = `${done} of ${of} seed${of === 1 ? '' : 's'}, ${failed} failed`;
+  return done === 0 || done >= of ? text : `${text}, done in about ${roughly((elapsedMs / done) * (of - done))}`;
+}
+
+function roughly(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  if (seconds < 100) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 100 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}
