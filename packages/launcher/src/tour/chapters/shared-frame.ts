@@ -17,7 +17,7 @@ export const SHARED_FRAME: Chapter = {
     }
     const all = Array.from({ length: tour.cores }, (_, core) => core);
     const { ok, lines } = await tour.program('shared-frame', all, ['--json']);
-    const seen = JSON.parse(lines.findLast(({ text }) => text.startsWith('{'))?.text ?? '{}') as Partial<Seen>;
+    const seen: Partial<Seen> = JSON.parse(lines.findLast(({ text }) => text.startsWith('{'))?.text ?? '{}');
     const on = (cores: readonly number[] = []): boolean => all.every((core) => cores.includes(core));
     tour.say(`a domain spans ${tour.cores} cores; core ${seen.writer ?? '?'} writes ${seen.value ?? 'nothing'}`);
     tour.check(`${seen.read?.length ?? 0} of ${tour.cores} cores read it`, on(seen.read));
