@@ -29,7 +29,7 @@ describe('a checkout under all of these names at once', () => {
   let root = '';
 
   beforeAll(() => {
-    root = checkout(NAMES.join('/'), 'scripts', 'package.json', 'packages');
+    root = checkout(NAMES.join('/'), 'scripts', 'package.json', 'tsconfig.json', 'packages');
     symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
     const { status, stderr } = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
