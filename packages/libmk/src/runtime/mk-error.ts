@@ -29,6 +29,11 @@ export class MkError extends Error {
   get text(): string {
     return this.message.startsWith(`${this.name}: `) ? this.message.slice(this.name.length + 2) : '';
   }
+
+  /** The message, which begins with the name already. */
+  override toString(): string {
+    return this.message;
+  }
 }
 
 /** Whether something thrown is an `MkError`, of this name if one is given. */
