@@ -18,6 +18,7 @@ import type { Change } from '../../capability/model/changes.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
+import { afterAll } from '../../memory/after-all.ts';
 import { AddressSpace, type PageRange, type PageTranslation } from '../../memory/address-space.ts';
 import { Translations } from '../../memory/translations.ts';
 import type { Agreement } from '../agreement/agreement.ts';
@@ -65,15 +66,8 @@ export class AddressSpaces implements Service {
       if (taken === null) return vote('BAD_REQUEST', now);
       const { domain, epoch, ranges } = taken;
       const pages = this.translations.drop(domain, epoch, ranges);
-      const { pages: owner, context } = { pages: this.port.pages, context: this.port.context };
-      let left = pages.length + 1;
-      const one = (): void => {
-        left -= 1;
-        if (left === 0) vote(null, context.now);
-      };
-      for (const page of pages) owner.copies.relocate(page, one);
-      one();
-      owner.pump();
+      const quiet = (): void => vote(null, this.port.context.now);
+      this.port.pages.into(({ copies }) => afterAll(pages, (page, over) => copies.relocate(page, over), quiet));
     },
   } satisfies RoundActs;
 
@@ -139,9 +133,8 @@ export class AddressSpaces implements Service {
   dispatcherGone(caller: Domain): void {
     const { domain, home } = this.port.domainOf(caller);
     this.translations.forget(domain);
-    this.port.pages.copies.dispatcherGone(caller.id);
     if (home === this.port.context.core) this.spaces.delete(domain);
-    this.port.pages.pump();
+    this.port.pages.into(({ copies }) => copies.dispatcherGone(caller.id));
   }
 
   peerGone({ id }: Peer, now: Nanos): void {

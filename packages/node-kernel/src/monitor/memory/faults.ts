@@ -82,9 +82,8 @@ export class Faults {
   }
 
   private *atHome(caller: Domain, address: number, atomic: AtomicRequest): Operation<PlainValue> {
-    const { cache } = this.port.pages;
     const { physical } = yield* this.translated(caller, address, 'write');
-    return String(yield* this.asked<bigint>((resume) => cache.atomic(physical, atomic, resume)));
+    return String(yield* this.asked<bigint>(({ cache }, resume) => cache.atomic(physical, atomic, resume)));
   }
 
   private put(caller: Domain, address: number, data: Uint8Array, now: Nanos, done: SystemCallDone): void {
@@ -95,9 +94,8 @@ export class Faults {
   }
 
   private *putting(caller: Domain, address: number, bytes: Uint8Array): Operation<PlainValue> {
-    const { cache } = this.port.pages;
     const { physical } = yield* this.translated(caller, address, 'write');
-    yield* this.asked<undefined>((resume) =>
+    yield* this.asked<undefined>(({ cache }, resume) =>
       cache.put(physical, address % PAGE_BYTES, bytes, (error) => resume(error, undefined)),
     );
     return null;
@@ -121,25 +119,19 @@ export class Faults {
     work: (dispatcher: Dispatcher) => Operation<PlainValue>,
     needsMemory = true,
   ): void {
-    const { context, dispatchers, sharesMemory } = this.port;
+    const { context, dispatchers, pages, sharesMemory } = this.port;
     const dispatcher = dispatchers.get(caller.id);
     if (dispatcher === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
     if (needsMemory && !sharesMemory) throw new OperationError('MEMORY_NOT_SHARED', ERRORS.MEMORY_NOT_SHARED.doc);
     if (this.waiting >= limit('faultsWaiting')) throw new OperationError('BUSY', 'too many faults wait on this core');
     this.waiting += 1;
     const { operations } = context;
-    operations.start(
-      operations.nextId(),
-      work(dispatcher),
-      now,
-      (outcome, at) => {
-        this.waiting -= 1;
-        const { ok } = outcome;
-        done(ok ? { ok, value: outcome.value } : { ok, error: outcome.error, text: outcome.text }, at);
-      },
-      true,
-    );
-    this.port.pages.pump();
+    const ended: Parameters<typeof operations.start>[3] = (outcome, at) => {
+      this.waiting -= 1;
+      const { ok } = outcome;
+      done(ok ? { ok, value: outcome.value } : { ok, error: outcome.error, text: outcome.text }, at);
+    };
+    pages.into(() => operations.start(operations.nextId(), work(dispatcher), now, ended, true));
   }
 
   /**
@@ -152,13 +144,12 @@ export class Faults {
     access: AccessKind,
     answer: (ready: Ready) => PlainValue,
   ): Operation<PlainValue> {
-    const { pages } = this.port;
     const page = Math.floor(address / PAGE_BYTES);
     const { domain } = this.port.domainOf(caller);
     for (;;) {
       const found = yield* this.translated(caller, address, access);
-      const value = yield* this.asked<PlainValue | undefined>((resume) =>
-        pages.cache.access(found.physical, access, (error) => {
+      const value = yield* this.asked<PlainValue | undefined>(({ cache }, resume) =>
+        cache.access(found.physical, access, (error) => {
           if (error !== null) return resume(error, undefined);
           // Unmapped, or protected, while the access waited: the tables decide anew.
           const still = this.port.translations.get(domain, page) === found;
@@ -173,7 +164,7 @@ export class Faults {
     const { domain } = this.port.domainOf(caller);
     for (;;) {
       const found = yield* this.translated(caller, address, 'read');
-      const bytes = yield* this.asked<Uint8Array>((resume) => this.port.pages.cache.snapshot(found.physical, resume));
+      const bytes = yield* this.asked<Uint8Array>(({ cache }, resume) => cache.snapshot(found.physical, resume));
       if (this.port.translations.get(domain, Math.floor(address / PAGE_BYTES)) !== found) continue; // unmapped meanwhile
       const frame = dispatcher.hand(this.port.translations.privateView(domain, address, bytes));
       return { frame, rights: found.rights };
@@ -211,15 +202,14 @@ export class Faults {
     }
   }
 
-  private *asked<T>(ask: (resume: (error: PageError | null, value: T) => void) => void): Operation<T> {
+  private *asked<T>(ask: (pages: Pages, resume: (error: PageError | null, value: T) => void) => void): Operation<T> {
     return (yield {
       arm: (resume, now) => {
-        ask((error, value) => {
+        const answer = (error: PageError | null, value: T): void => {
           const failed = error === null ? null : new OperationError(error, ERRORS[error].doc);
           resume(failed ?? value, Math.max(now, this.port.context.now));
-        });
-        // After a translation came from elsewhere nobody else is there to carry out what this core tells itself.
-        this.port.pages.pump();
+        };
+        this.port.pages.into((pages) => ask(pages, answer));
         return () => undefined;
       },
     }) as T;

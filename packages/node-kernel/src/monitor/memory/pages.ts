@@ -12,6 +12,7 @@ import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Range } from '../../capability/model/capability.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
+import { afterAll } from '../../memory/after-all.ts';
 import { Directory } from '../../memory/coherence/directory.ts';
 import type { PageMessage } from '../../memory/coherence/messages.ts';
 import { PageCache } from '../../memory/coherence/page-cache.ts';
@@ -102,8 +103,13 @@ export class Pages implements Service {
     return this.driver.state.homeOf(page * PAGE_BYTES);
   }
 
-  /** Carries out what the protocol has this core say to itself. Whoever calls into it ends with this. */
-  pump(): void {
+  /** Calls into the protocol or the copies; then what that has this core say to itself is carried out. */
+  into(work: (pages: this) => void): void {
+    work(this);
+    this.pump();
+  }
+
+  private pump(): void {
     if (this.pumping) return;
     this.touches += 1;
     this.pumping = true;
@@ -114,21 +120,13 @@ export class Pages implements Service {
   }
 
   turnOver(dispatcher: number, turn: number): void {
-    this.copies.turnOver(dispatcher, turn);
-    this.pump();
+    this.into(({ copies }) => copies.turnOver(dispatcher, turn));
   }
 
   /** Memory that this core brought has become another object; `done` when it reads as zero everywhere. */
   reset({ address, size }: Range, done: () => void): void {
     const pages = this.directory.pagesIn(Math.floor(address / PAGE_BYTES), Math.ceil(size / PAGE_BYTES));
-    let left = pages.length + 1;
-    const one = (): void => {
-      left -= 1;
-      if (left === 0) done();
-    };
-    for (const page of pages) this.directory.reset(page, one);
-    one();
-    this.pump();
+    this.into(({ directory }) => afterAll(pages, (page, over) => directory.reset(page, over), done));
   }
 
   peerUp({ id }: Peer, first: boolean): void {
