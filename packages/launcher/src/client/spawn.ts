@@ -1,16 +1,11 @@
+import type { DomainStatus as Status } from '@mk/libmk/dispatcher/domain-status';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Cores, coresUp } from './cores.ts';
 
 /** A domain as its home core tells of it. */
-export interface DomainStatus {
-  readonly domain: string;
+export interface DomainStatus extends Status {
   readonly program: string;
   readonly args: readonly string[];
-  readonly finished: boolean;
-  readonly cause: string;
-  readonly status: number;
-  readonly text: string;
-  readonly parts: Readonly<Record<string, string>>;
   readonly ran_ms: number;
 }
 

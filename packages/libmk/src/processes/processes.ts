@@ -1,3 +1,4 @@
+import type { DomainStatus } from '../dispatcher/domain-status.ts';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -16,18 +17,6 @@ export interface SpawnOptions {
   readonly weight?: number;
   /** Hard real-time, nanoseconds: at most `wcet` in every `period`, by `deadline`. */
   readonly realTime?: { readonly wcet: number; readonly period: number; readonly deadline?: number };
-}
-
-/** How a domain is, or how it ended. */
-export interface DomainStatus {
-  readonly domain: string;
-  readonly finished: boolean;
-  /** `exited`, or a name of the error table; empty while it runs. */
-  readonly cause: string;
-  readonly status: number;
-  readonly text: string;
-  /** Cores, and how the part there ended; `running` while it has not. */
-  readonly parts: Readonly<Record<string, string>>;
 }
 
 /** A domain: a program that runs, on one core or several. */

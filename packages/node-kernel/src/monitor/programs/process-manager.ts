@@ -1,3 +1,4 @@
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Ending } from '../../cpu-driver/dispatchers/dispatcher.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
@@ -8,18 +9,6 @@ import type { Homes } from './homes.ts';
 import type { Part, Parts } from './parts.ts';
 import type { ProgramStore } from './program-store.ts';
 import type { Spawner } from './spawn.ts';
-
-/** How a domain ended, or that it has not. */
-export interface DomainStatus {
-  readonly domain: string;
-  readonly finished: boolean;
-  /** `exited`, or a name of the error table; empty while it runs. */
-  readonly cause: string;
-  readonly status: number;
-  readonly text: string;
-  /** Cores and how the part there ended; `running` while it has not. */
-  readonly parts: Readonly<Record<string, string>>;
-}
 
 /** What messages, system calls and verbs ask of the process manager. */
 export interface ProcessManager {

@@ -1,3 +1,4 @@
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -17,7 +18,7 @@ import type { MessageHandlers, Service, SystemCallHandlers } from '../service.ts
 import { Homes } from './homes.ts';
 import { Notices } from './notices.ts';
 import { type Part, Parts } from './parts.ts';
-import type { DomainStatus, ProcessManager } from './process-manager.ts';
+import type { ProcessManager } from './process-manager.ts';
 import { programCalls } from './program-calls.ts';
 import { programMessages } from './program-messages.ts';
 import { ProgramStore } from './program-store.ts';
