@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { CapabilityView } from '../model/page-events.ts';
+import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
 
@@ -69,15 +70,7 @@ function Rows({ rows }: { readonly rows: readonly CapabilityView[] }) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="capabilities">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">core</th>
-            <th scope="col">slot</th>
-            <th scope="col">capability</th>
-            <th scope="col">owner</th>
-            <th scope="col">elsewhere</th>
-          </tr>
-        </thead>
+        <ColumnHeads names={['core', 'slot', 'capability', 'owner', 'elsewhere']} />
         <tbody>
           {rows.map((row) => (
             <tr key={`${row.core}.${row.slot}`}>

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatDuration } from '@mk/machine/duration';
 import { percentile } from '../model/percentiles.ts';
+import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { latencyColour, themeColour } from './colours.ts';
 import type { Session } from './session.ts';
@@ -30,15 +31,7 @@ export function LatencyView({ session }: ViewProps) {
       {rows.length > 0 && (
         <table>
           <caption>Shortest round trips</caption>
-          <thead>
-            <tr>
-              <th scope="col">between</th>
-              <th scope="col">pairs</th>
-              <th scope="col">min</th>
-              <th scope="col">median</th>
-              <th scope="col">max</th>
-            </tr>
-          </thead>
+          <ColumnHeads names={['between', 'pairs', 'min', 'median', 'max']} />
           <tbody>
             {rows.map(([name, values]) => (
               <tr key={name}>

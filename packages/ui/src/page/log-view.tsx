@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { type LogFilter, logFilter, NO_FILTER } from '../model/log-filter.ts';
 import type { LogLineView } from '../model/page-events.ts';
+import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
 import { clockText } from './format.ts';
@@ -43,14 +44,7 @@ function Lines({ lines, openOperation }: { readonly lines: readonly LogLineView[
   return (
     <div class="scroll tall" tabIndex={0} role="log" aria-live="off" aria-label="log lines, newest first">
       <table class="log">
-        <thead>
-          <tr>
-            <th scope="col">time</th>
-            <th scope="col">who</th>
-            <th scope="col">event</th>
-            <th scope="col">what</th>
-          </tr>
-        </thead>
+        <ColumnHeads names={['time', 'who', 'event', 'what']} />
         <tbody>
           {[...lines].reverse().map((line) => (
             <tr

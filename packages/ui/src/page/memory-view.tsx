@@ -1,3 +1,4 @@
+import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
 import { sizeText } from './format.ts';
@@ -22,16 +23,7 @@ function Memory({ session: { model } }: { readonly session: Session }) {
       </p>
       <div class="scroll" tabIndex={0} role="region" aria-label="memory">
         <table>
-          <thead>
-            <tr>
-              <th scope="col">core</th>
-              <th scope="col">in use</th>
-              <th scope="col">of</th>
-              <th scope="col">free</th>
-              <th scope="col">lent</th>
-              <th scope="col">stolen</th>
-            </tr>
-          </thead>
+          <ColumnHeads names={['core', 'in use', 'of', 'free', 'lent', 'stolen']} />
           <tbody>
             {model.memory.map(({ core, brought, free, lent, stolen }) => {
               const used = Math.max(0, brought + stolen - free - lent);
@@ -69,14 +61,7 @@ function Domains({ session: { model } }: { readonly session: Session }) {
       ) : (
         <div class="scroll" tabIndex={0} role="region" aria-label="domains">
           <table>
-            <thead>
-              <tr>
-                <th scope="col">domain</th>
-                <th scope="col">program</th>
-                <th scope="col">state</th>
-                <th scope="col">cores</th>
-              </tr>
-            </thead>
+            <ColumnHeads names={['domain', 'program', 'state', 'cores']} />
             <tbody>
               {model.domains.map(({ domain, program, state, cores }) => (
                 <tr key={domain}>

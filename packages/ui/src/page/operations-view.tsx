@@ -1,4 +1,5 @@
 import { STAGES, type OperationView } from '../model/operations.ts';
+import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandRow } from './command-row.tsx';
 import { clockText, durationText } from './format.ts';
@@ -20,16 +21,7 @@ export function OperationsView({ session, choice, choose }: ViewProps) {
       ) : (
         <div class="scroll" tabIndex={0} role="region" aria-label="operations, newest first">
           <table>
-            <thead>
-              <tr>
-                <th scope="col">operation</th>
-                <th scope="col">kind</th>
-                <th scope="col">result</th>
-                <th scope="col">took</th>
-                <th scope="col">stages</th>
-                <th scope="col">began</th>
-              </tr>
-            </thead>
+            <ColumnHeads names={['operation', 'kind', 'result', 'took', 'stages', 'began']} />
             <tbody>
               {listed.map((operation) => (
                 <tr key={operation.op} class={operation.op === choice.op ? 'chosen' : ''}>

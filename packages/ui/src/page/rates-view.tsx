@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { percentile } from '../model/percentiles.ts';
+import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { themeColour } from './colours.ts';
 import { durationText, rateText } from './format.ts';
@@ -16,17 +17,9 @@ export function RatesView({ session }: ViewProps) {
       <div class="scroll" tabIndex={0} role="region" aria-label="rates by core">
         <table>
           <caption>Events a second, by core</caption>
-          <thead>
-            <tr>
-              {['core', 'messages sent', 'delivered', 'frames out', 'in', 'sent again', 'queued', 'operations'].map(
-                (name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ),
-              )}
-            </tr>
-          </thead>
+          <ColumnHeads
+            names={['core', 'messages sent', 'delivered', 'frames out', 'in', 'sent again', 'queued', 'operations']}
+          />
           <tbody>
             {rates.map((row) => (
               <tr key={row.core}>
@@ -115,17 +108,7 @@ function Latencies({ session }: { readonly session: Session }) {
   return (
     <table>
       <caption>How long operations took (the last {session.model.latencies.capacity})</caption>
-      <thead>
-        <tr>
-          <th scope="col">operation</th>
-          <th scope="col">count</th>
-          {['p50', 'p90', 'p99', 'max'].map((name) => (
-            <th key={name} scope="col">
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <ColumnHeads names={['operation', 'count', 'p50', 'p90', 'p99', 'max']} />
       <tbody>
         {[...byKind].map(([kind, values]) => (
           <tr key={kind}>
