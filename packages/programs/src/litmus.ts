@@ -15,6 +15,13 @@ import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest, outcomeOf }
 /** Words of a run lie beside those of the other runs: so many runs share a frame. */
 const RUNS_A_FRAME = PAGE_BYTES / 8;
 
+/** What all runs of one command have in common. */
+interface Setup {
+  readonly cores: readonly number[];
+  readonly pages: 'one' | 'two' | 'homes';
+  readonly kind: MemoryKind;
+}
+
 interface Share {
   readonly test: string;
   readonly thread: number;
@@ -38,27 +45,19 @@ export const main = program({ name: 'litmus', threads: { share } }, async (mk) =
   for (const name of names) {
     const test = litmusTest(name);
     if (test === null) throw mk.error('BAD_REQUEST', `there is no test ${name}; there are ${LITMUS_NAMES.join(', ')}`);
-    forbidden += await report(mk, test, await counted(mk, test, cores, runs, pages, kind), kind);
+    forbidden += await report(mk, test, await counted(mk, test, runs, { cores, pages, kind }), kind);
   }
   return forbidden > 0 && kind === 'coherent' ? 1 : 0;
 });
 
 /** Runs a test so often; how often each outcome came. A run that a fault took part of is `lost`. */
-async function counted(
-  mk: Mk,
-  test: LitmusTest,
-  cores: readonly number[],
-  runs: number,
-  pages: 'one' | 'two' | 'homes',
-  kind: MemoryKind,
-): Promise<Map<string, number>> {
+async function counted(mk: Mk, test: LitmusTest, runs: number, setup: Setup): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (let done = 0; done < runs;) {
     const count = Math.min(RUNS_A_FRAME, runs - done);
     done += count;
     try {
-      for (const outcome of await batch(mk, test, cores, count, pages, kind))
-        counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+      for (const outcome of await batch(mk, test, count, setup)) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     } catch (error) {
       if (!isMkError(error) || error.name === 'ASSERTION_FAILED') throw error;
       counts.set(`lost: ${error.name}`, (counts.get(`lost: ${error.name}`) ?? 0) + count);
@@ -70,10 +69,8 @@ async function counted(
 async function batch(
   mk: Mk,
   test: LitmusTest,
-  cores: readonly number[],
   runs: number,
-  pages: 'one' | 'two' | 'homes',
-  kind: MemoryKind,
+  { cores, pages, kind }: Setup,
 ): Promise<readonly string[]> {
   const { memory } = mk;
   const frames: number[] = [];
