@@ -16,7 +16,6 @@ export const TEST_VARIABLES = {
     otherwise: '',
     doc: '`1`: Prometheus’ promtool must check the metrics; otherwise that is skipped without it.',
   },
-  MK_BENCH_SAY: { otherwise: '', doc: 'Anything: the benchmark of channels says which series it is at.' },
   MK_DOCKER_ENGINE: { otherwise: '', doc: 'A script (`start`, `stop`) that brings an engine for `.ci/run`.' },
   MK_REWRITE: {
     otherwise: '',

@@ -28,3 +28,14 @@ test('every variable that the source reads is in the reference', () => {
   expect(read).toEqual([]);
   expect(known.size).toBeGreaterThan(30);
 });
+
+test('every variable of the tests in the reference is read', () => {
+  const table = readFileSync(join(ROOT, 'scripts', 'docs', 'test-variables.ts'), 'utf8');
+  const documented = [...table.matchAll(/^ {2}(MK_\w+): /gm)].map(([, name]) => name!);
+  const files = [...['packages', 'scripts', 'test', 'benchmarks'].flatMap(sources), join('.ci', 'run')];
+  const texts = files
+    .filter((file) => !file.endsWith('test-variables.ts'))
+    .map((file) => readFileSync(join(ROOT, file), 'utf8'));
+  expect(documented.length).toBeGreaterThan(15);
+  expect(documented.filter((name) => !texts.some((text) => text.includes(name)))).toEqual([]);
+});
