@@ -16,15 +16,23 @@ export function runTwice(scenario: Scenario, given: RunOptions): RunResult {
   return { ...first, violations: [...first.violations, violation] };
 }
 
-/** Where programs part in two runs more, now with their turns kept; null: they do not, or there are none. */
+/** How many more runs may look for the turn in which programs part: what is left to chance need not part in each. */
+const SEARCH_RUNS = 16;
+
+/** Where programs part, from runs whose turns are kept; null: there are no programs, or these runs agreed. */
 function differingTurn(scenario: Scenario, options: RunOptions): string | null {
   if (options.program === undefined) return null;
-  const [a, b] = [1, 2].map(() => {
+  const turnsOfARun = (): TurnRecord[] => {
     const turns: TurnRecord[] = [];
     runScenario(scenario, { ...options, turns });
     return turns;
-  });
-  return firstDifference(a!, b!);
+  };
+  const first = turnsOfARun();
+  for (let run = 1; run < SEARCH_RUNS; run++) {
+    const where = firstDifference(first, turnsOfARun());
+    if (where !== null) return where;
+  }
+  return null;
 }
 
 /** The run of a seed, under the nemesis. */
