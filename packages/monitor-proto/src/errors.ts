@@ -1,3 +1,4 @@
+import { entriesOf } from './tables.ts';
 import { CAPABILITY_ERRORS } from './capability-errors.ts';
 import { PROGRAM_ERRORS } from './program-errors.ts';
 import { CHANNEL_ERRORS } from './channel-errors.ts';
@@ -52,9 +53,7 @@ export const ERRORS = {
 
 export type ErrorName = keyof typeof ERRORS;
 
-const NAME_BY_CODE = new Map<number, ErrorName>(
-  Object.entries(ERRORS).map(([name, row]) => [row.code, name as ErrorName]),
-);
+const NAME_BY_CODE = new Map<number, ErrorName>(entriesOf(ERRORS).map(([name, row]) => [row.code, name]));
 
 /** The error of a code that came over the wire; null for a code that this version does not know. */
 export function errorOfCode(code: number): ErrorName | null {

@@ -3,6 +3,7 @@
  * Keys, ranks and values lie in parallel arrays, so that pushing and popping allocate nothing.
  */
 export class Heap<T> {
+  // Indexes are below `size`: `!` says so, and costs nothing.
   private readonly keys: number[] = [];
   private readonly ranks: number[] = [];
   private readonly values: T[] = [];

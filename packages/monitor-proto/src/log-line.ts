@@ -1,4 +1,4 @@
-import { type CoreId, type PeerId, peerName } from './ids.ts';
+import { type CoreId, peerName } from './ids.ts';
 import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventName, type LogFields, type LogLevel } from './log-events.ts';
 
 /** Who writes a log line. */
@@ -34,7 +34,7 @@ export function buildLogLine(
   lamport: number,
   fields: LogFields,
 ): LogLine {
-  const line: Record<string, unknown> = {
+  const line: LogLine & Record<string, unknown> = {
     v: LOG_VERSION,
     event,
     core: source.core,
@@ -44,9 +44,9 @@ export function buildLogLine(
   };
   const types: Readonly<Record<string, string>> = LOG_EVENTS[event].fields;
   for (const [name, value] of Object.entries(fields)) {
-    line[name] = types[name] === 'peer' && typeof value === 'number' ? peerName(value as PeerId) : value;
+    line[name] = types[name] === 'peer' && typeof value === 'number' ? peerName(value) : value;
   }
-  return line as unknown as LogLine;
+  return line;
 }
 
 /** A short sentence for people: the event's description. */

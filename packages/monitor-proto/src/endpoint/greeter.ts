@@ -1,3 +1,4 @@
+import { known } from '../assert.ts';
 import { type ErrorName, errorOfCode, ERRORS } from '../errors.ts';
 import { type Hmac, NonceSource, proofOf, sameProof, type Transcript } from '../handshake/proof.ts';
 import { type Incarnation, type InstanceId, type LinkId, MILLISECOND, type Nanos, type PeerId } from '../ids.ts';
@@ -73,8 +74,8 @@ export class Greeter {
 
   /** The state of a link that we are about to open: says hello as its first frame. */
   dialled(id: LinkId, peer: Peer, now: Nanos): LinkState {
-    const link = newLink(id, true, peer, 'greeting', now);
-    const handshake = link.handshake!;
+    const handshake = newHandshake(now);
+    const link: LinkState = { id, dialled: true, phase: 'greeting', peer, handshake };
     const hello: HelloFrame = {
       kind: FRAME.hello,
       from: this.self,
@@ -85,15 +86,21 @@ export class Greeter {
     const first = encodeFrame(hello);
     handshake.nonce = hello.nonce;
     handshake.hello = hello;
-    this.sink.push({ type: 'open_link', link: id, peer: peer.id, address: peer.dial!, first });
+    this.sink.push({
+      type: 'open_link',
+      link: id,
+      peer: peer.id,
+      address: known(peer.dial, 'an address to dial'),
+      first,
+    });
     this.keepSaying(link, handshake, first, now);
     return link;
   }
 
   /** The state of a link that somebody opened to us. */
   accept(id: LinkId, now: Nanos): LinkState {
-    const link = newLink(id, false, null, 'waiting', now);
-    const handshake = link.handshake!;
+    const handshake = newHandshake(now);
+    const link: LinkState = { id, dialled: false, phase: 'waiting', peer: null, handshake };
     handshake.repeat = this.timers.set(handshake.deadline, this.timeout, link);
     return link;
   }
@@ -130,14 +137,14 @@ export class Greeter {
   private onHello(link: LinkState, hello: HelloFrame, now: Nanos): string | null {
     if (link.phase === 'answered') this.sendAgain(link);
     if (link.phase !== 'waiting') return null;
-    const handshake = link.handshake!;
+    const handshake = known(link.handshake, 'the handshake of a link that waits');
     handshake.hello = hello;
     const error = this.check(hello.from) ?? this.owner.admit(hello.from, false);
     if (error !== null) {
       this.refuse(link, error, now);
       return null;
     }
-    const known = this.owner.knownInstance(hello.from.instance);
+    const met = this.owner.knownInstance(hello.from.instance);
     const nonce = this.nonces.next();
     handshake.nonce = nonce;
     link.phase = 'answered';
@@ -147,8 +154,8 @@ export class Greeter {
       from: this.self,
       nonce,
       proof,
-      knows: known ? hello.from.instance : '',
-      received: known ? known.channel.marks() : NO_MARKS,
+      knows: met ? hello.from.instance : '',
+      received: met ? met.channel.marks() : NO_MARKS,
     };
     this.say(link, handshake, welcome, now);
     return null;
@@ -157,9 +164,9 @@ export class Greeter {
   private onWelcome(link: LinkState, welcome: WelcomeFrame, now: Nanos): string | null {
     if (link.phase === 'proving') this.sendAgain(link);
     if (link.phase !== 'greeting') return null;
-    const peer = link.peer!;
-    const handshake = link.handshake!;
-    const said = transcript(handshake.hello!, welcome.from, welcome.nonce);
+    const peer = known(link.peer, 'the peer of a link that was dialled');
+    const handshake = known(link.handshake, 'the handshake of a link that greets');
+    const said = transcript(known(handshake.hello, 'the hello that was said'), welcome.from, welcome.nonce);
     const error =
       this.check(welcome.from) ??
       (sameProof(welcome.proof, this.proof('acceptor', said)) ? null : 'WRONG_SECRET') ??
@@ -181,7 +188,8 @@ export class Greeter {
   private onProve(link: LinkState, prove: ProveFrame, now: Nanos): string | null {
     if (link.phase === 'open') return null;
     if (link.phase !== 'answered') return 'a proof before the hello';
-    const { hello, nonce } = link.handshake as Handshake & { hello: HelloFrame };
+    const { hello: heard, nonce } = known(link.handshake, 'the handshake of a link that answered');
+    const hello = known(heard, 'the hello that was answered');
     const proven = sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)));
     // Asked again: since the hello its instance may have been declared gone, and a late proof must not bring it back.
     const error = proven ? this.owner.admit(hello.from, false) : 'WRONG_SECRET';
@@ -230,7 +238,7 @@ export class Greeter {
   }
 
   private readonly sayAgain = (now: Nanos, link: LinkState): void => {
-    const handshake = link.handshake!;
+    const handshake = known(link.handshake, 'the handshake of a link that repeats itself');
     if (now >= handshake.deadline) return this.timeout(now, link);
     this.sendAgain(link);
     handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
@@ -250,14 +258,8 @@ export class Greeter {
   }
 }
 
-function newLink(id: LinkId, dialled: boolean, peer: Peer | null, phase: LinkState['phase'], now: Nanos): LinkState {
-  return {
-    id,
-    dialled,
-    phase,
-    peer,
-    handshake: { nonce: NO_NONCE, hello: null, lastFrame: null, repeat: null, deadline: now + TIMEOUT },
-  };
+function newHandshake(now: Nanos): Handshake {
+  return { nonce: NO_NONCE, hello: null, lastFrame: null, repeat: null, deadline: now + TIMEOUT };
 }
 
 function transcript(hello: HelloFrame, acceptor: Identity, acceptorNonce: Uint8Array): Transcript {

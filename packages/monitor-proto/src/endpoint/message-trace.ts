@@ -1,3 +1,4 @@
+import { keysOf } from '../tables.ts';
 import { known } from '../assert.ts';
 import type { InstanceId } from '../ids.ts';
 import type { MessageCodec } from '../messages/codec.ts';
@@ -5,7 +6,7 @@ import { type Message, MESSAGES, type MessageType } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
 import type { Peer } from './peer.ts';
 
-const TYPES = Object.keys(MESSAGES) as MessageType[];
+const TYPES = keysOf(MESSAGES);
 const ORDINALS = 1 + Math.max(...Object.values(MESSAGES).map(({ ordinal }) => ordinal));
 
 /** Told of each message while a process is traced. Channel, lane and number name the message, the same at both ends. */

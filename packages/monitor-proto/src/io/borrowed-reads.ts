@@ -21,7 +21,7 @@ export class BorrowedReads {
   readonly options: OnReadOpts = {
     buffer: LENT,
     callback: (length, borrowed) => {
-      this.take(borrowed as Buffer, length);
+      if (Buffer.isBuffer(borrowed)) this.take(borrowed, length); // it is LENT
       return true;
     },
   };

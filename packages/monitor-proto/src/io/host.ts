@@ -1,3 +1,5 @@
+import { isKeyOf } from '../tables.ts';
+import { handlerFor } from '../handlers.ts';
 import { AssertionFailure, known } from '../assert.ts';
 import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
@@ -42,6 +44,14 @@ export interface HostOptions<Out> {
   /** Verbs that the process answers itself; null: the state machine's. */
   control(request: ControlRequest, now: Nanos): ControlReply | Promise<ControlReply> | null;
   halted(error: string | null): void;
+}
+
+/** No machine has an event of its own by the name of one that every host tells. */
+function isOfType<T extends HostEvent['type']>(
+  event: { readonly type: string },
+  type: T,
+): event is Extract<HostEvent, { readonly type: T }> {
+  return event.type === type;
 }
 
 /** Events handled before sockets are looked at again: at about 20 µs each a turn stays under 10 ms. */
@@ -171,13 +181,13 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     for (let i = 0; i < effects.length; i++) this.perform(known(effects[i]));
     tracer?.end(event.type);
     // Not before: until it has heard so, the state machine may still send on the link.
-    if (event.type === 'link_down') this.forgetLink((event as Extract<HostEvent, { type: 'link_down' }>).link);
+    if (isOfType(event, 'link_down')) this.forgetLink(event.link);
   }
 
   /** A fault of ours over a control request ends in an answer; over anything else it ends the process. */
   private step(event: Event | HostEvent): readonly (Out | Effect)[] {
-    if (event.type !== 'control_request') return this.machine.step(event, nowNs());
-    const { id, request } = event as Extract<HostEvent, { type: 'control_request' }>;
+    if (!isOfType(event, 'control_request')) return this.machine.step(event, nowNs());
+    const { id, request } = event;
     try {
       return this.machine.step(event, nowNs());
     } catch (error) {
@@ -194,9 +204,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
 
   private perform(effect: Out | Effect): void {
-    const perform = this.performers[effect.type as Effect['type']] as ((effect: Effect) => void) | undefined;
-    if (perform === undefined) this.options.perform(effect as never);
-    else perform(effect as Effect);
+    if (this.isOwn(effect)) handlerFor(this.performers, effect.type)(effect);
+    else this.options.perform(effect as never); // one of `Out` alone, which a guard cannot say of a type parameter
+  }
+
+  private isOwn(effect: Out | Effect): effect is Effect {
+    return isKeyOf(this.performers, effect.type);
   }
 
   private readonly performers: { readonly [T in Effect['type']]: (effect: Extract<Effect, { type: T }>) => void } = {

@@ -1,3 +1,4 @@
+import { isRecord } from '../guards.ts';
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ControlReply, ControlRequest } from '../step.ts';
@@ -71,9 +72,10 @@ function guarded(response: ServerResponse, act: () => void): void {
 
 function parse(body: string): ControlRequest | null {
   try {
-    const { verb, args = {} } = JSON.parse(body) as Record<string, unknown>;
-    if (typeof verb !== 'string' || typeof args !== 'object' || args === null || Array.isArray(args)) return null;
-    return { verb, args: args as Record<string, unknown> };
+    const request: unknown = JSON.parse(body);
+    if (!isRecord(request)) return null;
+    const { verb, args = {} } = request;
+    return typeof verb === 'string' && isRecord(args) ? { verb, args } : null;
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 /** The process that started this one, where it keeps an IPC channel to it. */
 
+import { isRecord } from '../guards.ts';
 import type { CoreId } from '../ids.ts';
 
 /** What a process tells the one that started it. */
@@ -45,8 +46,7 @@ function toldByParent<T>(
 ): Promise<T> {
   return new Promise((resolve) => {
     const listen = (message: unknown): void => {
-      const said = (message ?? {}) as Readonly<Record<string, unknown>>;
-      const value = said['type'] === type ? read(said) : undefined;
+      const value = isRecord(message) && message['type'] === type ? read(message) : undefined;
       if (value === undefined) return;
       process.off('message', listen);
       resolve(value);

@@ -1,5 +1,6 @@
+import { portOf } from './port.ts';
 import type { RequestListener } from 'node:http';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { LinkId } from '../ids.ts';
 import type { BorrowedReads } from './borrowed-reads.ts';
@@ -74,7 +75,7 @@ export class WebSocketTransport implements Transport {
       this.server.once('error', reject);
       this.server.listen({ host, port, backlog: 2048 }, () => {
         this.server.off('error', reject);
-        resolve((this.server.address() as AddressInfo).port);
+        resolve(portOf(this.server));
       });
     });
   }
@@ -168,8 +169,7 @@ export class WebSocketTransport implements Transport {
     const take = readWholeMessages(socket, !isDialled(link), (payload) => this.owner.frame(link, payload));
     if (reads !== null) reads.take = take;
     socket.on('message', (data, isBinary) => {
-      if (isBinary) this.owner.frame(link, data as Buffer);
-      else this.owner.frame(link, NOT_A_FRAME);
+      this.owner.frame(link, isBinary && Buffer.isBuffer(data) ? data : NOT_A_FRAME);
     });
     socket.on('error', (error) => {
       failure = describe(error);

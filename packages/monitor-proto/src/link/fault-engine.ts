@@ -1,3 +1,4 @@
+import { keysOf } from '../tables.ts';
 import { known } from '../assert.ts';
 import type { Nanos, PeerId } from '../ids.ts';
 import type { Prng } from '../prng.ts';
@@ -238,5 +239,5 @@ function clearBase(): LinkSettings {
 }
 
 function sameSettings(a: LinkSettings, b: LinkSettings): boolean {
-  return a === b || (Object.keys(a) as (keyof LinkSettings)[]).every((name) => a[name] === b[name]);
+  return a === b || keysOf(a).every((name) => a[name] === b[name]);
 }

@@ -1,5 +1,7 @@
+import { isKeyOf } from '../tables.ts';
+import { isWhole, isListOf, isRecord } from '../guards.ts';
 import { isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '../ids.ts';
-import { checkLinkOverrides, isRecord } from './link-settings.ts';
+import { checkLinkOverrides } from './link-settings.ts';
 import type { LinkOverrides } from './link-settings.ts';
 
 /** Which peers a rule speaks of: every core, or these. The SKB is meant only where its id (SKB_PEER) is listed. */
@@ -43,10 +45,10 @@ export type FaultRule = LinkRule | PartitionRule | IsolateRule;
 export function checkFaultRule(value: unknown): FaultRule | string {
   if (!isRecord(value)) return 'a fault rule must be an object';
   const kind = String(value['kind']);
-  if (!Object.hasOwn(RULE_CHECKS, kind)) {
+  if (!isKeyOf(RULE_CHECKS, kind)) {
     return `unknown kind of fault rule ${kind}; known: ${Object.keys(RULE_CHECKS).join(', ')}`;
   }
-  const check = RULE_CHECKS[kind as FaultRule['kind']];
+  const check = RULE_CHECKS[kind];
   const error = checkBase(value) ?? checkKeys(value, check.keys) ?? check.check(value);
   return error === null ? (value as unknown as FaultRule) : `${kind} rule: ${error}`;
 }
@@ -64,7 +66,7 @@ export function describeRule(rule: FaultRule): string {
 
 interface RuleCheck {
   readonly keys: readonly string[];
-  readonly check: (rule: Record<string, unknown>) => string | null;
+  readonly check: (rule: Readonly<Record<string, unknown>>) => string | null;
 }
 
 const BASE_KEYS = ['kind', 'id', 'for_ns'];
@@ -72,17 +74,16 @@ const BASE_KEYS = ['kind', 'id', 'for_ns'];
 const RULE_CHECKS: { readonly [K in FaultRule['kind']]: RuleCheck } = {
   link: { keys: ['from', 'to', 'both', 'settings'], check: checkLink },
   partition: { keys: ['groups', 'one_way'], check: checkPartition },
-  isolate: { keys: ['cores'], check: (rule) => checkPeers(rule['cores'], 'cores') },
+  isolate: { keys: ['cores'], check: ({ cores }) => (isPeers(cores) ? null : badPeers('cores')) },
 };
 
-function checkBase(rule: Record<string, unknown>): string | null {
+function checkBase(rule: Readonly<Record<string, unknown>>): string | null {
   const { id, for_ns: forNs } = rule;
   if (typeof id !== 'string' || id === '' || id.length > 100) return 'id must be a text of 1 to 100 characters';
-  const timed = Number.isSafeInteger(forNs) && (forNs as number) > 0;
-  return forNs === null || timed ? null : 'for_ns must be null or a whole number above 0';
+  return forNs === null || isWhole(forNs, 1) ? null : 'for_ns must be null or a whole number above 0';
 }
 
-function checkKeys(rule: Record<string, unknown>, keys: readonly string[]): string | null {
+function checkKeys(rule: Readonly<Record<string, unknown>>, keys: readonly string[]): string | null {
   for (const key of Object.keys(rule)) {
     if (!BASE_KEYS.includes(key) && !keys.includes(key)) {
       return `unknown key ${key}; known: ${[...BASE_KEYS, ...keys].join(', ')}`;
@@ -91,29 +92,25 @@ function checkKeys(rule: Record<string, unknown>, keys: readonly string[]): stri
   return null;
 }
 
-function checkLink(rule: Record<string, unknown>): string | null {
-  for (const end of ['from', 'to']) {
-    if (rule[end] === 'all') continue;
-    const error = checkPeers(rule[end], end);
-    if (error !== null) return error;
-  }
+function checkLink(rule: Readonly<Record<string, unknown>>): string | null {
+  const { from, to } = rule;
+  if (from !== 'all' && !isPeers(from)) return badPeers('from');
+  if (to !== 'all' && !isPeers(to)) return badPeers('to');
   if (typeof rule['both'] !== 'boolean') return 'both must be true or false';
-  const { from, to } = rule as unknown as LinkRule;
   if (from !== 'all' && to !== 'all' && new Set([...from, ...to]).size === 1)
     return `nobody has a link to itself; name two different cores, not ${peersText(from)} twice`;
   return checkLinkOverrides(rule['settings']);
 }
 
-function checkPartition(rule: Record<string, unknown>): string | null {
+function checkPartition(rule: Readonly<Record<string, unknown>>): string | null {
   const groups = rule['groups'];
   if (!Array.isArray(groups) || groups.length < 2) return 'groups must list two or more groups';
   if (groups.filter((group) => group === 'rest').length > 1) return 'only one group may be rest';
   const seen = new Set<unknown>();
   for (const [i, group] of groups.entries()) {
     if (group === 'rest') continue;
-    const error = checkPeers(group, `groups[${i}]`);
-    if (error !== null) return error;
-    for (const peer of group as PeerId[]) {
+    if (!isPeers(group)) return badPeers(`groups[${i}]`);
+    for (const peer of group) {
       if (seen.has(peer)) return `${peer === SKB_PEER ? 'the SKB' : `core ${peer}`} is in two groups`;
       seen.add(peer);
     }
@@ -121,13 +118,16 @@ function checkPartition(rule: Record<string, unknown>): string | null {
   return typeof rule['one_way'] === 'boolean' ? null : 'one_way must be true or false';
 }
 
-function checkPeers(value: unknown, name: string): string | null {
-  const sound = Array.isArray(value) && value.length > 0 && value.every((peer) => isPeer(peer));
-  return sound ? null : `${name} must be a list of core numbers (65535: the SKB) that is not empty`;
+function isPeers(value: unknown): value is readonly PeerId[] {
+  return isListOf(value, isPeer) && value.length > 0;
 }
 
-function isPeer(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (isCore(value as number) || value === SKB_PEER);
+function badPeers(name: string): string {
+  return `${name} must be a list of core numbers (65535: the SKB) that is not empty`;
+}
+
+function isPeer(value: unknown): value is PeerId {
+  return isWhole(value) && (isCore(value) || value === SKB_PEER);
 }
 
 function selectorText(selector: PeerSelector): string {

@@ -1,3 +1,4 @@
+import { isWhole } from '../guards.ts';
 import { type CoreId, isCore, type Nanos, type PeerId, SKB_PEER } from '../ids.ts';
 import type { LogEventName, LogFields } from '../log-events.ts';
 import type { Prng } from '../prng.ts';
@@ -94,14 +95,17 @@ export class LinkFaults {
       return { ok: true, value: { healed: this.heal(target, now, engine) } };
     },
     fault_set: ({ rules: given, version }, now, engine) => {
-      if (!Number.isSafeInteger(version)) return bad('fault_set: version is a whole number');
-      const rules = Array.isArray(given) ? given.map(checkStandingRule) : ['fault_set: rules is a list'];
-      const fault = rules.find((rule) => typeof rule === 'string');
-      if (fault !== undefined) return bad(fault as string);
+      if (!isWhole(version, Number.MIN_SAFE_INTEGER)) return bad('fault_set: version is a whole number');
+      if (!Array.isArray(given)) return bad('fault_set: rules is a list');
+      const rules: StandingRule[] = [];
+      for (const rule of given.map(checkStandingRule)) {
+        if (typeof rule === 'string') return bad(rule);
+        rules.push(rule);
+      }
       // What was asked of a process that hung may be read after what was asked later.
-      if ((version as number) < this.version) return { ok: true, value: { ended: [] } };
-      this.version = version as number;
-      return { ok: true, value: { ended: this.set(rules as StandingRule[], now, engine) } };
+      if (version < this.version) return { ok: true, value: { ended: [] } };
+      this.version = version;
+      return { ok: true, value: { ended: this.set(rules, now, engine) } };
     },
     faults: (_args, now, engine) => ({ ok: true, value: engine.rules(now) }),
   };

@@ -1,3 +1,5 @@
+import { isKeyOf } from '../tables.ts';
+import { isOneOf, isRecord, isWhole } from '../guards.ts';
 import type { Nanos } from '../ids.ts';
 
 /** How jitter spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
@@ -132,10 +134,10 @@ export function applyOverrides(base: LinkSettings, overrides: LinkOverrides): Li
 export function checkLinkOverrides(value: unknown): string | null {
   if (!isRecord(value)) return 'settings must be an object';
   for (const [name, entry] of Object.entries(value)) {
-    if (!Object.hasOwn(LINK_FIELDS, name)) {
+    if (!isKeyOf(LINK_FIELDS, name)) {
       return `unknown setting ${name}; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
     }
-    const error = LINK_FIELDS[name as keyof LinkOverrides].check(entry);
+    const error = LINK_FIELDS[name].check(entry);
     if (error !== null) return `${name} ${error}`;
   }
   if (Object.keys(value).length === 0) return `nothing is set; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
@@ -145,17 +147,13 @@ export function checkLinkOverrides(value: unknown): string | null {
   return null;
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function checkAmount(value: unknown): string | null {
   const sound = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
   return sound ? null : 'must be a number, 0 or more';
 }
 
 function checkCount(value: unknown): string | null {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? null : 'must be a whole number, 0 or more';
+  return isWhole(value) ? null : 'must be a whole number, 0 or more';
 }
 
 function checkRatio(value: unknown): string | null {
@@ -167,7 +165,7 @@ function checkCorrelation(value: unknown): string | null {
 }
 
 function checkDistribution(value: unknown): string | null {
-  return DISTRIBUTIONS.includes(value as Distribution) ? null : `must be one of ${DISTRIBUTIONS.join(', ')}`;
+  return isOneOf(DISTRIBUTIONS, value) ? null : `must be one of ${DISTRIBUTIONS.join(', ')}`;
 }
 
 function checkBurst(value: unknown): string | null {

@@ -1,6 +1,6 @@
+import { isListOf, isRecord, isWhole } from '../guards.ts';
 import type { Nanos, PeerId } from '../ids.ts';
 import { checkFaultRule, type FaultRule } from './fault-rule.ts';
-import { isRecord } from './link-settings.ts';
 import { isExactlyPair, ruleConcerns } from './rule-scope.ts';
 
 /** What a rule did so far: a fault that did nothing shows zeros. */
@@ -113,11 +113,9 @@ export function checkStandingRule(value: unknown): StandingRule | string {
   const { rule: given, healed } = value;
   const rule = checkFaultRule(given);
   if (typeof rule === 'string') return rule;
-  const pairs =
-    Array.isArray(healed) && healed.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isPeerId));
-  return pairs ? { rule, healed: healed as StandingRule['healed'] } : 'healed must be a list of pairs of peers';
+  return isListOf(healed, isPair) ? { rule, healed } : 'healed must be a list of pairs of peers';
 }
 
-function isPeerId(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 0x200000;
+function isPair(value: unknown): value is StandingRule['healed'][number] {
+  return Array.isArray(value) && value.length === 2 && value.every((peer) => isWhole(peer, 0, 0x1fffff));
 }

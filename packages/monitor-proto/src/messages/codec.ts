@@ -1,3 +1,4 @@
+import { entriesOf } from '../tables.ts';
 import { known } from '../assert.ts';
 import { CHECKERS, FIELD_KINDS, type FieldKind } from './fields.ts';
 import { LANES, type MessageSpec } from './spec.ts';
@@ -83,7 +84,7 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
 const BY_TYPE = new Map<MessageType, MessageCodec>();
 const BY_ORDINAL: (MessageCodec | undefined)[] = [];
 const TYPE_OF_ORDINAL = new Map<unknown, MessageType>();
-for (const [type, spec] of Object.entries(MESSAGES) as [MessageType, MessageSpec][]) {
+for (const [type, spec] of entriesOf(MESSAGES)) {
   if (TYPE_OF_ORDINAL.has(spec.ordinal)) throw new Error(`message ordinal ${spec.ordinal} is used twice`);
   TYPE_OF_ORDINAL.set(spec.ordinal, type);
 }
@@ -95,6 +96,8 @@ function make(type: MessageType): MessageCodec {
   return codec;
 }
 
+const NO_ARRAY = 'a message is not an array';
+
 /** The codec of a message of our own. */
 export function codecOf(type: MessageType): MessageCodec {
   return BY_TYPE.get(type) ?? make(type);
@@ -102,7 +105,7 @@ export function codecOf(type: MessageType): MessageCodec {
 
 /** The codec of what came from a peer, or a string that says why there is none. */
 export function codecOfWire(wire: unknown): MessageCodec | string {
-  if (!Array.isArray(wire)) return 'a message is not an array';
+  if (!Array.isArray(wire)) return NO_ARRAY;
   // A number alone may be looked up: an array also answers to 'length', and to the names of its methods.
   const codec = typeof wire[0] === 'number' ? BY_ORDINAL[wire[0]] : undefined;
   if (codec !== undefined) return codec;
@@ -117,9 +120,10 @@ export function encodeMessage(message: Message): WireMessage {
 
 /** The message in an array that came from a peer, or a string that says what is wrong with it. */
 export function decodeMessage(wire: unknown): Decoded {
+  if (!Array.isArray(wire)) return NO_ARRAY;
   const codec = codecOfWire(wire);
   if (typeof codec === 'string') return codec;
-  return codec.fault(wire as readonly unknown[]) ?? codec.decode(wire as readonly unknown[]);
+  return codec.fault(wire) ?? codec.decode(wire);
 }
 
 /** The codec of a message that has been found to have no fault. */

@@ -1,46 +1,46 @@
 import type { CoreId } from '../ids.ts';
 import { limit } from '../limits.ts';
 
-/**
- * The kinds of field that a message can have. Each row says which TypeScript type a kind has (by `example`, used for its
- * type only), and a source expression that is true for a valid value: codec functions are generated from these.
- */
-export const FIELD_KINDS = {
-  u32: { type: 0 as number, check: (v: string) => `${v} >>> 0 === ${v}`, doc: 'whole number, 0 … 2³²−1' },
-  int: { type: 0 as number, check: (v: string) => `isInt(${v})`, doc: 'safe integer' },
-  float: { type: 0 as number, check: (v: string) => `isFinite(${v})`, doc: 'finite number' },
-  bool: { type: false as boolean, check: (v: string) => `typeof ${v} === 'boolean'`, doc: 'true or false' },
+/** The type that each kind of field has in a message. */
+interface FieldTypes {
+  readonly u32: number;
+  readonly int: number;
+  readonly float: number;
+  readonly bool: boolean;
+  readonly str: string;
+  readonly bytes: Uint8Array;
+  readonly u32s: readonly number[];
+  readonly floats: readonly number[];
+  readonly strs: readonly string[];
+  readonly monitors: readonly MonitorRow[];
+  readonly route: readonly Route[];
+  readonly answers: readonly Answer[];
+  readonly cap: WireCapability;
+  readonly caps: readonly WireCapability[];
+}
+
+/** The kinds of field: a source expression that is true for a valid value, of which codec functions are generated. */
+export const FIELD_KINDS: {
+  readonly [K in keyof FieldTypes]: { readonly check: (v: string) => string; readonly doc: string };
+} = {
+  u32: { check: (v) => `${v} >>> 0 === ${v}`, doc: 'whole number, 0 … 2³²−1' },
+  int: { check: (v) => `isInt(${v})`, doc: 'safe integer' },
+  float: { check: (v) => `isFinite(${v})`, doc: 'finite number' },
+  bool: { check: (v) => `typeof ${v} === 'boolean'`, doc: 'true or false' },
   str: {
-    type: '' as string,
-    check: (v: string) => `(typeof ${v} === 'string' && ${v}.length <= ${limit('maxStringBytes')})`,
+    check: (v) => `(typeof ${v} === 'string' && ${v}.length <= ${limit('maxStringBytes')})`,
     doc: 'UTF-8 string',
   },
-  bytes: { type: new Uint8Array() as Uint8Array, check: (v: string) => `(${v} instanceof Uint8Array)`, doc: 'bytes' },
-  u32s: { type: [] as readonly number[], check: (v: string) => `isU32s(${v})`, doc: 'list of u32' },
-  floats: { type: [] as readonly number[], check: (v: string) => `isNumbers(${v})`, doc: 'list of finite numbers' },
-  strs: { type: [] as readonly string[], check: (v: string) => `isStrings(${v})`, doc: 'list of strings' },
-  monitors: {
-    type: [] as readonly MonitorRow[],
-    check: (v: string) => `isMonitors(${v})`,
-    doc: 'list of [core, incarnation, instance, address]',
-  },
-  route: {
-    type: [] as readonly Route[],
-    check: (v: string) => `isRoutes(${v})`,
-    doc: 'list of [core, children], nested: a tree in send order',
-  },
-  answers: {
-    type: [] as readonly Answer[],
-    check: (v: string) => `isAnswers(${v})`,
-    doc: 'list of [core, error code]',
-  },
-  cap: { type: [] as WireCapability, check: (v: string) => `isWireCapability(${v})`, doc: 'capability in wire form' },
-  caps: {
-    type: [] as readonly WireCapability[],
-    check: (v: string) => `isWireCapabilities(${v})`,
-    doc: 'list of capabilities in wire form',
-  },
-} as const;
+  bytes: { check: (v) => `(${v} instanceof Uint8Array)`, doc: 'bytes' },
+  u32s: { check: (v) => `isU32s(${v})`, doc: 'list of u32' },
+  floats: { check: (v) => `isNumbers(${v})`, doc: 'list of finite numbers' },
+  strs: { check: (v) => `isStrings(${v})`, doc: 'list of strings' },
+  monitors: { check: (v) => `isMonitors(${v})`, doc: 'list of [core, incarnation, instance, address]' },
+  route: { check: (v) => `isRoutes(${v})`, doc: 'list of [core, children], nested: a tree in send order' },
+  answers: { check: (v) => `isAnswers(${v})`, doc: 'list of [core, error code]' },
+  cap: { check: (v) => `isWireCapability(${v})`, doc: 'capability in wire form' },
+  caps: { check: (v) => `isWireCapabilities(${v})`, doc: 'list of capabilities in wire form' },
+};
 
 /** [core, incarnation, instance, address] of a monitor that can be linked to. */
 export type MonitorRow = readonly [core: CoreId, incarnation: number, instance: string, address: string];
@@ -51,8 +51,8 @@ export type Answer = readonly [core: CoreId, code: number];
 /** A capability as an array of numbers and strings; `capability/` owns the meaning and decodes it. */
 export type WireCapability = readonly (number | string)[];
 
-export type FieldKind = keyof typeof FIELD_KINDS;
-export type FieldType<K extends FieldKind> = (typeof FIELD_KINDS)[K]['type'];
+export type FieldKind = keyof FieldTypes;
+export type FieldType<K extends FieldKind> = FieldTypes[K];
 
 function isInt(v: unknown): boolean {
   return Number.isSafeInteger(v);

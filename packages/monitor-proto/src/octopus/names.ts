@@ -1,3 +1,5 @@
+import { isOneOf } from '../guards.ts';
+
 /**
  * What names of records say. Recipes (locks, semaphores, barriers, services) keep their records under names of their own,
  * `lock:NAME_7`: a request that sets or deletes one says whose it is, so that no user's record, and no other recipe's, is ever
@@ -13,12 +15,12 @@ const LONGEST = Math.max(...RECIPES.map(({ length }) => length));
 export function recipeOf(name: string): Recipe | undefined {
   const end = name.indexOf(':');
   if (end <= 0 || end > LONGEST) return undefined;
-  const first = name.slice(0, end) as Recipe;
-  return RECIPES.includes(first) ? first : undefined;
+  const first = name.slice(0, end);
+  return isOneOf(RECIPES, first) ? first : undefined;
 }
 
-export function isRecipe(text: unknown): text is Recipe {
-  return RECIPES.includes(text as Recipe) && text !== 'counter';
+export function isRecipe(text: unknown): text is Exclude<Recipe, 'counter'> {
+  return isOneOf(RECIPES, text) && text !== 'counter';
 }
 
 /** The recipe's name for what a user calls `name`. */

@@ -200,7 +200,7 @@ export class Pattern {
 function literalsOf(parts: readonly PatternNode[]): string {
   let text = '';
   for (const part of parts) {
-    const range = part.kind === 'char' && part.set.length === 1 ? part.set[0]! : undefined;
+    const range: Ranges[number] | undefined = part.kind === 'char' && part.set.length === 1 ? part.set[0] : undefined;
     if (range === undefined || range[0] !== range[1]) break;
     text += String.fromCodePoint(range[0]);
   }

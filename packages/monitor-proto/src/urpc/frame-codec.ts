@@ -1,7 +1,8 @@
+import { isWhole } from '../guards.ts';
+import { handlerFor } from '../handlers.ts';
 import { asError } from '../thrown.ts';
 import { Unpackr } from 'msgpackr';
 import { limit } from '../limits.ts';
-import { type WireMessage } from '../messages/codec.ts';
 import { LANES } from '../messages/spec.ts';
 import {
   type Batch,
@@ -29,7 +30,7 @@ const upTo = { end: 0 };
 /** The bytes of a frame. They are the caller's and never change afterwards. */
 export function encodeFrame(frame: Frame): Uint8Array {
   beginMsgpack();
-  WRITE[frame.kind](frame as never);
+  handlerFor(WRITE, frame.kind)(frame);
   return endMsgpack();
 }
 
@@ -49,7 +50,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | string {
     return `not msgpack: ${asError(error).message}`;
   }
   if (!Array.isArray(parts)) return 'a frame is not an array';
-  const unpack = typeof parts[0] === 'number' ? UNPACK[parts[0] as keyof typeof UNPACK] : undefined;
+  const unpack = typeof parts[0] === 'number' ? UNPACK[parts[0]] : undefined;
   return unpack !== undefined ? unpack(parts) : `no frame is of kind ${String(parts[0]).slice(0, 20)}`;
 }
 
@@ -67,7 +68,7 @@ function writeData(frame: DataFrame): void {
   write(frame.lamport);
   write(frame.acks);
   write(isZero(frame.missing) ? 0 : frame.missing);
-  for (let i = 0; i < batches.length; i++) writeBatch(batches[i]!);
+  for (const batch of batches) writeBatch(batch);
 }
 
 function writeBatch({ lane, first, messages }: Batch): void {
@@ -87,47 +88,40 @@ const WRITE: WriteTable = {
   [FRAME.volley]: (f) => write([FRAME.volley, f.rally, f.serve, f.left, ...f.figures]),
 };
 
-const UNPACK = {
-  [FRAME.hello]: (p: readonly unknown[]): Frame | string => {
+const UNPACK: Readonly<Record<number, (parts: readonly unknown[]) => Frame | string>> = {
+  [FRAME.hello]: (p) => {
     const from = unpackIdentity(p);
     if (p.length !== 9 || !from || !isNonce(p[6]) || !isShortText(p[7]) || !isMarks(p[8]))
       return 'a hello frame is malformed';
     return { kind: FRAME.hello, from, nonce: p[6], knows: p[7], received: p[8] };
   },
-  [FRAME.welcome]: (p: readonly unknown[]): Frame | string => {
+  [FRAME.welcome]: (p) => {
     const from = unpackIdentity(p);
     if (p.length !== 10 || !from || !isNonce(p[6]) || !isProof(p[7]) || !isShortText(p[8]) || !isMarks(p[9]))
       return 'a welcome frame is malformed';
     return { kind: FRAME.welcome, from, nonce: p[6], proof: p[7], knows: p[8], received: p[9] };
   },
-  [FRAME.prove]: (p: readonly unknown[]): Frame | string =>
+  [FRAME.prove]: (p) =>
     p.length === 2 && isProof(p[1]) ? { kind: FRAME.prove, proof: p[1] } : 'a prove frame is malformed',
-  [FRAME.refuse]: (p: readonly unknown[]): Frame | string =>
+  [FRAME.refuse]: (p) =>
     p.length === 3 && isU32(p[1]) && isShortText(p[2])
       ? { kind: FRAME.refuse, code: p[1], text: p[2] }
       : 'a refuse frame is malformed',
   [FRAME.data]: unpackData,
-  [FRAME.volley]: (p: readonly unknown[]): Frame | string => {
+  [FRAME.volley]: (p) => {
     const figures = p.slice(4);
-    if (
-      !isU32(p[1]) ||
-      !isU32(p[2]) ||
-      !isU32(p[3]) ||
-      (figures.length !== 0 && figures.length !== 4) ||
-      !figures.every(Number.isFinite)
-    )
-      return 'a volley is malformed';
-    return { kind: FRAME.volley, rally: p[1], serve: p[2], left: p[3], figures: figures as unknown as VolleyFigures };
+    if (!isU32(p[1]) || !isU32(p[2]) || !isU32(p[3]) || !isFigures(figures)) return 'a volley is malformed';
+    return { kind: FRAME.volley, rally: p[1], serve: p[2], left: p[3], figures };
   },
-} as const;
+};
 
 function unpackData(p: readonly unknown[]): Frame | string {
   const missing = p[3] === 0 ? NO_MARKS : p[3];
   if (!isLamport(p[1])) return 'a data frame has no Lamport time';
   if (!isMarks(p[2]) || !isMarks(missing)) return 'a data frame has no acks';
-  const batches = p.slice(4); // what it takes and no more: a `push` to an empty array takes room for seventeen
+  const batches = new Array<Batch>(p.length - 4); // no more than it takes: a `push` to an empty array takes room for seventeen
   for (let i = 0; i < batches.length; i++) {
-    const part = batches[i];
+    const part = p[4 + i];
     if (
       !Array.isArray(part) ||
       part.length < 3 ||
@@ -138,9 +132,9 @@ function unpackData(p: readonly unknown[]): Frame | string {
     ) {
       return 'a batch is malformed';
     }
-    batches[i] = { lane: part[0], first: part[1] as number, messages: part.slice(2) as WireMessage[] } satisfies Batch;
+    batches[i] = { lane: part[0], first: part[1], messages: part.slice(2) };
   }
-  return { kind: FRAME.data, lamport: p[1], acks: p[2], missing, batches: batches as Batch[] };
+  return { kind: FRAME.data, lamport: p[1], acks: p[2], missing, batches };
 }
 
 function identityParts(from: Identity): readonly WireValue[] {
@@ -158,7 +152,7 @@ function isZero(marks: LaneMarks): boolean {
   return marks[0] === 0 && marks[1] === 0 && marks[2] === 0;
 }
 function isU32(v: unknown): v is number {
-  return (v as number) >>> 0 === v;
+  return typeof v === 'number' && v >>> 0 === v;
 }
 function isShortText(v: unknown): v is string {
   return typeof v === 'string' && v.length <= 256;
@@ -171,7 +165,10 @@ function isProof(v: unknown): v is Uint8Array {
 }
 /** Taken over and counted on from: one that left no room to count would make every later frame of this end unreadable. */
 function isLamport(v: unknown): v is number {
-  return Number.isSafeInteger(v) && (v as number) >= 0 && (v as number) <= MAX_LAMPORT;
+  return isWhole(v, 0, MAX_LAMPORT);
+}
+function isFigures(v: readonly unknown[]): v is VolleyFigures {
+  return (v.length === 0 || v.length === 4) && v.every(Number.isFinite);
 }
 function isMarks(v: unknown): v is LaneMarks {
   return Array.isArray(v) && v.length === LANES.length && v.every((x) => Number.isSafeInteger(x) && x >= 0);
