@@ -95,7 +95,7 @@ async function openedOver(
   dialler.post({ type: 'start' });
   const came = (): boolean =>
     told.some((event) => event.type === 'frame_received' || (event.type === 'link_up' && event.first !== null));
-  while (!came() && performance.now() - startedAt < 10_000) await new Promise((resolve) => setImmediate(resolve));
+  while (!came() && performance.now() - startedAt < 120_000) await new Promise((resolve) => setImmediate(resolve));
   const tookMs = performance.now() - startedAt;
   for (const host of [dialler, acceptor]) {
     host.post({ type: 'link_down', link: 2, reason: '' });
