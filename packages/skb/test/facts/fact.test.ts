@@ -52,7 +52,7 @@ test('what is asserted is what is answered', async () => {
         add: [fact('probe', ...args)],
       });
       const names = args.map((_, index) => `A${index}`);
-      const { solutions } = await engine.query(`probe(${names.join(', ')})`);
+      const { solutions } = await engine.query(`probe(${names.join(', ')})`, { timeLimitMs: 30_000 });
       expect(solutions).toHaveLength(1);
       expect(Object.values(solutions[0]?.bindings ?? {})).toEqual(args.map(asJson));
     }),
