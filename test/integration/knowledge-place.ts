@@ -31,7 +31,7 @@ export class KnowledgePlace {
   async askCore(core: number, verb: string, args: object): Promise<unknown> {
     const address = await this.addressOf(`core-${core}`);
     const token = controlToken(Buffer.from(this.place.record()!.secret, 'hex'));
-    return callControl(address, token, verb, args, { timeoutMs: 60_000 });
+    return callControl(address, token, verb, args, { timeoutMs: 240_000 });
   }
 
   /** kill −9, and the supervisor starts it again; resolves when it listens. */

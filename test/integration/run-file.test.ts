@@ -12,7 +12,7 @@ const file = (name: string, text: string): string => {
   return path;
 };
 
-beforeAll(async () => void (await place.boot('--cores', '3')), 120_000);
+beforeAll(async () => void (await place.boot('--cores', '3')));
 afterAll(() => place.cleanUp());
 
 const HELLO = `import { program } from '@mk/libmk/program/program';

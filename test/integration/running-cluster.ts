@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builtProgram } from './built-programs.ts';
@@ -15,6 +15,11 @@ export interface Outcome {
 }
 
 const WAITING = /^mkctl: waiting for .*\n/gm;
+
+/** What a command said on stderr but for whom it was waiting: how much of that it says is the host's affair. */
+export function withoutWaiting(stderr: string): string {
+  return stderr.replaceAll(WAITING, '');
+}
 
 export interface ReadyMessage {
   readonly cores: number;
@@ -36,7 +41,7 @@ export class Running {
     this.ended = new Promise((resolve) => {
       child.on('close', (status, signal) => {
         const waitedFor = this.stderr.match(WAITING) ?? [];
-        resolve({ status, signal, stdout: this.stdout, stderr: this.stderr.replaceAll(WAITING, ''), waitedFor });
+        resolve({ status, signal, stdout: this.stdout, stderr: withoutWaiting(this.stderr), waitedFor });
         for (const watcher of this.watchers) watcher();
       });
     });
@@ -164,11 +169,22 @@ export async function until<T>(
   }
 }
 
-/** A port that nobody listens on just now. */
+/** Below the ports that systems give out by themselves: nobody comes upon one by chance. */
+const FIRST_PORT = 10_240;
+const PORTS = 20_000;
+let nextPort = (process.pid * 31) % PORTS;
+
+/** A port that nobody listens on just now, and that no connection of anybody will be given. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (let tries = 0; tries < PORTS; tries++) {
+    const port = FIRST_PORT + nextPort;
+    nextPort = (nextPort + 1) % PORTS;
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, host, () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+  throw new Error(`no port of ${host} is free`);
 }

@@ -1,10 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../integration/built-programs.ts';
+import { withoutWaiting } from '../integration/running-cluster.ts';
 
 /** A checkout works wherever it lies: its path is a path, not an address, not a pattern and not a word of a shell. */
 
@@ -42,8 +43,11 @@ describe('a checkout under all of these names at once', () => {
 
   test('boots a cluster on a shipped machine and asks its SKB’s engine', () => {
     const env = { ...process.env, MK_STATE_DIR: join(root, 'a state') };
-    const run = (program: string, ...args: readonly string[]): ReturnType<typeof spawnSync> =>
-      spawnSync(process.execPath, [join(root, 'dist', `${program}.cjs`), ...args], { env, encoding: 'utf8' });
+    const run = (program: string, ...args: readonly string[]): SpawnSyncReturns<string> => {
+      const command = [join(root, 'dist', `${program}.cjs`), ...args];
+      const ended = spawnSync(process.execPath, command, { env, encoding: 'utf8' });
+      return { ...ended, stderr: withoutWaiting(ended.stderr) };
+    };
     const up = run('mk-launch', '--cores', '2', '--machine', 'amd-2x2', '--detach');
     expect([up.status, up.stderr]).toEqual([0, '']);
     try {

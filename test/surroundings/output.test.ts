@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { builtProgram } from '../integration/built-programs.ts';
-import { ClusterPlace } from '../integration/running-cluster.ts';
+import { ClusterPlace, withoutWaiting } from '../integration/running-cluster.ts';
 
 /** Standard output that goes away: a reader that has enough is no error, a disk that is full is one. */
 
@@ -28,7 +28,7 @@ function ontoFullDisk(program: string, ...args: readonly string[]): Said {
       encoding: 'utf8',
       stdio: ['ignore', full, 'pipe'],
     });
-    return { status: run.status, stdout: '', stderr: run.stderr };
+    return { status: run.status, stdout: '', stderr: withoutWaiting(run.stderr) };
   } finally {
     closeSync(full);
   }
