@@ -111,20 +111,17 @@ describe('a broken invariant ends', () => {
   test.each([
     ['core', { core: -1, incarnation: 0, members: 0 }],
     ['skb', { members: 0, expected: 1 }],
-  ] as const)(
-    'a %s with exit status 70, its name and a dump of its state',
-    async (program, state) => {
-      const { status, stdout, stderr } = await run(program);
-      expect({ status, stderr }).toMatchObject({ status: 70 });
-      expect(stderr).toContain('AssertionFailure: A1: a breach was planted');
-      const lines = stdout
-        .split('\n')
-        .filter((line) => line.startsWith('{'))
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-      const failed = lines.find(({ event }) => event === 'assertion_failed');
-      expect(failed).toMatchObject({ level: 'error', invariant: 'A1' });
-      const described = failed?.['state'] as Record<string, unknown>;
-      expect(described['status'] ?? described).toMatchObject(state);
-    },
-  );
+  ] as const)('a %s with exit status 70, its name and a dump of its state', async (program, state) => {
+    const { status, stdout, stderr } = await run(program);
+    expect({ status, stderr }).toMatchObject({ status: 70 });
+    expect(stderr).toContain('AssertionFailure: A1: a breach was planted');
+    const lines = stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const failed = lines.find(({ event }) => event === 'assertion_failed');
+    expect(failed).toMatchObject({ level: 'error', invariant: 'A1' });
+    const described = failed?.['state'] as Record<string, unknown>;
+    expect(described['status'] ?? described).toMatchObject(state);
+  });
 });

@@ -95,25 +95,22 @@ function onTerminal(...args: string[]): { readonly child: ChildProcess; readonly
 test.each([
   ['q', 'q'],
   ['Ctrl-C', '\x03'],
-])(
-  'top on a terminal: drawn in place, sorted by a key, left by %s as it was',
-  async (_name, leave) => {
-    const { child, said } = onTerminal('top', '--interval', '100ms');
-    await until('the first screen', () => said().includes('mkctl top - mk') && said().includes('CORE▽'));
-    child.stdin!.write('P');
-    await until('it is sorted by CPU', () => said().includes('CPU%▽'));
-    const pictures = (): number => said().split('\x1b[H').length;
-    const before = pictures();
-    await until('it is drawn again and again', () => pictures() > before + 2);
-    child.stdin!.write(leave);
-    await until('it has ended', () => /status \d+[^]*icanon/.test(said()));
-    expect(said()).toContain('status 0');
-    expect(said().lastIndexOf('\x1b[?1049l')).toBeGreaterThan(said().lastIndexOf('\x1b[?1049h'));
-    expect(said()).toMatch(/\x1b\[\?25h/);
-    expect(said().slice(said().indexOf('status 0'))).toMatch(/[^-]icanon[^]*[^-]echo\b/);
-    child.kill();
-  },
-);
+])('top on a terminal: drawn in place, sorted by a key, left by %s as it was', async (_name, leave) => {
+  const { child, said } = onTerminal('top', '--interval', '100ms');
+  await until('the first screen', () => said().includes('mkctl top - mk') && said().includes('CORE▽'));
+  child.stdin!.write('P');
+  await until('it is sorted by CPU', () => said().includes('CPU%▽'));
+  const pictures = (): number => said().split('\x1b[H').length;
+  const before = pictures();
+  await until('it is drawn again and again', () => pictures() > before + 2);
+  child.stdin!.write(leave);
+  await until('it has ended', () => /status \d+[^]*icanon/.test(said()));
+  expect(said()).toContain('status 0');
+  expect(said().lastIndexOf('\x1b[?1049l')).toBeGreaterThan(said().lastIndexOf('\x1b[?1049h'));
+  expect(said()).toMatch(/\x1b\[\?25h/);
+  expect(said().slice(said().indexOf('status 0'))).toMatch(/[^-]icanon[^]*[^-]echo\b/);
+  child.kill();
+});
 
 const promtool = spawnSync('promtool', ['--version']).status === 0;
 if (!promtool && process.env['MK_REQUIRE_PROMTOOL'] === '1') throw new Error('promtool is required and not here');
