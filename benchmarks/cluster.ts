@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** Hex; random otherwise. */
   readonly secret?: string;
   readonly dataDir?: string;
+  /** Links run at Unix sockets in this folder; absent: over TCP. */
+  readonly socketDir?: string;
   /** So many cores join at a time, when all have started: for a measurement of something else than boot, on a busy host. */
   readonly wave?: number;
 }
@@ -32,7 +34,16 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   const { logLevel = 'info', links = {}, measure = false, machine = null } = options;
   const secret = options.secret ?? randomBytes(32).toString('hex');
   const data = options.dataDir === undefined ? {} : { dataDir: options.dataDir };
-  const common = { cluster: 'bench', secret, listenHost: '127.0.0.1', listenPort: 0, logLevel, detached: false };
+  const sockets = options.socketDir === undefined ? {} : { socketDir: options.socketDir };
+  const common = {
+    cluster: 'bench',
+    secret,
+    listenHost: '127.0.0.1',
+    listenPort: 0,
+    logLevel,
+    detached: false,
+    ...sockets,
+  };
   const startedAt = performance.now();
   const skb = start('skb', 'MK_SKB', {
     ...common,
@@ -49,9 +60,10 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   const cores = Array.from({ length: n }, (_, core) => start('core', 'MK_CORE', { ...common, core, skb: null }));
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');
-  const skbAddress = (await messageOf(skb, 'listening')).address as string;
+  const skbListens = await messageOf(skb, 'listening');
+  const skbAddress = skbListens.address as string;
   if (options.wave !== undefined) await Promise.all(addresses);
-  await joinInWaves(cores, skbAddress, options.wave ?? n);
+  await joinInWaves(cores, (skbListens.links as string | undefined) ?? skbAddress, options.wave ?? n);
   await meshed;
   const bootMs = performance.now() - startedAt;
   const known = (await Promise.all(addresses)).map((message) => message.address as string);

@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { unixAddress } from '@mk/monitor-proto/address';
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import { isDialled, WebSocketTransport } from '@mk/monitor-proto/io/transport';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
@@ -10,7 +15,8 @@ import { type AnyEvent, type LinkEnd, SimNode } from '@mk/sim/engine/sim-node';
 import { type TransportEnd, type TransportEvent, type TransportPair, transportSuite } from './transport-suite.ts';
 
 transportSuite('the simulated network', simulatedPair);
-transportSuite('WebSockets', webSocketPair);
+transportSuite('WebSockets over TCP', () => webSocketPair(overTcp));
+transportSuite('WebSockets over Unix sockets', () => webSocketPair(overUnix));
 
 /** Two nodes on the simulator's network, with nothing but the suite on them. */
 async function simulatedPair(): Promise<TransportPair> {
@@ -84,9 +90,9 @@ function simulatedEnd(clock: BareClock, network: Network, id: PeerId): Transport
 }
 
 /** Two transports over real sockets on this machine. */
-async function webSocketPair(): Promise<TransportPair> {
-  const [first, second] = await Promise.all([webSocketEnd(), webSocketEnd()]);
-  const idle = await webSocketEnd();
+async function webSocketPair(listen: Listen): Promise<TransportPair> {
+  const [first, second] = await Promise.all([webSocketEnd(listen), webSocketEnd(listen)]);
+  const idle = await webSocketEnd(listen);
   await idle.shutdown();
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   return {
@@ -106,7 +112,23 @@ async function webSocketPair(): Promise<TransportPair> {
   };
 }
 
-async function webSocketEnd(): Promise<{ readonly end: TransportEnd; shutdown(): Promise<void> }> {
+/** Has a transport listen; the address at which it takes links. */
+type Listen = (transport: WebSocketTransport) => Promise<string>;
+
+const overTcp: Listen = async (transport) => `127.0.0.1:${await transport.listen('127.0.0.1', 0)}`;
+
+const folder = mkdtempSync(join(tmpdir(), 'mk-sockets-'));
+let sockets = 0;
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const overUnix: Listen = async (transport) => {
+  const path = join(folder, `${sockets++}.sock`);
+  await transport.listen('127.0.0.1', 0);
+  await transport.listenAt(path);
+  return unixAddress(path);
+};
+
+async function webSocketEnd(listen: Listen): Promise<{ readonly end: TransportEnd; shutdown(): Promise<void> }> {
   const events: TransportEvent[] = [];
   const up = new Set<number>();
   const transport = new WebSocketTransport(
@@ -117,9 +139,9 @@ async function webSocketEnd(): Promise<{ readonly end: TransportEnd; shutdown():
     },
     (_request, response) => response.end(),
   );
-  const port = await transport.listen('127.0.0.1', 0);
+  const address = await listen(transport);
   const end: TransportEnd = {
-    address: `127.0.0.1:${port}`,
+    address,
     events,
     open: (link, address, first) => transport.open(link, address, first ?? null),
     isUp: (link) => up.has(link),

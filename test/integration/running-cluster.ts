@@ -106,10 +106,15 @@ export class ClusterPlace {
   }
 
   /** Starts a program of dist/. */
-  start(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
+  start(
+    program: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    state = this.state,
+  ): Running {
     // What the tests themselves are told by MK_… variables is none of the programs' business.
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MK_')));
-    const env = { ...inherited, NO_COLOR: '1', ...environment, MK_STATE_DIR: this.state };
+    const env = { ...inherited, NO_COLOR: '1', ...environment, MK_STATE_DIR: state };
     const running = new Running(
       spawn(process.execPath, [builtProgram(program), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }),
     );

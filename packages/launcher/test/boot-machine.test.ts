@@ -11,7 +11,7 @@ function boot(
   return { machine, actions };
 }
 
-const skbListens: BootEvent = { type: 'listening', process: 'skb', address: '127.0.0.1:7000' };
+const skbListens: BootEvent = { type: 'listening', process: 'skb', links: '127.0.0.1:7000' };
 const meshed = (cores: number): BootEvent => ({
   type: 'mesh_complete',
   cores,
@@ -22,13 +22,13 @@ const meshed = (cores: number): BootEvent => ({
 test('the cores are told the SKB’s address as soon as it listens, and boot ends with the mesh', () => {
   const { machine, actions } = boot(
     2,
-    { type: 'listening', process: 'core-0', address: 'a:1' },
+    { type: 'listening', process: 'core-0', links: 'a:1' },
     skbListens,
     { type: 'registered', process: 'core-0' },
     meshed(2),
   );
   expect(actions).toEqual([
-    { type: 'tell_cores', skbAddress: '127.0.0.1:7000' },
+    { type: 'tell_cores', skbLinks: '127.0.0.1:7000' },
     { type: 'complete', links: 1, elapsedMs: 12 },
   ]);
   expect(machine.state).toBe('complete');

@@ -18,6 +18,23 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Where a process takes links: a port of a host, or a Unix socket, which only processes of its own host reach. */
+export type LinkPlace = Address | { readonly path: string };
+
+const UNIX_SCHEME = 'ws+unix:';
+
+/** The parts of `host:port` or of `ws+unix:/absolute/path`; null when it is neither. */
+export function parseLinkAddress(text: string): LinkPlace | null {
+  if (!text.startsWith(UNIX_SCHEME)) return parseAddress(text);
+  const path = text.slice(UNIX_SCHEME.length);
+  return path.startsWith('/') && !path.includes('\0') ? { path } : null;
+}
+
+/** The text by which others find a Unix socket: `parseLinkAddress` reads it. */
+export function unixAddress(path: string): string {
+  return UNIX_SCHEME + path;
+}
+
 /** A host as the operating system takes it: people write IPv6 with and without brackets. */
 export function bareHost(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { bareHost, formatAddress, parseAddress } from '../src/address.ts';
+import { bareHost, formatAddress, parseAddress, parseLinkAddress, unixAddress } from '../src/address.ts';
 
 test.each([
   ['host.example:80', { host: 'host.example', port: 80 }],
@@ -30,4 +30,12 @@ test('what is written is read back, whatever the host', () => {
 
 test('a host in brackets is the host', () => {
   expect(['[::1]', '::1', 'core-3'].map(bareHost)).toEqual(['::1', '::1', 'core-3']);
+});
+
+test('links are taken at a port or at a Unix socket', () => {
+  expect(parseLinkAddress('127.0.0.1:7000')).toEqual({ host: '127.0.0.1', port: 7000 });
+  expect(unixAddress('/run/mk/core 3:7.sock')).toBe('ws+unix:/run/mk/core 3:7.sock');
+  expect(parseLinkAddress('ws+unix:/run/mk/core 3:7.sock')).toEqual({ path: '/run/mk/core 3:7.sock' });
+  for (const text of ['ws+unix:', 'ws+unix:run/mk', 'ws+unix:/a\0b', 'unix:/a', '/a'])
+    expect(parseLinkAddress(text)).toBeNull();
 });

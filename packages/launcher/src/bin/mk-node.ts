@@ -47,6 +47,10 @@ async function become(role: NodeRole): Promise<void> {
   if (typeof settings === 'string') return fail(settings);
   for (const { name } of unknownVariables(process.env))
     process.stderr.write(`mk-node: ${name} is unknown and counts for nothing; mk-node --help lists the variables\n`);
+  if (variable(process.env, 'MK_TRANSPORT') === 'unix' && settings.socketDir === undefined)
+    process.stderr.write(
+      'mk-node: MK_TRANSPORT=unix without MK_SOCKET_DIR, a folder that the processes share: links run over tcp\n',
+    );
   const { machine: described = null, ...told } = { machine: null, ...settings };
   const page = role === 'skb' ? pagePlace(process.env, address) : null;
   if (typeof page === 'string') return fail(page);

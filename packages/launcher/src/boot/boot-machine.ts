@@ -13,7 +13,7 @@ import { withCause } from '../supervisor/last-words.ts';
  */
 
 export type BootEvent =
-  | { readonly type: 'listening'; readonly process: string; readonly address: string }
+  | { readonly type: 'listening'; readonly process: string; readonly links: string }
   | { readonly type: 'registered'; readonly process: string }
   | { readonly type: 'progress'; readonly members: number; readonly links: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
@@ -31,7 +31,7 @@ export type BootEvent =
   | { readonly type: 'interrupted' };
 
 export type BootAction =
-  | { readonly type: 'tell_cores'; readonly skbAddress: string }
+  | { readonly type: 'tell_cores'; readonly skbLinks: string }
   | { readonly type: 'progress'; readonly progress: BootProgress }
   | { readonly type: 'complete'; readonly links: number; readonly elapsedMs: number }
   | { readonly type: 'fail'; readonly reason: string };
@@ -78,14 +78,14 @@ export class BootMachine {
   private readonly handlers: {
     readonly [T in BootEvent['type']]: (event: Extract<BootEvent, { type: T }>) => readonly BootAction[];
   } = {
-    listening: ({ process, address }) => {
+    listening: ({ process, links }) => {
       if (process !== SKB) {
         this.listening.add(process);
         return this.report();
       }
       if (this.state !== 'waiting_for_skb') return [];
       this.state = 'joining';
-      return [{ type: 'tell_cores', skbAddress: address }, ...this.report()];
+      return [{ type: 'tell_cores', skbLinks: links }, ...this.report()];
     },
     registered: ({ process }) => {
       this.registered.add(process);

@@ -2,6 +2,10 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Isolation } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
+/** What carries links between processes of one host. */
+export type LinkTransport = 'tcp' | 'unix';
+export const LINK_TRANSPORTS: readonly LinkTransport[] = ['tcp', 'unix'];
+
 /** Everything that a supervisor is told about the cluster that it shall run. Plain JSON: it travels to a daemon. */
 export interface ClusterConfig {
   readonly name: string;
@@ -26,6 +30,10 @@ export interface ClusterConfig {
   readonly port: number;
   readonly bootTimeoutMs: number;
   readonly measure: boolean;
+  /** What carries links; absent: Unix sockets where their names fit (decision 0160), else TCP. */
+  readonly transport?: LinkTransport;
+  /** Folder of Unix sockets for links, which the session names; absent: they run over TCP. */
+  readonly socketDir?: string;
   /** What keeps dispatchers apart; absent: threads of their core’s process. */
   readonly isolation?: Isolation;
   /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, and gone when the cluster ends. */
@@ -52,6 +60,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     links: { delayNs: latencyNs, jitterNs },
     ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
     ...(config.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: config.sessionTimeoutMs }),
+    ...sockets(config),
     ...logging(config, 'skb'),
   });
 }
@@ -68,6 +77,7 @@ export function coreEnvironment(config: ClusterConfig, core: CoreId, skb: string
     listenPort: 0,
     detached,
     ...(config.isolation === undefined ? {} : { isolation: config.isolation }),
+    ...sockets(config),
     ...logging(config, `core-${core}`),
   });
 }
@@ -75,6 +85,10 @@ export function coreEnvironment(config: ClusterConfig, core: CoreId, skb: string
 /** The log file of a process: `core-3.jsonl`. */
 export function logFileOf(logDir: string, process: string): string {
   return `${logDir}/${process}.jsonl`;
+}
+
+function sockets({ socketDir }: ClusterConfig): { socketDir?: string } {
+  return socketDir === undefined ? {} : { socketDir };
 }
 
 function logging({ logLevel, logDir }: ClusterConfig, process: string): { logLevel: string; logFile?: string } {

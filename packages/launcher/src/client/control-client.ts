@@ -2,7 +2,7 @@ import { codeOf } from '@mk/monitor-proto/thrown';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { ControlError } from '../cli/usage-error.ts';
 import { Agent, request } from 'node:http';
-import { type Address, parseAddress } from '@mk/monitor-proto/address';
+import { type Address, parseAddress, parseLinkAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
 
 export interface CallOptions {
@@ -15,7 +15,7 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 /** Connections are not kept: one that the other end closes for idleness at that moment would fail a request. */
 const agent = new Agent({ keepAlive: false, maxSockets: 128 });
 
-/** Asks one process (`host:port`) to do a verb; its value, or a ControlError. */
+/** Asks one process (`host:port` or `ws+unix:/path`) to do a verb; its value, or a ControlError. */
 export async function callControl(
   address: string,
   token: string,
@@ -67,9 +67,9 @@ function http(
   address: string,
   { method, path, headers, body, timeoutMs }: HttpRequest,
 ): Promise<{ status: number; body: string }> {
-  const { host, port } = splitAddress(address);
+  const place = placeOf(address);
   return new Promise((resolve, reject) => {
-    const call = request({ host, port, method, path, headers, agent }, (response) => {
+    const call = request({ ...place, method, path, headers, agent }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', fail);
@@ -92,6 +92,12 @@ function http(
     call.on('error', fail);
     call.end(body);
   });
+}
+
+/** Where to connect: a core that takes links at a Unix socket answers requests there, too. */
+function placeOf(address: string): { readonly socketPath: string } | Address {
+  const place = parseLinkAddress(address);
+  return place !== null && 'path' in place ? { socketPath: place.path } : splitAddress(address);
 }
 
 /** Splits `host:port`; an IPv6 host stands in brackets. */

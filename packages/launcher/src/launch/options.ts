@@ -7,7 +7,7 @@ import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { readText } from '@mk/machine/io/load';
 import { type Isolation, ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
-import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { type ClusterConfig, LINK_TRANSPORTS, type LinkTransport } from '../boot/cluster-config.ts';
 import { type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
@@ -139,6 +139,12 @@ function runOptions(cli: Cli): Cli {
       default: 'thread',
       describe: 'what keeps programs apart: a thread of the core’s process each, or a process each',
     })
+    .option('transport', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: 'unix',
+      describe: 'what carries links: unix (sockets in the state directory) or tcp',
+    })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
     .option('boot-timeout', {
@@ -188,6 +194,7 @@ export function parseClusterConfig(
   const dataDir = folderOf('--data-dir', text(args, 'data-dir'));
   const bootTimeout = text(args, 'boot-timeout');
   const sessionTimeout = text(args, 'session-timeout');
+  const transport = text(args, 'transport');
   const config: ClusterConfig = {
     name,
     cores,
@@ -208,6 +215,7 @@ export function parseClusterConfig(
     port: wholeNumber('--port', known(text(args, 'port')), 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
     measure: true,
+    ...(transport === null ? {} : { transport: transportOf(transport) }),
     isolation: isolationOf(text(args, 'isolation') ?? 'thread'),
   };
   return { config, machine };
@@ -269,6 +277,12 @@ function levelOf(given: string): LogLevel | 'off' {
 function isolationOf(given: string): Isolation {
   if ((ISOLATIONS as readonly string[]).includes(given)) return given as Isolation;
   throw new UsageError(`--isolation must be one of ${ISOLATIONS.join(', ')}, not ${JSON.stringify(given)}`);
+}
+
+function transportOf(given: string): LinkTransport {
+  const found = LINK_TRANSPORTS.find((transport) => transport === given);
+  if (found !== undefined) return found;
+  throw new UsageError(`--transport must be one of ${LINK_TRANSPORTS.join(', ')}, not ${JSON.stringify(given)}`);
 }
 
 function folderOf(option: string, given: string | null): string | null {

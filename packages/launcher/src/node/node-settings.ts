@@ -1,10 +1,12 @@
 import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
 import { parseDuration } from '@mk/machine/duration';
 import { editDistance, nearest } from '@mk/machine/nearest';
-import { type Address, bareHost, parseAddress } from '@mk/monitor-proto/address';
+import { type Address, bareHost, parseLinkAddress } from '@mk/monitor-proto/address';
+import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
 import { limit } from '@mk/monitor-proto/limits';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
+import { LINK_TRANSPORTS } from '../boot/cluster-config.ts';
 import type { PagePlace } from '../boot/page-place.ts';
 import { CLIENT_VARIABLES } from '../cli/variables.ts';
 
@@ -21,7 +23,10 @@ export const NODE_VARIABLES = {
     otherwise: '',
     doc: 'File with the secret. The SKB makes one when there is none; a core waits for it.',
   },
-  MK_SKB_ADDRESS: { otherwise: '', doc: 'host:port of the SKB; a core must be told, the SKB needs it not.' },
+  MK_SKB_ADDRESS: {
+    otherwise: '',
+    doc: 'host:port of the SKB, or ws+unix:/FOLDER/skb.sock; a core must be told, the SKB needs it not.',
+  },
   MK_CORE_ID: { otherwise: '', doc: 'The id that a core asks for; absent: any.' },
   MK_CORES: { otherwise: '4', doc: 'How many cores make the boot complete (SKB).' },
   MK_MAX_CORES: { otherwise: '256', doc: 'How many cores the cluster has room for (SKB).' },
@@ -44,6 +49,14 @@ export const NODE_VARIABLES = {
     doc: 'The address to listen on; absent: every IPv4 address, or every address where the host has no IPv4 one.',
   },
   MK_PORT: { otherwise: '7000', doc: 'The port for links, /healthz, /metrics and control.' },
+  MK_TRANSPORT: {
+    otherwise: 'tcp',
+    doc: 'tcp, or unix: other processes of this host open their links to this one at a socket in MK_SOCKET_DIR.',
+  },
+  MK_SOCKET_DIR: {
+    otherwise: '',
+    doc: 'Folder for those sockets, which all processes see; absent, as in containers, which share none: tcp.',
+  },
   MK_UI_PORT: { otherwise: '', doc: 'The port of the page that mkctl ui shows elsewhere; absent: no page (SKB).' },
   MK_UI_NAME: { otherwise: '', doc: 'Names, beside addresses, under which the page may be asked for (a,b) (SKB).' },
   MK_ADVERTISE_HOST: {
@@ -149,11 +162,26 @@ export function nodeSettings(
     listenHost: listenHost(environment, facts.address),
     listenPort: read.whole('MK_PORT', 0, 65_535),
     advertiseHost: bareHost(read.text('MK_ADVERTISE_HOST')) || facts.name || facts.address,
+    ...socketsOf(read),
     logLevel: read.level(),
     detached: true,
   };
   const settings = role === 'skb' ? { ...common, ...skbPart(read, facts) } : { ...common, ...corePart(read) };
   return read.wrong ?? settings;
+}
+
+/** Without a folder that the processes share there is no place for sockets: their links run over TCP. */
+function socketsOf(read: Reader): { readonly socketDir?: string } {
+  const transport = read.text('MK_TRANSPORT');
+  const socketDir = read.text('MK_SOCKET_DIR');
+  if (!(LINK_TRANSPORTS as readonly string[]).includes(transport))
+    read.refuse(`MK_TRANSPORT must be one of ${LINK_TRANSPORTS.join(', ')}, not "${transport}"`);
+  if (transport !== 'unix' || socketDir === '') return {};
+  const fault = socketDir.startsWith('/')
+    ? faultOfSocketPath(`${socketDir}/${LONGEST_SOCKET_NAME}`)
+    : 'it is not absolute';
+  if (fault !== null) read.refuse(`MK_SOCKET_DIR: ${fault}`);
+  return { socketDir };
 }
 
 type SkbPart = Pick<
@@ -207,7 +235,7 @@ function machineOf(read: Reader, facts: NodeFacts, maxCores: number): MachineDes
 
 function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core'> {
   const skb = read.text('MK_SKB_ADDRESS');
-  if (parseAddress(skb) === null)
+  if (parseLinkAddress(skb) === null)
     read.refuse(
       `MK_SKB_ADDRESS ${skb === '' ? 'is not set' : `is "${skb}"`}; it must be the SKB’s host:port, IPv6 as [::1]:7000`,
     );

@@ -1,9 +1,10 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeWritable } from '../cli/make-directory.ts';
 import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
 import type { OpenPage, PagePlace, ServePage } from '../boot/page-place.ts';
-import { CommandError } from '../cli/usage-error.ts';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
@@ -32,6 +33,10 @@ export class ClusterSession {
   private readonly log: LauncherLog;
   /** What the SKB keeps over its restarts, but not over the cluster's end. */
   private readonly ownDataDir: string;
+  /** Sockets of the processes' links. */
+  private readonly socketDir: string;
+  /** Why links run over TCP; null: they run at sockets. */
+  private readonly noSockets: string | null;
   private address = '';
   private booted = false;
   private readonly createdAt = new Date().toISOString();
@@ -50,8 +55,10 @@ export class ClusterSession {
       observer.logged?.('launcher', line);
     });
     this.ownDataDir = join(state.path, `${config.name}.data`);
+    this.socketDir = join(state.path, `${config.name}.sockets`);
+    this.noSockets = config.transport === 'tcp' ? '--transport tcp' : faultOfSocketFolder(this.socketDir);
     this.supervisor = new Supervisor(
-      { dataDir: this.ownDataDir, ...config },
+      { dataDir: this.ownDataDir, ...(this.noSockets === null ? { socketDir: this.socketDir } : {}), ...config },
       { ...observer, changed: () => this.write() },
     );
     this.control = new ProcessControl(
@@ -74,7 +81,9 @@ export class ClusterSession {
     this.state.claim(this.record());
     try {
       rmSync(this.ownDataDir, { recursive: true, force: true });
+      rmSync(this.socketDir, { recursive: true, force: true });
       prepareFolders(this.config, this.state);
+      this.makeSocketFolder();
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
       this.address = await this.server.listen();
@@ -90,6 +99,15 @@ export class ClusterSession {
       await this.forget();
       throw error;
     }
+  }
+
+  /** Refuses before anything has started where sockets were asked for and cannot be. */
+  private makeSocketFolder(): void {
+    if (this.noSockets === null) return void mkdirSync(this.socketDir, { recursive: true, mode: 0o700 });
+    if (this.config.transport === 'unix')
+      throw new UsageError(
+        `--transport unix: ${this.noSockets}; set MK_STATE_DIR to a shorter one, or take --transport tcp`,
+      );
   }
 
   /** Serves the page; its URL, without the token. One that is open stays where it is. */
@@ -190,6 +208,7 @@ export class ClusterSession {
     this.server.close();
     this.state.remove(this.config.name);
     rmSync(this.ownDataDir, { recursive: true, force: true });
+    rmSync(this.socketDir, { recursive: true, force: true });
     return Promise.resolve();
   }
 }
@@ -200,4 +219,11 @@ function prepareFolders({ logDir, dataDir, name }: ClusterConfig, state: StateDi
   makeWritable(logDir, '--log-dir');
   dropOldRuns(name, state);
   noteRun({ name, logDir }, state);
+}
+
+/** Why sockets cannot lie in a folder; null: they can. */
+function faultOfSocketFolder(folder: string): string | null {
+  return process.platform === 'win32'
+    ? 'this system has no Unix sockets'
+    : faultOfSocketPath(`${folder}/${LONGEST_SOCKET_NAME}`);
 }

@@ -41,7 +41,10 @@ export const NOT_STARTED = 'it could not be started';
 export class ManagedProcess {
   readonly name: string;
   state: ProcessState = 'starting';
+  /** Where it answers over HTTP. */
   address = '';
+  /** Where it takes links. */
+  links = '';
   incarnation = 0;
   /** Why the process ended; '' while it runs. */
   how = '';
@@ -166,6 +169,7 @@ export class ManagedProcess {
   private heard(message: ParentMessage): void {
     if (message.type === 'listening') {
       this.address = message.address;
+      this.links = message.links ?? message.address;
       if (this.state === 'starting') this.state = this.name === 'skb' ? 'running' : 'listening';
     } else if (message.type === 'registered') {
       this.incarnation = message.incarnation;

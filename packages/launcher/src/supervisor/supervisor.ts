@@ -80,6 +80,11 @@ export class Supervisor {
     return this.skb?.address ?? '';
   }
 
+  /** Where cores open their links to the SKB, once it listens. */
+  get skbLinks(): string {
+    return this.skb?.links ?? '';
+  }
+
   core(core: CoreId): ManagedProcess | undefined {
     return this.processes.get(coreName(core));
   }
@@ -122,8 +127,8 @@ export class Supervisor {
     return skb;
   }
 
-  startCore(core: CoreId, skbAddress: string | null = this.skbAddress): ManagedProcess {
-    return this.spawn(coreName(core), coreProgram(), { MK_CORE: coreEnvironment(this.config, core, skbAddress) });
+  startCore(core: CoreId, skbLinks: string | null = this.skbLinks): ManagedProcess {
+    return this.spawn(coreName(core), coreProgram(), { MK_CORE: coreEnvironment(this.config, core, skbLinks) });
   }
 
   /** Starts the SKB anew on the port that the cores know. */
@@ -164,8 +169,8 @@ export class Supervisor {
         then();
       };
       const performers: { readonly [T in BootAction['type']]: (action: Extract<BootAction, { type: T }>) => void } = {
-        tell_cores: ({ skbAddress }) => {
-          for (const [, process] of this.cores()) process.tell({ type: 'skb', address: skbAddress });
+        tell_cores: ({ skbLinks }) => {
+          for (const [, process] of this.cores()) process.tell({ type: 'skb', address: skbLinks });
         },
         progress: ({ progress }) => this.observer.progress?.(progress),
         complete: () => settle(resolve),
@@ -222,7 +227,7 @@ export class Supervisor {
 
   private heard(process: ManagedProcess, message: ParentMessage): void {
     const { name } = process;
-    if (message.type === 'listening') this.bootEvent({ type: 'listening', process: name, address: message.address });
+    if (message.type === 'listening') this.bootEvent({ type: 'listening', process: name, links: process.links });
     else if (message.type === 'registered') this.bootEvent({ type: 'registered', process: name });
     else if (message.type === 'failed') this.bootEvent({ type: 'failed', process: name, error: message.error });
     else if (message.type === 'warning') this.observer.warned?.(title(name), message.text);

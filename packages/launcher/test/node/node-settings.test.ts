@@ -40,6 +40,9 @@ describe('a process told by its environment', () => {
     ['core', { ...core, MK_PORT: '70000' }, 'MK_PORT'],
     ['core', { ...core, MK_CORE_ID: 'one' }, 'MK_CORE_ID'],
     ['core', { ...core, MK_LOG_LEVEL: 'loud' }, 'MK_LOG_LEVEL'],
+    ['core', { ...core, MK_TRANSPORT: 'pipes' }, 'MK_TRANSPORT'],
+    ['core', { ...core, MK_TRANSPORT: 'unix', MK_SOCKET_DIR: 'run' }, 'MK_SOCKET_DIR: it is not absolute'],
+    ['skb', { MK_TRANSPORT: 'unix', MK_SOCKET_DIR: `/${'x'.repeat(100)}` }, 'MK_SOCKET_DIR: the path of a Unix socket'],
     ['core', { ...core, MK_CORS: '4' }, 'MK_CORS is unknown'],
     ['skb', { MK_CORES: '300' }, 'MK_CORES'],
     ['skb', { MK_LATENCY: '2' }, 'MK_LATENCY'],
@@ -49,6 +52,18 @@ describe('a process told by its environment', () => {
     const refusal = nodeSettings(role, environment, facts);
     expect(refusal).toEqual(expect.stringContaining(named));
     expect(refusal).not.toContain('\n');
+  });
+
+  test('links run at sockets where a folder for them is named, else over TCP', () => {
+    const unix = { MK_SKB_ADDRESS: 'ws+unix:/run/mk/skb.sock', MK_TRANSPORT: 'unix' };
+    const settings = nodeSettings('core', { ...unix, MK_SOCKET_DIR: '/run/mk' }, facts);
+    expect(settings).toMatchObject({ skb: 'ws+unix:/run/mk/skb.sock', socketDir: '/run/mk' });
+    expect(parseCoreSettings(JSON.stringify(settings))).toEqual(settings);
+    expect(nodeSettings('skb', { MK_TRANSPORT: 'unix', MK_SOCKET_DIR: '/run/mk' }, facts)).toMatchObject({
+      socketDir: '/run/mk',
+    });
+    expect(nodeSettings('core', unix, facts)).not.toHaveProperty('socketDir');
+    expect(nodeSettings('core', { ...core, MK_SOCKET_DIR: '/run/mk' }, facts)).not.toHaveProperty('socketDir');
   });
 
   test('variables that are nobody’s slip are left alone, and named', () => {

@@ -5,7 +5,8 @@ import type { CoreId } from '../ids.ts';
 
 /** What a process tells the one that started it. */
 export type ParentMessage =
-  | { readonly type: 'listening'; readonly address: string }
+  | /** `links`: where it takes links, if that is not `address`. */
+    { readonly type: 'listening'; readonly address: string; readonly links?: string }
   | { readonly type: 'registered'; readonly core: CoreId; readonly incarnation: number }
   | { readonly type: 'progress'; readonly members: number; readonly links: number; readonly expected: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }

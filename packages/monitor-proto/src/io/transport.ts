@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { LinkId } from '../ids.ts';
 import type { BorrowedReads } from './borrowed-reads.ts';
 import { PlainHttp } from './plain-http.ts';
+import { listenAtSocket } from './unix-socket.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
 import { readWholeMessages } from './websocket-reading.ts';
 import {
@@ -38,7 +39,9 @@ export interface TransportOwner {
 export interface Transport {
   /** Begins to accept links; resolves to the port. Rejects when the port cannot be had. */
   listen(host: string, port: number): Promise<number>;
-  /** Opens a link to `host:port` under an odd id of the caller's choice; `first`, if not null, goes with the opening. */
+  /** Begins to accept links at a Unix socket as well. Rejects with a line that says why when it cannot be had. */
+  listenAt(path: string): Promise<void>;
+  /** Opens a link to `host:port` or `ws+unix:/path` under an odd id of the caller's choice; `first`, if not null, goes with the opening. */
   open(link: LinkId, address: string, first: Uint8Array | null): void;
   send(link: LinkId, frame: Uint8Array): void;
   close(link: LinkId, reason: string): void;
@@ -59,6 +62,8 @@ export class WebSocketTransport implements Transport {
   /** Connections that have said nothing yet. */
   private readonly silent = new Set<Socket>();
   private readonly server: Server;
+  /** Where processes of the same host come in; null: they come by the port as well. */
+  private local: Server | null = null;
   private readonly http: PlainHttp;
   private nextAccepted: LinkId = 2;
 
@@ -78,6 +83,12 @@ export class WebSocketTransport implements Transport {
         resolve(portOf(this.server));
       });
     });
+  }
+
+  async listenAt(path: string): Promise<void> {
+    const local = createServer({ allowHalfOpen: true }, (socket) => this.connected(socket));
+    await listenAtSocket(local, path);
+    this.local = local;
   }
 
   open(link: LinkId, address: string, first: Uint8Array | null): void {
@@ -115,11 +126,12 @@ export class WebSocketTransport implements Transport {
   reset(link: LinkId): void {
     this.opening.get(link)?.destroy();
     const socket = this.sockets.get(link);
-    if (socket !== undefined) rawSocketOf(socket).resetAndDestroy();
+    if (socket !== undefined) breakOff(rawSocketOf(socket));
   }
 
   shutdown(): void {
     this.server.close();
+    this.local?.close();
     this.http.close();
     for (const socket of this.silent) socket.destroy();
     for (const link of [...this.opening.keys()]) this.giveUp(link);
@@ -182,9 +194,15 @@ export class WebSocketTransport implements Transport {
   }
 }
 
-/** The TCP socket below an open WebSocket; ws keeps it to itself, and has no other way to reset it or to write past its queue. */
+/** The socket below an open WebSocket; ws keeps it to itself, and has no other way to reset it or to write past its queue. */
 function rawSocketOf(socket: WebSocket): Socket {
   return (socket as WebSocket & { readonly _socket: Socket })._socket;
+}
+
+/** A Unix socket knows no reset: it ends, which is as sudden. */
+function breakOff(socket: Socket): void {
+  if (socket.remoteFamily === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Links that this end opened have odd ids: the client's side of a WebSocket, which masks. */

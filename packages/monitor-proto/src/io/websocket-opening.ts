@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { parseAddress } from '../address.ts';
+import { parseLinkAddress } from '../address.ts';
 import { limit } from '../limits.ts';
 import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
 
 /*
- * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP. A mesh of n cores
+ * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix socket. A mesh of n cores
  * opens n² / 2 links while all of them boot, and node:http's request and parser were most of what an opening costs. The first
  * frame goes in a header of the request: the acceptor answers both in one packet, a round trip and two wake-ups earlier. The
  * acceptor leaves every other form of request to node:http and ws (plain-http.ts), so strangers meet the usual server.
@@ -79,7 +79,7 @@ export function dialWebSocket(
   opened: (link: OpenedWebSocket, rest: Buffer) => void,
   failed: (reason: string) => void,
 ): Socket {
-  const to = parseAddress(address);
+  const to = parseLinkAddress(address);
   if (to === null) {
     setImmediate(() => failed(`${JSON.stringify(address)} is no address`));
     return new Socket();
@@ -117,7 +117,7 @@ export function dialWebSocket(
   for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener);
   socket.setTimeout(OPEN_TIMEOUT_MS);
   socket.write(
-    `GET ${LINK_PATH} HTTP/1.1\r\nHost: ${address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${first === null ? '' : `${FIRST_FRAME}: ${base64Of(first)}\r\n`}\r\n`,
+    `GET ${LINK_PATH} HTTP/1.1\r\nHost: ${'path' in to ? 'localhost' : address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${first === null ? '' : `${FIRST_FRAME}: ${base64Of(first)}\r\n`}\r\n`,
   );
   return socket;
 }

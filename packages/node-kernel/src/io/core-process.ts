@@ -1,11 +1,12 @@
-import { codeOf } from '@mk/monitor-proto/thrown';
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
-import { formatAddress } from '@mk/monitor-proto/address';
+import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
+import { freshSocketPath } from '@mk/monitor-proto/io/unix-socket';
 import { spanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import type { LogEventName } from '@mk/monitor-proto/log-events';
@@ -70,9 +71,10 @@ export class CoreProcess {
     this.host = host;
     const port = await this.listen(host);
     const address = formatAddress({ host: settings.advertiseHost ?? settings.listenHost, port });
-    tellParent({ type: 'listening', address });
+    const links = await this.listenLocally(host);
+    tellParent({ type: 'listening', address, ...(links === null ? {} : { links }) });
     const skbAddress = settings.skb ?? (await addressFromParent());
-    this.kernel = this.createKernel(address, skbAddress);
+    this.kernel = this.createKernel(links ?? address, skbAddress);
     this.log('process_started', { pid: process.pid, address, seed: 'random' });
     host.post({ type: 'start' });
     setTimeout(() => void this.logger.load(), LOAD_LATEST_MS).unref();
@@ -118,6 +120,20 @@ export class CoreProcess {
           ? `PORT_IN_USE: ${formatAddress({ host: listenHost, port: listenPort })} is taken by another process`
           : `cannot listen on ${formatAddress({ host: listenHost, port: listenPort })}: ${code}`;
       this.halted(text);
+      throw error;
+    }
+  }
+
+  /** The address of a Unix socket for links; null: none is wanted. */
+  private async listenLocally({ transport }: Host<KernelEvent, KernelEffect>): Promise<string | null> {
+    const { socketDir, core } = this.settings;
+    if (socketDir === undefined) return null;
+    try {
+      const path = await freshSocketPath(socketDir, `core-${core ?? 'any'}`, freshInstance().slice(0, 8));
+      await transport.listenAt(path);
+      return unixAddress(path);
+    } catch (error) {
+      this.halted(asError(error).message);
       throw error;
     }
   }

@@ -7,7 +7,7 @@ export interface CoreSettings {
   readonly cluster: string;
   /** Hex. */
   readonly secret: string;
-  /** `host:port`; null: the parent will tell over IPC. */
+  /** `host:port` or `ws+unix:/path`; null: the parent will tell over IPC. */
   readonly skb: string | null;
   /** The id to ask for; null: any. */
   readonly core: CoreId | null;
@@ -15,6 +15,8 @@ export interface CoreSettings {
   readonly listenPort: number;
   /** How the others reach this host; absent: `listenHost`. */
   readonly advertiseHost?: string;
+  /** Folder for a Unix socket at which the others reach this process; absent: they come by its port. */
+  readonly socketDir?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
   /** Goes on when the parent is gone. */
@@ -44,6 +46,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     'listenHost',
     'listenPort',
     'advertiseHost',
+    'socketDir',
     'logLevel',
     'logFile',
     'detached',
@@ -60,6 +63,8 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   if (value.core !== null && !isWhole(value.core, 0, 65_000)) return 'MK_CORE.core must be a core id, or null for any';
   if (typeof value.listenHost !== 'string') return 'MK_CORE.listenHost must be an address';
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_CORE.listenPort must be a port, or 0 for any';
+  if (value.socketDir !== undefined && !isAbsolutePath(value.socketDir))
+    return 'MK_CORE.socketDir must be an absolute path';
   if (!LEVELS.includes(value.logLevel as string)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
   if (value.isolation !== undefined && !(ISOLATIONS as readonly unknown[]).includes(value.isolation))
     return `MK_CORE.isolation must be one of ${ISOLATIONS.join(', ')}`;
@@ -68,4 +73,8 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
 
 function isWhole(value: unknown, min: number, max: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function isAbsolutePath(value: unknown): boolean {
+  return typeof value === 'string' && value.startsWith('/');
 }

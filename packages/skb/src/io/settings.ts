@@ -10,6 +10,8 @@ export interface SkbSettings {
   readonly listenHost: string;
   readonly listenPort: number;
   readonly advertiseHost?: string;
+  /** Folder for a Unix socket at which cores reach this process; absent: they come by its port. */
+  readonly socketDir?: string;
   readonly expectedCores: number;
   readonly maxCores: number;
   /** Has room for maxCores cores; null: flat. Not in MK_SKB: what an environment holds is bounded, so it follows. */
@@ -38,6 +40,7 @@ const KEYS = [
   'listenHost',
   'listenPort',
   'advertiseHost',
+  'socketDir',
   'expectedCores',
   'maxCores',
   'machineFollows',
@@ -70,6 +73,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
     return 'MK_SKB.secret must be at least 16 hex digits';
   if (typeof value.listenHost !== 'string') return 'MK_SKB.listenHost must be an address';
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_SKB.listenPort must be a port, or 0 for any';
+  if (value.socketDir !== undefined && !(typeof value.socketDir === 'string' && value.socketDir.startsWith('/')))
+    return 'MK_SKB.socketDir must be an absolute path';
   if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';
   if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
   if (value.sessionTimeoutMs !== undefined && !isWhole(value.sessionTimeoutMs, 1000, 86_400_000))

@@ -1,5 +1,7 @@
+import { mkdirSync } from 'node:fs';
+import { asError } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
-import { formatAddress } from '@mk/monitor-proto/address';
+import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
@@ -132,8 +134,10 @@ export class SkbProcess {
       return -1;
     });
     if (port < 0) return;
+    const links = await this.listenLocally();
+    if (links === '') return;
     const address = formatAddress({ host: advertiseHost ?? listenHost, port });
-    tellParent({ type: 'listening', address });
+    tellParent({ type: 'listening', address, ...(links === null ? {} : { links }) });
     this.write('process_started', 0, { pid: process.pid, address, seed });
     for (const last of this.lastLife) this.write('request_failed', 0, { ...last, error: 'POISONED' });
     this.host.post({ type: 'start' });
@@ -145,6 +149,21 @@ export class SkbProcess {
     // After a restart somebody may wait for what the journal holds, and no core boots.
     const soon = this.knowledge.hasJournal || this.place.failure !== null;
     setTimeout(() => void this.begin(), soon ? 0 : patienceMs).unref();
+  }
+
+  /** The address of a Unix socket for links, the same in each life, for cores keep it; null: none is wanted; '': it halts. */
+  private async listenLocally(): Promise<string | null> {
+    const { socketDir } = this.settings;
+    if (socketDir === undefined) return null;
+    const path = `${socketDir}/skb.sock`;
+    try {
+      mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+      await this.host.transport.listenAt(path);
+      return unixAddress(path);
+    } catch (error) {
+      this.halted(asError(error).message);
+      return '';
+    }
   }
 
   private begin(): Promise<void> {

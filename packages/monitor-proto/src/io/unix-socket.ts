@@ -1,0 +1,86 @@
+import { lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { limit } from '../limits.ts';
+import { codeOf } from '../thrown.ts';
+
+/*
+ * Unix sockets that processes of one host take links at. A socket is a file: its name is bounded by the kernel's `sun_path`, its
+ * mode says who may connect, and it stays behind when its process is killed.
+ */
+
+/** `sun_path` less the zero that ends it: unix(7); macOS has four bytes less. */
+export const LONGEST_SOCKET_PATH_BYTES = process.platform === 'darwin' ? 103 : 107;
+/** Only the user who runs the cluster may connect. */
+const OWNER_ONLY = 0o177;
+
+/** A name as long as any that a core's socket has. */
+export const LONGEST_SOCKET_NAME = `core-${limit('maxCores') - 1}.00000000.sock`;
+
+/** What is wrong with a path for a socket, in one line; null: nothing. */
+export function faultOfSocketPath(path: string): string | null {
+  const bytes = Buffer.byteLength(path);
+  return bytes <= LONGEST_SOCKET_PATH_BYTES
+    ? null
+    : `the path of a Unix socket has at most ${LONGEST_SOCKET_PATH_BYTES} bytes, and ${path} has ${bytes}`;
+}
+
+/**
+ * Has a server listen at a socket of mode 0600. A socket there that nobody listens at any more is removed; rejects with one line
+ * when somebody does, when something else lies there, or when the path is too long.
+ */
+export async function listenAtSocket(server: Server, path: string): Promise<void> {
+  const fault = faultOfSocketPath(path);
+  if (fault !== null) throw new Error(fault);
+  await removeStaleSocket(path);
+  await new Promise<void>((resolve, reject) => {
+    const failed = (error: Error): void =>
+      reject(new Error(`cannot listen at ${path}: ${codeOf(error) ?? error.message}`));
+    server.once('error', failed);
+    const before = process.umask(OWNER_ONLY); // the file is made before `listen` returns: it never has another mode
+    try {
+      server.listen({ path, backlog: 2048 }, () => {
+        server.off('error', failed);
+        resolve();
+      });
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+/**
+ * The path of a socket for one life of `who` in a folder, which is made where it is missing: whoever still dials an earlier life
+ * shall not reach this one. What earlier lives have left there is removed.
+ */
+export async function freshSocketPath(folder: string, who: string, life: string): Promise<string> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const left = readdirSync(folder).filter((name) => name.startsWith(`${who}.`) && name.endsWith('.sock'));
+  for (const name of left) await removeStaleSocket(`${folder}/${name}`).catch(() => undefined); // one that lives stays
+  return `${folder}/${who}.${life}.sock`;
+}
+
+/** Removes what a killed process has left. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isSocket()) throw new Error(`${path} is no socket; move it away`);
+  if (await answers(path)) throw new Error(`SOCKET_IN_USE: ${path} is taken by another process`);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Whether somebody listens at a socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // A full queue (EAGAIN) has somebody behind it; a file that cannot be asked is not ours to remove.
+    socket.once('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error) ?? '')));
+  });
+}
