@@ -91,6 +91,7 @@ await Promise.all([
   bundleContext(),
   bundlePrograms(),
   bundlePage(work),
+  packLibrary(),
   ...wanted.map(([name, program]) => bundle(name, program)),
 ]);
 for (const [name, program] of wanted)
@@ -167,6 +168,14 @@ async function bundlePrograms() {
   mkdirSync(join(work, 'programs'));
   for (const file of readdirSync(sources).filter((name) => name.endsWith('.ts')))
     writeFileSync(join(work, 'programs', file.replace(/ts$/, 'js')), await startedProgramText(join(sources, file)));
+}
+
+/** libmk as others install it, for `mk-launch new`: made in a process of its own, for it takes a CPU as long as the rest does. */
+async function packLibrary() {
+  const packed = ['pack', '-w', 'packages/libmk', '--pack-destination', work, '--loglevel=error'];
+  const child = spawn('npm', packed, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  const status = await new Promise((resolve, reject) => child.once('exit', resolve).once('error', reject));
+  if (status !== 0) process.exit(1);
 }
 
 /** Prolog with the knowledge base's rules, saved: reading libraries and rules at every start would take four times as long. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterClient } from '@mk/launcher/client/cluster-client';
-import { type DispatcherRow, dispatchersOf, type DomainStatus, loadProgram } from '@mk/launcher/client/spawn';
+import { type DispatcherRow, dispatchersOf, type DomainRow, loadProgram } from '@mk/libmk/io/domains';
 import { programTextOf } from '../../scripts/bundle-program.mjs';
 import { ClusterPlace, type ReadyMessage, type Running } from './running-cluster.ts';
 
@@ -76,13 +76,13 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
 
   const spawn = async (program: string, core: number, args: readonly string[] = []): Promise<string> =>
     ((await cluster.core(0, 'domain_spawn', { program, core, args })) as { domain: string }).domain;
-  const wait = async (domain: string): Promise<DomainStatus> =>
+  const wait = async (domain: string): Promise<DomainRow> =>
     (await cluster.core(
       Number(domain.split('.')[0]),
       'domain_wait',
       { domain },
       { timeoutMs: 240_000 },
-    )) as DomainStatus;
+    )) as DomainRow;
 
   test('a program runs on another core than it was given to, and its status is known everywhere', async () => {
     const domain = await spawn('hello', 2, ['from', 'afar']);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { callControl } from '@mk/launcher/client/control-client';
+import { callControl } from '@mk/libmk/io/control-call';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';

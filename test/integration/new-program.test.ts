@@ -1,37 +1,63 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
-import { builtProgram } from './built-programs.ts';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { builtProgram, ROOT } from './built-programs.ts';
 import { ClusterPlace } from './running-cluster.ts';
 
-/** `mk-launch new`: from an empty folder to a program that runs in both worlds, and whose types check. */
+/**
+ * `mk-launch new`: from an empty folder, with no checkout above it, to a program that runs in both worlds, whose types check, and to a
+ * Node process that attaches to a running cluster. Everything is installed from the folder's own package, no registry is asked.
+ */
 
 const place = new ClusterPlace();
 afterAll(() => place.cleanUp());
 
-test('a template’s own test runs it in the simulator; its types check; it runs on processes', () => {
-  const env = { ...process.env, MK_STATE_DIR: place.state, NODE_OPTIONS: '' };
-  const run = (cwd: string, ...words: string[]) =>
-    spawnSync(process.execPath, words, { cwd, env, encoding: 'utf8', timeout: 240_000 });
-  const launch = builtProgram('mk-launch.cjs');
-  expect(run(place.state, launch, 'new', 'my-program')).toMatchObject({
+const folder = join(place.state, 'my-program');
+const env = { ...process.env, MK_STATE_DIR: place.state, NODE_OPTIONS: '', NO_COLOR: '1' };
+const launch = builtProgram('mk-launch.cjs');
+const run = (cwd: string, command: string, ...words: string[]) =>
+  spawnSync(command, words, { cwd, env, encoding: 'utf8', timeout: 240_000 });
+const node = (cwd: string, ...words: string[]) => run(cwd, process.execPath, ...words);
+
+beforeAll(() => {
+  expect(node(place.state, launch, 'new', 'my-program')).toMatchObject({
     status: 0,
     stdout: 'made my-program: cd my-program && npm test\n',
   });
-  const folder = join(place.state, 'my-program');
+});
+
+test('a template’s own test runs it in the simulator, with nothing installed', () => {
   expect(readdirSync(folder).sort()).toEqual([
+    '.gitignore',
     'README.md',
+    'attach.js',
     'my-program.test.js',
     'my-program.ts',
     'package.json',
     'tsconfig.json',
+    'vendor',
   ]);
-  expect(run(folder, '--test')).toMatchObject({ status: 0, stderr: '' });
-  const types = run(folder, join(process.cwd(), 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
+  expect(node(folder, '--test')).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('libmk installs from the folder without a registry; types check against it; attach.js runs a program on a cluster', async () => {
+  const installed = run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--registry=http://127.0.0.1:9');
+  expect([installed.status, installed.stderr]).toEqual([0, '']);
+  expect(readdirSync(join(folder, 'node_modules')).sort()).toEqual(['.package-lock.json', '@mk']);
+  // Nothing of it leads back to the checkout.
+  const library = join(folder, 'node_modules', '@mk', 'libmk');
+  expect(JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'))).toMatchObject({ name: '@mk/libmk' });
+  const types = node(folder, join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
   expect(types).toMatchObject({ status: 0, stdout: '' });
-  const done = run(folder, launch, '--cores', '2', 'run', './my-program.ts');
+  await place.boot('--cores', '2', '--name', 'two');
+  expect(node(folder, 'attach.js', 'two')).toMatchObject({ status: 0, stderr: '', stdout: 'ring 0.1.1 on two: exited\n' });
+  expect(node(folder, 'attach.js', 'three').stderr).toContain('no cluster named three runs here; these do: two');
+});
+
+test('it runs on processes, and a folder that is not empty or has an odd name is refused', () => {
+  const done = node(folder, launch, '--cores', '2', 'run', './my-program.ts');
   expect(done).toMatchObject({ status: 0, stdout: '1/1.1.1  10 balls played\n' });
-  expect(run(place.state, launch, 'new', 'my-program').stderr).toContain('is there and not empty');
-  expect(run(place.state, launch, 'new', 'My Program').stderr).toContain('lower-case letters');
+  expect(node(place.state, launch, 'new', 'my-program').stderr).toContain('is there and not empty');
+  expect(node(place.state, launch, 'new', 'My Program').stderr).toContain('lower-case letters');
 });

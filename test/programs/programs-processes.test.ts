@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterClient } from '@mk/launcher/client/cluster-client';
-import { type DomainStatus, loadProgram } from '@mk/launcher/client/spawn';
+import { type DomainRow, loadProgram } from '@mk/libmk/io/domains';
 import { programText } from '../../scripts/bundle-program.mjs';
 import { ClusterPlace } from '../integration/running-cluster.ts';
 import { CASES, fileOf } from './cases.ts';
@@ -26,7 +26,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
       const { domain } = (await cluster.core(0, 'domain_spawn', { program: file, core: 0, args })) as {
         domain: string;
       };
-      const ended = (await cluster.core(0, 'domain_wait', { domain }, { timeoutMs: 150_000 })) as DomainStatus;
+      const ended = (await cluster.core(0, 'domain_wait', { domain }, { timeoutMs: 150_000 })) as DomainRow;
       expect(ended).toMatchObject({ cause: 'exited', status: 0, text: '' });
       for (let core = 0; core < 5; core += 1)
         expect(await cluster.core(core, 'channels', {})).toEqual({ channels: [], names: [], relayed: 0 });

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { UsageError } from '../src/cli/usage-error.ts';
-import { bootId, identityOf, isRunning, signal } from '../src/state/process-identity.ts';
-import { checkClusterName, type ClusterRecord, StateDirectory } from '../src/state/state-directory.ts';
-import { stateDirectoryPath } from '../src/state/state-path.ts';
+import { bootId, identityOf, isRunning, signal } from '@mk/libmk/io/process-identity';
+import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import { checkClusterName, StateDirectory } from '../src/state/state-directory.ts';
+import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 
 let path: string;
 let state: StateDirectory;

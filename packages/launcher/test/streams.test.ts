@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { mergeMetrics } from '../src/client/merge-metrics.ts';
 import { summariseByRelation } from '../src/client/latency-summary.ts';
-import { splitAddress } from '../src/client/control-client.ts';
+import { splitAddress } from '@mk/libmk/io/control-call';
 import { LogPrinter } from '../src/display/log-printer.ts';
 import { processTerminal } from '../src/cli/terminal.ts';
 import { lineSplitter } from '../src/supervisor/line-splitter.ts';

@@ -5,7 +5,8 @@ import { type CommandModel, modelOf } from './command-model.ts';
 import { completionScript, SHELLS } from './completion.ts';
 import { manPage } from './man-page.ts';
 import { markDashedWords, unmarkDashedWords } from './dashed-words.ts';
-import { CommandError, ControlError, UsageError } from './usage-error.ts';
+import { ControlError } from '@mk/libmk/io/control-call';
+import { CommandError, UsageError } from './usage-error.ts';
 import { VERSION } from '@mk/monitor-proto/version';
 
 /** The yargs type of an option table that commands extend. */

@@ -14,17 +14,3 @@ export class CommandError extends Error {
     super(message);
   }
 }
-
-/**
- * A control request that failed: `error` is a name of the error table, or UNREACHABLE / TIMEOUT of the client itself.
- */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-
-  constructor(
-    readonly error: string,
-    text: string,
-  ) {
-    super(`${error}: ${text}`);
-  }
-}

@@ -1,6 +1,6 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import type { CallOptions } from './control-client.ts';
-import type { CoreRow } from './core-row.ts';
+import { coresUp as upAmong, type CoreRow } from '@mk/libmk/io/core-row';
+import type { AskCores } from '@mk/libmk/io/domains';
 
 /** A core that belongs to the cluster and cannot be asked, and why. */
 export interface AbsentCore {
@@ -9,10 +9,7 @@ export interface AbsentCore {
 }
 
 /** What looks at or works on the cores needs of a cluster: one that mkctl reaches, one of this process, a simulated one. */
-export interface Cores {
-  /** Asks a core to do a verb of its control port. */
-  core(core: CoreId, verb: string, args?: object, options?: CallOptions): Promise<unknown>;
-  cores(): Promise<readonly CoreRow[]>;
+export interface Cores extends AskCores {
   /** Cores that were started and do not run, or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;
   /** Does something that may take its time; `describe` says for whom it waits, when somebody wants to know. */
@@ -30,10 +27,7 @@ const LIVES_APART = 100_000;
 
 /** The cores that are up, ascending. */
 export async function coresUp(cluster: Cores): Promise<readonly number[]> {
-  return (await cluster.cores())
-    .filter(({ up }) => up)
-    .map(({ core }) => core)
-    .sort((a, b) => a - b);
+  return upAmong(await cluster.cores());
 }
 
 /** The cores that have lived before: what an earlier life held is gone. */

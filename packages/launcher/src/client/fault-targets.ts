@@ -1,7 +1,8 @@
 import { type CoreId, isCore, type PeerId, peerName } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
-import { CommandError, ControlError } from '../cli/usage-error.ts';
+import { ControlError } from '@mk/libmk/io/control-call';
+import { CommandError } from '../cli/usage-error.ts';
 
 /** A process by the name that people know: a core's number, or `skb`. */
 export type FaultTarget = number | string;

@@ -1,10 +1,10 @@
 import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { title } from '../boot/boot-machine.ts';
-import { isRunning } from '../state/process-identity.ts';
+import { isRunning } from '@mk/libmk/io/process-identity';
 import type { ProcessRow } from '../supervisor/process-control.ts';
 import type { ClusterClient } from './cluster-client.ts';
-import { fetchText } from './control-client.ts';
+import { fetchText } from '@mk/libmk/io/control-call';
 
 /** A process that should be there, and how it is. */
 export interface Attendance {

@@ -1,5 +1,5 @@
 import { formatCores } from '@mk/machine/duration';
-import { callControl } from './control-client.ts';
+import { callControl } from '@mk/libmk/io/control-call';
 
 /** What has not come yet: the answer of a process, or whatever else is waited for. */
 interface Pending {

@@ -1,20 +1,24 @@
 import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
-import type { DispatcherRow, DomainStatus } from '../client/spawn.ts';
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
+import {
+  type DispatcherRow,
+  type DomainRow,
+  homeOf,
+  killDomain,
+  waitForDomain,
+} from '@mk/libmk/io/domains';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 import { fromEach } from './from-each.ts';
 
-/** A wait lasts as long as the domain does. */
-const WAIT_MS = 2 ** 31 - 1;
-
-type DomainRow = DomainStatus & { readonly run_ms: number };
+type ShownDomain = DomainRow & { readonly run_ms: number };
 
 /** `mkctl ps --domains`: what runs on the cores. */
 export async function printDomains(context: CtlContext): Promise<number> {
   const up = await coresUp(context.cluster);
-  const domains = await fromEach<DomainStatus[]>(context, up, 'domains');
+  const domains = await fromEach<DomainRow[]>(context, up, 'domains');
   const answering = domains.values.map(({ core }) => core);
   const dispatchers = await fromEach<DispatcherRow[]>(context, answering, 'dispatchers');
   const status = Math.max(domains.status, dispatchers.status);
@@ -30,7 +34,7 @@ export async function printDomains(context: CtlContext): Promise<number> {
   return status;
 }
 
-function printTable({ terminal }: CtlContext, rows: readonly DomainRow[]): void {
+function printTable({ terminal }: CtlContext, rows: readonly ShownDomain[]): void {
   if (rows.length === 0) return terminal.out('no domain runs or has run');
   const table = plainTable(['domain', 'program', 'state', 'cores', 'run time', 'age', 'arguments']);
   for (const row of rows)
@@ -52,9 +56,9 @@ export const KILL: CtlCommand = {
   examples: [['$0 kill 3.1.7', 'the domain that ps --domains calls so']],
   options: (cli) => cli.positional('domain', { type: 'string', describe: 'as ps --domains names it' }),
   async run(context) {
-    const domain = required(context.args, 'domain');
-    await context.cluster.core(homeOf(domain), 'domain_kill', { domain });
-    const status = await waitFor(context, domain);
+    const domain = named(context);
+    await killDomain(context.cluster, domain);
+    const status = await waitForDomain(context.cluster, domain);
     if (context.json) return printJson(context, status);
     context.terminal.out(`${domain} is ${stateOf(status)}`);
   },
@@ -72,25 +76,23 @@ export const WAIT: CtlCommand = {
       .positional('domain', { type: 'string', describe: 'as ps --domains names it' })
       .option('nohang', { type: 'boolean', default: false, describe: 'do not wait: tell how it is' }),
   async run(context) {
-    const domain = required(context.args, 'domain');
-    const status = await waitFor(context, domain, context.args['nohang'] === true);
+    const domain = named(context);
+    const status = await waitForDomain(context.cluster, domain, { nohang: context.args['nohang'] === true });
     if (context.json) printJson(context, status);
     else context.terminal.out(`${domain} ${status.finished ? 'has ended: ' : 'is '}${stateOf(status)}`);
     return status.finished ? status.status & 255 : 0;
   },
 };
 
-async function waitFor(context: CtlContext, domain: string, nohang = false): Promise<DomainStatus> {
-  const args = { domain, nohang: nohang ? 1 : 0 };
-  return (await context.cluster.core(homeOf(domain), 'domain_wait', args, { timeoutMs: WAIT_MS })) as DomainStatus;
-}
-
-/** The core whose domain it is, by its name. */
-function homeOf(domain: string): number {
-  const [, core] = /^(\d{1,5})\.\d{1,9}\.\d{1,15}$/.exec(domain) ?? [];
-  if (core === undefined)
+/** The domain that the command names; a UsageError for what is no name of one. */
+function named(context: CtlContext): string {
+  const domain = required(context.args, 'domain');
+  try {
+    homeOf(domain);
+  } catch {
     throw new UsageError(`${JSON.stringify(domain)} names no domain; mkctl ps --domains shows them, like 3.1.7`);
-  return Number(core);
+  }
+  return domain;
 }
 
 function stateOf({ finished, cause, status, text }: DomainStatus): string {

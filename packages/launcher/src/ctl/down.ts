@@ -1,8 +1,9 @@
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { title } from '../boot/boot-machine.ts';
-import { isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
-import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
+import { isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
+import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import { StateDirectory } from '../state/state-directory.ts';
 import { type CtlCommand, printJson } from './context.ts';
 
 type NamedProcess = ClusterRecord['supervisor'];

@@ -8,7 +8,7 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { ProcessRow } from '../supervisor/process-control.ts';
 import { lastRun } from '../state/run-logs.ts';
 import { coreList } from '../cli/values.ts';
-import { splitAddress } from '../client/control-client.ts';
+import { splitAddress } from '@mk/libmk/io/control-call';
 import { formatLine, parseLine } from '../display/log-printer.ts';
 import { lineSplitter } from '../supervisor/line-splitter.ts';
 import { type Args, type CtlCommand, type CtlContext, optional } from './context.ts';

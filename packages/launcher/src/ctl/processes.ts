@@ -1,10 +1,10 @@
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
-import type { CoreRow } from '../client/core-row.ts';
-import { fetchText } from '../client/control-client.ts';
+import type { CoreRow } from '@mk/libmk/io/core-row';
+import { fetchText } from '@mk/libmk/io/control-call';
 import { type Attendance, roster } from '../client/roster.ts';
 import { plainTable } from '../display/ready-table.ts';
-import { isRunning } from '../state/process-identity.ts';
+import { isRunning } from '@mk/libmk/io/process-identity';
 import type { ProcessRow, Target } from '../supervisor/process-control.ts';
 import { printDomains } from './domains.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';

@@ -1,4 +1,4 @@
-import type { DomainStatus } from '../client/spawn.ts';
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList } from '../cli/values.ts';
 import { programNamed } from '../programs/bundle.ts';

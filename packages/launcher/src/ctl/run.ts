@@ -1,7 +1,8 @@
 import { coresUp } from '../client/cores.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coreList, wholeNumber } from '../cli/values.ts';
-import { isProgramFile, programNamed } from '../programs/bundle.ts';
+import { isProgramFile } from '@mk/libmk/io/program-text';
+import { programNamed } from '../programs/bundle.ts';
 import { PROGRAM_OPTIONS, type Program, type ProgramOption, type ProgramOptions } from '../programs/program.ts';
 import { statusOf } from '../programs/program-run.ts';
 import { SHIPPED, shippedProgram, type ShippedProgram } from '../programs/shipped.ts';

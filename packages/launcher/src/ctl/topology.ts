@@ -1,7 +1,7 @@
 import { formatCores } from '@mk/machine/duration';
 import { coreNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
-import type { CoreRow } from '../client/core-row.ts';
+import type { CoreRow } from '@mk/libmk/io/core-row';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { csvOf, heatText } from '../client/latency-heat.ts';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';

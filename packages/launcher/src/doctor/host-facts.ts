@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'nod
 import { createServer } from 'node:net';
 import { cpus, freemem, loadavg, tmpdir } from 'node:os';
 import { dirname } from 'node:path';
-import { isRunning } from '../state/process-identity.ts';
+import { isRunning } from '@mk/libmk/io/process-identity';
 import { StateDirectory } from '../state/state-directory.ts';
 import type { ClusterFacts, HostFacts } from './checks.ts';
 

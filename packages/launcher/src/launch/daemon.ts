@@ -4,7 +4,7 @@ import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { type BootProgress } from '../boot/boot-machine.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
-import type { ClusterRecord } from '../state/state-directory.ts';
+import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
 import { servePage } from './serve-page.ts';
 
 /** What a detached supervisor tells the `mk-launch` that started it. */

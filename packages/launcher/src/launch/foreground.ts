@@ -1,7 +1,7 @@
 import { jsonLine } from '../cli/machine-output.ts';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { FaultPlan } from '@mk/machine/fault-plan';
-import { callControl } from '../client/control-client.ts';
+import { callControl } from '@mk/libmk/io/control-call';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import { actingUrl, type PagePlace } from '../boot/page-place.ts';
 import type { Terminal } from '../cli/terminal.ts';

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import type { Cli } from '../cli/run-cli.ts';
@@ -29,12 +29,23 @@ function makeFolder(given: string): number {
     );
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new CommandError(`${given} is there and not empty`, 2);
-  const checkout = dirname(programDirectory());
-  for (const [file, text] of Object.entries(templateFiles(name, checkout))) {
+  const library = packedLibrary();
+  const places = { checkout: dirname(programDirectory()), libmk: basename(library) };
+  for (const [file, text] of Object.entries(templateFiles(name, places))) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   }
+  mkdirSync(join(folder, 'vendor'), { recursive: true });
+  copyFileSync(library, join(folder, 'vendor', basename(library)));
   const near = relative(process.cwd(), folder);
   processTerminal().out(`made ${near === '' ? '.' : near}: cd ${near === '' ? '.' : near} && npm test`);
   return 0;
+}
+
+/** libmk as the build has packed it. */
+function packedLibrary(): string {
+  const directory = programDirectory();
+  const file = readdirSync(directory).find((name) => /^mk-libmk-.*\.tgz$/.test(name));
+  if (file === undefined) throw new CommandError(`there is no mk-libmk-….tgz in ${directory}; npm run build makes it`, 2);
+  return join(directory, file);
 }

@@ -1,5 +1,5 @@
-import type { CoreRow } from '../client/core-row.ts';
-import { callControl } from '../client/control-client.ts';
+import type { CoreRow } from '@mk/libmk/io/core-row';
+import { callControl } from '@mk/libmk/io/control-call';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 const WITHIN_MS = 40_000;

@@ -3,8 +3,8 @@ import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import { audit, describeAudit } from '../client/audit.ts';
 import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
-import type { CoreRow } from '../client/core-row.ts';
-import { callControl } from '../client/control-client.ts';
+import type { CoreRow } from '@mk/libmk/io/core-row';
+import { callControl } from '@mk/libmk/io/control-call';
 import { absentBy, type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 

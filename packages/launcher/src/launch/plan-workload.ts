@@ -1,8 +1,7 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { ControlError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
 import { isErrorName } from '@mk/monitor-proto/errors';
-import { callControl } from '../client/control-client.ts';
+import { callControl, ControlError } from '@mk/libmk/io/control-call';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 /** An operation's deadline, and what a loaded host may take to say so. */

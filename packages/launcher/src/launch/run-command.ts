@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
-import { callControl } from '../client/control-client.ts';
-import type { CoreRow } from '../client/core-row.ts';
+import { callControl } from '@mk/libmk/io/control-call';
+import type { CoreRow } from '@mk/libmk/io/core-row';
 import type { Cores } from '../client/cores.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';

@@ -1,52 +1,22 @@
-import type * as esbuild from 'esbuild';
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire, SourceMap, type SourceMapPayload } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { SourceMap, type SourceMapPayload } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { ControlError } from '@mk/libmk/io/control-call';
+import { bundleFile, isProgramFile, type ProgramText } from '@mk/libmk/io/program-text';
 import { programDirectory } from '../boot/programs.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { type Domains, shippedProgram } from './shipped.ts';
 
-/** A user's program, ready for a core. */
-export interface BundledProgram {
-  readonly name: string;
-  /** The file with all that it imports, as one script for the bare context of a dispatcher. */
-  readonly text: string;
-}
+/** A program, ready for a core. */
+export type BundledProgram = ProgramText;
 
-/** Whether a word names a file rather than one of the programs that ship. */
-export function isProgramFile(word: string): boolean {
-  return /[\\/]/.test(word) || /\.[cm]?[jt]s$/.test(word);
-}
-
-/**
- * Bundles a TypeScript or JavaScript file that exports `main`: what `program(…)` made, or a function of `mk`. It imports
- * libmk as `@mk/libmk/…`. Throws CommandError with the file's own line when it does not compile.
- */
+/** Bundles a user's file with this checkout's libmk. Throws CommandError with the file's own line when it does not compile. */
 export async function bundleProgram(file: string): Promise<BundledProgram> {
-  const path = resolve(file);
-  if (!existsSync(path)) throw new CommandError(`there is no file ${file}`, 2);
-  const { build } = bundler();
-  const name = basename(path).replace(/\.[^.]+$/, '');
-  const root = dirname(programDirectory());
   try {
-    const { outputFiles } = await build({
-      stdin: { contents: entry(path, name), resolveDir: root, loader: 'ts' },
-      bundle: true,
-      write: false,
-      platform: 'neutral',
-      format: 'iife',
-      target: 'es2022',
-      conditions: ['@mk/source'],
-      mainFields: ['module', 'main'],
-      nodePaths: [join(root, 'node_modules')],
-      sourcemap: 'inline',
-      sourcesContent: false,
-      absWorkingDir: '/',
-      logLevel: 'silent',
-    });
-    return { name, text: outputFiles[0]!.text };
+    return await bundleFile(file, { libraryFrom: dirname(programDirectory()), conditions: ['@mk/source'], shown });
   } catch (error) {
-    throw new CommandError(firstError(error), 2);
+    if (!(error instanceof ControlError)) throw error;
+    throw new CommandError(error.message.slice(`${error.error}: `.length), 2);
   }
 }
 
@@ -101,32 +71,4 @@ interface Entry {
   readonly originalSource?: string;
   readonly originalLine?: number;
   readonly originalColumn?: number;
-}
-
-/** Loaded when a file is bundled: nothing else needs it. (`import()` does not work in a program that was compiled from its code cache.) */
-function bundler(): typeof esbuild {
-  try {
-    return createRequire(import.meta.url)('esbuild') as typeof esbuild;
-  } catch {
-    throw new CommandError('esbuild, which bundles programs, is not installed here: run npm ci in the checkout', 2);
-  }
-}
-
-function entry(path: string, name: string): string {
-  const start = `import { start } from '@mk/libmk/program/program';`;
-  return `${start}\nimport { main } from ${JSON.stringify(path)};\nstart(main, ${JSON.stringify(name)});\n`;
-}
-
-/** The first thing that esbuild names, as `file:line: text`. */
-function firstError(error: unknown): string {
-  const { errors } = error as { readonly errors?: readonly EsbuildMessage[] };
-  const [first] = errors ?? [];
-  if (first === undefined) return error instanceof Error ? error.message : String(error);
-  const { location, text } = first;
-  return location === null ? text : `${shown(location.file)}:${location.line}: ${text}`;
-}
-
-interface EsbuildMessage {
-  readonly text: string;
-  readonly location: { readonly file: string; readonly line: number } | null;
 }

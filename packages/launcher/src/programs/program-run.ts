@@ -1,12 +1,10 @@
 import { known } from '@mk/monitor-proto/assert';
 import { coresUp, type Cores } from '../client/cores.ts';
-import { type DomainStatus, loadProgram } from '../client/spawn.ts';
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
+import { loadProgram, spawnDomain, waitForDomain } from '@mk/libmk/io/domains';
 import { CommandError } from '../cli/usage-error.ts';
 import { type BundledProgram, inSources } from './bundle.ts';
 import type { Domains } from './shipped.ts';
-
-/** A domain runs as long as it does. */
-const WAIT_MS = 2 ** 31 - 1;
 
 /** What a command runs: a file of the user's, or what ships. */
 export interface NamedProgram extends BundledProgram {
@@ -49,14 +47,9 @@ export async function runDomains(
   return Promise.all(
     on.map(async (core) => {
       const request = { program: program.name, core, args, environment: { CORES: cores.join(',') } };
-      const { domain } = (await cluster.core(home, 'domain_spawn', request)) as { readonly domain: string };
+      const domain = await spawnDomain(cluster, home, request);
       begun(domain);
-      return (await cluster.core(
-        home,
-        'domain_wait',
-        { domain },
-        { timeoutMs: WAIT_MS, patient: true },
-      )) as DomainStatus;
+      return waitForDomain(cluster, domain, { patient: true });
     }),
   );
 }

@@ -1,57 +1,56 @@
 import { join } from 'node:path';
 
-/** The files of a new program, by their paths. `checkout`: where this project is, for types and commands. */
-export function templateFiles(name: string, checkout: string): Readonly<Record<string, string>> {
+/** What a new program's folder refers to. */
+export interface TemplatePlaces {
+  /** This project: where `mk-launch` is. */
+  readonly checkout: string;
+  /** The file name of libmk as a package; it lies in the folder's `vendor`. */
+  readonly libmk: string;
+}
+
+/** The texts of a new program, by their paths in its folder. */
+export function templateFiles(name: string, { checkout, libmk }: TemplatePlaces): Readonly<Record<string, string>> {
   const command = JSON.stringify(join(checkout, 'dist', 'mk-launch.cjs'));
   return {
-    'package.json': `${JSON.stringify(
-      {
-        name,
-        version: '0.1.0',
-        private: true,
-        type: 'module',
-        scripts: {
-          start: `node ${command} --cores 4 run ./${name}.ts`,
-          sim: `node ${command} sim run ./${name}.ts --cores 4`,
-          test: 'node --test',
-        },
+    'package.json': json({
+      name,
+      version: '0.1.0',
+      private: true,
+      type: 'module',
+      scripts: {
+        start: `node ${command} --cores 4 run ./${name}.ts`,
+        sim: `node ${command} sim run ./${name}.ts --cores 4`,
+        test: 'node --test',
+        types: 'npx -p typescript tsc -p .',
       },
-      null,
-      2,
-    )}\n`,
-    'tsconfig.json': `${JSON.stringify(
-      {
-        compilerOptions: {
-          target: 'es2022',
-          module: 'esnext',
-          moduleResolution: 'bundler',
-          allowImportingTsExtensions: true,
-          noEmit: true,
-          strict: true,
-          skipLibCheck: true,
-          lib: ['es2023', 'dom'],
-          types: [],
-          paths: Object.fromEntries(
-            ['libmk', 'monitor-proto', 'machine'].map((part) => [
-              `@mk/${part}/*`,
-              [`${join(checkout, 'packages', part, 'src')}/*.ts`],
-            ]),
-          ),
-        },
-        include: [`${name}.ts`],
+      dependencies: { '@mk/libmk': `file:vendor/${libmk}` },
+    }),
+    'tsconfig.json': json({
+      compilerOptions: {
+        target: 'es2022',
+        module: 'esnext',
+        moduleResolution: 'bundler',
+        allowImportingTsExtensions: true,
+        noEmit: true,
+        strict: true,
+        lib: ['es2023'],
+        types: [],
       },
-      null,
-      2,
-    )}\n`,
+      include: [`${name}.ts`],
+    }),
     [`${name}.ts`]: PROGRAM.replaceAll('NAME', name),
     [`${name}.test.js`]: TEST.replaceAll('NAME', name).replace('COMMAND', () => command),
+    'attach.js': ATTACH.replaceAll('NAME', name),
+    '.gitignore': 'node_modules/\n',
     'README.md': README.replaceAll('NAME', name),
   };
 }
 
-const PROGRAM = `import { defineInterface, rpc } from '@mk/libmk/interface/interface';
-import { u32 } from '@mk/libmk/interface/kinds';
-import { program } from '@mk/libmk/program/program';
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+const PROGRAM = `import { defineInterface, program, rpc, u32 } from '@mk/libmk/program';
 
 const PingPong = defineInterface('pingpong', { ping: rpc({ in: { n: u32 }, out: { n: u32 } }) });
 const BALLS = 10;
@@ -76,13 +75,14 @@ export const main = program({ name: 'NAME', interfaces: [PingPong] }, async (mk)
 const TEST = `import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-const mkLaunch = COMMAND;
+const mkLaunch = process.env.MK_LAUNCH ?? COMMAND;
 
 /** Runs the program on virtual time: the same seed, the same run. */
 function sim(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [mkLaunch, 'sim', 'run', './NAME.ts', ...args, '--json'], {
-    cwd: import.meta.dirname ?? process.cwd(),
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
     encoding: 'utf8',
   });
   assert.equal(stderr, '');
@@ -96,6 +96,17 @@ test('plays in five seeds, each twice with the same trace', () => {
 });
 `;
 
+const ATTACH = `// A running cluster from an ordinary Node process: node attach.js [CLUSTER]
+import { connect } from '@mk/libmk';
+
+const mk = await connect(process.argv[2] ?? {});
+const ring = await mk.spawn('ring', { args: ['--rounds', '10'] });
+const { cause, status } = await ring.wait();
+console.log(\`ring \${ring.name} on \${mk.name}: \${cause}\`);
+await mk.close();
+process.exitCode = status;
+`;
+
 const README = `# NAME
 
 A program for mk. It sees its machine through \`mk\` and nothing else; the same file runs on processes and on virtual time.
@@ -103,6 +114,9 @@ A program for mk. It sees its machine through \`mk\` and nothing else; the same 
     npm start                    # boots four cores, runs NAME.ts, shuts down
     npm run sim -- --seed 7      # the same file on virtual time: same seed, same trace
     npm test                     # five seeds, each twice
+
+These need nothing installed here. \`npm install\` unpacks libmk from \`vendor/\` (it asks no registry): types for your editor
+(\`npm run types\` checks them), and \`connect\`, by which an ordinary Node process reaches a running cluster (\`node attach.js\`).
 
 Faults: \`npm run sim -- --nemesis --seeds 20\`, or \`--plan faults.yaml\`. A seed that fails prints the command that repeats it.
 `;

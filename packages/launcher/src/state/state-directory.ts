@@ -1,43 +1,16 @@
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { makeDirectory } from '../cli/make-directory.ts';
 import { UsageError } from '../cli/usage-error.ts';
-import { bootId, isRunning } from './process-identity.ts';
-import { stateDirectoryPath } from './state-path.ts';
+import { type ClusterRecord, isAlive, readRecord } from '@mk/libmk/io/cluster-record';
+import { isRunning } from '@mk/libmk/io/process-identity';
+import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 
 /*
  * Where running clusters are written down, so that mkctl finds them: one file a cluster, readable by its owner only,
  * because it holds the cluster's secret.
  */
-
-const PROCESS = z.strictObject({
-  name: z.string(),
-  pid: z.int().min(-1),
-  startedTicks: z.string().nullable(),
-  address: z.string(),
-});
-
-const RECORD = z.strictObject({
-  version: z.literal(1),
-  name: z.string(),
-  seed: z.string(),
-  machine: z.string(),
-  createdAt: z.string(),
-  secret: z.string(),
-  detached: z.boolean(),
-  logDir: z.string().nullable(),
-  /** The boot of the host that the processes belong to; absent in records of earlier versions. */
-  bootId: z.string().nullable().optional(),
-  supervisor: PROCESS,
-  processes: z.array(PROCESS),
-});
-
-/** One process of a cluster: `skb` or `core-3`; an address of `''` is not known yet. */
-export type ProcessRecord = z.infer<typeof PROCESS>;
-/** A running cluster as it is written down. */
-export type ClusterRecord = z.infer<typeof RECORD>;
 
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
 
@@ -85,11 +58,7 @@ export class StateDirectory {
 
   /** The record of that name, or null when there is none that can be read. */
   read(name: string): ClusterRecord | null {
-    try {
-      return RECORD.parse(JSON.parse(readFileSync(this.fileOf(name), 'utf8')));
-    } catch {
-      return null;
-    }
+    return readRecord(this.fileOf(name));
   }
 
   /** Every cluster of which something still runs; forgets the others. */
@@ -150,11 +119,4 @@ export class StateDirectory {
     }
     return draft;
   }
-}
-
-/** Whether anything of the cluster still runs. */
-export function isAlive(record: ClusterRecord): boolean {
-  // Numbers and start times begin anew with each boot of the host.
-  if (record.bootId !== undefined && record.bootId !== bootId()) return false;
-  return isRunning(record.supervisor) || record.processes.some((process) => isRunning(process));
 }

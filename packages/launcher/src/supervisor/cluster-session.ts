@@ -9,9 +9,10 @@ import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
-import { bootId, identityOf } from '../state/process-identity.ts';
+import { bootId, identityOf } from '@mk/libmk/io/process-identity';
 import { dropOldRuns, noteRun } from '../state/run-logs.ts';
-import { type ClusterRecord, StateDirectory } from '../state/state-directory.ts';
+import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import { StateDirectory } from '../state/state-directory.ts';
 
 export interface SessionObserver extends SupervisorObserver {
   /** `mkctl down` was called. */

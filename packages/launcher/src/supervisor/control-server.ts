@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { timingSafeEqual } from 'node:crypto';
 import { httpHandler } from '@mk/monitor-proto/io/http-server';
-import { fetchText } from '../client/control-client.ts';
+import { fetchText } from '@mk/libmk/io/control-call';
 import { mergeMetrics } from '../client/merge-metrics.ts';
 import { SlowReader } from './slow-reader.ts';
 import type { Supervisor } from './supervisor.ts';

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { ProcessIdentity } from '../state/process-identity.ts';
+import type { ProcessIdentity } from '@mk/libmk/io/process-identity';
 
 /**
  * Wakes a stopped process when the process that stopped it dies. A core ends by itself when its launcher is gone, but

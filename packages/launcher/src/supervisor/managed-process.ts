@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
-import { identityOf, isRunning, type ProcessIdentity, signal } from '../state/process-identity.ts';
+import { identityOf, isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
 import { title } from '../boot/boot-machine.ts';
 import { lastWordsOf, withCause } from './last-words.ts';
 import { Leash } from './leash.ts';

@@ -5,7 +5,7 @@ import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
 import type { LogFields } from '@mk/monitor-proto/log-events';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
-import { callControl } from '../client/control-client.ts';
+import { callControl } from '@mk/libmk/io/control-call';
 import type { Healed } from '../client/cluster-client.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';

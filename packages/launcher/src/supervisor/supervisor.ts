@@ -14,7 +14,7 @@ import {
 } from '../boot/boot-machine.ts';
 import { type ClusterConfig, coreEnvironment, skbEnvironment } from '../boot/cluster-config.ts';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
-import { splitAddress } from '../client/control-client.ts';
+import { splitAddress } from '@mk/libmk/io/control-call';
 import { CommandError } from '../cli/usage-error.ts';
 import { LogHub } from './log-hub.ts';
 import { ManagedProcess, NOT_STARTED, type ProcessEvents } from './managed-process.ts';

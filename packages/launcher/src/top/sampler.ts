@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../client/cluster-client.ts';
-import { fetchText } from '../client/control-client.ts';
+import { fetchText } from '@mk/libmk/io/control-call';
 import { type Figures, figuresOf } from './figures.ts';
 import { rowOf, type TopRow, type TwoLooks } from './rows.ts';
 

@@ -7,7 +7,7 @@ import type { ResolvedMachine } from '../boot/machine.ts';
 import { clusterOptions, parseClusterConfig } from '../launch/options.ts';
 import { ProgressDisplay } from '../launch/progress.ts';
 import { configuredLatency } from '../display/ready-table.ts';
-import { isRunning } from '../state/process-identity.ts';
+import { isRunning } from '@mk/libmk/io/process-identity';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { CHAPTERS } from './chapters.ts';

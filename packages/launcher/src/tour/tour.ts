@@ -1,12 +1,12 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { ControlError } from '../cli/usage-error.ts';
-import { callControl } from '../client/control-client.ts';
+import { ControlError } from '@mk/libmk/io/control-call';
+import { callControl } from '@mk/libmk/io/control-call';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import { parseLine } from '../display/log-printer.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { OpenDomains, type ProgramLine } from '../programs/open-domains.ts';
 import { runDomains } from '../programs/program-run.ts';
-import type { CoreRow } from '../client/core-row.ts';
+import type { CoreRow } from '@mk/libmk/io/core-row';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';

@@ -9,7 +9,7 @@ import {
   type TreeNode,
 } from '@mk/ui/model/page-events';
 import type { ClusterClient } from '../client/cluster-client.ts';
-import type { CoreRow } from '../client/core-row.ts';
+import type { CoreRow } from '@mk/libmk/io/core-row';
 import type { ProcessRow } from '../supervisor/process-control.ts';
 import {
   capabilitiesOf,

@@ -9,13 +9,13 @@ import type {
 } from '@mk/ui/model/page-events';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { ClusterClient } from '../client/cluster-client.ts';
-import { fetchText } from '../client/control-client.ts';
-import type { CoreRow } from '../client/core-row.ts';
+import { fetchText } from '@mk/libmk/io/control-call';
+import type { CoreRow } from '@mk/libmk/io/core-row';
 import { askEach } from '../client/cores.ts';
 import { describeFault } from '../client/describe-fault.ts';
 import type { RttRow } from '../client/latency-summary.ts';
 import { samplesOf } from '../client/merge-metrics.ts';
-import { dispatchersOf, domainsOf } from '../client/spawn.ts';
+import { dispatchersOf, domainsOf } from '@mk/libmk/io/domains';
 import type { ProcessRow } from '../supervisor/process-control.ts';
 
 /*

@@ -9,3 +9,11 @@ export interface CoreRow {
   readonly links: number;
   readonly package: number;
 }
+
+/** The cores that are up, ascending. */
+export function coresUp(rows: readonly CoreRow[]): readonly CoreId[] {
+  return rows
+    .filter(({ up }) => up)
+    .map(({ core }) => core)
+    .sort((a, b) => a - b);
+}

@@ -3,7 +3,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { accessSync, constants, lstatSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { UsageError } from '../cli/usage-error.ts';
+import { ControlError } from './control-call.ts';
 
 /**
  * Where clusters are written down: `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`, else (a user without a home
@@ -52,6 +52,6 @@ function temporary(): string {
   const path = join(tmpdir(), `mk-${uid}`);
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat !== undefined && (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077) !== 0))
-    throw new UsageError(`${path} is not a folder of this user alone; set MK_STATE_DIR to one that is`);
+    throw new ControlError('REFUSED', `${path} is not a folder of this user alone; set MK_STATE_DIR to one that is`);
   return path;
 }

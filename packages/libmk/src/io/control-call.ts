@@ -1,6 +1,5 @@
 import { codeOf } from '@mk/monitor-proto/thrown';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
-import { ControlError } from '../cli/usage-error.ts';
 import { Agent, request } from 'node:http';
 import { type Address, parseAddress, parseLinkAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
@@ -9,6 +8,20 @@ export interface CallOptions {
   /** It takes its time by nature: nobody is told of the wait. */
   readonly patient?: boolean;
   readonly timeoutMs?: number;
+}
+
+/**
+ * A request that failed: `error` is a name of the error table, or of the client itself: UNREACHABLE, TIMEOUT, NO_CLUSTER.
+ */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+
+  constructor(
+    readonly error: string,
+    text: string,
+  ) {
+    super(`${error}: ${text}`);
+  }
 }
 
 const DEFAULT_TIMEOUT_MS = 20_000;

@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { bootId, isRunning } from './process-identity.ts';
+
+/*
+ * What mk-launch writes down of a cluster that runs on this host: one file a cluster, readable by its owner only, because it
+ * holds the cluster's secret.
+ */
+
+/** One process of a cluster: `skb` or `core-3`; an address of `''` is not known yet. */
+export interface ProcessRecord {
+  readonly name: string;
+  readonly pid: number;
+  readonly startedTicks: string | null;
+  readonly address: string;
+}
+
+/** A running cluster as it is written down. */
+export interface ClusterRecord {
+  readonly version: 1;
+  readonly name: string;
+  readonly seed: string;
+  readonly machine: string;
+  readonly createdAt: string;
+  readonly secret: string;
+  readonly detached: boolean;
+  readonly logDir: string | null;
+  /** The boot of the host that the processes belong to; absent in records of earlier versions. */
+  readonly bootId?: string | null | undefined;
+  readonly supervisor: ProcessRecord;
+  readonly processes: readonly ProcessRecord[];
+}
+
+const PROCESS: z.ZodType<ProcessRecord> = z.strictObject({
+  name: z.string(),
+  pid: z.int().min(-1),
+  startedTicks: z.string().nullable(),
+  address: z.string(),
+});
+
+const RECORD: z.ZodType<ClusterRecord> = z.strictObject({
+  version: z.literal(1),
+  name: z.string(),
+  seed: z.string(),
+  machine: z.string(),
+  createdAt: z.string(),
+  secret: z.string(),
+  detached: z.boolean(),
+  logDir: z.string().nullable(),
+  bootId: z.string().nullable().optional(),
+  supervisor: PROCESS,
+  processes: z.array(PROCESS),
+});
+
+/** What a file tells of a cluster; null when it is none that can be read. */
+export function readRecord(file: string): ClusterRecord | null {
+  try {
+    return RECORD.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return null;
+  }
+}
+
+/** The clusters in a folder of which something still runs. */
+export function runningClusters(directory: string): readonly ClusterRecord[] {
+  let files: string[];
+  try {
+    files = readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+  return files
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => readRecord(join(directory, name)))
+    .filter((record) => record !== null)
+    .filter(isAlive);
+}
+
+/** Whether anything of the cluster still runs. */
+export function isAlive(record: ClusterRecord): boolean {
+  // Numbers and start times begin anew with each boot of the host.
+  if (record.bootId !== undefined && record.bootId !== bootId()) return false;
+  return isRunning(record.supervisor) || record.processes.some((process) => isRunning(process));
+}

@@ -1,0 +1,142 @@
+/**
+ * `@mk/libmk`: a running cluster from an ordinary Node process.
+ *
+ * @example
+ * import { connect } from '@mk/libmk';
+ * const mk = await connect('mk');
+ * const hello = await mk.spawn('hello', { core: 1 });
+ * console.log((await hello.wait()).cause);
+ * await mk.close();
+ */
+import { readFileSync } from 'node:fs';
+import { parseAddress } from '@mk/monitor-proto/address';
+import { controlToken } from '@mk/monitor-proto/io/crypto';
+import { asError } from '@mk/monitor-proto/thrown';
+import { Cluster } from './cluster.ts';
+import { type ClusterRecord, runningClusters } from './cluster-record.ts';
+import { callControl, ControlError } from './control-call.ts';
+import { SkbClient, SkbClientError } from './skb-client.ts';
+import { stateDirectoryPath } from './state-path.ts';
+
+export { Cluster, ClusterNames, type ClusterStatus, Domain, type SpawnRequest } from './cluster.ts';
+export { type CallOptions, ControlError } from './control-call.ts';
+export type { CoreRow } from './core-row.ts';
+export type { DispatcherRow, DomainRow } from './domains.ts';
+export type { DomainStatus } from '../dispatcher/domain-status.ts';
+export type { HeldLock } from '../octopus/lock.ts';
+export type { Registration, ServiceAttributes } from '../octopus/names.ts';
+export { type Octopus, OctopusError, type OctopusEvent, type OctopusRecord } from '../octopus/octopus.ts';
+export { bundleFile, type ProgramText } from './program-text.ts';
+export { SkbClientError } from './skb-client.ts';
+
+/** Which cluster is meant: one of this host by its name, or any by the address of its SKB and its secret. */
+export interface ConnectOptions {
+  /** As `mk-launch --name` called it; may be left out where one cluster runs. */
+  readonly cluster?: string;
+  /** Where running clusters of this host are written down; as mkctl finds it unless given. */
+  readonly stateDirectory?: string;
+  /** Of the SKB, host:port; instead of a name. */
+  readonly address?: string;
+  /** With `address`: the cluster’s secret, hex. */
+  readonly secret?: string;
+  /** How long to wait for the SKB, milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** Where to go, and with what. */
+interface Target {
+  readonly name: string;
+  readonly address: string;
+  readonly secret: string;
+}
+
+/**
+ * Attaches this process to a running cluster: `connect('mk')`, `connect({ address: '10.0.0.7:7000', secret })`. Without a word it is
+ * what mkctl would reach: the cluster of MK_SKB_ADDRESS (with MK_SECRET or MK_SECRET_FILE), or the only one of this host.
+ * Rejects with a ControlError: NO_CLUSTER when there is none such, UNREACHABLE, or BAD_REQUEST.
+ */
+export async function connect(to: string | ConnectOptions = {}): Promise<Cluster> {
+  const options = typeof to === 'string' ? { cluster: to } : to;
+  const { name, address, secret } = targetOf(options, process.env);
+  const token = controlToken(Buffer.from(secret, 'hex'));
+  const status = await callControl(address, token, 'status', {}, timeLimit(options));
+  const cluster = clusterOf(status) ?? name;
+  try {
+    const skb = await SkbClient.connect({ cluster, secret, address, ...connectLimit(options) });
+    return new Cluster({ name: cluster, skbAddress: address, token }, skb);
+  } catch (error) {
+    if (error instanceof SkbClientError) throw new ControlError('UNREACHABLE', error.message);
+    throw error;
+  }
+}
+
+function timeLimit({ timeoutMs }: ConnectOptions): { readonly timeoutMs?: number } {
+  return timeoutMs === undefined ? {} : { timeoutMs };
+}
+
+function connectLimit({ timeoutMs }: ConnectOptions): { readonly connectTimeoutMs?: number } {
+  return timeoutMs === undefined ? {} : { connectTimeoutMs: timeoutMs };
+}
+
+function clusterOf(status: unknown): string | null {
+  const named = typeof status === 'object' && status !== null && 'cluster' in status ? status.cluster : null;
+  return typeof named === 'string' ? named : null;
+}
+
+function targetOf(options: ConnectOptions, env: NodeJS.ProcessEnv): Target {
+  const { cluster, address } = options;
+  if (address !== undefined) {
+    if (cluster !== undefined)
+      throw new ControlError('BAD_REQUEST', 'address and cluster exclude each other: give one of them');
+    return direct(address, options.secret ?? '');
+  }
+  const skb = env['MK_SKB_ADDRESS'] ?? '';
+  if (cluster === undefined && skb !== '') return direct(skb, options.secret ?? secretOf(env));
+  return recorded(options, cluster);
+}
+
+/** The secret that the environment names, as for mkctl. */
+function secretOf(env: NodeJS.ProcessEnv): string {
+  const file = env['MK_SECRET_FILE'] ?? '';
+  if (file === '') return env['MK_SECRET'] ?? '';
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ControlError('BAD_REQUEST', `MK_SECRET_FILE ${file}: ${asError(error).message}`);
+  }
+}
+
+function direct(address: string, given: string): Target {
+  const secret = given.trim();
+  if (parseAddress(address) === null)
+    throw new ControlError(
+      'BAD_REQUEST',
+      `${JSON.stringify(address)} is no address; write host:port, IPv6 as [::1]:7000`,
+    );
+  if (/^(?:[0-9a-f]{2}){8,}$/i.test(secret)) return { name: address, address, secret };
+  throw new ControlError('BAD_REQUEST', 'an address needs the cluster’s secret: at least 16 hex digits');
+}
+
+function recorded({ stateDirectory }: ConnectOptions, name: string | undefined): Target {
+  const directory = stateDirectory ?? stateDirectoryPath();
+  const running = runningClusters(directory);
+  const names = running.map((record) => record.name).join(', ');
+  const known = running.filter((record) => name === undefined || record.name === name);
+  const [found] = known;
+  if (found === undefined)
+    throw new ControlError(
+      'NO_CLUSTER',
+      name === undefined || names === ''
+        ? `no cluster${name === undefined ? '' : ` named ${name}`} runs here (looked in ${directory}); boot one with mk-launch`
+        : `no cluster named ${name} runs here; these do: ${names}`,
+    );
+  if (known.length > 1)
+    throw new ControlError('BAD_REQUEST', `${known.length} clusters run here (${names}): say which, connect('${found.name}')`);
+  return { name: found.name, address: addressOf(found), secret: found.secret };
+}
+
+function addressOf({ name, processes }: ClusterRecord): string {
+  const address = processes.find((process) => process.name === 'skb')?.address ?? '';
+  if (address !== '') return address;
+  throw new ControlError('UNREACHABLE', `the SKB of cluster ${name} does not run; start it again with mkctl restart skb`);
+}

@@ -1,0 +1,132 @@
+import type * as esbuild from 'esbuild';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { codeOf } from '@mk/monitor-proto/thrown';
+import { ControlError } from './control-call.ts';
+
+/** A program, ready for a core. */
+export interface ProgramText {
+  readonly name: string;
+  /** The file with all that it imports, as one script for the bare context of a dispatcher. */
+  readonly text: string;
+}
+
+export interface BundleOptions {
+  /** The folder from which `@mk/libmk` is found: a program has the library of whoever bundles it, wherever the program lies. */
+  readonly libraryFrom: string;
+  /** Conditions of package exports beside the usual ones. */
+  readonly conditions?: readonly string[];
+  /** Paths in messages, as a person at this place would write them. */
+  readonly shown?: (path: string) => string;
+}
+
+/** This file's folder, or that of the bundle that it has become part of. */
+const HERE = dirname(fileURLToPath(import.meta.url));
+/** Marks what the plugin itself asks to be resolved. */
+const RESOLVED = Symbol('resolved');
+
+/** Whether a word names a file rather than a program that ships. */
+export function isProgramFile(word: string): boolean {
+  return /[\\/]/.test(word) || /\.[cm]?[jt]s$/.test(word);
+}
+
+/**
+ * Bundles a TypeScript or JavaScript file that exports `main`: what `program(…)` made, or a function of `mk`. Throws ControlError
+ * NO_SUCH_PROGRAM, with the file's own line when it does not compile.
+ */
+export async function bundleFile(
+  file: string,
+  { libraryFrom, conditions = [], shown = (path) => path }: BundleOptions,
+): Promise<ProgramText> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new ControlError('NO_SUCH_PROGRAM', `there is no file ${file}`);
+  const { build } = bundler();
+  const name = basename(path).replace(/\.[^.]+$/, '');
+  try {
+    const { outputFiles } = await build({
+      stdin: { contents: entry(path, name), resolveDir: libraryFrom, loader: 'ts' },
+      bundle: true,
+      write: false,
+      platform: 'neutral',
+      format: 'iife',
+      target: 'es2022',
+      conditions: [...conditions],
+      mainFields: ['module', 'main'],
+      plugins: [ownLibrary(libraryFrom)],
+      sourcemap: 'inline',
+      sourcesContent: false,
+      absWorkingDir: '/',
+      logLevel: 'silent',
+    });
+    return { name, text: outputFiles.map(({ text }) => text).join('') };
+  } catch (error) {
+    throw new ControlError('NO_SUCH_PROGRAM', firstError(error, shown));
+  }
+}
+
+/** The text of a program that ships, from the folder `programs` beside this library; null when none is called so. */
+export function shippedText(name: string): string | null {
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) return null;
+  for (const folder of [HERE, dirname(HERE)]) {
+    try {
+      return readFileSync(join(folder, 'programs', `${name}.js`), 'utf8');
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+  return null;
+}
+
+/** Where this library lies, for `libraryFrom`. */
+export function ownFolder(): string {
+  return HERE;
+}
+
+/** One library in a program, that of the kernel it is meant for: two would not know one another’s errors and interfaces. */
+function ownLibrary(libraryFrom: string): esbuild.Plugin {
+  return {
+    name: 'own-library',
+    setup: (build) =>
+      build.onResolve({ filter: /^@mk\// }, ({ path, kind, pluginData }) =>
+        pluginData === RESOLVED
+          ? undefined
+          : build.resolve(path, { kind, resolveDir: libraryFrom, pluginData: RESOLVED }),
+      ),
+  };
+}
+
+/** Loaded when a file is bundled: nothing else needs it. (`import()` does not work in a program that was compiled from its code cache.) */
+function bundler(): typeof esbuild {
+  for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
+    try {
+      return createRequire(from)('esbuild') as typeof esbuild;
+    } catch {
+      // perhaps beside the program of who calls
+    }
+  }
+  throw new ControlError(
+    'NO_SUCH_PROGRAM',
+    'esbuild, which makes one script of a program’s file, is not installed here: npm install esbuild (in a checkout: npm ci)',
+  );
+}
+
+function entry(path: string, name: string): string {
+  const start = `import { start } from '@mk/libmk/program/program';`;
+  return `${start}\nimport { main } from ${JSON.stringify(path)};\nstart(main, ${JSON.stringify(name)});\n`;
+}
+
+/** The first thing that esbuild names, as `file:line: text`. */
+function firstError(error: unknown, shown: (path: string) => string): string {
+  const { errors } = error as { readonly errors?: readonly EsbuildMessage[] };
+  const [first] = errors ?? [];
+  if (first === undefined) return error instanceof Error ? error.message : String(error);
+  const { location, text } = first;
+  return location === null ? text : `${shown(location.file)}:${location.line}: ${text}`;
+}
+
+interface EsbuildMessage {
+  readonly text: string;
+  readonly location: { readonly file: string; readonly line: number } | null;
+}

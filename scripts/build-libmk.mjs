@@ -1,0 +1,164 @@
+// Makes packages/libmk/dist: what `npm pack -w packages/libmk` packs. JavaScript with all that it needs (no dependency is left to
+// install), declarations for all modules, and the programs that ship. Does nothing when the sources are as they were.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { root } from './install.mjs';
+
+const packages = join(root, 'packages');
+const target = join(packages, 'libmk', 'dist');
+const STAMP = 'sources.sha256';
+/** Names that only some environments declare; an empty interface becomes one with theirs. */
+const GLOBALS = 'globals.d.ts';
+/** What the bundles hold of others, with their licences. */
+const BUNDLED = ['msgpackr', 'ws', 'zod'];
+/** ws asks for Node's modules by require. Only where it does: a program's modules run where there is no Node. */
+const REQUIRE = `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n`;
+
+/** Builds the package unless it is there already. */
+export async function buildLibmk() {
+  const wanted = stampOfSources();
+  if (isBuilt(wanted)) return;
+  const work = mkdtempSync(join(root, 'node_modules', '.mk-libmk-'));
+  try {
+    const modules = filesBelow(join(packages, 'libmk', 'src')).filter((file) => !file.startsWith('dispatcher/context/'));
+    await Promise.all([bundleModules(modules, work), writePrograms(work)]);
+    await writeDeclarations(modules, work);
+    writeFileSync(join(work, 'LICENSES.txt'), licences());
+    writeFileSync(join(work, STAMP), wanted);
+    writeFileSync(join(work, GLOBALS), 'interface AbortSignal {}\n');
+    moveIn(work, wanted);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Somebody else may build at the same moment: theirs is as good. */
+function moveIn(work, wanted) {
+  const old = `${work}.old`;
+  try {
+    if (existsSync(target)) renameSync(target, old);
+    renameSync(work, target);
+  } catch (error) {
+    if (!isBuilt(wanted)) throw error;
+  }
+  rmSync(old, { recursive: true, force: true });
+}
+
+function isBuilt(wanted) {
+  return existsSync(join(target, STAMP)) && readFileSync(join(target, STAMP), 'utf8') === wanted;
+}
+
+/** All TypeScript files below a folder, sorted, with slashes. */
+function filesBelow(folder) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.split(sep).join('/'))
+    .sort();
+}
+
+function stampOfSources() {
+  const hash = createHash('sha256');
+  for (const name of ['libmk', 'monitor-proto', 'machine', 'programs']) {
+    const folder = join(packages, name, 'src');
+    for (const file of filesBelow(folder)) hash.update(`${name}/${file}\0`).update(readFileSync(join(folder, file)));
+  }
+  for (const file of ['build-libmk.mjs', 'bundle-program.mjs']) hash.update(readFileSync(join(root, 'scripts', file)));
+  for (const name of [...BUNDLED, 'esbuild', 'typescript'])
+    hash.update(readFileSync(join(root, 'node_modules', name, 'package.json')));
+  return hash.digest('hex');
+}
+
+/** Each module by its own name; what several share lies in chunks, so that there is one of each class. */
+async function bundleModules(modules, work) {
+  const { outputFiles } = await build({
+    // Relative: esbuild takes an entry with * for a pattern, and the checkout's folder may have one in its name.
+    absWorkingDir: join(packages, 'libmk', 'src'),
+    entryPoints: modules,
+    outbase: '.',
+    outdir: join(work, 'libmk'),
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    write: false,
+    splitting: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    conditions: ['@mk/source'],
+    external: ['esbuild', 'bufferutil', 'utf-8-validate'],
+    logLevel: 'warning',
+  });
+  for (const { path, text } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text.includes('var __require =') ? REQUIRE + text : text);
+  }
+}
+
+/** The programs that ship, each with its library in one text. */
+async function writePrograms(work) {
+  const { startedProgramText } = await import('./bundle-program.mjs');
+  const sources = join(packages, 'programs', 'src');
+  mkdirSync(join(work, 'libmk', 'programs'), { recursive: true });
+  for (const file of readdirSync(sources).filter((name) => name.endsWith('.ts')))
+    writeFileSync(
+      join(work, 'libmk', 'programs', file.replace(/ts$/, 'js')),
+      await startedProgramText(join(sources, file)),
+    );
+}
+
+/** `packages/P/src/F.ts` becomes `P/F.d.ts`; what they import of one another is named by relative paths. */
+async function writeDeclarations(modules, work) {
+  const { default: ts } = await import('typescript');
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const compilerOptions = {
+    ...config.compilerOptions,
+    noEmit: false,
+    declaration: true,
+    emitDeclarationOnly: true,
+    noCheck: true,
+    incremental: false,
+    tsBuildInfoFile: undefined,
+    rootDir: '.',
+    outDir: '.',
+    // By their places and not as dependencies, whose declarations would not be written. Relative: the checkout’s folder may have a *.
+    paths: Object.fromEntries(['monitor-proto', 'machine'].map((name) => [`@mk/${name}/*`, [`./${name}/src/*.ts`]])),
+  };
+  const { options } = ts.parseJsonConfigFileContent({ compilerOptions, files: [] }, ts.sys, packages);
+  const program = ts.createProgram(
+    modules.map((file) => join(packages, 'libmk', 'src', file)),
+    options,
+  );
+  const { diagnostics, emitSkipped } = program.emit(undefined, (path, text) => {
+    const place = relative(packages, path).split(sep).join('/').replace('/src/', '/');
+    mkdirSync(dirname(join(work, place)), { recursive: true });
+    const globals = text.includes('AbortSignal')
+      ? `/// <reference path="${posix.relative(posix.dirname(place), GLOBALS)}" />\n`
+      : '';
+    writeFileSync(join(work, place), globals + withRelativeImports(place, text));
+  });
+  if (emitSkipped || diagnostics.length > 0)
+    throw new Error(`no declarations of libmk: ${diagnostics.map(({ messageText }) => messageText).join('; ')}`);
+}
+
+/** Specifiers as Node's resolution takes them in a package: `./x.ts` → `./x.js`, `@mk/p/x` → `../p/x.js`. */
+export function withRelativeImports(place, text) {
+  const own = posix.dirname(place);
+  return text.replaceAll(/(from |import\()(['"])((?:@mk|\.{1,2})\/[^'"]+)\2/g, (_all, before, quote, specifier) => {
+    const file = specifier.startsWith('@mk/') ? posix.relative(own, specifier.slice('@mk/'.length)) : specifier;
+    const near = file.startsWith('.') ? file : `./${file}`;
+    return `${before}${quote}${near.replace(/\.ts$/, '')}.js${quote}`;
+  });
+}
+
+function licences() {
+  const texts = BUNDLED.map((name) => {
+    const folder = join(root, 'node_modules', name);
+    const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    return `${name} ${version}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8')}`;
+  });
+  return `This package holds parts of these:\n\n${texts.join('\n\n---\n\n')}`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await buildLibmk();
