@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { callControl } from '@mk/launcher/client/control-client';
+import { callControl } from '@mk/libmk/io/control-call';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, until } from './running-cluster.ts';
 
