@@ -1,6 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { ControlError } from '@mk/libmk/io/control-call';
-import { callControl } from '@mk/libmk/io/control-call';
+import { callControl, ControlError } from '@mk/libmk/io/control-call';
 import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
 import { parseLine } from '../display/log-printer.ts';
 import { programNamed } from '../programs/bundle.ts';
