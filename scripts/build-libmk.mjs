@@ -1,7 +1,16 @@
 // Makes packages/libmk/dist: what `npm pack -w packages/libmk` packs. JavaScript with all that it needs (no dependency is left to
 // install), declarations for all modules, and the programs that ship. Does nothing when the sources are as they were.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -23,7 +32,9 @@ export async function buildLibmk() {
   if (isBuilt(wanted)) return;
   const work = mkdtempSync(join(root, 'node_modules', '.mk-libmk-'));
   try {
-    const modules = filesBelow(join(packages, 'libmk', 'src')).filter((file) => !file.startsWith('dispatcher/context/'));
+    const modules = filesBelow(join(packages, 'libmk', 'src')).filter(
+      (file) => !file.startsWith('dispatcher/context/'),
+    );
     await Promise.all([bundleModules(modules, work), writePrograms(work)]);
     await writeDeclarations(modules, work);
     writeFileSync(join(work, 'LICENSES.txt'), licences());

@@ -77,12 +77,7 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
   const spawn = async (program: string, core: number, args: readonly string[] = []): Promise<string> =>
     ((await cluster.core(0, 'domain_spawn', { program, core, args })) as { domain: string }).domain;
   const wait = async (domain: string): Promise<DomainRow> =>
-    (await cluster.core(
-      Number(domain.split('.')[0]),
-      'domain_wait',
-      { domain },
-      { timeoutMs: 240_000 },
-    )) as DomainRow;
+    (await cluster.core(Number(domain.split('.')[0]), 'domain_wait', { domain }, { timeoutMs: 240_000 })) as DomainRow;
 
   test('a program runs on another core than it was given to, and its status is known everywhere', async () => {
     const domain = await spawn('hello', 2, ['from', 'afar']);

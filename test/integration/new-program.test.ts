@@ -42,7 +42,15 @@ test('a template’s own test runs it in the simulator, with nothing installed',
 });
 
 test('libmk installs from the folder without a registry; types check against it; attach.js runs a program on a cluster', async () => {
-  const installed = run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--registry=http://127.0.0.1:9');
+  const installed = run(
+    folder,
+    'npm',
+    'install',
+    '--offline',
+    '--no-audit',
+    '--no-fund',
+    '--registry=http://127.0.0.1:9',
+  );
   expect([installed.status, installed.stderr]).toEqual([0, '']);
   expect(readdirSync(join(folder, 'node_modules')).sort()).toEqual(['.package-lock.json', '@mk']);
   // Nothing of it leads back to the checkout.
@@ -51,7 +59,11 @@ test('libmk installs from the folder without a registry; types check against it;
   const types = node(folder, join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
   expect(types).toMatchObject({ status: 0, stdout: '' });
   await place.boot('--cores', '2', '--name', 'two');
-  expect(node(folder, 'attach.js', 'two')).toMatchObject({ status: 0, stderr: '', stdout: 'ring 0.1.1 on two: exited\n' });
+  expect(node(folder, 'attach.js', 'two')).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: 'ring 0.1.1 on two: exited\n',
+  });
   expect(node(folder, 'attach.js', 'three').stderr).toContain('no cluster named three runs here; these do: two');
 });
 

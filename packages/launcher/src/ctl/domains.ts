@@ -2,13 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
-import {
-  type DispatcherRow,
-  type DomainRow,
-  homeOf,
-  killDomain,
-  waitForDomain,
-} from '@mk/libmk/io/domains';
+import { type DispatcherRow, type DomainRow, homeOf, killDomain, waitForDomain } from '@mk/libmk/io/domains';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 import { fromEach } from './from-each.ts';

@@ -46,6 +46,7 @@ function makeFolder(given: string): number {
 function packedLibrary(): string {
   const directory = programDirectory();
   const file = readdirSync(directory).find((name) => /^mk-libmk-.*\.tgz$/.test(name));
-  if (file === undefined) throw new CommandError(`there is no mk-libmk-….tgz in ${directory}; npm run build makes it`, 2);
+  if (file === undefined)
+    throw new CommandError(`there is no mk-libmk-….tgz in ${directory}; npm run build makes it`, 2);
   return join(directory, file);
 }

@@ -131,12 +131,18 @@ function recorded({ stateDirectory }: ConnectOptions, name: string | undefined):
         : `no cluster named ${name} runs here; these do: ${names}`,
     );
   if (known.length > 1)
-    throw new ControlError('BAD_REQUEST', `${known.length} clusters run here (${names}): say which, connect('${found.name}')`);
+    throw new ControlError(
+      'BAD_REQUEST',
+      `${known.length} clusters run here (${names}): say which, connect('${found.name}')`,
+    );
   return { name: found.name, address: addressOf(found), secret: found.secret };
 }
 
 function addressOf({ name, processes }: ClusterRecord): string {
   const address = processes.find((process) => process.name === 'skb')?.address ?? '';
   if (address !== '') return address;
-  throw new ControlError('UNREACHABLE', `the SKB of cluster ${name} does not run; start it again with mkctl restart skb`);
+  throw new ControlError(
+    'UNREACHABLE',
+    `the SKB of cluster ${name} does not run; start it again with mkctl restart skb`,
+  );
 }
