@@ -7,9 +7,9 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { runScenario, type RunOptions, type RunResult } from '@mk/sim/engine/run-scenario';
 import { runTwice } from '@mk/sim/engine/run-seed';
 import type { Scenario } from '@mk/sim/engine/scenario';
-import { bounded } from '@mk/sim/io/bounded';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
+import { unbounded } from '../../packages/sim/test/programs/unbounded.ts';
 import { contextText, startedProgramText } from '../../scripts/bundle-program.mjs';
 
 /** Programs that ship, on virtual time: each seed twice, with faults where the program is to outlive them. */
@@ -27,7 +27,7 @@ function optionsFor(name: string, text: string): RunOptions {
   return {
     hmac: fastMac,
     machineOf: () => flatMachine(),
-    program: { name, text, world: new VmPrograms(context), bounded },
+    program: { name, text, world: new VmPrograms(context), bounded: unbounded },
   };
 }
 
@@ -56,6 +56,8 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   bank: ['--rounds', '16'],
   kv: ['--rounds', '3'],
   'map-reduce': ['--count', '6'],
+  // What it finds is the business of test/memory.
+  litmus: ['--runs', '16'],
   shell: ['help', 'ps', 'spawn 1 1', 'ping 2', "set 'lamp' { lit: 1 }", "get 'lamp'", "del 'lamp'", 'names', 'exit'],
 };
 

@@ -9,9 +9,9 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import type { RunOptions } from '@mk/sim/engine/run-scenario';
 import { runTwice } from '@mk/sim/engine/run-seed';
 import type { Scenario } from '@mk/sim/engine/scenario';
-import { bounded } from '@mk/sim/io/bounded';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { contextText, programTextOf } from '../../../../scripts/bundle-program.mjs';
+import { unbounded } from './unbounded.ts';
 
 /** `mk-launch sim run`: a program's file on virtual time. */
 
@@ -142,7 +142,7 @@ function options(text: string, plant?: (realm: vm.Context) => void): RunOptions 
   return {
     hmac: fastMac,
     machineOf: () => flatMachine(),
-    program: { name: 'own', text, world: new VmPrograms(context, plant), bounded },
+    program: { name: 'own', text, world: new VmPrograms(context, plant), bounded: unbounded },
   };
 }
 
