@@ -1,5 +1,7 @@
+import type { CoreAnswers } from '@mk/launcher/client/answers';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import { join } from 'node:path';
-import { callControl } from '@mk/libmk/io/control-call';
+import { askProcess } from '@mk/launcher/client/ask';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';
@@ -28,10 +30,10 @@ export class KnowledgePlace {
   }
 
   /** Asks a core's monitor over its control port. */
-  async askCore(core: number, verb: string, args: object): Promise<unknown> {
+  async askCore<V extends string>(core: number, verb: V, args: object): Promise<AnswerOf<CoreAnswers, V>> {
     const address = await this.addressOf(`core-${core}`);
     const token = controlToken(Buffer.from(this.place.record()!.secret, 'hex'));
-    return callControl(address, token, verb, args, { timeoutMs: 240_000 });
+    return askProcess('core', address, token, verb, args, { timeoutMs: 240_000 });
   }
 
   /** kill −9, and the supervisor starts it again; resolves when it listens. */

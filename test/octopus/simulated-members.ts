@@ -37,7 +37,7 @@ export class SimulatedMembers {
           new Promise((resolve, reject) => {
             this.simulation.control(core, verb, args as Record<string, unknown>, (reply) => {
               this.answered = true;
-              if (reply.ok) resolve(reply.value);
+              if (reply.ok) resolve(reply.value as never);
               else reject(new Error(`${reply.error}: ${reply.text}`));
             });
           }),

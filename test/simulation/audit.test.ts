@@ -33,7 +33,7 @@ const cluster: Cores = {
     Promise.resolve(
       [0, 1, 2].map((core) => ({ core, incarnation: 1, address: '', up: true, links: CORES - 1, package: 0 })),
     ),
-  core: (core, verb, args = {}) => Promise.resolve(ask(core, verb, args)),
+  core: (core, verb, args = {}) => Promise.resolve(ask(core, verb, args) as never),
 };
 
 function ask(core: number, verb: string, args: object = {}): unknown {
@@ -160,11 +160,12 @@ describe('an audit of all cores', () => {
     const core: Cores['core'] = async (at, verb, args) => {
       const answer = (await cluster.core(at, verb, args)) as object;
       told.add(await describe());
-      return at === 1 && !told.has(only) ? { ...answer, busy: true } : answer;
+      return (at === 1 && !told.has(only) ? { ...answer, busy: true } : answer) as never;
     };
     expect(await audit({ ...cluster, core, waiting }, 60_000)).toMatchObject({ quiet: true });
     expect(told).toContain(only);
-    const neverQuiet: Cores['core'] = async (...asked) => ({ ...((await core(...asked)) as object), busy: true });
+    const neverQuiet: Cores['core'] = async (...asked) =>
+      ({ ...((await core(...asked)) as object), busy: true }) as never;
     expect(await audit({ ...cluster, core: neverQuiet, waiting }, 50)).toMatchObject({ quiet: false });
   });
 

@@ -1,3 +1,4 @@
+import type { SkbAnswers } from './control/verb-answers.ts';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
@@ -14,7 +15,7 @@ export interface SkbParts {
   readonly registry: Registry;
   readonly measurement: Measurement;
   readonly plans: Plans;
-  status(): unknown;
+  status(): SkbAnswers['status'];
   packageOf(core: CoreId): number;
   linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void;
   client(peer: Peer, now: Nanos): Knowledge;

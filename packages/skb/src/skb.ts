@@ -1,3 +1,5 @@
+import { isKeyOf } from '@mk/monitor-proto/tables';
+import type { SkbAnswers } from './control/verb-answers.ts';
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CoreId, isCore, MILLISECOND, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
@@ -92,7 +94,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.registry.invariants();
   }
 
-  status(): unknown {
+  status(): SkbAnswers['status'] {
     return {
       cluster: this.config.cluster,
       members: this.registry.members.size,
@@ -280,7 +282,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     },
     control_request: ({ id, request }, now) => {
       const reply = (answer: ControlReply): void => this.outbox.push({ type: 'control_reply', id, reply: answer });
-      const verb = Object.hasOwn(VERBS, request.verb) ? VERBS[request.verb] : undefined;
+      const verb = isKeyOf(VERBS, request.verb) ? VERBS[request.verb] : undefined;
       const text = `no verb ${request.verb.slice(0, 40)}; the SKB knows ${Object.keys(VERBS).join(', ')}`;
       if (verb === undefined) return reply({ ok: false, error: 'BAD_REQUEST', text });
       if (this.poisoned.hasControl(request))

@@ -1,16 +1,7 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { ChurnReport as CoreReport } from '@mk/node-kernel/control/verb-answers';
 import { audit, type AuditReport, describeAudit } from './audit.ts';
 import { type AbsentCore, askEach, type Cores } from './cores.ts';
 import { type DomainRow, domainsOn, flatPeers } from './domains.ts';
-
-/** What the core's verb `churn` answers. */
-interface CoreReport {
-  readonly operations: number;
-  readonly ok: number;
-  readonly errors: Readonly<Record<string, number>>;
-  readonly wrong: readonly string[];
-  readonly elapsedNs: Nanos;
-}
 
 export interface ChurnRequest {
   readonly seconds: number;
@@ -49,7 +40,7 @@ export async function churn(
   { workers, ...request }: ChurnRequest,
 ): Promise<ChurnReport> {
   const size = { cnodes: 1, memory: MEMORY };
-  const made = await askEach<readonly DomainRow[]>(cores, async (core) =>
+  const made = await askEach(cores, async (core): Promise<readonly DomainRow[]> =>
     (await Promise.all(Array.from({ length: workers }, () => domainsOn(cluster, [core], size)))).flat(),
   );
   const domains = made.answers.flatMap(({ value }) => value);
@@ -57,7 +48,7 @@ export async function churn(
   const timeoutMs = (request.seconds + PATIENCE_S) * 1000;
   const runs = await Promise.all(
     domains.map(({ core, domain }) =>
-      askEach<CoreReport>([core], () => cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })),
+      askEach([core], () => cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })),
     ),
   );
   const reports = runs.flatMap(({ answers }) => answers);

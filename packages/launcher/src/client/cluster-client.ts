@@ -13,19 +13,17 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { isRunning } from '@mk/libmk/io/process-identity';
 import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
 import { StateDirectory } from '../state/state-directory.ts';
-import { type CallOptions, callControl, ControlError, fetchText } from '@mk/libmk/io/control-call';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
+import type { SkbAnswers } from '@mk/skb/control/verb-answers';
+import type { Answers, Healed, LinkFaultAnswers, SupervisorAnswers } from './answers.ts';
+import { askProcess } from './ask.ts';
+import { type CallOptions, ControlError, fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
 import { WaitTeller } from './wait-teller.ts';
 
-/** What a heal did: the rules that ended, the processes that were woken, and who could not be told. */
-export interface Healed {
-  readonly healed: readonly string[];
-  readonly woken: readonly string[];
-  readonly missing: readonly FaultTarget[];
-}
 
 /** A process that does not answer about faults within this is named. */
 const TELL_MS = 3000;
@@ -68,15 +66,15 @@ export class ClusterClient {
   }
 
   /** Asks the SKB. */
-  skb(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+  skb<V extends string>(verb: V, args: object = {}, options: CallOptions = {}): Promise<AnswerOf<SkbAnswers, V>> {
     if (this.skbAddress === '')
       throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
-    return this.ask('the SKB', this.skbAddress, verb, args, options);
+    return this.ask('skb', 'the SKB', this.skbAddress, verb, args, options);
   }
 
   /** Opens a client's link to the SKB, for queries and records; the caller closes it. */
   async openSkb(): Promise<SkbClient> {
-    const { cluster } = (await this.skb('status')) as { cluster: string };
+    const { cluster } = await this.skb('status');
     try {
       return await SkbClient.connect({ cluster, secret: this.secret, address: this.skbAddress });
     } catch (error) {
@@ -85,12 +83,21 @@ export class ClusterClient {
   }
 
   /** Asks one core. */
-  async core(core: CoreId, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
-    return this.ask(`core ${core}`, await this.addressOf(core), verb, args, options);
+  async core<V extends string>(
+    core: CoreId,
+    verb: V,
+    args: object = {},
+    options: CallOptions = {},
+  ): Promise<AnswerOf<Answers['core'], V>> {
+    return this.ask('core', `core ${core}`, await this.addressOf(core), verb, args, options);
   }
 
   /** Asks the supervisor; a CommandError when there is none. */
-  async supervisor(verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+  async supervisor<V extends string>(
+    verb: V,
+    args: object = {},
+    options: CallOptions = {},
+  ): Promise<AnswerOf<SupervisorAnswers, V>> {
     const { record } = this;
     if (record === null)
       throw new CommandError(
@@ -102,7 +109,7 @@ export class ClusterClient {
       );
     if (record.supervisor.address === '')
       throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);
-    return this.ask('the supervisor', record.supervisor.address, verb, args, options);
+    return this.ask('supervisor', 'the supervisor', record.supervisor.address, verb, args, options);
   }
 
   /** From now on says whom it waits for, when an answer takes its time. */
@@ -111,8 +118,16 @@ export class ClusterClient {
   }
   private waits: WaitTeller | null = null;
 
-  private ask(who: string, address: string, verb: string, args: object, options: CallOptions): Promise<unknown> {
-    const call = (): Promise<unknown> => named(who, callControl(address, this.token, verb, args, options));
+  private ask<K extends keyof Answers, V extends string>(
+    kind: K,
+    who: string,
+    address: string,
+    verb: V,
+    args: object,
+    options: CallOptions,
+  ): Promise<AnswerOf<Answers[K], V>> {
+    const call = (): Promise<AnswerOf<Answers[K], V>> =>
+      named(who, askProcess(kind, address, this.token, verb, args, options));
     return this.waits === null || options.patient === true
       ? call()
       : this.waits.during(who, address, whatOf(verb, args), call);
@@ -144,14 +159,13 @@ export class ClusterClient {
   }
 
   async cores(): Promise<readonly CoreRow[]> {
-    return (await this.skb('cores')) as CoreRow[];
+    return this.skb('cores');
   }
 
   /** Cores that were started here and do not run, or hang; nothing is known of a cluster that was started elsewhere. */
   async absent(): Promise<readonly AbsentCore[]> {
     if (!this.supervised) return [];
-    const rows = (await this.supervisor('ps')) as readonly { name: string; state: string; how: string }[];
-    return rows.flatMap(({ name, state, how }) => {
+    return (await this.supervisor('ps')).flatMap(({ name, state, how }) => {
       const core = Number(/^core-(\d+)$/.exec(name)?.[1] ?? Number.NaN);
       return Number.isNaN(core) ? [] : absentBy(core, state, how);
     });
@@ -166,27 +180,26 @@ export class ClusterClient {
 
   /** Puts a fault in force; the processes that could not be told. */
   async addFault(rule: FaultRule): Promise<readonly FaultTarget[]> {
-    if (this.supervised)
-      return ((await this.supervisor('fault_add', { rule })) as { missing: readonly FaultTarget[] }).missing;
+    if (this.supervised) return (await this.supervisor('fault_add', { rule })).missing;
     const members = await this.faulted();
     refuseUnknownCores(rule, (core) => members.some(({ peer }) => peer === core));
     const concerned = members.filter(({ peer }) => concernsSender(rule, peer));
-    return (await askEach(concerned, (member) => this.askFault(member, 'fault_add', { rule }))).missing;
+    return (await askEach(concerned, ({ address }) => this.askFault(address, 'fault_add', { rule }))).missing;
   }
 
   async heal(target: HealTarget): Promise<Healed> {
-    if (this.supervised) return (await this.supervisor('fault_heal', { target })) as Healed;
-    const { values, missing } = await askEach(await this.faulted(), (member) =>
-      this.askFault(member, 'fault_heal', { target }),
+    if (this.supervised) return this.supervisor('fault_heal', { target });
+    const { values, missing } = await askEach(await this.faulted(), ({ address }) =>
+      this.askFault(address, 'fault_heal', { target }),
     );
-    const healed = new Set((values as { healed: string[] }[]).flatMap((value) => value.healed));
+    const healed = new Set(values.flatMap((value) => value.healed));
     return { healed: [...healed], woken: [], missing };
   }
 
   async faults(): Promise<readonly ActiveRule[]> {
-    if (this.supervised) return (await this.supervisor('faults')) as ActiveRule[];
-    const { values } = await askEach(await this.faulted(), (member) => this.askFault(member, 'faults', {}));
-    return sumActiveRules(values as ActiveRule[][]);
+    if (this.supervised) return this.supervisor('faults');
+    const { values } = await askEach(await this.faulted(), ({ address }) => this.askFault(address, 'faults', {}));
+    return sumActiveRules(values);
   }
 
   /** The supervisor's log stream, or null when there is no supervisor. */
@@ -200,8 +213,12 @@ export class ClusterClient {
     return [...cores, { peer: SKB_PEER, address: this.skbAddress }];
   }
 
-  private askFault({ address }: { readonly address: string }, verb: string, args: object): Promise<unknown> {
-    return callControl(address, this.token, verb, args, { timeoutMs: TELL_MS });
+  private askFault<V extends keyof LinkFaultAnswers>(
+    address: string,
+    verb: V,
+    args: object,
+  ): Promise<AnswerOf<Answers['core'], V>> {
+    return askProcess('core', address, this.token, verb, args, { timeoutMs: TELL_MS });
   }
 
   private async addressOf(core: CoreId): Promise<string> {
@@ -216,7 +233,7 @@ export class ClusterClient {
 
 /** A request in a word or two: its verb, and what of the cluster it is about. */
 function whatOf(verb: string, args: object): string {
-  const { core, target } = args as { readonly core?: unknown; readonly target?: unknown };
+  const { core, target }: { readonly core?: unknown; readonly target?: unknown } = args;
   const about = typeof core === 'number' ? ` core ${core}` : typeof target === 'number' ? ` core ${target}` : '';
   return `${verb.replaceAll('_', ' ')}${about}`;
 }

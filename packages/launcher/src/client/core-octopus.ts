@@ -1,8 +1,10 @@
 import type { OctopusTransport } from '@mk/libmk/octopus/transport';
-import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import type { OctopusNotification, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
+import type { CoreAnswers } from './answers.ts';
 
 /** Asks one core a verb of its control port. */
-export type AskCore = (verb: string, args: object) => Promise<unknown>;
+export type AskCore = <V extends keyof CoreAnswers>(verb: V, args: object) => Promise<AnswerOf<CoreAnswers, V>>;
 
 /**
  * Octopus as a core's monitor uses it, driven over the core's control port: every request leaves from that core. For
@@ -12,13 +14,13 @@ export function octopusOfCore(ask: AskCore): OctopusTransport {
   const listeners = new Set<(notification: OctopusNotification) => void>();
   const resets = new Set<() => void>();
   const tellNext = async (id: number): Promise<void> => {
-    const told = (await ask('octopus_told', { id })) as OctopusNotification | null;
+    const told = await ask('octopus_told', { id });
     if (told === null) for (const reset of [...resets]) reset();
     else for (const listener of [...listeners]) listener(told);
   };
   return {
     async request(request: OctopusRequest) {
-      const reply = (await ask('octopus', { request })) as OctopusReply;
+      const reply = await ask('octopus', { request });
       // A core that ends while somebody waits through it fails that wait elsewhere: nobody is left to tell here.
       if (reply.installed && 'trigger' in request && request.trigger !== undefined)
         void tellNext(request.trigger.id).catch(() => undefined);

@@ -1,3 +1,6 @@
+import type { CallOptions } from '@mk/libmk/io/control-call';
+import type { Answers } from './answers.ts';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { coresUp as upAmong, type CoreRow } from '@mk/libmk/io/core-row';
 import type { AskCores } from '@mk/libmk/io/domains';
@@ -10,6 +13,13 @@ export interface AbsentCore {
 
 /** What looks at or works on the cores needs of a cluster: one that mkctl reaches, one of this process, a simulated one. */
 export interface Cores extends AskCores {
+  /** Asks a core to do a verb of its control port. */
+  core<V extends string>(
+    core: CoreId,
+    verb: V,
+    args?: object,
+    options?: CallOptions,
+  ): Promise<AnswerOf<Answers['core'], V>>;
   /** Cores that were started and do not run, or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;
   /** Does something that may take its time; `describe` says for whom it waits, when somebody wants to know. */
@@ -17,7 +27,7 @@ export interface Cores extends AskCores {
 }
 
 /** Each core's answer, or why there is none: one that does not answer holds up nobody. */
-export interface Answers<T> {
+export interface EachAnswer<T> {
   readonly answers: readonly { readonly core: CoreId; readonly value: T }[];
   readonly absent: readonly AbsentCore[];
 }
@@ -41,14 +51,14 @@ export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
 /** Asks some cores at once, each in its own way to fail. */
 export async function askEach<T>(
   cores: readonly number[],
-  ask: (core: CoreId) => Promise<unknown>,
-): Promise<Answers<T>> {
+  ask: (core: CoreId) => Promise<T>,
+): Promise<EachAnswer<T>> {
   const answers: { core: CoreId; value: T }[] = [];
   const absent: AbsentCore[] = [];
   await Promise.all(
     cores.map((core) =>
       ask(core).then(
-        (value) => void answers.push({ core, value: value as T }),
+        (value) => void answers.push({ core, value }),
         (error: Error) => void absent.push({ core, why: error.message.replace(/; see mkctl ps$/, '') }),
       ),
     ),

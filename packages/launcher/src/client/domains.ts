@@ -25,7 +25,7 @@ export function domainsOn(
 ): Promise<readonly DomainRow[]> {
   return Promise.all(
     cores.map(async (core) => {
-      const { domain } = (await cluster.core(core, 'domain_create', options)) as { domain: DomainId };
+      const { domain } = await cluster.core(core, 'domain_create', options);
       return { core, domain };
     }),
   );

@@ -1,5 +1,5 @@
 import { formatDuration } from '@mk/machine/duration';
-import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
+import type { FloodResult } from '@mk/node-kernel/control/verb-answers';
 
 /** Everything came, once and in order. */
 export function isClean({ lost, doubled, reordered }: FloodResult): boolean {

@@ -1,5 +1,5 @@
 import type { Terminal } from '../cli/terminal.ts';
-import type { RttRow } from './latency-summary.ts';
+import type { RttRow } from '@mk/skb/facts/cluster-facts';
 
 /** Round trips as comma-separated values with a head, a line a directed pair. */
 export function csvOf(rows: readonly RttRow[]): string {

@@ -1,6 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
-import type { RttRow } from './latency-summary.ts';
+import type { RttRow } from '@mk/skb/facts/cluster-facts';
 
 type Cells = ReadonlyMap<string, number>;
 

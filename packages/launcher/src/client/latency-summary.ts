@@ -1,16 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
+import type { RttRow } from '@mk/skb/facts/cluster-facts';
 import { formatDuration } from '@mk/machine/duration';
-
-/** A measured direction, as the SKB's `rtt` verb gives it; nanoseconds. */
-export interface RttRow {
-  readonly from: number;
-  readonly to: number;
-  readonly average: number;
-  readonly variance: number;
-  readonly min: number;
-  readonly max: number;
-}
 
 /** The round trips of all pairs that stand in one relation. */
 export interface RelationSummary {

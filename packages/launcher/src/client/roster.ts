@@ -2,7 +2,7 @@ import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { title } from '../boot/boot-machine.ts';
 import { isRunning } from '@mk/libmk/io/process-identity';
-import type { ProcessRow } from '../supervisor/process-control.ts';
+import type { ProcessRow } from './answers.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { fetchText } from '@mk/libmk/io/control-call';
 
@@ -36,7 +36,7 @@ export async function roster(cluster: ClusterClient): Promise<readonly Attendanc
 async function expected(cluster: ClusterClient): Promise<readonly Expected[]> {
   if (cluster.record === null) return unlaunched(cluster);
   if (!cluster.supervised) return orphans(cluster);
-  return ((await cluster.supervisor('ps')) as ProcessRow[]).map(ofSupervisor);
+  return (await cluster.supervisor('ps')).map(ofSupervisor);
 }
 
 function ofSupervisor({ name, state, address, how }: ProcessRow): Expected {

@@ -1,5 +1,6 @@
 import { formatCores } from '@mk/machine/duration';
-import { callControl } from '@mk/libmk/io/control-call';
+import type { LinkRow } from '@mk/node-kernel/control/verb-answers';
+import { askProcess } from './ask.ts';
 
 /** What has not come yet: the answer of a process, or whatever else is waited for. */
 interface Pending {
@@ -18,7 +19,7 @@ interface Pending {
 const FIRST_MS = 1000;
 const LEAST_MS = 500;
 const AGAIN_MS = 2000;
-const PROBE_MS = 500;
+const PROBE = { timeoutMs: 500 } as const;
 /** A peer that was not heard for so long, and owes an acknowledgement, is why a core waits. */
 const SILENT_MS = 1000;
 const MOST_PROBED = 64;
@@ -92,11 +93,21 @@ export class WaitTeller {
     this.schedule(AGAIN_MS);
   }
 
+  /** The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name. */
+  private async silentBy(who: string, address: string): Promise<readonly number[]> {
+    const { token } = this;
+    if (who === SUPERVISOR) {
+      const rows = await askProcess('supervisor', address, token, 'ps', {}, PROBE);
+      return rows.filter(({ state }) => NOT_JOINED.includes(state)).map(({ name }) => Number(name.replace('core-', '')));
+    }
+    if (who.startsWith('core '))
+      return (await askProcess('core', address, token, 'links', {}, PROBE)).filter(isSilent).map(({ peer }) => Number(peer));
+    return (await askProcess('skb', address, token, 'waiting', {}, PROBE)).silent;
+  }
+
   private async stateOf({ who, address, what }: Pending): Promise<WaitState> {
     try {
-      const verb = who === SUPERVISOR ? 'ps' : who.startsWith('core ') ? 'links' : 'waiting';
-      const answer = await callControl(address, this.token, verb, {}, { timeoutMs: PROBE_MS });
-      return { who, what, silent: silentIn(answer) };
+      return { who, what, silent: (await this.silentBy(who, address)).filter((core) => Number.isInteger(core)) };
     } catch {
       return { who, what, silent: null };
     }
@@ -116,15 +127,16 @@ interface WaitState {
 
 /** One clause for all processes that wait for the same. */
 export function describeWaits(states: readonly WaitState[]): string {
-  const clauses = new Map<string, string[]>();
+  const clauses = new Map<string, { readonly what: string; readonly waits: string; readonly who: string[] }>();
   for (const { who, what, silent } of states) {
     const waits = silent === null ? 'not answer' : silent.length > 0 ? `wait for ${coresText(silent)}` : '';
     const key = JSON.stringify([what, waits]);
-    clauses.set(key, [...(clauses.get(key) ?? []), who]);
+    const clause = clauses.get(key);
+    if (clause === undefined) clauses.set(key, { what, waits, who: [who] });
+    else clause.who.push(who);
   }
-  return [...clauses]
-    .map(([key, who]) => {
-      const [what, waits] = JSON.parse(key) as [string, string];
+  return [...clauses.values()]
+    .map(({ what, waits, who }) => {
       const verb =
         waits === ''
           ? ''
@@ -147,27 +159,6 @@ function coresText(cores: readonly number[]): string {
   return `core${cores.length === 1 ? '' : 's'} ${formatCores(cores)}`;
 }
 
-/** The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name. */
-function silentIn(answer: unknown): readonly number[] {
-  if (!Array.isArray(answer)) return ((answer as { silent?: readonly number[] } | null)?.silent ?? []).map(Number);
-  return (answer as readonly (LinkRow | StartedProcess)[])
-    .filter((row) => ('state' in row ? NOT_JOINED.includes(row.state) : isSilent(row)))
-    .map((row) => Number('state' in row ? row.name.replace('core-', '') : row.peer))
-    .filter((core) => Number.isInteger(core));
-}
-
-/** A process, as the supervisor lists it. */
-interface StartedProcess {
-  readonly name: string;
-  readonly state: string;
-}
-
-interface LinkRow {
-  readonly peer: unknown;
-  readonly silent_ms: number;
-  readonly unacknowledged: number;
-  readonly suspected: boolean;
-}
 
 function isSilent({ suspected, silent_ms: silentMs, unacknowledged }: LinkRow): boolean {
   return suspected || (unacknowledged > 0 && silentMs > SILENT_MS);

@@ -1,34 +1,8 @@
+import type { PageRow } from '../client/answers.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, optional, printJson, required } from './context.ts';
 import { sizeText } from './memory.ts';
-
-interface MappedRow {
-  readonly virtual: number;
-  readonly bytes: number;
-  readonly page_bytes: number;
-  readonly frame: number;
-  readonly offset: number;
-  readonly rights: readonly number[];
-  readonly holders: readonly number[];
-}
-
-interface SpaceRow {
-  readonly domain: string;
-  readonly epoch: number;
-  readonly mapped: readonly MappedRow[];
-}
-
-interface PageRow {
-  readonly page: number;
-  readonly state: string;
-  readonly owner: number | null;
-  readonly sharers: readonly number[];
-  readonly version: number;
-  readonly queued: number;
-  readonly lost: boolean;
-  readonly statistics: Readonly<Record<string, number>>;
-}
 
 export const VSPACE: CtlCommand = {
   command: 'vspace [domain]',
@@ -46,9 +20,7 @@ export const VSPACE: CtlCommand = {
       .map(({ core }) => core)
       .filter((core) => home === null || core === home);
     const asked = domain === undefined ? {} : { domain: [domain] };
-    const spaces = (
-      await Promise.all(cores.map((core) => context.cluster.core(core, 'vspaces', asked)))
-    ).flat() as SpaceRow[];
+    const spaces = (await Promise.all(cores.map((core) => context.cluster.core(core, 'vspaces', asked)))).flat();
     if (context.json) return printJson(context, spaces);
     const table = plainTable(['domain', 'address', 'bytes', 'page', 'frame', 'rights', 'translations on']);
     for (const space of spaces)

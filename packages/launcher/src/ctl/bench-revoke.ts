@@ -1,16 +1,7 @@
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 import { domainEverywhere, flatPeers } from '../client/domains.ts';
-import { describeTimes, type TimeSummary } from '../client/times.ts';
-
-/** What the core's verb `bench_revoke` answers. */
-export interface RevokeSummary {
-  readonly cores: number;
-  readonly messages: number;
-  readonly plan_messages: number;
-  readonly revoke: TimeSummary;
-  readonly round: TimeSummary;
-}
+import { describeTimes } from '../client/times.ts';
 
 export const BENCH_REVOKE: CtlCommand = {
   command: 'bench revoke',
@@ -26,12 +17,8 @@ export const BENCH_REVOKE: CtlCommand = {
     const domains = await domainEverywhere(context.cluster, { cnodes: 1, memory: 0 });
     const own = domains.find(({ core }) => core === from)?.domain ?? 0;
     const peers = flatPeers(domains.filter(({ core }) => core !== from));
-    const summary = (await context.cluster.core(
-      from,
-      'bench_revoke',
-      { domain: own, peers, count },
-      { timeoutMs: 30 * 60_000 },
-    )) as RevokeSummary;
+    const request = { domain: own, peers, count };
+    const summary = await context.cluster.core(from, 'bench_revoke', request, { timeoutMs: 30 * 60_000 });
     if (context.json) return printJson(context, summary);
     const { cores, messages, plan_messages: planned, revoke, round } = summary;
     context.terminal.out(

@@ -1,8 +1,7 @@
-import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';
-import type { RoundSummary } from '../client/round-summary.ts';
+import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import { describeTimes } from '../client/times.ts';
 import { BENCH_UNMAP, BENCH_SHARE } from './bench-memory.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
@@ -45,12 +44,7 @@ const ROUND: CtlCommand = {
     const from = coreNumber('--from', required(args, 'from'));
     const results: RoundSummary[] = [];
     for (const kind of plan === 'all' ? PLANS : [plan]) {
-      const summary = (await context.cluster.core(
-        from,
-        'round',
-        { plan: kind, ...request },
-        { timeoutMs: LONG_MS },
-      )) as RoundSummary;
+      const summary = await context.cluster.core(from, 'round', { plan: kind, ...request }, { timeoutMs: LONG_MS });
       results.push(summary);
       if (!context.json) context.terminal.out(describeRound(summary));
     }
@@ -72,12 +66,7 @@ const FLOOD: CtlCommand = {
     const { from, to } = pairOf(context.args);
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000_000);
     const bytes = wholeNumber('--bytes', required(context.args, 'bytes'), 0, 64 << 10);
-    const result = (await context.cluster.core(
-      from,
-      'flood',
-      { core: to, count, bytes },
-      { timeoutMs: LONG_MS },
-    )) as FloodResult;
+    const result = await context.cluster.core(from, 'flood', { core: to, count, bytes }, { timeoutMs: LONG_MS });
     if (context.json) printJson(context, { from, to, bytes, ...result });
     else context.terminal.out(describeFlood(from, to, result));
     return isClean(result) ? 0 : 1;

@@ -1,3 +1,6 @@
+import type { Answers } from '../client/answers.ts';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
+import { isRecord, isWhole } from '@mk/monitor-proto/guards';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import { parseBytes } from '@mk/machine/duration';
@@ -40,12 +43,12 @@ export const CAP: readonly CtlCommand[] = [
         memory: bytes(context.args, 'memory'),
         cnodes: wholeNumber('--cnodes', required(context.args, 'cnodes'), 1, 64),
       };
-      const { domain } = (await context.cluster.core(core, 'domain_create', given)) as { domain: DomainId };
+      const { domain } = await context.cluster.core(core, 'domain_create', given);
       print(context, { core, domain }, `${core}/${domain}`);
     },
   },
   forDomain('ls', [], 'what a domain holds', async (context, who) => {
-    const rows = (await ask(context, who, 'cspace')) as { address: number; capability: string; owner: number }[];
+    const rows = await ask(context, who, 'cspace');
     print(
       context,
       rows,
@@ -58,7 +61,7 @@ export const CAP: readonly CtlCommand[] = [
     'RAM of its core, or of the nearest that has some; prints the address',
     async (context, who) => {
       const call = { name: 'allocate', args: [{ bytes: bytes(context.args, 'size') }] };
-      const address = (await ask(context, who, 'cap_call', { call })) as number;
+      const address = await ask(context, who, 'cap_call', { call });
       print(context, { address }, String(address));
     },
   ),
@@ -70,14 +73,14 @@ export const CAP: readonly CtlCommand[] = [
       async (context, who) => {
         const { args } = context;
         const to = optional(args, 'to');
-        const { address } = (await ask(context, who, 'cap_retype', {
+        const { address } = await ask(context, who, 'cap_retype', {
           source: addressOf(args, 'address'),
           kind: required(args, 'kind'),
           offset: bytes(args, 'offset'),
           size: bytes(args, 'size'),
           count: wholeNumber('--count', required(args, 'count'), 1, 256),
           ...(to !== undefined && { destination: addressOf(args, 'to') }),
-        })) as { address: number };
+        });
         print(context, { address }, String(address));
       },
     ),
@@ -127,15 +130,14 @@ export const CAP: readonly CtlCommand[] = [
   onAddress('subscribe', 'has the domain asked before this memory is revoked', 'subscribe_revoke'),
   onAddress('unsubscribe', 'has it asked no more', 'unsubscribe_revoke'),
   forDomain('asked', [], 'the revokes that wait for its consent', async (context, who) => {
-    const rows = (await call(context, who, 'revokes_asked', [])) as { op: string }[];
-    print(context, rows, ...rows.map(({ op }) => op));
+    const rows = await call(context, who, 'revokes_asked', []);
+    const ops = Array.isArray(rows) ? rows.filter(isRecord).map(({ op }) => String(op)) : [];
+    print(context, rows, ...ops);
   }),
   {
     ...forDomain('consent', ['op'], 'answers one of them', async (context, who) => {
-      const heard = (await call(context, who, 'consent_revoke', [
-        required(context.args, 'op'),
-        context.args['refuse'] !== true,
-      ])) as boolean;
+      const consent = [required(context.args, 'op'), context.args['refuse'] !== true];
+      const heard = (await call(context, who, 'consent_revoke', consent)) === true;
       print(context, { heard }, heard ? 'answered' : 'too late, or never asked');
       return heard ? 0 : 1;
     }),
@@ -178,8 +180,8 @@ function onAddress(name: string, describe: string, verb: string): CtlCommand {
     const value = verb.startsWith('cap_')
       ? await ask(context, who, verb, { target: address })
       : await call(context, who, verb, [{ address }]);
-    const told = value as { cores?: number; messages?: number } | null;
-    print(context, value, told?.cores === undefined ? 'done' : `done: ${told.cores} cores, ${told.messages} messages`);
+    const asked = isRecord(value) && isWhole(value['cores']);
+    print(context, value, asked ? `done: ${value['cores']} cores, ${value['messages']} messages` : 'done');
   });
 }
 
@@ -189,7 +191,12 @@ function positionals(cli: Cli, names: readonly string[]): Cli {
   return all;
 }
 
-function ask({ cluster }: CtlContext, { core, domain }: Who, verb: string, args: object = {}): Promise<unknown> {
+function ask<V extends string>(
+  { cluster }: CtlContext,
+  { core, domain }: Who,
+  verb: V,
+  args: object = {},
+): Promise<AnswerOf<Answers['core'], V>> {
   return cluster.core(core, verb, { domain, ...args }, PATIENCE);
 }
 

@@ -1,17 +1,8 @@
+import type { CapabilityRow } from '@mk/node-kernel/control/verb-answers';
 import { coreNumber } from '../cli/values.ts';
 import { audit, describeAudit, isSoundAudit } from '../client/audit.ts';
 import { type CtlCommand, optional, printJson } from './context.ts';
 import { fromEach } from './from-each.ts';
-
-/** One slot, as a core's verb `caps` lists it. */
-interface CapabilityRow {
-  readonly slot: number;
-  readonly capability: string;
-  readonly owner: number;
-  readonly locked: boolean;
-  readonly in_delete: boolean;
-  readonly relations: number;
-}
 
 const RELATIONS = ['copies', 'ancestors', 'descendants'];
 
@@ -24,7 +15,7 @@ export const CAPS: CtlCommand = {
     const wanted = optional(context.args, 'core');
     const cores =
       wanted === undefined ? (await context.cluster.cores()).map(({ core }) => core) : [coreNumber('--core', wanted)];
-    const { values, status } = await fromEach<CapabilityRow[]>(context, cores, 'caps');
+    const { values, status } = await fromEach(context, cores, 'caps');
     if (context.json)
       printJson(
         context,

@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
-import { type DispatcherRow, type DomainRow, homeOf, killDomain, waitForDomain } from '@mk/libmk/io/domains';
+import { type DomainRow, homeOf, killDomain, waitForDomain } from '@mk/libmk/io/domains';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 import { fromEach } from './from-each.ts';
@@ -12,9 +12,9 @@ type ShownDomain = DomainRow & { readonly run_ms: number };
 /** `mkctl ps --domains`: what runs on the cores. */
 export async function printDomains(context: CtlContext): Promise<number> {
   const up = await coresUp(context.cluster);
-  const domains = await fromEach<DomainRow[]>(context, up, 'domains');
+  const domains = await fromEach(context, up, 'domains');
   const answering = domains.values.map(({ core }) => core);
-  const dispatchers = await fromEach<DispatcherRow[]>(context, answering, 'dispatchers');
+  const dispatchers = await fromEach(context, answering, 'dispatchers');
   const status = Math.max(domains.status, dispatchers.status);
   const running = dispatchers.values.flatMap(({ core, value }) => value.map((row) => ({ ...row, core })));
   const rows = domains.values

@@ -1,4 +1,7 @@
-import { type Answers, askEach } from '../client/cores.ts';
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
+import type { CoreAnswers } from '../client/answers.ts';
+import { askEach } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { CtlContext } from './context.ts';
 
@@ -7,18 +10,18 @@ const ANSWER_MS = 5000;
 
 /** What each core answers. Who does not is named and does not hold up the others; the exit status is 1 then. */
 export interface Shown<T> {
-  readonly values: Answers<T>['answers'];
+  readonly values: readonly { readonly core: CoreId; readonly value: T }[];
   readonly status: number;
 }
 
 /** Asks these cores to show something. Throws when none of them answers. */
-export async function fromEach<T>(
+export async function fromEach<V extends keyof CoreAnswers>(
   { cluster, terminal }: CtlContext,
   cores: readonly number[],
-  verb: string,
-): Promise<Shown<T>> {
+  verb: V,
+): Promise<Shown<AnswerOf<CoreAnswers, V>>> {
   let status: 1 | 2 = 2;
-  const { answers, absent } = await askEach<T>(cores, (core) =>
+  const { answers, absent } = await askEach(cores, (core) =>
     cluster.core(core, verb, {}, { timeoutMs: ANSWER_MS }).catch((error: unknown) => {
       // A core that does not exist is a mistake of the caller; one that does not answer cannot be reached.
       if (error instanceof CommandError) status = error.exitCode;

@@ -5,7 +5,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { nearest } from '@mk/machine/nearest';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
-import type { ProcessRow } from '../supervisor/process-control.ts';
+
 import { lastRun } from '../state/run-logs.ts';
 import { coreList } from '../cli/values.ts';
 import { splitAddress } from '@mk/libmk/io/control-call';
@@ -51,7 +51,7 @@ export const LOGS: CtlCommand = {
     if (cluster.record === null)
       throw new CommandError(`the logs of ${cluster.name} are not on this host; use docker compose logs core`);
     const { logDir } = cluster.record;
-    const ever = cluster.supervised ? ((await cluster.supervisor('ps')) as ProcessRow[]) : cluster.record.processes;
+    const ever = cluster.supervised ? await cluster.supervisor('ps') : cluster.record.processes;
     refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...loggedIn(logDir)], cluster.name);
     const { show, end } = printer(context, filter);
     // A detached cluster logs into files only; another one’s supervisor has the last lines of all processes.

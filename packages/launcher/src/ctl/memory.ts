@@ -2,18 +2,6 @@ import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, printJson } from './context.ts';
 import { fromEach } from './from-each.ts';
 
-/** What a core's verb `memory` answers. Bytes. */
-interface MemoryReport {
-  readonly brought: number;
-  readonly free: number;
-  readonly free_own: number;
-  readonly largest_free: number;
-  readonly lent: number;
-  readonly lent_to: readonly { readonly to: number; readonly bytes: number }[];
-  readonly stolen: number;
-  readonly steals: number;
-}
-
 export const MEM: CtlCommand = {
   command: 'mem',
   describe: 'RAM by core and state: free, in use, lent to dry cores; what was stolen',
@@ -23,7 +11,7 @@ export const MEM: CtlCommand = {
   ],
   async run(context) {
     const cores = (await context.cluster.cores()).map(({ core }) => core);
-    const { values, status } = await fromEach<MemoryReport>(context, cores, 'memory');
+    const { values, status } = await fromEach(context, cores, 'memory');
     const rows = values.map(({ core, value }) => ({ core, ...value }));
     if (context.json) {
       printJson(context, rows);

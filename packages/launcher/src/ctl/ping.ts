@@ -1,6 +1,7 @@
 import { coreNumber, duration, wholeNumber } from '../cli/values.ts';
 import type { Cli } from '../cli/run-cli.ts';
-import { describeTimes, type TimeSummary } from '../client/times.ts';
+
+import { describeTimes } from '../client/times.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { type Args, type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 
@@ -35,7 +36,7 @@ export async function runPing(context: CtlContext): Promise<void> {
     bytes: wholeNumber('--bytes', required(args, 'bytes'), 0, 64 << 10),
     pause_us: Math.round(duration('--pause', required(args, 'pause')) / 1000),
   };
-  const summary = (await context.cluster.core(from, 'ping', request, { timeoutMs: LONG_MS })) as TimeSummary;
+  const summary = await context.cluster.core(from, 'ping', request, { timeoutMs: LONG_MS });
   if (context.json) return printJson(context, { from, ...summary });
   context.terminal.out(`core ${from} → ${to}: ${describeTimes(summary, 'round trip')}`);
 }

@@ -5,7 +5,8 @@ import { fetchText } from '@mk/libmk/io/control-call';
 import { type Attendance, roster } from '../client/roster.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { isRunning } from '@mk/libmk/io/process-identity';
-import type { ProcessRow, Target } from '../supervisor/process-control.ts';
+import type { ProcessRow } from '../client/answers.ts';
+import type { Target } from '../supervisor/process-control.ts';
 import { printDomains } from './domains.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
@@ -136,13 +137,20 @@ export const ADD: CtlCommand = {
   options: (cli) => cli.positional('count', { type: 'string', default: '1', describe: 'how many' }),
   async run(context) {
     const count = wholeNumber('count', required(context.args, 'count'), 1, 512);
-    const added = (await context.cluster.supervisor('add_cores', { count }, { timeoutMs: PROCESS_MS })) as number[];
+    const added = await context.cluster.supervisor('add_cores', { count }, { timeoutMs: PROCESS_MS });
     if (context.json) return printJson(context, { added });
     context.terminal.out(`added core${added.length > 1 ? 's' : ''} ${added.join(', ')}`);
   },
 };
 
-function processCommand(verb: string, describe: string, done: string, examples: CtlCommand['examples']): CtlCommand {
+type ProcessVerb = 'crash' | 'restart' | 'hang';
+
+function processCommand(
+  verb: ProcessVerb,
+  describe: string,
+  done: string,
+  examples: CtlCommand['examples'],
+): CtlCommand {
   return {
     command: `${verb} <targets>`,
     describe,
@@ -157,7 +165,7 @@ function targets<T extends { positional(name: string, options: object): T }>(cli
 }
 
 /** Does a verb to each target, all at once; prints one line each. */
-async function each(context: CtlContext, verb: string, args: object, done: string): Promise<void> {
+async function each(context: CtlContext, verb: ProcessVerb, args: object, done: string): Promise<void> {
   const list = targetsOf(context.args);
   const results = await Promise.all(
     list.map((target) => context.cluster.supervisor(verb, { target, ...args }, { timeoutMs: PROCESS_MS })),
@@ -165,10 +173,10 @@ async function each(context: CtlContext, verb: string, args: object, done: strin
   if (context.json)
     return printJson(
       context,
-      list.map((target, i) => ({ target, done: verb, ...(results[i] as object | null) })),
+      list.map((target, i) => ({ target, done: verb, ...results[i] })),
     );
   list.forEach((target, i) => {
-    const { incarnation } = (results[i] ?? {}) as Partial<ProcessRow>;
+    const incarnation = results[i]?.incarnation;
     context.terminal.out(
       `${target === 'skb' ? 'the SKB' : `core ${target}`} ${done}${incarnation ? ` as incarnation ${incarnation}` : ''}`,
     );
@@ -183,7 +191,7 @@ function targetsOf(args: Args): Target[] {
 
 /** From the supervisor; without one, what can be seen from outside. */
 async function processRows({ cluster }: CtlContext): Promise<readonly ProcessRow[]> {
-  if (cluster.supervised) return (await cluster.supervisor('ps')) as ProcessRow[];
+  if (cluster.supervised) return cluster.supervisor('ps');
   if (cluster.record !== null) {
     return cluster.record.processes.map((process) => ({
       name: process.name,

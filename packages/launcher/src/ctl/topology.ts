@@ -4,7 +4,8 @@ import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { csvOf, heatText } from '../client/latency-heat.ts';
-import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import type { RttRow } from '@mk/skb/facts/cluster-facts';
+import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 
 /** Measuring 64 cores takes about a minute on a small host. */
@@ -34,7 +35,7 @@ export const LINKS: CtlCommand = {
     const [csv, heat] = [args['csv'] === true, args['heat'] === true];
     if (Number(csv) + Number(heat) + Number(json) > 1)
       throw new UsageError('--csv, --heat and --json are three forms of one answer: take one');
-    const rows = (await context.cluster.skb('rtt')) as RttRow[];
+    const rows = await context.cluster.skb('rtt');
     if (csv) return terminal.out(csvOf(rows));
     if (heat && rows.length > 0) return terminal.out(heatText(rows, terminal));
     await printTrips(context, rows);
@@ -52,10 +53,7 @@ export const MEASURE: CtlCommand = {
       describe: 'print the matrix even when it is wider than the terminal',
     }),
   async run(context) {
-    const { trips, silent } = (await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS })) as {
-      readonly trips: readonly RttRow[];
-      readonly silent: readonly number[];
-    };
+    const { trips, silent } = await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS });
     await printTrips(context, trips);
     if (silent.length === 0) return 0;
     const cores = `core${silent.length === 1 ? '' : 's'} ${formatCores(silent)}`;
@@ -87,8 +85,8 @@ export const TREE: CtlCommand = {
     const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);
     const form = context.json ? 'json' : oneOf('--form', required(context.args, 'form'), FORMS);
     const tree = await context.cluster.skb('tree', { root, kind, form });
-    if (context.json) printJson(context, tree);
-    else context.terminal.out(String(tree).trimEnd());
+    if (typeof tree === 'string') context.terminal.out(tree.trimEnd());
+    else printJson(context, tree);
   },
 };
 

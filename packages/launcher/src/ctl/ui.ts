@@ -48,7 +48,7 @@ export const UI: CtlCommand = {
     if (optional(args, 'for') !== undefined) throw new UsageError('--for goes with --record FILE');
     const place = pagePlaceOf(args, '');
     if (!cluster.supervised) return serve(context, place);
-    const { url } = (await cluster.supervisor('ui', { ...place })) as { readonly url: string };
+    const { url } = await cluster.supervisor('ui', { ...place });
     tell(context, url);
   },
 };

@@ -5,7 +5,7 @@ import type { Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { actingUrl } from '../boot/page-place.ts';
-import { callControl } from '@mk/libmk/io/control-call';
+import { askProcess } from '../client/ask.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { newRunLogs } from '../state/run-logs.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
@@ -50,7 +50,7 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
 /** The cluster is up whatever becomes of its page. */
 async function tellPage({ page, json }: LaunchRequest, record: ClusterRecord, terminal: Terminal): Promise<void> {
   const token = controlToken(Buffer.from(record.secret, 'hex'));
-  const { url } = (await callControl(record.supervisor.address, token, 'ui', { ...page })) as { readonly url: string };
+  const { url } = await askProcess('supervisor', record.supervisor.address, token, 'ui', { ...page });
   const address = actingUrl(url, token);
   terminal.out(json ? JSON.stringify({ type: 'page', url: address }) : `page     ${address}`);
 }

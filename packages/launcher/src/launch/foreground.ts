@@ -1,8 +1,8 @@
 import { jsonLine } from '../cli/machine-output.ts';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { FaultPlan } from '@mk/machine/fault-plan';
-import { callControl } from '@mk/libmk/io/control-call';
-import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import { askProcess } from '../client/ask.ts';
+import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
 import { actingUrl, type PagePlace } from '../boot/page-place.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
@@ -172,13 +172,9 @@ class ForegroundRun {
     try {
       while (!this.finished) {
         await new Promise((resolve) => setTimeout(resolve, 300).unref());
-        const { measuring } = (await callControl(
-          session.supervisor.skbAddress,
-          session.supervisor.token,
-          'status',
-        )) as { measuring: boolean };
-        if (measuring) continue;
-        const rows = (await callControl(session.supervisor.skbAddress, session.supervisor.token, 'rtt')) as RttRow[];
+        const { skbAddress, token } = session.supervisor;
+        if ((await askProcess('skb', skbAddress, token, 'status')).measuring) continue;
+        const rows = await askProcess('skb', skbAddress, token, 'rtt');
         if (rows.length === 0) continue;
         this.say('round trips measured:');
         for (const summary of summariseByRelation(rows, (a, b) => request.machine.machine.relation(a, b)))

@@ -1,5 +1,4 @@
-import type { CoreRow } from '@mk/libmk/io/core-row';
-import { callControl } from '@mk/libmk/io/control-call';
+import { askProcess } from '../client/ask.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 const WITHIN_MS = 40_000;
@@ -29,17 +28,17 @@ export class Convergence {
   private async problem(): Promise<string | null> {
     const { supervisor } = this.session;
     const running = supervisor.cores().filter(([, process]) => process.state === 'running');
-    const members = (await callControl(supervisor.skbAddress, supervisor.token, 'cores')) as CoreRow[];
+    const members = await askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores');
     if (members.length !== running.length) return `${members.length} members, ${running.length} cores running`;
     const loose = members.find(({ up, links }) => !up || links !== members.length - 1);
     if (loose !== undefined) return `core ${loose.core} is bound to ${loose.links} of ${members.length - 1} others`;
     const leader = running[0];
     if (leader === undefined) return null;
-    const { cores } = (await callControl(leader[1].address, supervisor.token, 'round', {
+    const { cores } = await askProcess('core', leader[1].address, supervisor.token, 'round', {
       plan: 'multicast',
       phases: 2,
       count: 1,
-    })) as { cores: number };
+    });
     return cores === members.length ? null : `a round reached ${cores} of ${members.length} cores`;
   }
 }

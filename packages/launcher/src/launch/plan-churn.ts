@@ -3,8 +3,7 @@ import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import { audit, describeAudit } from '../client/audit.ts';
 import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
-import type { CoreRow } from '@mk/libmk/io/core-row';
-import { callControl } from '@mk/libmk/io/control-call';
+import { askProcess } from '../client/ask.ts';
 import { absentBy, type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
@@ -71,8 +70,8 @@ export class ChurnWorkload {
 function coresOf({ supervisor }: ClusterSession): Cores {
   return {
     absent: () => Promise.resolve(supervisor.cores().flatMap(([core, { state, how }]) => absentBy(core, state, how))),
-    cores: async () => (await callControl(supervisor.skbAddress, supervisor.token, 'cores')) as CoreRow[],
+    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores'),
     core: (core, verb, args = {}, options = {}) =>
-      callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
+      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
   };
 }

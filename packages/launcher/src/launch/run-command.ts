@@ -1,6 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { callControl } from '@mk/libmk/io/control-call';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import { askProcess } from '../client/ask.ts';
 import type { Cores } from '../client/cores.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
@@ -93,8 +92,8 @@ async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
 function coresOf({ supervisor }: ClusterSession): Cores {
   return {
     core: (core, verb, args = {}, options = {}) =>
-      callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
-    cores: async () => (await callControl(supervisor.skbAddress, supervisor.token, 'cores')) as readonly CoreRow[],
+      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
+    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores'),
   };
 }
 

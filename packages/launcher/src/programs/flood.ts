@@ -1,5 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { FloodResult } from '@mk/node-kernel/monitor/probes/flood';
+
 import { describeFlood, isClean } from '../client/flood-result.ts';
 import { PROGRAM_MS, type Program } from './program.ts';
 
@@ -14,11 +14,7 @@ export const FLOOD_PROGRAM: Program = {
       cores.map(async (from, place) => {
         const to = known(cores[(place + 1) % cores.length]);
         const request = { core: to, count: options.count, bytes: options.bytes };
-        return {
-          from,
-          to,
-          ...((await cluster.core(from, 'flood', request, { timeoutMs: PROGRAM_MS })) as FloodResult),
-        };
+        return { from, to, ...(await cluster.core(from, 'flood', request, { timeoutMs: PROGRAM_MS })) };
       }),
     );
     const lines = results.map((result) => describeFlood(result.from, result.to, result));

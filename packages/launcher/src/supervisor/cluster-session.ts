@@ -156,7 +156,7 @@ export class ClusterSession {
     };
   }
 
-  private status(): unknown {
+  private status(): object {
     const { name, seed, machineName, machine, timeScale, latencyNs, jitterNs, detached, logDir } = this.config;
     return {
       name,

@@ -5,8 +5,8 @@ import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
 import type { LogFields } from '@mk/monitor-proto/log-events';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
-import { callControl } from '@mk/libmk/io/control-call';
-import type { Healed } from '../client/cluster-client.ts';
+import { askProcess } from '../client/ask.ts';
+import type { Healed, ProcessRow } from '../client/answers.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
@@ -16,15 +16,6 @@ import type { Supervisor } from './supervisor.ts';
 /** Which process a verb means: a core's number, or the SKB. */
 export type Target = number | 'skb';
 
-/** A process as `mkctl ps` shows it. */
-export interface ProcessRow {
-  readonly name: string;
-  readonly pid: number;
-  readonly state: string;
-  readonly incarnation: number;
-  readonly address: string;
-  readonly how: string;
-}
 
 /** Writes a log line of the supervisor's own. */
 export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
@@ -48,7 +39,8 @@ export class ProcessControl {
   ) {
     this.faultDesk = new FaultDesk({
       processes: () => this.processesByPeer(),
-      ask: ({ address }, verb, args) => callControl(address, supervisor.token, verb, args, { timeoutMs: TELL_MS }),
+      ask: ({ address }, verb, args) =>
+        askProcess('core', address, supervisor.token, verb, args, { timeoutMs: TELL_MS }),
       nowNs,
       note,
     });

@@ -1,6 +1,9 @@
+import type { SupervisorAnswers } from '../client/answers.ts';
+import { isKeyOf } from '@mk/monitor-proto/tables';
+import { isWhole } from '@mk/monitor-proto/guards';
 import { isIP } from 'node:net';
 import type { ControlReply } from '@mk/monitor-proto/step';
-import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
+import { type HealTarget, isHealTarget } from '@mk/monitor-proto/link/rule-state';
 import { CommandError } from '../cli/usage-error.ts';
 import type { PagePlace } from '../boot/page-place.ts';
 import type { ProcessControl, Target } from './process-control.ts';
@@ -12,15 +15,20 @@ export interface SupervisorVerbContext {
   readonly control: ProcessControl;
   /** Ends the cluster and the supervisor, after the answer has left. */
   shutdown(): void;
-  status(): unknown;
+  status(): object;
   /** Serves the page, if it is not served yet; its URL. */
   openPage(place: PagePlace): Promise<string>;
 }
 
+interface SupervisorVerb<A> {
+  readonly args: readonly string[];
+  run(context: SupervisorVerbContext, args: Args): Promise<Told<A>> | Told<A>;
+}
+/** A verb that answers nothing answers null. */
+type Told<A> = A extends null ? void : A;
+
 /** What can be asked of a supervisor, and what it takes. */
-export const SUPERVISOR_VERBS: Readonly<
-  Record<string, { readonly args: readonly string[]; run(context: SupervisorVerbContext, args: Args): unknown }>
-> = {
+export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: SupervisorVerb<SupervisorAnswers[V]> } = {
   status: { args: [], run: ({ status }) => status() },
   ps: { args: [], run: ({ control }) => control.ps() },
   crash: { args: ['target'], run: ({ control }, args) => control.crash(target(args)) },
@@ -28,7 +36,7 @@ export const SUPERVISOR_VERBS: Readonly<
   hang: { args: ['target', 'for_ms'], run: ({ control }, args) => control.hang(target(args), optionalMs(args)) },
   add_cores: { args: ['count'], run: ({ control }, args) => control.addCores(count(args)) },
   fault_add: { args: ['rule'], run: ({ control }, args) => control.addFault(args['rule']) },
-  fault_heal: { args: ['target'], run: ({ control }, args) => control.heal(args['target'] as HealTarget) },
+  fault_heal: { args: ['target'], run: ({ control }, args) => control.heal(healed(args)) },
   faults: { args: [], run: ({ control }) => control.faults() },
   ui: {
     args: ['host', 'port', 'names'],
@@ -43,7 +51,7 @@ export async function runSupervisorVerb(
   verb: string,
   args: Args,
 ): Promise<ControlReply> {
-  const row = Object.hasOwn(SUPERVISOR_VERBS, verb) ? SUPERVISOR_VERBS[verb] : undefined;
+  const row = isKeyOf(SUPERVISOR_VERBS, verb) ? SUPERVISOR_VERBS[verb] : undefined;
   if (row === undefined)
     return bad(`no verb ${verb.slice(0, 40)}; a supervisor knows ${Object.keys(SUPERVISOR_VERBS).join(', ')}`);
   const unknown = Object.keys(args).find((name) => !row.args.includes(name));
@@ -58,8 +66,13 @@ export async function runSupervisorVerb(
 }
 
 function target({ target }: Args): Target {
-  if (target === 'skb' || (Number.isSafeInteger(target) && (target as number) >= 0)) return target as Target;
+  if (target === 'skb' || isWhole(target)) return target;
   throw new CommandError('target must be a core number or "skb"');
+}
+
+function healed({ target }: Args): HealTarget {
+  if (isHealTarget(target)) return target;
+  throw new CommandError('heal what: "all", {id} or {from, to}');
 }
 
 function optionalMs({ for_ms: forMs }: Args): number | null {
@@ -69,7 +82,7 @@ function optionalMs({ for_ms: forMs }: Args): number | null {
 }
 
 function count({ count }: Args): number {
-  if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= 4096) return count as number;
+  if (isWhole(count, 1, 4096)) return count;
   throw new CommandError('count must be a whole number from 1 to 4096');
 }
 

@@ -48,8 +48,7 @@ export class Sampler {
   private async expected(): Promise<readonly Expected[]> {
     const { cluster } = this;
     if (!cluster.supervised) return (await cluster.endpoints()).map((row) => ({ ...row, state: 'running' }));
-    const rows = (await cluster.supervisor('ps')) as readonly { name: string; address: string; state: string }[];
-    return rows
+    return (await cluster.supervisor('ps'))
       .filter(({ name }) => name === 'skb' || name.startsWith('core-'))
       .map(({ name, address, state }) => ({ process: name, address, state }));
   }

@@ -1,6 +1,12 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { callControl, ControlError } from '@mk/libmk/io/control-call';
-import { describeSummary, type RttRow, summariseByRelation } from '../client/latency-summary.ts';
+import { ControlError } from '@mk/libmk/io/control-call';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
+import type { SkbAnswers } from '@mk/skb/control/verb-answers';
+import type { Answers } from '../client/answers.ts';
+import { askProcess } from '../client/ask.ts';
+import type { Cores } from '../client/cores.ts';
+import type { RttRow } from '@mk/skb/facts/cluster-facts';
+import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
 import { parseLine } from '../display/log-printer.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { OpenDomains, type ProgramLine } from '../programs/open-domains.ts';
@@ -54,14 +60,15 @@ export class Tour {
     this.terminal.out(`  ${held ? colour.green('✓') : colour.red('✗')} ${what}`);
   }
 
-  skb(verb: string, args: object = {}): Promise<unknown> {
+  skb<V extends string>(verb: V, args: object = {}): Promise<AnswerOf<SkbAnswers, V>> {
     const { supervisor } = this.session;
-    return callControl(supervisor.skbAddress, supervisor.token, verb, args, { timeoutMs: 60_000 });
+    return askProcess('skb', supervisor.skbAddress, supervisor.token, verb, args, { timeoutMs: 60_000 });
   }
 
-  core(core: CoreId, verb: string, args: object = {}): Promise<unknown> {
+  core<V extends string>(core: CoreId, verb: V, args: object = {}): Promise<AnswerOf<Answers['core'], V>> {
     const { supervisor } = this.session;
-    return callControl(supervisor.core(core)?.address ?? '', supervisor.token, verb, args, { timeoutMs: 60_000 });
+    const address = supervisor.core(core)?.address ?? '';
+    return askProcess('core', address, supervisor.token, verb, args, { timeoutMs: 60_000 });
   }
 
   /** Runs a program that ships to its end: what it printed, and whether it ended well. */
@@ -75,8 +82,8 @@ export class Tour {
     const domains = new OpenDomains((line) => lines.push(line));
     this.domains = domains;
     const on = program.domains === 'each' ? cores : cores.slice(0, 1);
-    const reach = {
-      core: (core: CoreId, verb: string, given?: object) => this.core(core, verb, given),
+    const reach: Cores = {
+      core: (core, verb, given) => this.core(core, verb, given),
       cores: () => this.members(),
     };
     const statuses = await runDomains(reach, { program, cores, on, args }, (domain) => domains.begun(domain));
@@ -106,11 +113,11 @@ export class Tour {
   }
 
   async trips(): Promise<readonly RttRow[]> {
-    return (await this.skb('rtt')) as RttRow[];
+    return this.skb('rtt');
   }
 
   async members(): Promise<readonly CoreRow[]> {
-    return (await this.skb('cores')) as CoreRow[];
+    return this.skb('cores');
   }
 
   /** Asks again and again until the answer is there; null when it is not within the time. */

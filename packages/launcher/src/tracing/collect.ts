@@ -1,3 +1,4 @@
+import type { ClockOffset } from '@mk/node-kernel/control/verb-answers';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import type { TraceNotes } from '@mk/monitor-proto/trace/entries';
 import type { ClusterClient } from '../client/cluster-client.ts';
@@ -56,7 +57,7 @@ export class Collector {
   private async offset(reference: number, peer: number): Promise<ClockOffset> {
     if (peer === reference) return { offsetNs: 0, roundTripNs: 0 };
     if (peer !== SKB_PEER && reference !== SKB_PEER)
-      return (await this.cluster.core(reference, 'clock', { core: peer, count: CLOCK_EXCHANGES })) as ClockOffset;
+      return this.cluster.core(reference, 'clock', { core: peer, count: CLOCK_EXCHANGES });
     const [ours, theirs] = [await this.againstUs(reference), await this.againstUs(peer)];
     return { offsetNs: theirs.offsetNs - ours.offsetNs, roundTripNs: theirs.roundTripNs + ours.roundTripNs };
   }
@@ -90,11 +91,6 @@ export class Collector {
     );
     return answers.filter((answer) => answer !== undefined);
   }
-}
-
-interface ClockOffset {
-  readonly offsetNs: number;
-  readonly roundTripNs: number;
 }
 
 export function nameOf(peer: number): string {

@@ -1,3 +1,4 @@
+import { treeIn } from '../client/tree-answer.ts';
 import { Ring } from '@mk/ui/model/ring';
 import {
   type ActionArgs,
@@ -6,11 +7,11 @@ import {
   PAGE_VERSION,
   type PageEvent,
   type PageEventType,
-  type TreeNode,
+
 } from '@mk/ui/model/page-events';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { CoreRow } from '@mk/libmk/io/core-row';
-import type { ProcessRow } from '../supervisor/process-control.ts';
+import type { ProcessRow } from '../client/answers.ts';
 import {
   capabilitiesOf,
   countersOf,
@@ -169,7 +170,7 @@ export class LiveSource implements PageSource {
   }
 
   private async lookAtTree(cluster: ClusterClient, root: number, plan: string): Promise<void> {
-    const tree = (await cluster.skb('tree', { root, kind: plan, form: 'json' }, { timeoutMs: 2000 })) as TreeNode;
+    const tree = treeIn(await cluster.skb('tree', { root, kind: plan, form: 'json' }, { timeoutMs: 2000 }));
     this.say({ type: 'tree', t: Date.now(), root, plan, tree });
   }
 

@@ -13,10 +13,9 @@ import { fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { askEach } from '../client/cores.ts';
 import { describeFault } from '../client/describe-fault.ts';
-import type { RttRow } from '../client/latency-summary.ts';
 import { samplesOf } from '../client/merge-metrics.ts';
 import { dispatchersOf, domainsOf } from '@mk/libmk/io/domains';
-import type { ProcessRow } from '../supervisor/process-control.ts';
+import type { ProcessRow } from '../client/answers.ts';
 
 /*
  * A cluster's answers as the page's views. Each of these asks once and fails as a whole: whoever asks again and again decides
@@ -28,12 +27,12 @@ const ANSWER_MS = 2000;
 
 /** The processes, where somebody supervises them; null: nobody does. */
 export async function processesOf(cluster: ClusterClient): Promise<readonly ProcessRow[] | null> {
-  return cluster.supervised ? ((await cluster.supervisor('ps', {}, { timeoutMs: ANSWER_MS })) as ProcessRow[]) : null;
+  return cluster.supervised ? cluster.supervisor('ps', {}, { timeoutMs: ANSWER_MS }) : null;
 }
 
 /** The members as the SKB lists them. */
 export async function membersOf(cluster: ClusterClient): Promise<readonly CoreRow[]> {
-  return (await cluster.skb('cores', {}, { timeoutMs: ANSWER_MS })) as CoreRow[];
+  return cluster.skb('cores', {}, { timeoutMs: ANSWER_MS });
 }
 
 /** Members and processes together: a core that has died is a member no more, and a process that starts is none yet. */
@@ -86,7 +85,7 @@ export function faultViews(
 
 /** The measured round trips. */
 export async function tripsOf(cluster: ClusterClient): Promise<readonly TripView[]> {
-  const rows = (await cluster.skb('rtt', {}, { timeoutMs: ANSWER_MS })) as RttRow[];
+  const rows = await cluster.skb('rtt', {}, { timeoutMs: ANSWER_MS });
   return rows.map(({ from, to, min, average }) => [from, to, min, Math.round(average)]);
 }
 
@@ -133,21 +132,13 @@ export function counterView(core: number, page: string): CounterView {
   return view;
 }
 
-interface CapabilityRow {
-  readonly slot: number;
-  readonly capability: string;
-  readonly rights: number;
-  readonly owner: number;
-  readonly locked: boolean;
-  readonly relations: number;
-}
 
 /** Every slot of every core that answers, and the cores that do not. */
 export async function capabilitiesOf(
   cluster: ClusterClient,
   cores: readonly number[],
 ): Promise<{ readonly rows: readonly CapabilityView[]; readonly absent: readonly number[] }> {
-  const { answers, absent } = await askEach<readonly CapabilityRow[]>(cores, (core) =>
+  const { answers, absent } = await askEach(cores, (core) =>
     cluster.core(core, 'caps', {}, { timeoutMs: ANSWER_MS }),
   );
   const rows = answers.flatMap(({ core, value }) =>
@@ -164,15 +155,9 @@ export async function capabilitiesOf(
   return { rows, absent: absent.map(({ core }) => core) };
 }
 
-interface MemoryRow {
-  readonly brought: number;
-  readonly free: number;
-  readonly lent: number;
-  readonly stolen: number;
-}
 
 export async function memoryOf(cluster: ClusterClient, cores: readonly number[]): Promise<readonly MemoryView[]> {
-  const { answers } = await askEach<MemoryRow>(cores, (core) =>
+  const { answers } = await askEach(cores, (core) =>
     cluster.core(core, 'memory', {}, { timeoutMs: ANSWER_MS }),
   );
   return answers.map(({ core, value: { brought, free, lent, stolen } }) => ({ core, brought, free, lent, stolen }));

@@ -1,3 +1,5 @@
+import type { CapabilityRow, CoreAnswers } from './verb-answers.ts';
+import type { CoreSnapshot } from '../capability/audit/audit-snapshot.ts';
 import type { DomainId } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { describeCapability } from '../capability/model/capability.ts';
@@ -21,7 +23,7 @@ const CORE = { min: 0, max: 65_535 } as const;
 
 /** What control of domains needs of the capability operations between cores. */
 interface CapopsPort {
-  snapshot(): object;
+  snapshot(): CoreSnapshot;
   readonly busy: boolean;
 }
 
@@ -165,8 +167,8 @@ export class DomainControl implements Service {
     return domain;
   }
 
-  private listCapabilities(): unknown {
-    const rows: unknown[] = [];
+  private listCapabilities(): CoreAnswers['caps'] {
+    const rows: CapabilityRow[] = [];
     for (const group of this.failUnlessBooted().cpuDriver.state.database.groups()) {
       for (const slot of group.slots) {
         const { owner, locked, relations } = group;

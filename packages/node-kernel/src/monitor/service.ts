@@ -1,3 +1,4 @@
+import type { CoreAnswers } from '../control/verb-answers.ts';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf, MESSAGES, MessageTo } from '@mk/monitor-proto/messages/table';
@@ -34,7 +35,8 @@ export type RoundActs = { readonly [A in RoundActionName]?: Act };
 /** Handlers of the system calls that SYSTEM_CALLS says a service serves. */
 export type SystemCallHandlers = { readonly [C in ServedCall]?: SystemCallHandler<C> };
 
-export type Verbs = Readonly<Record<string, Verb>>;
+/** Verbs of the control port by name; what has a row in CoreAnswers answers that. */
+export type Verbs = Readonly<Record<string, Verb>> & { readonly [V in keyof CoreAnswers]?: Verb<CoreAnswers[V]> };
 
 /** Who may have a link to this core, and whether to go on dialling. Exactly one service decides. */
 export interface LinkPolicy {

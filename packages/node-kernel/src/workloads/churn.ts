@@ -1,3 +1,4 @@
+import type { ChurnReport } from '../control/verb-answers.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
@@ -34,16 +35,6 @@ export interface ChurnOptions {
   readonly pauseNs: Nanos;
   /** Holding more, a domain rather lets go: few capabilities, and everybody is after the same. */
   readonly keep: number;
-}
-
-export interface ChurnReport {
-  operations: number;
-  ok: number;
-  readonly kinds: Record<string, number>;
-  readonly errors: Record<string, number>;
-  /** What the oracle objects to: none on a sound cluster. */
-  readonly wrong: string[];
-  elapsedNs: Nanos;
 }
 
 /** What a domain holds at an address. */

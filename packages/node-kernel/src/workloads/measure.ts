@@ -1,3 +1,4 @@
+import type { RevokeSummary } from '../control/verb-answers.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
@@ -28,7 +29,7 @@ export function* measureRevokes(
   peers: readonly PeerDomain[],
   count: number,
   quiet: Nanos,
-): Operation<unknown> {
+): Operation<RevokeSummary> {
   const caller = new Caller(bench, domain);
   const revokes: Nanos[] = [];
   const rounds: Nanos[] = [];

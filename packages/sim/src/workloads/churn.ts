@@ -3,7 +3,7 @@ import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type DomainId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { ControlReply } from '@mk/monitor-proto/step';
-import type { ChurnReport } from '@mk/node-kernel/workloads/churn';
+import type { ChurnReport } from '@mk/node-kernel/control/verb-answers';
 import { capabilityChecker } from '../checkers/capabilities.ts';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { honestPeersChecker } from '../checkers/honest-peers.ts';

@@ -1,25 +1,29 @@
+import type { SkbAnswers } from './verb-answers.ts';
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { peerName, type Nanos } from '@mk/monitor-proto/ids';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { SkbParts } from '../skb-parts.ts';
 import type { RoundTrips } from '../topology/round-trips.ts';
-import type { PlanKind } from '../topology/multicast-tree.ts';
+import type { PlanKind, TreeNode } from '../topology/multicast-tree.ts';
 import { treeAsDot, treeAsSvg, treeAsText } from '../topology/rendering.ts';
 
-type Reply = (reply: ControlReply) => void;
 type Args = Readonly<Record<string, unknown>>;
+type Answer<A> = { readonly ok: true; readonly value: A } | Extract<ControlReply, { readonly ok: false }>;
 
 /** A verb of the SKB's control port. */
-export interface Verb {
+export interface Verb<A> {
   readonly doc: string;
-  run(skb: SkbParts, args: Args, now: Nanos, reply: Reply): void;
+  run(skb: SkbParts, args: Args, now: Nanos, reply: (answer: Answer<A>) => void): void;
 }
 
 const KINDS: readonly PlanKind[] = ['unicast', 'broadcast', 'multicast', 'numa'];
-const FORMS = { text: treeAsText, dot: treeAsDot, svg: treeAsSvg, json: (tree: unknown) => tree } as const;
+const FORMS: Readonly<
+  Record<string, (tree: TreeNode, label: (from: number, to: number) => string) => SkbAnswers['tree']>
+> = { text: treeAsText, dot: treeAsDot, svg: treeAsSvg, json: (tree) => tree };
 
 /** What can be asked of the SKB's registry and topology service from outside. */
-export const VERBS: Readonly<Record<string, Verb>> = {
+export const VERBS: { readonly [V in keyof SkbAnswers]: Verb<SkbAnswers[V]> } = {
   waiting: {
     doc: 'Whom a measurement waits for.',
     run: (skb, _args, now, reply) => reply(ok({ silent: skb.measurement.waitingFor(now) })),
@@ -49,7 +53,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     run(skb, args, _now, reply) {
       const kind = KINDS.find((k) => k === (args.kind ?? 'multicast'));
       const name = args.form ?? 'text';
-      const form = isForm(name) ? FORMS[name] : undefined;
+      const form = typeof name === 'string' && isKeyOf(FORMS, name) ? FORMS[name] : undefined;
       if (kind === undefined || form === undefined)
         return reply(bad(`tree: kind is one of ${KINDS.join(', ')}; form one of ${Object.keys(FORMS).join(', ')}`));
       const { root } = args;
@@ -57,16 +61,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
         return reply(bad(typeof root === 'number' ? `tree: root ${root} is no member` : 'tree: root must be a core'));
       const tree = skb.plans.treeOf(kind, root);
       const label = (from: number, to: number): string => `${Math.round(skb.plans.latencyNs(from, to) / 1000)} µs`;
-      reply(ok((form as (t: typeof tree, l: typeof label) => unknown)(tree, label)));
+      reply(ok(form(tree, label)));
     },
   },
 };
 
-function isForm(name: unknown): name is keyof typeof FORMS {
-  return typeof name === 'string' && Object.hasOwn(FORMS, name);
-}
-
-function coreRows(skb: SkbParts): unknown {
+function coreRows(skb: SkbParts): SkbAnswers['cores'] {
   return [...skb.registry.members.values()]
     .sort((a, b) => a.core - b.core)
     .map((m) => ({
@@ -80,14 +80,14 @@ function coreRows(skb: SkbParts): unknown {
     }));
 }
 
-function rttRows(trips: RoundTrips): unknown {
+function rttRows(trips: RoundTrips): SkbAnswers['rtt'] {
   return [...trips.entries()].map(([from, to, trip]) => ({ from, to, ...trip }));
 }
 
-function ok(value: unknown): ControlReply {
+function ok<A>(value: A): Answer<A> {
   return { ok: true, value };
 }
 
-function bad(text: string): ControlReply {
+function bad(text: string): Extract<ControlReply, { readonly ok: false }> {
   return { ok: false, error: 'BAD_REQUEST', text };
 }

@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { DomainId } from '@mk/monitor-proto/ids';
+
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
-import type { CoreSnapshot } from '@mk/node-kernel/capability/audit/audit-snapshot';
+
 import type { Chapter, Tour } from '../tour.ts';
 
 const PAGE = 4096;
@@ -16,21 +16,17 @@ export const CAPABILITIES: Chapter = {
     const domains = await Promise.all(
       cores.map(
         async (core) =>
-          (
-            (await tour.core(core, 'domain_create', { cnodes: 1, memory: core === 0 ? 64 * PAGE : 0 })) as {
-              domain: DomainId;
-            }
-          ).domain,
+          (await tour.core(core, 'domain_create', { cnodes: 1, memory: core === 0 ? 64 * PAGE : 0 })).domain,
       ),
     );
     const own = known(domains[0]);
-    const { address: part } = (await tour.core(0, 'cap_retype', {
+    const { address: part } = await tour.core(0, 'cap_retype', {
       domain: own,
       source: MEMORY,
       kind: 'RAM',
       offset: 0,
       size: 16 * PAGE,
-    })) as { address: number };
+    });
     tour.say('a domain on core 0 retypes 256 KiB of RAM: 64 KiB of it are a capability of their own');
     const copies = await Promise.all(
       cores
@@ -41,7 +37,7 @@ export const CAPABILITIES: Chapter = {
     const far = tour.cores - 1;
     await tour.core(far, 'cap_retype', {
       domain: known(domains[far]),
-      source: copies[far - 1] as number,
+      source: copies[far - 1],
       kind: 'Frame',
       offset: 0,
       size: PAGE,
@@ -49,10 +45,7 @@ export const CAPABILITIES: Chapter = {
     });
     tour.say(`core ${far}, which holds a copy, makes four frames of it; its owner, core 0, has asked everybody first`);
     const before = await holding(tour, cores);
-    const { cores: asked, messages } = (await tour.core(0, 'cap_revoke', { domain: own, target: part })) as {
-      cores: number;
-      messages: number;
-    };
+    const { cores: asked, messages } = await tour.core(0, 'cap_revoke', { domain: own, target: part });
     tour.say(`core 0 revokes: mark → ready, commit → done on ${asked} cores, ${messages} messages`);
     const after = await holding(tour, cores);
     const left = after.slice(1).reduce((sum, count) => sum + count, 0);
@@ -60,7 +53,7 @@ export const CAPABILITIES: Chapter = {
       `before, the other cores held ${before.slice(1).reduce((sum, count) => sum + count, 0)} capabilities to it; ${left} left`,
       left === 0,
     );
-    const snapshots = (await Promise.all(cores.map((core) => tour.core(core, 'audit_snapshot')))) as CoreSnapshot[];
+    const snapshots = await Promise.all(cores.map((core) => tour.core(core, 'audit_snapshot')));
     const violations = auditCapabilities(snapshots);
     tour.check(
       `audit of ${snapshots.reduce((sum, { slots }) => sum + slots.length, 0)} capabilities on ${cores.length} cores: ${violations.length} violations`,
@@ -74,9 +67,7 @@ async function holding(tour: Tour, cores: readonly number[]): Promise<readonly n
   return Promise.all(
     cores.map(
       async (core) =>
-        ((await tour.core(core, 'caps')) as { capability: string }[]).filter(({ capability }) =>
-          /^(RAM|Frame)\[/.test(capability),
-        ).length,
+        (await tour.core(core, 'caps')).filter(({ capability }) => /^(RAM|Frame)\[/.test(capability)).length,
     ),
   );
 }

@@ -1,6 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
-import type { RoundSummary } from '../../client/round-summary.ts';
+
 import type { Chapter } from '../tour.ts';
 
 const JOIN_MS = 30_000;
@@ -22,7 +22,7 @@ export const CRASH: Chapter = {
       `core ${core} is back as incarnation ${row?.incarnation ?? '?'}, bound to all ${tour.cores - 1} others after ${elapsed}`,
       joined && row?.incarnation === 2,
     );
-    const round = (await tour.core(0, 'round', { plan: 'multicast', phases: 2, count: 1 })) as RoundSummary;
+    const round = await tour.core(0, 'round', { plan: 'multicast', phases: 2, count: 1 });
     tour.check(`a two-phase round reaches all ${round.cores} cores again`, round.cores === tour.cores);
   },
 };

@@ -45,7 +45,8 @@ async function queries(tour: Tour): Promise<void> {
     ['far', 'far apart'],
   ] as const) {
     const [found] = await answers(tour, `place(${kind}, ${PLACED}, Cores)`);
-    const cores = (found?.bindings['Cores'] ?? []) as readonly number[];
+    const placed = found?.bindings['Cores'];
+    const cores = Array.isArray(placed) ? placed : [];
     tour.check(`${PLACED} programs ${what} go to cores ${cores.join(', ')}`, cores.length === PLACED);
   }
 }
@@ -96,8 +97,5 @@ async function barrier(tour: Tour, cores: readonly Octopus[]): Promise<void> {
 }
 
 async function answers(tour: Tour, goal: string): Promise<readonly Solution[]> {
-  const { solutions } = (await tour.core(0, 'query', { goal, time_limit_ms: QUERY_MS })) as {
-    readonly solutions: readonly Solution[];
-  };
-  return solutions;
+  return (await tour.core(0, 'query', { goal, time_limit_ms: QUERY_MS })).solutions;
 }

@@ -1,7 +1,8 @@
 import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
 import { packageMatrixText } from '../../client/latency-matrix.ts';
-import { type RelationSummary, type RttRow, summariseByRelation } from '../../client/latency-summary.ts';
+import type { RttRow } from '@mk/skb/facts/cluster-facts';
+import { type RelationSummary, summariseByRelation } from '../../client/latency-summary.ts';
 import { addedDelaysNs } from '../../boot/machine.ts';
 import type { Chapter, Tour } from '../tour.ts';
 
@@ -30,7 +31,7 @@ export const LATENCIES: Chapter = {
 async function measuredTrips(tour: Tour): Promise<readonly RttRow[]> {
   const measured = await tour.until(async () => {
     // In this order: what is asked for after the end of the measurement is whole.
-    const { measuring } = (await tour.skb('status')) as { measuring: boolean };
+    const { measuring } = await tour.skb('status');
     const rows = measuring ? [] : await tour.trips();
     return rows.length > 0 ? rows : null;
   }, MEASURE_MS);

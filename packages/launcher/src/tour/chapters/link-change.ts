@@ -1,11 +1,8 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { formatDuration } from '@mk/machine/duration';
+import type { TreeNode } from '@mk/skb/topology/multicast-tree';
+import { treeIn } from '../../client/tree-answer.ts';
 import type { Chapter, Tour } from '../tour.ts';
-
-interface TreeNode {
-  readonly core: CoreId;
-  readonly children: readonly TreeNode[];
-}
 
 /** Longer than any way around: the tree has every reason to avoid the link. */
 const DELAY_NS = 40_000_000;
@@ -41,7 +38,7 @@ export const LINK_CHANGE: Chapter = {
       `the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${measured}`,
       slow !== null,
     );
-    const { min } = (await tour.core(0, 'ping', { core: far, count: 20 })) as { min: number };
+    const { min } = await tour.core(0, 'ping', { core: far, count: 20 });
     tour.check(
       `the fastest of 20 pings over it takes ${formatDuration(min)}`,
       min >= 2 * DELAY_NS - EARLY_NS && min <= 2 * DELAY_NS + HOST_NS,
@@ -75,7 +72,7 @@ async function trip(tour: Tour, to: number): Promise<number> {
 
 /** The tree that goes around slow links by itself: `numa` plans by end-to-end time. */
 async function treeOf(tour: Tour): Promise<TreeNode> {
-  return (await tour.skb('tree', { root: 0, kind: 'numa', form: 'json' })) as TreeNode;
+  return treeIn(await tour.skb('tree', { root: 0, kind: 'numa', form: 'json' }));
 }
 
 function children(tree: TreeNode): string {

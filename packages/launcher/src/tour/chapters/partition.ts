@@ -1,7 +1,7 @@
 import { limit } from '@mk/monitor-proto/limits';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import { formatCores, formatDuration } from '@mk/machine/duration';
-import type { RoundSummary } from '../../client/round-summary.ts';
+
 import type { Chapter } from '../tour.ts';
 
 const DEADLINE_NS = limit('operationDeadlineNs');
@@ -38,10 +38,7 @@ export const PARTITION: Chapter = {
       () => tour.core(0, 'round', { plan: 'multicast', phases: 1, count: 1 }).catch(() => null),
       30_000,
     );
-    tour.check(
-      `healed: a round reaches all ${tour.cores} cores again`,
-      (round as RoundSummary | null)?.cores === tour.cores,
-    );
+    tour.check(`healed: a round reaches all ${tour.cores} cores again`, round?.cores === tour.cores);
   },
 };
 

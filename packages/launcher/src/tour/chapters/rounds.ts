@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
 import { plainTable } from '../../display/ready-table.ts';
-import type { RoundSummary } from '../../client/round-summary.ts';
+import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import type { Chapter } from '../tour.ts';
 
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
@@ -14,7 +14,7 @@ export const ROUNDS_OVER_PLANS: Chapter = {
     const results: RoundSummary[] = [];
     for (const plan of PLANS) {
       for (const phases of [1, 2]) {
-        const result = (await tour.core(0, 'round', { plan, phases, count: ROUNDS })) as RoundSummary;
+        const result = await tour.core(0, 'round', { plan, phases, count: ROUNDS });
         results.push(result);
         table.push([plan, phases, result.messages, formatDuration(result.min), formatDuration(result.p50)].map(String));
       }

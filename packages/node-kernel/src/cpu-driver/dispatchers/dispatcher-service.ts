@@ -1,3 +1,4 @@
+import type { DispatcherRow } from '../../control/verb-answers.ts';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { ERRORS, isErrorName } from '@mk/monitor-proto/errors';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
@@ -223,7 +224,7 @@ function docOf(error: ErrorName): string {
   return isErrorName(error) ? ERRORS[error].doc : '';
 }
 
-function rowOf(dispatcher: Dispatcher, now: Nanos): Readonly<Record<string, unknown>> {
+function rowOf(dispatcher: Dispatcher, now: Nanos): DispatcherRow {
   const { id, domain, program, task, state, stateSince, runNs, turns, calls, queued, startedAt } = dispatcher;
   return {
     dispatcher: id,

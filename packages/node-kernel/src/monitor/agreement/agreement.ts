@@ -1,3 +1,4 @@
+import type { RoundSummary } from '../../control/verb-answers.ts';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
@@ -119,7 +120,7 @@ function roundHostOf(context: MonitorContext): RoundHost {
   };
 }
 
-function roundVerb(agreement: Agreement): Verb {
+function roundVerb(agreement: Agreement): Verb<RoundSummary> {
   return {
     args: ['plan', 'phases', 'count', 'bytes'],
     doc: 'Agreement rounds that do nothing, one after the other.',
@@ -139,7 +140,7 @@ function* roundSeries(
   phases: 1 | 2,
   count: number,
   payload: Uint8Array,
-): Operation<unknown> {
+): Operation<RoundSummary> {
   const samples: Nanos[] = [];
   let report: RoundReport | null = null;
   for (let i = 0; i < count; i++) {

@@ -1,3 +1,4 @@
+import type { CoreAnswers } from '../../control/verb-answers.ts';
 import type { QueryOptions } from '@mk/monitor-proto/knowledge/query';
 import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import type { Operation } from '../operations.ts';
@@ -38,7 +39,7 @@ export function knowledgeVerbs(knowledge: KnowledgePort): Verbs {
   };
 }
 
-function* answerOf(knowledge: KnowledgePort, goal: string, options: QueryOptions): Operation<unknown> {
+function* answerOf(knowledge: KnowledgePort, goal: string, options: QueryOptions): Operation<CoreAnswers['query']> {
   const { solutions, more, error } = yield* knowledge.query(goal, options);
   return { solutions, more, error: error === null ? null : { name: error.name, text: error.message } };
 }

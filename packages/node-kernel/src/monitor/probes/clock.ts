@@ -1,16 +1,9 @@
 import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { ClockOffset } from '../../control/verb-answers.ts';
 import { Answers } from '../answers.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError } from '../operations.ts';
-
-/** A peer's clock against ours. */
-export interface ClockOffset {
-  /** Add it to our time to get the peer's; nanoseconds. */
-  readonly offsetNs: Nanos;
-  /** The round trip of the exchange: the offset is right within half of it. */
-  readonly roundTripNs: Nanos;
-}
 
 /** Clock-offset exchange: ((t1−t0)+(t2−t3))/2, as Barrelfish's tracing does it; of several exchanges the shortest counts. */
 export class ClockSync {

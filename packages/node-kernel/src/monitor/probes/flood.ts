@@ -1,21 +1,10 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { FloodResult } from '../../control/verb-answers.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Resume, type Wait, wait } from '../operations.ts';
 import { Pending } from '../pending.ts';
 import { timeNow } from '../waits.ts';
-
-/** What the receiver of a flood counted, and how long it took the sender to hear of it. */
-export interface FloodResult {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly reordered: number;
-  readonly elapsedNs: Nanos;
-  /** How often the channel answered BUSY. */
-  readonly busy: number;
-}
 
 interface Stream {
   next: number;

@@ -1,3 +1,4 @@
+import type { CoreAnswers } from '../../control/verb-answers.ts';
 import { type CoreId, type Nanos, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
@@ -115,7 +116,7 @@ export class Probes implements Service {
     return this.rally.size > 0 ? [`${this.rally.size} rallies`] : [];
   }
 
-  private links(now: Nanos): unknown {
+  private links(now: Nanos): CoreAnswers['links'] {
     const { endpoint, monitors } = this.context;
     const peers = [...endpoint.peers.values()].sort((a, b) => a.id - b.id);
     return peers.map((peer) => {
@@ -136,7 +137,12 @@ export class Probes implements Service {
     });
   }
 
-  private *pingSummary(core: CoreId, count: number, payload: Uint8Array, pauseNs: Nanos): Operation<unknown> {
+  private *pingSummary(
+    core: CoreId,
+    count: number,
+    payload: Uint8Array,
+    pauseNs: Nanos,
+  ): Operation<CoreAnswers['ping']> {
     this.failUnlessMember(core);
     const samples = yield* this.ping.series(core, count, payload, pauseNs);
     return { core, bytes: payload.length, ...summarise(samples) };

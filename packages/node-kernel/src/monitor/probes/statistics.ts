@@ -23,15 +23,18 @@ export class RunningStatistics {
   }
 }
 
-/** Summary of samples: nearest-rank percentiles. */
-export function summarise(samples: readonly number[]): {
+/** A series of times, nanoseconds. */
+export interface TimeSummary {
   readonly count: number;
   readonly min: number;
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
   readonly average: number;
-} {
+}
+
+/** Summary of samples: nearest-rank percentiles. */
+export function summarise(samples: readonly number[]): TimeSummary {
   if (samples.length === 0) return { count: 0, min: 0, p50: 0, p99: 0, max: 0, average: 0 };
   const sorted = [...samples].sort((a, b) => a - b);
   const rank = (share: number): number =>

@@ -1,0 +1,89 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
+import type { CoreAnswers as KernelAnswers } from '@mk/node-kernel/control/verb-answers';
+import type { SkbAnswers } from '@mk/skb/control/verb-answers';
+import type { FaultTarget } from './fault-targets.ts';
+
+/** What each kind of process answers to the verbs of its control port. */
+export interface Answers {
+  readonly core: CoreAnswers;
+  readonly skb: SkbAnswers;
+  readonly supervisor: SupervisorAnswers;
+}
+
+/** What every process that has links answers about faults on them (`LinkFaults`). */
+export interface LinkFaultAnswers {
+  readonly fault_add: { readonly id: string };
+  readonly fault_heal: { readonly healed: readonly string[] };
+  readonly faults: readonly ActiveRule[];
+}
+
+/** Of a core: what its kernel's verbs promise, and what is only known from outside. */
+export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers {
+  readonly cap_retype: { readonly address: number };
+  readonly cap_revoke: { readonly cores: number; readonly messages: number };
+
+  readonly pages: readonly PageRow[];
+  readonly vspaces: readonly SpaceRow[];
+}
+
+/** What the supervisor's verbs answer: SUPERVISOR_VERBS is compiled against these rows. */
+export interface SupervisorAnswers {
+  readonly status: object;
+  readonly ps: readonly ProcessRow[];
+  readonly crash: null;
+  readonly restart: ProcessRow;
+  readonly hang: null;
+  readonly add_cores: readonly CoreId[];
+  readonly fault_add: { readonly id: string; readonly missing: readonly FaultTarget[] };
+  readonly fault_heal: Healed;
+  readonly faults: readonly ActiveRule[];
+  readonly ui: { readonly url: string };
+  readonly shutdown: null;
+}
+
+/** A process as `mkctl ps` shows it. */
+export interface ProcessRow {
+  readonly name: string;
+  readonly pid: number;
+  readonly state: string;
+  readonly incarnation: number;
+  readonly address: string;
+  readonly how: string;
+}
+
+/** What a heal did: the rules that ended, the processes that were woken, and who could not be told. */
+export interface Healed {
+  readonly healed: readonly string[];
+  readonly woken: readonly string[];
+  readonly missing: readonly FaultTarget[];
+}
+
+/** What is mapped in one address space. */
+export interface SpaceRow {
+  readonly domain: string;
+  readonly epoch: number;
+  readonly mapped: readonly MappedRow[];
+}
+
+export interface MappedRow {
+  readonly virtual: number;
+  readonly bytes: number;
+  readonly page_bytes: number;
+  readonly frame: number;
+  readonly offset: number;
+  readonly rights: readonly number[];
+  readonly holders: readonly number[];
+}
+
+/** A page at its home. */
+export interface PageRow {
+  readonly page: number;
+  readonly state: string;
+  readonly owner: number | null;
+  readonly sharers: readonly number[];
+  readonly version: number;
+  readonly queued: number;
+  readonly lost: boolean;
+  readonly statistics: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,151 @@
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
+import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
+import type { Solution } from '@mk/monitor-proto/knowledge/query';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
+import type { OctopusNotification, OctopusReply } from '@mk/monitor-proto/octopus/requests';
+import type { CoreSnapshot } from '../capability/audit/audit-snapshot.ts';
+import type { TimeSummary } from '../monitor/probes/statistics.ts';
+
+/**
+ * What the verbs of a core's control port answer. The services that bring them are compiled against these rows (`Verbs`), and so are those who
+ * ask: nobody believes an answer to be of some form. A verb without a row answers `unknown`.
+ */
+export interface CoreAnswers {
+  readonly audit_snapshot: CoreSnapshot & { readonly busy: boolean };
+  readonly bench_revoke: RevokeSummary;
+  readonly caps: readonly CapabilityRow[];
+  readonly churn: ChurnReport;
+  readonly clock: ClockOffset;
+  readonly cspace: readonly CspaceRow[];
+  readonly dispatchers: readonly DispatcherRow[];
+  readonly domain_create: { readonly domain: DomainId };
+  readonly domain_spawn: { readonly domain: string };
+  readonly domain_wait: DomainStatus;
+  readonly domains: readonly DomainRow[];
+  readonly flood: FloodResult;
+  readonly links: readonly LinkRow[];
+  readonly log_level: LogLevel | 'off';
+  readonly memory: MemoryReport;
+  readonly octopus: OctopusReply;
+  readonly octopus_told: OctopusNotification | null;
+  readonly ping: TimeSummary & { readonly core: CoreId; readonly bytes: number };
+  readonly query: {
+    readonly solutions: readonly Solution[];
+    readonly more: boolean;
+    readonly error: { readonly name: string; readonly text: string } | null;
+  };
+  readonly round: RoundSummary;
+}
+
+/** What a verb answers: its row, or `unknown`. */
+export type AnswerOf<Rows, V extends string> = V extends keyof Rows ? Rows[V] : unknown;
+
+/** What a churn did; its numbers grow while it runs. */
+export interface ChurnReport {
+  operations: number;
+  ok: number;
+  readonly kinds: Record<string, number>;
+  readonly errors: Record<string, number>;
+  /** What the oracle objects to: none on a sound cluster. */
+  readonly wrong: string[];
+  elapsedNs: Nanos;
+}
+
+/** A peer's clock against ours. */
+export interface ClockOffset {
+  /** Add it to our time to get the peer's; nanoseconds. */
+  readonly offsetNs: Nanos;
+  /** The round trip of the exchange: the offset is right within half of it. */
+  readonly roundTripNs: Nanos;
+}
+
+/** What the receiver of a flood counted, and how long it took the sender to hear of it. */
+export interface FloodResult {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  readonly elapsedNs: Nanos;
+  /** How often the channel answered BUSY. */
+  readonly busy: number;
+}
+
+/** A series of agreement rounds; times in nanoseconds. */
+export interface RoundSummary extends TimeSummary {
+  readonly plan: string;
+  readonly phases: number;
+  readonly cores: number;
+  readonly messages: number;
+}
+
+/** Revokes beside empty two-phase rounds; times in nanoseconds. */
+export interface RevokeSummary {
+  readonly cores: number;
+  readonly messages: number;
+  readonly plan_messages: number;
+  readonly revoke: TimeSummary;
+  readonly round: TimeSummary;
+}
+
+/** A slot of a core, as `caps` tells of it. */
+export interface CapabilityRow {
+  readonly slot: number;
+  readonly capability: string;
+  readonly rights: number;
+  readonly owner: CoreId;
+  readonly locked: boolean;
+  readonly in_delete: boolean;
+  readonly relations: number;
+}
+
+/** What a domain holds at one address. */
+export interface CspaceRow {
+  readonly address: number;
+  readonly capability: string;
+  readonly owner: CoreId;
+}
+
+/** A dispatcher as its core tells of it. */
+export interface DispatcherRow {
+  readonly dispatcher: number;
+  readonly domain: string;
+  readonly program: string;
+  readonly class: object;
+  readonly state: string;
+  readonly state_ms: number;
+  readonly age_ns: Nanos;
+  readonly run_ns: Nanos;
+  readonly turns: number;
+  readonly calls: number;
+  readonly queued: number;
+}
+
+/** A domain as its home core tells of it. */
+export interface DomainRow extends DomainStatus {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly ran_ms: number;
+}
+
+/** A core's memory server; bytes. */
+export interface MemoryReport {
+  readonly brought: number;
+  readonly free: number;
+  readonly free_own: number;
+  readonly largest_free: number;
+  readonly lent: number;
+  readonly lent_to: readonly { readonly to: CoreId; readonly bytes: number }[];
+  readonly stolen: number;
+  readonly steals: number;
+}
+
+/** A core's channel to one peer. */
+export interface LinkRow {
+  readonly peer: CoreId | string;
+  readonly up: boolean;
+  readonly bound: boolean;
+  readonly suspected: boolean;
+  readonly silent_ms: number;
+  readonly unacknowledged: number;
+}

@@ -1,0 +1,39 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
+import type { RttRow } from '../facts/cluster-facts.ts';
+import type { TreeNode } from '../topology/multicast-tree.ts';
+
+/** What the verbs of the SKB's control port answer: VERBS and those who ask are compiled against the same rows. */
+export interface SkbAnswers {
+  readonly waiting: { readonly silent: readonly CoreId[] };
+  readonly log_level: (typeof LOG_THRESHOLDS)[number];
+  readonly status: {
+    readonly cluster: string;
+    readonly members: number;
+    readonly expected: number;
+    readonly links: number;
+    readonly meshComplete: boolean;
+    readonly measuring: boolean;
+    /** The version of the dissemination plans. */
+    readonly plan: number;
+    readonly records: number;
+    /** Null: the engine is not ready. */
+    readonly engineReadyMs: number | null;
+    readonly counters: object;
+  };
+  readonly cores: readonly CoreRow[];
+  readonly rtt: readonly RttRow[];
+  readonly measure: { readonly trips: readonly RttRow[]; readonly silent: readonly CoreId[] };
+  /** A text, or the tree itself where `form` is json. */
+  readonly tree: string | TreeNode;
+}
+
+/** A registered core. */
+export interface CoreRow {
+  readonly core: CoreId;
+  readonly incarnation: number;
+  readonly address: string;
+  readonly up: boolean;
+  readonly links: number;
+  readonly package: number;
+}
