@@ -18,6 +18,10 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
+export function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
+}
+
 export function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is readonly T[] {
   return Array.isArray(value) && value.every((item) => isItem(item));
 }

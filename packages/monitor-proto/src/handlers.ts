@@ -1,15 +1,14 @@
-/** Functions by the key of what they take: `R` is what they return, `Rest` what they take besides. */
-type Handlers<M, Rest extends readonly unknown[], R> = {
-  readonly [K in keyof M]: (given: M[K], ...rest: Rest) => R;
-};
+type Handler = (given: never, ...rest: never[]) => unknown;
+type RestOf<F> = F extends (given: never, ...rest: infer R) => unknown ? R : never;
 
 /**
- * The row of a table of handlers for one variant of a union, `handlerFor(table, event.type)(event)`. The compiler proves that the row takes
- * this variant, which `table[event.type]` alone leaves it unable to see.
+ * The row of a table of handlers for one variant of a union: `handlerFor(table, event.type)(event, now)`. It takes what the rows of these
+ * keys take and answers what they answer; `table[event.type]` alone is a union of functions, which TypeScript lets nobody call.
  */
-export function handlerFor<M, K extends keyof M, Rest extends readonly unknown[], R>(
-  table: Handlers<M, Rest, R>,
+export function handlerFor<T extends { readonly [K in keyof T]: Handler }, K extends keyof T>(
+  table: T,
   key: K,
-): (given: M[K], ...rest: Rest) => R {
-  return table[key];
+): (given: Parameters<T[K]>[0], ...rest: RestOf<T[K]>) => ReturnType<T[K]> {
+  // The key picks the variant: the caller took both from one value.
+  return table[key] as ReturnType<typeof handlerFor<T, K>>;
 }

@@ -1,3 +1,4 @@
+import { isRecord, isWhole } from '@mk/monitor-proto/guards';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
 import { limit } from '@mk/monitor-proto/limits';
@@ -321,11 +322,11 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 }
 
 function isOperation(value: unknown): value is Operation<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as Operation<unknown>).throw === 'function';
+  return isRecord(value) && typeof value['throw'] === 'function';
 }
 
 /** How much memory a core brings, by the cluster's settings. */
 function ramBytesOf(settings: string): number {
-  const { ramBytes } = JSON.parse(settings) as { readonly ramBytes?: unknown };
-  return Number.isSafeInteger(ramBytes) && (ramBytes as number) > 0 ? (ramBytes as number) : limit('ramBytesPerCore');
+  const given: unknown = JSON.parse(settings);
+  return isRecord(given) && isWhole(given['ramBytes'], 1) ? given['ramBytes'] : limit('ramBytesPerCore');
 }

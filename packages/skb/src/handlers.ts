@@ -1,37 +1,48 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
-import type { MessageOf, MessageTo } from '@mk/monitor-proto/messages/table';
+import { type Message, type MessageOf, MESSAGES, type MessageTo } from '@mk/monitor-proto/messages/table';
+import { handlerFor } from '@mk/monitor-proto/handlers';
+import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { SkbParts } from './skb-parts.ts';
 
+/** What the SKB can be sent. */
+export type SkbMessage = { [T in MessageTo<'skb'>]: MessageOf<T> }[MessageTo<'skb'>];
+
+/** Whether a message is one that the SKB can be sent, and nothing that it sends itself. */
+export function isForSkb(message: Message): message is SkbMessage {
+  const { from }: MessageSpec = MESSAGES[message.type];
+  return isKeyOf(HANDLERS, message.type) && from !== 'skb';
+}
+
+export function handleMessage(skb: SkbParts, from: Peer, message: SkbMessage, now: Nanos): void {
+  handlerFor(HANDLERS, message.type)(message, skb, from, now);
+}
+
 /** What the SKB does with a message. */
-export type Handler<T extends MessageTo<'skb'>> = (
-  skb: SkbParts,
-  from: Peer,
-  message: MessageOf<T>,
-  now: Nanos,
-) => void;
+type Handler<T extends MessageTo<'skb'>> = (message: MessageOf<T>, skb: SkbParts, from: Peer, now: Nanos) => void;
 
 /** One handler for every message that the SKB can be sent: the compiler misses none. */
-export const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
-  register_request: (skb, from, request, now) => skb.registry.register(from, request, now),
-  monitor_initialized: (skb, from, _message, now) => skb.registry.initialised(from, now),
-  bind_monitor_proxy: (skb, from, { cores, incarnations }, now) =>
+const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
+  register_request: (request, skb, from, now) => skb.registry.register(from, request, now),
+  monitor_initialized: (_message, skb, from, now) => skb.registry.initialised(from, now),
+  bind_monitor_proxy: ({ cores, incarnations }, skb, from, now) =>
     skb.registry.proxyBind(from, cores, incarnations, now),
   capops_ready: () => undefined,
-  mesh_report: (skb, from, { links }, now) => skb.registry.meshReport(from, links, now),
-  measure_report: (skb, from, report, now) => {
+  mesh_report: ({ links }, skb, from, now) => skb.registry.meshReport(from, links, now),
+  measure_report: (report, skb, from, now) => {
     if (isCorePeer(from)) skb.measurement.report(from.id, report, now);
   },
-  link_changed: (skb, from, { core, average }) => {
+  link_changed: ({ core, average }, skb, from) => {
     if (isCorePeer(from)) skb.linkChanged(from.id, core, average);
   },
-  skb_query: (skb, from, query, now) => skb.client(from, now).queries.query(from, query),
-  skb_cancel: (skb, from, { id }, now) => skb.client(from, now).queries.cancel(from, id),
-  skb_rules: (skb, from, rules, now) => skb.client(from, now).queries.rules(from, rules),
-  oct_request: (skb, from, request, now) => skb.client(from, now).octopus.request(from, request),
-  session_alive: (skb, from, { id, begins }, now) => skb.client(from, now).alive(from, id, begins),
-  client_leaves: (skb, from, _message, now) => skb.clientLeaves(from, now),
-  clock_request: (skb, from, { id, t0 }, now) => {
+  skb_query: (query, skb, from, now) => skb.client(from, now).queries.query(from, query),
+  skb_cancel: ({ id }, skb, from, now) => skb.client(from, now).queries.cancel(from, id),
+  skb_rules: (rules, skb, from, now) => skb.client(from, now).queries.rules(from, rules),
+  oct_request: (request, skb, from, now) => skb.client(from, now).octopus.request(from, request),
+  session_alive: ({ id, begins }, skb, from, now) => skb.client(from, now).alive(from, id, begins),
+  client_leaves: (_message, skb, from, now) => skb.clientLeaves(from, now),
+  clock_request: ({ id, t0 }, skb, from, now) => {
     skb.endpoint.sendTo(from, { type: 'clock_reply', id, t0, t1: now, t2: now });
   },
 };

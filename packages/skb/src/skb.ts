@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { isKeyOf } from '@mk/monitor-proto/tables';
 import type { SkbAnswers } from './control/verb-answers.ts';
 import { AssertionFailure } from '@mk/monitor-proto/assert';
@@ -10,7 +11,7 @@ import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { endpointMetrics } from '@mk/monitor-proto/endpoint/endpoint-metrics';
 import { limit } from '@mk/monitor-proto/limits';
 import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
-import { MESSAGES, type Message } from '@mk/monitor-proto/messages/table';
+import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { ControlReply, ControlRequest, StateMachine } from '@mk/monitor-proto/step';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
@@ -18,7 +19,7 @@ import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { SkbConfig } from './config.ts';
 import { VERBS } from './control/verbs.ts';
 import type { SkbEffect, SkbEvent } from './effects.ts';
-import { type Handler, HANDLERS } from './handlers.ts';
+import { handleMessage, isForSkb, type SkbMessage } from './handlers.ts';
 import { Knowledge } from './knowledge/knowledge.ts';
 import { controlText, Poisoned, requestText } from './knowledge/poisoned.ts';
 import { Registry } from './registry/registry.ts';
@@ -83,7 +84,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   step(event: SkbEvent, now: Nanos): readonly SkbEffect[] {
     if (this.stopped) return [];
     this.current = null;
-    (this.handlers[event.type] as (event: SkbEvent, now: Nanos) => void)(event, now);
+    handlerFor(this.handlers, event.type)(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
   }
@@ -219,9 +220,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   }
 
   message(peer: Peer, message: Message, now: Nanos): void {
-    const handler = (HANDLERS as Readonly<Record<string, Handler<never>>>)[message.type];
-    const { from } = MESSAGES[message.type];
-    if (handler === undefined || from === 'skb') {
+    if (!isForSkb(message)) {
       this.outbox.log('frame_rejected', {
         peer: peer.id,
         link: peer.link,
@@ -230,15 +229,15 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
       });
       return;
     }
-    this.perform(handler, peer, message, now);
+    this.perform(peer, message, now);
   }
 
   /** What a client asks ends in an answer, also when it is our fault that it has none. */
-  private perform(handler: Handler<never>, peer: Peer, message: Message, now: Nanos): void {
+  private perform(peer: Peer, message: SkbMessage, now: Nanos): void {
     if (this.poisoned.has(message)) return this.knowledge.refuse(peer, message, 'POISONED');
     this.current = message;
     try {
-      handler(this, peer, message as never, now);
+      handleMessage(this, peer, message, now);
     } catch (error) {
       // A store in doubt is read anew from its journal, by the next life.
       if (error instanceof AssertionFailure || this.config.guarded !== true || this.knowledge.octopus.underWay !== null)

@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { withCause } from '../supervisor/last-words.ts';
 
@@ -60,7 +61,7 @@ export class BootMachine {
 
   step(event: BootEvent): readonly BootAction[] {
     if (this.state === 'complete' || this.state === 'failed') return [];
-    return (this.handlers[event.type] as (event: BootEvent) => readonly BootAction[])(event);
+    return handlerFor(this.handlers, event.type)(event);
   }
 
   get progress(): BootProgress {

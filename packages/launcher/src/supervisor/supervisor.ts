@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
@@ -178,8 +179,7 @@ export class Supervisor {
       };
       this.boot = {
         machine,
-        perform: (actions) =>
-          actions.forEach((action) => (performers[action.type] as (action: BootAction) => void)(action)),
+        perform: (actions) => actions.forEach((action) => handlerFor(performers, action.type)(action)),
       };
       if (this.interruptedBeforeBoot) return this.bootEvent({ type: 'interrupted' });
       try {

@@ -1,7 +1,9 @@
+import { isListOf, isNumber, isRecord } from '@mk/monitor-proto/guards';
+import type { CallAnswer } from '../dispatcher/call-answers.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
-import { isMkError } from '../runtime/mk-error.ts';
+import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type WaitOptions, waitFor } from '../runtime/waiting.ts';
 import { CAPABILITY_TYPE_NAMES } from './type-names.ts';
@@ -47,9 +49,8 @@ export class Capabilities {
    */
   async alloc(bytes: number, options: AllocateOptions & WaitOptions = {}): Promise<number> {
     const { alignment, near, from, to, ...waiting } = options;
-    const wanted = Object.entries({ alignment, near, from, to }).filter(([, value]) => value !== undefined);
-    const request = { bytes, ...(Object.fromEntries(wanted) as Readonly<Record<string, number>>) };
-    return (await this.again('allocate', [request], waiting)) as number;
+    // What is undefined does not cross the border.
+    return this.again('allocate', [{ bytes, alignment, near, from, to }], waiting);
   }
 
   /**
@@ -104,7 +105,7 @@ export class Capabilities {
   ): Promise<number> {
     const { giveAway = false, ...waiting } = options;
     const sending = { source: { address: source }, core: to.core, domain: to.domain, giveAway };
-    const address = (await this.again('send', [sending], waiting)) as number;
+    const address = await this.again('send', [sending], waiting);
     if (giveAway) this.runtime.slots.release(source);
     return address;
   }
@@ -158,7 +159,11 @@ export class Capabilities {
   }
 
   /** An operation that is tried again while another one’s state is in its way. */
-  private async again(name: string, args: readonly PlainValue[], options: WaitOptions): Promise<PlainValue> {
+  private async again<N extends string>(
+    name: N,
+    args: readonly PlainValue[],
+    options: WaitOptions,
+  ): Promise<CallAnswer<N>> {
     const { runtime } = this;
     const until = runtime.now() + RETRY_NS.deadline;
     for (let pause: number = RETRY_NS.first; ; pause = Math.min(RETRY_NS.most, 2 * pause)) {
@@ -203,7 +208,8 @@ export class Capabilities {
 }
 
 function identityOf(told: PlainValue): CapabilityIdentity {
-  const { capability, owner } = told as { readonly capability: readonly number[]; readonly owner: number };
-  const [type, rights, address, bytes] = capability as [number, number, number, number];
+  const { capability, owner } = isRecord(told) ? told : {};
+  if (!isListOf(capability, isNumber) || !isNumber(owner)) throw new MkError('BAD_MESSAGE', 'no capability was told');
+  const [type = 0, rights = 0, address = 0, bytes = 0] = capability;
   return { type: CAPABILITY_TYPE_NAMES[type] ?? `type ${type}`, rights, address, bytes, owner };
 }

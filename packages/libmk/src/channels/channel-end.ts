@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { SentCapability } from '../interface/message-bytes.ts';
@@ -101,7 +102,7 @@ export class ChannelEnd {
       this.check(message);
       if (options.busy === 'fail' && !this.canSend(message.length)) throw this.busy();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(asError(error));
     }
     if (!this.canSend(message.length)) return this.sendLater(message, capabilities, options);
     if (capabilities.length > 0) return this.sendWithCapabilities(message, capabilities);

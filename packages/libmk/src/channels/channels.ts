@@ -1,4 +1,5 @@
-import { known } from '@mk/monitor-proto/assert';
+import type { CallAnswer } from '../dispatcher/call-answers.ts';
+
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Interface } from '../interface/interface.ts';
@@ -61,15 +62,10 @@ export class Channels {
     if (windowBytes !== undefined) asked['window'] = windowBytes;
     const until = deadlineOf(this.runtime.now(), options);
     if (until !== Infinity) asked['timeout'] = Math.max(0, Math.ceil(until - this.runtime.now()));
-    const made = await this.making('channel_bind', [asked], options, (value) => {
-      const { channel } = value as { readonly channel: number };
-      this.runtime.calls.tell('channel_close', [channel, 'CHANNEL_CLOSED']);
-    });
-    const { channel, way, core, window } = made as Readonly<Record<string, number>>;
-    const end = this.add(
-      factsOf(known(channel), known(way), known(core), known(window)),
-      `the channel to ${name} on core ${core}`,
+    const { channel, way, core, window } = await this.making('channel_bind', [asked], options, (made) =>
+      this.runtime.calls.tell('channel_close', [made.channel, 'CHANNEL_CLOSED']),
     );
+    const end = this.add(factsOf(channel, way, core, window), `the channel to ${name} on core ${core}`);
     this.replay();
     return end;
   }
@@ -77,10 +73,9 @@ export class Channels {
   /** Offers a name; connections come to `accepted`. Returns what withdraws it. */
   async offer(name: string, { fingerprint }: Interface, options: ExportOptions): Promise<OfferedName> {
     const scope = options.scope ?? 'machine';
-    const made = await this.making('channel_export', [name, fingerprint, scope], options, (value) =>
-      this.runtime.calls.tell('channel_withdraw', [value]),
+    const port = await this.making('channel_export', [name, fingerprint, scope], options, (unwanted) =>
+      this.runtime.calls.tell('channel_withdraw', [unwanted]),
     );
-    const port = made as number;
     const accepted = new EventQueue<ChannelEnd>(this.runtime, `connections to ${name}`);
     this.ports.set(port, { accepted, name });
     this.replay();
@@ -99,7 +94,7 @@ export class Channels {
     if (end !== undefined) return end.arrived(data, capabilities);
     const port = this.ports.get(id);
     if (port === undefined) return this.unknown(() => this.message(id, words, data, capabilities), capabilities);
-    const [channel, core, way, window] = words as [number, number, number, number];
+    const [channel = 0, core = 0, way = 0, window = 0] = words;
     port.accepted.push(this.add(factsOf(channel, way, core, window), `a channel to ${port.name} from core ${core}`));
   }
 
@@ -116,12 +111,12 @@ export class Channels {
   }
 
   /** Asks for a channel or a port; what comes for it in the very batch of the answer waits until it is known here. */
-  private async making(
-    call: string,
+  private async making<N extends 'channel_bind' | 'channel_export'>(
+    call: N,
     args: readonly PlainValue[],
     options: WaitOptions,
-    giveBack: (value: PlainValue) => void,
-  ): Promise<PlainValue> {
+    giveBack: (value: CallAnswer<N>) => void,
+  ): Promise<CallAnswer<N>> {
     const { runtime } = this;
     this.pending += 1;
     let wanted = true;
@@ -130,7 +125,7 @@ export class Channels {
       this.pending -= 1;
       if (this.pending === 0) this.replay();
     };
-    return waitFor<PlainValue>(runtime, `${call} ${String(args[0])}`, options, (waker) => {
+    return waitFor<CallAnswer<N>>(runtime, `${call} ${String(args[0])}`, options, (waker) => {
       answer.then(
         (value) => {
           if (wanted) waker.wake(value);

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import type { InputOf, Interface, Method, Methods, NamesOf, OutputOf } from '../interface/interface.ts';
@@ -73,7 +74,7 @@ class ClientEnd implements ChannelOwner {
       method.input.write(writer, fields, method.name);
       return this.channel.send(writer.take(), [...writer.capabilities], options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(asError(error));
     }
   }
 
@@ -85,7 +86,7 @@ class ClientEnd implements ChannelOwner {
     try {
       this.writeCall(method, token, input, options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(asError(error));
     }
     const [bytes, capabilities] = [this.writer.take(), [...this.writer.capabilities]];
     return waitFor<unknown>(this.runtime, `the answer to ${this.spoken.name}.${method.name}`, options, (waker) => {

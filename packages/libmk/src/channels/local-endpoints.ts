@@ -33,7 +33,7 @@ export class LocalEndpoints {
 
   /** Where this dispatcher's own Dispatcher capability lies. Deleting the last copy of it takes all endpoints with it. */
   async self(): Promise<number> {
-    return (await this.runtime.calls.ask('dispatcher_self', [])) as number;
+    return this.runtime.calls.ask('dispatcher_self', []);
   }
 
   /**
@@ -44,8 +44,7 @@ export class LocalEndpoints {
    * const { words } = await endpoint.messages.receive();
    */
   async create(): Promise<LocalEndpoint> {
-    const made = await this.runtime.calls.ask('endpoint_create', [this.nextNumber++]);
-    const { endpoint, address } = made as { readonly endpoint: number; readonly address: number };
+    const { endpoint, address } = await this.runtime.calls.ask('endpoint_create', [this.nextNumber++]);
     const entry = {
       queue: new EventQueue<WordMessage>(this.runtime, `messages of endpoint ${address}`, () => {
         entry.taken += 1;

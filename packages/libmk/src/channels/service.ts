@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import type { InputOf, Interface, Methods, NamesOf, OutputOf } from '../interface/interface.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
@@ -174,8 +175,8 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
 
 type AnyHandler<M extends Methods> = (input: unknown, call: HandlerCall<M>) => unknown;
 
-const AsyncFunction = (async () => undefined).constructor as new () => object;
+const AsyncFunction = (async () => undefined).constructor;
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function';
+  return isRecord(value) && typeof value['then'] === 'function';
 }

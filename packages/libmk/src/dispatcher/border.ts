@@ -34,9 +34,14 @@ export interface Border {
   fail(error: string, text: string): void;
 }
 
+/** The border that the kernel put into the context that this code runs in; undefined: nobody did. */
+export function borderHere(): Border | undefined {
+  return (globalThis as { readonly mkBorder?: Border }).mkBorder;
+}
+
 /** The border of the context that this code runs in. Throws where there is none: outside of a dispatcher. */
 export function border(): Border {
-  const found = (globalThis as { readonly mkBorder?: Border }).mkBorder;
+  const found = borderHere();
   if (found === undefined)
     throw new Error('libmk: this program is not run by a core (mk-launch run, or mk-launch sim run)');
   return found;

@@ -74,15 +74,15 @@ export class PlainWriter {
     else this.object(value, depth + 1);
   }
 
-  private object(value: object, depth: number): void {
-    if (Array.isArray(value)) {
+  private object(value: Extract<PlainValue, object>, depth: number): void {
+    if (isList(value)) {
       this.head(TAG.list, value.length, 0);
-      for (let i = 0; i < value.length; i++) this.write(value[i] as PlainValue, depth);
+      for (let i = 0; i < value.length; i++) this.write(value[i], depth);
     } else if (isBytes(value)) {
       this.head(TAG.bytes, value.length, value.length);
       this.bytes.set(value, this.at);
       this.at += value.length;
-    } else this.record(value as Readonly<Record<string, PlainValue>>, depth);
+    } else this.record(value, depth);
   }
 
   private record(value: Readonly<Record<string, PlainValue>>, depth: number): void {
@@ -245,4 +245,8 @@ export class PlainReader {
 /** Bytes of this or another realm: a typed array of a context is no instance of the host's Uint8Array. */
 export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+function isList(value: PlainValue): value is readonly PlainValue[] {
+  return Array.isArray(value);
 }

@@ -1,3 +1,5 @@
+import { entriesOf, keysOf, tableOf } from '@mk/monitor-proto/tables';
+import { isWhole } from '@mk/monitor-proto/guards';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { borderLimit } from './limits.ts';
 import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } from './plain-value.ts';
@@ -15,19 +17,30 @@ import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } 
  *       dispatcher is resumed again for it.
  */
 
-/** The kinds of field that an upcall can have, with a test of each. */
-const FIELDS = {
-  whole: { type: 0 as number, check: (v: unknown) => Number.isSafeInteger(v) },
-  text: { type: '' as string, check: (v: unknown) => typeof v === 'string' },
-  texts: { type: [] as readonly string[], check: (v: unknown) => isListOf(v, (x) => typeof x === 'string') },
-  wholes: { type: [] as readonly number[], check: (v: unknown) => isListOf(v, Number.isSafeInteger) },
-  numbers: { type: [] as readonly number[], check: (v: unknown) => isListOf(v, Number.isFinite) },
-  bytes: { type: new Uint8Array() as Uint8Array, check: isBytes },
-  names: { type: {} as Readonly<Record<string, string>>, check: isNames },
-  value: { type: null as PlainValue, check: () => true },
-} as const;
+/** The type of each kind of field that an upcall can have. */
+interface FieldTypes {
+  readonly whole: number;
+  readonly text: string;
+  readonly texts: readonly string[];
+  readonly wholes: readonly number[];
+  readonly numbers: readonly number[];
+  readonly bytes: Uint8Array;
+  readonly names: Readonly<Record<string, string>>;
+  readonly value: PlainValue;
+}
+type FieldKind = keyof FieldTypes;
 
-type FieldKind = keyof typeof FIELDS;
+/** A test of each. */
+const FIELDS: { readonly [K in FieldKind]: (value: PlainValue) => boolean } = {
+  whole: Number.isSafeInteger,
+  text: (v) => typeof v === 'string',
+  texts: (v) => isListOf(v, (x) => typeof x === 'string'),
+  wholes: (v) => isListOf(v, Number.isSafeInteger),
+  numbers: (v) => isListOf(v, Number.isFinite),
+  bytes: isBytes,
+  names: isNames,
+  value: () => true,
+};
 
 interface UpcallSpec {
   /** Never changes; a retired upcall keeps its row. */
@@ -125,7 +138,7 @@ export const UPCALLS = {
 export type UpcallType = keyof typeof UPCALLS;
 export type UpcallOf<T extends UpcallType> = { readonly type: T } & {
   readonly [F in keyof (typeof UPCALLS)[T]['fields']]: (typeof UPCALLS)[T]['fields'][F] extends FieldKind
-    ? (typeof FIELDS)[(typeof UPCALLS)[T]['fields'][F]]['type']
+    ? FieldTypes[(typeof UPCALLS)[T]['fields'][F]]
     : never;
 };
 /** One upcall, as an object with its type. */
@@ -158,12 +171,11 @@ export interface Turn {
   readonly workNs: Nanos;
 }
 
-const BY_ORDINAL = new Map<number, UpcallType>(
-  Object.entries(UPCALLS).map(([name, { ordinal }]) => [ordinal, name as UpcallType]),
-);
-const FIELDS_OF = Object.fromEntries(
-  Object.entries(UPCALLS).map(([name, { fields }]) => [name, Object.entries(fields) as [string, FieldKind][]]),
-) as unknown as Readonly<Record<UpcallType, readonly (readonly [string, FieldKind])[]>>;
+const BY_ORDINAL = new Map<number, UpcallType>(entriesOf(UPCALLS).map(([type, { ordinal }]) => [ordinal, type]));
+const FIELDS_OF = tableOf(keysOf(UPCALLS), (type) => {
+  const { fields }: UpcallSpec = UPCALLS[type];
+  return Object.entries(fields);
+});
 
 /** Encodes what a dispatcher is resumed with; the bytes are valid until the writer's next use. */
 export function encodeResumption(writer: PlainWriter, { now, until, upcalls }: Resumption): Uint8Array {
@@ -173,7 +185,8 @@ export function encodeResumption(writer: PlainWriter, { now, until, upcalls }: R
   writer.write(upcalls.length);
   for (const upcall of upcalls) {
     writer.write(UPCALLS[upcall.type].ordinal);
-    for (const [field] of FIELDS_OF[upcall.type]) writer.write((upcall as Readonly<Record<string, PlainValue>>)[field]);
+    const fields: Readonly<Record<string, PlainValue>> = upcall;
+    for (const [field] of FIELDS_OF[upcall.type]) writer.write(fields[field]);
   }
   return writer.written();
 }
@@ -196,7 +209,7 @@ function readUpcall(reader: PlainReader): Upcall {
   const upcall: Record<string, PlainValue> = { type };
   for (const [field, kind] of FIELDS_OF[type]) {
     const value = reader.read();
-    if (!FIELDS[kind].check(value)) throw new BorderError(`${type}: ${field} is no ${kind}`);
+    if (!FIELDS[kind](value)) throw new BorderError(`${type}: ${field} is no ${kind}`);
     upcall[field] = value;
   }
   return upcall as unknown as Upcall;
@@ -269,10 +282,10 @@ export const TURN_BYTES_MOST = 2 * borderLimit('turnBytes') + 64;
 
 function callOf(value: PlainValue): Call {
   if (!Array.isArray(value) || value.length !== 3) throw new BorderError('a call is [id, name, args]');
-  const [id, name, args] = value as readonly PlainValue[];
-  if (!Number.isSafeInteger(id) || (id as number) < 0 || typeof name !== 'string' || !Array.isArray(args))
+  const [id, name, args]: readonly PlainValue[] = value;
+  if (!isWhole(id) || typeof name !== 'string' || !Array.isArray(args))
     throw new BorderError('a call is [id, name, args]');
-  return value as unknown as Call;
+  return [id, name, args];
 }
 
 /** Encodes the answer to `callNow`. */
@@ -285,7 +298,7 @@ export function encodeResult(writer: PlainWriter, result: CallResult): Uint8Arra
 /** Throws BorderError. */
 export function decodeResult(bytes: Uint8Array): CallResult {
   const value = new PlainReader(bytes).read();
-  if (Array.isArray(value) && value.length === 1) return { ok: true, value: value[0] as PlainValue };
+  if (Array.isArray(value) && value.length === 1) return { ok: true, value: value[0] };
   if (Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string')
     return { ok: false, error: value[0], text: value[1] };
   throw new BorderError('no answer');
@@ -293,8 +306,8 @@ export function decodeResult(bytes: Uint8Array): CallResult {
 
 function wholeOf(reader: PlainReader, what: string): number {
   const value = reader.read();
-  if (!Number.isSafeInteger(value)) throw new BorderError(`${what} is no whole number`);
-  return value as number;
+  if (!isWhole(value, Number.MIN_SAFE_INTEGER)) throw new BorderError(`${what} is no whole number`);
+  return value;
 }
 
 function isListOf(value: unknown, test: (x: unknown) => boolean): boolean {

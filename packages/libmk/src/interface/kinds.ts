@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { MkError } from '../runtime/mk-error.ts';
 import { type MessageReader, type MessageWriter, utf8Length } from './message-bytes.ts';
 
@@ -158,7 +159,7 @@ export function choice<const C extends readonly [string, ...string[]]>(...names:
     },
     read(from, path) {
       const at = from.u8();
-      const chosen = names[at] as C[number] | undefined;
+      const chosen: C[number] | undefined = names[at];
       if (chosen === undefined) throw refuse(path, at, name);
       return chosen;
     },
@@ -189,13 +190,13 @@ export type RecordOf<F> = { readonly [N in keyof F]: ValueOf<F[N]> };
 
 /** A record: each field by name, none missing and none beside them. */
 export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
-  const rows = Object.entries(fields) as [string, Kind<unknown>][];
+  const rows = Object.entries<Kind<unknown>>(fields);
   const name = `{${rows.map(([field, kind]) => `${field}: ${kind.name}`).join(', ')}}`;
   return {
     name,
     write(out, value, path) {
-      const given = value as Readonly<Record<string, unknown>> | null;
-      if (typeof given !== 'object' || given === null || Array.isArray(given)) throw refuse(path, value, name);
+      const given: unknown = value;
+      if (!isRecord(given)) throw refuse(path, value, name);
       for (const field of Object.keys(given)) {
         if (!Object.hasOwn(fields, field)) throw new MkError('BAD_MESSAGE', `${path}: no field ${field} in ${name}`);
       }

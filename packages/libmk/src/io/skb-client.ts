@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
@@ -73,7 +74,7 @@ export class SkbClient {
       logger: NO_LOGGER,
       verdict: () => PASS,
       clear: () => true,
-      perform: (effect) => (this.performers[effect.type] as (effect: unknown) => void)(effect),
+      perform: (effect) => handlerFor(this.performers, effect.type)(effect),
       control: () => null,
       halted: () => this.ended(),
     });

@@ -1,4 +1,4 @@
-import { QueryError, type QueryErrorName, type QueryOptions, type Solution } from '@mk/monitor-proto/knowledge/query';
+import { QueryError, type QueryOptions, type Solution } from '@mk/monitor-proto/knowledge/query';
 import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { UpcallOf } from '../dispatcher/protocol.ts';
@@ -31,7 +31,7 @@ export class OctopusByCalls implements OctopusTransport {
   }
 
   async request(request: OctopusRequest): Promise<OctopusReply> {
-    return (await this.runtime.calls.ask('octopus', [request as unknown as PlainValue])) as unknown as OctopusReply;
+    return this.runtime.calls.ask('octopus', [request as unknown as PlainValue]); // plain, as an interface cannot say
   }
 
   onNotification(listener: (notification: OctopusNotification) => void): () => void {
@@ -67,11 +67,7 @@ export class KnowledgeBase {
   ): Promise<{ readonly solutions: readonly Solution[]; readonly more: boolean }> {
     const { timeLimitMs = 0, maxSolutions = 0, inferenceLimit: _unused, ...waiting } = options;
     const asked = { goal, time_limit_ms: timeLimitMs, max_solutions: maxSolutions };
-    const answer = (await this.runtime.calls.ask('skb_query', [asked], waiting)) as unknown as {
-      readonly solutions: readonly Solution[];
-      readonly more: boolean;
-      readonly error: { readonly name: QueryErrorName; readonly text: string } | null;
-    };
+    const answer = await this.runtime.calls.ask('skb_query', [asked], waiting);
     if (answer.error !== null) throw new QueryError(answer.error.name, answer.error.text);
     return { solutions: answer.solutions, more: answer.more };
   }

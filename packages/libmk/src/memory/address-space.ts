@@ -5,6 +5,7 @@
  * Who maps is the library: which addresses are taken, what a fault is answered with (demand paging, guard pages) and which
  * copies are kept coherent is decided here, and the kernel checks every single mapping.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { type AllocateOptions, type Capabilities, RIGHTS } from '../capabilities/capabilities.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
@@ -163,8 +164,8 @@ export class AddressSpace extends Memory {
 
   /** Where an address leads; null where nothing is mapped. */
   async lookup(address: number): Promise<Lookup | null> {
-    const found = (await this.runtime.calls.ask('vspace_lookup', [address])) as Readonly<Record<string, number>> | null;
-    return found && { address: found['address']!, rights: found['rights']!, pageBytes: found['page_bytes']! };
+    const found = await this.runtime.calls.ask('vspace_lookup', [address]);
+    return found && { address: found.address, rights: found.rights, pageBytes: found.page_bytes };
   }
 
   /** How this dispatcher sees a range from now on; other dispatchers decide for themselves. */
@@ -221,7 +222,7 @@ export class AddressSpace extends Memory {
 
   private async atomic(address: number, operation: string, operand: bigint, expected = 0n): Promise<bigint> {
     const request = { operation, operand: wordText(operand), expected: wordText(expected) };
-    return BigInt((await this.runtime.calls.ask('memory_atomic', [address, request])) as string);
+    return BigInt(await this.runtime.calls.ask('memory_atomic', [address, request]));
   }
 
   /** A page that may be accessed so, by whatever it takes. */
@@ -229,12 +230,10 @@ export class AddressSpace extends Memory {
     const how = this.privates.some((one) => holds(one, address)) ? 'snapshot' : kind;
     for (;;) {
       try {
-        const { frame, rights } = (await this.runtime.calls.ask('page_fault', [address, how])) as Readonly<
-          Record<string, number>
-        >;
-        const view = this.runtime.border.takeFrame(frame!);
+        const { frame, rights } = await this.runtime.calls.ask('page_fault', [address, how]);
+        const view = this.runtime.border.takeFrame(frame);
         if (view === null) continue; // so many came at once that this one was dropped
-        return { frame: view, page: 0, rights: rights! };
+        return { frame: view, page: 0, rights };
       } catch (error) {
         // Before anything was mapped there is no address space: a fault like any other.
         const isFault = isMkError(error, 'PAGE_FAULT') || isMkError(error, 'NO_ADDRESS_SPACE');
@@ -251,8 +250,8 @@ export class AddressSpace extends Memory {
   /** One handler a page at a time: whoever faults meanwhile waits for the same. */
   private handled(address: number, access: AccessKind): Promise<boolean> {
     const page = Math.floor(address / PAGE_BYTES);
-    const known = this.handling.get(page);
-    if (known !== undefined) return known.then(() => true);
+    const underWay = this.handling.get(page);
+    if (underWay !== undefined) return underWay.then(() => true);
     const region = [...this.regions.values()].find((one) => holds(one, address));
     if (!region?.onFault) return Promise.resolve(false);
     const mapped = region.runs.find((run) => holds(run, address));
@@ -263,7 +262,10 @@ export class AddressSpace extends Memory {
   }
 
   private async mapFreshPage(address: number): Promise<boolean> {
-    const region = [...this.regions.values()].find((one) => holds(one, address))!;
+    const region = known(
+      [...this.regions.values()].find((one) => holds(one, address)),
+      'the region of a fault',
+    );
     const page = address - (address % PAGE_BYTES);
     const frame = await this.allocFrame(PAGE_BYTES);
     const rights = RIGHTS.read | RIGHTS.write;

@@ -33,7 +33,7 @@ export class MemoryError extends MkError {
   }
 }
 
-type Done = (entry: TlbEntry, offset: number) => number | bigint;
+type Done<T> = (entry: TlbEntry, offset: number) => T;
 
 export class Memory {
   readonly tlb = new Tlb();
@@ -44,7 +44,7 @@ export class Memory {
   load8(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
-    if (entry === null) return this.#slow(address, 1, 'read', ({ view }, at) => view.getUint8(at)) as Promise<number>;
+    if (entry === null) return this.#slow(address, 1, 'read', ({ view }, at) => view.getUint8(at));
     return entry.view.getUint8(address - page * PAGE_BYTES);
   }
 
@@ -52,8 +52,8 @@ export class Memory {
   load16(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
-    const read: Done = ({ view }, at) => view.getUint16(at, true);
-    if (entry === null || address % 2 !== 0) return this.#slow(address, 2, 'read', read) as Promise<number>;
+    const read: Done<number> = ({ view }, at) => view.getUint16(at, true);
+    if (entry === null || address % 2 !== 0) return this.#slow(address, 2, 'read', read);
     return entry.view.getUint16(address - page * PAGE_BYTES, true);
   }
 
@@ -61,8 +61,8 @@ export class Memory {
   load32(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
-    const read: Done = ({ view }, at) => view.getUint32(at, true);
-    if (entry === null || address % 4 !== 0) return this.#slow(address, 4, 'read', read) as Promise<number>;
+    const read: Done<number> = ({ view }, at) => view.getUint32(at, true);
+    if (entry === null || address % 4 !== 0) return this.#slow(address, 4, 'read', read);
     return entry.view.getUint32(address - page * PAGE_BYTES, true);
   }
 
@@ -70,8 +70,8 @@ export class Memory {
   loadFloat64(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
-    const read: Done = ({ view }, at) => view.getFloat64(at, true);
-    if (entry === null || address % 8 !== 0) return this.#slow(address, 8, 'read', read) as Promise<number>;
+    const read: Done<number> = ({ view }, at) => view.getFloat64(at, true);
+    if (entry === null || address % 8 !== 0) return this.#slow(address, 8, 'read', read);
     return entry.view.getFloat64(address - page * PAGE_BYTES, true);
   }
 
@@ -79,8 +79,8 @@ export class Memory {
   load64(address: number): MaybePromise<bigint> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
-    const read: Done = ({ view }, at) => view.getBigUint64(at, true);
-    if (entry === null || address % 8 !== 0) return this.#slow(address, 8, 'read', read) as Promise<bigint>;
+    const read: Done<bigint> = ({ view }, at) => view.getBigUint64(at, true);
+    if (entry === null || address % 8 !== 0) return this.#slow(address, 8, 'read', read);
     return entry.view.getBigUint64(address - page * PAGE_BYTES, true);
   }
 
@@ -188,7 +188,7 @@ export class Memory {
     for (const { words, pinWord } of this.#pinned.splice(0)) Atomics.sub(words, pinWord, 1);
   }
 
-  async #slow(address: number, bytes: number, kind: AccessKind, access: Done): Promise<number | bigint> {
+  async #slow<T>(address: number, bytes: number, kind: AccessKind, access: Done<T>): Promise<T> {
     checkAligned(address, bytes);
     const page = Math.floor(address / PAGE_BYTES);
     const entry = await this.#faulted(address, kind);

@@ -24,13 +24,13 @@ export class NameService {
    * const { core } = await mk.names.wait('kv', { timeoutNs: 5e9 });
    */
   async wait(name: string, options: WaitOptions = {}): Promise<OfferedAt> {
-    return (await this.runtime.calls.ask('channel_look_up', [name, true], options)) as unknown as OfferedAt;
+    return this.runtime.calls.ask('channel_look_up', [name, true], options);
   }
 
   /** Where the name is offered now; null: nowhere. */
   async lookUp(name: string, options: WaitOptions = {}): Promise<OfferedAt | null> {
     try {
-      return (await this.runtime.calls.ask('channel_look_up', [name, false], options)) as unknown as OfferedAt;
+      return await this.runtime.calls.ask('channel_look_up', [name, false], options);
     } catch (error) {
       if (isMkError(error, 'NO_SUCH_SERVICE')) return null;
       throw error;

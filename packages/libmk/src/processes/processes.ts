@@ -29,12 +29,12 @@ export class Process {
 
   /** Waits until all its dispatchers have stopped. */
   async wait(options: WaitOptions = {}): Promise<DomainStatus> {
-    return (await this.runtime.calls.ask('wait', [this.domain, false], options)) as unknown as DomainStatus;
+    return this.runtime.calls.ask('wait', [this.domain, false], options);
   }
 
   /** How it is now (*nohang*). */
   async status(): Promise<DomainStatus> {
-    return (await this.runtime.calls.ask('wait', [this.domain, true])) as unknown as DomainStatus;
+    return this.runtime.calls.ask('wait', [this.domain, true]);
   }
 
   /** Stops every dispatcher of it; `wait` tells when they have. */
@@ -58,8 +58,8 @@ export class Processes {
     const { realTime, ...rest } = options;
     const request: Record<string, PlainValue> = { ...rest, ...realTime };
     if (program !== null) request['program'] = program;
-    const made = (await this.runtime.calls.ask('spawn', [request])) as { readonly domain: string };
-    return new Process(this.runtime, made.domain);
+    const { domain } = await this.runtime.calls.ask('spawn', [request]);
+    return new Process(this.runtime, domain);
   }
 
   /** A domain by its name. */
@@ -69,7 +69,6 @@ export class Processes {
 
   /** The domains whose home this core is. */
   async list(): Promise<readonly (DomainStatus & { readonly program: string })[]> {
-    const rows = await this.runtime.calls.ask('domains', []);
-    return rows as unknown as readonly (DomainStatus & { readonly program: string })[];
+    return this.runtime.calls.ask('domains', []);
   }
 }

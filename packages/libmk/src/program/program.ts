@@ -1,4 +1,4 @@
-import { type Border, border } from '../dispatcher/border.ts';
+import { type Border, border, borderHere } from '../dispatcher/border.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { UpcallOf } from '../dispatcher/protocol.ts';
 import type { Interface, Methods } from '../interface/interface.ts';
@@ -45,7 +45,7 @@ export interface Program {
  */
 export function program(spec: ProgramSpec, main: Main): Program {
   const made: Program = { spec, main };
-  const found = (globalThis as { readonly mkBorder?: Border }).mkBorder;
+  const found = borderHere();
   if (found !== undefined) attach(made, found);
   return made;
 }
@@ -71,9 +71,8 @@ function attach(made: Program, to: Border): void {
 export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'run'>): void {
   runtime.seed(`${run.domain}/${run.core}/${chance()}`);
   const mk: Mk = new Mk(runtime, run, (entry, state) => runEntry(mk, spec, entry, state));
-  const globals = globalThis as { console?: unknown; AbortController?: unknown };
-  globals.console ??= mk.console;
-  globals.AbortController ??= SmallAbortController;
+  provide('console', mk.console);
+  provide('AbortController', SmallAbortController);
   if (mk.self.part === 'span') {
     if (spec.onSpan !== undefined) runtime.threads.spawn('onSpan', () => spec.onSpan?.(mk)).detach();
     return;
@@ -102,6 +101,11 @@ async function runEntry(mk: Mk, { threads = {} }: ProgramSpec, entry: string, st
       `the program has no thread ${entry}: ${Object.keys(threads).join(', ') || 'none'}`,
     );
   return (await body(mk, state as never)) ?? null;
+}
+
+/** Puts a value into the program's world under a name that has none. */
+function provide(name: string, value: unknown): void {
+  if (Reflect.get(globalThis, name) === undefined) Reflect.set(globalThis, name, value);
 }
 
 /** Where a dispatcher's chance begins: in its context `Math.random` is the kernel's, of its seed. */

@@ -1,3 +1,4 @@
+import type { CallAnswer } from '../dispatcher/call-answers.ts';
 import type { Border } from '../dispatcher/border.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Call, UpcallOf } from '../dispatcher/protocol.ts';
@@ -7,7 +8,7 @@ import { type Clockwork, type WaitOptions, type Waker, waitFor } from './waiting
 /** System calls under way, by number. */
 export class Calls {
   readonly outgoing: Call[] = [];
-  private readonly open = new Map<number, Waker<PlainValue>>();
+  private readonly open = new Map<number, Waker<never>>();
   private lastId = 0;
 
   constructor(
@@ -21,8 +22,8 @@ export class Calls {
   }
 
   /** Asks the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. */
-  ask(name: string, args: readonly PlainValue[], options: WaitOptions = {}): Promise<PlainValue> {
-    return waitFor<PlainValue>(this.clock, `system call ${name}`, options, (waker) => {
+  ask<N extends string>(name: N, args: readonly PlainValue[], options: WaitOptions = {}): Promise<CallAnswer<N>> {
+    return waitFor<CallAnswer<N>>(this.clock, `system call ${name}`, options, (waker) => {
       this.lastId += 1;
       const id = this.lastId;
       this.open.set(id, waker);
@@ -48,7 +49,8 @@ export class Calls {
     const waker = this.open.get(call);
     if (waker === undefined) return;
     this.open.delete(call);
-    if (error === '') waker.wake(value);
+    if (error === '')
+      waker.wake(value as never); // by the number: what was asked for under it, whatever that answers
     else waker.fail(new MkError(error, text));
   }
 }

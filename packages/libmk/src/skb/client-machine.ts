@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -77,7 +78,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   }
 
   step(event: ClientEvent, now: Nanos): readonly ClientEffect[] {
-    (this.handlers[event.type] as (event: ClientEvent, now: Nanos) => void)(event, now);
+    handlerFor(this.handlers, event.type)(event, now);
     const next = this.endpoint.flush(now);
     if (next < this.timerAt) {
       this.timerAt = next;

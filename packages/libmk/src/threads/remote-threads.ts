@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
@@ -251,7 +252,7 @@ export class RemoteThreads {
     }
     begun.joiners.add({
       wake: (value) => answer({ ok: true, value }),
-      fail: (error) => answer({ ok: false, error: error as Error }),
+      fail: (error) => answer({ ok: false, error: asError(error) }),
     });
   }
 

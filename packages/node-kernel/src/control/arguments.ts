@@ -1,3 +1,4 @@
+import { isListOf, isOneOf, isRecord, isRecordOf, isText, isWhole } from '@mk/monitor-proto/guards';
 import { OperationError } from '../monitor/operations.ts';
 
 /** Reads typed arguments out of a control request; what does not fit ends in BAD_REQUEST that names the argument. */
@@ -15,16 +16,14 @@ export class Arguments {
 
   whole(name: string, range: { readonly min: number; readonly max: number; readonly otherwise?: number }): number {
     const value = this.values[name] ?? range.otherwise;
-    if (!Number.isSafeInteger(value) || (value as number) < range.min || (value as number) > range.max) {
-      throw this.bad(name, `must be a whole number from ${range.min} to ${range.max}`);
-    }
-    return value as number;
+    if (isWhole(value, range.min, range.max)) return value;
+    throw this.bad(name, `must be a whole number from ${range.min} to ${range.max}`);
   }
 
   oneOf<T extends string>(name: string, choices: readonly T[], otherwise?: T): T {
     const value = this.values[name] ?? otherwise;
-    if (!choices.includes(value as T)) throw this.bad(name, `must be one of ${choices.join(', ')}`);
-    return value as T;
+    if (isOneOf(choices, value)) return value;
+    throw this.bad(name, `must be one of ${choices.join(', ')}`);
   }
 
   text(name: string): string {
@@ -35,36 +34,37 @@ export class Arguments {
 
   object(name: string): Readonly<Record<string, unknown>> {
     const value = this.values[name];
-    if (typeof value !== 'object' || value === null) throw this.bad(name, 'must be an object');
-    return value as Readonly<Record<string, unknown>>;
+    if (!isRecord(value)) throw this.bad(name, 'must be an object');
+    return value;
   }
 
   /** A list of texts; absent: none. */
   texts(name: string): readonly string[] {
     const value = this.values[name] ?? [];
-    if (!Array.isArray(value) || !value.every((text) => typeof text === 'string'))
-      throw this.bad(name, 'must be a list of texts');
-    return value as readonly string[];
+    if (!isListOf(value, isText)) throw this.bad(name, 'must be a list of texts');
+    return value;
   }
 
   /** A record of texts; absent: an empty one. */
   names(name: string): Readonly<Record<string, string>> {
     const value = this.values[name] ?? {};
-    if (typeof value !== 'object' || Array.isArray(value) || !Object.values(value!).every((x) => typeof x === 'string'))
-      throw this.bad(name, 'must be an object of texts');
-    return value as Readonly<Record<string, string>>;
+    if (!isRecordOf(value, isText)) throw this.bad(name, 'must be an object of texts');
+    return value;
   }
 
   /** A list of core ids, or null for "all". */
   cores(name: string): readonly number[] | null {
     const value = this.values[name];
     if (value === 'all') return null;
-    if (!Array.isArray(value) || !value.every((core) => Number.isSafeInteger(core)))
-      throw this.bad(name, 'must be a list of core ids, or "all"');
-    return value as readonly number[];
+    if (!isListOf(value, isInteger)) throw this.bad(name, 'must be a list of core ids, or "all"');
+    return value;
   }
 
   private bad(name: string, text: string): OperationError {
     return new OperationError('BAD_REQUEST', `${this.verb}: ${name} ${text}`);
   }
+}
+
+function isInteger(value: unknown): value is number {
+  return isWhole(value, Number.MIN_SAFE_INTEGER);
 }

@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
@@ -139,7 +140,7 @@ export class CoreProcess {
   }
 
   private perform(effect: HostEffect): void {
-    (this.performers[effect.type] as (effect: HostEffect) => void)(effect);
+    handlerFor(this.performers, effect.type)(effect);
   }
 
   /** What a kernel asks of its own host: the compiler misses none. */

@@ -288,11 +288,19 @@ function checkersFor({ program, faults }: Scenario): readonly CheckerFactory[] |
 /** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */
 export function applyFault(simulation: Simulation, action: SimFault): void {
   simulation.faultLog.began(action, simulation.now);
-  (APPLY[action.type] as (simulation: Simulation, action: SimFault) => void)(simulation, action);
+  applyAs(simulation, action.type, action);
+}
+
+function applyAs<K extends SimFault['type']>(
+  simulation: Simulation,
+  type: K,
+  action: Extract<SimFault, { readonly type: K }>,
+): void {
+  APPLY[type](simulation, action);
 }
 
 const APPLY: {
-  readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { type: K }>) => void;
+  readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { readonly type: K }>) => void;
 } = {
   rule: (s, { rule }) => {
     s.faults.add(rule, s.now);

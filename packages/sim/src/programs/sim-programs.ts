@@ -83,7 +83,11 @@ export class SimPrograms {
   ) {}
 
   perform(node: SimNode, effect: DispatcherEffect, at: Nanos): void {
-    (this.performers[effect.type] as (node: SimNode, effect: DispatcherEffect, at: Nanos) => void)(node, effect, at);
+    this.performAs(node, effect.type, effect, at);
+  }
+
+  private performAs<T extends DispatcherEffect['type']>(node: SimNode, type: T, effect: EffectOf<T>, at: Nanos): void {
+    this.performers[type](node, effect, at);
   }
 
   /** A node that hung goes on: so do its dispatchers. */

@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { known } from '@mk/monitor-proto/assert';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -132,7 +133,7 @@ export class KnowledgeHost {
 
   perform(effect: KnowledgeEffect): void {
     if (this.early !== null) this.early.push(effect);
-    else (this.performers[effect.type] as (effect: KnowledgeEffect) => void)(effect);
+    else handlerFor(this.performers, effect.type)(effect);
   }
 
   close(): void {

@@ -15,6 +15,7 @@
  * names exist, trigger ids are the client's. `get` and `exists` answer NO_RECORD when constraints fail; `set` and `del`
  * answer CONSTRAINT_MISMATCH.
  */
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { known } from '@mk/monitor-proto/assert';
 import { Meter } from '@mk/monitor-proto/octopus/meter';
 import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/names';
@@ -112,7 +113,7 @@ export class OctopusStore {
       this.checkTrigger(request, caller);
       const result = isLook(request)
         ? yield* this.look(request, caller, effects, meter)
-        : (this.acts[request.type] as Handler<typeof request.type>)(request as never, caller, effects);
+        : handlerFor(this.acts, request.type)(request, caller, effects);
       return { reply: { ...result, installed: this.install(request, caller, result, effects) }, changes };
     } catch (error) {
       if (changes.length > 0) throw error;

@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { Operations } from './operations.ts';
 import type {
   CapabilityView,
@@ -89,7 +90,7 @@ export class PageModel {
   apply(event: PageEvent): void {
     this.now = Math.max(this.now, event.t);
     this.changes[event.type] += 1;
-    (this.appliers[event.type] as (event: PageEvent) => void)(event);
+    handlerFor(this.appliers, event.type)(event);
   }
 
   private readonly appliers: { readonly [T in PageEventType]: (event: PageEventOf<T>) => void } = {

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Border, DispatcherEntry } from '../border.ts';
 import { borderLimit } from '../limits.ts';
@@ -62,7 +63,8 @@ export interface ContextPort {
 /** Words of the memory that a dispatcher's thread shares with the core: see io/dispatchers of the kernel. */
 const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 32 } as const;
 
-const collectGarbage = (globalThis as { readonly gc?: () => void }).gc ?? null;
+/** Absent unless V8 exposes it. */
+const { gc: collectGarbage } = globalThis;
 const { wait, load, store } = Atomics;
 const Bytes = Uint8Array;
 const Words = Int32Array;
@@ -79,7 +81,7 @@ let failure: readonly [error: string, text: string] | null = null;
 let serve: (request: Uint8Array) => Uint8Array | null = () => null;
 let asked: () => boolean = () => false;
 let post: (message: unknown) => void = () => undefined;
-let box = new Bytes(0);
+let box: Uint8Array = new Bytes(0);
 const refused: Call[] = [];
 const frames = new Map<number, FrameView>();
 const FRAMES_KEPT = 4096;
@@ -123,7 +125,7 @@ function callNow(name: string, args: readonly PlainValue[]): CallResult {
 
 /** One turn: the upcalls are handed over; the microtasks drain when the script that calls this is over. */
 function turn(): void {
-  const resumption = decodeResumption(inbox!);
+  const resumption = decodeResumption(known(inbox, 'what the dispatcher is resumed with'));
   inbox = null;
   startedAt = resumption.now;
   ({ until } = resumption);
@@ -160,7 +162,7 @@ function textOf(error: unknown): string {
 
 function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
   const words = new Words(shared, 0, WORD.bytes / 4);
-  box = new Bytes(shared, WORD.bytes) as Uint8Array<ArrayBuffer>;
+  box = new Bytes(shared, WORD.bytes);
   const send = port.postMessage.bind(port);
   post = send;
   asked = () => load(words, WORD.interrupt) !== 0;
@@ -175,21 +177,21 @@ function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
 
 const handle: ContextHandle = {
   begin({ epochMs, seed, memoryBytes, measureBytes }) {
-    const measure = (): number => {
+    const measure = (bytes: () => unknown) => (): number => {
       // What the first has found is freed in the background; the second waits for that.
       collectGarbage?.();
       collectGarbage?.();
       try {
-        return Number(measureBytes!());
+        return Number(bytes());
       } catch {
         return Infinity; // an error of the host, as one short of stack, must not come in
       }
     };
-    const memory = new CountedMemory(memoryBytes, measureBytes === null ? null : measure);
+    const memory = new CountedMemory(memoryBytes, measureBytes && measure(measureBytes));
     installWorld({ epochMs, seed, now: () => border.now() });
     countMemory(memory);
     Object.defineProperty(globalThis, 'mkBorder', { value: Object.freeze(border) });
-    delete (globalThis as { mkContext?: unknown }).mkContext;
+    Reflect.deleteProperty(globalThis, 'mkContext');
   },
   connectPort,
   connectFunction(given) {

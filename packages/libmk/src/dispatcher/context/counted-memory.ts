@@ -1,3 +1,5 @@
+import { isRecord } from '@mk/monitor-proto/guards';
+
 /** Smaller blocks are not counted one by one: each has a wrapper in the heap that is a fifth of it, and the heap is limited. */
 const COUNTED_BYTES = 1024;
 
@@ -42,8 +44,17 @@ export class CountedMemory {
   }
 }
 
-type Constructor = new (...args: never[]) => object;
-const globals = globalThis as unknown as Record<string, unknown>;
+type Constructor = new (...args: unknown[]) => object;
+
+/** A constructor of the context, taken from it by name: it may not be there. */
+function constructorOf(owner: object, name: string): Constructor | null {
+  const found: unknown = Reflect.get(owner, name);
+  return isConstructor(found) ? found : null;
+}
+
+function isConstructor(value: unknown): value is Constructor {
+  return typeof value === 'function' && 'prototype' in value;
+}
 
 const VIEWS = [
   Int8Array,
@@ -61,32 +72,34 @@ const VIEWS = [
 
 /** Counts what the context makes of ArrayBuffers, typed arrays and WebAssembly memory. */
 export function countMemory(memory: CountedMemory): void {
-  const buffer = wrap(ArrayBuffer as unknown as Constructor, 1, memory, (made) => (made as ArrayBuffer).byteLength);
-  replace('ArrayBuffer', ArrayBuffer.prototype, buffer);
-  for (const View of VIEWS) {
-    const owns = (made: object, [first]: readonly unknown[]): number =>
-      isBuffer(first) ? 0 : (made as Uint8Array).byteLength;
-    replace(View.name, View.prototype, wrap(View as unknown as Constructor, View.BYTES_PER_ELEMENT, memory, owns));
-  }
+  replace('ArrayBuffer', ArrayBuffer.prototype, wrap(ArrayBuffer, 1, memory, bytesOf));
+  const owns = (made: object, [first]: readonly unknown[]): number => (isBuffer(first) ? 0 : bytesOf(made));
+  for (const View of VIEWS) replace(View.name, View.prototype, wrap(View, View.BYTES_PER_ELEMENT, memory, owns));
   countResizes(memory);
   countWebAssembly(memory);
 }
 
 function replace(name: string, prototype: object, value: unknown): void {
-  Object.defineProperty(globals, name, { value, writable: true, enumerable: false, configurable: true });
+  Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
   Object.defineProperty(prototype, 'constructor', { value, writable: true, enumerable: false, configurable: true });
 }
 
+/** Of an ArrayBuffer or a view. */
+function bytesOf(made: object): number {
+  return 'byteLength' in made ? Number(made.byteLength) : 0;
+}
+
 function wrap(
-  Native: Constructor,
+  Native: object,
   unit: number,
   memory: CountedMemory,
   bytesOf: (made: object, args: readonly unknown[]) => number,
 ): unknown {
+  if (!isConstructor(Native)) throw new TypeError('no constructor');
   const proxy: unknown = new Proxy(Native, {
-    construct(target, args, newTarget) {
+    construct(target, args: readonly unknown[], newTarget) {
       if (typeof args[0] === 'number') memory.check(args[0] * unit);
-      const made = Reflect.construct(target, args, newTarget === proxy ? target : newTarget) as object;
+      const made: object = Reflect.construct(target, args, newTarget === proxy ? target : newTarget);
       memory.charge(bytesOf(made, args));
       return made;
     },
@@ -95,58 +108,59 @@ function wrap(
 }
 
 const tagOf = Object.prototype.toString;
-function isBuffer(value: unknown): boolean {
+function isBuffer(value: unknown): value is ArrayBuffer {
   if (typeof value !== 'object' || value === null) return false;
-  const tag = Reflect.apply(tagOf, value, []) as string;
+  const tag: unknown = Reflect.apply(tagOf, value, []);
   return tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]';
 }
 
 /** A buffer that can grow reserves addresses and takes memory when it does. */
 function countResizes(memory: CountedMemory): void {
-  const prototype = ArrayBuffer.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
-  const { resize } = prototype;
-  if (resize === undefined) return;
-  prototype['resize'] = function (this: ArrayBuffer, bytes: unknown) {
+  const { prototype } = ArrayBuffer;
+  const resize: unknown = Reflect.get(prototype, 'resize');
+  if (typeof resize !== 'function') return;
+  Reflect.set(prototype, 'resize', function (this: ArrayBuffer, bytes: unknown) {
     memory.charge(Math.max(0, Number(bytes) - this.byteLength));
     return Reflect.apply(resize, this, [bytes]);
-  };
+  });
 }
 
 const PAGE_BYTES = 65_536;
 
 /** WebAssembly compiles within the turn; memories and instances are charged with the most that they may ever have. */
 function countWebAssembly(memory: CountedMemory): void {
-  const wasm = globals['WebAssembly'] as Record<string, unknown> | undefined;
-  if (wasm === undefined) return;
-  const { Module, Instance, Memory } = wasm as unknown as Record<string, new (...args: unknown[]) => object>;
+  const wasm: unknown = Reflect.get(globalThis, 'WebAssembly');
+  if (typeof wasm !== 'object' || wasm === null) return;
+  const [Module, Instance, Memory] = ['Module', 'Instance', 'Memory'].map((name) => constructorOf(wasm, name));
+  if (!Module || !Instance || !Memory) return;
   const maxima = new WeakMap<object, number>();
   const compile = (bytes: unknown): object => {
-    const module = new Module!(bytes);
+    const module = new Module(bytes);
     maxima.set(module, memoryOf(viewOf(bytes)));
     return module;
   };
-  const instantiate = (module: object, imports?: unknown): object => {
-    memory.chargeWasm(maxima.get(module) ?? 0);
-    return new Instance!(module, imports);
+  const instantiate = (module: unknown, imports?: unknown): object => {
+    if (typeof module === 'object' && module !== null) memory.chargeWasm(maxima.get(module) ?? 0);
+    return new Instance(module, imports);
   };
   const own = (name: string, value: unknown): void =>
     void Object.defineProperty(wasm, name, { value, writable: true, configurable: true });
   own(
     'Module',
-    constructible(Module!, ([bytes]) => compile(bytes)),
+    constructible(Module, ([bytes]) => compile(bytes)),
   );
   own(
     'Instance',
-    constructible(Instance!, ([module, imports]) => instantiate(module as object, imports)),
+    constructible(Instance, ([module, imports]) => instantiate(module, imports)),
   );
   own(
     'Memory',
-    constructible(Memory!, ([descriptor]) => {
-      const { maximum, initial, shared } = descriptor as { maximum?: number; initial?: number; shared?: boolean };
+    constructible(Memory, ([descriptor]) => {
+      const { maximum, initial, shared } = isRecord(descriptor) ? descriptor : {};
       if (shared === true) throw new TypeError('programs share no memory but by frames');
       if (maximum === undefined) throw new TypeError('a WebAssembly.Memory of a program has a maximum');
-      memory.chargeWasm(Math.max(maximum, initial ?? 0) * PAGE_BYTES);
-      return new Memory!(descriptor);
+      memory.chargeWasm(Math.max(Number(maximum), Number(initial ?? 0)) * PAGE_BYTES);
+      return new Memory(descriptor);
     }),
   );
   own('compile', async (bytes: unknown) => compile(bytes));
@@ -155,18 +169,18 @@ function countWebAssembly(memory: CountedMemory): void {
     const module = compile(given);
     return { module, instance: instantiate(module, imports) };
   });
-  for (const name of ['compileStreaming', 'instantiateStreaming']) delete wasm[name];
+  for (const name of ['compileStreaming', 'instantiateStreaming']) Reflect.deleteProperty(wasm, name);
 }
 
-function constructible(Native: object, make: (args: readonly unknown[]) => object): unknown {
-  const proxy: unknown = new Proxy(Native as Constructor, { construct: (_target, args) => make(args) });
-  Object.defineProperty((Native as Constructor).prototype, 'constructor', { value: proxy, configurable: true });
+function constructible(Native: Constructor, make: (args: readonly unknown[]) => object): unknown {
+  const proxy: unknown = new Proxy(Native, { construct: (_target, args) => make(args) });
+  Object.defineProperty(Native.prototype, 'constructor', { value: proxy, configurable: true });
   return proxy;
 }
 
 function viewOf(bytes: unknown): Uint8Array {
   if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return new Uint8Array(bytes as ArrayBuffer);
+  return isBuffer(bytes) ? new Uint8Array(bytes) : new Uint8Array();
 }
 
 /** Section of a module in which it declares its own memories. */

@@ -40,21 +40,17 @@ const IN_UTC = {
 const REMOVED = ['SharedArrayBuffer', 'Temporal', 'console', 'ShadowRealm', 'gc'] as const;
 const FORBIDDEN = ['WeakRef', 'FinalizationRegistry'] as const;
 
-type Loose = Record<string, unknown>;
-const globals = globalThis as unknown as Loose;
-
 /** Makes the clock, the entropy and the zone of the context the kernel's. */
 export function installWorld(world: World): void {
   installDate(world);
   const prng = createPrng(world.seed);
   define(Math, 'random', () => prng.nextFloat());
-  define(globals, 'performance', { now: () => world.now() / 1e6, timeOrigin: world.epochMs });
+  define(globalThis, 'performance', { now: () => world.now() / 1e6, timeOrigin: world.epochMs });
   fixLocales();
   define(Error, 'prepareStackTrace', ownFrames);
-  for (const name of REMOVED) if (!Reflect.deleteProperty(globals, name)) globals[name] = undefined;
-  for (const name of FORBIDDEN) define(globals, name, forbidden(name));
-  delete (Atomics as unknown as Loose)['wait'];
-  delete (Atomics as unknown as Loose)['waitAsync'];
+  for (const name of REMOVED) if (!Reflect.deleteProperty(globalThis, name)) Reflect.set(globalThis, name, undefined);
+  for (const name of FORBIDDEN) define(globalThis, name, forbidden(name));
+  for (const name of ['wait', 'waitAsync']) Reflect.deleteProperty(Atomics, name);
 }
 
 function installDate(world: World): void {
@@ -63,7 +59,7 @@ function installDate(world: World): void {
   function KernelDate(this: unknown, ...given: unknown[]): unknown {
     if (new.target === undefined) return new Native(nowMs()).toUTCString();
     const args =
-      given.length === 0 ? [nowMs()] : given.length === 1 ? given : [Native.UTC(...(given as [number, number]))];
+      given.length === 0 ? [nowMs()] : given.length === 1 ? given : [Reflect.apply(Native.UTC, undefined, given)];
     return Reflect.construct(Native, args, new.target);
   }
   for (const [local, utc] of Object.entries(IN_UTC)) define(Native.prototype, local, Native.prototype[utc]);
@@ -73,7 +69,7 @@ function installDate(world: World): void {
   define(KernelDate, 'now', nowMs);
   define(KernelDate, 'UTC', Native.UTC);
   define(KernelDate, 'parse', (text: string) => Native.parse(zoned(String(text))));
-  define(globals, 'Date', KernelDate);
+  define(globalThis, 'Date', KernelDate);
 }
 
 /** A date and time without a zone is read in UTC here, and not in the host's zone. */
@@ -90,14 +86,15 @@ function fixLocales(): void {
     [Number.prototype, 'toLocaleString', 0],
     [BigInt.prototype, 'toLocaleString', 0],
   ] as const) {
-    const native = (prototype as unknown as Loose)[name] as (...args: unknown[]) => unknown;
+    const native: unknown = Reflect.get(prototype, name);
+    if (typeof native !== 'function') continue;
     define(prototype, name, function (this: unknown, ...args: unknown[]) {
       while (args.length <= place) args.push(undefined);
       args[place] ??= 'en-US';
       return Reflect.apply(native, this, args);
     });
   }
-  delete globals['Intl']; // its formats read the host's clock, zone and language
+  Reflect.deleteProperty(globalThis, 'Intl'); // its formats read the host's clock, zone and language
 }
 
 interface Site {

@@ -88,8 +88,16 @@ const DECODERS: { readonly [K in Operation]: Decoder<K> } = {
 
 /** Decodes one invocation of the domain whose root CNode lies in `caller`. Changes nothing. */
 export function decodeInvocation(state: LocalCapabilities, caller: Slot, invocation: Invocation): Result<Action> {
-  const decoder = DECODERS[invocation.operation] as Decoder<Operation>;
-  return decoder(state, caller, invocation);
+  return decodeAs(state, caller, invocation.operation, invocation);
+}
+
+function decodeAs<K extends Operation>(
+  state: LocalCapabilities,
+  caller: Slot,
+  operation: K,
+  given: Invocations[K],
+): Result<Action> {
+  return DECODERS[operation](state, caller, given);
 }
 
 /** Giving to another cspace is sending: it takes the grant right. */

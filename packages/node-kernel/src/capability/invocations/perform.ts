@@ -47,8 +47,15 @@ const PERFORMERS: Performers = {
 
 /** Answers what `identify` tells; nothing for any other action. */
 export function performAction(state: LocalCapabilities, action: Action): Identity | null {
-  const perform = PERFORMERS[action.action] as (state: LocalCapabilities, action: Action) => Identity | void;
-  return perform(state, action) ?? null;
+  return performAs(state, action.action, action) ?? null;
+}
+
+function performAs<K extends Action['action']>(
+  state: LocalCapabilities,
+  kind: K,
+  action: Extract<Action, { readonly action: K }>,
+): Identity | void {
+  return PERFORMERS[kind](state, action);
 }
 
 /** Decode, then perform: the CPU driver's answer to one invocation. */

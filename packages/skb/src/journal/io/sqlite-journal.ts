@@ -10,6 +10,8 @@
  * Changes appended in one turn of the event loop share one commit. The tables hold the state, not its history, so nothing
  * but the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
  */
+import { keysOf, tableOf } from '@mk/monitor-proto/tables';
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import sqlite from 'node-sqlite3-wasm';
 import type { Database, Statement } from 'node-sqlite3-wasm';
@@ -98,8 +100,7 @@ export class SqliteJournal {
       if (lock === undefined) this.#lock.release();
       throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}`);
     }
-    const prepared = Object.entries(STATEMENTS).map(([type, sql]) => [type, this.#db.prepare(sql)] as const);
-    this.#statements = Object.fromEntries(prepared) as { [T in JournalChange['type']]: Statement };
+    this.#statements = tableOf(keysOf(STATEMENTS), (type) => this.#db.prepare(STATEMENTS[type]));
     this.#files = filesAt(path);
     this.events = events;
   }
@@ -180,8 +181,7 @@ export class SqliteJournal {
 
   #run(changes: Iterable<JournalChange>): void {
     for (const change of changes) {
-      const values = VALUES[change.type] as (change: JournalChange) => (string | number | null)[];
-      this.#statements[change.type].run(values(change));
+      this.#statements[change.type].run(handlerFor(VALUES, change.type)(change));
     }
   }
 
@@ -211,8 +211,8 @@ function configure(db: Database): void {
   db.exec('PRAGMA journal_mode = WAL');
   db.exec('PRAGMA synchronous = FULL');
   db.exec(`PRAGMA wal_autocheckpoint = ${JOURNAL_LIMITS.checkpointPages}`);
-  const check = db.get('PRAGMA quick_check') as { readonly quick_check?: unknown } | null;
-  if (check?.quick_check !== 'ok') throw new JournalError(`quick_check says ${String(check?.quick_check)}`);
+  const verdict = db.get('PRAGMA quick_check')?.['quick_check'];
+  if (verdict !== 'ok') throw new JournalError(`quick_check says ${String(verdict)}`);
 }
 
 function compact(db: Database): readonly JournalEvent[] {
