@@ -24,7 +24,6 @@ import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.t
 import { sumActiveRules } from './sum-rules.ts';
 import { WaitTeller } from './wait-teller.ts';
 
-
 /** A process that does not answer about faults within this is named. */
 const TELL_MS = 3000;
 

@@ -49,10 +49,7 @@ export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
 }
 
 /** Asks some cores at once, each in its own way to fail. */
-export async function askEach<T>(
-  cores: readonly number[],
-  ask: (core: CoreId) => Promise<T>,
-): Promise<EachAnswer<T>> {
+export async function askEach<T>(cores: readonly number[], ask: (core: CoreId) => Promise<T>): Promise<EachAnswer<T>> {
   const answers: { core: CoreId; value: T }[] = [];
   const absent: AbsentCore[] = [];
   await Promise.all(

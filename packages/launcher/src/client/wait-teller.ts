@@ -98,10 +98,14 @@ export class WaitTeller {
     const { token } = this;
     if (who === SUPERVISOR) {
       const rows = await askProcess('supervisor', address, token, 'ps', {}, PROBE);
-      return rows.filter(({ state }) => NOT_JOINED.includes(state)).map(({ name }) => Number(name.replace('core-', '')));
+      return rows
+        .filter(({ state }) => NOT_JOINED.includes(state))
+        .map(({ name }) => Number(name.replace('core-', '')));
     }
     if (who.startsWith('core '))
-      return (await askProcess('core', address, token, 'links', {}, PROBE)).filter(isSilent).map(({ peer }) => Number(peer));
+      return (await askProcess('core', address, token, 'links', {}, PROBE))
+        .filter(isSilent)
+        .map(({ peer }) => Number(peer));
     return (await askProcess('skb', address, token, 'waiting', {}, PROBE)).silent;
   }
 
@@ -158,7 +162,6 @@ function whoText(who: readonly string[]): string {
 function coresText(cores: readonly number[]): string {
   return `core${cores.length === 1 ? '' : 's'} ${formatCores(cores)}`;
 }
-
 
 function isSilent({ suspected, silent_ms: silentMs, unacknowledged }: LinkRow): boolean {
   return suspected || (unacknowledged > 0 && silentMs > SILENT_MS);

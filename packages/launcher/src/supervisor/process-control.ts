@@ -16,7 +16,6 @@ import type { Supervisor } from './supervisor.ts';
 /** Which process a verb means: a core's number, or the SKB. */
 export type Target = number | 'skb';
 
-
 /** Writes a log line of the supervisor's own. */
 export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
 

@@ -7,7 +7,6 @@ import {
   PAGE_VERSION,
   type PageEvent,
   type PageEventType,
-
 } from '@mk/ui/model/page-events';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import type { CoreRow } from '@mk/libmk/io/core-row';

@@ -132,15 +132,12 @@ export function counterView(core: number, page: string): CounterView {
   return view;
 }
 
-
 /** Every slot of every core that answers, and the cores that do not. */
 export async function capabilitiesOf(
   cluster: ClusterClient,
   cores: readonly number[],
 ): Promise<{ readonly rows: readonly CapabilityView[]; readonly absent: readonly number[] }> {
-  const { answers, absent } = await askEach(cores, (core) =>
-    cluster.core(core, 'caps', {}, { timeoutMs: ANSWER_MS }),
-  );
+  const { answers, absent } = await askEach(cores, (core) => cluster.core(core, 'caps', {}, { timeoutMs: ANSWER_MS }));
   const rows = answers.flatMap(({ core, value }) =>
     value.map(({ slot, capability, rights, owner, locked, relations }) => ({
       core,
@@ -155,11 +152,8 @@ export async function capabilitiesOf(
   return { rows, absent: absent.map(({ core }) => core) };
 }
 
-
 export async function memoryOf(cluster: ClusterClient, cores: readonly number[]): Promise<readonly MemoryView[]> {
-  const { answers } = await askEach(cores, (core) =>
-    cluster.core(core, 'memory', {}, { timeoutMs: ANSWER_MS }),
-  );
+  const { answers } = await askEach(cores, (core) => cluster.core(core, 'memory', {}, { timeoutMs: ANSWER_MS }));
   return answers.map(({ core, value: { brought, free, lent, stolen } }) => ({ core, brought, free, lent, stolen }));
 }
 
