@@ -1,176 +1,108 @@
 /**
  * Litmus tests on shared frames: `litmus IRIW --runs 1000`. Each thread of a test runs on a core of its own; outcomes are counted,
- * and those that sequential consistency does not allow are named. `--pages one` puts all words on one page, `two` (the usual) on a page
- * each, `homes` on pages that different cores brought; `--kind private` takes copies that are not kept coherent, whose weaker
- * outcomes are expected. Exit status 1: a forbidden outcome on coherent memory.
+ * and those that sequential consistency does not allow are named, the first with a space-time picture. `--pages one` puts all words on
+ * one page, `two` (the usual) on a page each, `homes` on pages that different cores brought; `--kind private` takes copies that are not
+ * kept coherent, whose weaker outcomes are expected. What a crash or a cut takes part of is counted as lost; a core that is back
+ * takes part again. Exit status 1: a forbidden outcome on coherent memory.
  */
-import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
-import type { MemoryKind } from '@mk/libmk/memory/address-space';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 import { coresOf, tell, whole } from './common/arguments.ts';
-import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest, outcomeOf } from './common/litmus-tests.ts';
+import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest } from './common/litmus-tests.ts';
+import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
+import { share, told } from './litmus/share.ts';
+import { type Witness, witness, witnessLines } from './litmus/witness.ts';
 
-/** Words of a run lie beside those of the other runs: so many runs share a frame. */
-const RUNS_A_FRAME = PAGE_BYTES / 8;
+/** After a batch that a fault took part of, the next is so small: fewer runs are lost while faults go on. */
+const SMALL_BATCH = 32;
 
-/** What all runs of one command have in common. */
-interface Setup {
-  readonly cores: readonly number[];
-  readonly pages: 'one' | 'two' | 'homes';
-  readonly kind: MemoryKind;
-}
-
-interface Share {
-  readonly test: string;
-  readonly thread: number;
-  /** Address of each word of run 0, in the order of the test's words. */
-  readonly addresses: readonly number[];
-  /** Address of a word that counts who has come. */
-  readonly barrier: number;
-  readonly stride: number;
-  readonly runs: number;
-  readonly kind: MemoryKind;
-}
-
-export const main = program({ name: 'litmus', threads: { share } }, async (mk) => {
+export const main = program({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
   const names = mk.args[0]?.startsWith('--') === false ? [mk.args[0]] : LITMUS_NAMES;
   const runs = whole(mk, 'runs', 1000, 1, 10_000_000);
   const kind = option(mk, 'kind', ['coherent', 'private'] as const);
   const pages = option(mk, 'pages', ['two', 'one', 'homes'] as const);
-  const cores = coresOf(mk);
-  await Promise.all(cores.filter((core) => core !== mk.self.core).map((core) => mk.span(core)));
-  let forbidden = 0;
-  for (const name of names) {
+  const tests = names.map((name) => {
     const test = litmusTest(name);
     if (test === null) throw mk.error('BAD_REQUEST', `there is no test ${name}; there are ${LITMUS_NAMES.join(', ')}`);
-    forbidden += await report(mk, test, await counted(mk, test, runs, { cores, pages, kind }), kind);
-  }
+    return test;
+  });
+  let forbidden = 0;
+  for (const test of tests) forbidden += report(mk, test, await new Count(mk, test, { pages, kind }).run(runs), kind);
   return forbidden > 0 && kind === 'coherent' ? 1 : 0;
 });
 
-/** Runs a test so often; how often each outcome came. A run that a fault took part of is `lost`. */
-async function counted(mk: Mk, test: LitmusTest, runs: number, setup: Setup): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  for (let done = 0; done < runs;) {
-    const count = Math.min(RUNS_A_FRAME, runs - done);
-    done += count;
-    try {
-      for (const outcome of await batch(mk, test, count, setup)) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-    } catch (error) {
-      if (!isMkError(error) || error.name === 'ASSERTION_FAILED') throw error;
-      counts.set(`lost: ${error.name}`, (counts.get(`lost: ${error.name}`) ?? 0) + count);
-    }
-  }
-  return counts;
+/** What the runs of a test came to. */
+interface Counted {
+  /** How often each outcome came. Runs that a fault took part of are `lost: ERROR`. */
+  readonly outcomes: ReadonlyMap<string, number>;
+  readonly allowed: ReadonlySet<string>;
+  /** The first run with an outcome that is not allowed. */
+  readonly first: Witness | null;
 }
 
-async function batch(
-  mk: Mk,
-  test: LitmusTest,
-  runs: number,
-  { cores, pages, kind }: Setup,
-): Promise<readonly string[]> {
-  const { memory } = mk;
-  const frames: number[] = [];
-  const addresses: number[] = [];
-  const regions = [];
-  // On one page the words of a run lie side by side, on pages of their own at the same place.
-  const stride = pages === 'one' ? 8 * test.words.length : 8;
-  for (const [i] of test.words.entries()) {
-    if (pages === 'one' && i > 0) {
-      addresses.push(addresses[0]! + 8 * i);
-      continue;
-    }
-    const near = pages === 'homes' ? { near: cores[i % cores.length]! } : {};
-    const frame = await memory.allocFrame(Math.ceil((runs * stride) / PAGE_BYTES) * PAGE_BYTES, near);
-    frames.push(frame);
-    const region = await memory.map(frame);
-    regions.push(region);
-    addresses.push(region.address);
+class Count implements Counted {
+  readonly outcomes = new Map<string, number>();
+  readonly allowed: ReadonlySet<string>;
+  first: Witness | null = null;
+  private done = 0;
+
+  constructor(
+    private readonly mk: Mk,
+    private readonly test: LitmusTest,
+    private readonly setup: Setup,
+  ) {
+    this.allowed = allowedOutcomes(test);
   }
-  const frame = await memory.allocFrame(PAGE_BYTES);
-  frames.push(frame);
-  const meeting = await memory.map(frame);
-  regions.push(meeting);
-  const shares = test.threads.map((_, thread) =>
-    mk.spawnOn(cores[thread % cores.length]!, 'share', {
-      test: test.name,
-      thread,
-      addresses,
-      barrier: meeting.address,
-      stride,
-      runs,
-      kind,
+
+  async run(runs: number): Promise<Counted> {
+    for (let size = RUNS_A_PAGE; this.done < runs; size = Math.min(2 * size, RUNS_A_PAGE)) {
+      const count = Math.min(size, runs - this.done);
+      try {
+        const cores = await spanned(this.mk);
+        const came = await batch(this.mk, this.test, count, { ...this.setup, cores });
+        for (const outcome of came) this.note(outcome, 1);
+        await this.look(came, cores);
+      } catch (error) {
+        if (!isMkError(error) || error.name === 'ASSERTION_FAILED') throw error;
+        this.note(`lost: ${error.name}`, count);
+        size = SMALL_BATCH / 2;
+      }
+      this.done += count;
+    }
+    return this;
+  }
+
+  private async look(came: readonly string[], cores: readonly number[]): Promise<void> {
+    const inBatch = came.findIndex((outcome) => !this.allowed.has(outcome));
+    if (inBatch < 0 || this.first !== null) return;
+    const found = { outcome: came[inBatch]!, run: this.done + inBatch + 1, inBatch };
+    this.first = await witness(this.mk, this.test, cores, found).catch(() => null); // its core is gone by now
+  }
+
+  private note(outcome: string, count: number): void {
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + count);
+  }
+}
+
+/** The cores of this run that the domain has a dispatcher on: one that is back after a crash gets one again. */
+async function spanned(mk: Mk): Promise<readonly number[]> {
+  const there = await Promise.all(
+    coresOf(mk).map(async (core) => {
+      if (core === mk.self.core) return true;
+      try {
+        await mk.span(core);
+        return true;
+      } catch (error) {
+        return isMkError(error, 'ALREADY_SPANNED');
+      }
     }),
   );
-  const came = (await Promise.all(shares.map((thread) => thread.join()))) as (readonly (readonly number[])[])[];
-  const outcomes: string[] = [];
-  for (let run = 0; run < runs; run += 1) {
-    const left: Record<string, number> = {};
-    for (const [i, word] of test.words.entries()) left[word] = await memory.load32(addresses[i]! + run * stride);
-    outcomes.push(
-      outcomeOf(
-        test,
-        came.map((registers) => registers[run]!),
-        left,
-      ),
-    );
-  }
-  for (const region of regions) await memory.unmap(region);
-  for (const frame of frames) await mk.capabilities.delete(frame);
-  return outcomes;
+  return coresOf(mk).filter((_, i) => there[i]);
 }
 
-/** One thread of the test, all runs of a batch: its registers, a list a run. */
-async function share(
-  mk: Mk,
-  { test: name, thread, addresses, barrier, stride, runs, kind }: Share,
-): Promise<number[][]> {
-  const test = litmusTest(name)!;
-  const accesses = test.threads[thread]!;
-  const { memory } = mk;
-  const bytes = Math.ceil((runs * stride) / PAGE_BYTES) * PAGE_BYTES;
-  for (const address of addresses) if (address % PAGE_BYTES === 0) memory.setKind({ address, bytes }, kind);
-  const all: number[][] = [];
-  await together(mk, barrier, test.threads.length);
-  for (let run = 0; run < runs; run += 1) {
-    const registers: number[] = [];
-    for (const { kind: access, word, value } of accesses) {
-      if (mk.randomInt(2) === 0) await pass(mk);
-      const address = addresses[test.words.indexOf(word)]! + run * stride;
-      if (access === 'F') registers.push(Number(await memory.fetchAdd(address, BigInt(value))));
-      else if (access === 'R') {
-        // A private copy is as old as whoever holds it likes: sometimes it is taken anew.
-        if (kind === 'private' && mk.randomInt(2) === 0) memory.refresh({ address, bytes: 8 });
-        registers.push(await memory.load32(address));
-      } else {
-        await memory.store32(address, value);
-        if (kind === 'private') await memory.publish({ address, bytes: 8 });
-      }
-    }
-    all.push(registers);
-    await pass(mk);
-  }
-  return all;
-}
-
-/** Some time passes: other cores have theirs. */
-async function pass(mk: Mk): Promise<void> {
-  mk.work(mk.randomInt(4000));
-  await mk.yield();
-}
-
-/** Waits until so many threads have come: they begin at about the same time. */
-async function together(mk: Mk, barrier: number, threads: number): Promise<void> {
-  await mk.memory.fetchAdd(barrier, 1n);
-  while (Number(await mk.memory.load64(barrier)) % threads !== 0) await pass(mk);
-}
-
-async function report(mk: Mk, test: LitmusTest, counts: Map<string, number>, kind: MemoryKind): Promise<number> {
-  const allowed = allowedOutcomes(test);
-  const rows = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+function report(mk: Mk, test: LitmusTest, { outcomes, allowed, first }: Counted, kind: Setup['kind']): number {
+  const rows = [...outcomes].sort(([a], [b]) => (a < b ? -1 : 1));
   const isForbidden = (outcome: string): boolean => !outcome.startsWith('lost: ') && !allowed.has(outcome);
   const forbidden = rows.filter(([outcome]) => isForbidden(outcome));
   const total = rows.reduce((sum, [, count]) => sum + count, 0);
@@ -178,9 +110,16 @@ async function report(mk: Mk, test: LitmusTest, counts: Map<string, number>, kin
   const lines = rows.map(
     ([outcome, count]) => `  ${String(count).padStart(8)}  ${outcome}${isForbidden(outcome) ? '  FORBIDDEN' : ''}`,
   );
-  const outcomes = Object.fromEntries(rows);
-  const value = { test: test.name, kind, runs: total, outcomes, forbidden: Object.fromEntries(forbidden) };
-  tell(mk, [head, ...lines], value);
+  const picture = first === null ? [] : witnessLines(test, first);
+  const value = {
+    test: test.name,
+    kind,
+    runs: total,
+    outcomes: Object.fromEntries(rows),
+    forbidden: Object.fromEntries(forbidden),
+    first,
+  };
+  tell(mk, [head, ...lines, ...picture], value);
   if (kind === 'coherent' && forbidden.length > 0)
     mk.assert(false, `${test.name}: forbidden ${forbidden.map(([outcome]) => outcome).join('; ')}`);
   return forbidden.length;

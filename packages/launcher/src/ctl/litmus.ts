@@ -1,21 +1,19 @@
-import { readFile } from 'node:fs/promises';
-import { parseFaultPlan } from '@mk/machine/fault-plan';
-import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { CommandError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { statusOf } from '../programs/program-run.ts';
 import { type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
+import { PlannedFaults, planOf } from './planned-faults.ts';
 import { printLine, runFollowed } from './run-file.ts';
 
 export const LITMUS: CtlCommand = {
   command: 'litmus [test]',
-  describe: 'litmus tests on shared frames: outcomes counted, forbidden ones named',
+  describe: 'litmus tests on shared frames: outcomes counted, forbidden ones named, the first one drawn',
   examples: [
     ['$0 litmus IRIW --cores 4 --runs 10000', 'independent reads of independent writes, ten thousand times'],
     ['$0 litmus MP --kind private', 'copies that are not kept coherent show their weaker outcomes'],
-    ['$0 litmus SB --plan slow-links.yaml', 'while a fault plan is carried out'],
+    ['$0 litmus SB --pages homes --plan faults.yaml', 'while the faults of a plan happen, at their times from now on'],
   ],
   options: (cli) =>
     cli
@@ -34,7 +32,7 @@ export const LITMUS: CtlCommand = {
       .option('plan', {
         type: 'string',
         requiresArg: true,
-        describe: 'rules for links from a fault plan, at their times',
+        describe: 'a fault plan: its faults happen meanwhile; its rules end with the command',
       }),
   async run(context) {
     const { cluster, args } = context;
@@ -43,7 +41,7 @@ export const LITMUS: CtlCommand = {
     const count = wanted === undefined ? up.length : wholeNumber('--cores', wanted, 2, 1024);
     if (count > up.length) throw new CommandError(`${count} cores are asked for, and ${up.length} are up`);
     const plan = optional(args, 'plan');
-    if (plan !== undefined) await carryOut(context, plan);
+    const faults = plan === undefined ? null : await planned(context, plan);
     const words = ['runs', 'pages', 'kind'].flatMap((name) => {
       const value = optional(args, name);
       return value === undefined ? [] : [`--${name}`, value];
@@ -57,28 +55,35 @@ export const LITMUS: CtlCommand = {
       args: [...(test === undefined ? [] : [test]), ...words, ...(context.json ? ['--json'] : [])],
     };
     const results: unknown[] = [];
-    const statuses = await runFollowed(context, request, (line) => {
-      if (context.json && !line.isError) results.push(JSON.parse(line.text));
-      else printLine(context, line, false);
-    });
-    if (context.json) printJson(context, results);
-    return statusOf(statuses);
+    await faults?.begin();
+    try {
+      const statuses = await runFollowed(context, request, (line) => {
+        if (context.json && !line.isError) results.push(JSON.parse(line.text));
+        else printLine(context, line, false);
+      });
+      if (context.json) printJson(context, results);
+      return Math.max(statusOf(statuses), faults === null ? 0 : await ended(context, faults));
+    } finally {
+      await faults?.end();
+    }
   },
 };
 
-/** The rules of a plan, at their times from now on; what else a plan says needs `mk-launch --plan`. */
-async function carryOut({ cluster }: CtlContext, file: string): Promise<void> {
-  const parsed = parseFaultPlan(
-    await readFile(file, 'utf8')
-      .catch(() => null)
-      .then((text) => text ?? ''),
+async function planned({ cluster, terminal }: CtlContext, file: string): Promise<PlannedFaults> {
+  const plan = await planOf(
+    file,
+    (await cluster.cores()).map(({ core }) => core),
   );
-  if (!parsed.ok) throw new CommandError(`${file}: ${parsed.error}`);
-  for (const { atNs, action } of parsed.value.faults) {
-    if (action.type !== 'rule')
-      throw new CommandError(`${file}: mkctl litmus carries out rules for links, not ${action.type}`);
-    const { rule } = action;
-    if (atNs <= 0) await cluster.addFault(rule);
-    else callAfter(atNs / 1e6, () => void cluster.addFault(rule).catch(() => undefined));
-  }
+  if (plan.workload !== null)
+    terminal.error(`mkctl: of ${file} the faults alone happen; the workload here are the litmus tests`);
+  return new PlannedFaults(cluster, plan, (text) => terminal.error(`mkctl: ${text}`));
+}
+
+/** 2 when a fault could not be done: the tests ran under another plan than was asked for. */
+async function ended({ terminal }: CtlContext, faults: PlannedFaults): Promise<number> {
+  const left = await faults.end();
+  if (left > 0)
+    terminal.error(`mkctl: the tests were over before ${left} of the plan’s faults had come; give more --runs`);
+  for (const text of faults.failed) terminal.error(`mkctl: ${text}`);
+  return faults.failed.length > 0 ? 2 : 0;
 }

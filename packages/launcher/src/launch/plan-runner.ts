@@ -145,7 +145,8 @@ function lastEndMs({ faults }: FaultPlan): number {
   );
 }
 
-function describeAction(action: FaultAction): string {
+/** A fault in words. */
+export function describeAction(action: FaultAction): string {
   if (action.type === 'rule') return describeFault(action.rule);
   if (action.type === 'heal') return `heal ${action.target === 'all' ? 'all' : JSON.stringify(action.target)}`;
   if (action.type === 'skb_loss') return 'the SKB is lost';

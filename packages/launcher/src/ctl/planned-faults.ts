@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
+import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
+import { asError } from '@mk/monitor-proto/thrown';
+import { CommandError } from '../cli/usage-error.ts';
+import type { ClusterClient } from '../client/cluster-client.ts';
+import { describeAction } from '../launch/plan-runner.ts';
+
+/** A crash and a restart take at most this long before mkctl gives up. */
+const PROCESS_MS = 60_000;
+
+type Performers = {
+  readonly [T in FaultAction['type']]:
+    ((cluster: ClusterClient, action: Extract<FaultAction, { type: T }>) => Promise<unknown>) | null;
+};
+
+/** What each kind of fault does to a cluster that runs already, from outside; null: only the simulator can. */
+const PERFORMERS: Performers = {
+  rule: (cluster, { rule }) => cluster.addFault(rule),
+  heal: (cluster, { target }) => cluster.heal(target),
+  crash: (cluster, { cores }) => each(cores, (target) => told(cluster, 'crash', { target })),
+  restart: (cluster, { cores }) => each(cores, (target) => told(cluster, 'restart', { target })),
+  hang: (cluster, { cores, forNs }) =>
+    each(cores, (target) => told(cluster, 'hang', { target, for_ms: forNs === null ? null : forNs / 1e6 })),
+  slow: null,
+  rogue: null,
+  skb_loss: async (cluster, { forNs }) => {
+    await told(cluster, 'crash', { target: 'skb' });
+    if (forNs !== null) callAfter(forNs / 1e6, () => void told(cluster, 'restart', { target: 'skb' }).catch(ignore));
+  },
+};
+
+/** The faults of a plan in a cluster that runs already, at their times from now on. */
+export class PlannedFaults {
+  private readonly timers = new Map<LongTimer, number>();
+  private readonly underWay: Promise<void>[] = [];
+  private readonly rules: string[] = [];
+  /** Faults that could not be done, in words. */
+  readonly failed: string[] = [];
+
+  constructor(
+    private readonly cluster: ClusterClient,
+    private readonly plan: FaultPlan,
+    private readonly say: (text: string) => void,
+  ) {}
+
+  /** Those at time 0 are in force when this resolves. */
+  async begin(): Promise<void> {
+    for (const { atNs, action } of this.plan.faults) {
+      if (atNs <= 0) await this.perform(0, action);
+      else {
+        const timer = callAfter(atNs / 1e6, () => {
+          this.timers.delete(timer);
+          this.underWay.push(this.perform(atNs, action));
+        });
+        this.timers.set(timer, atNs);
+      }
+    }
+  }
+
+  /** What has not come yet never will, and the plan's rules are over. How many faults were left. */
+  async end(): Promise<number> {
+    const left = this.timers.size;
+    for (const timer of this.timers.keys()) timer.cancel();
+    this.timers.clear();
+    await Promise.all(this.underWay);
+    for (const id of this.rules) await this.cluster.heal({ id }).catch(ignore);
+    return left;
+  }
+
+  private async perform(atNs: number, action: FaultAction): Promise<void> {
+    const what = describeAction(action);
+    this.say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${what}`);
+    if (action.type === 'rule') this.rules.push(action.rule.id);
+    const perform = PERFORMERS[action.type] as (cluster: ClusterClient, action: FaultAction) => Promise<unknown>;
+    try {
+      await perform(this.cluster, action);
+    } catch (error) {
+      this.failed.push(`${what}: ${asError(error).message}`);
+    }
+  }
+}
+
+/** Reads a plan for a cluster that runs; a CommandError says what of it needs something else. */
+export async function planOf(file: string, cores: readonly number[]): Promise<FaultPlan> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new CommandError(`${file} cannot be read: ${error.message}`);
+  });
+  const parsed = parseFaultPlan(text, file);
+  if (!parsed.ok) throw new CommandError(parsed.error);
+  for (const { action } of parsed.value.faults) {
+    if (PERFORMERS[action.type] === null)
+      throw new CommandError(`${file}: processes cannot be made ${action.type}; mk-launch sim --plan does that`);
+    const missing = 'cores' in action ? action.cores.find((core) => !cores.includes(core)) : undefined;
+    if (missing !== undefined)
+      throw new CommandError(`${file}: the plan speaks of core ${missing}, which is not there`);
+  }
+  return parsed.value;
+}
+
+function told(cluster: ClusterClient, verb: string, args: object): Promise<unknown> {
+  return cluster.supervisor(verb, args, { timeoutMs: PROCESS_MS });
+}
+
+function each(cores: readonly number[], act: (core: number) => Promise<unknown>): Promise<unknown> {
+  return Promise.all(cores.map(act));
+}
+
+function ignore(): void {
+  // said elsewhere, or the cluster has ended
+}
