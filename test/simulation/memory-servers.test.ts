@@ -55,6 +55,15 @@ class Machine {
     return this.ask(core, 'cap_call', { domain: this.domains[core], call: { name, args } });
   }
 
+  /** The text of a refusal. */
+  refusal(core: number, name: string, args: readonly unknown[]): string {
+    let text = '';
+    const words = { domain: this.domains[core], call: { name, args } };
+    this.simulation.control(core, 'cap_call', words, (reply) => (text = reply.ok ? 'it was not refused' : reply.text));
+    this.simulation.run(this.simulation.now + 30e9, () => text !== '');
+    return text;
+  }
+
   allocate(core: number, bytes: number, rest: object = {}): unknown {
     return this.call(core, 'allocate', [{ bytes, ...rest }]);
   }
@@ -86,7 +95,13 @@ describe('memory servers', () => {
       }
       held.push(address);
     }
-    // What is left is smaller than a piece, on each core.
+    // What is left is smaller than a piece, on each core; the refusal says so.
+    const text = machine.refusal(0, 'allocate', [{ bytes: 16 * PAGE }]);
+    expect(text).toContain(`no core has ${16 * PAGE} bytes free in one piece; of ${machine.free} free bytes`);
+    expect(text.match(/\d+ on core \d/g)).toHaveLength(4);
+    expect(machine.refusal(0, 'allocate', [{ bytes: PAGE, alignment: 1 << 21, from: RAM, to: 2 * RAM }])).toContain(
+      'at a multiple of 2097152 from 0x100000 to 0x200000',
+    );
     expect(machine.free).toBeLessThan(4 * 16 * PAGE);
     expect(held.length * 16 * PAGE + machine.free).toBe(before);
     machine.settle();
@@ -167,5 +182,38 @@ describe('memory servers', () => {
       machine.settle();
       expect([seed, machine.free]).toEqual([seed, before]);
     }
+  });
+
+  test('all cores at once, 10,000 times: nothing is lost at any step', () => {
+    const machine = new Machine(4, 'ten thousand');
+    const before = machine.free;
+    const prng = createPrng('ten thousand');
+    let left = 10_000;
+    let refused = 0;
+    let running = machine.cores;
+    const next = (core: number, held: number[]): void => {
+      const ends = left <= 0;
+      left -= 1;
+      const frees = held.length > 0 && (ends || held.length > 20 || prng.nextInt(3) === 0);
+      if (ends && !frees) return void (running -= 1);
+      const call = frees
+        ? {
+            name: 'invoke',
+            args: [{ operation: 'delete', target: { address: held.splice(prng.nextInt(held.length), 1)[0]! } }],
+          }
+        : { name: 'allocate', args: [{ bytes: (1 + prng.nextInt(16)) * PAGE }] };
+      machine.begin(core, 'cap_call', { domain: machine.domains[core], call }, (answer) => {
+        if (typeof answer === 'number') held.push(answer);
+        else if (answer === 'OUT_OF_MEMORY') refused += 1;
+        else if (!frees) throw new Error(String(answer));
+        next(core, held);
+      });
+    };
+    for (let core = 0; core < machine.cores; core += 1) next(core, []);
+    machine.simulation.run(machine.simulation.now + 600e9, () => running === 0);
+    expect({ running, left: left <= 0 }).toEqual({ running: 0, left: true });
+    expect(refused).toBeLessThan(1000);
+    machine.settle();
+    expect(machine.free).toBe(before);
   });
 });

@@ -19,7 +19,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', address: 'int', size: 'int' },
-    doc: 'The range is the receiver’s from now on, or an error.',
+    doc: 'The range is the receiver’s from now on; or an error, and how many bytes the sender has free: in all (address), in one piece (size).',
   },
   ram_steal_taken: {
     ordinal: 202,

@@ -55,6 +55,14 @@ interface Wanted {
   readonly within: Range;
 }
 
+/** What a peer said: that it gave something, or what it has free, in all and in one piece. */
+type StealAnswer = 'given' | 'none' | FreeBytes;
+
+interface FreeBytes {
+  readonly free: number;
+  readonly largest: number;
+}
+
 const PAGE_BYTES = 4096;
 const HIGHEST = 2 ** 46;
 
@@ -64,7 +72,7 @@ export class MemoryServer implements Service {
   private readonly lent = new Map<CoreId, Range[]>();
   /** Under way to a thief, by operation. */
   private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
-  private readonly waiting = new Pending<OperationId, boolean>();
+  private readonly waiting = new Pending<OperationId, StealAnswer>();
   private stolenBytes = 0;
   private steals = 0;
 
@@ -87,7 +95,10 @@ export class MemoryServer implements Service {
       const { operations } = this.context;
       const wanted = this.check(request);
       operations.start(operations.nextId(), this.allocate(domain, wanted), now, (outcome, at) =>
-        done(outcome.ok ? { ok: true, value: outcome.value } : { ok: false, error: outcome.error }, at),
+        done(
+          outcome.ok ? { ok: true, value: outcome.value } : { ok: false, error: outcome.error, text: outcome.text },
+          at,
+        ),
       );
     },
   } satisfies SystemCallHandlers;
@@ -142,19 +153,23 @@ export class MemoryServer implements Service {
   /** What `mkctl mem` shows. `in_use` is what capabilities cover, whichever core holds them. */
   private report() {
     const { memory, ram } = this.state;
-    const free = ram.freeRanges();
-    const own = totalBytes(intersectRanges(free, [memory]));
+    const own = totalBytes(intersectRanges(ram.freeRanges(), [memory]));
     const lent = [...this.lent].map(([to, ranges]) => ({ to, bytes: totalBytes(this.stillAway(ranges)) }));
     return {
       brought: memory.size,
       free: ram.freeBytes,
       free_own: own,
-      largest_free: free.reduce((most, { size }) => Math.max(most, size), 0),
+      largest_free: this.freeBytes().largest,
       lent: lent.reduce((sum, { bytes }) => sum + bytes, 0),
       lent_to: lent.filter(({ bytes }) => bytes > 0),
       stolen: this.stolenBytes,
       steals: this.steals,
     };
+  }
+
+  private freeBytes(): FreeBytes {
+    const { ram } = this.state;
+    return { free: ram.freeBytes, largest: ram.freeRanges().reduce((most, { size }) => Math.max(most, size), 0) };
   }
 
   private stillAway(ranges: readonly Range[]): Range[] {
@@ -177,17 +192,21 @@ export class MemoryServer implements Service {
   private *allocate(domain: Domain, wanted: Wanted): Operation<number> {
     const { core } = this.context;
     const peers = this.nearness.sorted(wanted.near, [core, ...this.context.members]);
+    const told = new Map<CoreId, FreeBytes>();
     // The second time round, what thieves had and did not use has come home.
     for (const pass of [1, 2]) {
       for (const peer of peers) {
         const known = this.take(domain, wanted, peer);
         if (known !== null) return known;
-        const stolen = peer !== core && (yield* this.steal(peer, wanted)) ? this.take(domain, wanted, peer) : null;
+        if (peer === core) continue;
+        const answer = yield* this.steal(peer, wanted);
+        const stolen = answer === 'given' ? this.take(domain, wanted, peer) : null;
         if (stolen !== null) return stolen;
+        if (typeof answer === 'object') told.set(peer, answer);
       }
       if (pass === 1) yield* wait(sleepUntil(this.context.timers, this.context.now + limit('capabilityRetryNs')));
     }
-    throw new OperationError('OUT_OF_MEMORY', `no core has ${wanted.bytes} bytes free in one piece`);
+    throw new OperationError('OUT_OF_MEMORY', describeFull(wanted, told.set(core, this.freeBytes())));
   }
 
   /** Memory of one home, out of this core's allocator. */
@@ -204,17 +223,17 @@ export class MemoryServer implements Service {
     return address.value;
   }
 
-  /** Whether a peer gave something, now or within the wait: what comes later stays in the allocator. */
-  private *steal(core: CoreId, { bytes, alignment, within }: Wanted): Operation<boolean> {
+  /** What a peer gave, now or within the wait: what comes later stays in the allocator. */
+  private *steal(core: CoreId, { bytes, alignment, within }: Wanted): Operation<StealAnswer> {
     const op = this.context.operations.nextId();
     const { view, timers } = this.context;
     const [from, to] = [within.address, within.address + within.size];
-    return yield* wait<boolean>({
+    return yield* wait<StealAnswer>({
       arm: (resume, now) => {
         const forget = this.waiting.expect(op, core, resume);
         const error = this.context.send(core, { type: 'ram_steal_request', op, view, bytes, alignment, from, to });
-        if (error !== null) resume(false, now);
-        const timer = timers.set(now + limit('ramStealWaitNs'), (at) => resume(false, at));
+        if (error !== null) resume('none', now);
+        const timer = timers.set(now + limit('ramStealWaitNs'), (at) => resume('none', at));
         return () => {
           timers.cancel(timer);
           forget();
@@ -226,7 +245,8 @@ export class MemoryServer implements Service {
   private onSteal(from: CorePeer, { op, bytes, alignment, from: low, to }: MessageOf<'ram_steal_request'>): void {
     const range = this.give(bytes, alignment, { address: low, size: to - low });
     if (range === null) {
-      this.replyTo(from.id, op, 'OUT_OF_MEMORY', { address: 0, size: 0 });
+      const { free, largest } = this.driver.booted ? this.freeBytes() : { free: 0, largest: 0 };
+      this.replyTo(from.id, op, 'OUT_OF_MEMORY', { address: free, size: largest });
       return this.returnStolen();
     }
     lendMemory(this.state);
@@ -273,7 +293,7 @@ export class MemoryServer implements Service {
       this.context.outbox.log('ram_stolen', { op, peer: from.id, bytes: size });
       this.tell(from.id, op, now);
     }
-    this.waiting.answered(op, from.id, error === 0, now);
+    this.waiting.answered(op, from.id, error === 0 ? 'given' : { free: address, largest: size }, now);
   }
 
   /** Must not be lost to a full queue: the home would account the range as under way for ever. */
@@ -294,4 +314,19 @@ export class MemoryServer implements Service {
 
 function isRange({ address, size }: Range): boolean {
   return address >= 0 && size > 0 && address + size <= HIGHEST;
+}
+
+/** Cores that a refusal names, those with the largest pieces first. */
+const CORES_NAMED = 4;
+
+/** Why an allocation failed: what was wanted, and what is free where. */
+function describeFull({ bytes, alignment, within }: Wanted, told: ReadonlyMap<CoreId, FreeBytes>): string {
+  const rows = [...told].sort(([, a], [, b]) => b.largest - a.largest);
+  const free = rows.reduce((sum, [, row]) => sum + row.free, 0);
+  const named = rows.slice(0, CORES_NAMED).map(([core, { largest }]) => `${largest} on core ${core}`);
+  const aligned = alignment === PAGE_BYTES ? '' : ` at a multiple of ${alignment}`;
+  const { address, size } = within;
+  const between =
+    address === 0 && size === HIGHEST ? '' : ` from 0x${address.toString(16)} to 0x${(address + size).toString(16)}`;
+  return `no core has ${bytes} bytes free in one piece${aligned}${between}; of ${free} free bytes the largest pieces are ${named.join(', ')}`;
 }
