@@ -1,3 +1,5 @@
+import type { FaultAction } from '@mk/machine/fault-plan';
+import { formatCores } from '@mk/machine/duration';
 import { formatDuration } from '@mk/machine/duration';
 import { describeRule, type FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
@@ -24,3 +26,11 @@ function setting(name: string, value: unknown): string {
 }
 
 const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation', 'reset_opening']);
+
+/** A fault in words. */
+export function describeAction(action: FaultAction): string {
+  if (action.type === 'rule') return describeFault(action.rule);
+  if (action.type === 'heal') return `heal ${action.target === 'all' ? 'all' : JSON.stringify(action.target)}`;
+  if (action.type === 'skb_loss') return 'the SKB is lost';
+  return `${action.type} ${formatCores(action.cores)}`;
+}

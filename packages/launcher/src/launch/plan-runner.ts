@@ -1,10 +1,9 @@
 import { asError } from '@mk/monitor-proto/thrown';
-import { formatCores } from '@mk/machine/duration';
 import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
 import { isCore } from '@mk/monitor-proto/ids';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
-import { describeFault } from '../client/describe-fault.ts';
+import { describeAction } from '../client/describe-fault.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ProcessControl } from '../supervisor/process-control.ts';
@@ -143,14 +142,6 @@ function lastEndMs({ faults }: FaultPlan): number {
       return (atNs + (forNs ?? 0)) / 1e6;
     }),
   );
-}
-
-/** A fault in words. */
-export function describeAction(action: FaultAction): string {
-  if (action.type === 'rule') return describeFault(action.rule);
-  if (action.type === 'heal') return `heal ${action.target === 'all' ? 'all' : JSON.stringify(action.target)}`;
-  if (action.type === 'skb_loss') return 'the SKB is lost';
-  return `${action.type} ${formatCores(action.cores)}`;
 }
 
 function sleepUntil(at: number, stop: AbortSignal): Promise<void> {
