@@ -1,6 +1,5 @@
 import type { FaultAction } from '@mk/machine/fault-plan';
-import { formatCores } from '@mk/machine/duration';
-import { formatDuration } from '@mk/machine/duration';
+import { formatCores, formatDuration } from '@mk/machine/duration';
 import { describeRule, type FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 
