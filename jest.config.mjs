@@ -14,6 +14,6 @@ export default {
     ],
   },
   // Against a test that hangs; how long one takes is the host's affair.
-  testTimeout: 300_000,
+  testTimeout: 900_000,
   reporters: ['default', '<rootDir>/scripts/slowest-tests.mjs'],
 };

@@ -25,6 +25,9 @@ const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
 /** `pathname` of a file's URL: wrong in a folder with a space, `#` or `é`. */
 const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
+/** What jest.config gives every test. */
+const LEAST_TEST_MS = 900_000;
+const TIMED_IN_JEST = new Set(['test', 'it', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach']);
 const TEXT = /\.(tsx?|mjs|cjs|js|json|md|ya?ml|pl|sh)$|(^|\/)(Dockerfile|\.ci\/run)$/;
 
 /** All breaches in one file, as [line, text]. */
@@ -64,7 +67,17 @@ function checkSyntax(path, text, say) {
       say(line, `${node.text} in pure code: take it as an argument, or move this to io/`);
     if (pure && ts.isPropertyAccessExpression(node) && IMPURE_MEMBERS.has(node.getText(source)))
       say(line, `${node.getText(source)}() in pure code: take it as an argument`);
+    if (path.endsWith('.test.ts') && ts.isCallExpression(node)) checkPatience(node, line);
     ts.forEachChild(node, visit);
+  };
+  /** `test(name, run, ms)`, `test.each(rows)(name, run, ms)`, `beforeAll(run, ms)`. */
+  const checkPatience = ({ expression, arguments: given }, line) => {
+    let called = expression;
+    while (ts.isCallExpression(called) || ts.isPropertyAccessExpression(called)) called = called.expression;
+    const last = given.at(-1);
+    if (!TIMED_IN_JEST.has(called.getText(source)) || given.length < 2 || !ts.isNumericLiteral(last)) return;
+    if (Number(last.text.replaceAll('_', '')) < LEAST_TEST_MS)
+      say(line, 'a time limit below that of jest.config: a slow host would fail the test, not what it tests');
   };
   const checkLength = (node, line) => {
     const length = lineOf(node.end) - line + 1;

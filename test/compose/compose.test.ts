@@ -86,11 +86,11 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
 (missing === null ? describe : describe.skip)('docker compose', () => {
   beforeAll(() => {
     forget(PROJECT);
-  }, 300_000);
+  });
 
   afterAll(() => {
     for (const project of [PROJECT, OTHER, READ_ONLY]) forget(project);
-  }, 300_000);
+  });
 
   test('up, on an engine without the image: it is built once, and the SKB and four cores are bound to one another', async () => {
     compose('up', '--detach');
@@ -103,7 +103,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
         ? all
         : null;
     });
-  }, 600_000);
+  });
 
   test('mkctl cores names the containers', () => {
     const names = containers().map(({ Name }) => `${Name}:7000`);
@@ -128,7 +128,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     const after = mkctl<{ core: number; incarnation: number; address: string }[]>('cores');
     const kept = before.map(({ core, incarnation, address }) => ({ core, incarnation, address }));
     for (const core of kept) expect(after).toContainEqual(expect.objectContaining(core));
-  }, 300_000);
+  });
 
   test('another project (-p, or a copy of the checkout in another folder) is a cluster of its own', async () => {
     const other = (...args: readonly string[]): string => docker('compose', '--project-name', OTHER, ...args);
@@ -141,7 +141,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     expect(mkctl<CoreRow[]>('cores')).toHaveLength(8);
     forget(OTHER);
     expect(await meshOf(8)).toHaveLength(8);
-  }, 300_000);
+  });
 
   test('read_only: true works', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mk-compose-'));
@@ -157,14 +157,14 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
     expect(readOnly('exec', '-T', 'skb', 'mkctl', 'oct', 'set', 'kept { a: 1 }')).toBe('kept { a: 1 }\n');
     forget(READ_ONLY);
     rmSync(folder, { recursive: true });
-  }, 300_000);
+  });
 
   test('a core that is killed is started again and joins', async () => {
     const victim = containers().find(({ Name }) => Name.includes('core'))!.Name;
     docker('kill', '--signal', 'KILL', victim);
     compose('up', '--detach', '--scale', 'core=8', '--no-recreate');
     expect(await meshOf(8)).toHaveLength(8);
-  }, 300_000);
+  });
 
   test('every line that a container logs is JSON, as the published schema says, none missing', () => {
     const all = docker('ps', '--filter', `label=com.docker.compose.project=${PROJECT}`, '--format', '{{.Names}}')
@@ -194,5 +194,5 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
       const all = kind === 'container' ? ['--all'] : [];
       expect(docker(kind, 'ls', ...all, '--quiet', '--filter', `label=com.docker.compose.project=${PROJECT}`)).toBe('');
     }
-  }, 300_000);
+  });
 });

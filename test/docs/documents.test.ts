@@ -42,7 +42,7 @@ describe.each(documents.filter((document) => testedBlocks(read(document)).length
       expect(unexpected).toEqual([]);
       // A reader works in the checkout, which ignores runs/ and nothing else that a document may write.
       expect(readdirSync(shell.directory).filter((name) => !['bin', 'state', 'runs'].includes(name))).toEqual([]);
-    }, 300_000);
+    });
   },
 );
 

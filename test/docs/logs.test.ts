@@ -67,7 +67,7 @@ describe('a cluster of four cores at level debug, and a clean end', () => {
     if (status !== 0) throw new Error(`mk-launch ended with ${String(status)}`);
     for (const file of readdirSync(folder))
       processes.set(file, checkProcessLog(readFileSync(join(folder, file), 'utf8')));
-  }, 300_000);
+  });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

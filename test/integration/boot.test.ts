@@ -1,12 +1,25 @@
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { ClusterPlace, until } from './running-cluster.ts';
+import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
 let place: ClusterPlace;
 beforeEach(() => {
   place = new ClusterPlace();
 });
+
+/** Starts `mk-launch` whose core 7 never comes as far as its own program: the boot is not complete before the test has acted. */
+function bootWithoutCore7(): Running {
+  const hold = join(place.state, 'hold.cjs');
+  writeFileSync(
+    hold,
+    `if (JSON.parse(process.env.MK_CORE ?? '{}').core === 7) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`,
+  );
+  const environment = { NODE_OPTIONS: `--require ${hold}` };
+  return place.start('mk-launch.cjs', ['--cores', '8', '--json'], environment);
+}
 afterEach(() => place.cleanUp());
 
 test('boots, tells what runs, and ends cleanly on one Ctrl-C', async () => {
@@ -50,7 +63,7 @@ test('two Ctrl-C end everything at once', async () => {
 });
 
 test('Ctrl-C during boot leaves nothing', async () => {
-  const launcher = place.launch('--cores', '8');
+  const launcher = bootWithoutCore7();
   await until('cores are being started', () => (place.record()?.processes.length ?? 0) > 3);
   launcher.child.kill('SIGINT');
   const { status, stderr } = await launcher.ended;
@@ -78,7 +91,7 @@ test('SIGKILL of the launcher during boot leaves no process', async () => {
 });
 
 test('a core that dies during boot is named, and everything stops', async () => {
-  const launcher = place.launch('--cores', '8');
+  const launcher = bootWithoutCore7();
   const victim = await until('core 5 is started', () =>
     place.record()?.processes.find(({ name }) => name === 'core-5'),
   );

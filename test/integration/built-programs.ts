@@ -17,7 +17,7 @@ let checked = false;
 /** Builds at most once, also when several test processes ask at the same time. */
 function ensureBuilt(): void {
   if (checked) return;
-  const until = Date.now() + 120_000;
+  const until = Date.now() + 600_000;
   while (isStale()) {
     if (takeLock()) {
       try {

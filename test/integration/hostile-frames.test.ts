@@ -97,4 +97,4 @@ test('U4: a core stands 10,000 random and mutated frames: it stays up, counts th
   const counted = (name: string): number => Number(new RegExp(`^${name}\\{[^}]*\\} (\\d+)`, 'm').exec(metrics)?.[1]);
   expect(counted('mk_frames_rejected_total') + counted('mk_links_refused_total')).toBeGreaterThanOrEqual(FRAMES);
   expect(await place.ask('bench', 'round', '--count', '3')).toMatchObject({ cores: 3 });
-}, 300_000);
+});

@@ -70,7 +70,7 @@ test('garbage where the journal should be', async () => {
   await setWhenPossible('late');
   expect((await place.mkctl('restart', 'skb')).status).toBe(0);
   expect(await names()).toEqual(['late']);
-}, 300_000);
+});
 
 test('the folder is deleted under it, and a file stands in its way for a while', async () => {
   await boot();
@@ -88,7 +88,7 @@ test('the folder is deleted under it, and a file stands in its way for a while',
   await setWhenPossible('after');
   expect((await place.mkctl('restart', 'skb')).status).toBe(0);
   expect(await names()).toEqual(expect.arrayContaining(['after', 'before']));
-}, 300_000);
+});
 
 test('a second SKB on the same directory is refused, while the first one runs; after its kill −9 it is not', async () => {
   await boot();
@@ -102,7 +102,7 @@ test('a second SKB on the same directory is refused, while the first one runs; a
   await launcher!.ended;
   await boot();
   expect(await names()).toEqual(['mine', 'mine_too']);
-}, 300_000);
+});
 
 test('rules that call one another are there after a restart, whatever their names', async () => {
   await boot();
@@ -120,7 +120,7 @@ test('rules that call one another are there after a restart, whatever their name
     expect((await place.mkctl('skb', 'perhaps(X)')).stdout).toBe('{"X":0}\n');
     expect((await place.mkctl('restart', 'skb')).status).toBe(0);
   }
-}, 300_000);
+});
 
 function rulesFile(name: string, text: string): string {
   const path = join(mkdtempSync(join(tmpdir(), 'mk-rules-')), name);

@@ -6,7 +6,7 @@ import { ClusterPlace, type Outcome } from './running-cluster.ts';
 const place = new ClusterPlace();
 beforeAll(async () => {
   await place.boot('--cores', '2');
-}, 300_000);
+});
 afterAll(() => place.cleanUp());
 
 const json = (...args: string[]): Promise<Outcome> => place.mkctl(...args, '--json');

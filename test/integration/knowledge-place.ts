@@ -33,7 +33,7 @@ export class KnowledgePlace {
   async askCore<V extends string>(core: number, verb: V, args: object): Promise<AnswerOf<CoreAnswers, V>> {
     const address = await this.addressOf(`core-${core}`);
     const token = controlToken(Buffer.from(this.place.record()!.secret, 'hex'));
-    return askProcess('core', address, token, verb, args, { timeoutMs: 240_000 });
+    return askProcess('core', address, token, verb, args, { timeoutMs: 600_000 });
   }
 
   /** kill −9, and the supervisor starts it again; resolves when it listens. */

@@ -17,7 +17,7 @@ const folder = join(place.state, 'my-program');
 const env = { ...process.env, MK_STATE_DIR: place.state, NODE_OPTIONS: '', NO_COLOR: '1' };
 const launch = builtProgram('mk-launch.cjs');
 const run = (cwd: string, command: string, ...words: string[]) =>
-  spawnSync(command, words, { cwd, env, encoding: 'utf8', timeout: 240_000 });
+  spawnSync(command, words, { cwd, env, encoding: 'utf8', timeout: 600_000 });
 const node = (cwd: string, ...words: string[]) => run(cwd, process.execPath, ...words);
 
 beforeAll(() => {

@@ -163,7 +163,7 @@ export class ClusterPlace {
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  withinMs = 180_000,
+  withinMs = 600_000,
 ): Promise<NonNullable<T>> {
   const end = Date.now() + withinMs;
   for (;;) {

@@ -28,7 +28,7 @@ beforeAll(async () => {
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
   const args = ['--cores', String(CORES), '--latency', '1ms', '--json'];
   await place.start('mk-launch.cjs', args, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).message('ready');
-}, 300_000);
+});
 afterAll(async () => {
   await place.cleanUp();
   await new Promise((resolve) => collector.close(resolve));

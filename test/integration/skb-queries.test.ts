@@ -166,4 +166,4 @@ test('200 hostile queries end with named errors; the registry and Octopus answer
   expect(slowest).toBeLessThan(60_000); // the hostile goals would hold it up for ever
   expect(await all('X = still_here', 'X')).toEqual(['still_here']);
   expect((await cluster.place.ask<unknown[]>('cores')).length).toBe(CORES);
-}, 300_000);
+});

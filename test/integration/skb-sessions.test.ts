@@ -8,7 +8,7 @@ import { until } from './running-cluster.ts';
 
 const cluster = new KnowledgePlace();
 
-beforeAll(() => cluster.boot(2, '--session-timeout', '2s'));
+beforeAll(() => cluster.boot(2, '--session-timeout', '5s'));
 afterAll(async () => {
   expect(await cluster.end()).toEqual({ status: 0, left: [] });
 });

@@ -19,4 +19,4 @@ test('the tour of a small machine holds every check and leaves nothing behind', 
   expect(stdout).toMatch(/(\d+) of \1 checks held/);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(place.processes()).toEqual([]);
-}, 300_000);
+});

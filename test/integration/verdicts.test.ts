@@ -9,7 +9,7 @@ describe('a cluster that loses some of its own', () => {
   const place = new ClusterPlace();
   beforeAll(async () => {
     await place.boot('--cores', '3');
-  }, 300_000);
+  });
   afterAll(() => place.cleanUp());
   afterEach(async () => {
     for (const target of ['skb', '0', '1', '2'])
@@ -21,7 +21,7 @@ describe('a cluster that loses some of its own', () => {
         await place.mkctl('restart', target);
     await place.mkctl('heal');
     await until('all are well again', async () => (await place.mkctl('healthz')).status === 0);
-  }, 300_000);
+  });
 
   test('a crashed core: healthz, cores and faults name it', async () => {
     await place.mkctl('crash', '2');
@@ -31,7 +31,7 @@ describe('a cluster that loses some of its own', () => {
     expect(stdout).toMatch(/^not healthy: \d of 4 processes$/m);
     expect((await place.mkctl('cores')).stdout).toMatch(/^2 .* ended *$/m);
     expect((await place.mkctl('faults')).stdout).toMatch(/^crash:2 +core 2 ended/m);
-  }, 300_000);
+  });
 
   test('a hung core', async () => {
     await place.mkctl('hang', '1');
@@ -41,7 +41,7 @@ describe('a cluster that loses some of its own', () => {
     });
     expect((await place.mkctl('cores')).stdout).toMatch(/^1 .* hung *$/m);
     expect(await place.ask('faults')).toEqual([expect.objectContaining({ process: 'core-1', state: 'hung' })]);
-  }, 300_000);
+  });
 
   test('a core that somebody else has stopped is silent', async () => {
     const { pid } = (await place.ask<{ name: string; pid: number }[]>('ps')).find(({ name }) => name === 'core-1')!;
@@ -53,7 +53,7 @@ describe('a cluster that loses some of its own', () => {
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-  }, 300_000);
+  });
 
   test('a dead SKB: healthz names it, and a core that cannot join without it is not ended first', async () => {
     await place.mkctl('crash', 'skb');
@@ -66,7 +66,7 @@ describe('a cluster that loses some of its own', () => {
       stderr: 'mkctl: core 1 cannot join: the SKB does not run (killed by SIGKILL); first mkctl restart skb\n',
     });
     expect(await place.ask('ps')).toContainEqual(expect.objectContaining({ name: 'core-1', state: 'running' }));
-  }, 300_000);
+  });
 
   test.each([
     ['logs --core 99', 'there is no core 99'],
@@ -95,7 +95,7 @@ describe('logs', () => {
     }
     expect(new Set(logDirs).size).toBe(2);
     expect(await place.mkctl('logs', '--core', '7')).toMatchObject({ status: 1, stdout: '' });
-  }, 300_000);
+  });
 
   test('a clean end logs no warning', async () => {
     const { stdout } = await place.start('mk-launch.cjs', ['--cores', '4', '--json', '--for', '1s', '--name', 'clean'])
@@ -103,7 +103,7 @@ describe('logs', () => {
     const lines = stdout.split('\n').filter((line) => line.includes('"event"'));
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([]);
-  }, 300_000);
+  });
 });
 
 test.each(['--data-dir', '--log-dir'])(
@@ -126,5 +126,4 @@ test.each(['--data-dir', '--log-dir'])(
       await place.cleanUp();
     }
   },
-  300_000,
 );

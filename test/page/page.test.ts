@@ -12,7 +12,7 @@ const why = whyNoChromium();
 if (why !== null) process.stderr.write(`the page is not tested: ${why}\n`);
 const describeHere = why === null ? describe : describe.skip;
 /** Against a page that hangs; how long it takes to draw is the host's affair. */
-const PATIENCE_MS = 200_000;
+const PATIENCE_MS = 600_000;
 
 describeHere('the page', () => {
   const place = new ClusterPlace();

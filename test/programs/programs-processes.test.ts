@@ -17,20 +17,16 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     cluster = ClusterClient.open({ cluster: NAME });
     for (const file of new Set(CASES.map((one) => one.file)))
       await loadProgram(cluster, 0, file, await programText(fileOf(file)));
-  }, 300_000);
+  });
   afterAll(() => place.cleanUp());
 
-  test.each(CASES)(
-    '$name ends well and leaves no channel',
-    async ({ file, args }) => {
-      const { domain } = (await cluster.core(0, 'domain_spawn', { program: file, core: 0, args })) as {
-        domain: string;
-      };
-      const ended = (await cluster.core(0, 'domain_wait', { domain }, { timeoutMs: 150_000 })) as DomainRow;
-      expect(ended).toMatchObject({ cause: 'exited', status: 0, text: '' });
-      for (let core = 0; core < 5; core += 1)
-        expect(await cluster.core(core, 'channels', {})).toEqual({ channels: [], names: [], relayed: 0 });
-    },
-    300_000,
-  );
+  test.each(CASES)('$name ends well and leaves no channel', async ({ file, args }) => {
+    const { domain } = (await cluster.core(0, 'domain_spawn', { program: file, core: 0, args })) as {
+      domain: string;
+    };
+    const ended = (await cluster.core(0, 'domain_wait', { domain }, { timeoutMs: 600_000 })) as DomainRow;
+    expect(ended).toMatchObject({ cause: 'exited', status: 0, text: '' });
+    for (let core = 0; core < 5; core += 1)
+      expect(await cluster.core(core, 'channels', {})).toEqual({ channels: [], names: [], relayed: 0 });
+  });
 });

@@ -29,6 +29,15 @@ describe('the style check finds', () => {
     expect(breachesOf(pure, text)).toHaveLength(1);
   });
 
+  test.each([
+    "test('x', () => undefined, 60_000);",
+    "test.each([1])('%d', () => undefined, 300_000);",
+    'beforeAll(() => undefined, 1e4);',
+  ])('a time limit that a slow host breaks: %s', (text) => {
+    expect(breachesOf('test/memory/litmus.test.ts', text)).toHaveLength(1);
+    expect(breachesOf('test/memory/litmus.test.ts', text.replace(/, [\w]+\);$/, ', 900_000);'))).toEqual([]);
+  });
+
   test('a limit without its reason', () => {
     const text = 'export const LIMITS = {\n  /** Why. */\n  a: 1,\n\n  b: 2,\n  c: { value: 3, reason: "why" },\n};';
     expect(breachesOf('packages/skb/src/limits.ts', text)).toEqual([[5, 'limit b without a reason']]);

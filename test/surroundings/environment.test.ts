@@ -25,7 +25,7 @@ afterAll(async () => {
 function run(program: string, args: readonly string[], options: object = {}): { status: number | null; text: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [builtProgram(`${program}.cjs`), ...args], {
     encoding: 'utf8',
-    timeout: 300_000,
+    timeout: 600_000,
     ...options,
   });
   return { status, text: `${stdout}${withoutWaiting(stderr)}` };
@@ -42,76 +42,68 @@ describe('the state directory', () => {
     } finally {
       expect(run('mkctl', ['down'], options).status).toBe(0);
     }
-  }, 300_000);
+  });
 
-  asAnother(
-    'a user without HOME and without an entry in the list of users has a place for clusters',
-    () => {
-      const as = (program: string, ...args: readonly string[]): string => {
-        const command = ['env', '-i', `PATH=${process.env['PATH']}`, `TMPDIR=${folder}`, process.execPath];
-        const { stdout, stderr } = spawnSync(
-          'setpriv',
-          [...STRANGER, ...command, builtProgram(`${program}.cjs`), ...args],
-          { encoding: 'utf8', cwd: '/' },
-        );
-        return `${stdout}${stderr}`;
-      };
-      chmodSync(folder, 0o777);
-      expect(as('mkctl', 'ps')).toBe(
-        `mkctl: no cluster runs here (looked in ${folder}/mk-12345); boot one with mk-launch, or name one elsewhere with --skb host:port\n`,
+  asAnother('a user without HOME and without an entry in the list of users has a place for clusters', () => {
+    const as = (program: string, ...args: readonly string[]): string => {
+      const command = ['env', '-i', `PATH=${process.env['PATH']}`, `TMPDIR=${folder}`, process.execPath];
+      const { stdout, stderr } = spawnSync(
+        'setpriv',
+        [...STRANGER, ...command, builtProgram(`${program}.cjs`), ...args],
+        { encoding: 'utf8', cwd: '/' },
       );
-      expect(as('mk-launch', '--cores', '1', '--for', '100ms')).toMatch(/\nstopped\n$/);
-      // A folder that somebody else has put there first is not trusted with the secret.
-      rmSync(join(folder, 'mk-12345'), { recursive: true });
-      mkdirSync(join(folder, 'mk-12345'), { mode: 0o777 });
-      expect(as('mkctl', 'ps')).toMatch(
-        /^mkctl: .*mk-12345 is not a folder of this user alone; set MK_STATE_DIR[^\n]*\n$/,
-      );
-    },
-    300_000,
-  );
+      return `${stdout}${stderr}`;
+    };
+    chmodSync(folder, 0o777);
+    expect(as('mkctl', 'ps')).toBe(
+      `mkctl: no cluster runs here (looked in ${folder}/mk-12345); boot one with mk-launch, or name one elsewhere with --skb host:port\n`,
+    );
+    expect(as('mk-launch', '--cores', '1', '--for', '100ms')).toMatch(/\nstopped\n$/);
+    // A folder that somebody else has put there first is not trusted with the secret.
+    rmSync(join(folder, 'mk-12345'), { recursive: true });
+    mkdirSync(join(folder, 'mk-12345'), { mode: 0o777 });
+    expect(as('mkctl', 'ps')).toMatch(
+      /^mkctl: .*mk-12345 is not a folder of this user alone; set MK_STATE_DIR[^\n]*\n$/,
+    );
+  });
 
-  asAnother(
-    'a record whose number now belongs to another user’s process is forgotten',
-    () => {
-      const sleeper = spawn('sleep', ['3600'], { stdio: 'ignore' });
-      const state = join(folder, 'stale');
-      mkdirSync(state);
-      chmodSync(folder, 0o777);
-      chmodSync(state, 0o777);
-      const supervisor = { name: 'supervisor', pid: sleeper.pid, startedTicks: '12', address: '127.0.0.1:9' };
-      const record = {
-        version: 1,
-        name: 'mk',
-        seed: '1',
-        machine: 'flat',
-        createdAt: '',
-        secret: SECRET,
-        detached: true,
-      };
-      writeFileSync(join(state, 'mk.json'), JSON.stringify({ ...record, logDir: null, supervisor, processes: [] }));
-      chmodSync(join(state, 'mk.json'), 0o666);
-      try {
-        const { status, stdout, stderr } = spawnSync(
-          'setpriv',
-          [
-            ...STRANGER,
-            'env',
-            `MK_STATE_DIR=${state}`,
-            process.execPath,
-            builtProgram('mk-launch.cjs'),
-            ...['--cores', '1', '--for', '100ms'],
-          ],
-          { encoding: 'utf8', cwd: '/' },
-        );
-        expect([status, stdout.endsWith('stopped\n'), stderr]).toEqual([0, true, '']);
-        expect(readFileSync(`/proc/${sleeper.pid}/stat`, 'utf8')).toMatch(/^\d+ \(sleep\) S /); // not a zombie
-      } finally {
-        sleeper.kill('SIGKILL');
-      }
-    },
-    300_000,
-  );
+  asAnother('a record whose number now belongs to another user’s process is forgotten', () => {
+    const sleeper = spawn('sleep', ['3600'], { stdio: 'ignore' });
+    const state = join(folder, 'stale');
+    mkdirSync(state);
+    chmodSync(folder, 0o777);
+    chmodSync(state, 0o777);
+    const supervisor = { name: 'supervisor', pid: sleeper.pid, startedTicks: '12', address: '127.0.0.1:9' };
+    const record = {
+      version: 1,
+      name: 'mk',
+      seed: '1',
+      machine: 'flat',
+      createdAt: '',
+      secret: SECRET,
+      detached: true,
+    };
+    writeFileSync(join(state, 'mk.json'), JSON.stringify({ ...record, logDir: null, supervisor, processes: [] }));
+    chmodSync(join(state, 'mk.json'), 0o666);
+    try {
+      const { status, stdout, stderr } = spawnSync(
+        'setpriv',
+        [
+          ...STRANGER,
+          'env',
+          `MK_STATE_DIR=${state}`,
+          process.execPath,
+          builtProgram('mk-launch.cjs'),
+          ...['--cores', '1', '--for', '100ms'],
+        ],
+        { encoding: 'utf8', cwd: '/' },
+      );
+      expect([status, stdout.endsWith('stopped\n'), stderr]).toEqual([0, true, '']);
+      expect(readFileSync(`/proc/${sleeper.pid}/stat`, 'utf8')).toMatch(/^\d+ \(sleep\) S /); // not a zombie
+    } finally {
+      sleeper.kill('SIGKILL');
+    }
+  });
 });
 
 describe('a process that its environment tells what it is', () => {
@@ -200,7 +192,7 @@ describe('limits of the host', () => {
     expect(stderr).toMatch(/^mk-launch: .* could not be started: .*open no more files \(ulimit -n\).*\(EMFILE\)\n$/);
     expect(status).toBe(2);
     expect(place.processes()).toEqual([]);
-  }, 300_000);
+  });
 
   test('the same for a supervisor in the background', async () => {
     const { status, stderr } = limited('-n 27', '--cores', '16', '--detach', '--name', 'few');
@@ -208,5 +200,5 @@ describe('limits of the host', () => {
     expect(status).toBe(2);
     // It ends when it has told its starter why, who may be gone before it.
     await until('the supervisor has ended', () => place.processes().length === 0);
-  }, 300_000);
+  });
 });

@@ -9,7 +9,7 @@ import { ClusterPlace, withoutWaiting } from '../integration/running-cluster.ts'
 const place = new ClusterPlace();
 beforeAll(async () => {
   await place.boot('--cores', '2');
-}, 300_000);
+});
 afterAll(() => place.cleanUp());
 
 interface Said {
@@ -81,20 +81,16 @@ describe('a reader that has enough is no error', () => {
     ['mkctl', '--help'],
     ['mk-launch', 'sim', '--help'],
     ['mk-node', '--help'],
-  ])(
-    '%s %s … | head -1',
-    (program, ...args) => {
-      const { status, stdout, stderr } = intoHead(program, ...args);
-      expect(stdout.split('\n')).toHaveLength(2);
-      expect(stderr).not.toMatch(/EPIPE|Error|\bat /);
-      expect(status).toBe(0);
-    },
-    300_000,
-  );
+  ])('%s %s … | head -1', (program, ...args) => {
+    const { status, stdout, stderr } = intoHead(program, ...args);
+    expect(stdout.split('\n')).toHaveLength(2);
+    expect(stderr).not.toMatch(/EPIPE|Error|\bat /);
+    expect(status).toBe(0);
+  });
 
   test('a reader that leaves while a cluster boots ends the boot in order: one line, nothing left', () => {
     const { stderr } = intoHead('mk-launch', '--cores', '2', '--name', 'head', '--for', '1s');
     expect(['', 'mk-launch: interrupted during boot\n']).toContain(stderr);
     expect(place.record('head')).toBeNull();
-  }, 300_000);
+  });
 });

@@ -243,7 +243,7 @@ describe('createPreciseTimer', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
     const [code] = await once(child, 'exit');
     expect(code).toBe(0);
-  }, 300_000);
+  });
 });
 
 /** The timer as plain JavaScript, as a data URL that a bare `node` can import. */

@@ -120,7 +120,7 @@ describe('SqliteJournal', () => {
     expect(lost).toEqual([]);
     journal.close();
     // Ten thousand commits, each waits for a disk that others use as well.
-  }, 300_000);
+  });
 
   test('a torn last write is repaired, and said', async () => {
     const killed = new SqliteJournal(path);

@@ -174,7 +174,7 @@ describe('Octopus for clients', () => {
     }
     expect(turns).toBeGreaterThan(10);
     expect(sent.map(([name, id]) => `${name}${id}`)).toEqual(['modest100', 'greedy1', 'greedy2']);
-  }, 300_000);
+  });
 
   test('a query over several turns is answered although its client asks nothing else; one whose client goes is given up', () => {
     const { desk, sent, ask } = newDesk(false);
@@ -194,7 +194,7 @@ describe('Octopus for clients', () => {
       desk.flush();
     }
     expect(sent).toEqual([['a', 1, expect.objectContaining({ error: 'NO_RECORD' })]]);
-  }, 300_000);
+  });
 
   test('a client that settles nothing has a bound of answers that are kept for it', () => {
     const { desk, sent, ask } = newDesk();

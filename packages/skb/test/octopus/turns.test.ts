@@ -66,7 +66,7 @@ describe('a query over many records', () => {
     }
     expect(turns).toBeGreaterThan(50);
     expect(step.value.reply).toMatchObject({ ok: false, error: 'QUERY_TOO_COSTLY', installed: false });
-  }, 300_000);
+  });
 
   test('all patterns of a query together are bounded: they are matched one after the other, without a pause', () => {
     const store = new OctopusStore();
@@ -139,7 +139,7 @@ describe('telling of a change', () => {
     expect(removed.map(({ client }) => client)).toEqual(Array.from({ length: 10 }, () => 'greedy'));
     expect(notifications.at(-1)).toMatchObject({ client: 'modest', notification: { id: 1, mode: TRIGGER.ON_SET } });
     expect(store.step(set, CALLER).notifications.map(({ client }) => client)).toEqual(['modest']);
-  }, 300_000);
+  });
 });
 
 /** A request in the middle of a telling, which stays as it is. */
