@@ -144,7 +144,7 @@ export const PLAN = z.strictObject({
       on: cores.optional(),
     })
     .optional()
-    .describe('what runs meanwhile, on real processes'),
+    .describe('a program that runs meanwhile: one that ships, a file, or churn'),
   faults: z.array(ENTRY).max(10_000).default([]).describe('what happens when'),
   expect: z
     .array(z.enum(['invariants', 'converge', 'workload']))

@@ -162,7 +162,13 @@ class Bank {
     office.process = await this.begin(office);
     this.count.lives += 1;
     const name = names.branch(mk.self.domain, office.index, office.life);
-    office.client = await mk.bind(name, Branch, { timeoutNs: 10 * CALL_NS });
+    // A branch that ends before it has opened its doors, with its core, is not waited for.
+    const gone = mk.cancellation();
+    void office.process.wait().then(
+      () => gone.cancel(),
+      () => gone.cancel(),
+    );
+    office.client = await mk.bind(name, Branch, { timeoutNs: 10 * CALL_NS, signal: gone.signal });
     return office.client;
   }
 

@@ -1,3 +1,4 @@
+import { parseFaultPlan } from '@mk/machine/fault-plan';
 import type { CommandModule } from 'yargs';
 import type { Scenario } from './engine/scenario.ts';
 import { readTextFile } from './io/files.ts';
@@ -7,6 +8,7 @@ import { jobOf, runNemesisCommand, runNemesisJobs } from './commands/nemesis-com
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
 import { OptionError, parseSimRequest, recordingOf } from './commands/options.ts';
+import { programOfPlan } from './nemesis/plan-scenario.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
@@ -68,7 +70,8 @@ async function prepareJob(args: Args, context: SimCommandContext): Promise<Retur
 }
 
 async function programFor(args: Args, context: SimCommandContext): Promise<SimProgram | null> {
-  const word = args['scenario'] === 'run' ? args['program'] : replayedProgram(args['replay']);
+  const word =
+    args['scenario'] === 'run' ? args['program'] : (replayedProgram(args['replay']) ?? plannedProgram(args['plan']));
   return word === undefined ? null : ((await context.program?.(String(word))) ?? null);
 }
 
@@ -103,6 +106,13 @@ function replayedProgram(file: unknown): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The program of a plan's workload; undefined: there is none, or the plan is read again and complained of. */
+function plannedProgram(file: unknown): string | undefined {
+  const text = file === undefined ? null : readTextFile(String(file));
+  const plan = text?.ok === true ? parseFaultPlan(text.value) : null;
+  return plan?.ok === true ? programOfPlan(plan.value)?.program : undefined;
 }
 
 /** The part of yargs that options are declared with. */

@@ -10,7 +10,9 @@ import { SlowReader } from '../supervisor/slow-reader.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import { clock, LogPrinter } from '../display/log-printer.ts';
 import type { LaunchRequest } from './options.ts';
+import { workloadProgram } from './plan-program.ts';
 import { runPlan } from './plan-runner.ts';
+import type { NamedProgram } from '../programs/program-run.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readyText } from '../display/ready-table.ts';
 import { onInterrupts } from './interrupts.ts';
@@ -21,8 +23,9 @@ import { servePage } from './serve-page.ts';
  * after a clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
  */
 export async function runForeground(request: LaunchRequest, terminal: Terminal): Promise<number> {
-  const run = new ForegroundRun(request, terminal);
-  return run.run();
+  // What does not compile boots nothing.
+  const program = await workloadProgram(request.plan, request.config.cores);
+  return new ForegroundRun(request, terminal, program).run();
 }
 
 class ForegroundRun {
@@ -40,6 +43,8 @@ class ForegroundRun {
   constructor(
     private readonly request: LaunchRequest,
     private readonly terminal: Terminal,
+    /** Of the plan’s workload. */
+    private readonly program: NamedProgram | null,
   ) {
     this.progress = new ProgressDisplay(terminal);
     this.printer = new LogPrinter(
@@ -115,7 +120,8 @@ class ForegroundRun {
   }
 
   private async runPlan(plan: FaultPlan): Promise<void> {
-    this.finish(await runPlan(plan, this.session, (text) => this.say(text), this.planStop.signal));
+    const say = (text: string): void => this.say(text);
+    this.finish(await runPlan(plan, this.session, say, this.planStop.signal, this.program));
   }
 
   /** The first Ctrl-C: during boot it ends boot, later the cluster. */

@@ -30,8 +30,15 @@ export function churnRequestOf({ args, on }: Workload): ChurnRequest {
   return request;
 }
 
-/** Random capability operations on all cores while the plan's faults happen, and an audit when they are over. */
-export class ChurnWorkload {
+/** What a plan runs while its faults happen. */
+export interface PlanWorkload {
+  start(): void;
+  /** Waits for its end; what it objects to. */
+  end(stop: AbortSignal): Promise<readonly string[]>;
+}
+
+/** Random capability operations on all cores while the plan's faults happen. */
+export class ChurnWorkload implements PlanWorkload {
   private running: Promise<ChurnReport> | null = null;
   private readonly cores: Cores;
 
@@ -40,7 +47,7 @@ export class ChurnWorkload {
     private readonly request: ChurnRequest,
     private readonly say: (text: string) => void,
   ) {
-    this.cores = coresOf(session);
+    this.cores = sessionCores(session);
   }
 
   start(): void {
@@ -54,20 +61,20 @@ export class ChurnWorkload {
     for (const text of describeChurn(summary)) this.say(`churn: ${text}`);
     return summary.wrong;
   }
+}
 
-  /** Audits every core; what does not hold. */
-  async audit(): Promise<readonly string[]> {
-    const report = await audit(this.cores);
-    const rows = describeAudit(report);
-    this.say(`audit: ${known(rows.at(-1))}`);
-    for (const { core, why } of report.absent) this.say(`audit: core ${core} is not checked: ${why}`);
-    if (report.violations.length > 0) return rows.slice(0, report.violations.length);
-    return report.quiet ? [] : ['capabilities kept changing after the churn’s end, so they could not be audited'];
-  }
+/** Audits every core when a workload is over; what does not hold. */
+export async function auditSession(session: ClusterSession, say: (text: string) => void): Promise<readonly string[]> {
+  const report = await audit(sessionCores(session));
+  const rows = describeAudit(report);
+  say(`audit: ${known(rows.at(-1))}`);
+  for (const { core, why } of report.absent) say(`audit: core ${core} is not checked: ${why}`);
+  if (report.violations.length > 0) return rows.slice(0, report.violations.length);
+  return report.quiet ? [] : ['capabilities kept changing after the workload’s end, so they could not be audited'];
 }
 
 /** The cores of a session, as mkctl reaches them. */
-function coresOf({ supervisor }: ClusterSession): Cores {
+export function sessionCores({ supervisor }: ClusterSession): Cores {
   return {
     absent: () => Promise.resolve(supervisor.cores().flatMap(([core, { state, how }]) => absentBy(core, state, how))),
     cores: () => askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores'),

@@ -5,10 +5,12 @@ import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { describeAction } from '../client/describe-fault.ts';
 import { CommandError } from '../cli/usage-error.ts';
+import type { NamedProgram } from '../programs/program-run.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ProcessControl } from '../supervisor/process-control.ts';
 import { Convergence } from './plan-checks.ts';
-import { churnRequestOf, ChurnWorkload } from './plan-churn.ts';
+import { auditSession, churnRequestOf, ChurnWorkload, type PlanWorkload } from './plan-churn.ts';
+import { ProgramWorkload } from './plan-program.ts';
 import { RoundWorkload } from './plan-workload.ts';
 
 /** How a plan ended: 0 what it expects held, 1 something broke, 2 the run itself failed. */
@@ -60,12 +62,7 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
       throw new CommandError('the plan expects of a workload that it does not have', 2);
     return;
   }
-  if (plan.workload.program !== 'churn')
-    throw new CommandError(
-      `the plan’s workload ${plan.workload.program} is a program, and programs cannot be run yet; the one workload is churn`,
-      2,
-    );
-  churnRequestOf(plan.workload);
+  if (plan.workload.program === 'churn') churnRequestOf(plan.workload);
 }
 
 /**
@@ -77,31 +74,45 @@ export async function runPlan(
   session: ClusterSession,
   say: (text: string) => void,
   stop: AbortSignal,
+  program: NamedProgram | null,
 ): Promise<PlanStatus> {
-  const workload = new RoundWorkload(session);
-  const churn = plan.workload === null ? null : new ChurnWorkload(session, churnRequestOf(plan.workload), say);
+  const rounds = new RoundWorkload(session);
+  const workload = workloadOf(plan, session, say, program);
   const broken: string[] = [];
-  workload.start();
-  churn?.start();
+  rounds.start();
+  workload?.start();
   try {
     await injectAll(plan, session.control, say, stop);
-    await workload.stop();
+    await rounds.stop();
     if (stop.aborted) return 2;
-    const wrong = (await churn?.end()) ?? [];
+    const wrong = (await workload?.end(stop)) ?? [];
+    if (stop.aborted) return 2;
     if (plan.expect.includes('workload')) broken.push(...wrong);
-    if (plan.expect.includes('invariants')) broken.push(...workload.violations, ...session.supervisor.deaths);
+    if (plan.expect.includes('invariants')) broken.push(...rounds.violations, ...session.supervisor.deaths);
     if (plan.expect.includes('converge')) broken.push(...(await new Convergence(session).check()));
-    if (plan.expect.includes('invariants')) broken.push(...((await churn?.audit()) ?? []));
+    if (workload !== null && plan.expect.includes('invariants')) broken.push(...(await auditSession(session, say)));
   } catch (error) {
     say(`the plan could not be run to its end: ${asError(error).message}`);
-    await workload.stop();
+    await rounds.stop();
     return 2;
   }
-  const { done, failed } = workload;
+  const { done, failed } = rounds;
   say(`plan: ${plan.faults.length} faults; ${done} rounds agreed, ${failed} ended in a named error`);
   for (const text of broken) say(`BROKEN: ${text}`);
   if (broken.length === 0) say(`held: ${plan.expect.join(', ') || 'nothing was expected'}`);
   return broken.length === 0 ? 0 : 1;
+}
+
+/** What the plan wants to run meanwhile; `program` is what `workloadProgram` made of it. */
+function workloadOf(
+  { workload, faults }: FaultPlan,
+  session: ClusterSession,
+  say: (text: string) => void,
+  program: NamedProgram | null,
+): PlanWorkload | null {
+  if (workload === null) return null;
+  if (program === null) return new ChurnWorkload(session, churnRequestOf(workload), say);
+  return new ProgramWorkload(session, workload, program, faults.length > 0, say);
 }
 
 async function injectAll(

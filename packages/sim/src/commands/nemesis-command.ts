@@ -1,12 +1,12 @@
 import { known } from '@mk/monitor-proto/assert';
-import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
 import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
 import { hmacSha256 } from '../io/hmac.ts';
 import { machineCores, simMachine } from '../io/load-machine.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';
 import { must, OptionError, type SimRequest } from './options.ts';
-import { scenarioOfPlan } from '../nemesis/plan-scenario.ts';
+import { programOfPlan, scenarioOfPlan } from '../nemesis/plan-scenario.ts';
 import { runScenario, type RunOptions, type RunResult } from '../engine/run-scenario.ts';
 import { runTwice } from '../engine/run-seed.ts';
 import { describeFault, type Scenario } from '../engine/scenario.ts';
@@ -185,8 +185,14 @@ function scenariosOf(request: SimRequest, context: CommandContext): readonly Sce
   const cores = request.cores ?? plan.cores ?? whole;
   return chosen.map((seed) => {
     const scenario = must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores, machine: request.machine }));
-    return program === null ? scenario : withProgram(scenario, request, program);
+    return program === null ? scenario : withProgram(scenario, ofPlan(request, plan), program);
   });
+}
+
+/** Which program, on what, with which arguments: the command line’s, else the plan’s. */
+function ofPlan(request: SimRequest, plan: FaultPlan): SimRequest {
+  const workload = programOfPlan(plan);
+  return request.program !== null || workload === null ? request : { ...request, ...workload };
 }
 
 function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): Parameters<typeof scenarioOf>[1] {

@@ -1,4 +1,4 @@
-import type { FaultPlan, PlannedFault } from '@mk/machine/fault-plan';
+import type { FaultPlan, PlannedFault, Workload } from '@mk/machine/fault-plan';
 import { failure, type Result, success } from '@mk/machine/result';
 import { type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import { scenarioOf } from './nemesis.ts';
@@ -14,6 +14,11 @@ export interface PlanChoices {
 const DEFAULT_CORES = 4;
 /** How long the run goes on after a plan's last fault began or ended. */
 const AFTERWARDS: Nanos = SECOND;
+
+/** What the plan runs as a program. `churn` is a load of requests on processes, for which the simulator has one of its own. */
+export function programOfPlan({ workload }: FaultPlan): Workload | null {
+  return workload === null || workload.program === 'churn' ? null : workload;
+}
 
 /** A fault plan as a scenario: its faults, and a load from the seed for as long as they last. */
 export function scenarioOfPlan(plan: FaultPlan, choices: PlanChoices): Result<Scenario> {

@@ -1,0 +1,138 @@
+import { asError } from '@mk/monitor-proto/thrown';
+import { known } from '@mk/monitor-proto/assert';
+import type { FaultPlan, Workload } from '@mk/machine/fault-plan';
+import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
+import { ControlError } from '@mk/libmk/io/control-call';
+import { killDomain, loadProgram, spawnDomain, waitForDomain } from '@mk/libmk/io/domains';
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
+import type { Cores } from '../client/cores.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import { type LogLine, parseLine } from '../display/log-printer.ts';
+import { programNamed } from '../programs/bundle.ts';
+import { OpenDomains } from '../programs/open-domains.ts';
+import { describeEnd, type NamedProgram, placesOf } from '../programs/program-run.ts';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+import { type PlanWorkload, sessionCores } from './plan-churn.ts';
+
+/** Within this the program has to end once the faults are over; `mk-launch sim run` gives it as much. */
+const LIMIT_MS = 300_000;
+/** For the last lines of a program, which come another way than the word that it has ended. */
+const LINES_MS = 10_000;
+/** How a domain ends that lost its core. */
+const LOST: ReadonlySet<string> = new Set(['HOME_GONE', 'DISPATCHER_LOST']);
+/** What must hold in each domain of the program, whoever began it. */
+const BROKEN: ReadonlySet<unknown> = new Set(['ASSERTION_FAILED', 'INVARIANT_VIOLATED']);
+
+/** The program of a plan's workload, bundled; null: the plan has none, or has churn, which is no program. Throws CommandError. */
+export async function workloadProgram(plan: FaultPlan | null, cores: number): Promise<NamedProgram | null> {
+  const workload = plan?.workload ?? null;
+  if (workload === null || workload.program === 'churn') return null;
+  const missing = workload.on?.find((core) => core >= cores);
+  if (missing !== undefined)
+    throw new CommandError(`the plan’s workload is on core ${missing}, but there are ${cores} (0 to ${cores - 1})`, 2);
+  return programNamed(workload.program);
+}
+
+/**
+ * A program on the cluster while the plan's faults happen. As in the simulator: no assertion and no invariant of it breaks in any of its
+ * domains (PR1), each domain that was begun here exits with 0 unless a fault took its core (PR2), and each ends (PR3).
+ */
+export class ProgramWorkload implements PlanWorkload {
+  private readonly cores: Cores;
+  private readonly lines: OpenDomains;
+  private readonly wrong: string[] = [];
+  private readonly domains: string[] = [];
+  private running: Promise<void> = Promise.resolve();
+  private unfollow: () => void = () => undefined;
+
+  constructor(
+    private readonly session: ClusterSession,
+    private readonly workload: Workload,
+    private readonly program: NamedProgram,
+    /** Whether the plan has faults: then a core, and what runs on it, may be lost. */
+    private readonly faulty: boolean,
+    private readonly say: (text: string) => void,
+  ) {
+    this.cores = sessionCores(session);
+    this.lines = new OpenDomains(({ core, domain, text }) => say(`${core}/${domain}  ${text}`));
+  }
+
+  start(): void {
+    this.unfollow = this.session.supervisor.logs.follow((text) => this.logged(parseLine(text)));
+    this.running = this.run().catch((error: unknown) => {
+      this.wrong.push(`${this.program.name} could not be run: ${asError(error).message}`);
+    });
+  }
+
+  async end(stop: AbortSignal): Promise<readonly string[]> {
+    const ended = await within(LIMIT_MS, this.running, stop);
+    if (!ended && !stop.aborted) {
+      this.wrong.push(`${this.program.name} did not end within ${LIMIT_MS / 1000} s after the faults`);
+      for (const domain of this.domains) await killDomain(this.cores, domain).catch(() => undefined);
+    }
+    this.unfollow();
+    return this.wrong;
+  }
+
+  private async run(): Promise<void> {
+    const { cores, program, workload } = this;
+    const places = await placesOf(cores, program, workload.on);
+    const home = known(places.on[0]);
+    await loadProgram(cores, home, program.name, program.text);
+    const environment = { CORES: places.cores.join(',') };
+    const request = { program: program.name, args: workload.args, environment };
+    const whole = await Promise.all(places.on.map((core) => this.domain(home, { ...request, core })));
+    this.lines.haveBegun();
+    // A home that is gone says no more that its domain has finished.
+    if (whole.every(Boolean)) await within(LINES_MS, aborted(this.lines.over), null);
+  }
+
+  /** Begins a domain and waits for its end; false when its home was lost. */
+  private async domain(home: number, request: Parameters<typeof spawnDomain>[2]): Promise<boolean> {
+    try {
+      const domain = await spawnDomain(this.cores, home, request);
+      this.domains.push(domain);
+      this.lines.begun(domain);
+      this.judge(await waitForDomain(this.cores, domain, { patient: true }));
+      return true;
+    } catch (error) {
+      if (!this.faulty || !(error instanceof ControlError)) throw error;
+      this.say(`workload ${this.program.name}: its core ${home} was lost (${error.error})`);
+      return false;
+    }
+  }
+
+  private judge(status: DomainStatus): void {
+    const { program } = this;
+    const { domain, cause } = status;
+    const text = cause === 'exited' ? `${program.name} (${domain}) exited with ${status.status}` : describeEnd(status, program);
+    this.say(`workload ${text}`);
+    if (cause === 'exited' ? status.status !== 0 : !(this.faulty && LOST.has(cause)) && !BROKEN.has(cause))
+      this.wrong.push(text);
+  }
+
+  private logged(line: LogLine | null): void {
+    if (line === null) return;
+    if (line.event === 'domain_finished' && line['program'] === this.program.name && BROKEN.has(line['cause']))
+      this.wrong.push(`${this.program.name} (${line['domain']}) ended with ${line['cause']}: ${line['text']}`);
+    this.lines.line(line);
+  }
+}
+
+/** Whether something came to its end within the time. */
+async function within(limitMs: number, what: Promise<void>, stop: AbortSignal | null): Promise<boolean> {
+  const limit = new Promise<false>((resolve) => {
+    const timer = callAfter(limitMs, () => resolve(false)).unref();
+    void what.then(() => timer.cancel());
+    stop?.addEventListener('abort', () => resolve(false), { once: true });
+    if (stop?.aborted === true) resolve(false);
+  });
+  return Promise.race([what.then(() => true), limit]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
