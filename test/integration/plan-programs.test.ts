@@ -33,7 +33,9 @@ expect: [workload, invariants, converge]
 test('the bank loses no money on processes while a core of it crashes and another is cut off', async () => {
   const plan = written('bank.yaml', `cores: 4\nworkload: { program: bank, args: [--rounds, 30] }\n${faults}`);
   const { status, stdout } = await processes(plan);
-  expect(stdout).toMatch(/0\/0\.1\.1 {2}\d+ transfers committed, \d+ aborted, \d+ branches began again; 1600 of 1600 there/);
+  expect(stdout).toMatch(
+    /0\/0\.1\.1 {2}\d+ transfers committed, \d+ aborted, \d+ branches began again; 1600 of 1600 there/,
+  );
   expect(stdout).toContain('workload bank (0.1.1) exited with 0');
   expect(stdout).toContain('held: workload, invariants, converge');
   expect(status).toBe(0);
@@ -42,7 +44,9 @@ test('the bank loses no money on processes while a core of it crashes and anothe
 test('the store loses no acknowledged increment, the same plan', async () => {
   const plan = written('kv.yaml', `cores: 4\nworkload: { program: kv, args: [--rounds, 2] }\n${faults}`);
   const { status, stdout } = await processes(plan);
-  expect(stdout).toMatch(/0\/0\.1\.1 {2}\d+ increments acknowledged of \d+ tried by 4 clients; (the counters say|no majority)/);
+  expect(stdout).toMatch(
+    /0\/0\.1\.1 {2}\d+ increments acknowledged of \d+ tried by 4 clients; (the counters say|no majority)/,
+  );
   expect(stdout).toContain('workload kv (0.1.1) exited with 0');
   expect(stdout).toContain('held: workload, invariants, converge');
   expect(status).toBe(0);
