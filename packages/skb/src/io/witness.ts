@@ -13,9 +13,11 @@ export const WITNESS = {
   stop: 2,
   /** Room for any request of Octopus. */
   textBytes: 64 << 10,
-  /** A request of one turn takes 15 ms at most: one that three looks have seen is why the process dies, if it dies. */
+  /** A request of one turn takes 15 ms at most: one that three looks have seen is why the process dies, if it dies … */
   lookMs: 100,
   looks: 2,
+  /** … and if the process has worked so long meanwhile: one that got no CPU, was stopped or waits for a disk does nothing. */
+  workedMs: 100,
 } as const;
 
 /** A query that has made the process this much larger is remembered while it runs. */
