@@ -45,14 +45,20 @@ export class Interpreter {
   }
 
   private readonly verbs: Readonly<Record<string, (command: Command) => void>> = {
-    /** `machine cores=3 package=2`: a machine of which nothing runs yet but the SKB. */
+    /**
+     * `machine cores=3 package=2`: a machine of which nothing runs yet but the SKB. Unless `lease=` and `reap=` say otherwise no
+     * view drops a core before it is proven dead, 10 s after it died.
+     */
     machine: ({ args }) => {
+      const leaseMs = durationNs(args['lease'] ?? '1000s') / 1e6;
       const options: SimulationOptions = {
         seed: args['seed'] ?? 1,
         cores: Number(args['cores']),
         machine: flatMachine(Number(args['package'] ?? 2)),
         hmac: hmacSha256,
         logLevel: 'debug',
+        leaseMs,
+        reapNs: durationNs(args['reap'] ?? '10s'),
       };
       const simulation = new Simulation(options);
       this.simulation = simulation;
@@ -157,8 +163,18 @@ export class Interpreter {
     const { sim } = this;
     if (time !== undefined) return void sim.run(sim.now + durationNs(time));
     sim.run(sim.now + 1e6); // what was just begun has to show first
-    if (!sim.run(sim.now + 60e9, () => this.pending === 0 && isQuiet(sim))) this.print('(not quiet after a minute)');
+    if (!sim.run(sim.now + 60e9, () => this.pending === 0 && isQuiet(sim) && this.isJoined(sim)))
+      this.print('(not quiet after a minute)');
     sim.run(Math.ceil(sim.now / 1e6) * 1e6); // what is asked next is asked of idle cores, at a whole millisecond as their timers are
+  }
+
+  /** Whoever is bound to a core that is in a view is in one, too. */
+  private isJoined(sim: Simulation): boolean {
+    const isOut = (id: number): boolean => sim.node(id).kernel?.services.views.agreement?.view === null;
+    return [...sim.nodes.values()].every(({ id, kernel }) => {
+      const bound = [...(kernel?.monitor.context.monitors.values() ?? [])].filter((monitor) => monitor.bound);
+      return kernel === null || !isOut(id) || bound.every(({ core }) => isOut(core));
+    });
   }
 
   private ask(core: number, verb: string, args: Readonly<Record<string, unknown>>, fields: string): void {
@@ -185,7 +201,8 @@ export class Interpreter {
     const end = fate.kind === 'dropped' ? `  DROPPED (${fate.reason})` : '';
     if (this.trace === 'frames') return this.print(`${way(from, to)} ${describeFrame(frame)}${end}`);
     if (frame.kind !== FRAME.data) return;
-    for (const message of messagesOf(frame)) this.print(`${way(from, to)} ${describeMessage(message)}${end}`);
+    for (const message of messagesOf(frame).filter(isShown))
+      this.print(`${way(from, to)} ${describeMessage(message)}${end}`);
   }
 
   private print(line: string): void {
@@ -269,6 +286,11 @@ function nodeName(id: PeerId): string {
 
 function peerOf(text: string): PeerId {
   return text === 'skb' ? SKB_PEER : Number(text);
+}
+
+/** Views are agreed on beside everything else, and at their own pace. */
+function isShown({ type }: Message): boolean {
+  return !type.startsWith('view_');
 }
 
 function durationNs(text: string): number {

@@ -112,6 +112,7 @@ export class CapabilityScript {
       logLevel: 'debug',
       hash: false,
       settings: JSON.stringify({ ramBytes: 1 << 20 }),
+      reapNs: 10e9,
       ...(this.wrap && { wrap: this.wrap }),
     });
     this.simulation.observe({ line: (line) => this.show(line) });
@@ -123,7 +124,8 @@ export class CapabilityScript {
 
   join(core: number): void {
     this.simulation.startNode(core);
-    this.simulation.run(this.simulation.now + 1e6);
+    this.advance(2e9, () => (this.simulation.node(core).kernel?.monitor.context.members.length ?? 0) > 0);
+    this.advance(1e6);
   }
 
   makeDomain(core: number): void {

@@ -142,7 +142,7 @@ export const LOG_EVENTS = {
   },
   round_voted: {
     level: 'debug',
-    fields: { op: 'string', phase: 'number', result: 'string' },
+    fields: { op: 'string', phase: 'number', result: 'string', action: 'number' },
     doc: 'This core acted on one phase of a round.',
   },
   ram_stolen: {
@@ -351,6 +351,26 @@ export const LOG_EVENTS = {
     level: 'warn',
     fields: { text: 'string' },
     doc: 'The launcher could not write down what runs: mkctl knows of older processes until it can, which is tried again.',
+  },
+  cap_adopted: {
+    level: 'info',
+    fields: { op: 'string', capability: 'string', peer: 'number' },
+    doc: 'This core owns from now on what a core owned that is gone: it is its lowest holder.',
+  },
+  view_installed: {
+    level: 'info',
+    fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', lost: 'numbers' },
+    doc: 'A view is in force on this core: who is in it, and who came and went since the one before.',
+  },
+  core_fenced: {
+    level: 'warn',
+    fields: { view: 'number' },
+    doc: 'This core has no lease: dispatchers stop, and nothing that it computes leaves it.',
+  },
+  core_unfenced: {
+    level: 'info',
+    fields: { view: 'number', fenced_ms: 'number' },
+    doc: 'This core has a lease; fenced_ms: how long it had none.',
   },
 } as const satisfies Record<string, LogEventSpec>;
 

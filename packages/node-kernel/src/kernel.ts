@@ -24,6 +24,7 @@ import type { KernelEffect, KernelEvent, ServiceEvent, SystemCall } from './effe
 import type { Receivers } from './monitor/channels/ends.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { OperationError, type Operation } from './monitor/operations.ts';
+import { fencedReply, Gate } from './monitor/views/gate.ts';
 import { ServiceTable } from './monitor/service-table.ts';
 import { createServices, type Services } from './services.ts';
 
@@ -51,7 +52,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   };
   private timerAt: Nanos = Infinity;
   private stopped = false;
-  private viewTold = 1;
+  private viewTold = 0;
+  private readonly gate = new Gate();
   private membersTold = 0;
 
   constructor(private readonly config: KernelConfig) {
@@ -73,6 +75,11 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       dispatcherGone: (domain, now) => {
         for (const service of this.table.told.dispatcherGone) service.dispatcherGone(domain, now);
       },
+      fenced: (fenced, now) => {
+        for (const service of this.table.told.fenced) service.fenced(fenced, now);
+        if (!fenced) this.gate.open();
+      },
+      cutOff: () => this.gate.giveUp(),
     });
     this.table = new ServiceTable(this.services, { status: this.statusVerb, log_level: this.logLevelVerb });
   }
@@ -80,6 +87,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   step(event: KernelEvent, now: Nanos): readonly KernelEffect[] {
     if (this.stopped) return [];
     this.monitor.context.now = now;
+    this.services.views.beforeStep(now);
     const handler =
       this.handlers[event.type as OwnEvent['type']] ?? this.table.events.get(event.type as ServiceEvent['type']);
     (handler as AnyHandler)(event, now);
@@ -231,6 +239,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
   private readonly statusVerb: Verb = {
     args: [],
+    withoutLease: true,
     doc: 'Who this core is and whom it is bound to.',
     run: () => this.status(),
   };
@@ -287,15 +296,23 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   private control(id: number, verb: string, args: Readonly<Record<string, unknown>>, now: Nanos): void {
-    const reply = (answer: ControlReply): void => {
+    const tell = (answer: ControlReply): void => {
       if (this.outbox.debug) this.outbox.log('control_handled', { verb, ok: answer.ok });
       this.outbox.push({ type: 'control_reply', id, reply: answer });
     };
     const row = this.table.verbs.get(verb);
     if (row === undefined) {
       const text = `no verb ${verb.slice(0, 40)}; a core knows ${[...this.table.verbs.keys()].join(', ')}`;
-      return reply({ ok: false, error: 'BAD_REQUEST', text });
+      return tell({ ok: false, error: 'BAD_REQUEST', text });
     }
+    const { context } = this.monitor;
+    const isOpen = row.withoutLease === true;
+    if (!isOpen && this.services.views.isCutOff(now)) return tell(fencedReply(context.core, context.view));
+    const reply = (answer: ControlReply): void => {
+      const refuse = (): void => tell(fencedReply(context.core, context.view));
+      // An error tells of nothing that was computed.
+      this.gate.pass(context.fenced && answer.ok && !isOpen, () => tell(answer), refuse);
+    };
     try {
       const value = row.run(new Arguments(verb, args, row.args), now);
       if (!isOperation(value)) return reply({ ok: true, value });

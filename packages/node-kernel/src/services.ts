@@ -17,12 +17,14 @@ import { Knowledge } from './monitor/knowledge/knowledge.ts';
 import { ProgramKnowledge } from './monitor/knowledge/program-knowledge.ts';
 import type { JoinHost } from './monitor/membership/join.ts';
 import { Membership } from './monitor/membership/membership.ts';
+import type { Member } from './monitor/views/view.ts';
 import { Probes } from './monitor/probes/probes.ts';
 import { AddressSpaces } from './monitor/memory/address-spaces.ts';
 import { MemoryServer } from './monitor/memory/memory-server.ts';
 import { Pages } from './monitor/memory/pages.ts';
 import { Programs } from './monitor/programs/programs.ts';
 import type { CoreMessage } from './monitor/service.ts';
+import { Views } from './monitor/views/views.ts';
 import { Workloads } from './workloads/workloads.ts';
 
 /** What the kernel gives to its services. */
@@ -41,6 +43,10 @@ export interface Core {
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** The same for what is answered within the caller's turn. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
+  /** Tells every service that this core's lease ran out, or is valid again. */
+  readonly fenced: (fenced: boolean, now: Nanos) => void;
+  /** It has been without one for so long that nobody shall wait for it. */
+  readonly cutOff: () => void;
   /** Tells every service that a dispatcher is no more. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
@@ -57,6 +63,16 @@ export function createServices(core: Core) {
   );
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
+  const { joinHost } = core;
+  const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
+  const membership: Membership = new Membership(context, config, { ...joinHost, proofOfDeath });
+  const views: Views = new Views(context, {
+    bound: () => membership.join.boundToAll,
+    dropped: (member, cause, now) => membership.giveUp(member, cause, now),
+    fenced: (fenced, now) => core.fenced(fenced, now),
+    cutOff: () => core.cutOff(),
+    excluded: (text) => joinHost.fail('PEER_GONE', text),
+  });
   const { systemCall, systemCallNow, dispatcherGone } = core;
   const dispatcherService: DispatcherService = new DispatcherService({
     context,
@@ -87,7 +103,8 @@ export function createServices(core: Core) {
   });
   capops.shared.whenSettled = (goOn) => addressSpaces.whenSettled(goOn);
   return {
-    membership: new Membership(context, config, core.joinHost),
+    membership,
+    views,
     agreement,
     capops,
     memory: new MemoryServer(context, cpuDriver, capops),

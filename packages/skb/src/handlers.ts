@@ -30,6 +30,7 @@ const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
     skb.registry.proxyBind(from, cores, incarnations, now),
   capops_ready: () => undefined,
   mesh_report: ({ links }, skb, from, now) => skb.registry.meshReport(from, links, now),
+  view_report: ({ view }, skb, from, now) => skb.registry.viewReport(from, view, now),
   measure_report: (report, skb, from, now) => {
     if (isCorePeer(from)) skb.measurement.report(from.id, report, now);
   },

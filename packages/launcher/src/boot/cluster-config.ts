@@ -40,6 +40,8 @@ export interface ClusterConfig {
   readonly dataDir?: string;
   /** How long a client of the SKB may be silent before its locks go to others; absent: the default. */
   readonly sessionTimeoutMs?: number;
+  /** How long a core may act without word from a majority; absent: by the number of cores. */
+  readonly leaseMs?: number;
 }
 
 /** What MK_SKB holds. The machine follows as a message: one of 200 packages is more than an environment takes. */
@@ -61,6 +63,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
     ...(config.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: config.sessionTimeoutMs }),
     ...sockets(config),
+    ...(config.leaseMs === undefined ? {} : { leaseMs: config.leaseMs }),
     ...logging(config, 'skb'),
   });
 }

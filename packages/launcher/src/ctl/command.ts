@@ -25,6 +25,7 @@ import { RUN } from './run.ts';
 import { TOP } from './top.ts';
 import { TRACE } from './trace.ts';
 import { UI } from './ui.ts';
+import { VIEW } from './view.ts';
 import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
@@ -32,6 +33,7 @@ const COMMANDS: readonly CtlCommand[] = [
   KILL,
   WAIT,
   CORES,
+  VIEW,
   TOP,
   TRACE,
   EXPLAIN,

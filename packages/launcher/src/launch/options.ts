@@ -133,6 +133,13 @@ function runOptions(cli: Cli): Cli {
       defaultDescription: `${limit('sessionTimeoutNs') / 1e9}s`,
       describe: 'a client of the SKB that is silent for so long loses its locks (1s to 1d)',
     })
+    .option('lease', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: '15s, longer with more than 64 cores',
+      describe:
+        'a core that does not reach a majority for so long is fenced, and the view goes on without it (100ms to 1d)',
+    })
     .option('isolation', {
       type: 'string',
       requiresArg: true,
@@ -195,6 +202,7 @@ export function parseClusterConfig(
   const bootTimeout = text(args, 'boot-timeout');
   const sessionTimeout = text(args, 'session-timeout');
   const transport = text(args, 'transport');
+  const lease = text(args, 'lease');
   const config: ClusterConfig = {
     name,
     cores,
@@ -211,6 +219,7 @@ export function parseClusterConfig(
     logDir: folderOf('--log-dir', text(args, 'log-dir')),
     ...(dataDir === null ? {} : { dataDir }),
     ...(sessionTimeout === null ? {} : { sessionTimeoutMs: sessionMs('--session-timeout', sessionTimeout) }),
+    ...(lease === null ? {} : { leaseMs: leaseMs('--lease', lease) }),
     listenHost: '127.0.0.1',
     port: wholeNumber('--port', known(text(args, 'port')), 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
@@ -226,6 +235,12 @@ function sessionMs(option: string, given: string): number {
   const ms = Math.ceil(durationMs(option, given));
   if (ms >= 1000 && ms <= 86_400_000) return ms;
   throw new UsageError(`${option} must be from 1s to 1d, not ${given}`);
+}
+
+function leaseMs(option: string, given: string): number {
+  const ms = Math.ceil(durationMs(option, given));
+  if (ms >= 100 && ms <= 86_400_000) return ms;
+  throw new UsageError(`${option} must be from 100ms to 1d, not ${given}`);
 }
 
 function planOf(file: string | null): FaultPlan | null {

@@ -43,6 +43,10 @@ export const NODE_VARIABLES = {
     otherwise: '8s',
     doc: 'A client of the SKB that is silent for so long loses its locks, 1s to 1d (SKB).',
   },
+  MK_LEASE: {
+    otherwise: '',
+    doc: 'A core that does not reach a majority for so long is fenced, 100ms to 1d; absent: 15s, longer with more than 64 cores (SKB).',
+  },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: {
     otherwise: '',
@@ -196,6 +200,7 @@ type SkbPart = Pick<
   | 'measure'
   | 'dataDir'
   | 'sessionTimeoutMs'
+  | 'leaseMs'
 >;
 
 function skbPart(read: Reader, facts: NodeFacts): SkbPart {
@@ -208,6 +213,8 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const kept = dataDir === '' ? {} : { dataDir };
   const sessionTimeoutMs = Math.ceil(read.durationNs('MK_SESSION_TIMEOUT') / 1e6);
   if (sessionTimeoutMs < 1000 || sessionTimeoutMs > 86_400_000) read.refuse('MK_SESSION_TIMEOUT must be from 1s to 1d');
+  const lease = read.text('MK_LEASE') === '' ? null : Math.ceil(read.durationNs('MK_LEASE') / 1e6);
+  if (lease !== null && (lease < 100 || lease > 86_400_000)) read.refuse('MK_LEASE must be from 100ms to 1d');
   const slow = machine === null ? null : checkMessageTimes(machine, timeScale);
   if (slow !== null) read.refuse(`MK_MACHINE: ${slow}`);
   const described = { machine, machineFollows: machine !== null };
@@ -220,6 +227,7 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
     timeScale,
     measure: true,
     sessionTimeoutMs,
+    ...(lease === null ? {} : { leaseMs: lease }),
     ...kept,
   };
 }

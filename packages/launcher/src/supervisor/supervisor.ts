@@ -15,7 +15,7 @@ import {
 } from '../boot/boot-machine.ts';
 import { type ClusterConfig, coreEnvironment, skbEnvironment } from '../boot/cluster-config.ts';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
-import { splitAddress } from '@mk/libmk/io/control-call';
+import { callControl, splitAddress } from '@mk/libmk/io/control-call';
 import { CommandError } from '../cli/usage-error.ts';
 import { LogHub } from './log-hub.ts';
 import { ManagedProcess, NOT_STARTED, type ProcessEvents } from './managed-process.ts';
@@ -43,6 +43,8 @@ export interface BootResult {
 
 /** A process that was asked to end and has not is killed after so long. */
 const PATIENCE_MS = 5000;
+/** A core that does not answer within this is not told of a death. */
+const REAPED_MS = 3000;
 
 /**
  * Runs the processes of one cluster: starts them together, watches them, ends them.
@@ -219,11 +221,24 @@ export class Supervisor {
       const { name, lastWords, endWanted } = process;
       this.bootEvent({ type: 'exited', process: name, how, lastWords, started: how !== NOT_STARTED });
       if (this.processes.get(name) === process) this.observer.changed?.();
+      if (this.boot === null && !this.ending) this.tellDeath(process);
       if (endWanted || this.boot !== null || this.ending) return;
       this.deaths.push(`${title(name)} died (${how})${lastWords === '' ? '' : `: ${lastWords}`}`);
       this.observer.died?.(title(name), how, lastWords);
     },
   };
+
+  /** Proof of death: a core's process was reaped, so that nobody has to wait for its lease. */
+  private tellDeath({ name, incarnation }: ManagedProcess): void {
+    if (name === SKB || incarnation === 0) return;
+    const core = Number(name.slice('core-'.length));
+    for (const [, { ended, state, address }] of this.cores()) {
+      if (ended || state === 'hung' || address === '') continue;
+      void callControl(address, this.token, 'reaped', { core, incarnation }, { timeoutMs: REAPED_MS }).catch(
+        () => undefined, // who does not answer hears of it from the others, by the view
+      );
+    }
+  }
 
   private heard(process: ManagedProcess, message: ParentMessage): void {
     const { name } = process;

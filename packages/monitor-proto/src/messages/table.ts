@@ -8,6 +8,7 @@ import { MEMORY_MESSAGES } from './memory.ts';
 import { MONITOR_MESSAGES } from './monitor.ts';
 import { PROGRAM_MESSAGES } from './programs.ts';
 import { REGISTRY_MESSAGES } from './registry.ts';
+import { VIEW_MESSAGES } from './views.ts';
 
 /** Every message of the protocol. Types, codec, validation and the reference page come from here. */
 export const MESSAGES = {
@@ -18,6 +19,7 @@ export const MESSAGES = {
   ...KNOWLEDGE_MESSAGES,
   ...CIRCUIT_MESSAGES,
   ...PROGRAM_MESSAGES,
+  ...VIEW_MESSAGES,
 } as const satisfies Record<string, MessageSpec>;
 
 export type MessageType = keyof typeof MESSAGES;

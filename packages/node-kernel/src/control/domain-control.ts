@@ -37,8 +37,14 @@ export class DomainControl implements Service {
   ) {}
 
   readonly verbs: Verbs = {
-    caps: { args: [], doc: 'Every capability on this core, one row a slot.', run: () => this.listCapabilities() },
+    caps: {
+      args: [],
+      withoutLease: true,
+      doc: 'Every capability on this core, one row a slot.',
+      run: () => this.listCapabilities(),
+    },
     audit_snapshot: {
+      withoutLease: true,
       args: [],
       doc: 'What this core holds, for an audit of all cores.',
       run: () => {
@@ -62,6 +68,7 @@ export class DomainControl implements Service {
       },
     },
     cspace: {
+      withoutLease: true,
       args: ['domain'],
       doc: 'What a domain holds, by address.',
       run: (args) => {

@@ -6,6 +6,7 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import type { Outbox } from '@mk/monitor-proto/outbox';
 import type { KernelEffect } from '../effects.ts';
 import { OperationRunner } from './operations.ts';
+import { isMember, type Member, type View } from './views/view.ts';
 
 /** A monitor that this core has been told of. */
 export interface KnownMonitor {
@@ -24,8 +25,11 @@ export interface KnownMonitor {
 export class MonitorContext {
   core: CoreId = -1;
   incarnation: Incarnation = 0;
-  /** The number of the agreed view; every global operation carries it. */
-  view = 1;
+  /** The number of the agreed view, 0 before the first; every global operation carries it. */
+  view = 0;
+  /** This core is in a view and has no lease: nothing that it computes may leave it (V2). */
+  fenced = false;
+  private inView: View | null = null;
   /** When the event that is being handled came. */
   now: Nanos = 0;
   machine = '{}';
@@ -55,9 +59,21 @@ export class MonitorContext {
   /** The other cores that take part in global operations, ascending; the same array until they change. */
   get members(): readonly CoreId[] {
     return (this.memberList ??= [...this.monitors.values()]
-      .filter((m) => m.bound && m.ready)
+      .filter((m) => m.bound && m.ready && this.isInView(m))
       .map((m) => m.core)
       .sort((a, b) => a - b));
+  }
+
+  /** A view is installed: it says who takes part. */
+  enterView(view: View): void {
+    this.inView = view;
+    this.view = view.number;
+    this.membersChanged();
+  }
+
+  /** Whether the view has that incarnation of a core. */
+  isInView(member: Member): boolean {
+    return this.inView !== null && isMember(this.inView, member);
   }
 
   membersChanged(): void {

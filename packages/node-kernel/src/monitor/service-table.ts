@@ -72,6 +72,8 @@ const HOOKS = [
   'registered',
   'viewChanged',
   'peerUp',
+  'peerDown',
+  'fenced',
   'peerGone',
   'sendable',
   'volley',

@@ -71,6 +71,10 @@ export interface Service {
   viewChanged?(now: Nanos): void;
   /** A link to a peer is open; `first`: for the first time. The SKB is a peer, too. */
   peerUp?(peer: Peer, first: boolean, now: Nanos): void;
+  /** The open link to a peer has ended, and why. The SKB is a peer, too. */
+  peerDown?(peer: Peer, reason: string, now: Nanos): void;
+  /** This core's lease ran out: nothing that it computes may leave it; or (false) it may again. */
+  fenced?(fenced: boolean, now: Nanos): void;
   /** A peer's instance is over: what waits for it waits in vain. The SKB is a peer, too. */
   peerGone?(peer: Peer, now: Nanos): void;
   /** A message to this peer was refused with BUSY, and now there is room. */

@@ -1,6 +1,6 @@
 import { isErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
-import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
+import { PHASES, ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker, Report } from './checker.ts';
 import { handleLine, type LineHandlers, type LineOf } from './line-handlers.ts';
@@ -67,7 +67,8 @@ function checkerOf(all: boolean): Checker {
 }
 
 function voted(rounds: ReadonlyMap<string, Round>, line: LineOf<'round_voted'>, report: Report): void {
-  const { op, phase, result } = line;
+  const { op, phase, result, action } = line;
+  if (action !== ROUND_ACTIONS.noop.ordinal) return; // capabilities have checkers of their own
   const round = rounds.get(op);
   if (round === undefined) return report('A1', `core ${line.core} voted on ${op}, which nobody began`);
   const voter = `${line.core}.${line.incarnation}`;

@@ -8,6 +8,7 @@ const EXPECTED = new Set([
   'CORE_ID_TAKEN',
   'HANDSHAKE_TIMEOUT',
   'SHUTTING_DOWN',
+  'PEER_GONE',
 ]);
 
 /**

@@ -45,13 +45,17 @@ export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk
     maxCores: options.cores,
     machine: options.machine,
     machineText: options.machineText ?? '{}',
-    settingsFor: () => options.settings ?? '{}',
+    settingsFor: () =>
+      JSON.stringify({ leaseMs: options.leaseMs ?? LEASE_MS, ...JSON.parse(options.settings ?? '{}') }),
     measure: options.measure ?? false,
     life: disk.lives,
     knowledge: { engine: false, journal: true },
   });
   return node.skb as AnyMachine;
 }
+
+/** Unless the options say how long a lease lasts, no view drops a core that is not proven dead. */
+const LEASE_MS = 1_000_000;
 
 /** What is random about a process: its name and its entropy, from the seed, the node and its life. */
 function identityOf(

@@ -18,6 +18,10 @@ export interface SimulationOptions {
   readonly settings?: string;
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
+  /** How long a core may act without word from a majority; absent: so long that no core loses its place but by proof of its death. */
+  readonly leaseMs?: number;
+  /** How long after a core's process ended the launcher has told the others; absent: 5 ms; Infinity: there is no launcher. */
+  readonly reapNs?: Nanos;
   /** Whether the SKB measures round trips after boot. */
   readonly measure?: boolean;
   readonly costs?: CostModel;

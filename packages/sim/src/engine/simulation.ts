@@ -46,6 +46,8 @@ const STEP_MOST: Nanos = 1_000_000;
 /** Waiting events that a core handles in a row, unless the options say otherwise. */
 const ROW = 32;
 const TIMER: AnyEvent = { type: 'timer_fired' };
+/** A launcher tells of a process that it has reaped after so long, unless the options say otherwise. */
+const REAP: Nanos = 5_000_000;
 
 export class Simulation implements NetworkHost, EffectHost {
   now: Nanos = 0;
@@ -343,6 +345,17 @@ export class Simulation implements NetworkHost, EffectHost {
     node.clearQueue();
     for (const observer of this.observers) observer.died?.(node, cause);
     this.requests.died(node, at);
+    this.reap(node, at);
+  }
+
+  /** The launcher has reaped a core's process, and tells the others. */
+  private reap({ id, incarnation }: SimNode, at: Nanos): void {
+    const { reapNs = REAP } = this.options;
+    if (id === SKB_PEER || incarnation === 0 || reapNs === Infinity) return;
+    this.after(at + reapNs, () => {
+      for (const core of livingCores(this))
+        if (core !== id) this.control(core, 'reaped', { core: id, incarnation }, () => undefined);
+    });
   }
 }
 

@@ -32,8 +32,15 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
   const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
     to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
   );
-  return { seed: settings.seed, base: settings.links, delaysNs };
+  return { seed: settings.seed, base: settings.links, delaysNs, leaseMs: settings.leaseMs ?? leaseMsOf(settings) };
 }
+
+/** A lease outlasts what a busy host takes to give each of so many processes its turn (decision 0129). */
+function leaseMsOf({ expectedCores }: SkbSettings): number {
+  return Math.round(LEASE_MS * Math.max(1, expectedCores / LEASE_CORES));
+}
+const LEASE_MS = 15_000;
+const LEASE_CORES = 64;
 
 /** What every core is told of the machine: its name and size. Whoever wants more asks the knowledge base. */
 export function machineSummary(machine: MachineDescription | null): string {

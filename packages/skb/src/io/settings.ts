@@ -32,6 +32,8 @@ export interface SkbSettings {
   readonly dataDir?: string;
   /** How long a client may be silent before it is given up; absent: the limit `sessionTimeoutNs`. */
   readonly sessionTimeoutMs?: number;
+  /** How long a core may act without word from a majority; absent: 15 s, longer on machines of more than 64 cores. */
+  readonly leaseMs?: number;
 }
 
 const KEYS = [
@@ -53,6 +55,7 @@ const KEYS = [
   'detached',
   'dataDir',
   'sessionTimeoutMs',
+  'leaseMs',
 ];
 
 const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk' } as const;
@@ -79,6 +82,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
   if (value.sessionTimeoutMs !== undefined && !isWhole(value.sessionTimeoutMs, 1000, 86_400_000))
     return 'MK_SKB.sessionTimeoutMs must be from 1000 to 86400000';
+  if (value.leaseMs !== undefined && !isWhole(value.leaseMs, 100, 86_400_000))
+    return 'MK_SKB.leaseMs must be from 100 to 86400000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
   return { ...DEFAULTS, ...(value as Partial<SkbSettings>), ...flags } as SkbSettings;
 }

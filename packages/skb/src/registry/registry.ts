@@ -5,8 +5,10 @@ import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { Introductions } from './introductions.ts';
 import type { Member } from './member.ts';
+import { ViewBook } from './view-book.ts';
 
 /*
  * The registry: who is a core of this cluster. Gives out ids and incarnations, and leads the six-step mesh join
@@ -22,8 +24,10 @@ import type { Member } from './member.ts';
 
 /** A life of the SKB gives out so many incarnations of a core before they would meet those of its next life. */
 const INCARNATIONS_PER_LIFE = 100_000;
-/** A core whose link stays away so long is declared gone. */
+/** A core whose link stays away so long is declared gone, unless it is in the view: that is the cores' to say. */
 const GRACE: Nanos = 10 * SECOND;
+/** Cores that nobody in a view has joined for so long begin without those that are expected. */
+const FOUND_PATIENCE: Nanos = 2 * SECOND;
 
 /** What the registry gives out, and to how many. */
 export interface RegistryConfig {
@@ -48,6 +52,7 @@ export class Registry {
   epoch = 0;
   private linkSum = 0;
   readonly introductions: Introductions;
+  readonly views = new ViewBook();
 
   constructor(
     private readonly config: RegistryConfig,
@@ -104,13 +109,14 @@ export class Registry {
     this.setLinks(before?.instance === peer.instance ? before : member, 0);
     this.members.set(core, member);
     this.epoch += 1;
+    this.foundLater(now);
     this.sink.log('core_registered', { peer: core, member: core, address: request.address });
     this.tell(member, {
       type: 'register_reply',
       error: 0,
       core,
       incarnation,
-      view: 1,
+      view: this.views.number,
       machine: this.config.machineText,
       settings: this.config.settingsFor(core),
     });
@@ -125,7 +131,7 @@ export class Registry {
     if (fresh === undefined || fresh.initialised) return;
     fresh.initialised = true;
     this.introductions.initialised(fresh, now);
-    if (this.members.size === 1 && this.meshComplete) this.changed(now); // a core alone has nobody to bind to
+    if (this.members.size === 1 && this.meshComplete) this.complete(now); // a core alone has nobody to bind to
   }
 
   /** Step 3 → step 4. */
@@ -138,8 +144,34 @@ export class Registry {
     const member = this.memberOf(peer);
     if (member === undefined) return;
     this.setLinks(member, links);
-    if (this.meshComplete) this.changed(now);
+    if (this.meshComplete) this.complete(now);
   }
+
+  /** A core has installed a view. Whom the views have gone on without is told, and ends. */
+  viewReport(peer: Peer, flat: readonly number[], now: Nanos): void {
+    const from = this.memberOf(peer);
+    if (from === undefined) return;
+    this.views.report(from, flat);
+    for (const member of [...this.members.values()])
+      if (this.views.hasDropped(member)) this.remove(member, `view ${this.views.number} goes on without it`, now);
+  }
+
+  /**
+   * The first view of a machine, or of its next life when no core is in a view any more: once in a state of the registry in
+   * which all its cores are bound to one another, and every earlier instance is known to be gone.
+   */
+  found(now: Nanos): void {
+    const cores = [...this.members.values()].sort((a, b) => a.core - b.core);
+    const isBound = cores.length > 0 && this.linkSum === cores.length * (cores.length - 1);
+    if (!isBound || cores.some((member) => !member.initialised || this.views.isInSome(member))) return;
+    const rows = cores.flatMap(({ core, incarnation }) => [core, incarnation]);
+    const view = [this.views.firstNumber, cores[0]!.core, cores.length, ...rows];
+    for (const member of cores) this.tell(member, { type: 'view_found', view });
+    for (const member of cores) this.views.report(member, view);
+    this.foundAt = now;
+    this.endpoint.timers.cancel(this.patience);
+  }
+  foundAt: Nanos = -1;
 
   peerUp(peer: Peer): void {
     const member = this.memberOf(peer);
@@ -153,8 +185,8 @@ export class Registry {
     if (reason === 'SHUTTING_DOWN') this.sink.log('member_left', { member: member.core });
     else this.sink.log('member_down', { member: member.core, cause: reason });
     this.endpoint.timers.set(now + GRACE, (at) => {
-      if (member.downSince === now && this.members.get(member.core) === member)
-        this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
+      if (member.downSince !== now || this.members.get(member.core) !== member) return;
+      if (!this.views.includes(member)) this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
     });
   }
 
@@ -181,6 +213,11 @@ export class Registry {
   memberOf(peer: Peer): Member | undefined {
     const member = isCorePeer(peer) ? this.members.get(peer.id) : undefined;
     return member?.peer === peer ? member : undefined;
+  }
+
+  private complete(now: Nanos): void {
+    this.found(now);
+    this.changed(now);
   }
 
   private chooseId(peer: Peer, wanted: number): CoreId | ErrorName {
@@ -230,6 +267,17 @@ export class Registry {
     return ((this.config.life ?? 1) - 1) * INCARNATIONS_PER_LIFE + 1;
   }
 
+  /** Cores that are expected and do not come: those that are there begin without them. */
+  private foundLater(now: Nanos): void {
+    const { epoch } = this;
+    if (this.foundAt >= 0 || (this.config.life ?? 1) > 1) return;
+    this.endpoint.timers.cancel(this.patience);
+    this.patience = this.endpoint.timers.set(now + FOUND_PATIENCE, (at) => {
+      if (this.epoch === epoch && this.foundAt < 0) this.found(at);
+    });
+  }
+  private patience: Timer | null = null;
+
   private refuse(peer: Peer, wanted: number, error: ErrorName): void {
     this.sink.log('core_refused', { member: wanted, error, text: ERRORS[error].doc });
     this.endpoint.sendTo(peer, {
@@ -247,6 +295,7 @@ export class Registry {
     const { core, incarnation } = member;
     this.setLinks(member, 0);
     this.members.delete(core);
+    this.views.forget(member);
     this.epoch += 1;
     this.endpoint.forget(member.peer, cause, now);
     this.sink.log('member_gone', { member: core, cause });

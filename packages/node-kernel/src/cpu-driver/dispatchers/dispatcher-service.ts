@@ -32,8 +32,10 @@ export class DispatcherService implements Service {
 
   readonly events = {
     dispatcher_started: ({ dispatcher }, now) => this.dispatchers.started(dispatcher, now),
-    dispatcher_turn: ({ dispatcher, turn, fault, ranNs }, now) => this.turn(dispatcher, turn, fault, ranNs, now),
-    dispatcher_call: ({ dispatcher, name, args }, now) => this.callNow(dispatcher, name, args, now),
+    dispatcher_turn: ({ dispatcher, turn, fault, ranNs }, now) =>
+      this.unfenced(now, (at) => this.turn(dispatcher, turn, fault, ranNs, at)),
+    dispatcher_call: ({ dispatcher, name, args }, now) =>
+      this.unfenced(now, (at) => this.callNow(dispatcher, name, args, at)),
     dispatcher_ended: ({ dispatcher, cause, text }, now) => this.dispatchers.ended(dispatcher, cause, text, now),
   } satisfies EventHandlers;
 
@@ -76,6 +78,7 @@ export class DispatcherService implements Service {
 
   readonly verbs: Verbs = {
     dispatchers: {
+      withoutLease: true,
       args: [],
       doc: 'The dispatchers of this core, with their run time in nanoseconds: what top shows.',
       run: (_args, now) => this.dispatchers.all().map((dispatcher) => rowOf(dispatcher, now)),
@@ -106,6 +109,22 @@ export class DispatcherService implements Service {
   tell(id: DomainId, upcall: Upcall, now: Nanos): void {
     const dispatcher = this.dispatchers.get(id);
     if (dispatcher !== undefined) this.dispatchers.upcall(dispatcher, upcall, now);
+  }
+
+  /** Without a lease no dispatcher gets the core, and what one did in its last turn has not happened yet (V2). */
+  fenced(fenced: boolean, now: Nanos): void {
+    this.dispatchers.hold(fenced);
+    if (fenced) return;
+    const { held } = this;
+    this.held = [];
+    for (const go of held) go(now);
+  }
+
+  private held: ((now: Nanos) => void)[] = [];
+
+  private unfenced(now: Nanos, go: (now: Nanos) => void): void {
+    if (this.port.context.fenced) this.held.push(go);
+    else go(now);
   }
 
   metrics(): readonly MetricFamily[] {

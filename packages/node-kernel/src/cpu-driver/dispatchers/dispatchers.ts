@@ -197,8 +197,16 @@ export class Dispatchers {
     });
   }
 
+  /** While held nobody is given the core. */
+  hold(held: boolean): void {
+    this.isHeld = held;
+    if (!held) this.kick();
+  }
+
+  private isHeld = false;
+
   private dispatch(now: Nanos): void {
-    if (this.running !== null) return;
+    if (this.running !== null || this.isHeld) return;
     const lent = this.lent === null ? undefined : this.byId.get(this.lent);
     this.lent = null;
     if (lent?.state === 'ready') return this.resume(lent, now, dispatcherLimit('timesliceNs'));

@@ -40,6 +40,11 @@ export const ROUND_ACTIONS = {
     phases: [1],
     doc: 'Translations of these pages of an address space are dropped; consents when no dispatcher of the core can use one.',
   },
+  find_orphan: {
+    ordinal: 12,
+    phases: [1],
+    doc: 'Whose owner is gone: a holder refuses with CAPABILITY_HELD, who owns it with CAPABILITY_BUSY.',
+  },
 } as const satisfies Record<string, RoundActionSpec>;
 
 export type RoundActionName = keyof typeof ROUND_ACTIONS;

@@ -168,7 +168,7 @@ export class Rounds {
   }
 
   private refusalOf(request: MessageOf<'round_request'>): ErrorName | null {
-    if (request.view < this.host.view) return 'VIEW_STALE';
+    if (request.view !== this.host.view) return 'VIEW_STALE';
     if (request.phase < PHASES.prepare || request.phase > PHASES.abort) return 'BAD_REQUEST';
     return known(this.nodes[request.phase]).has(request.op) ? 'BAD_REQUEST' : null;
   }
@@ -214,7 +214,12 @@ export class Rounds {
     if (refusal === null) node.consenting += 1;
     else refuse(node, [[this.host.self, ERRORS[refusal].code]]);
     if (this.host.sink.debug)
-      this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: refusal ?? 'ok' });
+      this.host.sink.log('round_voted', {
+        op: node.op,
+        phase: node.phase,
+        result: refusal ?? 'ok',
+        action: node.request.kind,
+      });
     this.settle(node, now);
   }
 

@@ -15,6 +15,7 @@ import { deleteEverywhere, deleteRemoteAct, findCopyAct } from './delete.ts';
 import { isBegunBy } from '../agreement/finished.ts';
 import { onMoveRequest, updateOwnerAct } from './move.ts';
 import { Reclaims } from './reclaim.ts';
+import { Recovery } from './recover.ts';
 import { capabilityCalls } from './requests.ts';
 import { onRetrieveRequest } from './retrieve.ts';
 import { checkRetypeAct, onRetypeRequest } from './retype.ts';
@@ -27,6 +28,7 @@ export class Capops implements Service {
   readonly shared: CapopsContext;
   readonly revokes: Revokes;
   readonly reclaims: Reclaims;
+  readonly recovery: Recovery;
   private readonly stepper: Stepper;
 
   readonly messages = {
@@ -52,6 +54,7 @@ export class Capops implements Service {
     this.shared = new CapopsContext(context, driver, agreement, asked);
     this.stepper = new Stepper(this.shared);
     this.reclaims = new Reclaims(this.shared);
+    this.recovery = new Recovery(this.shared);
     this.revokes = new Revokes(this.shared, this.reclaims, this.stepper);
     this.roundActions = {
       revoke: this.revokes.act,
@@ -60,8 +63,18 @@ export class Capops implements Service {
       delete_remote: deleteRemoteAct(this.shared),
       update_owner: updateOwnerAct(this.shared),
       reclaim: this.reclaims.act,
+      find_orphan: this.recovery.act,
     } satisfies RoundActs;
     this.systemCalls = capabilityCalls(this.shared, this.revokes);
+  }
+
+  /** A core that starts again: what others hold of the memory that it brings is theirs, the rest is free once they were asked. */
+  registered(): void {
+    if (this.shared.context.incarnation > 1) this.reclaims.reserve();
+  }
+
+  viewChanged(): void {
+    if (this.shared.booted && this.shared.context.view > 0) this.reclaims.recoverReserved();
   }
 
   capabilityChanged(): void {
@@ -101,6 +114,7 @@ export class Capops implements Service {
     if (!booted) return;
     this.reclaims.peerGone(core, incarnation);
     this.revokes.peerGone(core, incarnation);
+    this.recovery.ownerGone(core);
   }
 
   invariants(): void {
@@ -118,6 +132,7 @@ export class Capops implements Service {
       transits.capabilities().length > 0 ||
       this.revokes.parts.size > 0 ||
       !this.reclaims.idle ||
+      this.recovery.size > 0 ||
       !state.deletions.drained ||
       guards.size > 0
     );

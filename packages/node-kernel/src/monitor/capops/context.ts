@@ -125,7 +125,7 @@ export class CapopsContext {
   refusalOf(view: number, capability: Capability): { readonly error: ErrorName; readonly owner: CoreId } | null {
     const { core } = this.context;
     if (!this.booted) return { error: 'NOT_A_MEMBER', owner: core };
-    if (view < this.context.view) return { error: 'VIEW_STALE', owner: core };
+    if (view !== this.context.view) return { error: 'VIEW_STALE', owner: core };
     const found = findOwned(this.state, capability);
     if (found.ok) return null;
     const owner = found.error === 'CAPABILITY_FOREIGN' ? known(this.state.database.find(capability)).owner : core;

@@ -275,7 +275,7 @@ function receive(
   { cap, view, owner, relations, domain }: MessageOf<'cap_receive_request'>,
 ): number | ErrorName {
   if (!m.booted) return 'NOT_A_MEMBER';
-  if (view < m.context.view) return 'VIEW_STALE';
+  if (view !== m.context.view) return 'VIEW_STALE';
   const capability = decodeCapability(cap);
   if (isMalformed(capability)) return 'CAPABILITY_MALFORMED';
   const isOwned = typeRow(capability.type).needsLocality;

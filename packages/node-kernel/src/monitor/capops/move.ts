@@ -70,7 +70,7 @@ export function onMoveRequest(
     m.exchange.tell(from, { type: 'cap_move_reply', op, error: error === null ? 0 : ERRORS[error].code }, now);
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED');
-  if (request.view < m.context.view) return reply('VIEW_STALE');
+  if (request.view !== m.context.view) return reply('VIEW_STALE');
   const found = findLive(m.state, capability);
   if (!found.ok) return reply(found.error);
   const group = found.value;

@@ -3,7 +3,8 @@ import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
 import type { ReclaimCandidate } from '../../capability/model/changes.ts';
-import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
+import { subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
+import { lendMemory } from '../../capability/global/monitor-primitives.ts';
 import { beginWatch, endWatch, reclaimAtHome } from '../../capability/global/reclaim.ts';
 import type { RangeWatch } from '../../capability/store/holds.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
@@ -32,8 +33,10 @@ export class Reclaims {
   private readonly leaving = new Map<OperationId, readonly Range[]>();
   /** Handed to the initiator of a revoke, until a watch shows that they have reached their home. */
   private entrusted: Range[] = [];
-  /** Memory of cores that are gone, accounted as lost. */
-  private lost: Range[] = [];
+  /** Bytes of memory that lost a capability here and whose home is gone. */
+  lostBytes = 0;
+  /** Of a home that started again: nobody has been asked yet who holds what of it. */
+  private reserved: readonly Range[] = [];
   private queue: Batch[] = [];
   private current: readonly Range[] = [];
   private running = false;
@@ -62,12 +65,12 @@ export class Reclaims {
 
   /** Everything that this core answers for and that is neither free nor covered. */
   ranges(): readonly Range[] {
-    if (this.leaving.size + this.entrusted.length + this.lost.length + this.queue.length + this.current.length === 0)
-      return NONE;
+    const parts = [this.entrusted, this.reserved, this.queue, this.current];
+    if (this.leaving.size === 0 && parts.every(({ length }) => length === 0)) return NONE;
     return [
       ...[...this.leaving.values()].flat(),
       ...this.entrusted,
-      ...this.lost,
+      ...this.reserved,
       ...this.queue.map(({ range }) => range),
       ...this.current,
     ];
@@ -107,7 +110,10 @@ export class Reclaims {
 
   /** This core's share of what a revoke freed: the initiator sees to it. */
   entrust(ranges: readonly Range[]): void {
-    this.entrusted.push(...ranges);
+    for (const range of ranges) {
+      if (this.hasHome(range)) this.entrusted.push(range);
+      else this.lostBytes += range.size;
+    }
   }
 
   /** Ranges on their way from here to an allocator elsewhere, until they have arrived. */
@@ -125,9 +131,31 @@ export class Reclaims {
     if (missing.length > 0) this.arrive(missing, false, () => undefined);
   }
 
+  /** All of this home's memory waits until the members have been asked what of it they hold from an earlier life. */
+  reserve(): void {
+    const { ram, memory } = this.m.state;
+    this.reserved = ram.take(memory);
+    lendMemory(this.m.state);
+  }
+
+  recoverReserved(): void {
+    const { reserved } = this;
+    if (reserved.length === 0) return;
+    this.reserved = [];
+    this.recover(reserved);
+  }
+
   /** Nobody will end the watches of a home that is gone. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const op of this.watches.keys()) if (isBegunBy(op, core, incarnation)) this.endWatches(op);
+    const kept = this.entrusted.filter(({ address }) => this.m.state.homeOf(address) !== core);
+    this.lostBytes += totalBytes(this.entrusted) - totalBytes(kept);
+    this.entrusted = kept;
+  }
+
+  private hasHome({ address }: Range): boolean {
+    const home = this.m.state.homeOf(address);
+    return home === this.m.context.core || this.m.context.monitors.has(home);
   }
 
   /** Ranges arrive at their home. */
@@ -165,7 +193,7 @@ export class Reclaims {
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         if (!this.m.context.monitors.has(home)) {
-          this.lost.push(...ranges);
+          this.lostBytes += totalBytes(ranges);
           break;
         }
         yield* pause(this.m.context.timers, attempt);

@@ -29,6 +29,8 @@ const BOOT_PATIENCE = limit('handshakeTimeoutNs');
 const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
+const NOBODY: readonly CoreId[] = [];
+
 /** What joining needs of the core that joins. */
 export interface JoinHost {
   /** The registry has named this core, for the first time. */
@@ -105,7 +107,6 @@ export class Join {
     const again = context.registered;
     context.core = reply.core;
     context.incarnation = reply.incarnation;
-    context.view = Math.max(context.view, reply.view);
     context.machine = reply.machine;
     context.settings = reply.settings;
     this.registeredAt = now;
@@ -182,14 +183,25 @@ export class Join {
     this.step('capops_ready', peer.id);
   }
 
+  /** Whom this core is bound to, once it is to all that it knows of and no others wait to be announced; nobody before. */
+  get boundToAll(): readonly CoreId[] {
+    if (!this.context.registered || this.unbound.size > 0 || this.moreToCome) return NOBODY;
+    return [...this.context.monitors.keys()];
+  }
+
   /** Forgets a monitor whose incarnation is over. */
   gone(core: CoreId): void {
     const monitor = this.context.monitors.get(core);
     if (monitor === undefined) return;
     this.unbound.delete(core);
-    this.givenUp.set(core, monitor.incarnation);
+    this.noteGivenUp(core, monitor.incarnation);
     this.context.monitors.delete(core);
     this.context.membersChanged();
+  }
+
+  /** That incarnation is over, although this core may never have met it. */
+  noteGivenUp(core: CoreId, incarnation: Incarnation): void {
+    this.givenUp.set(core, Math.max(incarnation, this.givenUp.get(core) ?? 0));
   }
 
   /** Whether this core has given up what that incarnation held. */

@@ -6,8 +6,14 @@ import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { KernelConfig } from '../../config.ts';
 import type { MonitorContext } from '../context.ts';
 import type { LinkPolicy, MessageHandlers, Service } from '../service.ts';
+import type { Member } from '../views/view.ts';
 import { Join, type JoinHost } from './join.ts';
 import { Liveness } from './liveness.ts';
+
+export interface MembershipHost extends JoinHost {
+  /** An incarnation certainly is no more. */
+  proofOfDeath(member: Member, now: Nanos): void;
+}
 
 /** Who is there: registration, the mesh of monitors, who may have a link, who is silent and who is gone. */
 export class Membership implements Service {
@@ -27,15 +33,13 @@ export class Membership implements Service {
   readonly linkPolicy: LinkPolicy = {
     admit: (from, dialled) => this.admit(from, dialled),
     dialFailed: (peer, error, text, now) =>
-      peer.id === SKB_PEER
-        ? this.join.skbFailed(error, text, now)
-        : error !== 'WRONG_INCARNATION' && error !== 'WRONG_PEER',
+      peer.id === SKB_PEER ? this.join.skbFailed(error, text, now) : this.coreFailed(error),
   };
 
   constructor(
     private readonly context: MonitorContext,
     config: KernelConfig,
-    host: JoinHost,
+    private readonly host: MembershipHost,
   ) {
     this.join = new Join(context, config, host);
     this.liveness = new Liveness(context, (now) => this.join.booting(now), config.hostClockNs ?? 0);
@@ -92,15 +96,30 @@ export class Membership implements Service {
     if (from.peer === SKB_PEER) return dialled ? null : 'WRONG_PEER';
     if (!this.context.registered) return 'NOT_A_MEMBER';
     const monitor = isCore(from.peer) ? this.context.monitors.get(from.peer) : undefined;
+    if (isCore(from.peer) && this.join.hasGivenUp(from.peer, from.incarnation)) return 'PEER_GONE';
     if (monitor === undefined) return 'PEER_UNKNOWN';
     return monitor.instance === from.instance && monitor.incarnation === from.incarnation ? null : 'WRONG_INCARNATION';
   }
 
-  private declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
+  /** What waits for an incarnation waits in vain: its channel ends, and every service is told. */
+  giveUp({ core, incarnation }: Member, cause: string, now: Nanos): void {
     const { endpoint, monitors } = this.context;
     const peer = endpoint.peers.get(core);
-    if (peer !== undefined && peer.incarnation === incarnation)
-      endpoint.forget(peer, 'the registry declared it gone', now);
+    if (peer !== undefined && peer.incarnation === incarnation) endpoint.forget(peer, cause, now);
     else if (monitors.get(core)?.incarnation === incarnation) this.join.gone(core);
+    this.join.noteGivenUp(core, incarnation);
+  }
+
+  /** The registry's word that an incarnation will not come back is a proof of its death: nobody waits for its lease. */
+  private declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
+    this.giveUp({ core, incarnation }, 'the registry declared it gone', now);
+    this.host.proofOfDeath({ core, incarnation }, now);
+  }
+
+  /** Refused by another core: the view goes on without this incarnation, if it has no lease that says otherwise. */
+  private coreFailed(error: ErrorName | null): boolean {
+    if (error === 'PEER_GONE' && this.context.fenced)
+      this.host.fail('PEER_GONE', 'the view goes on without this incarnation; a new one may take its place');
+    return error !== 'WRONG_INCARNATION' && error !== 'WRONG_PEER';
   }
 }

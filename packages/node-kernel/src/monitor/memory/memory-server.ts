@@ -105,6 +105,7 @@ export class MemoryServer implements Service {
 
   readonly verbs: Verbs = {
     memory: {
+      withoutLease: true,
       args: [],
       doc: 'The RAM of this core by state, what it has lent to whom, and what it has stolen.',
       run: () => this.report(),

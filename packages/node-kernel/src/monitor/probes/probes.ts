@@ -45,8 +45,14 @@ export class Probes implements Service {
     links_touched: ({ cores }, now) => this.drift.look(cores, now),
   } satisfies EventHandlers;
   readonly verbs: Verbs = {
-    links: { args: [], doc: 'Channels and round trips, one row a peer.', run: (_args, now) => this.links(now) },
+    links: {
+      args: [],
+      withoutLease: true,
+      doc: 'Channels and round trips, one row a peer.',
+      run: (_args, now) => this.links(now),
+    },
     ping: {
+      withoutLease: true,
       args: ['core', 'count', 'bytes', 'pause_us'],
       doc: 'Round trips to another core, nanoseconds.',
       run: (args) => {
@@ -57,11 +63,13 @@ export class Probes implements Service {
       },
     },
     flood: {
+      withoutLease: true,
       args: ['core', 'count', 'bytes'],
       doc: 'Numbered messages as fast as the channel takes them; the receiver reports what came.',
       run: (args) => this.flood.run(args.whole('core', CORE), args.whole('count', COUNT), args.whole('bytes', PAYLOAD)),
     },
     ring: {
+      withoutLease: true,
       args: ['cores', 'count', 'bytes'],
       doc: 'A token handed round these cores, this one first, so many times; nanoseconds a round.',
       run: (args) => {
@@ -70,6 +78,7 @@ export class Probes implements Service {
       },
     },
     clock: {
+      withoutLease: true,
       args: ['core', 'count'],
       doc: 'The offset of another core’s clock.',
       run: (args) =>

@@ -66,6 +66,7 @@ function domainVerbs(p: ProcessManager): Verbs {
       },
     },
     domains: {
+      withoutLease: true,
       args: [],
       doc: 'The domains whose home this core is, those that have ended included.',
       run: () =>

@@ -1,0 +1,123 @@
+import { askEach, coresUp } from '../client/cores.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import { plainTable } from '../display/ready-table.ts';
+import { type CtlCommand, type CtlContext, printJson } from './context.ts';
+
+/** What a core answers to the verb `view`. */
+interface CoreView {
+  readonly core: number;
+  readonly view: number;
+  readonly leader: number | null;
+  readonly members: readonly { readonly core: number; readonly incarnation: number }[];
+  readonly fenced: boolean;
+  readonly lease_ms: number;
+  readonly lease_left_ms: number;
+  readonly suspects: readonly number[];
+  readonly newcomers: readonly number[];
+  readonly history: readonly {
+    readonly view: number;
+    readonly leader: number;
+    readonly members: number;
+    readonly joined: readonly number[];
+    readonly lost: readonly number[];
+    readonly age_ms: number;
+  }[];
+}
+
+/** A hung core holds up nobody. */
+const ANSWER_MS = 2000;
+
+export const VIEW: CtlCommand = {
+  command: 'view',
+  describe: 'who takes part: the view, its leader, suspicions, each core’s lease, and how it came about',
+  examples: [
+    ['$0 view', 'number, members, leader, and what every core says of it'],
+    ['$0 view --json | jq .members', 'for machines'],
+    ['$0 view --force', 'the majority is lost for good: a new epoch with whoever is left, decided by you'],
+  ],
+  options: (cli) =>
+    cli.option('force', {
+      type: 'boolean',
+      default: false,
+      describe: 'begin a new epoch without a majority: what the cores that are left out agreed on is given up',
+    }) as never,
+  async run(context) {
+    if (context.args['force'] === true) await force(context);
+    const { rows, absent } = await viewsOf(context);
+    const newest = rows.reduce<CoreView | null>((best, row) => (row.view > (best?.view ?? 0) ? row : best), null);
+    const leader = rows.find(({ core }) => core === newest?.leader) ?? newest;
+    if (context.json) {
+      printJson(context, {
+        view: newest?.view ?? 0,
+        leader: newest?.leader ?? null,
+        members: newest?.members ?? [],
+        suspects: suspicions(rows),
+        newcomers: leader?.newcomers ?? [],
+        history: leader?.history ?? [],
+        cores: rows,
+        absent,
+      });
+      return newest === null ? 1 : 0;
+    }
+    if (newest === null) throw new CommandError('no core is in a view yet');
+    show(context, newest, leader!, rows);
+    for (const { core, why } of absent) context.terminal.out(`core ${core} does not answer: ${why}`);
+    return 0;
+  },
+};
+
+async function viewsOf(context: CtlContext): Promise<{
+  readonly rows: readonly CoreView[];
+  readonly absent: readonly { readonly core: number; readonly why: string }[];
+}> {
+  const { answers, absent } = await askEach<CoreView>(await coresUp(context.cluster), (core) =>
+    context.cluster.core(core, 'view', {}, { timeoutMs: ANSWER_MS }),
+  );
+  return { rows: answers.map(({ value }) => value), absent };
+}
+
+/** Pairs of who suspects and who is suspected. */
+function suspicions(rows: readonly CoreView[]): readonly { readonly by: number; readonly core: number }[] {
+  return rows.flatMap(({ core: by, suspects }) => suspects.map((core) => ({ by, core })));
+}
+
+function show({ terminal }: CtlContext, newest: CoreView, leader: CoreView, rows: readonly CoreView[]): void {
+  const { view, members, lease_ms: leaseMs } = newest;
+  terminal.out(`view ${view}: ${members.length} members, leader core ${newest.leader ?? '?'}, lease ${leaseMs} ms`);
+  terminal.out(`members ${members.map(({ core, incarnation }) => `${core}.${incarnation}`).join(' ')}`);
+  const table = plainTable(['core', 'view', 'leader', 'lease left', 'suspects', 'hears newcomers']);
+  for (const row of rows)
+    table.push([
+      String(row.core),
+      row.view === 0 ? 'none yet' : String(row.view),
+      String(row.leader ?? ''),
+      row.fenced ? 'FENCED' : `${row.lease_left_ms} ms`,
+      row.suspects.join(' '),
+      row.newcomers.join(' '),
+    ]);
+  terminal.out(table.toString());
+  for (const past of leader.history.slice(-8)) {
+    const came = past.joined.length === 0 ? '' : `  joined ${past.joined.join(' ')}`;
+    const went = past.lost.length === 0 ? '' : `  lost ${past.lost.join(' ')}`;
+    const ago = `${(past.age_ms / 1000).toFixed(1)} s ago`;
+    terminal.out(`view ${past.view}  ${ago}  ${past.members} members, leader ${past.leader}${came}${went}`);
+  }
+}
+
+/** The core that knows of the newest view begins the epoch, of those the lowest. */
+async function force(context: CtlContext): Promise<void> {
+  const { rows } = await viewsOf(context);
+  const inSome = rows.filter(({ view }) => view > 0);
+  const [best] = inSome.sort((a, b) => b.view - a.view || a.core - b.core);
+  if (best === undefined) throw new CommandError('no core is in a view yet: there is nothing to force');
+  const live = rows.find(({ view, fenced }) => view === best.view && !fenced);
+  if (live !== undefined)
+    throw new CommandError(
+      `core ${live.core} has a lease in view ${live.view}: a majority works, and nothing has to be forced`,
+    );
+  const made = (await context.cluster.core(best.core, 'view_force')) as { number: number; members: unknown[] };
+  const gone = best.members.length - made.members.length;
+  context.terminal.error(
+    `core ${best.core} has begun a new epoch with ${made.members.length} cores; ${Math.max(0, gone)} of view ${best.view} are given up: whatever they agreed on among themselves is void`,
+  );
+}

@@ -1,0 +1,118 @@
+import { ERRORS } from '@mk/monitor-proto/errors';
+import type { CoreId } from '@mk/monitor-proto/ids';
+import { addRelations } from '../../capability/store/relations.ts';
+import { REMOTE } from '../../capability/store/copy-group.ts';
+import { deleteForeigns, lockGroup } from '../../capability/global/monitor-primitives.ts';
+import { describeCapability } from '../../capability/model/capability.ts';
+import { typeRow } from '../../capability/model/types.ts';
+import type { CopyGroup } from '../../capability/store/slot.ts';
+import type { Act } from '../agreement/round-actions.ts';
+import type { Operation } from '../operations.ts';
+import { pause } from '../waits.ts';
+import type { CapopsContext } from './context.ts';
+import { announceOwner } from './move.ts';
+import { nextChange } from './waiting.ts';
+
+/*
+ * RECOVERY of ownership (failure.md): a capability whose owner is gone is owned anew by its lowest holder.
+ *
+ *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those who ask at one time the
+ *        lowest alone finds nobody in its way;
+ *   RO2  whoever is not the lowest asks on until it has heard of a new owner, or nobody is in its way any more.
+ *
+ * No copy of an orphan comes to be: its owner, through whom every copy goes, is dead, and what it sent before is refused with
+ * its channel. So holders only become fewer. The new owner's bits are conservative: all of them. What cannot change its owner
+ * names an object that went with it, and goes.
+ */
+
+const EVERYTHING = REMOTE.copies | REMOTE.ancestors | REMOTE.descendants;
+/** Orphans that are asked about at the same time. */
+const AT_ONCE = 8;
+
+export class Recovery {
+  /** By group: the owner that is gone. */
+  private readonly orphans = new Map<CopyGroup, CoreId>();
+  private running = 0;
+  readonly act: Act;
+
+  constructor(private readonly m: CapopsContext) {
+    this.act = m.rounds.act({
+      commit: (op, { capability, rest }, answer) => {
+        if (op.startsWith(`${m.context.core}.`)) return answer(null);
+        const group = m.state.database.find(capability);
+        if (group === undefined) return answer(null);
+        if (!m.state.isForeign(group)) return answer('CAPABILITY_BUSY');
+        answer(group.owner === rest[0] || this.orphans.has(group) ? 'CAPABILITY_HELD' : null);
+      },
+    });
+  }
+
+  get size(): number {
+    return this.orphans.size;
+  }
+
+  /** A core is gone: what it owned and is held here looks for a new owner. */
+  ownerGone(core: CoreId): void {
+    const { m } = this;
+    const objects: CopyGroup[] = [];
+    for (const group of m.state.database.groups()) {
+      if (group.owner !== core || !m.state.isForeign(group)) continue;
+      if (typeRow(group.capability.type).moveable) this.orphans.set(group, core);
+      else objects.push(group);
+    }
+    for (const { capability } of objects) deleteForeigns(m.state, capability);
+    if (objects.length > 0) m.locksChanged();
+    const workers = Math.min(AT_ONCE, this.orphans.size) - this.running;
+    for (let i = 0; i < workers; i += 1) {
+      this.running += 1;
+      m.inBackground(this.work());
+    }
+  }
+
+  private *work(): Operation<void> {
+    const { m } = this;
+    for (let attempt = 0; ;) {
+      const group = this.next();
+      if (group === undefined) break;
+      this.taken.add(group);
+      const settled = yield* this.settle(group);
+      this.taken.delete(group);
+      if (settled) this.orphans.delete(group);
+      else yield* pause(m.context.timers, (attempt += 1));
+    }
+    this.running -= 1;
+  }
+  private readonly taken = new Set<CopyGroup>();
+
+  private next(): CopyGroup | undefined {
+    for (const group of this.orphans.keys()) if (!this.taken.has(group)) return group;
+    return undefined;
+  }
+
+  /** One attempt; true: it has an owner, or is here no more. */
+  private *settle(group: CopyGroup): Operation<boolean> {
+    const { m } = this;
+    while (group.locked && this.isOrphan(group)) yield nextChange(m.changes);
+    if (!this.isOrphan(group)) return true;
+    const { core, monitors, operations, outbox } = m.context;
+    const op = operations.nextId();
+    const { capability } = group;
+    const found = yield* m.rounds.ask(op, 'find_orphan', { capability, rest: [group.owner] });
+    if (!this.isOrphan(group)) return true;
+    const held = ERRORS.CAPABILITY_HELD.code;
+    const inTheWay = found.refusals.filter(([by, code]) => monitors.has(by) && (by < core || code !== held));
+    if (inTheWay.length > 0 || group.locked) return false;
+    const from = group.owner;
+    group.owner = core;
+    lockGroup(group);
+    addRelations(m.state, group, EVERYTHING);
+    outbox.log('cap_adopted', { op, capability: describeCapability(capability), peer: from });
+    yield* announceOwner(m, `${op}.o`, group);
+    return true;
+  }
+
+  private isOrphan(group: CopyGroup): boolean {
+    const { state } = this.m;
+    return group.slots.size > 0 && group.owner === this.orphans.get(group) && state.isForeign(group);
+  }
+}

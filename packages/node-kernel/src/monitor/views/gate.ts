@@ -1,0 +1,26 @@
+import type { ControlReply } from '@mk/monitor-proto/step';
+
+/** Holds back what would leave a core that has no lease (V2), in order, until it has one again. */
+export class Gate {
+  private held: { readonly act: () => void; readonly instead: () => void }[] = [];
+
+  /** Does it now, or when the gate opens; or `instead`, when it stays closed for too long. */
+  pass(closed: boolean, act: () => void, instead: () => void): void {
+    if (closed) this.held.push({ act, instead });
+    else act();
+  }
+
+  open(): void {
+    for (const { act } of this.held.splice(0)) act();
+  }
+
+  giveUp(): void {
+    for (const { instead } of this.held.splice(0)) instead();
+  }
+}
+
+/** What a core without a lease answers to whoever asks it for more than itself. */
+export function fencedReply(core: number, view: number): ControlReply {
+  const text = `core ${core} has no lease in view ${view}: it does not reach a majority; mkctl view shows who does`;
+  return { ok: false, error: 'CORE_FENCED', text };
+}

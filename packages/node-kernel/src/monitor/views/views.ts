@@ -1,0 +1,299 @@
+import { isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import type { Verb } from '../../control/verb.ts';
+import type { MonitorContext } from '../context.ts';
+import { OperationError } from '../operations.ts';
+import type { MessageHandlers, Service, Verbs } from '../service.ts';
+import type { ViewMessage } from './messages.ts';
+import { ViewAgreement } from './view-agreement.ts';
+import { DEFAULT_VIEW_SETTINGS, isMember, type Member, type View, type ViewSettings } from './view.ts';
+import { flattenView, fromWire, toWire, unflattenView, type WireViewMessage } from './wire.ts';
+
+/** A view as it was installed here. */
+interface Installed {
+  readonly view: View;
+  readonly at: Nanos;
+  readonly joined: readonly number[];
+  readonly lost: readonly number[];
+}
+
+/** What views need of the core that they are in. */
+export interface ViewsHost {
+  /** Cores that this core is bound to, once it is bound to all that it knows of; nobody before. */
+  bound(): readonly number[];
+  /** A view goes on without an incarnation: whatever waits for it waits in vain. */
+  dropped(member: Member, cause: string, now: Nanos): void;
+  /** The lease ran out, or is valid again. */
+  fenced(fenced: boolean, now: Nanos): void;
+  /** No lease for so long that nobody shall wait for it. */
+  cutOff(): void;
+  /** A view without this incarnation is in force: its process ends. */
+  excluded(text: string): void;
+}
+
+const KEPT = 64;
+
+/** Membership by agreement (failure.md): the pure protocol of view-agreement.ts on this core's links and timers. */
+export class Views implements Service {
+  /** Absent until the registry has named this core. */
+  agreement: ViewAgreement | null = null;
+  readonly standingTimers = 1;
+  private timer: Timer | null = null;
+  private timerAt: Nanos = Infinity;
+  private readonly installed: Installed[] = [];
+  private fencedAt: Nanos = 0;
+  private hadLease = false;
+  private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
+
+  readonly messages = {
+    view_beacon: (from, message, now) => this.receive(from, message, now),
+    view_beacon_reply: (from, message, now) => this.receive(from, message, now),
+    view_newcomers: (from, message, now) => this.receive(from, message, now),
+    view_probe: (from, message, now) => this.receive(from, message, now),
+    view_vote_request: (from, message, now) => this.receive(from, message, now),
+    view_vote_reply: (from, message, now) => this.receive(from, message, now),
+    view_prepare: (from, message, now) => this.receive(from, message, now),
+    view_promise: (from, message, now) => this.receive(from, message, now),
+    view_accept: (from, message, now) => this.receive(from, message, now),
+    view_accepted: (from, message, now) => this.receive(from, message, now),
+    view_install: (from, message, now) => this.receive(from, message, now),
+    view_join: (from, message, now) => this.receive(from, message, now),
+    view_join_reply: (from, message, now) => this.receive(from, message, now),
+    view_found: (_from, { view }, now) => this.found(view, now),
+  } satisfies MessageHandlers;
+
+  readonly verbs: Verbs = {
+    view: {
+      args: [],
+      withoutLease: true,
+      doc: 'The view that this core has installed, its lease, suspicions and history.',
+      run: (_args, now) => this.describe(now),
+    },
+    view_force: forceVerb(this),
+    reaped: {
+      args: ['core', 'incarnation'],
+      withoutLease: true,
+      doc: 'Proof of death, from whoever has reaped a core’s process: nobody waits for its lease.',
+      run: (args, now) => {
+        const core = args.whole('core', { min: 0, max: 65_533 });
+        const incarnation = args.whole('incarnation', { min: 1, max: 2 ** 32 - 1 });
+        this.reaped({ core, incarnation }, now);
+        return null;
+      },
+    },
+  };
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly host: ViewsHost,
+  ) {}
+
+  registered(now: Nanos): void {
+    const { core, incarnation, settings } = this.context;
+    this.settings = viewSettingsOf(settings);
+    this.agreement = new ViewAgreement(
+      { core, incarnation },
+      {
+        send: (to, message) => void this.context.send(to, toWire(message)),
+        installed: (view, at) => this.install(view, at),
+        fenced: (fenced, at) => this.fence(fenced, at),
+        excluded: (view) => this.exclude(view),
+      },
+      this.settings,
+      () => this.host.bound(),
+    );
+    this.arm(now);
+  }
+
+  /** Before anything else of a step: a core whose lease ran out while it stood still is fenced before it does anything. */
+  beforeStep(now: Nanos): void {
+    this.agreement?.checkFence(now);
+  }
+
+  /** A newcomer that is bound to everybody asks at once. */
+  viewChanged(now: Nanos): void {
+    if (this.agreement?.view === null) this.tick(now);
+  }
+
+  peerUp(peer: Peer, first: boolean): void {
+    // A later life of the SKB knows nothing: who is in a view says so before it reports its links.
+    if (peer.id === SKB_PEER && first) this.report();
+  }
+
+  /** Who says that it ends has ended: nobody waits for its lease. */
+  peerDown(peer: Peer, reason: string, now: Nanos): void {
+    const { id, incarnation } = peer;
+    if (reason === 'SHUTTING_DOWN' && isCore(id)) this.reaped({ core: id, incarnation }, now);
+  }
+
+  /** No lease for longer than a beacon's time: who asks is told so; before that his answer waits. */
+  isCutOff(now: Nanos): boolean {
+    return this.context.fenced && now - this.fencedAt > this.settings.beaconNs;
+  }
+
+  reaped(member: Member, now: Nanos): void {
+    const { agreement } = this;
+    if (agreement === null || agreement.self.core === member.core) return;
+    agreement.proofOfDeath(member, now);
+    this.arm(now);
+  }
+
+  /** An operator's word that the majority is lost: this core goes on with whom it hears, in a new epoch. */
+  force(now: Nanos): View {
+    const { agreement, context } = this;
+    if (agreement === null) throw new OperationError('NOT_A_MEMBER', 'the registry has not named this core yet');
+    const others = [...context.monitors.values()].filter(({ core, bound }) => bound && this.isHeard(core));
+    const view = agreement.force(
+      others.map(({ core, incarnation }) => ({ core, incarnation })),
+      now,
+    );
+    this.arm(now);
+    return view;
+  }
+
+  status() {
+    const { agreement } = this;
+    return { leader: agreement?.leader ?? null, fenced: this.context.fenced };
+  }
+
+  metrics(): readonly MetricFamily[] {
+    const members = this.agreement?.view?.members.length ?? 0;
+    return [
+      { name: 'mk_view_members', type: 'gauge', help: 'Members of the view.', samples: [{ value: members }] },
+      {
+        name: 'mk_fenced',
+        type: 'gauge',
+        help: '1 while this core has no lease, and nothing leaves it.',
+        samples: [{ value: this.context.fenced ? 1 : 0 }],
+      },
+    ];
+  }
+
+  report(): void {
+    const view = this.agreement?.view ?? null;
+    if (view !== null) this.context.send(SKB_PEER, { type: 'view_report', view: flattenView(view) });
+  }
+
+  private found(flat: readonly number[], now: Nanos): void {
+    const view = unflattenView(flat);
+    const { agreement } = this;
+    if (view === null || agreement === null || agreement.view !== null || !isMember(view, agreement.self)) return;
+    agreement.found(view, now);
+    this.arm(now);
+  }
+
+  private receive(from: Peer, wire: WireViewMessage, now: Nanos): void {
+    const { agreement } = this;
+    const message: ViewMessage | null = fromWire(wire);
+    const { id, incarnation } = from;
+    if (agreement === null || message === null || !isCore(id) || !this.context.monitors.has(id)) return;
+    agreement.receive({ core: id, incarnation }, message, now);
+    this.arm(now);
+  }
+
+  private tick(now: Nanos): void {
+    this.agreement?.tick(now);
+    if (this.isCutOff(now)) this.host.cutOff();
+    this.arm(now);
+  }
+
+  private arm(now: Nanos): void {
+    const { timers } = this.context;
+    const at = this.agreement?.nextWake(now) ?? Infinity;
+    if (this.timer !== null && this.timerAt <= at && this.timerAt > now) return;
+    timers.cancel(this.timer);
+    this.timerAt = at;
+    this.timer = at === Infinity ? null : timers.set(at, this.fire);
+  }
+
+  private readonly fire = (now: Nanos): void => {
+    this.timer = null;
+    this.tick(now);
+  };
+
+  private install(view: View, now: Nanos): void {
+    const { context } = this;
+    const before = this.installed.at(-1)?.view;
+    const lost = before?.members.filter((member) => !isMember(view, member)) ?? [];
+    const joined = view.members.filter((member) => before === undefined || !isMember(before, member));
+    const cores = (list: readonly Member[]): number[] => list.map(({ core }) => core);
+    this.installed.push({ view, at: now, joined: cores(joined), lost: cores(lost) });
+    if (this.installed.length > KEPT) this.installed.shift();
+    context.enterView(view);
+    if (before === undefined && this.agreement?.isFenced !== false) this.fence(true, now);
+    context.outbox.log('view_installed', {
+      view: view.number,
+      leader: view.leader,
+      members: cores(view.members),
+      joined: cores(joined),
+      lost: cores(lost),
+    });
+    for (const member of lost) this.host.dropped(member, `view ${view.number} goes on without it`, now);
+    this.report();
+  }
+
+  private fence(fenced: boolean, now: Nanos): void {
+    const { context } = this;
+    context.fenced = fenced;
+    if (fenced) this.fencedAt = now;
+    // Everybody waits a moment for a first lease.
+    if (!fenced && !this.hadLease) this.hadLease = true;
+    else if (!this.hadLease) this.fencedAt = now;
+    else if (fenced) context.outbox.log('core_fenced', { view: context.view });
+    else context.outbox.log('core_unfenced', { view: context.view, fenced_ms: (now - this.fencedAt) / 1e6 });
+    this.host.fenced(fenced, now);
+  }
+
+  private exclude(view: View): void {
+    this.host.excluded(`view ${view.number} goes on without this incarnation; a new one may take its place`);
+  }
+
+  private isHeard(core: number): boolean {
+    const peer = this.context.endpoint.peers.get(core);
+    return peer !== undefined && peer.link !== 0;
+  }
+
+  private describe(now: Nanos): unknown {
+    const { agreement, context } = this;
+    const view = agreement?.view ?? null;
+    const ms = (ns: Nanos): number => Math.round(ns / 1e6);
+    return {
+      core: context.core,
+      view: view?.number ?? 0,
+      leader: agreement?.leader ?? null,
+      members: view?.members ?? [],
+      fenced: context.fenced,
+      lease_ms: ms(this.settings.leaseNs),
+      lease_left_ms: agreement === null ? 0 : Math.max(0, ms(agreement.leaseUntil - now)),
+      suspects: agreement?.suspects(now) ?? [],
+      dead: agreement?.deaths() ?? [],
+      newcomers: agreement?.newcomers(now) ?? [],
+      history: this.installed.map(({ view: { number, leader, members }, at, joined, lost }) => ({
+        view: number,
+        leader,
+        members: members.length,
+        joined,
+        lost,
+        age_ms: ms(now - at),
+      })),
+    };
+  }
+}
+
+function forceVerb(views: Views): Verb {
+  return {
+    args: [],
+    withoutLease: true,
+    doc: 'An operator’s new epoch: this core goes on with every core that it hears, although no majority of the view is left.',
+    run: (_args, now) => views.force(now),
+  };
+}
+
+/** T and L of the cluster: its settings say how long a lease lasts. */
+function viewSettingsOf(settings: string): ViewSettings {
+  const { leaseMs } = JSON.parse(settings) as { readonly leaseMs?: unknown };
+  if (typeof leaseMs !== 'number' || !(leaseMs >= 30)) return DEFAULT_VIEW_SETTINGS;
+  return { ...DEFAULT_VIEW_SETTINGS, leaseNs: leaseMs * 1e6, beaconNs: Math.round((leaseMs * 1e6) / 3) };
+}

@@ -1,0 +1,99 @@
+/** View messages as they travel: the views in them flat, ballots as two numbers. What does not decode says nothing. */
+import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
+import type { Proposal, ViewMessage } from './messages.ts';
+import type { Member, View } from './view.ts';
+
+export type WireViewMessage = Extract<Message, { readonly type: ViewMessage['type'] }>;
+
+export function flattenView({ number, leader, members }: View): number[] {
+  return [number, leader, members.length, ...members.flatMap(({ core, incarnation }) => [core, incarnation])];
+}
+
+/** The views in a flat list, or null when it is malformed. */
+export function unflattenViews(flat: readonly number[]): View[] | null {
+  const views: View[] = [];
+  for (let at = 0; at < flat.length;) {
+    const [number, leader, count] = [flat[at]!, flat[at + 1], flat[at + 2] ?? 0];
+    const end = at + 3 + 2 * count;
+    if (number < 1 || count < 1 || end > flat.length) return null;
+    const members: Member[] = [];
+    for (let i = at + 3; i < end; i += 2) members.push({ core: flat[i]!, incarnation: flat[i + 1]! });
+    if (members.some(({ core }, i) => i > 0 && core <= members[i - 1]!.core)) return null;
+    if (!members.some(({ core }) => core === leader)) return null;
+    views.push({ number, leader: leader!, members });
+    at = end;
+  }
+  return views;
+}
+
+export function unflattenView(flat: readonly number[]): View | null {
+  const views = unflattenViews(flat);
+  return views?.length === 1 ? views[0]! : null;
+}
+
+export function toWire(message: ViewMessage): Message {
+  switch (message.type) {
+    case 'view_beacon': {
+      const { ballot, ...rest } = message;
+      return { ...rest, ...ballot };
+    }
+    case 'view_prepare':
+    case 'view_accepted':
+      return { type: message.type, view: message.view, ...message.ballot };
+    case 'view_promise': {
+      const { accepted, ballot, type, view } = message;
+      return { type, view, ...ballot, accepted: accepted === null ? [] : flattenProposal(accepted) };
+    }
+    case 'view_accept': {
+      const { ballot, view } = message.proposal;
+      return { type: 'view_accept', view: message.view, ...ballot, proposal: flattenView(view) };
+    }
+    case 'view_install':
+      return { type: 'view_install', views: message.views.flatMap(flattenView) };
+    case 'view_join':
+      return { type: 'view_join', ...message.member, hears: message.hears };
+    default:
+      return message;
+  }
+}
+
+export function fromWire(message: WireViewMessage): ViewMessage | null {
+  switch (message.type) {
+    case 'view_beacon': {
+      const { round, core, ...rest } = message;
+      return { ...rest, ballot: { round, core } };
+    }
+    case 'view_prepare':
+    case 'view_accepted':
+      return { type: message.type, view: message.view, ballot: { round: message.round, core: message.core } };
+    case 'view_promise':
+      return promiseOf(message);
+    case 'view_accept': {
+      const view = unflattenView(message.proposal);
+      const ballot = { round: message.round, core: message.core };
+      return view && { type: 'view_accept', view: message.view, proposal: { ballot, view } };
+    }
+    case 'view_install': {
+      const views = unflattenViews(message.views);
+      return views && { type: 'view_install', views };
+    }
+    case 'view_join': {
+      const { core, incarnation, hears } = message;
+      return { type: 'view_join', member: { core, incarnation }, hears };
+    }
+    default:
+      return message;
+  }
+}
+
+function flattenProposal({ ballot, view }: Proposal): number[] {
+  return [ballot.round, ballot.core, ...flattenView(view)];
+}
+
+function promiseOf({ view, round, core, accepted }: MessageOf<'view_promise'>): ViewMessage | null {
+  const ballot = { round, core };
+  if (accepted.length === 0) return { type: 'view_promise', view, ballot, accepted: null };
+  const proposed = unflattenView(accepted.slice(2));
+  const before = { round: accepted[0]!, core: accepted[1]! };
+  return proposed && { type: 'view_promise', view, ballot, accepted: { ballot: before, view: proposed } };
+}

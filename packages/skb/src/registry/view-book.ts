@@ -1,0 +1,81 @@
+import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+
+/** A core's incarnation. */
+export interface Instance {
+  readonly core: CoreId;
+  readonly incarnation: Incarnation;
+}
+
+interface KnownView {
+  readonly number: number;
+  readonly members: ReadonlyMap<CoreId, Incarnation>;
+}
+
+/** Views of one epoch, at most (node-kernel/src/monitor/views/view.ts). */
+const EPOCH_VIEWS = 100_000;
+
+/**
+ * What the registry knows of the cores' views. It agrees on none, it only begins the first: names and addresses are its
+ * business, membership is the cores'. A view counts here when a majority of its members has reported it, so that a single
+ * core's word removes nobody.
+ */
+export class ViewBook {
+  private current: KnownView | null = null;
+  /** What each core reported last. */
+  private readonly reports = new Map<CoreId, { readonly incarnation: Incarnation; readonly view: KnownView }>();
+
+  get number(): number {
+    return this.current?.number ?? 0;
+  }
+
+  /** The number of a first view: of the machine, or of its next epoch when nobody of an earlier one is left. */
+  get firstNumber(): number {
+    return this.current === null ? 1 : (Math.floor(this.current.number / EPOCH_VIEWS) + 1) * EPOCH_VIEWS + 1;
+  }
+
+  /** Whether the core is in the view that is in force, as far as the registry knows. */
+  includes({ core, incarnation }: Instance): boolean {
+    return this.current?.members.get(core) === incarnation;
+  }
+
+  /** Whether the core has said that it is, or was, in a view. */
+  isInSome({ core, incarnation }: Instance): boolean {
+    return this.reports.get(core)?.incarnation === incarnation;
+  }
+
+  /** A core has installed a view; true: one that is in force and was not known. */
+  report(from: Instance, flat: readonly number[]): boolean {
+    const view = viewOf(flat);
+    if (view === null || view.members.get(from.core) !== from.incarnation) return false;
+    this.reports.set(from.core, { incarnation: from.incarnation, view });
+    if (view.number <= this.number) return false;
+    let reported = 0;
+    for (const [core, incarnation] of view.members) {
+      const row = this.reports.get(core);
+      if (row?.incarnation === incarnation && row.view.number === view.number) reported += 1;
+    }
+    if (reported <= view.members.size / 2) return false;
+    this.current = view;
+    return true;
+  }
+
+  /** Whether the views have gone on without a core that was in one. */
+  hasDropped(instance: Instance): boolean {
+    const row = this.reports.get(instance.core);
+    if (this.includes(instance) || row?.incarnation !== instance.incarnation) return false;
+    return row.view.number < this.number;
+  }
+
+  forget({ core, incarnation }: Instance): void {
+    if (this.reports.get(core)?.incarnation === incarnation) this.reports.delete(core);
+  }
+}
+
+/** A view in its flat form: number, leader, how many members, core and incarnation of each. */
+function viewOf(flat: readonly number[]): KnownView | null {
+  const [number = 0, , count = 0] = flat;
+  if (number < 1 || count < 1 || flat.length !== 3 + 2 * count) return null;
+  const members = new Map<CoreId, Incarnation>();
+  for (let i = 3; i < flat.length; i += 2) members.set(flat[i]!, flat[i + 1]!);
+  return members.size === count ? { number, members } : null;
+}
