@@ -1,3 +1,5 @@
+import { VIEW_LOG_EVENTS } from './view-log-events.ts';
+
 /**
  * Every log line that a process of a cluster writes. A public contract: docs/reference/log-events.md and its JSON Schema
  * are generated from here. Beside its own fields each line carries v, time, level, event, core, incarnation, seq, lamport.
@@ -352,26 +354,7 @@ export const LOG_EVENTS = {
     fields: { text: 'string' },
     doc: 'The launcher could not write down what runs: mkctl knows of older processes until it can, which is tried again.',
   },
-  cap_adopted: {
-    level: 'info',
-    fields: { op: 'string', capability: 'string', peer: 'number' },
-    doc: 'This core owns from now on what a core owned that is gone: it is its lowest holder.',
-  },
-  view_installed: {
-    level: 'info',
-    fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', lost: 'numbers' },
-    doc: 'A view is in force on this core: who is in it, and who came and went since the one before.',
-  },
-  core_fenced: {
-    level: 'warn',
-    fields: { view: 'number' },
-    doc: 'This core has no lease: dispatchers stop, and nothing that it computes leaves it.',
-  },
-  core_unfenced: {
-    level: 'info',
-    fields: { view: 'number', fenced_ms: 'number' },
-    doc: 'This core has a lease; fenced_ms: how long it had none.',
-  },
+  ...VIEW_LOG_EVENTS,
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

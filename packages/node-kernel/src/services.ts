@@ -51,6 +51,22 @@ export interface Core {
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
 
+/** Registry and views: each needs the other. */
+function createMembership(core: Core): { readonly membership: Membership; readonly views: Views } {
+  const { config, context } = core;
+  const { joinHost } = core;
+  const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
+  const membership: Membership = new Membership(context, config, { ...joinHost, proofOfDeath });
+  const views: Views = new Views(context, {
+    bound: () => membership.join.boundToAll,
+    dropped: (member, cause, now) => membership.giveUp(member, cause, now),
+    fenced: (fenced, now) => core.fenced(fenced, now),
+    cutOff: () => core.cutOff(),
+    excluded: (text) => joinHost.fail('PEER_GONE', text),
+  });
+  return { membership, views };
+}
+
 /**
  * The services of a core, by name: one line each. They are started, told and asked in this order, so that whoever is told
  * that a peer is gone or that the view has changed finds membership up to date. Above the list stands what several need.
@@ -63,16 +79,7 @@ export function createServices(core: Core) {
   );
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
-  const { joinHost } = core;
-  const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
-  const membership: Membership = new Membership(context, config, { ...joinHost, proofOfDeath });
-  const views: Views = new Views(context, {
-    bound: () => membership.join.boundToAll,
-    dropped: (member, cause, now) => membership.giveUp(member, cause, now),
-    fenced: (fenced, now) => core.fenced(fenced, now),
-    cutOff: () => core.cutOff(),
-    excluded: (text) => joinHost.fail('PEER_GONE', text),
-  });
+  const { membership, views } = createMembership(core);
   const { systemCall, systemCallNow, dispatcherGone } = core;
   const dispatcherService: DispatcherService = new DispatcherService({
     context,

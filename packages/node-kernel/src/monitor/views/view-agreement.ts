@@ -2,17 +2,18 @@
  * Membership is the view. Guarantees, for any loss, delay, reordering, hang and crash of members:
  *   V1 at any time at most one view has a majority of valid leases, and only members with a valid lease act;
  *   V3 every member installs the same sequence of views, from its first on.
- * Assumes clocks that run at rates within the drift margin; of the channel only that a message is not made up. Leaders are
- * elected by need: who holds a valid lease refuses its vote, so a leader with a majority is never disturbed by a core that
- * hears less (A–B–C does not oscillate).
+ * Assumes clocks within the drift margin, and that no message is made up. Leaders are elected by need: who holds a valid lease
+ * refuses its vote, so a leader with a majority is never disturbed by a core that hears less (A–B–C does not oscillate).
  */
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { Acceptor } from './acceptor.ts';
-import { Candidacy } from './candidacy.ts';
+import { type ElectionHost, Elections } from './elections.ts';
 import { Leadership } from './leadership.ts';
 import { Lease } from './lease.ts';
 import { LinkWatch } from './link-watch.ts';
 import { Newcomers } from './newcomers.ts';
+import type { ViewPort } from './view-port.ts';
+import { Wish } from './wish.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
 import {
   type Ballot,
@@ -28,16 +29,6 @@ import {
   type View,
 } from './view.ts';
 
-export interface ViewPort {
-  send(core: CoreId, message: ViewMessage): void;
-  /** Each view that has this core in it, in order, once. */
-  installed(view: View, now: Nanos): void;
-  /** The lease ran out (true), or is valid again. What is fenced has no effect outside its core (V2). */
-  fenced(fenced: boolean, now: Nanos): void;
-  /** A view without this core is in force: it must come back as a new incarnation. */
-  excluded(view: View, now: Nanos): void;
-}
-
 /** How many past views a member keeps for those that lag behind. */
 const HISTORY = 64;
 /** A core that stood still so long had no chance to hear anybody. */
@@ -52,20 +43,18 @@ export class ViewAgreement {
   readonly history: View[] = [];
   #acceptor: Acceptor | null = null;
   #leadership: Leadership | null = null;
-  #candidacy: Candidacy | null = null;
   readonly #lease: Lease;
   readonly #watch: LinkWatch;
   /** Deaths that are proven: the highest incarnation of each core that certainly is no more. */
   readonly #dead = new Map<CoreId, number>();
   readonly #newcomers: Newcomers;
-  /** As no member: who has answered its wish to be taken in, and when. */
-  readonly #welcomedBy = new Map<CoreId, Nanos>();
+  /** As no member: its wish to be taken in. */
+  readonly #wish: Wish;
   /** When a leader with a lease of its own was last heard. */
   #leaderHeardAt: Nanos = 0;
   #leader: CoreId | null = null;
-  #highestRound = 0;
   #nextProbe: Nanos = 0;
-  #nextCandidacy: Nanos = 0;
+  readonly #elections: Elections;
   #lastTick: Nanos | null = null;
   #fenced = true;
   #excluded = false;
@@ -80,6 +69,32 @@ export class ViewAgreement {
     this.#lease = new Lease(settings.leaseNs);
     this.#watch = new LinkWatch(settings);
     this.#newcomers = new Newcomers(settings);
+    this.#wish = new Wish(self, contacts, (core, message) => port.send(core, message), settings);
+    this.#elections = new Elections(self.core, settings, this.#electionHost());
+  }
+
+  #electionHost(): ElectionHost {
+    return {
+      view: () => this.#view!,
+      acceptor: () => this.#acceptor!,
+      dead: this.#dead,
+      isLeaderDead: () => this.#isLeaderDead,
+      rank: () => this.#rank,
+      send: (core, message) => this.port.send(core, message),
+      leads: (now) => this.#leadership !== null && now < this.#leadership.leaseUntil,
+      missesLeader: (now) => this.#missesLeader(now),
+      resign: () => this.#resign(),
+      lead: (ballot, oldLeasesUntil, adopted, now) => {
+        this.#lead(ballot, now, oldLeasesUntil);
+        if (adopted !== null) this.#leadership!.adopt(adopted, now);
+      },
+    };
+  }
+
+  #resign(): void {
+    if (this.#leadership === null) return;
+    this.#lease.restart(this.#leadership.leaseUntil);
+    this.#leadership = null;
   }
 
   get view(): View | null {
@@ -96,31 +111,18 @@ export class ViewAgreement {
 
   /** Whether what this core does now may have an effect outside itself. To be asked with the time of the effect. */
   mayAct(now: Nanos): boolean {
-    return this.#view !== null && !this.#excluded && now < this.#leaseUntil;
+    return this.#view !== null && !this.#excluded && now < this.leaseUntil;
   }
 
   /** Fences at once when the lease has run out, whatever comes next. */
   checkFence(now: Nanos): void {
-    if (!this.#fenced && now >= this.#leaseUntil) this.#updateFence(now);
+    if (!this.#fenced && now >= this.leaseUntil) this.#updateFence(now);
   }
 
-  /** Until when this core may act. */
-  get leaseUntil(): Nanos {
-    return this.#leaseUntil;
-  }
-
-  /** The deaths that are proven. */
-  deaths(): readonly Member[] {
-    return [...this.#dead].map(([core, incarnation]) => ({ core, incarnation }));
-  }
-
-  /** Who asks to be taken in, and is heard here. */
-  newcomers(now: Nanos): readonly CoreId[] {
-    return this.#newcomers.heard(now);
-  }
-
-  suspects(now: Nanos): readonly CoreId[] {
-    return this.#watch.suspects(now);
+  /** What this core sees: whose links seem broken, who is proven dead, and who asks to be taken in. */
+  sightings(now: Nanos) {
+    const dead = [...this.#dead].map(([core, incarnation]) => ({ core, incarnation }));
+    return { suspects: this.#watch.suspects(now), dead, newcomers: this.#newcomers.heard(now) };
   }
 
   /** The first view of a machine: who makes it leads it. */
@@ -129,12 +131,11 @@ export class ViewAgreement {
     if (view.leader === this.self.core) this.#lead({ round: 0, core: this.self.core }, now, now);
   }
 
-  /** Whoever reaped the process of a member says so: nobody waits for its lease. */
   proofOfDeath({ core, incarnation }: Member, now: Nanos): void {
     if ((this.#dead.get(core) ?? 0) >= incarnation) return;
     this.#dead.set(core, incarnation);
     if (this.#isLeaderDead)
-      this.#nextCandidacy = now + (1 + this.#rank) * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
+      this.#elections.nextCandidacy = now + (1 + this.#rank) * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
     this.#leadership?.tick(now);
     this.#updateFence(now);
   }
@@ -157,8 +158,8 @@ export class ViewAgreement {
   nextWake(now: Nanos): Nanos {
     const probe = this.#view === null && this.contacts().length === 0 ? Infinity : this.#nextProbe;
     const wakes = [probe, this.#leadership?.nextWake(now) ?? Infinity, now + this.settings.beaconNs / 2];
-    if (this.#isLeaderDead && this.#nextCandidacy > now) wakes.push(this.#nextCandidacy);
-    if (!this.#fenced) wakes.push(this.#leaseUntil);
+    if (this.#isLeaderDead && this.#elections.nextCandidacy > now) wakes.push(this.#elections.nextCandidacy);
+    if (!this.#fenced) wakes.push(this.leaseUntil);
     return Math.max(now + 1, Math.min(...wakes));
   }
 
@@ -170,7 +171,8 @@ export class ViewAgreement {
     if (this.#view === null) return;
     this.#leadership?.tick(now);
     this.#stepDownIfForsaken(now);
-    if (this.#leadership === null && now >= this.#nextCandidacy && this.#missesLeader(now)) this.#stand(now);
+    if (this.#leadership === null && now >= this.#elections.nextCandidacy && this.#missesLeader(now))
+      this.#elections.stand(now);
     this.#updateFence(now);
   }
 
@@ -180,14 +182,14 @@ export class ViewAgreement {
     const view = this.#view;
     if (message.type === 'view_join') return this.#wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
-      if (message.incarnation === this.self.incarnation) this.#welcomed(from.core, now);
+      if (message.incarnation === this.self.incarnation && this.#wish.heardBy(from.core, now)) this.#probe(now);
       return undefined;
     }
     if (view === null) return undefined;
     this.#noticeStandstill(now);
     if (message.view < view.number || !isMember(view, from)) return this.#teach(from.core, message.view);
     // Who is ahead teaches this core as soon as it hears from it.
-    if (message.view > view.number) return this.#askToCatchUp(from.core);
+    if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
     this.#watch.heard(from.core, now);
     this.#handle(from.core, message, now);
     return this.#updateFence(now);
@@ -202,15 +204,17 @@ export class ViewAgreement {
       case 'view_newcomers':
         return this.#leadership?.heardNewcomers(from, message.newcomers, now);
       case 'view_vote_request':
-        return this.#voteRequest(from, message, now);
+        return this.#elections.voteRequest(from, message, now);
       case 'view_vote_reply':
-        return this.#voteReply(from, message, now);
+        return this.#elections.voteReply(from, message, now);
       case 'view_prepare':
-        return this.#prepare(from, message, now);
+        return this.#elections.prepare(from, message, now);
       case 'view_promise':
-        return this.#promise(from, message, now);
+        return this.#elections.promise(from, message, now);
       case 'view_accept':
-        return this.#accept(from, message, now);
+        if (this.#acceptor!.accept(message.proposal))
+          this.port.send(from, { type: 'view_accepted', view: message.view, ballot: message.proposal.ballot });
+        return undefined;
       case 'view_accepted':
         return this.#leadership?.accepted(from, message.ballot, now);
       default:
@@ -218,7 +222,8 @@ export class ViewAgreement {
     }
   }
 
-  get #leaseUntil(): Nanos {
+  /** Until when this core may act. */
+  get leaseUntil(): Nanos {
     // What an earlier leader acknowledged counts on: whoever leads after it waits for such leases to run out.
     return Math.max(this.#lease.until, this.#leadership?.leaseUntil ?? 0);
   }
@@ -240,12 +245,7 @@ export class ViewAgreement {
     const view = this.#view;
     if (view === null && this.contacts().length === 0) return;
     this.#nextProbe = now + (view === null ? Math.min(this.settings.beaconNs, RETRY_MOST) : this.settings.beaconNs);
-    if (view === null) {
-      const since = now - 2.5 * this.settings.beaconNs;
-      const hears = [...this.#welcomedBy].filter(([, at]) => at >= since).map(([core]) => core);
-      for (const core of this.contacts()) this.port.send(core, { type: 'view_join', member: this.self, hears });
-      return;
-    }
+    if (view === null) return this.#wish.say(now);
     for (const core of observersOf(view, this.self.core, this.settings.observers))
       this.port.send(core, { type: 'view_probe', view: view.number });
   }
@@ -253,12 +253,12 @@ export class ViewAgreement {
   #beacon(from: CoreId, { view, ballot, sequence, acked, leads }: ViewMessageOf<'view_beacon'>, now: Nanos): void {
     if (compareBallots(ballot, this.#acceptor!.promised) < 0) return;
     this.#acceptor!.promised = ballot;
-    this.#highestRound = Math.max(this.#highestRound, ballot.round);
+    this.#elections.highestRound = Math.max(this.#elections.highestRound, ballot.round);
     this.#leader = from;
     if (this.#leadership !== null) this.#leadership = null;
     if (leads) {
       this.#leaderHeardAt = now;
-      this.#candidacy = null;
+      this.#elections.candidacy = null;
     }
     this.#lease.acknowledged(acked);
     this.#lease.sent(sequence, now);
@@ -268,8 +268,9 @@ export class ViewAgreement {
   }
 
   get #rank(): number {
-    const living = this.#view!.members.filter((member) => !isDead(this.#dead, member));
-    return living.findIndex(({ core }) => core === this.self.core);
+    return this.#view!.members.filter((member) => !isDead(this.#dead, member)).findIndex(
+      ({ core }) => core === this.self.core,
+    );
   }
 
   get #isLeaderDead(): boolean {
@@ -291,66 +292,8 @@ export class ViewAgreement {
     this.#lease.restart(0);
   }
 
-  #stand(now: Nanos): void {
-    const view = this.#view!;
-    // Ranks take turns, so that two candidates rarely meet; who failed waits a whole turn of everybody.
-    const { beaconNs, leaseNs } = this.settings;
-    this.#nextCandidacy = this.#isLeaderDead
-      ? now + (1 + this.#rank) * Math.min(beaconNs, RETRY_MOST)
-      : now + leaseNs + (this.#rank * beaconNs) / 2;
-    this.#candidacy = new Candidacy(view, this.self.core, this.#highestRound + 1, this.#dead);
-    const { round } = this.#candidacy;
-    for (const { core } of view.members)
-      if (core !== this.self.core) this.port.send(core, { type: 'view_vote_request', view: view.number, round });
-    this.#voteReply(this.self.core, { type: 'view_vote_reply', view: view.number, round, granted: true }, now);
-  }
-
-  #voteRequest(from: CoreId, { view, round }: ViewMessageOf<'view_vote_request'>, now: Nanos): void {
-    const leads = this.#leadership !== null && now < this.#leadership.leaseUntil;
-    const granted = !leads && this.#missesLeader(now) && round > this.#acceptor!.promised.round;
-    this.port.send(from, { type: 'view_vote_reply', view, round, granted });
-  }
-
-  #voteReply(from: CoreId, { round, granted }: ViewMessageOf<'view_vote_reply'>, now: Nanos): void {
-    const candidacy = this.#candidacy;
-    if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
-    const { number, members } = candidacy.view;
-    const ballot = candidacy.ballot!;
-    for (const { core } of members)
-      if (core !== this.self.core) this.port.send(core, { type: 'view_prepare', view: number, ballot });
-    if (!this.#acceptor!.prepare(ballot)) return;
-    this.#promise(
-      this.self.core,
-      { type: 'view_promise', view: number, ballot, accepted: this.#acceptor!.accepted },
-      now,
-    );
-  }
-
-  #prepare(from: CoreId, { view, ballot }: ViewMessageOf<'view_prepare'>, now: Nanos): void {
-    if (!this.#acceptor!.prepare(ballot)) return;
-    this.#highestRound = Math.max(this.#highestRound, ballot.round);
-    this.#candidacy = null;
-    this.#nextCandidacy = now + this.settings.leaseNs;
-    if (this.#leadership !== null) {
-      this.#lease.restart(this.#leadership.leaseUntil);
-      this.#leadership = null;
-    }
-    this.port.send(from, { type: 'view_promise', view, ballot, accepted: this.#acceptor!.accepted });
-  }
-
-  #promise(from: CoreId, { ballot, accepted }: ViewMessageOf<'view_promise'>, now: Nanos): void {
-    const candidacy = this.#candidacy;
-    if (candidacy?.ballot?.round !== ballot.round || ballot.core !== this.self.core) return;
-    if (!candidacy.promised(from, accepted)) return;
-    this.#candidacy = null;
-    const { leaseNs, drift } = this.settings;
-    // The leader before has no majority since the promises; its last acknowledgement may have been a lease after that.
-    this.#lead(ballot, now, now + 2 * leaseNs * (1 + drift));
-    if (candidacy.adopted !== null) this.#leadership!.adopt(candidacy.adopted.view, now);
-  }
-
   #lead(ballot: Ballot, now: Nanos, oldLeasesUntil: Nanos, toldAt: Nanos = -Infinity): void {
-    this.#highestRound = Math.max(this.#highestRound, ballot.round);
+    this.#elections.highestRound = Math.max(this.#elections.highestRound, ballot.round);
     const port = {
       self: this.self,
       send: (core: CoreId, message: ViewMessage) => this.port.send(core, message),
@@ -373,15 +316,9 @@ export class ViewAgreement {
     this.#leadership.tick(now);
   }
 
-  #accept(from: CoreId, { view, proposal }: ViewMessageOf<'view_accept'>, _now: Nanos): void {
-    if (!this.#acceptor!.accept(proposal)) return;
-    this.port.send(from, { type: 'view_accepted', view, ballot: proposal.ballot });
-  }
-
   #chosen(view: View, now: Nanos): void {
     const before = this.#view!;
     const told = new Map([...before.members, ...view.members].map((member) => [member.core, member]));
-    // First the view, then its first beacon: who is sent them in this order answers it.
     for (const { core } of told.values())
       if (core !== this.self.core) this.port.send(core, { type: 'view_install', views: [view] });
     this.#learn([view], now);
@@ -391,10 +328,6 @@ export class ViewAgreement {
   #teach(core: CoreId, known: number): void {
     const views = this.history.filter(({ number }) => number > known);
     if (views.length > 0) this.port.send(core, { type: 'view_install', views });
-  }
-
-  #askToCatchUp(core: CoreId): void {
-    this.port.send(core, { type: 'view_probe', view: this.#view!.number });
   }
 
   #wantsIn(from: Member, { member, hears }: ViewMessageOf<'view_join'>, now: Nanos): void {
@@ -416,14 +349,6 @@ export class ViewAgreement {
       });
   }
 
-  /** Somebody hears this newcomer; when all do whom it asked it says so at once. */
-  #welcomed(by: CoreId, now: Nanos): void {
-    const before = this.#welcomedBy.size;
-    this.#welcomedBy.set(by, now);
-    if (this.#view !== null || this.#welcomedBy.size === before) return;
-    if (this.contacts().every((core) => this.#welcomedBy.has(core))) this.#probe(now);
-  }
-
   /** A newcomer begins with the view that took it in: what was before is not its business. */
   #teachNewcomer(core: CoreId): void {
     const first = this.history.findIndex(
@@ -443,7 +368,6 @@ export class ViewAgreement {
   #isNext(view: View): boolean {
     if (this.#view === null) return isMember(view, this.self);
     if (view.number === this.#view.number + 1) return true;
-    // A new epoch concerns those whom the operator has named.
     return epochOf(view.number) > epochOf(this.#view.number) && isMember(view, this.self);
   }
 
@@ -453,7 +377,7 @@ export class ViewAgreement {
     this.#view = view;
     this.history.push(view);
     if (this.history.length > HISTORY) this.history.shift();
-    this.#candidacy = null;
+    this.#elections.candidacy = null;
     this.#leadership = null;
     this.#leader = view.leader;
     this.#newcomers.install(view);

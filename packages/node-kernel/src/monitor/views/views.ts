@@ -267,9 +267,7 @@ export class Views implements Service {
       fenced: context.fenced,
       lease_ms: ms(this.settings.leaseNs),
       lease_left_ms: agreement === null ? 0 : Math.max(0, ms(agreement.leaseUntil - now)),
-      suspects: agreement?.suspects(now) ?? [],
-      dead: agreement?.deaths() ?? [],
-      newcomers: agreement?.newcomers(now) ?? [],
+      ...(agreement?.sightings(now) ?? { suspects: [], dead: [], newcomers: [] }),
       history: this.installed.map(({ view: { number, leader, members }, at, joined, lost }) => ({
         view: number,
         leader,

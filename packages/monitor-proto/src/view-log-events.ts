@@ -1,0 +1,23 @@
+/** What a core logs of views, leases and what it takes over from cores that are gone. */
+export const VIEW_LOG_EVENTS = {
+  cap_adopted: {
+    level: 'info',
+    fields: { op: 'string', capability: 'string', peer: 'number' },
+    doc: 'This core owns from now on what a core owned that is gone: it is its lowest holder.',
+  },
+  view_installed: {
+    level: 'info',
+    fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', lost: 'numbers' },
+    doc: 'A view is in force on this core: who is in it, and who came and went since the one before.',
+  },
+  core_fenced: {
+    level: 'warn',
+    fields: { view: 'number' },
+    doc: 'This core has no lease: dispatchers stop, and nothing that it computes leaves it.',
+  },
+  core_unfenced: {
+    level: 'info',
+    fields: { view: 'number', fenced_ms: 'number' },
+    doc: 'This core has a lease; fenced_ms: how long it had none.',
+  },
+} as const;
