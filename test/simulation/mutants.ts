@@ -169,7 +169,7 @@ export const MUTANTS: readonly Mutant[] = [
           data: [],
         });
         this.host.timers.set(now + 5_000_000, () =>
-          this.host.sink.log('round_voted', { op: request.op, phase: request.phase, result: 'ok' }),
+          this.host.sink.log('round_voted', { op: request.op, phase: request.phase, result: 'ok', action: request.kind }),
         );
         return undefined;
       },
@@ -191,8 +191,9 @@ export const MUTANTS: readonly Mutant[] = [
     method: 'voted',
     wrap: (good) =>
       function (node, refusal, now) {
+        const { op, phase, request } = node;
         if (!node.ownVote && refusal === null)
-          this.host.sink.log('round_voted', { op: node.op, phase: node.phase, result: 'ok' });
+          this.host.sink.log('round_voted', { op, phase, result: 'ok', action: request.kind });
         return good.call(this, node, refusal, now);
       },
   },

@@ -32,6 +32,8 @@ export type HostEffect =
   | DispatcherEffect
   /** The registry has named this core: the host labels its logs and shapes its links from now on. */
   | { readonly type: 'registered'; readonly registration: Registration }
+  /** It has its first lease: it takes part. */
+  | { readonly type: 'takes_part'; readonly view: number }
   | { readonly type: 'upcall'; readonly domain: DomainId; readonly id: number; readonly value: unknown };
 
 export type KernelEffect = Effect | HostEffect;

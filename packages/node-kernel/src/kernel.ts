@@ -307,9 +307,12 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     }
     const { context } = this.monitor;
     const isOpen = row.withoutLease === true;
-    if (!isOpen && this.services.views.isCutOff(now)) return tell(fencedReply(context.core, context.view));
+    const { views } = this.services;
+    const refuse = (): void => tell(fencedReply(context.core, context.view));
+    if (!isOpen && views.isCutOff(now)) return refuse();
+    if (!isOpen && views.awaitsView)
+      return this.gate.pass(true, () => this.control(id, verb, args, context.now), refuse);
     const reply = (answer: ControlReply): void => {
-      const refuse = (): void => tell(fencedReply(context.core, context.view));
       // An error tells of nothing that was computed.
       this.gate.pass(context.fenced && answer.ok && !isOpen, () => tell(answer), refuse);
     };

@@ -46,6 +46,8 @@ export class ManagedProcess {
   /** Where it takes links. */
   links = '';
   incarnation = 0;
+  /** A core: it has had a lease in a view. */
+  takesPart = false;
   /** Why the process ended; '' while it runs. */
   how = '';
   /** Somebody asked for its end: it is no failure. */
@@ -174,7 +176,8 @@ export class ManagedProcess {
     } else if (message.type === 'registered') {
       this.incarnation = message.incarnation;
       if (this.state === 'listening' || this.state === 'starting') this.state = 'running';
-    } else if (message.type === 'failed') this.saidFailure = message.error;
+    } else if (message.type === 'takes_part') this.takesPart = true;
+    else if (message.type === 'failed') this.saidFailure = message.error;
     this.events.message(this, message);
   }
 

@@ -20,6 +20,8 @@ export type Target = number | 'skb';
 export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
 
 const JOIN_MS = 30_000;
+/** A view may have to wait for a lease to run out, or for a majority: nobody waits for it longer than this. */
+const VIEW_MS = 10_000;
 /** A process that does not answer a fault within this is told later. */
 const TELL_MS = 3000;
 
@@ -175,6 +177,17 @@ export class ProcessControl {
     if (process.ended)
       throw new CommandError(`${title(process.name)} ended while it started (${process.how}): ${process.lastWords}`);
     await this.faultDesk.bring(peerOf(targetOf(process.name)), process);
+    if (process.name !== SKB) await this.inView(process);
+  }
+
+  /** A core that has registered takes part when a view with it is installed: at once, unless the others wait for somebody. */
+  private async inView(process: ManagedProcess): Promise<void> {
+    const settled = (): boolean => process.takesPart || process.ended || process.state === 'hung';
+    try {
+      await this.supervisor.until(settled, VIEW_MS, '');
+    } catch {
+      this.note(`${title(process.name)} is in no view yet; mkctl view shows for whom the others wait`);
+    }
   }
 
   private async end(process: ManagedProcess): Promise<void> {

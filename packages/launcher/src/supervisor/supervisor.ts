@@ -246,7 +246,7 @@ export class Supervisor {
     else if (message.type === 'registered') this.bootEvent({ type: 'registered', process: name });
     else if (message.type === 'failed') this.bootEvent({ type: 'failed', process: name, error: message.error });
     else if (message.type === 'warning') this.observer.warned?.(title(name), message.text);
-    else this.bootEvent(message);
+    else if (message.type !== 'takes_part') this.bootEvent(message);
     if (message.type === 'listening' && this.boot === null) this.observer.changed?.();
     for (const watcher of [...this.watchers]) watcher();
   }

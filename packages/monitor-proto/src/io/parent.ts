@@ -8,6 +8,8 @@ export type ParentMessage =
   | /** `links`: where it takes links, if that is not `address`. */
     { readonly type: 'listening'; readonly address: string; readonly links?: string }
   | { readonly type: 'registered'; readonly core: CoreId; readonly incarnation: number }
+  /** A core has its first lease in a view. */
+  | { readonly type: 'takes_part'; readonly view: number }
   | { readonly type: 'progress'; readonly members: number; readonly links: number; readonly expected: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
   /** It goes on, but somebody should know. */

@@ -148,6 +148,7 @@ export class CoreProcess {
     readonly [T in HostEffect['type']]: (effect: Extract<HostEffect, { readonly type: T }>) => void;
   } = {
     registered: ({ registration }) => this.registered(registration),
+    takes_part: ({ view }) => tellParent({ type: 'takes_part', view }),
     upcall: () => undefined, // for the dispatcher of a domain: a process has none yet
     start_dispatcher: (effect) => this.dispatchers.performers.start_dispatcher(effect),
     resume_dispatcher: (effect) => this.dispatchers.performers.resume_dispatcher(effect),

@@ -15,6 +15,7 @@ import {
 } from '../programs/program-run.ts';
 import type { TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
+import { survivorOfLostMajority } from './lost-majority.ts';
 import { livingCores, Simulation } from './simulation.ts';
 import type { SimObserver, SimulationOptions } from './simulation-options.ts';
 
@@ -61,6 +62,8 @@ const HEAL_LIMIT: Nanos = 90 * SECOND;
 const QUIET_LIMIT: Nanos = 3 * SECOND;
 /** Short against heartbeats, which are a second apart and settled after a twentieth of it. */
 const LOOK_EVERY: Nanos = SECOND / 100;
+/** An operator waits so long for the cores to agree by themselves before he decides that a majority is lost for good. */
+const OPERATOR_PATIENCE: Nanos = 10 * SECOND;
 /** Of a run with a program so many steps are done before somebody looks whether they come to an end: some milliseconds of wall time. */
 const PIECE_STEPS = 500;
 /** So many turns without an end are looked for in a run: each costs a bound of wall time. */
@@ -89,6 +92,7 @@ class Run {
   private readonly checks: Checks;
   private readonly outcomes: Record<string, number> = {};
   private pending = 0;
+  private operatorAt: Nanos = Infinity;
   private readonly program: ProgramRun | null = null;
 
   constructor(
@@ -164,7 +168,9 @@ class Run {
     for (const request of scenario.load) simulation.call(begin + request.atNs, () => this.ask(request));
     if (this.program === null) simulation.run(begin + scenario.faultsForNs, failed);
     else this.waitFor(scenario.faultsForNs, failed);
-    if (!failed()) healAll(simulation);
+    if (failed()) return;
+    healAll(simulation);
+    this.operatorAt = simulation.now + OPERATOR_PATIENCE;
   }
 
   /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
@@ -173,7 +179,7 @@ class Run {
     if (program !== null && !this.programEnded(program)) return;
     const settled = this.waitFor(
       HEAL_LIMIT,
-      () => failed() || this.restartEnded() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)),
+      () => failed() || this.operate() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)),
     );
     if (!settled) return this.reportUnsettled();
     for (const plan of failed() ? [] : PLANS) {
@@ -186,17 +192,24 @@ class Run {
 
   /** Waits for the program; whether the run goes on without it. */
   private programEnded(program: ProgramRun): boolean {
-    const over = (): boolean => this.checks.failed || this.restartEnded() || program.ended;
+    const over = (): boolean => this.checks.failed || this.operate() || program.ended;
     this.waitFor(this.scenario.program?.limitNs ?? 0, over);
     if (!program.ended && !this.checks.failed) program.reportOpen();
     program.clear();
     return !this.checks.failed;
   }
 
-  /** A supervisor starts again what ended by itself: an excluded core comes back as a new incarnation. */
-  private restartEnded(): false {
+  /**
+   * What people and programs do who run a machine: what ended by itself is started again, so that an excluded core comes back
+   * as a new incarnation; and when the majority of a view is dead, who is left is told to begin a new epoch.
+   */
+  private operate(): false {
     const { simulation } = this;
     for (const node of simulation.nodes.values()) if (node.machine === null) simulation.startNode(node.id);
+    if (simulation.now < this.operatorAt) return false;
+    this.operatorAt = simulation.now + OPERATOR_PATIENCE;
+    const survivor = survivorOfLostMajority(simulation);
+    if (survivor !== null) simulation.control(survivor, 'view_force', {}, () => undefined);
     return false;
   }
 

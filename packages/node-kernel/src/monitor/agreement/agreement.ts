@@ -2,11 +2,13 @@ import type { RoundSummary } from '../../control/verb-answers.ts';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Verb } from '../../control/verb.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome, wait } from '../operations.ts';
 import { summarise } from '../probes/statistics.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
+import { pause } from '../waits.ts';
 import { logSilence } from './silence.ts';
 import { onePhase, type RoundReport, type RoundSpec } from './one-phase.ts';
 import { OperationTimes } from './operation-times.ts';
@@ -14,6 +16,9 @@ import { PLAN_KINDS, PlanBook, type PlanKind } from './plan.ts';
 import { type ActOf, type RoundActionName } from './round-actions.ts';
 import { type RoundHost, Rounds } from './rounds.ts';
 import { twoPhase } from './two-phase.ts';
+
+/** So often a round that met another view is run again: some seconds, with growing pauses. */
+const STALE_MOST = 12;
 
 /** Rounds over dissemination plans: what the members agree on, one phase or two (Baumann et al., SOSP 2009, §5.1). */
 export class Agreement implements Service {
@@ -76,6 +81,10 @@ export class Agreement implements Service {
 
   invariants(): void {
     this.rounds.invariants();
+  }
+
+  get timers(): TimerQueue {
+    return this.context.timers;
   }
 
   status() {
@@ -144,11 +153,28 @@ function* roundSeries(
   const samples: Nanos[] = [];
   let report: RoundReport | null = null;
   for (let i = 0; i < count; i++) {
-    const [outcome, elapsed] = yield* timedRound(agreement, plan, phases, payload);
+    const [outcome, elapsed] = yield* roundInOneView(agreement, plan, phases, payload);
     report = outcome;
     samples.push(elapsed);
   }
   return { plan, phases, cores: report?.cores ?? 0, messages: report?.messages ?? 0, ...summarise(samples) };
+}
+
+/** The same, run again while it meets members of another view than this core's: one of them installs the other's in a moment. */
+function* roundInOneView(
+  agreement: Agreement,
+  plan: PlanKind,
+  phases: 1 | 2,
+  payload: Uint8Array,
+): Operation<readonly [report: RoundReport, elapsed: Nanos]> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return yield* timedRound(agreement, plan, phases, payload);
+    } catch (error) {
+      if (!(error instanceof OperationError) || error.error !== 'VIEW_STALE' || attempt === STALE_MOST) throw error;
+      yield* pause(agreement.timers, attempt);
+    }
+  }
 }
 
 /** A round that does nothing: its report, and how long it took. Ends in the round's error. */

@@ -23,13 +23,17 @@ export interface ElectionHost {
   lead(ballot: Ballot, oldLeasesUntil: Nanos, adopted: View | null, now: Nanos): void;
 }
 
-/** Longest pause before a candidate tries again whose leader is dead. */
-const RETRY_MOST: Nanos = 500_000_000;
+/** First pause before a candidate tries again whose leader is dead; each time it doubles, so that slow answers still count. */
+const RETRY_FIRST: Nanos = 500_000_000;
+/** Doublings, at most. */
+const RETRY_DOUBLINGS = 6;
 
 export class Elections {
   candidacy: Candidacy | null = null;
   nextCandidacy: Nanos = 0;
   highestRound = 0;
+  /** How often this core has stood in this view. */
+  private attempts = 0;
 
   constructor(
     private readonly self: CoreId,
@@ -40,15 +44,26 @@ export class Elections {
   stand(now: Nanos): void {
     const view = this.host.view();
     // Ranks take turns, so that two candidates rarely meet; who failed waits a whole turn of everybody.
-    const { beaconNs, leaseNs } = this.settings;
-    this.nextCandidacy = this.host.isLeaderDead()
-      ? now + (1 + this.host.rank()) * Math.min(beaconNs, RETRY_MOST)
-      : now + leaseNs + (this.host.rank() * beaconNs) / 2;
+    this.nextCandidacy = now + this.pause();
+    this.attempts += 1;
     this.candidacy = new Candidacy(view, this.self, this.highestRound + 1, this.host.dead);
     const { round } = this.candidacy;
     for (const { core } of view.members)
       if (core !== this.self) this.host.send(core, { type: 'view_vote_request', view: view.number, round });
     this.voteReply(this.self, { type: 'view_vote_reply', view: view.number, round, granted: true }, now);
+  }
+
+  /** A new view: nobody stands, and nobody has failed. */
+  install(): void {
+    this.candidacy = null;
+    this.attempts = 0;
+  }
+
+  private pause(): Nanos {
+    const { beaconNs, leaseNs } = this.settings;
+    if (!this.host.isLeaderDead()) return leaseNs + (this.host.rank() * beaconNs) / 2;
+    const unit = Math.min(beaconNs, RETRY_FIRST) * 2 ** Math.min(this.attempts, RETRY_DOUBLINGS);
+    return (1 + this.host.rank()) * unit;
   }
 
   voteRequest(from: CoreId, { view, round }: ViewMessageOf<'view_vote_request'>, now: Nanos): void {
@@ -62,6 +77,8 @@ export class Elections {
     if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
     const { number, members } = candidacy.view;
     const ballot = candidacy.ballot!;
+    // Promised to this core itself from here on: its next try needs a higher one.
+    this.highestRound = Math.max(this.highestRound, ballot.round);
     for (const { core } of members)
       if (core !== this.self) this.host.send(core, { type: 'view_prepare', view: number, ballot });
     if (!this.host.acceptor().prepare(ballot)) return;
@@ -76,7 +93,7 @@ export class Elections {
     if (!this.host.acceptor().prepare(ballot)) return;
     this.highestRound = Math.max(this.highestRound, ballot.round);
     this.candidacy = null;
-    this.nextCandidacy = now + this.settings.leaseNs;
+    this.nextCandidacy = now + (this.host.isLeaderDead() ? this.pause() : this.settings.leaseNs);
     this.host.resign();
     this.host.send(from, { type: 'view_promise', view, ballot, accepted: this.host.acceptor().accepted });
   }

@@ -21,6 +21,9 @@ export class Gate {
 
 /** What a core without a lease answers to whoever asks it for more than itself. */
 export function fencedReply(core: number, view: number): ControlReply {
-  const text = `core ${core} has no lease in view ${view}: it does not reach a majority; mkctl view shows who does`;
+  const text =
+    view === 0
+      ? `core ${core} is in no view yet; mkctl view shows who is, and for whom they wait`
+      : `core ${core} has no lease in view ${view}: it does not reach a majority; mkctl view shows who does`;
   return { ok: false, error: 'CORE_FENCED', text };
 }

@@ -47,6 +47,8 @@ interface Follower {
 const SILENT_INTERVALS = 2.5;
 /** Cores that come are collected for so long, or a quarter of a beacon interval: a stampede makes a few views. */
 const JOIN_WINDOW: Nanos = 125_000_000;
+/** Who answers for the first time has its lease after so long at most: a core that hangs holds up nobody else. */
+const FIRST_LEASE: Nanos = 25_000_000;
 
 interface OpenProposal {
   readonly proposal: Proposal;
@@ -122,6 +124,7 @@ export class Leadership {
     const follower = this.#followers.get(from);
     const sent = this.#sentAt.get(sequence);
     if (follower === undefined || sequence <= follower.sequence || sent === undefined) return;
+    if (follower.sequence === 0) this.#nextBeacon = Math.min(this.#nextBeacon, now + FIRST_LEASE);
     follower.sequence = sequence;
     if (sent.leads) follower.toldAt = sent.at;
     follower.heardAt = now;

@@ -31,8 +31,6 @@ import {
 
 /** How many past views a member keeps for those that lag behind. */
 const HISTORY = 64;
-/** A core that stood still so long had no chance to hear anybody. */
-const STANDSTILL_INTERVALS = 1.5;
 /** Pause between two that stand because their leader is proven dead. */
 const SUCCESSION_TURN: Nanos = 25_000_000;
 /** Longest pause before such a candidate tries again, or a newcomer. */
@@ -55,7 +53,8 @@ export class ViewAgreement {
   #leader: CoreId | null = null;
   #nextProbe: Nanos = 0;
   readonly #elections: Elections;
-  #lastTick: Nanos | null = null;
+  /** A beacon of a view that this core has yet to install: it is answered then, not a beacon interval later. */
+  #early: { readonly from: Member; readonly beacon: ViewMessageOf<'view_beacon'> } | null = null;
   #fenced = true;
   #excluded = false;
 
@@ -148,9 +147,9 @@ export class ViewAgreement {
     const members = [this.self, ...others].sort((a, b) => a.core - b.core);
     const view = { number: nextEpoch(this.#view?.number ?? 0), members, leader: this.self.core };
     this.#excluded = false;
+    for (const { core } of others) this.port.send(core, { type: 'view_install', views: [view] });
     this.#install(view, now);
     this.#lead({ round: 0, core: this.self.core }, now, now);
-    for (const { core } of others) this.port.send(core, { type: 'view_install', views: [view] });
     return view;
   }
 
@@ -164,7 +163,7 @@ export class ViewAgreement {
   }
 
   tick(now: Nanos): void {
-    this.#noticeStandstill(now);
+    this.#watch.ran(now);
     this.#updateFence(now);
     if (this.#excluded) return;
     if (now >= this.#nextProbe) this.#probe(now);
@@ -185,8 +184,9 @@ export class ViewAgreement {
       if (message.incarnation === this.self.incarnation && this.#wish.heardBy(from.core, now)) this.#probe(now);
       return undefined;
     }
+    if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.#early = { from, beacon: message };
     if (view === null) return undefined;
-    this.#noticeStandstill(now);
+    this.#watch.ran(now);
     if (message.view < view.number || !isMember(view, from)) return this.#teach(from.core, message.view);
     // Who is ahead teaches this core as soon as it hears from it.
     if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
@@ -233,12 +233,6 @@ export class ViewAgreement {
     if (fenced === this.#fenced) return;
     this.#fenced = fenced;
     this.port.fenced(fenced, now);
-  }
-
-  #noticeStandstill(now: Nanos): void {
-    const stood = this.#lastTick !== null && now - this.#lastTick > STANDSTILL_INTERVALS * this.settings.beaconNs;
-    this.#lastTick = now;
-    if (stood) this.#watch.woke(now);
   }
 
   #probe(now: Nanos): void {
@@ -377,7 +371,7 @@ export class ViewAgreement {
     this.#view = view;
     this.history.push(view);
     if (this.history.length > HISTORY) this.history.shift();
-    this.#elections.candidacy = null;
+    this.#elections.install();
     this.#leadership = null;
     this.#leader = view.leader;
     this.#newcomers.install(view);
@@ -395,6 +389,9 @@ export class ViewAgreement {
       this.#lead({ round: 0, core: this.self.core }, now, oldLeasesUntil, now);
       this.#leadership!.confirmedAt = wasLeading.confirmedAt;
     }
+    const early = this.#early;
+    if (early?.beacon.view === view.number && isMember(view, early.from))
+      this.#beacon(early.from.core, early.beacon, now);
     return this.#updateFence(now);
   }
 }

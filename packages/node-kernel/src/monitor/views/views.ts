@@ -104,7 +104,13 @@ export class Views implements Service {
       this.settings,
       () => this.host.bound(),
     );
+    this.fence(true, now);
     this.arm(now);
+  }
+
+  /** This core is in no view yet: what is asked of it waits until it is. */
+  get awaitsView(): boolean {
+    return this.agreement !== null && this.agreement.view === null;
   }
 
   /** Before anything else of a step: a core whose lease ran out while it stood still is fenced before it does anything. */
@@ -239,8 +245,10 @@ export class Views implements Service {
     context.fenced = fenced;
     if (fenced) this.fencedAt = now;
     // Everybody waits a moment for a first lease.
-    if (!fenced && !this.hadLease) this.hadLease = true;
-    else if (!this.hadLease) this.fencedAt = now;
+    if (!fenced && !this.hadLease) {
+      this.hadLease = true;
+      context.outbox.push({ type: 'takes_part', view: context.view });
+    } else if (!this.hadLease) this.fencedAt = now;
     else if (fenced) context.outbox.log('core_fenced', { view: context.view });
     else context.outbox.log('core_unfenced', { view: context.view, fenced_ms: (now - this.fencedAt) / 1e6 });
     this.host.fenced(fenced, now);
