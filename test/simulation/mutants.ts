@@ -169,7 +169,12 @@ export const MUTANTS: readonly Mutant[] = [
           data: [],
         });
         this.host.timers.set(now + 5_000_000, () =>
-          this.host.sink.log('round_voted', { op: request.op, phase: request.phase, result: 'ok', action: request.kind }),
+          this.host.sink.log('round_voted', {
+            op: request.op,
+            phase: request.phase,
+            result: 'ok',
+            action: request.kind,
+          }),
         );
         return undefined;
       },

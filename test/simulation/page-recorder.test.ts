@@ -38,7 +38,11 @@ test('a run is recorded without a change to it, the same each time, and plays', 
   expect(model.faults).toEqual([]);
   expect(model.trips).toHaveLength(12);
   expect(model.trees.get('multicast 0')?.core).toBe(0);
-  const rounds = model.operations.list().filter(({ kind, result }) => kind === 'round' && result === 'ok');
+  // A round of a core that is left alone in its view has nobody to ask.
+  const rounds = model.operations
+    .list()
+    .filter(({ kind, result }) => kind === 'round' && result === 'ok')
+    .filter(({ lines }) => lines.some(({ event, cores }) => event === 'round_started' && cores !== 1));
   expect(rounds.length).toBeGreaterThan(0);
   expect(rounds.every(({ lines }) => lines.some(({ event }) => event === 'message_delivered'))).toBe(true);
 });

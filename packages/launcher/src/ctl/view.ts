@@ -40,7 +40,7 @@ export const VIEW: CtlCommand = {
       type: 'boolean',
       default: false,
       describe: 'begin a new epoch without a majority: what the cores that are left out agreed on is given up',
-    }) as never,
+    }),
   async run(context) {
     if (context.args['force'] === true) await force(context);
     const { rows, absent } = await viewsOf(context);
@@ -59,8 +59,8 @@ export const VIEW: CtlCommand = {
       });
       return newest === null ? 1 : 0;
     }
-    if (newest === null) throw new CommandError('no core is in a view yet');
-    show(context, newest, leader!, rows);
+    if (newest === null || leader === null) throw new CommandError('no core is in a view yet');
+    show(context, newest, leader, rows);
     for (const { core, why } of absent) context.terminal.out(`core ${core} does not answer: ${why}`);
     return 0;
   },
@@ -115,9 +115,14 @@ async function force(context: CtlContext): Promise<void> {
     throw new CommandError(
       `core ${live.core} has a lease in view ${live.view}: a majority works, and nothing has to be forced`,
     );
-  const made = (await context.cluster.core(best.core, 'view_force')) as { number: number; members: unknown[] };
-  const gone = best.members.length - made.members.length;
+  const { answers, absent } = await askEach<Pick<CoreView, 'members'>>([best.core], (core) =>
+    context.cluster.core(core, 'view_force'),
+  );
+  const [made] = answers;
+  if (made === undefined) throw new CommandError(`core ${best.core} did not begin an epoch: ${absent[0]?.why ?? ''}`);
+  const { members } = made.value;
+  const gone = best.members.length - members.length;
   context.terminal.error(
-    `core ${best.core} has begun a new epoch with ${made.members.length} cores; ${Math.max(0, gone)} of view ${best.view} are given up: whatever they agreed on among themselves is void`,
+    `core ${best.core} has begun a new epoch with ${members.length} cores; ${Math.max(0, gone)} of view ${best.view} are given up: whatever they agreed on among themselves is void`,
   );
 }

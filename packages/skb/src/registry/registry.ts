@@ -1,4 +1,4 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
+import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
@@ -165,7 +165,7 @@ export class Registry {
     const isBound = cores.length > 0 && this.linkSum === cores.length * (cores.length - 1);
     if (!isBound || cores.some((member) => !member.initialised || this.views.isInSome(member))) return;
     const rows = cores.flatMap(({ core, incarnation }) => [core, incarnation]);
-    const view = [this.views.firstNumber, cores[0]!.core, cores.length, ...rows];
+    const view = [this.views.firstNumber, known(cores[0]).core, cores.length, ...rows];
     for (const member of cores) this.tell(member, { type: 'view_found', view });
     for (const member of cores) this.views.report(member, view);
     this.foundAt = now;

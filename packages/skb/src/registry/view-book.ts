@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
 
 /** A core's incarnation. */
@@ -76,6 +77,6 @@ function viewOf(flat: readonly number[]): KnownView | null {
   const [number = 0, , count = 0] = flat;
   if (number < 1 || count < 1 || flat.length !== 3 + 2 * count) return null;
   const members = new Map<CoreId, Incarnation>();
-  for (let i = 3; i < flat.length; i += 2) members.set(flat[i]!, flat[i + 1]!);
+  for (let i = 3; i < flat.length; i += 2) members.set(known(flat[i]), known(flat[i + 1]));
   return members.size === count ? { number, members } : null;
 }

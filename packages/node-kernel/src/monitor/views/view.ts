@@ -1,4 +1,5 @@
 /** A view: who takes part in global operations, agreed on. */
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, Nanos } from '@mk/monitor-proto/ids';
 
 export interface Member {
@@ -95,7 +96,7 @@ export function observersOf(view: View, self: CoreId, observers: number): CoreId
   const cores = view.members.map(({ core }) => core);
   const at = cores.indexOf(self);
   const count = Math.min(observers, cores.length - 1);
-  return Array.from({ length: count }, (_, i) => cores[(at + 1 + i) % cores.length]!);
+  return Array.from({ length: count }, (_, i) => known(cores[(at + 1 + i) % cores.length]));
 }
 
 /** Who must hear a core, and be heard by it, for it to be taken in beside `cores`: the leader and its neighbours. */
@@ -104,7 +105,7 @@ export function neighboursOf(cores: readonly CoreId[], core: CoreId, leader: Cor
   const at = ring.indexOf(core);
   const found = new Set([leader]);
   for (let i = 1; i <= Math.min(observers, ring.length - 1); i += 1)
-    found.add(ring[(at + i) % ring.length]!).add(ring[(at - i + ring.length) % ring.length]!);
+    found.add(known(ring[(at + i) % ring.length])).add(known(ring[(at - i + ring.length) % ring.length]));
   found.delete(core);
   return [...found];
 }
@@ -114,5 +115,5 @@ export function observedBy(view: View, self: CoreId, observers: number): CoreId[
   const cores = view.members.map(({ core }) => core);
   const at = cores.indexOf(self);
   const count = Math.min(observers, cores.length - 1);
-  return Array.from({ length: count }, (_, i) => cores[(at - 1 - i + cores.length) % cores.length]!);
+  return Array.from({ length: count }, (_, i) => known(cores[(at - 1 - i + cores.length) % cores.length]));
 }

@@ -299,7 +299,7 @@ function forceVerb(views: Views): Verb {
 
 /** T and L of the cluster: its settings say how long a lease lasts. */
 function viewSettingsOf(settings: string): ViewSettings {
-  const { leaseMs } = JSON.parse(settings) as { readonly leaseMs?: unknown };
+  const { leaseMs }: { readonly leaseMs?: unknown } = JSON.parse(settings);
   if (typeof leaseMs !== 'number' || !(leaseMs >= 30)) return DEFAULT_VIEW_SETTINGS;
   return { ...DEFAULT_VIEW_SETTINGS, leaseNs: leaseMs * 1e6, beaconNs: Math.round((leaseMs * 1e6) / 3) };
 }

@@ -1,4 +1,5 @@
 /** View messages as they travel: the views in them flat, ballots as two numbers. What does not decode says nothing. */
+import { known } from '@mk/monitor-proto/assert';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { Proposal, ViewMessage } from './messages.ts';
 import type { Member, View } from './view.ts';
@@ -13,14 +14,14 @@ export function flattenView({ number, leader, members }: View): number[] {
 export function unflattenViews(flat: readonly number[]): View[] | null {
   const views: View[] = [];
   for (let at = 0; at < flat.length;) {
-    const [number, leader, count] = [flat[at]!, flat[at + 1], flat[at + 2] ?? 0];
+    const [number = 0, leader = -1, count = 0] = flat.slice(at, at + 3);
     const end = at + 3 + 2 * count;
     if (number < 1 || count < 1 || end > flat.length) return null;
     const members: Member[] = [];
-    for (let i = at + 3; i < end; i += 2) members.push({ core: flat[i]!, incarnation: flat[i + 1]! });
-    if (members.some(({ core }, i) => i > 0 && core <= members[i - 1]!.core)) return null;
+    for (let i = at + 3; i < end; i += 2) members.push({ core: known(flat[i]), incarnation: known(flat[i + 1]) });
+    if (members.some(({ core }, i) => i > 0 && core <= known(members[i - 1]).core)) return null;
     if (!members.some(({ core }) => core === leader)) return null;
-    views.push({ number, leader: leader!, members });
+    views.push({ number, leader, members });
     at = end;
   }
   return views;
@@ -28,7 +29,7 @@ export function unflattenViews(flat: readonly number[]): View[] | null {
 
 export function unflattenView(flat: readonly number[]): View | null {
   const views = unflattenViews(flat);
-  return views?.length === 1 ? views[0]! : null;
+  return views?.length === 1 ? known(views[0]) : null;
 }
 
 export function toWire(message: ViewMessage): Message {
@@ -94,6 +95,6 @@ function promiseOf({ view, round, core, accepted }: MessageOf<'view_promise'>): 
   const ballot = { round, core };
   if (accepted.length === 0) return { type: 'view_promise', view, ballot, accepted: null };
   const proposed = unflattenView(accepted.slice(2));
-  const before = { round: accepted[0]!, core: accepted[1]! };
+  const before = { round: known(accepted[0]), core: known(accepted[1]) };
   return proposed && { type: 'view_promise', view, ballot, accepted: { ballot: before, view: proposed } };
 }
