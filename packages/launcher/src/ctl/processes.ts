@@ -133,10 +133,20 @@ export const HANG: CtlCommand = {
 export const ADD: CtlCommand = {
   command: 'add [count]',
   describe: 'adds cores to the running cluster',
-  examples: [['$0 add 2', 'two more cores join']],
-  options: (cli) => cli.positional('count', { type: 'string', default: '1', describe: 'how many' }),
+  examples: [
+    ['$0 add 2', 'two more cores join'],
+    ['$0 add --cores 2', 'the same'],
+  ],
+  options: (cli) =>
+    cli
+      .positional('count', { type: 'string', defaultDescription: '1', describe: 'how many' })
+      .option('cores', { type: 'string', requiresArg: true, conflicts: 'count', describe: 'how many' }),
   async run(context) {
-    const count = wholeNumber('count', required(context.args, 'count'), 1, 512);
+    const given = optional(context.args, 'cores');
+    const count =
+      given === undefined
+        ? wholeNumber('count', optional(context.args, 'count') ?? '1', 1, 512)
+        : wholeNumber('--cores', given, 1, 512);
     const added = await context.cluster.supervisor('add_cores', { count }, { timeoutMs: PROCESS_MS });
     if (context.json) return printJson(context, { added });
     context.terminal.out(`added core${added.length > 1 ? 's' : ''} ${added.join(', ')}`);

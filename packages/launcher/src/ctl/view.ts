@@ -1,28 +1,8 @@
+import type { CoreView } from '@mk/node-kernel/monitor/views/core-view';
 import { askEach, coresUp } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson } from './context.ts';
-
-/** What a core answers to the verb `view`. */
-interface CoreView {
-  readonly core: number;
-  readonly view: number;
-  readonly leader: number | null;
-  readonly members: readonly { readonly core: number; readonly incarnation: number }[];
-  readonly fenced: boolean;
-  readonly lease_ms: number;
-  readonly lease_left_ms: number;
-  readonly suspects: readonly number[];
-  readonly newcomers: readonly number[];
-  readonly history: readonly {
-    readonly view: number;
-    readonly leader: number;
-    readonly members: number;
-    readonly joined: readonly number[];
-    readonly lost: readonly number[];
-    readonly age_ms: number;
-  }[];
-}
 
 /** A hung core holds up nobody. */
 const ANSWER_MS = 2000;
@@ -70,7 +50,7 @@ async function viewsOf(context: CtlContext): Promise<{
   readonly rows: readonly CoreView[];
   readonly absent: readonly { readonly core: number; readonly why: string }[];
 }> {
-  const { answers, absent } = await askEach<CoreView>(await coresUp(context.cluster), (core) =>
+  const { answers, absent } = await askEach(await coresUp(context.cluster), (core) =>
     context.cluster.core(core, 'view', {}, { timeoutMs: ANSWER_MS }),
   );
   return { rows: answers.map(({ value }) => value), absent };
@@ -115,7 +95,7 @@ async function force(context: CtlContext): Promise<void> {
     throw new CommandError(
       `core ${live.core} has a lease in view ${live.view}: a majority works, and nothing has to be forced`,
     );
-  const { answers, absent } = await askEach<Pick<CoreView, 'members'>>([best.core], (core) =>
+  const { answers, absent } = await askEach([best.core], (core) =>
     context.cluster.core(core, 'view_force'),
   );
   const [made] = answers;

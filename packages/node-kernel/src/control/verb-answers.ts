@@ -4,6 +4,8 @@ import type { Solution } from '@mk/monitor-proto/knowledge/query';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { OctopusNotification, OctopusReply } from '@mk/monitor-proto/octopus/requests';
 import type { CoreSnapshot } from '../capability/audit/audit-snapshot.ts';
+import type { CoreView } from '../monitor/views/core-view.ts';
+import type { View } from '../monitor/views/view.ts';
 import type { TimeSummary } from '../monitor/probes/statistics.ts';
 
 /**
@@ -35,6 +37,8 @@ export interface CoreAnswers {
     readonly error: { readonly name: string; readonly text: string } | null;
   };
   readonly round: RoundSummary;
+  readonly view: CoreView;
+  readonly view_force: View;
 }
 
 /** What a verb answers: its row, or `unknown`. */

@@ -9,11 +9,13 @@ import { membershipChecker } from './membership.ts';
 import { memoryChecker } from './memory.ts';
 import { programChecker } from './programs.ts';
 import { urpcChecker } from './urpc.ts';
+import { viewsChecker } from './views.ts';
 
 const FACTORIES: readonly CheckerFactory[] = [
   urpcChecker,
   agreementChecker,
   membershipChecker,
+  viewsChecker,
   honestPeersChecker,
   leakChecker,
   programChecker,

@@ -52,7 +52,7 @@ export class Registry {
   epoch = 0;
   private linkSum = 0;
   readonly introductions: Introductions;
-  readonly views = new ViewBook();
+  readonly views: ViewBook;
 
   constructor(
     private readonly config: RegistryConfig,
@@ -61,6 +61,7 @@ export class Registry {
     private readonly changed: (now: Nanos) => void,
   ) {
     const { members } = this;
+    this.views = new ViewBook(config.life ?? 1);
     this.introductions = new Introductions(
       { members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) },
       endpoint.timers,

@@ -14,6 +14,8 @@ interface KnownView {
 
 /** Views of one epoch, at most (node-kernel/src/monitor/views/view.ts). */
 const EPOCH_VIEWS = 100_000;
+/** A life of the SKB that finds nobody in a view begins so many epochs after the life before: an operator has begun fewer. */
+const LIFE_EPOCHS = 10;
 
 /**
  * What the registry knows of the cores' views. It agrees on none, it only begins the first: names and addresses are its
@@ -25,13 +27,16 @@ export class ViewBook {
   /** What each core reported last. */
   private readonly reports = new Map<CoreId, { readonly incarnation: Incarnation; readonly view: KnownView }>();
 
+  constructor(private readonly life: number) {}
+
   get number(): number {
     return this.current?.number ?? 0;
   }
 
   /** The number of a first view: of the machine, or of its next epoch when nobody of an earlier one is left. */
   get firstNumber(): number {
-    return this.current === null ? 1 : (Math.floor(this.current.number / EPOCH_VIEWS) + 1) * EPOCH_VIEWS + 1;
+    const next = this.current === null ? 0 : Math.floor(this.current.number / EPOCH_VIEWS) + 1;
+    return Math.max(next, (this.life - 1) * LIFE_EPOCHS) * EPOCH_VIEWS + 1;
   }
 
   /** Whether the core is in the view that is in force, as far as the registry knows. */

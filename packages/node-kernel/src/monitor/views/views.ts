@@ -7,6 +7,7 @@ import type { MonitorContext } from '../context.ts';
 import { OperationError } from '../operations.ts';
 import type { MessageHandlers, Service, Verbs } from '../service.ts';
 import type { ViewMessage } from './messages.ts';
+import type { CoreView } from './core-view.ts';
 import { ViewAgreement } from './view-agreement.ts';
 import { DEFAULT_VIEW_SETTINGS, isMember, type Member, type View, type ViewSettings } from './view.ts';
 import { flattenView, fromWire, toWire, unflattenView, type WireViewMessage } from './wire.ts';
@@ -263,7 +264,7 @@ export class Views implements Service {
     return peer !== undefined && peer.link !== 0;
   }
 
-  private describe(now: Nanos): unknown {
+  private describe(now: Nanos): CoreView {
     const { agreement, context } = this;
     const view = agreement?.view ?? null;
     const ms = (ns: Nanos): number => Math.round(ns / 1e6);
@@ -288,7 +289,7 @@ export class Views implements Service {
   }
 }
 
-function forceVerb(views: Views): Verb {
+function forceVerb(views: Views): Verb<View> {
   return {
     args: [],
     withoutLease: true,

@@ -1,0 +1,75 @@
+import type { PeerId } from '@mk/monitor-proto/ids';
+import { epochOf, isMember, majorityOf, type View } from '@mk/node-kernel/monitor/views/view';
+import type { SimLogLine } from '../engine/sim-log.ts';
+import type { SimNode } from '../engine/sim-node.ts';
+import type { Simulation } from '../engine/simulation.ts';
+import type { Checker, Report } from './checker.ts';
+
+/** V1, V3, V4: what view agreement promises (view-agreement.ts), on whole kernels. */
+export function viewsChecker(): Checker {
+  return new ViewsChecker();
+}
+
+class ViewsChecker implements Checker {
+  readonly name = 'views';
+  private readonly nodes = new Map<PeerId, SimNode>();
+  /** Every view by number, as the first core that installed it had it. */
+  private readonly agreed = new Map<number, string>();
+  /** The number of the last view that each life of a core installed. */
+  private readonly last = new Map<string, number>();
+  private newest: View | null = null;
+
+  line(line: SimLogLine, report: Report, node: SimNode): void {
+    this.nodes.set(node.id, node);
+    if (line.event !== 'view_installed') return;
+    // A core that was behind installs several in one step.
+    const view = node.kernel?.services.views.agreement?.history.find(({ number }) => number === line['view']);
+    if (view !== undefined) this.installed(node, view, Number(line['time']) * 1e6, report);
+  }
+
+  atEnd(_simulation: Simulation, report: Report): void {
+    const views = [...this.nodes.values()].flatMap((node) => viewOf(node) ?? []);
+    const numbers = new Set(views.map(({ number }) => number));
+    if (numbers.size > 1) report('V4', `after faults stopped the cores are in views ${[...numbers].join(' and ')}`);
+  }
+
+  private installed(node: SimNode, view: View, now: number, report: Report): void {
+    const text = JSON.stringify([view.leader, view.members]);
+    const life = `${node.id}/${node.life}`;
+    const before = this.last.get(life);
+    this.last.set(life, view.number);
+    if (before !== undefined && view.number !== before + 1 && epochOf(view.number) <= epochOf(before))
+      report('V3', `core ${node.id} installs view ${view.number} after ${before}`);
+    const known = this.agreed.get(view.number);
+    if (known !== undefined) {
+      if (known !== text) report('V3', `core ${node.id} has another view ${view.number}: ${text}, not ${known}`);
+      return;
+    }
+    this.agreed.set(view.number, text);
+    const predecessor = this.newest;
+    if (predecessor === null || view.number > predecessor.number) this.newest = view;
+    if (predecessor === null || epochOf(view.number) > epochOf(predecessor.number)) return;
+    this.succeeds(predecessor, view, now, report);
+  }
+
+  /** Whoever the new view leaves out has no lease from the moment in which anybody is in it. */
+  private succeeds(before: View, view: View, now: number, report: Report): void {
+    for (const { id, kernel } of this.nodes.values()) {
+      const agreement = kernel?.services.views.agreement ?? null;
+      if (agreement === null || isMember(view, agreement.self)) continue;
+      if (agreement.mayAct(now))
+        report('V1', `view ${view.number} is in force and core ${id}, which is not in it, has a lease`);
+    }
+    const stayed = view.members.filter((member) => isMember(before, member)).length;
+    const living = before.members.filter(({ core, incarnation }) => {
+      const other = this.nodes.get(core);
+      return other !== undefined && other.machine !== null && other.incarnation === incarnation;
+    }).length;
+    if (stayed < Math.min(living, majorityOf(before.members.length)))
+      report('V1', `view ${view.number} has ${stayed} of ${before.members.length} of the one before, ${living} live`);
+  }
+}
+
+function viewOf({ kernel }: SimNode): View | null {
+  return kernel?.services.views.agreement?.view ?? null;
+}
