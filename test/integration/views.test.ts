@@ -76,7 +76,9 @@ test('the leader is killed: a view without it, what it owned is owned anew, audi
   process.kill(pidOf(0), 'SIGKILL');
   const { history } = await viewOf(1, 2, 3, 4);
   expect(history.some(({ lost }) => lost.join() === '0')).toBe(true);
-  expect(await place.ask('bench', 'round', '--from', '2', '--phases', '2', '--count', '1')).toMatchObject({ cores: CORES - 1 });
+  expect(await place.ask('bench', 'round', '--from', '2', '--phases', '2', '--count', '1')).toMatchObject({
+    cores: CORES - 1,
+  });
   expect(await violations()).toEqual([]);
   expect((await place.mkctl('churn', '--seconds', '1')).status).toBe(0);
 });

@@ -95,9 +95,7 @@ async function force(context: CtlContext): Promise<void> {
     throw new CommandError(
       `core ${live.core} has a lease in view ${live.view}: a majority works, and nothing has to be forced`,
     );
-  const { answers, absent } = await askEach([best.core], (core) =>
-    context.cluster.core(core, 'view_force'),
-  );
+  const { answers, absent } = await askEach([best.core], (core) => context.cluster.core(core, 'view_force'));
   const [made] = answers;
   if (made === undefined) throw new CommandError(`core ${best.core} did not begin an epoch: ${absent[0]?.why ?? ''}`);
   const { members } = made.value;
