@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly links?: Readonly<Record<string, unknown>>;
   readonly measure?: boolean;
   readonly machine?: unknown;
+  /** Wall time for the machine's time, with its messages' occupancy; absent: links are as they are. */
+  readonly occupied?: number;
   /** Hex; random otherwise. */
   readonly secret?: string;
   readonly dataDir?: string;
@@ -51,7 +53,8 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     maxCores: n,
     seed: 'bench',
     links,
-    timeScale: 0,
+    timeScale: options.occupied ?? 0,
+    ...(options.occupied === undefined ? {} : { occupancy: true }),
     measure,
     machineFollows: machine !== null,
     ...data,

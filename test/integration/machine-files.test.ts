@@ -63,3 +63,13 @@ test('a file that cannot be is refused in one line', async () => {
   const { text } = JSON.parse(stderr) as { readonly text: string };
   expect(text).toMatch(/^--machine: [^\n\u001b]*which is no whole number$/);
 });
+
+test('with --occupancy messages leave and are taken one after the other, as the machine says', async () => {
+  const launcher = place.launch('--detach', '--machine', 'amd-2x2', '--cores', '2', '--occupancy');
+  expect((await launcher.ended).status).toBe(0);
+  // A message to the same package occupies its receiver for 50 cycles at 2.8 GHz, 17,000 times slower; less, it cannot take.
+  const { stdout } = await place.mkctl('bench', 'flood', '0', '1', '--count', '500', '--json');
+  const { received, lost, elapsed_ns: elapsedNs } = JSON.parse(stdout) as Record<string, number>;
+  expect({ received, lost }).toEqual({ received: 500, lost: 0 });
+  expect(elapsedNs).toBeGreaterThan(500 * (50 / 2.8) * 17_000);
+});

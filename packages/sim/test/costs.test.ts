@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { WireMessage } from '@mk/monitor-proto/messages/codec';
 import { encodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { type Batch, FRAME } from '@mk/monitor-proto/urpc/frames';
-import { messagesIn } from '@mk/sim/engine/costs';
+import { messagesIn } from '@mk/monitor-proto/urpc/messages-in';
 import fc from 'fast-check';
 
 const field = fc.oneof(

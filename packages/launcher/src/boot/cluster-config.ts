@@ -16,6 +16,8 @@ export interface ClusterConfig {
   readonly machine: unknown;
   /** Wall nanoseconds for each modelled one; 0: the machine adds no delay. */
   readonly timeScale: number;
+  /** Messages occupy their ends for what the machine says; absent: links are delayed by it instead. */
+  readonly occupancy?: boolean;
   readonly maxCores: number;
   readonly latencyNs: Nanos;
   readonly jitterNs: Nanos;
@@ -62,6 +64,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     links: { delayNs: latencyNs, jitterNs },
     ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
     ...(config.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: config.sessionTimeoutMs }),
+    ...(config.occupancy === true ? { occupancy: true } : {}),
     ...sockets(config),
     ...(config.leaseMs === undefined ? {} : { leaseMs: config.leaseMs }),
     ...logging(config, 'skb'),

@@ -96,6 +96,11 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): Cli {
       requiresArg: true,
       describe: 'wall time for modelled time; the machine’s own by default, 0 adds no delay',
     })
+    .option('occupancy', {
+      type: 'boolean',
+      default: false,
+      describe: 'messages occupy sender and receiver for what the machine says, one after the other; slow',
+    })
     .option('latency', {
       type: 'string',
       requiresArg: true,
@@ -211,6 +216,7 @@ export function parseClusterConfig(
     machine: machine.description,
     maxCores: machine.maxCores,
     timeScale: timeScaleOf(text(args, 'time-scale'), machine),
+    ...(args['occupancy'] === true ? { occupancy: true } : {}),
     latencyNs: duration('--latency', text(args, 'latency') ?? '0'),
     jitterNs: duration('--jitter', text(args, 'jitter') ?? '0'),
     seed: text(args, 'seed') ?? String(randomBytes(4).readUInt32BE()),

@@ -34,6 +34,7 @@ export const NODE_VARIABLES = {
     otherwise: '',
     doc: 'The machine that the links stand for: a shipped one, or a file (SKB). Absent: no added delay.',
   },
+  MK_OCCUPANCY: { otherwise: '0', doc: '1: messages occupy sender and receiver for what the machine says (SKB).' },
   MK_TIME_SCALE: { otherwise: '', doc: 'Wall time for the machine’s modelled time; absent: the machine’s own (SKB).' },
   MK_LATENCY: { otherwise: '0', doc: 'Added one-way latency of every link between cores, as 2ms or 500us (SKB).' },
   MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
@@ -197,6 +198,7 @@ type SkbPart = Pick<
   | 'seed'
   | 'links'
   | 'timeScale'
+  | 'occupancy'
   | 'measure'
   | 'dataDir'
   | 'sessionTimeoutMs'
@@ -225,6 +227,7 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
     seed: read.text('MK_SEED'),
     links,
     timeScale,
+    occupancy: read.whole('MK_OCCUPANCY', 0, 1) === 1,
     measure: true,
     sessionTimeoutMs,
     ...(lease === null ? {} : { leaseMs: lease }),

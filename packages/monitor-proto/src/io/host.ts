@@ -3,12 +3,15 @@ import { handlerFor } from '../handlers.ts';
 import { AssertionFailure, known } from '../assert.ts';
 import type { LinkId, Nanos, PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
+import { type MessageCosts, Occupancy } from '../link/occupancy.ts';
+import { messagesIn } from '../urpc/messages-in.ts';
 import type { ControlReply, ControlRequest, Effect, HostEvent, StateMachine } from '../step.ts';
 import { nowNs } from './clock.ts';
 import type { LogEventName, LogFields } from '../log-events.ts';
 import { type MetricFamily, metricsText } from '../metrics.ts';
 import { httpHandler } from './http-server.ts';
 import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
+import { Ingress } from './ingress.ts';
 import { LinkShaper } from './link-shaper.ts';
 import type { Logger } from './logger.ts';
 import { isDialled, type Transport, WebSocketTransport } from './transport.ts';
@@ -72,6 +75,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** Links that are being opened; with a first frame that could not go along, as the link model has a say in it. */
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
+  /** Null: messages cost nothing but what they really cost. */
+  private occupied: Occupied | null = null;
   private readonly vitals = new Vitals();
   /** Not null while the process is traced. */
   private tracer: Tracer | null = null;
@@ -99,9 +104,15 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     this.transport = new WebSocketTransport(
       {
         linkUp: (link, first) => (isDialled(link) ? this.sendHeld(link) : this.post({ type: 'link_up', link, first })),
-        linkDown: (link, reason) => this.post({ type: 'link_down', link, reason }),
-        frame: (link, frame) =>
-          this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame }),
+        linkDown: (link, reason) => {
+          const down = (): void => this.post({ type: 'link_down', link, reason });
+          if (this.occupied === null) down();
+          else this.occupied.ingress.behind(link, down);
+        },
+        frame: (link, frame) => {
+          if (this.occupied === null) this.take(link, frame);
+          else this.takeInTurn(link, frame, this.occupied);
+        },
       },
       http,
     );
@@ -110,6 +121,23 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       verdict: ({ peer, openedAt }, now, bytes) => options.verdict(peer, now, bytes, openedAt),
       onReset: ({ id }) => this.transport.reset(id),
     });
+  }
+
+  /** From now on messages occupy this process when it sends and takes them. */
+  occupy(costs: MessageCosts): void {
+    this.occupied ??= { occupancy: new Occupancy(costs), ingress: new Ingress(nowNs) };
+  }
+
+  private take(link: LinkId, frame: Uint8Array): void {
+    this.post({ type: 'frame_received', link, frame: this.busy ? Buffer.from(frame) : frame });
+  }
+
+  private takeInTurn(link: LinkId, frame: Uint8Array, { occupancy, ingress }: Occupied): void {
+    const now = nowNs();
+    const dueNs = occupancy.take(now, this.links.get(link)?.peer ?? NO_PEER, messagesIn(frame));
+    if (dueNs <= now && ingress.held === 0) return this.take(link, frame);
+    const kept = Buffer.from(frame);
+    return ingress.hold(link, dueNs, () => this.take(link, kept));
   }
 
   /** Frames that the link model holds back on the way to a peer are due anew. */
@@ -267,7 +295,10 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private shapeAndSend(link: HostedLink, frame: Uint8Array): void {
     this.countSent(frame);
-    this.shaper.send(link, frame, nowNs(), link.send);
+    const now = nowNs();
+    if (this.occupied === null) return this.shaper.send(link, frame, now, link.send);
+    const leaveNs = this.occupied.occupancy.leave(now, link.peer, messagesIn(frame));
+    return this.shaper.sendAt(link, frame, leaveNs, link.send);
   }
 
   private countSent(frame: Uint8Array): void {
@@ -276,6 +307,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
 
   private forgetLink(link: LinkId): void {
+    this.occupied?.ingress.forget(link);
     this.links.delete(link);
     this.opening.delete(link);
   }
@@ -295,12 +327,18 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     for (const reply of this.replies.values())
       reply({ ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' });
     this.shaper.close();
+    this.occupied?.ingress.close();
     this.vitals.close();
     this.options.spans?.flush();
     this.tracing.end();
     this.transport.shutdown();
     this.options.halted(error);
   }
+}
+
+interface Occupied {
+  readonly occupancy: Occupancy;
+  readonly ingress: Ingress;
 }
 
 /** A link as the link model sees it. */

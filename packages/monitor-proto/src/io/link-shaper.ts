@@ -52,6 +52,14 @@ export class LinkShaper<Key> {
     return this.queue.size;
   }
 
+  /** The same for a frame that leaves the sender later: what the link does to it counts from then. */
+  sendAt(link: Key, frame: Uint8Array, leaveNs: Nanos, deliver: (frame: Uint8Array) => void): void {
+    const verdict = this.options.verdict(link, leaveNs, frame.byteLength);
+    if (verdict.kind === 'pass') this.counters.passed += 1;
+    else return this.handle(verdict, link, frame, leaveNs, deliver);
+    this.hold(0, link, leaveNs, frame, deliver);
+  }
+
   /** Sends one frame; `deliver` gets it now, later, twice or never. The frame must not change until then. */
   send(link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void): void {
     const verdict = this.options.verdict(link, nowNs, frame.byteLength);

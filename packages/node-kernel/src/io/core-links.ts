@@ -1,5 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { OwnLinks } from '@mk/monitor-proto/link/link-faults';
+import type { MessageCosts } from '@mk/monitor-proto/link/occupancy';
 import { CLEAR_LINK, type LinkSettings } from '@mk/monitor-proto/link/link-settings';
 import { createPrng } from '@mk/monitor-proto/prng';
 import type { Registration } from '../config.ts';
@@ -10,6 +11,16 @@ interface CoreLinkSettings {
   readonly base: Partial<LinkSettings>;
   /** Added one-way delay to each core by id, from the machine description. */
   readonly delaysNs: readonly number[];
+  /** What a message to and from each core occupies this one; absent: nothing. */
+  readonly sendNs?: readonly number[];
+  readonly receiveNs?: readonly number[];
+}
+
+/** What messages cost a core that the registry has named; null: nothing but what they really cost. */
+export function costsOfCore({ settings }: Registration): MessageCosts | null {
+  const { sendNs, receiveNs } = JSON.parse(settings) as CoreLinkSettings;
+  if (sendNs === undefined || receiveNs === undefined) return null;
+  return { sendNs: (to) => sendNs[to] ?? 0, receiveNs: (from) => receiveNs[from] ?? 0 };
 }
 
 /** What shapes the links of a core that the registry has named: the machine's latencies, to cores alone. */

@@ -16,7 +16,7 @@ import type { ControlReply, ControlRequest } from '@mk/monitor-proto/step';
 import type { Registration } from '../config.ts';
 import type { HostEffect, KernelEffect, KernelEvent } from '../effects.ts';
 import { Kernel } from '../kernel.ts';
-import { linksOfCore } from './core-links.ts';
+import { costsOfCore, linksOfCore } from './core-links.ts';
 import { DispatcherHost } from './dispatchers/dispatcher-host.ts';
 import { vesselsOf } from './dispatchers/vessels.ts';
 import type { CoreSettings } from './settings.ts';
@@ -161,6 +161,8 @@ export class CoreProcess {
     const { core, incarnation } = registration;
     this.logger.source = { core, incarnation };
     this.faults.links.configure(linksOfCore(registration));
+    const costs = costsOfCore(registration);
+    if (costs !== null) this.host?.occupy(costs);
     tellParent({ type: 'registered', core, incarnation });
   }
 

@@ -15,12 +15,15 @@ const CORES_PER_PACKAGE = 4;
 
 /** The machine as the plans see it when its cores are processes: modelled times by the time scale, the host's costs below. */
 export function machineModel(settings: SkbSettings): MachineModel {
-  const { timeScale } = settings;
+  const { timeScale, occupancy = false } = settings;
   const described = settings.machine === null ? null : new Machine(settings.machine);
+  const wayNs = (machine: Machine, from: CoreId, to: CoreId): number =>
+    occupancy ? Math.round(machine.latencyNs(from, to) * timeScale) : machine.wallDelayNs(from, to, timeScale);
   const floor = (modelled: number): number => Math.max(HOST_MESSAGE_NS, modelled * timeScale);
   return {
     packageOf: (core) => described?.packageOf(core) ?? Math.floor(core / CORES_PER_PACKAGE),
-    latencyNs: (from, to) => (settings.links.delayNs ?? 0) + (described?.wallDelayNs(from, to, timeScale) ?? 0),
+    // Without occupancy a link's delay stands for all of a message's way, the ends included.
+    latencyNs: (from, to) => (settings.links.delayNs ?? 0) + (described === null ? 0 : wayNs(described, from, to)),
     sendOccupancyNs: (from, to) => floor(described?.sendOccupancyNs(from, to) ?? 0),
     receiveOccupancyNs: (from, to) => floor(described?.receiveOccupancyNs(from, to) ?? 0),
   };
@@ -32,7 +35,20 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
   const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
     to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
   );
-  return { seed: settings.seed, base: settings.links, delaysNs, leaseMs: settings.leaseMs ?? leaseMsOf(settings) };
+  const leaseMs = settings.leaseMs ?? leaseMsOf(settings);
+  return { seed: settings.seed, base: settings.links, delaysNs, leaseMs, ...occupancyOf(settings, core) };
+}
+
+/** What messages to and from each core occupy one: the machine's costs by the time scale, and nothing where those are none. */
+function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, core: CoreId): object {
+  if (occupancy !== true || machine === null || timeScale === 0) return {};
+  const described = new Machine(machine);
+  const others = (cost: (other: CoreId) => number): number[] =>
+    Array.from({ length: maxCores }, (_, other) => (other === core ? 0 : Math.round(cost(other) * timeScale)));
+  return {
+    sendNs: others((to) => described.sendOccupancyNs(core, to)),
+    receiveNs: others((from) => described.receiveOccupancyNs(from, core)),
+  };
 }
 
 /** A lease outlasts what a busy host takes to give each of so many processes its turn (decision 0129). */

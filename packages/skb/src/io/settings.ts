@@ -24,6 +24,8 @@ export interface SkbSettings {
   readonly links: Partial<LinkSettings>;
   /** Modelled nanoseconds of the machine × timeScale = added delay in wall time; 0: none. */
   readonly timeScale: number;
+  /** Messages occupy their sender and their receiver for what the machine says; absent: links are delayed by it instead. */
+  readonly occupancy?: boolean;
   readonly measure: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
@@ -49,6 +51,7 @@ const KEYS = [
   'seed',
   'links',
   'timeScale',
+  'occupancy',
   'measure',
   'logLevel',
   'logFile',
@@ -78,6 +81,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_SKB.listenPort must be a port, or 0 for any';
   if (value.socketDir !== undefined && !(typeof value.socketDir === 'string' && value.socketDir.startsWith('/')))
     return 'MK_SKB.socketDir must be an absolute path';
+  if (value.occupancy !== undefined && typeof value.occupancy !== 'boolean')
+    return 'MK_SKB.occupancy must be true or false';
   if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';
   if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
   if (value.sessionTimeoutMs !== undefined && !isWhole(value.sessionTimeoutMs, 1000, 86_400_000))
