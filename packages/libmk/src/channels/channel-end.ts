@@ -43,6 +43,8 @@ interface WaitingSender {
 const HEAD_BYTES = 4;
 /** Plain messages of one turn that go in one system call. */
 const BATCH_BYTES = 32 << 10;
+/** Bytes of one turn, past which a sender waits for the next: the other end takes what came while this one goes on. */
+const TURN_BYTES = 64 << 10;
 const MOST_BYTES = limit('channelMessageBytes');
 
 /**
@@ -54,6 +56,8 @@ export class ChannelEnd {
   private credit: number;
   private batch: Uint8Array[] = [];
   private batchBytes = 0;
+  /** Sent since the turn began. */
+  private turnBytes = 0;
   private readonly senders = new Set<WaitingSender>();
   private takenBytes = 0;
   private error: MkError | null = null;
@@ -107,7 +111,7 @@ export class ChannelEnd {
     if (!this.canSend(message.length)) return this.sendLater(message, capabilities, options);
     if (capabilities.length > 0) return this.sendWithCapabilities(message, capabilities);
     this.put(message);
-    return DONE;
+    return this.turnBytes < TURN_BYTES ? DONE : this.runtime.nextTurn();
   }
 
   /** Waits until a message of so many bytes would be taken. */
@@ -130,8 +134,14 @@ export class ChannelEnd {
     this.end(new MkError('CHANNEL_CLOSED', `this end of ${this.label} was closed`));
   }
 
+  /** The turn is over. */
+  turnEnds(): void {
+    this.turnBytes = 0;
+    this.flush();
+  }
+
   /** What was gathered in this turn goes to the kernel. */
-  flush(): void {
+  private flush(): void {
     if (this.error !== null) return;
     if (this.batch.length > 0) {
       this.runtime.calls.tell('channel_send', [this.facts.id, concatenated(this.batch, this.batchBytes), [], []]);
@@ -224,6 +234,7 @@ export class ChannelEnd {
     this.credit -= message.length + HEAD_BYTES;
     this.batch.push(message);
     this.batchBytes += message.length + HEAD_BYTES;
+    this.turnBytes += message.length + HEAD_BYTES;
   }
 
   private async sendWithCapabilities(message: Uint8Array, capabilities: readonly SentCapability[]): Promise<void> {

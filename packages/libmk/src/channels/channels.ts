@@ -43,7 +43,7 @@ export class Channels {
 
   constructor(private readonly runtime: Runtime) {
     runtime.beforeTurnEnds(() => {
-      for (const end of this.ends.values()) end.flush();
+      for (const end of this.ends.values()) end.turnEnds();
     });
     runtime.leavers.push(() => this.leftovers());
   }

@@ -8,7 +8,7 @@ import { Threads } from '../threads/threads.ts';
 import { Calls } from './calls.ts';
 import { Invariants } from './invariants.ts';
 import { isMkError } from './mk-error.ts';
-import { RunQueue, type RunQueueOwner, type Strand } from './run-queue.ts';
+import { type Parked, RunQueue, type RunQueueOwner, type Strand } from './run-queue.ts';
 import type { Clockwork } from './waiting.ts';
 
 /** What a part of the library does with an upcall. */
@@ -34,6 +34,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   private readonly handlers = new Map<UpcallType, UpcallHandler<never>>();
   private readonly before: (() => void)[] = [];
   private readonly afterRest: (() => void)[] = [];
+  private readonly untilNextTurn: Parked<void>[] = [];
   private timerAt: Nanos = Infinity;
   private over = false;
   private random: Prng | null = null;
@@ -89,8 +90,17 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.kick();
   }
 
+  /** Waits for the dispatcher's next turn, which it asks for: what was gathered in this one is with the kernel then. */
+  nextTurn(): Promise<void> {
+    const parked = this.queue.park<void>('its next turn');
+    this.untilNextTurn.push(parked);
+    this.border.wantsMore();
+    return parked.promise;
+  }
+
   resume(upcalls: readonly Upcall[]): void {
     if (this.over) return;
+    for (const parked of this.untilNextTurn.splice(0)) parked.wake(undefined);
     for (const upcall of upcalls) (this.handlers.get(upcall.type) as UpcallHandler<UpcallType> | undefined)?.(upcall);
     this.timersDue();
     this.queue.newTurn();
