@@ -60,7 +60,7 @@ export const CAPABILITY_INVARIANTS = {
   ),
   CR1: row(
     'node-kernel/src/monitor/capops/revoke.ts',
-    'step',
+    'step, cheap',
     'A part of a revoke that has committed keeps its mark; one without a mark owes its vote.',
   ),
   CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),

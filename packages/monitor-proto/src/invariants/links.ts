@@ -59,7 +59,7 @@ export const LINK_INVARIANTS = {
   ),
   A1: row(
     'node-kernel/src/monitor/agreement/rounds.ts',
-    'step, checker agreement',
+    'step, cheap, checker agreement',
     'A node answers its parent once, after it has voted and all its children have answered or were given up.',
   ),
   A2: row(
@@ -69,7 +69,7 @@ export const LINK_INVARIANTS = {
   ),
   A3: row(
     'node-kernel/src/monitor/agreement/rounds.ts',
-    'step, checker agreement',
+    'step, cheap, checker agreement',
     'Every round ends, in ok or a named error, within its deadline.',
   ),
   A4: row('node-kernel/src/monitor/agreement/multicast.ts', 'tests', 'A multicast to nobody completes at once.'),
@@ -100,10 +100,10 @@ export const LINK_INVARIANTS = {
     'step',
     'The monitors that are awaited are those that are known and not bound.',
   ),
-  R1: row('skb/src/registry/registry.ts', 'step, checker membership', 'At most one live instance holds a core id.'),
+  R1: row('skb/src/registry/registry.ts', 'step, cheap, checker membership', 'At most one live instance holds a core id.'),
   R2: row(
     'skb/src/registry/registry.ts',
-    'step, checker membership',
+    'step, cheap, checker membership',
     'Incarnations of a core rise, and are given to one instance only.',
   ),
   R3: row(

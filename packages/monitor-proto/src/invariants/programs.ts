@@ -4,7 +4,7 @@ import { row } from './spec.ts';
 export const PROGRAM_INVARIANTS = {
   P1: row(
     'node-kernel/src/cpu-driver/dispatchers/dispatchers.ts',
-    'checker programs',
+    'cheap, checker programs',
     'At most one dispatcher of a core is in a turn.',
   ),
   P2: row(
@@ -44,7 +44,7 @@ export const PROGRAM_INVARIANTS = {
   ),
   K2: row(
     'node-kernel/src/monitor/channels/end.ts',
-    'checker channels',
+    'cheap, checker channels',
     'Credit is what counters say, and no more than a window is under way.',
   ),
   K3: row(
@@ -114,7 +114,7 @@ export const PROGRAM_INVARIANTS = {
   ),
   EP2: row(
     'node-kernel/src/cpu-driver/endpoints/endpoints.ts',
-    'tests',
+    'cheap, tests',
     'An endpoint holds at most so many messages that were not taken; more is refused, and nothing was delivered.',
   ),
   EP3: row(

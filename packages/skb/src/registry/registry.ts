@@ -93,9 +93,12 @@ export class Registry {
       before?.instance === peer.instance ? before.incarnation : this.incarnationFor(core, request.incarnation);
     if (incarnation === null) return this.refuse(peer, core, 'PEER_GONE');
     this.learnGone(core, request, now);
-    if (before !== undefined && before.instance !== peer.instance)
-      this.remove(before, 'a new instance took its id', now);
-    this.lastIncarnation.set(core, Math.max(incarnation, this.lastIncarnation.get(core) ?? 0));
+    const isSame = before?.instance === peer.instance;
+    if (before !== undefined && !isSame) this.remove(before, 'a new instance took its id', now);
+    const last = this.lastIncarnation.get(core) ?? 0;
+    assertInvariant('R1', isSame || !this.members.has(core), () => `core ${core} is another instance’s`);
+    assertInvariant('R2', isSame || incarnation > last, () => `core ${core} is given ${incarnation} after ${last}`);
+    this.lastIncarnation.set(core, Math.max(incarnation, last));
     if (peer.id !== core || peer.incarnation !== incarnation) this.endpoint.rename(peer, core, incarnation);
     const member: Member = {
       core,
@@ -107,7 +110,7 @@ export class Registry {
       links: 0,
       downSince: null,
     };
-    this.setLinks(before?.instance === peer.instance ? before : member, 0);
+    this.setLinks(isSame ? before : member, 0);
     this.members.set(core, member);
     this.epoch += 1;
     this.foundLater(now);

@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
@@ -218,6 +219,8 @@ export class Dispatchers {
   }
 
   private resume(dispatcher: Dispatcher, now: Nanos, least: Nanos = TICK): void {
+    const { running } = this;
+    assertInvariant('P1', running === null, () => `${dispatcher.id} gets the core, which ${running?.id} has`);
     this.running = dispatcher;
     this.setState(dispatcher, 'running', now);
     dispatcher.asked = false;

@@ -1,4 +1,4 @@
-import { known } from '@mk/monitor-proto/assert';
+import { known, assertInvariant } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../../capability/model/capability.ts';
@@ -160,6 +160,7 @@ export class Endpoints implements Service {
     }
     const capabilities = capability === undefined ? [] : [this.copyTo(caller, capability, endpoint.owner)];
     endpoint.held += 1;
+    assertHeld(endpoint);
     const upcall = { type: 'message', channel: endpoint.id, words, data: NO_BYTES, capabilities } as const;
     this.receivers.upcall(endpoint.owner, upcall, now);
     return endpoint;
@@ -194,6 +195,7 @@ export class Endpoints implements Service {
     if (endpoint?.owner !== caller.id) throw new OperationError('NO_SUCH_ENDPOINT', 'the caller has no such endpoint');
     if (count > endpoint.held) throw new OperationError('BAD_SYSTEM_CALL', 'more was taken than came');
     endpoint.held -= count;
+    assertHeld(endpoint);
     const refused = [...endpoint.refused];
     endpoint.refused.clear();
     for (const [domain, channel] of refused) this.receivers.upcall(domain, { type: 'writable', channel }, now);
@@ -207,6 +209,11 @@ export class Endpoints implements Service {
     if (!slot.ok) throw new OperationError(slot.error, 'the caller’s cspace');
     return { slot: slot.value, address: address.value };
   }
+}
+
+/** EP2. */
+function assertHeld({ id, held }: Endpoint): void {
+  assertInvariant('EP2', held >= 0 && held <= limit('endpointMessages'), () => `endpoint ${id} holds ${held} messages`);
 }
 
 const NO_BYTES = new Uint8Array();

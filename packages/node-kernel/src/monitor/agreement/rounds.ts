@@ -159,10 +159,10 @@ export class Rounds {
   invariants(): void {
     for (const phase of this.nodes) {
       for (const node of phase.values()) {
-        const { op, settled, ownVote, waiting, later, timer } = node;
-        const open = !settled && (!ownVote || waiting.size > 0 || later.length > 0);
+        const { op, settled } = node;
+        const open = !settled && isOpen(node);
         assertInvariant('A1', open, () => `phase ${node.phase} of ${op} is kept and waits for nobody`);
-        assertInvariant('A3', timer?.fire, () => `phase ${node.phase} of ${op} has no deadline`);
+        assertInvariant('A3', node.timer?.fire, () => `phase ${node.phase} of ${op} has no deadline`);
       }
     }
   }
@@ -181,6 +181,7 @@ export class Rounds {
     const { op, phase } = node;
     act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
     if (node.settled) return;
+    assertInvariant('A1', isOpen(node), () => `phase ${phase} of ${op} is kept and waits for nobody`);
     known(this.nodes[phase]).set(op, node);
     node.timer = this.host.timers.set(deadline, (at) => this.expire(node, at));
   }
@@ -242,10 +243,11 @@ export class Rounds {
     this.neverAsked(node, node.later.splice(0), 'OPERATION_TIMEOUT');
     if (!node.ownVote) this.voted(node, 'OPERATION_TIMEOUT', now);
     else this.settle(node, now);
+    assertInvariant('A3', node.settled, () => `phase ${node.phase} of ${node.op} goes on past its deadline`);
   }
 
   private settle(node: RoundNode, now: Nanos): void {
-    if (!node.ownVote || node.waiting.size > 0 || node.later.length > 0 || node.settled) return;
+    if (isOpen(node) || node.settled) return;
     node.settled = true;
     if (node.timer !== null) {
       known(this.nodes[node.phase]).delete(node.op);
@@ -282,6 +284,11 @@ export class Rounds {
   ): void {
     this.host.send(to, { type: 'round_reply', op, phase, count, refusals, data });
   }
+}
+
+/** It waits for this core's own vote, or for a core below. */
+function isOpen({ ownVote, waiting, later }: RoundNode): boolean {
+  return !ownVote || waiting.size > 0 || later.length > 0;
 }
 
 function nodeOf(

@@ -255,6 +255,7 @@ export class Revokes {
 
   private vote(part: Part, refusal: ErrorName | null): void {
     const { answer } = part;
+    assertInvariant('CR1', refusal !== null || part.mark !== null, () => `${part.op} is ready without a mark`);
     this.stopWaiting(part);
     part.answer = null;
     if (this.m.context.outbox.debug)
@@ -317,6 +318,7 @@ export class Revokes {
   private thaw(part: Part): void {
     this.stopWaiting(part);
     if (part.mark === null) return;
+    assertInvariant('CR1', !part.committed, () => `${part.op} has committed and would lose its mark`);
     if (this.m.context.outbox.debug) this.m.context.outbox.log('cap_revoke_abort', { op: part.op });
     revokeAbort(this.m.state, part.mark);
     part.mark = null;

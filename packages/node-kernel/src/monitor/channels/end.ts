@@ -1,3 +1,4 @@
+import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
@@ -59,6 +60,16 @@ export class End {
     readonly window: number,
     readonly openedAt: Nanos,
   ) {}
+
+  /** K2, as far as one end sees it. Throws AssertionFailure. */
+  invariants(): void {
+    const { id, sent, credited, received, taken, window } = this;
+    assertInvariant(
+      'K2',
+      credited <= sent && sent - credited <= window && taken <= received && received - taken <= window,
+      () => `end ${id}: credited ${credited} of ${sent} sent, taken ${taken} of ${received}, window ${window}`,
+    );
+  }
 
   /** Bytes that its program may hand over now. */
   get room(): number {

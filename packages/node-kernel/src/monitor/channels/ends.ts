@@ -1,3 +1,4 @@
+
 import type { Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
@@ -104,6 +105,7 @@ export class Ends implements CircuitUsers {
   send(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos): void {
     if (parcel.data.length > end.room) return this.fault(end, parcel.done, now);
     end.sent += parcel.data.length;
+    end.invariants();
     end.outbox.push(parcel);
     this.pump(end, now);
   }
@@ -112,6 +114,7 @@ export class Ends implements CircuitUsers {
   took(end: End, bytes: number, now: Nanos): boolean {
     if (bytes > end.received - end.taken) return false;
     end.taken += bytes;
+    end.invariants();
     const { carrier } = end;
     if (carrier?.kind === 'local') this.credited(carrier.other, end.taken, now);
     else if (carrier?.kind === 'circuit') this.circuits().credit(carrier.peer, carrier.circuit, end.taken);
@@ -241,6 +244,7 @@ export class Ends implements CircuitUsers {
     if (end.received + data.length - end.taken > end.window) return this.fault(end, null, now);
     for (const address of capabilities) end.arrived.delete(address);
     end.received += data.length;
+    end.invariants();
     const upcall = { type: 'message', channel: end.id, words: NO_WORDS, data, capabilities } as const;
     this.receivers.upcall(end.domain, upcall, now);
   }
@@ -254,6 +258,7 @@ export class Ends implements CircuitUsers {
     if (taken > end.sent || taken < end.credited) return this.fault(end, null, now);
     const more = taken - end.credited;
     end.credited = taken;
+    end.invariants();
     if (more > 0 && !end.closing)
       this.receivers.upcall(end.domain, { type: 'credit', channel: end.id, bytes: more }, now);
   }
