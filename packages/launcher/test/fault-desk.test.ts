@@ -44,7 +44,7 @@ function deskFor(processes: Process[]) {
       }
       const reply = run()!;
       if (!reply.ok) throw new Error(reply.error);
-      return reply.value;
+      return reply.value as never;
     },
   });
 }

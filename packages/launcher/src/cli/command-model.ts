@@ -69,7 +69,7 @@ function record(name: string, usage: string, describe: string, builder: Builder)
     usage: (text: string) => void (about = text.split('\n').slice(1).join('\n').trim() || about),
     command: (words: string | readonly Module[] | Module, what?: string | false, inner?: Builder) => {
       if (typeof words === 'string') return addCommand(words, what, inner);
-      for (const module of Array.isArray(words) ? (words as readonly Module[]) : [words as Module])
+      for (const module of isList(words) ? words : [words])
         addCommand([module.command ?? ''].flat()[0] ?? '', module.describe, module.builder);
     },
   };
@@ -87,6 +87,10 @@ function record(name: string, usage: string, describe: string, builder: Builder)
   };
   declare(builder);
   return { name, usage, describe: about, options, positionals, examples, commands, epilogue };
+}
+
+function isList(words: readonly Module[] | Module): words is readonly Module[] {
+  return Array.isArray(words);
 }
 
 function optionOf(name: string, { type, alias = [], describe = '', choices = [] }: Spec): OptionModel {

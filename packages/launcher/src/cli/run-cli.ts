@@ -12,6 +12,14 @@ import { VERSION } from '@mk/monitor-proto/version';
 /** The yargs type of an option table that commands extend. */
 export type Cli = Argv;
 
+/** A builder of yargs out of what declares something. A parser adds to itself, and only its type changes with each call. */
+export function declaring(declare: (cli: Cli) => unknown): (cli: Cli) => Cli {
+  return (cli) => {
+    declare(cli);
+    return cli;
+  };
+}
+
 /**
  * Parses arguments and runs the command that they name. Resolves to the exit status: the command's own, 2 for a mistake
  * in the arguments. Mistakes are one line on stderr; only a bug of ours prints a stack trace.
@@ -57,17 +65,18 @@ export function asksForTables([word]: readonly string[]): boolean {
 /** What every program tells of itself beside `--help`, from the same declarations. */
 function withOwnTexts(name: string, configure: (cli: Cli) => Cli, cli: Cli): Cli {
   const model = (): CommandModel => modelOf(name, (recorder) => withOwnTexts(name, configure, configure(recorder)));
-  const shell = (sub: Cli): Cli =>
+  const shell = declaring((sub) =>
     sub
       .positional('shell', { type: 'string', choices: SHELLS, describe: 'whose script' })
       .example(`source <($0 completion bash)`, 'in ~/.bashrc')
-      .example(`$0 completion fish > ~/.config/fish/completions/${name}.fish`, 'for fish') as Cli;
+      .example(`$0 completion fish > ~/.config/fish/completions/${name}.fish`, 'for fish'),
+  );
   return cli
     .command(
       'completion <shell>',
       'prints a completion script for bash, zsh or fish',
-      shell as never,
-      ({ shell: which }) => {
+      shell,
+      ({ shell: which }: Readonly<Record<string, unknown>>) => {
         const known = SHELLS.find((each) => each === which);
         if (known !== undefined) process.stdout.write(completionScript(known, model()));
       },
@@ -75,9 +84,9 @@ function withOwnTexts(name: string, configure: (cli: Cli) => Cli, cli: Cli): Cli
     .command(
       'man',
       'prints the manual page',
-      ((sub: Cli) => sub.example(`$0 man > ${name}.1 && man ./${name}.1`, 'reads it')) as never,
+      declaring((sub) => sub.example(`$0 man > ${name}.1 && man ./${name}.1`, 'reads it')),
       () => void process.stdout.write(manPage(model())),
-    ) as Cli;
+    );
 }
 
 /** Whether these arguments ask for JSON. */

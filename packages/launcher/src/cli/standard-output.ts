@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
@@ -28,7 +29,7 @@ export function guardStandardOutput(program: string): void {
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => outputFailed(program, error));
   // Node's stream for files drops what a write leaves over, and tells of an error only after the next turn.
-  if (isFile()) process.stdout.write = wholeWrites(program) as typeof process.stdout.write;
+  if (isFile()) process.stdout.write = wholeWrites(program);
 }
 
 /** For a program with a cluster: `closed` is called when the reader has gone; the returned function ends that. */
@@ -65,15 +66,17 @@ function isFile(): boolean {
 
 type Done = (error?: Error | null) => void;
 
-function wholeWrites(program: string): (chunk: Uint8Array | string, encoding?: unknown, done?: Done) => boolean {
+function wholeWrites(
+  program: string,
+): (chunk: Uint8Array | string, encoding?: BufferEncoding | Done, done?: Done) => boolean {
   return (chunk, encoding, done) => {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(OUTPUT, bytes, at);
     } catch (error) {
-      outputFailed(program, error as NodeJS.ErrnoException);
+      outputFailed(program, asError(error));
     }
-    const tell = typeof encoding === 'function' ? (encoding as Done) : done;
+    const tell = typeof encoding === 'function' ? encoding : done;
     if (tell !== undefined) process.nextTick(tell);
     return true;
   };

@@ -27,7 +27,7 @@ const ANSWER_MS = 5000;
 
 /** Takes snapshots of all cores until two in a row are alike and nothing is under way, then audits those that answer. */
 export async function audit(cluster: Cores, withinMs: number = QUIET_WITHIN_MS): Promise<AuditReport> {
-  const pause = { busy: [] as readonly number[] };
+  const pause: { busy: readonly number[] } = { busy: [] };
   const look = (): Promise<AuditReport> => auditWhenQuiet(cluster, withinMs, pause);
   return cluster.waiting === undefined ? look() : cluster.waiting(() => describePause(pause.busy), look);
 }

@@ -13,7 +13,7 @@ export interface MetricsPage {
 export function mergeMetrics(pages: readonly MetricsPage[]): string {
   const families = new Map<string, { head: string[]; samples: string[] }>();
   for (const { process, body } of pages) {
-    let family = { head: [] as string[], samples: [] as string[] };
+    let family: { head: string[]; samples: string[] } = { head: [], samples: [] };
     for (const line of body.split('\n')) {
       if (line === '') continue;
       const comment = /^# (HELP|TYPE) (\S+)/.exec(line);

@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { title } from '../boot/boot-machine.ts';
@@ -96,7 +97,8 @@ function reasonOf(detail: Readonly<Record<string, unknown>>): string {
 
 function parse(body: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(body) as Record<string, unknown>;
+    const value: unknown = JSON.parse(body);
+    return isRecord(value) ? value : { body };
   } catch {
     return { body };
   }

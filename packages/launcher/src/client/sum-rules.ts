@@ -1,3 +1,4 @@
+import { keysOf, tableOf } from '@mk/monitor-proto/tables';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 
 /** One row a rule: what it did, summed over the cores that told of it. */
@@ -11,8 +12,6 @@ export function sumActiveRules(lists: readonly (readonly ActiveRule[])[]): Activ
 }
 
 function sum(a: ActiveRule, b: ActiveRule): ActiveRule {
-  const counters = Object.fromEntries(
-    Object.entries(a.counters).map(([name, value]) => [name, value + b.counters[name as keyof typeof b.counters]]),
-  );
-  return { ...a, healedPairs: a.healedPairs + b.healedPairs, counters: counters as unknown as ActiveRule['counters'] };
+  const counters = tableOf(keysOf(a.counters), (name) => a.counters[name] + b.counters[name]);
+  return { ...a, healedPairs: a.healedPairs + b.healedPairs, counters };
 }

@@ -1,4 +1,3 @@
-import type { PageRow } from '../client/answers.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, optional, printJson, required } from './context.ts';
@@ -62,7 +61,7 @@ export const PAGES: CtlCommand = {
       await Promise.all(
         cores.map(({ core }) => context.cluster.core(core, 'pages', { address, bytes: Math.max(1, bytes) })),
       )
-    ).flat() as PageRow[];
+    ).flat();
     if (context.json) return printJson(context, rows);
     const names = Object.keys(rows[0]?.statistics ?? {});
     const table = plainTable(['page', 'state', 'owner', 'sharers', 'version', 'waiting', ...names]);

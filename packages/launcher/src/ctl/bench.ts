@@ -77,7 +77,10 @@ const BENCH_PING: CtlCommand = {
   command: 'bench ping <from> <to>',
   describe: 'round trips; like ping, with a thousand of them',
   examples: [['$0 bench ping 0 1 --count 10000', 'ten thousand']],
-  options: (cli) => pingOptions(cli).default('count', '1000'),
+  options: (cli) => {
+    pingOptions(cli);
+    cli.default('count', '1000');
+  },
   run: runPing,
 };
 

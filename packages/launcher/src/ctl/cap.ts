@@ -186,9 +186,9 @@ function onAddress(name: string, describe: string, verb: string): CtlCommand {
 }
 
 function positionals(cli: Cli, names: readonly string[]): Cli {
-  let all = cli.positional('who', { type: 'string', describe: WHO }) as Cli;
-  for (const name of names) all = all.positional(name, { type: 'string', describe: known(POSITIONALS[name]) }) as Cli;
-  return all;
+  cli.positional('who', { type: 'string', describe: WHO });
+  for (const name of names) cli.positional(name, { type: 'string', describe: known(POSITIONALS[name]) });
+  return cli;
 }
 
 function ask<V extends string>(

@@ -1,4 +1,4 @@
-import { type Cli, runCli } from '../cli/run-cli.ts';
+import { type Cli, declaring, runCli } from '../cli/run-cli.ts';
 import { BENCH } from './bench.ts';
 import { CAP } from './cap.ts';
 import { AUDIT, CAPS } from './capabilities.ts';
@@ -98,7 +98,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 export async function mkctl(argv: readonly string[]): Promise<number> {
   let status = 0;
   const configure = (cli: Cli): Cli => {
-    let all = cli
+    cli
       .usage('$0 COMMAND [options]\n\nLooks at and acts on a running multikernel.')
       .option('cluster', {
         type: 'string',
@@ -118,14 +118,14 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
         global: true,
         describe: 'with --skb: the cluster’s secret, hex (or MK_SECRET)',
       })
-      .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' }) as Cli;
-    for (const command of topLevel()) all = add(all, command, (value) => (status = value));
-    for (const [name, group] of Object.entries(GROUPS)) all = addGroup(all, name, group, (value) => (status = value));
-    return all
+      .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' });
+    for (const command of topLevel()) add(cli, command, (value) => (status = value));
+    for (const [name, group] of Object.entries(GROUPS)) addGroup(cli, name, group, (value) => (status = value));
+    return cli
       .demandCommand(1, 'which command? mkctl ps shows what runs; mkctl --help lists the others')
       .epilogue(
         'Exit status: 0 done, 1 the cluster answered with an error, 2 a mistake in the command or nobody answered.',
-      ) as Cli;
+      );
   };
   const failed = await runCli('mkctl', configure, argv);
   return failed === 0 ? status : failed;
@@ -135,26 +135,22 @@ function topLevel(): readonly CtlCommand[] {
   return COMMANDS.filter(({ command }) => !Object.keys(GROUPS).some((name) => command.startsWith(`${name} `)));
 }
 
-function addGroup(cli: Cli, name: string, { describe, commands, demand }: Group, done: (status: number) => void): Cli {
-  const builder = (sub: Cli): Cli => {
-    let own = sub;
-    for (const command of commands)
-      own = add(own, { ...command, command: command.command.slice(name.length + 1) }, done);
-    return own.demandCommand(1, demand) as Cli;
-  };
-  return cli.command(name, describe, builder as never) as Cli;
+function addGroup(cli: Cli, name: string, { describe, commands, demand }: Group, done: (status: number) => void): void {
+  const builder = declaring((sub) => {
+    for (const command of commands) add(sub, { ...command, command: command.command.slice(name.length + 1) }, done);
+    sub.demandCommand(1, demand);
+  });
+  cli.command(name, describe, builder);
 }
 
-function add(cli: Cli, command: CtlCommand, done: (status: number) => void): Cli {
-  const builder = (sub: Cli): Cli => {
-    command.options?.(sub); // a parser adds to itself
-    let own = sub;
-    for (const [example, what] of command.examples) own = own.example(example, what) as Cli;
-    return own;
-  };
-  return cli.command(command.command, command.describe, builder as never, async (args) =>
-    done((await perform(command, args as never)) ?? 0),
-  ) as Cli;
+function add(cli: Cli, command: CtlCommand, done: (status: number) => void): void {
+  const builder = declaring((sub) => {
+    command.options?.(sub);
+    for (const [example, what] of command.examples) sub.example(example, what);
+  });
+  cli.command(command.command, command.describe, builder, async (args: Args) =>
+    done((await perform(command, args)) ?? 0),
+  );
 }
 
 async function perform(command: CtlCommand, args: Args): Promise<number | void> {

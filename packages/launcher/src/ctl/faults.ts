@@ -8,7 +8,7 @@ import {
 } from '@mk/monitor-proto/link/fault-rule';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import { type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
-import type { Cli } from '../cli/run-cli.ts';
+import type { Argv } from 'yargs';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { title } from '../boot/boot-machine.ts';
@@ -44,17 +44,17 @@ const LINK: CtlCommand = {
     ['$0 link 3 skb --loss 20%', 'what core 3 and the SKB send each other'],
   ],
   options: (cli) => {
-    let own = cli
+    cli
       .positional('from', { type: 'string', describe: 'cores (3, 0,4-7), skb, or all cores' })
       .positional('to', { type: 'string', describe: 'cores (3, 0,4-7), skb, or all cores' })
       .option('one-way', {
         type: 'boolean',
         default: false,
         describe: 'only frames from the first to the second',
-      }) as Cli;
+      });
     for (const [name, describe] of Object.entries(SETTINGS))
-      own = own.option(name, { type: 'string', requiresArg: true, describe }) as Cli;
-    return forOption(own);
+      cli.option(name, { type: 'string', requiresArg: true, describe });
+    forOption(cli);
   },
   run: (context) => addFault(context, linkRule(context.args)),
 };
@@ -67,12 +67,12 @@ const PARTITION: CtlCommand = {
     ['$0 partition 0,1 rest', 'two cores against all others'],
     ['$0 partition 0-3 4-7 --one-way', 'what the first group sends to the others is lost'],
   ],
-  options: (cli) =>
-    forOption(
-      cli
-        .positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), skb, or rest' })
-        .option('one-way', { type: 'boolean', default: false, describe: 'cut only what the first group sends' }) as Cli,
-    ),
+  options: (cli) => {
+    cli
+      .positional('groups', { type: 'string', array: true, describe: 'cores of each group (0-15), skb, or rest' })
+      .option('one-way', { type: 'boolean', default: false, describe: 'cut only what the first group sends' });
+    forOption(cli);
+  },
   run: (context) => addFault(context, partitionRule(context.args)),
 };
 
@@ -80,7 +80,7 @@ const ISOLATE: CtlCommand = {
   command: 'isolate <cores>',
   describe: 'cuts cores off from every other core, or the SKB from all',
   examples: [['$0 isolate 5 --for 3s', 'core 5 is alone']],
-  options: (cli) => forOption(cli.positional('cores', { type: 'string', describe: 'cores (5, 0,3-7), or skb' }) as Cli),
+  options: (cli) => forOption(cli.positional('cores', { type: 'string', describe: 'cores (5, 0,3-7), or skb' })),
   run(context) {
     const text = required(context.args, 'cores');
     const cores = peerList('cores', text);
@@ -100,7 +100,7 @@ const HEAL: CtlCommand = {
     cli
       .positional('from', { type: 'string', describe: 'one end of a link' })
       .positional('to', { type: 'string', describe: 'the other end' })
-      .option('rule', { type: 'string', requiresArg: true, describe: 'a rule’s name, from mkctl faults' }) as Cli,
+      .option('rule', { type: 'string', requiresArg: true, describe: 'a rule’s name, from mkctl faults' }),
   async run(context) {
     const target = healTarget(context.args);
     const result = await context.cluster.heal(target);
@@ -190,7 +190,8 @@ export function linkRule(args: Args): FaultRule {
 
 /** The rule of `partition A B …`. */
 export function partitionRule(args: Args): FaultRule {
-  const words = (args['groups'] as readonly unknown[]).map(String);
+  const given = args['groups'];
+  const words = Array.isArray(given) ? given.map(String) : [];
   if (words.length < 2)
     throw new UsageError('a partition has two groups or more, like partition 0-3 4-7, or partition 5 rest');
   const groups = words.map((word): PartitionGroup => (word === 'rest' ? 'rest' : peerList('group', word)));
@@ -237,12 +238,8 @@ function checked(rule: FaultRule): FaultRule {
   return result;
 }
 
-function forOption(cli: Cli): Cli {
-  return cli.option('for', {
-    type: 'string',
-    requiresArg: true,
-    describe: 'how long (10s); else until mkctl heal',
-  }) as Cli;
+function forOption<T>(cli: Argv<T>): void {
+  cli.option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); else until mkctl heal' });
 }
 
 function forNs(args: Args): number | null {

@@ -1,3 +1,4 @@
+import { isOneOf } from '@mk/monitor-proto/guards';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { askEach } from '../client/cores.ts';
@@ -13,7 +14,7 @@ export const LOG_LEVEL: CtlCommand = {
   options: (cli) => cli.positional('level', { type: 'string', describe: LOG_THRESHOLDS.join(', ') }),
   async run(context) {
     const level = required(context.args, 'level');
-    if (!(LOG_THRESHOLDS as readonly string[]).includes(level))
+    if (!isOneOf(LOG_THRESHOLDS, level))
       throw new UsageError(`the level must be one of ${LOG_THRESHOLDS.join(', ')}, not ${JSON.stringify(level)}`);
     const { cluster, terminal } = context;
     const cores = (await cluster.cores()).map(({ core }) => core);

@@ -47,7 +47,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
         ['$0 oct set job --sequential', 'job_1, job_2, …'],
       ],
       async (context, octopus) => {
-        const { sequential, exclusive } = context.args as { sequential?: boolean; exclusive?: boolean };
+        const { sequential, exclusive } = context.args;
         print(
           context,
           await atSkb(
@@ -212,7 +212,8 @@ function command(
 }
 
 function textOption(cli: Cli, describe: string): Cli {
-  return cli.positional('text', { type: 'string', describe }) as Cli;
+  cli.positional('text', { type: 'string', describe });
+  return cli;
 }
 
 function forTime(command: CtlCommand): CtlCommand {

@@ -18,13 +18,13 @@ export const PING: CtlCommand = {
   run: runPing,
 };
 
-export function pingOptions(cli: Cli): Cli {
-  return cli
+export function pingOptions(cli: Cli): void {
+  cli
     .positional('from', { type: 'string', describe: 'the core that pings' })
     .positional('to', { type: 'string', describe: 'the core that answers' })
     .option('count', { type: 'string', requiresArg: true, default: '10', describe: 'how many' })
     .option('bytes', { type: 'string', requiresArg: true, default: '64', describe: 'payload' })
-    .option('pause', { type: 'string', requiresArg: true, default: '0', describe: 'pause between two' }) as Cli;
+    .option('pause', { type: 'string', requiresArg: true, default: '0', describe: 'pause between two' });
 }
 
 export async function runPing(context: CtlContext): Promise<void> {

@@ -1,3 +1,4 @@
+import { entriesOf, keysOf, tableOf } from '@mk/monitor-proto/tables';
 import { coresUp } from '../client/cores.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coreList, wholeNumber } from '../cli/values.ts';
@@ -53,8 +54,8 @@ export const RUN: CtlCommand = {
         requiresArg: true,
         describe: 'on these cores (0,3-7); without it and --cores on all',
       });
-    for (const [name, { usual, doc }] of Object.entries(PROGRAM_OPTIONS)) {
-      const takers = ALL.filter(({ takes }) => takes.includes(name as ProgramOption)).map((program) => program.name);
+    for (const [name, { usual, doc }] of entriesOf(PROGRAM_OPTIONS)) {
+      const takers = ALL.filter(({ takes }) => takes.includes(name)).map((program) => program.name);
       if (takers.length > 0)
         all = all.option(name, {
           type: 'string',
@@ -62,7 +63,7 @@ export const RUN: CtlCommand = {
           describe: `${takers.join(', ')}: ${doc} (${usual})`,
         });
     }
-    return all as never;
+    return all;
   },
   async run(context) {
     if (context.args['list'] === true) return list(context);
@@ -90,11 +91,14 @@ function list({ terminal, json }: Pick<CtlContext, 'terminal' | 'json'>): number
 }
 
 async function runShipped(context: CtlContext, shipped: ShippedProgram): Promise<number> {
-  const given = givenOptions(shipped, context.args);
+  const given = keysOf(PROGRAM_OPTIONS).flatMap((name) => {
+    const value = givenOption(shipped, context.args, name);
+    return value === undefined ? [] : [`--${name}`, String(value)];
+  });
   const { cores, placement } = await choose(context, shipped);
   tellWhere(context, cores, placement);
   const program = await programNamed(shipped.name);
-  const words = [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...argumentsOf(context.args)];
+  const words = [...given, ...argumentsOf(context.args)];
   const on = shipped.domains === 'each' ? cores : cores.slice(0, 1);
   const lines: string[] = [];
   const input = shipped.name === 'shell' && words.length === 0 && !context.json ? new ShellInput(context) : null;
@@ -113,7 +117,7 @@ async function runShipped(context: CtlContext, shipped: ShippedProgram): Promise
 /** What a program says for machines: its last line, when that is JSON; else all that it printed. */
 function resultIn(lines: readonly string[]): unknown {
   try {
-    return JSON.parse(lines.at(-1) ?? '') as unknown;
+    return JSON.parse(lines.at(-1) ?? '');
   } catch {
     return lines;
   }
@@ -133,22 +137,23 @@ function tellWhere({ json, terminal }: CtlContext, cores: readonly number[], pla
   if (!json) terminal.out(placement === null ? `on cores ${cores.join(' ')}` : describePlacement(placement));
 }
 
-/** The options that were given, checked. */
-function givenOptions({ name, takes }: Runnable, args: Args): readonly (readonly [ProgramOption, number])[] {
-  return Object.entries(PROGRAM_OPTIONS).flatMap(([option, { min, max }]) => {
-    const text = optional(args, option);
-    if (text === undefined) return [];
-    if (!takes.includes(option as ProgramOption))
-      throw new UsageError(
-        `${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ') || 'none'}`,
-      );
-    return [[option as ProgramOption, wholeNumber(`--${option}`, text, min, max)] as const];
-  });
+/** The option that was given, checked; undefined: it was not. */
+function givenOption({ name, takes }: Runnable, args: Args, option: ProgramOption): number | undefined {
+  const text = optional(args, option);
+  if (text === undefined) return undefined;
+  if (!takes.includes(option))
+    throw new UsageError(
+      `${name} takes no --${option}; it takes ${takes.map((own) => `--${own}`).join(', ') || 'none'}`,
+    );
+  const { min, max } = PROGRAM_OPTIONS[option];
+  return wholeNumber(`--${option}`, text, min, max);
 }
 
 function optionsOf(probe: Program, args: Args): ProgramOptions {
-  const usual = Object.entries(PROGRAM_OPTIONS).map(([option, row]) => [option, row.usual] as const);
-  return Object.fromEntries([...usual, ...givenOptions(probe, args)]) as unknown as ProgramOptions;
+  return tableOf(
+    keysOf(PROGRAM_OPTIONS),
+    (option) => givenOption(probe, args, option) ?? PROGRAM_OPTIONS[option].usual,
+  );
 }
 
 async function choose(context: CtlContext, program: Runnable): Promise<Chosen> {

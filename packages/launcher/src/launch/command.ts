@@ -40,9 +40,7 @@ function configure(
       '$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. ' +
         'Ctrl-C ends it cleanly, twice at once.',
     )
-    .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions as never, (args) =>
-      boot(args as never),
-    )
+    .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions, (args) => boot(args))
     .command([...commands])
     .example('$0 --cores 32', 'boot 32 cores; Ctrl-C ends them')
     .example(
@@ -55,7 +53,7 @@ function configure(
     .epilogue(
       'Exit status: 0 clean end, 1 a plan’s invariant broke, 2 a mistake in the options, a failed boot or a forced ' +
         'end.\nSee also: mkctl --help.',
-    ) as Cli;
+    );
 }
 
 /** The simulator is a large program: it is loaded when it is asked for, so that nobody else's boot waits for it. */

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import type { Cli } from '../cli/run-cli.ts';
+import { declaring } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { programDirectory } from '../boot/programs.ts';
@@ -12,11 +12,12 @@ export function newCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'new <name>',
     describe: 'make a folder with a program of your own, and a test that runs it in the simulator',
-    builder: ((cli: Cli) =>
+    builder: declaring((cli) =>
       cli
         .positional('name', { type: 'string', describe: 'the folder, and the program’s name' })
-        .example('$0 new my-program', 'then: cd my-program && npm test')) as never,
-    handler: (args) => done(makeFolder(String((args as Readonly<Record<string, unknown>>)['name']))),
+        .example('$0 new my-program', 'then: cd my-program && npm test'),
+    ),
+    handler: (args) => done(makeFolder(String(args['name']))),
   };
 }
 

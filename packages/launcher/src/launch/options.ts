@@ -1,3 +1,4 @@
+import { isOneOf } from '@mk/monitor-proto/guards';
 import { known } from '@mk/monitor-proto/assert';
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { type Isolation, ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isola
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import { type ClusterConfig, LINK_TRANSPORTS, type LinkTransport } from '../boot/cluster-config.ts';
 import { type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
-import type { Cli } from '../cli/run-cli.ts';
+import { type Cli, declaring } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
 import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
@@ -45,8 +46,8 @@ export interface ClusterDefaults {
 const DEFAULTS: ClusterDefaults = { cores: '4', machine: 'flat' };
 
 /** The options of `mk-launch`. Everything is read as text, so that every mistake is ours to explain. */
-export function launchOptions(cli: Cli): Cli {
-  return clusterOptions(cli)
+export const launchOptions = declaring((cli) =>
+  clusterOptions(cli)
     .option('name', {
       type: 'string',
       requiresArg: true,
@@ -68,16 +69,18 @@ export function launchOptions(cli: Cli): Cli {
       requiresArg: true,
       describe: 'names of this host that it may be asked for by (a,b)',
     })
-    .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }) as Cli;
-}
+    .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }),
+);
 
 /** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
 export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): Cli {
-  return runOptions(machineOptions(cli, defaults));
+  machineOptions(cli, defaults);
+  runOptions(cli);
+  return cli;
 }
 
-function machineOptions(cli: Cli, defaults: ClusterDefaults): Cli {
-  return cli
+function machineOptions(cli: Cli, defaults: ClusterDefaults): void {
+  cli
     .option('cores', {
       alias: 'n',
       type: 'string',
@@ -117,11 +120,11 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): Cli {
       type: 'string',
       requiresArg: true,
       describe: 'where every random choice begins; random by default',
-    }) as Cli;
+    });
 }
 
-function runOptions(cli: Cli): Cli {
-  return cli
+function runOptions(cli: Cli): void {
+  cli
     .option('log-dir', {
       type: 'string',
       requiresArg: true,
@@ -163,7 +166,7 @@ function runOptions(cli: Cli): Cli {
       type: 'string',
       requiresArg: true,
       describe: 'give up booting after so long (60s and 1s a core)',
-    }) as Cli;
+    });
 }
 
 /** Checks what yargs has read; a UsageError says what to change. */
@@ -291,12 +294,12 @@ function timeScaleOf(given: string | null, machine: ResolvedMachine): number {
 }
 
 function levelOf(given: string): LogLevel | 'off' {
-  if ((LEVELS as readonly string[]).includes(given)) return given as LogLevel | 'off';
+  if (isOneOf(LEVELS, given)) return given;
   throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(given)}`);
 }
 
 function isolationOf(given: string): Isolation {
-  if ((ISOLATIONS as readonly string[]).includes(given)) return given as Isolation;
+  if (isOneOf(ISOLATIONS, given)) return given;
   throw new UsageError(`--isolation must be one of ${ISOLATIONS.join(', ')}, not ${JSON.stringify(given)}`);
 }
 

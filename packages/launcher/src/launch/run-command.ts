@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { askProcess } from '../client/ask.ts';
 import type { Cores } from '../client/cores.ts';
-import type { Cli } from '../cli/run-cli.ts';
+import { declaring } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { coreList } from '../cli/values.ts';
@@ -29,7 +29,7 @@ export function runCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'run <program> [args..]',
     describe: 'boot, run a program on it, print what it prints, shut down',
-    builder: ((cli: Cli) =>
+    builder: declaring((cli) =>
       clusterOptions(cli)
         .positional('program', {
           type: 'string',
@@ -45,10 +45,9 @@ export function runCommand(done: (status: number) => void): CommandModule {
         .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' })
         .example('$0 --cores 4 run ./my-program.ts --rounds 10', 'your own file; what stands behind it is its own')
         .example('$0 --cores 8 run bank', 'a program that ships')
-        .epilogue(
-          'Exit status: the program’s; 1 when it did not exit by itself, 2 when it could not be run.',
-        )) as never,
-    handler: async (args) => done(await bootAndRun(args as Args, processTerminal())),
+        .epilogue('Exit status: the program’s; 1 when it did not exit by itself, 2 when it could not be run.'),
+    ),
+    handler: async (args) => done(await bootAndRun(args, processTerminal())),
   };
 }
 

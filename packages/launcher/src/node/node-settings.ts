@@ -1,3 +1,4 @@
+import { isOneOf } from '@mk/monitor-proto/guards';
 import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
 import { parseDuration } from '@mk/machine/duration';
 import { editDistance, nearest } from '@mk/machine/nearest';
@@ -179,7 +180,7 @@ export function nodeSettings(
 function socketsOf(read: Reader): { readonly socketDir?: string } {
   const transport = read.text('MK_TRANSPORT');
   const socketDir = read.text('MK_SOCKET_DIR');
-  if (!(LINK_TRANSPORTS as readonly string[]).includes(transport))
+  if (!isOneOf(LINK_TRANSPORTS, transport))
     read.refuse(`MK_TRANSPORT must be one of ${LINK_TRANSPORTS.join(', ')}, not "${transport}"`);
   if (transport !== 'unix' || socketDir === '') return {};
   const fault = socketDir.startsWith('/')

@@ -1,3 +1,4 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeWritable } from '../cli/make-directory.ts';
@@ -189,7 +190,7 @@ export class ClusterSession {
       this.writeNow();
       this.unwritten = false;
     } catch (error) {
-      if (!this.unwritten) this.log.write('record_not_written', { text: (error as Error).message });
+      if (!this.unwritten) this.log.write('record_not_written', { text: asError(error).message });
       this.unwritten = true;
       this.retry = setTimeout(() => this.writeOrRetry(), RETRY_MS);
       this.retry.unref();

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { portOf } from '@mk/monitor-proto/io/port';
 import { timingSafeEqual } from 'node:crypto';
 import { httpHandler } from '@mk/monitor-proto/io/http-server';
 import { fetchText } from '@mk/libmk/io/control-call';
@@ -38,7 +38,7 @@ export class ControlServer {
   /** Listens on a free port of this host; its address. */
   async listen(): Promise<string> {
     await new Promise<void>((resolve, reject) => this.server.once('error', reject).listen(0, '127.0.0.1', resolve));
-    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `127.0.0.1:${portOf(this.server)}`;
   }
 
   close(): void {

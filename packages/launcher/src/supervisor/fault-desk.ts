@@ -1,3 +1,5 @@
+import type { CoreAnswers } from '../client/answers.ts';
+import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import { formatDuration } from '@mk/machine/duration';
 import { type Nanos, type PeerId, peerName } from '@mk/monitor-proto/ids';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
@@ -20,7 +22,7 @@ export interface FaultedProcess {
 export interface FaultDeskHost<P extends FaultedProcess> {
   processes(): readonly { readonly peer: PeerId; readonly process: P }[];
   /** Asks a process over its control port; rejects when it does not answer in time. */
-  ask(process: P, verb: string, args: object): Promise<unknown>;
+  ask<V extends string>(process: P, verb: V, args: object): Promise<AnswerOf<CoreAnswers, V>>;
   nowNs(): Nanos;
   note(text: string): void;
 }
@@ -79,7 +81,7 @@ export class FaultDesk<P extends FaultedProcess> {
   async list(): Promise<readonly ActiveRule[]> {
     const running = this.host.processes().filter(({ process }) => process.state === 'running');
     const { values } = await askEach(running, ({ process }) => this.host.ask(process, 'faults', {}));
-    return sumActiveRules(values as ActiveRule[][]);
+    return sumActiveRules(values);
   }
 
   /** Brings a process that has just started or woken to what is in force; resolves when it is, or does not answer yet. */

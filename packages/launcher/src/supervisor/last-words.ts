@@ -1,3 +1,4 @@
+import { isRecord, isText } from '@mk/monitor-proto/guards';
 import { CAUSES } from './start-error.ts';
 
 /** What Node and the C library print when the system gives them nothing, and the error that it stands for. */
@@ -31,8 +32,10 @@ function tellingLine(lines: readonly string[]): string {
 
 function textOfLogLine(line: string): string | null {
   try {
-    const { error, text, msg } = JSON.parse(line) as { error?: string; text?: string; msg?: string };
-    return error === undefined ? (msg ?? null) : `${error}: ${text ?? ''}`;
+    const logged: unknown = JSON.parse(line);
+    if (!isRecord(logged)) return null;
+    const { error, text = '', msg } = logged;
+    return error === undefined ? (isText(msg) ? msg : null) : `${String(error)}: ${String(text)}`;
   } catch {
     return null;
   }

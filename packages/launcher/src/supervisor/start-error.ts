@@ -1,3 +1,4 @@
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { CommandError } from '../cli/usage-error.ts';
 
@@ -18,7 +19,7 @@ export const CAUSES = {
 export function startErrorText(error: unknown): string {
   const code = codeOf(error);
   const { message } = asError(error);
-  const cause = code !== undefined && Object.hasOwn(CAUSES, code) ? CAUSES[code as keyof typeof CAUSES] : undefined;
+  const cause = code !== undefined && isKeyOf(CAUSES, code) ? CAUSES[code] : undefined;
   return cause === undefined ? message : `${cause} (${code})`;
 }
 

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import type { Cli } from '../cli/run-cli.ts';
+import { declaring } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { onInterrupts } from '../launch/interrupts.ts';
@@ -21,13 +21,14 @@ export function tourCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'tour',
     describe: 'boot 32 cores, show what a multikernel does, check it, shut down',
-    builder: ((cli: Cli) =>
+    builder: declaring((cli) =>
       clusterOptions(cli, DEFAULTS)
         .example('$0 tour', 'what npm start runs')
         .example('$0 tour --cores 8', 'on a smaller machine')
-        .epilogue('Exit status: 0 every check held, 1 one did not, 2 the tour could not be run.')) as never,
+        .epilogue('Exit status: 0 every check held, 1 one did not, 2 the tour could not be run.'),
+    ),
     handler: async (args) => {
-      const { config, machine } = parseClusterConfig(args as never, `tour-${process.pid}`, false, DEFAULTS);
+      const { config, machine } = parseClusterConfig(args, `tour-${process.pid}`, false, DEFAULTS);
       done(await runTour(config, machine, processTerminal()));
     },
   };

@@ -1,3 +1,5 @@
+import { isKeyOf } from '@mk/monitor-proto/tables';
+import { isRecord } from '@mk/monitor-proto/guards';
 import { WebSocket } from 'ws';
 import { actionError } from '@mk/ui/model/actions';
 import { type ActionArgs, type PageEvent, type PageReply, type Watched, WATCHED } from '@mk/ui/model/page-events';
@@ -68,9 +70,9 @@ export class PageClient {
   private heard(text: string): void {
     const request = parse(text);
     const type = String(request?.['type'] ?? '');
-    if (request === null || !Object.hasOwn(this.handlers, type))
+    if (request === null || !isKeyOf(this.handlers, type))
       return this.socket.close(1008, 'that is no request of the page');
-    this.handlers[type as keyof typeof this.handlers](request);
+    this.handlers[type](request);
   }
 
   private readonly handlers = {
@@ -120,8 +122,4 @@ function parse(text: string): Request | null {
   } catch {
     return null;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

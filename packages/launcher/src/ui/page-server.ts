@@ -1,6 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
+import { portOf } from '@mk/monitor-proto/io/port';
+import { isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { PageEvent } from '@mk/ui/model/page-events';
@@ -45,7 +46,7 @@ export class PageServer {
       this.server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, this.place)));
       this.server.listen(port, host, resolve);
     });
-    return `http://${isIPv6(host) ? `[${host}]` : host}:${(this.server.address() as AddressInfo).port}/`;
+    return `http://${isIPv6(host) ? `[${host}]` : host}:${portOf(this.server)}/`;
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import type { Chapter } from '../tour.ts';
 
 /** Cores that the bank and the map-reduce are content with. */
@@ -19,7 +20,8 @@ export const PROGRAMS: Chapter = {
       ring.ok && ring.lines.some(({ text }) => text.startsWith(`ring of ${tour.cores}: 3 rounds`)),
     );
     const bank = await tour.program('bank', some, ['--rounds', '12', '--json']);
-    const books = JSON.parse(bank.lines.at(-1)?.text ?? '{}') as { money?: number; committed?: number };
+    const told: unknown = JSON.parse(bank.lines.at(-1)?.text ?? '{}');
+    const books = isRecord(told) ? told : {};
     const opening = Math.max(2, some.length) * 400;
     tour.say(`bank: ${books.committed ?? 0} of 12 transfers committed by two-phase commit on ${some.length} cores`);
     tour.check(`its money is what it was: ${books.money ?? 'unknown'}`, bank.ok && books.money === opening);
