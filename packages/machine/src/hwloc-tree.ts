@@ -58,7 +58,7 @@ export function parseTopology(text: string): Topology {
   const machines = objects.filter(({ type }) => type === 'Machine').length;
   if (machines > 1)
     throw new Refusal(`there are ${machines} Machine elements under ${root.word}; one machine is wanted`);
-  const all = objects.filter(({ type }) => type === 'PU') as Draft[];
+  const all = objects.filter(({ type }) => type === 'PU');
   const osIndexes = all.map((pu, place) => puIndex(pu, place));
   refuseTwins(all, osIndexes);
   const allowed = mayBeUsed(root, objects);
@@ -123,7 +123,7 @@ function makeObject(raw: RawElement, parent: HwlocObject | null): Draft {
     const place = parent === null ? '<topology>' : describeElement(parent);
     throw new Refusal(`an object element in ${place} has no type`);
   }
-  const attributes = Object.create(null) as Record<string, string>;
+  const attributes: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(raw)) {
     if (name.startsWith('@')) attributes[name.slice(1)] = String(value);
   }

@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { codeOf } from '@mk/monitor-proto/thrown';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { Agent, request } from 'node:http';
@@ -126,8 +127,11 @@ export function splitAddress(address: string): Address {
 
 function parseReply(body: string): ControlReply | null {
   try {
-    const reply = JSON.parse(body) as ControlReply;
-    return typeof reply === 'object' && reply !== null && typeof reply.ok === 'boolean' ? reply : null;
+    const reply: unknown = JSON.parse(body);
+    if (!isRecord(reply)) return null;
+    const { ok, value, error, text } = reply;
+    if (ok === true) return { ok, value };
+    return ok === false && typeof error === 'string' && typeof text === 'string' ? { ok, error, text } : null;
   } catch {
     return null;
   }

@@ -1,3 +1,5 @@
+import { isKeyOf } from '@mk/monitor-proto/tables';
+import { isRecord, isWhole } from '@mk/monitor-proto/guards';
 import type { Invocation, Operation } from '../capability/invocations/decode.ts';
 import type { SlotRef } from '../capability/store/cspace.ts';
 import { CAPABILITY_TYPES } from '../capability/model/types.ts';
@@ -39,31 +41,34 @@ const FIELDS: { readonly [K in Operation]: Readonly<Record<string, Kind>> } = {
 
 const CHECKS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   slot: isSlotRef,
-  whole: isWhole,
+  whole: isNatural,
   type: (value) => typeof value === 'string' && Object.hasOwn(CAPABILITY_TYPES, value),
-  'wholes?': (value) => value === undefined || (Array.isArray(value) && value.length <= 8 && value.every(isWhole)),
+  'wholes?': (value) => value === undefined || (Array.isArray(value) && value.length <= 8 && value.every(isNatural)),
 };
 
 /** What a program passed, as an invocation; null when it has not the form of one. Believes nothing. */
 export function checkInvocation(value: unknown): Invocation | null {
-  if (typeof value !== 'object' || value === null) return null;
-  const given = value as Readonly<Record<string, unknown>>;
-  const { operation } = given;
-  if (typeof operation !== 'string' || !Object.hasOwn(FIELDS, operation)) return null;
-  const fields = FIELDS[operation as Operation];
-  if (Object.keys(given).some((name) => name !== 'operation' && !Object.hasOwn(fields, name))) return null;
-  const fits = Object.entries(fields).every(([name, kind]) => CHECKS[kind](given[name]));
-  return fits ? (given as unknown as Invocation) : null;
+  return isInvocation(value) ? value : null;
+}
+
+function isInvocation(value: unknown): value is Invocation {
+  if (!isRecord(value)) return false;
+  const { operation } = value;
+  if (typeof operation !== 'string' || !isKeyOf(FIELDS, operation)) return false;
+  const fields = FIELDS[operation];
+  if (Object.keys(value).some((name) => name !== 'operation' && !Object.hasOwn(fields, name))) return false;
+  return Object.entries(fields).every(([name, kind]) => CHECKS[kind](value[name]));
 }
 
 export function isSlotRef(value: unknown): value is SlotRef {
-  if (typeof value !== 'object' || value === null) return false;
-  const { address, level, root } = value as Readonly<Record<string, unknown>>;
+  if (!isRecord(value)) return false;
+  const { address, level, root } = value;
   return (
-    isWhole(address) && (level === undefined || level === 1 || level === 2) && (root === undefined || isWhole(root))
+    isNatural(address) && (level === undefined || level === 1 || level === 2) && (root === undefined || isNatural(root))
   );
 }
 
-export function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+/** A whole number from 0 on; as a check of one argument. */
+export function isNatural(value: unknown): value is number {
+  return isWhole(value);
 }

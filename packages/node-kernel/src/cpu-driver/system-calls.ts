@@ -1,3 +1,5 @@
+import { keysOf } from '@mk/monitor-proto/tables';
+import { isListOf, isRecord } from '@mk/monitor-proto/guards';
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
@@ -6,7 +8,7 @@ import type { SlotRef } from '../capability/store/cspace.ts';
 import type { SystemCall } from '../effects.ts';
 import type { Domain } from './domains.ts';
 import { isBytes } from '@mk/libmk/dispatcher/plain-value';
-import { checkInvocation, isSlotRef, isWhole } from './invocation-check.ts';
+import { checkInvocation, isNatural, isSlotRef } from './invocation-check.ts';
 
 /** What a system call came to: a value, or a named error. */
 export type SystemCallResult =
@@ -316,11 +318,11 @@ type Check = (value: unknown) => boolean;
 
 const CHECKS: { readonly [K in Kind]: Check } = {
   slot: isSlotRef,
-  whole: isWhole,
+  whole: isNatural,
   text: (value) => typeof value === 'string',
   flag: (value) => typeof value === 'boolean',
   'flag?': (value) => value === undefined || typeof value === 'boolean',
-  'whole?': (value) => value === undefined || isWhole(value),
+  'whole?': (value) => value === undefined || isNatural(value),
   bytes: isBytes,
   wholes: isWholes,
   'wholes?': (value) => value === undefined || isWholes(value),
@@ -339,10 +341,10 @@ interface CallForm {
 }
 
 const FORMS: ReadonlyMap<string, CallForm> = new Map(
-  (Object.entries(SYSTEM_CALLS) as [SystemCallName, SystemCallSpec][]).map(([name, { args }]) => [
-    name,
-    { name, checks: Object.entries(args).map(([argument, form]) => [argument, checkOf(form)] as const) },
-  ]),
+  keysOf(SYSTEM_CALLS).map((name) => {
+    const { args }: SystemCallSpec = SYSTEM_CALLS[name];
+    return [name, { name, checks: Object.entries(args).map(([argument, form]) => [argument, checkOf(form)] as const) }];
+  }),
 );
 
 function isNames(value: unknown): boolean {
@@ -354,14 +356,13 @@ function checkOf(form: Kind | ObjectForm): Check {
   if (typeof form === 'string') return CHECKS[form];
   const fields = Object.entries(form).map(([name, kind]) => [name, CHECKS[kind]] as const);
   return (value) => {
-    if (typeof value !== 'object' || value === null) return false;
-    const given = value as Readonly<Record<string, unknown>>;
+    if (!isRecord(value)) return false;
     return (
-      Object.keys(given).every((name) => Object.hasOwn(form, name)) && fields.every(([name, fits]) => fits(given[name]))
+      Object.keys(value).every((name) => Object.hasOwn(form, name)) && fields.every(([name, fits]) => fits(value[name]))
     );
   };
 }
 
 function isWholes(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every(isWhole);
+  return isListOf(value, isNatural);
 }

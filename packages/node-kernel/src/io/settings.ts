@@ -1,3 +1,4 @@
+import { isOneOf, isWhole } from '@mk/monitor-proto/guards';
 import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Isolation, ISOLATIONS } from './dispatchers/isolation.ts';
@@ -34,7 +35,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   if (text === undefined) return 'MK_CORE is not set; cores are started by mk-launch or docker compose';
   let value: Partial<Record<keyof CoreSettings, unknown>>;
   try {
-    value = JSON.parse(text) as typeof value;
+    value = JSON.parse(text);
   } catch (error) {
     return `MK_CORE is not JSON: ${asError(error).message}`;
   }
@@ -65,14 +66,10 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_CORE.listenPort must be a port, or 0 for any';
   if (value.socketDir !== undefined && !isAbsolutePath(value.socketDir))
     return 'MK_CORE.socketDir must be an absolute path';
-  if (!LEVELS.includes(value.logLevel as string)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
-  if (value.isolation !== undefined && !(ISOLATIONS as readonly unknown[]).includes(value.isolation))
+  if (!isOneOf(LEVELS, value.logLevel)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
+  if (value.isolation !== undefined && !isOneOf(ISOLATIONS, value.isolation))
     return `MK_CORE.isolation must be one of ${ISOLATIONS.join(', ')}`;
   return { ...(value as unknown as CoreSettings), detached: value.detached === true };
-}
-
-function isWhole(value: unknown, min: number, max: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 function isAbsolutePath(value: unknown): boolean {

@@ -67,6 +67,7 @@ export class ServiceTable {
   }
 }
 
+/** By name, so that what is left out does not compile. */
 const HOOKS = [
   'start',
   'registered',

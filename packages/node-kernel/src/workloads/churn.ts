@@ -1,3 +1,4 @@
+import { keysOf } from '@mk/monitor-proto/tables';
 import type { ChurnReport } from '../control/verb-answers.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
@@ -61,7 +62,7 @@ const WEIGHTS = {
   forge: 2,
 } as const;
 type Kind = keyof typeof WEIGHTS;
-const KINDS = Object.keys(WEIGHTS) as Kind[];
+const KINDS = keysOf(WEIGHTS);
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
 const SHRINK: readonly Kind[] = ['delete', 'delete', 'revoke', 'give_away'];
 const TYPES: readonly CapabilityType[] = [

@@ -1,3 +1,4 @@
+import { isOneOf } from '@mk/monitor-proto/guards';
 import { parseCores, parseDuration } from '@mk/machine/duration';
 import { nearest } from '@mk/machine/nearest';
 import { failure, type Result, success } from '@mk/machine/result';
@@ -137,7 +138,7 @@ function parseWeights(text: string): Result<NemesisWeights> {
   for (const part of text.split(',')) {
     const [kind = '', amount = ''] = part.split('=');
     const guess = nearest(kind, NEMESIS_KINDS);
-    if (!(NEMESIS_KINDS as readonly string[]).includes(kind))
+    if (!isOneOf(NEMESIS_KINDS, kind))
       return failure(
         `unknown fault ${JSON.stringify(kind)}${guess === null ? '' : ` (did you mean ${guess}?)`}; known: ${NEMESIS_KINDS.join(', ')}`,
       );

@@ -1,3 +1,4 @@
+import { tableOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, isCore, MILLISECOND, type Nanos, type PeerId, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
@@ -137,10 +138,7 @@ export function shootdownTable(
 ): readonly ShootdownRow[] {
   return counts.map((cores) => {
     const bench = new ShootdownBench(cores, machineFor(cores), hmac);
-    const ns = Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, bench.roundNs(plan)])) as Record<
-      ShootdownPlan,
-      Nanos
-    >;
+    const ns = tableOf(SHOOTDOWN_PLANS, (plan) => bench.roundNs(plan));
     return { cores, ns };
   });
 }

@@ -1,3 +1,4 @@
+import { keysOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
@@ -40,7 +41,8 @@ export function scenarioOf(seed: number | string, options: NemesisOptions = {}):
 }
 
 function timedFaults(prng: Prng, cores: number, forNs: Nanos, options: NemesisOptions): readonly TimedFault[] {
-  const rows = Object.entries({ ...WEIGHTS, ...options.weights }) as [keyof typeof MAKERS, number][];
+  const weights: NemesisWeights = { ...WEIGHTS, ...options.weights };
+  const rows = NEMESIS_KINDS.map((kind) => [kind, weights[kind] ?? 0] as const);
   const total = rows.reduce((sum, [, weight]) => sum + weight, 0);
   const count = Math.round(((options.faultsPerSecond ?? DEFAULTS.faultsPerSecond) * forNs) / SECOND);
   const faults: TimedFault[] = [];
@@ -178,7 +180,7 @@ const MAKERS = {
 } as const satisfies Record<string, Maker>;
 
 export type NemesisKind = keyof typeof MAKERS;
-export const NEMESIS_KINDS = Object.keys(MAKERS) as readonly NemesisKind[];
+export const NEMESIS_KINDS: readonly NemesisKind[] = keysOf(MAKERS);
 
 const WEIGHTS: NemesisWeights = {
   link: 5,

@@ -1,3 +1,4 @@
+import { keysOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
 import { BorderError } from '@mk/libmk/dispatcher/plain-value';
@@ -228,9 +229,10 @@ export class SimPrograms {
 
 /** Where two runs that should have been the same part, in words; null: their programs did the same. */
 export function firstDifference(a: readonly TurnRecord[], b: readonly TurnRecord[]): string | null {
-  const at = a.findIndex(
-    (turn, i) => b[i] === undefined || Object.entries(turn).some(([k, v]) => known(b[i])[k as keyof TurnRecord] !== v),
-  );
+  const at = a.findIndex((turn, i) => {
+    const other = b[i];
+    return other === undefined || keysOf(turn).some((field) => turn[field] !== other[field]);
+  });
   const turn = at < 0 ? b[a.length] : a[at];
   if (turn === undefined) return null;
   const { program, domain, core, dispatcher } = turn;

@@ -72,11 +72,11 @@ class ChurnRun {
   private readonly checks: Checks;
   private readonly cores: number;
   private readonly domains: (readonly [CoreId, number])[] = [];
-  private readonly totals = {
+  private readonly totals: Pick<ChurnReport, 'operations' | 'ok' | 'kinds' | 'errors'> = {
     operations: 0,
     ok: 0,
-    kinds: {} as Record<string, number>,
-    errors: {} as Record<string, number>,
+    kinds: {},
+    errors: {},
   };
   private running = 0;
 

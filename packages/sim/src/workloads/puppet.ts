@@ -109,7 +109,7 @@ export class Puppet {
 
   private message(id: number, words: readonly number[], data: Uint8Array, capabilities: readonly number[]): void {
     if (this.ports.has(id) || words.length === 4) {
-      const [channel, , , window] = words as [number, number, number, number];
+      const [channel = 0, , , window = 0] = words;
       if (!this.retired) this.add(channel, window);
       return;
     }

@@ -37,7 +37,7 @@ export function placeOf(text: string, position: number): { line: number; column:
 }
 
 function solutionOf(flat: JsonTerm, residual: JsonTerm): Solution {
-  const pairs = Array.isArray(flat) ? (flat as readonly JsonTerm[]) : [];
+  const pairs: readonly JsonTerm[] = Array.isArray(flat) ? flat : [];
   const bindings: { [name: string]: JsonTerm } = {};
   for (let index = 0; index + 1 < pairs.length; index += 2) bindings[String(pairs[index])] = known(pairs[index + 1]);
   const texts = Array.isArray(residual) ? residual.map(String) : [];

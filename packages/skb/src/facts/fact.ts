@@ -1,3 +1,5 @@
+import { known } from '@mk/monitor-proto/assert';
+
 /** Facts: ground Prolog terms as plain data, and their text. */
 
 /** A ground term. Strings are atoms; a Prolog string is `{ string }`. */
@@ -45,9 +47,7 @@ export function atomText(atom: string): string {
 /** Whether the fact is one that the pattern names. */
 export function matchesPattern(pattern: FactPattern, candidate: Fact): boolean {
   if (pattern.name !== candidate.name || pattern.args.length !== candidate.args.length) return false;
-  return pattern.args.every(
-    (arg, index) => isAny(arg) || termText(arg) === termText(candidate.args[index] as FactTerm),
-  );
+  return pattern.args.every((arg, index) => isAny(arg) || termText(arg) === termText(known(candidate.args[index])));
 }
 
 function isAny(arg: FactTerm | typeof ANY): arg is typeof ANY {

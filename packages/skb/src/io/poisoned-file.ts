@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -17,7 +18,7 @@ const MOST_KEPT = 64;
 export function poisonedRequests(dataDir: string | undefined): readonly PoisonedRequest[] {
   if (dataDir === undefined) return [];
   try {
-    const rows = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8')) as unknown;
+    const rows: unknown = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
     return Array.isArray(rows) ? rows.filter(isPoisoned) : [];
   } catch {
     return [];
@@ -39,5 +40,5 @@ export function rememberPoisoned(dataDir: string | undefined, request: string, e
 }
 
 function isPoisoned(row: unknown): row is PoisonedRequest {
-  return typeof row === 'object' && row !== null && typeof (row as PoisonedRequest).request === 'string';
+  return isRecord(row) && typeof row['request'] === 'string';
 }

@@ -1,3 +1,4 @@
+import { isWhole } from '@mk/monitor-proto/guards';
 import { asError } from '@mk/monitor-proto/thrown';
 import type { MachineDescription } from '@mk/machine/description';
 import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
@@ -68,7 +69,7 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   if (text === undefined) return 'MK_SKB is not set; the SKB is started by mk-launch or docker compose';
   let value: Partial<Record<keyof SkbSettings, unknown>>;
   try {
-    value = JSON.parse(text) as typeof value;
+    value = JSON.parse(text);
   } catch (error) {
     return `MK_SKB is not JSON: ${asError(error).message}`;
   }
@@ -91,8 +92,4 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
     return 'MK_SKB.leaseMs must be from 100 to 86400000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
   return { ...DEFAULTS, ...(value as Partial<SkbSettings>), ...flags } as SkbSettings;
-}
-
-function isWhole(value: unknown, min: number, max: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -99,9 +100,11 @@ export function lastRequests(dataDir: string | undefined): readonly LastRequest[
   return Object.values(FILE).flatMap((file) => {
     const path = join(dataDir, file);
     try {
-      const last = JSON.parse(readFileSync(path, 'utf8')) as Partial<LastRequest>;
+      const last: unknown = JSON.parse(readFileSync(path, 'utf8'));
       rmSync(path, { force: true });
-      return typeof last.request === 'string' ? [{ request: last.request, why: String(last.why) }] : [];
+      if (!isRecord(last)) return [];
+      const { request, why } = last;
+      return typeof request === 'string' ? [{ request, why: String(why) }] : [];
     } catch {
       return [];
     }

@@ -1,5 +1,5 @@
 /** What the journal keeps: records, their counters, unsettled answers, facts and rules that users added. */
-import type { Fact, FactTerm } from '../facts/fact.ts';
+import type { Fact } from '../facts/fact.ts';
 import type { KeptAnswers } from '../octopus/answers.ts';
 import type { OctopusChange } from '../octopus/change.ts';
 
@@ -38,9 +38,7 @@ export function factJson(fact: Fact): string {
 }
 
 export function factOfJson(json: string): Fact {
-  return JSON.parse(json, (_key, value: unknown) =>
-    isInteger(value) ? BigInt(value.integer) : (value as FactTerm),
-  ) as Fact;
+  return JSON.parse(json, (_key, value: unknown) => (isInteger(value) ? BigInt(value.integer) : value));
 }
 
 function isInteger(value: unknown): value is { readonly integer: string } {

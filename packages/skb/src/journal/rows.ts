@@ -1,4 +1,5 @@
 /** Rows of the journal's tables, to and from changes. What cannot be read costs its row alone. Pure. */
+import { isRecord } from '@mk/monitor-proto/guards';
 import { parseKeptRecord } from '@mk/monitor-proto/octopus/record';
 import type { Fact } from '../facts/fact.ts';
 import { factText } from '../facts/fact.ts';
@@ -95,7 +96,7 @@ function answersOf(row: Row): KeptAnswers {
 function isAnswer(value: unknown): value is KeptAnswers['replies'][number] {
   if (!Array.isArray(value) || value.length !== 2 || !Number.isSafeInteger(value[0])) return false;
   const reply: unknown = value[1];
-  return typeof reply === 'object' && reply !== null && typeof (reply as { ok?: unknown }).ok === 'boolean';
+  return isRecord(reply) && typeof reply['ok'] === 'boolean';
 }
 
 function factOf(row: Row): Fact {

@@ -1,15 +1,15 @@
 /** A client's request from the text that came over the wire. Pure; refuses what has not the form of a request. */
 import { isRecipe } from '@mk/monitor-proto/octopus/names';
+import { isRecord, isText, isWhole } from '@mk/monitor-proto/guards';
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { OCTOPUS_ERRORS, type OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 
 type Check = (value: unknown) => boolean;
-type Json = { readonly [field: string]: unknown };
 
-const isText: Check = (value) => typeof value === 'string';
-const isId: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isId: Check = (value) => isWhole(value);
 const maybeFlag: Check = (value) => value === undefined || typeof value === 'boolean';
 const maybeTrigger: Check = (value) =>
-  value === undefined || (isObject(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
+  value === undefined || (isRecord(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
 
 const maybeRecipe: Check = (value) => value === undefined || isRecipe(value);
 const LOOK = { query: isText, sequence: maybeFlag, own: maybeFlag, trigger: maybeTrigger } as const;
@@ -38,19 +38,18 @@ const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string
 /** The request, or undefined. */
 export function decodeOctopusRequest(text: string): OctopusRequest | undefined {
   const value = parsed(text);
-  if (!isObject(value) || typeof value['type'] !== 'string' || !Object.hasOwn(FORMS, value['type'])) return undefined;
-  const form = FORMS[value['type'] as OctopusRequest['type']];
-  for (const field of Object.keys(value)) if (field !== 'type' && !Object.hasOwn(form, field)) return undefined;
-  for (const [field, check] of Object.entries(form)) if (!check(value[field])) return undefined;
-  return value as unknown as OctopusRequest;
+  return isOctopusRequest(value) ? value : undefined;
+}
+
+function isOctopusRequest(value: unknown): value is OctopusRequest {
+  if (!isRecord(value) || !isText(value['type']) || !isKeyOf(FORMS, value['type'])) return false;
+  const form: Readonly<Record<string, Check>> = FORMS[value['type']];
+  for (const field of Object.keys(value)) if (field !== 'type' && !Object.hasOwn(form, field)) return false;
+  return Object.entries(form).every(([field, check]) => check(value[field]));
 }
 
 function isCase(value: unknown): boolean {
   return value === 'OK' || (typeof value === 'string' && Object.hasOwn(OCTOPUS_ERRORS, value));
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function parsed(text: string): unknown {

@@ -109,7 +109,8 @@ function planByPackage(input: PlanInput, shared: Shared): TreeNode {
 }
 
 function firstLeads(members: readonly number[], { firsts }: Shared): TreeNode {
-  const [leader, ...rest] = members as [number, ...number[]];
+  const [leader, ...rest] = members;
+  if (leader === undefined) throw new Error('a package without cores');
   let node = firsts.get(leader);
   if (node === undefined) firsts.set(leader, (node = { core: leader, children: rest.map(leaf) }));
   return node;

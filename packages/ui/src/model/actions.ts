@@ -43,9 +43,10 @@ export function actionError(verb: string, args: ActionArgs): string | null {
 
 /** The same on the command line: `mkctl partition 0-3 rest --for 10s`. */
 export function commandLine({ verb, args }: Action, cluster = ''): string {
-  const { positional, options } = ACTIONS[verb];
-  const words = (positional as readonly string[]).flatMap((name) => wordsOf(args[name]));
-  const flags = (options as readonly string[]).flatMap((name) => {
+  const { positional, options }: { readonly positional: readonly string[]; readonly options: readonly string[] } =
+    ACTIONS[verb];
+  const words = positional.flatMap((name) => wordsOf(args[name]));
+  const flags = options.flatMap((name) => {
     const value = args[name];
     if (value === undefined || value === false) return [];
     return value === true ? [`--${name}`] : [`--${name}`, ...wordsOf(value)];

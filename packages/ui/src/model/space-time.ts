@@ -43,7 +43,7 @@ export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' |
   const placed = lines.map((line, i) => ({ line, at: at(line, i) }));
   const marks = placed
     .filter(({ line }) => !line.event.startsWith('message_'))
-    .map(({ line, at }) => ({ core: line.core as number, at, event: line.event, line }));
+    .map(({ line, at }) => ({ core: Number(line.core), at, event: line.event, line }));
   const span = scale === 'time' ? spanMs || 1 : Math.max(1, lines.length - 1);
   return { cores: coresOf(operation), marks, arrows: arrowsOf(placed), span, spanMs, scale };
 }
@@ -71,7 +71,7 @@ function arrowsOf(placed: readonly Placed[]): SpaceTimeArrow[] {
     const { peer } = line;
     if (line.event !== 'message_sent' || typeof peer !== 'number') return [];
     const deliveredAt = delivered.get(keyOf(line)) ?? null;
-    return [{ from: line.core as number, to: peer, sentAt: at, deliveredAt, message: String(line['message']) }];
+    return [{ from: Number(line.core), to: peer, sentAt: at, deliveredAt, message: String(line['message']) }];
   });
 }
 

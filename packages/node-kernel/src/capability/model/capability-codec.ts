@@ -1,4 +1,5 @@
 /** The wire form of a capability: `[type ordinal, rights, address, size, ...fields]`, all safe integers. */
+import { isListOf, isWhole } from '@mk/monitor-proto/guards';
 import { makeCapability } from './capability.ts';
 import type { Capability } from './capability.ts';
 import { CAPABILITY_LIMITS } from './limits.ts';
@@ -21,8 +22,8 @@ export function encodeCapability(capability: Capability): number[] {
 /** The capability, or why the bytes are none. Believes nothing: a peer or a program may send anything. */
 export function decodeCapability(wire: unknown): Capability | Malformed {
   if (!Array.isArray(wire) || wire.length < 4) return malformed('not an array of four numbers or more');
-  if (!wire.every((item) => Number.isSafeInteger(item) && item >= 0)) return malformed('not all natural numbers');
-  const [ordinal, rights, address, size, ...fields] = wire as [number, number, number, number, ...number[]];
+  if (!isListOf(wire, isNatural)) return malformed('not all natural numbers');
+  const [ordinal = 0, rights = 0, address = 0, size = 0, ...fields] = wire;
   const type = typeOfOrdinal(ordinal);
   if (type === undefined) return malformed(`no type has ordinal ${ordinal}`);
   const reason = misfit(type, rights, address, size, fields);
@@ -31,6 +32,10 @@ export function decodeCapability(wire: unknown): Capability | Malformed {
 
 export function isMalformed(decoded: Capability | Malformed): decoded is Malformed {
   return 'malformed' in decoded;
+}
+
+function isNatural(value: unknown): value is number {
+  return isWhole(value);
 }
 
 function malformed(reason: string): Malformed {

@@ -4,6 +4,7 @@
  * the virtual memory types are hardware-neutral, IRQSrc and IO keep their ranges as address and size so that
  * narrowing them is a retype which revoke can follow, and KernelControlBlock has one owner like all memory.
  */
+import { keysOf } from '@mk/monitor-proto/tables';
 import { ALL_RIGHTS, RIGHTS } from './rights.ts';
 
 const KIB = 1024;
@@ -211,7 +212,7 @@ export const CAPABILITY_TYPES = {
 
 export type CapabilityType = keyof typeof CAPABILITY_TYPES;
 
-export const CAPABILITY_TYPE_NAMES = Object.keys(CAPABILITY_TYPES) as CapabilityType[];
+export const CAPABILITY_TYPE_NAMES: readonly CapabilityType[] = keysOf(CAPABILITY_TYPES);
 
 /** The row of `type`, with the wide type that rules are written against. */
 export function typeRow(type: CapabilityType): TypeRow {

@@ -1,3 +1,4 @@
+import { isRecord, isWhole } from '@mk/monitor-proto/guards';
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -206,12 +207,7 @@ export class CapopsContext {
     const { outbox } = this.context;
     const isTold = this.toldUnanswered.delete(op);
     if (!outbox.debug && !FOR_CALLERS.has(kind)) return;
-    const told =
-      outcome.ok && typeof outcome.value === 'object'
-        ? (outcome.value as { cores?: number; messages?: number } | null)
-        : outcome.ok
-          ? null
-          : outcome.trouble;
+    const told = outcome.ok ? roundIn(outcome.value) : outcome.trouble;
     const result = outcome.ok ? 'ok' : outcome.error;
     if (!outcome.ok && !isTold) logSilence(this.context, op, kind, outcome, elapsed);
     outbox.log('cap_operation', {
@@ -224,4 +220,11 @@ export class CapopsContext {
       result,
     });
   }
+}
+
+/** How many cores and messages an operation took, where its result says so. */
+function roundIn(value: unknown): { readonly cores?: number; readonly messages?: number } | null {
+  if (!isRecord(value)) return null;
+  const { cores, messages } = value;
+  return { ...(isWhole(cores) && { cores }), ...(isWhole(messages) && { messages }) };
 }

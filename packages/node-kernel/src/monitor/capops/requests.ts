@@ -1,11 +1,10 @@
 import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
-import type { Capability } from '../../capability/model/capability.ts';
 import { lookup, type SlotRef } from '../../capability/store/cspace.ts';
 import type { Invocation, Invocations } from '../../capability/invocations/decode.ts';
 import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
-import { full, type FullSlot, type Slot } from '../../capability/store/slot.ts';
+import { full, type FullSlot } from '../../capability/store/slot.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { SystemCallDone, SystemCallResult } from '../../cpu-driver/system-calls.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
@@ -111,13 +110,13 @@ function find(m: CapopsContext, domain: Domain, ref: SlotRef, rights: number): F
 function start<T>(
   m: CapopsContext,
   kind: string,
-  { capability }: Slot,
+  { capability }: FullSlot,
   operation: (op: string) => Operation<T>,
   now: Nanos,
   done: SystemCallDone,
 ): void {
   const answer = new TimelyAnswer(m, kind, now, done);
-  const op = m.run(kind, capability as Capability, operation, now, (outcome, at) => answer.give(resultOf(outcome), at));
+  const op = m.run(kind, capability, operation, now, (outcome, at) => answer.give(resultOf(outcome), at));
   answer.begun(op);
 }
 

@@ -169,12 +169,10 @@ export class Programs implements Service, ProcessManager {
 
   statusOf(domain: string): DomainStatus {
     const { finished, ending, parts } = this.homes.find(domain);
-    const rows = [...parts].map(([core, part]) => [
-      core,
-      part.state === 'stopped' ? known(part.ending).cause : 'running',
-    ]);
+    const told: Record<string, string> = {};
+    for (const [core, part] of parts) told[core] = part.state === 'stopped' ? known(part.ending).cause : 'running';
     const { cause, status, text } = finished ? known(ending) : { cause: '', status: 0, text: '' };
-    return { domain, finished, cause, status, text, parts: Object.fromEntries(rows) as Record<string, string> };
+    return { domain, finished, cause, status, text, parts: told };
   }
 
   /** The home of a domain, by its name; throws NO_SUCH_DOMAIN for what is no name. */

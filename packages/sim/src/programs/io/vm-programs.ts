@@ -1,3 +1,4 @@
+import { codeOf } from '@mk/monitor-proto/thrown';
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
@@ -103,7 +104,7 @@ class VmProgram implements ProgramContext {
       }
       RESUME.runInContext(this.context, limit);
     } catch (error) {
-      if ((error as { readonly code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
+      if (codeOf(error) === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
         return { ...this.over(null, '', '', NOTHING), endless: true };
       const { name, text } = described(error);
       return this.over(null, text, name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', NOTHING);

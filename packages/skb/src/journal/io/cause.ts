@@ -1,3 +1,4 @@
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -19,9 +20,9 @@ const PROBE_BYTES = 16_384;
 
 /** An error of the file system in words, with its code. */
 export function causeOf(error: unknown): string {
-  const { code, message = String(error) } = (error ?? {}) as { code?: unknown; message?: string };
-  const words = typeof code === 'string' && Object.hasOwn(CAUSES, code) ? CAUSES[code] : undefined;
-  return words === undefined ? message : `${words} (${String(code)})`;
+  const code = codeOf(error);
+  const words = code !== undefined && Object.hasOwn(CAUSES, code) ? CAUSES[code] : undefined;
+  return words === undefined ? asError(error).message : `${words} (${code})`;
 }
 
 /** Why a file, and others beside it, cannot be written; null: they can. Their folder is made if it is not there. */
