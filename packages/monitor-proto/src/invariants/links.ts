@@ -100,7 +100,11 @@ export const LINK_INVARIANTS = {
     'step',
     'The monitors that are awaited are those that are known and not bound.',
   ),
-  R1: row('skb/src/registry/registry.ts', 'step, cheap, checker membership', 'At most one live instance holds a core id.'),
+  R1: row(
+    'skb/src/registry/registry.ts',
+    'step, cheap, checker membership',
+    'At most one live instance holds a core id.',
+  ),
   R2: row(
     'skb/src/registry/registry.ts',
     'step, cheap, checker membership',

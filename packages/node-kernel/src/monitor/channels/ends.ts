@@ -1,4 +1,3 @@
-
 import type { Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
