@@ -202,6 +202,11 @@ export const LIMITS = {
     unit: 'faults',
     reason: 'Page faults, atomics and snapshots of one core’s dispatchers that wait for a page or a translation.',
   },
+  pagesCached: {
+    value: 16_384,
+    unit: 'pages',
+    reason: 'Copies of other cores’ pages that a core keeps: 64 MiB, what a core brings; the oldest go home beyond it.',
+  },
   ramStealWaitNs: {
     value: 1 * SECOND,
     unit: 'ns',

@@ -32,9 +32,14 @@ export interface MapOptions {
   readonly rights?: number;
   readonly pageBytes?: PageBytes;
   readonly kind?: MemoryKind;
+  /** What an access without the right for it is answered with; without it the access fails with PAGE_FAULT. */
+  readonly onFault?: FaultHandler;
 }
 
-/** An access that the page tables do not allow. True: try again, it has been mapped. */
+/**
+ * An access that the page tables do not allow: nothing is mapped there, or not with this right. True: it is allowed now, the access
+ * is tried again. Runs on the core where the domain began, for accesses on each core; one at a time for a page.
+ */
 export type FaultHandler = (fault: {
   readonly address: number;
   readonly access: AccessKind;
@@ -62,6 +67,9 @@ export interface Lookup {
   readonly pageBytes: number;
 }
 
+const RESERVED = 'a reserved range';
+/** So often may a handler say that an access is allowed now which is not. */
+const MOST_HANDLED = 16;
 /** Addresses that are given out begin here: what a wrong pointer hits first is not mapped. */
 const FIRST_ADDRESS = 2 ** 32;
 
@@ -110,9 +118,14 @@ export class AddressSpace extends Memory {
     const bytes = options.bytes ?? (await this.capabilities.identify(frame)).bytes - offset;
     const address = options.at ?? this.place(bytes, pageBytes);
     checkPlace({ address, bytes }, pageBytes);
-    if (options.at !== undefined) this.checkFree(address, bytes);
+    const within = options.at === undefined ? null : this.reservedAround(address, bytes);
+    if (options.at !== undefined && within === null) this.checkFree(address, bytes);
     const runs = await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes });
-    const region = { address, bytes, runs, frames: [], onFault: null, name: 'a mapping' };
+    if (within !== null) {
+      within.runs.push(...runs);
+      return { address, bytes };
+    }
+    const region = { address, bytes, runs, frames: [], onFault: options.onFault ?? null, name: 'a mapping' };
     this.regions.set(address, region);
     this.setKind(region, kind);
     return { address, bytes };
@@ -120,7 +133,7 @@ export class AddressSpace extends Memory {
 
   /**
    * A range without memory. The first access to a page maps a fresh page there (demand paging), or does what `onFault`
-   * says. `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
+   * says, which may `map` frames `at` addresses within the range. `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
    */
   reserve(
     bytes: number,
@@ -132,7 +145,7 @@ export class AddressSpace extends Memory {
     if (options.at !== undefined) this.checkFree(address, size);
     const guard = options.guard === true;
     const onFault = guard ? null : (options.onFault ?? ((fault) => this.mapFreshPage(fault.address)));
-    const name = guard ? 'a guard page' : 'a reserved range';
+    const name = guard ? 'a guard page' : RESERVED;
     this.regions.set(address, { address, bytes: size, runs: [], frames: [], onFault, name });
     return { address, bytes: size };
   }
@@ -154,7 +167,9 @@ export class AddressSpace extends Memory {
 
   /** Takes a region out; when it returns no core can read or write there any more. */
   async unmap(region: Region): Promise<void> {
-    if (this.atHome !== null) return void (await this.atHome({ what: 'unmap', at: region.address }));
+    if (this.atHome !== null)
+      return void (await this.atHome({ what: 'unmap', at: region.address, bytes: region.bytes }));
+    if (!this.regions.has(region.address)) return this.unmapWithin(region);
     const { address, bytes, runs, frames } = this.of(region);
     this.regions.delete(address);
     for (const { mapping } of runs) await this.capabilities.unmap(mapping);
@@ -213,10 +228,13 @@ export class AddressSpace extends Memory {
       readonly access: AccessKind;
     };
     if (what === 'fault') return this.handled(address!, access);
+    if (what === 'unmap') {
+      await this.unmap({ address: at!, bytes: bytes ?? PAGE_BYTES });
+      return null;
+    }
     const region = this.regions.get(at!);
     if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${at!.toString(16)}`);
-    if (what === 'unmap') await this.unmap(region);
-    else await this.protect(region, rights!, { address: address!, bytes: bytes! });
+    await this.protect(region, rights!, { address: address!, bytes: bytes! });
     return null;
   }
 
@@ -228,7 +246,7 @@ export class AddressSpace extends Memory {
   /** A page that may be accessed so, by whatever it takes. */
   private async resolve(address: number, kind: AccessKind): Promise<Translation> {
     const how = this.privates.some((one) => holds(one, address)) ? 'snapshot' : kind;
-    for (;;) {
+    for (let handled = 0; ;) {
       try {
         const { frame, rights } = await this.runtime.calls.ask('page_fault', [address, how]);
         const view = this.runtime.border.takeFrame(frame);
@@ -238,6 +256,8 @@ export class AddressSpace extends Memory {
         // Before anything was mapped there is no address space: a fault like any other.
         const isFault = isMkError(error, 'PAGE_FAULT') || isMkError(error, 'NO_ADDRESS_SPACE');
         if (!isFault || !(await this.askHandler(address, kind))) throw this.named(error, address);
+        if ((handled += 1) >= MOST_HANDLED)
+          throw new MkError('PAGE_FAULT', `${error.text} (its handler said ${MOST_HANDLED} times that it is)`);
       }
     }
   }
@@ -254,8 +274,6 @@ export class AddressSpace extends Memory {
     if (underWay !== undefined) return underWay.then(() => true);
     const region = [...this.regions.values()].find((one) => holds(one, address));
     if (!region?.onFault) return Promise.resolve(false);
-    const mapped = region.runs.find((run) => holds(run, address));
-    if (mapped !== undefined) return Promise.resolve(false); // it is a right that is missing
     const handling = Promise.resolve(region.onFault({ address, access })).finally(() => this.handling.delete(page));
     this.handling.set(page, handling);
     return handling;
@@ -266,6 +284,7 @@ export class AddressSpace extends Memory {
       [...this.regions.values()].find((one) => holds(one, address)),
       'the region of a fault',
     );
+    if (region.runs.some((run) => holds(run, address))) return false; // it is a right that is missing
     const page = address - (address % PAGE_BYTES);
     const frame = await this.allocFrame(PAGE_BYTES);
     const rights = RIGHTS.read | RIGHTS.write;
@@ -285,6 +304,26 @@ export class AddressSpace extends Memory {
     if (!isMkError(error, 'PAGE_FAULT')) return error;
     const region = [...this.regions.values()].find((one) => holds(one, address));
     return region?.name === 'a guard page' ? new MkError('PAGE_FAULT', `${error.text} (a guard page)`) : error;
+  }
+
+  /** The range that was reserved for a handler to map in, if that is where these addresses lie. */
+  private reservedAround(address: number, bytes: number): Mapped | null {
+    const region = [...this.regions.values()].find((one) => holds(one, address) && holds(one, address + bytes - 1));
+    return region?.onFault && region.name === RESERVED ? region : null;
+  }
+
+  /** Takes out what a handler mapped within a reserved range: the next access faults again. */
+  private async unmapWithin({ address, bytes }: Region): Promise<void> {
+    const around = this.reservedAround(address, bytes);
+    const within =
+      around?.runs.filter((run) => run.address >= address && run.address + run.bytes <= address + bytes) ?? [];
+    if (around === null || within.length === 0)
+      throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
+    for (const run of within) {
+      around.runs.splice(around.runs.indexOf(run), 1);
+      await this.capabilities.unmap(run.mapping);
+    }
+    this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
   }
 
   private of({ address }: Region): Mapped {

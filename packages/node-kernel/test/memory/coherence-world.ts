@@ -28,6 +28,8 @@ export class CoherenceWorld {
   /** The value that the last write left, by page: every access is 8 bytes at offset 0. */
   readonly model = new Map<number, bigint>();
   readonly broken: string[] = [];
+  /** Whether dispatchers quiesce at once, when `quiescing` is called, or as chance has it. */
+  quiet: 'at once' | 'later' | 'by chance' = 'by chance';
   lost = 0;
   done = 0;
 
@@ -61,9 +63,13 @@ export class CoherenceWorld {
       send,
       bytesOf,
       setState: () => undefined,
-      quiesce: (_page, done) => (this.prng.nextInt(3) === 0 ? this.quiescing.push(done) : done()),
+      quiesce: (_page, done) => (this.isLate() ? this.quiescing.push(done) : done()),
     });
     return { core, directory, cache, bytes, alive: true };
+  }
+
+  private isLate(): boolean {
+    return this.quiet === 'later' || (this.quiet === 'by chance' && this.prng.nextInt(3) === 0);
   }
 
   send(from: number, to: number, message: PageMessage): void {

@@ -14,6 +14,7 @@ export const main = program({ name: 'memory-basics' }, async (mk) => {
   await rights(mk);
   await illegal(mk);
   await demand(mk);
+  await handlers(mk);
   await large(mk);
   await bulk(mk);
   await atomics(mk);
@@ -122,6 +123,42 @@ async function demand(mk: Mk): Promise<void> {
   same(mk, await errorOf(mk, Promise.resolve(memory.load8(own.address))), 'PAGE_FAULT', 'a handler that says no');
   same(mk, asked, 1, 'how often it was asked');
   await memory.unmap(heap);
+}
+
+/** Handlers: pages that come from somewhere, copies on the first write, and one that lies. */
+async function handlers(mk: Mk): Promise<void> {
+  const { memory } = mk;
+  const backing = await memory.allocFrame(4 * PAGE_BYTES);
+  const asked: string[] = [];
+  const file = memory.reserve(4 * PAGE_BYTES, {
+    onFault: async ({ address, access }) => {
+      const at = address - (address % PAGE_BYTES);
+      asked.push(`${access} ${(at - file.address) / PAGE_BYTES}`);
+      await memory.map(backing, { at, offset: at - file.address, bytes: PAGE_BYTES });
+      return true;
+    },
+  });
+  await memory.store32(file.address + 2 * PAGE_BYTES, 22);
+  same(mk, await memory.load32(file.address + 2 * PAGE_BYTES), 22, 'a page that its handler mapped');
+  same(mk, await memory.load32(file.address), 0, 'another one');
+  same(mk, asked, ['write 2', 'read 0'], 'what the handler was asked');
+  await memory.unmap({ address: file.address + 2 * PAGE_BYTES, bytes: PAGE_BYTES });
+  same(mk, await memory.load32(file.address + 2 * PAGE_BYTES), 22, 'unmapped alone, it comes again');
+  same(mk, asked.length, 3, 'by its handler');
+  const shared = await memory.map(backing, {
+    rights: RIGHTS.read,
+    onFault: async ({ access }) => {
+      if (access !== 'write') return false;
+      await memory.protect(shared, RIGHTS.read | RIGHTS.write);
+      return true;
+    },
+  });
+  same(mk, await memory.load32(shared.address + 2 * PAGE_BYTES), 22, 'read without a handler');
+  await memory.store32(shared.address, 7);
+  same(mk, await memory.load32(file.address), 7, 'written once its handler has allowed it');
+  const liar = memory.reserve(PAGE_BYTES, { onFault: () => true });
+  same(mk, await errorOf(mk, Promise.resolve(memory.load8(liar.address))), 'PAGE_FAULT', 'a handler that maps nothing');
+  for (const region of [file, shared, liar]) await memory.unmap(region);
 }
 
 async function large(mk: Mk): Promise<void> {

@@ -57,6 +57,8 @@ export class PageCache {
   /** Atomics and snapshots under way, by request number. */
   readonly #questions = new Map<number, Question>();
   readonly #lostHomes = new Set<CoreId>();
+  /** Pages of other homes that this core has a copy of, by when it came. */
+  readonly #foreign = new Set<number>();
   #nextRequest = 1;
 
   constructor(private readonly port: PageCachePort) {}
@@ -126,6 +128,21 @@ export class PageCache {
       default:
         return undefined; // to the home
     }
+  }
+
+  /** Copies of other homes' pages. */
+  get foreign(): number {
+    return this.#foreign.size;
+  }
+
+  /** Gives up the oldest copies of other homes' pages until so many are left, but those that are in use; how many went. */
+  makeRoom(capacity: number): number {
+    let evicted = 0;
+    for (const page of this.#foreign) {
+      if (this.#foreign.size <= capacity) break;
+      if (this.evict(page)) evicted += 1;
+    }
+    return evicted;
   }
 
   /**
@@ -223,6 +240,8 @@ export class PageCache {
 
   #setState(copy: Copy, state: PageState): void {
     copy.state = state;
+    this.#foreign.delete(copy.page);
+    if (state !== 'invalid' && this.port.homeOf(copy.page) !== this.port.self) this.#foreign.add(copy.page);
     this.port.setState(copy.page, state);
   }
 

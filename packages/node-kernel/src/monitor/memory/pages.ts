@@ -5,6 +5,7 @@
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import { isCore } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
@@ -30,6 +31,9 @@ export class Pages implements Service {
   /** Messages of this core to itself: in order, and never within one another. */
   private readonly own: PageMessage[] = [];
   private pumping = false;
+  /** Copies of other cores' pages that this core keeps. */
+  capacity = limit('pagesCached');
+  private evictions = 0;
   /** Counts what may have changed the state of a page, for checkers that look at all cores. */
   touches = 0;
   /** Messages that a full queue did not take, in order. */
@@ -115,6 +119,7 @@ export class Pages implements Service {
     this.pumping = true;
     for (let next = this.own.shift(); next !== undefined; next = this.own.shift())
       this.receive(this.context.core, next);
+    if (this.cache.foreign > this.capacity) this.evictions += this.cache.makeRoom(this.capacity);
     this.pumping = false;
     this.copies.sweep();
   }
@@ -163,6 +168,18 @@ export class Pages implements Service {
         type: 'counter',
         help: 'What became of the pages that this core brought, by kind.',
         samples: Object.entries(sums).map(([kind, value]) => ({ labels: { kind }, value })),
+      },
+      {
+        name: 'mk_pages_cached',
+        type: 'gauge',
+        help: 'Copies of other cores’ pages.',
+        samples: [{ value: this.cache.foreign }],
+      },
+      {
+        name: 'mk_page_evictions_total',
+        type: 'counter',
+        help: 'Copies of other cores’ pages that were given up because there were too many.',
+        samples: [{ value: this.evictions }],
       },
       {
         name: 'mk_page_relocations_total',
