@@ -16,6 +16,9 @@ export interface Outcome {
 
 const WAITING = /^mkctl: waiting for .*\n/gm;
 
+/** A core that hangs for longer than its lease is no member any more; between hang and heal lie the starts of several commands. */
+export const PATIENT = ['--lease', '5m'] as const;
+
 /** What a command said on stderr but for whom it was waiting: how much of that it says is the host's affair. */
 export function withoutWaiting(stderr: string): string {
   return stderr.replaceAll(WAITING, '');
@@ -87,9 +90,9 @@ export class ClusterPlace {
     return this.start('mk-launch.cjs', [...args, '--json']);
   }
 
-  /** Starts `mk-launch` and waits until it is ready. */
+  /** Starts `mk-launch` with a lease that outlasts a hang on a slow host, and waits until it is ready. */
   async boot(...args: string[]): Promise<{ readonly launcher: Running; readonly ready: ReadyMessage }> {
-    const launcher = this.launch(...args);
+    const launcher = this.launch(...(args.includes('--lease') ? args : [...args, ...PATIENT]));
     return { launcher, ready: await launcher.message<ReadyMessage>('ready') };
   }
 

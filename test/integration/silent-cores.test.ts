@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { callControl } from '@mk/libmk/io/control-call';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
-import { ClusterPlace, until } from './running-cluster.ts';
+import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
 /*
  * Cores that crash or hang while a command needs them: it says for whom it waits, goes on with the others, and its summary
@@ -12,7 +12,7 @@ let place: ClusterPlace;
 
 beforeEach(async () => {
   place = new ClusterPlace();
-  const launcher = place.launch('--detach', '--cores', String(CORES));
+  const launcher = place.launch('--detach', '--cores', String(CORES), ...PATIENT);
   await launcher.message('ready');
   expect((await launcher.ended).status).toBe(0);
 });
