@@ -31,7 +31,9 @@ for (let done = 0; done < COUNT; done += COUNT / 4) {
 say(`${COUNT} in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
 for (const core of [0, 1]) {
   const { now, differs } = await heldAsBefore(() => look(core), before[core]!);
-  say(`core ${core}: ${differs.length === 0 ? 'everything as before' : `DIFFERS: ${differs.join(', ')}`}; ${JSON.stringify({ ...now, channels: undefined })}`);
+  say(
+    `core ${core}: ${differs.length === 0 ? 'everything as before' : `DIFFERS: ${differs.join(', ')}`}; ${JSON.stringify({ ...now, channels: undefined })}`,
+  );
   if (differs.length > 0) process.exitCode = 1;
 }
 await cluster.stop();
