@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { cutOf } from '@mk/node-kernel/monitor/views/cut';
+import { randomFaults, settled } from './random-faults.ts';
 import { ViewWorld } from './view-world.ts';
 
 const calm = (count: number, seed = 1): ViewWorld => new ViewWorld(count, createPrng(seed));
 
 function settle(world: ViewWorld, ms = 20_000): void {
-  for (let waited = 0; waited < ms && !world.converged && world.violations.length === 0; waited += 200) world.run(200);
-  if (!world.converged || world.violations.length > 0) throw new Error(`did not settle\n${world.describe()}`);
+  if (!settled(world, ms)) throw new Error(`did not settle\n${world.describe()}`);
 }
 
 describe('views', () => {
@@ -95,19 +95,7 @@ describe('views', () => {
       const count = 3 + prng.nextInt(5);
       const world = new ViewWorld(count, prng, Math.min(count - 1, 2 + prng.nextInt(4)));
       if (prng.nextInt(2) === 0) world.proofAfter = prng.nextInt(200) * 1_000_000;
-      for (let i = 0; i < 12; i += 1) {
-        const core = prng.nextInt(count);
-        const other = prng.nextInt(count);
-        const what = prng.nextInt(8);
-        if (what < 3 && core !== other) world.cut(core, other);
-        else if (what === 3) world.heal();
-        else if (what === 4) world.hang(core, prng.nextInt(6000));
-        else if (what === 5 && world.canSpare(core)) world.crash(core);
-        else if (what === 6 && !world.cores[core]!.alive) world.restart(core);
-        world.run(prng.nextInt(3000));
-      }
-      world.heal();
-      for (const core of world.cores) if (!core.alive) world.restart(core.self.core);
+      randomFaults(world, prng);
       try {
         settle(world, 60_000);
       } catch (error) {
