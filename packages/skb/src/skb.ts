@@ -196,7 +196,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
 
   admit(from: Identity): ErrorName | null {
     if (from.peer === SKB_PEER) return 'WRONG_PEER';
-    return isCore(from.peer) && this.registry.isTaken(from.peer, from.instance) ? 'CORE_ID_TAKEN' : null;
+    if (!isCore(from.peer)) return null;
+    if (this.registry.isGone(from.peer, from.incarnation)) return 'PEER_GONE';
+    return this.registry.isTaken(from.peer, from.instance) ? 'CORE_ID_TAKEN' : null;
   }
 
   peerUp(peer: Peer): void {

@@ -24,3 +24,28 @@ export function settled(world: ViewWorld, ms: number): boolean {
   for (let waited = 0; waited < ms && !world.converged && world.violations.length === 0; waited += 200) world.run(200);
   return world.converged && world.violations.length === 0;
 }
+
+/**
+ * Trouble at the very moment of a view change: proposers that hang or die between their proposal and its success, cuts within a round
+ * trip. Pauses are of the length of messages, not of leases.
+ */
+export function troubledChanges(world: ViewWorld, prng: Prng): void {
+  const { count } = world;
+  world.run(2000);
+  for (let i = 0; i < 30 && world.violations.length === 0; i += 1) {
+    const core = prng.nextInt(count);
+    const other = prng.nextInt(count);
+    const leader = world.cores.find(({ alive, agreement, self }) => alive && agreement.leader === self.core)?.self.core;
+    const what = prng.nextInt(10);
+    if (what < 2 && world.canSpare(core)) world.crash(core);
+    else if (what < 4 && !world.cores[core]!.alive) world.restart(core);
+    else if (what === 4 && leader !== undefined && world.canSpare(leader)) world.crash(leader);
+    else if (what === 5 && leader !== undefined) world.hang(leader, 200 + prng.nextInt(5000));
+    else if (what < 8 && leader !== undefined && leader !== core) world.cut(leader, core);
+    else if (what === 8 && core !== other) world.cut(core, other);
+    else world.heal();
+    world.run(prng.nextInt(3) === 0 ? prng.nextInt(4000) : 20 * prng.nextInt(8));
+  }
+  world.heal();
+  for (const core of world.cores) if (!core.alive) world.restart(core.self.core);
+}

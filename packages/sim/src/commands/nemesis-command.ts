@@ -200,6 +200,7 @@ function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): P
     weights,
     ...(cores !== null && { cores }),
     ...(machine !== null && { machine }),
+    leases: true,
     ...(faultsForNs !== null && { faultsForNs }),
   };
 }

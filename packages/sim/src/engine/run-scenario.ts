@@ -106,6 +106,7 @@ class Run {
       machine: options.machineOf(scenario),
       hmac: options.hmac,
       logLevel: 'debug',
+      ...(scenario.leaseMs !== undefined && { leaseMs: scenario.leaseMs }),
       ...(options.wrap && { wrap: options.wrap }),
       ...(options.program && { programs: options.program.world }),
     });
@@ -246,12 +247,12 @@ class Run {
     });
   }
 
-  /** Every core is bound to every other one and takes part in global operations. */
+  /** Every core is bound to every other one, takes part in global operations and has a lease. */
   private meshWhole(): boolean {
     const { simulation, scenario } = this;
     for (let core: CoreId = 0; core < scenario.cores; core++) {
       const context = simulation.node(core).kernel?.monitor.context;
-      if (context === undefined || context.members.length !== scenario.cores - 1) return false;
+      if (context === undefined || context.fenced || context.members.length !== scenario.cores - 1) return false;
     }
     return simulation.node(SKB_PEER).skb?.registry.meshComplete ?? false;
   }

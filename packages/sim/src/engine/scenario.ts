@@ -43,6 +43,8 @@ export interface Scenario {
   /** Faults stop then: everything is healed. */
   readonly faultsForNs: Nanos;
   readonly program?: ProgramLoad;
+  /** How long a core may act without word from a majority; absent: for ever, unless its death is proven. */
+  readonly leaseMs?: number;
 }
 
 /** One line for people. */

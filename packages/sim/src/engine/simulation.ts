@@ -303,7 +303,9 @@ export class Simulation implements NetworkHost, EffectHost {
     const effects = this.step(node, event, start);
     if (effects === null) return;
     let cursor = start;
-    for (let i = 0; i < effects.length; i++) cursor = this.effects.perform(node, known(effects[i]), cursor);
+    // A process that halts does nothing more: a link that it opened would be its next life's.
+    for (let i = 0; i < effects.length && node.machine !== null; i++)
+      cursor = this.effects.perform(node, known(effects[i]), cursor);
     node.freeAt = cursor;
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
   }

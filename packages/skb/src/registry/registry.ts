@@ -74,6 +74,12 @@ export class Registry {
     return member !== undefined && member.instance !== instance && member.peer.link !== 0;
   }
 
+  /** Whether that incarnation was declared gone: it comes to nothing if it comes back, and its channel with it (R4). */
+  isGone(core: CoreId, incarnation: Incarnation): boolean {
+    const isOver = incarnation > 0 && incarnation <= (this.lastIncarnation.get(core) ?? 0);
+    return isOver && this.members.get(core)?.incarnation !== incarnation;
+  }
+
   /** How many links the mesh has: those that both ends have reported. */
   get meshLinks(): number {
     return Math.floor(this.linkSum / 2);

@@ -84,7 +84,9 @@ export class Join {
   skbFailed(error: ErrorName | null, text: string, now: Nanos): boolean {
     this.lastFailure = error === null ? text : `${error}: ${text}`;
     if (error === 'WRONG_INCARNATION') this.context.timers.set(now, (at) => this.skbRestarted(at));
-    const hopeless = error === 'WRONG_SECRET' || error === 'WRONG_VERSION' || error === 'WRONG_CLUSTER';
+    if (error === 'PEER_GONE' && this.context.registered) this.excluded();
+    const hopeless =
+      error === 'PEER_GONE' || error === 'WRONG_SECRET' || error === 'WRONG_VERSION' || error === 'WRONG_CLUSTER';
     if (hopeless && !this.context.registered)
       this.host.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
     return !hopeless && error !== 'WRONG_INCARNATION';
