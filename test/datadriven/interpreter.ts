@@ -168,12 +168,12 @@ export class Interpreter {
     sim.run(Math.ceil(sim.now / 1e6) * 1e6); // what is asked next is asked of idle cores, at a whole millisecond as their timers are
   }
 
-  /** Whoever is bound to a core that is in a view is in one, too. */
+  /** Whoever knows a core that is in a view is in one, too. */
   private isJoined(sim: Simulation): boolean {
     const isOut = (id: number): boolean => sim.node(id).kernel?.services.views.agreement?.view === null;
     return [...sim.nodes.values()].every(({ id, kernel }) => {
-      const bound = [...(kernel?.monitor.context.monitors.values() ?? [])].filter((monitor) => monitor.bound);
-      return kernel === null || !isOut(id) || bound.every(({ core }) => isOut(core));
+      const known = [...(kernel?.monitor.context.monitors.values() ?? [])];
+      return kernel === null || !isOut(id) || known.every(({ core }) => isOut(core));
     });
   }
 

@@ -3,7 +3,7 @@ import { Channel } from '@mk/monitor-proto/urpc/channel';
 import { ReceiveLane } from '@mk/monitor-proto/urpc/receive-lane';
 import { SendLane } from '@mk/monitor-proto/urpc/send-lane';
 import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
-import { Join } from '@mk/node-kernel/monitor/membership/join';
+import { MonitorContext } from '@mk/node-kernel/monitor/context';
 import { OperationRunner } from '@mk/node-kernel/monitor/operations';
 import { Registry } from '@mk/skb/registry/registry';
 
@@ -232,15 +232,13 @@ export const MUTANTS: readonly Mutant[] = [
       },
   },
   {
-    name: 'ready too soon: a monitor counts before its capops_ready',
+    name: 'takes part too soon: a monitor counts before a view with it',
     caughtBy: ['J2'],
-    target: Join,
-    method: 'learn',
-    wrap: (good) =>
-      function (row, now) {
-        const monitor = good.call(this, row, now) as { ready: boolean };
-        monitor.ready = true;
-        return monitor;
+    target: MonitorContext,
+    method: 'isInView',
+    wrap: () =>
+      function () {
+        return true;
       },
   },
   {

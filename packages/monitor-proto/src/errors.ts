@@ -45,6 +45,11 @@ export const ERRORS = {
     definite: true,
     doc: 'The same request ended an earlier life of this process; it is not run again.',
   },
+  LINK_CROSSED: {
+    code: 38,
+    definite: true,
+    doc: 'Both ends opened a link at the same time; that of the lower core goes on, and carries everything.',
+  },
   CORE_FENCED: {
     code: 37,
     definite: false,

@@ -131,9 +131,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   /** Whether this core takes part in the cluster, and how far it is. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
     const { context } = this.monitor;
-    const bound = [...context.monitors.values()].every((m) => m.bound);
     return {
-      ok: context.registered && bound,
+      ok: context.registered && context.view > 0,
       core: context.core,
       incarnation: context.incarnation,
       members: context.members.length + 1,

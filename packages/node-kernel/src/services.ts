@@ -58,7 +58,7 @@ function createMembership(core: Core): { readonly membership: Membership; readon
   const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
   const membership: Membership = new Membership(context, config, { ...joinHost, proofOfDeath });
   const views: Views = new Views(context, {
-    bound: () => membership.join.boundToAll,
+    known: () => membership.join.known,
     dropped: (member, cause, now) => membership.giveUp(member, cause, now),
     fenced: (fenced, now) => core.fenced(fenced, now),
     cutOff: () => core.cutOff(),

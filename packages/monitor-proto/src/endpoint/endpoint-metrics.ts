@@ -3,6 +3,7 @@ import { MESSAGES } from '../messages/table.ts';
 import type { MetricFamily, MetricSample } from '../metrics.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EndpointCounters } from './owner.ts';
+import { silenceOf } from './peer.ts';
 
 /** The counters that are one number each, with their names and meanings. */
 const COUNTERS: readonly (readonly [name: string, counter: keyof EndpointCounters, help: string])[] = [
@@ -53,8 +54,8 @@ function linkGauges(endpoint: Endpoint, now: Nanos): readonly MetricFamily[] {
     {
       name: 'mk_link_silence_seconds',
       type: 'gauge',
-      help: 'Time since a peer was last heard.',
-      samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: Math.max(0, now - p.lastHeardAt) / 1e9 })),
+      help: 'How long a peer has been silent that owes an acknowledgement; 0 where it owes none.',
+      samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: silenceOf(p, now) / 1e9 })),
     },
     {
       name: 'mk_channel_round_trip_seconds',

@@ -31,11 +31,16 @@ import { Peer } from './peer.ts';
  * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner admitted;
  * exactly once and in order per lane (U1–U3);
  *   E1  a frame that does not validate, in whatever part of it, closes its link and changes nothing else: no lane moves, no
- *       message of it is handed on, and the peer's next link brings what was valid in it.
+ *       message of it is handed on, and the peer's next link brings what was valid in it;
+ *   E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When both ends
+ *       open one at the same time, that of the lower id is the one.
  */
 
 const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
+
+/** So many short pauses are made for somebody who is opening a link: about a second and a quarter. */
+const PATIENT_ATTEMPTS = 8;
 
 export class Endpoint {
   readonly timers = new TimerQueue();
@@ -51,22 +56,27 @@ export class Endpoint {
   };
   /** Delivered and sent messages by type, for metrics. */
   readonly trace: MessageTrace;
+  /** Peers to which links are to be opened at the end of this step. */
+  private wanted: Peer[] = [];
   private readonly byInstance = new Map<InstanceId, Peer>();
   private readonly links = new Map<LinkId, LinkState>();
   private readonly greeter: Greeter;
   private readonly outgoing: Outgoing;
   private nextLink: LinkId = 1;
   private nextClient = 0;
+  private self: PeerId;
 
   constructor(
     config: HandshakeConfig,
     private readonly owner: EndpointOwner,
     private readonly outbox: EffectSink,
   ) {
+    this.self = config.peer;
     this.trace = new MessageTrace(outbox, config.instance);
     this.outgoing = new Outgoing(outbox, this.timers, this.counters);
     this.greeter = new Greeter(config, outbox, this.timers, {
       admit: (from, dialled) => owner.admit(from, dialled),
+      crosses: (from) => this.crosses(from),
       knownInstance: (instance) => this.byInstance.get(instance) ?? null,
       open: (link, from, marks, now) => this.open(link, from, marks, now),
       refuse: (link, error, text, now) => this.refuse(link, error, text, now),
@@ -76,18 +86,33 @@ export class Endpoint {
 
   /** Changes who this end says it is, once the registry has told it. */
   setIdentity(peer: PeerId, incarnation: Incarnation): void {
+    this.self = peer;
     this.greeter.setIdentity(peer, incarnation);
   }
 
-  /** A peer that we open links to, and keep opening them to until `forget`. */
+  /** A peer that we open a link to now, and keep opening one to until `forget`. */
   connect(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string, now: Nanos): Peer {
-    const peer = this.expect(id, incarnation, instance);
-    peer.dial = address;
+    const peer = this.know(id, incarnation, instance, address);
     if (peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
     return peer;
   }
 
-  /** A peer that will open a link to us. */
+  /** A peer that either end opens a link to when it first has something to say (E2). */
+  know(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string): Peer {
+    const peer = this.expect(id, incarnation, instance);
+    peer.dial = address;
+    return peer;
+  }
+
+  /** Has a link to the peer opened, if none is, as if there were something to say. */
+  want(peer: Peer): void {
+    const idle = peer.link === 0 && peer.pendingLink === 0 && peer.redial === null;
+    if (!idle || peer.wanted || peer.dial === null || peer.gone) return;
+    peer.wanted = true;
+    this.wanted.push(peer);
+  }
+
+  /** A peer that opens links to us. */
   expect(id: PeerId, incarnation: Incarnation, instance: InstanceId): Peer {
     const known = this.peers.get(id);
     if (known && known.instance === instance) return known;
@@ -112,6 +137,7 @@ export class Endpoint {
     peer.gone = true;
     peer.dial = null;
     this.timers.cancel(peer.timer);
+    this.timers.cancel(peer.redial);
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (this.byInstance.get(peer.instance) === peer) this.byInstance.delete(peer.instance);
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
@@ -141,6 +167,7 @@ export class Endpoint {
     const codec = codecOf(message.type);
     if (peer.gone || peer.instance === '' || !peer.channel.send(message, codec)) return false;
     this.trace.sent(peer, message, codec);
+    if (peer.link === 0) this.want(peer);
     this.outgoing.touch(peer);
     return true;
   }
@@ -171,7 +198,7 @@ export class Endpoint {
     if (peer === null) return;
     if (peer.pendingLink === id) {
       peer.pendingLink = 0;
-      if (this.owner.dialFailed(peer, null, reason, now)) this.redialLater(peer, now);
+      this.dialFailed(peer, null, reason, now);
     } else if (peer.link === id) {
       this.lost(peer, link, reason, now);
     }
@@ -192,6 +219,7 @@ export class Endpoint {
   flush(now: Nanos): Nanos {
     for (let round = 0; round < 3; round++) {
       this.timers.expire(now);
+      this.openWanted(now);
       this.outgoing.flush(now);
       if (this.timers.next > now) break;
     }
@@ -265,7 +293,11 @@ export class Endpoint {
     }
     link.peer = peer;
     if (peer.link !== 0 && peer.link !== link.id) this.drop(peer.link, 'SUPERSEDED');
-    if (peer.pendingLink === link.id) peer.pendingLink = 0;
+    // Of two that were opened at the same time the other one is not needed any more (E2).
+    if (peer.pendingLink !== 0 && peer.pendingLink !== link.id) this.drop(peer.pendingLink, 'SUPERSEDED');
+    this.timers.cancel(peer.redial);
+    peer.redial = null;
+    peer.pendingLink = 0;
     peer.link = link.id;
     peer.dialAttempts = 0;
     peer.lastHeardAt = now;
@@ -284,12 +316,14 @@ export class Endpoint {
   }
 
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
+    if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // no fault of anybody's
     this.counters.linksRefused += 1;
     this.outbox.log('link_refused', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text, ours: true });
     this.end(link, error, text, now);
   }
 
   private wasRefused(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
+    if (error === 'LINK_CROSSED') return this.end(link, error, text, now);
     this.outbox.log('link_refused', { peer: link.peer?.id ?? NO_CORE, link: link.id, error, text, ours: false });
     this.end(link, error, text, now);
   }
@@ -307,7 +341,7 @@ export class Endpoint {
     if (peer === null) return;
     if (peer.pendingLink === link.id) {
       peer.pendingLink = 0;
-      if (this.owner.dialFailed(peer, error, text, now)) this.redialLater(peer, now);
+      this.dialFailed(peer, error, text, now);
     } else if (peer.link === link.id) {
       this.lost(peer, link, error, now);
     }
@@ -317,18 +351,61 @@ export class Endpoint {
     peer.link = 0;
     this.outbox.log('link_closed', { peer: peer.id, link: link.id, cause: reason });
     this.owner.peerDown(peer, reason, now);
-    this.redialLater(peer, now);
+    // Who opened the link opens it again; the other end does when it has something to say.
+    if (link.dialled || peer.channel.unacknowledged > 0) this.redialLater(peer, now);
+  }
+
+  private dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): void {
+    if (peer.link !== 0) return;
+    if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now)) this.redialLater(peer, now);
+    else if (!peer.gone) peer.dial = null; // whoever is there is somebody else
   }
 
   private redialLater(peer: Peer, now: Nanos): void {
     if (peer.dial === null || peer.gone) return;
     const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, 16));
-    this.timers.set(now + pause, this.redial, peer);
+    this.timers.cancel(peer.redial);
+    peer.redial = this.timers.set(now + pause, this.redial, peer);
   }
 
   private readonly redial = (now: Nanos, peer: Peer): void => {
-    if (peer.dial !== null && peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
+    peer.redial = null;
+    this.dialUnlessOpen(peer, now);
   };
+
+  private openWanted(now: Nanos): void {
+    if (this.wanted.length === 0) return;
+    for (const peer of this.wanted.splice(0)) {
+      peer.wanted = false;
+      this.dialUnlessOpen(peer, now);
+    }
+  }
+
+  private dialUnlessOpen(peer: Peer, now: Nanos): void {
+    if (peer.dial === null || peer.gone || peer.link !== 0 || peer.pendingLink !== 0) return;
+    if (peer.dialAttempts < PATIENT_ATTEMPTS && this.isGreetedBy(peer)) {
+      peer.dialAttempts += 1;
+      return this.redialLater(peer, now);
+    }
+    this.dial(peer, now);
+  }
+
+  /** Somebody who says that he is this peer opens a link just now: it may be all that is needed. */
+  private isGreetedBy(peer: Peer): boolean {
+    for (const { phase, handshake } of this.links.values())
+      if (phase === 'answered' && handshake?.hello?.from.instance === peer.instance) return true;
+    return false;
+  }
+
+  /**
+   * Both ends open a link at the same time: this end's goes on, if its id is the lower one (E2). One whose proof the other end has
+   * not answered yet counts as being opened: it may have opened its own before it took the proof.
+   */
+  private crosses(from: Identity): boolean {
+    const peer = this.byInstance.get(from.instance);
+    if (peer === undefined || this.self > from.peer) return false;
+    return peer.pendingLink !== 0 || this.links.get(peer.link)?.phase === 'proving';
+  }
 
   private dial(peer: Peer, now: Nanos): void {
     const id = this.nextLink;

@@ -41,6 +41,8 @@ export interface HandshakeConfig {
 /** What the greeter needs of the endpoint that it serves. */
 export interface GreeterOwner {
   admit(from: Identity, dialled: boolean): ErrorName | null;
+  /** Whether a link that this end opens to the same peer makes another one needless. */
+  crosses(from: Identity): boolean;
   knownInstance(instance: InstanceId): Peer | null;
   open(link: LinkState, from: Identity, marks: LaneMarks, now: Nanos): void;
   refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void;
@@ -139,7 +141,10 @@ export class Greeter {
     if (link.phase !== 'waiting') return null;
     const handshake = known(link.handshake, 'the handshake of a link that waits');
     handshake.hello = hello;
-    const error = this.check(hello.from) ?? this.owner.admit(hello.from, false);
+    const error =
+      this.check(hello.from) ??
+      this.owner.admit(hello.from, false) ??
+      (this.owner.crosses(hello.from) ? 'LINK_CROSSED' : null);
     if (error !== null) {
       this.refuse(link, error, now);
       return null;

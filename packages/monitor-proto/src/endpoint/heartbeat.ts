@@ -1,6 +1,7 @@
 import { type Nanos, SECOND } from '../ids.ts';
 import { limit } from '../limits.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { Peer } from './peer.ts';
 
 /*
  * A heartbeat is a frame of acks and nothing else: it tells that the sender runs, is worth no repetition and asks for no
@@ -24,7 +25,10 @@ const SILENT = 0.9;
 
 /** Beats on every link that has been silent for an interval. */
 export function beatOnSilentLinks(endpoint: Endpoint, interval: Nanos, now: Nanos): void {
-  for (const peer of endpoint.peers.values()) {
-    if (peer.link !== 0 && now - peer.lastSentAt >= SILENT * interval) endpoint.beat(peer);
-  }
+  for (const peer of endpoint.peers.values()) beatIfSilent(endpoint, peer, interval, now);
+}
+
+/** Beats on a peer's open link if it has been silent for an interval. */
+export function beatIfSilent(endpoint: Endpoint, peer: Peer, interval: Nanos, now: Nanos): void {
+  if (peer.link !== 0 && now - peer.lastSentAt >= SILENT * interval) endpoint.beat(peer);
 }

@@ -40,6 +40,8 @@ export class Outgoing {
   private flushPeer(peer: Peer, now: Nanos): void {
     peer.dirty = false;
     if (peer.gone) return;
+    if (peer.channel.unacknowledged === 0) peer.askedAt = Infinity;
+    else if (peer.askedAt === Infinity) peer.askedAt = now;
     if (peer.link !== 0) this.sendQueued(peer, now);
     this.arm(peer);
   }

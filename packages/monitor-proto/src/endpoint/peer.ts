@@ -17,12 +17,18 @@ export class Peer {
   link: LinkId = 0;
   /** A link that we opened and that is not open yet, or 0. */
   pendingLink: LinkId = 0;
-  /** The address at which we open links to it; null for one that opens links to us. */
+  /** The address at which we open a link to it when one is wanted; null for one that only opens links to us. */
   dial: string | null = null;
   dialAttempts = 0;
+  /** A link is to be opened at the end of this step. */
+  wanted = false;
+  /** Set while the next attempt to open a link waits. */
+  redial: Timer | null = null;
   /** Whether some link to this instance was ever open. */
   met = false;
   lastHeardAt: Nanos = 0;
+  /** Since when something is to be acknowledged by it; Infinity: nothing is, and it may be silent. */
+  askedAt: Nanos = Infinity;
   lastSentAt: Nanos = 0;
   /** When a timer for this channel is due to look; Infinity: none is set. */
   armedAt: Nanos = Infinity;
@@ -50,4 +56,9 @@ export type CorePeer = Peer & { readonly id: CoreId };
 
 export function isCorePeer(peer: Peer): peer is CorePeer {
   return isCore(peer.id);
+}
+
+/** How long a peer has been silent that owes an acknowledgement; 0 for one that owes none. */
+export function silenceOf({ askedAt, lastHeardAt }: Peer, now: Nanos): Nanos {
+  return askedAt === Infinity ? 0 : Math.max(0, now - Math.max(askedAt, lastHeardAt));
 }

@@ -106,8 +106,8 @@ export const VIEW_MESSAGES = {
     from: 'core',
     to: 'core',
     lane: 'urgent',
-    fields: { incarnation: 'u32' },
-    doc: 'The sender hears this incarnation.',
+    fields: { incarnation: 'u32', leader: 'u32' },
+    doc: 'The sender hears this incarnation; who leads its view, which is to hear it as well (65534: nobody).',
   },
   view_found: {
     ordinal: 353,

@@ -8,16 +8,13 @@ import type { KernelEffect } from '../effects.ts';
 import { OperationRunner } from './operations.ts';
 import { isMember, type Member, type View } from './views/view.ts';
 
-/** A monitor that this core has been told of. */
+/** A monitor that this core has been told of: it may say something to it, over a link that opens then. */
 export interface KnownMonitor {
   readonly core: CoreId;
   readonly incarnation: Incarnation;
   readonly instance: string;
   readonly address: string;
-  /** Both ends have confirmed: the link is open and bound (join step 5). */
-  bound: boolean;
-  /** It takes part in global operations (join step 6). */
-  ready: boolean;
+  /** It owes an answer and has been silent for too long. */
   suspected: boolean;
 }
 
@@ -29,6 +26,8 @@ export class MonitorContext {
   view = 0;
   /** This core is in a view and has no lease: nothing that it computes may leave it (V2). */
   fenced = false;
+  /** The view that the registry knew when it named this core; 0: none. */
+  registeredView = 0;
   private inView: View | null = null;
   /** When the event that is being handled came. */
   now: Nanos = 0;
@@ -59,7 +58,7 @@ export class MonitorContext {
   /** The other cores that take part in global operations, ascending; the same array until they change. */
   get members(): readonly CoreId[] {
     return (this.memberList ??= [...this.monitors.values()]
-      .filter((m) => m.bound && m.ready && this.isInView(m))
+      .filter((m) => this.isInView(m))
       .map((m) => m.core)
       .sort((a, b) => a - b));
   }

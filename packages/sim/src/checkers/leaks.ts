@@ -19,7 +19,7 @@ export function leftovers(node: SimNode): readonly string[] {
     if (peer.armedAt !== Infinity) armed += 1;
     if (!peer.channel.idle)
       rows.push(`${peer.channel.unacknowledged} unacknowledged messages or an ack owed to ${peerName(peer.id)}`);
-    if (peer.link === 0) rows.push(`no link to ${peerName(peer.id)}`);
+    if (peer.link === 0 && peer.id === SKB_PEER) rows.push('no link to the SKB');
     if (peer.pendingLink !== 0) rows.push(`an opening link to ${peerName(peer.id)}`);
   }
   const timers = endpoint.timers.size - armed - (kernel?.standingTimers ?? SKB_TIMERS);

@@ -15,11 +15,12 @@ class MembershipChecker implements Checker {
   /** By core: the incarnations seen, with the life that had each. */
   private readonly lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
   private readonly introduced = new Set<string>();
-  private readonly ready = new Set<string>();
+  /** By core and incarnation: who is in the view that it has installed. */
+  private readonly views = new Map<string, readonly unknown[]>();
   private readonly handlers: LineHandlers = {
     join_step: (line, report) => this.joinStep(line, report),
-    message_delivered: (line) => {
-      if (line.message === 'capops_ready') this.ready.add(`${line.core}.${line.incarnation}<${line.channel}`);
+    view_installed: (line) => {
+      this.views.set(`${line.core}.${line.incarnation}`, line['members'] as readonly unknown[]);
     },
     message_sent: (line, report) => this.messageSent(line, report),
   };
@@ -55,9 +56,8 @@ class MembershipChecker implements Checker {
 
   private messageSent(line: LineOf<'message_sent'>, report: Report): void {
     if (line.message !== 'round_request' || !String(line['op']).startsWith(`${line.core}.`)) return;
-    const [from = '', to = ''] = line.channel.split('>');
-    if (this.ready.has(`${line.core}.${line.incarnation}<${to}>${from}`)) return;
-    const text = `core ${line.core} took core ${line.peer} into ${String(line['op'])} before it was ready`;
+    if (this.views.get(`${line.core}.${line.incarnation}`)?.includes(line.peer) === true) return;
+    const text = `core ${line.core} took core ${line.peer} into ${String(line['op'])} and has no view with it`;
     report('J2', text);
   }
 

@@ -123,7 +123,7 @@ function roundHostOf(context: MonitorContext): RoundHost {
     },
     mayAsk: (core, ready) => {
       const monitor = context.monitors.get(core);
-      return monitor !== undefined && monitor.bound && (monitor.ready || !ready);
+      return monitor !== undefined && (!ready || context.isInView(monitor));
     },
     send: (core, message) => context.send(core, message),
   };

@@ -44,8 +44,8 @@ export interface RoundHost {
   readonly view: number;
   readonly sink: EffectSink;
   readonly timers: TimerQueue;
-  /** Whether a core may be asked now: bound to us, and (`ready`) taking part in global operations (J2). */
-  mayAsk(core: CoreId, ready: boolean): boolean;
+  /** Whether a core may be asked now: known to us, and (`inView`) in the view (J2). */
+  mayAsk(core: CoreId, inView: boolean): boolean;
   send(core: CoreId, message: Message): ErrorName | null;
   /** Nothing has been heard from a core for a while. */
   isSilent(core: CoreId, now: Nanos): boolean;

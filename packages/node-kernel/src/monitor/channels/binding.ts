@@ -236,7 +236,9 @@ export class Binding {
 
   private isUp(core: CoreId): boolean {
     const monitor = this.context.monitors.get(core);
-    return monitor?.bound === true && !monitor.suspected && (this.context.endpoint.peers.get(core)?.link ?? 0) !== 0;
+    const peer = this.context.endpoint.peers.get(core);
+    if (monitor === undefined || peer === undefined || monitor.suspected) return false;
+    return peer.link !== 0 || peer.dialAttempts === 0; // one that nobody has wanted yet opens
   }
 
   private *connectBy(bind: Bind, route: readonly CoreId[], port: number): Operation<End> {

@@ -4,24 +4,25 @@ import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@m
 import { limit } from '@mk/monitor-proto/limits';
 import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { KernelConfig } from '../../config.ts';
 import type { MonitorContext } from '../context.ts';
 
 /*
- * How a monitor joins the mesh: Barrelfish's six steps, with the SKB in the place of the booting monitor.
+ * How a monitor joins the mesh: the first of Barrelfish's six steps, with the SKB in the place of the booting monitor.
  *
  *   0  register_request / register_reply   the core gets its id, the machine, the settings
  *   1  monitor_initialized   new → SKB     it listens and may be announced
- *   2  new_monitor_notify    SKB → ready   every initialised monitor hears of it
- *   3  bind_monitor_proxy    ready → SKB   each asks that the new one bind to it
- *   4  bind_monitor_request  SKB → new     the new one is told where they listen, and opens the links
- *   5  bind_monitor_reply    new → ready   over the fresh link: bound
- *   6  capops_ready          both ways     takes part in global operations from now on
+ *   2  new_monitor_notify    SKB → known   every initialised monitor hears of it
+ *   3  bind_monitor_proxy    known → SKB   each asks that the new one be told of it
+ *   4  bind_monitor_request  SKB → new     the new one is told where they listen
  *
- *   J1  each pair of monitors has one link: only step 4 opens links, and only the later of the two gets it for a pair;
- *   J2  a monitor is in no global operation before its capops_ready arrived;
- *   J3  the monitors that are awaited are those that are known and not bound.
+ * Barrelfish opens the links then (steps 5 and 6). Here a link opens when one of its ends has something to say (decision 0161), and
+ * the view says who takes part in global operations.
+ *
+ *   J1  each pair of monitors has one link at most: of two that cross the lower core's is the one;
+ *   J2  a monitor is in no global operation before a view with it is installed;
+ *   J3  whom this core knows it knows an address of, until that incarnation is over.
  */
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
@@ -42,12 +43,9 @@ export interface JoinHost {
 export class Join {
   private startedAt: Nanos = 0;
   private registeredAt: Nanos = -1;
-  private readyReported = false;
   private everReady = false;
-  /** More monitors are to be announced: nobody is bound to all yet. */
+  /** More monitors are to be announced: nobody knows all yet. */
   private moreToCome = false;
-  /** Monitors that we know of and are not bound to yet. */
-  private readonly unbound = new Set<number>();
   /** The last incarnation of each core that this core has given up: it tells the next life of the SKB (R4). */
   private readonly givenUp = new Map<CoreId, Incarnation>();
   /** We ourselves end the channel to the SKB, to begin a new one. */
@@ -63,7 +61,7 @@ export class Join {
     private readonly host: JoinHost,
   ) {}
 
-  /** This core has not been bound to all others yet, and it may still take its time. */
+  /** This core is in no view yet, and it may still take its time. */
   booting(now: Nanos): boolean {
     return !this.everReady && now - this.startedAt < BOOT_PATIENCE;
   }
@@ -109,6 +107,7 @@ export class Join {
     const again = context.registered;
     context.core = reply.core;
     context.incarnation = reply.incarnation;
+    context.registeredView = reply.view;
     context.machine = reply.machine;
     context.settings = reply.settings;
     this.registeredAt = now;
@@ -124,70 +123,40 @@ export class Join {
     if (again) this.report();
   }
 
-  /** Step 2: new monitors were announced to us; step 3: ask for them. */
+  /** Step 2: new monitors were announced to us; step 3: they are to be told of us. */
   announced(monitors: readonly MonitorRow[], more: boolean, now: Nanos): void {
     this.moreToCome = more;
-    const cores: number[] = [];
-    const incarnations: number[] = [];
-    for (const row of monitors) {
-      const known = this.learn(row, now);
-      if (known.bound) continue;
-      // An earlier life of the SKB had us bind to it: we dial, and must not be dialled as well (J1; nemesis seed 297).
-      if (this.context.endpoint.expect(row[0], row[1], row[2]).dial !== null) continue;
-      cores.push(row[0]);
-      incarnations.push(row[1]);
-    }
-    if (cores.length === 0) return;
+    for (const row of monitors) this.learn(row, now);
     this.step('bind_monitor_proxy', SKB_PEER);
+    // Also for those that an earlier life of the SKB announced: it may have died before it told them of us.
+    const [cores, incarnations] = [monitors.map(([core]) => core), monitors.map(([, incarnation]) => incarnation)];
     this.context.send(SKB_PEER, { type: 'bind_monitor_proxy', cores, incarnations });
+    this.report();
   }
 
-  /** Step 4: these monitors wait for our link. */
+  /** Step 4: these monitors know us. */
   bindTo(monitors: readonly MonitorRow[], more: boolean, now: Nanos): void {
     this.moreToCome = more;
     for (const row of monitors) {
       this.learn(row, now);
       this.step('bind_monitor_request', row[0], row[1]);
-      this.context.endpoint.connect(row[0], row[1], row[2], row[3], now);
     }
+    this.report();
   }
 
-  /** A link that we opened to a monitor is up for the first time: step 5, and step 6 on our side. */
-  linkUp(peer: CorePeer, now: Nanos): void {
-    const monitor = this.context.monitors.get(peer.id);
-    if (monitor === undefined || peer.dial === null) return;
-    monitor.bound = true;
-    this.unbound.delete(peer.id);
-    this.context.membersChanged();
-    this.step('bind_monitor_reply', peer.id);
-    this.context.send(peer.id, { type: 'bind_monitor_reply', core: this.context.core });
-    this.context.send(peer.id, { type: 'capops_ready', core: this.context.core });
-    this.bound(now);
+  /** This core is in a view. */
+  takesPart(now: Nanos): void {
+    if (this.everReady) return;
+    this.everReady = true;
+    this.context.outbox.log('core_ready', {
+      links: this.context.monitors.size,
+      elapsed_ms: (now - this.registeredAt) / 1e6,
+    });
   }
 
-  /** Step 5 arrives at the monitor that was bound to. */
-  boundBy(peer: CorePeer, now: Nanos): void {
-    const monitor = this.context.monitors.get(peer.id);
-    if (monitor === undefined) return;
-    monitor.bound = true;
-    this.unbound.delete(peer.id);
-    this.context.membersChanged();
-    this.context.send(peer.id, { type: 'capops_ready', core: this.context.core });
-    this.bound(now);
-  }
-
-  /** Step 6 of another monitor. */
-  ready(peer: CorePeer): void {
-    const monitor = this.context.monitors.get(peer.id);
-    if (monitor === undefined || monitor.ready) return;
-    monitor.ready = true;
-    this.context.membersChanged();
-    this.step('capops_ready', peer.id);
-  }
-
-  /** Whom this core is bound to, once it is to all that it knows of and no others wait to be announced; nobody before. */
-  get boundToAll(): readonly CoreId[] {
-    if (!this.context.registered || this.unbound.size > 0 || this.moreToCome) return NOBODY;
+  /** Whom this core knows, once no others wait to be announced; nobody before. */
+  get known(): readonly CoreId[] {
+    if (!this.context.registered || this.moreToCome) return NOBODY;
     return [...this.context.monitors.keys()];
   }
 
@@ -195,7 +164,6 @@ export class Join {
   gone(core: CoreId): void {
     const monitor = this.context.monitors.get(core);
     if (monitor === undefined) return;
-    this.unbound.delete(core);
     this.noteGivenUp(core, monitor.incarnation);
     this.context.monitors.delete(core);
     this.context.membersChanged();
@@ -214,13 +182,14 @@ export class Join {
 
   /** J2, J3. Throws AssertionFailure. */
   invariants(): void {
-    const { monitors } = this.context;
-    for (const core of this.unbound)
-      assertInvariant('J3', monitors.get(core)?.bound === false, () => `core ${core} is awaited, not known or bound`);
-    for (const { core, bound } of monitors.values())
-      assertInvariant('J3', bound || this.unbound.has(core), () => `core ${core} is not bound, and not awaited`);
-    for (const core of this.context.members)
-      assertInvariant('J2', monitors.get(core)?.ready, () => `core ${core} is a member and not ready`);
+    const { monitors, endpoint } = this.context;
+    for (const { core, instance } of monitors.values())
+      assertInvariant('J3', endpoint.peers.get(core)?.instance === instance, () => `core ${core} is known and no peer`);
+    for (const core of this.context.members) {
+      const monitor = monitors.get(core);
+      const inView = monitor !== undefined && this.context.isInView(monitor);
+      assertInvariant('J2', inView, () => `core ${core} takes part and is in no view`);
+    }
   }
 
   private dialSkb(now: Nanos): void {
@@ -274,34 +243,22 @@ export class Join {
     );
   }
 
-  private learn(row: MonitorRow, now: Nanos): { bound: boolean } {
+  private learn(row: MonitorRow, now: Nanos): void {
     const [core, incarnation, instance, address] = row;
-    const known = this.context.monitors.get(core);
-    if (known !== undefined && known.instance === instance) return known;
-    const stale = this.context.endpoint.peers.get(core);
-    if (stale !== undefined && stale.instance !== instance)
-      this.context.endpoint.forget(stale, 'a newer incarnation was announced', now);
-    const monitor = { core, incarnation, instance, address, bound: false, ready: false, suspected: false };
-    this.context.monitors.set(core, monitor);
-    this.unbound.add(core);
-    this.readyReported = false;
-    return monitor;
-  }
-
-  private bound(now: Nanos): void {
-    if (this.unbound.size > 0) return;
-    this.report();
-    if (this.readyReported || this.moreToCome) return;
-    this.readyReported = true;
-    this.everReady = true;
-    this.context.outbox.log('core_ready', {
-      links: this.context.monitors.size,
-      elapsed_ms: (now - this.registeredAt) / 1e6,
-    });
+    const { context } = this;
+    const isKnown = context.monitors.get(core)?.instance === instance;
+    if (!isKnown) {
+      const stale = context.endpoint.peers.get(core);
+      if (stale !== undefined && stale.instance !== instance)
+        context.endpoint.forget(stale, 'a newer incarnation was announced', now);
+      context.monitors.set(core, { core, incarnation, instance, address, suspected: false });
+      context.membersChanged();
+    }
+    context.endpoint.know(core, incarnation, instance, address);
   }
 
   private report(): void {
-    this.context.send(SKB_PEER, { type: 'mesh_report', links: this.context.monitors.size - this.unbound.size });
+    this.context.send(SKB_PEER, { type: 'mesh_report', links: this.context.monitors.size });
   }
 
   private step(step: string, peer: number, incarnation?: number): void {

@@ -1,14 +1,15 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
-import { beatOnSilentLinks, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
+import { type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { beatIfSilent, heartbeatInterval, nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import { limit } from '@mk/monitor-proto/limits';
-import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer, silenceOf } from '@mk/monitor-proto/endpoint/peer';
 import type { MonitorContext } from '../context.ts';
 
 const MISSED = limit('heartbeatMissed');
 
 /**
- * Says on silent links that this core runs, and notices peers that say nothing. Suspecting has no consequence but a log line.
- * A core that boots says nothing and suspects nobody: heartbeats on links that were just made would only slow boot down.
+ * Says to the SKB that this core runs, and notices peers that owe an answer and say nothing: links between cores are watched by
+ * their use, and by the view's probes and beacons (links on first use: a heartbeat on each would cost n² messages). Suspecting has no
+ * consequence but a log line. A core that boots says nothing and suspects nobody.
  */
 export class Liveness {
   private interval: Nanos = heartbeatInterval(0);
@@ -40,7 +41,8 @@ export class Liveness {
     // A process that was itself stopped for a while, or that booted, has heard nobody: that says nothing about the others.
     const slept = now - this.lastLookAt > 2 * this.interval;
     this.lastLookAt = now;
-    beatOnSilentLinks(context.endpoint, this.interval, now);
+    const skb = context.endpoint.peers.get(SKB_PEER);
+    if (skb !== undefined) beatIfSilent(context.endpoint, skb, this.interval, now);
     for (const peer of context.endpoint.peers.values()) {
       if (slept) peer.lastHeardAt = Math.max(peer.lastHeardAt, now - this.interval);
       this.judge(peer, now);
@@ -50,8 +52,8 @@ export class Liveness {
   private judge(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const monitor = this.context.monitors.get(peer.id);
-    if (monitor === undefined || !monitor.bound) return;
-    const silent = now - peer.lastHeardAt;
+    if (monitor === undefined) return;
+    const silent = silenceOf(peer, now);
     const suspected = silent > MISSED * this.interval;
     if (suspected === monitor.suspected) return;
     monitor.suspected = suspected;

@@ -26,8 +26,8 @@ export class Membership implements Service {
     register_reply: (_from, reply, now) => this.join.registered(reply, now),
     new_monitor_notify: (_from, { monitors, more }, now) => this.join.announced(monitors, more, now),
     bind_monitor_request: (_from, { monitors, more }, now) => this.join.bindTo(monitors, more, now),
-    bind_monitor_reply: (from, _message, now) => this.join.boundBy(from, now),
-    capops_ready: (from) => this.join.ready(from),
+    bind_monitor_reply: () => undefined,
+    capops_ready: () => undefined,
     monitor_gone: (_from, { core, incarnation }, now) => this.declareGone(core, incarnation, now),
   } satisfies MessageHandlers;
   readonly linkPolicy: LinkPolicy = {
@@ -50,9 +50,12 @@ export class Membership implements Service {
     this.liveness.start(now);
   }
 
-  peerUp(peer: Peer, first: boolean, now: Nanos): void {
+  peerUp(peer: Peer, first: boolean): void {
     if (peer.id === SKB_PEER) this.join.skbUp(peer, first);
-    else if (first && isCorePeer(peer)) this.join.linkUp(peer, now);
+  }
+
+  viewChanged(now: Nanos): void {
+    if (this.context.view > 0) this.join.takesPart(now);
   }
 
   peerGone(peer: Peer, now: Nanos): void {
@@ -67,14 +70,14 @@ export class Membership implements Service {
 
   status() {
     const { core, incarnation, view, members, registered, monitors } = this.context;
-    const bound = [...monitors.values()].filter((m) => m.bound);
+    const known = [...monitors.values()];
     return {
       core,
       incarnation,
       view,
-      bound: bound.length,
+      known: known.length,
       members: members.length + (registered ? 1 : 0),
-      suspected: bound.filter((m) => m.suspected).map((m) => m.core),
+      suspected: known.filter((m) => m.suspected).map((m) => m.core),
     };
   }
 

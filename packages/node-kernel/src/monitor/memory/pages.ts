@@ -134,8 +134,8 @@ export class Pages implements Service {
     this.into(({ directory }) => afterAll(pages, (page, over) => directory.reset(page, over), done));
   }
 
-  peerUp({ id }: Peer, first: boolean): void {
-    if (first && isCore(id)) this.cache.homeBack(id);
+  viewChanged(): void {
+    for (const core of this.context.members) this.cache.homeBack(core);
   }
 
   peerGone({ id }: Peer): void {

@@ -2,7 +2,7 @@ import type { CoreAnswers } from '../../control/verb-answers.ts';
 import { type CoreId, type Nanos, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
-import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer, silenceOf } from '@mk/monitor-proto/endpoint/peer';
 import type { VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError } from '../operations.ts';
@@ -100,6 +100,10 @@ export class Probes implements Service {
     this.ring = new Ring(context);
   }
 
+  peerUp(peer: Peer, _first: boolean, now: Nanos): void {
+    this.rally.peerUp(peer, now);
+  }
+
   peerGone(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const { id } = peer;
@@ -134,9 +138,9 @@ export class Probes implements Service {
       return {
         peer: peerName(peer.id),
         up: peer.link !== 0,
-        bound: monitor?.bound ?? false,
+        known: monitor !== undefined,
         suspected: monitor?.suspected ?? false,
-        silent_ms: Math.round((now - peer.lastHeardAt) / 1e6),
+        silent_ms: Math.round(silenceOf(peer, now) / 1e6),
         unacknowledged: peer.channel.unacknowledged,
         ...peer.channel.counters,
         rtt: trips

@@ -51,7 +51,7 @@ interface Receiving {
 }
 
 /** What a rally needs of its core's endpoint. */
-export type Court = Pick<Endpoint, 'peers' | 'timers' | 'volley'>;
+export type Court = Pick<Endpoint, 'peers' | 'timers' | 'volley' | 'want'>;
 
 const PATIENCE: Nanos = 250 * MILLISECOND;
 const NO_FIGURES: VolleyFigures = [];
@@ -114,6 +114,7 @@ export class Rally {
       timer: null,
     };
     this.serving.set(id, rally);
+    if (peer.link === 0) this.endpoint.want(peer);
     this.serve(rally, now);
     this.watch(rally);
   }
@@ -135,6 +136,11 @@ export class Rally {
         : { there: rally.there, back: { average, variance: known(variance), min: known(min), max: known(max) } },
       now,
     );
+  }
+
+  /** What was served before the link was open went nowhere. */
+  peerUp(peer: Peer, now: Nanos): void {
+    for (const rally of this.serving.values()) if (rally.peer === peer) this.serve(rally, now);
   }
 
   peerGone(core: CoreId, now: Nanos): void {

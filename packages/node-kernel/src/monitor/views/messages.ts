@@ -47,6 +47,11 @@ export type ViewMessage =
   | { readonly type: 'view_install'; readonly views: readonly View[] }
   /** A core that has a number and an incarnation asks to be taken into the next view, and says whom it hears. */
   | { readonly type: 'view_join'; readonly member: Member; readonly hears: readonly CoreId[] }
-  | { readonly type: 'view_join_reply'; readonly incarnation: Incarnation };
+  | {
+      readonly type: 'view_join_reply';
+      readonly incarnation: Incarnation;
+      /** Of the sender's view; 65534: it knows none. */
+      readonly leader: CoreId;
+    };
 
 export type ViewMessageOf<T extends ViewMessage['type']> = Extract<ViewMessage, { readonly type: T }>;

@@ -5,7 +5,7 @@
  * Assumes clocks within the drift margin, and that no message is made up. Leaders are elected by need: who holds a valid lease
  * refuses its vote, so a leader with a majority is never disturbed by a core that hears less (A–B–C does not oscillate).
  */
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, NO_CORE } from '@mk/monitor-proto/ids';
 import { Acceptor } from './acceptor.ts';
 import { type ElectionHost, Elections } from './elections.ts';
 import { Leadership } from './leadership.ts';
@@ -33,6 +33,8 @@ import {
 const HISTORY = 64;
 /** Pause between two that stand because their leader is proven dead. */
 const SUCCESSION_TURN: Nanos = 25_000_000;
+/** Who is asked to take somebody in and knows no leader. */
+const NO_LEADER = NO_CORE;
 /** Longest pause before such a candidate tries again, or a newcomer. */
 const RETRY_MOST: Nanos = 500_000_000;
 
@@ -181,7 +183,8 @@ export class ViewAgreement {
     const view = this.#view;
     if (message.type === 'view_join') return this.#wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
-      if (message.incarnation === this.self.incarnation && this.#wish.heardBy(from.core, now)) this.#probe(now);
+      const leader = message.leader === NO_LEADER ? null : message.leader;
+      if (message.incarnation === this.self.incarnation && this.#wish.heardBy(from.core, leader, now)) this.#probe(now);
       return undefined;
     }
     if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.#early = { from, beacon: message };
@@ -333,7 +336,8 @@ export class ViewAgreement {
       return;
     }
     const isNew = this.#newcomers.asked(member, hears, now);
-    this.port.send(member.core, { type: 'view_join_reply', incarnation: member.incarnation });
+    const leader = this.leader ?? NO_LEADER;
+    this.port.send(member.core, { type: 'view_join_reply', incarnation: member.incarnation, leader });
     if (this.#leadership !== null) this.#leadership.tick(now);
     else if (isNew && this.#leader !== null)
       this.port.send(this.#leader, {

@@ -22,8 +22,8 @@ interface Installed {
 
 /** What views need of the core that they are in. */
 export interface ViewsHost {
-  /** Cores that this core is bound to, once it is bound to all that it knows of; nobody before. */
-  bound(): readonly number[];
+  /** Cores that this core knows, once no others wait to be announced; nobody before. */
+  known(): readonly number[];
   /** A view goes on without an incarnation: whatever waits for it waits in vain. */
   dropped(member: Member, cause: string, now: Nanos): void;
   /** The lease ran out, or is valid again. */
@@ -35,6 +35,9 @@ export interface ViewsHost {
 }
 
 const KEPT = 64;
+/** The registry founds the first view when its cores know one another: a machine that boots is given so many beacon intervals. */
+const FOUNDING_INTERVALS = 4;
+const NOBODY: readonly number[] = [];
 
 /** Membership by agreement (failure.md): the pure protocol of view-agreement.ts on this core's links and timers. */
 export class Views implements Service {
@@ -46,6 +49,7 @@ export class Views implements Service {
   private readonly installed: Installed[] = [];
   private fencedAt: Nanos = 0;
   private hadLease = false;
+  private foundingUntil: Nanos = 0;
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
 
   readonly messages = {
@@ -94,6 +98,8 @@ export class Views implements Service {
   registered(now: Nanos): void {
     const { core, incarnation, settings } = this.context;
     this.settings = viewSettingsOf(settings);
+    // While there is no view the registry founds one: nobody asks the others, and opens a link to each, before it had the time.
+    this.foundingUntil = this.context.registeredView === 0 ? now + FOUNDING_INTERVALS * this.settings.beaconNs : now;
     this.agreement = new ViewAgreement(
       { core, incarnation },
       {
@@ -103,7 +109,7 @@ export class Views implements Service {
         excluded: (view) => this.exclude(view),
       },
       this.settings,
-      () => this.host.bound(),
+      () => (this.context.now < this.foundingUntil ? NOBODY : this.host.known()),
     );
     this.fence(true, now);
     this.arm(now);
@@ -119,7 +125,7 @@ export class Views implements Service {
     this.agreement?.checkFence(now);
   }
 
-  /** A newcomer that is bound to everybody asks at once. */
+  /** A newcomer that knows everybody asks at once. */
   viewChanged(now: Nanos): void {
     if (this.agreement?.view === null) this.tick(now);
   }
@@ -151,7 +157,7 @@ export class Views implements Service {
   force(now: Nanos): View {
     const { agreement, context } = this;
     if (agreement === null) throw new OperationError('NOT_A_MEMBER', 'the registry has not named this core yet');
-    const others = [...context.monitors.values()].filter(({ core, bound }) => bound && this.isHeard(core));
+    const others = [...context.monitors.values()].filter(({ core }) => this.isHeard(core));
     const view = agreement.force(
       others.map(({ core, incarnation }) => ({ core, incarnation })),
       now,

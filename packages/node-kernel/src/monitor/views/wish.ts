@@ -1,10 +1,15 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { ViewMessage } from './messages.ts';
-import type { Member, ViewSettings } from './view.ts';
+import { type Member, neighboursOf, type ViewSettings } from './view.ts';
+
+/** A core that was not taken in after so many asks everybody: the view may have other members than it knows. */
+const FEW_TRIES = 3;
 
 /** Of a core that is in no view: that it wants to be taken in, whom it asks, and who has answered. */
 export class Wish {
   readonly #heardBy = new Map<CoreId, Nanos>();
+  #leader: CoreId | null = null;
+  #said = 0;
 
   constructor(
     private readonly self: Member,
@@ -13,17 +18,30 @@ export class Wish {
     private readonly settings: ViewSettings,
   ) {}
 
-  /** Asks everybody, and says whom it has heard lately. */
+  /** Asks those who matter, and says whom it has heard lately. */
   say(now: Nanos): void {
     const since = now - 2.5 * this.settings.beaconNs;
     const hears = [...this.#heardBy].filter(([, at]) => at >= since).map(([core]) => core);
-    for (const core of this.contacts()) this.send(core, { type: 'view_join', member: this.self, hears });
+    this.#said += 1;
+    for (const core of this.#asked()) this.send(core, { type: 'view_join', member: this.self, hears });
   }
 
-  /** Somebody has answered; true: the last of all that it asks. */
-  heardBy(core: CoreId, now: Nanos): boolean {
+  /** Somebody has answered and named its leader; true: the last of all that it asks, or a leader that it did not know. */
+  heardBy(core: CoreId, leader: CoreId | null, now: Nanos): boolean {
     const before = this.#heardBy.size;
     this.#heardBy.set(core, now);
-    return this.#heardBy.size > before && this.contacts().every((other) => this.#heardBy.has(other));
+    const news = leader !== null && leader !== this.#leader && !this.#heardBy.has(leader);
+    this.#leader = leader ?? this.#leader;
+    return news || (this.#heardBy.size > before && this.#asked().every((other) => this.#heardBy.has(other)));
+  }
+
+  /** Its neighbours in the ring of cores, and the leader: they decide. Everybody, when these do not answer. */
+  #asked(): readonly CoreId[] {
+    const contacts = this.contacts();
+    if (this.#said > FEW_TRIES) return contacts;
+    const leader = this.#leader ?? Math.min(...contacts);
+    return neighboursOf(contacts, this.self.core, leader, this.settings.observers).filter((core) =>
+      contacts.includes(core),
+    );
   }
 }
