@@ -6,6 +6,7 @@ import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { csvOf, heatText } from '../client/latency-heat.ts';
 import type { RttRow } from '@mk/skb/facts/cluster-facts';
 import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
+import { printOpenLinks } from './open-links.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 
 /** Measuring 64 cores takes about a minute on a small host. */
@@ -19,6 +20,7 @@ export const LINKS: CtlCommand = {
     ['$0 links --matrix', 'the whole matrix, however wide'],
     ['$0 links --heat', 'the matrix in shades: the slowest darkest'],
     ['$0 links --csv > links.csv', 'a line a pair, for a spreadsheet'],
+    ['$0 links --open', 'which links are open by now'],
     ['$0 links --json', 'nanoseconds for machines'],
   ],
   options: (cli) =>
@@ -29,16 +31,27 @@ export const LINKS: CtlCommand = {
         describe: 'print the matrix even when it is wider than the terminal',
       })
       .option('csv', { type: 'boolean', default: false, describe: 'from,to,min_ns,average_ns,max_ns,variance_ns2' })
+      .option('open', {
+        type: 'boolean',
+        default: false,
+        describe: 'which links are open: one opens when something is first sent on it',
+      })
       .option('heat', { type: 'boolean', default: false, describe: 'the matrix in shades, a cell a pair' }),
   async run(context) {
     const { args, terminal, json } = context;
+    if (args['open'] === true) {
+      if (args['csv'] === true || args['heat'] === true || args['matrix'] === true)
+        throw new UsageError('--open tells of links, the other forms of round trips: take one');
+      return printOpenLinks(context);
+    }
     const [csv, heat] = [args['csv'] === true, args['heat'] === true];
     if (Number(csv) + Number(heat) + Number(json) > 1)
       throw new UsageError('--csv, --heat and --json are three forms of one answer: take one');
     const rows = await context.cluster.skb('rtt');
-    if (csv) return terminal.out(csvOf(rows));
-    if (heat && rows.length > 0) return terminal.out(heatText(rows, terminal));
-    await printTrips(context, rows);
+    if (csv) terminal.out(csvOf(rows));
+    else if (heat && rows.length > 0) terminal.out(heatText(rows, terminal));
+    else await printTrips(context, rows);
+    return 0;
   },
 };
 

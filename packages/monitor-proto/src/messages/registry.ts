@@ -40,7 +40,7 @@ export const REGISTRY_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { cores: 'u32s', incarnations: 'u32s' },
-    doc: 'Join step 3: an initialised monitor asks the SKB to have these incarnations of new monitors bind to it.',
+    doc: 'Join step 3: an initialised monitor asks the SKB to tell these incarnations of new monitors of it.',
   },
   bind_monitor_request: {
     ordinal: 6,
@@ -48,7 +48,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { monitors: 'monitors', more: 'bool' },
-    doc: 'Join step 4: the new monitor is told which monitors to open a link to, and whether others wait to be announced.',
+    doc: 'Join step 4: the new monitor is told where these monitors listen, and whether others wait to be announced.',
   },
   bind_monitor_reply: {
     ordinal: 7,
@@ -56,7 +56,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { core: 'u32' },
-    doc: 'Join step 5: over the fresh link, the new monitor confirms that it is bound.',
+    doc: 'Retired: step 5 of the join, when links were opened by it. Nobody sends it; who gets it does nothing.',
   },
   capops_ready: {
     ordinal: 8,
@@ -64,7 +64,7 @@ export const REGISTRY_MESSAGES = {
     to: 'any',
     lane: 'monitor',
     fields: { core: 'u32' },
-    doc: 'Join step 6: the sender takes part in global operations from now on.',
+    doc: 'Retired: step 6 of the join, before the view said who takes part. Nobody sends it; who gets it does nothing.',
   },
   monitor_gone: {
     ordinal: 9,
@@ -80,7 +80,7 @@ export const REGISTRY_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { links: 'u32' },
-    doc: 'How many monitors the sender is bound to.',
+    doc: 'How many monitors the sender knows.',
   },
   measure_request: {
     ordinal: 11,

@@ -4,7 +4,8 @@ import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Verb } from '../../control/verb.ts';
 import type { MonitorContext } from '../context.ts';
-import { OperationError } from '../operations.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import { sleep, timeNow } from '../waits.ts';
 import type { MessageHandlers, Service, Verbs } from '../service.ts';
 import type { ViewMessage } from './messages.ts';
 import type { CoreView } from './core-view.ts';
@@ -35,9 +36,12 @@ export interface ViewsHost {
 }
 
 const KEPT = 64;
-/** The registry founds the first view when its cores know one another: a machine that boots is given so many beacon intervals. */
-const FOUNDING_INTERVALS = 4;
+/** The registry founds the first view when its cores know one another: a machine that boots is given so long. */
+const FOUNDING_NS: Nanos = 2_000_000_000;
 const NOBODY: readonly number[] = [];
+/** A link opens within milliseconds where somebody answers; half a second is given. */
+const FORCE_LOOKS = 20;
+const FORCE_LOOK_NS: Nanos = 25_000_000;
 
 /** Membership by agreement (failure.md): the pure protocol of view-agreement.ts on this core's links and timers. */
 export class Views implements Service {
@@ -98,8 +102,9 @@ export class Views implements Service {
   registered(now: Nanos): void {
     const { core, incarnation, settings } = this.context;
     this.settings = viewSettingsOf(settings);
-    // While there is no view the registry founds one: nobody asks the others, and opens a link to each, before it had the time.
-    this.foundingUntil = this.context.registeredView === 0 ? now + FOUNDING_INTERVALS * this.settings.beaconNs : now;
+    // Of a machine that boots for the first time the registry founds a view: nobody asks others, and opens links, before it had the time.
+    const first = this.context.registeredView === 0 && incarnation === 1;
+    this.foundingUntil = first ? now + FOUNDING_NS : now;
     this.agreement = new ViewAgreement(
       { core, incarnation },
       {
@@ -151,6 +156,18 @@ export class Views implements Service {
     if (agreement === null || agreement.self.core === member.core) return;
     agreement.proofOfDeath(member, now);
     this.arm(now);
+  }
+
+  /** Whom this core has not talked to yet it cannot hear: it opens a link to everybody, waits a moment, and goes on with whom it has. */
+  *forced(): Operation<View> {
+    const { endpoint, monitors, timers } = this.context;
+    const closed = (): boolean => [...monitors.keys()].some((core) => !this.isHeard(core));
+    for (const core of monitors.keys()) {
+      const peer = endpoint.peers.get(core);
+      if (peer !== undefined) endpoint.want(peer);
+    }
+    for (let look = 0; look < FORCE_LOOKS && closed(); look += 1) yield* sleep(timers, FORCE_LOOK_NS);
+    return this.force(yield* timeNow());
   }
 
   /** An operator's word that the majority is lost: this core goes on with whom it hears, in a new epoch. */
@@ -300,7 +317,7 @@ function forceVerb(views: Views): Verb<View> {
     args: [],
     withoutLease: true,
     doc: 'An operator’s new epoch: this core goes on with every core that it hears, although no majority of the view is left.',
-    run: (_args, now) => views.force(now),
+    run: () => views.forced(),
   };
 }
 
