@@ -123,6 +123,7 @@ export class Membership implements Service {
   private coreFailed(error: ErrorName | null): boolean {
     if (error === 'PEER_GONE' && this.context.fenced)
       this.host.fail('PEER_GONE', 'the view goes on without this incarnation; a new one may take its place');
-    return error !== 'WRONG_INCARNATION' && error !== 'WRONG_PEER';
+    // It may know an earlier incarnation of this core, or this one an earlier of it: both are told in a moment.
+    return true;
   }
 }
