@@ -3,16 +3,10 @@ import { plainTable } from '../display/ready-table.ts';
 import { type CtlContext, printJson } from './context.ts';
 import { fromEach } from './from-each.ts';
 
-/** What of a core's verb `links` matters here. */
-interface LinkRow {
-  readonly peer: number | string;
-  readonly up: boolean;
-}
-
 /** Which links each core has open, and to how many others it has none yet: links open on first use. */
 export async function printOpenLinks(context: CtlContext): Promise<number> {
   const cores = (await context.cluster.cores()).map(({ core }) => core);
-  const { values, status } = await fromEach<LinkRow[]>(context, cores, 'links');
+  const { values, status } = await fromEach(context, cores, 'links');
   const rows = values.map(({ core, value }) => {
     const others = value.filter(({ peer }) => typeof peer === 'number');
     const open = others.flatMap(({ peer, up }) => (up && typeof peer === 'number' ? [peer] : []));

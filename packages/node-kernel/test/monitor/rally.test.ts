@@ -52,8 +52,9 @@ class Match {
       this.sent.push(frame);
       for (const late of this.fates.shift() ?? [0]) this.timers.set(now + latency + late, (at) => deliver(frame, at));
     };
-    return new Rally({ peers: new Map([[other.id, other]]), timers: this.timers, volley, want: () => undefined }, (core, trips) =>
-      this.measured.push([core, trips]),
+    return new Rally(
+      { peers: new Map([[other.id, other]]), timers: this.timers, volley, want: () => undefined },
+      (core, trips) => this.measured.push([core, trips]),
     );
   }
 }

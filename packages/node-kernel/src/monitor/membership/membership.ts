@@ -75,7 +75,7 @@ export class Membership implements Service {
       core,
       incarnation,
       view,
-      known: known.length,
+      bound: known.length,
       members: members.length + (registered ? 1 : 0),
       suspected: known.filter((m) => m.suspected).map((m) => m.core),
     };

@@ -138,7 +138,7 @@ export class Probes implements Service {
       return {
         peer: peerName(peer.id),
         up: peer.link !== 0,
-        known: monitor !== undefined,
+        bound: monitor !== undefined,
         suspected: monitor?.suspected ?? false,
         silent_ms: Math.round(silenceOf(peer, now) / 1e6),
         unacknowledged: peer.channel.unacknowledged,
