@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly dataDir?: string;
   /** Links run at Unix sockets in this folder; absent: over TCP. */
   readonly socketDir?: string;
+  /** Each process in a session of its own, as the launcher starts them: a scheduler shares a busy host among sessions. */
+  readonly detached?: boolean;
   /** So many cores join at a time, when all have started: for a measurement of something else than boot, on a busy host. */
   readonly wave?: number;
 }
@@ -47,7 +49,8 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     ...sockets,
   };
   const startedAt = performance.now();
-  const skb = start('skb', 'MK_SKB', {
+  const isApart = options.detached === true;
+  const skb = start(isApart, 'skb', 'MK_SKB', {
     ...common,
     expectedCores: n,
     maxCores: n,
@@ -60,7 +63,9 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     ...data,
   });
   if (machine !== null) skb.send({ type: 'machine', machine });
-  const cores = Array.from({ length: n }, (_, core) => start('core', 'MK_CORE', { ...common, core, skb: null }));
+  const cores = Array.from({ length: n }, (_, core) =>
+    start(isApart, 'core', 'MK_CORE', { ...common, core, skb: null }),
+  );
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');
   const skbListens = await messageOf(skb, 'listening');
@@ -135,10 +140,11 @@ export function startBaseline(name: string, args: readonly string[]): ChildProce
   });
 }
 
-function start(program: string, variable: string, settings: unknown): ChildProcess {
+function start(detached: boolean, program: string, variable: string, settings: unknown): ChildProcess {
   const env = { ...process.env, [variable]: JSON.stringify(settings) };
   return spawn(process.execPath, [join(dist, `boot-${program}.cjs`)], {
     env,
+    detached,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
 }

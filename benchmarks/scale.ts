@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { plotSvg } from '@mk/sim/commands/svg-plot';
+import { type BenchCluster, ended, startCluster } from './cluster.ts';
+import { keep, median, spread } from './report.ts';
+
+/**
+ * What a machine costs by its cores: boot against as many bare processes of node, CPU at rest, memory, links that are open. Bare
+ * processes and ours in turns, in sessions of their own on both sides. `scale 32,64,128 3`: cores and runs of each.
+ */
+const SIZES = (process.argv[2] ?? '32,64,128').split(',').map(Number);
+const RUNS = Number(process.argv[3] ?? 3);
+const SETTLE_MS = 5000;
+const REST_MS = 20_000;
+const TICKS_PER_SECOND = 100;
+const CPUS = 2;
+
+interface Row {
+  readonly cores: number;
+  readonly bareMs: number[];
+  /** Until every core knows every other one, which is when mk-launch says that it is ready. */
+  readonly bootMs: number[];
+  /** Until the first round over all cores has ended. */
+  readonly usableMs: number[];
+  /** Processor time of all cores at rest, of two CPUs. */
+  readonly restPercent: number[];
+  /** Of a core's process, MiB: its share of what is shared, too. */
+  readonly pssMib: number[];
+  readonly openLinks: number[];
+}
+
+async function bare(n: number): Promise<number> {
+  const startedAt = performance.now();
+  const children = Array.from({ length: n }, () =>
+    spawn(process.execPath, ['-e', 'process.send(1); process.on("message", () => {})'], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      detached: true,
+    }),
+  );
+  await Promise.all(children.map((child) => new Promise((resolve) => child.once('message', resolve))));
+  const elapsed = performance.now() - startedAt;
+  await Promise.all(children.map((child) => ended(child)));
+  return elapsed;
+}
+
+function cpuTicks({ pid }: ChildProcess): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+function pssMib({ pid }: ChildProcess): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0) / 1024;
+}
+
+/** All cores take part in a round of core 0: the first view has a lease, and links that it wants are open. */
+async function firstRound(cluster: BenchCluster, cores: number): Promise<void> {
+  for (;;) {
+    const round = await cluster.ask<{ readonly cores: number }>(0, 'round').catch(() => ({ cores: 0 }));
+    if (round.cores === cores) return;
+    await pause(5);
+  }
+}
+
+async function measure(row: Row): Promise<void> {
+  row.bareMs.push(await bare(row.cores));
+  const cluster = await startCluster(row.cores, { detached: true });
+  const meshedAt = performance.now();
+  await firstRound(cluster, row.cores);
+  row.bootMs.push(cluster.bootMs);
+  row.usableMs.push(cluster.bootMs + performance.now() - meshedAt);
+  await pause(SETTLE_MS);
+  const ticks = (): number => [...cluster.cores, cluster.skb].reduce((sum, child) => sum + cpuTicks(child), 0);
+  const before = ticks();
+  const startedAt = performance.now();
+  await pause(REST_MS);
+  const seconds = (performance.now() - startedAt) / 1000;
+  row.restPercent.push(((ticks() - before) / TICKS_PER_SECOND / seconds / CPUS) * 100);
+  row.pssMib.push(...cluster.cores.map(pssMib));
+  let ends = 0;
+  for (let core = 0; core < row.cores; core += 1) {
+    const links = await cluster.ask<readonly { readonly peer: number | string; readonly up: boolean }[]>(core, 'links');
+    ends += links.filter(({ peer, up }) => up && typeof peer === 'number').length;
+  }
+  row.openLinks.push(Math.round(ends / 2));
+  await cluster.stop();
+}
+
+const rows: Row[] = SIZES.map((cores) => ({
+  cores,
+  bareMs: [],
+  bootMs: [],
+  usableMs: [],
+  restPercent: [],
+  pssMib: [],
+  openLinks: [],
+}));
+await bare(Math.min(...SIZES));
+for (let run = 0; run < RUNS; run += 1) for (const row of rows) await measure(row);
+for (const row of rows) {
+  const ratios = row.bootMs.map((ms, i) => ms / row.bareMs[i]!);
+  process.stdout.write(
+    `${row.cores} cores, ${RUNS} runs: boot ${spread(row.bootMs)} ms, bare ${spread(row.bareMs)} ms, ratio ${spread(ratios)}; first round after ${spread(row.usableMs)} ms; ` +
+      `at rest ${spread(row.restPercent)} % of ${CPUS} CPUs; ${spread(row.pssMib)} MiB a core; ` +
+      `${median(row.openLinks)} of ${(row.cores * (row.cores - 1)) / 2} links open\n`,
+  );
+}
+keep('scale', { rows });
+const points = (of: (row: Row) => number): [number, number][] => rows.map((row) => [row.cores, of(row)]);
+writeFileSync(
+  join(process.cwd(), 'benchmarks', 'results', 'scale.svg'),
+  plotSvg(
+    [
+      { name: 'boot', points: points(({ bootMs }) => median(bootMs) / 1000) },
+      { name: 'bare node', points: points(({ bareMs }) => median(bareMs) / 1000) },
+      { name: 'at rest, % of two CPUs', points: points(({ restPercent }) => median(restPercent)) },
+    ],
+    { title: 'Boot and rest by cores', xLabel: 'cores', yLabel: 's; %', logX: true },
+  ),
+);
