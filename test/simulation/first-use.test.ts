@@ -27,7 +27,7 @@ beforeAll(() => {
   simulation.observe({ frame: () => void (frames += 1) });
   simulation.start();
   until(() => Array.from({ length: CORES }, (_, core) => core).every((core) => takesPart(core)));
-}, 60_000);
+});
 
 function until(condition: () => boolean, limit: Nanos = 30 * SECOND): void {
   const end = simulation.now + limit;

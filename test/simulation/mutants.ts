@@ -1,4 +1,4 @@
-import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import { Dialling } from '@mk/monitor-proto/endpoint/dialling';
 import { Channel } from '@mk/monitor-proto/urpc/channel';
 import { ReceiveLane } from '@mk/monitor-proto/urpc/receive-lane';
 import { SendLane } from '@mk/monitor-proto/urpc/send-lane';
@@ -265,8 +265,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no redial: a broken link stays broken',
     caughtBy: ['L1', 'C0'],
-    target: Endpoint,
-    method: 'redialLater',
+    target: Dialling,
+    method: 'later',
     wrap: () => function () {},
   },
 ];

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import { Dialling } from '@mk/monitor-proto/endpoint/dialling';
 import { runSim } from '@mk/sim/cli';
 import type { SimTerminal } from '@mk/sim/io/terminal';
 
@@ -37,13 +37,13 @@ function plan(text: string): string {
 
 /** Runs with a bug planted in every kernel: a broken link stays broken. */
 function withoutRedial<T>(run: () => T): T {
-  const endpoint = Endpoint.prototype as unknown as { redialLater: () => void };
-  const good = endpoint.redialLater;
-  endpoint.redialLater = () => undefined;
+  const dialling = Dialling.prototype;
+  const good = dialling.later;
+  dialling.later = () => undefined;
   try {
     return run();
   } finally {
-    endpoint.redialLater = good;
+    dialling.later = good;
   }
 }
 

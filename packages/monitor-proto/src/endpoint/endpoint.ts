@@ -16,6 +16,7 @@ import type { EffectSink } from '../outbox.ts';
 import { TimerQueue } from '../timer-queue.ts';
 import { decodeFrame } from '../urpc/frame-codec.ts';
 import { type DataFrame, FRAME, type HandshakeFrame, type Identity, type VolleyFrame } from '../urpc/frames.ts';
+import { Dialling } from './dialling.ts';
 import { Greeter, type HandshakeConfig } from './greeter.ts';
 import { claimedPeer, type LinkState } from './link-state.ts';
 import { faultInMessages } from './message-faults.ts';
@@ -36,12 +37,6 @@ import { Peer } from './peer.ts';
  *       open one at the same time, that of the lower id is the one.
  */
 
-const REDIAL_MIN = limit('redialMinNs');
-const REDIAL_MAX = limit('redialMaxNs');
-
-/** So many short pauses are made for somebody who is opening a link: about a second and a quarter. */
-const PATIENT_ATTEMPTS = 8;
-
 export class Endpoint {
   readonly timers = new TimerQueue();
   readonly peers = new Map<PeerId, Peer>();
@@ -56,11 +51,10 @@ export class Endpoint {
   };
   /** Delivered and sent messages by type, for metrics. */
   readonly trace: MessageTrace;
-  /** Peers to which links are to be opened at the end of this step. */
-  private wanted: Peer[] = [];
   private readonly byInstance = new Map<InstanceId, Peer>();
   private readonly links = new Map<LinkId, LinkState>();
   private readonly greeter: Greeter;
+  private readonly dialling: Dialling;
   private readonly outgoing: Outgoing;
   private nextLink: LinkId = 1;
   private nextClient = 0;
@@ -74,6 +68,7 @@ export class Endpoint {
     this.self = config.peer;
     this.trace = new MessageTrace(outbox, config.instance);
     this.outgoing = new Outgoing(outbox, this.timers, this.counters);
+    this.dialling = new Dialling(this.timers, (peer, now) => this.dial(peer, now), this.links);
     this.greeter = new Greeter(config, outbox, this.timers, {
       admit: (from, dialled) => owner.admit(from, dialled),
       crosses: (from) => this.crosses(from),
@@ -106,10 +101,7 @@ export class Endpoint {
 
   /** Has a link to the peer opened, if none is, as if there were something to say. */
   want(peer: Peer): void {
-    const idle = peer.link === 0 && peer.pendingLink === 0 && peer.redial === null;
-    if (!idle || peer.wanted || peer.dial === null || peer.gone) return;
-    peer.wanted = true;
-    this.wanted.push(peer);
+    if (!peer.gone) this.dialling.want(peer);
   }
 
   /** A peer that opens links to us. */
@@ -137,7 +129,7 @@ export class Endpoint {
     peer.gone = true;
     peer.dial = null;
     this.timers.cancel(peer.timer);
-    this.timers.cancel(peer.redial);
+    this.dialling.settle(peer);
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
     if (this.byInstance.get(peer.instance) === peer) this.byInstance.delete(peer.instance);
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
@@ -219,7 +211,7 @@ export class Endpoint {
   flush(now: Nanos): Nanos {
     for (let round = 0; round < 3; round++) {
       this.timers.expire(now);
-      this.openWanted(now);
+      this.dialling.openWanted(now);
       this.outgoing.flush(now);
       if (this.timers.next > now) break;
     }
@@ -295,8 +287,7 @@ export class Endpoint {
     if (peer.link !== 0 && peer.link !== link.id) this.drop(peer.link, 'SUPERSEDED');
     // Of two that were opened at the same time the other one is not needed any more (E2).
     if (peer.pendingLink !== 0 && peer.pendingLink !== link.id) this.drop(peer.pendingLink, 'SUPERSEDED');
-    this.timers.cancel(peer.redial);
-    peer.redial = null;
+    this.dialling.settle(peer);
     peer.pendingLink = 0;
     peer.link = link.id;
     peer.dialAttempts = 0;
@@ -352,49 +343,13 @@ export class Endpoint {
     this.outbox.log('link_closed', { peer: peer.id, link: link.id, cause: reason });
     this.owner.peerDown(peer, reason, now);
     // Who opened the link opens it again; the other end does when it has something to say.
-    if (link.dialled || peer.channel.unacknowledged > 0) this.redialLater(peer, now);
+    if (link.dialled || peer.channel.unacknowledged > 0) this.dialling.later(peer, now);
   }
 
   private dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): void {
     if (peer.link !== 0) return;
-    if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now)) this.redialLater(peer, now);
+    if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now)) this.dialling.later(peer, now);
     else if (!peer.gone) peer.dial = null; // whoever is there is somebody else
-  }
-
-  private redialLater(peer: Peer, now: Nanos): void {
-    if (peer.dial === null || peer.gone) return;
-    const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, 16));
-    this.timers.cancel(peer.redial);
-    peer.redial = this.timers.set(now + pause, this.redial, peer);
-  }
-
-  private readonly redial = (now: Nanos, peer: Peer): void => {
-    peer.redial = null;
-    this.dialUnlessOpen(peer, now);
-  };
-
-  private openWanted(now: Nanos): void {
-    if (this.wanted.length === 0) return;
-    for (const peer of this.wanted.splice(0)) {
-      peer.wanted = false;
-      this.dialUnlessOpen(peer, now);
-    }
-  }
-
-  private dialUnlessOpen(peer: Peer, now: Nanos): void {
-    if (peer.dial === null || peer.gone || peer.link !== 0 || peer.pendingLink !== 0) return;
-    if (peer.dialAttempts < PATIENT_ATTEMPTS && this.isGreetedBy(peer)) {
-      peer.dialAttempts += 1;
-      return this.redialLater(peer, now);
-    }
-    this.dial(peer, now);
-  }
-
-  /** Somebody who says that he is this peer opens a link just now: it may be all that is needed. */
-  private isGreetedBy(peer: Peer): boolean {
-    for (const { phase, handshake } of this.links.values())
-      if (phase === 'answered' && handshake?.hello?.from.instance === peer.instance) return true;
-    return false;
   }
 
   /**

@@ -117,4 +117,4 @@ test('E2: ends that open a link at about the same time are left with one, and no
     expect(pair.opened).toBeLessThan(5);
   }
   expect(crossed).toBeGreaterThan(10);
-}, 60_000);
+});

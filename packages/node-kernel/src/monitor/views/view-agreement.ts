@@ -33,8 +33,6 @@ import {
 const HISTORY = 64;
 /** Pause between two that stand because their leader is proven dead. */
 const SUCCESSION_TURN: Nanos = 25_000_000;
-/** Who is asked to take somebody in and knows no leader. */
-const NO_LEADER = NO_CORE;
 /** Longest pause before such a candidate tries again, or a newcomer. */
 const RETRY_MOST: Nanos = 500_000_000;
 
@@ -183,7 +181,7 @@ export class ViewAgreement {
     const view = this.#view;
     if (message.type === 'view_join') return this.#wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
-      const leader = message.leader === NO_LEADER ? null : message.leader;
+      const leader = message.leader === NO_CORE ? null : message.leader;
       if (message.incarnation === this.self.incarnation && this.#wish.heardBy(from.core, leader, now)) this.#probe(now);
       return undefined;
     }
@@ -336,7 +334,7 @@ export class ViewAgreement {
       return;
     }
     const isNew = this.#newcomers.asked(member, hears, now);
-    const leader = this.leader ?? NO_LEADER;
+    const leader = this.leader ?? NO_CORE;
     this.port.send(member.core, { type: 'view_join_reply', incarnation: member.incarnation, leader });
     if (this.#leadership !== null) this.#leadership.tick(now);
     else if (isNew && this.#leader !== null)

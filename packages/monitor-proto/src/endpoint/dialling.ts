@@ -1,0 +1,73 @@
+import type { LinkId, Nanos } from '../ids.ts';
+import { limit } from '../limits.ts';
+import type { TimerQueue } from '../timer-queue.ts';
+import type { LinkState } from './link-state.ts';
+import type { Peer } from './peer.ts';
+
+const REDIAL_MIN = limit('redialMinNs');
+const REDIAL_MAX = limit('redialMaxNs');
+/** So many short pauses are made for somebody who is opening a link: about a second and a quarter. */
+const PATIENT_ATTEMPTS = 8;
+
+/** When an end opens a link to a peer: at the end of the step in which it first wants one, and after growing pauses again (E2). */
+export class Dialling {
+  private wanted: Peer[] = [];
+
+  constructor(
+    private readonly timers: TimerQueue,
+    private readonly dial: (peer: Peer, now: Nanos) => void,
+    private readonly links: ReadonlyMap<LinkId, LinkState>,
+  ) {}
+
+  /** There is something to say to the peer: opens a link, unless one is open, being opened, or waits for its next attempt. */
+  want(peer: Peer): void {
+    if (isLinked(peer) || peer.redial !== null || peer.wanted || peer.dial === null) return;
+    peer.wanted = true;
+    this.wanted.push(peer);
+  }
+
+  openWanted(now: Nanos): void {
+    if (this.wanted.length === 0) return;
+    for (const peer of this.wanted.splice(0)) {
+      peer.wanted = false;
+      this.attempt(peer, now);
+    }
+  }
+
+  /** Tries again after a pause. */
+  later(peer: Peer, now: Nanos): void {
+    if (peer.dial === null || peer.gone) return;
+    const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, 16));
+    this.timers.cancel(peer.redial);
+    peer.redial = this.timers.set(now + pause, this.again, peer);
+  }
+
+  /** No further attempt: a link is open, or the peer is gone. */
+  settle(peer: Peer): void {
+    this.timers.cancel(peer.redial);
+    peer.redial = null;
+  }
+
+  private readonly again = (now: Nanos, peer: Peer): void => {
+    peer.redial = null;
+    this.attempt(peer, now);
+  };
+
+  private attempt(peer: Peer, now: Nanos): void {
+    if (peer.dial === null || peer.gone || isLinked(peer)) return;
+    if (peer.dialAttempts >= PATIENT_ATTEMPTS || !this.isGreetedBy(peer)) return this.dial(peer, now);
+    peer.dialAttempts += 1;
+    this.later(peer, now);
+  }
+
+  /** Somebody who says that he is this peer opens a link just now: it may be all that is needed. */
+  private isGreetedBy(peer: Peer): boolean {
+    for (const { phase, handshake } of this.links.values())
+      if (phase === 'answered' && handshake?.hello?.from.instance === peer.instance) return true;
+    return false;
+  }
+}
+
+function isLinked(peer: Peer): boolean {
+  return peer.link !== 0 || peer.pendingLink !== 0;
+}
