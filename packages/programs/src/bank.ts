@@ -8,6 +8,7 @@
  *
  * The coordinator is the run: outcomes are in its memory, and a crash of its core ends the run, not the bank's books.
  */
+import { known, roundRobin } from './common/known.ts';
 import type { Client } from '@mk/libmk/channels/client';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
@@ -106,8 +107,8 @@ class Bank {
   private async transfer(): Promise<void> {
     const { mk, offices, outcomes } = this;
     const tx = (this.lastTx += 1);
-    const from = offices[mk.randomInt(offices.length)]!;
-    const to = offices[(from.index + 1 + mk.randomInt(offices.length - 1)) % offices.length]!;
+    const from = known(offices[mk.randomInt(offices.length)]);
+    const to = roundRobin(offices, from.index + 1 + mk.randomInt(offices.length - 1));
     const amount = 1 + mk.randomInt(OPENING_BALANCE - 20);
     outcomes.set(tx, 'pending');
     const votes = await Promise.all([this.prepare(from, tx, -amount), this.prepare(to, tx, amount)]);
@@ -178,7 +179,7 @@ class Bank {
     let last: unknown = null;
     for (let n = 0; n < cores.length; n += 1) {
       try {
-        return await mk.processes.spawn(null, { core: cores[(index + n) % cores.length]!, args });
+        return await mk.processes.spawn(null, { core: roundRobin(cores, index + n), args });
       } catch (error) {
         last = error;
       }

@@ -2,6 +2,7 @@
  * Random capability work on all cores, checked by an oracle: each worker knows what it holds and what it made of what, and asks the
  * kernel again and again. `--operations N` for each core, or `--seconds N`. Errors of peers that are gone are part of it.
  */
+import { known } from './common/known.ts';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';
 import { giveAwayCap, u32 } from '@mk/libmk/interface/kinds';
 import type { Client } from '@mk/libmk/channels/client';
@@ -53,7 +54,7 @@ async function worker(mk: Mk): Promise<number> {
       return { ticket: tickets };
     },
     async there({ ticket }) {
-      const { frame, base } = kept.get(ticket)!;
+      const { frame, base } = known(kept.get(ticket));
       kept.delete(ticket);
       // A place that a revoke has freed may hold what somebody else gave since.
       if (!(await holds(mk, frame, base))) return { held: 0 };
@@ -65,7 +66,7 @@ async function worker(mk: Mk): Promise<number> {
   for (; rounds < Number(operations) && mk.now() < until; rounds += 1) {
     const peer = mk.randomInt(Number(count));
     if (!peers.has(peer)) peers.set(peer, await mk.bind(`keeper.${home}.${peer}`, Keeper));
-    await family(mk, peers.get(peer)!);
+    await family(mk, known(peers.get(peer)));
   }
   // Others may still give: whoever has done its own work waits until all have.
   await mk.octopus.set(`'${doneName(home, Number(index))}' { rounds: ${rounds} }`);
@@ -87,13 +88,15 @@ async function family(mk: Mk, peer: Client<typeof Keeper.methods>): Promise<void
   const frames = await capabilities.retype(root, 'Frame', { bytes: size, count: 3 + mk.randomInt(3) });
   await agree(mk, root, 'RAM', ROOT_BYTES);
   const copy =
-    mk.randomInt(2) === 0 ? await capabilities.copy(frames[0]!) : await capabilities.mint(frames[0]!, 1 | 16);
+    mk.randomInt(2) === 0
+      ? await capabilities.copy(known(frames[0]))
+      : await capabilities.mint(known(frames[0]), 1 | 16);
   await agree(mk, copy, 'Frame', size);
-  const { ticket } = await peer.keep({ frame: frames.at(-1)!, bytes: size });
-  mk.assert(!(await holds(mk, frames.at(-1)!)), 'what was given away is held no longer');
+  const { ticket } = await peer.keep({ frame: known(frames.at(-1)), bytes: size });
+  mk.assert(!(await holds(mk, known(frames.at(-1)))), 'what was given away is held no longer');
   const deleted = mk.randomInt(2) === 0;
-  if (deleted) await capabilities.delete(frames[1]!);
-  mk.assert((await holds(mk, frames[1]!)) !== deleted, 'what was deleted, and that alone, is gone');
+  if (deleted) await capabilities.delete(known(frames[1]));
+  mk.assert((await holds(mk, known(frames[1]))) !== deleted, 'what was deleted, and that alone, is gone');
   const revoked = mk.randomInt(3) > 0;
   if (revoked) await capabilities.revoke(root);
   mk.assert((await holds(mk, copy)) !== revoked, 'a revoke takes every descendant, and nothing else does');

@@ -5,6 +5,7 @@
  *   KV1  what was acknowledged is never lost, as long as a majority of the replicas lives;
  *   KV2  what a reader has seen nobody sees older: a holder that lost the lock, told or not, is refused by its token.
  */
+import { roundRobin } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
 import type { Process } from '@mk/libmk/processes/processes';
@@ -40,7 +41,7 @@ async function store(mk: Mk): Promise<number> {
   );
   const begin = (core: number, ...args: string[]): Promise<Process | null> =>
     mk.processes.spawn(null, { core, args }).catch(() => null);
-  const replicas = Array.from({ length: REPLICAS }, (_, index) => cores[index % cores.length]!);
+  const replicas = Array.from({ length: REPLICAS }, (_, index) => roundRobin(cores, index));
   const holders = await Promise.all(replicas.map((core, index) => begin(core, 'replica', run, String(index))));
   const words = [String(REPLICAS), String(rounds)];
   const clients = await Promise.all(cores.map((core, index) => begin(core, 'client', run, String(index), ...words)));

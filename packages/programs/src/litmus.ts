@@ -5,6 +5,7 @@
  * kept coherent, whose weaker outcomes are expected. What a crash or a cut takes part of is counted as lost; a core that is back
  * takes part again. Exit status 1: a forbidden outcome on coherent memory.
  */
+import { known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
@@ -76,7 +77,7 @@ class Count implements Counted {
   private async look(came: readonly string[], cores: readonly number[]): Promise<void> {
     const inBatch = came.findIndex((outcome) => !this.allowed.has(outcome));
     if (inBatch < 0 || this.first !== null) return;
-    const found = { outcome: came[inBatch]!, run: this.done + inBatch + 1, inBatch };
+    const found = { outcome: known(came[inBatch]), run: this.done + inBatch + 1, inBatch };
     this.first = await witness(this.mk, this.test, cores, found).catch(() => null); // its core is gone by now
   }
 
@@ -128,7 +129,7 @@ function report(mk: Mk, test: LitmusTest, { outcomes, allowed, first }: Counted,
 function option<T extends string>(mk: Mk, name: string, choices: readonly [T, ...T[]]): T {
   const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
   if (at < 0) return choices[0];
-  const word = mk.args[at]!.includes('=') ? mk.args[at]!.split('=')[1] : mk.args[at + 1];
+  const word = known(mk.args[at]).includes('=') ? known(mk.args[at]).split('=')[1] : mk.args[at + 1];
   const found = choices.find((choice) => choice === word);
   if (found !== undefined) return found;
   throw mk.error('BAD_REQUEST', `--${name} is one of ${choices.join(', ')}, not ${String(word)}`);

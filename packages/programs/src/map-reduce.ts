@@ -2,6 +2,7 @@
  * Map-reduce over a domain that spans all cores: a text is cut into chunks, threads on each core count words, threads on each core add up a
  * share of the words. A core that dies takes its threads along; what they were to do is done elsewhere. `--count N`: chunks.
  */
+import { roundRobin, known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
 import { coresOf, tell, whole } from './common/arguments.ts';
@@ -92,7 +93,7 @@ class Pool {
   private async one(entry: string, state: object, n: number): Promise<Counts> {
     for (;;) {
       const left = this.cores.filter((core) => !this.gone.has(core));
-      const core = left[n % left.length]!;
+      const core = roundRobin(left, n);
       try {
         return (await this.mk.spawnOn(core, entry, state as never).join()) as unknown as Counts;
       } catch (error) {
@@ -105,7 +106,7 @@ class Pool {
 }
 
 function chunksOf(mk: Mk, count: number): readonly string[] {
-  const word = (): string => NOUNS[Math.min(mk.randomInt(NOUNS.length), mk.randomInt(NOUNS.length))]!;
+  const word = (): string => known(NOUNS[Math.min(mk.randomInt(NOUNS.length), mk.randomInt(NOUNS.length))]);
   return Array.from({ length: count }, () => Array.from({ length: WORDS_A_CHUNK }, word).join(' '));
 }
 

@@ -1,4 +1,5 @@
 /** Plays ping-pong between every two of the cores, one pair after the other. `--rounds N`, `--bytes N`. */
+import { known } from './common/known.ts';
 import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, float, record, text, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -31,8 +32,8 @@ export const main = program({ name: 'pingpong', interfaces: [PingPong, Player] }
   const pairs: (Times & { readonly from: number; readonly to: number })[] = [];
   for (let a = 0; a < cores.length; a += 1)
     for (let b = a + 1; b < cores.length; b += 1) {
-      const came = await hands[a]!.play({ against: `pong.${mk.self.domain}.${b}`, rounds, data });
-      pairs.push({ ...came.times, from: cores[a]!, to: cores[b]! });
+      const came = await known(hands[a]).play({ against: `pong.${mk.self.domain}.${b}`, rounds, data });
+      pairs.push({ ...came.times, from: known(cores[a]), to: known(cores[b]) });
     }
   for (const hand of hands) await hand.stop({});
   await endOf(mk, players);

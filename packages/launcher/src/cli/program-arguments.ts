@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { editDistance } from '@mk/machine/nearest';
 import { UsageError } from './usage-error.ts';
 
@@ -61,7 +62,7 @@ function commandAt(argv: readonly string[]): number {
 function nextWord(argv: readonly string[], from: number): number {
   let at = from;
   for (; at < argv.length; at += 1) {
-    const word = argv[at]!;
+    const word = known(argv[at]);
     if (word === '--' || !word.startsWith('-')) break;
     const name = word.replace(/^--?/, '');
     if (!word.includes('=') && !SWITCHES.has(word) && SIM_OPTIONS[name] !== false) at += 1;
@@ -76,7 +77,7 @@ function partOptions(words: readonly string[]): {
   const own: string[] = [];
   const others: string[] = [];
   for (let at = 0; at < words.length; at += 1) {
-    const word = words[at]!;
+    const word = known(words[at]);
     if (word === '--') return { own, others: [...others, ...words.slice(at + 1)] };
     const [name = ''] = word.replace(/^--/, '').split('=');
     if (!word.startsWith('--') || !Object.hasOwn(SIM_OPTIONS, name)) {
@@ -85,7 +86,7 @@ function partOptions(words: readonly string[]): {
       continue;
     }
     own.push(word);
-    if (SIM_OPTIONS[name] === true && !word.includes('=') && at + 1 < words.length) own.push(words[(at += 1)]!);
+    if (SIM_OPTIONS[name] === true && !word.includes('=') && at + 1 < words.length) own.push(known(words[(at += 1)]));
   }
   return { own, others };
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -48,7 +49,7 @@ export function inSources(text: string, { name, text: bundle }: BundledProgram):
       Number(column) - 1,
     ) as Entry;
     if (originalSource === undefined) return found;
-    return `${shown(originalSource)}:${originalLine! + 1}:${originalColumn! + 1}`;
+    return `${shown(originalSource)}:${known(originalLine) + 1}:${known(originalColumn) + 1}`;
   });
   return withoutLibrary(told);
 }

@@ -102,7 +102,7 @@ export class AddressSpace extends Memory {
     const ram = await this.capabilities.alloc(size, options);
     const [frame] = await this.capabilities.retype(ram, 'Frame', { bytes: size });
     await this.capabilities.delete(ram);
-    return frame!;
+    return known(frame);
   }
 
   /**
@@ -227,14 +227,15 @@ export class AddressSpace extends Memory {
       readonly what: string;
       readonly access: AccessKind;
     };
-    if (what === 'fault') return this.handled(address!, access);
+    if (what === 'fault') return this.handled(known(address), access);
+    const start = known(at);
     if (what === 'unmap') {
-      await this.unmap({ address: at!, bytes: bytes ?? PAGE_BYTES });
+      await this.unmap({ address: start, bytes: bytes ?? PAGE_BYTES });
       return null;
     }
-    const region = this.regions.get(at!);
-    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${at!.toString(16)}`);
-    await this.protect(region, rights!, { address: address!, bytes: bytes! });
+    const region = this.regions.get(start);
+    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${start.toString(16)}`);
+    await this.protect(region, known(rights), { address: known(address), bytes: known(bytes) });
     return null;
   }
 

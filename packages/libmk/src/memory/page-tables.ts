@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type Capabilities, RIGHTS } from '../capabilities/capabilities.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { PAGE_BYTES } from '../dispatcher/frame-view.ts';
@@ -63,7 +64,7 @@ export class PageTables {
 
   private tableAt(level: number, address: number): Promise<number> {
     if (level === 0) return (this.root ??= this.makeRoot());
-    const number = Math.floor(address / ENTRY_BYTES[level - 1]!);
+    const number = Math.floor(address / known(ENTRY_BYTES[level - 1]));
     const key = `${level}/${number}`;
     let table = this.tables.get(key);
     if (table === undefined) {
@@ -77,7 +78,7 @@ export class PageTables {
   private async makeTable(level: number, address: number): Promise<number> {
     const above = await this.tableAt(level - 1, address);
     const table = await this.make(`VNode_L${level}`);
-    const entry = Math.floor(address / ENTRY_BYTES[level - 1]!) % ENTRIES;
+    const entry = Math.floor(address / known(ENTRY_BYTES[level - 1])) % ENTRIES;
     await this.capabilities.map(table, above, { entry, count: 1, offset: 0, rights: RIGHTS.read | RIGHTS.write });
     return table;
   }
@@ -90,13 +91,13 @@ export class PageTables {
 
   private async make(type: string, count = TABLES_AT_ONCE): Promise<number> {
     const spare = (this.spare[type] ??= []);
-    const known = spare.pop();
-    if (known !== undefined) return known;
+    const kept = spare.pop();
+    if (kept !== undefined) return kept;
     const ram = await this.capabilities.alloc(count * PAGE_BYTES);
     const made = await this.capabilities.retype(ram, type, { bytes: PAGE_BYTES, count });
     await this.capabilities.delete(ram);
     const [first, ...others] = made;
     spare.push(...others);
-    return first!;
+    return known(first);
   }
 }

@@ -3,6 +3,7 @@
  * translations; whoever asked for one is remembered until it has been told to forget it (V2). The epoch counts what was
  * taken away: an answer from before does not count after.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { ENTRY_BYTES, type PageTables } from '../capability/store/page-tables.ts';
@@ -51,7 +52,7 @@ export class AddressSpace {
   /** The cores that may hold a translation of one of the pages. */
   holdersOf({ first, count }: PageRange): CoreId[] {
     const cores = new Set<CoreId>();
-    for (const page of this.heldIn(first, count)) for (const core of this.holders.get(page)!) cores.add(core);
+    for (const page of this.heldIn(first, count)) for (const core of known(this.holders.get(page))) cores.add(core);
     return [...cores].sort((a, b) => a - b);
   }
 
@@ -68,7 +69,7 @@ export class AddressSpace {
   pagesOf(tables: PageTables, { table, first, count, level }: Entries): PageRange | null {
     const base = this.baseOf(tables, table);
     if (base === null) return null;
-    const bytes = ENTRY_BYTES[level]!;
+    const bytes = known(ENTRY_BYTES[level]);
     return { first: (base + first * bytes) / PAGE_BYTES, count: (count * bytes) / PAGE_BYTES };
   }
 

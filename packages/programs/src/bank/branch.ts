@@ -1,3 +1,4 @@
+import { known } from '../common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { insist, recordsOf } from '../common/insisting.ts';
 import { ACCOUNTS, Branch, Desk, names, OPENING_BALANCE } from './interfaces.ts';
@@ -18,7 +19,7 @@ class Accounts {
 
   /** Whether the change is covered, with all that is held already. */
   covers({ account, delta }: Change): boolean {
-    let free = this.balances[account]! + Math.min(0, delta);
+    let free = known(this.balances[account]) + Math.min(0, delta);
     for (const change of this.held.values()) if (change.account === account) free += Math.min(0, change.delta);
     return free >= 0;
   }
@@ -26,7 +27,7 @@ class Accounts {
   apply(tx: number, { account, delta }: Change): void {
     if (this.applied.has(tx)) return;
     this.applied.add(tx);
-    this.balances[account]! += delta;
+    this.balances[account] = known(this.balances[account]) + delta;
   }
 
   has(tx: number): boolean {

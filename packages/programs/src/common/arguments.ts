@@ -1,3 +1,4 @@
+import { known } from './known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 
 /** Cores that this run may use, as whoever started it says (`mk.env.CORES`); this one alone when nobody does. */
@@ -10,7 +11,7 @@ export function coresOf(mk: Mk): readonly number[] {
 export function whole(mk: Mk, name: string, usual: number, least: number, most: number): number {
   const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
   if (at < 0) return usual;
-  const word = mk.args[at]!;
+  const word = known(mk.args[at]);
   const text = word.includes('=') ? word.slice(name.length + 3) : (mk.args[at + 1] ?? '');
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;

@@ -1,3 +1,5 @@
+import { known } from './known.ts';
+
 /**
  * Litmus tests of memory models: a few threads, each with a few accesses to shared words, and the outcomes that sequential
  * consistency allows, which are found by running every interleaving. Names are those of the literature (Alglave, Maranget, Tautschnig, "Herding Cats").
@@ -66,18 +68,18 @@ export function allowedOutcomes(test: LitmusTest): ReadonlySet<string> {
   const step = (): void => {
     let ended = true;
     for (const [thread, accesses] of test.threads.entries()) {
-      const access = accesses[at[thread]!];
+      const access = accesses[known(at[thread])];
       if (access === undefined) continue;
       ended = false;
       const { kind, word, value } = access;
       const old = memory[word] ?? 0;
-      at[thread]! += 1;
-      if (kind !== 'W') registers[thread]!.push(old);
+      at[thread] = known(at[thread]) + 1;
+      if (kind !== 'W') known(registers[thread]).push(old);
       if (kind !== 'R') memory[word] = kind === 'F' ? old + value : value;
       step();
       memory[word] = old;
-      if (kind !== 'W') registers[thread]!.pop();
-      at[thread]! -= 1;
+      if (kind !== 'W') known(registers[thread]).pop();
+      at[thread] = known(at[thread]) - 1;
     }
     if (ended) allowed.add(outcomeOf(test, registers, memory));
   };
@@ -87,5 +89,6 @@ export function allowedOutcomes(test: LitmusTest): ReadonlySet<string> {
 
 function accessOf(text: string): Access {
   const [kind = 'R', word = 'x', value = '0'] = text.split(' ');
-  return { kind: kind as Access['kind'], word, value: Number(value) };
+  if (kind !== 'R' && kind !== 'W' && kind !== 'F') throw new Error(`${text} is no access`);
+  return { kind, word, value: Number(value) };
 }

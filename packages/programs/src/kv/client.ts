@@ -1,3 +1,4 @@
+import { known } from '../common/known.ts';
 import type { Client } from '@mk/libmk/channels/client';
 import type { HeldLock } from '@mk/libmk/octopus/lock';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -59,7 +60,7 @@ export async function client(mk: Mk): Promise<number> {
   let attempted = 0;
   const seen = new Map<string, number>();
   for (let n = Number(rounds); n > 0; n -= 1) {
-    const key = KEYS[mk.randomInt(KEYS.length)]!;
+    const key = known(KEYS[mk.randomInt(KEYS.length)]);
     const lock = await locked(mk, names.lock(run, key));
     if (lock === null) continue;
     try {

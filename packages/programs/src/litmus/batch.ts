@@ -1,4 +1,5 @@
 /** Many runs of one litmus test side by side: each has its own words, all share a few frames. */
+import { known, roundRobin } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { MemoryKind, Region } from '@mk/libmk/memory/address-space';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -41,9 +42,9 @@ export async function batch(
   const threads: RemoteThread[] = [];
   try {
     for (const [i] of test.words.entries()) {
-      if (pages === 'one' && i > 0) laid.addresses.push(laid.addresses[0]! + 8 * i);
+      if (pages === 'one' && i > 0) laid.addresses.push(known(laid.addresses[0]) + 8 * i);
       else {
-        const near = pages === 'homes' ? { near: cores[i % cores.length]! } : {};
+        const near = pages === 'homes' ? { near: roundRobin(cores, i) } : {};
         laid.addresses.push(await lay(mk, laid, runs * laid.stride, near));
       }
     }
@@ -51,7 +52,7 @@ export async function batch(
     const { addresses, stride } = laid;
     const given = { test: test.name, addresses, barrier, stride, runs, kind };
     for (const thread of test.threads.keys())
-      threads.push(mk.spawnOn(cores[thread % cores.length]!, 'share', { ...given, thread }));
+      threads.push(mk.spawnOn(roundRobin(cores, thread), 'share', { ...given, thread }));
     const came = (await Promise.all(threads.map((thread) => thread.join()))) as number[][][];
     return await outcomesOf(mk, test, runs, laid, came);
   } finally {
@@ -88,8 +89,9 @@ async function outcomesOf(
   const outcomes: string[] = [];
   for (let run = 0; run < runs; run += 1) {
     const left: Record<string, number> = {};
-    for (const [i, word] of test.words.entries()) left[word] = await mk.memory.load32(addresses[i]! + run * stride);
-    const registers = came.map((all) => all[run]!);
+    for (const [i, word] of test.words.entries())
+      left[word] = await mk.memory.load32(known(addresses[i]) + run * stride);
+    const registers = came.map((all) => known(all[run]));
     outcomes.push(outcomeOf(test, registers, left));
   }
   return outcomes;

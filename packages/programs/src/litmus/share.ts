@@ -1,4 +1,5 @@
 /** One thread of a litmus test, on its core: what it does, and what it remembers of it for a picture. */
+import { known } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { MemoryKind } from '@mk/libmk/memory/address-space';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -30,8 +31,8 @@ const remembered = new Map<number, Done[][]>();
 /** All runs of a batch: the registers, a list a run. */
 export async function share(mk: Mk, given: Share): Promise<number[][]> {
   const { test: name, thread, addresses, barrier, stride, runs, kind } = given;
-  const test = litmusTest(name)!;
-  const accesses = test.threads[thread]!;
+  const test = known(litmusTest(name));
+  const accesses = known(test.threads[thread]);
   const { memory } = mk;
   const bytes = Math.ceil((runs * stride) / PAGE_BYTES) * PAGE_BYTES;
   for (const address of addresses) if (address % PAGE_BYTES === 0) memory.setKind({ address, bytes }, kind);
@@ -46,7 +47,7 @@ export async function share(mk: Mk, given: Share): Promise<number[][]> {
     history.push(done);
     for (const access of accesses) {
       if (mk.randomInt(2) === 0) await pass(mk);
-      const address = addresses[test.words.indexOf(access.word)]! + run * stride;
+      const address = known(addresses[test.words.indexOf(access.word)]) + run * stride;
       const beganNs = mk.now();
       const text = await perform(mk, access, { address, kind, registers });
       done.push({ text, beganNs, endedNs: mk.now() });

@@ -1,4 +1,5 @@
 /** What happened in one run: every access of every thread, on one clock. */
+import { roundRobin } from '../common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { spaceTimeLines } from '../common/space-time.ts';
 import type { LitmusTest } from '../common/litmus-tests.ts';
@@ -32,7 +33,7 @@ export async function witness(
   const accesses: Witness['accesses'][number][] = [];
   let within = 0;
   for (const thread of test.threads.keys()) {
-    const core = cores[thread % cores.length]!;
+    const core = roundRobin(cores, thread);
     const { ahead, exact } = await clockOf(mk, core);
     within = Math.max(within, exact);
     const state = { thread, run: found.inBatch };

@@ -2,6 +2,7 @@
  * Barrelfish's idctest: every kind of message, over every way that leads to the server. The first argument lists the cores of the
  * clients; the server is where the program was started.
  */
+import { known } from '../common/known.ts';
 import { defineInterface, event, message, rpc } from '@mk/libmk/interface/interface';
 import {
   bool,
@@ -112,7 +113,8 @@ async function client(mk: Mk): Promise<number> {
   const path = Array.from({ length: 100 }, (_, i) => ({ x: i, y: -i }));
   await idc.structure({ at: { x: -5, y: 6 }, path, color: 'green', note: null });
   const ram = await mk.capabilities.alloc(8192);
-  const [frame, gift] = (await mk.capabilities.retype(ram, 'Frame', { bytes: 4096, count: 2 })) as [number, number];
+  const made = await mk.capabilities.retype(ram, 'Frame', { bytes: 4096, count: 2 });
+  const [frame, gift] = [known(made[0]), known(made[1])];
   await idc.capability({ frame, gift });
   same(mk, (await mk.capabilities.identify(frame)).type, 'Frame', 'the copy that was kept');
   same(mk, await errorOf(mk, mk.capabilities.identify(gift)), 'CAPABILITY_NOT_FOUND', 'what was given away');

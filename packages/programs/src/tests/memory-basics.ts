@@ -2,6 +2,7 @@
  * One program and its memory: frames mapped, written, read in every width, protected, looked up and unmapped; what is illegal is
  * refused with the reason; demand paging, guard pages, large pages, views and copies.
  */
+import { known } from '../common/known.ts';
 import { RIGHTS } from '@mk/libmk/capabilities/capabilities';
 import { LARGE_PAGE_BYTES } from '@mk/libmk/memory/address-space';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
@@ -207,11 +208,11 @@ async function revoked(mk: Mk): Promise<void> {
   const { memory, capabilities } = mk;
   const ram = await capabilities.alloc(PAGE_BYTES);
   const [frame] = await capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
-  const { address } = await memory.map(frame!);
+  const { address } = await memory.map(known(frame));
   await memory.store32(address, 5);
   await capabilities.revoke(ram);
   same(mk, await errorOf(mk, Promise.resolve(memory.load32(address))), 'PAGE_FAULT', 'after the revoke of its parent');
   const [again] = await capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
-  const fresh = await memory.map(again!);
+  const fresh = await memory.map(known(again));
   same(mk, await memory.load32(fresh.address), 0, 'the same memory as another frame');
 }

@@ -2,6 +2,7 @@
  * RAM to the last piece: one core allocates until no core has any and is told what is free; all of it comes back. Then every core
  * allocates and frees at once, `--rounds` times. The first argument lists the cores, `--piece` is the bytes of an allocation.
  */
+import { known } from '../common/known.ts';
 import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -66,7 +67,7 @@ async function churn(mk: Mk, rounds: number): Promise<void> {
   const held: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     if (held.length > 0 && mk.randomInt(3) === 0)
-      await mk.capabilities.delete(held.splice(mk.randomInt(held.length), 1)[0]!);
+      await mk.capabilities.delete(known(held.splice(mk.randomInt(held.length), 1)[0]));
     else
       try {
         held.push(await mk.capabilities.alloc((1 + mk.randomInt(64)) * PAGE_BYTES));

@@ -3,6 +3,7 @@
  * unmap has returned a reader that spins on every core faults. The first argument lists the cores to span, the second picks a
  * part: all of them without it.
  */
+import { known } from '../common/known.ts';
 import { RIGHTS } from '@mk/libmk/capabilities/capabilities';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Region } from '@mk/libmk/memory/address-space';
@@ -158,13 +159,13 @@ async function protecting(mk: Mk, others: readonly number[]): Promise<void> {
 async function revoking(mk: Mk, others: readonly number[]): Promise<void> {
   const ram = await mk.capabilities.alloc(PAGE_BYTES);
   const [frame] = await mk.capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
-  const { address } = await mk.memory.map(frame!);
+  const { address } = await mk.memory.map(known(frame));
   await mk.memory.store32(address, 1);
   const readers = others.map((core) => mk.spawnOn(core, 'spin', address));
   await mk.sleep(2e6);
   await mk.capabilities.revoke(ram);
   const [again] = await mk.capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
-  const fresh = await mk.memory.map(again!);
+  const fresh = await mk.memory.map(known(again));
   same(mk, await mk.memory.load32(fresh.address), 0, 'another object in the same memory');
   await mk.memory.store32(fresh.address, 2);
   for (const reader of readers) {

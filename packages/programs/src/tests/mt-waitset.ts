@@ -1,4 +1,5 @@
 /** Barrelfish's mt_waitset: many threads wait at one wait set; many clients' threads make requests at once. */
+import { known } from '../common/known.ts';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';
 import { u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -30,7 +31,7 @@ export const main = program({ name: 'mt-waitset', interfaces: [Adder] }, async (
             const { a, b } = request.input as { a: number; b: number };
             if ((a + b) % 5 === 0) await mk.sleep(1_000);
             await request.reply({ sum: a + b });
-            served[n]! += 1;
+            served[n] = known(served[n]) + 1;
           }
         }
       })

@@ -2,6 +2,7 @@
  * Barrelfish's multihop test: payloads, strings, buffers and capabilities over cores between. The first argument lists the cores
  * of the way, the server's last: with five of them three relay.
  */
+import { known } from '../common/known.ts';
 import { defineInterface, event, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, cap, text, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -19,10 +20,10 @@ export const Echo = defineInterface('echo', {
 export const main = program({ name: 'multihop', interfaces: [Echo] }, async (mk) => {
   const way = coresOf(mk);
   if (mk.args[1] === 'server') return server(mk);
-  const [self, ...rest] = way as [number, ...number[]];
+  const [self, ...rest] = way;
   mk.assert(self === mk.self.core, `to be started on core ${self}`);
-  const target = rest.at(-1)!;
-  const helper = await mk.processes.spawn(null, { core: target, args: [mk.args[0]!, 'server'] });
+  const target = known(rest.at(-1));
+  const helper = await mk.processes.spawn(null, { core: target, args: [known(mk.args[0]), 'server'] });
   await mk.names.wait('multihop', { timeoutNs: 20e9 });
   const via = rest.slice(0, -1);
   const echo = await mk.bind('multihop', Echo, { via, windowBytes: 64 << 10 });

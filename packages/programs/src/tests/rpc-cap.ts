@@ -1,4 +1,5 @@
 /** Barrelfish's rpc_cap_test, local and across cores: capabilities in requests and answers, in order with the data. */
+import { known } from '../common/known.ts';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';
 import { cap, giveAwayCap, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -19,7 +20,7 @@ export const main = program({ name: 'rpc-cap', interfaces: [Lender] }, async (mk
     async lend({ size }) {
       const ram = await mk.capabilities.alloc(size);
       const [frame] = await mk.capabilities.retype(ram, 'Frame', { bytes: size });
-      return { frame: frame!, size };
+      return { frame: known(frame), size };
     },
     async bounce({ frame, turn }) {
       same(mk, (await mk.capabilities.identify(frame)).type, 'Frame', `turn ${turn} came with`);
@@ -42,7 +43,7 @@ async function client(mk: Mk): Promise<number> {
   const lent = await lender.lend({ size: 4096 });
   same(mk, (await mk.capabilities.identify(lent.frame)).bytes, 4096, 'what was lent');
   const own = await mk.capabilities.alloc(16_384);
-  let [ball] = (await mk.capabilities.retype(own, 'Frame', { bytes: 8192 })) as [number];
+  let ball = known((await mk.capabilities.retype(own, 'Frame', { bytes: 8192 }))[0]);
   for (let turn = 0; turn < TURNS; turn += 2) {
     const before = ball;
     const answer = await lender.bounce({ frame: ball, turn });

@@ -3,6 +3,7 @@
  * joined from another core than they were begun on (*xcorejoin*), moved with their state, and the end of main while others run
  * (*exit*). The first argument lists the cores to span, the second picks one part.
  */
+import { known, roundRobin } from '../common/known.ts';
 import { program } from '@mk/libmk/program/program';
 import type { Mk } from '@mk/libmk/program/mk';
 import type { ThreadHandle } from '@mk/libmk/threads/remote-threads';
@@ -51,20 +52,20 @@ export const main = program(
 async function plain(mk: Mk, others: readonly number[]): Promise<void> {
   for (const core of [...others, mk.self.core])
     same(mk, await mk.spawnOn(core, 'whereami').join(), core, 'where it ran');
-  same(mk, await errorOf(mk, mk.spawnOn(others[0]!, 'fail').join()), 'BUSY', 'what it threw');
-  same(mk, await errorOf(mk, mk.spawnOn(others[0]!, 'nothing').join()), 'NO_SUCH_THREAD', 'no such thread');
-  same(mk, await errorOf(mk, mk.span(others[0]!)), 'ALREADY_SPANNED', 'a second dispatcher on a core');
+  same(mk, await errorOf(mk, mk.spawnOn(known(others[0]), 'fail').join()), 'BUSY', 'what it threw');
+  same(mk, await errorOf(mk, mk.spawnOn(known(others[0]), 'nothing').join()), 'NO_SUCH_THREAD', 'no such thread');
+  same(mk, await errorOf(mk, mk.span(known(others[0]))), 'ALREADY_SPANNED', 'a second dispatcher on a core');
 }
 
 async function interleaved(mk: Mk, others: readonly number[]): Promise<void> {
-  const threads = Array.from({ length: 40 }, (_, n) => mk.spawnOn(others[n % others.length]!, 'square', n));
+  const threads = Array.from({ length: 40 }, (_, n) => mk.spawnOn(roundRobin(others, n), 'square', n));
   const order = threads.map((_, n) => (n * 17) % threads.length);
-  for (const n of order) same(mk, await threads[n]!.join(), n * n, `thread ${n}`);
+  for (const n of order) same(mk, await known(threads[n]).join(), n * n, `thread ${n}`);
 }
 
 async function crossJoin(mk: Mk, others: readonly number[]): Promise<void> {
-  const target = mk.spawnOn(others[0]!, 'square', 12);
-  const joiner = mk.spawnOn(others.at(-1)!, 'joinOther', target.handle as never);
+  const target = mk.spawnOn(known(others[0]), 'square', 12);
+  const joiner = mk.spawnOn(known(others.at(-1)), 'joinOther', target.handle as never);
   same(mk, await joiner.join(), 144, 'joined from another core');
   same(mk, await target.join(), 144, 'and from here');
 }

@@ -1,4 +1,5 @@
 /** Barrelfish's spawntest: so many copies on each core, each counted once. The first argument lists the cores. */
+import { known } from '../common/known.ts';
 import { program } from '@mk/libmk/program/program';
 import { coresOf, same } from './expecting.ts';
 
@@ -22,7 +23,7 @@ export const main = program({ name: 'spawntest' }, async (mk) => {
   );
   same(mk, new Set(children.map(({ domain }) => domain)).size, children.length, 'names of domains');
   for (const [i, child] of children.entries()) {
-    const core = cores[Math.floor(i / COPIES)]!;
+    const core = known(cores[Math.floor(i / COPIES)]);
     const { status, cause } = await child.wait();
     same(mk, [cause, status], ['exited', core + 10], `child ${child.domain}`);
   }

@@ -1,4 +1,5 @@
 /** Barrelfish's thc tests: structured concurrency over channels: all of several requests, the first of them, cancelling the rest. */
+import { known } from '../common/known.ts';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';
 import { u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -11,7 +12,7 @@ export const Slow = defineInterface('slow', {
 });
 
 export const main = program({ name: 'thc', interfaces: [Slow] }, async (mk) => {
-  if (mk.args[0] === 'server') return server(mk, mk.args[1]!);
+  if (mk.args[0] === 'server') return server(mk, known(mk.args[1]));
   const cores = coresOf(mk);
   const servers = await Promise.all(
     cores.map((core) => mk.processes.spawn(null, { core, args: ['server', `slow-${core}`] })),
@@ -46,11 +47,11 @@ export const main = program({ name: 'thc', interfaces: [Slow] }, async (mk) => {
   // A deadline.
   same(
     mk,
-    await errorOf(mk, clients[0]!.after({ microseconds: 60_000_000 }, { timeoutNs: 2e6 })),
+    await errorOf(mk, known(clients[0]).after({ microseconds: 60_000_000 }, { timeoutNs: 2e6 })),
     'DEADLINE_EXCEEDED',
     'too late',
   );
-  same(mk, (await clients[0]!.after({ microseconds: 5 })).n, 5, 'the channel goes on');
+  same(mk, (await known(clients[0]).after({ microseconds: 5 })).n, 5, 'the channel goes on');
 
   // A server that is no more is an error on what waits, never silence.
   const hopeless = clients.map((client) => errorOf(mk, client.after({ microseconds: 60_000_000 })));

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { parseCores, parseDuration } from '@mk/machine/duration';
 import { nearest } from '@mk/machine/nearest';
@@ -101,7 +102,7 @@ export function parseSimRequest(args: Args): SimRequest {
     plan: text('plan'),
     replay: text('replay'),
     faultsForNs: duration === null ? null : must('--for', parseDuration(duration)),
-    weights: text('weights') === null ? {} : must('--weights', parseWeights(text('weights')!)),
+    weights: text('weights') === null ? {} : must('--weights', parseWeights(known(text('weights')))),
     once: args['once'] === true,
     shrink: args['shrink'] === true,
     trace: text('trace'),

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -63,7 +64,7 @@ export class Witness {
 
   /** A request begins, or the one that was under way has ended. Costs less than a microsecond. */
   busyWith(request: string | null): void {
-    if ((this.state[WITNESS.turn]! & 1) === 1) Atomics.add(this.state, WITNESS.turn, 1);
+    if ((known(this.state[WITNESS.turn]) & 1) === 1) Atomics.add(this.state, WITNESS.turn, 1);
     if (request === null) return;
     const isShort = request.length * 3 <= WITNESS.textBytes;
     this.state[WITNESS.length] = isShort ? this.encoder.encodeInto(request, this.bytes).written : 0;

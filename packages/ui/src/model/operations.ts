@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { LogLineView, Millis } from './page-events.ts';
 
 /** How far a core is in an operation, in the order in which it happens. */
@@ -74,7 +75,7 @@ export class Operations {
       cores: new Set(),
     };
     this.byOp.set(op, operation);
-    if (this.byOp.size > MOST.operations) this.byOp.delete(this.byOp.keys().next().value!);
+    if (this.byOp.size > MOST.operations) this.byOp.delete(known(this.byOp.keys().next().value));
     return operation;
   }
 }

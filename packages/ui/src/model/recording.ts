@@ -50,8 +50,9 @@ export class Player {
       this.next = 0;
     }
     const { events } = this.recording;
-    while (this.next < events.length && (events[this.next]!.t <= t || events[this.next]!.type === 'hello')) {
-      this.model.apply(events[this.next]!);
+    for (let event = events[this.next]; event !== undefined; event = events[this.next]) {
+      if (event.t > t && event.type !== 'hello') break;
+      this.model.apply(event);
       this.next += 1;
     }
     this.model.now = t;

@@ -93,7 +93,7 @@ export class PageTables {
   *tablesBelow(root: number, base = 0): Generator<{ readonly virtual: number; readonly run: MappedRun }> {
     for (const [entry, run] of this.#tables.get(root) ?? []) {
       if (PageTables.levelOf(run.object.type) < 0) continue;
-      const virtual = base + entry * ENTRY_BYTES[run.level]!;
+      const virtual = base + entry * known(ENTRY_BYTES[run.level]);
       yield { virtual, run };
       yield* this.tablesBelow(run.object.address, virtual);
     }
