@@ -1,4 +1,4 @@
-/** What was caught: an Error, as good as always, perhaps of another realm (a vm context, a worker). */
+/** What was caught, as an Error: nearly always it is one, if perhaps of another realm (a vm context, a worker). */
 export function asError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(String(thrown));
 }

@@ -35,7 +35,7 @@ interface Office {
   life: number;
   process: Process | null;
   client: Client<typeof Branch.methods> | null;
-  /** While it is being opened: whoever needs it meanwhile waits for the same. */
+  /** While it opens, everybody who needs it waits for the same promise. */
   opening: Promise<Client<typeof Branch.methods>> | null;
 }
 

@@ -250,7 +250,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.current = null;
   }
 
-  /** The request that is being performed, if it was one of a client or of the control port: for whoever sees it fail. */
+  /** The running request, if a client or the control port made it: whoever sees it fail needs to name it. */
   get requestUnderWay(): string | null {
     const current = this.knowledge.octopus.underWay ?? this.current;
     if (current === null) return null;

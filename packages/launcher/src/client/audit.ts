@@ -15,7 +15,7 @@ export interface AuditReport {
   readonly violations: readonly Violation[];
   /** Cores that could not be asked: what they hold is not checked. */
   readonly absent: readonly AbsentCore[];
-  /** What only a core that is not there, or an earlier life of one, explains: nobody that lives has done wrong. */
+  /** Losses explained by a core that is absent or has restarted: no live core is at fault. */
   readonly losses: readonly Loss[];
   /** The cores that have lived before, and the life that each leads now. */
   readonly reborn: readonly { readonly core: number; readonly incarnation: number }[];

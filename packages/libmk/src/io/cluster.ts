@@ -242,7 +242,7 @@ export class Cluster implements AskCores {
   }
 }
 
-/** A program by a word: its text, or null for what only the core may know. */
+/** A program by its name or file: its text, or null for a name that only the core may know. */
 async function textOf(word: string): Promise<{ readonly name: string; readonly text: string | null }> {
   if (isProgramFile(word)) return bundleFile(word, { libraryFrom: ownFolder() });
   return { name: word, text: shippedText(word) };

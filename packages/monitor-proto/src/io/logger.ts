@@ -49,7 +49,7 @@ export class PipeLogger implements Logger {
   private sink: Sink | null = null;
   private waiting: Waiting[] = [];
   private readonly outlets: readonly Outlet[];
-  /** Those that take the line that is being written. */
+  /** Readers of the line in hand. */
   private taking: readonly Outlet[] = [];
 
   constructor(source: LogSource, sinks: Readonly<Record<string, OutletHost['write']>>) {

@@ -24,7 +24,7 @@ const EXTENDED_16 = 126;
 
 /**
  * From now on whole binary messages of this WebSocket go to `deliver` and not to its listeners; `masked`: its peer is a client.
- * Returns who takes what is read into a borrowed buffer; a payload cut out of such a one is good during the call only.
+ * Returns who takes what is read into a borrowed buffer; a payload cut out of it is valid during the call only.
  */
 export function readWholeMessages(
   webSocket: WebSocket,

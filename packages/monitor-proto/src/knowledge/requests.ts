@@ -223,7 +223,7 @@ function jsonOf(request: OctopusRequest): string | null {
   }
 }
 
-/** A limit as the message has it: what is no number is none given, and beyond 32 bits is as good as unlimited. */
+/** A limit as the message carries it: 0 when none was given; beyond 32 bits it is unlimited. */
 function wireCount(value: number): number {
   return Math.max(0, Math.min(Math.ceil(value), 2 ** 32 - 1)) || 0;
 }

@@ -46,7 +46,7 @@ const CHECKS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   'wholes?': (value) => value === undefined || (Array.isArray(value) && value.length <= 8 && value.every(isNatural)),
 };
 
-/** What a program passed, as an invocation; null when it has not the form of one. Believes nothing. */
+/** What a program passed, as an invocation; null when it is malformed. Believes nothing. */
 export function checkInvocation(value: unknown): Invocation | null {
   return isInvocation(value) ? value : null;
 }

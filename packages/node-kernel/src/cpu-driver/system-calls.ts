@@ -52,7 +52,7 @@ export interface SystemCallSpec {
   readonly servedBy: string;
   /** The service that carries out what the CPU driver cannot finish because other cores are concerned. */
   readonly acrossCores?: string;
-  /** It is always answered at once, by whomever: a dispatcher can make it within its turn. */
+  /** Always answered at once, whoever serves it: a dispatcher can make it within its turn. */
   readonly atOnce?: true;
   readonly doc: string;
 }

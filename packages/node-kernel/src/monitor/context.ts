@@ -29,7 +29,7 @@ export class MonitorContext {
   /** The view that the registry knew when it named this core; 0: none. */
   registeredView = 0;
   private inView: View | null = null;
-  /** When the event that is being handled came. */
+  /** When the event in hand arrived. */
   now: Nanos = 0;
   machine = '{}';
   settings = '{}';

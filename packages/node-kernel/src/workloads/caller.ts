@@ -12,9 +12,8 @@ import { timeNow } from '../monitor/waits.ts';
 export type SystemCallPort = (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
 
 /**
- * The caller's half of a system call: tries again, with a doubling and scattered pause, what only another operation's state
- * was in the way of, so that a program sees success or a real error. Past `callerDeadlineNs` it gives the
- * error that it met.
+ * The caller's half of a system call: retries transient conflicts with jittered exponential back-off, so that a program
+ * sees success or a real error. Past `callerDeadlineNs` it gives the last error.
  */
 export function* callWithRetry(
   systemCall: SystemCallPort,

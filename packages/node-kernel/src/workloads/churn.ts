@@ -34,7 +34,7 @@ export interface ChurnOptions {
   readonly forNs: Nanos;
   /** The longest pause between two operations. */
   readonly pauseNs: Nanos;
-  /** Holding more, a domain rather lets go: few capabilities, and everybody is after the same. */
+  /** A domain that holds more prefers to let go: with few capabilities everybody is after the same ones. */
   readonly keep: number;
 }
 

@@ -5,7 +5,7 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { Checker, Report } from './checker.ts';
 import { handleLine, type LineHandlers, type LineOf } from './line-handlers.ts';
 
-/** J1, J2, R1–R4: who is a member, and how monitors come to be linked (join.ts, registry.ts). */
+/** J1, J2, R1–R4: who is a member, and how monitors are linked (join.ts, registry.ts). */
 export function membershipChecker(): Checker {
   return new MembershipChecker();
 }

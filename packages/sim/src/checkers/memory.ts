@@ -91,7 +91,7 @@ function checkPage(
     if (owner !== core && !sharers.includes(core))
       report('M3', `core ${core} has ${name} ${state}, and the home does not know`);
     const { cache, copies } = kernel.services.pages;
-    // One that is being taken back may still be read by whoever was given it: its acknowledgement waits.
+    // A page on its way back may still be read by its holder, whose acknowledgement is outstanding.
     if (state !== 'shared' || owner !== null || cache.stateOf(page) !== 'shared') continue;
     const [mine, there] = [copies.peek(page), home.services.pages.copies.peek(page)];
     if (cache.versionOf(page) !== version)

@@ -2,7 +2,7 @@ import type { FaultAction } from '@mk/machine/fault-plan';
 import type { CoreId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import { describeRule } from '@mk/monitor-proto/link/fault-rule';
 
-/** A fault: what a plan file can say, and what only the simulator can do to a single link. */
+/** A fault: what a plan file can say, and what only the simulator can do to one link. */
 export type SimFault = FaultAction | { readonly type: 'reset'; readonly from: PeerId; readonly to: PeerId };
 
 /** A fault at its time, counted from the moment at which boot was complete. */

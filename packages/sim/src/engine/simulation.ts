@@ -335,7 +335,7 @@ export class Simulation implements NetworkHost, EffectHost {
     }
   }
 
-  /** The process of a node ends: its links break, what it was asked is answered by nobody. */
+  /** A node's process ends: its links break, and nobody answers what it was asked. */
   end(node: SimNode, cause: string, at: Nanos): void {
     if (node.machine === null) return;
     node.machine = null;

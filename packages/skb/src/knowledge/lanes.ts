@@ -51,7 +51,7 @@ export class Lane {
     return message;
   }
 
-  /** Gives up what is being performed, which has changed nothing, and what waits; returns both. */
+  /** Abandons the running request, which has changed nothing, and all that wait; returns both. */
   end(): readonly OctopusMessage[] {
     const { job, waiting } = this;
     job?.work.return({ reply: { ok: true, installed: false }, changes: [] });

@@ -64,7 +64,7 @@ export class OctopusDesk {
   underWay: OctopusMessage | null = null;
   /** Told of each request before the store performs it, and with null afterwards. */
   busyWith: (message: OctopusMessage | null) => void = () => undefined;
-  /** Whose change is being told. */
+  /** Whose change we are announcing. */
   private lastChange: OctopusMessage | null = null;
 
   constructor(

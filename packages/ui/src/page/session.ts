@@ -24,7 +24,7 @@ const MOST_DEEDS = 20;
 const MOST_FRAME_TIMES = 4000;
 const TOKEN_KEY = 'mk-token';
 
-/** This page's connection, what it was told, and who wants to know of it. One for the page. */
+/** The page's one connection: what it was told, and who listens. */
 export class Session {
   /** `closed`: was open, and is tried again. */
   connection: 'opening' | 'open' | 'closed' = 'opening';

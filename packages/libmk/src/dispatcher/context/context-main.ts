@@ -145,7 +145,7 @@ function collect(): Uint8Array {
   failure = null;
   for (const call of refused.splice(0)) outgoing.push(call);
   return encodeTurn(writer, outgoing, more, workNs, (call, reason) => {
-    // Answered by the CPU driver as a call that has not the form of one, in the next turn.
+    // The CPU driver answers it in the next turn, as a malformed call.
     const id = Array.isArray(call) && Number.isSafeInteger(call[0]) && call[0] >= 0 ? call[0] : 0;
     refused.push([id, 'malformed', [reason]]);
     more = true;

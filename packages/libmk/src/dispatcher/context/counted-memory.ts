@@ -23,7 +23,7 @@ export class CountedMemory {
     throw new RangeError(`a dispatcher may hold ${this.maxBytes} bytes of ArrayBuffers and WebAssembly memory`);
   }
 
-  /** A block of so many bytes has come to be. */
+  /** A block of so many bytes was allocated. */
   charge(bytes: number): void {
     if (bytes < COUNTED_BYTES) return;
     this.check(bytes);

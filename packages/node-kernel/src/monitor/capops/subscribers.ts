@@ -24,8 +24,8 @@ export type Asked = (domain: DomainId, op: OperationId) => void;
 
 /**
  * Revocation agreement: a mark on this core asks every subscriber whose range the target overlaps, by an
- * upcall, and is not ready before all have consented. Who does not answer in time is taken to consent; one refusal, and the
- * revoke ends in CONSENT_REFUSED with nothing changed.
+ * upcall, and is not ready before all have consented. A subscriber that does not answer in time is assumed to consent; one refusal, and
+ * the revoke ends in CONSENT_REFUSED with nothing changed.
  */
 export class Subscribers {
   private readonly subscriptions = new Set<Subscription>();

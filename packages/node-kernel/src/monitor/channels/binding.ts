@@ -134,7 +134,7 @@ export class Binding {
     }
   }
 
-  /** A look at the knowledge base, while the name may come to be offered on this core. */
+  /** Asks the knowledge base; meanwhile the name may be offered on this core. */
   private *lookOnce(bind: Bind): Operation<Offered | null> {
     return yield* this.beside(bind, this.names.lookUp(bind.name));
   }
@@ -274,7 +274,7 @@ export class Binding {
   }
 }
 
-/** The name has come to be offered on this core. */
+/** The name is offered on this core now. */
 const OFFERED_HERE = Symbol('offered here');
 
 /** The way of that name; null for none that there is. */

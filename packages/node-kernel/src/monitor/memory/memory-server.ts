@@ -194,7 +194,7 @@ export class MemoryServer implements Service {
     const { core } = this.context;
     const peers = this.nearness.sorted(wanted.near, [core, ...this.context.members]);
     const told = new Map<CoreId, FreeBytes>();
-    // The second time round, what thieves had and did not use has come home.
+    // On the second round, RAM that thieves held unused has come home.
     for (const pass of [1, 2]) {
       for (const peer of peers) {
         const known = this.take(domain, wanted, peer);

@@ -60,7 +60,7 @@ interface Waiter {
   readonly goOn: (now: Nanos) => void;
 }
 
-/** What is being taken away from here. */
+/** Translations this core is withdrawing. */
 export class Shootdowns {
   private readonly open = new Set<object>();
   /** Those of `open` that were begun since everything was told last. */

@@ -109,7 +109,7 @@ export class Homes {
     this.tellOthers(home, core, '', now);
   }
 
-  /** A part that was asked for did not come to be. */
+  /** A part that was asked for could not be made. */
   partRefused(home: Home, core: CoreId, now: Nanos): void {
     if (home.parts.get(core)?.state !== 'making') return;
     home.parts.delete(core);
