@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { formatCores } from '@mk/machine/duration';
 import type { Terminal } from '../cli/terminal.ts';
@@ -72,11 +73,15 @@ export class LogPrinter {
 /** A line that a process wrote, or null when it is no log line. */
 export function parseLine(text: string): LogLine | null {
   try {
-    const line = JSON.parse(text) as LogLine;
-    return typeof line.event === 'string' && typeof line.time === 'number' ? line : null;
+    const line: unknown = JSON.parse(text);
+    return isLogLine(line) ? line : null;
   } catch {
     return null;
   }
+}
+
+function isLogLine(value: unknown): value is LogLine {
+  return isRecord(value) && typeof value['event'] === 'string' && typeof value['time'] === 'number';
 }
 
 /** A log line for people: time, level, who, event, its fields. */

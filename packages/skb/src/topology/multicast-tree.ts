@@ -160,13 +160,13 @@ function leaderSubtree(
 
 /** Starts from each package's best leader and exchanges leaders while that lets the last core hear sooner. */
 function improveLeaders(choices: readonly (readonly Branch[])[], neighbours: readonly Branch[]): readonly Branch[] {
-  const chosen = choices.map((each) => each[0] as Branch);
+  const chosen = choices.map((each) => known(each[0]));
   let bestNs = finishNs(inSendOrder([...chosen, ...neighbours]));
   for (let round = 0; round < IMPROVEMENT_ROUNDS; round++) {
     const beforeNs = bestNs;
     for (const [index, alternatives] of choices.entries()) {
       for (const alternative of alternatives.slice(1)) {
-        const previous = chosen[index] as Branch;
+        const previous = known(chosen[index]);
         chosen[index] = alternative;
         const ns = finishNs(inSendOrder([...chosen, ...neighbours]));
         if (ns < bestNs) bestNs = ns;

@@ -1,4 +1,5 @@
 /** A dissemination tree for people: text, Graphviz DOT and SVG. Pure string builders. */
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { TreeNode } from './multicast-tree.ts';
 
@@ -85,8 +86,8 @@ function place(node: TreeNode, depth: number, extent: Extent, places: Map<number
     places.set(node.core, { x: SVG.margin + (grown.nextColumn + 0.5) * SVG.columnWidth, y });
     return { nextColumn: grown.nextColumn + 1, depth: grown.depth };
   }
-  const first = at(places, (node.children[0] as TreeNode).core);
-  const last = at(places, (node.children.at(-1) as TreeNode).core);
+  const first = at(places, known(node.children[0]).core);
+  const last = at(places, known(node.children.at(-1)).core);
   places.set(node.core, { x: (first.x + last.x) / 2, y });
   return grown;
 }

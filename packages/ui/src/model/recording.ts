@@ -1,3 +1,4 @@
+import { isRecord, isText } from '@mk/monitor-proto/guards';
 import { isPageEventType, PAGE_VERSION, type Millis, type PageEvent } from './page-events.ts';
 import { PageModel } from './page-model.ts';
 
@@ -62,11 +63,13 @@ export class Player {
 
 function parseEvent(line: string): PageEvent | null {
   try {
-    const event = JSON.parse(line) as Partial<PageEvent> | null;
-    if (typeof event !== 'object' || event === null) return null;
-    const known = typeof event.type === 'string' && isPageEventType(event.type) && typeof event.t === 'number';
-    return known ? (event as PageEvent) : null;
+    const event: unknown = JSON.parse(line);
+    return isPageEvent(event) ? event : null;
   } catch {
     return null;
   }
+}
+
+function isPageEvent(value: unknown): value is PageEvent {
+  return isRecord(value) && isText(value['type']) && isPageEventType(value['type']) && typeof value['t'] === 'number';
 }
