@@ -73,7 +73,8 @@ module.exports = {
       to: { circular: true },
     },
     room('cli', 'nothing of the rest: words of the command line know no cluster'),
-    room('client', 'cli, state, boot, supervisor', 'cli', 'state', 'boot', 'supervisor'),
+    room('client', 'cli, state, boot, supervisor, tls', 'cli', 'state', 'boot', 'supervisor', 'tls'),
+    room('tls', 'cli', 'cli'),
     room(
       'ui',
       'what the page’s server is made of, and the commands of mkctl that it does',
@@ -104,6 +105,7 @@ module.exports = {
       'boot',
       'programs',
       'supervisor',
+      'tls',
       'ui',
     ),
     {

@@ -1,6 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { accessOf, callControl } from '@mk/libmk/io/control-call';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+
+/** No measurement takes longer. */
+const LONGEST_MS = 600_000;
 
 /** A cluster of real processes for a measurement, started with as little around it as can be. */
 export interface BenchCluster {
@@ -29,6 +34,8 @@ export interface ClusterOptions {
   readonly detached?: boolean;
   /** So many cores join at a time, when all have started: for a measurement of something else than boot, on a busy host. */
   readonly wave?: number;
+  /** What each process speaks TLS with; absent: none does. */
+  readonly credentials?: (name: string) => TlsSettings;
 }
 
 const dist = join(process.cwd(), 'dist');
@@ -50,8 +57,11 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   };
   const startedAt = performance.now();
   const isApart = options.detached === true;
+  const secured = (name: string): object =>
+    options.credentials === undefined ? {} : { tls: options.credentials(name) };
   const skb = start(isApart, 'skb', 'MK_SKB', {
     ...common,
+    ...secured('skb'),
     expectedCores: n,
     maxCores: n,
     seed: 'bench',
@@ -64,7 +74,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   });
   if (machine !== null) skb.send({ type: 'machine', machine });
   const cores = Array.from({ length: n }, (_, core) =>
-    start(isApart, 'core', 'MK_CORE', { ...common, core, skb: null }),
+    start(isApart, 'core', 'MK_CORE', { ...common, ...secured(`core-${core}`), core, skb: null }),
   );
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');
@@ -75,7 +85,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   await meshed;
   const bootMs = performance.now() - startedAt;
   const known = (await Promise.all(addresses)).map((message) => message.address as string);
-  const token = createHmac('sha256', Buffer.from(secret, 'hex')).update('mk control').digest('hex');
+  const access = accessOf(secret, options.credentials?.('client') ?? null);
   return {
     cores,
     skb,
@@ -83,14 +93,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     bootMs,
     async ask<T>(target: number | 'skb', verb: string, args = {}) {
       const address = target === 'skb' ? skbAddress : known[target]!;
-      const response = await fetch(`http://${address}/control`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}` },
-        body: JSON.stringify({ verb, args }),
-      });
-      const reply = (await response.json()) as { ok: boolean; value: T; error: string; text: string };
-      if (!reply.ok) throw new Error(`${verb}: ${reply.error}: ${reply.text}`);
-      return reply.value;
+      return (await callControl(address, access, verb, args, { timeoutMs: LONGEST_MS })) as T;
     },
     async stop() {
       await Promise.all([...cores, skb].map((child) => ended(child)));

@@ -30,7 +30,17 @@ await build({
   format: 'esm',
   target: 'node20',
   conditions: ['@mk/source'],
-  external: ['esbuild', 'ws', 'swipl-wasm', 'node-sqlite3-wasm', 'fs-native-extensions', 'msgpackr', 'playwright-core'],
+  external: [
+    'esbuild',
+    'ws',
+    'swipl-wasm',
+    'node-sqlite3-wasm',
+    'fs-native-extensions',
+    'msgpackr',
+    'playwright-core',
+    '@peculiar/x509',
+    'reflect-metadata',
+  ],
   banner,
   logLevel: 'warning',
 });

@@ -32,10 +32,14 @@ const PROGRAMS = {
     entry: 'packages/launcher/src/bin/mk-launch.ts',
     executable: true,
     cached: true,
-    external: ['esbuild'],
+    external: ['esbuild', '@peculiar/x509', 'reflect-metadata'],
   },
   'mk-node': { entry: 'packages/launcher/src/bin/mk-node.ts', executable: true },
-  mkctl: { entry: 'packages/launcher/src/bin/mkctl.ts', executable: true, external: ['esbuild'] },
+  mkctl: {
+    entry: 'packages/launcher/src/bin/mkctl.ts',
+    executable: true,
+    external: ['esbuild', '@peculiar/x509', 'reflect-metadata'],
+  },
 };
 
 /**

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
 import { unixAddress } from '@mk/monitor-proto/address';
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
+import { Authority } from '@mk/launcher/tls/authority';
+import { TlsEnd } from '@mk/monitor-proto/io/tls';
 import { isDialled, WebSocketTransport } from '@mk/monitor-proto/io/transport';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { Heap } from '@mk/monitor-proto/heap';
@@ -17,6 +19,14 @@ import { type TransportEnd, type TransportEvent, type TransportPair, transportSu
 transportSuite('the simulated network', simulatedPair);
 transportSuite('WebSockets over TCP', () => webSocketPair(overTcp));
 transportSuite('WebSockets over Unix sockets', () => webSocketPair(overUnix));
+transportSuite('WebSockets over TLS', async () => webSocketPair(overTcp, await tlsEnd()));
+transportSuite('WebSockets over TLS at Unix sockets', async () => webSocketPair(overUnix, await tlsEnd()));
+
+async function tlsEnd(): Promise<TlsEnd> {
+  const authority = await Authority.create('conformance', 1);
+  const issued = await authority.issue(['core-*'], 1);
+  return new TlsEnd({ ca: authority.ca, ...issued });
+}
 
 /** Two nodes on the simulator's network, with nothing but the suite on them. */
 async function simulatedPair(): Promise<TransportPair> {
@@ -90,9 +100,9 @@ function simulatedEnd(clock: BareClock, network: Network, id: PeerId): Transport
 }
 
 /** Two transports over real sockets on this machine. */
-async function webSocketPair(listen: Listen): Promise<TransportPair> {
-  const [first, second] = await Promise.all([webSocketEnd(listen), webSocketEnd(listen)]);
-  const idle = await webSocketEnd(listen);
+async function webSocketPair(listen: Listen, tls: TlsEnd | null = null): Promise<TransportPair> {
+  const [first, second] = await Promise.all([webSocketEnd(listen, tls), webSocketEnd(listen, tls)]);
+  const idle = await webSocketEnd(listen, tls);
   await idle.shutdown();
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   return {
@@ -128,7 +138,10 @@ const overUnix: Listen = async (transport) => {
   return unixAddress(path);
 };
 
-async function webSocketEnd(listen: Listen): Promise<{ readonly end: TransportEnd; shutdown(): Promise<void> }> {
+async function webSocketEnd(
+  listen: Listen,
+  tls: TlsEnd | null,
+): Promise<{ readonly end: TransportEnd; shutdown(): Promise<void> }> {
   const events: TransportEvent[] = [];
   const up = new Set<number>();
   const transport = new WebSocketTransport(
@@ -138,12 +151,13 @@ async function webSocketEnd(listen: Listen): Promise<{ readonly end: TransportEn
       frame: (link, frame) => void events.push({ type: 'frame', link, frame: Uint8Array.from(frame) }),
     },
     (_request, response) => response.end(),
+    tls,
   );
   const address = await listen(transport);
   const end: TransportEnd = {
     address,
     events,
-    open: (link, address, first) => transport.open(link, address, first ?? null),
+    open: (link, address, first) => transport.open(link, address, first ?? null, 'core-1'),
     isUp: (link) => up.has(link),
     send: (link, frame) => transport.send(link, frame),
     close: (link, reason) => transport.close(link, reason),

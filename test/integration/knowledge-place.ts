@@ -2,8 +2,8 @@ import type { CoreAnswers } from '@mk/launcher/client/answers';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import { join } from 'node:path';
 import { askProcess } from '@mk/launcher/client/ask';
+import { accessOf } from '@mk/libmk/io/control-call';
 import { SkbClient } from '@mk/libmk/io/skb-client';
-import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
 /** A cluster for tests of the knowledge base: clients of its SKB, and an SKB that can be killed. */
@@ -32,8 +32,8 @@ export class KnowledgePlace {
   /** Asks a core's monitor over its control port. */
   async askCore<V extends string>(core: number, verb: V, args: object): Promise<AnswerOf<CoreAnswers, V>> {
     const address = await this.addressOf(`core-${core}`);
-    const token = controlToken(Buffer.from(this.place.record()!.secret, 'hex'));
-    return askProcess('core', address, token, verb, args, { timeoutMs: 600_000 });
+    const access = accessOf(this.place.record()!.secret, null);
+    return askProcess('core', address, access, verb, args, { timeoutMs: 600_000 });
   }
 
   /** kill −9, and the supervisor starts it again; resolves when it listens. */

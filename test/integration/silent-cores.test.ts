@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { callControl } from '@mk/libmk/io/control-call';
-import { controlToken } from '@mk/monitor-proto/io/crypto';
+import { accessOf, callControl } from '@mk/libmk/io/control-call';
 import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
 /*
@@ -60,9 +59,9 @@ test('churn ends with a summary when a core crashes; audits name what is not the
   const churn = place.mkctl('churn', '--seconds', '10', '--json');
   // Asked and killed without a command's time to start: on a slow host that would be the churn's whole time.
   const victim = place.record()!.processes.find(({ name }) => name === 'core-2')!;
-  const token = controlToken(Buffer.from(place.record()!.secret, 'hex'));
+  const access = accessOf(place.record()!.secret, null);
   await until('core 2 holds what another core has sent it', async () =>
-    ((await callControl(victim.address, token, 'caps')) as { owner: number }[]).some(({ owner }) => owner !== 2),
+    ((await callControl(victim.address, access, 'caps')) as { owner: number }[]).some(({ owner }) => owner !== 2),
   );
   process.kill(victim.pid, 'SIGKILL');
   const { stdout, stderr } = await churn;

@@ -9,8 +9,11 @@ case $host in
 esac
 case $port in *://*) port=7000 ;; esac # what Kubernetes sets for a Service named mk
 
+# TLS is more than a shell speaks.
+[ -z "$MK_TLS_DIR$MK_TLS_CA$MK_TLS_CERT" ] || exec mk-node health
+
 exec 3<>"/dev/tcp/$host/$port" || exit 1
-printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n' "$MK_METRICS_TOKEN" >&3
 read -r -t 3 _ status _ <&3
 while read -r -t 3 line <&3; do [[ $line == '{'* ]] && echo "$line"; done
 [ "$status" = 200 ]

@@ -1,4 +1,5 @@
 import { entriesOf } from './tables.ts';
+import { CERTIFICATE_ERRORS } from './certificate-errors.ts';
 import { CAPABILITY_ERRORS } from './capability-errors.ts';
 import { PROGRAM_ERRORS } from './program-errors.ts';
 import { CHANNEL_ERRORS } from './channel-errors.ts';
@@ -59,6 +60,7 @@ export const ERRORS = {
   ...PROGRAM_ERRORS,
   ...CHANNEL_ERRORS,
   ...MEMORY_ERRORS,
+  ...CERTIFICATE_ERRORS,
 } as const;
 
 export type ErrorName = keyof typeof ERRORS;

@@ -1,3 +1,4 @@
+import type { CertifiedNames } from './handshake/certified.ts';
 import type { LinkId, Nanos, PeerId } from './ids.ts';
 import type { LogEventName, LogFields } from './log-events.ts';
 
@@ -13,7 +14,13 @@ export interface StateMachine<Event = HostEvent, Out = Effect> {
 export type HostEvent =
   | { readonly type: 'start' }
   /** Somebody has opened a link to us (even id); `first`: the frame that came with the opening. A link that we asked for says nothing of itself before its first frame. */
-  | { readonly type: 'link_up'; readonly link: LinkId; readonly first: Uint8Array | null }
+  | {
+      readonly type: 'link_up';
+      readonly link: LinkId;
+      readonly first: Uint8Array | null;
+      /** Whom the other end’s certificate lets it be; absent: the link has no TLS. */
+      readonly names?: CertifiedNames;
+    }
   | { readonly type: 'link_down'; readonly link: LinkId; readonly reason: string }
   | { readonly type: 'frame_received'; readonly link: LinkId; readonly frame: Uint8Array }
   | { readonly type: 'timer_fired' }

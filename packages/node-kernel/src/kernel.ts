@@ -219,7 +219,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     start: (_event, now) => {
       for (const service of this.table.told.start) service.start(now);
     },
-    link_up: ({ link, first }, now) => this.monitor.endpoint.linkUp(link, first, now),
+    link_up: ({ link, first, names }, now) => this.monitor.endpoint.linkUp(link, first, now, names),
     link_down: ({ link, reason }, now) => this.monitor.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.monitor.endpoint.frameReceived(link, frame, now),
     timer_fired: () => {

@@ -275,7 +275,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
       this.startedAt = now;
       this.heartbeats(now);
     },
-    link_up: ({ link, first }, now) => this.endpoint.linkUp(link, first, now),
+    link_up: ({ link, first, names }, now) => this.endpoint.linkUp(link, first, now, names),
     link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),
     timer_fired: () => {

@@ -5,6 +5,7 @@ import { DAEMON_VARIABLE, runDaemon } from '../launch/daemon.ts';
 import { newCommand } from '../launch/new-command.ts';
 import { mkLaunch } from '../launch/command.ts';
 import { runCommand } from '../launch/run-command.ts';
+import { certsCommand } from '../tls/certs-command.ts';
 import { tourCommand } from '../tour/command.ts';
 
 /** The program `mk-launch`; started with MK_SUPERVISE it is the supervisor of a detached cluster. */
@@ -12,7 +13,9 @@ guardStandardOutput('mk-launch');
 const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
 const main =
-  supervise === undefined ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand, newCommand]) : runDaemon();
+  supervise === undefined
+    ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand, newCommand, certsCommand])
+    : runDaemon();
 main.then(
   (status) => process.exit(statusWithOutput(status)),
   (error) => process.exit(report('mk-launch', error, asksForJson(process.argv))),

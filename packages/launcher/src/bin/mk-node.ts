@@ -1,7 +1,6 @@
 import { asError } from '@mk/monitor-proto/thrown';
 import '../cli/working-folder.ts';
 import { createRequire } from 'node:module';
-import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { formatAddress } from '@mk/monitor-proto/address';
 import type { PagePlace } from '../boot/page-place.ts';
@@ -9,6 +8,7 @@ import { coreProgram, skbProgram } from '../boot/programs.ts';
 import { guardStandardOutput } from '../cli/standard-output.ts';
 import { VERSION } from '@mk/monitor-proto/version';
 import {
+  guards,
   healthAddress,
   NODE_VARIABLES,
   type NodeFacts,
@@ -18,6 +18,9 @@ import {
   unknownVariables,
   variable,
 } from '../node/node-settings.ts';
+import { fetchText } from '@mk/libmk/io/control-call';
+import { UsageError } from '../cli/usage-error.ts';
+import { TlsEnd } from '@mk/monitor-proto/io/tls';
 import { containerName } from '../node/container-name.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 
@@ -43,7 +46,8 @@ async function become(role: NodeRole): Promise<void> {
   const machine = role === 'skb' && variable(process.env, 'MK_MACHINE') !== '' ? await machineLoader() : () => '';
   const address = ownAddress();
   const name = variable(process.env, 'MK_ADVERTISE_HOST') === '' ? await containerName(address) : null;
-  const settings = nodeSettings(role, process.env, { secret: await secretFor(role), address, name, machine });
+  const facts = { secret: await secretFor(role), address, name, machine };
+  const settings = oneLine(() => nodeSettings(role, process.env, facts));
   if (typeof settings === 'string') return fail(settings);
   for (const { name } of unknownVariables(process.env))
     process.stderr.write(`mk-node: ${name} is unknown and counts for nothing; mk-node --help lists the variables\n`);
@@ -110,14 +114,27 @@ function ownAddress(): string {
   return first?.address ?? '127.0.0.1';
 }
 
-function health(): void {
-  const address = healthAddress(process.env, ownAddress());
-  const call = get({ ...address, path: '/healthz', timeout: HEALTH_TIMEOUT_MS }, (response) => {
-    response.pipe(process.stdout);
-    response.on('end', () => process.exit(response.statusCode === 200 ? 0 : 1));
-  });
-  call.on('timeout', () => call.destroy(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)));
-  call.on('error', (error) => fail(`${formatAddress(address)}: ${error.message}`, 1));
+/** The process's own certificate is good for asking itself. */
+async function health(): Promise<void> {
+  const address = formatAddress(healthAddress(process.env, ownAddress()));
+  const { tls, metricsToken = '' } = oneLine(() => guards('any', process.env));
+  const access = { token: metricsToken, tls: tls === undefined ? null : new TlsEnd(tls) };
+  try {
+    const { status, body } = await fetchText(address, access, '/healthz', HEALTH_TIMEOUT_MS);
+    process.stdout.write(body, () => process.exit(status === 200 ? 0 : 1));
+  } catch (error) {
+    fail(asError(error).message, 1);
+  }
+}
+
+/** What is wrong with what the process was told is said in one line. */
+function oneLine<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) return fail(error.message);
+    throw error;
+  }
 }
 
 function fail(text: string, status = 2): never {

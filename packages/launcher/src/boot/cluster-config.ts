@@ -1,5 +1,7 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Isolation } from '@mk/node-kernel/io/dispatchers/isolation';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+import type { TlsPlan } from '../tls/certificate-desk.ts';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
 /** What carries links between processes of one host. */
@@ -44,10 +46,19 @@ export interface ClusterConfig {
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: by the number of cores. */
   readonly leaseMs?: number;
+  /** Where the certificates come from; absent: no TLS. */
+  readonly tls?: TlsPlan;
+  /** What /metrics and /healthz ask for; absent: nothing. */
+  readonly metricsToken?: string;
+}
+
+/** What one process of the cluster speaks TLS with. */
+interface Credentials {
+  readonly tls?: TlsSettings;
 }
 
 /** What MK_SKB holds. The machine follows as a message: one of 200 packages is more than an environment takes. */
-export function skbEnvironment(config: ClusterConfig, listenPort: number): string {
+export function skbEnvironment(config: ClusterConfig, listenPort: number, credentials: Credentials = {}): string {
   const { name, secret, listenHost, cores, maxCores, seed, latencyNs, jitterNs, timeScale, measure, detached } = config;
   return JSON.stringify({
     cluster: name,
@@ -67,12 +78,19 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number): strin
     ...(config.occupancy === true ? { occupancy: true } : {}),
     ...sockets(config),
     ...(config.leaseMs === undefined ? {} : { leaseMs: config.leaseMs }),
+    ...credentials,
+    ...guarded(config),
     ...logging(config, 'skb'),
   });
 }
 
 /** What MK_CORE holds; `skb` is null while the SKB's address is not known. */
-export function coreEnvironment(config: ClusterConfig, core: CoreId, skb: string | null): string {
+export function coreEnvironment(
+  config: ClusterConfig,
+  core: CoreId,
+  skb: string | null,
+  credentials: Credentials = {},
+): string {
   const { name, secret, listenHost, detached } = config;
   return JSON.stringify({
     cluster: name,
@@ -84,8 +102,14 @@ export function coreEnvironment(config: ClusterConfig, core: CoreId, skb: string
     detached,
     ...(config.isolation === undefined ? {} : { isolation: config.isolation }),
     ...sockets(config),
+    ...credentials,
+    ...guarded(config),
     ...logging(config, `core-${core}`),
   });
+}
+
+function guarded({ metricsToken }: ClusterConfig): { readonly metricsToken?: string } {
+  return metricsToken === undefined ? {} : { metricsToken };
 }
 
 /** The log file of a process: `core-3.jsonl`. */

@@ -1,3 +1,18 @@
+/** The variables that name the same as the options of TLS, for mkctl and mk-node. */
+export const TLS_VARIABLES = {
+  MK_TLS_DIR: {
+    otherwise: '',
+    doc: 'Folder with ca.pem and this process’s certificate and key (core-3.pem, core.pem, skb.pem, client.pem, or cert.pem; .key): links and control over mutual TLS.',
+  },
+  MK_TLS_CA: { otherwise: '', doc: 'File with the authority’s certificate, in place of the folder’s.' },
+  MK_TLS_CERT: { otherwise: '', doc: 'File with this process’s certificate, in place of the folder’s.' },
+  MK_TLS_KEY: { otherwise: '', doc: 'File with its key, in place of the folder’s.' },
+  MK_TLS_REVOKED: {
+    otherwise: '',
+    doc: 'File with the serial numbers or SHA-256 fingerprints of revoked certificates, one a line. Absent: revoked.txt of the folder, if there is one.',
+  },
+} as const;
+
 /** The variables that mk-launch and mkctl read: what each means and what it is when it is absent. */
 export const CLIENT_VARIABLES = {
   MK_STATE_DIR: {
@@ -7,6 +22,11 @@ export const CLIENT_VARIABLES = {
   MK_SKB_ADDRESS: { otherwise: '', doc: 'The SKB’s host:port, for a cluster that runs elsewhere (mkctl --skb).' },
   MK_SECRET: { otherwise: '', doc: 'With it: the cluster’s secret, hex.' },
   MK_SECRET_FILE: { otherwise: '', doc: 'With it: a file with the secret (mkctl --secret-file).' },
+  ...TLS_VARIABLES,
+  MK_METRICS_TOKEN: {
+    otherwise: '',
+    doc: 'What /metrics and /healthz of every process ask for, as a bearer token; absent: nothing.',
+  },
   XDG_RUNTIME_DIR: { otherwise: '', doc: 'See MK_STATE_DIR.' },
   HOME: { otherwise: '', doc: 'See MK_STATE_DIR. Absent: the user’s entry in the system’s list.' },
   NO_COLOR: { otherwise: '', doc: 'Anything: no colour.' },

@@ -2,6 +2,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { CoreAnswers as KernelAnswers } from '@mk/node-kernel/control/verb-answers';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
+import type { CertificateRow } from '../tls/certificate-desk.ts';
 import type { FaultTarget } from './fault-targets.ts';
 
 /** What each kind of process answers to the verbs of its control port. */
@@ -39,6 +40,7 @@ export interface SupervisorAnswers {
   readonly fault_heal: Healed;
   readonly faults: readonly ActiveRule[];
   readonly ui: { readonly url: string };
+  readonly certs: readonly CertificateRow[];
   readonly shutdown: null;
 }
 

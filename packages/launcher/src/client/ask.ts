@@ -1,4 +1,4 @@
-import { type CallOptions, callControl } from '@mk/libmk/io/control-call';
+import { type Access, type CallOptions, callControl } from '@mk/libmk/io/control-call';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { Answers } from './answers.ts';
 
@@ -9,10 +9,10 @@ import type { Answers } from './answers.ts';
 export function askProcess<K extends keyof Answers, V extends string>(
   _kind: K,
   address: string,
-  token: string,
+  access: Access,
   verb: V,
   args: object = {},
   options: CallOptions = {},
 ): Promise<AnswerOf<Answers[K], V>> {
-  return callControl(address, token, verb, args, options) as Promise<AnswerOf<Answers[K], V>>;
+  return callControl(address, access, verb, args, options) as Promise<AnswerOf<Answers[K], V>>;
 }

@@ -2,8 +2,8 @@ import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 import { SkbClient } from '@mk/libmk/io/skb-client';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { parseAddress } from '@mk/monitor-proto/address';
-import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { type CoreId, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
@@ -17,11 +17,12 @@ import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { Answers, Healed, LinkFaultAnswers, SupervisorAnswers } from './answers.ts';
 import { askProcess } from './ask.ts';
-import { type CallOptions, ControlError, fetchText } from '@mk/libmk/io/control-call';
+import { type Access, accessOf, type CallOptions, ControlError, fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
+import { asksForTls, type CredentialPlace, placeInEnvironment, readCredentials } from '../tls/credential-files.ts';
 import { WaitTeller } from './wait-teller.ts';
 
 /** A process that does not answer about faults within this is named. */
@@ -35,32 +36,42 @@ export interface TargetOptions {
   readonly cluster?: string | undefined;
   readonly skb?: string | undefined;
   readonly secretFile?: string | undefined;
+  /** With `skb`: this client's credentials. */
+  readonly tls?: CredentialPlace | undefined;
 }
 
 /** A cluster as mkctl reaches it: through the state directory of this host, or by the SKB's address and the secret. */
 export class ClusterClient {
   private constructor(
     readonly name: string,
-    private readonly token: string,
+    /** What its processes ask for. */
+    readonly access: Access,
     private readonly skbAddress: string,
     /** Null when the cluster was not started by mk-launch on this host. */
     readonly record: ClusterRecord | null,
     /** Hex. */
     private readonly secret: string,
+    private readonly tls: TlsSettings | null,
   ) {}
 
   static open(options: TargetOptions, env: NodeJS.ProcessEnv = process.env): ClusterClient {
     const skb = options.skb ?? (options.cluster === undefined ? env['MK_SKB_ADDRESS'] : undefined);
     if (skb !== undefined && skb !== '')
-      return direct(skb, options, env, (secret) => new ClusterClient(skb, tokenOf(secret), skb, null, secret));
+      return direct(
+        skb,
+        options,
+        env,
+        (secret, tls) => new ClusterClient(skb, accessOf(secret, tls), skb, null, secret, tls),
+      );
     if (options.secretFile !== undefined) throw new UsageError('--secret-file goes with --skb host:port');
     const record = chooseRecord(options.cluster);
     return new ClusterClient(
       record.name,
-      tokenOf(record.secret),
+      accessOf(record.secret, record.tls ?? null),
       record.processes.find(({ name }) => name === 'skb')?.address ?? '',
       record,
       record.secret,
+      record.tls ?? null,
     );
   }
 
@@ -75,7 +86,12 @@ export class ClusterClient {
   async openSkb(): Promise<SkbClient> {
     const { cluster } = await this.skb('status');
     try {
-      return await SkbClient.connect({ cluster, secret: this.secret, address: this.skbAddress });
+      return await SkbClient.connect({
+        cluster,
+        secret: this.secret,
+        address: this.skbAddress,
+        ...(this.tls === null ? {} : { tls: this.tls }),
+      });
     } catch (error) {
       throw new CommandError(asError(error).message, 2);
     }
@@ -113,7 +129,7 @@ export class ClusterClient {
 
   /** From now on says whom it waits for, when an answer takes its time. */
   tellWaits(say: (text: string) => void): void {
-    this.waits = new WaitTeller(this.token, say);
+    this.waits = new WaitTeller(this.access, say);
   }
   private waits: WaitTeller | null = null;
 
@@ -126,7 +142,7 @@ export class ClusterClient {
     options: CallOptions,
   ): Promise<AnswerOf<Answers[K], V>> {
     const call = (): Promise<AnswerOf<Answers[K], V>> =>
-      named(who, askProcess(kind, address, this.token, verb, args, options));
+      named(who, askProcess(kind, address, this.access, verb, args, options));
     return this.waits === null || options.patient === true
       ? call()
       : this.waits.during(who, address, whatOf(verb, args), call);
@@ -144,13 +160,13 @@ export class ClusterClient {
 
   /** A page of one process: `/metrics`. */
   page(process: string, address: string, path: string): Promise<{ readonly status: number; readonly body: string }> {
-    const call = (): ReturnType<typeof fetchText> => fetchText(address, path);
+    const call = (): ReturnType<typeof fetchText> => fetchText(address, this.access, path);
     return this.waits === null ? call() : this.waits.during(title(process), address, path, call);
   }
 
   /** What proves to the page's server that its reader may act; hex. */
   get controlToken(): string {
-    return this.token;
+    return this.access.token;
   }
 
   get supervised(): boolean {
@@ -202,8 +218,8 @@ export class ClusterClient {
   }
 
   /** The supervisor's log stream, or null when there is no supervisor. */
-  get logStream(): { readonly address: string; readonly token: string } | null {
-    return this.supervised ? { address: known(this.record).supervisor.address, token: this.token } : null;
+  get logStream(): { readonly address: string; readonly access: Access } | null {
+    return this.supervised ? { address: known(this.record).supervisor.address, access: this.access } : null;
   }
 
   /** Whose links faults can act on, where no supervisor knows. */
@@ -217,7 +233,7 @@ export class ClusterClient {
     verb: V,
     args: object,
   ): Promise<AnswerOf<Answers['core'], V>> {
-    return askProcess('core', address, this.token, verb, args, { timeoutMs: TELL_MS });
+    return askProcess('core', address, this.access, verb, args, { timeoutMs: TELL_MS });
   }
 
   private async addressOf(core: CoreId): Promise<string> {
@@ -249,15 +265,11 @@ async function named<T>(who: string, call: Promise<T>): Promise<T> {
   }
 }
 
-function tokenOf(secret: string): string {
-  return controlToken(Buffer.from(secret, 'hex'));
-}
-
 function direct<T>(
   skb: string,
-  { cluster, secretFile }: TargetOptions,
+  { cluster, secretFile, tls }: TargetOptions,
   env: NodeJS.ProcessEnv,
-  make: (secret: string) => T,
+  make: (secret: string, tls: TlsSettings | null) => T,
 ): T {
   if (cluster !== undefined)
     throw new UsageError('--skb and --cluster exclude each other: give the address or the name');
@@ -265,12 +277,22 @@ function direct<T>(
     throw new UsageError(`--skb: ${JSON.stringify(skb)} is no address; write host:port, IPv6 as [::1]:7000`);
   const file = secretFile ?? env['MK_SECRET_FILE'];
   const secret = (file === undefined || file === '' ? (env['MK_SECRET'] ?? '') : readSecret(file)).trim();
-  if (/^[0-9a-f]{16,}$/i.test(secret)) return make(secret);
+  if (/^[0-9a-f]{16,}$/i.test(secret)) return make(secret, clientCredentials(tls ?? {}, env));
   throw new UsageError(
     secret === ''
       ? '--skb needs the cluster’s secret: set MK_SECRET or give --secret-file FILE'
       : 'the secret must be at least 16 hex digits',
   );
+}
+
+/** What the options say, and the environment where they say nothing; null: the cluster is spoken to without TLS. */
+function clientCredentials(given: CredentialPlace, env: NodeJS.ProcessEnv): TlsSettings | null {
+  const place = { ...placeInEnvironment(env), ...definedOf(given) };
+  return asksForTls(place) ? readCredentials(place, ['client', 'skb']) : null;
+}
+
+function definedOf(place: CredentialPlace): CredentialPlace {
+  return Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined));
 }
 
 function readSecret(file: string): string {

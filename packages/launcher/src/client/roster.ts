@@ -5,7 +5,7 @@ import { title } from '../boot/boot-machine.ts';
 import { isRunning } from '@mk/libmk/io/process-identity';
 import type { ProcessRow } from './answers.ts';
 import type { ClusterClient } from './cluster-client.ts';
-import { fetchText } from '@mk/libmk/io/control-call';
+import { type Access, fetchText } from '@mk/libmk/io/control-call';
 
 /** A process that should be there, and how it is. */
 export interface Attendance {
@@ -31,7 +31,7 @@ const ANSWER_MS = 3000;
  * should answer is asked how it is. Resolves within `ANSWER_MS`, whoever hangs.
  */
 export async function roster(cluster: ClusterClient): Promise<readonly Attendance[]> {
-  return Promise.all((await expected(cluster)).map(ask));
+  return Promise.all((await expected(cluster)).map((who) => ask(who, cluster.access)));
 }
 
 async function expected(cluster: ClusterClient): Promise<readonly Expected[]> {
@@ -67,13 +67,13 @@ async function unlaunched(cluster: ClusterClient): Promise<readonly Expected[]> 
   return (await cluster.endpoints()).map(({ process, address }) => ({ process, address, ...running }));
 }
 
-async function ask(who: Expected): Promise<Attendance> {
+async function ask(who: Expected, access: Access): Promise<Attendance> {
   if (who.reason !== null || who.address === '') {
     const reason = who.reason ?? `${title(who.process)} is still starting`;
     return { ...who, reason, status: 0, detail: {} };
   }
   try {
-    const { status, body } = await fetchText(who.address, '/healthz', ANSWER_MS);
+    const { status, body } = await fetchText(who.address, access, '/healthz', ANSWER_MS);
     const detail = parse(body);
     return { ...who, status, detail, reason: status === 200 ? null : reasonOf(detail) };
   } catch (error) {

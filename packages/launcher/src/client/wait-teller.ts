@@ -1,5 +1,6 @@
 import { formatCores } from '@mk/machine/duration';
 import type { LinkRow } from '@mk/node-kernel/control/verb-answers';
+import type { Access } from '@mk/libmk/io/control-call';
 import { askProcess } from './ask.ts';
 
 /** What has not come yet: the answer of a process, or whatever else is waited for. */
@@ -37,7 +38,7 @@ export class WaitTeller {
   private last = '';
 
   constructor(
-    private readonly token: string,
+    private readonly access: Access,
     private readonly say: (text: string) => void,
   ) {}
 
@@ -95,18 +96,18 @@ export class WaitTeller {
 
   /** The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name. */
   private async silentBy(who: string, address: string): Promise<readonly number[]> {
-    const { token } = this;
+    const { access } = this;
     if (who === SUPERVISOR) {
-      const rows = await askProcess('supervisor', address, token, 'ps', {}, PROBE);
+      const rows = await askProcess('supervisor', address, access, 'ps', {}, PROBE);
       return rows
         .filter(({ state }) => NOT_JOINED.includes(state))
         .map(({ name }) => Number(name.replace('core-', '')));
     }
     if (who.startsWith('core '))
-      return (await askProcess('core', address, token, 'links', {}, PROBE))
+      return (await askProcess('core', address, access, 'links', {}, PROBE))
         .filter(isSilent)
         .map(({ peer }) => Number(peer));
-    return (await askProcess('skb', address, token, 'waiting', {}, PROBE)).silent;
+    return (await askProcess('skb', address, access, 'waiting', {}, PROBE)).silent;
   }
 
   private async stateOf({ who, address, what }: Pending): Promise<WaitState> {

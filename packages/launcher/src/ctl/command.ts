@@ -2,6 +2,7 @@ import { type Cli, declaring, runCli } from '../cli/run-cli.ts';
 import { BENCH } from './bench.ts';
 import { CAP } from './cap.ts';
 import { AUDIT, CAPS } from './capabilities.ts';
+import { CERTS } from './certs.ts';
 import { CHURN } from './churn.ts';
 import { NoClusterError } from '../client/cluster-client.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -54,6 +55,7 @@ const COMMANDS: readonly CtlCommand[] = [
   VSPACE,
   PAGES,
   LITMUS,
+  CERTS,
   CHURN,
   SKB_QUERY,
   ...OCTOPUS,
@@ -118,6 +120,16 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
         global: true,
         describe: 'with --skb: the cluster’s secret, hex (or MK_SECRET)',
       })
+      .option('tls', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe:
+          'with --skb: a folder with ca.pem, client.pem and client.key, for a cluster that speaks TLS (MK_TLS_DIR)',
+      })
+      .option('tls-ca', { type: 'string', requiresArg: true, global: true, describe: 'that file alone (MK_TLS_CA)' })
+      .option('tls-cert', { type: 'string', requiresArg: true, global: true, describe: 'likewise (MK_TLS_CERT)' })
+      .option('tls-key', { type: 'string', requiresArg: true, global: true, describe: 'likewise (MK_TLS_KEY)' })
       .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' });
     for (const command of topLevel()) add(cli, command, (value) => (status = value));
     for (const [name, group] of Object.entries(GROUPS)) addGroup(cli, name, group, (value) => (status = value));

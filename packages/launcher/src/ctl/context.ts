@@ -34,6 +34,12 @@ export function openContext(args: Args): CtlContext {
     cluster: optional(args, 'cluster'),
     skb: optional(args, 'skb'),
     secretFile: optional(args, 'secret-file'),
+    tls: {
+      folder: optional(args, 'tls'),
+      ca: optional(args, 'tls-ca'),
+      cert: optional(args, 'tls-cert'),
+      key: optional(args, 'tls-key'),
+    },
   });
   const terminal = processTerminal();
   cluster.tellWaits((text) => terminal.error(`mkctl: ${text}`));

@@ -1,5 +1,4 @@
 import { existsSync, openSync, readdirSync, readSync, closeSync } from 'node:fs';
-import { get } from 'node:http';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
@@ -8,7 +7,7 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 
 import { lastRun } from '../state/run-logs.ts';
 import { coreList } from '../cli/values.ts';
-import { splitAddress } from '@mk/libmk/io/control-call';
+import { openRequest } from '@mk/libmk/io/control-call';
 import { formatLine, parseLine } from '../display/log-printer.ts';
 import { lineSplitter } from '../supervisor/line-splitter.ts';
 import { type Args, type CtlCommand, type CtlContext, optional } from './context.ts';
@@ -202,21 +201,16 @@ export async function pastLogs(cluster: CtlContext['cluster'], show: (line: stri
 }
 
 async function fromSupervisor(
-  { address, token }: { address: string; token: string },
+  { address, access }: NonNullable<CtlContext['cluster']['logStream']>,
   follow: boolean,
   show: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { host, port } = splitAddress(address);
   await new Promise<void>((resolve, reject) => {
-    const request = get(
-      {
-        host,
-        port,
-        path: follow ? '/logs?follow' : '/logs',
-        headers: { authorization: `Bearer ${token}` },
-        ...(signal && { signal }),
-      },
+    const request = openRequest(
+      address,
+      access,
+      { path: follow ? '/logs?follow' : '/logs', ...(signal && { signal }) },
       (response) => {
         if (response.statusCode !== 200)
           return reject(new CommandError(`the supervisor answered ${response.statusCode}`));
@@ -229,6 +223,7 @@ async function fromSupervisor(
         ? resolve()
         : reject(new CommandError(`the supervisor’s logs cannot be read: ${error.message}`)),
     );
+    request.end();
   });
 }
 

@@ -215,7 +215,7 @@ async function processRows({ cluster }: CtlContext): Promise<readonly ProcessRow
   const cores = new Map((await cluster.cores()).map((row) => [`core-${row.core}`, row]));
   return Promise.all(
     (await cluster.endpoints()).map(async ({ process, address }) => {
-      const health = await fetchText(address, '/healthz', 3000).then(
+      const health = await fetchText(address, cluster.access, '/healthz', 3000).then(
         ({ status }) => (status === 200 ? 'running' : 'not ready'),
         () => 'unreachable',
       );

@@ -3,8 +3,8 @@ import { jsonLine } from '../cli/machine-output.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
-import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { actingUrl } from '../boot/page-place.ts';
+import { accessOf } from '@mk/libmk/io/control-call';
 import { askProcess } from '../client/ask.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { newRunLogs } from '../state/run-logs.ts';
@@ -49,9 +49,9 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
 
 /** The cluster is up whatever becomes of its page. */
 async function tellPage({ page, json }: LaunchRequest, record: ClusterRecord, terminal: Terminal): Promise<void> {
-  const token = controlToken(Buffer.from(record.secret, 'hex'));
-  const { url } = await askProcess('supervisor', record.supervisor.address, token, 'ui', { ...page });
-  const address = actingUrl(url, token);
+  const access = accessOf(record.secret, record.tls ?? null);
+  const { url } = await askProcess('supervisor', record.supervisor.address, access, 'ui', { ...page });
+  const address = actingUrl(url, access.token);
   terminal.out(json ? JSON.stringify({ type: 'page', url: address }) : `page     ${address}`);
 }
 
@@ -115,6 +115,6 @@ function readyLine(config: ClusterConfig, result: BootResult, record: ClusterRec
   ].join('\n');
 }
 
-function withoutSecret({ secret: _secret, ...rest }: ClusterRecord): Omit<ClusterRecord, 'secret'> {
+function withoutSecret({ secret: _secret, tls: _tls, ...rest }: ClusterRecord): Omit<ClusterRecord, 'secret' | 'tls'> {
   return rest;
 }

@@ -157,7 +157,7 @@ class ForegroundRun {
   private tellReady(result: BootResult): void {
     const { request, session, terminal } = this;
     if (!request.json) return terminal.out(readyText(session, request.machine, result, terminal));
-    const { secret: _secret, ...record } = session.record();
+    const { secret: _secret, tls: _tls, ...record } = session.record();
     terminal.out(jsonLine({ type: 'ready', ...result, ...record }));
   }
 
@@ -178,9 +178,9 @@ class ForegroundRun {
     try {
       while (!this.finished) {
         await new Promise((resolve) => setTimeout(resolve, 300).unref());
-        const { skbAddress, token } = session.supervisor;
-        if ((await askProcess('skb', skbAddress, token, 'status')).measuring) continue;
-        const rows = await askProcess('skb', skbAddress, token, 'rtt');
+        const { skbAddress, access } = session.supervisor;
+        if ((await askProcess('skb', skbAddress, access, 'status')).measuring) continue;
+        const rows = await askProcess('skb', skbAddress, access, 'rtt');
         if (rows.length === 0) continue;
         this.say('round trips measured:');
         for (const summary of summariseByRelation(rows, (a, b) => request.machine.machine.relation(a, b)))

@@ -16,6 +16,8 @@ import { limit } from '@mk/monitor-proto/limits';
 import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
 import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
+import type { TlsPlan } from '../tls/certificate-desk.ts';
+import { asksForTls } from '../tls/credential-files.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
@@ -160,6 +162,24 @@ function runOptions(cli: Cli): void {
       defaultDescription: 'unix',
       describe: 'what carries links: unix (sockets in the state directory) or tcp',
     })
+    .option('tls', {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        'mutual TLS on every link and control port: auto (an authority in memory), or a folder of mk-launch certs',
+    })
+    .option('tls-ca', { type: 'string', requiresArg: true, describe: 'a file with the authority’s certificate' })
+    .option('tls-cert', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'a file with one certificate for all processes of this host (core-*, skb, launcher, client)',
+    })
+    .option('tls-key', { type: 'string', requiresArg: true, describe: 'a file with its key' })
+    .option('tls-revoked', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'a file with serial numbers or fingerprints of revoked certificates, one a line',
+    })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
     .option('boot-timeout', {
@@ -207,6 +227,8 @@ export function parseClusterConfig(
   const machine = resolveMachine(named ?? defaults.machine, wanted);
   const { cores } = machine;
   const dataDir = folderOf('--data-dir', text(args, 'data-dir'));
+  const tls = tlsPlanOf(args);
+  const metricsToken = process.env['MK_METRICS_TOKEN'] ?? '';
   const bootTimeout = text(args, 'boot-timeout');
   const sessionTimeout = text(args, 'session-timeout');
   const transport = text(args, 'transport');
@@ -234,6 +256,8 @@ export function parseClusterConfig(
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
     measure: true,
     ...(transport === null ? {} : { transport: transportOf(transport) }),
+    ...(tls === null ? {} : { tls }),
+    ...(metricsToken === '' ? {} : { metricsToken }),
     isolation: isolationOf(text(args, 'isolation') ?? 'thread'),
   };
   return { config, machine };
@@ -250,6 +274,26 @@ function leaseMs(option: string, given: string): number {
   const ms = Math.ceil(durationMs(option, given));
   if (ms >= 100 && ms <= 86_400_000) return ms;
   throw new UsageError(`${option} must be from 100ms to 1d, not ${given}`);
+}
+
+/** Where the certificates come from, as the options say it; null: no TLS. */
+function tlsPlanOf(args: Args): TlsPlan | null {
+  const file = (name: string): string | undefined => {
+    const given = text(args, name);
+    return given === null ? undefined : resolve(given);
+  };
+  const revoked = file('tls-revoked');
+  const parts = { ca: file('tls-ca'), cert: file('tls-cert'), key: file('tls-key') };
+  const given = text(args, 'tls');
+  if (given === 'auto') {
+    const odd = Object.entries(parts).find(([, path]) => path !== undefined);
+    if (odd !== undefined) throw new UsageError(`--tls auto makes its own certificates; leave --tls-${odd[0]} out`);
+    return { kind: 'auto', ...(revoked === undefined ? {} : { revoked }) };
+  }
+  const place = { folder: given === null ? undefined : resolve(given), ...parts, revoked };
+  if (asksForTls(place)) return { kind: 'files', ...place };
+  if (revoked === undefined) return null;
+  throw new UsageError('--tls-revoked goes with --tls');
 }
 
 function planOf(file: string | null): FaultPlan | null {

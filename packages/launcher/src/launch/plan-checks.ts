@@ -28,13 +28,13 @@ export class Convergence {
   private async problem(): Promise<string | null> {
     const { supervisor } = this.session;
     const running = supervisor.cores().filter(([, process]) => process.state === 'running');
-    const members = await askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores');
+    const members = await askProcess('skb', supervisor.skbAddress, supervisor.access, 'cores');
     if (members.length !== running.length) return `${members.length} members, ${running.length} cores running`;
     const loose = members.find(({ up, links }) => !up || links !== members.length - 1);
     if (loose !== undefined) return `core ${loose.core} is bound to ${loose.links} of ${members.length - 1} others`;
     const leader = running[0];
     if (leader === undefined) return null;
-    const { cores } = await askProcess('core', leader[1].address, supervisor.token, 'round', {
+    const { cores } = await askProcess('core', leader[1].address, supervisor.access, 'round', {
       plan: 'multicast',
       phases: 2,
       count: 1,

@@ -77,8 +77,8 @@ export async function auditSession(session: ClusterSession, say: (text: string) 
 export function sessionCores({ supervisor }: ClusterSession): Cores {
   return {
     absent: () => Promise.resolve(supervisor.cores().flatMap(([core, { state, how }]) => absentBy(core, state, how))),
-    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores'),
+    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.access, 'cores'),
     core: (core, verb, args = {}, options = {}) =>
-      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
+      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.access, verb, args, options),
   };
 }

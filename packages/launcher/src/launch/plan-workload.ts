@@ -48,7 +48,7 @@ export class RoundWorkload {
     try {
       await callControl(
         address,
-        this.session.supervisor.token,
+        this.session.supervisor.access,
         'round',
         { plan: 'multicast', phases, count: 1 },
         { timeoutMs: DEADLINE_MS + SLACK_MS },

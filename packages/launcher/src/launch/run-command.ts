@@ -91,8 +91,8 @@ async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
 function coresOf({ supervisor }: ClusterSession): Cores {
   return {
     core: (core, verb, args = {}, options = {}) =>
-      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.token, verb, args, options),
-    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.token, 'cores'),
+      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.access, verb, args, options),
+    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.access, 'cores'),
   };
 }
 

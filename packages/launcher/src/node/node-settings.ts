@@ -9,7 +9,8 @@ import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
 import { LINK_TRANSPORTS } from '../boot/cluster-config.ts';
 import type { PagePlace } from '../boot/page-place.ts';
-import { CLIENT_VARIABLES } from '../cli/variables.ts';
+import { asksForTls, placeInEnvironment, readCredentials } from '../tls/credential-files.ts';
+import { CLIENT_VARIABLES, TLS_VARIABLES } from '../cli/variables.ts';
 
 /*
  * One process of a cluster that no launcher starts (a container, a unit of systemd) is told what it is by plain
@@ -68,6 +69,11 @@ export const NODE_VARIABLES = {
   MK_ADVERTISE_HOST: {
     otherwise: '',
     doc: 'How the others reach this process; absent: its container’s name where Docker tells it, else its first address that is not loopback.',
+  },
+  ...TLS_VARIABLES,
+  MK_METRICS_TOKEN: {
+    otherwise: '',
+    doc: 'What /metrics and /healthz ask for, as a bearer token; absent: nothing. The control token does as well.',
   },
 } as const;
 
@@ -171,6 +177,7 @@ export function nodeSettings(
     ...socketsOf(read),
     logLevel: read.level(),
     detached: true,
+    ...guards(role, environment),
   };
   const settings = role === 'skb' ? { ...common, ...skbPart(read, facts) } : { ...common, ...corePart(read) };
   return read.wrong ?? settings;
@@ -188,6 +195,19 @@ function socketsOf(read: Reader): { readonly socketDir?: string } {
     : 'it is not absolute';
   if (fault !== null) read.refuse(`MK_SOCKET_DIR: ${fault}`);
   return { socketDir };
+}
+
+/** What a process speaks TLS with, and what it asks of whoever looks at it. Throws a UsageError. */
+export function guards(role: NodeRole | 'any', environment: Environment): Pick<CoreSettings, 'tls' | 'metricsToken'> {
+  const place = placeInEnvironment(environment);
+  const id = variable(environment, 'MK_CORE_ID');
+  const cores = [...(id === '' ? [] : [`core-${id}`]), 'core'];
+  const names = { skb: ['skb'], core: cores, any: [...cores, 'skb', 'client'] }[role];
+  const metricsToken = variable(environment, 'MK_METRICS_TOKEN');
+  return {
+    ...(asksForTls(place) ? { tls: readCredentials(place, names) } : {}),
+    ...(metricsToken === '' ? {} : { metricsToken }),
+  };
 }
 
 type SkbPart = Pick<

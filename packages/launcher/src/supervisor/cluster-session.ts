@@ -1,4 +1,5 @@
 import { asError } from '@mk/monitor-proto/thrown';
+import { NO_CORE } from '@mk/monitor-proto/ids';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeWritable } from '../cli/make-directory.ts';
@@ -6,6 +7,7 @@ import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
 import type { OpenPage, PagePlace, ServePage } from '../boot/page-place.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
 import { ProcessControl } from './process-control.ts';
@@ -74,6 +76,9 @@ export class ClusterSession {
       shutdown: () =>
         void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
       status: () => this.status(),
+      certificates: () => this.supervisor.certificates?.list() ?? [],
+      refused: ({ error, text, ours }, from) =>
+        this.log.write('link_refused', { peer: NO_CORE, link: 0, error, text: `${from}: ${text}`, ours }),
       openPage: (place) => this.openPage(place),
     });
   }
@@ -86,6 +91,7 @@ export class ClusterSession {
       rmSync(this.socketDir, { recursive: true, force: true });
       prepareFolders(this.config, this.state);
       this.makeSocketFolder();
+      await this.supervisor.prepare();
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
       this.address = await this.server.listen();
@@ -152,9 +158,15 @@ export class ClusterSession {
       secret,
       detached,
       logDir,
+      ...this.clientCredentials(),
       supervisor,
       processes,
     };
+  }
+
+  /** What mkctl speaks TLS with: the record is readable by its owner only, as the secret in it asks for. */
+  private clientCredentials(): { readonly tls?: TlsSettings } {
+    return this.supervisor.certificates?.has('client') === true ? this.supervisor.credentialsOf('client') : {};
   }
 
   private status(): object {

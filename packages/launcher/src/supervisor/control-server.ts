@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { portOf } from '@mk/monitor-proto/io/port';
-import { timingSafeEqual } from 'node:crypto';
-import { httpHandler } from '@mk/monitor-proto/io/http-server';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { authorised, denied, httpHandler, mayLook } from '@mk/monitor-proto/io/http-server';
+import { GuardedServer } from '@mk/monitor-proto/io/guarded-server';
 import { fetchText } from '@mk/libmk/io/control-call';
 import { mergeMetrics } from '../client/merge-metrics.ts';
 import { SlowReader } from './slow-reader.ts';
@@ -12,7 +11,8 @@ import { runSupervisorVerb, type SupervisorVerbContext } from './verbs.ts';
  * The supervisor's own port: `/control` for mkctl, `/metrics` of all processes merged, `/healthz`, `/logs` as a stream.
  */
 export class ControlServer {
-  private readonly server: Server;
+  private readonly handle: RequestListener;
+  private server: GuardedServer | null = null;
 
   constructor(
     private readonly supervisor: Supervisor,
@@ -25,25 +25,26 @@ export class ControlServer {
         control: ({ verb, args }) => runSupervisorVerb(context, verb, args),
       },
       supervisor.token,
+      supervisor.config.metricsToken,
     );
-    this.server = createServer((request, response) => {
+    this.handle = (request, response) => {
       const path = (request.url ?? '/').split('?')[0];
       const reads = request.method === 'GET' || request.method === 'HEAD';
-      if (reads && path === '/metrics') void this.metrics(response);
+      if (reads && path === '/metrics') void this.metrics(request, response);
       else if (reads && path === '/logs') this.logs(request, response);
       else handle(request, response);
-    });
+    };
   }
 
   /** Listens on a free port of this host; its address. */
   async listen(): Promise<string> {
-    await new Promise<void>((resolve, reject) => this.server.once('error', reject).listen(0, '127.0.0.1', resolve));
-    return `127.0.0.1:${portOf(this.server)}`;
+    const { tls } = this.supervisor.credentialsOf('launcher');
+    this.server = new GuardedServer(this.handle, tls ?? null, (fault, from) => this.context.refused(fault, from));
+    return `127.0.0.1:${await this.server.listen('127.0.0.1', 0)}`;
   }
 
   close(): void {
-    this.server.close();
-    this.server.closeAllConnections();
+    this.server?.close();
   }
 
   private health(): { readonly ok: boolean; readonly [key: string]: unknown } {
@@ -52,11 +53,13 @@ export class ControlServer {
     return { ok: down.length === 0, cluster: this.supervisor.config.name, processes: rows.length, down };
   }
 
-  private async metrics(response: ServerResponse): Promise<void> {
+  private async metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!mayLook(request, this.supervisor.token, this.supervisor.config.metricsToken))
+      return denied(response, 'the metrics token');
     const rows = this.context.control.ps().filter(({ state }) => state === 'running');
     const pages = await Promise.all(
       rows.map(({ name, address }) =>
-        fetchText(address, '/metrics').then(
+        fetchText(address, this.supervisor.access, '/metrics').then(
           ({ body }) => ({ process: name, body }),
           () => null,
         ),
@@ -68,9 +71,7 @@ export class ControlServer {
 
   /** The kept lines as NDJSON; with `?follow` the connection stays and new lines follow. */
   private logs(request: IncomingMessage, response: ServerResponse): void {
-    const given = Buffer.from(request.headers.authorization ?? '');
-    const wanted = Buffer.from(`Bearer ${this.supervisor.token}`);
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return void response.writeHead(401).end();
+    if (!authorised(request, this.supervisor.token)) return void response.writeHead(401).end();
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     for (const line of this.supervisor.logs.lines()) response.write(`${line}\n`);
     if (request.method === 'HEAD' || !(request.url ?? '').includes('follow')) return void response.end();

@@ -41,7 +41,7 @@ export class ProcessControl {
     this.faultDesk = new FaultDesk({
       processes: () => this.processesByPeer(),
       ask: ({ address }, verb, args) =>
-        askProcess('core', address, supervisor.token, verb, args, { timeoutMs: TELL_MS }),
+        askProcess('core', address, supervisor.access, verb, args, { timeoutMs: TELL_MS }),
       nowNs,
       note,
     });
@@ -79,6 +79,7 @@ export class ProcessControl {
     try {
       this.cancelWake(target);
       await this.end(old);
+      await this.supervisor.certificates?.renew(old.name);
       this.refuseWhenEnding();
       const process = target === 'skb' ? this.supervisor.restartSkb() : this.supervisor.startCore(target);
       await this.joined(process);
@@ -146,6 +147,25 @@ export class ProcessControl {
   /** Starts so many more cores; their numbers. Resolves when all have joined. */
   async addCores(count: number): Promise<readonly number[]> {
     this.refuseWhenEnding();
+    const free = await this.certifiedFree(count);
+    this.refuseWhenEnding();
+    this.refuseWithoutSkb(free.length === 1 ? `core ${free[0]}` : 'new cores');
+    await Promise.all(free.map((core) => this.joined(this.supervisor.startCore(core))));
+    return free;
+  }
+
+  /** So many numbers that nobody has, with certificates where there are any; others may take some meanwhile. */
+  private async certifiedFree(count: number): Promise<readonly number[]> {
+    const { certificates } = this.supervisor;
+    for (;;) {
+      const free = this.freeNumbers(count);
+      const uncertified = certificates === null ? [] : free.map(coreName).filter((name) => !certificates.has(name));
+      if (uncertified.length === 0) return free;
+      await certificates?.prepare(uncertified);
+    }
+  }
+
+  private freeNumbers(count: number): readonly number[] {
     const taken = new Set(this.supervisor.cores().map(([core]) => core));
     const free: number[] = [];
     for (let core = 0; free.length < count && core < this.supervisor.config.maxCores; core++)
@@ -154,8 +174,6 @@ export class ProcessControl {
       throw new CommandError(
         `the machine ${this.supervisor.config.machineName} has room for ${free.length} more cores, not for ${count}`,
       );
-    this.refuseWithoutSkb(free.length === 1 ? `core ${free[0]}` : 'new cores');
-    await Promise.all(free.map((core) => this.joined(this.supervisor.startCore(core))));
     return free;
   }
 

@@ -15,7 +15,9 @@ import {
 } from '../boot/boot-machine.ts';
 import { type ClusterConfig, coreEnvironment, skbEnvironment } from '../boot/cluster-config.ts';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
-import { callControl, splitAddress } from '@mk/libmk/io/control-call';
+import { type Access, callControl, splitAddress } from '@mk/libmk/io/control-call';
+import { TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
+import { CertificateDesk } from '../tls/certificate-desk.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { LogHub } from './log-hub.ts';
 import { ManagedProcess, NOT_STARTED, type ProcessEvents } from './managed-process.ts';
@@ -57,7 +59,9 @@ export class Supervisor {
   readonly logs = new LogHub();
   /** Processes that ended after boot without anybody having asked for it. */
   readonly deaths: string[] = [];
-  readonly token: string;
+  access: Access;
+  /** Null: this cluster speaks no TLS. */
+  readonly certificates: CertificateDesk | null;
   private boot: { readonly machine: BootMachine; readonly perform: (actions: readonly BootAction[]) => void } | null =
     null;
   private stopping: Promise<void> | null = null;
@@ -67,7 +71,30 @@ export class Supervisor {
     readonly config: ClusterConfig,
     private readonly observer: SupervisorObserver = {},
   ) {
-    this.token = controlToken(Buffer.from(config.secret, 'hex'));
+    this.certificates = config.tls === undefined ? null : new CertificateDesk(config.tls, config.name);
+    this.access = { token: controlToken(Buffer.from(config.secret, 'hex')), tls: null };
+  }
+
+  get token(): string {
+    return this.access.token;
+  }
+
+  /** What the process of that name speaks TLS with; nothing where the cluster has none. It was prepared. */
+  credentialsOf(name: string): { readonly tls?: TlsSettings } {
+    return this.certificates === null ? {} : { tls: this.certificates.of(name) };
+  }
+
+  /** Makes ready what the supervisor, its clients and the first processes need; once, before all else. */
+  async prepare(): Promise<void> {
+    const { certificates, config } = this;
+    if (certificates === null) return;
+    await certificates.prepare([
+      'launcher',
+      'client',
+      SKB,
+      ...Array.from({ length: config.cores }, (_, core) => coreName(core)),
+    ]);
+    this.access = { token: this.access.token, tls: new TlsEnd(certificates.of('launcher')) };
   }
 
   get ending(): boolean {
@@ -125,13 +152,17 @@ export class Supervisor {
   }
 
   startSkb(listenPort: number): ManagedProcess {
-    const skb = this.spawn(SKB, skbProgram(), { MK_SKB: skbEnvironment(this.config, listenPort) });
+    const skb = this.spawn(SKB, skbProgram(), {
+      MK_SKB: skbEnvironment(this.config, listenPort, this.credentialsOf(SKB)),
+    });
     skb.tell({ type: 'machine', machine: this.config.machine });
     return skb;
   }
 
   startCore(core: CoreId, skbLinks: string | null = this.skbLinks): ManagedProcess {
-    return this.spawn(coreName(core), coreProgram(), { MK_CORE: coreEnvironment(this.config, core, skbLinks) });
+    return this.spawn(coreName(core), coreProgram(), {
+      MK_CORE: coreEnvironment(this.config, core, skbLinks, this.credentialsOf(coreName(core))),
+    });
   }
 
   /** Starts the SKB anew on the port that the cores know. */
@@ -234,7 +265,7 @@ export class Supervisor {
     const core = Number(name.slice('core-'.length));
     for (const [, { ended, state, address }] of this.cores()) {
       if (ended || state === 'hung' || address === '') continue;
-      void callControl(address, this.token, 'reaped', { core, incarnation }, { timeoutMs: REAPED_MS }).catch(
+      void callControl(address, this.access, 'reaped', { core, incarnation }, { timeoutMs: REAPED_MS }).catch(
         () => undefined, // who does not answer hears of it from the others, by the view
       );
     }

@@ -3,9 +3,11 @@ import { isKeyOf } from '@mk/monitor-proto/tables';
 import { isWhole } from '@mk/monitor-proto/guards';
 import { isIP } from 'node:net';
 import type { ControlReply } from '@mk/monitor-proto/step';
+import type { CertificateFault } from '@mk/monitor-proto/certificate-errors';
 import { type HealTarget, isHealTarget } from '@mk/monitor-proto/link/rule-state';
 import { CommandError } from '../cli/usage-error.ts';
 import type { PagePlace } from '../boot/page-place.ts';
+import type { CertificateRow } from '../tls/certificate-desk.ts';
 import type { ProcessControl, Target } from './process-control.ts';
 
 type Args = Readonly<Record<string, unknown>>;
@@ -16,6 +18,10 @@ export interface SupervisorVerbContext {
   /** Ends the cluster and the supervisor, after the answer has left. */
   shutdown(): void;
   status(): object;
+  /** The certificates that were given out; none where the cluster speaks no TLS. */
+  certificates(): readonly CertificateRow[];
+  /** A connection to the supervisor's port was refused by TLS. */
+  refused(fault: CertificateFault, from: string): void;
   /** Serves the page, if it is not served yet; its URL. */
   openPage(place: PagePlace): Promise<string>;
 }
@@ -42,6 +48,7 @@ export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: Superv
     args: ['host', 'port', 'names'],
     run: async ({ openPage }, args) => ({ url: await openPage(placeOf(args)) }),
   },
+  certs: { args: [], run: ({ certificates }) => certificates() },
   shutdown: { args: [], run: ({ shutdown }) => shutdown() },
 };
 

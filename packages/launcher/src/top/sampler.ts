@@ -37,7 +37,7 @@ export class Sampler {
     const before = this.before.get(process) ?? null;
     if (state !== 'running' || address === '') return { process, state, before, now: null };
     try {
-      const { status, body } = await fetchText(address, '/metrics', ANSWER_MS);
+      const { status, body } = await fetchText(address, this.cluster.access, '/metrics', ANSWER_MS);
       if (status !== 200) return { process, state: 'silent', before, now: null };
       return { process, state, before, now: figuresOf(body, performance.now()) };
     } catch {

@@ -62,13 +62,13 @@ export class Tour {
 
   skb<V extends string>(verb: V, args: object = {}): Promise<AnswerOf<SkbAnswers, V>> {
     const { supervisor } = this.session;
-    return askProcess('skb', supervisor.skbAddress, supervisor.token, verb, args, { timeoutMs: 60_000 });
+    return askProcess('skb', supervisor.skbAddress, supervisor.access, verb, args, { timeoutMs: 60_000 });
   }
 
   core<V extends string>(core: CoreId, verb: V, args: object = {}): Promise<AnswerOf<Answers['core'], V>> {
     const { supervisor } = this.session;
     const address = supervisor.core(core)?.address ?? '';
-    return askProcess('core', address, supervisor.token, verb, args, { timeoutMs: 60_000 });
+    return askProcess('core', address, supervisor.access, verb, args, { timeoutMs: 60_000 });
   }
 
   /** Runs a program that ships to its end: what it printed, and whether it ended well. */

@@ -146,7 +146,8 @@ export class LiveSource implements PageSource {
     const cores = known.flatMap(({ core, address }) =>
       typeof core === 'number' && running.has(core) && address !== '' ? [{ core, address }] : [],
     );
-    if (cores.length > 0) this.say({ type: 'counters', t: Date.now(), cores: await countersOf(cores) });
+    if (cores.length > 0)
+      this.say({ type: 'counters', t: Date.now(), cores: await countersOf(cores, this.cluster.open().access) });
   }
 
   private async lookAtTrips(): Promise<void> {

@@ -9,7 +9,7 @@ import type {
 } from '@mk/ui/model/page-events';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { ClusterClient } from '../client/cluster-client.ts';
-import { fetchText } from '@mk/libmk/io/control-call';
+import { type Access, fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { askEach } from '../client/cores.ts';
 import { describeFault } from '../client/describe-fault.ts';
@@ -92,10 +92,11 @@ export async function tripsOf(cluster: ClusterClient): Promise<readonly TripView
 /** What each core has counted; cores that do not answer are left out. */
 export async function countersOf(
   cores: readonly { readonly core: number; readonly address: string }[],
+  access: Access,
 ): Promise<readonly CounterView[]> {
   const pages = await Promise.all(
     cores.map(({ core, address }) =>
-      fetchText(address, '/metrics', ANSWER_MS).then(
+      fetchText(address, access, '/metrics', ANSWER_MS).then(
         ({ body }) => counterView(core, body),
         () => null,
       ),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { bootId, isRunning } from './process-identity.ts';
 
 /*
@@ -28,6 +29,8 @@ export interface ClusterRecord {
   readonly logDir: string | null;
   /** The boot of the host that the processes belong to; absent in records of earlier versions. */
   readonly bootId?: string | null | undefined;
+  /** What a client of the cluster speaks TLS with; absent: nobody speaks it there. */
+  readonly tls?: TlsSettings | undefined;
   readonly supervisor: ProcessRecord;
   readonly processes: readonly ProcessRecord[];
 }
@@ -39,6 +42,10 @@ const PROCESS: z.ZodType<ProcessRecord> = z.strictObject({
   address: z.string(),
 });
 
+const TLS: z.ZodType<TlsSettings> = z
+  .strictObject({ ca: z.string(), cert: z.string(), key: z.string(), revoked: z.string().optional() })
+  .transform(({ revoked, ...rest }) => (revoked === undefined ? rest : { ...rest, revoked }));
+
 const RECORD: z.ZodType<ClusterRecord> = z.strictObject({
   version: z.literal(1),
   name: z.string(),
@@ -49,6 +56,7 @@ const RECORD: z.ZodType<ClusterRecord> = z.strictObject({
   detached: z.boolean(),
   logDir: z.string().nullable(),
   bootId: z.string().nullable().optional(),
+  tls: TLS.optional(),
   supervisor: PROCESS,
   processes: z.array(PROCESS),
 });

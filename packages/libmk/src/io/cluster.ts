@@ -12,7 +12,7 @@ import {
 } from '../octopus/names.ts';
 import type { Octopus } from '../octopus/octopus.ts';
 import type { DomainStatus } from '../dispatcher/domain-status.ts';
-import { type CallOptions, callControl, ControlError } from './control-call.ts';
+import { type Access, type CallOptions, callControl, ControlError } from './control-call.ts';
 import { coresUp, type CoreRow } from './core-row.ts';
 import {
   type AskCores,
@@ -33,8 +33,8 @@ export interface ClusterAccess {
   readonly name: string;
   /** Of the SKB, host:port. */
   readonly skbAddress: string;
-  /** What every control port asks for, hex. */
-  readonly token: string;
+  /** What every control port asks for. */
+  readonly access: Access;
 }
 
 /** How a cluster is. */
@@ -223,7 +223,7 @@ export class Cluster implements AskCores {
     const address = this.addresses.get(core);
     if (address === undefined) throw new ControlError('UNREACHABLE', `there is no core ${core} in ${this.name}`);
     try {
-      return await callControl(address, this.access.token, verb, args, options);
+      return await callControl(address, this.access.access, verb, args, options);
     } catch (error) {
       if (error instanceof ControlError && error.error === 'UNREACHABLE') this.addresses.delete(core); // it may live elsewhere now
       throw error;
@@ -233,7 +233,7 @@ export class Cluster implements AskCores {
   /** Asks the SKB, or a core, to do any verb of its control port. */
   ask(process: 'skb' | CoreId, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
     if (process !== 'skb') return this.core(process, verb, args, options);
-    return callControl(this.access.skbAddress, this.access.token, verb, args, options);
+    return callControl(this.access.skbAddress, this.access.access, verb, args, options);
   }
 
   /** Ends the link to the cluster: locks, permits and transient records of this client go. Domains that it began live on. */

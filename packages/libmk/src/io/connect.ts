@@ -10,11 +10,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseAddress } from '@mk/monitor-proto/address';
-import { controlToken } from '@mk/monitor-proto/io/crypto';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { asError } from '@mk/monitor-proto/thrown';
 import { Cluster } from './cluster.ts';
 import { type ClusterRecord, runningClusters } from './cluster-record.ts';
-import { callControl, ControlError } from './control-call.ts';
+import { accessOf, callControl, ControlError } from './control-call.ts';
 import { SkbClient, SkbClientError } from './skb-client.ts';
 import { stateDirectoryPath } from './state-path.ts';
 
@@ -39,6 +39,8 @@ export interface ConnectOptions {
   readonly address?: string;
   /** With `address`: the cluster’s secret, hex. */
   readonly secret?: string;
+  /** With `address`, for a cluster that speaks TLS: texts in PEM. A cluster of this host tells its own. */
+  readonly tls?: TlsSettings;
   /** How long to wait for the SKB, milliseconds. */
   readonly timeoutMs?: number;
 }
@@ -48,6 +50,7 @@ interface Target {
   readonly name: string;
   readonly address: string;
   readonly secret: string;
+  readonly tls: TlsSettings | null;
 }
 
 /**
@@ -57,13 +60,19 @@ interface Target {
  */
 export async function connect(to: string | ConnectOptions = {}): Promise<Cluster> {
   const options = typeof to === 'string' ? { cluster: to } : to;
-  const { name, address, secret } = targetOf(options, process.env);
-  const token = controlToken(Buffer.from(secret, 'hex'));
-  const status = await callControl(address, token, 'status', {}, timeLimit(options));
+  const { name, address, secret, tls } = targetOf(options, process.env);
+  const access = accessOf(secret, tls);
+  const status = await callControl(address, access, 'status', {}, timeLimit(options));
   const cluster = clusterOf(status) ?? name;
   try {
-    const skb = await SkbClient.connect({ cluster, secret, address, ...connectLimit(options) });
-    return new Cluster({ name: cluster, skbAddress: address, token }, skb);
+    const skb = await SkbClient.connect({
+      cluster,
+      secret,
+      address,
+      ...connectLimit(options),
+      ...(tls === null ? {} : { tls }),
+    });
+    return new Cluster({ name: cluster, skbAddress: address, access }, skb);
   } catch (error) {
     if (error instanceof SkbClientError) throw new ControlError('UNREACHABLE', error.message);
     throw error;
@@ -88,10 +97,10 @@ function targetOf(options: ConnectOptions, env: NodeJS.ProcessEnv): Target {
   if (address !== undefined) {
     if (cluster !== undefined)
       throw new ControlError('BAD_REQUEST', 'address and cluster exclude each other: give one of them');
-    return direct(address, options.secret ?? '');
+    return direct(address, options.secret ?? '', options.tls ?? null);
   }
   const skb = env['MK_SKB_ADDRESS'] ?? '';
-  if (cluster === undefined && skb !== '') return direct(skb, options.secret ?? secretOf(env));
+  if (cluster === undefined && skb !== '') return direct(skb, options.secret ?? secretOf(env), options.tls ?? null);
   return recorded(options, cluster);
 }
 
@@ -106,14 +115,14 @@ function secretOf(env: NodeJS.ProcessEnv): string {
   }
 }
 
-function direct(address: string, given: string): Target {
+function direct(address: string, given: string, tls: TlsSettings | null): Target {
   const secret = given.trim();
   if (parseAddress(address) === null)
     throw new ControlError(
       'BAD_REQUEST',
       `${JSON.stringify(address)} is no address; write host:port, IPv6 as [::1]:7000`,
     );
-  if (/^(?:[0-9a-f]{2}){8,}$/i.test(secret)) return { name: address, address, secret };
+  if (/^(?:[0-9a-f]{2}){8,}$/i.test(secret)) return { name: address, address, secret, tls };
   throw new ControlError('BAD_REQUEST', 'an address needs the cluster’s secret: at least 16 hex digits');
 }
 
@@ -135,7 +144,7 @@ function recorded({ stateDirectory }: ConnectOptions, name: string | undefined):
       'BAD_REQUEST',
       `${known.length} clusters run here (${names}): say which, connect('${found.name}')`,
     );
-  return { name: found.name, address: addressOf(found), secret: found.secret };
+  return { name: found.name, address: addressOf(found), secret: found.secret, tls: found.tls ?? null };
 }
 
 function addressOf({ name, processes }: ClusterRecord): string {

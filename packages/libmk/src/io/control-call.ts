@@ -1,9 +1,24 @@
 import { isRecord } from '@mk/monitor-proto/guards';
 import { codeOf } from '@mk/monitor-proto/thrown';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
-import { Agent, request } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request as overHttp, type RequestOptions } from 'node:http';
+import { request as overHttps } from 'node:https';
+import { controlToken } from '@mk/monitor-proto/io/crypto';
+import { faultOfDial, TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
 import { type Address, parseAddress, parseLinkAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
+
+/** What a cluster's processes ask of whoever speaks to their ports. */
+export interface Access {
+  readonly token: string;
+  /** Null: they speak plain HTTP. */
+  readonly tls: TlsEnd | null;
+}
+
+/** What is shown to the processes of the cluster with this secret (hex). */
+export function accessOf(secret: string, tls: TlsSettings | null): Access {
+  return { token: controlToken(Buffer.from(secret, 'hex')), tls: tls === null ? null : new TlsEnd(tls) };
+}
 
 export interface CallOptions {
   /** It takes its time by nature: nobody is told of the wait. */
@@ -32,18 +47,14 @@ const agent = new Agent({ keepAlive: false, maxSockets: 128 });
 /** Asks one process (`host:port` or `ws+unix:/path`) to do a verb; its value, or a ControlError. */
 export async function callControl(
   address: string,
-  token: string,
+  access: Access,
   verb: string,
   args: object = {},
   options: CallOptions = {},
 ): Promise<unknown> {
   const body = JSON.stringify({ verb, args });
-  const headers = {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    authorization: `Bearer ${token}`,
-  };
-  const answer = await http(address, {
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const answer = await http(address, access, {
     method: 'POST',
     path: '/control',
     headers,
@@ -63,10 +74,11 @@ export async function callControl(
 /** The text and the status of a page: `/metrics`, `/healthz`. */
 export async function fetchText(
   address: string,
+  access: Access,
   path: string,
   timeoutMs = 5000,
 ): Promise<{ readonly status: number; readonly body: string }> {
-  return http(address, { method: 'GET', path, headers: {}, body: '', timeoutMs });
+  return http(address, access, { method: 'GET', path, headers: {}, body: '', timeoutMs });
 }
 
 interface HttpRequest {
@@ -79,11 +91,11 @@ interface HttpRequest {
 
 function http(
   address: string,
+  access: Access,
   { method, path, headers, body, timeoutMs }: HttpRequest,
 ): Promise<{ status: number; body: string }> {
-  const place = placeOf(address);
   return new Promise((resolve, reject) => {
-    const call = request({ ...place, method, path, headers, agent }, (response) => {
+    const call = openRequest(address, access, { method, path, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', fail);
@@ -97,7 +109,8 @@ function http(
       reject(
         error instanceof ControlError
           ? error
-          : new ControlError('UNREACHABLE', `${address} cannot be reached (${codeOf(error) ?? error.message})`),
+          : (refusalOf(address, access, error) ??
+              new ControlError('UNREACHABLE', `${address} cannot be reached (${codeOf(error) ?? error.message})`)),
       );
     };
     const timer = callAfter(timeoutMs, () =>
@@ -112,6 +125,26 @@ function http(
 function placeOf(address: string): { readonly socketPath: string } | Address {
   const place = parseLinkAddress(address);
   return place !== null && 'path' in place ? { socketPath: place.path } : splitAddress(address);
+}
+
+/** A request to a process of the cluster, which its caller ends. */
+export function openRequest(
+  address: string,
+  { token, tls }: Access,
+  options: RequestOptions,
+  answered: (response: IncomingMessage) => void,
+): ClientRequest {
+  const headers = { ...options.headers, authorization: `Bearer ${token}` };
+  const all = { ...options, ...placeOf(address), headers };
+  return tls === null
+    ? overHttp({ ...all, agent }, answered)
+    : overHttps({ ...all, agent: false, ...tls.requestOptions }, answered);
+}
+
+/** Whom a process refuses, or who refuses it, by its certificate. */
+function refusalOf(address: string, { tls }: Access, error: Error): ControlError | null {
+  const fault = tls === null ? null : faultOfDial(error);
+  return fault === null ? null : new ControlError(fault.error, `${address}: ${fault.text}`);
 }
 
 /** Splits `host:port`; an IPv6 host stands in brackets. */

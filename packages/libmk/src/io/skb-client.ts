@@ -2,7 +2,8 @@ import { handlerFor } from '@mk/monitor-proto/handlers';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
-import { Host } from '@mk/monitor-proto/io/host';
+import { guardsOf, Host } from '@mk/monitor-proto/io/host';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import { Requests } from '@mk/monitor-proto/knowledge/requests';
 import { collect, streamed } from '@mk/monitor-proto/knowledge/sinks';
@@ -22,6 +23,8 @@ export interface SkbClientOptions {
   readonly address: string;
   /** How long `connect` waits for the SKB. */
   readonly connectTimeoutMs?: number;
+  /** For a cluster that speaks TLS. */
+  readonly tls?: TlsSettings;
 }
 
 /** The SKB cannot be reached, or refuses this client; `error` is a name of the error table. */
@@ -71,6 +74,7 @@ export class SkbClient {
     this.octopus = new Octopus(this.transport);
     this.host = new Host<ClientEvent, ClientEffect>(this.machine, {
       controlToken: '',
+      ...guardsOf(options),
       logger: NO_LOGGER,
       verdict: () => PASS,
       clear: () => true,

@@ -2,6 +2,7 @@ import { handlerFor } from '@mk/monitor-proto/handlers';
 import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { CLIENT_PEER_BASE, type InstanceId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
@@ -45,6 +46,7 @@ const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'WRONG_VERSION',
   'WRONG_CLUSTER',
   'WRONG_PEER',
+  ...CERTIFICATE_ERROR_NAMES,
 ]);
 
 /**
@@ -150,7 +152,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     readonly [T in ClientEvent['type']]: (event: Extract<ClientEvent, { type: T }>, now: Nanos) => void;
   } = {
     start: (_event, now) => this.dial(now),
-    link_up: ({ link, first }, now) => this.endpoint.linkUp(link, first, now),
+    link_up: ({ link, first, names }, now) => this.endpoint.linkUp(link, first, now, names),
     link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),
     timer_fired: () => {

@@ -1,5 +1,7 @@
 import { known } from '../assert.ts';
+import { faultInReason } from '../certificate-errors.ts';
 import type { ErrorName } from '../errors.ts';
+import type { CertifiedNames } from '../handshake/certified.ts';
 import {
   CLIENT_PEER_BASE,
   type Incarnation,
@@ -175,10 +177,10 @@ export class Endpoint {
     this.outgoing.touch(peer);
   }
 
-  /** Somebody has opened a link to us; `first`: the frame that came with it. */
-  linkUp(id: LinkId, first: Uint8Array | null, now: Nanos): void {
+  /** Somebody has opened a link to us; `first`: the frame that came with it; `names`: whom TLS has proved it may be. */
+  linkUp(id: LinkId, first: Uint8Array | null, now: Nanos, names: CertifiedNames | null = null): void {
     if (this.links.size >= limit('maxPendingLinks') + this.peers.size) return this.closeLink(id, 'TOO_MANY_LINKS');
-    this.links.set(id, this.greeter.accept(id, now));
+    this.links.set(id, this.greeter.accept(id, names, now));
     if (first !== null) this.frameReceived(id, first, now);
   }
 
@@ -188,9 +190,12 @@ export class Endpoint {
     this.release(link);
     const { peer } = link;
     if (peer === null) return;
+    const fault = faultInReason(reason);
+    if (fault !== null) this.outbox.log('link_refused', { peer: peer.id, link: id, ...fault });
     if (peer.pendingLink === id) {
       peer.pendingLink = 0;
-      this.dialFailed(peer, null, reason, now);
+      const { error, text } = fault ?? { error: null, text: reason };
+      this.dialFailed(peer, error, text, now);
     } else if (peer.link === id) {
       this.lost(peer, link, reason, now);
     }
@@ -284,6 +289,7 @@ export class Endpoint {
       this.byInstance.set(from.instance, peer);
     }
     link.peer = peer;
+    peer.certified = link.names;
     if (peer.link !== 0 && peer.link !== link.id) this.drop(peer.link, 'SUPERSEDED');
     // Of two that were opened at the same time the other one is not needed any more (E2).
     if (peer.pendingLink !== 0 && peer.pendingLink !== link.id) this.drop(peer.pendingLink, 'SUPERSEDED');

@@ -1,7 +1,17 @@
 import { known } from '../assert.ts';
 import { type ErrorName, errorOfCode, ERRORS } from '../errors.ts';
+import { type CertifiedNames, maySpeakAs } from '../handshake/certified.ts';
 import { type Hmac, NonceSource, proofOf, sameProof, type Transcript } from '../handshake/proof.ts';
-import { type Incarnation, type InstanceId, type LinkId, MILLISECOND, type Nanos, type PeerId } from '../ids.ts';
+import {
+  type Incarnation,
+  type InstanceId,
+  type LinkId,
+  MILLISECOND,
+  type Nanos,
+  NO_CORE,
+  type PeerId,
+  peerTitle,
+} from '../ids.ts';
 import { limit } from '../limits.ts';
 import { PROTOCOL_VERSION } from '../messages/table.ts';
 import type { EffectSink } from '../outbox.ts';
@@ -77,7 +87,7 @@ export class Greeter {
   /** The state of a link that we are about to open: says hello as its first frame. */
   dialled(id: LinkId, peer: Peer, now: Nanos): LinkState {
     const handshake = newHandshake(now);
-    const link: LinkState = { id, dialled: true, phase: 'greeting', peer, handshake };
+    const link: LinkState = { id, dialled: true, phase: 'greeting', peer, names: null, handshake };
     const hello: HelloFrame = {
       kind: FRAME.hello,
       from: this.self,
@@ -100,9 +110,9 @@ export class Greeter {
   }
 
   /** The state of a link that somebody opened to us. */
-  accept(id: LinkId, now: Nanos): LinkState {
+  accept(id: LinkId, names: CertifiedNames | null, now: Nanos): LinkState {
     const handshake = newHandshake(now);
-    const link: LinkState = { id, dialled: false, phase: 'waiting', peer: null, handshake };
+    const link: LinkState = { id, dialled: false, phase: 'waiting', peer: null, names, handshake };
     handshake.repeat = this.timers.set(handshake.deadline, this.timeout, link);
     return link;
   }
@@ -142,7 +152,7 @@ export class Greeter {
     const handshake = known(link.handshake, 'the handshake of a link that waits');
     handshake.hello = hello;
     const error =
-      this.check(hello.from) ??
+      this.check(hello.from, link) ??
       this.owner.admit(hello.from, false) ??
       (this.owner.crosses(hello.from) ? 'LINK_CROSSED' : null);
     if (error !== null) {
@@ -173,7 +183,7 @@ export class Greeter {
     const handshake = known(link.handshake, 'the handshake of a link that greets');
     const said = transcript(known(handshake.hello, 'the hello that was said'), welcome.from, welcome.nonce);
     const error =
-      this.check(welcome.from) ??
+      this.check(welcome.from, link) ??
       (sameProof(welcome.proof, this.proof('acceptor', said)) ? null : 'WRONG_SECRET') ??
       (welcome.from.peer !== peer.id ? 'WRONG_PEER' : null) ??
       (peer.instance !== '' && peer.instance !== welcome.from.instance ? 'WRONG_INCARNATION' : null) ??
@@ -208,9 +218,10 @@ export class Greeter {
     return null;
   }
 
-  private check(from: Identity): ErrorName | null {
+  private check(from: Identity, { names }: LinkState): ErrorName | null {
     if (from.version !== this.self.version) return 'WRONG_VERSION';
-    return from.cluster === this.self.cluster ? null : 'WRONG_CLUSTER';
+    if (from.cluster !== this.self.cluster) return 'WRONG_CLUSTER';
+    return maySpeakAs(names, from.peer) ? null : 'WRONG_CERTIFICATE';
   }
 
   private proof(side: 'dialler' | 'acceptor', said: Transcript): Uint8Array {
@@ -226,6 +237,8 @@ export class Greeter {
   private refusalText(error: ErrorName, link: LinkState): string {
     if (error === 'WRONG_VERSION') return `this end speaks version ${this.self.version} of the protocol`;
     if (error === 'WRONG_CLUSTER') return `this is cluster ${this.self.cluster}`;
+    if (error === 'WRONG_CERTIFICATE')
+      return `a certificate for ${link.names?.join(', ')} does not let its holder be ${peerTitle(claimedPeer(link) ?? NO_CORE)}`;
     return `${ERRORS[error].doc} (peer ${claimedPeer(link)})`.slice(0, 250);
   }
 

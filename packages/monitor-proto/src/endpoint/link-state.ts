@@ -1,3 +1,4 @@
+import type { CertifiedNames } from '../handshake/certified.ts';
 import type { LinkId, Nanos } from '../ids.ts';
 import type { Timer } from '../timer-queue.ts';
 import type { HelloFrame } from '../urpc/frames.ts';
@@ -13,6 +14,8 @@ export interface LinkState {
   readonly id: LinkId;
   readonly dialled: boolean;
   phase: LinkPhase;
+  /** Whom the other end’s certificate lets it be; null: no TLS, or we dialled and asked for the one name. */
+  readonly names: CertifiedNames | null;
   /** Known from the start on a dialled link, from the proof on an accepted one. */
   peer: Peer | null;
   /** Null once the link is open: a thousand cores have a million ends of links. */

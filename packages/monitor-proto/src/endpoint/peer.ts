@@ -7,6 +7,7 @@ import {
   type Nanos,
   type PeerId,
 } from '../ids.ts';
+import type { CertifiedNames } from '../handshake/certified.ts';
 import type { Timer } from '../timer-queue.ts';
 import { Channel } from '../urpc/channel.ts';
 
@@ -40,6 +41,8 @@ export class Peer {
   /** Messages so far by lane: the number that names one at both ends. */
   readonly sent: number[] = [0, 0, 0];
   readonly delivered: number[] = [0, 0, 0];
+  /** Whom its certificate lets it be; null: no TLS, or it was dialled as the one that it is. */
+  certified: CertifiedNames | null = null;
   dirty = false;
   gone = false;
 

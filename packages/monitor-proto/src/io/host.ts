@@ -1,7 +1,9 @@
 import { isKeyOf } from '../tables.ts';
 import { handlerFor } from '../handlers.ts';
 import { AssertionFailure, known } from '../assert.ts';
-import type { LinkId, Nanos, PeerId } from '../ids.ts';
+import type { CertificateError, CertificateFault } from '../certificate-errors.ts';
+import { certifiedName } from '../handshake/certified.ts';
+import { type LinkId, type Nanos, NO_CORE, type PeerId } from '../ids.ts';
 import { OPENING, type Retiming, type Verdict } from '../link/link-model.ts';
 import { type MessageCosts, Occupancy } from '../link/occupancy.ts';
 import { messagesIn } from '../urpc/messages-in.ts';
@@ -19,7 +21,8 @@ import type { MessageTap } from '../endpoint/message-trace.ts';
 import type { Tracer } from './tracer.ts';
 import type { SpanExporter } from './span-exporter.ts';
 import { TraceVerb } from './trace-verb.ts';
-import { trafficMetrics } from './traffic-metrics.ts';
+import { TlsEnd, type TlsSettings } from './tls.ts';
+import { refusalMetrics, trafficMetrics } from './traffic-metrics.ts';
 import { Vitals } from './vitals.ts';
 
 /** What a hosted state machine says of itself beside its effects. */
@@ -31,11 +34,17 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 /** What differs between a core's process and the SKB's. */
 export interface HostOptions<Out> {
   readonly controlToken: string;
+  /** What /metrics and /healthz ask for; absent: nothing. */
+  readonly metricsToken?: string;
+  /** Absent: links and requests over plain TCP. */
+  readonly tls?: TlsSettings;
   readonly logger: Pick<Logger, 'write' | 'metrics'>;
   /** Where operations go as spans; absent: nowhere. */
   readonly spans?: SpanExporter | null;
   /** Has the state machine tell of each message, or no longer. */
   tap?(tap: MessageTap | null): void;
+  /** Whether lines of this event are written; absent: all are. */
+  logs?(event: LogEventName): boolean;
   /** Beside what the state machine and this host count. */
   metrics?(): readonly MetricFamily[];
   /** What becomes of a frame to this peer, on a link whose handshake ended at `openedAt`. */
@@ -55,6 +64,17 @@ function isOfType<T extends HostEvent['type']>(
   type: T,
 ): event is Extract<HostEvent, { readonly type: T }> {
   return event.type === type;
+}
+
+/** The part of a process's settings that says who may come. */
+export function guardsOf({
+  tls,
+  metricsToken,
+}: {
+  readonly tls?: TlsSettings;
+  readonly metricsToken?: string;
+}): Pick<HostOptions<never>, 'tls' | 'metricsToken'> {
+  return { ...(tls === undefined ? {} : { tls }), ...(metricsToken === undefined ? {} : { metricsToken }) };
 }
 
 /** Events handled before sockets are looked at again: at about 20 µs each a turn stays under 10 ms. */
@@ -100,10 +120,14 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
         control: (request) => this.control(request),
       },
       options.controlToken,
+      options.metricsToken,
     );
     this.transport = new WebSocketTransport(
       {
-        linkUp: (link, first) => (isDialled(link) ? this.sendHeld(link) : this.post({ type: 'link_up', link, first })),
+        linkUp: (link, first, names) => {
+          if (isDialled(link)) this.sendHeld(link);
+          else this.post({ type: 'link_up', link, first, ...(names === undefined ? {} : { names }) });
+        },
         linkDown: (link, reason) => {
           const down = (): void => this.post({ type: 'link_down', link, reason });
           if (this.occupied === null) down();
@@ -113,8 +137,10 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
           if (this.occupied === null) this.take(link, frame);
           else this.takeInTurn(link, frame, this.occupied);
         },
+        connectionRefused: (fault, from) => this.connectionRefused(fault, from),
       },
       http,
+      options.tls === undefined ? null : new TlsEnd(options.tls),
     );
     this.shaper = new LinkShaper<HostedLink>({
       nowNs,
@@ -163,6 +189,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     const traffic = trafficMetrics(this.bytesSent, this.shaper.counters, this.shaper.underWay);
     const families = [
       ...traffic,
+      ...refusalMetrics(this.refusals),
       ...logger.metrics(),
       ...(metrics?.() ?? []),
       ...(spans?.metrics() ?? []),
@@ -170,6 +197,14 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     ];
     return this.machine.metrics(now) + metricsText(families, { core });
   }
+
+  /** The state machine never hears of such a connection: it was no link yet. */
+  private connectionRefused({ error, text, ours }: CertificateFault, from: string): void {
+    this.refusals.set(error, (this.refusals.get(error) ?? 0) + 1);
+    const fields = { peer: NO_CORE, link: 0, error, text: `${from}: ${text}`, ours };
+    if (this.options.logs?.('link_refused') ?? true) this.options.logger.write('link_refused', 0, fields);
+  }
+  private readonly refusals = new Map<CertificateError, number>();
 
   /** What the process itself logs, for whoever traces it. */
   noted(event: LogEventName, fields: LogFields): void {
@@ -252,7 +287,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
       this.hosted(link).peer = peer;
       this.opening.set(link, clear ? null : first);
       if (clear) this.countSent(first);
-      this.transport.open(link, address, clear ? first : null);
+      this.transport.open(link, address, clear ? first : null, certifiedName(peer));
     },
     link_bound: ({ link, peer }) => {
       this.hosted(link).peer = peer;

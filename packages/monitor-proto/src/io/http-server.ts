@@ -12,26 +12,27 @@ export interface HttpOwner {
 
 const MAX_BODY_BYTES = 1 << 20;
 
-/** `/healthz`, `/metrics`, and `/control` for whoever holds the control token. */
+/**
+ * `/healthz`, `/metrics`, and `/control` for whoever holds the control token; with a metrics token the first two are for those
+ * who hold one of both.
+ */
 export function httpHandler(
   owner: HttpOwner,
   token: string,
+  metricsToken?: string,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
-    'GET /healthz': (_request, response) => {
+    'GET /healthz': (request, response) => {
+      if (!mayLook(request, token, metricsToken)) return denied(response, 'the metrics token');
       const health = owner.health();
       answer(response, health.ok ? 200 : 503, health);
     },
-    'GET /metrics': (_request, response) => {
+    'GET /metrics': (request, response) => {
+      if (!mayLook(request, token, metricsToken)) return denied(response, 'the metrics token');
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(owner.metrics());
     },
     'POST /control': (request, response) => {
-      if (!authorised(request, token))
-        return answer(response, 401, {
-          ok: false,
-          error: 'WRONG_SECRET',
-          text: 'the control token is missing or wrong',
-        });
+      if (!authorised(request, token)) return denied(response, 'the control token');
       readBody(request, response, (body) => void control(owner, body, response));
     },
   };
@@ -81,7 +82,19 @@ function parse(body: string): ControlRequest | null {
   }
 }
 
-function authorised(request: IncomingMessage, token: string): boolean {
+/** Whether whoever asks may see how a process is: a holder of either token, or anybody where there is no metrics token. */
+export function mayLook(request: IncomingMessage, token: string, metricsToken?: string): boolean {
+  return metricsToken === undefined || authorised(request, metricsToken) || authorised(request, token);
+}
+
+/** Answers that a token is missing or wrong. */
+export function denied(response: ServerResponse, what: string): void {
+  response.setHeader('www-authenticate', 'Bearer');
+  answer(response, 401, { ok: false, error: 'WRONG_SECRET', text: `${what} is missing or wrong` });
+}
+
+/** Whether a request shows this token. */
+export function authorised(request: IncomingMessage, token: string): boolean {
   const given = Buffer.from(request.headers.authorization ?? '');
   const wanted = Buffer.from(`Bearer ${token}`);
   return given.length === wanted.length && timingSafeEqual(given, wanted);

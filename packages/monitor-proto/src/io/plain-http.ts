@@ -12,7 +12,7 @@ export class PlainHttp {
 
   constructor(
     private readonly handler: RequestListener,
-    private readonly accepted: (webSocket: WebSocket, first: Buffer | null) => void,
+    private readonly accepted: (webSocket: WebSocket, first: Buffer | null, socket: Socket) => void,
   ) {}
 
   /** Serves a connection that begins with these bytes. */
@@ -42,7 +42,7 @@ export class PlainHttp {
       const header = request.headers[FIRST_FRAME.toLowerCase()];
       const first = header === undefined ? null : frameOfHeader(String(header));
       if (first === undefined) return void socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
-      acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first));
+      acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first, socket));
     });
     server.on('clientError', (_error, socket) => socket.destroy());
     server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections

@@ -24,3 +24,16 @@ export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay
     },
   ];
 }
+
+/** Connections that a certificate, or the lack of one, ended before they were links or requests; nothing where there were none. */
+export function refusalMetrics(refusals: ReadonlyMap<string, number>): readonly MetricFamily[] {
+  if (refusals.size === 0) return [];
+  return [
+    {
+      name: 'mk_connections_refused_total',
+      type: 'counter',
+      help: 'Connections refused by TLS, by reason.',
+      samples: [...refusals].map(([error, value]) => ({ labels: { error }, value })),
+    },
+  ];
+}

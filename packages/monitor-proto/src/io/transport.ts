@@ -2,10 +2,15 @@ import { portOf } from './port.ts';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { LinkPlace } from '../address.ts';
 import type { LinkId } from '../ids.ts';
 import type { BorrowedReads } from './borrowed-reads.ts';
 import { PlainHttp } from './plain-http.ts';
 import { listenAtSocket } from './unix-socket.ts';
+import { type CertificateFault, reasonOf } from '../certificate-errors.ts';
+import type { CertifiedNames } from '../handshake/certified.ts';
+import { SecuredConnections } from './secured-connections.ts';
+import type { TlsEnd } from './tls.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
 import { readWholeMessages } from './websocket-reading.ts';
 import {
@@ -28,11 +33,16 @@ import {
 
 /** What a transport tells its host. */
 export interface TransportOwner {
-  /** `first`: the frame that came with the opening, to keep; a link that this end opened has none. */
-  linkUp(link: LinkId, first: Uint8Array | null): void;
+  /**
+   * `first`: the frame that came with the opening, to keep; a link that this end opened has none. `names`: whom the other end’s
+   * certificate lets it be, of a link over TLS that it opened.
+   */
+  linkUp(link: LinkId, first: Uint8Array | null, names?: CertifiedNames): void;
   linkDown(link: LinkId, reason: string): void;
   /** The frame's bytes are lent: they are good until this returns. */
   frame(link: LinkId, frame: Uint8Array): void;
+  /** A connection over TLS was refused before it was a link or a request. */
+  connectionRefused?(fault: CertificateFault, from: string): void;
 }
 
 /** Carries frames between processes. */
@@ -41,8 +51,11 @@ export interface Transport {
   listen(host: string, port: number): Promise<number>;
   /** Begins to accept links at a Unix socket as well. Rejects with a line that says why when it cannot be had. */
   listenAt(path: string): Promise<void>;
-  /** Opens a link to `host:port` or `ws+unix:/path` under an odd id of the caller's choice; `first`, if not null, goes with the opening. */
-  open(link: LinkId, address: string, first: Uint8Array | null): void;
+  /**
+   * Opens a link to `host:port` or `ws+unix:/path` under an odd id of the caller's choice; `first`, if not null, goes with the
+   * opening. Over TLS the other end’s certificate must be for `name`.
+   */
+  open(link: LinkId, address: string, first: Uint8Array | null, name?: string): void;
   send(link: LinkId, frame: Uint8Array): void;
   close(link: LinkId, reason: string): void;
   /** Breaks the socket of a link without a word, as a network does. */
@@ -65,14 +78,26 @@ export class WebSocketTransport implements Transport {
   /** Where processes of the same host come in; null: they come by the port as well. */
   private local: Server | null = null;
   private readonly http: PlainHttp;
+  private readonly secured: SecuredConnections | null;
   private nextAccepted: LinkId = 2;
 
   constructor(
     private readonly owner: TransportOwner,
     http: RequestListener,
+    private readonly tls: TlsEnd | null = null,
   ) {
-    this.http = new PlainHttp(http, (webSocket, first) => this.accepted(webSocket, null, first));
-    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.connected(socket));
+    this.http = new PlainHttp(http, (webSocket, first, socket) =>
+      this.accepted(webSocket, null, first, this.secured?.namesOf(socket)),
+    );
+    this.secured =
+      tls === null
+        ? null
+        : new SecuredConnections(tls, {
+            secured: (socket) => this.connected(socket),
+            refused: (fault, from) => owner.connectionRefused?.(fault, from),
+            revoked: (socket, fault) => this.revoked(socket, fault),
+          });
+    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.connecting(socket));
   }
 
   listen(host: string, port: number): Promise<number> {
@@ -86,14 +111,15 @@ export class WebSocketTransport implements Transport {
   }
 
   async listenAt(path: string): Promise<void> {
-    const local = createServer({ allowHalfOpen: true }, (socket) => this.connected(socket));
+    const local = createServer({ allowHalfOpen: true }, (socket) => this.connecting(socket));
     await listenAtSocket(local, path);
     this.local = local;
   }
 
-  open(link: LinkId, address: string, first: Uint8Array | null): void {
+  open(link: LinkId, address: string, first: Uint8Array | null, name = ''): void {
     const opened = ({ webSocket, socket, reads }: OpenedWebSocket, rest: Buffer): void => {
       this.opening.delete(link);
+      this.secured?.dialled(socket);
       this.adopt(link, webSocket, reads);
       this.owner.linkUp(link, null);
       if (rest.length > 0) reads.take(rest, rest.length);
@@ -102,7 +128,9 @@ export class WebSocketTransport implements Transport {
     const failed = (reason: string): void => {
       if (this.opening.delete(link)) this.owner.linkDown(link, reason);
     };
-    this.opening.set(link, dialWebSocket(address, first, opened, failed));
+    const { tls } = this;
+    const over = tls === null ? null : (to: LinkPlace, onread: object) => tls.dial(to, name, onread);
+    this.opening.set(link, dialWebSocket(address, first, opened, failed, over));
   }
 
   send(link: LinkId, frame: Uint8Array): void {
@@ -126,13 +154,17 @@ export class WebSocketTransport implements Transport {
   reset(link: LinkId): void {
     this.opening.get(link)?.destroy();
     const socket = this.sockets.get(link);
-    if (socket !== undefined) breakOff(rawSocketOf(socket));
+    if (socket === undefined) return;
+    const raw = rawSocketOf(socket);
+    if (this.tls === null) breakOff(raw);
+    else raw.destroy(); // Node can reset bare TCP alone
   }
 
   shutdown(): void {
     this.server.close();
     this.local?.close();
     this.http.close();
+    this.secured?.close();
     for (const socket of this.silent) socket.destroy();
     for (const link of [...this.opening.keys()]) this.giveUp(link);
     for (const socket of this.sockets.values()) socket.close(CLOSE_CODE, 'SHUTTING_DOWN');
@@ -145,14 +177,20 @@ export class WebSocketTransport implements Transport {
     socket?.destroy();
   }
 
+  /** Somebody has connected; where there is TLS it comes first. */
+  private connecting(socket: Socket): void {
+    if (this.secured === null) this.connected(socket);
+    else this.secured.take(socket);
+  }
+
   /** Somebody has connected: what they say first decides whether it is to be a link or a request over HTTP. */
   private connected(socket: Socket): void {
     const first = (bytes: Buffer): void => {
       leave();
       const request = linkRequest(bytes);
       if (request === null) return this.http.take(socket, bytes);
-      const accepted = acceptWebSocket(socket, request.key);
-      this.accepted(accepted.webSocket, accepted.reads, request.first);
+      const accepted = acceptWebSocket(socket, request.key, this.tls !== null);
+      this.accepted(accepted.webSocket, accepted.reads, request.first, this.secured?.namesOf(socket));
       accepted.socket.uncork(); // the answer and what the first frame was answered with leave together
       accepted.socket.resume();
     };
@@ -167,11 +205,27 @@ export class WebSocketTransport implements Transport {
     socket.setTimeout(OPEN_TIMEOUT_MS);
   }
 
-  private accepted(webSocket: WebSocket, reads: BorrowedReads | null, first: Buffer | null): void {
+  private accepted(
+    webSocket: WebSocket,
+    reads: BorrowedReads | null,
+    first: Buffer | null,
+    names?: CertifiedNames,
+  ): void {
     const link = this.nextAccepted;
     this.nextAccepted += 2;
     this.adopt(link, webSocket, reads);
-    this.owner.linkUp(link, first);
+    if (names === undefined) this.owner.linkUp(link, first);
+    else this.owner.linkUp(link, first, names);
+  }
+
+  /** The certificate of a connection's other end has been revoked since it was opened. */
+  private revoked(socket: Socket, fault: CertificateFault): void {
+    for (const [link, webSocket] of this.sockets) {
+      if (rawSocketOf(webSocket) !== socket) continue;
+      this.close(link, fault.error);
+      this.owner.linkDown(link, reasonOf(fault));
+    }
+    socket.destroy();
   }
 
   private adopt(link: LinkId, socket: WebSocket, reads: BorrowedReads | null): void {

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { parseLinkAddress } from '../address.ts';
+import { type LinkPlace, parseLinkAddress } from '../address.ts';
+import { reasonOf } from '../certificate-errors.ts';
 import { limit } from '../limits.ts';
 import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
+import { faultOfDial } from './tls.ts';
 
 /*
  * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix socket. A mesh of n cores
@@ -14,6 +16,8 @@ import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
 
 /** Path of the links on a process's port; everything else there is plain HTTP. */
 export const LINK_PATH = '/link';
+/** The header of an answer that says why a certificate was refused. */
+export const REFUSAL = 'Mk-Refused';
 /** The header with a link's first frame, in base64. */
 export const FIRST_FRAME = 'Mk-First-Frame';
 export const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
@@ -61,10 +65,13 @@ export interface OpenedWebSocket {
   readonly reads: BorrowedReads;
 }
 
-/** The server's side: answers the request, on a corked socket. The socket that was given is of no more use. */
-export function acceptWebSocket(accepted: Socket, key: string): OpenedWebSocket {
+/**
+ * The server's side: answers the request, on a corked socket. The socket that was given is of no more use, but over TLS, where
+ * it stays and reads as Node would have it: there is no connection below that could be taken over.
+ */
+export function acceptWebSocket(accepted: Socket, key: string, secured = false): OpenedWebSocket {
   const reads = new BorrowedReads();
-  const socket = reads.takeOver(accepted);
+  const socket = secured ? accepted.pause() : reads.takeOver(accepted);
   socket.cork();
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
@@ -72,12 +79,13 @@ export function acceptWebSocket(accepted: Socket, key: string): OpenedWebSocket 
   return { webSocket: webSocketOver(socket, true), socket, reads };
 }
 
-/** The client's side; `first` goes with the request. Calls `opened`, with what came behind the answer, or `failed`, once. */
+/** The client's side, `over` TLS or, if that is null, TCP; `first` goes with the request. Calls `opened`, with what came behind the answer, or `failed`, once. */
 export function dialWebSocket(
   address: string,
   first: Uint8Array | null,
   opened: (link: OpenedWebSocket, rest: Buffer) => void,
   failed: (reason: string) => void,
+  over: ((to: LinkPlace, onread: object) => Socket) | null = null,
 ): Socket {
   const to = parseLinkAddress(address);
   if (to === null) {
@@ -86,11 +94,7 @@ export function dialWebSocket(
   }
   const key = randomBytes(16).toString('base64');
   const reads = new BorrowedReads();
-  const socket = connect({
-    ...to,
-    noDelay: true,
-    onread: reads.options,
-  });
+  const socket = over?.(to, reads.options) ?? connect({ ...to, noDelay: true, onread: reads.options });
   let reply = NOTHING;
   let failure = 'the peer closed the connection before it was a link';
   reads.take = (borrowed, length) => {
@@ -111,7 +115,7 @@ export function dialWebSocket(
   };
   const listeners = {
     timeout: () => give('Opening handshake has timed out'),
-    error: (error: NodeJS.ErrnoException) => void (failure = error.code ?? error.message),
+    error: (error: NodeJS.ErrnoException) => void (failure = reasonOfError(error, over !== null)),
     close: () => failed(failure),
   };
   for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener);
@@ -126,6 +130,8 @@ export function dialWebSocket(
 function faultOfReply(head: string, key: string): string | null {
   const [status = '', ...lines] = head.split('\r\n');
   const code = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(status)?.[1];
+  const refusal = lines.find((line) => line.startsWith(`${REFUSAL}: `));
+  if (refusal !== undefined) return refusal.slice(REFUSAL.length + 2);
   if (code !== '101')
     return code === undefined ? 'the peer does not speak HTTP' : `Unexpected server response: ${code}`;
   const headers = new Map(
@@ -137,6 +143,11 @@ function faultOfReply(head: string, key: string): string | null {
   return headers.has('sec-websocket-extensions') || headers.has('sec-websocket-protocol')
     ? 'the peer chose an extension that was not offered'
     : null;
+}
+
+function reasonOfError(error: NodeJS.ErrnoException, secured: boolean): string {
+  const fault = secured ? faultOfDial(error) : null;
+  return fault === null ? (error.code ?? error.message) : reasonOf(fault);
 }
 
 function base64Of(bytes: Uint8Array): string {

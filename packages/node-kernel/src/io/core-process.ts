@@ -4,7 +4,7 @@ import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-pro
 import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { hostClockNs } from '@mk/monitor-proto/io/clock';
-import { Host } from '@mk/monitor-proto/io/host';
+import { guardsOf, Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import { freshSocketPath } from '@mk/monitor-proto/io/unix-socket';
@@ -58,6 +58,8 @@ export class CoreProcess {
       lateBound(() => this.kernel),
       {
         controlToken: controlToken(this.secret),
+        ...guardsOf(settings),
+        logs: (event) => isLogged(event, settings.logLevel),
         logger: this.watchedLogger(),
         verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
         clear: (peer, now) => this.faults.links.clear(peer, now),

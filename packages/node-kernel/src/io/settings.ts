@@ -1,4 +1,5 @@
 import { isOneOf, isWhole } from '@mk/monitor-proto/guards';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Isolation, ISOLATIONS } from './dispatchers/isolation.ts';
@@ -26,6 +27,10 @@ export interface CoreSettings {
   readonly isolation?: Isolation;
   /** Another protocol version than this build's: only tests of the refusal say one. */
   readonly version?: number;
+  /** Absent: links and control over plain TCP. */
+  readonly tls?: TlsSettings;
+  /** What /metrics and /healthz ask for; absent: nothing. */
+  readonly metricsToken?: string;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'off'];
@@ -53,6 +58,8 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     'detached',
     'isolation',
     'version',
+    'tls',
+    'metricsToken',
   ];
   for (const key of Object.keys(value))
     if (!known.includes(key)) return `MK_CORE has an unknown key ${key}; known: ${known.join(', ')}`;

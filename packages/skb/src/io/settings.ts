@@ -1,4 +1,5 @@
 import { isWhole } from '@mk/monitor-proto/guards';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { asError } from '@mk/monitor-proto/thrown';
 import type { MachineDescription } from '@mk/machine/description';
 import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
@@ -37,6 +38,10 @@ export interface SkbSettings {
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: 15 s, longer on machines of more than 64 cores. */
   readonly leaseMs?: number;
+  /** Absent: links and control over plain TCP. */
+  readonly tls?: TlsSettings;
+  /** What /metrics and /healthz ask for; absent: nothing. */
+  readonly metricsToken?: string;
 }
 
 const KEYS = [
@@ -60,6 +65,8 @@ const KEYS = [
   'dataDir',
   'sessionTimeoutMs',
   'leaseMs',
+  'tls',
+  'metricsToken',
 ];
 
 const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk' } as const;

@@ -7,7 +7,7 @@ import { hostClockNs } from '@mk/monitor-proto/io/clock';
 import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { spanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
-import { Host } from '@mk/monitor-proto/io/host';
+import { guardsOf, Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
@@ -98,6 +98,8 @@ export class SkbProcess {
     });
     this.host = new Host<SkbEvent, SkbEffect>(this.skb, {
       controlToken: this.token,
+      ...guardsOf(settings),
+      logs: (event) => isLogged(event, logLevel),
       logger: { ...this.logger, write: (event, lamport, fields) => this.write(event, lamport, fields) },
       verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
       clear: (peer, now) => this.faults.links.clear(peer, now),

@@ -1,3 +1,4 @@
+import { maySpeakAs } from '@mk/monitor-proto/handshake/certified';
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
@@ -233,10 +234,16 @@ export class Registry {
   private chooseId(peer: Peer, wanted: number): CoreId | ErrorName {
     if (wanted !== NO_CORE) {
       if (wanted >= this.config.maxCores) return 'BAD_REQUEST';
+      if (!maySpeakAs(peer.certified, wanted)) return 'WRONG_CERTIFICATE';
       return this.isTaken(wanted, peer.instance) ? 'CORE_ID_TAKEN' : wanted;
     }
-    for (let core = 0; core < this.config.maxCores; core++) if (!this.members.has(core)) return core;
-    return 'CLUSTER_FULL';
+    let certified = peer.certified === null;
+    for (let core = 0; core < this.config.maxCores; core++) {
+      if (!maySpeakAs(peer.certified, core)) continue;
+      certified = true;
+      if (!this.members.has(core)) return core;
+    }
+    return certified ? 'CLUSTER_FULL' : 'WRONG_CERTIFICATE';
   }
 
   /** What earlier lives of the SKB declared gone, as this core was told of others, stays so, and all hear of it (R4). */

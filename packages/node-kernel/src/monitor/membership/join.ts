@@ -1,4 +1,5 @@
 import { assertInvariant } from '@mk/monitor-proto/assert';
+import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
 import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -31,6 +32,14 @@ const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
 const NOBODY: readonly CoreId[] = [];
+/** Trying again would not help. */
+const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
+  'PEER_GONE',
+  'WRONG_SECRET',
+  'WRONG_VERSION',
+  'WRONG_CLUSTER',
+  ...CERTIFICATE_ERROR_NAMES,
+]);
 
 /** What joining needs of the core that joins. */
 export interface JoinHost {
@@ -83,8 +92,7 @@ export class Join {
     this.lastFailure = error === null ? text : `${error}: ${text}`;
     if (error === 'WRONG_INCARNATION') this.context.timers.set(now, (at) => this.skbRestarted(at));
     if (error === 'PEER_GONE' && this.context.registered) this.excluded();
-    const hopeless =
-      error === 'PEER_GONE' || error === 'WRONG_SECRET' || error === 'WRONG_VERSION' || error === 'WRONG_CLUSTER';
+    const hopeless = error !== null && HOPELESS.has(error);
     if (hopeless && !this.context.registered)
       this.host.fail(error, `the SKB at ${this.config.skbAddress} refused this core: ${text}`);
     return !hopeless && error !== 'WRONG_INCARNATION';

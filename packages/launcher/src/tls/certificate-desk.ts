@@ -1,0 +1,70 @@
+import { X509Certificate } from 'node:crypto';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+import { CommandError } from '../cli/usage-error.ts';
+import type { Authority } from './authority.ts';
+import { type CredentialPlace, readCredentials } from './credential-files.ts';
+
+/** Where a cluster's certificates come from: an authority that lives as long as its supervisor, or files. Plain JSON. */
+export type TlsPlan =
+  { readonly kind: 'auto'; readonly revoked?: string } | ({ readonly kind: 'files' } & CredentialPlace);
+
+/** A cluster of `--tls auto` is told to end before that, or its processes are started anew. */
+const AUTO_DAYS = 365;
+
+/** A certificate as `mkctl certs` shows it. */
+export interface CertificateRow {
+  readonly name: string;
+  readonly serial: string;
+  readonly validTo: string;
+  /** SHA-256. */
+  readonly fingerprint: string;
+}
+
+/** Gives the processes of one cluster their certificates. What a process shall have is prepared before it is started. */
+export class CertificateDesk {
+  private readonly prepared = new Map<string, TlsSettings>();
+  private authority: Promise<Authority> | null = null;
+
+  constructor(
+    private readonly plan: TlsPlan,
+    private readonly cluster: string,
+  ) {}
+
+  /** Each of these (`skb`, `core-3`, `launcher`, `client`) has credentials from now on; those that had some keep them. */
+  async prepare(names: readonly string[]): Promise<void> {
+    for (const name of names) if (!this.prepared.has(name)) this.prepared.set(name, await this.make(name));
+  }
+
+  /** The next process of that name shows a new certificate: what was wrong with the old one does not stay. */
+  async renew(name: string): Promise<void> {
+    this.prepared.set(name, await this.make(name));
+  }
+
+  has(name: string): boolean {
+    return this.prepared.has(name);
+  }
+
+  /** What was given out, for people: a serial number is how a certificate is revoked. */
+  list(): readonly CertificateRow[] {
+    return [...this.prepared].map(([name, { cert }]) => {
+      const { serialNumber, validTo, fingerprint256 } = new X509Certificate(cert);
+      return { name, serial: serialNumber.toLowerCase(), validTo, fingerprint: fingerprint256 };
+    });
+  }
+
+  of(name: string): TlsSettings {
+    const settings = this.prepared.get(name);
+    if (settings === undefined) throw new CommandError(`no certificate was prepared for ${name}`);
+    return settings;
+  }
+
+  private async make(name: string): Promise<TlsSettings> {
+    const { plan } = this;
+    if (plan.kind === 'files') return readCredentials(plan, name.startsWith('core-') ? [name, 'core'] : [name]);
+    this.authority ??= import('./authority.ts').then((module) => module.Authority.create(this.cluster, AUTO_DAYS));
+    const authority = await this.authority;
+    const issued = await authority.issue([name], AUTO_DAYS);
+    const { revoked } = plan;
+    return { ca: authority.ca, ...issued, ...(revoked === undefined ? {} : { revoked }) };
+  }
+}

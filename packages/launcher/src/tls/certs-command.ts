@@ -1,0 +1,83 @@
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { makeDirectory } from '../cli/make-directory.ts';
+import { processTerminal } from '../cli/terminal.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import { wholeNumber } from '../cli/values.ts';
+
+/** `mk-launch certs FOLDER`: an authority and the certificates of a cluster, as files. */
+export function certsCommand(done: (status: number) => void): CommandModule {
+  return {
+    command: 'certs <folder>',
+    describe: 'make the certificates of a cluster: for --tls FOLDER, and for hosts of containers',
+    builder: (cli) =>
+      cli
+        .positional('folder', {
+          type: 'string',
+          describe: 'where they are written; an authority that is there is used',
+        })
+        .option('cores', {
+          type: 'string',
+          requiresArg: true,
+          default: '4',
+          describe: 'core-0.pem and so on, one a core',
+        })
+        .option('any-core', {
+          type: 'boolean',
+          default: false,
+          describe: 'also core.pem, with which one may be any core (containers that are scaled)',
+        })
+        .option('days', { type: 'string', requiresArg: true, default: '365', describe: 'how long they are good' })
+        .option('only', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'make one anew: skb, client, launcher, core-3, core',
+        })
+        .example('$0 certs tls --cores 8', 'then: mk-launch --cores 8 --tls tls')
+        .example('$0 certs tls --only core-3', 'after the old one’s serial number went into tls/revoked.txt'),
+    handler: async (args) => done(await makeCertificates(args)),
+  };
+}
+
+async function makeCertificates(args: Readonly<Record<string, unknown>>): Promise<number> {
+  const folder = resolve(String(args['folder']));
+  const cores = wholeNumber('--cores', String(args['cores']), 1, 4096);
+  const days = wholeNumber('--days', String(args['days']), 1, 36_500);
+  makeDirectory(folder, 'certs');
+  const { Authority } = await import('./authority.ts');
+  const [caFile, caKeyFile] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
+  const known = existsSync(caFile) && existsSync(caKeyFile);
+  const authority = known
+    ? await Authority.load(readFileSync(caFile, 'utf8'), readFileSync(caKeyFile, 'utf8'))
+    : await Authority.create('mk', days);
+  if (!known) {
+    writeFileSync(caFile, authority.ca);
+    writeFileSync(caKeyFile, await authority.key(), { mode: 0o600 });
+  }
+  const terminal = processTerminal();
+  for (const [file, names] of wanted(args, cores)) {
+    const { cert, key } = await authority.issue(names, days);
+    writeFileSync(join(folder, `${file}.pem`), cert);
+    writeFileSync(join(folder, `${file}.key`), key, { mode: 0o600 });
+    terminal.out(`${file.padEnd(10)} ${new X509Certificate(cert).serialNumber.toLowerCase()}`);
+  }
+  terminal.out(`${known ? 'used' : 'made'} the authority ${caFile}; ca.key stays with you: no process needs it`);
+  return 0;
+}
+
+/** File and names of each certificate. */
+function wanted(
+  args: Readonly<Record<string, unknown>>,
+  cores: number,
+): readonly (readonly [string, readonly string[]])[] {
+  const numbered = Array.from({ length: cores }, (_, core) => `core-${core}`);
+  const any = args['any-core'] === true ? ['core'] : [];
+  const only = args['only'];
+  const files = only === undefined ? ['skb', 'launcher', 'client', ...numbered, ...any] : [String(only)];
+  const unknown = files.find((file) => !/^(?:skb|launcher|client|core|core-\d{1,5})$/.test(file));
+  if (unknown !== undefined)
+    throw new UsageError(`--only: ${JSON.stringify(unknown)} is nobody; say skb, launcher, client, core-3 or core`);
+  return files.map((file) => [file, [file === 'core' ? 'core-*' : file]]);
+}

@@ -1,0 +1,84 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+import { UsageError } from '../cli/usage-error.ts';
+import type { TLS_VARIABLES } from '../cli/variables.ts';
+
+/** Where one process finds what it needs to speak TLS: a folder for all, or single files. */
+export interface CredentialPlace {
+  readonly folder?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly revoked?: string | undefined;
+}
+
+/** What the environment says of it. */
+export function placeInEnvironment(environment: Readonly<Record<string, string | undefined>>): CredentialPlace {
+  const of = (name: keyof typeof TLS_VARIABLES): string | undefined => environment[name] || undefined;
+  return {
+    folder: of('MK_TLS_DIR'),
+    ca: of('MK_TLS_CA'),
+    cert: of('MK_TLS_CERT'),
+    key: of('MK_TLS_KEY'),
+    revoked: of('MK_TLS_REVOKED'),
+  };
+}
+
+/** Whether anything asks for TLS. */
+export function asksForTls({ folder, ca, cert, key }: CredentialPlace): boolean {
+  return [folder, ca, cert, key].some((part) => part !== undefined);
+}
+
+/**
+ * The credentials of the process that goes by one of these names, the first that has a file. A UsageError names the file that
+ * is missing or wrong.
+ */
+export function readCredentials(place: CredentialPlace, names: readonly string[]): TlsSettings {
+  const ca = read('authority’s certificate', place.ca ?? inFolder(place, ['ca.pem', 'ca.crt']));
+  const certFiles = [...names.map((name) => `${name}.pem`), 'cert.pem', 'tls.crt'];
+  const certFile = place.cert ?? inFolder(place, certFiles);
+  const cert = read('certificate', certFile);
+  const keyFile = place.key ?? (place.cert === undefined ? keyBeside(certFile) : null);
+  const key = read('key', keyFile);
+  check(String(certFile), cert, key);
+  const listed = place.revoked ?? inFolder(place, ['revoked.txt']);
+  if (place.revoked !== undefined) read('list of revoked certificates', place.revoked);
+  return listed === null || !existsSync(listed) ? { ca, cert, key } : { ca, cert, key, revoked: listed };
+}
+
+/** The first of these files that is there, or else the first: what is missing is then named. */
+function inFolder({ folder }: CredentialPlace, files: readonly string[]): string | null {
+  if (folder === undefined) return null;
+  const paths = files.map((file) => join(folder, file));
+  return paths.find((path) => existsSync(path)) ?? paths[0] ?? null;
+}
+
+function keyBeside(cert: string | null): string | null {
+  if (cert === null) return null;
+  if (cert.endsWith('cert.pem')) return cert.replace(/cert\.pem$/, 'key.pem');
+  return cert.replace(/\.(?:pem|crt)$/, '.key');
+}
+
+function read(what: string, file: string | null): string {
+  if (file === null)
+    throw new UsageError(`TLS needs the ${what}: name a folder (--tls, MK_TLS_DIR), or the files one by one`);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const why = codeOf(error) === 'ENOENT' ? 'no such file' : asError(error).message;
+    throw new UsageError(`TLS: the ${what} ${file} cannot be read (${why}); mk-launch certs makes such files`);
+  }
+}
+
+function check(file: string, cert: string, key: string): void {
+  let matches: boolean;
+  try {
+    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch (error) {
+    throw new UsageError(`TLS: ${file} and its key are no PEM that can be read (${asError(error).message})`);
+  }
+  if (!matches) throw new UsageError(`TLS: the key is not that of ${file}`);
+}

@@ -1,0 +1,23 @@
+import { isCore, type PeerId, SKB_PEER } from '../ids.ts';
+
+/*
+ * Whom a certificate lets its holder be. Its names (DNS names among the subject's alternative ones) are `core-3`, `core-*` for
+ * any core, `skb`, `launcher`, `client`. The names of a link's other end come from the host that verified the certificate;
+ * null where links carry no TLS, and then the cluster's secret alone decides.
+ */
+export type CertifiedNames = readonly string[];
+
+export const ANY_CORE = 'core-*';
+
+/** The name that a certificate must have for its holder to be dialled as this peer. */
+export function certifiedName(peer: PeerId): string {
+  return peer === SKB_PEER ? 'skb' : isCore(peer) ? `core-${peer}` : 'client';
+}
+
+/** Whether a certificate with these names lets its holder speak as this peer. Who has no number yet may come with any. */
+export function maySpeakAs(names: CertifiedNames | null, peer: PeerId): boolean {
+  if (names === null) return true;
+  if (peer === SKB_PEER) return names.includes('skb');
+  if (isCore(peer)) return names.includes(`core-${peer}`) || names.includes(ANY_CORE);
+  return names.length > 0;
+}

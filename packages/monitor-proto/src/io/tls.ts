@@ -1,0 +1,294 @@
+import { readFileSync, statSync } from 'node:fs';
+import { connect, createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import type { LinkPlace } from '../address.ts';
+import type { CertificateError, CertificateFault } from '../certificate-errors.ts';
+import { ANY_CORE, type CertifiedNames } from '../handshake/certified.ts';
+import { codeOf } from '../thrown.ts';
+
+/*
+ * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority; its names say who its holder may
+ * be (handshake/certified.ts). What the peer's certificate lacks is found after TLS's own handshake, so that the refusal can
+ * be told over it: a connection that just breaks tells nobody why. Sessions are not resumed: each opening looks anew
+ * whether a certificate has expired or is revoked.
+ */
+
+/** What a process needs to speak TLS: texts in PEM. Plain JSON: it travels to children in their settings. */
+export interface TlsSettings {
+  /** The authority's certificate, or several. */
+  readonly ca: string;
+  /** This process's certificate, and those between it and the authority. */
+  readonly cert: string;
+  readonly key: string;
+  /** A file with the serial numbers or SHA-256 fingerprints of revoked certificates, one a line; absent: none is. */
+  readonly revoked?: string;
+}
+
+/** Whom the other end of a connection has proved to be. */
+export interface CertifiedPeer {
+  readonly names: CertifiedNames;
+  /** Of the certificate, SHA-256 in hex. */
+  readonly fingerprint: string;
+  readonly serial: string;
+}
+
+const SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+/** SSL_OP_NO_TICKET: see above. */
+const NO_TICKET = 0x4000;
+/** Names under which a process answers requests. */
+const SERVES = /^(?:skb|launcher|core-(?:\d+|\*))$/;
+/** How often the list of revoked certificates is looked at, at most. */
+const LOOK_MS = 500;
+
+/** One process's end of TLS: makes both sides of connections, and judges certificates. */
+export class TlsEnd {
+  private readonly context: SecureContext;
+  private readonly revocations: Revocations;
+
+  constructor(private readonly settings: TlsSettings) {
+    this.context = createSecureContext({
+      ca: settings.ca,
+      cert: settings.cert,
+      key: settings.key,
+      ciphers: SUITES,
+      minVersion: 'TLSv1.3',
+      secureOptions: NO_TICKET,
+    });
+    this.revocations = new Revocations(settings.revoked ?? null);
+  }
+
+  /**
+   * The server's side, for raw connections that are handed to it by `emit('connection', …)`. A fault comes with the socket where
+   * there is one to answer on.
+   */
+  server(
+    secured: (socket: TLSSocket, peer: CertifiedPeer) => void,
+    refused: (fault: CertificateFault, socket: TLSSocket | null) => void,
+    timeoutMs: number,
+  ): Server {
+    const { ca, cert, key } = this.settings;
+    const server = createServer({
+      ca,
+      cert,
+      key,
+      ciphers: SUITES,
+      minVersion: 'TLSv1.3',
+      secureOptions: NO_TICKET,
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: timeoutMs,
+      allowHalfOpen: true,
+    });
+    server.on('secureConnection', (socket) => {
+      const judged = this.judge(socket);
+      if ('error' in judged) refused(judged, socket);
+      else secured(socket, judged);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      if (!socket.destroyed) socket.destroy();
+      const fault = faultOfOpening(error);
+      if (fault !== null) refused(fault, null);
+    });
+    return server;
+  }
+
+  /** Options of a request by node:https; the answering process must be one that serves. */
+  get requestOptions(): object {
+    const { ca, cert, key } = this.settings;
+    const identity = (_host: string, shown: { readonly raw: Buffer }): Error | undefined =>
+      this.faultOf(shown.raw, (names) => names.some((name) => SERVES.test(name)));
+    return { ca, cert, key, minVersion: 'TLSv1.3', checkServerIdentity: identity, servername: '' };
+  }
+
+  /** The client's side of a connection to whom this name belongs; a fault of its certificate comes as the socket's error. */
+  dial(to: LinkPlace, name: string, onread: object): TLSSocket {
+    const socket = connect({
+      ...to,
+      secureContext: this.context,
+      servername: '', // addresses are no names of anybody
+      checkServerIdentity: (_host: string, shown: { readonly raw: Buffer }) =>
+        this.faultOf(
+          shown.raw,
+          (names) => names.includes(name) || (name.startsWith('core-') && names.includes(ANY_CORE)),
+          name,
+        ),
+      ...{ onread },
+    });
+    if (!('path' in to)) socket.setNoDelay(true);
+    return socket;
+  }
+
+  /** Whom the other end of a connection that this end has dialled proved to be; null: the connection has ended. */
+  static peerOf(socket: TLSSocket): CertifiedPeer | null {
+    const shown = socket.getPeerX509Certificate();
+    return shown === undefined ? null : peerOf(shown);
+  }
+
+  /** A certificate in a sentence. */
+  static titleOf(peer: CertifiedPeer): string {
+    return `that of ${titleOf(peer)}, serial ${peer.serial}`;
+  }
+
+  /** Whether the certificate of an open connection has been revoked meanwhile. */
+  isRevoked(peer: CertifiedPeer): boolean {
+    return this.revocations.has(peer);
+  }
+
+  /** Calls back, now and then, when the list of revoked certificates has changed; ends with the function that it returns. */
+  watchRevoked(changed: () => void): () => void {
+    return this.revocations.watch(changed);
+  }
+
+  private judge(socket: TLSSocket): CertifiedPeer | CertificateFault {
+    const shown = socket.getPeerX509Certificate();
+    if (shown === undefined) return fault('CERTIFICATE_MISSING', 'it showed none');
+    const peer = peerOf(shown);
+    const title = titleOf(peer);
+    const expired = expiry(shown);
+    if (expired !== null) return fault('CERTIFICATE_EXPIRED', `that of ${title} ${expired}`);
+    if (!socket.authorized)
+      return fault('CERTIFICATE_FOREIGN', `that of ${title}: ${String(socket.authorizationError ?? 'not verified')}`);
+    if (this.revocations.has(peer)) return fault('CERTIFICATE_REVOKED', TlsEnd.titleOf(peer));
+    return peer.names.length > 0 ? peer : fault('WRONG_CERTIFICATE', 'it names nobody');
+  }
+
+  /** Of a server's certificate that TLS has verified; an error with a fault, as `checkServerIdentity` has it. */
+  private faultOf(
+    raw: Buffer,
+    isFor: (names: CertifiedNames) => boolean,
+    wanted = 'a process that serves',
+  ): Error | undefined {
+    const shown = new X509Certificate(raw);
+    const peer = peerOf(shown);
+    if (this.revocations.has(peer)) return new CertificateFailure(fault('CERTIFICATE_REVOKED', TlsEnd.titleOf(peer)));
+    if (isFor(peer.names)) return undefined;
+    return new CertificateFailure(fault('WRONG_CERTIFICATE', `it is for ${titleOf(peer)}, not for ${wanted}`));
+  }
+}
+
+/** A certificate of the other end that this end does not take. */
+export class CertificateFailure extends Error {
+  override readonly name = 'CertificateFailure';
+
+  constructor(readonly fault: CertificateFault) {
+    super(`${fault.error}: ${fault.text}`);
+  }
+}
+
+/** The fault in an error of a connection that this end has opened; null: it failed for another reason. */
+export function faultOfDial(error: Error): CertificateFault | null {
+  if (error instanceof CertificateFailure) return error.fault;
+  const code = codeOf(error) ?? '';
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return fault('CERTIFICATE_EXPIRED', error.message);
+  if (FOREIGN.has(code)) return fault('CERTIFICATE_FOREIGN', error.message);
+  return NO_TLS.has(code) ? fault('TLS_REQUIRED', 'it answered with something else') : null;
+}
+
+/** Of what the server's side met before there was a connection to answer on; null: a peer that went away. */
+function faultOfOpening(error: Error): CertificateFault | null {
+  const code = codeOf(error) ?? '';
+  if (/CERTIFICATE_(?:EXPIRED|REVOKED|UNKNOWN)|UNKNOWN_CA|BAD_CERTIFICATE/.test(code))
+    return {
+      error: 'CERTIFICATE_FOREIGN',
+      text: `the peer did not take this end’s certificate (${code})`,
+      ours: false,
+    };
+  if (!code.startsWith('ERR_SSL_')) return null;
+  return fault('TLS_REQUIRED', `the peer does not speak TLS 1.3 (${code})`);
+}
+
+const FOREIGN = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+]);
+const NO_TLS = new Set([
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+]);
+
+function fault(error: CertificateError, text: string): CertificateFault {
+  return { error, text, ours: true };
+}
+
+function peerOf(shown: X509Certificate): CertifiedPeer {
+  const names = (shown.subjectAltName ?? '')
+    .split(', ')
+    .flatMap((entry) => /^DNS:([a-z0-9*.-]+)$/.exec(entry)?.[1] ?? []);
+  return { names, fingerprint: plainHex(shown.fingerprint256), serial: plainHex(shown.serialNumber) };
+}
+
+function titleOf({ names, serial }: CertifiedPeer): string {
+  return names.length === 0 ? `nobody (serial ${serial})` : names.join(', ');
+}
+
+/** When the certificate's time does not hold now, as the end of a sentence. */
+function expiry({ validFrom, validTo }: X509Certificate): string | null {
+  const now = Date.now();
+  if (now > Date.parse(validTo)) return `expired on ${validTo}`;
+  return now < Date.parse(validFrom) ? `is not valid before ${validFrom}` : null;
+}
+
+/** Serial numbers and fingerprints as people and tools write them: colons, capitals, zeros before. */
+function plainHex(text: string): string {
+  return text
+    .replaceAll(':', '')
+    .toLowerCase()
+    .replace(/^0+(?=.)/, '');
+}
+
+/** The file with revoked certificates, read anew when it has changed. A list that cannot be read any more keeps what it said. */
+class Revocations {
+  private revoked = new Set<string>();
+  private stamp = '';
+  private lookAfter = 0;
+
+  constructor(private readonly file: string | null) {
+    if (file !== null) this.read(file);
+  }
+
+  has({ serial, fingerprint }: CertifiedPeer): boolean {
+    if (this.file === null) return false;
+    if (Date.now() >= this.lookAfter) this.look(this.file);
+    return this.revoked.has(serial) || this.revoked.has(fingerprint);
+  }
+
+  watch(changed: () => void): () => void {
+    const { file } = this;
+    if (file === null) return () => undefined;
+    const timer = setInterval(() => {
+      if (this.look(file)) changed();
+    }, LOOK_MS);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
+  private look(file: string): boolean {
+    this.lookAfter = Date.now() + LOOK_MS;
+    try {
+      const { mtimeMs, size, ino } = statSync(file);
+      if (`${mtimeMs} ${size} ${ino}` === this.stamp) return false;
+      this.read(file);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private read(file: string): void {
+    const { mtimeMs, size, ino } = statSync(file);
+    const entries = readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.replace(/#.*/, '').trim())
+      .filter(Boolean);
+    this.revoked = new Set(entries.map(plainHex));
+    this.stamp = `${mtimeMs} ${size} ${ino}`;
+  }
+}

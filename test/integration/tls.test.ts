@@ -1,0 +1,150 @@
+import { X509Certificate } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { accessOf, callControl, fetchText } from '@mk/libmk/io/control-call';
+import { Authority } from '@mk/launcher/tls/authority';
+import { SkbClient } from '@mk/libmk/io/skb-client';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+import { ClusterPlace, type Outcome, type ReadyMessage, until } from './running-cluster.ts';
+
+/** One cluster over mutual TLS, and everybody whom it must not let in. */
+const place = new ClusterPlace();
+const folder = join(place.state, 'tls');
+const revoked = join(folder, 'revoked.txt');
+const PLAIN_TOKEN = 'look-at-it';
+let ready: ReadyMessage;
+let authority: Authority;
+let stranger: Authority;
+
+beforeAll(async () => {
+  authority = await Authority.create('mk', 30);
+  stranger = await Authority.create('mk', 30);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'ca.pem'), authority.ca);
+  writeFileSync(revoked, '# serial numbers, one a line\n');
+  for (const name of ['skb', 'launcher', 'client', 'core-0', 'core-1', 'core-2']) {
+    const { cert, key } = await authority.issue([name], 30);
+    writeFileSync(join(folder, `${name}.pem`), cert);
+    writeFileSync(join(folder, `${name}.key`), key);
+  }
+  const launcher = place.start('mk-launch.cjs', ['--cores', '3', '--tls', folder, '--json'], {
+    MK_METRICS_TOKEN: PLAIN_TOKEN,
+  });
+  ready = await launcher.message<ReadyMessage>('ready');
+});
+afterAll(() => place.cleanUp());
+
+const addressOf = (process: string): string => ready.processes.find(({ name }) => name === process)!.address;
+const secretOf = (): string => place.record()!.secret;
+
+/** Credentials that the cluster's authority, or another one, gives out. */
+async function issued(names: readonly string[], days = 30, by = authority): Promise<TlsSettings> {
+  return { ca: authority.ca, ...(await by.issue(names, days)) };
+}
+
+/** What a core answers to whoever shows this certificate. */
+async function answerTo(tls: TlsSettings | null): Promise<string> {
+  return callControl(addressOf('core-0'), accessOf(secretOf(), tls), 'status').then(
+    () => 'let in',
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+/** A core by hand, which asks for a number with somebody's certificate. */
+function core(changes: object, tls: TlsSettings | null): Promise<Outcome> {
+  const settings = {
+    cluster: 'mk',
+    secret: secretOf(),
+    skb: addressOf('skb'),
+    core: 5,
+    listenHost: '127.0.0.1',
+    listenPort: 0,
+    logLevel: 'info',
+    detached: true,
+    ...(tls === null ? {} : { tls }),
+    ...changes,
+  };
+  return place.start('core.cjs', [], { MK_CORE: JSON.stringify(settings) }).ended;
+}
+
+async function warned(error: string): Promise<string> {
+  return until(`a line about ${error}`, async () => {
+    const lines = (await place.mkctl('logs', '--event', 'link_refused', '--json')).stdout.split('\n');
+    return lines.find((line) => line.includes(error));
+  });
+}
+
+test('mkctl, programs and clients of the SKB speak TLS', async () => {
+  expect((await place.mkctl('ping', '0', '2')).status).toBe(0);
+  expect(await place.ask('bench', 'round', '--count', '1')).toMatchObject({ cores: 3 });
+  expect((await place.mkctl('run', 'hello', '--on', '0-2')).stdout).toContain('core 2');
+  expect((await place.mkctl('skb', 'cpu_thread(1, P, _, _).')).stdout).toContain('"P"');
+  const client = await SkbClient.connect({
+    cluster: 'mk',
+    secret: secretOf(),
+    address: addressOf('skb'),
+    tls: await issued(['client']),
+  });
+  expect((await client.queryAll('X is 1 + 1.')).solutions).toEqual([{ bindings: { X: 2 } }]);
+  await client.close();
+  const direct = await place.start('mkctl.cjs', ['ping', '0', '1', '--skb', addressOf('skb'), '--tls', folder], {
+    MK_SECRET: secretOf(),
+  }).ended;
+  expect([direct.status, direct.stderr]).toEqual([0, '']);
+});
+
+test('who shows no certificate, an expired, a foreign or nobody’s is told why, and so is the log', async () => {
+  const foreign = { ...(await issued(['client'], 30, stranger)), ca: authority.ca };
+  expect(await answerTo(await issued(['client'], -1))).toMatch(/^CERTIFICATE_EXPIRED: that of client expired on /);
+  expect(await answerTo(foreign)).toMatch(/^CERTIFICATE_FOREIGN: that of client/);
+  expect(await answerTo(null)).toMatch(/^TLS_REQUIRED: this cluster speaks TLS/);
+  expect(await answerTo({ ...(await issued(['client'])), ca: stranger.ca })).toMatch(/^CERTIFICATE_FOREIGN: /);
+  expect(await answerTo(await issued(['client']))).toBe('let in');
+  for (const error of ['CERTIFICATE_EXPIRED', 'CERTIFICATE_FOREIGN', 'TLS_REQUIRED'])
+    expect(await warned(error)).toContain('"ours":true');
+  const metrics = (await fetchText(addressOf('core-0'), accessOf(secretOf(), await issued(['client'])), '/metrics'))
+    .body;
+  expect(metrics).toMatch(/mk_connections_refused_total\{[^}]*error="CERTIFICATE_EXPIRED"[^}]*\} 1\n/);
+});
+
+test('a good certificate does not replace the secret, nor the secret a certificate', async () => {
+  const secret = '00'.repeat(32);
+  expect((await core({ secret }, await issued(['core-5']))).stderr).toContain('WRONG_SECRET');
+  expect((await core({}, null)).stderr).toContain('TLS_REQUIRED');
+});
+
+test('a certificate for core 3 cannot speak as core 5', async () => {
+  const { status, stderr } = await core({ core: 5 }, await issued(['core-3']));
+  expect(status).toBe(1);
+  expect(stderr).toContain('WRONG_CERTIFICATE');
+  // Nor can one of a client be a core at all, or one of a core answer as the SKB.
+  expect((await core({ core: null }, await issued(['client']))).stderr).toContain('WRONG_CERTIFICATE');
+  const asSkb = await core({ skb: addressOf('core-1') }, await issued(['core-5']));
+  expect(asSkb.stderr).toContain('WRONG_CERTIFICATE');
+  expect(asSkb.stderr).toContain('not for skb');
+});
+
+test('with a metrics token only its holder, or the control token’s, looks', async () => {
+  const tls = await issued(['client']);
+  const look = async (token: string, path: string): Promise<number> =>
+    (await fetchText(addressOf('core-1'), { ...accessOf(secretOf(), tls), token }, path)).status;
+  for (const path of ['/metrics', '/healthz']) {
+    expect(await look('no', path)).toBe(401);
+    expect(await look(PLAIN_TOKEN, path)).toBe(200);
+    expect(await look(accessOf(secretOf(), null).token, path)).toBe(200);
+  }
+  expect((await place.mkctl('healthz')).status).toBe(0);
+});
+
+test('a revoked certificate ends its links at once and opens none; a restarted core shows its new one', async () => {
+  const before = new X509Certificate(readFileSync(join(folder, 'core-2.pem')));
+  const { cert, key } = await authority.issue(['core-2'], 30);
+  appendFileSync(revoked, `${before.fingerprint256} # core 2\n`);
+  expect(await warned('CERTIFICATE_REVOKED')).toContain('core-2');
+  writeFileSync(join(folder, 'core-2.pem'), cert);
+  writeFileSync(join(folder, 'core-2.key'), key);
+  expect((await place.mkctl('restart', '2')).stderr).toBe('');
+  await until('core 2 is back', async () => (await place.mkctl('ping', '0', '2')).status === 0);
+  expect((await place.mkctl('audit')).status).toBe(0);
+});
