@@ -125,8 +125,30 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): void {
     });
 }
 
-function runOptions(cli: Cli): void {
-  cli
+function tlsOptions(cli: Cli): Cli {
+  return cli
+    .option('tls', {
+      type: 'string',
+      requiresArg: true,
+      describe:
+        'mutual TLS on every link and control port: auto (an authority in memory), or a folder of mk-launch certs',
+    })
+    .option('tls-ca', { type: 'string', requiresArg: true, describe: 'a file with the authority’s certificate' })
+    .option('tls-cert', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'a file with one certificate for all processes of this host (core-*, skb, launcher, client)',
+    })
+    .option('tls-key', { type: 'string', requiresArg: true, describe: 'a file with its key' })
+    .option('tls-revoked', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'a file with serial numbers or fingerprints of revoked certificates, one a line',
+    });
+}
+
+function runOptions(cli: Cli): Cli {
+  return tlsOptions(cli)
     .option('log-dir', {
       type: 'string',
       requiresArg: true,
@@ -161,24 +183,6 @@ function runOptions(cli: Cli): void {
       requiresArg: true,
       defaultDescription: 'unix',
       describe: 'what carries links: unix (sockets in the state directory) or tcp',
-    })
-    .option('tls', {
-      type: 'string',
-      requiresArg: true,
-      describe:
-        'mutual TLS on every link and control port: auto (an authority in memory), or a folder of mk-launch certs',
-    })
-    .option('tls-ca', { type: 'string', requiresArg: true, describe: 'a file with the authority’s certificate' })
-    .option('tls-cert', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'a file with one certificate for all processes of this host (core-*, skb, launcher, client)',
-    })
-    .option('tls-key', { type: 'string', requiresArg: true, describe: 'a file with its key' })
-    .option('tls-revoked', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'a file with serial numbers or fingerprints of revoked certificates, one a line',
     })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })

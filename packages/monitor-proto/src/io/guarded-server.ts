@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import type { CertificateFault } from '../certificate-errors.ts';
+import { portOf } from './port.ts';
 import { SecuredConnections } from './secured-connections.ts';
 import { TlsEnd, type TlsSettings } from './tls.ts';
 
@@ -43,10 +44,4 @@ export class GuardedServer {
     this.secured?.close();
     this.http.closeAllConnections();
   }
-}
-
-/** The port of a server that listens on one. */
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
