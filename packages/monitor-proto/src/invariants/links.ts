@@ -122,17 +122,17 @@ export const LINK_INVARIANTS = {
   ),
   V1: row(
     'node-kernel/src/monitor/views/view-agreement.ts',
-    'tests',
+    'checker views, tests (mutants)',
     'At any time at most one view has a majority of valid leases, and only members with a valid lease act.',
   ),
   V3: row(
     'node-kernel/src/monitor/views/view-agreement.ts',
-    'tests',
+    'checker views, tests (mutants)',
     'Every member installs the same sequence of views, from its first on.',
   ),
   V4: row(
     'node-kernel/src/monitor/views/view-agreement.ts',
-    'tests',
+    'checker views, tests (mutants)',
     'After faults stop the members agree on one view.',
   ),
   F1: row(

@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+import type { createPrng } from '@mk/monitor-proto/prng';
+import { VIEW_MUTANTS, type ViewMutant } from './mutants.ts';
+import type { settled, troubledChanges } from './random-faults.ts';
+import type { ViewWorld } from './view-world.ts';
+
+/** Every deliberate bug has to be seen within so many seeds. */
+const SEEDS = 40;
+const HERE = import.meta.dirname;
+const VIEWS = join(HERE, '../../src/monitor/views');
+
+interface World {
+  readonly ViewWorld: typeof ViewWorld;
+  readonly createPrng: typeof createPrng;
+  readonly troubledChanges: typeof troubledChanges;
+  readonly settled: typeof settled;
+}
+
+/** View agreement and its test world with the bug in place; without one, as they are. */
+async function worldWith(mutant: ViewMutant | null): Promise<World> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents:
+        "export * from './view-world.ts'; export * from './random-faults.ts'; export { createPrng } from '@mk/monitor-proto/prng';",
+      resolveDir: HERE,
+    },
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    conditions: ['@mk/source'],
+    logLevel: 'silent',
+    plugins: [
+      {
+        name: 'mutant',
+        setup(builder) {
+          builder.onLoad({ filter: /monitor\/views\/[a-z-]+\.ts$/ }, ({ path }) => {
+            const text = readFileSync(path, 'utf8');
+            if (mutant === null || path !== join(VIEWS, mutant.file)) return { contents: text, loader: 'ts' };
+            const parts = text.split(mutant.good);
+            if (parts.length !== 2) throw new Error(`${mutant.file} has ${parts.length - 1} times ${mutant.good}`);
+            return { contents: parts.join(mutant.bad), loader: 'ts' };
+          });
+        },
+      },
+    ],
+  });
+  const holder = { exports: {} };
+  new Function('module', 'exports', outputFiles[0]!.text)(holder, holder.exports);
+  return holder.exports as World;
+}
+
+/** A–B–C where B hears both: without bugs there is one view after the first, and one leader. */
+function bridge({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  const world = new Worlds(3, prngOf(1));
+  world.run(2000);
+  world.cut(0, 2);
+  world.cut(2, 0);
+  const leaders = new Set<number | null>();
+  for (let i = 0; i < 60; i += 1) {
+    world.run(200);
+    leaders.add(world.cores[1]!.agreement.leader);
+  }
+  return world.agreed.size > 2 || leaders.size > 1 ? 'leaders' : null;
+}
+
+/** A link that flaps: a view for each change would be dozens. */
+function flapping({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  const world = new Worlds(5, prngOf(1));
+  world.run(2000);
+  for (let i = 0; i < 12; i += 1) {
+    world.cut(3, 4);
+    world.run(1200);
+    world.heal();
+    world.run(400);
+  }
+  return world.agreed.size > 1 ? 'leaders' : null;
+}
+
+/** The leader has its view accepted, learns that alone, and dies: whoever follows proposes the same. */
+function proposerDies({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  for (let number = 0; number < 40; number += 1) {
+    const world = new Worlds(5, prngOf(number));
+    world.proofAfter = 0;
+    world.run(2000);
+    // In every other case who follows has not even heard of it: others have to say so.
+    if (number % 2 === 1) world.cut(0, 1);
+    world.crash(4);
+    world.run(40 + 20 * (number % 3));
+    for (const other of [1, 2, 3]) world.cut(0, other);
+    world.run(80);
+    world.crash(0);
+    world.run(2000);
+    const [violation] = world.violations;
+    if (violation !== undefined) return violation.slice(0, 2);
+  }
+  return null;
+}
+
+/** A member is told of a view two ahead of its own. */
+function leap({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  const world = new Worlds(3, prngOf(1));
+  world.run(1000);
+  const { number, members, leader } = world.agreed.get(1)!;
+  const views = [{ number: number + 2, members, leader }];
+  world.cores[1]!.agreement.receive(members[0]!, { type: 'view_install', views }, world.now);
+  world.run(20);
+  return world.violations[0]?.slice(0, 2) ?? null;
+}
+
+function seed(kit: World, number: number): string | null {
+  const prng = kit.createPrng(number);
+  const count = 3 + prng.nextInt(5);
+  const world = new kit.ViewWorld(count, prng, Math.min(count - 1, 2 + prng.nextInt(4)));
+  if (prng.nextInt(2) === 0) world.proofAfter = prng.nextInt(200) * 1_000_000;
+  kit.troubledChanges(world, prng);
+  const well = kit.settled(world, 60_000);
+  const [violation] = world.violations;
+  if (violation !== undefined) return violation.slice(0, 2);
+  return well || !world.canSpare() ? null : 'V4';
+}
+
+function hunt(kit: World, seeds: number): { readonly by: string; readonly where: string } | null {
+  for (const [where, scenario] of Object.entries({ bridge, flapping, proposerDies, leap })) {
+    const by = scenario(kit);
+    if (by !== null) return { by, where };
+  }
+  for (let number = 0; number < seeds; number += 1) {
+    const by = seed(kit, number);
+    if (by !== null) return { by, where: `seed ${number}` };
+  }
+  return null;
+}
+
+describe('bugs planted in view agreement', () => {
+  test('without one nobody complains', async () => {
+    expect(hunt(await worldWith(null), 20)).toBeNull();
+  });
+
+  test.each(VIEW_MUTANTS)('$name', async (mutant) => {
+    const found = hunt(await worldWith(mutant), SEEDS);
+    process.stdout.write(`  ${mutant.name}: ${found?.by} in ${found?.where}\n`);
+    expect(mutant.seenBy).toContain(found?.by);
+  });
+
+  test('and there are at least fifteen of them', () => {
+    expect(VIEW_MUTANTS.length).toBeGreaterThanOrEqual(15);
+  });
+});

@@ -1,0 +1,118 @@
+/** A deliberate bug in view agreement: another text in the place of one of a file, and what has to see it. */
+export interface ViewMutant {
+  readonly name: string;
+  /** Below src/monitor/views. */
+  readonly file: string;
+  readonly good: string;
+  readonly bad: string;
+  /** Invariants; V4: the machine does not heal. `leaders`: leaders come and go without need. */
+  readonly seenBy: readonly ('V1' | 'V3' | 'V4' | 'leaders')[];
+}
+
+export const VIEW_MUTANTS: readonly ViewMutant[] = [
+  {
+    name: 'no fencing: a core acts on after its lease has run out',
+    file: 'view-agreement.ts',
+    good: '!this.#excluded && now < this.leaseUntil',
+    bad: '!this.#excluded',
+    seenBy: ['V1'],
+  },
+  {
+    name: 'a lease counts from the arrival of the word, not from the sending of the answer',
+    file: 'view-agreement.ts',
+    good: 'this.#lease.acknowledged(acked);',
+    bad: 'if (acked > 0) this.#lease.sent(acked, now);\nthis.#lease.acknowledged(acked);',
+    seenBy: ['V1'],
+  },
+  {
+    name: 'a stale view is accepted: messages of an earlier view count',
+    file: 'view-agreement.ts',
+    good: 'if (message.view < view.number || !isMember(view, from))',
+    bad: 'if (!isMember(view, from))',
+    seenBy: ['V1', 'V3'],
+  },
+  {
+    name: 'a proposal of its own: what a majority may have accepted is not adopted',
+    file: 'elections.ts',
+    good: 'candidacy.adopted?.view ?? null',
+    bad: 'null',
+    seenBy: ['V1', 'V3'],
+  },
+  {
+    name: 'half is a majority',
+    file: 'view.ts',
+    good: 'return Math.floor(count / 2) + 1;',
+    bad: 'return Math.ceil(count / 2);',
+    seenBy: ['V1', 'V3'],
+  },
+  {
+    name: 'who is about to be left out is given a lease',
+    file: 'leadership.ts',
+    good: 'const acks = leads && !this.#leaving.has(core) &&',
+    bad: 'const acks = leads &&',
+    seenBy: ['V1'],
+  },
+  {
+    name: 'nobody waits for the lease of whom the view leaves out',
+    file: 'leadership.ts',
+    good: 'now >= this.#leaseEndOf(core)',
+    bad: 'now > 0',
+    seenBy: ['leaders', 'V1'],
+  },
+  {
+    name: 'a member jumps to a view that it was taught out of order',
+    file: 'view-agreement.ts',
+    good: 'if (view.number === this.#view.number + 1) return true;',
+    bad: 'if (view.number > this.#view.number) return true;',
+    seenBy: ['V3'],
+  },
+  {
+    name: 'a member votes although it hears its leader',
+    file: 'elections.ts',
+    good: 'const granted = !leads && this.host.missesLeader(now) && round',
+    bad: 'const granted = round',
+    seenBy: ['leaders', 'V1'],
+  },
+  {
+    name: 'a quorum is anybody',
+    file: 'view.ts',
+    good: 'if (said.size >= majorityOf(members.length)) return true;',
+    bad: 'if (said.size > 0) return true;',
+    seenBy: ['V1', 'V3', 'leaders'],
+  },
+  {
+    name: 'a candidate leads without promises',
+    file: 'candidacy.ts',
+    good: '    return isQuorum(this.view, this.#promises, this.dead);',
+    bad: '    return true;',
+    seenBy: ['V1', 'V3', 'leaders'],
+  },
+  {
+    name: 'a candidate asks for promises without votes',
+    file: 'candidacy.ts',
+    good: 'if (this.ballot !== null || !isQuorum(this.view, this.#votes, this.dead)) return false;',
+    bad: 'if (this.ballot !== null) return false;',
+    seenBy: ['leaders', 'V1'],
+  },
+  {
+    name: 'a member believes in a lease of twice its length',
+    file: 'lease.ts',
+    good: 'sent + this.leaseNs',
+    bad: 'sent + 2 * this.leaseNs',
+    seenBy: ['V1'],
+  },
+  {
+    name: 'a proof of death of an earlier incarnation counts for the next one',
+    file: 'view.ts',
+    good: 'return (dead.get(core) ?? 0) >= incarnation;',
+    bad: 'return (dead.get(core) ?? 0) > 0 && incarnation > 0;',
+    seenBy: ['V1', 'V3', 'V4'],
+  },
+  {
+    name: 'an acceptor does not say what it has accepted',
+    file: 'elections.ts',
+    good: "{ type: 'view_promise', view, ballot, accepted: this.host.acceptor().accepted }",
+    bad: "{ type: 'view_promise', view, ballot, accepted: null }",
+    seenBy: ['V3'],
+  },
+];
