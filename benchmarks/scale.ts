@@ -12,8 +12,8 @@ import { keep, median, spread } from './report.ts';
  */
 const SIZES = (process.argv[2] ?? '32,64,128').split(',').map(Number);
 const RUNS = Number(process.argv[3] ?? 3);
-const SETTLE_MS = 5000;
-const REST_MS = 20_000;
+const SETTLE_MS = 3000;
+const REST_MS = 10_000;
 const TICKS_PER_SECOND = 100;
 const CPUS = 2;
 

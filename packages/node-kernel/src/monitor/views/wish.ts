@@ -1,9 +1,12 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { ViewMessage } from './messages.ts';
 import { type Member, neighboursOf, type ViewSettings } from './view.ts';
 
-/** A core that was not taken in after so many asks everybody: the view may have other members than it knows. */
+/** A core that was not taken in after so many tries asks others as well: the view may have none of those that it asked. */
 const FEW_TRIES = 3;
+/** So many of them a try. */
+const MORE = 4;
 
 /** Of a core that is in no view: that it wants to be taken in, whom it asks, and who has answered. */
 export class Wish {
@@ -35,13 +38,20 @@ export class Wish {
     return news || (this.#heardBy.size > before && this.#asked().every((other) => this.#heardBy.has(other)));
   }
 
-  /** Its neighbours in the ring of cores, and the leader: they decide. Everybody, when these do not answer. */
+  /**
+   * Its neighbours in the ring of cores, and the leader: they decide. When these do not answer a few others at a time as well:
+   * while a large machine boots nobody answers, and asking everybody would open every link.
+   */
   #asked(): readonly CoreId[] {
     const contacts = this.contacts();
-    if (this.#said > FEW_TRIES) return contacts;
     const leader = this.#leader ?? Math.min(...contacts);
-    return neighboursOf(contacts, this.self.core, leader, this.settings.observers).filter((core) =>
-      contacts.includes(core),
-    );
+    const deciding = neighboursOf(contacts, this.self.core, leader, this.settings.observers);
+    const others = this.#said > FEW_TRIES ? this.#fewMore(contacts) : [];
+    return [...new Set([...deciding, ...others])].filter((core) => contacts.includes(core));
+  }
+
+  #fewMore(contacts: readonly CoreId[]): readonly CoreId[] {
+    const from = (this.#said - FEW_TRIES - 1) * MORE;
+    return Array.from({ length: MORE }, (_, i) => known(contacts[(from + i) % contacts.length]));
   }
 }
