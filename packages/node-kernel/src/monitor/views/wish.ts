@@ -5,8 +5,6 @@ import { type Member, neighboursOf, type ViewSettings } from './view.ts';
 
 /** A core that was not taken in after so many tries asks others as well: the view may have none of those that it asked. */
 const FEW_TRIES = 3;
-/** So many of them a try. */
-const MORE = 4;
 
 /** Of a core that is in no view: that it wants to be taken in, whom it asks, and who has answered. */
 export class Wish {
@@ -39,19 +37,16 @@ export class Wish {
   }
 
   /**
-   * Its neighbours in the ring of cores, and the leader: they decide. When these do not answer a few others at a time as well:
-   * while a large machine boots nobody answers, and asking everybody would open every link.
+   * Its neighbours in the ring of cores, and the leader: they decide. When these do not take it in, everybody, where somebody in
+   * a view has answered; where nobody has there may be no view yet, on a machine that boots slowly, and asking everybody would
+   * open every link: one more a try.
    */
   #asked(): readonly CoreId[] {
     const contacts = this.contacts();
+    if (this.#said > FEW_TRIES && this.#leader !== null) return contacts;
     const leader = this.#leader ?? Math.min(...contacts);
     const deciding = neighboursOf(contacts, this.self.core, leader, this.settings.observers);
-    const others = this.#said > FEW_TRIES ? this.#fewMore(contacts) : [];
-    return [...new Set([...deciding, ...others])].filter((core) => contacts.includes(core));
-  }
-
-  #fewMore(contacts: readonly CoreId[]): readonly CoreId[] {
-    const from = (this.#said - FEW_TRIES - 1) * MORE;
-    return Array.from({ length: MORE }, (_, i) => known(contacts[(from + i) % contacts.length]));
+    const another = this.#said > FEW_TRIES ? [known(contacts[this.#said % contacts.length])] : [];
+    return [...new Set([...deciding, ...another])].filter((core) => contacts.includes(core));
   }
 }
