@@ -6,7 +6,7 @@ import { ROOT } from '../integration/built-programs.ts';
 /** The reference of the environment is complete: whatever the source reads of it stands there. */
 
 /** Made by one of our processes for another, not by people. */
-const OWN = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', 'MK_MAKE_CACHE_NAME'];
+const OWN = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', 'MK_MAKE_CACHE_NAME', 'MK_LAUNCH'];
 const READS = /\benv(?:\.|\[['"])([A-Z][A-Z0-9_]*)/g;
 
 function sources(folder: string): string[] {

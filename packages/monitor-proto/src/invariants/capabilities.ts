@@ -63,6 +63,16 @@ export const CAPABILITY_INVARIANTS = {
     'step, cheap',
     'A part of a revoke that has committed keeps its mark; one without a mark owes its vote.',
   ),
+  RO1: row(
+    'node-kernel/src/monitor/capops/recover.ts',
+    'tests',
+    'A core adopts only what no lower member holds as an orphan and no member owns.',
+  ),
+  RO2: row(
+    'node-kernel/src/monitor/capops/recover.ts',
+    'tests',
+    'A core that is not the lowest asks on until it hears of a new owner, or nobody is in its way.',
+  ),
   CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),
   CM1: row('node-kernel/src/monitor/capops/copy.ts', 'step', 'Only what may leave its core is in flight.'),
   CF1: row(

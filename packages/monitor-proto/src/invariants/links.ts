@@ -22,6 +22,21 @@ export const LINK_INVARIANTS = {
     'tests',
     'A frame that does not validate closes its link and changes nothing else.',
   ),
+  E2: row(
+    'monitor-proto/src/endpoint/endpoint.ts',
+    'tests',
+    'A link is opened when something is first said to a peer, and what is said waits in order until it is open.',
+  ),
+  OC1: row(
+    'monitor-proto/src/link/occupancy.ts',
+    'tests',
+    'A message leaves when the one before has left and now has come, plus the cost of its receiver’s distance.',
+  ),
+  OC2: row(
+    'monitor-proto/src/link/occupancy.ts',
+    'tests',
+    'A message is taken when it has arrived and the one before was taken, plus the cost of its sender’s distance.',
+  ),
   T1: row(
     'monitor-proto/src/io/transport.ts',
     'tests (conformance)',

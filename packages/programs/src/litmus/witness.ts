@@ -73,7 +73,7 @@ async function clockOf(mk: Mk, core: number): Promise<{ readonly ahead: number; 
   let best = { ahead: 0, exact: core === mk.self.core ? 0 : Infinity };
   for (let i = 0; i < EXCHANGES && core !== mk.self.core; i += 1) {
     const sent = mk.now();
-    const theirs = (await mk.spawnOn(core, 'clock').join()) as number;
+    const theirs = Number(await mk.spawnOn(core, 'clock').join());
     const half = (mk.now() - sent) / 2;
     if (half < best.exact) best = { ahead: theirs - sent - half, exact: half };
   }

@@ -45,5 +45,5 @@ async function sample(mk: Mk, part: string, address: number): Promise<number> {
   if (part === 'dirty') await touch(2, 'write');
   if (part === 'upgrade') for (const core of [1, 2, 3]) await touch(core, 'read');
   const kind = part === 'upgrade' ? 'write' : 'read';
-  return (await mk.spawnOn(1, 'time', { address, kind }).join()) as number;
+  return Number(await mk.spawnOn(1, 'time', { address, kind }).join());
 }

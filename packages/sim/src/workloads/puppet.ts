@@ -154,8 +154,9 @@ export class Puppet {
     const name = `service-${this.prng.nextInt(NAMES)}`;
     const scope = this.prng.nextInt(4) === 0 ? 'core' : 'machine';
     this.call('channel_export', [name, 'toy/1', scope], (error, port) => {
-      if (error === null && !this.retired) this.ports.add(port as number);
-      else if (error === null) this.call('channel_withdraw', [port as number], () => undefined);
+      if (error !== null) return;
+      if (this.retired) this.call('channel_withdraw', [Number(port)], () => undefined);
+      else this.ports.add(Number(port));
     });
   }
 
