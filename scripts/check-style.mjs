@@ -25,6 +25,8 @@ const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
 /** `pathname` of a file's URL: wrong in a folder with a space, `#` or `é`. */
 const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
+/** Node 20 never returns from it where a folder above refuses with ENOENT. */
+const SPINNING_MKDIR = /\bmkdir(Sync)?\([^;]*recursive/;
 /** What jest.config gives every test. */
 const LEAST_TEST_MS = 900_000;
 const TIMED_IN_JEST = new Set(['test', 'it', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach']);
@@ -47,6 +49,8 @@ function checkText(path, text, say) {
   lines.forEach((line, i) => {
     if (/\.(ts|mjs)$/.test(path) && URL_AS_PATH.test(line))
       say(i + 1, 'a URL’s pathname as a path: it stays encoded; use fileURLToPath');
+    if (/\/src\/.*\.ts$/.test(path) && SPINNING_MKDIR.test(line))
+      say(i + 1, 'mkdir with recursive spins for ever below /proc: use makeFolder');
     if (MACHINE_PATHS.test(line) && !line.includes('MACHINE_PATHS'))
       say(i + 1, `a path of one machine: ${MACHINE_PATHS.exec(line)[0]}…`);
   });

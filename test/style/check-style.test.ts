@@ -23,6 +23,7 @@ describe('the style check finds', () => {
     ['a default export', 'export default function f() {}'],
     ['a path of one machine', `// see /${'home'}/me/notes`],
     ['a URL’s pathname as a path', `const root = new URL('..', ${'import'}.meta.url).${'pathname'};`],
+    ['a mkdir that spins below /proc', `mkdirSync(folder, { ${'recursive'}: true });`],
     ['a function of a line too many', `function f(): void {\n${'  g();\n'.repeat(MAX_FUNCTION_LINES - 1)}}`],
     ['a file of a line too many', '// x\n'.repeat(MAX_FILE_LINES + 1)],
   ])('%s', (_what, text) => {

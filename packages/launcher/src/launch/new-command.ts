@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { makeFolder } from '@mk/monitor-proto/io/folder';
+import { copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { declaring } from '../cli/run-cli.ts';
@@ -17,11 +18,11 @@ export function newCommand(done: (status: number) => void): CommandModule {
         .positional('name', { type: 'string', describe: 'the folder, and the program’s name' })
         .example('$0 new my-program', 'then: cd my-program && npm test'),
     ),
-    handler: (args) => done(makeFolder(String(args['name']))),
+    handler: (args) => done(newFolder(String(args['name']))),
   };
 }
 
-function makeFolder(given: string): number {
+function newFolder(given: string): number {
   const folder = resolve(given);
   const name = basename(folder);
   if (!/^[a-z][a-z0-9-]{0,60}$/.test(name))
@@ -33,10 +34,10 @@ function makeFolder(given: string): number {
   const library = packedLibrary();
   const places = { checkout: dirname(programDirectory()), libmk: basename(library) };
   for (const [file, text] of Object.entries(templateFiles(name, places))) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    makeFolder(dirname(join(folder, file)));
     writeFileSync(join(folder, file), text);
   }
-  mkdirSync(join(folder, 'vendor'), { recursive: true });
+  makeFolder(join(folder, 'vendor'));
   copyFileSync(library, join(folder, 'vendor', basename(library)));
   const near = relative(process.cwd(), folder);
   processTerminal().out(`made ${near === '' ? '.' : near}: cd ${near === '' ? '.' : near} && npm test`);

@@ -1,5 +1,6 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../cli/make-directory.ts';
 import { UsageError } from '../cli/usage-error.ts';
@@ -109,7 +110,7 @@ export class StateDirectory {
   private writeDraft(record: ClusterRecord): string {
     const draft = join(this.path, `.${record.name}.${process.pid}.draft`);
     try {
-      mkdirSync(this.path, { recursive: true, mode: 0o700 });
+      makeFolder(this.path, 0o700);
       writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
     } catch (error) {
       rmSync(draft, { force: true });

@@ -1,6 +1,7 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError } from '@mk/monitor-proto/thrown';
 import { NO_CORE } from '@mk/monitor-proto/ids';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeWritable } from '../cli/make-directory.ts';
 import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
@@ -111,7 +112,7 @@ export class ClusterSession {
 
   /** Refuses before anything has started where sockets were asked for and cannot be. */
   private makeSocketFolder(): void {
-    if (this.noSockets === null) return void mkdirSync(this.socketDir, { recursive: true, mode: 0o700 });
+    if (this.noSockets === null) return void makeFolder(this.socketDir, 0o700);
     if (this.config.transport === 'unix')
       throw new UsageError(
         `--transport unix: ${this.noSockets}; set MK_STATE_DIR to a shorter one, or take --transport tcp`,

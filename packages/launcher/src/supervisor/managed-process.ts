@@ -1,5 +1,6 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { identityOf, isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
@@ -200,7 +201,7 @@ export class ManagedProcess {
 /** A log folder that somebody has deleted is made again; where nothing can be written, nothing is. */
 function openErrors(file: string): number | null {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     return openSync(file, 'a');
   } catch {
     return null;

@@ -1,4 +1,5 @@
-import { lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { makeFolder } from './folder.ts';
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { limit } from '../limits.ts';
 import { codeOf } from '../thrown.ts';
@@ -53,7 +54,7 @@ export async function listenAtSocket(server: Server, path: string): Promise<void
  * shall not reach this one. What earlier lives have left there is removed.
  */
 export async function freshSocketPath(folder: string, who: string, life: string): Promise<string> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const left = readdirSync(folder).filter((name) => name.startsWith(`${who}.`) && name.endsWith('.sock'));
   for (const name of left) await removeStaleSocket(`${folder}/${name}`).catch(() => undefined); // one that lives stays
   return `${folder}/${who}.${life}.sock`;

@@ -1,11 +1,12 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failure, type Result, success } from '@mk/machine/result';
 
 /** Writes a text file and the folders above it. */
 export function writeText(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   writeFileSync(path, text);
 }
 

@@ -1,5 +1,6 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { causeOf } from '../journal/io/cause.ts';
@@ -35,7 +36,7 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
   const journalPath = join(dataDir, JOURNAL_FILE);
   const path = join(dataDir, 'life');
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
     const lock = await patiently(() => takeLock(journalPath));
     return { journalPath, lock, life: beginLife(dataDir), failure: whatLies(journalPath), keepLife: () => undefined };
   } catch (error) {

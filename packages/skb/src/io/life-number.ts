@@ -1,5 +1,6 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { randomInt } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FILE = 'life';
@@ -14,7 +15,7 @@ export function beginLife(dataDir: string | undefined): number {
   if (dataDir === undefined) return 1;
   const path = join(dataDir, FILE);
   const life = lastLife(path) + 1;
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   keepLife(path, life);
   return life;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
@@ -159,7 +159,7 @@ export class SkbProcess {
     if (socketDir === undefined) return null;
     const path = `${socketDir}/skb.sock`;
     try {
-      mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+      makeFolder(socketDir, 0o700);
       await this.host.transport.listenAt(path);
       return unixAddress(path);
     } catch (error) {

@@ -1,5 +1,6 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const CAUSES: { readonly [code: string]: string } = {
@@ -29,7 +30,7 @@ export function causeOf(error: unknown): string {
 export function whyUnwritable(file: string): string | null {
   const path = `${file}.probe-${process.pid}`;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     if (existsSync(file)) closeSync(openSync(file, 'r+'));
     const descriptor = openSync(path, 'w', 0o600);
     try {

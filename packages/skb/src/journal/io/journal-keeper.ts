@@ -5,9 +5,9 @@
  *   closed ──open──▶ open ──a write failed, its files are gone──▶ failed ──again every second──▶ open
  *      └──────────────────── cannot be opened ────────────────────▶ ▲
  */
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import type { JournalChange, JournalContents } from '../changes.ts';
@@ -97,7 +97,7 @@ export class JournalKeeper {
     const { path, log } = this.options;
     const startedAt = performance.now();
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       if (this.lock?.isInPlace !== true) this.lockAgain();
       this.options.prepare();
       if (this.wasOpen) this.mustBeWritable();
