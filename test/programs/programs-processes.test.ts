@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterClient } from '@mk/launcher/client/cluster-client';
 import { type DomainRow, loadProgram } from '@mk/libmk/io/domains';
@@ -29,4 +31,23 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     for (let core = 0; core < 5; core += 1)
       expect(await cluster.core(core, 'channels', {})).toEqual({ channels: [], names: [], relayed: 0 });
   });
+
+  test('litmus tests run while a fault plan happens, and leave none of its rules; a plan that cannot be is refused', async () => {
+    const plan = (text: string): string => {
+      const file = join(place.state, 'plan.yaml');
+      writeFileSync(file, `faults:\n${text}\n`);
+      return file;
+    };
+    const faults = '  - { at: 0s, link: { from: 0, to: 1, delay: 1ms } }\n  - { at: 3000s, heal: all }';
+    const words = ['litmus', 'MP', '--cores', '2', '--runs', '40', '--plan'];
+    const { status, stdout, stderr } = await place.mkctl(...words, plan(faults));
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^MP \(coherent\): 40 runs, \d outcomes, 3 allowed, 0 forbidden$/m);
+    expect(stderr).toContain('plan at 0.0 s: link 0 -> 1 delay 1 ms');
+    expect(stderr).toContain('before 1 of the plan’s faults had come');
+    expect((await place.mkctl('faults')).stdout).toContain('no faults in force');
+    const slow = await place.mkctl(...words, plan('  - { at: 0s, slow: { core: 1, factor: 3 } }'));
+    expect(slow.status).not.toBe(0);
+    expect(slow.stderr).toContain('processes cannot be made slow');
+  }, 300_000);
 });
