@@ -87,6 +87,14 @@ export function runScenario(scenario: Scenario, options: RunOptions): RunResult 
   }
 }
 
+/** A wait, and when it looks next whether it is over. */
+interface Look {
+  readonly until: Nanos;
+  readonly condition: () => boolean;
+  /** Null: now. Until it has come, all that happens at that time included, nobody looks. */
+  at: Nanos | null;
+}
+
 class Run {
   private readonly simulation: Simulation;
   private readonly checks: Checks;
@@ -142,21 +150,34 @@ class Run {
    * would cost more than the steps, and what is looked for lasts until the next heartbeats.
    */
   private waitFor(limitNs: Nanos, condition: () => boolean): boolean {
-    const { simulation } = this;
-    for (const until = simulation.now + limitNs; simulation.now < until;) {
+    const { simulation, program } = this;
+    const until = simulation.now + limitNs;
+    if (program !== null) {
+      const look: Look = { until, condition, at: null };
+      while (simulation.now < until || look.at !== null) if (program.bounded(() => this.piece(look))) return true;
+      return condition();
+    }
+    while (simulation.now < until) {
       if (condition()) return true;
-      this.advance(simulation.now + LOOK_EVERY);
+      simulation.run(simulation.now + LOOK_EVERY, () => this.checks.failed);
     }
     return condition();
   }
 
-  private advance(until: Nanos): void {
-    const { simulation, checks, program } = this;
-    if (program === null) return void simulation.run(until, () => checks.failed);
-    for (let most = simulation.steps + PIECE_STEPS; ; most += PIECE_STEPS) {
-      const stop = (): boolean => checks.failed || simulation.steps >= most;
-      if (!program.bounded(() => simulation.run(until, stop)) || checks.failed) return;
+  /** So many steps of a wait, in a run with a program; whether what is waited for holds. */
+  private piece(look: Look): boolean {
+    const { simulation, checks } = this;
+    const most = simulation.steps + PIECE_STEPS;
+    while (simulation.steps < most) {
+      if (look.at === null) {
+        if (simulation.now >= look.until) return false;
+        if (look.condition()) return true;
+        look.at = simulation.now + LOOK_EVERY;
+      }
+      const stopped = simulation.run(look.at, () => checks.failed || simulation.steps >= most);
+      if (!stopped || checks.failed) look.at = null;
     }
+    return false;
   }
 
   private disturb(failed: () => boolean): void {
