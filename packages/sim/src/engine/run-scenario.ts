@@ -87,13 +87,8 @@ export function runScenario(scenario: Scenario, options: RunOptions): RunResult 
   }
 }
 
-/** A wait, and when it looks next whether it is over. */
-interface Look {
-  readonly until: Nanos;
-  readonly condition: () => boolean;
-  /** Null: now. Until it has come, all that happens at that time included, nobody looks. */
-  at: Nanos | null;
-}
+/** A wait; `at`: when it looks whether it is over, all that happens at that time included; null: now. */
+type Look = { readonly until: Nanos; readonly condition: () => boolean; at: Nanos | null };
 
 class Run {
   private readonly simulation: Simulation;
