@@ -9,8 +9,8 @@ import type { Registry } from '../registry/registry.ts';
 import { type MeasuringTask, measuringTasks } from './measuring-tasks.ts';
 import { type RoundTrip, RoundTrips } from './round-trips.ts';
 
-/** A core that has not reported by then is passed over. */
-const PATIENCE: Nanos = 15 * SECOND;
+/** A core that has not reported by then is passed over, however many of its peers let it wait. */
+const MOST_PATIENCE: Nanos = 60 * SECOND;
 
 /** A core of which so many heartbeats are missing is passed over at once, by itself and as an end of a pair. */
 const MISSED = 3;
@@ -146,7 +146,7 @@ export class Measurement {
     const cores = others.filter((other) => members.has(other) && !this.passedOver.has(other));
     if (member === undefined || this.passedOver.has(core) || cores.length === 0) return;
     const batch = ++this.batch;
-    this.measuring.set(core, { batch, until: now + PATIENCE, timer: this.lookAgain(core, now) });
+    this.measuring.set(core, { batch, until: now + this.patienceFor(cores.length), timer: this.lookAgain(core, now) });
     const pings = this.manyCores ? TRIPS_OF_MANY : limit('measurePings');
     this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
@@ -163,6 +163,12 @@ export class Measurement {
       this.passedOver.add(core);
       this.fill(at);
     });
+  }
+
+  /** A peer that does not answer costs a core an operation's deadline: it is not to blame for as many of them as it may meet. */
+  private patienceFor(others: number): Nanos {
+    const inTurn = Math.ceil(others / this.ralliesAtOnce);
+    return Math.min(MOST_PATIENCE, (1 + inTurn) * limit('operationDeadlineNs'));
   }
 
   private isSilent(core: CoreId, now: Nanos): boolean {
