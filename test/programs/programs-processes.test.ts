@@ -49,5 +49,5 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     const slow = await place.mkctl(...words, plan('  - { at: 0s, slow: { core: 1, factor: 3 } }'));
     expect(slow.status).not.toBe(0);
     expect(slow.stderr).toContain('processes cannot be made slow');
-  }, 300_000);
+  });
 });
