@@ -129,6 +129,9 @@ describe('an audit of all cores', () => {
     simulation.crash(0);
     simulation.startNode(0);
     simulation.run(simulation.now + 5e9, () => simulation.node(0).kernel!.monitor.context.members.length === CORES - 1);
+    // What the view that left it out has not set right: core 1 has a copy of which the new core 0 knows nothing.
+    const stale = makeCapability('RAM', ram.address + 32 * PAGE, 4 * PAGE);
+    place(stateOf(1), stateOf(1).kernelSlots.freeSlot()!, stale, { owner: 0, relations: 0 });
     const range = stateOf(2).ram.allocate(4 * PAGE)!;
     const other = makeCapability('RAM', range.address, 4 * PAGE);
     for (const core of [1, 2])
@@ -138,14 +141,14 @@ describe('an audit of all cores', () => {
     const report = await audit({ ...cluster, cores: () => Promise.resolve(rows) });
     const name = `RAM[0x${range.address.toString(16)}+${4 * PAGE}]`;
     expect(report.violations.map(({ what }) => what)).toContain(name);
-    const held = report.losses.filter(({ range: at }) => at?.address === ram.address);
+    const held = report.losses.filter(({ range: at }) => at?.address === stale.address);
     expect(held.length).toBeGreaterThan(0);
     expect(report.losses.map(({ why, of }) => ({ why, of }))).toEqual(
       report.losses.map(() => ({ why: 'earlier_life', of: 0 })),
     );
     expect(isSoundAudit(report)).toBe(false);
     expect(describeAudit(report).find((row) => row.startsWith('not judged'))).toMatch(
-      /^not judged, for core 0 \(incarnation 2\) lives anew: \d+ findings contradict what others still hold of the memory of its earlier life/,
+      /^not judged, for core 0 \(incarnation 2\) lives anew: \d+ findings? contradicts? what others still hold of the memory of its earlier life/,
     );
   });
 
