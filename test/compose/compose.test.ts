@@ -83,6 +83,15 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   );
 }
 
+/** As jq's `fromjson?`: Compose's own lines are none of the log. That each line of a container is JSON has its own test. */
+function fromJson(text: string): readonly CheckedLine[] {
+  try {
+    return [JSON.parse(text) as CheckedLine];
+  } catch {
+    return [];
+  }
+}
+
 (missing === null ? describe : describe.skip)('docker compose', () => {
   beforeAll(() => {
     forget(PROJECT);
@@ -179,8 +188,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   test('the README’s way from `docker compose logs` to jq', () => {
     const lines = compose('logs', 'core')
       .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line.replace(/^[^{]*/, '')) as CheckedLine);
+      .flatMap((line) => fromJson(line.replace(/^[^{]*/, '')));
     expect(lines.filter(({ event }) => event === 'core_ready').length).toBeGreaterThanOrEqual(8);
   });
 
