@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseChromeTrace, sliceAt } from '../support/chrome-trace.ts';
 import { builtProgram } from './built-programs.ts';
-import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
+import { ClusterPlace, until } from './running-cluster.ts';
 
 /** What shows a running cluster to people: one cluster of three cores for all of it. */
 const CORES = 3;
@@ -26,7 +26,8 @@ const collector = createServer((request, response) => {
 beforeAll(async () => {
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-  const args = ['--cores', String(CORES), '--latency', '1ms', '--json', ...PATIENT];
+  // A core is suspected after a third of a lease, and one test waits for that.
+  const args = ['--cores', String(CORES), '--latency', '1ms', '--json', '--lease', '90s'];
   await place.start('mk-launch.cjs', args, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).message('ready');
 });
 afterAll(async () => {
