@@ -108,9 +108,11 @@ describeHere('the page', () => {
       .getByText(/partition 0.* \| rest/)
       .first()
       .waitFor();
-    // It acts: heartbeats between the halves are lost, and the page counts them.
+    // It acts: what core 0 sends into the other half is lost, and the page counts it.
+    const across = place.mkctl('ping', '0', '4', '--count', '1');
     await page.getByText(/[1-9]\d* dropped/).waitFor();
     await button('Heal partition:0-3_rest').click();
+    await across;
     await page.getByText('No fault is in force').waitFor();
     expect(await faults()).toEqual([]);
   });
