@@ -6,7 +6,7 @@ import type { LinkPlace } from '../address.ts';
 import type { LinkId } from '../ids.ts';
 import type { BorrowedReads } from './borrowed-reads.ts';
 import { PlainHttp } from './plain-http.ts';
-import { listenAtSocket } from './unix-socket.ts';
+import { SocketListener } from './socket-listener.ts';
 import { type CertificateFault, reasonOf } from '../certificate-errors.ts';
 import type { CertifiedNames } from '../handshake/certified.ts';
 import { SecuredConnections } from './secured-connections.ts';
@@ -76,7 +76,7 @@ export class WebSocketTransport implements Transport {
   private readonly silent = new Set<Socket>();
   private readonly server: Server;
   /** Where processes of the same host come in; null: they come by the port as well. */
-  private local: Server | null = null;
+  private local: SocketListener | null = null;
   private readonly http: PlainHttp;
   private readonly secured: SecuredConnections | null;
   private nextAccepted: LinkId = 2;
@@ -111,9 +111,7 @@ export class WebSocketTransport implements Transport {
   }
 
   async listenAt(path: string): Promise<void> {
-    const local = createServer({ allowHalfOpen: true }, (socket) => this.connecting(socket));
-    await listenAtSocket(local, path);
-    this.local = local;
+    this.local = await SocketListener.at(path, (socket) => this.connecting(socket));
   }
 
   open(link: LinkId, address: string, first: Uint8Array | null, name = ''): void {

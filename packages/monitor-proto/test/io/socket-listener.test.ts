@@ -1,0 +1,70 @@
+import { lstatSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { makeFolder } from '../../src/io/folder.ts';
+import { SocketListener } from '../../src/io/socket-listener.ts';
+import { listenAtSocket } from '../../src/io/unix-socket.ts';
+
+const place = mkdtempSync(join(tmpdir(), 'mk-listener-'));
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+/** What whoever listens at a socket says; null: nobody does. */
+function greeting(path: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ path }).setEncoding('utf8');
+    socket.once('data', (text: string) => {
+      resolve(text);
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(null));
+  });
+}
+
+async function untilGreeted(path: string, text: string): Promise<void> {
+  while ((await greeting(path)) !== text) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test('a socket that is deleted, and its folder, comes back once it can; who was connected stays', async () => {
+  const path = join(place, 'a', 'core.sock');
+  const { listener, accepted } = await listening(path);
+  const early = connect({ path }).setEncoding('utf8');
+  await new Promise((resolve) => early.once('data', resolve));
+  rmSync(dirname(path), { recursive: true });
+  writeFileSync(dirname(path), 'in its way');
+  expect(await greeting(path)).toBeNull();
+  rmSync(dirname(path));
+  await untilGreeted(path, 'mine');
+  expect(lstatSync(path).mode & 0o777).toBe(0o600);
+  const heard = new Promise((resolve) => early.once('data', resolve));
+  accepted[0]!.write('still here');
+  expect(await heard).toBe('still here');
+  early.destroy();
+  listener.close();
+});
+
+test('a socket that another process has put there is left to it', async () => {
+  const path = join(place, 'taken.sock');
+  const { listener } = await listening(path);
+  const other = createServer((socket) => socket.end('theirs'));
+  await listenAtSocket(other, `${path}.new`);
+  renameSync(`${path}.new`, path);
+  await new Promise((resolve) => setTimeout(resolve, 1200)); // it has looked once more
+  expect(await greeting(path)).toBe('theirs');
+  listener.close();
+  other.close();
+});
+
+async function listening(
+  path: string,
+): Promise<{ listener: SocketListener; accepted: { write(text: string): void }[] }> {
+  makeFolder(dirname(path));
+  const accepted: { write(text: string): void }[] = [];
+  const listener = await SocketListener.at(path, (socket) => {
+    accepted.push(socket);
+    socket.on('error', () => undefined);
+    socket.write('mine');
+  });
+  return { listener, accepted };
+}
