@@ -288,6 +288,17 @@ export const LIMITS = {
     unit: 'ns',
     reason: 'Two heartbeats of a small cluster: who was heard within it is not who holds an operation up.',
   },
+  floodHoles: {
+    value: 256,
+    unit: 'messages',
+    reason:
+      'Missing messages that a throughput measurement looks out for: a sound channel has none, and each costs memory.',
+  },
+  floodStreams: {
+    value: 64,
+    unit: 'streams',
+    reason: 'Throughput measurements by one sender at once; the oldest gives way.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -1,10 +1,14 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { FloodResult } from '../../control/verb-answers.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Resume, type Wait, wait } from '../operations.ts';
 import { Pending } from '../pending.ts';
 import { timeNow } from '../waits.ts';
+
+const HOLES_MOST = limit('floodHoles');
+const STREAMS_MOST = limit('floodStreams');
 
 interface Stream {
   next: number;
@@ -88,8 +92,11 @@ export class Flood {
     let ofSender = this.streams.get(from);
     if (ofSender === undefined) this.streams.set(from, (ofSender = new Map()));
     let stream = ofSender.get(id);
-    if (stream === undefined)
+    if (stream === undefined) {
+      const [oldest] = ofSender.keys();
+      if (oldest !== undefined && ofSender.size >= STREAMS_MOST) ofSender.delete(oldest);
       ofSender.set(id, (stream = { next: 1, received: 0, doubled: 0, reordered: 0, seen: new Set() }));
+    }
     return stream;
   }
 
@@ -101,7 +108,9 @@ export class Flood {
     }
     stream.reordered += 1;
     stream.received += 1;
-    for (let hole = stream.next; hole < number; hole++) stream.seen.add(hole);
+    // Of what a peer says that it left out no more is remembered than memory is for: it may say anything.
+    const last = Math.min(number, stream.next + HOLES_MOST - stream.seen.size);
+    for (let hole = stream.next; hole < last; hole++) stream.seen.add(hole);
     if (number >= stream.next) stream.next = number + 1;
   }
 
