@@ -94,7 +94,8 @@ function flattenProposal({ ballot, view }: Proposal): number[] {
 function promiseOf({ view, round, core, accepted }: MessageOf<'view_promise'>): ViewMessage | null {
   const ballot = { round, core };
   if (accepted.length === 0) return { type: 'view_promise', view, ballot, accepted: null };
-  const proposed = unflattenView(accepted.slice(2));
-  const before = { round: known(accepted[0]), core: known(accepted[1]) };
+  const [acceptedRound = 0, by = 0, ...flat] = accepted;
+  const proposed = unflattenView(flat);
+  const before = { round: acceptedRound, core: by };
   return proposed && { type: 'view_promise', view, ballot, accepted: { ballot: before, view: proposed } };
 }
