@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { accessOf, callControl, fetchText } from '@mk/libmk/io/control-call';
 import { Authority } from '@mk/launcher/tls/authority';
 import { SkbClient } from '@mk/libmk/io/skb-client';
-import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+import { TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
 import { ClusterPlace, type Outcome, type ReadyMessage, until } from './running-cluster.ts';
 
 /** One cluster over mutual TLS, and everybody whom it must not let in. */
@@ -147,4 +147,16 @@ test('a revoked certificate ends its links at once and opens none; a restarted c
   expect((await place.mkctl('restart', '2')).stderr).toBe('');
   await until('core 2 is back', async () => (await place.mkctl('ping', '0', '2')).status === 0);
   expect((await place.mkctl('audit')).status).toBe(0);
+});
+
+test('whoever sees first that the list of revoked certificates has changed, all that watch it hear of it', async () => {
+  const list = join(folder, 'list.txt');
+  writeFileSync(list, '');
+  const end = new TlsEnd({ ...(await issued(['core-1'])), revoked: list });
+  let heard = 0;
+  const stop = end.watchRevoked(() => (heard += 1));
+  appendFileSync(list, '1f\n');
+  expect(end.isRevoked({ names: [], fingerprint: 'ff', serial: '1f' })).toBe(true);
+  expect(heard).toBe(1);
+  stop();
 });

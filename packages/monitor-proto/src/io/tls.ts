@@ -249,6 +249,7 @@ class Revocations {
   private revoked = new Set<string>();
   private stamp = '';
   private lookAfter = 0;
+  private readonly watchers = new Set<() => void>();
 
   constructor(private readonly file: string | null) {
     if (file !== null) this.read(file);
@@ -261,25 +262,28 @@ class Revocations {
   }
 
   watch(changed: () => void): () => void {
-    const { file } = this;
+    const { file, watchers } = this;
     if (file === null) return () => undefined;
-    const timer = setInterval(() => {
-      if (this.look(file)) changed();
-    }, LOOK_MS);
+    watchers.add(changed);
+    const timer = setInterval(() => this.look(file), LOOK_MS);
     timer.unref();
-    return () => clearInterval(timer);
+    return () => {
+      clearInterval(timer);
+      watchers.delete(changed);
+    };
   }
 
-  private look(file: string): boolean {
+  /** Whoever looks first, for a new connection or by the clock, all that watch hear of a change. */
+  private look(file: string): void {
     this.lookAfter = Date.now() + LOOK_MS;
     try {
       const { mtimeMs, size, ino } = statSync(file);
-      if (`${mtimeMs} ${size} ${ino}` === this.stamp) return false;
+      if (`${mtimeMs} ${size} ${ino}` === this.stamp) return;
       this.read(file);
-      return true;
     } catch {
-      return false;
+      return;
     }
+    for (const changed of this.watchers) changed();
   }
 
   private read(file: string): void {
