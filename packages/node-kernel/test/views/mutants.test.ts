@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import type { createPrng } from '@mk/monitor-proto/prng';
 import { VIEW_MUTANTS, type ViewMutant } from './mutants.ts';
-import type { settled, troubledChanges } from './random-faults.ts';
+import type { leaderOfTwoDies, settled, troubledChanges } from './random-faults.ts';
 import type { ViewWorld } from './view-world.ts';
 
 /** Every deliberate bug has to be seen within so many seeds. */
@@ -17,6 +17,7 @@ interface World {
   readonly createPrng: typeof createPrng;
   readonly troubledChanges: typeof troubledChanges;
   readonly settled: typeof settled;
+  readonly leaderOfTwoDies: typeof leaderOfTwoDies;
 }
 
 /** View agreement and its test world with the bug in place; without one, as they are. */
@@ -99,6 +100,17 @@ function proposerDies({ ViewWorld: Worlds, createPrng: prngOf }: World): string 
   return null;
 }
 
+/** The same of two, where who follows is a quorum by itself. */
+function twoAreOne({ ViewWorld: Worlds, createPrng: prngOf, leaderOfTwoDies: play }: World): string | null {
+  for (let ticks = 0; ticks < 40; ticks += 1) {
+    const world = new Worlds(3, prngOf(0));
+    play(world, ticks);
+    const [violation] = world.violations;
+    if (violation !== undefined) return violation.slice(0, 2);
+  }
+  return null;
+}
+
 /** A member is told of a view two ahead of its own. */
 function leap({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   const world = new Worlds(3, prngOf(1));
@@ -123,7 +135,7 @@ function seed(kit: World, number: number): string | null {
 }
 
 function hunt(kit: World, seeds: number): { readonly by: string; readonly where: string } | null {
-  for (const [where, scenario] of Object.entries({ bridge, flapping, proposerDies, leap })) {
+  for (const [where, scenario] of Object.entries({ bridge, flapping, proposerDies, twoAreOne, leap })) {
     const by = scenario(kit);
     if (by !== null) return { by, where };
   }

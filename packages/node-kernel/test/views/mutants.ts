@@ -115,4 +115,11 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     bad: "{ type: 'view_promise', view, ballot, accepted: null }",
     seenBy: ['V3'],
   },
+  {
+    name: 'a leader considers a view of its own before the one that it adopts',
+    file: 'leadership.ts',
+    good: 'this.#beacon(now);\n    return this.#propose(adopted, now);',
+    bad: 'this.tick(now);\n    return this.#propose(adopted, now);',
+    seenBy: ['V3'],
+  },
 ];

@@ -49,3 +49,20 @@ export function troubledChanges(world: ViewWorld, prng: Prng): void {
   world.heal();
   for (const core of world.cores) if (!core.alive) world.restart(core.self.core);
 }
+
+/**
+ * Of two members the leader has a view with a third core accepted, learns that alone with the third, and dies: who is left has a quorum by
+ * itself. It happens only if the link to it breaks at the right moment, so many ticks after the third has asked.
+ */
+export function leaderOfTwoDies(world: ViewWorld, ticks: number): void {
+  world.proofAfter = 0;
+  world.run(2000);
+  world.crash(2);
+  world.run(3000);
+  world.restart(2);
+  world.run(20 * ticks);
+  world.cut(0, 1);
+  world.run(100);
+  world.crash(0);
+  world.run(3000);
+}

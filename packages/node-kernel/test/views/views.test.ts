@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { cutOf } from '@mk/node-kernel/monitor/views/cut';
-import { randomFaults, settled } from './random-faults.ts';
+import { leaderOfTwoDies, randomFaults, settled } from './random-faults.ts';
 import { ViewWorld } from './view-world.ts';
 
 const calm = (count: number, seed = 1): ViewWorld => new ViewWorld(count, createPrng(seed));
@@ -86,6 +86,16 @@ describe('views', () => {
     for (const core of [5, 6, 7, 8]) world.restart(core);
     settle(world);
     expect(world.agreed.size - before).toBeLessThanOrEqual(2);
+  });
+
+  test('who is left of two proposes what the dead leader had accepted, before anything of its own', () => {
+    for (let ticks = 0; ticks < 40; ticks += 1) {
+      const world = calm(3, 0);
+      leaderOfTwoDies(world, ticks);
+      world.heal();
+      world.restart(0);
+      settle(world);
+    }
   });
 
   test('300 seeds of random faults: V1 and V3 hold at every step, and the machine heals (V4)', () => {

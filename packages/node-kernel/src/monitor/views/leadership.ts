@@ -103,6 +103,16 @@ export class Leadership {
     return this.confirmedAt + this.settings.leaseNs;
   }
 
+  /**
+   * `adopted`: a view that a majority may have accepted before. It is proposed as it is, never blended, and before any of this leader's
+   * own: one that is alone with the dead has its lease, and a quorum, at once.
+   */
+  begin(adopted: View | null, now: Nanos): void {
+    if (adopted === null) return this.tick(now);
+    this.#beacon(now);
+    return this.#propose(adopted, now);
+  }
+
   tick(now: Nanos): void {
     if (now >= this.#nextBeacon) this.#beacon(now);
     if (this.#proposal !== null) {
@@ -144,11 +154,6 @@ export class Leadership {
     if (follower === undefined) return;
     follower.newcomers = newcomers;
     if (this.#proposal === null) this.#consider(now);
-  }
-
-  /** A view that a majority may have accepted before: it is proposed as it is, never blended. */
-  adopt(view: View, now: Nanos): void {
-    this.#propose(view, now);
   }
 
   accepted(from: CoreId, ballot: Ballot, now: Nanos): void {

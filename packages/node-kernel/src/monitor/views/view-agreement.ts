@@ -83,10 +83,7 @@ export class ViewAgreement {
       leads: (now) => this.#leadership !== null && now < this.#leadership.leaseUntil,
       missesLeader: (now) => this.#missesLeader(now),
       resign: () => this.#resign(),
-      lead: (ballot, oldLeasesUntil, adopted, now) => {
-        this.#lead(ballot, now, oldLeasesUntil);
-        if (adopted !== null) this.#leadership!.adopt(adopted, now);
-      },
+      lead: (ballot, oldLeasesUntil, adopted, now) => this.#lead(ballot, now, oldLeasesUntil, -Infinity, adopted),
     };
   }
 
@@ -287,7 +284,7 @@ export class ViewAgreement {
     this.#lease.restart(0);
   }
 
-  #lead(ballot: Ballot, now: Nanos, oldLeasesUntil: Nanos, toldAt: Nanos = -Infinity): void {
+  #lead(ballot: Ballot, now: Nanos, oldLeasesUntil: Nanos, toldAt = -Infinity, adopted: View | null = null): void {
     this.#elections.highestRound = Math.max(this.#elections.highestRound, ballot.round);
     const port = {
       self: this.self,
@@ -308,7 +305,7 @@ export class ViewAgreement {
       oldLeasesUntil,
       toldAt,
     );
-    this.#leadership.tick(now);
+    this.#leadership.begin(adopted, now);
   }
 
   #chosen(view: View, now: Nanos): void {
