@@ -33,7 +33,7 @@ import {
 const HISTORY = 64;
 /** Pause between two that stand because their leader is proven dead. */
 const SUCCESSION_TURN: Nanos = 25_000_000;
-/** Longest pause before such a candidate tries again, or a newcomer. */
+/** Longest pause before a newcomer asks again. */
 const RETRY_MOST: Nanos = 500_000_000;
 
 export class ViewAgreement {

@@ -43,7 +43,7 @@ export class Wish {
    */
   #asked(): readonly CoreId[] {
     const contacts = this.contacts();
-    if (this.#said > FEW_TRIES && this.#leader !== null) return contacts;
+    if (contacts.length === 0 || (this.#said > FEW_TRIES && this.#leader !== null)) return contacts;
     const leader = this.#leader ?? Math.min(...contacts);
     const deciding = neighboursOf(contacts, this.self.core, leader, this.settings.observers);
     const another = this.#said > FEW_TRIES ? [known(contacts[this.#said % contacts.length])] : [];
