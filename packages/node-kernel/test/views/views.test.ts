@@ -92,6 +92,7 @@ describe('views', () => {
     for (let ticks = 0; ticks < 40; ticks += 1) {
       const world = calm(3, 0);
       leaderOfTwoDies(world, ticks);
+      expect(world.violations).toEqual([]);
       world.heal();
       world.restart(0);
       settle(world);
