@@ -287,6 +287,7 @@ function tlsPlanOf(args: Args): TlsPlan | null {
     return given === null ? undefined : resolve(given);
   };
   const revoked = file('tls-revoked');
+  if (revoked !== undefined) valueOf('--tls-revoked', readText(revoked));
   const parts = { ca: file('tls-ca'), cert: file('tls-cert'), key: file('tls-key') };
   const given = text(args, 'tls');
   if (given === 'auto') {

@@ -7,6 +7,9 @@ import { processTerminal } from '../cli/terminal.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 
+/** A process watches the list that is there when it starts. */
+const EMPTY_LIST = '# Revoked certificates: a serial number or a SHA-256 fingerprint a line.\n';
+
 /** `mk-launch certs FOLDER`: an authority and the certificates of a cluster, as files. */
 export function certsCommand(done: (status: number) => void): CommandModule {
   return {
@@ -45,6 +48,7 @@ async function makeCertificates(args: Readonly<Record<string, unknown>>): Promis
   const folder = resolve(String(args['folder']));
   const cores = wholeNumber('--cores', String(args['cores']), 1, 4096);
   const days = wholeNumber('--days', String(args['days']), 1, 36_500);
+  const certificates = wanted(args, cores);
   makeDirectory(folder, 'certs');
   const { Authority } = await import('./authority.ts');
   const [caFile, caKeyFile] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
@@ -56,8 +60,10 @@ async function makeCertificates(args: Readonly<Record<string, unknown>>): Promis
     writeFileSync(caFile, authority.ca);
     writeFileSync(caKeyFile, await authority.key(), { mode: 0o600 });
   }
+  const list = join(folder, 'revoked.txt');
+  if (!existsSync(list)) writeFileSync(list, EMPTY_LIST);
   const terminal = processTerminal();
-  for (const [file, names] of wanted(args, cores)) {
+  for (const [file, names] of certificates) {
     const { cert, key } = await authority.issue(names, days);
     writeFileSync(join(folder, `${file}.pem`), cert);
     writeFileSync(join(folder, `${file}.key`), key, { mode: 0o600 });
