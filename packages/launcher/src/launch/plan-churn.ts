@@ -3,9 +3,9 @@ import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import { audit, describeAudit } from '../client/audit.ts';
 import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
-import { askProcess } from '../client/ask.ts';
-import { absentBy, type Cores, coresUp } from '../client/cores.ts';
+import { type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
+import { sessionCores } from '../supervisor/session-cores.ts';
 
 const OPTIONS: Readonly<Record<string, { readonly field: keyof ChurnRequest; readonly max: number }>> = {
   '--seconds': { field: 'seconds', max: 86_400 },
@@ -71,14 +71,4 @@ export async function auditSession(session: ClusterSession, say: (text: string) 
   for (const { core, why } of report.absent) say(`audit: core ${core} is not checked: ${why}`);
   if (report.violations.length > 0) return rows.slice(0, report.violations.length);
   return report.quiet ? [] : ['capabilities kept changing after the workload’s end, so they could not be audited'];
-}
-
-/** The cores of a session, as mkctl reaches them. */
-export function sessionCores({ supervisor }: ClusterSession): Cores {
-  return {
-    absent: () => Promise.resolve(supervisor.cores().flatMap(([core, { state, how }]) => absentBy(core, state, how))),
-    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.access, 'cores'),
-    core: (core, verb, args = {}, options = {}) =>
-      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.access, verb, args, options),
-  };
 }

@@ -12,7 +12,8 @@ import { programNamed } from '../programs/bundle.ts';
 import { OpenDomains } from '../programs/open-domains.ts';
 import { describeEnd, type NamedProgram, placesOf } from '../programs/program-run.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
-import { type PlanWorkload, sessionCores } from './plan-churn.ts';
+import { sessionCores } from '../supervisor/session-cores.ts';
+import type { PlanWorkload } from './plan-churn.ts';
 
 /** Within this the program has to end once the faults are over; `mk-launch sim run` gives it as much. */
 const LIMIT_MS = 300_000;
@@ -84,7 +85,7 @@ export class ProgramWorkload implements PlanWorkload {
     const whole = await Promise.all(places.on.map((core) => this.domain(home, { ...request, core })));
     this.lines.haveBegun();
     // A home that is gone says no more that its domain has finished.
-    if (whole.every(Boolean)) await within(LINES_MS, aborted(this.lines.over), null);
+    if (whole.every(Boolean)) await within(LINES_MS, this.lines.allOver(), null);
   }
 
   /** Begins a domain and waits for its end; false when its home was lost. */
@@ -129,11 +130,4 @@ async function within(limitMs: number, what: Promise<void>, stop: AbortSignal | 
     if (stop?.aborted === true) resolve(false);
   });
   return Promise.race([what.then(() => true), limit]);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,5 +1,4 @@
 import type { CommandModule } from 'yargs';
-import { askProcess } from '../client/ask.ts';
 import type { Cores } from '../client/cores.ts';
 import { declaring } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
@@ -18,6 +17,7 @@ import {
   statusOf,
 } from '../programs/program-run.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
+import { sessionCores } from '../supervisor/session-cores.ts';
 import { onInterrupts } from './interrupts.ts';
 import { clusterOptions, parseClusterConfig } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -77,7 +77,7 @@ async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
   try {
     await session.open().finally(() => progress.end());
     booted = true;
-    const cores = coresOf(session);
+    const cores = sessionCores(session);
     const places = await placesOf(cores, program, on);
     const given = Array.isArray(args['args']) ? args['args'].map(String) : [];
     return await run.run(cores, { program, ...places, args: given });
@@ -85,15 +85,6 @@ async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
     await session.close();
     release();
   }
-}
-
-/** The cores of a cluster of this process. */
-function coresOf({ supervisor }: ClusterSession): Cores {
-  return {
-    core: (core, verb, args = {}, options = {}) =>
-      askProcess('core', supervisor.core(core)?.address ?? '', supervisor.access, verb, args, options),
-    cores: () => askProcess('skb', supervisor.skbAddress, supervisor.access, 'cores'),
-  };
 }
 
 /** What a run says: the program's lines with core and domain, and how it ended. */
@@ -143,16 +134,11 @@ class BootedRun {
     const running = runDomains(cluster, request, (domain) => domains.begun(domain));
     const statuses = await Promise.race([running, this.stopped]);
     domains.haveBegun();
-    await Promise.race([ended(domains.over), this.stopped]);
+    await Promise.race([domains.allOver(), this.stopped]);
     for (const status of statuses) {
       if (output.json) output.terminal.out(jsonLine({ type: 'ended', ...status }));
       else if (status.cause !== 'exited') output.terminal.error(describeEnd(status, program));
     }
     return statusOf(statuses);
   }
-}
-
-/** The last lines of a program's output come with the word that its domain has finished. */
-async function ended(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }

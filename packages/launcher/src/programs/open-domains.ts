@@ -31,6 +31,12 @@ export class OpenDomains {
     return this.stop.signal;
   }
 
+  /** Resolves when all have ended: the last lines of their output have come by then. */
+  async allOver(): Promise<void> {
+    const { signal } = this.stop;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  }
+
   haveBegun(): void {
     this.allBegun = true;
     this.stopIfOver();

@@ -88,8 +88,7 @@ export class Tour {
     };
     const statuses = await runDomains(reach, { program, cores, on, args }, (domain) => domains.begun(domain));
     domains.haveBegun();
-    if (!domains.over.aborted)
-      await new Promise((resolve) => domains.over.addEventListener('abort', resolve, { once: true }));
+    await domains.allOver();
     this.domains = null;
     return { ok: statuses.every(({ cause, status }) => cause === 'exited' && status === 0), lines };
   }
