@@ -1,11 +1,10 @@
 import { entriesOf, keysOf, tableOf } from '@mk/monitor-proto/tables';
-import { coresUp } from '../client/cores.ts';
-import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { UsageError } from '../cli/usage-error.ts';
 import { coreList, wholeNumber } from '../cli/values.ts';
 import { isProgramFile } from '@mk/libmk/io/program-text';
 import { programNamed } from '../programs/bundle.ts';
 import { PROGRAM_OPTIONS, type Program, type ProgramOption, type ProgramOptions } from '../programs/program.ts';
-import { statusOf } from '../programs/program-run.ts';
+import { namedOrUp, statusOf } from '../programs/program-run.ts';
 import { SHIPPED, shippedProgram, type ShippedProgram } from '../programs/shipped.ts';
 import { PROBES } from '../programs/table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
@@ -174,10 +173,7 @@ async function choose(context: CtlContext, program: Runnable): Promise<Chosen> {
     );
     return { cores: placement.cores, placement };
   }
-  const up = await coresUp(context.cluster);
-  const cores = on === undefined ? up : coreList('--on', on);
-  const down = cores.find((core) => !up.includes(core));
-  if (down !== undefined) throw new CommandError(`core ${down} is not up; mkctl cores lists those that are`);
+  const cores = await namedOrUp(context.cluster, on === undefined ? null : coreList('--on', on));
   if (cores.length < program.fewestCores)
     throw new UsageError(`${program.name} needs at least ${program.fewestCores} cores`);
   return { cores, placement: null };

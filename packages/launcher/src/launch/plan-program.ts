@@ -3,14 +3,14 @@ import { known } from '@mk/monitor-proto/assert';
 import type { FaultPlan, Workload } from '@mk/machine/fault-plan';
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { ControlError } from '@mk/libmk/io/control-call';
-import { killDomain, loadProgram, spawnDomain, waitForDomain } from '@mk/libmk/io/domains';
+import { killDomain } from '@mk/libmk/io/domains';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { Cores } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { type LogLine, parseLine } from '../display/log-printer.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { OpenDomains } from '../programs/open-domains.ts';
-import { describeEnd, type NamedProgram, placesOf } from '../programs/program-run.ts';
+import { beginDomains, describeEnd, type NamedProgram, placesOf } from '../programs/program-run.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { sessionCores } from '../supervisor/session-cores.ts';
 import type { PlanWorkload } from './plan-churn.ts';
@@ -78,23 +78,20 @@ export class ProgramWorkload implements PlanWorkload {
   private async run(): Promise<void> {
     const { cores, program, workload } = this;
     const places = await placesOf(cores, program, workload.on);
-    const home = known(places.on[0]);
-    await loadProgram(cores, home, program.name, program.text);
-    const environment = { CORES: places.cores.join(',') };
-    const request = { program: program.name, args: workload.args, environment };
-    const whole = await Promise.all(places.on.map((core) => this.domain(home, { ...request, core })));
+    const ends = await beginDomains(cores, { program, ...places, args: workload.args }, (domain) => {
+      this.domains.push(domain);
+      this.lines.begun(domain);
+    });
+    const whole = await Promise.all(ends.map((end) => this.judged(end, known(places.on[0]))));
     this.lines.haveBegun();
     // A home that is gone says no more that its domain has finished.
     if (whole.every(Boolean)) await within(LINES_MS, this.lines.allOver(), null);
   }
 
-  /** Begins a domain and waits for its end; false when its home was lost. */
-  private async domain(home: number, request: Parameters<typeof spawnDomain>[2]): Promise<boolean> {
+  /** Judges how a domain ends; false when its home was lost. */
+  private async judged(end: Promise<DomainStatus>, home: number): Promise<boolean> {
     try {
-      const domain = await spawnDomain(this.cores, home, request);
-      this.domains.push(domain);
-      this.lines.begun(domain);
-      this.judge(await waitForDomain(this.cores, domain, { patient: true }));
+      this.judge(await end);
       return true;
     } catch (error) {
       if (!this.faulty || !(error instanceof ControlError)) throw error;

@@ -27,31 +27,43 @@ export async function placesOf(
   { domains }: NamedProgram,
   named: readonly number[] | null,
 ): Promise<Pick<RunRequest, 'cores' | 'on'>> {
-  const up = await coresUp(cluster);
-  const down = named?.find((core) => !up.includes(core));
-  if (down !== undefined) throw new CommandError(`core ${down} is not up; mkctl cores lists those that are`);
-  const cores = named ?? up;
+  const cores = await namedOrUp(cluster, named);
   if (cores.length === 0) throw new CommandError('no core is up');
   const each = domains === 'each' || (domains === 'named' && named !== null);
   return { cores, on: each ? cores : cores.slice(0, 1) };
 }
 
+/** The cores that were named, which have to be up; all that are up where none was. */
+export async function namedOrUp(cluster: Cores, named: readonly number[] | null): Promise<readonly number[]> {
+  const up = await coresUp(cluster);
+  const down = named?.find((core) => !up.includes(core));
+  if (down !== undefined) throw new CommandError(`core ${down} is not up; mkctl cores lists those that are`);
+  return named ?? up;
+}
+
 /** Gives the program to its first core, begins its domains, tells their names, and resolves when all have ended. */
 export async function runDomains(
   cluster: Cores,
-  { program, cores, on, args }: RunRequest,
+  request: RunRequest,
   begun: (domain: string) => void,
 ): Promise<readonly DomainStatus[]> {
+  return Promise.all(await beginDomains(cluster, request, begun));
+}
+
+/** The same, with each domain's end by itself: one may fail, as when its home is lost, and the others go on. */
+export async function beginDomains(
+  cluster: Cores,
+  { program, cores, on, args }: RunRequest,
+  begun: (domain: string) => void,
+): Promise<readonly Promise<DomainStatus>[]> {
   const home = known(on[0]);
   await loadProgram(cluster, home, program.name, program.text);
-  return Promise.all(
-    on.map(async (core) => {
-      const request = { program: program.name, core, args, environment: { CORES: cores.join(',') } };
-      const domain = await spawnDomain(cluster, home, request);
-      begun(domain);
-      return waitForDomain(cluster, domain, { patient: true });
-    }),
-  );
+  return on.map(async (core) => {
+    const request = { program: program.name, core, args, environment: { CORES: cores.join(',') } };
+    const domain = await spawnDomain(cluster, home, request);
+    begun(domain);
+    return waitForDomain(cluster, domain, { patient: true });
+  });
 }
 
 /** The exit status of a run: the highest of its domains'. */

@@ -1,5 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { ControlError } from '@mk/libmk/io/control-call';
+import { type CallOptions, ControlError } from '@mk/libmk/io/control-call';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { Answers } from '../client/answers.ts';
@@ -65,10 +65,15 @@ export class Tour {
     return askProcess('skb', supervisor.skbAddress, supervisor.access, verb, args, { timeoutMs: 60_000 });
   }
 
-  core<V extends string>(core: CoreId, verb: V, args: object = {}): Promise<AnswerOf<Answers['core'], V>> {
+  core<V extends string>(
+    core: CoreId,
+    verb: V,
+    args: object = {},
+    options: CallOptions = {},
+  ): Promise<AnswerOf<Answers['core'], V>> {
     const { supervisor } = this.session;
     const address = supervisor.core(core)?.address ?? '';
-    return askProcess('core', address, supervisor.access, verb, args, { timeoutMs: 60_000 });
+    return askProcess('core', address, supervisor.access, verb, args, { timeoutMs: 60_000, ...options });
   }
 
   /** Runs a program that ships to its end: what it printed, and whether it ended well. */
@@ -83,7 +88,7 @@ export class Tour {
     this.domains = domains;
     const on = program.domains === 'each' ? cores : cores.slice(0, 1);
     const reach: Cores = {
-      core: (core, verb, given) => this.core(core, verb, given),
+      core: (core, verb, given, options) => this.core(core, verb, given, options),
       cores: () => this.members(),
     };
     const statuses = await runDomains(reach, { program, cores, on, args }, (domain) => domains.begun(domain));
