@@ -25,7 +25,7 @@ import {
   spawnDomain,
   waitForDomain,
 } from './domains.ts';
-import { bundleFile, isProgramFile, ownFolder, type ProgramText, shippedText } from './program-text.ts';
+import { bundleFile, isProgramFile, type ProgramText, shippedText } from './program-text.ts';
 import type { SkbClient } from './skb-client.ts';
 
 /** Where a cluster is reached, and what proves that one may. */
@@ -244,6 +244,6 @@ export class Cluster implements AskCores {
 
 /** A program by its name or file: its text, or null for a name that only the core may know. */
 async function textOf(word: string): Promise<{ readonly name: string; readonly text: string | null }> {
-  if (isProgramFile(word)) return bundleFile(word, { libraryFrom: ownFolder() });
+  if (isProgramFile(word)) return bundleFile(word);
   return { name: word, text: shippedText(word) };
 }

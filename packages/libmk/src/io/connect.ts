@@ -9,12 +9,12 @@
  * await mk.close();
  */
 import { readFileSync } from 'node:fs';
-import { parseAddress } from '@mk/monitor-proto/address';
+import { isRecord, isText } from '@mk/monitor-proto/guards';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { asError } from '@mk/monitor-proto/thrown';
 import { Cluster } from './cluster.ts';
 import { type ClusterRecord, runningClusters } from './cluster-record.ts';
-import { accessOf, callControl, ControlError } from './control-call.ts';
+import { accessOf, callControl, ControlError, splitAddress } from './control-call.ts';
 import { SkbClient, SkbClientError } from './skb-client.ts';
 import { stateDirectoryPath } from './state-path.ts';
 
@@ -88,8 +88,7 @@ function connectLimit({ timeoutMs }: ConnectOptions): { readonly connectTimeoutM
 }
 
 function clusterOf(status: unknown): string | null {
-  const named = typeof status === 'object' && status !== null && 'cluster' in status ? status.cluster : null;
-  return typeof named === 'string' ? named : null;
+  return isRecord(status) && isText(status['cluster']) ? status['cluster'] : null;
 }
 
 function targetOf(options: ConnectOptions, env: NodeJS.ProcessEnv): Target {
@@ -117,11 +116,7 @@ function secretOf(env: NodeJS.ProcessEnv): string {
 
 function direct(address: string, given: string, tls: TlsSettings | null): Target {
   const secret = given.trim();
-  if (parseAddress(address) === null)
-    throw new ControlError(
-      'BAD_REQUEST',
-      `${JSON.stringify(address)} is no address; write host:port, IPv6 as [::1]:7000`,
-    );
+  splitAddress(address); // refuses what is none
   if (/^(?:[0-9a-f]{2}){8,}$/i.test(secret)) return { name: address, address, secret, tls };
   throw new ControlError('BAD_REQUEST', 'an address needs the cluster’s secret: at least 16 hex digits');
 }

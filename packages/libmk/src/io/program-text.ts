@@ -14,8 +14,8 @@ export interface ProgramText {
 }
 
 export interface BundleOptions {
-  /** The folder from which `@mk/libmk` is found: a program has the library of whoever bundles it, wherever the program lies. */
-  readonly libraryFrom: string;
+  /** The folder from which `@mk/libmk` is found, this library’s own unless given: wherever a program lies, it has the library of whoever bundles it. */
+  readonly libraryFrom?: string;
   /** Conditions of package exports beside the usual ones. */
   readonly conditions?: readonly string[];
   /** Paths in messages, as a person at this place would write them. */
@@ -38,7 +38,7 @@ export function isProgramFile(word: string): boolean {
  */
 export async function bundleFile(
   file: string,
-  { libraryFrom, conditions = [], shown = (path) => path }: BundleOptions,
+  { libraryFrom = HERE, conditions = [], shown = (path) => path }: BundleOptions = {},
 ): Promise<ProgramText> {
   const path = resolve(file);
   if (!existsSync(path)) throw new ControlError('NO_SUCH_PROGRAM', `there is no file ${file}`);
@@ -77,11 +77,6 @@ export function shippedText(name: string): string | null {
     }
   }
   return null;
-}
-
-/** Where this library lies, for `libraryFrom`. */
-export function ownFolder(): string {
-  return HERE;
 }
 
 /** One library in a program, that of the kernel it is meant for: two would not know one another’s errors and interfaces. */
