@@ -1,4 +1,5 @@
 import { parseCores, parseDuration, parsePeers, parsePercent, parseRate } from '@mk/machine/duration';
+import { isOneOf } from '@mk/monitor-proto/guards';
 import type { PeerId } from '@mk/monitor-proto/ids';
 import type { Result } from '@mk/machine/result';
 import { UsageError } from './usage-error.ts';
@@ -42,6 +43,12 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
   const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new UsageError(`${option} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+}
+
+/** One of these words. */
+export function oneOf<const T extends string>(option: string, text: string, choices: readonly T[]): T {
+  if (isOneOf(choices, text)) return text;
+  throw new UsageError(`${option} must be one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
 }
 
 /** One core by its number. */

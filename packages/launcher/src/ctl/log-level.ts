@@ -1,6 +1,6 @@
-import { isOneOf } from '@mk/monitor-proto/guards';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
-import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import { oneOf } from '../cli/values.ts';
 import { askEach } from '../client/cores.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 
@@ -13,9 +13,7 @@ export const LOG_LEVEL: CtlCommand = {
   ],
   options: (cli) => cli.positional('level', { type: 'string', describe: LOG_THRESHOLDS.join(', ') }),
   async run(context) {
-    const level = required(context.args, 'level');
-    if (!isOneOf(LOG_THRESHOLDS, level))
-      throw new UsageError(`the level must be one of ${LOG_THRESHOLDS.join(', ')}, not ${JSON.stringify(level)}`);
+    const level = oneOf('the level', required(context.args, 'level'), LOG_THRESHOLDS);
     const { cluster, terminal } = context;
     const cores = (await cluster.cores()).map(({ core }) => core);
     const [{ answers, absent }] = await Promise.all([

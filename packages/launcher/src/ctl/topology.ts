@@ -1,5 +1,5 @@
 import { formatCores } from '@mk/machine/duration';
-import { coreNumber } from '../cli/values.ts';
+import { coreNumber, oneOf } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
@@ -123,9 +123,4 @@ async function printTrips(context: CtlContext, rows: readonly RttRow[]): Promise
   const relation = (a: number, b: number): string =>
     packages.get(a) === packages.get(b) ? 'same package' : 'other package';
   for (const summary of summariseByRelation(rows, relation)) context.terminal.out(describeSummary(summary));
-}
-
-function oneOf(option: string, value: string, known: readonly string[]): string {
-  if (known.includes(value)) return value;
-  throw new UsageError(`${option} must be one of ${known.join(', ')}, not ${value}`);
 }

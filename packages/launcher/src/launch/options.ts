@@ -1,4 +1,3 @@
-import { isOneOf } from '@mk/monitor-proto/guards';
 import { known } from '@mk/monitor-proto/assert';
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
@@ -6,14 +5,14 @@ import { resolve } from 'node:path';
 import { checkMessageTimes } from '@mk/machine/description';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { readText } from '@mk/machine/io/load';
-import { type Isolation, ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isolation';
-import type { LogLevel } from '@mk/monitor-proto/log-events';
-import { type ClusterConfig, LINK_TRANSPORTS, type LinkTransport } from '../boot/cluster-config.ts';
+import { ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isolation';
+import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
+import { type ClusterConfig, LINK_TRANSPORTS } from '../boot/cluster-config.ts';
 import { type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
 import { type Cli, declaring } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
-import { duration, durationMs, valueOf, wholeNumber } from '../cli/values.ts';
+import { duration, durationMs, oneOf, valueOf, wholeNumber } from '../cli/values.ts';
 import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
 import type { TlsPlan } from '../tls/certificate-desk.ts';
@@ -22,7 +21,6 @@ import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
 export const MAX_LOCAL_CORES = 512;
-const LEVELS: readonly (LogLevel | 'off')[] = ['debug', 'info', 'warn', 'error', 'off'];
 
 type Args = Readonly<Record<string, unknown>>;
 
@@ -184,7 +182,7 @@ function runOptions(cli: Cli): Cli {
       defaultDescription: 'unix',
       describe: 'what carries links: unix (sockets in the state directory) or tcp',
     })
-    .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LEVELS.join(', ') })
+    .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LOG_THRESHOLDS.join(', ') })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
     .option('boot-timeout', {
       type: 'string',
@@ -250,7 +248,7 @@ export function parseClusterConfig(
     jitterNs: duration('--jitter', text(args, 'jitter') ?? '0'),
     seed: text(args, 'seed') ?? String(randomBytes(4).readUInt32BE()),
     secret: randomBytes(32).toString('hex'),
-    logLevel: levelOf(known(text(args, 'log-level'))),
+    logLevel: oneOf('--log-level', known(text(args, 'log-level')), LOG_THRESHOLDS),
     logDir: folderOf('--log-dir', text(args, 'log-dir')),
     ...(dataDir === null ? {} : { dataDir }),
     ...(sessionTimeout === null ? {} : { sessionTimeoutMs: sessionMs('--session-timeout', sessionTimeout) }),
@@ -259,10 +257,10 @@ export function parseClusterConfig(
     port: wholeNumber('--port', known(text(args, 'port')), 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
     measure: true,
-    ...(transport === null ? {} : { transport: transportOf(transport) }),
+    ...(transport === null ? {} : { transport: oneOf('--transport', transport, LINK_TRANSPORTS) }),
     ...(tls === null ? {} : { tls }),
     ...(metricsToken === '' ? {} : { metricsToken }),
-    isolation: isolationOf(text(args, 'isolation') ?? 'thread'),
+    isolation: oneOf('--isolation', text(args, 'isolation') ?? 'thread', ISOLATIONS),
   };
   return { config, machine };
 }
@@ -340,22 +338,6 @@ function timeScaleOf(given: string | null, machine: ResolvedMachine): number {
   const slow = checkMessageTimes(machine.description, value);
   if (slow !== null) throw new UsageError(`--time-scale: ${slow}`);
   return value;
-}
-
-function levelOf(given: string): LogLevel | 'off' {
-  if (isOneOf(LEVELS, given)) return given;
-  throw new UsageError(`--log-level must be one of ${LEVELS.join(', ')}, not ${JSON.stringify(given)}`);
-}
-
-function isolationOf(given: string): Isolation {
-  if (isOneOf(ISOLATIONS, given)) return given;
-  throw new UsageError(`--isolation must be one of ${ISOLATIONS.join(', ')}, not ${JSON.stringify(given)}`);
-}
-
-function transportOf(given: string): LinkTransport {
-  const found = LINK_TRANSPORTS.find((transport) => transport === given);
-  if (found !== undefined) return found;
-  throw new UsageError(`--transport must be one of ${LINK_TRANSPORTS.join(', ')}, not ${JSON.stringify(given)}`);
 }
 
 function folderOf(option: string, given: string | null): string | null {

@@ -5,6 +5,7 @@ import { editDistance, nearest } from '@mk/machine/nearest';
 import { type Address, bareHost, parseLinkAddress } from '@mk/monitor-proto/address';
 import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
 import { limit } from '@mk/monitor-proto/limits';
+import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
 import { LINK_TRANSPORTS } from '../boot/cluster-config.ts';
@@ -102,7 +103,6 @@ const OURS = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', ...Object.keys(CLIENT_VARIABL
 const SERVICE_LINK =
   /^MK_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//i;
-const LEVELS: readonly CoreSettings['logLevel'][] = ['debug', 'info', 'warn', 'error', 'off'];
 const SECRET = /^[0-9a-f]{16,}$/i;
 
 /** The value of a variable, or what stands for it when it is absent or empty. */
@@ -298,8 +298,8 @@ class Reader {
   }
 
   level(): CoreSettings['logLevel'] {
-    const level = LEVELS.find((l) => l === this.text('MK_LOG_LEVEL'));
-    if (level === undefined) this.refuse(`MK_LOG_LEVEL must be one of ${LEVELS.join(', ')}`);
+    const level = LOG_THRESHOLDS.find((l) => l === this.text('MK_LOG_LEVEL'));
+    if (level === undefined) this.refuse(`MK_LOG_LEVEL must be one of ${LOG_THRESHOLDS.join(', ')}`);
     return level ?? 'info';
   }
 
