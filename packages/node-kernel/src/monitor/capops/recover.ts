@@ -32,6 +32,8 @@ const AT_ONCE = 8;
 export class Recovery {
   /** By group: the owner that is gone. */
   private readonly orphans = new Map<CopyGroup, CoreId>();
+  /** Those of them that a worker asks about. */
+  private readonly taken = new Set<CopyGroup>();
   private running = 0;
   readonly act: Act;
 
@@ -82,7 +84,6 @@ export class Recovery {
     }
     this.running -= 1;
   }
-  private readonly taken = new Set<CopyGroup>();
 
   private next(): CopyGroup | undefined {
     for (const group of this.orphans.keys()) if (!this.taken.has(group)) return group;
@@ -96,13 +97,14 @@ export class Recovery {
     if (!this.isOrphan(group)) return true;
     const { core, monitors, operations, outbox } = m.context;
     const op = operations.nextId();
-    const { capability } = group;
-    const found = yield* m.rounds.ask(op, 'find_orphan', { capability, rest: [group.owner] });
+    const { capability, owner: from } = group;
+    const found = yield* m.rounds.ask(op, 'find_orphan', { capability, rest: [from] });
     if (!this.isOrphan(group)) return true;
+    // It had a new owner meanwhile, which is gone as well: nobody was asked about that one.
+    if (group.owner !== from) return false;
     const held = ERRORS.CAPABILITY_HELD.code;
     const inTheWay = found.refusals.filter(([by, code]) => monitors.has(by) && (by < core || code !== held));
     if (inTheWay.length > 0 || group.locked) return false;
-    const from = group.owner;
     group.owner = core;
     lockGroup(group);
     addRelations(m.state, group, EVERYTHING);
