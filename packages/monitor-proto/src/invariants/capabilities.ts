@@ -65,12 +65,12 @@ export const CAPABILITY_INVARIANTS = {
   ),
   RO1: row(
     'node-kernel/src/monitor/capops/recover.ts',
-    'tests',
+    'tests (mutants)',
     'A core adopts only what no lower member holds as an orphan and no member owns.',
   ),
   RO2: row(
     'node-kernel/src/monitor/capops/recover.ts',
-    'tests',
+    'tests (mutants)',
     'A core that is not the lowest asks on until it hears of a new owner, or nobody is in its way.',
   ),
   CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),

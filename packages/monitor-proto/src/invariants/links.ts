@@ -104,16 +104,16 @@ export const LINK_INVARIANTS = {
     'A phase that comes late or twice does nothing, and is answered as the first time.',
   ),
   A8: row('node-kernel/src/monitor/agreement/multicast.ts', 'tests', 'A round whose initiator is gone is not begun.'),
-  J1: row('node-kernel/src/monitor/membership/join.ts', 'checker membership', 'Two monitors have one link.'),
+  J1: row('node-kernel/src/monitor/membership/join.ts', 'checker membership', 'Two monitors have one link at most.'),
   J2: row(
     'node-kernel/src/monitor/membership/join.ts',
     'step, checker membership',
-    'A monitor is in no global operation before it is ready.',
+    'A monitor is in no global operation before a view with it is installed.',
   ),
   J3: row(
     'node-kernel/src/monitor/membership/join.ts',
     'step',
-    'The monitors that are awaited are those that are known and not bound.',
+    'Whom a monitor knows it knows an address of, until that incarnation is over.',
   ),
   R1: row(
     'skb/src/registry/registry.ts',
