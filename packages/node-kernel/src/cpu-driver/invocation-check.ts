@@ -1,5 +1,5 @@
 import { isKeyOf } from '@mk/monitor-proto/tables';
-import { isRecord, isWhole } from '@mk/monitor-proto/guards';
+import { isListOf, isRecord, isWhole } from '@mk/monitor-proto/guards';
 import type { Invocation, Operation } from '../capability/invocations/decode.ts';
 import type { SlotRef } from '../capability/store/cspace.ts';
 import { CAPABILITY_TYPES } from '../capability/model/types.ts';
@@ -41,9 +41,9 @@ const FIELDS: { readonly [K in Operation]: Readonly<Record<string, Kind>> } = {
 
 const CHECKS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   slot: isSlotRef,
-  whole: isNatural,
+  whole: (value) => isWhole(value),
   type: (value) => typeof value === 'string' && Object.hasOwn(CAPABILITY_TYPES, value),
-  'wholes?': (value) => value === undefined || (Array.isArray(value) && value.length <= 8 && value.every(isNatural)),
+  'wholes?': (value) => value === undefined || (isListOf(value, isWhole) && value.length <= 8),
 };
 
 /** What a program passed, as an invocation; null when it is malformed. Believes nothing. */
@@ -64,11 +64,6 @@ export function isSlotRef(value: unknown): value is SlotRef {
   if (!isRecord(value)) return false;
   const { address, level, root } = value;
   return (
-    isNatural(address) && (level === undefined || level === 1 || level === 2) && (root === undefined || isNatural(root))
+    isWhole(address) && (level === undefined || level === 1 || level === 2) && (root === undefined || isWhole(root))
   );
-}
-
-/** A whole number from 0 on; as a check of one argument. */
-export function isNatural(value: unknown): value is number {
-  return isWhole(value);
 }

@@ -1,5 +1,5 @@
 import { keysOf } from '@mk/monitor-proto/tables';
-import { isListOf, isRecord } from '@mk/monitor-proto/guards';
+import { isListOf, isRecord, isWhole } from '@mk/monitor-proto/guards';
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
@@ -8,7 +8,7 @@ import type { SlotRef } from '../capability/store/cspace.ts';
 import type { SystemCall } from '../effects.ts';
 import type { Domain } from './domains.ts';
 import { isBytes } from '@mk/libmk/dispatcher/plain-value';
-import { checkInvocation, isNatural, isSlotRef } from './invocation-check.ts';
+import { checkInvocation, isSlotRef } from './invocation-check.ts';
 
 /** What a system call came to: a value, or a named error. */
 export type SystemCallResult =
@@ -318,11 +318,11 @@ type Check = (value: unknown) => boolean;
 
 const CHECKS: { readonly [K in Kind]: Check } = {
   slot: isSlotRef,
-  whole: isNatural,
+  whole: (value) => isWhole(value),
   text: (value) => typeof value === 'string',
   flag: (value) => typeof value === 'boolean',
   'flag?': (value) => value === undefined || typeof value === 'boolean',
-  'whole?': (value) => value === undefined || isNatural(value),
+  'whole?': (value) => value === undefined || isWhole(value),
   bytes: isBytes,
   wholes: isWholes,
   'wholes?': (value) => value === undefined || isWholes(value),
@@ -364,5 +364,5 @@ function checkOf(form: Kind | ObjectForm): Check {
 }
 
 function isWholes(value: unknown): value is readonly number[] {
-  return isListOf(value, isNatural);
+  return isListOf(value, isWhole);
 }

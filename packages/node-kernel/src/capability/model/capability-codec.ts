@@ -22,7 +22,7 @@ export function encodeCapability(capability: Capability): number[] {
 /** The capability, or why the bytes are none. Believes nothing: a peer or a program may send anything. */
 export function decodeCapability(wire: unknown): Capability | Malformed {
   if (!Array.isArray(wire) || wire.length < 4) return malformed('not an array of four numbers or more');
-  if (!isListOf(wire, isNatural)) return malformed('not all natural numbers');
+  if (!isListOf(wire, isWhole)) return malformed('not all natural numbers');
   const [ordinal = 0, rights = 0, address = 0, size = 0, ...fields] = wire;
   const type = typeOfOrdinal(ordinal);
   if (type === undefined) return malformed(`no type has ordinal ${ordinal}`);
@@ -32,10 +32,6 @@ export function decodeCapability(wire: unknown): Capability | Malformed {
 
 export function isMalformed(decoded: Capability | Malformed): decoded is Malformed {
   return 'malformed' in decoded;
-}
-
-function isNatural(value: unknown): value is number {
-  return isWhole(value);
 }
 
 function malformed(reason: string): Malformed {
