@@ -3,7 +3,7 @@ import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
 import type { ReclaimCandidate } from '../../capability/model/changes.ts';
-import { subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
+import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
 import { lendMemory } from '../../capability/global/monitor-primitives.ts';
 import { beginWatch, endWatch, reclaimAtHome } from '../../capability/global/reclaim.ts';
 import type { RangeWatch } from '../../capability/store/holds.ts';
@@ -33,8 +33,6 @@ export class Reclaims {
   private readonly leaving = new Map<OperationId, readonly Range[]>();
   /** Handed to the initiator of a revoke, until a watch shows that they have reached their home. */
   private entrusted: Range[] = [];
-  /** Bytes of memory that lost a capability here and whose home is gone. */
-  lostBytes = 0;
   /** Of a home that started again: nobody has been asked yet who holds what of it. */
   private reserved: readonly Range[] = [];
   private queue: Batch[] = [];
@@ -108,12 +106,9 @@ export class Reclaims {
     for (const [home, parts] of byHome) this.send(home, parts, false);
   }
 
-  /** This core's share of what a revoke freed: the initiator sees to it. */
+  /** This core's share of what a revoke freed: the initiator sees to it. Memory went with its home. */
   entrust(ranges: readonly Range[]): void {
-    for (const range of ranges) {
-      if (this.hasHome(range)) this.entrusted.push(range);
-      else this.lostBytes += range.size;
-    }
+    this.entrusted.push(...ranges.filter((range) => this.hasHome(range)));
   }
 
   /** Ranges on their way from here to an allocator elsewhere, until they have arrived. */
@@ -148,9 +143,7 @@ export class Reclaims {
   /** Nobody will end the watches of a home that is gone. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const op of this.watches.keys()) if (isBegunBy(op, core, incarnation)) this.endWatches(op);
-    const kept = this.entrusted.filter(({ address }) => this.m.state.homeOf(address) !== core);
-    this.lostBytes += totalBytes(this.entrusted) - totalBytes(kept);
-    this.entrusted = kept;
+    this.entrusted = this.entrusted.filter(({ address }) => this.m.state.homeOf(address) !== core);
   }
 
   private hasHome({ address }: Range): boolean {
@@ -192,10 +185,7 @@ export class Reclaims {
         break;
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
-        if (!this.m.context.monitors.has(home)) {
-          this.lostBytes += totalBytes(ranges);
-          break;
-        }
+        if (!this.m.context.monitors.has(home)) break;
         yield* pause(this.m.context.timers, attempt);
       }
     }
