@@ -12,6 +12,7 @@ import {
 } from '../../capability/global/monitor-primitives.ts';
 import { type CopyGroup, full, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
+import { coreOf } from '../agreement/finished.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
@@ -30,7 +31,7 @@ import { nextChange } from './waiting.ts';
 export function findCopyAct(m: CapopsContext): Act {
   return m.rounds.act({
     commit(op, { capability }, answer) {
-      if (op.startsWith(`${m.context.core}.`)) return answer(null); // whoever asks knows of its own
+      if (coreOf(op) === m.context.core) return answer(null); // whoever asks knows of its own
       const group = m.state.database.find(capability);
       if (group === undefined) return answer(null);
       const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);

@@ -6,6 +6,7 @@ import { deleteForeigns, lockGroup } from '../../capability/global/monitor-primi
 import { describeCapability } from '../../capability/model/capability.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { CopyGroup } from '../../capability/store/slot.ts';
+import { coreOf } from '../agreement/finished.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import type { Operation } from '../operations.ts';
 import { pause } from '../waits.ts';
@@ -40,7 +41,7 @@ export class Recovery {
   constructor(private readonly m: CapopsContext) {
     this.act = m.rounds.act({
       commit: (op, { capability, rest }, answer) => {
-        if (op.startsWith(`${m.context.core}.`)) return answer(null);
+        if (coreOf(op) === m.context.core) return answer(null);
         const group = m.state.database.find(capability);
         if (group === undefined) return answer(null);
         if (!m.state.isForeign(group)) return answer('CAPABILITY_BUSY');
