@@ -57,7 +57,7 @@ export class PageCache {
   /** Atomics and snapshots under way, by request number. */
   readonly #questions = new Map<number, Question>();
   readonly #lostHomes = new Set<CoreId>();
-  /** Pages of other homes that this core has a copy of, by when it came. */
+  /** Pages of other homes that this core has a copy of, by when it came or changed its state. */
   readonly #foreign = new Set<number>();
   #nextRequest = 1;
 
