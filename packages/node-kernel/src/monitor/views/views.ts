@@ -269,11 +269,10 @@ export class Views implements Service {
     context.fenced = fenced;
     if (fenced) this.fencedAt = now;
     // Everybody waits a moment for a first lease.
-    if (!fenced && !this.hadLease) {
-      this.hadLease = true;
-      context.outbox.push({ type: 'takes_part', view: context.view });
-    } else if (!this.hadLease) this.fencedAt = now;
-    else if (fenced) context.outbox.log('core_fenced', { view: context.view });
+    if (!this.hadLease) {
+      this.hadLease = !fenced;
+      if (!fenced) context.outbox.push({ type: 'takes_part', view: context.view });
+    } else if (fenced) context.outbox.log('core_fenced', { view: context.view });
     else context.outbox.log('core_unfenced', { view: context.view, fenced_ms: (now - this.fencedAt) / 1e6 });
     this.host.fenced(fenced, now);
   }
