@@ -11,6 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -23,8 +24,31 @@ const STAMP = 'sources.sha256';
 const GLOBALS = 'globals.d.ts';
 /** What the bundles hold of others, with their licences. */
 const BUNDLED = ['msgpackr', 'ws', 'zod'];
-/** ws asks for Node's modules by require. Only where it does: a program's modules run where there is no Node. */
-const REQUIRE = `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n`;
+/**
+ * ws asks for Node's modules by require. esbuild would give all modules one helper for that, those of programs too, which run where there is no
+ * Node: they are imported instead. The native add-ons that ws and msgpackr would like are declined, as in dist/.
+ */
+const requiredByImport = {
+  name: 'required-by-import',
+  setup(builder) {
+    builder.onResolve({ filter: /./ }, ({ path, kind, namespace }) => {
+      if (kind !== 'require-call') return undefined;
+      if (ADD_ONS.includes(path)) return { path, namespace: 'declined' };
+      if (!isBuiltin(path)) return undefined;
+      return { path, namespace: namespace === 'required' ? 'imported' : 'required' };
+    });
+    builder.onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require('${path}').default;`,
+    }));
+    builder.onLoad({ filter: /./, namespace: 'imported' }, ({ path }) => ({
+      contents: `export { default } from 'node:${path.replace(/^node:/, '')}';`,
+    }));
+    builder.onLoad({ filter: /./, namespace: 'declined' }, ({ path }) => ({
+      contents: `throw new Error('${path} is not used');`,
+    }));
+  },
+};
+const ADD_ONS = ['bufferutil', 'utf-8-validate', 'msgpackr-extract'];
 
 /** Builds the package unless it is there already. */
 export async function buildLibmk() {
@@ -98,12 +122,14 @@ async function bundleModules(modules, work) {
     target: 'node20',
     format: 'esm',
     conditions: ['@mk/source'],
-    external: ['esbuild', 'bufferutil', 'utf-8-validate'],
+    external: ['esbuild'],
+    plugins: [requiredByImport],
     logLevel: 'warning',
   });
   for (const { path, text } of outputFiles) {
+    if (/\b__require\(/.test(text)) throw new Error(`${relative(work, path)} asks for a module by require`);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text.includes('var __require =') ? REQUIRE + text : text);
+    writeFileSync(path, text);
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { builtProgram, ROOT } from './built-programs.ts';
@@ -41,7 +41,7 @@ test('a template’s own test runs it in the simulator, with nothing installed',
   expect(node(folder, '--test')).toMatchObject({ status: 0, stderr: '' });
 });
 
-test('libmk installs from the folder without a registry; types check against it; attach.js runs a program on a cluster', async () => {
+test('libmk installs from the folder without a registry; types check against it; attach.js runs a program on a cluster, and one of its own', async () => {
   const installed = run(
     folder,
     'npm',
@@ -64,6 +64,12 @@ test('libmk installs from the folder without a registry; types check against it;
     stderr: '',
     stdout: 'ring 0.1.1 on two: exited\n',
   });
+  symlinkSync(join(ROOT, 'node_modules', 'esbuild'), join(folder, 'node_modules', 'esbuild')); // as npm install esbuild
+  const own = `import { connect } from '@mk/libmk';
+    const mk = await connect('two');
+    console.log((await (await mk.spawn('./my-program.ts')).wait()).cause);
+    await mk.close();`;
+  expect(node(folder, '--input-type=module', '-e', own)).toMatchObject({ status: 0, stderr: '', stdout: 'exited\n' });
   expect(node(folder, 'attach.js', 'three').stderr).toContain('no cluster named three runs here; these do: two');
 });
 
