@@ -1,30 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { ended, startCluster } from './cluster.ts';
+import { ended, memoryMib, startBareProcesses, startCluster } from './cluster.ts';
 import { report, spread } from './report.ts';
 
-/** Boot to the full mesh against starting as many processes of `node` that load nothing and report back. */
+/** Boot until each core knows all others, against starting as many processes of `node` that load nothing and report back. */
 const CORES = Number(process.argv[2] ?? 32);
 const RUNS = Number(process.argv[3] ?? 5);
-
-/**
- * Starts bare processes; resolves with the time until the last has reported. In sessions of their own, as the launcher's are: on a
- * busy host the scheduler gives each session a share, so that both sides must have as many.
- */
-async function bare(n: number): Promise<number> {
-  const startedAt = performance.now();
-  const children = Array.from({ length: n }, () =>
-    spawn(process.execPath, ['-e', 'process.send(1); process.on("message", () => {})'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      detached: true,
-    }),
-  );
-  await Promise.all(children.map((child) => new Promise((resolve) => child.once('message', resolve))));
-  const elapsed = performance.now() - startedAt;
-  await Promise.all(children.map((child) => ended(child)));
-  return elapsed;
-}
 
 /** `mk-launch --cores n`, from the command line to its own report that the mesh is complete. */
 async function command(n: number): Promise<number> {
@@ -47,28 +28,21 @@ async function command(n: number): Promise<number> {
   return elapsed;
 }
 
-/** Resident and proportional memory of a process, MiB. */
-function memory(child: ChildProcess): { rss: number; pss: number } {
-  const text = readFileSync(`/proc/${child.pid}/smaps_rollup`, 'utf8');
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024;
-  return { rss: field('Rss'), pss: field('Pss') };
-}
-
 const rows = { processes: [] as number[], command: [] as number[], bare: [] as number[] };
-let memories: { rss: number; pss: number }[] = [];
-await bare(CORES);
+let memories: ReturnType<typeof memoryMib>[] = [];
+await startBareProcesses(CORES);
 for (let run = 0; run < RUNS; run++) {
-  rows.bare.push(await bare(CORES));
+  rows.bare.push(await startBareProcesses(CORES));
   const cluster = await startCluster(CORES);
   rows.processes.push(cluster.bootMs);
-  memories = [...cluster.cores, cluster.skb].map(memory);
+  memories = [...cluster.cores, cluster.skb].map(memoryMib);
   await cluster.stop();
   rows.command.push(await command(CORES));
 }
 report(
   [
     {
-      name: `mk-launch --cores ${CORES} to the full mesh of ${(CORES * (CORES - 1)) / 2} links, against ${CORES} bare processes`,
+      name: `mk-launch --cores ${CORES} until each core knows all others, against ${CORES} bare processes`,
       unit: 'ms',
       ours: rows.command,
       baseline: rows.bare,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accessOf, callControl } from '@mk/libmk/io/control-call';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
@@ -136,11 +137,36 @@ export function ended(child: ChildProcess): Promise<void> {
   });
 }
 
+/** Resident and proportional memory of a process, MiB. */
+export function memoryMib(child: ChildProcess): { rss: number; pss: number } {
+  const text = readFileSync(`/proc/${child.pid}/smaps_rollup`, 'utf8');
+  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024;
+  return { rss: field('Rss'), pss: field('Pss') };
+}
+
 /** Starts a baseline program of benchmarks/baseline. */
 export function startBaseline(name: string, args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [join(process.cwd(), 'benchmarks', 'baseline', name), ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+}
+
+/**
+ * Starts bare processes; resolves with the time until the last has reported. In sessions of their own, as the launcher's are: on a
+ * busy host the scheduler gives each session a share, so that both sides must have as many.
+ */
+export async function startBareProcesses(n: number): Promise<number> {
+  const startedAt = performance.now();
+  const children = Array.from({ length: n }, () =>
+    spawn(process.execPath, ['-e', 'process.send(1); process.on("message", () => {})'], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      detached: true,
+    }),
+  );
+  await Promise.all(children.map((child) => new Promise((resolve) => child.once('message', resolve))));
+  const elapsed = performance.now() - startedAt;
+  await Promise.all(children.map((child) => ended(child)));
+  return elapsed;
 }
 
 function start(detached: boolean, program: string, variable: string, settings: unknown): ChildProcess {

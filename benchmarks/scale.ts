@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { plotSvg } from '@mk/sim/commands/svg-plot';
-import { type BenchCluster, ended, startCluster } from './cluster.ts';
+import { type BenchCluster, memoryMib, startBareProcesses, startCluster } from './cluster.ts';
 import { keep, median, spread } from './report.ts';
 
 /**
@@ -31,28 +31,9 @@ interface Row {
   readonly openLinks: number[];
 }
 
-async function bare(n: number): Promise<number> {
-  const startedAt = performance.now();
-  const children = Array.from({ length: n }, () =>
-    spawn(process.execPath, ['-e', 'process.send(1); process.on("message", () => {})'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      detached: true,
-    }),
-  );
-  await Promise.all(children.map((child) => new Promise((resolve) => child.once('message', resolve))));
-  const elapsed = performance.now() - startedAt;
-  await Promise.all(children.map((child) => ended(child)));
-  return elapsed;
-}
-
 function cpuTicks({ pid }: ChildProcess): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
   return Number(fields[11]) + Number(fields[12]);
-}
-
-function pssMib({ pid }: ChildProcess): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0) / 1024;
 }
 
 /** All cores take part in a round of core 0: the first view has a lease, and links that it wants are open. */
@@ -65,7 +46,7 @@ async function firstRound(cluster: BenchCluster, cores: number): Promise<void> {
 }
 
 async function measure(row: Row): Promise<void> {
-  row.bareMs.push(await bare(row.cores));
+  row.bareMs.push(await startBareProcesses(row.cores));
   const cluster = await startCluster(row.cores, { detached: true });
   const meshedAt = performance.now();
   await firstRound(cluster, row.cores);
@@ -78,7 +59,7 @@ async function measure(row: Row): Promise<void> {
   await pause(REST_MS);
   const seconds = (performance.now() - startedAt) / 1000;
   row.restPercent.push(((ticks() - before) / TICKS_PER_SECOND / seconds / CPUS) * 100);
-  row.pssMib.push(...cluster.cores.map(pssMib));
+  row.pssMib.push(...cluster.cores.map((core) => memoryMib(core).pss));
   let ends = 0;
   for (let core = 0; core < row.cores; core += 1) {
     const links = await cluster.ask<readonly { readonly peer: number | string; readonly up: boolean }[]>(core, 'links');
@@ -97,7 +78,7 @@ const rows: Row[] = SIZES.map((cores) => ({
   pssMib: [],
   openLinks: [],
 }));
-await bare(Math.min(...SIZES));
+await startBareProcesses(Math.min(...SIZES));
 for (let run = 0; run < RUNS; run += 1) for (const row of rows) await measure(row);
 for (const row of rows) {
   const ratios = row.bootMs.map((ms, i) => ms / row.bareMs[i]!);
