@@ -12,11 +12,7 @@ beforeAll(async () => {
   ({ launcher } = await place.boot('--cores', String(CORES), '--latency', '1ms'));
 });
 afterAll(async () => {
-  launcher.child.kill('SIGINT');
-  const { status } = await launcher.ended;
-  const left = place.processes();
-  await place.cleanUp();
-  expect({ status, left }).toEqual({ status: 0, left: [] });
+  expect(await place.end(launcher)).toEqual({ status: 0, left: [] });
 });
 
 interface Member {

@@ -24,9 +24,7 @@ beforeAll(async () => {
   ({ launcher } = await place.boot('--cores', '8', '--machine', 'wan'));
 });
 afterAll(async () => {
-  launcher.child.kill('SIGINT');
-  expect((await launcher.ended).status).toBe(0);
-  await place.cleanUp();
+  expect((await place.end(launcher)).status).toBe(0);
 });
 
 test('a ring near one another stays in a region, spread it crosses the cable', async () => {

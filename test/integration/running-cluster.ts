@@ -141,6 +141,15 @@ export class ClusterPlace {
       .map(Number);
   }
 
+  /** Interrupts a launcher, waits for its end, and cleans up; its status, and the processes that it left. */
+  async end(launcher: Running): Promise<{ readonly status: number | null; readonly left: readonly number[] }> {
+    launcher.child.kill('SIGINT');
+    const { status } = await launcher.ended;
+    const left = this.processes();
+    await this.cleanUp();
+    return { status, left };
+  }
+
   async cleanUp(): Promise<void> {
     for (const pid of this.processes()) {
       try {

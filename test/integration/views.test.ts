@@ -23,11 +23,7 @@ beforeAll(async () => {
   ({ launcher, ready } = await place.boot('--cores', String(CORES), '--lease', LEASE));
 });
 afterAll(async () => {
-  launcher.child.kill('SIGINT');
-  const { status } = await launcher.ended;
-  const left = place.processes();
-  await place.cleanUp();
-  expect({ status, left }).toEqual({ status: 0, left: [] });
+  expect(await place.end(launcher)).toEqual({ status: 0, left: [] });
 });
 
 interface Views {
