@@ -16,6 +16,7 @@ test('the tour of a small machine holds every check and leaves nothing behind', 
   ]).ended;
   expect(stdout.startsWith('seed 1\n')).toBe(true);
   expect(stdout.split('\n').filter((line) => line.includes('✗'))).toEqual([]);
+  expect(stdout).toContain('; 15 of 15 pairs know each other\n');
   expect(stdout).toMatch(/(\d+) of \1 checks held/);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(place.processes()).toEqual([]);

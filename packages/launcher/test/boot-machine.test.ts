@@ -80,5 +80,5 @@ test('a deadline says what is missing', () => {
   ].map(({ actions }) => (actions.at(-1) as { reason: string }).reason);
   expect(reasons[0]).toContain('the SKB does not listen yet');
   expect(reasons[1]).toContain('1 of 2 cores have not registered (core-1)');
-  expect(reasons[2]).toContain('0 of 1 links are up');
+  expect(reasons[2]).toContain('0 of 1 pairs of cores know each other');
 });

@@ -137,7 +137,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
       {
         name: 'mk_mesh_links',
         type: 'gauge',
-        help: 'Links of the mesh.',
+        help: 'Pairs of cores that know each other; a link opens on first use.',
         samples: [{ value: this.registry.meshLinks }],
       },
       {

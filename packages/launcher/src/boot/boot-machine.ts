@@ -142,7 +142,7 @@ export class BootMachine {
     if (late.length > 0)
       return `${late.length} of ${this.cores} cores have not registered (${late.slice(0, 8).join(', ')}${late.length > 8 ? ', …' : ''})`;
     const { links, expectedLinks } = this.progress;
-    return `${links} of ${expectedLinks} links are up`;
+    return `${links} of ${expectedLinks} pairs of cores know each other`;
   }
 }
 

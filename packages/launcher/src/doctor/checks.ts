@@ -91,7 +91,7 @@ function memory({ availableBytes }: HostFacts, cores: number): Finding {
   );
 }
 
-/** Every core has a socket to every other one. */
+/** At most: a core has a socket to every other one. */
 function openFiles({ openFiles: limit }: HostFacts, cores: number): Finding {
   if (limit === null) return finding('open files', 'ok', 'no limit is known', '');
   const needed = 2 * cores + OTHER_FILES;

@@ -11,7 +11,7 @@ export class ProgressDisplay {
   update({ registered, links, expectedCores, expectedLinks }: BootProgress): void {
     if (!this.terminal.interactive) return;
     if (this.bar === null) {
-      const format = `booting {bar} {cores}/${expectedCores} cores  {links}/${expectedLinks} links  {duration_formatted}`;
+      const format = `booting {bar} {cores}/${expectedCores} cores  {links}/${expectedLinks} pairs  {duration_formatted}`;
       this.bar = new SingleBar({
         format,
         hideCursor: true,
@@ -23,7 +23,7 @@ export class ProgressDisplay {
       });
       this.bar.start(expectedCores + expectedLinks, 0, { cores: 0, links: 0 });
     }
-    // A link counts half when one of its ends has told of it.
+    // A pair counts half when one of the two has told that it knows the other.
     this.bar.update(registered + links, { cores: registered, links: Math.floor(links) });
   }
 

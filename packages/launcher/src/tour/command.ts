@@ -58,13 +58,13 @@ async function runTour(config: ClusterConfig, machine: ResolvedMachine, terminal
   tour = new Tour(session, machine, terminal);
   try {
     const of = CHAPTERS.length + 2;
-    tour.begin(`Boot: one process a core, every core linked to every other`, 1, of);
+    tour.begin('Boot: one process a core, every core knows every other', 1, of);
     const result = await session.open().finally(() => progress.end());
     ready = true;
-    const links = (config.cores * (config.cores - 1)) / 2;
+    const pairs = (config.cores * (config.cores - 1)) / 2;
     tour.check(
-      `${result.cores} cores and the SKB booted in ${(result.elapsedMs / 1000).toFixed(2)} s; ${result.links} of ${links} links`,
-      result.links === links,
+      `${result.cores} cores and the SKB booted in ${(result.elapsedMs / 1000).toFixed(2)} s; ${result.links} of ${pairs} pairs know each other`,
+      result.links === pairs,
     );
     tour.say(`links: ${configuredLatency(session, machine)}`);
     for (const [i, chapter] of CHAPTERS.entries()) {

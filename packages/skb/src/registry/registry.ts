@@ -81,7 +81,7 @@ export class Registry {
     return isOver && this.members.get(core)?.incarnation !== incarnation;
   }
 
-  /** How many links the mesh has: those that both ends have reported. */
+  /** How many pairs of cores know each other, by what both have reported; a link opens on first use. */
   get meshLinks(): number {
     return Math.floor(this.linkSum / 2);
   }
