@@ -135,7 +135,7 @@ export class PageCache {
     return this.#foreign.size;
   }
 
-  /** Gives up the oldest copies of other homes' pages until so many are left, but those that are in use; how many went. */
+  /** Gives up the oldest copies of other homes' pages until so many are left, but those that somebody waits for; how many went. */
   makeRoom(capacity: number): number {
     let evicted = 0;
     for (const page of this.#foreign) {
