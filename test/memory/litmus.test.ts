@@ -102,5 +102,6 @@ describe('litmus tests', () => {
     expect(text).toContain('MP: forbidden 1:r0=1 1:r1=0');
     const picture = /1:r0=1 1:r1=0 {2}FORBIDDEN[^]*thread 0, core 0 +thread 1, core 1[^]*R y=1[^]*R x=0/;
     expect(s.output.join('\n')).toMatch(picture);
+    expect(s.output.join('\n')).toMatch(/what led to it \(clocks agree within \d+\.\d us\):/);
   });
 });

@@ -16,7 +16,7 @@ export interface Witness {
     readonly began_ns: number;
     readonly ended_ns: number;
   }[];
-  /** The clocks of the cores were compared within this; 0: they are one. */
+  /** The clocks of the cores were compared within this; 0: all threads ran on one core. */
   readonly clocks_within_ns: number;
 }
 
@@ -77,5 +77,5 @@ async function clockOf(mk: Mk, core: number): Promise<{ readonly ahead: number; 
     const half = (mk.now() - sent) / 2;
     if (half < best.exact) best = { ahead: theirs - sent - half, exact: half };
   }
-  return Math.abs(best.ahead) < best.exact ? { ahead: 0, exact: 0 } : best;
+  return Math.abs(best.ahead) < best.exact ? { ...best, ahead: 0 } : best;
 }
