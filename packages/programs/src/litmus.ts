@@ -9,7 +9,7 @@ import { known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, oneOf, tell, whole } from './common/arguments.ts';
 import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest } from './common/litmus-tests.ts';
 import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
 import { share, told } from './litmus/share.ts';
@@ -21,8 +21,8 @@ const SMALL_BATCH = 32;
 export const main = program({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
   const names = mk.args[0]?.startsWith('--') === false ? [mk.args[0]] : LITMUS_NAMES;
   const runs = whole(mk, 'runs', 1000, 1, 10_000_000);
-  const kind = option(mk, 'kind', ['coherent', 'private'] as const);
-  const pages = option(mk, 'pages', ['two', 'one', 'homes'] as const);
+  const kind = oneOf(mk, 'kind', ['coherent', 'private'] as const);
+  const pages = oneOf(mk, 'pages', ['two', 'one', 'homes'] as const);
   const tests = names.map((name) => {
     const test = litmusTest(name);
     if (test === null) throw mk.error('BAD_REQUEST', `there is no test ${name}; there are ${LITMUS_NAMES.join(', ')}`);
@@ -124,13 +124,4 @@ function report(mk: Mk, test: LitmusTest, { outcomes, allowed, first }: Counted,
   if (kind === 'coherent' && forbidden.length > 0)
     mk.assert(false, `${test.name}: forbidden ${forbidden.map(([outcome]) => outcome).join('; ')}`);
   return forbidden.length;
-}
-
-function option<T extends string>(mk: Mk, name: string, choices: readonly [T, ...T[]]): T {
-  const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
-  if (at < 0) return choices[0];
-  const word = known(mk.args[at]).includes('=') ? known(mk.args[at]).split('=')[1] : mk.args[at + 1];
-  const found = choices.find((choice) => choice === word);
-  if (found !== undefined) return found;
-  throw mk.error('BAD_REQUEST', `--${name} is one of ${choices.join(', ')}, not ${String(word)}`);
 }

@@ -9,13 +9,28 @@ export function coresOf(mk: Mk): readonly number[] {
 
 /** A whole number that is given as `--name 10` or `--name=10`. */
 export function whole(mk: Mk, name: string, usual: number, least: number, most: number): number {
-  const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
-  if (at < 0) return usual;
-  const word = known(mk.args[at]);
-  const text = word.includes('=') ? word.slice(name.length + 3) : (mk.args[at + 1] ?? '');
+  const text = textOf(mk, name);
+  if (text === null) return usual;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw mk.error('BAD_REQUEST', `--${name} takes a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+}
+
+/** One of the choices, given as `--name choice` or `--name=choice`; the first when nothing is. */
+export function oneOf<T extends string>(mk: Mk, name: string, choices: readonly [T, ...T[]]): T {
+  const text = textOf(mk, name);
+  if (text === null) return choices[0];
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw mk.error('BAD_REQUEST', `--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
+}
+
+/** What is given to an option, '' when that is nothing; null: the option is not there. */
+function textOf(mk: Mk, name: string): string | null {
+  const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  if (at < 0) return null;
+  const word = known(mk.args[at]);
+  return word.includes('=') ? word.slice(name.length + 3) : (mk.args[at + 1] ?? '');
 }
 
 export function given(mk: Mk, name: string): boolean {

@@ -17,7 +17,7 @@ export const main = program({ name: 'memory-exhaust' }, async (mk) => {
   const piece = whole(mk, 'piece', 4 << 20, PAGE_BYTES, 1 << 30);
   const cores = coresOf(mk);
   const first = await takeAll(mk, piece);
-  mk.assert(first.count * piece > 0, 'some memory');
+  mk.assert(first.count > 0, 'some memory');
   mk.assert(
     /^no core has \d+ bytes free in one piece; of \d+ free bytes the largest pieces are/.test(first.text),
     first.text,
