@@ -26,7 +26,7 @@ describe('the checkers see a deliberate bug', () => {
 function hunt(mutant: Mutant): { seed: number; invariant: string; checker: string } | null {
   return withMutant(mutant, () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const [violation] = runScenario(scenarioOf(seed), RUN).violations;
+      const [violation] = runScenario(scenarioOf(seed, { leases: mutant.leases === true }), RUN).violations;
       if (violation !== undefined) return { seed, invariant: violation.invariant, checker: violation.checker };
     }
     return null;

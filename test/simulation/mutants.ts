@@ -5,12 +5,16 @@ import { SendLane } from '@mk/monitor-proto/urpc/send-lane';
 import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
 import { MonitorContext } from '@mk/node-kernel/monitor/context';
 import { OperationRunner } from '@mk/node-kernel/monitor/operations';
+import { Lease } from '@mk/node-kernel/monitor/views/lease';
+import { ViewAgreement } from '@mk/node-kernel/monitor/views/view-agreement';
 import { Registry } from '@mk/skb/registry/registry';
 
 /** A deliberate bug, wrapped around one handler of the product, and the invariants whose checker has to see it. */
 export interface Mutant {
   readonly name: string;
   readonly caughtBy: readonly string[];
+  /** Seen only where leases run out while a core hangs or is cut off. */
+  readonly leases?: boolean;
   /** The class whose method is replaced. */
   readonly target: { readonly prototype: object };
   readonly method: string;
@@ -268,5 +272,27 @@ export const MUTANTS: readonly Mutant[] = [
     target: Dialling,
     method: 'later',
     wrap: () => function () {},
+  },
+  {
+    name: 'long lease: a core acts on while a view without it is in force',
+    caughtBy: ['V1'],
+    leases: true,
+    target: Lease,
+    method: 'acknowledged',
+    wrap: (good) =>
+      function (sequence) {
+        good.call(this, sequence);
+        this.until += 100e9;
+      },
+  },
+  {
+    name: 'its own first view: each core leads the one that it was told',
+    caughtBy: ['V3'],
+    target: ViewAgreement,
+    method: 'found',
+    wrap: (good) =>
+      function (view, now) {
+        return good.call(this, { ...view, leader: this.self.core }, now);
+      },
   },
 ];
