@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { makeFolder } from './folder.ts';
@@ -13,8 +13,11 @@ const LOOK_EVERY_MS = 1000;
  */
 export class SocketListener {
   private server: Server | null = null;
+  /** The file that the server was bound to. The kernel gives its number to no other while the server has it. */
+  private file: string | null = null;
   private readonly looking: NodeJS.Timeout;
   private opening = false;
+  private closed = false;
 
   private constructor(
     private readonly path: string,
@@ -36,21 +39,39 @@ export class SocketListener {
   }
 
   close(): void {
+    this.closed = true;
     clearInterval(this.looking);
-    this.server?.close();
-    this.server = null;
+    this.leave();
   }
 
   private async open(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, this.connected);
     await listenAtSocket(server, this.path);
     this.server = server;
+    this.file = fileAt(this.path);
+    if (this.closed) this.leave(); // meanwhile
+  }
+
+  /** Closing a server removes the file at its path, whosever it has become: another's is out of the way while that happens. */
+  private leave(): void {
+    const { server, path } = this;
+    if (server?.listening !== true) return;
+    const there = fileAt(path);
+    if (there === null || there === this.file) return void server.close();
+    const aside = `${path}.${process.pid}`;
+    try {
+      renameSync(path, aside);
+      server.close();
+      renameSync(aside, path);
+    } catch {
+      server.close(); // who may rename nothing in a folder removes nothing there either
+    }
   }
 
   private async look(): Promise<void> {
-    if (this.opening || this.server === null || isThere(this.path)) return;
+    if (this.opening || this.server === null || fileAt(this.path) !== null) return;
     this.opening = true;
-    this.server.close();
+    this.leave();
     try {
       makeFolder(dirname(this.path), 0o700);
       await this.open();
@@ -61,10 +82,12 @@ export class SocketListener {
   }
 }
 
-function isThere(path: string): boolean {
+/** What tells the file at a path from others; null: there is none. */
+function fileAt(path: string): string | null {
   try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return there === undefined ? null : `${there.dev} ${there.ino}`;
   } catch {
-    return false; // a file stands where the folder was
+    return null; // a file stands where the folder was
   }
 }

@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -44,15 +44,17 @@ test('a socket that is deleted, and its folder, comes back once it can; who was 
   listener.close();
 });
 
-test('a socket that another process has put there is left to it', async () => {
+test('a socket that another process has put there is left to it, also when this one closes', async () => {
   const path = join(place, 'taken.sock');
   const { listener } = await listening(path);
-  const other = createServer((socket) => socket.end('theirs'));
+  const other = createServer((socket) => socket.end('theirs')).unref();
   await listenAtSocket(other, `${path}.new`);
   renameSync(`${path}.new`, path);
   await new Promise((resolve) => setTimeout(resolve, 1200)); // it has looked once more
   expect(await greeting(path)).toBe('theirs');
   listener.close();
+  expect(await greeting(path)).toBe('theirs');
+  expect(readdirSync(place).filter((name) => name.startsWith('taken'))).toEqual(['taken.sock']);
   other.close();
 });
 
