@@ -16,7 +16,7 @@ import { crossover, shootdownPlot, shootdownText } from '@mk/sim/commands/shootd
 
 /** The paper's one-way URPC times, cycles: shared cache, one hop, two hops. Latency is what send and receive leave of them. */
 const URPC = { same: 538, hop1: 613, hop2: 618 };
-const TOLERANCE = 0.25;
+const TOLERANCE = 0.15;
 
 /** What is fitted, in cycles. */
 interface Costs {

@@ -1,25 +1,21 @@
 import { tableOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, isCore, MILLISECOND, type Nanos, type PeerId, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { PLAN_KINDS, type PlanKind } from '@mk/node-kernel/monitor/agreement/plan';
 import type { MachineModel } from '@mk/skb/config';
 import { type CostModel, costsOf } from '../engine/costs.ts';
 import { Simulation } from '../engine/simulation.ts';
+import { costsOfPlan } from './line-costs.ts';
 
 /*
  * The shootdown of Baumann et al., SOSP 2009, §5.1: a one-phase round from core 0 over n cores, by each of the four
  * plans, on a machine whose costs came from the unicast curve and the URPC table alone. The plans differ in what the
- * hardware does with them:
- *
- *   unicast    messages, as the machine description has them;
- *   broadcast  no message at all but one cache line that every core polls: the round of unicast with the costs of such a
- *              line (`sharedLine`);
- *   multicast  a leader per package, the buffers of all channels on the initiator's node (`buffersAt`);
- *   numa       the same with buffers local to whoever aggregates: messages as the machine description has them.
+ * hardware does with them (`line-costs.ts`).
  */
 
-export const SHOOTDOWN_PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
-export type ShootdownPlan = (typeof SHOOTDOWN_PLANS)[number];
+export const SHOOTDOWN_PLANS = PLAN_KINDS;
+export type ShootdownPlan = PlanKind;
 
 export interface ShootdownRow {
   readonly cores: number;
@@ -57,7 +53,7 @@ export class ShootdownBench {
   /** What one round takes by this plan. */
   roundNs(plan: ShootdownPlan): Nanos {
     this.settle();
-    this.costs.current = COSTS[plan](this.machine, this.root, this.cores);
+    this.costs.current = costsOfPlan(plan, this.machine, this.root, this.cores);
     const startedAt = this.simulation.now;
     let endedAt: Nanos | null = null;
     this.simulation.control(this.root, 'round', { plan: plan === 'broadcast' ? 'unicast' : plan }, (reply, at) => {
@@ -83,52 +79,6 @@ export class ShootdownBench {
     this.simulation.run(this.simulation.now + 40 * MILLISECOND);
   }
 }
-
-/**
- * The costs of one line that every core polls, as costs of messages from the root: the root writes it, which takes a line
- * transfer; then each reader in turn pulls it, one line transfer (half a URPC message, which moves a line there and the
- * credit back) and the reader's own look at it, and the line serves the next only after that. Acknowledgements are
- * messages.
- */
-export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
-  const plain = costsOf(machine);
-  const transferNs = (to: PeerId): Nanos =>
-    (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
-  const pulls = (from: number, to: number): boolean => from === root && to < cores;
-  return {
-    latencyNs: (from, to) => (pulls(from, to) ? 0 : plain.latencyNs(from, to)),
-    sendNs: (from, to) =>
-      pulls(from, to) ? transferNs(to) + machine.receiveOccupancyNs(from, to) : plain.sendNs(from, to),
-    receiveNs: (from, to) => (pulls(from, to) ? 0 : plain.receiveNs(from, to)),
-    eventNs: cores > 1 ? transferNs(1) : 0,
-  };
-}
-
-/**
- * The costs when the buffers of all channels lie on one core's node: what two cores of another package say to one another
- * goes by that node, and costs both as much as if they spoke to it.
- */
-export function buffersAt(machine: MachineModel, home: CoreId): CostModel {
-  const plain = costsOf(machine);
-  const far = (core: PeerId): boolean => isCore(core) && machine.packageOf(core) !== machine.packageOf(home);
-  const by =
-    (cost: CostModel['sendNs']): CostModel['sendNs'] =>
-    (from, to) =>
-      cost(from, far(from) && far(to) ? home : to);
-  return {
-    latencyNs: by(plain.latencyNs),
-    sendNs: by(plain.sendNs),
-    receiveNs: by(plain.receiveNs),
-    eventNs: plain.eventNs,
-  };
-}
-
-const COSTS: { readonly [P in ShootdownPlan]: (machine: MachineModel, root: CoreId, cores: number) => CostModel } = {
-  unicast: costsOf,
-  broadcast: sharedLine,
-  multicast: buffersAt,
-  numa: costsOf,
-};
 
 /** The table of all plans at these numbers of cores; `machineFor` gives the machine cut to a number of cores. */
 export function shootdownTable(

@@ -1,0 +1,128 @@
+/**
+ * What the hardware behind each plan of a shootdown costs, made of a machine's own costs (decision 0150). A message is a cache
+ * line: who sends it writes the line, who takes it polls it, and the line has a home, the node whose memory it lies in, where
+ * its transfers are put in order. Costs of a machine are those of lines at the sender's home, because unicast's are.
+ */
+import { isCore, type CoreId, type Nanos, type PeerId } from '@mk/monitor-proto/ids';
+import type { PlanKind } from '@mk/node-kernel/monitor/agreement/plan';
+import type { MachineModel } from '@mk/skb/config';
+import { type CostModel, costsOf } from '../engine/costs.ts';
+
+/** A core of the node where the line between two cores lies. */
+type Home = (from: CoreId, to: CoreId) => CoreId;
+
+export function costsOfPlan(plan: PlanKind, machine: MachineModel, root: CoreId, cores: number): CostModel {
+  switch (plan) {
+    case 'unicast':
+      return linesAt(machine, cores, () => root);
+    case 'broadcast':
+      return sharedLine(machine, root, cores);
+    case 'multicast':
+      return rootLeads(
+        linesAt(machine, cores, () => root),
+        machine,
+        root,
+        cores,
+      );
+    case 'numa':
+      // Local to whoever aggregates: between packages to the leader, within one to the package.
+      return rootLeads(
+        linesAt(machine, cores, (from, to) => (from === root ? to : from)),
+        machine,
+        root,
+        cores,
+      );
+  }
+}
+
+/**
+ * Lines by their home. How long a message takes is the machine's table; how much of it keeps the sender busy is the home's:
+ *
+ *   at the sender's node   the write is over when the reader's copy has been invalidated: as the machine says, by distance;
+ *   at the reader's node   the write is handed over on the first link, and put in order at its end: as to the nearest node;
+ *   at a third node        the line goes there and back: as if the two spoke to a core of that node.
+ */
+export function linesAt(machine: MachineModel, cores: number, homeOf: Home): CostModel {
+  const plain = costsOf(machine);
+  const nearest = new Map<CoreId, Nanos>();
+  const firstLinkNs = (from: CoreId): Nanos => {
+    let ns = nearest.get(from);
+    if (ns === undefined) nearest.set(from, (ns = nearestNs(machine, from, cores)));
+    return ns;
+  };
+  const isAt = (home: CoreId, core: CoreId): boolean => machine.packageOf(core) === machine.packageOf(home);
+  /** Whom a message costs as much as. */
+  const other = (from: PeerId, to: PeerId): PeerId => {
+    if (!isCore(from) || !isCore(to)) return to;
+    const home = homeOf(from, to);
+    return isAt(home, from) || isAt(home, to) ? to : home;
+  };
+  const sendNs = (from: PeerId, to: PeerId): Nanos => {
+    const own = plain.sendNs(from, other(from, to));
+    if (!isCore(from) || !isCore(to)) return own;
+    const home = homeOf(from, to);
+    return !isAt(home, from) && isAt(home, to) ? Math.min(own, firstLinkNs(from)) : own;
+  };
+  return {
+    sendNs,
+    receiveNs: (from, to) => plain.receiveNs(from, other(from, to)),
+    latencyNs: (from, to) => {
+      const as = other(from, to);
+      return plain.latencyNs(from, as) + plain.sendNs(from, as) - sendNs(from, to);
+    },
+    eventNs: plain.eventNs,
+  };
+}
+
+/** The least that a message to another package occupies its sender; Infinity: there is no other. */
+function nearestNs(machine: MachineModel, from: CoreId, cores: number): Nanos {
+  let least: Nanos = Infinity;
+  for (let to = 0; to < cores; to += 1)
+    if (machine.packageOf(to) !== machine.packageOf(from)) least = Math.min(least, machine.sendOccupancyNs(from, to));
+  return least;
+}
+
+/**
+ * A tree has a leader in each package, and the root is the one of its own. What other leaders do with messages it does in its
+ * own memory: it looks at the request before it passes it on to its package, and at what its package said before it counts it
+ * as answered. Each is a look at a line, what a receiver's occupancy is. Other packages have been told by then.
+ */
+function rootLeads(lines: CostModel, machine: MachineModel, root: CoreId, cores: number): CostModel {
+  const own = Array.from({ length: cores }, (_, core) => core).find(
+    (core) => core !== root && machine.packageOf(core) === machine.packageOf(root),
+  );
+  if (own === undefined) return lines;
+  const lookNs = lines.receiveNs(own, root);
+  return {
+    latencyNs: (from, to) => lines.latencyNs(from, to),
+    sendNs: (from, to) => lines.sendNs(from, to) + (from === root && to === own ? lookNs : 0),
+    receiveNs: (from, to) => lines.receiveNs(from, to) + (from === own && to === root ? lookNs : 0),
+    eventNs: lines.eventNs,
+  };
+}
+
+/**
+ * One line that every core polls. The root writes it, which takes a line transfer (half a message, which is two: the writer
+ * takes the line from the reader, the reader fetches it back). Then all readers miss at once, and the home serves them one
+ * after the other: each has the line for its transfer and its own look at it. The root is not busy meanwhile: it takes the
+ * answers, which are messages, as they come.
+ */
+export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
+  const plain = linesAt(machine, cores, () => root);
+  const transferNs = (to: CoreId): Nanos =>
+    (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
+  const servedNs = new Map<PeerId, Nanos>();
+  let atNs: Nanos = 0;
+  for (let core = 0; core < cores; core += 1) {
+    if (core === root) continue;
+    atNs += transferNs(core) + machine.receiveOccupancyNs(root, core);
+    servedNs.set(core, atNs);
+  }
+  const served = (from: PeerId, to: PeerId): Nanos | undefined => (from === root ? servedNs.get(to) : undefined);
+  return {
+    latencyNs: (from, to) => served(from, to) ?? plain.latencyNs(from, to),
+    sendNs: (from, to) => (served(from, to) === undefined ? plain.sendNs(from, to) : 0),
+    receiveNs: (from, to) => (served(from, to) === undefined ? plain.receiveNs(from, to) : 0),
+    eventNs: cores > 1 ? transferNs(root === 0 ? 1 : 0) : 0,
+  };
+}
