@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { markDashedWords, unmarkDashedWords } from '../src/cli/dashed-words.ts';
-import { runCli } from '../src/cli/run-cli.ts';
+import { report, runCli } from '../src/cli/run-cli.ts';
 import { coreList, durationMs, wholeNumber } from '../src/cli/values.ts';
 import { UsageError } from '../src/cli/usage-error.ts';
 import { VERSION } from '@mk/monitor-proto/version';
@@ -172,4 +172,25 @@ test.each([
   const args = { words: marked, first: marked[1] };
   unmarkDashedWords(args);
   expect(args).toEqual({ words: wanted, first: wanted[1] });
+});
+
+test('what the file system refuses is one line without a stack; a bug of ours is not', () => {
+  const said: string[] = [];
+  const { write } = process.stderr;
+  const heard = (act: () => unknown): void => {
+    process.stderr.write = ((text: string) => said.push(text) > 0) as typeof write;
+    try {
+      act();
+    } catch (error) {
+      report('mkctl', error);
+    } finally {
+      process.stderr.write = write;
+    }
+  };
+  heard(() => readFileSync('/dev/null/nothing'));
+  heard(() => JSON.parse('{'));
+  expect(said).toEqual([
+    "mkctl: ENOTDIR: not a directory, open '/dev/null/nothing'\n",
+    expect.stringMatching(/^mkctl: internal error \(please report it\): SyntaxError.*\n {4}at /),
+  ]);
 });

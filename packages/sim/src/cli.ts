@@ -1,7 +1,7 @@
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import type { CommandModule } from 'yargs';
-import type { Scenario } from './engine/scenario.ts';
-import { readTextFile } from './io/files.ts';
+import { readText } from '@mk/machine/io/load';
+import { parseScenario } from './nemesis/scenario-file.ts';
 import { processJobs, serveJob } from './io/jobs.ts';
 import type { SimProgram } from './commands/context.ts';
 import { jobOf, runNemesisCommand, runNemesisJobs } from './commands/nemesis-command.ts';
@@ -99,18 +99,14 @@ export function runSim(args: Args, context: SimCommandContext, program: SimProgr
  * complained of.
  */
 function replayedProgram(file: unknown): string | undefined {
-  const text = file === undefined ? null : readTextFile(String(file));
-  if (text?.ok !== true) return undefined;
-  try {
-    return (JSON.parse(text.value) as Partial<Scenario>).program?.program;
-  } catch {
-    return undefined;
-  }
+  const text = file === undefined ? null : readText(String(file));
+  const scenario = text?.ok === true ? parseScenario(text.value) : null;
+  return scenario?.ok === true ? scenario.value.program?.program : undefined;
 }
 
 /** The program of a plan's workload; undefined: there is none, or the plan is read again and complained of. */
 function plannedProgram(file: unknown): string | undefined {
-  const text = file === undefined ? null : readTextFile(String(file));
+  const text = file === undefined ? null : readText(String(file));
   const plan = text?.ok === true ? parseFaultPlan(text.value) : null;
   return plan?.ok === true ? programOfPlan(plan.value)?.program : undefined;
 }

@@ -35,6 +35,11 @@ function plan(text: string): string {
   return path;
 }
 
+/** A scenario's file with something wrong in it. */
+function scenario(wrong: object): string {
+  return JSON.stringify({ seed: 1, cores: 2, machine: 'flat', faults: [], load: [], faultsForNs: 0, ...wrong });
+}
+
 /** Runs with a bug planted in every kernel: a broken link stays broken. */
 function withoutRedial<T>(run: () => T): T {
   const dialling = Dialling.prototype;
@@ -113,6 +118,10 @@ describe('mk-launch sim', () => {
     [{ for: 'soon' }, /--for/],
     [{ plan: '/nowhere/plan.yaml' }, /no such file/],
     [{ replay: '/nowhere/run.json' }, /no such file/],
+    [{ trace: '/dev/null/trace' }, /^mk-launch sim: \/dev\/null\/trace cannot be written/],
+    [{ record: '/dev/null/run.ndjson', seeds: '3' }, /^mk-launch sim: \/dev\/null\/run.ndjson cannot be written/],
+    [{ scenario: 'shootdown', machine: 'flat', cores: '2', out: '/dev/null/plot.svg' }, /^mk-launch sim: --out: /],
+    [{ plan: '/dev/null' }, /is no file/],
   ])('a mistake is one line and status 2: %j', (args, message) => {
     const { status, error } = sim(args);
     expect(status).toBe(2);
@@ -127,5 +136,26 @@ describe('mk-launch sim', () => {
     expect(
       sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    rogue: { core: 1, behaviour: garbage }\n') }).error,
     ).toMatch(/rogue|garbage/);
+  });
+
+  test.each([
+    ['', /Unexpected end/],
+    ['\ufeffname: x\r\n', /is not valid JSON/],
+    ['[]', /it is no object/],
+    ['{}', /seed is missing/],
+    ['['.repeat(100_000), /no scenario/],
+    [scenario({ cores: 1e99 }), /cores is not/],
+    [scenario({ cores: '__proto__' }), /cores is not/],
+    [scenario({ faultsForNs: -1 }), /faultsForNs is not/],
+    [scenario({ faults: [{ atNs: 1, action: { type: 'constructor' } }] }), /faults\[0\] is not/],
+    [scenario({ faults: [{ atNs: 1, action: { type: 'rule', rule: { kind: 'link' } } }] }), /faults\[0\] is not/],
+    [scenario({ load: [{ atNs: 1, core: 0, verb: 'ping', args: null }] }), /load\[0\] is not/],
+    [scenario({ machine: '/nowhere.yaml' }), /no such file/],
+  ])('--replay of a file that is none of its own: %#', (text, refusal) => {
+    const path = join(folder, 'replay.json');
+    writeFileSync(path, text);
+    const { status, error } = sim({ replay: path });
+    expect([status, error]).toEqual([2, expect.stringMatching(refusal)]);
+    expect(error).not.toContain('\n');
   });
 });

@@ -1,4 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
 import { type CommandModel, modelOf } from './command-model.ts';
@@ -100,12 +101,19 @@ export function report(name: string, error: unknown, json = false): number {
   const status = error instanceof CommandError ? error.exitCode : 2;
   const known = error instanceof UsageError || error instanceof CommandError || error instanceof ControlError;
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const text = known ? error.message : `internal error (please report it): ${detail}`;
+  const text = known || isOfFile(error) ? asError(error).message : `internal error (please report it): ${detail}`;
   if (json) {
     const code = /^([A-Z][A-Z_]+): /.exec(text)?.[1] ?? (status === 2 ? 'BAD_REQUEST' : 'FAILED');
-    process.stderr.write(`${JSON.stringify({ error: known ? code : 'INTERNAL', text, exit_status: status })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ error: known || isOfFile(error) ? code : 'INTERNAL', text, exit_status: status })}\n`,
+    );
   } else process.stderr.write(`${name}: ${text}\n`);
   return status;
+}
+
+/** Whether the file system refused something: its words name what and where, and it is no bug of ours. */
+function isOfFile(error: unknown): boolean {
+  return codeOf(error) !== undefined && error instanceof Error && 'path' in error && 'syscall' in error;
 }
 
 /** yargs makes a list of an option that is given twice; where one value is wanted that is a mistake. */

@@ -1,3 +1,4 @@
+import { shown } from '@mk/machine/one-line';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
@@ -312,7 +313,10 @@ function chooseRecord(name: string | undefined): ClusterRecord {
   if (name !== undefined) {
     const record = running.find((candidate) => candidate.name === name);
     if (record !== undefined) return record;
-    throw new NoClusterError(`no cluster named ${name} runs here${names === '' ? '' : `; these do: ${names}`}`, 2);
+    throw new NoClusterError(
+      `no cluster named ${name === '' ? '""' : shown(name)} runs here${names === '' ? '' : `; these do: ${names}`}`,
+      2,
+    );
   }
   if (running.length === 1) return known(running[0]);
   if (running.length === 0)

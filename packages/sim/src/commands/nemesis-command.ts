@@ -1,7 +1,9 @@
 import { known } from '@mk/monitor-proto/assert';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
-import { readTextFile, rssBytes, wallMs, writeText } from '../io/files.ts';
+import { readText } from '@mk/machine/io/load';
+import { visible } from '@mk/machine/one-line';
+import { rssBytes, wallMs, writable, writeText } from '../io/files.ts';
 import { hmacSha256 } from '../io/hmac.ts';
 import { machineCores, simMachine } from '../io/load-machine.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';
@@ -10,6 +12,7 @@ import { programOfPlan, scenarioOfPlan } from '../nemesis/plan-scenario.ts';
 import { runScenario, type RunOptions, type RunResult } from '../engine/run-scenario.ts';
 import { runTwice } from '../engine/run-seed.ts';
 import { describeFault, type Scenario } from '../engine/scenario.ts';
+import { parseScenario, scenarioText } from '../nemesis/scenario-file.ts';
 import { shrink } from '../nemesis/shrink.ts';
 import { chromeTrace } from '../trace/chrome-trace.ts';
 import { PageRecorder } from '../trace/page-recorder.ts';
@@ -108,6 +111,8 @@ class Tally {
     private readonly request: SimRequest,
     private readonly context: CommandContext,
   ) {
+    for (const file of [request.trace, request.traceEvents, request.record])
+      if (file !== null) must('', writable(file)); // a thousand seeds later it would be a pity
     // The seed comes first, so that it is known whatever happens.
     const ends = scenarios.map(({ seed }) => seed).filter((_, i) => i === 0 || i === scenarios.length - 1);
     if (!request.json) context.terminal.out(`seed ${ends.join(' to ')}`);
@@ -171,14 +176,15 @@ function runOptions({ cores }: SimRequest, { machinesDirectory, program }: Comma
 function scenariosOf(request: SimRequest, context: CommandContext): readonly Scenario[] {
   const { machinesDirectory, program } = context;
   if (request.replay !== null) {
-    const scenario = JSON.parse(must('--replay', readTextFile(request.replay))) as Scenario;
+    const text = must('--replay', readText(request.replay));
+    const scenario = must(`--replay ${visible(request.replay)}`, parseScenario(text));
     programOf(context, scenario);
     return [scenario];
   }
   const seeds = Array.from({ length: request.seeds }, (_, i) => request.seed + i);
   if (request.plan === null && program !== null) return seeds.map((seed) => programScenario(seed, request, program));
   if (request.plan === null) return seeds.map((seed) => scenarioOf(seed, nemesisOptions(request)));
-  const plan = must('', parseFaultPlan(must('--plan', readTextFile(request.plan)), request.plan));
+  const plan = must('', parseFaultPlan(must('--plan', readText(request.plan)), visible(request.plan)));
   const chosen = request.seedGiven || request.seeds > 1 ? seeds : [null];
   const machine = request.machine ?? plan.machine;
   const whole = machine === null ? null : must('--machine', machineCores(machine, machinesDirectory));
@@ -223,7 +229,7 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
     );
     smallest = shrunk.scenario;
     const file = `${request.trace ?? `sim-seed-${scenario.seed}`}.scenario.json`;
-    writeText(file, `${JSON.stringify(smallest, null, 1)}\n`);
+    must('--shrink', writeText(file, scenarioText(smallest)));
     repeat = `mk-launch sim --replay ${file}`;
     say(`  shrunk in ${shrunk.runs} runs to ${smallest.faults.length} faults and ${smallest.load.length} requests:`);
     for (const { atNs, action } of smallest.faults) say(`    ${(atNs / 1e6).toFixed(3)} ms  ${describeFault(action)}`);
@@ -269,7 +275,7 @@ function writeTrace(
     throw new OptionError(`--op: nobody tells of operation ${selection.op} in this run`);
   const written: string[] = [];
   const write = (file: string, text: string): void => {
-    writeText(file, text);
+    must('--trace', writeText(file, text));
     written.push(file.endsWith('.json') ? `${file} (open it in Perfetto)` : file);
   };
   if (traceEvents !== null) write(traceEvents, chromeTrace(selected));
@@ -291,6 +297,6 @@ function record(
 ): void {
   const recorder = new PageRecorder(scenario, options.machineOf(scenario));
   runScenario(scenario, { ...options, observers: [recorder], prepare: (simulation) => recorder.watch(simulation) });
-  writeText(file, recorder.text());
+  must('--record', writeText(file, recorder.text()));
   if (!quiet) terminal.out(`  wrote ${file}; mkctl ui --replay ${file} shows it`);
 }

@@ -23,7 +23,7 @@ export function runShootdownCommand(request: SimRequest, { terminal, machinesDir
   terminal.progress('');
   const withPaper = name === PAPER_MACHINE;
   const plot = request.out;
-  if (plot !== null) writeText(plot, shootdownPlot(rows, whole.ghz, name, withPaper));
+  if (plot !== null) must('--out', writeText(plot, shootdownPlot(rows, whole.ghz, name, withPaper)));
   const beats = crossover(rows);
   if (request.json) terminal.out(JSON.stringify({ machine: name, ghz: whole.ghz, rows, crossover: beats, plot }));
   else {

@@ -1,21 +1,27 @@
 import { makeFolder } from '@mk/monitor-proto/io/folder';
-import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { asError } from '@mk/monitor-proto/thrown';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { visible } from '@mk/machine/one-line';
 import { failure, type Result, success } from '@mk/machine/result';
 
-/** Writes a text file and the folders above it. */
-export function writeText(path: string, text: string): void {
-  makeFolder(dirname(path));
-  writeFileSync(path, text);
+/** Writes a text file and the folders above it, or says in one line why it cannot. */
+export function writeText(path: string, text: string): Result<string> {
+  return writing(path, () => writeFileSync(path, text));
 }
 
-/** A file's text, or one line that says why there is none. */
-export function readTextFile(path: string): Result<string> {
+/** Makes the folders above a file that is to be written later, and says in one line why it cannot be. */
+export function writable(path: string): Result<string> {
+  return writing(path, () => accessSync(dirname(path), constants.W_OK | constants.X_OK));
+}
+
+function writing(path: string, act: () => void): Result<string> {
   try {
-    return success(readFileSync(path, 'utf8'));
+    makeFolder(dirname(path));
+    act();
+    return success(path);
   } catch (error) {
-    return failure(`${path}: ${codeOf(error) === 'ENOENT' ? 'no such file' : asError(error).message}`);
+    return failure(`${visible(path)} cannot be written (${visible(asError(error).message)})`);
   }
 }
 

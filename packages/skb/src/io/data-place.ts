@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { causeOf } from '../journal/io/cause.ts';
 import type { FileLock } from '../journal/io/file-lock.ts';
+import { mustBeFile } from '../journal/io/plain-file.ts';
 import { beginLife, keepLife, nextLife } from './life-number.ts';
 
 /** What the SKB has of its data directory. */
@@ -35,16 +36,17 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
   if (dataDir === undefined) return NONE;
   const journalPath = join(dataDir, JOURNAL_FILE);
   const path = join(dataDir, 'life');
+  let lock: FileLock | null = null;
   try {
     makeFolder(dataDir);
-    const lock = await patiently(() => takeLock(journalPath));
+    lock = await patiently(() => takeLock(journalPath));
     return { journalPath, lock, life: beginLife(dataDir), failure: whatLies(journalPath), keepLife: () => undefined };
   } catch (error) {
     if (asError(error).name === 'LockHeldError') throw error;
     const life = nextLife(dataDir);
     return {
       journalPath,
-      lock: null,
+      lock, // a lock that we forgot would shut ourselves out for ever
       life,
       failure: `${dataDir}: ${causeOf(error)}`,
       keepLife: () => keepLife(path, life),
@@ -77,6 +79,7 @@ async function patiently<T>(act: () => Promise<T>): Promise<T> {
 function whatLies(journalPath: string): string | null {
   let descriptor: number;
   try {
+    mustBeFile(journalPath);
     descriptor = openSync(journalPath, 'r');
   } catch (error) {
     return codeOf(error) === 'ENOENT' ? null : `${journalPath}: ${causeOf(error)}`;

@@ -1,7 +1,8 @@
 import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { randomInt } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPlainFile } from '../journal/io/plain-file.ts';
 
 const FILE = 'life';
 /** So many lives may be left out when one cannot be written down, so that the next one is hardly the same. */
@@ -34,7 +35,7 @@ export function keepLife(path: string, life: number): void {
 
 function lastLife(path: string): number {
   try {
-    const life = Number(readFileSync(path, 'utf8').trim());
+    const life = Number(readPlainFile(path).trim());
     return Number.isSafeInteger(life) && life > 0 ? life : 0;
   } catch {
     return 0;

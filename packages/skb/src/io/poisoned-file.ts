@@ -1,6 +1,7 @@
 import { isRecord } from '@mk/monitor-proto/guards';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPlainFile } from '../journal/io/plain-file.ts';
 
 /** A request that ended a life of the SKB. */
 export interface PoisonedRequest {
@@ -18,7 +19,7 @@ const MOST_KEPT = 64;
 export function poisonedRequests(dataDir: string | undefined): readonly PoisonedRequest[] {
   if (dataDir === undefined) return [];
   try {
-    const rows: unknown = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
+    const rows: unknown = JSON.parse(readPlainFile(join(dataDir, FILE)));
     return Array.isArray(rows) ? rows.filter(isPoisoned) : [];
   } catch {
     return [];

@@ -1,9 +1,10 @@
 import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { readPlainFile } from '../journal/io/plain-file.ts';
 
 /** Words of the shared memory, and how the thread looks at it. */
 export const WITNESS = {
@@ -101,7 +102,7 @@ export function lastRequests(dataDir: string | undefined): readonly LastRequest[
   return Object.values(FILE).flatMap((file) => {
     const path = join(dataDir, file);
     try {
-      const last: unknown = JSON.parse(readFileSync(path, 'utf8'));
+      const last: unknown = JSON.parse(readPlainFile(path));
       rmSync(path, { force: true });
       if (!isRecord(last)) return [];
       const { request, why } = last;

@@ -6,9 +6,10 @@
  * Linux: open file description locks (`fcntl(2)`, F_OFD_SETLK), macOS: `flock`, Windows: `LockFileEx`.
  * Source: docs/decisions/0071-the-lock-of-a-journal.md.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { tryLock } from 'fs-native-extensions';
+import { readPlainFile } from './plain-file.ts';
 
 /** Somebody else holds the lock; the text says who wrote into the file last. */
 export class LockHeldError extends Error {
@@ -28,7 +29,7 @@ export class FileLock {
     for (;;) {
       const descriptor = openSync(path, 'a+', 0o600);
       try {
-        const before = readFileSync(path, 'utf8').trim();
+        const before = readPlainFile(path).trim();
         if (!tryLock(descriptor)) throw new LockHeldError(before === '' ? 'another process' : before);
         const lock = new FileLock(path, descriptor, before);
         // The file that we opened may have been put away before we had the lock.

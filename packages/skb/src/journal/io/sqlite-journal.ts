@@ -10,6 +10,7 @@
  * Changes appended in one turn of the event loop share one commit. The tables hold the state, not its history, so nothing
  * but the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
  */
+import { asError } from '@mk/monitor-proto/thrown';
 import { keysOf, tableOf } from '@mk/monitor-proto/tables';
 import { handlerFor } from '@mk/monitor-proto/handlers';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -22,6 +23,7 @@ import { type BadRow, readRows, type Row, TABLES, type TableName, VALUES } from 
 import { summarizeWal } from '../wal.ts';
 import { FileLock, LockHeldError } from './file-lock.ts';
 import { lockPathOf } from './lock-path.ts';
+import { mustBeFile } from './plain-file.ts';
 
 /** What opening found, or a repair did; for the log. */
 export type JournalEvent =
@@ -33,6 +35,10 @@ export type JournalEvent =
 
 /** The journal cannot be used; the SKB must not acknowledge anything. */
 export class JournalError extends Error {}
+
+const WHAT_TO_DO = 'put a copy of it back, or move it away to begin anew';
+/** Enough of SQLite's words to know the damage by. */
+const MOST_SAID = 200;
 
 interface Pending {
   readonly changes: readonly JournalChange[];
@@ -83,6 +89,7 @@ export class SqliteJournal {
     const events: JournalEvent[] = [];
     this.#lock = lock ?? takeJournalLock(path);
     try {
+      for (const file of [path, `${path}-wal`]) mustBeFile(file);
       removeStaleLock(path, this.#lock, events);
       noteRecovery(path, events);
       this.#db = new sqlite.Database(path);
@@ -98,7 +105,7 @@ export class SqliteJournal {
     } catch (error) {
       this.#db.close();
       if (lock === undefined) this.#lock.release();
-      throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}`);
+      throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}; ${WHAT_TO_DO}`);
     }
     this.#statements = tableOf(keysOf(STATEMENTS), (type) => this.#db.prepare(STATEMENTS[type]));
     this.#files = filesAt(path);
@@ -292,6 +299,10 @@ function filesAt(path: string): readonly string[] {
   });
 }
 
+/** In one line: SQLite's check of a damaged database tells of each page in a line of its own. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = asError(error)
+    .message.trim()
+    .replace(/\s*\n\s*/g, ', ');
+  return text.length > MOST_SAID ? `${text.slice(0, MOST_SAID)}…` : text;
 }

@@ -1,0 +1,13 @@
+import { readFileSync, statSync } from 'node:fs';
+
+/** Throws when something else than a file lies at the path: whoever opens a pipe waits for its other end. */
+export function mustBeFile(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile()) throw new Error(`${path} is no file`);
+}
+
+/** The text of a file of ours; throws where there is none, and for what is no file. */
+export function readPlainFile(path: string): string {
+  mustBeFile(path);
+  return readFileSync(path, 'utf8');
+}

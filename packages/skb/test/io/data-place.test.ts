@@ -1,0 +1,81 @@
+import { mkdirSync, mkdtempSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { claimDataDir, type DataPlace } from '@mk/skb/io/data-place';
+import { beginLife } from '@mk/skb/io/life-number';
+import { poisonedRequests } from '@mk/skb/io/poisoned-file';
+import { JournalKeeper } from '@mk/skb/journal/io/journal-keeper';
+
+let folder: string;
+let keeper: JournalKeeper | null;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mk-place-'));
+  keeper = null;
+});
+afterEach(() => {
+  keeper?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A keeper on that place; what it says. */
+function keep(place: DataPlace): string[] {
+  const said: string[] = [];
+  keeper = new JournalKeeper({
+    path: join(folder, 'journal.sqlite'),
+    lock: place.lock,
+    log: () => undefined,
+    prepare: () => place.keepLife(),
+    opened: () => void said.push('opened'),
+    failed: (text) => void said.push(text),
+    recovered: () => void said.push('recovered'),
+  });
+  keeper.open();
+  return said;
+}
+
+test('a life that cannot be written down keeps its lock: the journal opens when the cause has gone', async () => {
+  mkdirSync(join(folder, 'life')); // as a full disk: the lock can be had, the number cannot be kept
+  const place = await claimDataDir(folder);
+  expect(place.failure).toContain('life');
+  const said = keep(place);
+  expect(said).toHaveLength(1);
+  expect(said[0]).not.toContain('has the journal');
+  rmdirSync(join(folder, 'life'));
+  keeper?.open();
+  expect(said.slice(1)).toEqual(['opened']);
+});
+
+/** What is no file may be a pipe, and whoever opens one waits; a device stands for it here, which a fault would only read from. */
+test.each(['journal.sqlite', 'journal.sqlite-wal', 'journal.sqlite.owner'])('%s is no file: said', async (name) => {
+  symlinkSync('/dev/null', join(folder, name));
+  const said = keep(await claimDataDir(folder));
+  expect(said).toHaveLength(1);
+  expect(said[0]).toContain(`${name} is no file`);
+  rmSync(join(folder, name));
+  keeper?.open();
+  expect(said[1]).toBe('opened');
+});
+
+test('a damaged database is told of in one line that says what to do', async () => {
+  const said = keep(await claimDataDir(folder));
+  await keeper?.append([{ type: 'put', name: 'r', text: `r { v: 1 }` }]);
+  keeper?.close();
+  // Every page but the first: SQLite's check has a line for each.
+  writeFileSync(join(folder, 'journal.sqlite'), Buffer.alloc(24_576, 'garbage!'), {
+    flag: 'r+',
+    flush: true,
+  } as object);
+  said.push(...keep(await claimDataDir(folder)));
+  expect(said).toEqual([
+    'opened',
+    expect.stringMatching(/^the journal \S+ cannot be read: .*; put a copy of it back, or move it away[^\n]*$/),
+  ]);
+});
+
+test('numbers and requests of earlier lives are not read from what is no file', () => {
+  symlinkSync('/dev/zero', join(folder, 'poisoned.json')); // without end: reading it would not come back
+  expect(poisonedRequests(folder)).toEqual([]);
+  symlinkSync('/dev/zero', join(folder, 'life'));
+  expect(beginLife(folder)).toBe(1);
+});
