@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterClient } from '@mk/launcher/client/cluster-client';
 import { type DomainRow, loadProgram } from '@mk/libmk/io/domains';
+import type { UnmapCurve } from '@mk/sim/commands/unmap-figure';
 import { programText } from '../../scripts/bundle-program.mjs';
 import { ClusterPlace } from '../integration/running-cluster.ts';
 import { CASES, fileOf } from './cases.ts';
@@ -49,5 +50,30 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     const slow = await place.mkctl(...words, plan('  - { at: 0s, slow: { core: 1, factor: 3 } }'));
     expect(slow.status).not.toBe(0);
     expect(slow.stderr).toContain('processes cannot be made slow');
+  });
+
+  test('bench unmap tells the whole call by number of cores, and where its time goes; its plan is for it alone', async () => {
+    const words = ['bench', 'unmap', '--plan', 'numa', '--count', '2', '--step', '2', '--json'];
+    const { status, stdout } = await place.mkctl(...words);
+    expect(status).toBe(0);
+    const [curve] = JSON.parse(stdout) as readonly [UnmapCurve];
+    expect(curve.plan).toBe('numa');
+    expect(curve.points.map(({ cores, messages }) => [cores, messages])).toEqual([
+      [1, 0],
+      [3, 4],
+      [5, 8],
+    ]);
+    for (const { min_ns: least, round_ns: round, stack } of curve.points) {
+      expect(Math.min(...Object.values(stack))).toBeGreaterThanOrEqual(0);
+      expect({ call: stack.call > 0, marshalling: stack.marshalling > 0, reply: stack.reply > 0 }).toEqual({
+        call: true,
+        marshalling: true,
+        reply: true,
+      });
+      expect(stack.marshalling).toBeLessThanOrEqual(round);
+      expect(least).toBeGreaterThan(0);
+    }
+    const { plan } = (await cluster.core(0, 'unmap_plan', {})) as { readonly plan: string };
+    expect(plan).toBe('auto');
   });
 });

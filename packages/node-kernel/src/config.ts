@@ -22,6 +22,8 @@ export interface KernelConfig {
   readonly hostClockNs?: Nanos;
   /** Dispatchers run in processes of their own, which share no memory with this one. Absent: they share it. */
   readonly separateMemory?: boolean;
+  /** Reads the clock that steps are timed by. Absent: a step takes no time. */
+  readonly stopwatch?: () => Nanos;
   /** A fault of ours over a control request ends in INTERNAL. Absent, as in the simulator: it is thrown. */
   readonly guarded?: boolean;
 }

@@ -59,6 +59,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   constructor(private readonly config: KernelConfig) {
     this.outbox = new Outbox<KernelEffect>(config.logLevel);
     this.monitor = new Monitor(config, this.outbox, () => this.table);
+    if (config.stopwatch !== undefined) this.monitor.context.stopwatch = config.stopwatch;
     this.services = createServices({
       config,
       context: this.monitor.context,

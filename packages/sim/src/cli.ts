@@ -7,7 +7,8 @@ import type { SimProgram } from './commands/context.ts';
 import { jobOf, runNemesisCommand, runNemesisJobs } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
-import { OptionError, parseSimRequest, recordingOf } from './commands/options.ts';
+import { OptionError, parseSimRequest, recordingOf, type SimRequest } from './commands/options.ts';
+import { runUnmapCommand, UNMAP_PROGRAM } from './commands/unmap-command.ts';
 import { programOfPlan } from './nemesis/plan-scenario.ts';
 
 type Args = Readonly<Record<string, unknown>>;
@@ -70,8 +71,13 @@ async function prepareJob(args: Args, context: SimCommandContext): Promise<Retur
 }
 
 async function programFor(args: Args, context: SimCommandContext): Promise<SimProgram | null> {
+  const scenario = args['scenario'];
   const word =
-    args['scenario'] === 'run' ? args['program'] : (replayedProgram(args['replay']) ?? plannedProgram(args['plan']));
+    scenario === 'run'
+      ? args['program']
+      : scenario === 'unmap'
+        ? UNMAP_PROGRAM
+        : (replayedProgram(args['replay']) ?? plannedProgram(args['plan']));
   return word === undefined ? null : ((await context.program?.(String(word))) ?? null);
 }
 
@@ -87,12 +93,18 @@ export function runSim(args: Args, context: SimCommandContext, program: SimProgr
   const terminal = context.terminal ?? simTerminal();
   try {
     const request = parseSimRequest(args);
-    const run = request.scenario === 'shootdown' ? runShootdownCommand : runNemesisCommand;
-    return run(request, { terminal, machinesDirectory: context.machinesDirectory(), program });
+    return COMMANDS[request.scenario](request, { terminal, machinesDirectory: context.machinesDirectory(), program });
   } catch (error) {
     return refused(error, terminal);
   }
 }
+
+const COMMANDS: { readonly [S in SimRequest['scenario']]: typeof runNemesisCommand } = {
+  nemesis: runNemesisCommand,
+  run: runNemesisCommand,
+  shootdown: runShootdownCommand,
+  unmap: runUnmapCommand,
+};
 
 /**
  * The program of a scenario that was written to a file; undefined: there is none, or the file is read again and
@@ -126,8 +138,9 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
   return cli
     .positional('scenario', {
       type: 'string',
-      describe: 'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table',
-      choices: ['nemesis', 'run', 'shootdown'],
+      describe:
+        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call',
+      choices: ['nemesis', 'run', 'shootdown', 'unmap'],
       default: 'nemesis',
     })
     .positional('program', {
@@ -136,7 +149,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     })
     .positional('args', { type: 'string', array: true, describe: 'run: of the program; its options, too' })
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
-    .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown: amd-8x4)' })
+    .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown and unmap: amd-8x4)' })
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
     .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1); see --jobs' })
     .option('jobs', { ...TEXT, describe: 'processes that share the seeds, or auto: one a CPU (default 1)' })
@@ -160,7 +173,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('to', { ...TEXT, describe: 'with them: up to this virtual time' })
     .option('record', { ...TEXT, describe: 'write the first seed’s run into this file, for mkctl ui --replay' })
     .option('ui', { ...SWITCH, describe: 'show the first seed’s run in a browser when it is over' })
-    .option('out', { ...TEXT, describe: 'shootdown: write the plot to this SVG file' })
+    .option('out', { ...TEXT, describe: 'shootdown, unmap: write the plot to this SVG file' })
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')
     .example('$0 sim --seeds 1000 --jobs auto', 'the same on all CPUs; on a terminal it says when it will be done')
@@ -172,6 +185,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .example('$0 sim run bank --seeds 100 --nemesis', 'a program that ships, a hundred seeds with faults')
     .example('$0 sim --seed 24 --shrink --trace runs/24', 'the smallest failing case, and pictures of it')
     .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
+    .example('$0 sim unmap --cores 16 --out unmap.svg', 'figure 7: an unmap by four plans, and where its time goes')
     .epilogue(
       'Exit status: 0 every invariant held and programs ended with 0, 1 one broke, 2 the run itself failed or the options are wrong.',
     );

@@ -1,6 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { known } from '@mk/monitor-proto/assert';
-import { plotSvg } from '@mk/sim/commands/svg-plot';
+import { isOneOf } from '@mk/monitor-proto/guards';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
+import {
+  stackFile,
+  stackPlot,
+  type UnmapCurve,
+  unmapCurve,
+  unmapPlot,
+  type UnmapRound,
+  type UnmapRow,
+  unmapText,
+} from '@mk/sim/commands/unmap-figure';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
 import { programNamed } from '../programs/bundle.ts';
@@ -8,14 +19,15 @@ import { statusOf } from '../programs/program-run.ts';
 import { type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 import { printLine, runFollowed } from './run-file.ts';
 
-const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'];
-
 export const BENCH_UNMAP: CtlCommand = {
   command: 'bench unmap',
   describe: 'unmap of a page that 1, 2, 4, … cores have read: the whole call, by a plan of dissemination',
   examples: [
     ['$0 bench unmap --plan all', 'the four plans, one after the other (the paper’s Fig. 7)'],
-    ['$0 bench unmap --plan all --out unmap.svg', 'drawn: microseconds by number of cores, a curve a plan'],
+    [
+      '$0 bench unmap --plan all --step 2 --out unmap.svg',
+      'drawn: microseconds by number of cores; each plan’s stack beside it',
+    ],
   ],
   options: (cli) =>
     cli
@@ -23,7 +35,7 @@ export const BENCH_UNMAP: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: 'auto',
-        describe: `auto, ${PLANS.join(', ')} or all`,
+        describe: `auto, ${PLAN_KINDS.join(', ')} or all`,
       })
       .option('count', {
         type: 'string',
@@ -31,55 +43,51 @@ export const BENCH_UNMAP: CtlCommand = {
         default: '20',
         describe: 'unmaps for each number of cores',
       })
-      .option('out', { type: 'string', requiresArg: true, describe: 'draw the medians into this SVG file' }),
+      .option('step', {
+        type: 'string',
+        requiresArg: true,
+        default: '0',
+        describe: 'every so many cores; 0: 1, 2, 4, …',
+      })
+      .option('out', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'draw the medians into this SVG file, and each plan’s stack into one beside it',
+      }),
   async run(context) {
     const plan = required(context.args, 'plan');
-    if (plan !== 'all' && plan !== 'auto' && !PLANS.includes(plan))
-      throw new UsageError(`--plan must be auto, ${PLANS.join(', ')} or all, not ${plan}`);
+    if (plan !== 'all' && plan !== 'auto' && !isOneOf(PLAN_KINDS, plan))
+      throw new UsageError(`--plan must be auto, ${PLAN_KINDS.join(', ')} or all, not ${plan}`);
+    const step = required(context.args, 'step');
     const home = known((await coresUp(context.cluster))[0], 'a core');
-    const results: Result[] = [];
+    const curves: UnmapCurve[] = [];
     const count = optional(context.args, 'count') ?? '20';
     let status = 0;
-    for (const kind of plan === 'all' ? PLANS : [plan]) {
-      const before = (await context.cluster.core(home, 'unmap_plan', { plan: kind })) as Rounds;
-      if (!context.json) context.terminal.out(`${kind}:`);
-      const came = await run(context, 'unmap-bench', ['--rounds', count], true);
-      const after = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
-      // What others did before is no part of it; of very many rounds the core remembers the last.
-      const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
-      const rows = (came.value ?? []) as readonly UnmapRow[];
-      results.push({ plan: kind, cores: rows, rounds: rows.map(({ cores }) => roundOf(last, cores)) });
-      if (!context.json) {
-        context.terminal.out(`unmap of one page, ${count} times:`);
-        for (const row of rows) context.terminal.out(describeRow(row));
-        context.terminal.out(`  of it the round alone: ${describe(last)}`);
+    try {
+      for (const kind of plan === 'all' ? PLAN_KINDS : [plan]) {
+        const before = (await context.cluster.core(home, 'unmap_plan', { plan: kind })) as Rounds;
+        const came = await rowsOf(context, 'unmap-bench', ['--rounds', count, '--step', step]);
+        const after = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
+        // What others did before is no part of it; of very many rounds the core remembers the last.
+        const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
+        curves.push(unmapCurve(kind, came.rows as readonly UnmapRow[], last));
+        status = Math.max(status, came.status);
       }
-      status = Math.max(status, came.status);
+    } finally {
+      await context.cluster.core(home, 'unmap_plan', { plan: 'auto' });
     }
-    await context.cluster.core(home, 'unmap_plan', { plan: 'auto' });
+    if (status !== 0) return status;
+    if (context.json) printJson(context, curves);
+    else context.terminal.out(unmapText(curves, { name: 'microseconds', ns: 1000 }));
     const out = optional(context.args, 'out');
-    if (out !== undefined) await draw(out, results);
-    if (context.json) printJson(context, results);
+    if (out === undefined) return status;
+    await write(out, unmapPlot(curves, ''));
+    for (const curve of curves) await write(stackFile(out, curve.plan), stackPlot(curve, ''));
     return status;
   },
 };
 
-/** The whole call by number of cores, and the round in it as marks, a curve a plan (the paper's Fig. 7 and 6). */
-async function draw(file: string, results: readonly Result[]): Promise<void> {
-  const curves = results.flatMap(({ plan, cores, rounds }) => [
-    { name: plan, points: cores.map((row) => [row.cores, row.p50_ns / 1000] as const) },
-    {
-      name: `${plan}, the round`,
-      points: rounds.map((row) => [row.cores, row.median_ns / 1000] as const),
-      marks: true,
-    },
-  ]);
-  const svg = plotSvg(curves, {
-    title: 'Unmap of one page',
-    xLabel: 'cores',
-    yLabel: 'microseconds, median',
-    logX: true,
-  });
+async function write(file: string, svg: string): Promise<void> {
   await writeFile(file, svg).catch((error: Error) => {
     throw new CommandError(`${file} cannot be written: ${error.message}`);
   });
@@ -101,59 +109,36 @@ export const BENCH_SHARE: CtlCommand = {
   },
 };
 
-/** What the program says of so many cores. */
-interface UnmapRow {
-  readonly cores: number;
-  readonly p50_ns: number;
-  readonly min_ns: number;
-}
-
-/** The rounds of a run over so many cores. */
-interface RoundRow {
-  readonly cores: number;
-  readonly median_ns: number;
-}
-
-interface Result {
-  readonly plan: string;
-  readonly cores: readonly UnmapRow[];
-  readonly rounds: readonly RoundRow[];
-}
-
 interface Rounds {
   readonly rounds: number;
-  readonly last: readonly Round[];
+  readonly last: readonly UnmapRound[];
 }
 
-interface Round {
-  readonly cores: number;
-  readonly messages: number;
-  readonly elapsedNs: number;
-}
-
-function describeRow({ cores, p50_ns: median, min_ns: least }: UnmapRow): string {
-  return `${String(cores).padStart(5)} cores: median ${(median / 1000).toFixed(1)} us, least ${(least / 1000).toFixed(1)} us`;
-}
-
-function describe(rounds: readonly Round[]): string {
-  const { cores, median_ns: median } = roundOf(rounds, Math.max(0, ...rounds.map(({ cores }) => cores)));
-  return `median ${(median / 1000).toFixed(1)} us over ${cores} cores`;
-}
-
-function roundOf(rounds: readonly Round[], cores: number): RoundRow {
-  const times = rounds.filter((round) => round.cores === cores).map(({ elapsedNs }) => elapsedNs);
-  return { cores, median_ns: times.sort((a, b) => a - b)[times.length >> 1] ?? 0 };
-}
-
-/** Runs a program on all cores; its value with `--json`, or where the caller prints it. */
-async function run(context: CtlContext, name: string, words: readonly string[], valued = context.json) {
-  const cores = await coresUp(context.cluster);
-  const args = [...words, ...(valued ? ['--json'] : [])];
-  const request = { program: await programNamed(name), cores, on: cores.slice(0, 1), args };
-  let value: unknown = null;
-  const statuses = await runFollowed(context, request, (line) => {
-    if (valued && !line.isError) value = JSON.parse(line.text);
-    else printLine(context, line, false);
+/** Runs a program on all cores; its value with `--json`. */
+async function run(context: CtlContext, name: string, words: readonly string[]) {
+  const rows: unknown[] = [];
+  const status = await follow(context, name, [...words, ...(context.json ? ['--json'] : [])], (text) => {
+    if (!context.json) return false;
+    rows.push(JSON.parse(text));
+    return true;
   });
-  return { status: statusOf(statuses), value };
+  return { status, value: rows[0] ?? null };
+}
+
+/** Runs a program on all cores that prints a JSON document a row. */
+async function rowsOf(context: CtlContext, name: string, words: readonly string[]) {
+  const rows: unknown[] = [];
+  const status = await follow(context, name, [...words, '--rows'], (text) => rows.push(JSON.parse(text)) > 0);
+  return { status, rows };
+}
+
+/** `take` says whether it took a line; the others are printed. */
+async function follow(context: CtlContext, name: string, args: readonly string[], take: (text: string) => boolean) {
+  const cores = await coresUp(context.cluster);
+  const request = { program: await programNamed(name), cores, on: cores.slice(0, 1), args };
+  return statusOf(
+    await runFollowed(context, request, (line) => {
+      if (line.isError || !take(line.text)) printLine(context, line, false);
+    }),
+  );
 }

@@ -3,7 +3,7 @@ import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
-import { hostClockNs } from '@mk/monitor-proto/io/clock';
+import { hostClockNs, nowNs } from '@mk/monitor-proto/io/clock';
 import { guardsOf, Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
@@ -106,6 +106,7 @@ export class CoreProcess {
       hmac: hmacSha256,
       logLevel,
       hostClockNs,
+      stopwatch: nowNs,
       guarded: true,
       separateMemory: this.settings.isolation === 'process',
       ...(version === undefined ? {} : { version }),

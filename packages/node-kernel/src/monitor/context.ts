@@ -31,6 +31,8 @@ export class MonitorContext {
   private inView: View | null = null;
   /** When the event in hand arrived. */
   now: Nanos = 0;
+  /** The host's clock within a step, for figures alone: nothing is decided by it. In the simulator a step takes no time. */
+  stopwatch: () => Nanos = () => this.now;
   machine = '{}';
   settings = '{}';
   readonly monitors = new Map<CoreId, KnownMonitor>();

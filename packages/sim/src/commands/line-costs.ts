@@ -112,7 +112,7 @@ export function sharedLine(machine: MachineModel, root: CoreId, cores: number): 
   const transferNs = (to: CoreId): Nanos =>
     (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;
   const servedNs = new Map<PeerId, Nanos>();
-  let atNs: Nanos = 0;
+  let atNs: Nanos = cores > 1 ? transferNs(root === 0 ? 1 : 0) : 0;
   for (let core = 0; core < cores; core += 1) {
     if (core === root) continue;
     atNs += transferNs(core) + machine.receiveOccupancyNs(root, core);
@@ -123,6 +123,6 @@ export function sharedLine(machine: MachineModel, root: CoreId, cores: number): 
     latencyNs: (from, to) => served(from, to) ?? plain.latencyNs(from, to),
     sendNs: (from, to) => (served(from, to) === undefined ? plain.sendNs(from, to) : 0),
     receiveNs: (from, to) => (served(from, to) === undefined ? plain.receiveNs(from, to) : 0),
-    eventNs: cores > 1 ? transferNs(root === 0 ? 1 : 0) : 0,
+    eventNs: plain.eventNs,
   };
 }

@@ -10,7 +10,7 @@ import { NEMESIS_KINDS, type NemesisWeights } from '../nemesis/nemesis.ts';
 
 /** What `mk-launch sim` was asked for, checked. */
 export interface SimRequest {
-  readonly scenario: 'nemesis' | 'shootdown' | 'run';
+  readonly scenario: 'nemesis' | 'shootdown' | 'run' | 'unmap';
   /** What `run` runs: a file, or a program that ships. */
   readonly program: string | null;
   readonly args: readonly string[];
@@ -72,9 +72,9 @@ function selectionOf(text: (name: string) => string | null): Selection {
 export function parseSimRequest(args: Args): SimRequest {
   const text = (name: string): string | null => (args[name] === undefined ? null : String(args[name]));
   const scenario = text('scenario') ?? 'nemesis';
-  if (scenario !== 'nemesis' && scenario !== 'shootdown' && scenario !== 'run')
+  if (scenario !== 'nemesis' && scenario !== 'shootdown' && scenario !== 'run' && scenario !== 'unmap')
     throw new OptionError(
-      `unknown scenario ${scenario}; take nemesis (faults from a seed), run (a program) or shootdown (the paper's table)`,
+      `unknown scenario ${scenario}; take nemesis (faults from a seed), run (a program), shootdown (the paper's table) or unmap (a page's)`,
     );
   const program = text('program');
   if ((scenario === 'run') !== (program !== null))
@@ -116,7 +116,8 @@ export function parseSimRequest(args: Args): SimRequest {
 
 function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'] {
   if (args['jobs'] === undefined) return 1;
-  if (scenario === 'shootdown') throw new OptionError('--jobs shares seeds among processes; shootdown has none');
+  if (scenario === 'shootdown' || scenario === 'unmap')
+    throw new OptionError(`--jobs shares seeds among processes; ${scenario} has none`);
   if (args['jobs'] === 'auto') return 'auto';
   if (!/^\d+$/.test(String(args['jobs'])))
     throw new OptionError(`--jobs must be a whole number or auto, not ${JSON.stringify(String(args['jobs']))}`);

@@ -4,7 +4,7 @@ import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { MachineModel } from '@mk/skb/config';
 import type { NetworkHost } from '../network/network.ts';
-import type { ProgramWorld } from '../programs/program-world.ts';
+import type { ProgramCosts, ProgramWorld } from '../programs/program-world.ts';
 import type { CostModel } from './costs.ts';
 import type { SimLogLine } from './sim-log.ts';
 import type { AnyEvent, AnyMachine, SimNode } from './sim-node.ts';
@@ -31,6 +31,8 @@ export interface SimulationOptions {
   readonly hash?: boolean;
   /** What programs run in; absent: dispatchers cannot be started. */
   readonly programs?: ProgramWorld;
+  /** What a turn and its calls cost; absent: PROGRAM_COSTS. */
+  readonly programCosts?: ProgramCosts;
   /** Wraps each state machine as it boots: how a test plants a bug. */
   readonly wrap?: (machine: AnyMachine, node: PeerId) => AnyMachine;
   /** How many waiting events a core handles before another core has its turn; absent: 32. No core sees another order of what comes at different times. */

@@ -87,7 +87,7 @@ export class Simulation implements NetworkHost, EffectHost {
     this.network = new Network(this, this.faults, this.costs);
     this.effects = new Effects(this);
     this.hash = options.hash === false ? null : new TraceHash();
-    this.programs = new SimPrograms(this, options.programs ?? null);
+    this.programs = new SimPrograms(this, options.programs ?? null, options.programCosts);
     this.nodes.set(SKB_PEER, new SimNode(SKB_PEER));
     for (let core = 0; core < options.cores; core++) this.nodes.set(core, new SimNode(core));
   }

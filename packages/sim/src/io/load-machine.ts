@@ -11,6 +11,8 @@ import { flatMachine } from '../engine/machines.ts';
 export interface SimMachine {
   readonly model: MachineModel;
   readonly ghz: number;
+  /** A call between two dispatchers of a core; 0: the description does not say. */
+  readonly lrpcNs: number;
   readonly description: string;
 }
 
@@ -22,9 +24,11 @@ export function machineCores(nameOrPath: string, machinesDirectory: string): Res
 
 /** `flat`, a shipped machine or a file, cut or widened to so many cores. */
 export function simMachine(nameOrPath: string, cores: number, machinesDirectory: string): Result<SimMachine> {
-  if (nameOrPath === 'flat') return success({ model: flatMachine(), ghz: 1, description: '{"name":"flat"}' });
+  if (nameOrPath === 'flat')
+    return success({ model: flatMachine(), ghz: 1, lrpcNs: 0, description: '{"name":"flat"}' });
   const loaded = loadMachine(nameOrPath, machinesDirectory);
   if (!loaded.ok) return loaded;
   const description = coreCount(loaded.value) === cores ? loaded.value : forCores(loaded.value, cores);
-  return success({ model: new Machine(description), ghz: description.ghz, description: machineSummary(description) });
+  const model = new Machine(description);
+  return success({ model, ghz: description.ghz, lrpcNs: model.lrpcNs, description: machineSummary(description) });
 }

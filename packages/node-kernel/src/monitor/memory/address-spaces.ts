@@ -61,12 +61,13 @@ export class AddressSpaces implements Service {
   } satisfies MessageHandlers;
 
   readonly roundActions = {
+    // Each tells how long it waited for its dispatchers: for whoever measures.
     unmap: (_op, _phase, payload, now, vote) => {
       const taken = decodeTaken(payload);
       if (taken === null) return vote('BAD_REQUEST', now);
       const { domain, epoch, ranges } = taken;
       const pages = this.translations.drop(domain, epoch, ranges);
-      const quiet = (): void => vote(null, this.port.context.now);
+      const quiet = (): void => vote(null, this.port.context.now, [this.port.context.now - now]);
       this.port.pages.into(({ copies }) => afterAll(pages, (page, over) => copies.relocate(page, over), quiet));
     },
   } satisfies RoundActs;

@@ -30,7 +30,19 @@ export interface ShootdownReport {
   readonly plan: PlanKind;
   readonly cores: number;
   readonly messages: number;
+  /** When the system call was taken, when the requests had been made, and when the last core had answered. */
+  readonly takenNs: Nanos;
+  readonly sentNs: Nanos;
+  readonly endedNs: Nanos;
+  /** The longest that a core waited for its dispatchers to be past their last access. */
+  readonly quiesceNs: Nanos;
   readonly elapsedNs: Nanos;
+}
+
+/** Written down when the requests have been made. */
+interface Begun {
+  readonly takenNs: Nanos;
+  sentNs: Nanos | null;
 }
 
 /** Domain names are `core.incarnation.n`; the payload is numbers. */
@@ -87,10 +99,11 @@ export class Shootdowns {
     const token = this.hold();
     const others = holders.filter((holder) => holder !== core);
     const op = operations.nextId();
+    const begun: Begun = { takenNs: now, sentNs: null };
     this.rounds += 1;
     operations.start(
       op,
-      this.run(op, taken, others),
+      this.run(op, taken, others, begun),
       now,
       () => {
         told();
@@ -98,6 +111,7 @@ export class Shootdowns {
       },
       true,
     );
+    begun.sentNs ??= this.context.stopwatch();
   }
 
   /** Something else that whoever waits has to wait for, until `release`. */
@@ -141,9 +155,8 @@ export class Shootdowns {
     waiter.goOn(this.context.now);
   }
 
-  private *run(op: string, taken: Taken, cores: readonly CoreId[]): Operation<void> {
+  private *run(op: string, taken: Taken, cores: readonly CoreId[], begun: Begun): Operation<void> {
     const { context, agreement } = this;
-    const begun = context.now;
     const chosen = this.planKind();
     const kind = chosen === 'auto' ? (cores.length < limit('treeFromCores') ? 'unicast' : 'numa') : chosen;
     const payload = encodeTaken(taken);
@@ -152,10 +165,12 @@ export class Shootdowns {
       cores.filter((core) => context.monitors.has(core)),
     );
     let messages = 0;
+    let quiesceNs = 0;
     for (let attempt = 0; ; attempt += 1) {
       const spec = { op: attempt === 0 ? op : `${op}.${attempt}`, action: 'unmap', payload, plan } as const;
       const result = yield* phaseOf(agreement.rounds, PHASES.commit, spec);
       messages += result.messages;
+      quiesceNs += Math.max(0, ...result.data);
       const left = result.refusals
         .map(([core]) => core)
         .filter((core) => core === context.core || context.monitors.has(core));
@@ -164,9 +179,13 @@ export class Shootdowns {
       const again = left.filter((core) => core !== context.core);
       plan = agreement.plans.planOver('unicast', again);
     }
-    this.last.push({ plan: kind, cores: cores.length + 1, messages, elapsedNs: context.now - begun });
+    const { takenNs } = begun;
+    const sentNs = (begun.sentNs ??= context.stopwatch());
+    const endedNs = Math.max(sentNs, context.now);
+    const elapsedNs = endedNs - takenNs;
+    this.last.push({ plan: kind, cores: cores.length + 1, messages, takenNs, sentNs, endedNs, quiesceNs, elapsedNs });
     if (this.last.length > LAST_KEPT) this.last.shift();
   }
 }
 
-const LAST_KEPT = 256;
+const LAST_KEPT = 2048;
