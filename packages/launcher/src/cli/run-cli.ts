@@ -1,4 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
+import { isRecord, isText } from '@mk/monitor-proto/guards';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import yargs, { type Argv } from 'yargs';
 import { nearest } from '@mk/machine/nearest';
@@ -113,7 +114,7 @@ export function report(name: string, error: unknown, json = false): number {
 
 /** Whether the file system refused something: its words name what and where, and it is no bug of ours. */
 function isOfFile(error: unknown): boolean {
-  return codeOf(error) !== undefined && error instanceof Error && 'path' in error && 'syscall' in error;
+  return codeOf(error) !== undefined && isRecord(error) && isText(error['path']) && isText(error['syscall']);
 }
 
 /** yargs makes a list of an option that is given twice; where one value is wanted that is a mistake. */
