@@ -137,6 +137,7 @@ export const PLAN = z.strictObject({
   cores: z.int().min(1).max(4096).optional().describe('how many cores'),
   latency: duration.optional().describe('one-way delay added to every link'),
   jitter: duration.optional().describe('spread of that delay'),
+  lease: duration.optional().describe('a core that reaches no majority for so long is fenced; as --lease'),
   workload: z
     .strictObject({
       program: z.string().min(1),

@@ -18,6 +18,8 @@ export interface FaultPlan {
   readonly cores: number | null;
   readonly latencyNs: Nanos | null;
   readonly jitterNs: Nanos | null;
+  /** How long a core may act without word from a majority. */
+  readonly leaseNs: Nanos | null;
   readonly workload: Workload | null;
   readonly faults: readonly PlannedFault[];
   readonly expect: readonly Expectation[];
@@ -92,6 +94,7 @@ function normalise(file: PlanFile, faults: readonly PlannedFault[]): FaultPlan {
     cores: file.cores ?? null,
     latencyNs: file.latency ?? null,
     jitterNs: file.jitter ?? null,
+    leaseNs: file.lease ?? null,
     workload: workload === undefined ? null : { program, args, on: on ?? null },
     faults,
     expect: file.expect,

@@ -2,6 +2,7 @@ import '../cli/working-folder.ts';
 import { asksForJson, report } from '../cli/run-cli.ts';
 import { guardStandardOutput, statusWithOutput } from '../cli/standard-output.ts';
 import { DAEMON_VARIABLE, runDaemon } from '../launch/daemon.ts';
+import { chaosCommand } from '../launch/chaos-command.ts';
 import { newCommand } from '../launch/new-command.ts';
 import { mkLaunch } from '../launch/command.ts';
 import { runCommand } from '../launch/run-command.ts';
@@ -14,7 +15,7 @@ const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
 const main =
   supervise === undefined
-    ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand, newCommand, certsCommand])
+    ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand, chaosCommand, newCommand, certsCommand])
     : runDaemon();
 main.then(
   (status) => process.exit(statusWithOutput(status)),

@@ -3,6 +3,7 @@ import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { CoreAnswers as KernelAnswers } from '@mk/node-kernel/control/verb-answers';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { CertificateRow } from '../tls/certificate-desk.ts';
+import type { PlanTold } from '../supervisor/plan-port.ts';
 import type { FaultTarget } from './fault-targets.ts';
 
 /** What each kind of process answers to the verbs of its control port. */
@@ -35,12 +36,16 @@ export interface SupervisorAnswers {
   readonly crash: null;
   readonly restart: ProcessRow;
   readonly hang: null;
+  readonly slow: null;
   readonly add_cores: readonly CoreId[];
   readonly fault_add: { readonly id: string; readonly missing: readonly FaultTarget[] };
   readonly fault_heal: Healed;
   readonly faults: readonly ActiveRule[];
   readonly ui: { readonly url: string };
   readonly certs: readonly CertificateRow[];
+  readonly plan_begin: null;
+  readonly plan_told: PlanTold;
+  readonly plan_stop: null;
   readonly shutdown: null;
 }
 

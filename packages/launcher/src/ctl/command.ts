@@ -3,6 +3,7 @@ import { BENCH } from './bench.ts';
 import { CAP } from './cap.ts';
 import { AUDIT, CAPS } from './capabilities.ts';
 import { CERTS } from './certs.ts';
+import { CHAOS } from './chaos.ts';
 import { CHURN } from './churn.ts';
 import { NoClusterError } from '../client/cluster-client.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -27,7 +28,7 @@ import { TOP } from './top.ts';
 import { TRACE } from './trace.ts';
 import { UI } from './ui.ts';
 import { VIEW } from './view.ts';
-import { ADD, CORES, CRASH, HANG, PS, RESTART } from './processes.ts';
+import { ADD, CORES, CRASH, HANG, PS, RESTART, SLOW } from './processes.ts';
 
 const COMMANDS: readonly CtlCommand[] = [
   PS,
@@ -47,6 +48,7 @@ const COMMANDS: readonly CtlCommand[] = [
   CRASH,
   RESTART,
   HANG,
+  SLOW,
   ADD,
   ...CAP,
   CAPS,
@@ -57,6 +59,7 @@ const COMMANDS: readonly CtlCommand[] = [
   LITMUS,
   CERTS,
   CHURN,
+  CHAOS,
   SKB_QUERY,
   ...OCTOPUS,
   PLACE,

@@ -23,7 +23,8 @@ const PERFORMERS: Performers = {
   restart: (cluster, { cores }) => each(cores, (target) => told(cluster, 'restart', { target })),
   hang: (cluster, { cores, forNs }) =>
     each(cores, (target) => told(cluster, 'hang', { target, for_ms: forNs === null ? null : forNs / 1e6 })),
-  slow: null,
+  slow: (cluster, { cores, factor, forNs }) =>
+    each(cores, (target) => told(cluster, 'slow', { target, factor, for_ms: forNs === null ? null : forNs / 1e6 })),
   rogue: null,
   skb_loss: async (cluster, { forNs }) => {
     await told(cluster, 'crash', { target: 'skb' });

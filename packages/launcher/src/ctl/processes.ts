@@ -130,6 +130,33 @@ export const HANG: CtlCommand = {
   },
 };
 
+export const SLOW: CtlCommand = {
+  command: 'slow <targets>',
+  describe: 'gives cores one part of so many of the time (SIGSTOP and SIGCONT by turns)',
+  examples: [
+    ['$0 slow 3 --factor 10 --for 5s', 'core 3 takes ten times as long for everything'],
+    ['$0 slow 3 --factor 100', 'until mkctl heal'],
+  ],
+  options: (cli) =>
+    targets(cli)
+      .option('factor', {
+        type: 'string',
+        requiresArg: true,
+        default: '10',
+        describe: 'how many times as slow, to 1000',
+      })
+      .option('for', { type: 'string', requiresArg: true, describe: 'for so long (2s); else until mkctl heal' }),
+  async run(context) {
+    const given = required(context.args, 'factor');
+    const factor = /^\d{1,4}(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;
+    if (!(factor > 1 && factor <= 1000)) throw new UsageError(`--factor must be above 1 and up to 1000, not ${given}`);
+    const forText = optional(context.args, 'for');
+    const forMs = forText === undefined ? null : durationMs('--for', forText);
+    const end = forText === undefined ? '; mkctl heal ends it' : ` for ${forText}`;
+    await each(context, 'slow', { factor, for_ms: forMs }, `runs ${factor} times as slow${end}`);
+  },
+};
+
 export const ADD: CtlCommand = {
   command: 'add [count]',
   describe: 'adds cores to the running cluster',
@@ -153,7 +180,7 @@ export const ADD: CtlCommand = {
   },
 };
 
-type ProcessVerb = 'crash' | 'restart' | 'hang';
+type ProcessVerb = 'crash' | 'restart' | 'hang' | 'slow';
 
 function processCommand(
   verb: ProcessVerb,

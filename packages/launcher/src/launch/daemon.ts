@@ -5,6 +5,7 @@ import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { type BootProgress } from '../boot/boot-machine.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 
 /** What a detached supervisor tells the `mk-launch` that started it. */
@@ -28,6 +29,7 @@ export async function runDaemon(): Promise<number> {
   const end = new Promise<number>((resolve) => (finish = resolve));
   const session = new ClusterSession(config, {
     servePage,
+    planPort: (own) => new PlanDesk(own),
     progress: (progress) => tell({ type: 'progress', progress }),
     warned: (_process, text) => tell({ type: 'warning', text }),
     shutdownAsked: () => finish(0),

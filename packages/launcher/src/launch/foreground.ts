@@ -16,6 +16,7 @@ import type { NamedProgram } from '../programs/program-run.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readyText } from '../display/ready-table.ts';
 import { onInterrupts } from './interrupts.ts';
+import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 
 /**
@@ -54,6 +55,7 @@ class ForegroundRun {
     );
     this.session = new ClusterSession(request.config, {
       servePage,
+      planPort: (session) => new PlanDesk(session),
       progress: (progress) => request.json || this.progress.update(progress),
       logged: (_process, line) => this.logged(line),
       died: (process, how, lastWords) =>

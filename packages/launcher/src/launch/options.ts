@@ -309,8 +309,8 @@ function planOf(file: string | null): FaultPlan | null {
 /** What a plan says of the cluster holds where the command line says nothing. */
 function withPlan(args: Args, plan: FaultPlan | null): Args {
   if (plan === null) return args;
-  const { seed, machine, cores, latencyNs, jitterNs } = plan;
-  const said = { seed, machine, cores, latency: ns(latencyNs), jitter: ns(jitterNs) };
+  const { seed, machine, cores, latencyNs, jitterNs, leaseNs } = plan;
+  const said = { seed, machine, cores, latency: ns(latencyNs), jitter: ns(jitterNs), lease: ns(leaseNs) };
   return {
     ...args,
     ...Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== null && text(args, name) === null)),

@@ -1,7 +1,7 @@
 import { askProcess } from '../client/ask.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
-const WITHIN_MS = 40_000;
+const WITHIN_MS = 90_000;
 
 /** Whether the cluster is whole again: all cores that run are members, bound to one another, and agree in a round. */
 export class Convergence {

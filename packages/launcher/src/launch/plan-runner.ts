@@ -8,36 +8,15 @@ import { CommandError } from '../cli/usage-error.ts';
 import type { NamedProgram } from '../programs/program-run.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ProcessControl } from '../supervisor/process-control.ts';
+import { perform } from './plan-actions.ts';
 import { Convergence } from './plan-checks.ts';
 import { auditSession, churnRequestOf, ChurnWorkload, type PlanWorkload } from './plan-churn.ts';
 import { ProgramWorkload } from './plan-program.ts';
+import { partDeaths, revive } from './plan-revival.ts';
 import { RoundWorkload } from './plan-workload.ts';
 
 /** How a plan ended: 0 what it expects held, 1 something broke, 2 the run itself failed. */
 export type PlanStatus = 0 | 1 | 2;
-
-type Performers = {
-  readonly [T in FaultAction['type']]: (
-    control: ProcessControl,
-    action: Extract<FaultAction, { type: T }>,
-  ) => Promise<unknown>;
-};
-
-/** What each kind of fault does to a cluster of real processes. */
-const PERFORMERS: Performers = {
-  rule: (control, { rule }) => control.addFault(rule),
-  heal: (control, { target }) => control.heal(target),
-  crash: (control, { cores }) => Promise.all(cores.map((core) => control.crash(core))),
-  restart: (control, { cores }) => Promise.all(cores.map((core) => control.restart(core))),
-  hang: (control, { cores, forNs }) =>
-    Promise.resolve(cores.forEach((core) => control.hang(core, forNs === null ? null : forNs / 1e6))),
-  slow: () => unsupported('slow'),
-  rogue: () => unsupported('rogue'),
-  skb_loss: async (control, { forNs }) => {
-    await control.crash('skb');
-    if (forNs !== null) callAfter(forNs / 1e6, () => void control.restart('skb').catch(() => undefined));
-  },
-};
 
 /**
  * Faults that a plan may name and that only the simulator can do, or that name cores that there are not; said before
@@ -51,7 +30,7 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
         `the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`,
         2,
       );
-    if (action.type === 'slow' || action.type === 'rogue')
+    if (action.type === 'rogue')
       throw new CommandError(
         `the plan has a fault of the kind ${action.type}, which real processes cannot do yet; run it with mk-launch sim --plan`,
         2,
@@ -79,6 +58,7 @@ export async function runPlan(
   const rounds = new RoundWorkload(session);
   const workload = workloadOf(plan, session, say, program);
   const broken: string[] = [];
+  const deathsBefore = session.supervisor.deaths.length;
   rounds.start();
   workload?.start();
   try {
@@ -88,8 +68,11 @@ export async function runPlan(
     const wrong = (await workload?.end(stop)) ?? [];
     if (stop.aborted) return 2;
     if (plan.expect.includes('workload')) broken.push(...wrong);
-    if (plan.expect.includes('invariants')) broken.push(...rounds.violations, ...session.supervisor.deaths);
-    if (plan.expect.includes('converge')) broken.push(...(await new Convergence(session).check()));
+    const converges = plan.expect.includes('converge');
+    if (converges) broken.push(...(await revive(plan, session, say)), ...(await new Convergence(session).check()));
+    const deaths = partDeaths(plan, session.supervisor.deaths.slice(deathsBefore));
+    for (const death of deaths.explained) say(`left behind by a view: ${death}`);
+    if (plan.expect.includes('invariants')) broken.push(...rounds.violations, ...deaths.others);
     if (workload !== null && plan.expect.includes('invariants')) broken.push(...(await auditSession(session, say)));
   } catch (error) {
     say(`the plan could not be run to its end: ${asError(error).message}`);
@@ -128,14 +111,12 @@ async function injectAll(
     if (stop.aborted) return;
     say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${describeAction(action)}`);
     // A restart may take longer than the next fault's time: faults keep their times.
-    const performing = (PERFORMERS[action.type] as (control: ProcessControl, action: FaultAction) => Promise<unknown>)(
-      control,
-      action,
-    );
-    performing.catch(() => undefined);
+    const performing = perform(control, action, say);
+    performing.catch((error: Error) => say(`${describeAction(action)}: ${error.message}`));
     underWay.push(performing);
   }
-  await Promise.all(underWay);
+  // With `converge` who could not be started is started again, and judged, when all is over.
+  await (plan.expect.includes('converge') ? Promise.allSettled(underWay) : Promise.all(underWay));
   await sleepUntil(startedAt + lastEndMs(plan), stop);
 }
 
@@ -169,8 +150,4 @@ function sleepUntil(at: number, stop: AbortSignal): Promise<void> {
       { once: true },
     );
   });
-}
-
-function unsupported(kind: string): Promise<never> {
-  return Promise.reject(new CommandError(`${kind} is for the simulator`));
 }

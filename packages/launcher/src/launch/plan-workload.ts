@@ -4,9 +4,9 @@ import { isErrorName } from '@mk/monitor-proto/errors';
 import { callControl, ControlError } from '@mk/libmk/io/control-call';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
-/** An operation's deadline, and what a loaded host may take to say so. */
+/** An operation's deadline, and what a core that hung, is slowed or has no CPU may take to say so. */
 const DEADLINE_MS = limit('operationDeadlineNs') / 1e6;
-const SLACK_MS = 5000;
+const SLACK_MS = 20_000;
 const PAUSE_MS = 100;
 /**
  * Errors of the client when the process that it asks is itself crashed or hung: no promise of the cluster is broken.

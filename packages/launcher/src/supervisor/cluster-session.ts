@@ -11,6 +11,7 @@ import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/uni
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
+import type { MakePlanPort } from './plan-port.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
 import { bootId, identityOf } from '@mk/libmk/io/process-identity';
@@ -25,6 +26,8 @@ export interface SessionObserver extends SupervisorObserver {
   noted?(text: string): void;
   /** Serves the page of a cluster: whoever makes a session brings it. */
   servePage?: ServePage;
+  /** Runs fault plans for mkctl: likewise. */
+  planPort?: MakePlanPort;
 }
 
 /** Until a record that could not be written is tried again. */
@@ -81,6 +84,7 @@ export class ClusterSession {
       refused: ({ error, text, ours }, from) =>
         this.log.write('link_refused', { peer: NO_CORE, link: 0, error, text: `${from}: ${text}`, ours }),
       openPage: (place) => this.openPage(place),
+      plans: observer.planPort?.(this) ?? null,
     });
   }
 

@@ -129,6 +129,11 @@ export class ManagedProcess {
     return true;
   }
 
+  /** Stops it or lets it go on for a moment, as what slows it says; one that hangs stays as it is. */
+  pause(stopped: boolean): void {
+    if (!this.ended && this.state !== 'hung') signal(this.identity, stopped ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   /** Resolves when the process has ended and everything that it wrote was read. */
   whenEnded(): Promise<void> {
     return this.ended ? Promise.resolve() : new Promise((resolve) => this.endWaiters.push(resolve));

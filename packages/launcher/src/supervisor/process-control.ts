@@ -10,6 +10,7 @@ import type { Healed, ProcessRow } from '../client/answers.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
+import { Slowdowns } from './slowdowns.ts';
 import { type ManagedProcess, NOT_STARTED } from './managed-process.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -32,6 +33,7 @@ export class ProcessControl {
   private readonly faultDesk: FaultDesk<ManagedProcess>;
   private readonly wakeTimers = new Map<Target, LongTimer>();
   private readonly restarting = new Set<Target>();
+  private readonly slowdowns: Slowdowns;
 
   constructor(
     private readonly supervisor: Supervisor,
@@ -45,6 +47,7 @@ export class ProcessControl {
       nowNs,
       note,
     });
+    this.slowdowns = new Slowdowns(note, log);
   }
 
   ps(): ProcessRow[] {
@@ -54,7 +57,7 @@ export class ProcessControl {
       state,
       incarnation,
       address,
-      how,
+      how: how === '' ? this.slowdowns.describe(name) : how,
     }));
     return rows.sort((a, b) => rank(a.name) - rank(b.name));
   }
@@ -107,6 +110,11 @@ export class ProcessControl {
       );
   }
 
+  /** Gives a core's process a share of the time alone, one of `factor`; for a time, or until a heal. */
+  slow(core: number, factor: number, forMs: number | null): void {
+    this.slowdowns.begin(this.running(core), factor, forMs);
+  }
+
   /** Lets a hung process run on and tells it what it missed; false when it did not hang. */
   async wake(target: Target): Promise<boolean> {
     if (!this.resume(target)) return false;
@@ -136,7 +144,9 @@ export class ProcessControl {
       for (const { name } of this.ps().filter(({ state }) => state === 'hung'))
         if (this.resume(targetOf(name))) woken.push(name);
     }
-    return { ...(await this.faultDesk.heal(target)), woken };
+    const sped = this.slowdowns.heal(target);
+    const { healed, missing } = await this.faultDesk.heal(target);
+    return { healed: [...sped, ...healed], missing, woken };
   }
 
   /** The rules in force, what they did summed over all processes. */
@@ -180,6 +190,7 @@ export class ProcessControl {
   close(): void {
     for (const timer of this.wakeTimers.values()) timer.cancel();
     this.wakeTimers.clear();
+    this.slowdowns.close();
     this.faultDesk.close();
   }
 

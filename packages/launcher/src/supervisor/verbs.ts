@@ -8,6 +8,7 @@ import { type HealTarget, isHealTarget } from '@mk/monitor-proto/link/rule-state
 import { CommandError } from '../cli/usage-error.ts';
 import type { PagePlace } from '../boot/page-place.ts';
 import type { CertificateRow } from '../tls/certificate-desk.ts';
+import type { PlanPort } from './plan-port.ts';
 import type { ProcessControl, Target } from './process-control.ts';
 
 type Args = Readonly<Record<string, unknown>>;
@@ -24,6 +25,8 @@ export interface SupervisorVerbContext {
   refused(fault: CertificateFault, from: string): void;
   /** Serves the page, if it is not served yet; its URL. */
   openPage(place: PagePlace): Promise<string>;
+  /** Runs fault plans in this cluster; null: this supervisor runs none. */
+  readonly plans: PlanPort | null;
 }
 
 interface SupervisorVerb<A> {
@@ -40,6 +43,10 @@ export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: Superv
   crash: { args: ['target'], run: ({ control }, args) => control.crash(target(args)) },
   restart: { args: ['target'], run: ({ control }, args) => control.restart(target(args)) },
   hang: { args: ['target', 'for_ms'], run: ({ control }, args) => control.hang(target(args), optionalMs(args)) },
+  slow: {
+    args: ['target', 'factor', 'for_ms'],
+    run: ({ control }, args) => control.slow(slowedCore(args), factorOf(args), optionalMs(args)),
+  },
   add_cores: { args: ['count'], run: ({ control }, args) => control.addCores(count(args)) },
   fault_add: { args: ['rule'], run: ({ control }, args) => control.addFault(args['rule']) },
   fault_heal: { args: ['target'], run: ({ control }, args) => control.heal(healed(args)) },
@@ -49,6 +56,9 @@ export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: Superv
     run: async ({ openPage }, args) => ({ url: await openPage(placeOf(args)) }),
   },
   certs: { args: [], run: ({ certificates }) => certificates() },
+  plan_begin: { args: ['text', 'folder'], run: (context, args) => beginPlan(plansOf(context), args) },
+  plan_told: { args: ['from'], run: (context, args) => plansOf(context).told(fromLine(args)) },
+  plan_stop: { args: [], run: (context) => plansOf(context).stop() },
   shutdown: { args: [], run: ({ shutdown }) => shutdown() },
 };
 
@@ -86,6 +96,33 @@ function optionalMs({ for_ms: forMs }: Args): number | null {
   if (forMs === undefined || forMs === null) return null;
   if (typeof forMs === 'number' && forMs > 0 && forMs <= Number.MAX_SAFE_INTEGER) return forMs;
   throw new CommandError('for_ms must be a number of milliseconds above 0');
+}
+
+function slowedCore(args: Args): number {
+  const found = target(args);
+  if (found === 'skb') throw new CommandError('only a core can be slowed');
+  return found;
+}
+
+function factorOf({ factor }: Args): number {
+  if (typeof factor === 'number' && factor > 1 && factor <= 1000) return factor;
+  throw new CommandError('factor must be a number above 1 and up to 1,000');
+}
+
+function plansOf({ plans }: SupervisorVerbContext): PlanPort {
+  if (plans !== null) return plans;
+  throw new CommandError('this cluster belongs to a command that runs no plans; boot one with mk-launch');
+}
+
+function beginPlan(plans: PlanPort, { text, folder = null }: Args): Promise<void> {
+  if (typeof text !== 'string') throw new CommandError('text must be that of a fault plan');
+  if (folder !== null && typeof folder !== 'string') throw new CommandError('folder must be a path');
+  return plans.begin(text, folder);
+}
+
+function fromLine({ from = 0 }: Args): number {
+  if (isWhole(from)) return from;
+  throw new CommandError('from must be the number of a line');
 }
 
 function count({ count }: Args): number {

@@ -2,7 +2,7 @@ import { keysOf } from '@mk/monitor-proto/tables';
 import type { ChurnReport } from '../control/verb-answers.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, DomainId, Incarnation, Nanos } from '@mk/monitor-proto/ids';
 import type { Prng } from '@mk/monitor-proto/prng';
 import { type Capability, describeCapability, isAncestor, isCopy } from '../capability/model/capability.ts';
 import type { CapabilityType } from '../capability/model/types.ts';
@@ -106,6 +106,8 @@ const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'MEMBERS_CHANGED',
   'BUSY',
   'TOO_MANY_OPERATIONS',
+  'VIEW_STALE',
+  'CORE_FENCED',
 ]);
 
 /** Runs the operations one after another. */
@@ -127,6 +129,8 @@ class Runner {
   /** The address that the running call is about, and what lay there when it was last tried. */
   private address = 0;
   private current: Capability | null = null;
+  /** The incarnation in which a core last had the domain that is sent to: its next one has no such domain. */
+  private readonly reached = new Map<CoreId, Incarnation>();
 
   constructor(
     private readonly bench: Workbench,
@@ -152,7 +156,7 @@ class Runner {
     const result = yield* this.perform(kind === 'alloc' ? 'delete' : kind, picked);
     if (result.ok) this.report.ok += 1;
     else this.report.errors[result.error] = (this.report.errors[result.error] ?? 0) + 1;
-    if (!result.ok && !REAL.has(result.error))
+    if (!result.ok && !REAL.has(result.error) && result.error !== 'NO_SUCH_DOMAIN')
       this.object(`${kind} of ${describeCapability(picked.capability)} was answered ${result.error}`);
   }
 
@@ -242,7 +246,12 @@ class Runner {
   private *send(source: { readonly address: number }, giveAway: boolean): Operation<SystemCallResult> {
     const { peers } = this.options;
     const [core, domain] = known(peers[this.prng.nextInt(peers.length)]);
-    return yield* this.call('send', [{ source, core, domain, giveAway }]);
+    const result = yield* this.call('send', [{ source, core, domain, giveAway }]);
+    const incarnation = this.bench.context.monitors.get(core)?.incarnation ?? 0;
+    if (result.ok) this.reached.set(core, incarnation);
+    else if (result.error === 'NO_SUCH_DOMAIN' && this.reached.get(core) === incarnation)
+      this.object(`a domain of core ${core} that has taken capabilities is not there any more`);
+    return result;
   }
 
   private *retype(held: Held, destination: { readonly address: number }): Operation<SystemCallResult> {

@@ -1,6 +1,6 @@
 import type { FaultPlan, PlannedFault, Workload } from '@mk/machine/fault-plan';
 import { failure, type Result, success } from '@mk/machine/result';
-import { type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
+import { MILLISECOND, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import { scenarioOf } from './nemesis.ts';
 import type { Scenario } from '../engine/scenario.ts';
 
@@ -31,7 +31,8 @@ export function scenarioOfPlan(plan: FaultPlan, choices: PlanChoices): Result<Sc
   }
   const faultsForNs = Math.max(0, ...plan.faults.map((fault) => fault.atNs + holdsFor(fault))) + AFTERWARDS;
   const { load } = scenarioOf(seed, { cores, machine, faultsForNs, faultsPerSecond: 0 });
-  return success({ seed, cores, machine, faults: plan.faults, load, faultsForNs });
+  const lease = plan.leaseNs === null ? {} : { leaseMs: plan.leaseNs / MILLISECOND };
+  return success({ seed, cores, machine, faults: plan.faults, load, faultsForNs, ...lease });
 }
 
 function faultError({ action }: PlannedFault, cores: number): string | null {

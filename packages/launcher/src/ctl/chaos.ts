@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
+import { chaosPlan } from '@mk/machine/chaos-plan';
+import { UsageError } from '../cli/usage-error.ts';
+import { wholeNumber } from '../cli/values.ts';
+import { chaosOf, chaosOptions, chaosWords, placeChaos } from '../launch/chaos-options.ts';
+import { onInterrupts } from '../launch/interrupts.ts';
+import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
+
+/** The supervisor begins a plan, and tells of it, at once. */
+const ANSWER_MS = 60_000;
+
+export const CHAOS: CtlCommand = {
+  command: 'chaos',
+  describe: 'faults made up from a seed in the running cluster: heals at the end, judges, keeps the results',
+  examples: [
+    ['$0 chaos --seed 42 --for 60s', 'a minute of crashes, hangs, cuts, loss, a lost SKB; then an audit'],
+    ['$0 chaos --seed 42 --for 60s --weights crash=9,skb_loss=0', 'other kinds more or less often'],
+    ['$0 chaos --seed 42 --cores 8 --print > plan.yaml', 'the plan alone, for mk-launch --plan; needs no cluster'],
+  ],
+  options: (cli) => {
+    cli
+      .option('seed', { type: 'string', requiresArg: true, describe: 'which faults; random by default, and told' })
+      .option('cores', { type: 'string', requiresArg: true, describe: 'with --print: of how many cores' });
+    chaosOptions(cli);
+  },
+  alone({ args, terminal }) {
+    if (args['print'] !== true || optional(args, 'cores') === undefined) return null;
+    const cores = wholeNumber('--cores', optional(args, 'cores') ?? '', 1, 4096);
+    terminal.out(chaosPlan(chaosOf(args, seedOf(args), cores)).trimEnd());
+    return Promise.resolve();
+  },
+  async run(context) {
+    const { args, terminal } = context;
+    if (args['print'] !== true && optional(args, 'cores') !== undefined)
+      throw new UsageError('--cores goes with --print: a cluster that runs has the cores that it has');
+    const cores = await coresOf(context);
+    const chaos = chaosOf(args, seedOf(args), cores);
+    if (args['print'] === true) return terminal.out(chaosPlan(chaos).trimEnd());
+    const { folder, text } = placeChaos(args, chaos);
+    const say = context.json ? (line: string) => terminal.error(line) : (line: string) => terminal.out(line);
+    say(`seed ${chaos.seed}`);
+    const { status, lines } = await goThrough(context, text, folder, say);
+    const repeat = `mkctl chaos ${chaosWords(chaos)}`;
+    if (context.json) printJson(context, { seed: chaos.seed, status, folder, broken: brokenIn(lines), repeat });
+    else terminal.out(`results in ${relative('.', folder) || '.'}; repeat it with: ${repeat} (on ${cores} cores)`);
+    return status;
+  },
+};
+
+/** Cores that were started here, whether or not they run just now. */
+async function coresOf({ cluster }: CtlContext): Promise<number> {
+  const rows = await cluster.supervisor('ps');
+  return rows.filter(({ name }) => name !== 'skb').length;
+}
+
+/** Has the supervisor go through the plan, and says what it says. Ctrl-C ends the plan, and not the cluster. */
+async function goThrough(
+  { cluster }: CtlContext,
+  text: string,
+  folder: string,
+  say: (line: string) => void,
+): Promise<{ readonly status: number; readonly lines: readonly string[] }> {
+  const options = { timeoutMs: ANSWER_MS, patient: true };
+  await cluster.supervisor('plan_begin', { text, folder }, options);
+  const release = onInterrupts({
+    first: () => void cluster.supervisor('plan_stop').catch(() => undefined),
+    second: () => process.exit(2),
+    last: () => undefined,
+  });
+  const lines: string[] = [];
+  try {
+    for (;;) {
+      const told = await cluster.supervisor('plan_told', { from: lines.length }, options);
+      told.lines.forEach(say);
+      lines.push(...told.lines);
+      if (told.status !== null) return { status: told.status, lines };
+    }
+  } finally {
+    release();
+  }
+}
+
+function brokenIn(lines: readonly string[]): readonly string[] {
+  return lines.filter((line) => line.startsWith('BROKEN: ')).map((line) => line.slice('BROKEN: '.length));
+}
+
+function seedOf(args: Args): string {
+  return optional(args, 'seed') ?? String(randomBytes(4).readUInt32BE());
+}

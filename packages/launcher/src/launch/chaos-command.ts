@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
+import { chaosPlan } from '@mk/machine/chaos-plan';
+import type { CommandModule } from 'yargs';
+import { declaring } from '../cli/run-cli.ts';
+import { processTerminal } from '../cli/terminal.ts';
+import { chaosOf, chaosOptions, chaosWords, placeChaos } from './chaos-options.ts';
+import { runForeground } from './foreground.ts';
+import { clusterOptions, parseLaunchRequest } from './options.ts';
+
+const DEFAULTS = { cores: '8', machine: 'flat' };
+/** Short, so that a core that hangs or is cut off loses its place now and then. */
+const LEASE = '3s';
+
+/** `mk-launch chaos`: boots, makes faults up from a seed, heals, judges, shuts down. 0 held, 1 broke, 2 unknown. */
+export function chaosCommand(done: (status: number) => void): CommandModule {
+  return {
+    command: 'chaos',
+    describe: 'boot, inject faults made up from a seed, heal, judge, shut down; results in a folder',
+    builder: declaring((cli) => {
+      chaosOptions(cli);
+      return clusterOptions(cli, DEFAULTS)
+        .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' })
+        .example('$0 chaos --seed 42 --for 60s', 'a minute of it on eight cores')
+        .example('$0 chaos --cores 16 --seed 7 --for 10m --weights crash=9', 'longer, with many crashes')
+        .example('$0 chaos --seed 42 --print', 'the plan alone, for mk-launch --plan')
+        .epilogue('Exit status: 0 every invariant held, 1 one broke, 2 the run itself failed.');
+    }),
+    handler: async (args) => done(await runChaos(args)),
+  };
+}
+
+async function runChaos(given: Readonly<Record<string, unknown>>): Promise<number> {
+  const terminal = processTerminal();
+  const seed = given['seed'] === undefined ? String(randomBytes(4).readUInt32BE()) : String(given['seed']);
+  const args = {
+    ...given,
+    seed,
+    cores: given['cores'] ?? (given['machine'] === undefined ? DEFAULTS.cores : undefined),
+  };
+  const cluster = { lease: LEASE, ...withoutUndefined(args), name: `chaos-${process.pid}`, for: undefined };
+  const { cores } = parseLaunchRequest(cluster).config;
+  const chaos = chaosOf(args, seed, cores);
+  if (given['print'] === true) {
+    terminal.out(chaosPlan(chaos).trimEnd());
+    return 0;
+  }
+  const { folder, plan } = placeChaos(args, chaos);
+  const status = await runForeground(parseLaunchRequest({ ...cluster, plan }), terminal);
+  const again = `repeat it with: mk-launch chaos ${chaosWords(chaos)} --cores ${cores}`;
+  const told = given['json'] === true ? (text: string) => terminal.error(text) : (text: string) => terminal.out(text);
+  told(`results in ${relative('.', folder) || '.'}; ${again}`);
+  return status;
+}
+
+function withoutUndefined(args: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
+}

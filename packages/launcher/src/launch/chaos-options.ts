@@ -1,0 +1,85 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CHAOS_KINDS, type ChaosOptions, chaosPlan, type ChaosWeights, durationWord } from '@mk/machine/chaos-plan';
+import { nearest } from '@mk/machine/nearest';
+import { isOneOf } from '@mk/monitor-proto/guards';
+import { makeWritable } from '../cli/make-directory.ts';
+import type { Cli } from '../cli/run-cli.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import { durationMs } from '../cli/values.ts';
+
+type Args = Readonly<Record<string, unknown>>;
+
+/** Seed, time and kinds of faults, as `mkctl chaos` and `mk-launch chaos` take them. */
+export function chaosOptions(cli: Cli): void {
+  cli
+    .option('for', {
+      type: 'string',
+      requiresArg: true,
+      default: '60s',
+      describe: 'how long faults come; then all is healed and judged',
+    })
+    .option('weights', {
+      type: 'string',
+      requiresArg: true,
+      describe: `how often each kind of fault comes, like crash=5,slow=0 (${CHAOS_KINDS.join(', ')})`,
+    })
+    .option('out', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'the folder of the results; runs/chaos-SEED by default',
+    })
+    .option('print', { type: 'boolean', default: false, describe: 'print the plan, and do nothing' });
+}
+
+/** What the options say, for so many cores. */
+export function chaosOf(args: Args, seed: string, cores: number): ChaosOptions {
+  const weights = args['weights'] === undefined ? {} : { weights: weightsOf(String(args['weights'])) };
+  return { seed, cores, forNs: Math.round(durationMs('--for', String(args['for'] ?? '60s')) * 1e6), ...weights };
+}
+
+/** Where the results of a run go, and the plan that lies there already. */
+export interface ChaosPlace {
+  readonly folder: string;
+  readonly plan: string;
+  readonly text: string;
+}
+
+/** Makes a folder that nothing lies in yet, unless one was named, and writes the plan into it. */
+export function placeChaos(args: Args, chaos: ChaosOptions): ChaosPlace {
+  const text = chaosPlan(chaos);
+  const named = args['out'] === undefined ? null : resolve(String(args['out']));
+  const folder = named ?? freshFolder(resolve(`runs/chaos-${String(chaos.seed).replaceAll(/[^\w.-]/g, '_')}`));
+  makeWritable(folder, '--out');
+  const plan = join(folder, 'plan.yaml');
+  writeFileSync(plan, text);
+  return { folder, plan, text };
+}
+
+/** The options once more, for the command that repeats a run. */
+export function chaosWords({ seed, forNs, weights }: ChaosOptions): string {
+  const given = Object.entries(weights ?? {}).map(([kind, weight]) => `${kind}=${weight}`);
+  return `--seed ${seed} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
+}
+
+function freshFolder(wanted: string): string {
+  let folder = wanted;
+  for (let number = 2; existsSync(folder); number += 1) folder = `${wanted}-${number}`;
+  return folder;
+}
+
+function weightsOf(text: string): ChaosWeights {
+  const weights: Record<string, number> = {};
+  for (const part of text.split(',')) {
+    const [kind = '', amount = ''] = part.split('=');
+    const guess = nearest(kind, CHAOS_KINDS);
+    if (!isOneOf(CHAOS_KINDS, kind))
+      throw new UsageError(
+        `--weights: unknown fault ${JSON.stringify(kind)}${guess === null ? '' : ` (did you mean ${guess}?)`}; known: ${CHAOS_KINDS.join(', ')}`,
+      );
+    if (!/^\d{1,6}(\.\d+)?$/.test(amount))
+      throw new UsageError(`--weights: ${kind} needs a weight of 0 or more, like ${kind}=3`);
+    weights[kind] = Number(amount);
+  }
+  return weights;
+}

@@ -1,0 +1,67 @@
+import type { FaultAction } from '@mk/machine/fault-plan';
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
+import { CommandError } from '../cli/usage-error.ts';
+import { SKB } from '../boot/boot-machine.ts';
+import type { ProcessControl } from '../supervisor/process-control.ts';
+
+type Performers = {
+  readonly [T in FaultAction['type']]: (
+    control: ProcessControl,
+    action: Extract<FaultAction, { type: T }>,
+  ) => Promise<unknown>;
+};
+
+/** An SKB that a plan takes away and brings back is there again within this. */
+const SKB_BACK_MS = 60_000;
+const LOOK_MS = 100;
+
+/** What each kind of fault does to a cluster of real processes. */
+const PERFORMERS: Performers = {
+  rule: (control, { rule }) => control.addFault(rule),
+  heal: (control, { target }) => control.heal(target),
+  crash: (control, { cores }) => Promise.all(cores.map((core) => control.crash(core))),
+  restart: async (control, { cores }) => {
+    await skbBack(control);
+    return Promise.all(cores.map((core) => control.restart(core)));
+  },
+  hang: async (control, { cores, forNs }) => cores.forEach((core) => control.hang(core, msOf(forNs))),
+  slow: async (control, { cores, factor, forNs }) => cores.forEach((core) => control.slow(core, factor, msOf(forNs))),
+  rogue: () => Promise.reject(new CommandError('rogue is for the simulator')),
+  skb_loss: async (control, { forNs }) => {
+    await control.crash('skb');
+    if (forNs === null) return undefined;
+    await new Promise<void>((resolve) => callAfter(forNs / 1e6, resolve));
+    return control.restart('skb');
+  },
+};
+
+/** What a core that has ended cannot have done to it any more: the simulator passes over it, too. */
+const OF_THE_LIVING: ReadonlySet<FaultAction['type']> = new Set(['crash', 'hang', 'slow']);
+
+/** Does to the processes of a cluster what the plan says. What makes no sense at the moment (a dead core crashes) is told and left out. */
+export async function perform(
+  control: ProcessControl,
+  action: FaultAction,
+  say: (text: string) => void,
+): Promise<void> {
+  try {
+    await (PERFORMERS[action.type] as (control: ProcessControl, action: FaultAction) => Promise<unknown>)(
+      control,
+      action,
+    );
+  } catch (error) {
+    if (!(error instanceof CommandError) || !OF_THE_LIVING.has(action.type)) throw error;
+    say(`left out: ${error.message}`);
+  }
+}
+
+/** Resolves when the SKB runs, or has had its time: cores join through it. */
+export async function skbBack(control: ProcessControl): Promise<void> {
+  const end = performance.now() + SKB_BACK_MS;
+  while (control.ps().find(({ name }) => name === SKB)?.state !== 'running' && performance.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+}
+
+function msOf(forNs: number | null): number | null {
+  return forNs === null ? null : forNs / 1e6;
+}

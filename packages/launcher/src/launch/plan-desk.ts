@@ -1,0 +1,80 @@
+import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { CommandError } from '../cli/usage-error.ts';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+import type { PlanPort, PlanTold } from '../supervisor/plan-port.ts';
+import { workloadProgram } from './plan-program.ts';
+import { refuseUnsupported, runPlan } from './plan-runner.ts';
+
+/** Somebody who asks what is new waits so long for something. */
+const WAIT_MS = 1000;
+
+interface Run {
+  readonly lines: string[];
+  readonly stop: AbortController;
+  status: PlanTold['status'];
+}
+
+/** Runs fault plans in a cluster that is up, one at a time, and keeps what they say for whoever asks. */
+export class PlanDesk implements PlanPort {
+  private run: Run | null = null;
+  private readonly waiting = new Set<() => void>();
+
+  constructor(private readonly session: ClusterSession) {}
+
+  async begin(text: string, _folder: string | null): Promise<void> {
+    if (this.run !== null && this.run.status === null)
+      throw new CommandError('a plan runs in this cluster already; wait for its end');
+    const parsed = parseFaultPlan(text, 'plan');
+    if (!parsed.ok) throw new CommandError(parsed.error);
+    const plan = parsed.value;
+    const cores = Math.max(-1, ...this.session.supervisor.cores().map(([core]) => core)) + 1;
+    refuseUnsupported(plan, cores);
+    const run: Run = { lines: [], stop: new AbortController(), status: null };
+    this.run = run;
+    try {
+      const program = await workloadProgram(plan, cores);
+      const say = (line: string): void => this.say(run, line);
+      void runPlan(plan, this.session, say, run.stop.signal, program).then((status) => this.over(run, status));
+    } catch (error) {
+      run.status = 2;
+      throw error;
+    }
+  }
+
+  async told(from: number): Promise<PlanTold> {
+    const { run } = this;
+    if (run === null) throw new CommandError('no plan was begun in this cluster');
+    if (run.lines.length <= from && run.status === null) await this.something();
+    return { lines: run.lines.slice(from), next: run.lines.length, status: run.status };
+  }
+
+  stop(): void {
+    this.run?.stop.abort();
+  }
+
+  private say(run: Run, line: string): void {
+    run.lines.push(line);
+    this.wake();
+  }
+
+  private over(run: Run, status: 0 | 1 | 2): void {
+    run.status = status;
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const waker of [...this.waiting]) waker();
+  }
+
+  private something(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, WAIT_MS);
+      this.waiting.add(done);
+    });
+  }
+}

@@ -1,0 +1,51 @@
+import { asError } from '@mk/monitor-proto/thrown';
+import type { FaultPlan } from '@mk/machine/fault-plan';
+import type { ClusterSession } from '../supervisor/cluster-session.ts';
+import { skbBack } from './plan-actions.ts';
+
+/** How a core ends that wakes, or is joined again, after the view has gone on without it. */
+const LEFT_BEHIND = /PEER_GONE/;
+
+/** Faults for which a view may go on without a core that lives. */
+const SILENCING: ReadonlySet<string> = new Set(['rule', 'hang', 'slow']);
+
+/** Deaths that nobody asked for, parted by whether the plan's faults account for them: a core whose view went on without it ends by itself. */
+export function partDeaths(
+  plan: FaultPlan,
+  deaths: readonly string[],
+): { readonly explained: readonly string[]; readonly others: readonly string[] } {
+  const silenced = plan.faults.some(({ action }) => SILENCING.has(action.type));
+  const isExplained = (death: string): boolean => silenced && LEFT_BEHIND.test(death);
+  return { explained: deaths.filter(isExplained), others: deaths.filter((death) => !isExplained(death)) };
+}
+
+/**
+ * Starts again what ended by itself because the view went on without it, and what the plan has started last and does not run. A core
+ * that the plan has crashed and not restarted stays as it is.
+ */
+export async function revive(
+  plan: FaultPlan,
+  { supervisor, control }: ClusterSession,
+  say: (text: string) => void,
+): Promise<readonly string[]> {
+  const last = new Map<number, 'crash' | 'restart'>();
+  for (const { action } of plan.faults)
+    if (action.type === 'crash' || action.type === 'restart')
+      for (const core of action.cores) last.set(core, action.type);
+  const fallen = supervisor
+    .cores()
+    .filter(([core, process]) => process.ended && (!process.endWanted || last.get(core) === 'restart'))
+    .map(([core]) => core);
+  if (fallen.length === 0) return [];
+  say(`starting core${fallen.length === 1 ? '' : 's'} ${fallen.join(', ')} again`);
+  await skbBack(control);
+  const ends = await Promise.all(
+    fallen.map((core) =>
+      control.restart(core).then(
+        () => null,
+        (error: unknown) => `core ${core} did not come back: ${asError(error).message}`,
+      ),
+    ),
+  );
+  return ends.filter((end) => end !== null);
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ClusterPlace, until } from './running-cluster.ts';
+
+/* Faults made up from a seed on real processes, and a plan that ships. */
+
+let place: ClusterPlace;
+beforeEach(() => {
+  place = new ClusterPlace();
+});
+afterEach(() => place.cleanUp());
+
+/** Processor time that a process has used, in ticks. */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed core runs on', async () => {
+  const { launcher, ready } = await place.boot('--cores', '4', '--lease', '9s');
+  const out = join(place.state, 'results');
+  const wanted = await place.mkctl('chaos', '--seed', '5', '--for', '5s', '--cores', '4', '--print');
+  const { status, stdout, stderr } = await place.mkctl('chaos', '--seed', '5', '--for', '5s', '--out', out);
+  expect({ status, stderr, stdout }).toMatchObject({ status: 0, stderr: '' });
+  expect(stdout).toMatch(
+    /^seed 5\n[\s\S]*held: workload, invariants, converge\n.*repeat it with: mkctl chaos --seed 5 --for 5s/,
+  );
+  expect(readFileSync(join(out, 'plan.yaml'), 'utf8')).toBe(wanted.stdout);
+
+  const { pid } = ready.processes.find(({ name }) => name === 'core-0')!;
+  expect((await place.mkctl('slow', '0', '--factor', '50')).status).toBe(0);
+  const rows = await place.ask<{ name: string; how: string }[]>('ps');
+  expect(rows.find(({ name }) => name === 'core-0')!.how).toBe('slowed 50 times');
+  // It stands still most of the time, and runs now and then.
+  await until('it stands still', () => /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+  const before = ticksOf(pid);
+  await until('it runs on', async () => {
+    await place.mkctl('ping', '1', '0', '--count', '3');
+    return ticksOf(pid) > before;
+  });
+  expect(await place.ask('heal')).toMatchObject({ healed: ['slow:0'] });
+  launcher.child.kill('SIGINT');
+  expect((await launcher.ended).status).toBe(0);
+  expect(place.processes()).toEqual([]);
+});
+
+test('more than half of a machine dies within half a second: plans/cascading-crashes.yaml', async () => {
+  const plan = join(import.meta.dirname, '../../plans/cascading-crashes.yaml');
+  const { status, stdout } = await place.launch('--plan', plan).ended;
+  expect(stdout).toContain('held: workload, invariants, converge');
+  expect(status).toBe(0);
+  expect(place.processes()).toEqual([]);
+});
