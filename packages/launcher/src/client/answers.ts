@@ -3,7 +3,7 @@ import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { CoreAnswers as KernelAnswers } from '@mk/node-kernel/control/verb-answers';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { CertificateRow } from '../tls/certificate-desk.ts';
-import type { PlanTold } from '../supervisor/plan-port.ts';
+import type { PlanTold } from './plan-told.ts';
 import type { FaultTarget } from './fault-targets.ts';
 
 /** What each kind of process answers to the verbs of its control port. */

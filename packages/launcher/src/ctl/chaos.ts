@@ -3,8 +3,7 @@ import { relative } from 'node:path';
 import { chaosPlan } from '@mk/machine/chaos-plan';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
-import { chaosOf, chaosOptions, chaosWords, placeChaos } from '../launch/chaos-options.ts';
-import { onInterrupts } from '../launch/interrupts.ts';
+import { chaosOf, chaosOptions, chaosWords, placeChaos } from '../cli/chaos-options.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 
 /** The supervisor begins a plan, and tells of it, at once. */
@@ -63,11 +62,13 @@ async function goThrough(
 ): Promise<{ readonly status: number; readonly lines: readonly string[] }> {
   const options = { timeoutMs: ANSWER_MS, patient: true };
   await cluster.supervisor('plan_begin', { text, folder }, options);
-  const release = onInterrupts({
-    first: () => void cluster.supervisor('plan_stop').catch(() => undefined),
-    second: () => process.exit(2),
-    last: () => undefined,
-  });
+  let asked = 0;
+  const interrupted = (): void => {
+    asked += 1;
+    if (asked > 1) process.exit(2);
+    void cluster.supervisor('plan_stop').catch(() => undefined);
+  };
+  process.on('SIGINT', interrupted);
   const lines: string[] = [];
   try {
     for (;;) {
@@ -77,7 +78,7 @@ async function goThrough(
       if (told.status !== null) return { status: told.status, lines };
     }
   } finally {
-    release();
+    process.off('SIGINT', interrupted);
   }
 }
 

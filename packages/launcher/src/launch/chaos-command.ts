@@ -4,7 +4,7 @@ import { chaosPlan } from '@mk/machine/chaos-plan';
 import type { CommandModule } from 'yargs';
 import { declaring } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
-import { chaosOf, chaosOptions, chaosWords, placeChaos } from './chaos-options.ts';
+import { chaosOf, chaosOptions, chaosWords, placeChaos } from '../cli/chaos-options.ts';
 import { runForeground } from './foreground.ts';
 import { clusterOptions, parseLaunchRequest } from './options.ts';
 

@@ -1,7 +1,8 @@
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
-import type { PlanPort, PlanTold } from '../supervisor/plan-port.ts';
+import type { PlanTold } from '../client/plan-told.ts';
+import type { PlanPort } from '../supervisor/plan-port.ts';
 import { workloadProgram } from './plan-program.ts';
 import { refuseUnsupported, runPlan } from './plan-runner.ts';
 

@@ -11,7 +11,7 @@ import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/uni
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
-import type { MakePlanPort } from './plan-port.ts';
+import type { PlanPort } from './plan-port.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
 import { bootId, identityOf } from '@mk/libmk/io/process-identity';
@@ -27,7 +27,7 @@ export interface SessionObserver extends SupervisorObserver {
   /** Serves the page of a cluster: whoever makes a session brings it. */
   servePage?: ServePage;
   /** Runs fault plans for mkctl: likewise. */
-  planPort?: MakePlanPort;
+  planPort?(session: ClusterSession): PlanPort;
 }
 
 /** Until a record that could not be written is tried again. */

@@ -1,12 +1,4 @@
-import type { ClusterSession } from './cluster-session.ts';
-
-/** What a plan that runs in a cluster has said since somebody last asked; `status` null: it is not over. */
-export interface PlanTold {
-  readonly lines: readonly string[];
-  /** So many lines have been said up to now. */
-  readonly next: number;
-  readonly status: 0 | 1 | 2 | null;
-}
+import type { PlanTold } from '../client/plan-told.ts';
 
 /** A fault plan that mkctl has a running cluster go through; one at a time. */
 export interface PlanPort {
@@ -17,5 +9,3 @@ export interface PlanPort {
   /** Ends it early: its status is 2. */
   stop(): void;
 }
-
-export type MakePlanPort = (session: ClusterSession) => PlanPort;

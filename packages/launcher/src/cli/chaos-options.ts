@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path';
 import { CHAOS_KINDS, type ChaosOptions, chaosPlan, type ChaosWeights, durationWord } from '@mk/machine/chaos-plan';
 import { nearest } from '@mk/machine/nearest';
 import { isOneOf } from '@mk/monitor-proto/guards';
-import { makeWritable } from '../cli/make-directory.ts';
-import type { Cli } from '../cli/run-cli.ts';
-import { UsageError } from '../cli/usage-error.ts';
-import { durationMs } from '../cli/values.ts';
+import { makeWritable } from './make-directory.ts';
+import type { Cli } from './run-cli.ts';
+import { UsageError } from './usage-error.ts';
+import { durationMs } from './values.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
