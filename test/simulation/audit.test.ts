@@ -31,7 +31,15 @@ beforeEach(() => {
 const cluster: Cores = {
   cores: () =>
     Promise.resolve(
-      [0, 1, 2].map((core) => ({ core, incarnation: 1, address: '', up: true, links: CORES - 1, package: 0 })),
+      [0, 1, 2].map((core) => ({
+        core,
+        incarnation: 1,
+        address: '',
+        up: true,
+        links: CORES - 1,
+        package: 0,
+        host: '',
+      })),
     ),
   core: (core, verb, args = {}) => Promise.resolve(ask(core, verb, args) as never),
 };

@@ -79,8 +79,8 @@ export const LOG_EVENTS = {
   },
   core_registered: {
     level: 'info',
-    fields: { peer: 'peer', member: 'number', address: 'string' },
-    doc: 'The SKB gave a core its id.',
+    fields: { peer: 'peer', member: 'number', address: 'string', host: 'string' },
+    doc: 'The SKB gave a core its id; `host`: what its host is called.',
   },
   core_refused: {
     level: 'warn',

@@ -13,6 +13,8 @@ export interface KernelConfig {
   readonly skbAddress: string;
   /** Where this core’s monitor listens. */
   readonly address: string;
+  /** What the host that it runs on is called, the same for all cores there; absent: it does not know. */
+  readonly host?: string;
   /** What nonces are made from. */
   readonly entropy: Uint8Array;
   readonly hmac: Hmac;

@@ -7,6 +7,8 @@ import type { RegistryConfig } from './registry/registry.ts';
 
 /** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
 export interface MachineModel {
+  /** Nobody described the machine: its packages are an assumption, and hosts take their place once there are several. */
+  readonly isAssumed?: boolean;
   packageOf(core: CoreId): number;
   latencyNs(from: number, to: number): number;
   sendOccupancyNs(from: number, to: number): number;

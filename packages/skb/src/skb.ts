@@ -31,6 +31,8 @@ type Handlers = { readonly [T in SkbEvent['type']]: (event: Extract<SkbEvent, { 
 
 /** Pause between a complete mesh and the first measurement: the cores finish what boot left them to do. */
 const SETTLE: Nanos = 200 * MILLISECOND;
+/** After a core came or left, trees over hosts are planned anew once the members have not changed for so long. */
+const REPLAN_AFTER: Nanos = 500 * MILLISECOND;
 const NOTHING_HOSTED = { engine: false, journal: false } as const;
 
 /**
@@ -51,6 +53,9 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   private startedAt: Nanos = 0;
   private timerAt: Nanos = Infinity;
   private settling: Timer | null = null;
+  private replanning: Timer | null = null;
+  /** The registry's epoch that trees were planned for, or are going to be. */
+  private plannedEpoch = 0;
   private stopped = false;
   private current: Message | ControlRequest | null = null;
   private readonly poisoned: Poisoned;
@@ -68,13 +73,20 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     const latencyNs = (from: CoreId, to: CoreId): Nanos => config.machine.latencyNs(from, to);
     const measured = (): void => this.measured();
     this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, measured, latencyNs);
-    this.plans = new Plans(config.machine, this.registry, this.measurement.trips, this.outbox);
+    this.plans = new Plans(
+      config.machine,
+      (core) => this.packageOf(core),
+      this.registry,
+      this.measurement.trips,
+      this.outbox,
+    );
     this.knowledge = new Knowledge(
       config.knowledge ?? NOTHING_HOSTED,
       config.sessionTimeoutNs ?? limit('sessionTimeoutNs'),
       this.endpoint,
       this.registry,
       this.outbox,
+      () => this.packagesAreHosts,
     );
     const { busyWith } = config;
     if (busyWith !== undefined)
@@ -162,8 +174,13 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     return metricsText(families, { core: 'skb' });
   }
 
+  /** As the machine's description has it; where nobody described it, cores of one host are one package. */
   packageOf(core: CoreId): number {
-    return this.config.machine.packageOf(core);
+    return this.packagesAreHosts ? this.registry.hostNumberOf(core) : this.config.machine.packageOf(core);
+  }
+
+  get packagesAreHosts(): boolean {
+    return this.config.machine.isAssumed === true && this.registry.hosts.several;
   }
 
   /** A monitor says that the round trip to a peer has moved: its new shortest round trip replaces what was measured. */
@@ -320,7 +337,22 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.plans.update('measured');
   }
 
+  /**
+   * A host whose leader is gone would be told core by core, and a core that joins while others are missing by everybody: between
+   * hosts that costs too much to wait for a complete mesh.
+   */
+  private replanLater(now: Nanos): void {
+    if (!this.packagesAreHosts || this.plannedEpoch === this.registry.epoch) return;
+    this.plannedEpoch = this.registry.epoch;
+    this.endpoint.timers.cancel(this.replanning);
+    this.replanning = this.endpoint.timers.set(now + REPLAN_AFTER, () => {
+      this.replanning = null;
+      this.plans.update('members changed');
+    });
+  }
+
   private flush(now: Nanos): void {
+    this.replanLater(now);
     this.knowledge.flush(now);
     this.endpoint.flush(now);
     this.knowledge.flush(now); // what timers changed

@@ -52,20 +52,25 @@ export const CORES: CtlCommand = {
   async run(context) {
     const rows = await coresWithState(context);
     if (context.json) return printJson(context, rows);
-    const table = plainTable(['core', 'package', 'incarnation', 'registry link', 'bound to', 'address', 'state']);
-    for (const row of rows)
-      table.push(
-        [row.core, row.package, row.incarnation, row.up ? 'up' : 'down', row.links, row.address, row.state].map(
-          (cell) => String(cell ?? ''),
-        ),
-      );
+    const severalHosts = new Set(rows.flatMap(({ host }) => host ?? [])).size > 1;
+    const hostHead = severalHosts ? ['host'] : [];
+    const table = plainTable([
+      ...['core', 'package', 'incarnation', 'registry link', 'bound to', 'address', 'state'],
+      ...hostHead,
+    ]);
+    for (const row of rows) {
+      const { core, incarnation, links, address, state } = row;
+      const cells = [core, row.package, incarnation, row.up ? 'up' : 'down', links, address, state];
+      table.push([...cells, ...hostHead.map(() => row.host)].map((cell) => String(cell ?? '')));
+    }
     context.terminal.out(table.toString());
   },
 };
 
-/** A core as the registry knows it, and how it is; one that is no member has no package and no incarnation. */
-type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation'> & {
+/** A core as the registry knows it, and how it is; one that is no member has no package, no host and no incarnation. */
+type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation' | 'host'> & {
   readonly package: number | null;
+  readonly host: string | null;
   readonly incarnation: number | null;
   readonly state: Attendance['state'];
 };
@@ -81,6 +86,7 @@ async function coresWithState({ cluster }: CtlContext): Promise<readonly CoreSta
     ...others.map(({ process, address, state }) => ({
       core: Number(process.slice('core-'.length)),
       package: null,
+      host: null,
       incarnation: null,
       up: false,
       links: 0,

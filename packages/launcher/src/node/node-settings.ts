@@ -4,6 +4,7 @@ import { parseDuration } from '@mk/machine/duration';
 import { editDistance, nearest } from '@mk/machine/nearest';
 import { type Address, bareHost, parseLinkAddress } from '@mk/monitor-proto/address';
 import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
+import { isHostName, LONGEST_HOST_NAME } from '@mk/monitor-proto/io/host-name';
 import { limit } from '@mk/monitor-proto/limits';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
@@ -70,6 +71,10 @@ export const NODE_VARIABLES = {
   MK_ADVERTISE_HOST: {
     otherwise: '',
     doc: 'How the others reach this process; absent: its container’s name where Docker tells it, else its first address that is not loopback.',
+  },
+  MK_HOST: {
+    otherwise: '',
+    doc: 'What this core’s host is called, the same for all cores there; absent: its kernel’s boot id (core).',
   },
   ...TLS_VARIABLES,
   MK_METRICS_TOKEN: {
@@ -265,13 +270,17 @@ function machineOf(read: Reader, facts: NodeFacts, maxCores: number): MachineDes
   return null;
 }
 
-function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core'> {
+function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core' | 'host'> {
   const skb = read.text('MK_SKB_ADDRESS');
   if (parseLinkAddress(skb) === null)
     read.refuse(
       `MK_SKB_ADDRESS ${skb === '' ? 'is not set' : `is "${skb}"`}; it must be the SKB’s host:port, IPv6 as [::1]:7000`,
     );
-  return { skb, core: read.text('MK_CORE_ID') === '' ? null : read.whole('MK_CORE_ID', 0, limit('maxCores') - 1) };
+  const host = read.text('MK_HOST');
+  if (host !== '' && !isHostName(host))
+    read.refuse(`MK_HOST must be 1 to ${LONGEST_HOST_NAME} printable characters without blanks`);
+  const core = read.text('MK_CORE_ID') === '' ? null : read.whole('MK_CORE_ID', 0, limit('maxCores') - 1);
+  return { skb, core, ...(host === '' ? {} : { host }) };
 }
 
 /** Reads variables and keeps the first thing that is wrong. */

@@ -27,6 +27,13 @@ describe('a process told by its environment', () => {
     expect(parseSkbSettings(JSON.stringify(told))).toEqual(settings);
   });
 
+  test('a core says on which host it runs when it is told so', () => {
+    const settings = nodeSettings('core', { ...core, MK_HOST: 'rack-1' }, facts);
+    expect(settings).toMatchObject({ host: 'rack-1' });
+    expect(parseCoreSettings(JSON.stringify(settings))).toEqual(settings);
+    expect(nodeSettings('core', { ...core, MK_HOST: '' }, facts)).not.toHaveProperty('host');
+  });
+
   test('an empty variable is an absent one: compose passes ${X:-}', () => {
     expect(nodeSettings('core', { ...core, MK_CORE_ID: '', MK_PORT: '' }, facts)).toMatchObject({
       core: null,
@@ -39,6 +46,7 @@ describe('a process told by its environment', () => {
     ['core', { MK_SKB_ADDRESS: 'skb' }, 'MK_SKB_ADDRESS'],
     ['core', { ...core, MK_PORT: '70000' }, 'MK_PORT'],
     ['core', { ...core, MK_CORE_ID: 'one' }, 'MK_CORE_ID'],
+    ['core', { ...core, MK_HOST: 'two words' }, 'MK_HOST'],
     ['core', { ...core, MK_LOG_LEVEL: 'loud' }, 'MK_LOG_LEVEL'],
     ['core', { ...core, MK_TRANSPORT: 'pipes' }, 'MK_TRANSPORT'],
     ['core', { ...core, MK_TRANSPORT: 'unix', MK_SOCKET_DIR: 'run' }, 'MK_SOCKET_DIR: it is not absolute'],

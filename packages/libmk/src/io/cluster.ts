@@ -77,6 +77,7 @@ const CORES: z.ZodType<readonly CoreRow[]> = z.array(
     up: z.boolean(),
     links: z.number(),
     package: z.number(),
+    host: z.string(),
   }),
 );
 

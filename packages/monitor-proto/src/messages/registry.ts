@@ -7,8 +7,15 @@ export const REGISTRY_MESSAGES = {
     from: 'core',
     to: 'skb',
     lane: 'monitor',
-    fields: { core: 'u32', incarnation: 'u32', address: 'str', gone_cores: 'u32s', gone_incarnations: 'u32s' },
-    doc: 'A booting core asks for its id (65534: any) and says where its monitor listens; incarnation 0 at first boot, its own when it comes back to a restarted SKB, and then which incarnations of other cores it has given up.',
+    fields: {
+      core: 'u32',
+      incarnation: 'u32',
+      address: 'str',
+      gone_cores: 'u32s',
+      gone_incarnations: 'u32s',
+      host: 'str',
+    },
+    doc: 'A booting core asks for its id (65534: any) and says where its monitor listens and on which host it runs (empty: it does not know); incarnation 0 at first boot, its own when it comes back to a restarted SKB, and then which incarnations of other cores it has given up.',
   },
   register_reply: {
     ordinal: 2,

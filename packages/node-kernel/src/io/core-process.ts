@@ -4,6 +4,7 @@ import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-pro
 import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import { hostClockNs, nowNs } from '@mk/monitor-proto/io/clock';
+import { bootId } from '@mk/monitor-proto/io/host-name';
 import { guardsOf, Host } from '@mk/monitor-proto/io/host';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
@@ -95,6 +96,7 @@ export class CoreProcess {
 
   private createKernel(address: string, skbAddress: string): Kernel {
     const { cluster, core, logLevel, version } = this.settings;
+    const host = this.settings.host ?? bootId();
     return new Kernel({
       cluster,
       secret: this.secret,
@@ -102,6 +104,7 @@ export class CoreProcess {
       wantedCore: core,
       skbAddress,
       address,
+      ...(host === null ? {} : { host }),
       entropy: freshEntropy(),
       hmac: hmacSha256,
       logLevel,

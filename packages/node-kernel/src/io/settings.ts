@@ -1,4 +1,5 @@
 import { isOneOf, isWhole } from '@mk/monitor-proto/guards';
+import { isHostName, LONGEST_HOST_NAME } from '@mk/monitor-proto/io/host-name';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
@@ -17,6 +18,8 @@ export interface CoreSettings {
   readonly listenPort: number;
   /** How the others reach this host; absent: `listenHost`. */
   readonly advertiseHost?: string;
+  /** What the host that it runs on is called; absent: by the kernel that it runs on. */
+  readonly host?: string;
   /** Folder for a Unix socket at which the others reach this process; absent: they come by its port. */
   readonly socketDir?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
@@ -52,6 +55,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     'listenHost',
     'listenPort',
     'advertiseHost',
+    'host',
     'socketDir',
     'logLevel',
     'logFile',
@@ -71,6 +75,8 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   if (value.core !== null && !isWhole(value.core, 0, 65_000)) return 'MK_CORE.core must be a core id, or null for any';
   if (typeof value.listenHost !== 'string') return 'MK_CORE.listenHost must be an address';
   if (!isWhole(value.listenPort, 0, 65_535)) return 'MK_CORE.listenPort must be a port, or 0 for any';
+  if (value.host !== undefined && !isHostName(value.host))
+    return `MK_CORE.host must be 1 to ${LONGEST_HOST_NAME} printable characters without blanks`;
   if (value.socketDir !== undefined && !isAbsolutePath(value.socketDir))
     return 'MK_CORE.socketDir must be an absolute path';
   if (!isOneOf(LEVELS, value.logLevel)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;

@@ -21,6 +21,7 @@ export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress
     wantedCore: isCore(node.id) ? node.id : NO_CORE,
     skbAddress,
     address: node.address,
+    host: options.hostOf?.(node.id) ?? '',
     entropy,
     hmac: options.hmac,
     logLevel: options.logLevel,

@@ -18,6 +18,8 @@ export interface SimulationOptions {
   readonly settings?: string;
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
+  /** The host on which a core runs; absent: none says. */
+  hostOf?(core: PeerId): string;
   /** How long a core may act without word from a majority; absent: so long that no core loses its place but by proof of its death. */
   readonly leaseMs?: number;
   /** How long after a core's process ended the launcher has told the others; absent: 5 ms; Infinity: there is no launcher. */

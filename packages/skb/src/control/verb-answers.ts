@@ -36,4 +36,6 @@ export interface CoreRow {
   readonly up: boolean;
   readonly links: number;
   readonly package: number;
+  /** What its host is called; '': it did not say. */
+  readonly host: string;
 }

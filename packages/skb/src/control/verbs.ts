@@ -76,6 +76,7 @@ function coreRows(skb: SkbParts): SkbAnswers['cores'] {
       up: m.peer.link !== 0,
       links: m.links,
       package: skb.packageOf(m.core),
+      host: m.host,
       name: peerName(m.core),
     }));
 }

@@ -25,6 +25,33 @@ export function membershipUpdate(members: ReadonlyMap<number, number>): FactUpda
   };
 }
 
+/** Replaces on which host each member runs: `core_host(Core, Host)`, of those who said so. */
+export function hostsUpdate(hosts: ReadonlyMap<CoreId, string>): FactUpdate {
+  const known = [...hosts].filter(([, host]) => host !== '');
+  return { remove: [pattern('core_host', 2)], add: known.map(([core, host]) => fact('core_host', core, host)) };
+}
+
+/**
+ * Hosts as packages, in the place of what was assumed of all cores: `cpu_thread(Core, Package, CoreInPackage, Thread)` of the
+ * members, whose packages are given.
+ */
+export function hostThreadsUpdate(packages: ReadonlyMap<CoreId, number>): FactUpdate {
+  const taken = new Map<number, number>();
+  const threads = [...packages].map(([core, index]) => {
+    const place = taken.get(index) ?? 0;
+    taken.set(index, place + 1);
+    return fact('cpu_thread', core, index, place, 0);
+  });
+  return { remove: [pattern('cpu_thread', 4)], add: threads };
+}
+
+/** So many hosts as packages, each a hop from every other; what messages over a hop cost nobody said. */
+export function hostHopsUpdate(hosts: number): FactUpdate {
+  const numbers = Array.from({ length: hosts }, (_, index) => index);
+  const hops = numbers.flatMap((a) => numbers.map((b) => fact('package_hops', a, b, a === b ? 0 : 1)));
+  return { remove: [pattern('package_hops', 3)], add: [...hops, fact('message_cost', 'hop_1', 0, 0, 0)] };
+}
+
 /** Replaces the measurements of exactly the pairs given. */
 export function rttUpdate(rows: Iterable<RttRow>): FactUpdate {
   const list = [...rows];

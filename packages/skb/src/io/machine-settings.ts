@@ -21,6 +21,7 @@ export function machineModel(settings: SkbSettings): MachineModel {
     occupancy ? Math.round(machine.latencyNs(from, to) * timeScale) : machine.wallDelayNs(from, to, timeScale);
   const floor = (modelled: number): number => Math.max(HOST_MESSAGE_NS, modelled * timeScale);
   return {
+    isAssumed: described === null,
     packageOf: (core) => described?.packageOf(core) ?? Math.floor(core / CORES_PER_PACKAGE),
     // Without occupancy a link's delay stands for all of a message's way, the ends included.
     latencyNs: (from, to) => (settings.links.delayNs ?? 0) + (described === null ? 0 : wayNs(described, from, to)),

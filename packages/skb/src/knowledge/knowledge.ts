@@ -3,7 +3,15 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
-import { allRttUpdate, forgetCoreUpdate, membershipUpdate, rttUpdate } from '../facts/cluster-facts.ts';
+import {
+  allRttUpdate,
+  forgetCoreUpdate,
+  hostHopsUpdate,
+  hostsUpdate,
+  hostThreadsUpdate,
+  membershipUpdate,
+  rttUpdate,
+} from '../facts/cluster-facts.ts';
 import type { JournalContents } from '../journal/changes.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RoundTrips } from '../topology/round-trips.ts';
@@ -44,6 +52,7 @@ export class Knowledge {
     private readonly endpoint: Endpoint,
     private readonly registry: Registry,
     private readonly outbox: KnowledgeSink,
+    private readonly packagesAreHosts: () => boolean,
   ) {
     this.mailbox = new Mailbox(endpoint);
     this.queries = new QueryDesk(outbox, this.mailbox, hosting.engine);
@@ -160,9 +169,23 @@ export class Knowledge {
     if (this.octopus.unfinished && !this.turnComes) this.nextTurn(now);
     if (!this.hosting.engine || this.toldEpoch === this.registry.epoch) return;
     this.toldEpoch = this.registry.epoch;
-    const members = new Map([...this.registry.members.values()].map(({ core, incarnation }) => [core, incarnation]));
-    this.outbox.push({ type: 'update_facts', update: membershipUpdate(members) });
+    const members = [...this.registry.members.values()].sort((a, b) => a.core - b.core);
+    const incarnations = new Map(members.map(({ core, incarnation }) => [core, incarnation]));
+    this.outbox.push({ type: 'update_facts', update: membershipUpdate(incarnations) });
+    const hosts = new Map(members.map(({ core, host }) => [core, host]));
+    this.outbox.push({ type: 'update_facts', update: hostsUpdate(hosts) });
+    if (this.packagesAreHosts()) this.tellHostPackages(members.map(({ core }) => core));
   }
+
+  private tellHostPackages(cores: readonly CoreId[]): void {
+    const packages = new Map(cores.map((core) => [core, this.registry.hostNumberOf(core)]));
+    this.outbox.push({ type: 'update_facts', update: hostThreadsUpdate(packages) });
+    const { count } = this.registry.hosts;
+    if (count === this.toldHosts) return;
+    this.toldHosts = count;
+    this.outbox.push({ type: 'update_facts', update: hostHopsUpdate(count) });
+  }
+  private toldHosts = 0;
 }
 
 function* rowsOf(

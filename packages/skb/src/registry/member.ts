@@ -7,6 +7,8 @@ export interface Member {
   readonly incarnation: Incarnation;
   readonly instance: InstanceId;
   readonly address: string;
+  /** What its host is called; '': it did not say. */
+  readonly host: string;
   readonly peer: Peer;
   initialised: boolean;
   links: number;

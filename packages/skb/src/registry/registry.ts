@@ -8,6 +8,7 @@ import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { Introductions } from './introductions.ts';
+import { Hosts } from './hosts.ts';
 import type { Member } from './member.ts';
 import { ViewBook } from './view-book.ts';
 
@@ -53,6 +54,7 @@ export class Registry {
   epoch = 0;
   private linkSum = 0;
   readonly introductions: Introductions;
+  readonly hosts = new Hosts();
   readonly views: ViewBook;
 
   constructor(
@@ -112,6 +114,7 @@ export class Registry {
       incarnation,
       instance: peer.instance,
       address: request.address,
+      host: request.host,
       peer,
       initialised: false,
       links: 0,
@@ -119,9 +122,10 @@ export class Registry {
     };
     this.setLinks(isSame ? before : member, 0);
     this.members.set(core, member);
+    this.hosts.learn(member.host);
     this.epoch += 1;
     this.foundLater(now);
-    this.sink.log('core_registered', { peer: core, member: core, address: request.address });
+    this.sink.log('core_registered', { peer: core, member: core, address: request.address, host: request.host });
     this.tell(member, {
       type: 'register_reply',
       error: 0,
@@ -199,6 +203,11 @@ export class Registry {
       if (member.downSince !== now || this.members.get(member.core) !== member) return;
       if (!this.views.includes(member)) this.remove(member, `its link stayed away for ${GRACE / SECOND} s`, at);
     });
+  }
+
+  /** The number of the host on which a member runs; 0 of a core that is none. */
+  hostNumberOf(core: CoreId): number {
+    return this.hosts.numberOf(this.members.get(core)?.host ?? '');
   }
 
   tell(member: Member, message: Message): void {

@@ -30,5 +30,6 @@ known_fact(host_memory, 1).
 known_fact(host_cpu, 4).
 known_fact(host_cache, 4).
 known_fact(host_node_distance, 3).
+known_fact(core_host, 2).
 
 :- forall(known_fact(Name, Arity), dynamic(Name/Arity)).

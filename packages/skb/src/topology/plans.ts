@@ -12,10 +12,12 @@ import type { RoundTrips } from './round-trips.ts';
 export class Plans {
   version = 0;
   private plannedCores: readonly CoreId[] = [];
+  private plannedPackages: readonly number[] = [];
   private plannedLatency = new Map<number, Nanos>();
 
   constructor(
     private readonly machine: MachineModel,
+    private readonly packageOf: (core: CoreId) => number,
     private readonly registry: Registry,
     private readonly trips: RoundTrips,
     private readonly sink: EffectSink,
@@ -27,6 +29,7 @@ export class Plans {
     if (!this.membersChanged(cores) && !this.latencyChanged(cores)) return false;
     this.version += 1;
     this.plannedCores = cores;
+    this.plannedPackages = cores.map(this.packageOf);
     this.remember(cores);
     const input = this.inputFor(cores);
     const multicast = planAllTrees('multicast', input);
@@ -60,7 +63,7 @@ export class Plans {
     const { machine } = this;
     return {
       cores,
-      packageOf: (core) => machine.packageOf(core),
+      packageOf: this.packageOf,
       latencyNs: (from, to) => this.latencyNs(from, to),
       sendNs: (from, to) => machine.sendOccupancyNs(from, to),
       receiveNs: (from, to) => machine.receiveOccupancyNs(from, to),
@@ -68,7 +71,10 @@ export class Plans {
   }
 
   private membersChanged(cores: readonly CoreId[]): boolean {
-    return cores.length !== this.plannedCores.length || cores.some((core, i) => core !== this.plannedCores[i]);
+    return (
+      cores.length !== this.plannedCores.length ||
+      cores.some((core, i) => core !== this.plannedCores[i] || this.packageOf(core) !== this.plannedPackages[i])
+    );
   }
 
   private latencyChanged(cores: readonly CoreId[]): boolean {

@@ -5,7 +5,8 @@ import { FactStore } from '../../src/facts/fact-store.ts';
 import { factText } from '../../src/facts/fact.ts';
 import { machineFacts } from '../../src/facts/machine-facts.ts';
 import { coresIn, ToldMachine } from '../../src/facts/told-machine.ts';
-import { membershipUpdate } from '../../src/facts/cluster-facts.ts';
+import { hostHopsUpdate, hostsUpdate, hostThreadsUpdate, membershipUpdate } from '../../src/facts/cluster-facts.ts';
+import { flatMachine } from '../../src/facts/flat-machine.ts';
 
 const parsed = parseMachineYaml('name: m\npackages: { count: 4, cores: 4 }\n');
 if (!parsed.ok) throw new Error(parsed.error);
@@ -56,4 +57,33 @@ test('a fact that no Prolog reads is told of, and nothing passes in silence', as
   await Promise.resolve();
   expect(refused).toEqual(['a fact cannot hold Infinity']);
   expect(store.size).toBe(0);
+});
+
+test('hosts take the place of packages that were assumed, also of cores that join later', () => {
+  const store = new FactStore();
+  const told = new ToldMachine(flatMachine(16), NOBODY);
+  const tell = (update: FactUpdate): Promise<unknown> => Promise.resolve(store.apply(update));
+  const shown = (name: string): string[] => store.list(name).map(factText).sort();
+  told.describe(2, tell);
+  store.apply(hostHopsUpdate(3));
+  for (const [cores, hosts] of [
+    [2, ['a', 'b']],
+    [6, ['a', 'b', 'c', 'a', 'b', '']],
+  ] as const) {
+    told.describe(cores, tell);
+    store.apply(hostsUpdate(new Map(hosts.map((host, core) => [core, host]))));
+    store.apply(hostThreadsUpdate(new Map(hosts.map((host, core) => [core, ['a', 'b', 'c', ''].indexOf(host)]))));
+    expect(store.list('cpu_thread')).toHaveLength(cores);
+  }
+  expect(shown('cpu_thread')).toEqual([
+    'cpu_thread(0,0,0,0)',
+    'cpu_thread(1,1,0,0)',
+    'cpu_thread(2,2,0,0)',
+    'cpu_thread(3,0,1,0)',
+    'cpu_thread(4,1,1,0)',
+    'cpu_thread(5,3,0,0)',
+  ]);
+  expect(shown('core_host')).toHaveLength(5);
+  expect(shown('package_hops')).toHaveLength(9);
+  expect(shown('message_cost').some((text) => text.includes('hop_1'))).toBe(true);
 });

@@ -221,6 +221,7 @@ export class Join {
       incarnation: context.incarnation,
       address: config.address,
       ...gone,
+      host: config.host ?? '',
     });
   }
 
