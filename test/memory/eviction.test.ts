@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { SECOND } from '@mk/monitor-proto/ids';
 import { memoryChecker } from '@mk/sim/checkers/memory';
 import { Checks } from '@mk/sim/checkers/registry';
 import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
@@ -26,4 +27,14 @@ test('a core that may keep no page of others gives each up as soon as it is ther
   for (const core of CORES) expect(value(core, 'mk_pages_cached')).toBe(0);
   const written = pages[0]!.directory.reports().reduce((sum, { statistics }) => sum + statistics.writebacks, 0);
   expect(written).toBeGreaterThan(0);
+
+  // The program's memory is free again: nothing of its pages is kept, on any core.
+  s.simulation.run(s.simulation.now + SECOND);
+  for (const { cache, copies, directory } of pages)
+    expect({ entries: directory.reports(), held: cache.held(), buffers: copies.size }).toEqual({
+      entries: [],
+      held: [],
+      buffers: 0,
+    });
+  expect(checks.violations).toEqual([]);
 });

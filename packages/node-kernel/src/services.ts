@@ -98,7 +98,7 @@ export function createServices(core: Core) {
     systemCall,
     dispatcherGone,
   });
-  const pages: Pages = new Pages(context, cpuDriver, dispatcherService.dispatchers);
+  const pages: Pages = new Pages(context, cpuDriver, agreement, dispatcherService.dispatchers);
   const addressSpaces = new AddressSpaces({
     context,
     driver: cpuDriver,

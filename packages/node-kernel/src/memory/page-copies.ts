@@ -15,8 +15,8 @@ import type { PageState } from './coherence/messages.ts';
 export interface CopiesPort {
   /** Whether a dispatcher of this core may be in the middle of an access: in a turn, or being stopped. */
   inTurn(): boolean;
-  /** Whether this core brought the page's memory: then its bytes stay, whatever the state. */
-  isHome(page: number): boolean;
+  /** Whether this core brought the page's memory and knows of it: then its bytes stay, whatever the state. */
+  keeps(page: number): boolean;
 }
 
 interface PageCopy {
@@ -69,6 +69,7 @@ export class PageCopies {
 
   /** What programs may do with the page from now on; less than before takes effect when `quiesce` says so. */
   setState(page: number, state: PageState): void {
+    if (state === 'invalid' && !this.copies.has(page)) return; // given up in silence before
     const copy = this.copyOf(page);
     const less = PAGE_STATES[state] < PAGE_STATES[copy.state];
     copy.state = state;
@@ -121,9 +122,16 @@ export class PageCopies {
     this.turnOver(dispatcher, Infinity);
   }
 
+  /** The page is zero, and this core knows nothing of it: its buffer need not be kept. */
+  forgotten(page: number): void {
+    const copy = this.copies.get(page);
+    if (copy !== undefined) this.unused.add(copy);
+  }
+
   /** Drops what nobody holds any more. To be called when everything that was to be answered has been. */
   sweep(): void {
-    for (const copy of this.unused) if (copy.state === 'invalid' && !copy.closing) this.copies.delete(copy.page);
+    for (const copy of this.unused)
+      if (copy.state === 'invalid' && !copy.closing && !this.port.keeps(copy.page)) this.copies.delete(copy.page);
     this.unused.clear();
   }
 
@@ -180,7 +188,7 @@ export class PageCopies {
     copy.closing = false;
     copy.mustMove = false;
     this.closing.delete(copy);
-    if (copy.state === 'invalid' && !this.port.isHome(copy.page)) this.unused.add(copy);
+    if (copy.state === 'invalid') this.unused.add(copy);
     for (const done of copy.waiting.splice(0)) done();
   }
 

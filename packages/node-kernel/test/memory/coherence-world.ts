@@ -56,6 +56,7 @@ export class CoherenceWorld {
       invalidate: (cores, message) => cores.forEach((to) => send(to, message)),
       bytesOf,
       lost: () => undefined,
+      forgotten: (page) => void bytes.delete(page),
     });
     const cache = new PageCache({
       self: core,

@@ -151,6 +151,26 @@ describe('races of coherence', () => {
     expect(scene.states()[C]).toBe('modified');
   });
 
+  test('the memory of a page is free while cores wait for it: they hear so, its copies and its entry go, and it is zero', () => {
+    const scene = new Scene();
+    scene.has(A, 'write', 7n);
+    const { directory } = scene.nodes[HOME]!;
+    const asked: (string | null)[] = [];
+    directory.forget([PAGE]); // the recall of A's copy is under way
+    for (const core of [B, C]) scene.nodes[core]!.cache.access(PAGE, 'read', (error) => asked.push(error));
+    scene.deliver(B, HOME, 'page_request');
+    scene.deliver(C, HOME, 'page_request');
+    let again = false;
+    directory.reset(PAGE, () => (again = true)); // what it becomes next waits for it
+    scene.model.delete(PAGE);
+    scene.settle();
+    expect({ asked, again }).toEqual({ asked: ['PAGE_GONE', 'PAGE_GONE'], again: true });
+    expect(directory.reports()).toEqual([]);
+    expect(scene.nodes.map(({ cache }) => cache.held())).toEqual([[], [], [], []]);
+    scene.has(B, 'read');
+    expect(directory.report(PAGE)).toMatchObject({ state: 'shared', version: 0, statistics: { reads: 1, writes: 0 } });
+  });
+
   test('the owner is gone while the page is recalled: it is lost by name, and its old version never given out', () => {
     const scene = new Scene();
     scene.has(A, 'write', 5n);

@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { type CoreId, isCore, type PeerId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Kernel } from '@mk/node-kernel/kernel';
-import type { PageReport } from '@mk/node-kernel/memory/coherence/directory';
+import type { PageReport } from '@mk/node-kernel/memory/coherence/page-report';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker, Report } from './checker.ts';
 
@@ -57,8 +57,18 @@ function checkAll(nodes: ReadonlyMap<PeerId, SimNode>, named: ReadonlySet<number
     const { kernel: home } = one;
     const cores = all.filter((other) => knows(one, other) && knows(other, one));
     for (const page of home.services.pages.directory.reports()) checkPage(home, cores, page, named, report);
+    checkForgotten(one, cores, report);
     checkTranslations(home, cores, report);
   }
+}
+
+/** M3 of pages whose home knows nothing of them: nobody holds one. */
+function checkForgotten({ core: home, kernel }: Member, cores: readonly Member[], report: Report): void {
+  const { directory } = kernel.services.pages;
+  for (const { core, kernel: holder } of cores)
+    for (const { page, state } of holder.services.pages.cache.held())
+      if (holder.services.pages.homeOf(page) === home && directory.report(page) === null)
+        report('M3', `core ${core} has page ${(page * PAGE_BYTES).toString(16)} ${state}, which its home has forgotten`);
 }
 
 const STATES = ['invalid', 'shared', 'modified'] as const;

@@ -11,7 +11,8 @@
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { performAtomic } from './atomics.ts';
-import type { PageError, PageMessage, PageMessageOf, PageState, Want } from './messages.ts';
+import type { PageError, PageMessage, PageMessageOf, Want } from './messages.ts';
+import { noStatistics, type PageReport, type PageStatistics } from './page-report.ts';
 
 export interface DirectoryPort {
   readonly self: CoreId;
@@ -23,28 +24,8 @@ export interface DirectoryPort {
   bytesOf(page: number): Uint8Array;
   /** The page is lost with the core that had it: to be told by name (M5). */
   lost(page: number, core: CoreId): void;
-}
-
-/** Of one page, since its frame was first shared. */
-export interface PageStatistics {
-  reads: number;
-  writes: number;
-  atomics: number;
-  invalidations: number;
-  writebacks: number;
-  transfers: number;
-}
-
-/** What `mkctl pages` shows. */
-export interface PageReport {
-  readonly page: number;
-  readonly state: PageState;
-  readonly owner: CoreId | null;
-  readonly sharers: readonly CoreId[];
-  readonly version: number;
-  readonly queued: number;
-  readonly lost: boolean;
-  readonly statistics: Readonly<PageStatistics>;
+  /** Nobody holds the page any more, and it is zero: nothing of it has to be kept. */
+  forgotten(page: number): void;
 }
 
 interface Request {
@@ -57,7 +38,14 @@ interface Request {
 }
 
 /** `page_atomic` and `page_put` of a core, and what this core itself does when memory becomes another object. */
-type Update = PageMessageOf<'page_atomic' | 'page_put'> | { readonly type: 'reset'; readonly done: () => void };
+type Update = PageMessageOf<'page_atomic' | 'page_put'> | Reset;
+
+/** `gone`: the memory is free, and who asked for the page has no mapping of it any more. */
+interface Reset {
+  readonly type: 'reset';
+  readonly gone: boolean;
+  readonly done: () => void;
+}
 
 interface Transaction {
   readonly number: number;
@@ -118,15 +106,18 @@ export class Directory {
   /**
    * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then. Accesses that
    * come later see zeroes. A page that was lost is found again: nobody can have known its bytes as those of the new object.
+   * What was known of the page goes, unless somebody waits for it already.
    */
-  reset(page: number, done: () => void): void {
-    if (!this.#entries.has(page)) {
-      this.port.bytesOf(page).fill(0);
-      return done();
-    }
+  reset(page: number, done: () => void, gone = false): void {
+    if (!this.#entries.has(page)) return done(); // nobody has asked for it since it was zero
     const { self } = this.port;
-    const update = { type: 'reset', done } as const;
+    const update = { type: 'reset', gone, done } as const;
     return this.#enqueue(page, { from: self, request: 0, want: 'update', has: false, update });
+  }
+
+  /** The memory of these pages is free: copies are recalled, whoever still waits is told, and nothing of them is kept. */
+  forget(pages: Iterable<number>): void {
+    for (const page of pages) this.reset(page, () => undefined, true);
   }
 
   /** Pages with an entry between two numbers. */
@@ -147,17 +138,6 @@ export class Directory {
       if (transaction === null) continue;
       if (transaction.request.from === core) transaction.abandoned = true;
       this.#answered(entry.page, transaction.number, [core], transaction.phase);
-    }
-  }
-
-  /** The frame of these pages is no more: whoever waits is told, and the entries go. */
-  forget(pages: Iterable<number>): void {
-    for (const page of pages) {
-      const entry = this.#entries.get(page);
-      if (entry === undefined) continue;
-      const waiting = entry.transaction === null ? entry.queue : [entry.transaction.request, ...entry.queue];
-      for (const request of waiting) this.#refuse(entry, request, 'PAGE_GONE');
-      this.#entries.delete(page);
     }
   }
 
@@ -199,7 +179,7 @@ export class Directory {
   #entryOf(page: number): Entry {
     let entry = this.#entries.get(page);
     if (entry === undefined) {
-      const statistics = { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
+      const statistics = noStatistics();
       entry = {
         page,
         owner: null,
@@ -329,9 +309,25 @@ export class Directory {
     } else {
       bytes.fill(0);
       entry.lost = false;
+      if (update.gone) this.#turnAway(entry);
+      Object.assign(entry.statistics, noStatistics());
       update.done();
     }
-    return this.#end(entry);
+    this.#end(entry);
+    if (update.type === 'reset' && entry.transaction === null) this.#drop(entry);
+  }
+
+  /** Who waits for memory that is free now hears that there is no such page, but for those who make it another object. */
+  #turnAway(entry: Entry): void {
+    const waiting = entry.queue.splice(0);
+    for (const request of waiting)
+      if (request.update?.type === 'reset') entry.queue.push(request);
+      else this.#refuse(entry, request, 'PAGE_GONE');
+  }
+
+  #drop({ page, owner, sharers }: Entry): void {
+    if (owner !== null || sharers.size > 0 || !this.#entries.delete(page)) return;
+    this.port.forgotten(page);
   }
 
   #grant(entry: Entry, transaction: Transaction): void {

@@ -122,7 +122,7 @@ export class PageCache {
       case 'page_put_reply':
         return this.#answer(message.request, null, NO_BYTES);
       case 'page_invalidate':
-        return this.#invalidate(from, message);
+        return this.#invalidated(from, message);
       case 'page_fetch':
         return this.#fetch(from, message);
       default:
@@ -187,15 +187,11 @@ export class PageCache {
     this.#lostHomes.delete(home);
   }
 
-  /** The frame is no more. */
-  forget(pages: Iterable<number>): void {
-    for (const page of pages) {
-      const copy = this.#copies.get(page);
-      if (copy === undefined) continue;
-      this.#copies.delete(page);
-      this.#setState(copy, 'invalid');
-      endAll(copy, 'PAGE_GONE');
-    }
+  /** The home takes a copy back that may be read; `done` once nobody on this core can. */
+  invalidate(page: number, done: () => void): void {
+    const copy = this.#copyOf(page);
+    this.#setState(copy, 'invalid');
+    this.#quiesced(copy, done);
   }
 
   /** Pages that this core holds a copy of. */
@@ -297,11 +293,9 @@ export class PageCache {
     return endAll(copy, error);
   }
 
-  #invalidate(from: CoreId, { page, transaction }: PageMessageOf<'page_invalidate'>): void {
-    const copy = this.#copyOf(page);
-    this.#setState(copy, 'invalid');
+  #invalidated(from: CoreId, { page, transaction }: PageMessageOf<'page_invalidate'>): void {
     const cores = [this.port.self];
-    this.#quiesced(copy, () => this.port.send(from, { type: 'page_invalidated', page, transaction, cores }));
+    this.invalidate(page, () => this.port.send(from, { type: 'page_invalidated', page, transaction, cores }));
   }
 
   #fetch(from: CoreId, { page, transaction, keep }: PageMessageOf<'page_fetch'>): void {

@@ -45,6 +45,11 @@ export const ROUND_ACTIONS = {
     phases: [1],
     doc: 'Whose owner is gone: a holder refuses with CAPABILITY_HELD, who owns it with CAPABILITY_BUSY.',
   },
+  invalidate: {
+    ordinal: 13,
+    phases: [1],
+    doc: 'A copy of a page goes; consents when no dispatcher of the core can read it. By the tree, when many share the page.',
+  },
 } as const satisfies Record<string, RoundActionSpec>;
 
 export type RoundActionName = keyof typeof ROUND_ACTIONS;

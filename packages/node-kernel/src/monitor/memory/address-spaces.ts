@@ -126,6 +126,7 @@ export class AddressSpaces implements Service {
       else if (change.kind === 'protected')
         this.noteTaken(taken, { ...change.run, first: change.run.first + change.from, count: change.count });
       else if (change.kind === 'zeroed') this.zero(change, now);
+      else if (change.kind === 'freed') this.port.pages.forget(change);
     }
     for (const [space, ranges] of taken) this.take(space, ranges);
     this.shootdowns.allTold();

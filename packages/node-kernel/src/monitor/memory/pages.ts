@@ -15,11 +15,14 @@ import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
 import { afterAll } from '../../memory/after-all.ts';
 import { Directory } from '../../memory/coherence/directory.ts';
-import type { PageMessage } from '../../memory/coherence/messages.ts';
+import type { PageMessage, PageMessageOf } from '../../memory/coherence/messages.ts';
 import { PageCache } from '../../memory/coherence/page-cache.ts';
 import { PageCopies } from '../../memory/page-copies.ts';
+import type { Agreement } from '../agreement/agreement.ts';
+import { decodeNumbers, encodeNumbers } from '../agreement/envelope.ts';
+import { untilActed, usualPlan } from '../agreement/until-acted.ts';
 import type { MonitorContext } from '../context.ts';
-import type { MessageHandlers, Service, Verbs } from '../service.ts';
+import type { MessageHandlers, RoundActs, Service, Verbs } from '../service.ts';
 import { decodePageMessage, encodePageMessage } from './page-wire.ts';
 
 type PageWire = Parameters<typeof decodePageMessage>[0];
@@ -34,6 +37,8 @@ export class Pages implements Service {
   /** Copies of other cores' pages that this core keeps. */
   capacity = limit('pagesCached');
   private evictions = 0;
+  /** Invalidations that went by a tree. */
+  private treeRounds = 0;
   /** Counts what may have changed the state of a page, for checkers that look at all cores. */
   touches = 0;
   /** Messages that a full queue did not take, in order. */
@@ -69,14 +74,23 @@ export class Pages implements Service {
     },
   };
 
+  readonly roundActions = {
+    invalidate: (_op, _phase, payload, now, vote) => {
+      const [page] = decodeNumbers(payload) ?? [];
+      if (page === undefined || !this.driver.booted) return vote('BAD_REQUEST', now);
+      this.into(({ cache }) => cache.invalidate(page, () => vote(null, Math.max(now, this.context.now))));
+    },
+  } satisfies RoundActs;
+
   constructor(
     private readonly context: MonitorContext,
     private readonly driver: CpuDriver,
+    private readonly agreement: Agreement,
     dispatchers: Dispatchers,
   ) {
     this.copies = new PageCopies({
       inTurn: () => dispatchers.all().some(({ disabled, state }) => disabled || state === 'stopping'),
-      isHome: (page) => this.homeOf(page) === this.context.core,
+      keeps: (page) => this.directory.report(page) !== null,
     });
     const send = (core: CoreId, message: PageMessage): void => this.send(core, message);
     const bytesOf = (page: number): Uint8Array => this.copies.bytesOf(page);
@@ -86,9 +100,10 @@ export class Pages implements Service {
         return of.core;
       },
       send,
-      invalidate: (cores, message) => cores.forEach((core) => send(core, message)),
+      invalidate: (cores, message) => this.invalidate(cores, message),
       bytesOf,
       lost: (page, peer) => of.outbox.log('page_lost', { peer, address: page * PAGE_BYTES }),
+      forgotten: (page) => this.copies.forgotten(page),
     });
     this.cache = new PageCache({
       get self() {
@@ -134,6 +149,12 @@ export class Pages implements Service {
     this.into(({ directory }) => afterAll(pages, (page, over) => directory.reset(page, over), done));
   }
 
+  /** Memory that this core brought is free: nothing of its pages is kept, on any core. */
+  forget({ address, size }: Range): void {
+    const pages = this.directory.pagesIn(Math.floor(address / PAGE_BYTES), Math.ceil(size / PAGE_BYTES));
+    if (pages.length > 0) this.into(({ directory }) => directory.forget(pages));
+  }
+
   viewChanged(): void {
     for (const core of this.context.members) this.cache.homeBack(core);
   }
@@ -170,6 +191,12 @@ export class Pages implements Service {
         samples: Object.entries(sums).map(([kind, value]) => ({ labels: { kind }, value })),
       },
       {
+        name: 'mk_page_invalidation_rounds_total',
+        type: 'counter',
+        help: 'Invalidations that went to many sharers by the tree of a round.',
+        samples: [{ value: this.treeRounds }],
+      },
+      {
         name: 'mk_pages_cached',
         type: 'gauge',
         help: 'Copies of other cores’ pages.',
@@ -198,6 +225,28 @@ export class Pages implements Service {
     if (!this.driver.booted) return;
     const broken = [...this.directory.invariants(), ...this.cache.invariants(), ...this.copies.invariants()];
     for (const text of broken) assertInvariant(text.slice(0, 2) as 'M1', false, () => text);
+  }
+
+  /** To a few sharers one by one; to many by the tree of a round, which ends when each has acted or is gone. */
+  private invalidate(cores: readonly CoreId[], message: PageMessageOf<'page_invalidate'>): void {
+    const { context, agreement } = this;
+    const others = cores.filter((core) => core !== context.core);
+    if (usualPlan(others.length) === 'unicast') return cores.forEach((core) => this.send(core, message));
+    if (others.length < cores.length) this.send(context.core, message);
+    const { page, transaction } = message;
+    const op = context.operations.nextId();
+    const spec = { op, action: 'invalidate', payload: encodeNumbers([page]), kind: usualPlan(others.length) } as const;
+    this.treeRounds += 1;
+    context.operations.start(
+      op,
+      untilActed(context, agreement, spec, others),
+      context.now,
+      () =>
+        this.into(({ directory }) =>
+          directory.receive(context.core, { type: 'page_invalidated', page, transaction, cores: others }),
+        ),
+      true,
+    );
   }
 
   private send(core: CoreId, message: PageMessage): void {

@@ -7,16 +7,13 @@
  * VS2  a round ends when each core has acted or is gone, however long that takes; only whoever waits is told in time.
  */
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
 import type { PageRange } from '../../memory/address-space.ts';
 import type { Agreement } from '../agreement/agreement.ts';
 import { decodeNumbers, encodeNumbers } from '../agreement/envelope.ts';
-import { phaseOf } from '../agreement/one-phase.ts';
 import type { PlanKind } from '../agreement/plan.ts';
-import { PHASES } from '../agreement/round-actions.ts';
+import { untilActed, usualPlan } from '../agreement/until-acted.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
-import { pause } from '../waits.ts';
 
 /** What a round is about. */
 export interface Taken {
@@ -158,27 +155,10 @@ export class Shootdowns {
   private *run(op: string, taken: Taken, cores: readonly CoreId[], begun: Begun): Operation<void> {
     const { context, agreement } = this;
     const chosen = this.planKind();
-    const kind = chosen === 'auto' ? (cores.length < limit('treeFromCores') ? 'unicast' : 'numa') : chosen;
-    const payload = encodeTaken(taken);
-    let plan = agreement.plans.planOver(
-      kind,
-      cores.filter((core) => context.monitors.has(core)),
-    );
-    let messages = 0;
-    let quiesceNs = 0;
-    for (let attempt = 0; ; attempt += 1) {
-      const spec = { op: attempt === 0 ? op : `${op}.${attempt}`, action: 'unmap', payload, plan } as const;
-      const result = yield* phaseOf(agreement.rounds, PHASES.commit, spec);
-      messages += result.messages;
-      quiesceNs += Math.max(0, ...result.data);
-      const left = result.refusals
-        .map(([core]) => core)
-        .filter((core) => core === context.core || context.monitors.has(core));
-      if (left.length === 0) break;
-      yield* pause(context.timers, attempt);
-      const again = left.filter((core) => core !== context.core);
-      plan = agreement.plans.planOver('unicast', again);
-    }
+    const kind = chosen === 'auto' ? usualPlan(cores.length) : chosen;
+    const spec = { op, action: 'unmap', payload: encodeTaken(taken), kind } as const;
+    const { messages, data } = yield* untilActed(context, agreement, spec, cores);
+    const quiesceNs = Math.max(0, ...data);
     const { takenNs } = begun;
     const sentNs = (begun.sentNs ??= context.stopwatch());
     const endedNs = Math.max(sentNs, context.now);

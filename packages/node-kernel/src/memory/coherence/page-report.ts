@@ -1,0 +1,28 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { PageState } from './messages.ts';
+
+/** Of one page, since its memory became what it is. */
+export interface PageStatistics {
+  reads: number;
+  writes: number;
+  atomics: number;
+  invalidations: number;
+  writebacks: number;
+  transfers: number;
+}
+
+/** What `mkctl pages` shows. */
+export interface PageReport {
+  readonly page: number;
+  readonly state: PageState;
+  readonly owner: CoreId | null;
+  readonly sharers: readonly CoreId[];
+  readonly version: number;
+  readonly queued: number;
+  readonly lost: boolean;
+  readonly statistics: Readonly<PageStatistics>;
+}
+
+export function noStatistics(): PageStatistics {
+  return { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
+}
