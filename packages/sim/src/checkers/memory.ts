@@ -68,7 +68,10 @@ function checkForgotten({ core: home, kernel }: Member, cores: readonly Member[]
   for (const { core, kernel: holder } of cores)
     for (const { page, state } of holder.services.pages.cache.held())
       if (holder.services.pages.homeOf(page) === home && directory.report(page) === null)
-        report('M3', `core ${core} has page ${(page * PAGE_BYTES).toString(16)} ${state}, which its home has forgotten`);
+        report(
+          'M3',
+          `core ${core} has page ${(page * PAGE_BYTES).toString(16)} ${state}, which its home has forgotten`,
+        );
 }
 
 const STATES = ['invalid', 'shared', 'modified'] as const;
