@@ -11,7 +11,7 @@ import { Checks } from '@mk/sim/checkers/registry';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import type { FrameFate } from '@mk/sim/network/network';
-import { applyFault, healAll } from '@mk/sim/engine/run-scenario';
+import { applyFault, healAll } from '@mk/sim/engine/apply-fault';
 import { Simulation } from '@mk/sim/engine/simulation';
 import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import type { SimNode } from '@mk/sim/engine/sim-node';

@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { RunReport } from '@mk/machine/report/run-report';
 import { ClusterPlace, type Outcome } from './running-cluster.ts';
 
 let place: ClusterPlace;
@@ -16,7 +17,7 @@ function run(plan: string): Promise<Outcome> {
 }
 
 test('a plan whose faults heal holds', async () => {
-  const { status, stdout } = await run(`
+  const { status, stdout, stderr } = await run(`
 seed: 42
 cores: 4
 faults:
@@ -29,7 +30,21 @@ expect: [invariants, converge]
 `);
   expect(stdout).toContain('"seed":"42"');
   expect(stdout).toContain('held: invariants, converge');
-  expect(status).toBe(0);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const latest = join(place.state, 'runs', 'latest');
+  expect(readdirSync(latest).sort()).toEqual(['plan.yaml', 'report.html', 'report.json', 'report.txt']);
+  const report = JSON.parse(readFileSync(join(latest, 'report.json'), 'utf8')) as RunReport;
+  const told = JSON.parse(stdout.split('\n').find((line) => line.includes('"type":"report"')) ?? '') as object;
+  expect(told).toMatchObject({ type: 'report', folder: expect.stringContaining('runs'), report });
+  expect(report).toMatchObject({ world: 'processes', verdict: 'held', asked: { seed: '42', cores: 4 } });
+  const [partition, crash] = report.faults;
+  expect(partition).toMatchObject({ text: 'partition 0,1 | rest for 1 s', planned_ms: 200 });
+  expect(partition?.ended_ms).not.toBeNull();
+  expect(partition?.frames).toBeGreaterThan(0);
+  expect(crash).toMatchObject({ text: 'crash 3', planned_ms: 1500 });
+  expect(crash?.ended_ms).not.toBeNull();
+  expect(crash?.did.join()).toMatch(/went on without core 3/);
+  expect(report.requests.map(({ what }) => what)).toEqual(['round']);
   expect(place.processes()).toEqual([]);
 });
 

@@ -117,7 +117,7 @@ export class ClusterPlace {
   ): Running {
     // What the tests themselves are told by MK_… variables is none of the programs' business.
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MK_')));
-    const env = { ...inherited, NO_COLOR: '1', ...environment, MK_STATE_DIR: state };
+    const env = { ...inherited, NO_COLOR: '1', MK_RUNS_DIR: join(state, 'runs'), ...environment, MK_STATE_DIR: state };
     const running = new Running(
       spawn(process.execPath, [builtProgram(program), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }),
     );

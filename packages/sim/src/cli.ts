@@ -155,6 +155,11 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('jobs', { ...TEXT, describe: 'processes that share the seeds, or auto: one a CPU (default 1)' })
     .option('job', { ...SWITCH, hidden: true, describe: 'of --jobs: be one of its processes' })
     .option('plan', { ...TEXT, describe: 'fault plan (YAML) in the place of the nemesis' })
+    .option('runs', {
+      ...TEXT,
+      defaultDescription: 'MK_RUNS_DIR, else runs',
+      describe: 'with --plan: the folder that its report is kept in; latest names the last',
+    })
     .option('nemesis', { ...SWITCH, describe: 'run: faults from the seed, too; without it and --plan there are none' })
     .option('on', { ...TEXT, describe: 'run: a domain on each of these cores (0,3-7); without it one on core 0' })
     .option('limit', { ...TEXT, describe: 'run: virtual time in which the program has to end (default 5m)' })

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { RunReport } from '@mk/machine/report/run-report';
 import { Dialling } from '@mk/monitor-proto/endpoint/dialling';
 import { runSim } from '@mk/sim/cli';
 import type { SimTerminal } from '@mk/sim/io/terminal';
@@ -70,8 +71,27 @@ describe('mk-launch sim', () => {
     const path = plan(
       'seed: 42\nmachine: amd-4x4\ncores: 6\nfaults:\n  - at: 100ms\n    crash: { core: 5 }\n  - at: 300ms\n    restart: { core: 5 }\n  - at: 400ms\n    partition: { groups: [[0, 1], rest], for: 200ms }\n',
     );
-    const { status, out } = sim({ plan: path });
+    const runs = join(folder, 'runs');
+    const { status, out } = sim({ plan: path, runs });
     expect({ status, first: out.split('\n')[0] }).toEqual({ status: 0, first: 'seed 42' });
+    expect(out).toContain('HELD  plan ');
+    expect(readdirSync(join(runs, 'latest')).sort()).toEqual(['plan.yaml', 'report.html', 'report.json', 'report.txt']);
+    const report = JSON.parse(readFileSync(join(runs, 'latest', 'report.json'), 'utf8')) as RunReport;
+    expect(report).toMatchObject({ world: 'virtual time', verdict: 'held', asked: { cores: 6, machine: 'amd-4x4' } });
+    const [crash, partition] = report.faults;
+    expect(crash).toMatchObject({ text: 'crash 5', began_ms: 100, ended_ms: 300 });
+    expect(crash?.did.join()).toMatch(/went on without core 5/);
+    expect(partition).toMatchObject({ text: 'partition 0,1 | rest for 200 ms', began_ms: 400 });
+    expect(partition?.frames).toBeGreaterThan(0);
+    expect(report.requests.map(({ what }) => what)).toContain('round');
+  });
+
+  test('a report that cannot be kept is said and changes no verdict', () => {
+    const path = plan('cores: 2\nfaults: []\n');
+    const { status, out, error } = sim({ plan: path, runs: join(path, 'runs'), once: true });
+    expect({ status, error }).toEqual({ status: 0, error: expect.stringContaining('--runs DIR or MK_RUNS_DIR') });
+    expect(out).toContain('HELD  plan ');
+    expect(sim({ runs: 'x' })).toMatchObject({ status: 2, error: expect.stringContaining('--runs goes with --plan') });
   });
 
   test('a seed that fails ends with 1 and prints the command that repeats it; shrunk and replayed it fails as well', () => {

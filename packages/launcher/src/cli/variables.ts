@@ -27,6 +27,7 @@ export const CLIENT_VARIABLES = {
     otherwise: '',
     doc: 'What /metrics and /healthz of every process ask for, as a bearer token; absent: nothing.',
   },
+  MK_RUNS_DIR: { otherwise: 'runs', doc: 'Folder in which the reports of plans are kept (--runs).' },
   XDG_RUNTIME_DIR: { otherwise: '', doc: 'See MK_STATE_DIR.' },
   HOME: { otherwise: '', doc: 'See MK_STATE_DIR. Absent: the user’s entry in the system’s list.' },
   NO_COLOR: { otherwise: '', doc: 'Anything: no colour.' },

@@ -12,7 +12,7 @@ import type { Argv } from 'yargs';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { title } from '../boot/boot-machine.ts';
-import { describeFault } from '../client/describe-fault.ts';
+import { describeFault } from '@mk/machine/describe-fault';
 import { type Attendance, roster } from '../client/roster.ts';
 import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
 import { plainTable } from '../display/ready-table.ts';

@@ -5,7 +5,7 @@ import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import { asError } from '@mk/monitor-proto/thrown';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
-import { describeAction } from '../client/describe-fault.ts';
+import { describeAction } from '@mk/machine/describe-fault';
 
 /** A crash and a restart take at most this long before mkctl gives up. */
 const PROCESS_MS = 60_000;

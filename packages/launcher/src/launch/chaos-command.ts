@@ -46,7 +46,7 @@ async function runChaos(given: Readonly<Record<string, unknown>>): Promise<numbe
     return 0;
   }
   const { folder, plan } = placeChaos(args, chaos);
-  const status = await runForeground(parseLaunchRequest({ ...cluster, plan }), terminal);
+  const status = await runForeground({ ...parseLaunchRequest({ ...cluster, plan }), keepIn: folder }, terminal);
   const again = `repeat it with: mk-launch chaos ${chaosWords(chaos)} --cores ${cores}`;
   const told = given['json'] === true ? (text: string) => terminal.error(text) : (text: string) => terminal.out(text);
   told(`results in ${relative('.', folder) || '.'}; ${again}`);

@@ -1,6 +1,5 @@
 import { jsonLine } from '../cli/machine-output.ts';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
-import type { FaultPlan } from '@mk/machine/fault-plan';
 import { askProcess } from '../client/ask.ts';
 import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
 import { actingUrl, type PagePlace } from '../boot/page-place.ts';
@@ -11,6 +10,7 @@ import type { BootResult } from '../supervisor/supervisor.ts';
 import { clock, LogPrinter } from '../display/log-printer.ts';
 import type { LaunchRequest } from './options.ts';
 import { workloadProgram } from './plan-program.ts';
+import { type GivenPlan, PLAN_STATUS, PlanReport } from './plan-report.ts';
 import { runPlan } from './plan-runner.ts';
 import type { NamedProgram } from '../programs/program-run.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -25,7 +25,7 @@ import { servePage } from './serve-page.ts';
  */
 export async function runForeground(request: LaunchRequest, terminal: Terminal): Promise<number> {
   // What does not compile boots nothing.
-  const program = await workloadProgram(request.plan, request.config.cores);
+  const program = await workloadProgram(request.plan?.plan ?? null, request.config.cores);
   return new ForegroundRun(request, terminal, program).run();
 }
 
@@ -34,6 +34,7 @@ class ForegroundRun {
   private readonly progress: ProgressDisplay;
   private readonly printer: LogPrinter;
   private readonly planStop = new AbortController();
+  private planRun: Promise<void> = Promise.resolve();
   private ready = false;
   private readyAt = Infinity;
   private finished = false;
@@ -64,7 +65,7 @@ class ForegroundRun {
         ),
       warned: (_process, text) => this.terminal.error(`mk: ${text}`),
       noted: (text) => this.say(text),
-      shutdownAsked: () => this.finish(request.plan === null ? 0 : 2),
+      shutdownAsked: () => this.endEarly(),
     });
   }
 
@@ -80,14 +81,15 @@ class ForegroundRun {
       const result = await this.boot();
       this.tellReady(result);
       if (request.page !== null) await this.openPage(request.page);
-      if (request.forMs !== null) callAfter(request.forMs, () => this.finish(0)).unref();
-      if (request.plan !== null) void this.runPlan(request.plan);
+      if (request.forMs !== null) callAfter(request.forMs, () => this.endEarly()).unref();
+      if (request.plan !== null) this.planRun = this.runPlan(request.plan);
       else void this.tellLatencies();
       const status = await this.end;
       this.printer.flush();
       this.tellStopping();
       this.finished = true;
       await session.close();
+      await this.planRun;
       this.tellStopped();
       return status;
     } finally {
@@ -121,16 +123,28 @@ class ForegroundRun {
     }
   }
 
-  private async runPlan(plan: FaultPlan): Promise<void> {
-    const say = (text: string): void => this.say(text);
-    this.finish(await runPlan(plan, this.session, say, this.planStop.signal, this.program));
+  private async runPlan(given: GivenPlan): Promise<void> {
+    const { session, request, terminal } = this;
+    const kept = new PlanReport(given, request.config, process.argv.slice(2));
+    const unfollow = session.supervisor.logs.follow((line) => kept.line(line));
+    const listener = { say: (text: string): void => this.say(text), report: kept.builder };
+    const report = await runPlan(given.plan, session, listener, this.planStop.signal, this.program);
+    unfollow();
+    this.printer.flush();
+    kept.tell(report, request, terminal);
+    this.finish(PLAN_STATUS[report.verdict]);
   }
 
   /** The first Ctrl-C: during boot it ends boot, later the cluster. */
   private interrupted(): void {
-    this.planStop.abort();
-    if (this.ready) this.finish(this.request.plan === null ? 0 : 2);
+    if (this.ready) this.endEarly();
     else this.session.supervisor.interruptBoot();
+  }
+
+  /** A clean end, but of a plan: what it would have come to cannot be said. */
+  private endEarly(): void {
+    this.planStop.abort();
+    this.finish(this.request.plan === null ? 0 : PLAN_STATUS.unknown);
   }
 
   private forced(): void {

@@ -5,10 +5,12 @@ import { resolve } from 'node:path';
 import { checkMessageTimes } from '@mk/machine/description';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { readText } from '@mk/machine/io/load';
+import { runsFolder } from '@mk/machine/report/io/kept-reports';
 import { ISOLATIONS } from '@mk/node-kernel/io/dispatchers/isolation';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import { type ClusterConfig, LINK_TRANSPORTS } from '../boot/cluster-config.ts';
 import { type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
+import { makeWritable } from '../cli/make-directory.ts';
 import { type Cli, declaring } from '../cli/run-cli.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { limit } from '@mk/monitor-proto/limits';
@@ -17,6 +19,7 @@ import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
 import type { TlsPlan } from '../tls/certificate-desk.ts';
 import { asksForTls } from '../tls/credential-files.ts';
+import type { GivenPlan } from './plan-report.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
@@ -30,7 +33,11 @@ export interface LaunchRequest {
   readonly machine: ResolvedMachine;
   readonly json: boolean;
   readonly detach: boolean;
-  readonly plan: FaultPlan | null;
+  readonly plan: GivenPlan | null;
+  /** Where the report of the plan is kept. */
+  readonly runs: string;
+  /** The folder for this report alone, which is there; null: a new one below `runs`. */
+  readonly keepIn: string | null;
   /** Stay up so long; null: until Ctrl-C. */
   readonly forMs: number | null;
   /** Where the page is served; null: nowhere until mkctl ui asks for it. */
@@ -59,6 +66,12 @@ export const launchOptions = declaring((cli) =>
       type: 'string',
       requiresArg: true,
       describe: 'a fault plan to run once boot is complete; exit 0 held, 1 broke, 2 unknown',
+    })
+    .option('runs', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: 'MK_RUNS_DIR, else runs',
+      describe: 'with --plan: the folder that its report is kept in; latest names the last',
     })
     .option('for', { type: 'string', requiresArg: true, describe: 'stay up so long, then end cleanly (30s, 5m)' })
     .option('ui', { type: 'boolean', default: false, describe: 'serve the page: the cluster in a browser' })
@@ -194,7 +207,8 @@ function runOptions(cli: Cli): Cli {
 /** Checks what yargs has read; a UsageError says what to change. */
 export function parseLaunchRequest(args: Args): LaunchRequest {
   const detach = args['detach'] === true;
-  const plan = planOf(text(args, 'plan'));
+  const given = planOf(text(args, 'plan'));
+  const plan = given?.plan ?? null;
   if (detach && plan !== null)
     throw new UsageError('--plan needs the foreground, where its result can be told; leave --detach out');
   const forText = text(args, 'for');
@@ -206,7 +220,9 @@ export function parseLaunchRequest(args: Args): LaunchRequest {
   return {
     config,
     machine,
-    plan,
+    plan: given,
+    runs: runsOf(args, given),
+    keepIn: null,
     json: args['json'] === true,
     detach,
     forMs: forText === null ? null : durationMs('--for', forText),
@@ -299,11 +315,18 @@ function tlsPlanOf(args: Args): TlsPlan | null {
   throw new UsageError('--tls-revoked goes with --tls');
 }
 
-function planOf(file: string | null): FaultPlan | null {
+function planOf(file: string | null): GivenPlan | null {
   if (file === null) return null;
   const content = valueOf('--plan', readText(file));
-  const plan = valueOf('--plan', parseFaultPlan(content, file));
-  return plan;
+  return { file, text: content, plan: valueOf('--plan', parseFaultPlan(content, file)) };
+}
+
+/** A folder that somebody named is made before anything boots: who named it wants to know that it cannot be. */
+function runsOf(args: Args, plan: GivenPlan | null): string {
+  const named = text(args, 'runs');
+  if (named !== null && plan === null) throw new UsageError('--runs goes with --plan: it keeps the plan’s report');
+  if (named !== null) makeWritable(named, '--runs');
+  return runsFolder(named);
 }
 
 /** What a plan says of the cluster holds where the command line says nothing. */

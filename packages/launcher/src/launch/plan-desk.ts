@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { keptIn } from '@mk/machine/report/io/kept-reports';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { PlanTold } from '../client/plan-told.ts';
 import type { PlanPort } from '../supervisor/plan-port.ts';
+import type { NamedProgram } from '../programs/program-run.ts';
 import { workloadProgram } from './plan-program.ts';
+import { type GivenPlan, PLAN_STATUS, PlanReport } from './plan-report.ts';
 import { refuseUnsupported, runPlan } from './plan-runner.ts';
 
 /** Somebody who asks what is new waits so long for something. */
@@ -22,7 +26,7 @@ export class PlanDesk implements PlanPort {
 
   constructor(private readonly session: ClusterSession) {}
 
-  async begin(text: string, _folder: string | null): Promise<void> {
+  async begin(text: string, folder: string | null): Promise<void> {
     if (this.run !== null && this.run.status === null)
       throw new CommandError('a plan runs in this cluster already; wait for its end');
     const parsed = parseFaultPlan(text, 'plan');
@@ -34,12 +38,24 @@ export class PlanDesk implements PlanPort {
     this.run = run;
     try {
       const program = await workloadProgram(plan, cores);
-      const say = (line: string): void => this.say(run, line);
-      void runPlan(plan, this.session, say, run.stop.signal, program).then((status) => this.over(run, status));
+      void this.go({ file: folder === null ? 'given' : join(folder, 'plan.yaml'), text, plan }, run, program, folder);
     } catch (error) {
       run.status = 2;
       throw error;
     }
+  }
+
+  private async go(given: GivenPlan, run: Run, program: NamedProgram | null, folder: string | null): Promise<void> {
+    const { session } = this;
+    const kept = new PlanReport(given, session.config, ['--plan', given.file]);
+    const unfollow = session.supervisor.logs.follow((line) => kept.line(line));
+    const say = (line: string): void => this.say(run, line);
+    const report = await runPlan(given.plan, session, { say, report: kept.builder }, run.stop.signal, program);
+    unfollow();
+    if (report.why !== null) say(report.why);
+    const written = folder === null ? null : keptIn(folder, report);
+    if (written?.ok === false) say(written.error);
+    this.over(run, PLAN_STATUS[report.verdict]);
   }
 
   async told(from: number): Promise<PlanTold> {

@@ -1,22 +1,20 @@
 import { asError } from '@mk/monitor-proto/thrown';
 import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
+import { describeAction } from '@mk/machine/describe-fault';
+import type { ReportBuilder } from '@mk/machine/report/report-builder';
+import type { RunReport } from '@mk/machine/report/run-report';
 import { isCore } from '@mk/monitor-proto/ids';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
-import { describeAction } from '../client/describe-fault.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { NamedProgram } from '../programs/program-run.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import type { ProcessControl } from '../supervisor/process-control.ts';
 import { perform } from './plan-actions.ts';
-import { Convergence } from './plan-checks.ts';
 import { auditSession, churnRequestOf, ChurnWorkload, type PlanWorkload } from './plan-churn.ts';
 import { ProgramWorkload } from './plan-program.ts';
-import { partDeaths, revive } from './plan-revival.ts';
+import { type Broken, judge, lastLines, named } from './plan-verdict.ts';
 import { RoundWorkload } from './plan-workload.ts';
-
-/** How a plan ended: 0 what it expects held, 1 something broke, 2 the run itself failed. */
-export type PlanStatus = 0 | 1 | 2;
 
 /**
  * Faults that a plan may name and that only the simulator can do, or that name cores that there are not; said before
@@ -44,47 +42,59 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   if (plan.workload.program === 'churn') churnRequestOf(plan.workload);
 }
 
+/** Who hears how a plan goes. */
+export interface PlanListener {
+  say(text: string): void;
+  readonly report: ReportBuilder;
+}
+
 /**
  * Injects the plan's faults into a booted cluster at their times while no-op rounds and the plan's own workload run, then
- * judges what the plan expects. `stop` ends it early: the status is 2.
+ * judges what the plan expects; its report. `stop` ends it early: then nothing can be said.
  */
 export async function runPlan(
   plan: FaultPlan,
   session: ClusterSession,
-  say: (text: string) => void,
+  { say, report }: PlanListener,
   stop: AbortSignal,
   program: NamedProgram | null,
-): Promise<PlanStatus> {
-  const rounds = new RoundWorkload(session);
+): Promise<RunReport> {
+  const rounds = new RoundWorkload(session, (...ended) => report.request(...ended));
   const workload = workloadOf(plan, session, say, program);
-  const broken: string[] = [];
+  const broken: Broken[] = [];
+  const notes: string[] = [];
   const deathsBefore = session.supervisor.deaths.length;
+  const noted = (text: string): void => {
+    notes.push(text);
+    say(text);
+  };
+  const finish = (why: string | null): RunReport =>
+    // A cluster that is on its end breaks everything: that says nothing.
+    report.finish({ atMs: Date.now(), notes, ...(stop.aborted ? { why: INTERRUPTED, broken: [] } : { why, broken }) });
+  report.begin(Date.now());
   rounds.start();
   workload?.start();
   try {
     await injectAll(plan, session.control, say, stop);
     await rounds.stop();
-    if (stop.aborted) return 2;
+    if (stop.aborted) return finish(null);
     const wrong = (await workload?.end(stop)) ?? [];
-    if (stop.aborted) return 2;
-    if (plan.expect.includes('workload')) broken.push(...wrong);
-    const converges = plan.expect.includes('converge');
-    if (converges) broken.push(...(await revive(plan, session, say)), ...(await new Convergence(session).check()));
-    const deaths = partDeaths(plan, session.supervisor.deaths.slice(deathsBefore));
-    for (const death of deaths.explained) say(`left behind by a view: ${death}`);
-    if (plan.expect.includes('invariants')) broken.push(...rounds.violations, ...deaths.others);
-    if (workload !== null && plan.expect.includes('invariants')) broken.push(...(await auditSession(session, say)));
+    if (stop.aborted) return finish(null);
+    const deaths = (): readonly string[] => session.supervisor.deaths.slice(deathsBefore);
+    broken.push(...(await judge(plan, session, { rounds: rounds.violations, workload: wrong, deaths }, noted)));
+    if (workload !== null && plan.expect.includes('invariants'))
+      broken.push(...named('invariants', await auditSession(session, noted)));
+    await lastLines(session, report);
+    for (const { text } of broken) say(`BROKEN: ${text}`);
+    if (broken.length === 0) say(`held: ${plan.expect.join(', ') || 'nothing was expected'}`);
   } catch (error) {
-    say(`the plan could not be run to its end: ${asError(error).message}`);
     await rounds.stop();
-    return 2;
+    return finish(`the plan could not be run to its end: ${asError(error).message}`);
   }
-  const { done, failed } = rounds;
-  say(`plan: ${plan.faults.length} faults; ${done} rounds agreed, ${failed} ended in a named error`);
-  for (const text of broken) say(`BROKEN: ${text}`);
-  if (broken.length === 0) say(`held: ${plan.expect.join(', ') || 'nothing was expected'}`);
-  return broken.length === 0 ? 0 : 1;
+  return finish(null);
 }
+
+const INTERRUPTED = 'it was interrupted';
 
 /** What the plan wants to run meanwhile; `program` is what `workloadProgram` made of it. */
 function workloadOf(

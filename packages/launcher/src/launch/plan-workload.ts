@@ -13,17 +13,21 @@ const PAUSE_MS = 100;
  */
 const OURS = new Set(['UNREACHABLE', 'TIMEOUT']);
 
+/** Hears of each round: what was asked, how it ended (`ok` or the error), when it was asked and answered, milliseconds since 1970. */
+export type RoundListener = (what: string, outcome: string, fromMs: number, toMs: number) => void;
+
 /**
  * No-op rounds led by one core after the other while faults happen. Each must end well or in a named error, in time.
  */
 export class RoundWorkload {
-  done = 0;
-  failed = 0;
   readonly violations: string[] = [];
   private stopped = false;
   private loop: Promise<void> = Promise.resolve();
 
-  constructor(private readonly session: ClusterSession) {}
+  constructor(
+    private readonly session: ClusterSession,
+    private readonly onEnded: RoundListener,
+  ) {}
 
   start(): void {
     this.loop = this.run();
@@ -45,6 +49,8 @@ export class RoundWorkload {
 
   private async round(core: CoreId, address: string, phases: number): Promise<void> {
     const startedAt = performance.now();
+    const fromMs = Date.now();
+    const ended = (outcome: string): void => this.onEnded('round', outcome, fromMs, Date.now());
     try {
       await callControl(
         address,
@@ -53,10 +59,10 @@ export class RoundWorkload {
         { plan: 'multicast', phases, count: 1 },
         { timeoutMs: DEADLINE_MS + SLACK_MS },
       );
-      this.done += 1;
+      ended('ok');
     } catch (error) {
-      this.failed += 1;
       const name = error instanceof ControlError ? error.error : String(error);
+      ended(name);
       const elapsedMs = performance.now() - startedAt;
       if (OURS.has(name)) {
         if (this.session.supervisor.core(core)?.state === 'running' && elapsedMs >= DEADLINE_MS + SLACK_MS)

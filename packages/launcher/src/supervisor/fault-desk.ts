@@ -8,7 +8,7 @@ import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
 import { type ActiveRule, isHealTarget, type StandingRule } from '@mk/monitor-proto/link/rule-state';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { CommandError } from '../cli/usage-error.ts';
-import { describeFault } from '../client/describe-fault.ts';
+import { describeFault } from '@mk/machine/describe-fault';
 import { askEach, type FaultTarget, refuseUnknownCores } from '../client/fault-targets.ts';
 import { sumActiveRules } from '../client/sum-rules.ts';
 

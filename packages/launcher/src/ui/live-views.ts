@@ -12,7 +12,7 @@ import type { ClusterClient } from '../client/cluster-client.ts';
 import { type Access, fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/libmk/io/core-row';
 import { askEach } from '../client/cores.ts';
-import { describeFault } from '../client/describe-fault.ts';
+import { describeFault } from '@mk/machine/describe-fault';
 import { samplesOf } from '../client/merge-metrics.ts';
 import { dispatchersOf, domainsOf } from '@mk/libmk/io/domains';
 import type { ProcessRow } from '../client/answers.ts';

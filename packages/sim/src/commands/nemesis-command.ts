@@ -1,5 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
-import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
+import type { FaultPlan } from '@mk/machine/fault-plan';
 import { fastMac } from '../engine/fast-mac.ts';
 import { readText } from '@mk/machine/io/load';
 import { visible } from '@mk/machine/one-line';
@@ -21,17 +21,11 @@ import { runDiagram } from '../trace/run-diagram.ts';
 import { select } from '../trace/selection.ts';
 import type { SimTerminal } from '../io/terminal.ts';
 import type { CommandContext } from './context.ts';
+import { givenPlan, PlanReports } from './plan-reports.ts';
 import { progressText } from './progress.ts';
+import { repeatCommand } from './repeat-command.ts';
 import { add, emptyTotals, type JobAnswer, type Jobs, type Judged, seedTotals, summarise } from './seed-totals.ts';
-import {
-  programOf,
-  programOptions,
-  programScenario,
-  programWords,
-  shellWord,
-  tellOutput,
-  withProgram,
-} from './program-scenario.ts';
+import { programOf, programOptions, programScenario, tellOutput, withProgram } from './program-scenario.ts';
 
 /** From so many cores on handshakes are a large part of the work: they take the cheaper hash. */
 const MANY_CORES = 64;
@@ -41,11 +35,12 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   const options = runOptions(request, context);
   const scenarios = scenariosOf(request, context);
   const tally = new Tally(scenarios, request, context);
+  const reports = reportsOf(request, context, scenarios);
   for (const scenario of scenarios) {
     tally.progress(`seed ${scenario.seed}: `);
-    tally.add(judge(scenario, request, context, options));
+    tally.add(judge(scenario, request, context, options, reports));
   }
-  return tally.end(options, rssBytes());
+  return tally.end(options, rssBytes(), reports);
 }
 
 /** The same on several processes; what it prints differs from one process in times and memory alone. */
@@ -79,6 +74,7 @@ export async function runNemesisJobs(request: SimRequest, context: CommandContex
   return tally.end(
     runOptions(request, context),
     [...rss.values()].reduce((sum, bytes) => sum + bytes, rssBytes()),
+    reportsOf(request, context, scenarios),
   );
 }
 
@@ -129,7 +125,7 @@ class Tally {
   }
 
   /** Pictures, recording, summary; the exit status. */
-  end(options: RunOptions, memoryBytes: number): number {
+  end(options: RunOptions, memoryBytes: number, planReports: PlanReports | null): number {
     const { totals, reports, scenarios, request, context } = this;
     const tookMs = wallMs() - this.startedAt;
     const first = known(scenarios[0]);
@@ -142,15 +138,26 @@ class Tally {
         context,
       );
     if (request.record !== null) record(first, request.record, options, context, request.json);
-    summarise(totals, request, context.terminal, { tookMs, memoryBytes, firstSeed: first.seed, reports });
+    const kept = planReports?.keep(totals.rows, options) ?? null;
+    summarise(totals, request, context.terminal, { tookMs, memoryBytes, firstSeed: first.seed, reports, kept });
     if (totals.failed.length > 0) return 1;
     return totals.unknown.length > 0 ? 2 : 0;
   }
 }
 
 /** Runs a scenario and explains it if it did not hold. */
-function judge(scenario: Scenario, request: SimRequest, context: CommandContext, options: RunOptions): Judged {
-  const result = (request.once ? runScenario : runTwice)(scenario, options);
+function judge(
+  scenario: Scenario,
+  request: SimRequest,
+  context: CommandContext,
+  options: RunOptions,
+  reports: PlanReports | null = null,
+): Judged {
+  const watched = reports?.watch(scenario) ?? {};
+  const result = request.once
+    ? runScenario(scenario, { ...options, ...watched })
+    : runTwice(scenario, options, watched);
+  reports?.ran(result);
   const alone = request.replay !== null || request.seeds === 1;
   if (context.program !== null && !request.json && alone) tellOutput(result, context.terminal.out);
   const held = result.violations.length === 0 && result.inconclusive === null;
@@ -184,7 +191,7 @@ function scenariosOf(request: SimRequest, context: CommandContext): readonly Sce
   const seeds = Array.from({ length: request.seeds }, (_, i) => request.seed + i);
   if (request.plan === null && program !== null) return seeds.map((seed) => programScenario(seed, request, program));
   if (request.plan === null) return seeds.map((seed) => scenarioOf(seed, nemesisOptions(request)));
-  const plan = must('', parseFaultPlan(must('--plan', readText(request.plan)), visible(request.plan)));
+  const { plan } = givenPlan(request.plan);
   const chosen = request.seedGiven || request.seeds > 1 ? seeds : [null];
   const machine = request.machine ?? plan.machine;
   const whole = machine === null ? null : must('--machine', machineCores(machine, machinesDirectory));
@@ -193,6 +200,11 @@ function scenariosOf(request: SimRequest, context: CommandContext): readonly Sce
     const scenario = must(`--plan ${request.plan}`, scenarioOfPlan(plan, { seed, cores, machine: request.machine }));
     return program === null ? scenario : withProgram(scenario, ofPlan(request, plan), program);
   });
+}
+
+/** The report of the plan; null: the run has none. */
+function reportsOf(request: SimRequest, context: CommandContext, scenarios: readonly Scenario[]): PlanReports | null {
+  return request.plan === null || request.replay !== null ? null : new PlanReports(request, context, scenarios);
 }
 
 /** Which program, on what, with which arguments: the command line’s, else the plan’s. */
@@ -239,23 +251,6 @@ function explain(result: RunResult, request: SimRequest, context: CommandContext
   if (wantsTrace(request)) writeTrace(smallest, request, options, context);
   say(`  repeat: ${repeat}`);
   return { seed: scenario.seed, violations, inconclusive, repeat };
-}
-
-function repeatCommand(request: SimRequest, scenario: Scenario): string {
-  if (request.replay !== null) return `mk-launch sim --replay ${request.replay}`;
-  const run = request.program === null ? '' : ` run ${shellWord(request.program)}`;
-  const words = [`mk-launch sim${run}`, `--seed ${scenario.seed}`];
-  if (request.plan !== null) words.push(`--plan ${request.plan}`);
-  if (request.cores !== null) words.push(`--cores ${request.cores}`);
-  if (request.machine !== null) words.push(`--machine ${request.machine}`);
-  if (request.faultsForNs !== null) words.push(`--for ${request.faultsForNs / 1e6}ms`);
-  if (Object.keys(request.weights).length > 0)
-    words.push(
-      `--weights ${Object.entries(request.weights)
-        .map(([kind, weight]) => `${kind}=${weight}`)
-        .join(',')}`,
-    );
-  return [...words, ...programWords(request)].join(' ');
 }
 
 function wantsTrace({ trace, traceEvents }: SimRequest): boolean {

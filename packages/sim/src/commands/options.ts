@@ -26,6 +26,8 @@ export interface SimRequest {
   /** Processes that share the seeds; `auto`: as many as there are CPUs. */
   readonly jobs: number | 'auto';
   readonly plan: string | null;
+  /** The folder that the plan's report is kept in; null: the usual one. */
+  readonly runs: string | null;
   readonly replay: string | null;
   readonly faultsForNs: Nanos | null;
   readonly weights: NemesisWeights;
@@ -86,6 +88,8 @@ export function parseSimRequest(args: Args): SimRequest {
   const duration = text('for');
   const seed = text('seed');
   const selection = selectionOf(text);
+  if (text('runs') !== null && text('plan') === null)
+    throw new OptionError('--runs goes with --plan: it keeps the plan’s report');
   return {
     scenario,
     program,
@@ -100,6 +104,7 @@ export function parseSimRequest(args: Args): SimRequest {
     seeds: whole(args, 'seeds', 1, 100_000_000) ?? 1,
     jobs: jobsOf(args, scenario),
     plan: text('plan'),
+    runs: text('runs'),
     replay: text('replay'),
     faultsForNs: duration === null ? null : must('--for', parseDuration(duration)),
     weights: text('weights') === null ? {} : must('--weights', parseWeights(known(text('weights')))),

@@ -1,3 +1,4 @@
+import { shellWord } from '@mk/machine/shell-line';
 import { known } from '@mk/monitor-proto/assert';
 import type { RunOptions, RunResult } from '../engine/run-scenario.ts';
 import type { ProgramLoad, Scenario } from '../engine/scenario.ts';
@@ -70,8 +71,4 @@ export function programOf(context: CommandContext, scenario: Scenario): SimProgr
   if (context.program === null)
     throw new OptionError(`the scenario is about ${scenario.program.program}, which could not be read`);
   return context.program;
-}
-
-export function shellWord(word: string): string {
-  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,3 +1,5 @@
+import { keptLine, reportText } from '@mk/machine/report/report-text';
+import type { RunReport, SeedRow } from '@mk/machine/report/run-report';
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { RunResult } from '../engine/run-scenario.ts';
@@ -17,11 +19,13 @@ export interface Totals {
   dropped: number;
   virtualNs: Nanos;
   readonly outcomes: Record<string, number>;
-  readonly runs: RunReport[];
+  readonly runs: SeedReport[];
+  /** The seeds of a plan's report. */
+  readonly rows: SeedRow[];
 }
 
 /** What a run came to, for machines. */
-interface RunReport {
+interface SeedReport {
   readonly seed: Scenario['seed'];
   readonly trace_hash: string;
   /** Turns of programs. */
@@ -39,7 +43,9 @@ export interface SeedTotals {
   readonly dropped: number;
   readonly virtualNs: Nanos;
   readonly outcomes: Readonly<Record<string, number>>;
-  readonly run: RunReport;
+  readonly run: SeedReport;
+  /** What broke first, or why nothing can be said; '' : it held. */
+  readonly text: string;
 }
 
 export interface Judged {
@@ -73,6 +79,14 @@ export interface Account {
   readonly memoryBytes: number;
   readonly firstSeed: Scenario['seed'];
   readonly reports: readonly unknown[];
+  /** Of a plan. */
+  readonly kept: KeptReport | null;
+}
+
+/** A plan's report and where it lies; null: it could not be kept. */
+export interface KeptReport {
+  readonly report: RunReport;
+  readonly folder: string | null;
 }
 
 export function emptyTotals(): Totals {
@@ -86,6 +100,7 @@ export function emptyTotals(): Totals {
     virtualNs: 0,
     outcomes: {},
     runs: [],
+    rows: [],
   };
 }
 
@@ -95,7 +110,13 @@ export function seedTotals(result: RunResult): SeedTotals {
   const failed = result.violations.length > 0;
   const unknown = !failed && result.inconclusive !== null;
   const run = { seed: scenario.seed, trace_hash: hash, ...program };
-  return { failed, unknown, steps, frames, dropped, virtualNs, outcomes, run };
+  const text = firstText(result);
+  return { failed, unknown, steps, frames, dropped, virtualNs, outcomes, run, text };
+}
+
+function firstText({ violations: [first], inconclusive }: RunResult): string {
+  if (first === undefined) return inconclusive ?? '';
+  return `${first.invariant} (${first.checker}): ${known(first.text.split('\n')[0])}`;
 }
 
 export function add(totals: Totals, seed: SeedTotals): void {
@@ -106,6 +127,8 @@ export function add(totals: Totals, seed: SeedTotals): void {
   for (const [outcome, count] of Object.entries(seed.outcomes))
     totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
   totals.runs.push(seed.run);
+  const verdict = seed.failed ? 'broke' : seed.unknown ? 'unknown' : 'held';
+  totals.rows.push({ seed: String(seed.run.seed), verdict, text: seed.text });
 }
 
 /** Says what all seeds came to. */
@@ -113,7 +136,7 @@ export function summarise(
   totals: Totals,
   request: SimRequest,
   terminal: SimTerminal,
-  { tookMs, memoryBytes, firstSeed, reports }: Account,
+  { tookMs, memoryBytes, firstSeed, reports, kept }: Account,
 ): void {
   const { seeds, failed, unknown, steps, frames, dropped, virtualNs, outcomes, runs } = totals;
   if (request.json) {
@@ -131,6 +154,7 @@ export function summarise(
         outcomes,
         reports,
         runs,
+        ...(kept !== null && { report: kept.report, report_folder: kept.folder }),
       }),
     );
     return;
@@ -148,6 +172,7 @@ export function summarise(
     `${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(memoryBytes / 1e6)} MB`,
   );
   if (runs.length === 1) terminal.out(`trace ${known(runs[0]).trace_hash}`);
+  if (kept !== null) return tellKept(kept, terminal);
   if (request.program !== null) return;
   terminal.out(
     `requests: ${
@@ -156,4 +181,10 @@ export function summarise(
         .join(', ') || 'none'
     }`,
   );
+}
+
+function tellKept({ report, folder }: KeptReport, terminal: SimTerminal): void {
+  terminal.out('');
+  terminal.out(reportText(report));
+  if (folder !== null) terminal.out(keptLine(folder));
 }

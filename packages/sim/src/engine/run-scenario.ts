@@ -1,5 +1,5 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, type Nanos, type PeerId, peerName, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { MachineModel } from '@mk/skb/config';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
@@ -14,7 +14,8 @@ import {
   Stalled,
 } from '../programs/program-run.ts';
 import type { TurnRecord } from '../programs/sim-programs.ts';
-import type { Scenario, SimFault, TimedRequest } from './scenario.ts';
+import { applyFault, healAll } from './apply-fault.ts';
+import type { Scenario, TimedRequest } from './scenario.ts';
 import { survivorOfLostMajority } from './lost-majority.ts';
 import { livingCores, Simulation } from './simulation.ts';
 import type { SimObserver, SimulationOptions } from './simulation-options.ts';
@@ -29,12 +30,21 @@ export interface RunOptions {
   readonly wrap?: NonNullable<SimulationOptions['wrap']>;
   /** Called when the simulation is made, before anything runs. */
   readonly prepare?: (simulation: Simulation) => void;
+  /** Hears of the run beside its steps and lines. */
+  readonly listener?: RunListener;
   /** The program that the scenario names. */
   readonly program?: ProgramOptions;
   /** Takes the turns of programs, for whoever compares runs. */
   readonly turns?: TurnRecord[];
   /** Turns of programs that were found to have no end, by number; runs of the same scenario share it. */
   readonly endless?: Set<number>;
+}
+
+export interface RunListener {
+  /** Boot is complete: from now on faults and load happen. */
+  booted(at: Nanos): void;
+  /** A request of the load has ended: `ok`, or the error's name. */
+  answered(request: TimedRequest, outcome: string, askedAt: Nanos, at: Nanos): void;
 }
 
 export interface RunResult {
@@ -100,7 +110,7 @@ class Run {
 
   constructor(
     private readonly scenario: Scenario,
-    options: RunOptions,
+    private readonly options: RunOptions,
     endless: ReadonlySet<number>,
   ) {
     this.simulation = new Simulation({
@@ -178,6 +188,7 @@ class Run {
   private disturb(failed: () => boolean): void {
     const { simulation, scenario } = this;
     const begin = simulation.now;
+    this.options.listener?.booted(begin);
     this.program?.begin();
     for (const { atNs, action } of scenario.faults) {
       if (atNs < scenario.faultsForNs) simulation.call(begin + atNs, () => applyFault(simulation, action));
@@ -252,12 +263,15 @@ class Run {
     });
   }
 
-  private ask({ core, verb, args }: TimedRequest): void {
+  private ask(request: TimedRequest): void {
+    const { core, verb, args } = request;
+    const askedAt = this.simulation.now;
     this.pending += 1;
     this.simulation.control(core, verb, args, (reply) => {
       this.pending -= 1;
       const outcome = reply.ok ? 'ok' : reply.error;
       this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+      this.options.listener?.answered(request, outcome, askedAt, this.simulation.now);
       const fault = reply.ok && verb === 'flood' ? floodFault(reply) : null;
       if (fault !== null) this.checks.report('urpc', 'U1', `core ${core}: ${fault}`);
     });
@@ -313,77 +327,6 @@ class Run {
 
 function checkersFor({ program, faults }: Scenario): readonly CheckerFactory[] | undefined {
   return program === undefined ? undefined : checkersOfPrograms(faults.length > 0);
-}
-
-/** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */
-export function applyFault(simulation: Simulation, action: SimFault): void {
-  simulation.faultLog.began(action, simulation.now);
-  applyAs(simulation, action.type, action);
-}
-
-function applyAs<K extends SimFault['type']>(
-  simulation: Simulation,
-  type: K,
-  action: Extract<SimFault, { readonly type: K }>,
-): void {
-  APPLY[type](simulation, action);
-}
-
-const APPLY: {
-  readonly [K in SimFault['type']]: (simulation: Simulation, action: Extract<SimFault, { readonly type: K }>) => void;
-} = {
-  rule: (s, { rule }) => {
-    s.faults.add(rule, s.now);
-    // Its end is now as well: what it holds back does not wait for the next frame to find that out.
-    if (rule.for_ns !== null) s.call(s.now + rule.for_ns, () => void s.faults.rules(s.now));
-  },
-  heal: (s, { target }) => s.faultLog.heal(target, s.now),
-  crash: (s, { cores }) => cores.forEach((core) => s.crash(core)),
-  restart: (s, { cores }) => cores.forEach((core) => s.node(core).machine === null && s.startNode(core)),
-  hang: (s, { cores, forNs }) => {
-    for (const core of cores) {
-      s.hang(core);
-      const { life } = s.node(core);
-      if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && resume(s, core));
-    }
-  },
-  slow: (s, { cores, factor, forNs }) => {
-    for (const core of cores) {
-      s.slow(core, factor);
-      if (forNs !== null) s.call(s.now + forNs, () => speedUp(s, core));
-    }
-  },
-  skb_loss: (s, { forNs }) => {
-    s.crash(SKB_PEER);
-    if (forNs !== null) s.call(s.now + forNs, () => s.node(SKB_PEER).machine === null && startAgain(s, SKB_PEER));
-  },
-  rogue: () => undefined, // comes with its own issue; a plan that names one is refused before it runs
-  reset: (s, { from, to }) => s.resetLink(from, to),
-};
-
-/** Faults stop: rules end, stopped cores go on, dead ones are started again. */
-export function healAll(simulation: Simulation): void {
-  simulation.faultLog.heal('all', simulation.now);
-  for (const node of simulation.nodes.values()) {
-    resume(simulation, node.id);
-    speedUp(simulation, node.id);
-    if (node.machine === null) startAgain(simulation, node.id);
-  }
-}
-
-function resume(simulation: Simulation, id: PeerId): void {
-  if (simulation.node(id).hung) simulation.faultLog.ended(`hang:${id}`, simulation.now);
-  simulation.resume(id);
-}
-
-function speedUp(simulation: Simulation, id: PeerId): void {
-  if (simulation.node(id).slowFactor !== 1) simulation.faultLog.ended(`slow:${id}`, simulation.now);
-  simulation.slow(id, 1);
-}
-
-function startAgain(simulation: Simulation, id: PeerId): void {
-  simulation.faultLog.ended(`crash:${peerName(id)}`, simulation.now);
-  simulation.startNode(id);
 }
 
 function floodFault(reply: Extract<ControlReply, { ok: true }>): string | null {

@@ -4,10 +4,10 @@ import { type RunOptions, type RunResult, runScenario } from './run-scenario.ts'
 import { firstDifference, type TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. */
-export function runTwice(scenario: Scenario, given: RunOptions): RunResult {
+/** Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. `watched`: of the first run alone. */
+export function runTwice(scenario: Scenario, given: RunOptions, watched: Partial<RunOptions> = {}): RunResult {
   const options = { ...given, endless: new Set<number>() };
-  const first = runScenario(scenario, options);
+  const first = runScenario(scenario, { ...options, ...watched });
   const second = runScenario(scenario, options);
   if (first.hash === second.hash) return first;
   const where = differingTurn(scenario, options);

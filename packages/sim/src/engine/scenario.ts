@@ -1,6 +1,6 @@
+import { describeAction } from '@mk/machine/describe-fault';
 import type { FaultAction } from '@mk/machine/fault-plan';
-import type { CoreId, Nanos, PeerId } from '@mk/monitor-proto/ids';
-import { describeRule } from '@mk/monitor-proto/link/fault-rule';
+import { type CoreId, type Nanos, type PeerId, peerName } from '@mk/monitor-proto/ids';
 
 /** A fault: what a plan file can say, and what only the simulator can do to one link. */
 export type SimFault = FaultAction | { readonly type: 'reset'; readonly from: PeerId; readonly to: PeerId };
@@ -49,15 +49,7 @@ export interface Scenario {
 
 /** One line for people. */
 export function describeFault(action: SimFault): string {
-  if (action.type === 'rule')
-    return describeRule(action.rule) + (action.rule.for_ns === null ? '' : ` for ${action.rule.for_ns / 1e6} ms`);
-  const { type, ...rest } = action;
-  const words = Object.entries(rest).map(([name, value]) =>
-    name === 'forNs'
-      ? `for ${value === null ? 'ever' : `${Number(value) / 1e6} ms`}`
-      : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value),
-  );
-  return [type, ...words].join(' ');
+  return action.type === 'reset'
+    ? `reset of the link ${peerName(action.from)} <-> ${peerName(action.to)}`
+    : describeAction(action);
 }

@@ -30,6 +30,11 @@ export function wallMs(): number {
   return performance.now();
 }
 
+/** When a run began, for whoever keeps its report; nothing simulated sees it. */
+export function wallTime(): Date {
+  return new Date();
+}
+
 export function rssBytes(): number {
   return process.memoryUsage().rss;
 }

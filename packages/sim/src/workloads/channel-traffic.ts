@@ -9,7 +9,7 @@ import { honestPeersChecker } from '../checkers/honest-peers.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
 import { flatMachine } from '../engine/machines.ts';
-import { applyFault, healAll } from '../engine/run-scenario.ts';
+import { applyFault, healAll } from '../engine/apply-fault.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimulationOptions } from '../engine/simulation-options.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';

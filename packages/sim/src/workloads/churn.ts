@@ -12,7 +12,7 @@ import { Checks } from '../checkers/registry.ts';
 import { revokedChecker } from '../checkers/revoked.ts';
 import { flatMachine } from '../engine/machines.ts';
 import { scenarioOf } from '../nemesis/nemesis.ts';
-import { applyFault, healAll } from '../engine/run-scenario.ts';
+import { applyFault, healAll } from '../engine/apply-fault.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimObserver, SimulationOptions } from '../engine/simulation-options.ts';
 

@@ -6,7 +6,7 @@ import { honestPeersChecker } from '@mk/sim/checkers/honest-peers';
 import { isQuiet, leakChecker, leftovers } from '@mk/sim/checkers/leaks';
 import { programChecker } from '@mk/sim/checkers/programs';
 import { Checks } from '@mk/sim/checkers/registry';
-import { applyFault, healAll } from '@mk/sim/engine/run-scenario';
+import { applyFault, healAll } from '@mk/sim/engine/apply-fault';
 import { livingCores, type Simulation } from '@mk/sim/engine/simulation';
 import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type vm from 'node:vm';
+import type { RunReport } from '@mk/machine/report/run-report';
 import { runSim } from '@mk/sim/cli';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
@@ -111,12 +112,23 @@ describe('mk-launch sim run', () => {
       'faults:\n  - { at: 0ms, link: { from: 0, to: 1, delay: 200ms, for: 1s } }\n  - { at: 1ms, link: { from: 2, to: 1, loss: 10%, for: 100ms } }\n',
     );
     const trace = join(folder, 'slow');
-    const failed = sim({ args: ['slow'], cores: '3', plan, shrink: true, trace, once: true });
+    const failed = sim({ args: ['slow'], cores: '3', plan, runs: folder, shrink: true, trace, once: true });
     expect(failed.status).toBe(1);
     expect(failed.out).toMatch(/seed 1: FAILED\n.*PR1 .*a spawn in a tenth of a second/);
     expect(failed.out).toMatch(/shrunk in \d+ runs to 1 faults and 0 requests:\n {4}0\.000 ms {2}link 0 -> 1/);
     expect(readdirSync(folder)).toEqual(expect.arrayContaining(['slow.json', 'slow.svg', 'slow.log']));
     expect(readFileSync(`${trace}.log`, 'utf8')).toContain('"event":"program_output"');
+    const kept = JSON.parse(readFileSync(join(folder, 'latest', 'report.json'), 'utf8')) as RunReport;
+    expect(kept).toMatchObject({ verdict: 'broke', expected: [{ name: 'workload', held: false }] });
+    expect(kept.faults[0]).toMatchObject({ text: 'link 0 -> 1 delay 200 ms for 1 s', began_ms: 0 });
+    const seeds = sim({ args: ['slow'], cores: '3', plan, runs: folder, once: true, seeds: '2', json: true });
+    const { report } = JSON.parse(seeds.out) as { report: RunReport };
+    const repeat = `mk-launch sim run ./own.ts --seed 1 --plan ${plan} --cores 3 -- slow`;
+    expect(report.runs.map(({ seed, verdict }) => [seed, verdict])).toEqual([
+      ['1', 'broke'],
+      ['2', 'broke'],
+    ]);
+    expect(report).toMatchObject({ verdict: 'broke', asked: { seed: '1', repeat } });
     const replayed = sim({ scenario: 'nemesis', program: undefined, replay: `${trace}.scenario.json` });
     expect(replayed).toMatchObject({ status: 1, out: expect.stringContaining('a spawn in a tenth of a second') });
     expect(sim({ args: ['slow'], seeds: '2' }).status).toBe(0);

@@ -1,5 +1,5 @@
-import type { FaultAction } from '@mk/machine/fault-plan';
-import { formatCores, formatDuration } from '@mk/machine/duration';
+import type { FaultAction } from './fault-plan.ts';
+import { formatCores, formatDuration } from './duration.ts';
 import { describeRule, type FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 
@@ -26,10 +26,16 @@ function setting(name: string, value: unknown): string {
 
 const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation', 'reset_opening']);
 
-/** A fault in words. */
+/** A fault in words, with how long it lasts. */
 export function describeAction(action: FaultAction): string {
+  const forNs = action.type === 'rule' ? action.rule.for_ns : 'forNs' in action ? action.forNs : null;
+  return `${withoutTime(action)}${forNs === null ? '' : ` for ${formatDuration(forNs)}`}`;
+}
+
+function withoutTime(action: FaultAction): string {
   if (action.type === 'rule') return describeFault(action.rule);
   if (action.type === 'heal') return `heal ${action.target === 'all' ? 'all' : JSON.stringify(action.target)}`;
   if (action.type === 'skb_loss') return 'the SKB is lost';
-  return `${action.type} ${formatCores(action.cores)}`;
+  const how = action.type === 'slow' ? ` ${action.factor} times` : '';
+  return `${action.type} ${formatCores(action.cores)}${how}`;
 }

@@ -1,0 +1,116 @@
+import { formatCores } from '../duration.ts';
+import type { BookedFault } from './fault-book.ts';
+import { coresOf, type ReportLine } from './report-line.ts';
+
+/** Something that was asked for and ended in an error; times of the world's clock. */
+export interface Failure {
+  readonly what: string;
+  readonly result: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What is kept of a run to say what faults did. */
+export interface Evidence {
+  /** In the order of time: views (once each), suspicions, fences, deaths, lost pages, ends of domains. */
+  readonly lines: readonly ReportLine[];
+  readonly failures: readonly Failure[];
+}
+
+/** Lines that say what a fault did; others are not kept. */
+export const TELLING: ReadonlySet<string> = new Set([
+  'view_installed',
+  'peer_suspected',
+  'core_fenced',
+  'core_ready',
+  'page_lost',
+  'cap_adopted',
+  'cap_revoke_takeover',
+  'domain_finished',
+  'link_refused',
+  'frame_rejected',
+  'engine_restarted',
+  'journal_repaired',
+]);
+
+/** What happened while a fault was in force, one line each. Faults that overlap share what happened meanwhile. */
+export function didOf(fault: BookedFault, evidence: Evidence, endMs: number): readonly string[] {
+  const to = fault.ended ?? endMs;
+  const meanwhile = evidence.lines.filter(({ time }) => time >= fault.begun && time <= to);
+  return [
+    ...(fault.frames > 0 ? [`${whole(fault.frames)} frames felt it`] : []),
+    ...suspected(meanwhile),
+    ...views(meanwhile, fault),
+    ...backAgain(meanwhile, fault),
+    ...counted(meanwhile),
+    ...failed(evidence.failures, fault.begun, to),
+  ];
+}
+
+function suspected(lines: readonly ReportLine[]): readonly string[] {
+  const by = new Map<string, Set<number | string>>();
+  for (const line of lines) {
+    if (line.event !== 'peer_suspected') continue;
+    const peer = line['peer'];
+    const whom = typeof peer === 'number' ? `core ${peer}` : String(peer);
+    by.set(whom, (by.get(whom) ?? new Set()).add(line.core));
+  }
+  return [...by].map(([whom, who]) => `${whom} was suspected by ${who.size}`);
+}
+
+function views(lines: readonly ReportLine[], { begun }: BookedFault): readonly string[] {
+  return lines.flatMap((line) => {
+    const lost = line.event === 'view_installed' ? coresOf(line['lost']) : [];
+    if (lost.length === 0) return [];
+    const cores = `core${lost.length > 1 ? 's' : ''} ${formatCores(lost)}`;
+    return [`view ${String(line['view'])} went on without ${cores} after ${secondsText(line.time - begun)}`];
+  });
+}
+
+/** A core that comes back logs so itself: the restart ends the fault a little later. */
+function backAgain(lines: readonly ReportLine[], { rule, begun }: BookedFault): readonly string[] {
+  const core = /^crash:(\d+)$/.exec(rule)?.[1];
+  const ready = lines.find((line) => line.event === 'core_ready' && String(line.core) === core);
+  return ready === undefined ? [] : [`core ${core} was ready again after ${secondsText(ready.time - begun)}`];
+}
+
+const COUNTED: Readonly<Record<string, (n: number) => string>> = {
+  core_fenced: (n) => `${n} time${n === 1 ? '' : 's'} a core had no lease and was fenced`,
+  page_lost: (n) => `${whole(n)} page${n === 1 ? '' : 's'} lost`,
+  cap_adopted: (n) => `${whole(n)} capabilit${n === 1 ? 'y' : 'ies'} of dead owners adopted`,
+  cap_revoke_takeover: (n) => `${whole(n)} revoke${n === 1 ? '' : 's'} of the dead finished by others`,
+  link_refused: (n) => `${whole(n)} link${n === 1 ? '' : 's'} refused`,
+  frame_rejected: (n) => `${whole(n)} frame${n === 1 ? '' : 's'} refused`,
+  engine_restarted: (n) => `the Prolog engine was replaced ${n} time${n === 1 ? '' : 's'}`,
+  journal_repaired: (n) => `the SKB’s journal was repaired ${n} time${n === 1 ? '' : 's'}`,
+};
+
+function counted(lines: readonly ReportLine[]): readonly string[] {
+  const domains = lines.filter((line) => line.event === 'domain_finished' && line['cause'] !== 'exited');
+  return [
+    ...Object.entries(COUNTED).flatMap(([event, text]) => {
+      const count = lines.filter((line) => line.event === event).length;
+      return count === 0 ? [] : [text(count)];
+    }),
+    ...domains.map((line) => `${String(line['program'])} (${String(line['domain'])}) ended: ${String(line['cause'])}`),
+  ];
+}
+
+/** What was under way while the fault was in force and ended in an error. */
+function failed(failures: readonly Failure[], from: number, to: number): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { what, result, fromMs, toMs } of failures) {
+    if (toMs < from || fromMs > to) continue;
+    const key = `${what} ended in ${result}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].toSorted((a, b) => b[1] - a[1]).map(([text, count]) => `${whole(count)} × ${text}`);
+}
+
+export function secondsText(ms: number): string {
+  return `${(ms / 1000).toFixed(3)} s`;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}

@@ -1,0 +1,125 @@
+import { makeFolder } from '@mk/monitor-proto/io/folder';
+import { asError, codeOf } from '@mk/monitor-proto/thrown';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { failure, type Result, success } from '../../result.ts';
+import { KEPT_REPORTS } from '../limits.ts';
+import { reportHtml, type ReportPicture } from '../report-html.ts';
+import { reportText } from '../report-text.ts';
+import type { RunReport } from '../run-report.ts';
+
+/** Names the last run: a link where the file system has any, else a file that holds the folder's name. */
+const LATEST = 'latest';
+const NAMED_BY_TIME = /^\d{4}-\d\d-\d\dT[\d.-]+Z(-\d+)?$/;
+const SAME_TIME_MOST = 1000;
+
+/** Where reports are kept unless somebody says otherwise: `runs` in the folder that one stands in. */
+export function runsFolder(given: string | null): string {
+  const named = process.env['MK_RUNS_DIR'] ?? '';
+  return given ?? (named === '' ? 'runs' : named);
+}
+
+/** Makes a new folder below `runs` for one run, named after its beginning. Throws the file system's error. */
+export function makeRunFolder(runs: string, startedAt: Date): string {
+  makeFolder(runs);
+  const name = startedAt.toISOString().replaceAll(':', '-');
+  for (let again = 1; ; again++) {
+    const folder = join(runs, again === 1 ? name : `${name}-${again}`);
+    try {
+      mkdirSync(folder);
+      return folder;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST' || again >= SAME_TIME_MOST) throw error;
+    }
+  }
+}
+
+/** What may lie beside a report: files by name, and pictures that its page shows. */
+export interface BesideReport {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly pictures?: readonly ReportPicture[];
+}
+
+/** Writes report.txt, report.json and report.html, and files by name, into a folder that is there. Throws the file system's error. */
+export function writeReport(folder: string, report: RunReport, beside: BesideReport = {}): void {
+  const files = {
+    ...beside.files,
+    'report.txt': `${reportText(report, true)}\n`,
+    'report.json': `${JSON.stringify(report, null, 1)}\n`,
+    'report.html': reportHtml(report, beside.pictures),
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+}
+
+/**
+ * Writes a report into a folder that `makeRunFolder` made; points `latest` beside it at it; removes the oldest such folders past
+ * the bound. Throws the file system's error.
+ */
+export function keepReport(folder: string, report: RunReport, beside: BesideReport = {}): void {
+  writeReport(folder, report, beside);
+  const runs = dirname(folder);
+  pointAt(join(runs, LATEST), basename(folder));
+  dropOldRuns(runs);
+}
+
+/** Both at once, for who has nothing to write meanwhile: the folder, or one line that says why there is none. */
+export function keepRun(runs: string, report: RunReport, beside: BesideReport = {}): Result<string> {
+  return written(runs, '; --runs DIR or MK_RUNS_DIR names another folder', () => {
+    const folder = makeRunFolder(runs, new Date(report.started_at));
+    keepReport(folder, report, beside);
+    return folder;
+  });
+}
+
+/** Into a folder that is there and is the run's own: the folder, or one line that says why it could not be. */
+export function keptIn(folder: string, report: RunReport, beside: BesideReport = {}): Result<string> {
+  return written(folder, '', () => {
+    writeReport(folder, report, beside);
+    return folder;
+  });
+}
+
+function written(where: string, hint: string, write: () => string): Result<string> {
+  try {
+    return success(write());
+  } catch (error) {
+    return failure(`the report cannot be kept in ${where} (${codeOf(error) ?? asError(error).message})${hint}`);
+  }
+}
+
+/**
+ * Makes `latest` a link to the folder `name` beside it, or a file that holds the name where there are no links. At once: whoever
+ * reads it finds the old or the new one. A folder of that name is somebody else's and stays.
+ */
+export function pointAt(latest: string, name: string, link: typeof symlinkSync = symlinkSync): void {
+  if (lstatSync(latest, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const next = `${latest}.${name}`;
+  try {
+    link(name, next, 'dir');
+  } catch {
+    writeFileSync(next, `${name}\n`);
+  }
+  try {
+    renameSync(next, latest);
+  } catch {
+    rmSync(next, { force: true });
+  }
+}
+
+/** Folders with a report that were named by `makeRunFolder`, and nothing else: people keep other things in `runs`, too. */
+function dropOldRuns(runs: string): void {
+  const names = readdirSync(runs)
+    .filter((name) => NAMED_BY_TIME.test(name) && isReport(join(runs, name)))
+    .sort();
+  for (const name of names.slice(0, -KEPT_REPORTS)) {
+    try {
+      rmSync(join(runs, name), { recursive: true, force: true });
+    } catch {
+      // in use, or another user's
+    }
+  }
+}
+
+function isReport(folder: string): boolean {
+  return statSync(join(folder, 'report.json'), { throwIfNoEntry: false })?.isFile() === true;
+}
