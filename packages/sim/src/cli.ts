@@ -32,7 +32,7 @@ export function simCommand(context: SimCommandContext): CommandModule<object, Re
   return {
     command: 'sim [scenario] [program] [args..]',
     describe: 'run the same kernel on virtual time: seeds, fault plans, programs, the paper’s shootdown',
-    builder: ((cli: OptionBuilder) => declareOptions(cli)) as never,
+    builder: ((cli: OptionBuilder) => declareExamples(declareResults(declareOptions(cli)))) as never,
     handler: async (args) => {
       if (args['job'] === true) return beJob(context);
       const status = await runSimJobs(args, context, await programFor(args, context));
@@ -167,7 +167,12 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('weights', { ...TEXT, describe: 'how often each kind of fault comes, like crash=5,link=0' })
     .option('once', { ...SWITCH, describe: 'run each seed once; without it twice, and the traces must be the same' })
     .option('shrink', { ...SWITCH, describe: 'remove faults and load from a failing seed while it still fails' })
-    .option('replay', { ...TEXT, describe: 'run the scenario that --shrink wrote' })
+    .option('replay', { ...TEXT, describe: 'run the scenario that --shrink wrote' });
+}
+
+/** What a run leaves behind, and how. */
+function declareResults(cli: OptionBuilder): OptionBuilder {
+  return cli
     .option('trace', {
       ...TEXT,
       describe: 'write PREFIX.json (Chrome trace), PREFIX.svg (space-time diagram), PREFIX.log (log lines)',
@@ -179,7 +184,11 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('record', { ...TEXT, describe: 'write the first seed’s run into this file, for mkctl ui --replay' })
     .option('ui', { ...SWITCH, describe: 'show the first seed’s run in a browser when it is over' })
     .option('out', { ...TEXT, describe: 'shootdown, unmap: write the plot to this SVG file' })
-    .option('json', { ...SWITCH, describe: 'one JSON document on stdout' })
+    .option('json', { ...SWITCH, describe: 'one JSON document on stdout' });
+}
+
+function declareExamples(cli: OptionBuilder): OptionBuilder {
+  return cli
     .example('$0 sim --seed 7 --seeds 1000', 'a thousand seeds under the nemesis')
     .example('$0 sim --seeds 1000 --jobs auto', 'the same on all CPUs; on a terminal it says when it will be done')
     .example('$0 sim --cores 256 --machine amd-8x4 --seed 7 --plan p.yaml', 'a fault plan on a large machine')
