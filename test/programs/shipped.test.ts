@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { SHIPPED } from '@mk/launcher/programs/shipped';
+import type { QueueRow } from '@mk/programs/queue-bench';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { runScenario, type RunOptions, type RunResult } from '@mk/sim/engine/run-scenario';
@@ -58,6 +59,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   'map-reduce': ['--count', '6'],
   // What it finds is the business of test/memory.
   litmus: ['--runs', '16'],
+  'queue-bench': ['--milliseconds', '20'],
   shell: ['help', 'ps', 'spawn 1 1', 'ping 2', "set 'lamp' { lit: 1 }", "get 'lamp'", "del 'lamp'", 'names', 'exit'],
 };
 
@@ -70,6 +72,33 @@ describe('every program that ships ends well, and twice with the same trace', ()
     expect({ violations, output: output.length > 0 }).toEqual({ violations: [], output: true });
     for (const end of ends) expect(end).toMatchObject({ cause: 'exited', status: 0 });
   });
+});
+
+test('queue-bench: past saturation a queue that waits grows with the time, one that refuses stays short', async () => {
+  const args = ['--milliseconds', '60', '--work', '500', '--rows'];
+  const { output } = runScenario(
+    scenarioFor('queue-bench', 7, false, args),
+    optionsFor('queue-bench', await textOf('queue-bench')),
+  );
+  const rows = output.map(({ text }) => JSON.parse(text) as QueueRow);
+  const capacity = 2000;
+  for (const row of rows.filter(({ loop }) => loop === 'closed')) {
+    // Little: as many as there are clients wait, each for so many times the work.
+    expect(row.queue_most).toBe(row.clients);
+    expect(Math.abs(row.p50_ns / (row.clients * 500_000) - 1)).toBeLessThan(0.1);
+  }
+  const last = (backpressure: boolean): QueueRow =>
+    rows.findLast((row) => row.loop === 'open' && row.backpressure === backpressure)!;
+  const [refusing, waiting] = [last(true), last(false)];
+  for (const { done_per_second: done, offered_per_second: offered } of [refusing, waiting]) {
+    expect(offered).toBeGreaterThan(1.8 * capacity);
+    expect(Math.abs(done / capacity - 1)).toBeLessThan(0.2);
+  }
+  expect(refusing.refused).toBeGreaterThan(0.4 * capacity * 0.06);
+  expect(refusing.queue_most).toBeLessThan(20);
+  expect(waiting.refused).toBe(0);
+  expect(waiting.queue_most).toBeGreaterThan(80);
+  expect(waiting.p50_ns).toBeGreaterThan(4 * refusing.p50_ns);
 });
 
 test('a mutant of shared-frame ends with 1: it unmaps nothing, so nothing faults', async () => {

@@ -4,6 +4,7 @@ import { describeFlood, isClean } from '../client/flood-result.ts';
 import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import { describeTimes } from '../client/times.ts';
 import { BENCH_UNMAP, BENCH_SHARE } from './bench-memory.ts';
+import { BENCH_QUEUES } from './bench-queues.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 import { pairOf, pingOptions, runPing } from './ping.ts';
@@ -84,7 +85,15 @@ const BENCH_PING: CtlCommand = {
   run: runPing,
 };
 
-export const BENCH: readonly CtlCommand[] = [ROUND, FLOOD, BENCH_PING, BENCH_REVOKE, BENCH_UNMAP, BENCH_SHARE];
+export const BENCH: readonly CtlCommand[] = [
+  ROUND,
+  FLOOD,
+  BENCH_PING,
+  BENCH_REVOKE,
+  BENCH_UNMAP,
+  BENCH_SHARE,
+  BENCH_QUEUES,
+];
 
 export function describeRound(summary: RoundSummary): string {
   const { plan, phases, cores, messages } = summary;

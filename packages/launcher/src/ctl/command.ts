@@ -82,7 +82,7 @@ interface Group {
 /** Commands of two words. */
 const GROUPS: Readonly<Record<string, Group>> = {
   bench: {
-    describe: 'measurements: round, flood, ping, revoke',
+    describe: 'measurements: round, flood, ping, revoke, queues',
     commands: BENCH,
     demand: 'which one? bench round, bench flood, bench ping or bench revoke',
   },

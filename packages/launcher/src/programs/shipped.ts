@@ -22,6 +22,9 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('litmus', 'litmus tests of shared memory: outcomes counted, forbidden ones named', 2, ['runs']),
   row('unmap-bench', 'how long an unmap takes that every core has to hear of', 1, ['rounds']),
   row('share-bench', 'cores update a shared frame, or send the updates to one core', 2, ['rounds']),
+  row('queue-bench', 'drives a core past saturation: latency and queue against load; mkctl bench queues draws it', 2, [
+    'bytes',
+  ]),
   row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
   row('shell', 'commands on a core: spawn, ps, kill, wait, ping, get, set; help says more', 1, []),
   row('bank', 'transfers between branches by two-phase commit: money is conserved, whoever crashes', 1, ['rounds']),
