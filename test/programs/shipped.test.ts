@@ -75,30 +75,30 @@ describe('every program that ships ends well, and twice with the same trace', ()
 });
 
 test('queue-bench: past saturation a queue that waits grows with the time, one that refuses stays short', async () => {
-  const args = ['--milliseconds', '60', '--work', '500', '--rows'];
+  const args = ['--milliseconds', '500', '--work', '5000', '--rows'];
   const { output } = runScenario(
     scenarioFor('queue-bench', 7, false, args),
     optionsFor('queue-bench', await textOf('queue-bench')),
   );
   const rows = output.map(({ text }) => JSON.parse(text) as QueueRow);
-  const capacity = 2000;
+  const capacity = 200;
   for (const row of rows.filter(({ loop }) => loop === 'closed')) {
     // Little: as many as there are clients wait, each for so many times the work.
     expect(row.queue_most).toBe(row.clients);
-    expect(Math.abs(row.p50_ns / (row.clients * 500_000) - 1)).toBeLessThan(0.1);
+    expect(Math.abs(row.p50_ns / (row.clients * 5_000_000) - 1)).toBeLessThan(0.1);
   }
   const last = (backpressure: boolean): QueueRow =>
     rows.findLast((row) => row.loop === 'open' && row.backpressure === backpressure)!;
   const [refusing, waiting] = [last(true), last(false)];
   for (const { done_per_second: done, offered_per_second: offered } of [refusing, waiting]) {
     expect(offered).toBeGreaterThan(1.8 * capacity);
-    expect(Math.abs(done / capacity - 1)).toBeLessThan(0.2);
+    expect(Math.abs(done / capacity - 1)).toBeLessThan(0.25);
   }
-  expect(refusing.refused).toBeGreaterThan(0.4 * capacity * 0.06);
+  expect(refusing.refused).toBeGreaterThan(0.4 * capacity * 0.5);
   expect(refusing.queue_most).toBeLessThan(20);
   expect(waiting.refused).toBe(0);
-  expect(waiting.queue_most).toBeGreaterThan(80);
-  expect(waiting.p50_ns).toBeGreaterThan(4 * refusing.p50_ns);
+  expect(waiting.queue_most).toBeGreaterThan(60);
+  expect(waiting.p50_ns).toBeGreaterThan(2 * refusing.p50_ns);
 });
 
 test('a mutant of shared-frame ends with 1: it unmaps nothing, so nothing faults', async () => {
