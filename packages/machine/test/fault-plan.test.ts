@@ -82,8 +82,17 @@ describe('parseFaultPlan', () => {
   });
 
   test('the top of the file', () => {
-    const top = plan('{ seed: lucky, cores: 8, latency: 2ms, jitter: 0.2ms, lease: 2s, workload: { program: w, on: "0,3-4" } }');
-    expect(top).toMatchObject({ seed: 'lucky', cores: 8, latencyNs: 2e6, jitterNs: 2e5, leaseNs: 2e9, workload: { on: [0, 3, 4] } });
+    const top = plan(
+      '{ seed: lucky, cores: 8, latency: 2ms, jitter: 0.2ms, lease: 2s, workload: { program: w, on: "0,3-4" } }',
+    );
+    expect(top).toMatchObject({
+      seed: 'lucky',
+      cores: 8,
+      latencyNs: 2e6,
+      jitterNs: 2e5,
+      leaseNs: 2e9,
+      workload: { on: [0, 3, 4] },
+    });
   });
 
   test.each<[string, unknown]>([
