@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly machine?: unknown;
   /** Wall time for the machine's time, with its messages' occupancy; absent: links are as they are. */
   readonly occupied?: number;
+  /** A core that does not reach a majority for so long is left out of the view; short otherwise. */
+  readonly leaseMs?: number;
   /** Hex; random otherwise. */
   readonly secret?: string;
   readonly dataDir?: string;
@@ -69,6 +71,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     links,
     timeScale: options.occupied ?? 0,
     ...(options.occupied === undefined ? {} : { occupancy: true }),
+    ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     measure,
     machineFollows: machine !== null,
     ...data,

@@ -15,6 +15,8 @@ import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
 import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/model/retype-matrix';
 import { VERBS as SKB_VERBS } from '@mk/skb/control/verbs';
 import { SYSTEM_CALLS, type SystemCallSpec } from '@mk/node-kernel/cpu-driver/system-calls';
+import { OFFENCES } from '@mk/monitor-proto/offences';
+import { ROGUE_BEHAVIOURS } from '@mk/monitor-proto/rogue-behaviours';
 import { ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { SUPERVISOR_VERBS } from '@mk/launcher/supervisor/verbs';
 import { commandPage } from './command-pages.ts';
@@ -41,6 +43,8 @@ export function pages(root: string): Readonly<Record<string, string>> {
     'system-calls.md': systemCallsPage(),
     'round-actions.md': roundActionsPage(),
     'invariants.md': invariantsPage(),
+    'offences.md': offencesPage(),
+    'rogue-behaviours.md': rogueBehavioursPage(),
     'environment.md': environmentPage(),
     'fault-plan.md': keysPage(
       'Fault plans',
@@ -262,6 +266,30 @@ function roundActionsPage(): string {
 function keysPage(title: string, source: string, intro: string, schema: ZodType): string {
   const rows = schemaRows(schema).map(([key, takes, absent, meaning]) => [code(key), takes, absent, meaning]);
   return page(title, source, intro, table(['key', 'takes', 'when absent', 'meaning'], rows));
+}
+
+function offencesPage(): string {
+  const rows = Object.entries(OFFENCES).map(([name, { proof, doc }]) => [code(name), proof ? 'yes' : 'no', doc]);
+  const intro =
+    'What a peer can be caught at: `mkctl offences`, log event `peer_offence`, metric `mk_peer_offences_total`. Proof: no honest monitor does it, whatever links and cores fail. [What a rogue monitor can do](../guides/rogue-monitors.md).\n';
+  return page(
+    'Offences',
+    'packages/monitor-proto/src/offences.ts',
+    intro,
+    table(['offence', 'proof', 'meaning'], rows),
+  );
+}
+
+function rogueBehavioursPage(): string {
+  const rows = Object.entries(ROGUE_BEHAVIOURS).map(([name, { doc }]) => [code(name), doc]);
+  const intro =
+    'How a monitor can be made to misbehave: `behaviour` of `rogue` in fault plans, and by options of `mkctl rogue`. [What a rogue monitor can do](../guides/rogue-monitors.md).\n';
+  return page(
+    'Rogue behaviours',
+    'packages/monitor-proto/src/rogue-behaviours.ts',
+    intro,
+    table(['behaviour', 'what it does'], rows),
+  );
 }
 
 function invariantsPage(): string {

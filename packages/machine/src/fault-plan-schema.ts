@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
+import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
 import { parseCores, parseDuration, parsePeers, parsePercent, parseRate } from './duration.ts';
 import { success } from './result.ts';
 import type { Result } from './result.ts';
@@ -108,9 +109,9 @@ const ENTRY = z.strictObject({
     .optional()
     .describe('everything takes so many times as long'),
   rogue: z
-    .strictObject({ ...on, behaviour: z.string().min(1) })
+    .strictObject({ ...on, behaviour: z.enum(ROGUE_BEHAVIOUR_NAMES) })
     .optional()
-    .describe('a core that misbehaves'),
+    .describe('a core whose monitor misbehaves (rogue-behaviours.md)'),
   skb_loss: z
     .union([z.literal(true), z.strictObject({ for: duration.optional().describe('it ends by itself after so long') })])
     .optional()

@@ -1,6 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
+import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import { checkFaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { toHealTarget, toRule } from './fault-plan-rules.ts';
@@ -48,7 +49,7 @@ export type FaultAction =
   | ({ readonly type: 'restart' } & OnCores)
   | ({ readonly type: 'hang' } & OnCores & Lasting)
   | ({ readonly type: 'slow'; readonly factor: number } & OnCores & Lasting)
-  | ({ readonly type: 'rogue'; readonly behaviour: string } & OnCores & Lasting)
+  | ({ readonly type: 'rogue'; readonly behaviour: RogueBehaviour } & OnCores & Lasting)
   | ({ readonly type: 'skb_loss' } & Lasting);
 
 export interface OnCores {

@@ -299,6 +299,31 @@ export const LIMITS = {
     unit: 'streams',
     reason: 'Throughput measurements by one sender at once; the oldest gives way.',
   },
+  budgetWindowNs: {
+    value: 100 * MILLISECOND,
+    unit: 'ns',
+    reason: 'What peers ask is compared over two of these: long against a burst, short against a person’s patience.',
+  },
+  budgetFloorPerSecond: {
+    value: 1000,
+    unit: 'requests/s',
+    reason: 'What every peer may ask of a core, whoever else works: some percent of a CPU when it comes in batches.',
+  },
+  budgetShare: {
+    value: 2,
+    unit: 'times',
+    reason: 'Past so many times what the busiest other peer asks, and past the floor, a peer is on short rations.',
+  },
+  budgetRationsNs: {
+    value: 1 * SECOND,
+    unit: 'ns',
+    reason: 'How long a peer that asked too much gets the floor alone.',
+  },
+  budgetBatchNs: {
+    value: 10 * MILLISECOND,
+    unit: 'ns',
+    reason: 'Requests that wait are served so far apart, several at once: a wake-up costs more than what it is for.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -355,6 +355,16 @@ export const LOG_EVENTS = {
     doc: 'The launcher could not write down what runs: mkctl knows of older processes until it can, which is tried again.',
   },
   ...VIEW_LOG_EVENTS,
+  peer_offence: {
+    level: 'warn',
+    fields: { peer: 'peer', offence: 'string', count: 'number', text: 'string' },
+    doc: 'A peer was caught at what docs/reference/offences.md lists; written the first time and whenever the count has doubled.',
+  },
+  rogue_changed: {
+    level: 'warn',
+    fields: { behaviour: 'string' },
+    doc: 'A fault: this core misbehaves so from now on, on somebody’s order; empty: no longer.',
+  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -73,6 +73,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       actOf: (ordinal) => this.table.acts[ordinal],
       systemCall: (domain, call, now, done) => this.systemCall(domain, call, now, done),
       systemCallNow: (domain, call, now) => this.systemCallNow(domain, call, now),
+      deliver: (peer, message, now) => this.monitor.deliver(peer, message, now),
       dispatcherGone: (domain, now) => {
         for (const service of this.table.told.dispatcherGone) service.dispatcherGone(domain, now);
       },

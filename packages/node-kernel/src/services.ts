@@ -1,4 +1,6 @@
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
 import type { KernelConfig } from './config.ts';
 import { DomainControl } from './control/domain-control.ts';
 import type { CpuDriver } from './cpu-driver/cpu-driver.ts';
@@ -8,10 +10,12 @@ import { Endpoints } from './cpu-driver/endpoints/endpoints.ts';
 import type { ServedCall, SystemCallDone, SystemCallResult } from './cpu-driver/system-calls.ts';
 import type { ServiceEvent, SystemCall } from './effects.ts';
 import { Agreement } from './monitor/agreement/agreement.ts';
+import { Seals } from './monitor/agreement/seals.ts';
 import type { Act, RoundActionName } from './monitor/agreement/round-actions.ts';
 import { Capops } from './monitor/capops/capops.ts';
 import { Channels } from './monitor/channels/channels.ts';
 import type { Receivers } from './monitor/channels/ends.ts';
+import { Conduct } from './monitor/conduct/conduct.ts';
 import type { MonitorContext } from './monitor/context.ts';
 import { Knowledge } from './monitor/knowledge/knowledge.ts';
 import { ProgramKnowledge } from './monitor/knowledge/program-knowledge.ts';
@@ -24,6 +28,7 @@ import { MemoryServer } from './monitor/memory/memory-server.ts';
 import { Pages } from './monitor/memory/pages.ts';
 import { Programs } from './monitor/programs/programs.ts';
 import type { CoreMessage } from './monitor/service.ts';
+import { Rogue } from './monitor/rogue/rogue.ts';
 import { Views } from './monitor/views/views.ts';
 import { Workloads } from './workloads/workloads.ts';
 
@@ -47,6 +52,8 @@ export interface Core {
   readonly fenced: (fenced: boolean, now: Nanos) => void;
   /** It has been without one for so long that nobody shall wait for it. */
   readonly cutOff: () => void;
+  /** Hands a message to the service that has a handler for it. */
+  readonly deliver: (peer: Peer, message: Message, now: Nanos) => void;
   /** Tells every service that a dispatcher is no more. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
@@ -74,9 +81,9 @@ function createMembership(core: Core): { readonly membership: Membership; readon
 export function createServices(core: Core) {
   const { config, context, cpuDriver } = core;
   const agreement = new Agreement(context, core.actOf);
-  const capops = new Capops(context, cpuDriver, agreement, (domain, op) =>
-    core.receivers.upcall(domain, { type: 'consent', op }, context.now),
-  );
+  const asked = (domain: DomainId, op: string): void =>
+    core.receivers.upcall(domain, { type: 'consent', op }, context.now);
+  const capops = new Capops(context, cpuDriver, agreement, asked, new Seals(config.hmac, config.entropy));
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
   const { membership, views } = createMembership(core);
@@ -110,6 +117,7 @@ export function createServices(core: Core) {
   });
   capops.shared.whenSettled = (goOn) => addressSpaces.whenSettled(goOn);
   return {
+    conduct: new Conduct(context, cpuDriver, core.deliver, (op) => capops.hasBegun(op)),
     membership,
     views,
     agreement,
@@ -126,6 +134,7 @@ export function createServices(core: Core) {
     programs,
     domains: new DomainControl(context, cpuDriver, capops, systemCall),
     workloads: new Workloads({ context, cpuDriver, agreement, systemCall }),
+    rogue: new Rogue(context, cpuDriver),
   };
 }
 

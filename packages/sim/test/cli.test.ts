@@ -149,13 +149,13 @@ describe('mk-launch sim', () => {
     expect(error.split('\n')).toHaveLength(1);
   });
 
-  test('a plan that names a core that is not there, or a rogue, is refused before it runs', () => {
+  test('a plan that names a core that is not there, or a way to misbehave that there is not, is refused before it runs', () => {
     expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    crash: { core: 9 }\n') }).error).toMatch(
       /no core 9; the machine has 4/,
     );
     expect(
-      sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    rogue: { core: 1, behaviour: garbage }\n') }).error,
-    ).toMatch(/rogue|garbage/);
+      sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    rogue: { core: 1, behaviour: sulk }\n') }).error,
+    ).toMatch(/behaviour.*spam_remap/);
   });
 
   test.each([

@@ -37,6 +37,7 @@ export interface SupervisorAnswers {
   readonly restart: ProcessRow;
   readonly hang: null;
   readonly slow: null;
+  readonly rogue: null;
   readonly add_cores: readonly CoreId[];
   readonly fault_add: { readonly id: string; readonly missing: readonly FaultTarget[] };
   readonly fault_heal: Healed;

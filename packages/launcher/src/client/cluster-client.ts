@@ -209,6 +209,11 @@ export class ClusterClient {
       this.askFault(address, 'fault_heal', { target }),
     );
     const healed = new Set(values.flatMap((value) => value.healed));
+    const cores = target === 'all' ? (await this.faulted()).filter(({ peer }) => peer !== SKB_PEER) : [];
+    const behave = { behaviour: 'none' };
+    await askEach(cores, ({ address }) =>
+      askProcess('core', address, this.access, 'rogue', behave, { timeoutMs: TELL_MS }),
+    );
     return { healed: [...healed], woken: [], missing };
   }
 

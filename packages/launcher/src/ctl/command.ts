@@ -23,6 +23,7 @@ import { LOG_LEVEL } from './log-level.ts';
 import { LOGS } from './logs.ts';
 import { HEALTHZ, METRICS } from './health.ts';
 import { PING } from './ping.ts';
+import { OFFENCES_COMMAND, ROGUE } from './rogue.ts';
 import { RUN } from './run.ts';
 import { TOP } from './top.ts';
 import { TRACE } from './trace.ts';
@@ -49,6 +50,8 @@ const COMMANDS: readonly CtlCommand[] = [
   RESTART,
   HANG,
   SLOW,
+  ROGUE,
+  OFFENCES_COMMAND,
   ADD,
   ...CAP,
   CAPS,

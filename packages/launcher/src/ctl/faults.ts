@@ -13,6 +13,7 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { title } from '../boot/boot-machine.ts';
 import { describeFault } from '@mk/machine/describe-fault';
+import { askEach, coresUp } from '../client/cores.ts';
 import { type Attendance, roster } from '../client/roster.ts';
 import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
 import { plainTable } from '../display/ready-table.ts';
@@ -121,7 +122,12 @@ const FAULTS: CtlCommand = {
   describe: 'the faults in force, and what they did',
   examples: [['$0 faults', 'rules, and the frames that felt them']],
   async run(context) {
-    const [links, absent] = await Promise.all([context.cluster.faults(), faultsOfProcesses(context.cluster)]);
+    const [links, ...others] = await Promise.all([
+      context.cluster.faults(),
+      faultsOfProcesses(context.cluster),
+      rogues(context.cluster),
+    ]);
+    const absent = others.flat();
     if (context.json) return printJson(context, [...links, ...absent]);
     const rules = links;
     if (rules.length + absent.length === 0) return context.terminal.out('no faults in force');
@@ -144,6 +150,9 @@ const FAULTS: CtlCommand = {
   },
 };
 
+/** A core that does not say so soon hangs, and is named for that. */
+const STATUS_MS = 3000;
+
 /** A process that hangs, is silent or has ended, as a row among the rules of links. */
 interface ProcessFault {
   readonly rule: { readonly id: string; readonly kind: 'process'; readonly text: string };
@@ -163,6 +172,21 @@ async function faultsOfProcesses(cluster: CtlContext['cluster']): Promise<readon
     if (kind === undefined) return [];
     const id = `${kind}:${process.replace('core-', '')}`;
     return [{ rule: { id, kind: 'process' as const, text: `${title(process)} ${reason}` }, process, state }];
+  });
+}
+
+/** Cores that misbehave by order, as they say of themselves. */
+async function rogues(cluster: CtlContext['cluster']): Promise<readonly ProcessFault[]> {
+  const up = await coresUp(cluster).catch(() => []);
+  const { answers } = await askEach(up, (core) => cluster.core(core, 'rogue', {}, { timeoutMs: STATUS_MS }));
+  return answers.flatMap(({ core, value: { rogue } }) => {
+    if (rogue.length === 0) return [];
+    const rule = {
+      id: `rogue:${core}`,
+      kind: 'process' as const,
+      text: `core ${core} misbehaves: ${rogue.join(', ')}`,
+    };
+    return [{ rule, process: `core-${core}`, state: 'running' as const }];
   });
 }
 

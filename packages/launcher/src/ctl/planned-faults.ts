@@ -11,11 +11,13 @@ import { describeAction } from '@mk/machine/describe-fault';
 const PROCESS_MS = 60_000;
 
 type Performers = {
-  readonly [T in FaultAction['type']]:
-    ((cluster: ClusterClient, action: Extract<FaultAction, { type: T }>) => Promise<unknown>) | null;
+  readonly [T in FaultAction['type']]: (
+    cluster: ClusterClient,
+    action: Extract<FaultAction, { type: T }>,
+  ) => Promise<unknown>;
 };
 
-/** What each kind of fault does to a cluster that runs already, from outside; null: only the simulator can. */
+/** What each kind of fault does to a cluster that runs already, from outside. */
 const PERFORMERS: Performers = {
   rule: (cluster, { rule }) => cluster.addFault(rule),
   heal: (cluster, { target }) => cluster.heal(target),
@@ -25,7 +27,8 @@ const PERFORMERS: Performers = {
     each(cores, (target) => told(cluster, 'hang', { target, for_ms: forNs === null ? null : forNs / 1e6 })),
   slow: (cluster, { cores, factor, forNs }) =>
     each(cores, (target) => told(cluster, 'slow', { target, factor, for_ms: forNs === null ? null : forNs / 1e6 })),
-  rogue: null,
+  rogue: (cluster, { cores, behaviour, forNs }) =>
+    each(cores, (target) => told(cluster, 'rogue', { target, behaviour, for_ms: forNs === null ? null : forNs / 1e6 })),
   skb_loss: async (cluster, { forNs }) => {
     await told(cluster, 'crash', { target: 'skb' });
     if (forNs !== null) callAfter(forNs / 1e6, () => void told(cluster, 'restart', { target: 'skb' }).catch(ignore));
@@ -91,8 +94,6 @@ export async function planOf(file: string, cores: readonly number[]): Promise<Fa
   const parsed = parseFaultPlan(text, file);
   if (!parsed.ok) throw new CommandError(parsed.error);
   for (const { action } of parsed.value.faults) {
-    if (PERFORMERS[action.type] === null)
-      throw new CommandError(`${file}: processes cannot be made ${action.type}; mk-launch sim --plan does that`);
     const missing = 'cores' in action ? action.cores.find((core) => !cores.includes(core)) : undefined;
     if (missing !== undefined)
       throw new CommandError(`${file}: the plan speaks of core ${missing}, which is not there`);

@@ -26,7 +26,8 @@ const PERFORMERS: Performers = {
   },
   hang: async (control, { cores, forNs }) => cores.forEach((core) => control.hang(core, msOf(forNs))),
   slow: async (control, { cores, factor, forNs }) => cores.forEach((core) => control.slow(core, factor, msOf(forNs))),
-  rogue: () => Promise.reject(new CommandError('rogue is for the simulator')),
+  rogue: (control, { cores, behaviour, forNs }) =>
+    Promise.all(cores.map((core) => control.rogue(core, behaviour, msOf(forNs)))),
   skb_loss: async (control, { forNs }) => {
     await control.crash('skb');
     if (forNs === null) return undefined;
@@ -36,7 +37,7 @@ const PERFORMERS: Performers = {
 };
 
 /** What a core that has ended cannot have done to it any more: the simulator passes over it, too. */
-const OF_THE_LIVING: ReadonlySet<FaultAction['type']> = new Set(['crash', 'hang', 'slow']);
+const OF_THE_LIVING: ReadonlySet<FaultAction['type']> = new Set(['crash', 'hang', 'slow', 'rogue']);
 
 /** Does to the processes of a cluster what the plan says. What makes no sense at the moment (a dead core crashes) is told and left out. */
 export async function perform(

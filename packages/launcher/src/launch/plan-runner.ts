@@ -16,21 +16,13 @@ import { ProgramWorkload } from './plan-program.ts';
 import { type Broken, judge, lastLines, named } from './plan-verdict.ts';
 import { RoundWorkload } from './plan-workload.ts';
 
-/**
- * Faults that a plan may name and that only the simulator can do, or that name cores that there are not; said before
- * anything is booted.
- */
+/** What a plan speaks of that is not there; said before anything is booted. */
 export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   for (const { action } of plan.faults) {
     const beyond = coresOfAction(action).find((core) => core >= cores);
     if (beyond !== undefined)
       throw new CommandError(
         `the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`,
-        2,
-      );
-    if (action.type === 'rogue')
-      throw new CommandError(
-        `the plan has a fault of the kind ${action.type}, which real processes cannot do yet; run it with mk-launch sim --plan`,
         2,
       );
   }

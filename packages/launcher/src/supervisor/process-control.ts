@@ -4,6 +4,7 @@ import { nowNs } from '@mk/monitor-proto/io/clock';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { ActiveRule, HealTarget } from '@mk/monitor-proto/link/rule-state';
 import type { LogFields } from '@mk/monitor-proto/log-events';
+import { isRogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { askProcess } from '../client/ask.ts';
 import type { Healed, ProcessRow } from '../client/answers.ts';
@@ -11,6 +12,7 @@ import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
 import { Slowdowns } from './slowdowns.ts';
+import { Rogues } from './rogues.ts';
 import { type ManagedProcess, NOT_STARTED } from './managed-process.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -34,6 +36,7 @@ export class ProcessControl {
   private readonly wakeTimers = new Map<Target, LongTimer>();
   private readonly restarting = new Set<Target>();
   private readonly slowdowns: Slowdowns;
+  private readonly rogues: Rogues<ManagedProcess>;
 
   constructor(
     private readonly supervisor: Supervisor,
@@ -48,6 +51,11 @@ export class ProcessControl {
       note,
     });
     this.slowdowns = new Slowdowns(note, log);
+    this.rogues = new Rogues({
+      ask: ({ address }, args) => askProcess('core', address, supervisor.access, 'rogue', args, { timeoutMs: TELL_MS }),
+      note,
+      log,
+    });
   }
 
   ps(): ProcessRow[] {
@@ -130,6 +138,13 @@ export class ProcessControl {
     return true;
   }
 
+  /** Has a core's monitor misbehave, in one way more; for a time, or until a heal. */
+  rogue(core: number, behaviour: unknown, forMs: number | null): Promise<void> {
+    if (typeof behaviour !== 'string' || !isRogueBehaviour(behaviour))
+      throw new CommandError('rogue: no such behaviour');
+    return this.rogues.begin(core, this.running(core), behaviour, forMs);
+  }
+
   /** Puts a rule in force on every process that can hear of it; those that could not be told yet. */
   addFault(rule: unknown): Promise<{ readonly id: string; readonly missing: readonly FaultTarget[] }> {
     return this.faultDesk.add(rule);
@@ -145,8 +160,9 @@ export class ProcessControl {
         if (this.resume(targetOf(name))) woken.push(name);
     }
     const sped = this.slowdowns.heal(target);
+    const behaved = await this.rogues.heal(target);
     const { healed, missing } = await this.faultDesk.heal(target);
-    return { healed: [...sped, ...healed], missing, woken };
+    return { healed: [...sped, ...behaved, ...healed], missing, woken };
   }
 
   /** The rules in force, what they did summed over all processes. */
@@ -191,6 +207,7 @@ export class ProcessControl {
     for (const timer of this.wakeTimers.values()) timer.cancel();
     this.wakeTimers.clear();
     this.slowdowns.close();
+    this.rogues.close();
     this.faultDesk.close();
   }
 

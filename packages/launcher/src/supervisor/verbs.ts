@@ -47,6 +47,10 @@ export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: Superv
     args: ['target', 'factor', 'for_ms'],
     run: ({ control }, args) => control.slow(slowedCore(args), factorOf(args), optionalMs(args)),
   },
+  rogue: {
+    args: ['target', 'behaviour', 'for_ms'],
+    run: ({ control }, args) => control.rogue(coreOf(args), args['behaviour'], optionalMs(args)),
+  },
   add_cores: { args: ['count'], run: ({ control }, args) => control.addCores(count(args)) },
   fault_add: { args: ['rule'], run: ({ control }, args) => control.addFault(args['rule']) },
   fault_heal: { args: ['target'], run: ({ control }, args) => control.heal(healed(args)) },
@@ -90,6 +94,12 @@ function target({ target }: Args): Target {
 function healed({ target }: Args): HealTarget {
   if (isHealTarget(target)) return target;
   throw new CommandError('heal what: "all", {id} or {from, to}');
+}
+
+function coreOf(args: Args): number {
+  const found = target(args);
+  if (found === 'skb') throw new CommandError('the SKB is trusted: only a core can be made to misbehave');
+  return found;
 }
 
 function optionalMs({ for_ms: forMs }: Args): number | null {

@@ -39,6 +39,8 @@ import { Peer } from './peer.ts';
  *       open one at the same time, that of the lower id is the one.
  */
 
+const REJECTIONS_TOLD = 16;
+
 export class Endpoint {
   readonly timers = new TimerQueue();
   readonly peers = new Map<PeerId, Peer>();
@@ -327,7 +329,12 @@ export class Endpoint {
 
   private reject(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     this.counters.framesRejected += 1;
-    this.outbox.log('frame_rejected', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text });
+    const { peer } = link;
+    // A log is no lever for whoever sends garbage: past a few lines only every power of two is written.
+    const count = peer === null ? this.counters.framesRejected : (peer.rejected += 1);
+    if (count <= REJECTIONS_TOLD || (count & (count - 1)) === 0)
+      this.outbox.log('frame_rejected', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text });
+    if (peer !== null && link.phase !== 'greeting') this.owner.misbehaved?.(peer, error, text, now);
     this.end(link, error, text, now);
   }
 

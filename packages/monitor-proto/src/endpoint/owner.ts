@@ -17,6 +17,8 @@ export interface EndpointOwner {
   /** Opening a link failed or was refused. Return true to go on trying. */
   dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
   message(peer: Peer, message: Message, now: Nanos): void;
+  /** A peer that proved itself sent what is no frame, or one that is out of place; its link is closed. */
+  misbehaved?(peer: Peer, error: ErrorName, text: string, now: Nanos): void;
   /** A frame that measures the link to the peer; it may be lost, doubled or late. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void;
   /** A message to this peer was refused with BUSY, and now there is room. */

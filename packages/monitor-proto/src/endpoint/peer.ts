@@ -44,6 +44,8 @@ export class Peer {
   /** Whom its certificate lets it be; null: no TLS, or it was dialled as the one that it is. */
   certified: CertifiedNames | null = null;
   dirty = false;
+  /** Its frames that were rejected. */
+  rejected = 0;
   gone = false;
 
   constructor(

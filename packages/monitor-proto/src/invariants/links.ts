@@ -104,6 +104,16 @@ export const LINK_INVARIANTS = {
     'A phase that comes late or twice does nothing, and is answered as the first time.',
   ),
   A8: row('node-kernel/src/monitor/agreement/multicast.ts', 'tests', 'A round whose initiator is gone is not begun.'),
+  A9: row(
+    'node-kernel/src/monitor/agreement/multicast.ts',
+    'tests',
+    'What a core’s own record says the initiator may not ask is refused, and held against it if it asked itself.',
+  ),
+  A10: row(
+    'node-kernel/src/monitor/agreement/multicast.ts',
+    'tests',
+    'What comes over others bears the initiator’s seal for this core, or is refused and held against who passed it on.',
+  ),
   J1: row('node-kernel/src/monitor/membership/join.ts', 'checker membership', 'Two monitors have one link at most.'),
   J2: row(
     'node-kernel/src/monitor/membership/join.ts',

@@ -1,7 +1,7 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors: capabilities. Ordinals 100–139. All in one lane, so that they keep their order between two cores.
+ * Between monitors: capabilities. Ordinals 100–139, and 355 on. All in one lane, so that they keep their order between two cores.
  * What concerns every core (revoke, find, delete, change of owner, range check, reclaim) goes as agreement rounds.
  * `error` 0 is success; `owner` in a refusal is whom to ask instead, or the sender itself.
  */
@@ -109,7 +109,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', view: 'u32', certain: 'bool', ranges: 'floats' },
-    doc: 'Memory that lost a capability, to its home; address and size of each range in turn. certain: nobody covers it.',
+    doc: 'Memory that lost a capability, to its home; address and size of each range in turn. certain: the sender knows that nobody covers it; the home asks all the same.',
   },
   cap_reclaim_reply: {
     ordinal: 112,
@@ -118,5 +118,21 @@ export const CAPABILITY_MESSAGES = {
     lane: 'monitor',
     fields: { op: 'str', freed: 'float' },
     doc: 'The home has freed what nobody covers; bytes.',
+  },
+  cap_vouch_request: {
+    ordinal: 355,
+    from: 'core',
+    to: 'core',
+    lane: 'monitor',
+    fields: { op: 'str', view: 'u32', cap: 'cap', owner: 'u32' },
+    doc: 'Who hears of a new owner asks the one that it knew whether that is so.',
+  },
+  cap_vouch_reply: {
+    ordinal: 356,
+    from: 'core',
+    to: 'core',
+    lane: 'monitor',
+    fields: { op: 'str', error: 'u32' },
+    doc: 'Nothing that the owner before knows speaks against it, or OWNER_MISMATCH.',
   },
 } as const satisfies Record<string, MessageSpec>;

@@ -1,6 +1,6 @@
 import type { MessageSpec } from './spec.ts';
 
-/** Between monitors: ping, clocks, agreement rounds. Ordinals 41–99. */
+/** Between monitors: ping, clocks, agreement rounds. Ordinals 41–99, and 357. */
 export const MONITOR_MESSAGES = {
   ping_request: {
     ordinal: 41,
@@ -81,5 +81,13 @@ export const MONITOR_MESSAGES = {
     lane: 'monitor',
     fields: { op: 'str', phase: 'u32', count: 'u32', refusals: 'answers', data: 'floats' },
     doc: 'The aggregated answer of a subtree: how many cores answered, which refused with what, and what they tell beside.',
+  },
+  round_key: {
+    ordinal: 357,
+    from: 'core',
+    to: 'core',
+    lane: 'monitor',
+    fields: { key: 'bytes' },
+    doc: 'By this the receiver knows which rounds the sender has begun, over whomever they come.',
   },
 } as const satisfies Record<string, MessageSpec>;

@@ -4,6 +4,8 @@ import type { Solution } from '@mk/monitor-proto/knowledge/query';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 import type { OctopusNotification, OctopusReply } from '@mk/monitor-proto/octopus/requests';
 import type { CoreSnapshot } from '../capability/audit/audit-snapshot.ts';
+import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
+import type { OffenceRow } from '../monitor/conduct/offences.ts';
 import type { CoreView } from '../monitor/views/core-view.ts';
 import type { View } from '../monitor/views/view.ts';
 import type { TimeSummary } from '../monitor/probes/statistics.ts';
@@ -29,6 +31,7 @@ export interface CoreAnswers {
   readonly log_level: LogLevel | 'off';
   readonly memory: MemoryReport;
   readonly octopus: OctopusReply;
+  readonly offences: OffenceReport;
   readonly octopus_told: OctopusNotification | null;
   readonly ping: TimeSummary & { readonly core: CoreId; readonly bytes: number };
   readonly query: {
@@ -36,9 +39,26 @@ export interface CoreAnswers {
     readonly more: boolean;
     readonly error: { readonly name: string; readonly text: string } | null;
   };
+  readonly rogue: RogueState;
   readonly round: RoundSummary;
   readonly view: CoreView;
   readonly view_force: View;
+}
+
+/** Which peers a core has caught at what, and how many requests of theirs wait or were not served. */
+export interface OffenceReport {
+  readonly offences: readonly (Pick<OffenceRow, 'peer' | 'offence' | 'count' | 'proof' | 'text'> & {
+    readonly first_s_ago: number;
+    readonly last_s_ago: number;
+  })[];
+  readonly held: number;
+  readonly dropped: number;
+}
+
+/** How a core misbehaves by order, and how many messages of that it has sent. */
+export interface RogueState {
+  readonly rogue: readonly RogueBehaviour[];
+  readonly rogue_sent: number;
 }
 
 /** What a verb answers: its row, or `unknown`. */

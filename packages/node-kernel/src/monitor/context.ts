@@ -5,6 +5,7 @@ import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { Outbox } from '@mk/monitor-proto/outbox';
 import type { KernelEffect } from '../effects.ts';
+import { Offences } from './conduct/offences.ts';
 import { OperationRunner } from './operations.ts';
 import { isMember, type Member, type View } from './views/view.ts';
 
@@ -37,6 +38,8 @@ export class MonitorContext {
   settings = '{}';
   readonly monitors = new Map<CoreId, KnownMonitor>();
   readonly operations: OperationRunner;
+  /** What peers were caught at. */
+  readonly offences: Offences;
   /** Counts the changes of the members. */
   memberChanges = 0;
   private memberList: readonly CoreId[] | null = null;
@@ -46,6 +49,7 @@ export class MonitorContext {
     readonly outbox: Outbox<KernelEffect>,
   ) {
     this.operations = new OperationRunner(endpoint.timers);
+    this.offences = new Offences(outbox);
   }
 
   get timers(): Endpoint['timers'] {
@@ -87,7 +91,10 @@ export class MonitorContext {
     return isCorePeer(peer) && this.monitors.has(peer.id) ? peer.id : -1;
   }
 
+  /** What a misbehaving core says in the place of a message; null: this one behaves. */
+  disguise: ((message: Message, to: PeerId) => Message) | null = null;
+
   send(to: PeerId, message: Message): ErrorName | null {
-    return this.endpoint.send(to, message);
+    return this.endpoint.send(to, this.disguise === null ? message : this.disguise(message, to));
   }
 }

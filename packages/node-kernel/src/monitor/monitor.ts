@@ -3,7 +3,7 @@ import { type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Outbox } from '@mk/monitor-proto/outbox';
 import type { Identity, VolleyFrame } from '@mk/monitor-proto/urpc/frames';
 import type { KernelConfig } from '../config.ts';
@@ -62,11 +62,23 @@ export class Monitor implements EndpointOwner {
   }
 
   message(peer: Peer, message: Message, now: Nanos): void {
+    for (const service of this.services().told.screen) if (!service.screen(peer, message, now)) return;
+    this.deliver(peer, message, now);
+  }
+
+  misbehaved(peer: Peer, error: ErrorName, text: string, now: Nanos): void {
+    if (isCorePeer(peer))
+      this.context.offences.note(peer.id, error === 'OUT_OF_PLACE' ? 'out_of_place' : 'bad_frame', text, now);
+  }
+
+  /** Hands a message to the service that has a handler for it. */
+  deliver(peer: Peer, message: Message, now: Nanos): void {
     const route = this.services().messages.get(message.type);
     if (route !== undefined && (peer.id === SKB_PEER ? route.fromSkb : route.fromCore))
       return route.handler(peer, message, now);
     const text = `${message.type} is not for this end`;
     this.outbox.log('frame_rejected', { peer: peer.id, link: peer.link, error: 'OUT_OF_PLACE', text });
+    this.misbehaved(peer, 'OUT_OF_PLACE', text, now);
   }
 
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {

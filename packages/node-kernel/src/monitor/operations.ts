@@ -71,6 +71,11 @@ export class OperationRunner {
     return `${this.prefix}.${this.count}`;
   }
 
+  /** Ids given out so far: about how much this core has begun. */
+  get begun(): number {
+    return this.count;
+  }
+
   get size(): number {
     return this.running.size;
   }

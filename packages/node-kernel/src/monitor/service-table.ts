@@ -78,6 +78,7 @@ const HOOKS = [
   'peerGone',
   'sendable',
   'volley',
+  'screen',
   'dispatcherGone',
   'capabilityChanged',
 ] as const satisfies readonly (keyof Service)[];

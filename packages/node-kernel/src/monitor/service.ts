@@ -1,7 +1,7 @@
 import type { CoreAnswers } from '../control/verb-answers.ts';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
-import type { MessageOf, MESSAGES, MessageTo } from '@mk/monitor-proto/messages/table';
+import type { Message, MessageOf, MESSAGES, MessageTo } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Identity, VolleyFrame } from '@mk/monitor-proto/urpc/frames';
@@ -79,6 +79,8 @@ export interface Service {
   peerGone?(peer: Peer, now: Nanos): void;
   /** A message to this peer was refused with BUSY, and now there is room. */
   sendable?(peer: Peer, now: Nanos): void;
+  /** Whether a message may be handed on now; asked of each before any handler sees it. False: the service has seen to it. */
+  screen?(peer: Peer, message: Message, now: Nanos): boolean;
   /** A frame that measures the link to the peer. */
   volley?(peer: Peer, volley: VolleyFrame, now: Nanos): void;
   /** A dispatcher is no more, its cspace still there: what the service keeps for the domain goes. */

@@ -18,7 +18,7 @@ type Payload = typeof payload;
 
 /** A payload about a capability in its envelope, as it travels. */
 function encodePayload({ members, round, oldest, capability, rest }: Payload): Uint8Array {
-  return encodeEnvelope({ members, round, oldest, body: CAPABILITY_PAYLOAD.encode({ capability, rest }) });
+  return encodeEnvelope({ members, round, oldest, seals: [], body: CAPABILITY_PAYLOAD.encode({ capability, rest }) });
 }
 
 function decodePayload(bytes: Uint8Array) {

@@ -50,7 +50,16 @@ describe('a member of a round', () => {
       return null;
     };
     rounds = new Rounds(
-      { self: SELF, view: 1, sink: new Outbox('off'), timers, mayAsk: () => true, isSilent: () => false, send },
+      {
+        self: SELF,
+        view: 1,
+        sink: new Outbox('off'),
+        timers,
+        mayAsk: () => true,
+        isSilent: () => false,
+        send,
+        blame: () => undefined,
+      },
       (ordinal) => ACTS[ordinal],
     );
   });
@@ -101,11 +110,11 @@ describe('a member of a round', () => {
       [CHILD, request(NOOP)],
       [CHILD + 1, request(NOOP)],
     ]);
-    rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
-    rounds.onReply(CHILD, reply(1, [], [7]) as MessageOf<'round_reply'>, 1);
+    rounds.onReply(CHILD, reply(1, [], [7, 8]) as MessageOf<'round_reply'>, 1);
+    rounds.onReply(CHILD, reply(1, [], [7, 8]) as MessageOf<'round_reply'>, 1);
     expect([sent, rounds.size]).toEqual([[], 1]);
     rounds.peerGone(CHILD + 1, 2);
-    expect(sent).toEqual([[PARENT, reply(2, [[CHILD + 1, ERRORS.PEER_GONE.code]], [7])]]);
+    expect(sent).toEqual([[PARENT, reply(2, [[CHILD + 1, ERRORS.PEER_GONE.code]], [7, 8])]]);
     expect([rounds.size, timers.size]).toEqual([0, 0]);
   });
 });

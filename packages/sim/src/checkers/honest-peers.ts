@@ -1,3 +1,5 @@
+import { OFFENCES } from '@mk/monitor-proto/offences';
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import type { Checker } from './checker.ts';
 
 /** Refusals that a sound peer may meet: it was restarted, or announced before it was heard of. */
@@ -16,9 +18,18 @@ const EXPECTED = new Set([
  * what was sent), no handshake fails but for a reason that faults explain. H2: no process ends by itself.
  */
 export function honestPeersChecker(): Checker {
+  const rogues = new Set<unknown>();
   return {
     name: 'honest_peers',
     line(line, report) {
+      if (line.event === 'rogue_changed') rogues.add(line.core);
+      if (rogues.has(line['peer']) || rogues.has(line.core)) return;
+      const offence = String(line['offence']);
+      if (line.event === 'peer_offence' && isKeyOf(OFFENCES, offence) && OFFENCES[offence].proof)
+        report(
+          'H1',
+          `${line.core} caught ${String(line['peer'])} at ${String(line['offence'])}: ${String(line['text'])}`,
+        );
       if (line.event === 'frame_rejected') {
         const text = String(line['text']);
         report(

@@ -1,4 +1,5 @@
-import { type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
+import { isCore, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
+import { behave, misbehave } from './rogue-fault.ts';
 import type { SimFault } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -44,7 +45,7 @@ const APPLY: {
     s.crash(SKB_PEER);
     if (forNs !== null) s.call(s.now + forNs, () => s.node(SKB_PEER).machine === null && startAgain(s, SKB_PEER));
   },
-  rogue: () => undefined, // comes with its own issue; a plan that names one is refused before it runs
+  rogue: misbehave,
   reset: (s, { from, to }) => s.resetLink(from, to),
 };
 
@@ -54,6 +55,7 @@ export function healAll(simulation: Simulation): void {
   for (const node of simulation.nodes.values()) {
     resume(simulation, node.id);
     speedUp(simulation, node.id);
+    if (isCore(node.id)) behave(simulation, node.id);
     if (node.machine === null) startAgain(simulation, node.id);
   }
 }

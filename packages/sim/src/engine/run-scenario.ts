@@ -107,7 +107,6 @@ class Run {
   private pending = 0;
   private operatorAt: Nanos = Infinity;
   private readonly program: ProgramRun | null = null;
-
   constructor(
     private readonly scenario: Scenario,
     private readonly options: RunOptions,

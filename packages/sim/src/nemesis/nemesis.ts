@@ -4,6 +4,7 @@ import { type CoreId, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/moni
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
+import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
 import type { SimFault, Scenario, TimedFault, TimedRequest } from '../engine/scenario.ts';
 
 /** How often each kind of fault comes, relative to the others. */
@@ -180,6 +181,14 @@ const MAKERS = {
     ];
   },
   hang: (prng, cores) => [at0({ type: 'hang', cores: [prng.nextInt(cores)], forNs: spell(prng) })],
+  rogue: (prng, cores) => [
+    at0({
+      type: 'rogue',
+      cores: [prng.nextInt(cores)],
+      behaviour: known(ROGUE_BEHAVIOUR_NAMES[prng.nextInt(ROGUE_BEHAVIOUR_NAMES.length)]),
+      forNs: spell(prng),
+    }),
+  ],
   slow: (prng, cores) => [
     at0({ type: 'slow', cores: [prng.nextInt(cores)], factor: 10 ** (1 + prng.nextInt(3)), forNs: spell(prng) }),
   ],
@@ -200,6 +209,7 @@ const WEIGHTS: NemesisWeights = {
   crash: 2,
   hang: 1,
   slow: 1,
+  rogue: 0, // what others are promised of a core does not hold of one that misbehaves: runs of their own look at the rest
 };
 
 function linkSettings(prng: Prng): LinkOverrides {

@@ -36,7 +36,6 @@ export function scenarioOfPlan(plan: FaultPlan, choices: PlanChoices): Result<Sc
 }
 
 function faultError({ action }: PlannedFault, cores: number): string | null {
-  if (action.type === 'rogue') return 'rogue cores are not simulated yet';
   const named = 'cores' in action ? action.cores : action.type === 'rule' ? coresOfRule(action.rule) : [];
   const missing = named.find((core) => core >= cores && core < NO_CORE);
   return missing === undefined ? null : `there is no core ${missing}; the machine has ${cores} (0 to ${cores - 1})`;

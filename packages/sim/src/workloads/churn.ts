@@ -2,6 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type DomainId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
+import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { ChurnReport } from '@mk/node-kernel/control/verb-answers';
 import { capabilityChecker } from '../checkers/capabilities.ts';
@@ -24,6 +25,8 @@ export interface ChurnRunOptions {
   readonly cores?: number;
   /** Operations of all cores together. */
   readonly operations: number;
+  /** The last core misbehaves so, one way after the other, and has no domain: nobody gives it anything. */
+  readonly rogue?: readonly RogueBehaviour[];
   /** Link faults per second of virtual time; 0: none. */
   readonly faultsPerSecond?: number;
   readonly checkers?: readonly CheckerFactory[];
@@ -124,9 +127,10 @@ class ChurnRun {
   }
 
   private makeDomains(): void {
-    let left = this.cores * DOMAINS_PER_CORE;
+    const honest = this.options.rogue === undefined ? this.cores : this.cores - 1;
+    let left = honest * DOMAINS_PER_CORE;
     for (let n = 0; n < left; n += 1) {
-      const core = n % this.cores;
+      const core = n % honest;
       this.simulation.control(core, 'domain_create', { cnodes: 1, memory: 512 << 10 }, (reply) => {
         left -= 1;
         if (reply.ok) this.domains.push([core, (reply.value as { domain: DomainId }).domain]);
@@ -151,7 +155,9 @@ class ChurnRun {
     if (delayMs > 0) slow('network', 'all', 'all', delayMs);
     for (let n = 0; n < slowLinks * this.cores; n += 1)
       slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
-    if (prng.nextInt(2) === 0) for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
+    // A core that misbehaves speaks for itself alone: what an inner node of a tree keeps from the others nobody sees (CAVEATS.md).
+    if (options.rogue === undefined && prng.nextInt(2) === 0)
+      for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
     for (const [core, domain] of this.domains) {
       this.running += 1;
       simulation.control(
@@ -168,6 +174,7 @@ class ChurnRun {
         (reply) => this.ended(core, reply),
       );
     }
+    this.turnRogue(begin);
     const { faultsPerSecond = 3 } = options;
     if (faultsPerSecond === 0) return;
     const weights = {
@@ -192,6 +199,16 @@ class ChurnRun {
     for (const { atNs, action } of scenario.faults)
       if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
     simulation.call(begin + FAULTS_FOR, () => healAll(simulation));
+  }
+
+  /** Each way for as long as its share of the time in which faults happen. */
+  private turnRogue(begin: Nanos): void {
+    const { rogue = [] } = this.options;
+    const forNs = FAULTS_FOR / Math.max(1, rogue.length);
+    for (const [i, behaviour] of rogue.entries()) {
+      const action = { type: 'rogue', cores: [this.cores - 1], behaviour, forNs } as const;
+      this.simulation.call(begin + i * forNs, () => applyFault(this.simulation, action));
+    }
   }
 
   /** A random dissemination tree, as the SKB might push it: then rounds do not go the way of other messages. */

@@ -126,6 +126,7 @@ function roundHostOf(context: MonitorContext): RoundHost {
       return monitor !== undefined && (!ready || context.isInView(monitor));
     },
     send: (core, message) => context.send(core, message),
+    blame: (core, offence, text, now) => context.offences.note(core, offence, text, now),
   };
 }
 

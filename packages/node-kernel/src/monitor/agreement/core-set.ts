@@ -22,6 +22,16 @@ export function isSubset(part: CoreSet, whole: CoreSet): boolean {
   return true;
 }
 
+/** How many of a set have a lower id; −1: the core is not in it. */
+export function placeIn(set: CoreSet, core: CoreId): number {
+  const at = Math.floor(core / WORD_BITS);
+  if (((set[at] ?? 0) & (1 << (core % WORD_BITS))) === 0) return -1;
+  let place = 0;
+  for (let one = 0; one < core; one += 1)
+    if (((set[Math.floor(one / WORD_BITS)] ?? 0) & (1 << (one % WORD_BITS))) !== 0) place += 1;
+  return place;
+}
+
 export function isCoreSet(words: readonly number[]): boolean {
   return words.every((word) => word >= 0 && word < 2 ** WORD_BITS);
 }

@@ -7,6 +7,8 @@ export interface Envelope {
   /** The round's number at its initiator, and the lowest of a round of the initiator's that is not over (A7). */
   readonly round: number;
   readonly oldest: number;
+  /** For each member in the order of ids, what only the initiator can have made for it; none when nobody passes the round on. */
+  readonly seals: readonly number[];
   readonly body: Uint8Array;
 }
 
@@ -19,9 +21,9 @@ export interface PayloadCodec<P> {
 
 const NUMBER_BYTES = 8;
 
-/** The envelope as bytes: [number of words of members, …, round, oldest], each a double, little end first; then the body. */
-export function encodeEnvelope({ members, round, oldest, body }: Envelope): Uint8Array {
-  const head = encodeNumbers([members.length, ...members, round, oldest]);
+/** The envelope as bytes: [number of words of members, …, round, oldest, number of seals, …], each a double, little end first; then the body. */
+export function encodeEnvelope({ members, round, oldest, seals, body }: Envelope): Uint8Array {
+  const head = encodeNumbers([members.length, ...members, round, oldest, seals.length, ...seals]);
   const bytes = new Uint8Array(head.length + body.length);
   bytes.set(head);
   bytes.set(body, head.length);
@@ -32,13 +34,16 @@ export function encodeEnvelope({ members, round, oldest, body }: Envelope): Uint
 export function decodeEnvelope(bytes: Uint8Array): Envelope | null {
   const [count] = decodeNumbers(bytes.subarray(0, NUMBER_BYTES)) ?? [];
   if (count === undefined || count < 0) return null;
-  const headBytes = (count + 3) * NUMBER_BYTES;
-  if (!(headBytes <= bytes.length)) return null;
+  const sealsAt = (count + 3) * NUMBER_BYTES;
+  if (!(sealsAt + NUMBER_BYTES <= bytes.length)) return null;
+  const [sealCount = -1] = decodeNumbers(bytes.subarray(sealsAt, sealsAt + NUMBER_BYTES)) ?? [];
+  const headBytes = sealsAt + NUMBER_BYTES * (1 + sealCount);
+  if (sealCount < 0 || !(headBytes <= bytes.length)) return null;
   const numbers = decodeNumbers(bytes.subarray(0, headBytes));
   if (numbers === null) return null;
   const members = numbers.slice(1, count + 1);
-  const [round = -1, oldest = -1] = numbers.slice(count + 1);
-  return isCoreSet(members) ? { members, round, oldest, body: bytes.subarray(headBytes) } : null;
+  const [round = -1, oldest = -1, , ...seals] = numbers.slice(count + 1);
+  return isCoreSet(members) ? { members, round, oldest, seals, body: bytes.subarray(headBytes) } : null;
 }
 
 /** Whole numbers as bytes: each a double, little end first. */

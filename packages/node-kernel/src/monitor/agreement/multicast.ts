@@ -1,16 +1,18 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { Route } from '@mk/monitor-proto/messages/fields';
+import type { Fault } from '../conduct/screening.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
 import { pause } from '../waits.ts';
-import { type CoreSet, coreSetOf, isSubset } from './core-set.ts';
-import { decodeEnvelope, encodeEnvelope, type PayloadCodec } from './envelope.ts';
+import { type CoreSet, coreSetOf, isSubset, placeIn } from './core-set.ts';
+import { decodeEnvelope, encodeEnvelope, type Envelope, type PayloadCodec } from './envelope.ts';
 import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts';
 import { failOnRefusal, phaseOf } from './one-phase.ts';
 import type { PlanBook } from './plan.ts';
-import { type Act, PHASES, type Phase, type RoundActionName } from './round-actions.ts';
+import { type Act, PHASES, type Phase, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 import type { PhaseResult, Rounds } from './rounds.ts';
+import type { Sealed, Seals } from './seals.ts';
 
 /*
  * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Rounds over
@@ -20,6 +22,8 @@ import type { PhaseResult, Rounds } from './rounds.ts';
  *   A5  a second phase goes to exactly the cores that the first one went to, and on until each has acted or is gone;
  *   A6  a core that knows of a member whom the initiator did not ask refuses with MEMBERS_CHANGED;
  *   A7  a phase that comes late or twice does nothing, and is answered as the first time;
+ *   A9  what this core's own record says the initiator may not ask is refused, and held against it if it asked itself;
+ *   A10 what comes over others bears the initiator's seal for this core, or is refused and held against who passed it on;
  *   A8  a round whose initiator is gone is not begun: nobody would end it.
  *
  * A round's deadline ends the waiting of its inner nodes only: what must go forward is asked again, core by core.
@@ -47,12 +51,14 @@ export type PhaseAct<P> = (
 
 /** By phase; a one-phase action has `commit` only. */
 export interface Acts<P> {
+  /** Why the initiator may not ask for this, as this core's own record has it; null: it may, for all that is known here. */
+  readonly wrong?: (initiator: CoreId, given: P) => Fault | 'CAPABILITY_BUSY' | null;
   readonly prepare?: PhaseAct<P>;
   readonly commit: PhaseAct<P>;
   readonly abort?: PhaseAct<P>;
 }
 
-const NAMES: Readonly<Record<Phase, keyof Acts<unknown>>> = {
+const NAMES: Readonly<Record<Phase, 'prepare' | 'commit' | 'abort'>> = {
   [PHASES.prepare]: 'prepare',
   [PHASES.commit]: 'commit',
   [PHASES.abort]: 'abort',
@@ -63,6 +69,8 @@ export interface MulticastHost {
   readonly context: MonitorContext;
   readonly rounds: Rounds;
   readonly plans: PlanBook;
+  /** By which the members know who began a round. */
+  readonly seals: Seals;
   /** Whether this core can act in such rounds yet. */
   ready(): boolean;
 }
@@ -87,15 +95,21 @@ export class Multicasts<P> {
       const act = acts[NAMES[phase]];
       if (envelope === null || given === null || act === undefined || !this.host.ready())
         return vote('BAD_REQUEST', now);
+      const unsealed = this.isUnsealed(op, envelope);
+      if (unsealed !== null) return vote(unsealed, now);
       const finished = this.finished.of(op);
       finished.heard(envelope.oldest);
       const before = finished.get(op, phase);
       if (before !== undefined) return vote(null, now, before);
       if (finished.isOver(envelope.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
-      if (phase === PHASES.prepare && finished.get(op, PHASES.abort) !== undefined) return vote('ROUND_REFUSED', now);
+      // Nobody would end what begins after its end.
+      const isEnded = finished.get(op, PHASES.abort) !== undefined || finished.get(op, PHASES.commit) !== undefined;
+      if (phase === PHASES.prepare && isEnded) return vote('ROUND_REFUSED', now);
       if (phase === asksEverybody && !this.isPresent(op)) return vote('MEMBERS_CHANGED', now);
       const isComplete = (): boolean => phase !== asksEverybody || isSubset(this.everybody, envelope.members);
       if (!isComplete()) return vote('MEMBERS_CHANGED', now);
+      const wrong = phase === asksEverybody ? this.isWrong(op, acts, given) : null;
+      if (wrong !== null) return vote(wrong, now);
       act(op, given, (refusal, data = []) => {
         if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', this.now); // the abort undoes what was done
         if (refusal === null) finished.add(op, phase, envelope.round, data);
@@ -104,11 +118,36 @@ export class Multicasts<P> {
     };
   }
 
+  /** A10. */
+  private isUnsealed(op: OperationId, { members, seals, round, body }: Envelope): ErrorName | null {
+    const { context, rounds } = this.host;
+    const { askedBy, askedAction: action } = rounds;
+    const initiator = coreOf(op);
+    if (askedBy === null || askedBy === initiator) return null;
+    const seal = seals[placeIn(members, context.core)];
+    const isBy = this.host.seals.isBy(initiator, incarnationOf(op), { op, action, round, body }, seal);
+    // Two cores that never had a link between them have no key for each other: then nobody can tell (CAVEATS.md).
+    if (isBy !== false) return null;
+    context.offences.note(askedBy, 'other_name', `passes on ${op}, which core ${initiator} has not begun so`, this.now);
+    return 'ROUND_REFUSED';
+  }
+
+  /** A9. */
+  private isWrong(op: OperationId, { wrong }: Acts<P>, given: P): ErrorName | null {
+    const { context, rounds } = this.host;
+    const initiator = coreOf(op);
+    if (wrong === undefined || rounds.askedBy === null || initiator === context.core) return null;
+    const fault = wrong(initiator, given);
+    if (fault === null || fault === 'CAPABILITY_BUSY') return fault;
+    if (rounds.askedBy === initiator) context.offences.note(initiator, fault.offence, fault.text, this.now);
+    return 'OWNER_MISMATCH';
+  }
+
   /** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
   *ask(op: OperationId, action: RoundActionName, given: P): Operation<PhaseResult & Multicast> {
     const { routes } = this.planOfMembers();
     const round = this.openRounds.begin();
-    const payload = this.sealed(round, given);
+    const payload = this.sealed(op, action, round, given, routes);
     const result = yield* this.phase(PHASES.commit, { op, action, payload, routes });
     this.openRounds.end(round);
     return { op, action, round, payload, routes, cores: this.host.context.members.length + 1, ...result };
@@ -124,7 +163,7 @@ export class Multicasts<P> {
     const cores = to === null ? this.host.context.members.length + 1 : 1;
     const routes = to ?? this.planOfMembers().routes;
     const round = this.openRounds.begin();
-    const payload = this.sealed(round, given);
+    const payload = this.sealed(op, action, round, given, routes);
     const result = yield* this.phase(PHASES.prepare, { op, action, payload, routes });
     const prepared: Multicast = { op, action, round, payload, routes, cores, messages: result.messages };
     if (result.refusals.length === 0) return prepared;
@@ -168,7 +207,12 @@ export class Multicasts<P> {
     for (let attempt = 0; ; attempt += 1) {
       const asked = context.members.filter((core) => !told.has(core));
       if (attempt > 0) routes = asked.map((core): Route => [core, []]);
-      const result = yield* this.phase(PHASES.commit, { op, action, payload: this.sealed(round, given), routes });
+      const result = yield* this.phase(PHASES.commit, {
+        op,
+        action,
+        payload: this.sealed(op, action, round, given, routes),
+        routes,
+      });
       messages += result.messages;
       for (const core of asked) told.add(core);
       for (const core of this.stillThere(result)) told.delete(core);
@@ -207,9 +251,34 @@ export class Multicasts<P> {
     return this.host.plans.planFor('multicast', this.host.context.members);
   }
 
-  private sealed(round: number, given: P): Uint8Array {
+  private sealed(
+    op: OperationId,
+    action: RoundActionName,
+    round: number,
+    given: P,
+    routes: readonly Route[],
+  ): Uint8Array {
     const { oldest } = this.openRounds;
-    return encodeEnvelope({ members: this.everybody, round, oldest, body: this.codec.encode(given) });
+    const body = this.codec.encode(given);
+    const what = { op, action: ROUND_ACTIONS[action].ordinal, round, body };
+    const isPassedOn = routes.some(([, below]) => below.length > 0);
+    return encodeEnvelope({
+      members: this.everybody,
+      round,
+      oldest,
+      seals: isPassedOn ? this.sealsOf(what) : [],
+      body,
+    });
+  }
+
+  private sealsOf(what: Sealed): readonly number[] {
+    const { core, members, monitors } = this.host.context;
+    return [core, ...members]
+      .sort((a, b) => a - b)
+      .map((id) => {
+        const instance = monitors.get(id)?.instance;
+        return instance === undefined ? 0 : this.host.seals.sealFor({ id, instance }, what);
+      });
   }
 
   private *phase(

@@ -35,6 +35,11 @@ export const ROUND_ACTIONS = {
     phases: [2],
     doc: 'prepare begins a watch on ranges; commit ends it and tells what was covered meanwhile.',
   },
+  vouch: {
+    ordinal: 9,
+    phases: [1],
+    doc: 'Whether a core may own a capability that it hands out of memory of another home: refuses with OWNER_MISMATCH who knows better.',
+  },
   unmap: {
     ordinal: 7,
     phases: [1],
@@ -53,6 +58,17 @@ export const ROUND_ACTIONS = {
 } as const satisfies Record<string, RoundActionSpec>;
 
 export type RoundActionName = keyof typeof ROUND_ACTIONS;
+
+const TWO_PHASES: ReadonlySet<number> = new Set(
+  Object.values(ROUND_ACTIONS as Readonly<Record<string, RoundActionSpec>>)
+    .filter(({ phases }) => !phases.includes(1))
+    .map(({ ordinal }) => ordinal),
+);
+
+/** Whether a phase of an action, by their numbers, only ends what another has begun. */
+export function isSecondPhase(action: number, phase: number): boolean {
+  return phase === PHASES.abort || (phase === PHASES.commit && TWO_PHASES.has(action));
+}
 
 /**
  * Tells how a core acted: null is consent, an error is refusal; with it, numbers for the initiator. May be called later, once.

@@ -4,6 +4,7 @@ import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
+import type { Offence } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
@@ -14,6 +15,7 @@ import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActi
  *
  *   A1  a node answers its parent once, after it has voted itself and all its children have answered or were given up;
  *   A2  the answer counts every core below exactly once: as consenting, or as refusing with a named error;
+ *       One that does not is no answer: the cores below refuse in its place.
  *   A3  a node never waits longer than the deadline: who is missing then refuses with OPERATION_TIMEOUT.
  *
  * Assumes of the channel: exactly once, FIFO (U1, U2). From: Baumann et al., SOSP 2009, §5.1 (one-phase, multicast with
@@ -24,7 +26,7 @@ import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActi
 export interface PhaseResult {
   readonly consenting: number;
   readonly refusals: readonly Answer[];
-  /** What the voters told beside their votes, in no order. */
+  /** What the voters told beside their votes: pairs of natural numbers, in no order. */
   readonly data: readonly number[];
   /** Requests and replies, at all cores; of a subtree that did not answer the one request to it. */
   readonly messages: number;
@@ -47,6 +49,8 @@ export interface RoundHost {
   /** Whether a core may be asked now: known to us, and (`inView`) in the view (J2). */
   mayAsk(core: CoreId, inView: boolean): boolean;
   send(core: CoreId, message: Message): ErrorName | null;
+  /** A core was caught at something. */
+  blame(core: CoreId, offence: Offence, text: string, now: Nanos): void;
   /** Nothing has been heard from a core for a while. */
   isSilent(core: CoreId, now: Nanos): boolean;
 }
@@ -81,6 +85,9 @@ const NOTHING_LATER: Route[] = [];
 const NONE: readonly never[] = [];
 
 export class Rounds {
+  /** Whose request is being acted on; null: this core's own. */
+  askedBy: CoreId | null = null;
+  askedAction = 0;
   /** By phase and operation. */
   private readonly nodes = Array.from({ length: PHASES.abort + 1 }, () => new Map<OperationId, RoundNode>());
 
@@ -128,19 +135,33 @@ export class Rounds {
     }
     const node = nodeOf(request, from, NOTHING_LATER, null);
     this.askAll(node, request.below, now);
+    this.askedBy = from;
+    this.askedAction = request.kind;
     this.act(node, act, now + limit('operationDeadlineNs'), now);
+    this.askedBy = null;
   }
 
   /** A child answers for its subtree. */
   onReply(from: CoreId, reply: MessageOf<'round_reply'>, now: Nanos): void {
     const node = this.nodes[reply.phase]?.get(reply.op);
-    if (node === undefined || !node.waiting.delete(from)) return; // answered after it was given up
+    const route = node?.waiting.get(from);
+    if (node === undefined || route === undefined) return; // answered after it was given up
+    if (!answersFor(route, reply)) {
+      this.host.blame(
+        from,
+        'false_count',
+        `answers ${reply.op} for ${reply.count} cores and ${reply.refusals.length} refusals`,
+        now,
+      );
+      this.giveUp(node, from, 'ROUND_REFUSED');
+      return this.goOn(node, now);
+    }
+    node.waiting.delete(from);
     node.consenting += reply.count;
     node.unsent += reply.refusals.filter(isSilence).length;
     refuse(node, reply.refusals);
     tell(node, reply.data);
-    if (node.later.length > 0) this.askNext(node, now);
-    this.settle(node, now);
+    this.goOn(node, now);
   }
 
   /** A core is gone: whoever waited for it waits no more. */
@@ -150,8 +171,7 @@ export class Rounds {
       if (unasked >= 0) this.neverAsked(node, node.later.splice(unasked, 1), 'PEER_GONE');
       if (!node.waiting.has(core)) continue;
       this.giveUp(node, core, 'PEER_GONE');
-      if (node.later.length > 0) this.askNext(node, now);
-      this.settle(node, now);
+      this.goOn(node, now);
     }
   }
 
@@ -188,6 +208,11 @@ export class Rounds {
 
   private askAll(node: RoundNode, routes: readonly Route[], now: Nanos): void {
     for (const route of routes) this.ask(node, route, now);
+  }
+
+  private goOn(node: RoundNode, now: Nanos): void {
+    if (node.later.length > 0) this.askNext(node, now);
+    this.settle(node, now);
   }
 
   private askNext(node: RoundNode, now: Nanos): void {
@@ -315,6 +340,16 @@ function nodeOf(
     settled: false,
     finish,
   };
+}
+
+/** A2 of what a child says: each core below it once, as consenting or refusing; and what they tell in numbers that are at least 0. */
+function answersFor(route: Route, { count, refusals, data }: MessageOf<'round_reply'>): boolean {
+  if (!data.every((number) => number >= 0 && number < Infinity)) return false;
+  const [, below] = route;
+  if (below.length === 0 && refusals.length === 0) return count === 1;
+  const cores = new Set(coresOf([route], 0).map(([one]) => one));
+  if (count + refusals.length !== cores.size) return false;
+  return refusals.every(([one]) => cores.delete(one));
 }
 
 function refuse(node: RoundNode, answers: readonly Answer[]): void {

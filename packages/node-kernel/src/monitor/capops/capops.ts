@@ -6,12 +6,14 @@ import type { Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { Agreement } from '../agreement/agreement.ts';
+import type { Seals } from '../agreement/seals.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { CapopsContext } from './context.ts';
 import { onCopyRequest, onReceive } from './copy.ts';
 import { deleteEverywhere, deleteRemoteAct, findCopyAct } from './delete.ts';
+import { onVouchRequest, vouchAct } from './vouch.ts';
 import { isBegunBy } from '../agreement/finished.ts';
 import { onMoveRequest, updateOwnerAct } from './move.ts';
 import { Reclaims } from './reclaim.ts';
@@ -44,14 +46,17 @@ export class Capops implements Service {
     cap_retype_reply: (from, reply, now) => this.shared.exchange.answered(from.id, reply, now),
     cap_retype_created: (from, message, now) => this.shared.exchange.answered(from.id, message, now),
     cap_reclaim_request: (from, request) => this.reclaims.onRequest(from.id, request),
+    round_key: (from, { key }) => this.shared.seals.learn(from, key),
+    cap_vouch_request: (from, request, now) => onVouchRequest(this.shared, from.id, request, now),
+    cap_vouch_reply: (from, reply, now) => this.shared.exchange.answered(from.id, reply, now),
     cap_reclaim_reply: (from, reply, now) => this.shared.exchange.answered(from.id, reply, now),
   } satisfies MessageHandlers;
   readonly roundActions;
   readonly systemCalls;
 
   /** `asked`: told which domain a revoke asks for its consent. */
-  constructor(context: MonitorContext, driver: CpuDriver, agreement: Agreement, asked: Asked) {
-    this.shared = new CapopsContext(context, driver, agreement, asked);
+  constructor(context: MonitorContext, driver: CpuDriver, agreement: Agreement, asked: Asked, seals: Seals) {
+    this.shared = new CapopsContext(context, driver, agreement, asked, seals);
     this.stepper = new Stepper(this.shared);
     this.reclaims = new Reclaims(this.shared);
     this.recovery = new Recovery(this.shared);
@@ -64,6 +69,7 @@ export class Capops implements Service {
       update_owner: updateOwnerAct(this.shared),
       reclaim: this.reclaims.act,
       find_orphan: this.recovery.act,
+      vouch: vouchAct(this.shared, () => this.reclaims.ranges()),
     } satisfies RoundActs;
     this.systemCalls = capabilityCalls(this.shared, this.revokes);
   }
@@ -103,11 +109,20 @@ export class Capops implements Service {
     shared.carryOn('delete_cspace', capability, remove, now, (_outcome, at) => done(at));
   }
 
+  /** The first thing that is said over a new link: what this core begins is known by it wherever it comes from. */
+  peerUp(peer: Peer, first: boolean): void {
+    if (!first || !isCorePeer(peer)) return;
+    const { seals, context } = this.shared;
+    context.send(peer.id, { type: 'round_key', key: seals.keyFor(peer) });
+  }
+
   /** What an incarnation has begun and nobody will end is ended here. */
   peerGone(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const { id: core, incarnation } = peer;
-    const { exchange, rounds, guards, booted } = this.shared;
+    const { exchange, rounds, guards, given, booted } = this.shared;
+    this.shared.someoneLeft = true;
+    given.forget(core);
     exchange.peerGone(core, now);
     for (const op of guards.keys()) if (isBegunBy(op, core, incarnation)) guards.delete(op);
     rounds.forget(core, incarnation);
@@ -123,6 +138,11 @@ export class Capops implements Service {
     this.revokes.invariants();
     this.reclaims.invariants();
     this.shared.state.invariants();
+  }
+
+  /** Whether a round has frozen something here, and not ended. */
+  hasBegun(op: OperationId): boolean {
+    return this.revokes.parts.has(op) || this.shared.guards.has(op);
   }
 
   /** Something between cores is under way here: a snapshot taken now may show a state that is none of a quiet cluster. */

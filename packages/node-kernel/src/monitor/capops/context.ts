@@ -5,6 +5,8 @@ import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
+import { REMOTE } from '../../capability/store/copy-group.ts';
+import { typeRow } from '../../capability/model/types.ts';
 import { findOwned, isSendable, unlockGroup } from '../../capability/global/monitor-primitives.ts';
 import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
@@ -12,9 +14,11 @@ import type { Agreement } from '../agreement/agreement.ts';
 import { Multicasts } from '../agreement/multicast.ts';
 import { unanswered } from '../agreement/one-phase.ts';
 import { logSilence } from '../agreement/silence.ts';
+import type { Seals } from '../agreement/seals.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import { errorIn, Exchange } from './exchange.ts';
+import { Given } from './given.ts';
 import { CAPABILITY_PAYLOAD, type CapabilityPayload } from './payload.ts';
 import { CapabilityReceivers } from './receivers.ts';
 import { type Asked, Subscribers } from './subscribers.ts';
@@ -45,6 +49,9 @@ export class CapopsContext {
   /** Rounds about a capability. */
   readonly rounds: Multicasts<CapabilityPayload>;
   readonly guards = new Map<OperationId, RetypeGuard>();
+  readonly given = new Given();
+  /** A core has gone since this one is there: what it had handed to whom nobody knows any more. */
+  someoneLeft = false;
   /** Operations that go on although their callers were told, and the log, that somebody does not answer. */
   private readonly toldUnanswered = new Set<OperationId>();
   private readonly deletions: (() => void)[] = [];
@@ -56,10 +63,11 @@ export class CapopsContext {
     readonly driver: CpuDriver,
     readonly agreement: Agreement,
     asked: Asked,
+    readonly seals: Seals,
   ) {
     this.exchange = new Exchange(context);
     const { rounds, plans } = agreement;
-    this.rounds = new Multicasts({ context, rounds, plans, ready: () => driver.booted }, CAPABILITY_PAYLOAD);
+    this.rounds = new Multicasts({ context, rounds, plans, seals, ready: () => driver.booted }, CAPABILITY_PAYLOAD);
     this.changes = new WaitQueue(context.timers);
     this.transits = new Transits(this.changes);
     this.subscribers = new Subscribers(context, asked);
@@ -123,12 +131,21 @@ export class CapopsContext {
   }
 
   /** Why this core cannot serve a request to it as the owner, and whom to ask instead; null: it can. */
-  refusalOf(view: number, capability: Capability): { readonly error: ErrorName; readonly owner: CoreId } | null {
+  refusalOf(
+    view: number,
+    capability: Capability,
+    from: CoreId,
+  ): { readonly error: ErrorName; readonly owner: CoreId } | null {
     const { core } = this.context;
     if (!this.booted) return { error: 'NOT_A_MEMBER', owner: core };
     if (view !== this.context.view) return { error: 'VIEW_STALE', owner: core };
     const found = findOwned(this.state, capability);
-    if (found.ok) return null;
+    if (found.ok) {
+      if ((found.value.relations & REMOTE.copies) !== 0 || !typeRow(capability.type).needsLocality) return null;
+      const text = `asks for ${describeCapability(capability)}, of which nobody else was given a copy`;
+      this.context.offences.note(from, 'forged', text, this.now);
+      return { error: 'CAPABILITY_NOT_FOUND', owner: core };
+    }
     const owner = found.error === 'CAPABILITY_FOREIGN' ? known(this.state.database.find(capability)).owner : core;
     return { error: found.error, owner };
   }

@@ -28,10 +28,12 @@ import { isWeightless } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import { type Operation, OperationError } from '../operations.ts';
+import { claimOf } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { deleteEverywhere } from './delete.ts';
 import { failOnError } from './exchange.ts';
 import { noteNewOwner } from './move.ts';
+import { failUnlessHanded, needsVouching, objectionTo } from './vouch.ts';
 
 /*
  * COPY / send, and giving away.
@@ -89,14 +91,14 @@ export function onCopyRequest(
     );
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED', 0, m.context.core, now);
-  const refusal = m.refusalOf(request.view, capability);
+  const refusal = m.refusalOf(request.view, capability, from);
   if (refusal !== null) return reply(refusal.error, 0, refusal.owner, now);
   if (!isSendable(capability)) return reply('NOT_SENDABLE', 0, m.context.core, now);
   const { core, domain } = request;
   m.run(
     'serve_copy',
     capability,
-    (own) => serveCopy(m, own, capability, { core, domain }),
+    (own) => serveCopy(m, own, from, capability, { core, domain }),
     now,
     (outcome, at) => reply(outcome.ok ? null : outcome.error, outcome.ok ? outcome.value : 0, m.context.core, at),
   );
@@ -104,16 +106,31 @@ export function onCopyRequest(
 
 /** A copy arrives. */
 export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'cap_receive_request'>, now: Nanos): void {
-  const { op } = request;
-  const taken = receive(m, from, request);
+  const capability = decodeCapability(request.cap);
+  if (isMalformed(capability) || !m.booted || !needsVouching(m, capability, from))
+    return answerReceive(m, from, request, receive(m, from, request), now);
+  m.carryOn(
+    'receive',
+    capability,
+    (op) => objectionTo(m, op, capability, from),
+    now,
+    (outcome, at) => {
+      const objection = outcome.ok ? outcome.value : outcome.error;
+      answerReceive(m, from, request, objection ?? receive(m, from, request), at);
+    },
+  );
+}
+
+function answerReceive(
+  m: CapopsContext,
+  from: CoreId,
+  { op, cap }: MessageOf<'cap_receive_request'>,
+  taken: number | ErrorName,
+  now: Nanos,
+): void {
   const error = typeof taken === 'number' ? null : taken;
   if (m.context.outbox.debug)
-    m.context.outbox.log('cap_received', {
-      op,
-      peer: from,
-      capability: describeWire(request.cap),
-      result: error ?? 'ok',
-    });
+    m.context.outbox.log('cap_received', { op, peer: from, capability: describeWire(cap), result: error ?? 'ok' });
   m.exchange.tell(
     from,
     {
@@ -188,7 +205,14 @@ function* askOwner(
   return reply.slot;
 }
 
-function* serveCopy(m: CapopsContext, op: OperationId, capability: Capability, to: Destination): Operation<number> {
+function* serveCopy(
+  m: CapopsContext,
+  op: OperationId,
+  from: CoreId,
+  capability: Capability,
+  to: Destination,
+): Operation<number> {
+  yield* failUnlessHanded(m, op, capability, from);
   const found = findOwned(m.state, capability);
   if (!found.ok) throw new OperationError(found.error, 'it changed meanwhile');
   const [source] = [...found.value.slots].filter((slot) => !isInDelete(slot));
@@ -219,6 +243,7 @@ function* transfer(
   relations: number,
 ): Operation<number> {
   m.transits.begin(op, capability);
+  m.given.note(to.core, capability);
   try {
     const { view } = m.context;
     const request = {
@@ -280,6 +305,13 @@ function receive(
   if (isMalformed(capability)) return 'CAPABILITY_MALFORMED';
   const isOwned = typeRow(capability.type).needsLocality;
   if (isOwned && owner !== from && owner !== m.context.core) return 'BAD_REQUEST';
+  const claim = claimOf(m, capability, from);
+  if (claim === 'changing') return 'CAPABILITY_BUSY';
+  if (claim === 'false') {
+    const text = `hands out ${describeCapability(capability)}, which it cannot own`;
+    m.context.offences.note(from, 'forged', text, m.now);
+    return 'OWNER_MISMATCH';
+  }
   const given = m.receivers.find(domain);
   if (given === undefined) return 'NO_SUCH_DOMAIN';
   if (guarded(m, capability)) return 'CAPABILITY_BUSY';

@@ -1,3 +1,4 @@
+import type { Answer } from '@mk/monitor-proto/messages/fields';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { ERRORS } from '@mk/monitor-proto/errors';
 import type { Capability } from '../../capability/model/capability.ts';
@@ -15,9 +16,11 @@ import { typeRow } from '../../capability/model/types.ts';
 import { coreOf } from '../agreement/finished.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
+import { onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { moveTo, transitsOver } from './move.ts';
 import { pause } from '../waits.ts';
+import { wasHanded } from './vouch.ts';
 import { nextChange } from './waiting.ts';
 
 /*
@@ -30,6 +33,7 @@ import { nextChange } from './waiting.ts';
 /** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
 export function findCopyAct(m: CapopsContext): Act {
   return m.rounds.act({
+    wrong: onlyOwner(m),
     commit(op, { capability }, answer) {
       if (coreOf(op) === m.context.core) return answer(null); // whoever asks knows of its own
       const group = m.state.database.find(capability);
@@ -43,6 +47,7 @@ export function findCopyAct(m: CapopsContext): Act {
 /** Every foreign copy goes. */
 export function deleteRemoteAct(m: CapopsContext): Act {
   return m.rounds.act({
+    wrong: onlyOwner(m),
     commit(_op, { capability }, answer) {
       const group = m.state.database.find(capability);
       if (group !== undefined && m.state.isForeign(group)) {
@@ -115,9 +120,13 @@ function* clearRemote(m: CapopsContext, op: OperationId, group: CopyGroup): Oper
     return true;
   }
   const found = yield* m.rounds.ask(op, 'find_copy', { capability, rest: [] });
-  const holder = found.refusals.find(([, code]) => code === ERRORS.CAPABILITY_HELD.code);
-  if (holder !== undefined) return yield* tryMove(m, op, group, holder[0]);
-  const left = found.refusals.filter(([core]) => m.context.monitors.has(core));
+  const isHeld = ([, code]: Answer): boolean => code === ERRORS.CAPABILITY_HELD.code;
+  for (const [core] of found.refusals.filter(isHeld)) {
+    const handed = yield* wasHanded(m, `${op}.h${core}`, capability, core);
+    if (handed === null) return false;
+    if (handed) return yield* tryMove(m, op, group, core);
+  }
+  const left = found.refusals.filter((answer) => m.context.monitors.has(answer[0]) && !isHeld(answer));
   if (left.length > 0) return false;
   setRelations(m.state, group, 0, REMOTE.copies);
   return true;

@@ -9,8 +9,10 @@ import { addRelations, relationsForTransfer } from '../../capability/store/relat
 import { typeRow } from '../../capability/model/types.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
+import { wrongNewOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { failOnError } from './exchange.ts';
+import { objectionOf } from './vouch.ts';
 import { nextChange } from './waiting.ts';
 
 /*
@@ -22,17 +24,46 @@ import { nextChange } from './waiting.ts';
 /** Every holder learns who the owner is. */
 export function updateOwnerAct(m: CapopsContext): Act {
   return m.rounds.act({
+    wrong: (initiator, given) => wrongNewOwner(m, initiator, given),
     commit(op, { capability, rest }, answer) {
       const owner = rest[0] ?? -1;
-      const group = m.state.database.find(capability);
-      if (group !== undefined && group.owner !== owner && typeRow(capability.type).needsLocality) {
-        setOwner(m.state, group, owner);
-        if (m.context.outbox.debug)
-          m.context.outbox.log('cap_owner_changed', { op, capability: describeCapability(capability), owner });
-      }
-      answer(null);
+      const before = m.state.database.find(capability)?.owner ?? owner;
+      const { core, members } = m.context;
+      const take = (): void => noteOwner(m, op, capability, owner, answer);
+      if (before === owner || before === core || !members.includes(before)) return take();
+      const { askedBy } = m.agreement.rounds;
+      // Whoever was the owner knows whether it still is: a new one may say so, but its word alone does not make it one.
+      m.carryOn(
+        'note_owner',
+        capability,
+        () => objectionOf(m, before, capability, owner),
+        m.now,
+        (outcome, at) => {
+          if (!outcome.ok) return answer(outcome.error);
+          if (outcome.value === null) return take();
+          if (askedBy === owner && outcome.value === 'OWNER_MISMATCH')
+            m.context.offences.note(owner, 'disputed', `says that it owns ${describeCapability(capability)}`, at);
+          answer(outcome.value);
+        },
+      );
     },
   });
+}
+
+function noteOwner(
+  m: CapopsContext,
+  op: OperationId,
+  capability: Capability,
+  owner: CoreId,
+  answer: (refusal: ErrorName | null) => void,
+): void {
+  const group = m.state.database.find(capability);
+  if (group !== undefined && group.owner !== owner && typeRow(capability.type).needsLocality) {
+    setOwner(m.state, group, owner);
+    if (m.context.outbox.debug)
+      m.context.outbox.log('cap_owner_changed', { op, capability: describeCapability(capability), owner });
+  }
+  answer(null);
 }
 
 /** Hands the ownership of a group that the caller has locked to a holder; unlocks it only when it fails. */

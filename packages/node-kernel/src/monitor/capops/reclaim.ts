@@ -1,6 +1,8 @@
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
+import type { Route } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { CAPABILITY_LIMITS } from '../../capability/model/limits.ts';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
 import type { ReclaimCandidate } from '../../capability/model/changes.ts';
 import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
@@ -9,6 +11,7 @@ import { beginWatch, endWatch, reclaimAtHome } from '../../capability/global/rec
 import type { RangeWatch } from '../../capability/store/holds.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
+import { notItsMemory } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { isBegunBy } from '../agreement/finished.ts';
 import { pause } from '../waits.ts';
@@ -43,6 +46,7 @@ export class Reclaims {
 
   constructor(private readonly m: CapopsContext) {
     this.act = m.rounds.act({
+      wrong: (initiator, { rest }) => notItsMemory(m, initiator, pairs(rest)),
       prepare: (op, { rest }, answer) => {
         this.watches.set(
           op,
@@ -95,7 +99,7 @@ export class Reclaims {
   offer(ranges: readonly Range[]): void {
     const { homeOf, memory } = this.m.state;
     const byHome = new Map<CoreId, Range[]>();
-    for (const range of unionRanges(ranges)) {
+    for (const range of unionRanges(ranges.filter(isRange))) {
       for (const part of splitBy(range, memory.size)) {
         const home = homeOf(part.address);
         const known = byHome.get(home);
@@ -152,13 +156,13 @@ export class Reclaims {
   }
 
   /** Ranges arrive at their home. */
-  onRequest(from: CoreId, { op, view, certain, ranges }: MessageOf<'cap_reclaim_request'>): void {
-    const given = pairs(ranges).filter(isRange);
-    // Memory is taken back from an older view as well, but what was certain there need not be in this one.
-    const isCertain = certain && view >= this.m.context.view;
-    this.arrive(given, isCertain, (freed) =>
-      this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now),
-    );
+  onRequest(from: CoreId, { op, ranges }: MessageOf<'cap_reclaim_request'>): void {
+    const given = pairs(ranges).filter((range) => isRange(range) && this.isHome(range));
+    const answer = (freed: number): void =>
+      this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now);
+    // Whatever the sender is certain of: what is freed is given out again, so the home takes nobody's word for it.
+    if (given.length === 0) answer(0);
+    else this.arrive(given, false, answer);
   }
 
   private send(home: CoreId, ranges: readonly Range[], certain: boolean): void {
@@ -228,11 +232,11 @@ export class Reclaims {
     const name = makeCapability('RAM', known(ranges[0]).address, known(ranges[0]).size);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const round = yield* m.rounds.prepare(m.context.operations.nextId(), 'reclaim', {
-          capability: name,
-          rest: flat,
-        });
-        return pairs(yield* m.rounds.finish(PHASES.commit, round));
+        // Each core answers for itself: an inner node of a tree could keep to itself what others cover.
+        const routes = m.context.members.map((core): Route => [core, []]);
+        const op = m.context.operations.nextId();
+        const round = yield* m.rounds.prepare(op, 'reclaim', { capability: name, rest: flat }, routes);
+        return pairs(yield* m.rounds.finish(PHASES.commit, round)).filter(isRange);
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
         yield* pause(m.context.timers, attempt);
@@ -267,8 +271,10 @@ function pairs(flat: readonly number[]): Range[] {
   }));
 }
 
+/** Natural numbers within the address space: what a peer says may be anything. */
 function isRange({ address, size }: Range): boolean {
-  return Number.isSafeInteger(address) && Number.isSafeInteger(size) && address >= 0 && size > 0;
+  const whole = Number.isSafeInteger(address) && Number.isSafeInteger(size);
+  return whole && address >= 0 && size > 0 && address + size <= CAPABILITY_LIMITS.addressSpaceBytes;
 }
 
 /** The pieces of a range that lie in one core's memory each. */

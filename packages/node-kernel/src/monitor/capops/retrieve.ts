@@ -3,12 +3,13 @@ import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
-import { lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
+import { findOwned, lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { type CopyGroup, full, type Slot } from '../../capability/store/slot.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
+import { failUnlessHanded } from './vouch.ts';
 import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
 
 /*
@@ -61,14 +62,14 @@ export function onRetrieveRequest(
     );
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED', m.context.core, 0, now);
-  const refusal = m.refusalOf(request.view, capability);
+  const refusal = m.refusalOf(request.view, capability, from);
   if (refusal !== null) return reply(refusal.error, refusal.owner, 0, now);
   if (!typeRow(capability.type).moveable) return reply('NOT_MOVEABLE', m.context.core, 0, now);
   const group = known(m.state.database.find(capability));
   m.run(
     'yield_ownership',
     capability,
-    () => letGo(m, group, from),
+    (own) => letGo(m, own, group, from),
     now,
     (outcome, at) => {
       if (outcome.ok) reply(null, from, outcome.value, at);
@@ -78,7 +79,10 @@ export function onRetrieveRequest(
 }
 
 /** Not to a core that went while this one waited: then nobody would be the owner. */
-function* letGo(m: CapopsContext, group: CopyGroup, to: CoreId): Operation<number> {
+function* letGo(m: CapopsContext, op: OperationId, group: CopyGroup, to: CoreId): Operation<number> {
+  yield* failUnlessHanded(m, op, group.capability, to);
+  const found = findOwned(m.state, group.capability);
+  if (!found.ok || found.value !== group) throw new OperationError('CAPABILITY_BUSY', 'it changed meanwhile');
   const isThere = m.presenceOf(to);
   lockGroup(group);
   try {

@@ -20,7 +20,9 @@ import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
+import { onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
+import { failUnlessHanded } from './vouch.ts';
 import type { Multicast } from '../agreement/multicast.ts';
 
 /*
@@ -37,6 +39,7 @@ type Given = Invocations['retype'];
 /** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
 export function checkRetypeAct(m: CapopsContext): Act {
   return m.rounds.act({
+    wrong: onlyOwner(m),
     prepare(op, { capability: source, rest }, answer) {
       const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
       const free = isRetypeable(m.state, source, range);
@@ -89,7 +92,7 @@ export function onRetypeRequest(
   const capability = decodeCapability(request.cap);
   const type = typeOfOrdinal(request.kind);
   if (isMalformed(capability) || type === undefined) return reply('CAPABILITY_MALFORMED', m.context.core, now);
-  const refusal = m.refusalOf(request.view, capability);
+  const refusal = m.refusalOf(request.view, capability, from);
   if (refusal !== null) return reply(refusal.error, refusal.owner, now);
   const { offset, size, count, fields } = request;
   const children = planRetype(capability, { offset, type, objectSize: size, count, fields });
@@ -164,6 +167,7 @@ function* serve(
   capability: Capability,
   range: Range,
 ): Operation<void> {
+  yield* failUnlessHanded(m, own, capability, from);
   const found = findOwned(m.state, capability);
   if (!found.ok) throw new OperationError(found.error, 'it changed meanwhile');
   const group = found.value;

@@ -26,13 +26,15 @@ import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/st
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
+import { onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
-import { isBegunBy } from '../agreement/finished.ts';
+import { coreOf, isBegunBy } from '../agreement/finished.ts';
 import type { Multicast } from '../agreement/multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
 import type { Reclaims } from './reclaim.ts';
 import { retrieve } from './retrieve.ts';
 import type { Stepper } from './stepper.ts';
+import { needsVouching, objectionTo } from './vouch.ts';
 import { pause } from '../waits.ts';
 
 /*
@@ -88,6 +90,7 @@ export class Revokes {
   ) {
     stepper.afterEachTurn(() => this.progress());
     this.act = m.rounds.act({
+      wrong: onlyOwner(m),
       prepare: (op, given, answer) => this.mark(op, given, answer),
       commit: (op, _given, answer) => this.commit(op, answer),
       abort: (op, _given, answer) => this.abort(op, answer),
@@ -209,7 +212,33 @@ export class Revokes {
       stopWaiting: null,
     };
     this.parts.set(op, part);
-    this.freeze(part);
+    if (this.isDoubtful(op, target)) this.freezeIfVouchedFor(part);
+    else this.freeze(part);
+  }
+
+  /** Something of this core would go, and neither its own records nor the memory's home tell whether the initiator may. */
+  private isDoubtful(op: OperationId, target: Capability): boolean {
+    const { state, context } = this.m;
+    const initiator = coreOf(op);
+    if (initiator === context.core || !needsVouching(this.m, target, initiator)) return false;
+    return state.database.find(target) === undefined && state.database.hasDescendants(target);
+  }
+
+  private freezeIfVouchedFor(part: Part): void {
+    const { m } = this;
+    const { op, target } = part;
+    m.carryOn(
+      'vouch_revoke',
+      target,
+      (own) => objectionTo(m, own, target, coreOf(op)),
+      m.now,
+      (outcome) => {
+        if (this.parts.get(op) !== part) return;
+        const objection = outcome.ok ? outcome.value : outcome.error;
+        if (objection === null) this.freeze(part);
+        else this.refuse(part, objection);
+      },
+    );
   }
 
   /** Goes on after the next change. What stands in the way of being ready may take so long, then this core refuses. */

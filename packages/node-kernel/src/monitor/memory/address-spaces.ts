@@ -29,6 +29,7 @@ import { OperationError } from '../operations.ts';
 import type { MessageHandlers, RoundActs, Service, SystemCallHandlers, Verbs } from '../service.ts';
 import { Faults } from './faults.ts';
 import type { Pages } from './pages.ts';
+import { coreOf } from '../agreement/finished.ts';
 import { decodeTaken, Shootdowns } from './shootdowns.ts';
 
 export interface AddressSpacesPort {
@@ -62,9 +63,10 @@ export class AddressSpaces implements Service {
 
   readonly roundActions = {
     // Each tells how long it waited for its dispatchers: for whoever measures.
-    unmap: (_op, _phase, payload, now, vote) => {
+    unmap: (op, _phase, payload, now, vote) => {
       const taken = decodeTaken(payload);
-      if (taken === null) return vote('BAD_REQUEST', now);
+      // The tables of a domain are where it began: nobody else changes them.
+      if (taken === null || coreOf(taken.domain) !== coreOf(op)) return vote('BAD_REQUEST', now);
       const { domain, epoch, ranges } = taken;
       const pages = this.translations.drop(domain, epoch, ranges);
       const quiet = (): void => vote(null, this.port.context.now, [this.port.context.now - now]);

@@ -37,6 +37,7 @@ export interface AllocateRequest {
 
 /** What the memory server needs of the capability operations. */
 export interface ReclaimPort {
+  readonly shared: { readonly given: { note(core: CoreId, range: Range): void } };
   readonly reclaims: {
     /** Accounts ranges as on their way from here, until `arrived`. */
     depart(op: OperationId, ranges: readonly Range[]): void;
@@ -87,7 +88,9 @@ export class MemoryServer implements Service {
   readonly messages = {
     ram_steal_request: (from, request) => this.onSteal(from, request),
     ram_steal_reply: (from, reply, now) => this.onStolen(from, reply, now),
-    ram_steal_taken: (_from, { op }) => this.onTaken(op),
+    ram_steal_taken: (from, { op }) => {
+      if (this.departing.get(op)?.to === from.id) this.onTaken(op);
+    },
   } satisfies MessageHandlers;
 
   readonly systemCalls = {
@@ -251,6 +254,7 @@ export class MemoryServer implements Service {
       return this.returnStolen();
     }
     lendMemory(this.state);
+    this.capops.shared.given.note(from.id, range);
     this.departing.set(op, { to: from.id, range });
     this.capops.reclaims.depart(op, [range]);
     if (this.replyTo(from.id, op, null, range)) return;

@@ -1,0 +1,67 @@
+import { known } from '@mk/monitor-proto/assert';
+import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
+import { type Hmac, sameProof } from '@mk/monitor-proto/handshake/proof';
+import { Writer } from '@mk/monitor-proto/handshake/writer';
+import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
+
+/*
+ * Who began a round that comes over others: a tree's inner node passes on what it was given, and could as well make it up. So each core gives each
+ * other one a key, over the link between the two, and what it begins bears a seal for every member; nobody else can make one.
+ */
+
+/** What a seal is about: the operation, what it does, the round's number at its initiator, and all that it says. */
+export interface Sealed {
+  readonly op: OperationId;
+  readonly action: number;
+  readonly round: number;
+  readonly body: Uint8Array;
+}
+
+const KEY_BYTES = 16;
+/** A double of a payload holds so many exactly; to guess one takes as many messages. */
+const SEAL_BYTES = 6;
+
+export class Seals {
+  private readonly heard = new Map<CoreId, { readonly incarnation: Incarnation; readonly key: Uint8Array }>();
+
+  constructor(
+    private readonly hmac: Hmac,
+    private readonly entropy: Uint8Array,
+  ) {}
+
+  /** The key by which that peer will know what this core begins. */
+  keyFor({ id, instance }: Pick<CorePeer, 'id' | 'instance'>): Uint8Array {
+    const name = new Writer(128).ascii('round key ').ascii(String(id)).ascii(' ').ascii(instance).whole();
+    return this.hmac(this.entropy, name).slice(0, KEY_BYTES);
+  }
+
+  /** A peer has given its key. */
+  learn({ id, incarnation }: CorePeer, key: Uint8Array): void {
+    this.heard.set(id, { incarnation, key: key.slice() });
+  }
+
+  /** The seal for a peer of what this core begins. */
+  sealFor(peer: Pick<CorePeer, 'id' | 'instance'>, sealed: Sealed): number {
+    return this.seal(this.keyFor(peer), sealed);
+  }
+
+  /** Whether an incarnation of a core has sealed something for this one; null: its key is not known here. */
+  isBy(core: CoreId, incarnation: Incarnation, sealed: Sealed, seal: number | undefined): boolean | null {
+    const known = this.heard.get(core);
+    if (known?.incarnation !== incarnation) return null;
+    return seal !== undefined && sameProof(bytesOf(seal), bytesOf(this.seal(known.key, sealed)));
+  }
+
+  private seal(key: Uint8Array, { op, action, round, body }: Sealed): number {
+    const said = new Writer(64 + op.length + body.length);
+    said.ascii(op).ascii(' ').ascii(String(action)).ascii(' ').ascii(String(round)).ascii(' ').bytes(body);
+    const mac = this.hmac(key, said.whole());
+    let seal = 0;
+    for (let i = 0; i < SEAL_BYTES; i += 1) seal = seal * 256 + known(mac[i]);
+    return seal;
+  }
+}
+
+function bytesOf(seal: number): Uint8Array {
+  return new Uint8Array(new Float64Array([seal]).buffer);
+}

@@ -1,0 +1,58 @@
+import { type CoreId } from '@mk/monitor-proto/ids';
+import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
+import { typeRow } from '../../capability/model/types.ts';
+import { type Claim, claimTo, isAtHome } from '../conduct/authority.ts';
+import type { Fault } from '../conduct/screening.ts';
+import type { CapopsContext } from './context.ts';
+import type { CapabilityPayload } from './payload.ts';
+
+/*
+ * What only some may say about a capability. The owner's record decides, not the sender's word: each core judges by its own records, and
+ * where these prove nothing it believes. Of a capability whose recorded owner is gone everybody may say that he has taken over.
+ */
+
+/** As `claimTo`; of a capability whose recorded owner is gone everybody may say that it has taken over. */
+export function claimOf(m: CapopsContext, capability: Capability, core: CoreId): Claim {
+  const claim = claimTo(m.state, capability, core);
+  const owner = claim === 'false' ? m.state.database.find(capability)?.owner : undefined;
+  return owner !== undefined && isGone(m, owner) ? 'possible' : claim;
+}
+
+/** What speaks against a claim: a fault, or that nobody can tell now; null: nothing. */
+type Wrong = Fault | 'CAPABILITY_BUSY' | null;
+
+/** For what only the owner asks. */
+export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: CapabilityPayload) => Wrong {
+  return (initiator, { capability }) => {
+    const claim = claimOf(m, capability, initiator);
+    if (claim === 'possible') return null;
+    const owner = m.state.database.find(capability)?.owner;
+    if (claim === 'changing') return 'CAPABILITY_BUSY';
+    const text = `acts as the owner of ${describeCapability(capability)}`;
+    return owner === undefined
+      ? { offence: 'forged', text }
+      : { offence: 'not_owner', text: `${text}, which is core ${owner}'s` };
+  };
+}
+
+/** A new owner speaks for itself, and not about what this core owns: whom it has let it go to, it knows. */
+export function wrongNewOwner(m: CapopsContext, initiator: CoreId, { capability, rest }: CapabilityPayload): Wrong {
+  const name = describeCapability(capability);
+  if (rest[0] !== initiator) return { offence: 'other_name', text: `says that core ${rest[0]} owns ${name}` };
+  const group = m.state.database.find(capability);
+  const isOurs = group !== undefined && typeRow(capability.type).needsLocality && !m.state.isForeign(group);
+  if (isOurs && group.locked) return 'CAPABILITY_BUSY';
+  return isOurs ? { offence: 'not_owner', text: `says that it owns ${name}, which is this core's` } : null;
+}
+
+/** Only its home asks who uses memory. */
+export function notItsMemory({ state }: CapopsContext, initiator: CoreId, ranges: readonly Range[]): Wrong {
+  const other = ranges.find((range) => !isAtHome(state, range, initiator));
+  return other === undefined
+    ? null
+    : { offence: 'not_home', text: `reclaims memory at 0x${other.address.toString(16)}` };
+}
+
+function isGone({ context }: CapopsContext, core: CoreId): boolean {
+  return core !== context.core && !context.monitors.has(core);
+}

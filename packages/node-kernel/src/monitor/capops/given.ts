@@ -1,0 +1,27 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+import { overlaps, type Range } from '../../capability/model/capability.ts';
+import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
+
+/**
+ * What this core has handed to which other: the memory of each capability that it sent. Never less than the truth; more where what was given is
+ * gone since. Every capability comes to a core from another one, but what its own memory holds, so somebody always knows who may have it.
+ */
+export class Given {
+  private readonly byCore = new Map<CoreId, Range[]>();
+
+  note(core: CoreId, { address, size }: Range): void {
+    const known = this.byCore.get(core) ?? [];
+    if (size === 0 || subtractRanges([{ address, size }], known).length === 0) return;
+    this.byCore.set(core, unionRanges([...known, { address, size }]));
+  }
+
+  /** Whether a core was handed something in a range. */
+  has(core: CoreId, range: Range): boolean {
+    return this.byCore.get(core)?.some((given) => overlaps(given, range)) === true;
+  }
+
+  /** What an incarnation was handed is gone with it. */
+  forget(core: CoreId): void {
+    this.byCore.delete(core);
+  }
+}

@@ -1,0 +1,142 @@
+import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { type Capability, describeCapability, overlaps, type Range } from '../../capability/model/capability.ts';
+import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
+import { typeRow } from '../../capability/model/types.ts';
+import { coreOf } from '../agreement/finished.ts';
+import type { Act } from '../agreement/round-actions.ts';
+import { claimOf } from './claims.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import type { CapopsContext } from './context.ts';
+import { errorIn } from './exchange.ts';
+
+/*
+ * VOUCH: is it true that a core owns what it says it owns?
+ *
+ *   - A copy of memory that another core than its home hands out, or asks for: everybody is asked, in one round. A capability is always held by
+ *     somebody, so a true owner, and the home of what is free, object; and it came from somebody, who says so (`Given`). The copy is in flight
+ *     meanwhile, and its sender answers for it.
+ *   - A new owner, at a holder who knows another one: that one is asked. Owners change one after the other, so it knows.
+ *
+ * Who objects may lie itself: an objection stops the claim and proves nothing (`disputed`). Who does not answer does not object.
+ */
+
+/** Behind the claimant: it says that it holds, not that it owns. */
+const HOLDS = 1;
+/** What a voter tells that has handed it something. */
+const HANDED: readonly number[] = [1, 1];
+
+/** Whether a copy that a core hands out is to be vouched for: not that of memory which the core itself brought. */
+export function needsVouching(m: CapopsContext, capability: Capability, from: CoreId): boolean {
+  const { addressed, needsLocality } = typeRow(capability.type);
+  return addressed && needsLocality && m.state.homeOf(capability.address) !== from;
+}
+
+/** Why a core must not be believed that it owns a capability, or may use one; null: somebody has handed it something of it, and nobody objects. */
+export function* objectionTo(
+  m: CapopsContext,
+  op: OperationId,
+  capability: Capability,
+  from: CoreId,
+): Operation<ErrorName | null> {
+  const { refusals, data } = yield* m.rounds.ask(op, 'vouch', { capability, rest: [from] });
+  let busy = false;
+  for (const [core, code] of refusals) {
+    const error = errorOfCode(code) ?? 'BAD_REQUEST';
+    if (core === from || error === 'OPERATION_TIMEOUT' || error === 'PEER_GONE') continue;
+    if (error === 'OWNER_MISMATCH') return dispute(m, capability, from, `core ${core} objects`);
+    busy = true;
+  }
+  if (busy) return 'CAPABILITY_BUSY';
+  return data.length > 0 ? null : dispute(m, capability, from, 'nobody has handed it any of it');
+}
+
+/** Whether somebody has handed a core something of a capability of this core: a holder that nobody made one is none. Null: not all could tell. */
+export function* wasHanded(
+  m: CapopsContext,
+  op: OperationId,
+  capability: Capability,
+  core: CoreId,
+): Operation<boolean | null> {
+  if (m.someoneLeft || m.given.has(core, capability) || m.state.homeOf(capability.address) === core) return true;
+  const { data, refusals } = yield* m.rounds.ask(op, 'vouch', { capability, rest: [core, HOLDS] });
+  if (data.length > 0) return true;
+  if (refusals.some(([voter]) => voter !== core)) return null;
+  dispute(m, capability, core, 'nobody has handed it any of it');
+  return false;
+}
+
+/** Ends a request of a core that says that it holds a capability of this one and was never handed any of it. */
+export function* failUnlessHanded(
+  m: CapopsContext,
+  op: OperationId,
+  capability: Capability,
+  core: CoreId,
+): Operation<void> {
+  if (!typeRow(capability.type).addressed) return;
+  const handed = yield* wasHanded(m, `${op}.v`, capability, core);
+  if (handed === null) throw new OperationError('CAPABILITY_BUSY', 'not everybody could tell who holds it');
+  if (!handed) throw new OperationError('CAPABILITY_NOT_FOUND', `core ${core} was handed nothing of it`);
+}
+
+function dispute(m: CapopsContext, capability: Capability, from: CoreId, why: string): ErrorName {
+  m.context.offences.note(from, 'disputed', `claims ${describeCapability(capability)}; ${why}`, m.now);
+  return 'OWNER_MISMATCH';
+}
+
+/**
+ * Objects when this core knows better, and says by a number of its own when it has handed the core something of it, or cannot know who has.
+ * Memory that is just being freed here may be anybody's in a moment, or nobody's.
+ */
+export function vouchAct(m: CapopsContext, reclaiming: () => readonly Range[]): Act {
+  return m.rounds.act({
+    commit(op, { capability, rest }, answer) {
+      const claimant = rest[0] ?? -1;
+      const { core } = m.context;
+      if (core === claimant) return answer(null);
+      if (rest[1] !== HOLDS && coreOf(op) !== core) {
+        const claim = claimOf(m, capability, claimant);
+        if (claim === 'false') return answer('OWNER_MISMATCH');
+        if (claim === 'changing' || reclaiming().some((range) => overlaps(range, capability)))
+          return answer('CAPABILITY_BUSY');
+      }
+      answer(null, m.someoneLeft || m.given.has(claimant, capability) ? HANDED : []);
+    },
+  });
+}
+
+/** What a core has against the claim that another owns a capability; nothing when it is gone and can say nothing any more. */
+export function* objectionOf(
+  m: CapopsContext,
+  voucher: CoreId,
+  capability: Capability,
+  owner: CoreId,
+): Operation<ErrorName | null> {
+  const op = m.context.operations.nextId();
+  const cap = encodeCapability(capability);
+  try {
+    const request = { type: 'cap_vouch_request', op, view: m.context.view, cap, owner } as const;
+    return errorIn(yield* m.exchange.ask(voucher, request, 'cap_vouch_reply'));
+  } catch (error) {
+    if (error instanceof OperationError && !m.context.monitors.has(voucher)) return null;
+    throw error;
+  }
+}
+
+/** At the owner before. */
+export function onVouchRequest(
+  m: CapopsContext,
+  from: CoreId,
+  { op, cap, owner }: MessageOf<'cap_vouch_request'>,
+  now: Nanos,
+): void {
+  const capability = decodeCapability(cap);
+  const error = isMalformed(capability) ? 'CAPABILITY_MALFORMED' : m.booted ? objection(m, capability, owner) : null;
+  m.exchange.tell(from, { type: 'cap_vouch_reply', op, error: error === null ? 0 : ERRORS[error].code }, now);
+}
+
+function objection(m: CapopsContext, capability: Capability, owner: CoreId): ErrorName | null {
+  const claim = claimOf(m, capability, owner);
+  return claim === 'possible' ? null : claim === 'false' ? 'OWNER_MISMATCH' : 'CAPABILITY_BUSY';
+}

@@ -1,0 +1,209 @@
+import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
+import { type Nanos, type OperationId, peerName } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages/table';
+import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import type { Timer } from '@mk/monitor-proto/timer-queue';
+import type { OffenceReport } from '../../control/verb-answers.ts';
+import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
+import { coreOf } from '../agreement/finished.ts';
+import { isSecondPhase } from '../agreement/round-actions.ts';
+import type { MonitorContext } from '../context.ts';
+import type { Service, Verbs } from '../service.ts';
+import { Meter } from './meter.ts';
+import { faultOf } from './screening.ts';
+
+/*
+ * What survives a misbehaving monitor, beside the proof of who it is (handshake) and the form of what it says (codec): each message
+ * of a core is screened before any service sees it.
+ *
+ *   - What a peer may not say is not handed on, and counted against it (`Offences`).
+ *   - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work waits.
+ *
+ * Of a peer no more requests wait than it can have operations; those beyond are dropped, as nobody honest sends them. The end of a round that has
+ * begun here is never dropped, and a round whose end was is not begun: else it would stay open for as long as the peer lives.
+ */
+
+/** Messages that make work on many cores or lock something: what an account is charged for. */
+const EXPENSIVE: ReadonlySet<MessageType> = new Set<MessageType>([
+  'round_request',
+  'cap_copy_request',
+  'cap_receive_request',
+  'cap_move_request',
+  'cap_retrieve_request',
+  'cap_retype_request',
+  'cap_reclaim_request',
+  'ram_steal_request',
+]);
+const HELD_MOST = limit('operationsInFlight');
+const BATCH = limit('budgetBatchNs');
+const ACCOUNTS = 65_536;
+
+interface Waiting {
+  readonly peer: CorePeer;
+  readonly message: Message;
+  /** Its end was dropped: nobody would end what it begins. */
+  ended: boolean;
+}
+
+export class Conduct implements Service {
+  private readonly meter = new Meter();
+  /** What waits for its sender's next token, by account. */
+  private readonly held = new Map<number, Waiting[]>();
+  /** Of those, the beginnings of rounds. */
+  private readonly heldRounds = new Map<OperationId, Waiting>();
+  private heldCount = 0;
+  private dropped = 0;
+  private timer: Timer | null = null;
+
+  constructor(
+    private readonly context: MonitorContext,
+    private readonly driver: CpuDriver,
+    /** Hands a message to the service that has a handler for it. */
+    private readonly deliver: (peer: Peer, message: Message, now: Nanos) => void,
+    /** Whether the first phase of a round has begun here and not ended. */
+    private readonly isOpen: (op: OperationId) => boolean,
+  ) {}
+
+  readonly verbs = {
+    offences: {
+      args: [],
+      doc: 'Which peers this core has caught at what, and how many requests of theirs wait.',
+      withoutLease: true,
+      run: (_args, now) => this.report(now),
+    },
+  } satisfies Verbs;
+
+  /** Whether a message may be handed on now. */
+  screen(peer: Peer, message: Message, now: Nanos): boolean {
+    if (!isCorePeer(peer)) return true;
+    const { core, incarnation, offences } = this.context;
+    const state = this.driver.booted ? this.driver.state : null;
+    const fault = faultOf(peer, message, { core, incarnation, state });
+    if (fault !== null) {
+      offences.note(peer.id, fault.offence, fault.text, now);
+      return false;
+    }
+    return !EXPENSIVE.has(message.type) || this.afford(peer, message, now);
+  }
+
+  peerGone({ id }: Peer): void {
+    for (const [key, waiting] of [...this.held]) {
+      if (waiting[0]?.peer.id !== id) continue;
+      this.heldCount -= waiting.length;
+      for (const { message } of waiting) if (message.type === 'round_request') this.heldRounds.delete(message.op);
+      this.held.delete(key);
+      this.meter.forget(key);
+    }
+  }
+
+  leftovers(): readonly string[] {
+    return this.heldCount > 0 ? [`${this.heldCount} requests of peers on short rations`] : [];
+  }
+
+  metrics(): readonly MetricFamily[] {
+    const offences = this.context.offences.rows().map(({ peer, offence, count }) => {
+      return { labels: { peer: peerName(peer), offence }, value: count };
+    });
+    return [
+      {
+        name: 'mk_peer_offences_total',
+        type: 'counter',
+        help: 'What peers were caught at by this core.',
+        samples: offences,
+      },
+      {
+        name: 'mk_requests_held',
+        type: 'gauge',
+        help: 'Requests of peers on short rations that wait for their turn.',
+        samples: [{ value: this.heldCount }],
+      },
+      {
+        name: 'mk_requests_dropped_total',
+        type: 'counter',
+        help: 'Requests beyond what a core can have operations.',
+        samples: [{ value: this.dropped }],
+      },
+    ];
+  }
+
+  private report(now: Nanos): OffenceReport {
+    const rows = this.context.offences.rows().map(({ first, last, ...row }) => ({
+      ...row,
+      first_s_ago: (now - first) / 1e9,
+      last_s_ago: (now - last) / 1e9,
+    }));
+    return { offences: rows, held: this.heldCount, dropped: this.dropped };
+  }
+
+  private afford(peer: CorePeer, message: Message, now: Nanos): boolean {
+    const key = accountOf(peer, message);
+    const { offences, operations } = this.context;
+    const waiting = this.held.get(key);
+    const verdict = this.meter.ask(key, now, operations.begun);
+    if (verdict === 'over')
+      offences.note(peer.id, 'over_budget', `${message.type}: more than its share while others worked`, now);
+    if (verdict === 'pass' && waiting === undefined) return true;
+    if (waiting !== undefined && waiting.length >= HELD_MOST)
+      return this.isNeeded(message) || this.drop(peer, message, now);
+    const held: Waiting = { peer, message, ended: false };
+    if (waiting === undefined) this.held.set(key, [held]);
+    else waiting.push(held);
+    if (message.type === 'round_request' && !isEnd(message)) this.heldRounds.set(message.op, held);
+    this.heldCount += 1;
+    this.arm(now);
+    return false;
+  }
+
+  private isNeeded(message: Message): boolean {
+    return message.type === 'round_request' && isEnd(message) && this.isOpen(message.op);
+  }
+
+  private drop(peer: CorePeer, message: Message, now: Nanos): false {
+    this.dropped += 1;
+    if (message.type === 'round_request' && isEnd(message)) {
+      const begins = this.heldRounds.get(message.op);
+      if (begins?.peer === peer) begins.ended = true;
+    }
+    this.context.offences.note(peer.id, 'hoard', `${message.type}: ${HELD_MOST} of its requests wait already`, now);
+    return false;
+  }
+
+  private arm(now: Nanos): void {
+    if (this.timer !== null) return;
+    const due = Math.min(...[...this.held.keys()].map((key) => this.meter.nextTokenAt(key, now)));
+    this.timer = this.context.timers.set(Math.max(due, now + BATCH), (at) => this.serve(at));
+  }
+
+  /** Serves what has waited long enough, in order. */
+  private serve(now: Nanos): void {
+    this.timer = null;
+    for (const [key, waiting] of [...this.held]) {
+      let served = 0;
+      while (served < waiting.length && this.meter.takeToken(key, now)) served += 1;
+      const due = waiting.splice(0, served);
+      this.heldCount -= served;
+      if (waiting.length === 0) this.held.delete(key);
+      for (const { peer, message, ended } of due) {
+        if (message.type === 'round_request' && !isEnd(message)) this.heldRounds.delete(message.op);
+        if (!peer.gone && !ended) this.deliver(peer, message, now);
+      }
+    }
+    if (this.held.size > 0) this.arm(now);
+  }
+}
+
+/**
+ * Whose account a request is charged to: its sender's. A round that it passes on has an account for sender and initiator together, so that
+ * nobody pays for what is said in its name. What ends a round that has begun has an account of its own: it must not wait behind beginnings.
+ */
+function accountOf(peer: CorePeer, message: Message): number {
+  if (message.type !== 'round_request') return peer.id;
+  const initiator = coreOf(message.op);
+  const account = initiator === peer.id ? peer.id : ACCOUNTS * (peer.id + 1) + ((initiator >>> 0) % ACCOUNTS);
+  return isEnd(message) ? -1 - account : account;
+}
+
+function isEnd({ kind, phase }: MessageOf<'round_request'>): boolean {
+  return isSecondPhase(kind, phase);
+}

@@ -1,0 +1,104 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+
+/*
+ * How much a peer may ask. Nobody is held back while nobody else asks: a core that works alone has all of the machine. When
+ * others work as well, whoever asks for more than twice what the busiest of them asks, and for more than a floor that is
+ * above any load that hurts, is on short rations for a while: a token bucket of the floor. What does not fit waits, in order,
+ * and is served when its turn comes; so an honest peer that is caught is slow, never wrong.
+ */
+
+const WINDOW = limit('budgetWindowNs');
+const FLOOR_PER_SECOND = limit('budgetFloorPerSecond');
+/** Over two windows, the one under way and the one before. */
+const FLOOR = (2 * FLOOR_PER_SECOND * WINDOW) / 1e9;
+const RATIONS = limit('budgetRationsNs');
+const SHARE = limit('budgetShare');
+/** Fewer requests of others than this in two windows are no work that could be hurt. */
+const OTHERS_WORK = 4;
+
+interface Account {
+  window: number;
+  count: number;
+  before: number;
+  rationedUntil: Nanos;
+  tokens: number;
+  filledAt: Nanos;
+}
+
+export class Meter {
+  private readonly accounts = new Map<number, Account>();
+  private own = newAccount();
+  private ownCount = 0;
+
+  /**
+   * One request more on an account. `pass`: serve it. `over`: its owner is put on rations with this one, which is held.
+   * `held`: it has been before. `ownOperations`: how many this core has begun itself so far.
+   */
+  ask(key: number, now: Nanos, ownOperations: number): 'pass' | 'held' | 'over' {
+    const account = this.accountOf(key);
+    roll(account, now);
+    account.count += 1;
+    if (now < account.rationedUntil) return this.takeToken(key, now) ? 'pass' : 'held';
+    const asked = account.count + account.before;
+    if (asked <= FLOOR) return 'pass';
+    const others = this.busiestBut(account, now, ownOperations);
+    if (others < OTHERS_WORK || asked <= SHARE * others) return 'pass';
+    account.rationedUntil = now + RATIONS;
+    account.tokens = 0;
+    account.filledAt = now;
+    return 'over';
+  }
+
+  /** Whether what is held of the account may be served now: one request. */
+  takeToken(key: number, now: Nanos): boolean {
+    const account = this.accountOf(key);
+    const perNano = FLOOR_PER_SECOND / 1e9;
+    account.tokens = Math.min(FLOOR, account.tokens + (now - account.filledAt) * perNano);
+    account.filledAt = now;
+    if (account.tokens < 1) return false;
+    account.tokens -= 1;
+    return true;
+  }
+
+  /** When the next token is there, at the earliest. */
+  nextTokenAt(key: number, now: Nanos): Nanos {
+    const { tokens } = this.accountOf(key);
+    return now + Math.max(0, Math.ceil(((1 - tokens) * 1e9) / FLOOR_PER_SECOND));
+  }
+
+  forget(key: number): void {
+    this.accounts.delete(key);
+  }
+
+  private busiestBut(account: Account, now: Nanos, ownOperations: number): number {
+    roll(this.own, now);
+    this.own.count += ownOperations - this.ownCount;
+    this.ownCount = ownOperations;
+    let most = this.own.count + this.own.before;
+    for (const other of this.accounts.values()) {
+      if (other === account || now < other.rationedUntil) continue;
+      roll(other, now);
+      most = Math.max(most, other.count + other.before);
+    }
+    return most;
+  }
+
+  private accountOf(key: number): Account {
+    let account = this.accounts.get(key);
+    if (account === undefined) this.accounts.set(key, (account = newAccount()));
+    return account;
+  }
+}
+
+function newAccount(): Account {
+  return { window: 0, count: 0, before: 0, rationedUntil: 0, tokens: 0, filledAt: 0 };
+}
+
+function roll(account: Account, now: Nanos): void {
+  const window = Math.floor(now / WINDOW);
+  if (window === account.window) return;
+  account.before = window === account.window + 1 ? account.count : 0;
+  account.count = 0;
+  account.window = window;
+}

@@ -1,0 +1,60 @@
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { type Offence, OFFENCES } from '@mk/monitor-proto/offences';
+import type { EffectSink } from '@mk/monitor-proto/outbox';
+
+/** What one peer was caught at so far. */
+export interface OffenceRow {
+  readonly peer: CoreId;
+  readonly offence: Offence;
+  readonly count: number;
+  /** Whether no honest monitor does it. */
+  readonly proof: boolean;
+  readonly first: Nanos;
+  readonly last: Nanos;
+  /** The last one, in a sentence. */
+  readonly text: string;
+}
+
+type Entry = { -readonly [K in keyof OffenceRow]: OffenceRow[K] };
+
+/**
+ * Who was caught at what, for as long as the process lives. Only what came over a link that proved itself is held against a
+ * peer: nobody can be blamed for what another one says.
+ */
+export class Offences {
+  private readonly byPeer = new Map<CoreId, Map<Offence, Entry>>();
+
+  constructor(private readonly sink: EffectSink) {}
+
+  /** Counts one; logs the first and then whenever the number has doubled: a log is no lever for whoever offends. */
+  note(peer: CoreId, offence: Offence, text: string, now: Nanos): void {
+    const entry = this.entryOf(peer, offence, now);
+    entry.count += 1;
+    entry.last = now;
+    entry.text = text.slice(0, 200);
+    if ((entry.count & (entry.count - 1)) === 0)
+      this.sink.log('peer_offence', { peer, offence, count: entry.count, text: entry.text });
+  }
+
+  /** How many of its offences no honest monitor commits. */
+  proven(peer: CoreId): number {
+    let sum = 0;
+    for (const { proof, count } of this.byPeer.get(peer)?.values() ?? []) if (proof) sum += count;
+    return sum;
+  }
+
+  rows(): readonly OffenceRow[] {
+    return [...this.byPeer.values()].flatMap((entries) => [...entries.values()]);
+  }
+
+  private entryOf(peer: CoreId, offence: Offence, now: Nanos): Entry {
+    let entries = this.byPeer.get(peer);
+    if (entries === undefined) this.byPeer.set(peer, (entries = new Map()));
+    let entry = entries.get(offence);
+    if (entry === undefined) {
+      entry = { peer, offence, count: 0, proof: OFFENCES[offence].proof, first: now, last: now, text: '' };
+      entries.set(offence, entry);
+    }
+    return entry;
+  }
+}

@@ -1,0 +1,44 @@
+import { ERRORS } from '@mk/monitor-proto/errors';
+import { type CoreId, isCore, type PeerId } from '@mk/monitor-proto/ids';
+import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages/table';
+import { anybodyBut, type Mischief, oneOf } from './mischief.ts';
+
+/* Answers, but not the truth: for more cores than were asked, as owner, with errors that are none and none where there was one. */
+
+type Liars = { readonly [T in MessageType]?: (m: Mischief, message: MessageOf<T>, to: CoreId) => Message };
+
+const LIARS: Liars = {
+  round_reply: (m, message, to) =>
+    oneOf<Message>(m, [
+      { ...message, count: message.count + 1 + m.prng.nextInt(1000) },
+      { ...message, count: 0, refusals: [] },
+      { ...message, count: 0, refusals: [[anybodyBut(m, to), ERRORS.PEER_GONE.code]] },
+      { ...message, count: 0, refusals: [[m.context.core, ERRORS.CAPABILITY_BUSY.code]] },
+      { ...message, data: [2 ** 60, -1, 0.5, 1e300, 1] },
+    ]),
+  cap_copy_reply: (m, message) => ({ ...message, ...verdict(m), slot: m.prng.nextInt(1 << 20) }),
+  cap_receive_reply: (m, message) => ({ ...message, error: verdict(m).error, slot: m.prng.nextInt(1 << 20) }),
+  cap_move_reply: (m, message) => ({ ...message, error: verdict(m).error }),
+  cap_retrieve_reply: (m, message) => ({ ...message, ...verdict(m), relations: m.prng.nextInt(2 ** 32) }),
+  cap_retype_reply: (m, message) => ({ ...message, ...verdict(m) }),
+  cap_reclaim_reply: (_m, message) => ({ ...message, freed: -1e300 }),
+  ram_steal_reply: (m, message, to) => {
+    const { size } = m.state.memory;
+    return { ...message, error: 0, address: to * size, size };
+  },
+  translate_reply: (m, message) => ({ ...message, error: 0, physical: m.prng.nextInt(2 ** 20), rights: 31 }),
+  page_invalidated: (m, message, to) => ({ ...message, cores: [anybodyBut(m, to)] }),
+  page_data: (_m, message) => ({ ...message, held: !message.held, has_data: !message.has_data }),
+  ping_reply: (_m, message) => ({ ...message, id: message.id + 1 }),
+};
+
+/** What this core says in the place of a message: every other time something else. */
+export function lie(m: Mischief, message: Message, to: PeerId): Message {
+  const liar = LIARS[message.type] as ((m: Mischief, message: Message, to: CoreId) => Message) | undefined;
+  return liar === undefined || !isCore(to) || m.prng.nextInt(2) === 0 ? message : liar(m, message, to);
+}
+
+function verdict(m: Mischief): { readonly error: number; readonly owner: number } {
+  const error = oneOf(m, [0, 0, ERRORS.CAPABILITY_FOREIGN.code, ERRORS.CAPABILITY_BUSY.code, 65_000]);
+  return { error, owner: oneOf(m, [m.context.core, ...m.context.members, 60_000]) };
+}

@@ -1,0 +1,64 @@
+import { known } from '@mk/monitor-proto/assert';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
+import type { Route } from '@mk/monitor-proto/messages/fields';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { Prng } from '@mk/monitor-proto/prng';
+import type { Capability } from '../../capability/model/capability.ts';
+import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
+import { coreSetOf } from '../agreement/core-set.ts';
+import { encodeEnvelope } from '../agreement/envelope.ts';
+import { type Phase, ROUND_ACTIONS, type RoundActionName } from '../agreement/round-actions.ts';
+import { CAPABILITY_PAYLOAD } from '../capops/payload.ts';
+import type { MonitorContext } from '../context.ts';
+
+/** What misbehaving works with: who this core is, whom it can reach, what it has seen, and chance. */
+export interface Mischief {
+  readonly context: MonitorContext;
+  readonly state: LocalCapabilities;
+  readonly prng: Prng;
+}
+
+/** Makes what is to be sent to a peer next. */
+export type MessageMaker = (m: Mischief, to: CoreId) => readonly Message[];
+/** Makes bytes that are to be sent in the place of a frame. */
+export type FrameMaker = (m: Mischief, to: Peer) => Uint8Array;
+
+/** One of several; the list is not empty. */
+export function oneOf<T>({ prng }: Mischief, list: readonly T[]): T {
+  return known(list[prng.nextInt(list.length)]);
+}
+
+/** Another core than `but`, if there is one. */
+export function anybodyBut(m: Mischief, but: CoreId): CoreId {
+  const others = m.context.members.filter((core) => core !== but);
+  return others.length === 0 ? but : oneOf(m, others);
+}
+
+/** A phase of a round about a capability, as its initiator would send it. */
+export function capabilityRound(
+  { context }: Mischief,
+  op: OperationId,
+  action: RoundActionName,
+  phase: Phase,
+  capability: Capability,
+  rest: readonly number[] = [],
+  below: readonly Route[] = [],
+): Message {
+  const members = coreSetOf([context.core, ...context.members]);
+  // A number beyond those of true rounds, none of which it declares over: what it asks is never late.
+  const body = CAPABILITY_PAYLOAD.encode({ capability, rest });
+  const payload = encodeEnvelope({ members, round: 2 ** 40, oldest: 0, seals: [], body });
+  return roundRequest(context, op, action, phase, payload, below);
+}
+
+export function roundRequest(
+  { view }: MonitorContext,
+  op: OperationId,
+  action: RoundActionName,
+  phase: Phase,
+  payload: Uint8Array,
+  below: readonly Route[] = [],
+): Message {
+  return { type: 'round_request', op, view, phase, kind: ROUND_ACTIONS[action].ordinal, below, payload };
+}

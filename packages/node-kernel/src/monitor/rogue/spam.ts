@@ -1,0 +1,50 @@
+import { known } from '@mk/monitor-proto/assert';
+import { type Capability, makeCapability } from '../../capability/model/capability.ts';
+import { PHASES } from '../agreement/round-actions.ts';
+import { encodeTaken } from '../memory/shootdowns.ts';
+import { capabilityRound, type MessageMaker, type Mischief, roundRequest } from './mischief.ts';
+
+/*
+ * Requests that are allowed, each by itself: about this core's own memory and its own domains, under its own name. Only that they never
+ * stop, and that nobody waits for an answer.
+ */
+
+const PAGE = 4096;
+/** The pages at the end of a core's memory that it plays with. */
+const PAGES = 1024;
+
+/** Drops translations of a domain that this core has never had. */
+export const spamRemap: MessageMaker = (m) => {
+  const { operations, core } = m.context;
+  const payload = encodeTaken({
+    domain: `${core}.${m.context.incarnation}.${2 ** 30}`,
+    epoch: 1,
+    ranges: [{ first: m.prng.nextInt(PAGES), count: 1 }],
+  });
+  return [roundRequest(m.context, operations.nextId(), 'unmap', PHASES.commit, payload)];
+};
+
+/** Has everybody agree to a retype, and then does not do it. */
+export const spamRetype: MessageMaker = (m) => {
+  const op = m.context.operations.nextId();
+  const source = ownPage(m);
+  return [
+    capabilityRound(m, op, 'check_retype', PHASES.prepare, source, [source.address, source.size]),
+    capabilityRound(m, op, 'check_retype', PHASES.abort, source, [source.address, source.size]),
+  ];
+};
+
+/** Has everybody freeze what descends from a page of its own, and then does not revoke it. */
+export const spamRevoke: MessageMaker = (m) => {
+  const op = m.context.operations.nextId();
+  const target = ownPage(m);
+  return [
+    capabilityRound(m, op, 'revoke', PHASES.prepare, target),
+    capabilityRound(m, op, 'revoke', PHASES.abort, target),
+  ];
+};
+
+function ownPage({ state, prng }: Mischief): Capability {
+  const { address, size } = known(state).memory;
+  return makeCapability('RAM', address + size - PAGE * (1 + prng.nextInt(PAGES)), PAGE);
+}

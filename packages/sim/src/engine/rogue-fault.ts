@@ -1,0 +1,24 @@
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { SimFault } from './scenario.ts';
+import type { Simulation } from './simulation.ts';
+
+/** Messages to each peer a millisecond from a core that misbehaves: what matters here is what they are, not how many. */
+const ROGUE_RATE = 2;
+
+/** Has the monitors of cores misbehave, for a time if there is one. */
+export function misbehave(s: Simulation, { cores, behaviour, forNs }: Extract<SimFault, { type: 'rogue' }>): void {
+  for (const core of cores) {
+    const { life } = s.node(core);
+    const seed = s.prng.split(`rogue ${core} ${s.now}`).nextUint32();
+    s.control(core, 'rogue', { behaviour, rate: ROGUE_RATE, seed }, () => undefined);
+    if (forNs !== null) s.call(s.now + forNs, () => s.node(core).life === life && behave(s, core));
+  }
+}
+
+/** Has a core behave again, if it misbehaves. */
+export function behave(simulation: Simulation, id: CoreId): void {
+  const { kernel } = simulation.node(id);
+  if (kernel === null || !kernel.services.rogue.active) return;
+  simulation.faultLog.ended(`rogue:${id}`, simulation.now);
+  simulation.control(id, 'rogue', { behaviour: 'none' }, () => undefined);
+}
