@@ -76,8 +76,8 @@ class MembershipChecker implements Checker {
 /** J1: one link for each pair. */
 function checkLinks(node: SimNode, report: Report): void {
   const perPeer = new Map<SimNode, number>();
-  for (const { other } of node.links.values())
-    if (other !== null) perPeer.set(other.node, (perPeer.get(other.node) ?? 0) + 1);
+  for (const { other, open } of node.links.values())
+    if (open && other !== null) perPeer.set(other.node, (perPeer.get(other.node) ?? 0) + 1);
   for (const [peer, links] of perPeer)
     if (links > 1) report('J1', `nodes ${node.id} and ${peer.id} have ${links} links`);
 }
