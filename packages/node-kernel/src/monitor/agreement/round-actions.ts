@@ -59,10 +59,9 @@ export const ROUND_ACTIONS = {
 
 export type RoundActionName = keyof typeof ROUND_ACTIONS;
 
+const ROWS: readonly RoundActionSpec[] = Object.values(ROUND_ACTIONS);
 const TWO_PHASES: ReadonlySet<number> = new Set(
-  Object.values(ROUND_ACTIONS as Readonly<Record<string, RoundActionSpec>>)
-    .filter(({ phases }) => !phases.includes(1))
-    .map(({ ordinal }) => ordinal),
+  ROWS.filter(({ phases }) => !phases.includes(1)).map(({ ordinal }) => ordinal),
 );
 
 /** Whether a phase of an action, by their numbers, only ends what another has begun. */

@@ -1,7 +1,7 @@
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
 import type { OperationId } from '@mk/monitor-proto/ids';
-import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages/table';
+import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import type { Offence } from '@mk/monitor-proto/offences';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 import { isBegunBy } from '../agreement/finished.ts';
@@ -21,54 +21,63 @@ export interface Screened {
   readonly state: LocalCapabilities | null;
 }
 
-type Check<T extends MessageType> = (from: CorePeer, message: MessageOf<T>, self: Screened) => Fault | null;
-type Checks = { readonly [T in MessageType]?: Check<T> };
-
+type Checks<M> = (from: CorePeer, message: M, self: Screened) => Fault | null;
 /** May this peer say this? Form is checked before (codec.ts); here is authority, as far as the message alone shows it. */
-const CHECKS: Checks = {
-  cap_copy_request: ownName,
-  cap_receive_request: ownName,
-  cap_move_request: ownName,
-  cap_retrieve_request: ownName,
-  cap_retype_request: ownName,
-  cap_retype_created: ownName,
-  cap_vouch_request: ownName,
-  cap_reclaim_request: ownName,
-  ram_steal_request: ownName,
-  translate_request: ownName,
-  ram_steal_reply: (from, { error, address, size }, { state }) =>
+const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
+  check('cap_copy_request', ownName),
+  check('cap_receive_request', ownName),
+  check('cap_move_request', ownName),
+  check('cap_retrieve_request', ownName),
+  check('cap_retype_request', ownName),
+  check('cap_retype_created', ownName),
+  check('cap_vouch_request', ownName),
+  check('cap_reclaim_request', ownName),
+  check('ram_steal_request', ownName),
+  check('translate_request', ownName),
+  check('ram_steal_reply', (from, { error, address, size }, { state }) =>
     error === 0 && state !== null && !isAtHome(state, { address, size }, from.id)
       ? { offence: 'not_home', text: `lends ${size} bytes at 0x${address.toString(16)}, which it did not bring` }
       : null,
-  round_request: (from, { op }, { core, incarnation }) => {
+  ),
+  check('round_request', (from, { op }, { core, incarnation }) => {
     if (isBegunBy(op, core, incarnation)) return nameFault(op, `round ${op} is this core’s own`);
     return op.startsWith(`${from.id}.`) ? ownName(from, { op }) : null;
-  },
-  page_reset: (from, message, { state }) =>
-    ownName(from, message) ??
-    (state !== null && !mayUse(state, message)
-      ? { offence: 'forged', text: `resets memory at 0x${message.address.toString(16)} that nobody but this core has` }
-      : null),
-  page_request: usesPage,
-  page_atomic: usesPage,
-  page_put: usesPage,
-  page_writeback: usesPage,
-  page_grant: fromHome,
-  page_refused: fromHome,
-  page_atomic_reply: fromHome,
-  page_invalidate: fromHome,
-  page_fetch: fromHome,
-  page_put_reply: fromHome,
-  page_invalidated: (from, { cores }) =>
+  }),
+  check(
+    'page_reset',
+    (from, message, { state }) =>
+      ownName(from, message) ??
+      (state !== null && !mayUse(state, message)
+        ? {
+            offence: 'forged',
+            text: `resets memory at 0x${message.address.toString(16)} that nobody but this core has`,
+          }
+        : null),
+  ),
+  check('page_request', usesPage),
+  check('page_atomic', usesPage),
+  check('page_put', usesPage),
+  check('page_writeback', usesPage),
+  check('page_grant', fromHome),
+  check('page_refused', fromHome),
+  check('page_atomic_reply', fromHome),
+  check('page_invalidate', fromHome),
+  check('page_fetch', fromHome),
+  check('page_put_reply', fromHome),
+  check('page_invalidated', (from, { cores }) =>
     cores.every((core) => core === from.id)
       ? null
       : { offence: 'other_name', text: `answers for cores ${cores.join(', ')}` },
-};
+  ),
+]);
+
+function check<T extends MessageType>(type: T, by: Checks<MessageOf<T>>): [MessageType, Checks<Message>] {
+  return [type, (from, message, self) => by(from, ofType(message, type), self)];
+}
 
 /** What is wrong with a message of a peer, or null. */
 export function faultOf(from: CorePeer, message: Message, self: Screened): Fault | null {
-  const check = CHECKS[message.type] as Check<MessageType> | undefined;
-  return check === undefined ? null : check(from, message, self);
+  return CHECKS.get(message.type)?.(from, message, self) ?? null;
 }
 
 function ownName(from: CorePeer, { op }: { readonly op: OperationId }): Fault | null {

@@ -29,10 +29,16 @@ const FRAMES: readonly FrameMaker[] = [
   (m) => new Uint8Array(200 + m.prng.nextInt(5000)).fill(0x91),
   /** A map, an extension, a date: kinds of msgpack that frames do not have. */
   (m) => Uint8Array.of(0x95, 5, 0, 0x93, 0, 0, 0, 0, oneOf(m, [0x81, 0xc7, 0xd6]), 1, 0xff, 0, 0, 0, 0),
-  (m, to) => dataFrame(m, to, [wire([m.prng.nextInt(2000)])]),
-  (m, to) => dataFrame(m, to, [wire([50, ...Array.from({ length: m.prng.nextInt(12) }, () => junk(m))])]),
-  (m, to) => dataFrame(m, to, [wire([junk(m)])]),
-  (m, to) => dataFrame(m, to, [wire([100, junk(m), 1, [junk(m)], 2])]),
+  (m, to) => dataFrame(m, to, [[m.prng.nextInt(2000)]]),
+  (m, to) => dataFrame(m, to, [[50, ...Array.from({ length: m.prng.nextInt(12) }, () => junk(m))]]),
+  (m, to) => dataFrame(m, to, [[oneOf(m, [-1, 0.5, 2 ** 53, 1e300])]]),
+  /** An ordinal that is no number: null, true, a string, an array. */
+  (m, to) => {
+    const frame = dataFrame(m, to, [[1]]).slice();
+    frame[frame.length - 1] = oneOf(m, [0xc0, 0xc3, 0xa0, 0x90]);
+    return frame;
+  },
+  (m, to) => dataFrame(m, to, [[100, junk(m), 1, [junk(m)], 2]]),
   (m, to) => dataFrame(m, to, [[42, 1, new Uint8Array(9)]], { first: 1 + m.prng.nextInt(2 ** 31) }),
   (m, to) => dataFrame(m, to, [], { acks: [2 ** 40, 2 ** 40, 2 ** 40] }),
   (m, to) => dataFrame(m, to, [], { lamport: 2 ** 52 + 1 }),
@@ -55,10 +61,6 @@ function dataFrame(
   const { first = known(to.sent[1]) + 1, lane = 1, acks = NO_MARKS, lamport = m.context.outbox.lamport } = changed;
   const batches = messages.length === 0 ? [] : [{ lane, first, messages }];
   return encodeFrame({ kind: FRAME.data, lamport, acks, missing: NO_MARKS, batches });
-}
-
-function wire(parts: readonly unknown[]): WireMessage {
-  return parts as unknown as WireMessage;
 }
 
 function junk(m: Mischief): unknown {

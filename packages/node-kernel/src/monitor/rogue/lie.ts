@@ -1,14 +1,14 @@
 import { ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, isCore, type PeerId } from '@mk/monitor-proto/ids';
-import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages/table';
+import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import { anybodyBut, type Mischief, oneOf } from './mischief.ts';
 
 /* Answers, but not the truth: for more cores than were asked, as owner, with errors that are none and none where there was one. */
 
-type Liars = { readonly [T in MessageType]?: (m: Mischief, message: MessageOf<T>, to: CoreId) => Message };
+type Liar<M> = (m: Mischief, message: M, to: CoreId) => Message;
 
-const LIARS: Liars = {
-  round_reply: (m, message, to) =>
+const LIARS: ReadonlyMap<MessageType, Liar<Message>> = new Map([
+  liar('round_reply', (m, message, to) =>
     oneOf<Message>(m, [
       { ...message, count: message.count + 1 + m.prng.nextInt(1000) },
       { ...message, count: 0, refusals: [] },
@@ -16,26 +16,31 @@ const LIARS: Liars = {
       { ...message, count: 0, refusals: [[m.context.core, ERRORS.CAPABILITY_BUSY.code]] },
       { ...message, data: [2 ** 60, -1, 0.5, 1e300, 1] },
     ]),
-  cap_copy_reply: (m, message) => ({ ...message, ...verdict(m), slot: m.prng.nextInt(1 << 20) }),
-  cap_receive_reply: (m, message) => ({ ...message, error: verdict(m).error, slot: m.prng.nextInt(1 << 20) }),
-  cap_move_reply: (m, message) => ({ ...message, error: verdict(m).error }),
-  cap_retrieve_reply: (m, message) => ({ ...message, ...verdict(m), relations: m.prng.nextInt(2 ** 32) }),
-  cap_retype_reply: (m, message) => ({ ...message, ...verdict(m) }),
-  cap_reclaim_reply: (_m, message) => ({ ...message, freed: -1e300 }),
-  ram_steal_reply: (m, message, to) => {
+  ),
+  liar('cap_copy_reply', (m, message) => ({ ...message, ...verdict(m), slot: m.prng.nextInt(1 << 20) })),
+  liar('cap_receive_reply', (m, message) => ({ ...message, error: verdict(m).error, slot: m.prng.nextInt(1 << 20) })),
+  liar('cap_move_reply', (m, message) => ({ ...message, error: verdict(m).error })),
+  liar('cap_retrieve_reply', (m, message) => ({ ...message, ...verdict(m), relations: m.prng.nextInt(2 ** 32) })),
+  liar('cap_retype_reply', (m, message) => ({ ...message, ...verdict(m) })),
+  liar('cap_reclaim_reply', (_m, message) => ({ ...message, freed: -1e300 })),
+  liar('ram_steal_reply', (m, message, to) => {
     const { size } = m.state.memory;
     return { ...message, error: 0, address: to * size, size };
-  },
-  translate_reply: (m, message) => ({ ...message, error: 0, physical: m.prng.nextInt(2 ** 20), rights: 31 }),
-  page_invalidated: (m, message, to) => ({ ...message, cores: [anybodyBut(m, to)] }),
-  page_data: (_m, message) => ({ ...message, held: !message.held, has_data: !message.has_data }),
-  ping_reply: (_m, message) => ({ ...message, id: message.id + 1 }),
-};
+  }),
+  liar('translate_reply', (m, message) => ({ ...message, error: 0, physical: m.prng.nextInt(2 ** 20), rights: 31 })),
+  liar('page_invalidated', (m, message, to) => ({ ...message, cores: [anybodyBut(m, to)] })),
+  liar('page_data', (_m, message) => ({ ...message, held: !message.held, has_data: !message.has_data })),
+  liar('ping_reply', (_m, message) => ({ ...message, id: message.id + 1 })),
+]);
+
+function liar<T extends MessageType>(type: T, lies: Liar<MessageOf<T>>): [MessageType, Liar<Message>] {
+  return [type, (m, message, to) => lies(m, ofType(message, type), to)];
+}
 
 /** What this core says in the place of a message: every other time something else. */
 export function lie(m: Mischief, message: Message, to: PeerId): Message {
-  const liar = LIARS[message.type] as ((m: Mischief, message: Message, to: CoreId) => Message) | undefined;
-  return liar === undefined || !isCore(to) || m.prng.nextInt(2) === 0 ? message : liar(m, message, to);
+  const lies = LIARS.get(message.type);
+  return lies === undefined || !isCore(to) || m.prng.nextInt(2) === 0 ? message : lies(m, message, to);
 }
 
 function verdict(m: Mischief): { readonly error: number; readonly owner: number } {
