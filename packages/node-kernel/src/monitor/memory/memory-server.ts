@@ -14,6 +14,7 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Range } from '../../capability/model/capability.ts';
 import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
+import { isRamBacked } from '../../capability/model/type-rules.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
 import { lendMemory, ramFrom } from '../../capability/global/monitor-primitives.ts';
 import { freeAddress, resolveSlot } from '../../capability/store/cspace.ts';
@@ -74,6 +75,8 @@ export class MemoryServer implements Service {
   /** Under way to a thief, by operation. */
   private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
   private readonly waiting = new Pending<OperationId, StealAnswer>();
+  /** Whom this core has asked and who has not answered, by operation: only these are believed. They outlast the wait. */
+  private readonly asked = new Map<OperationId, CoreId>();
   private stolenBytes = 0;
   private steals = 0;
 
@@ -120,6 +123,7 @@ export class MemoryServer implements Service {
     const { id } = peer;
     this.waiting.peerGone(id, now);
     for (const [op, { to }] of [...this.departing]) if (to === id) this.onTaken(op);
+    for (const [op, core] of [...this.asked]) if (core === id) this.asked.delete(op);
     const ranges = this.lent.get(id);
     if (ranges === undefined) return;
     this.lent.delete(id);
@@ -236,7 +240,8 @@ export class MemoryServer implements Service {
       arm: (resume, now) => {
         const forget = this.waiting.expect(op, core, resume);
         const error = this.context.send(core, { type: 'ram_steal_request', op, view, bytes, alignment, from, to });
-        if (error !== null) resume('none', now);
+        if (error === null) this.asked.set(op, core);
+        else resume('none', now);
         const timer = timers.set(now + limit('ramStealWaitNs'), (at) => resume('none', at));
         return () => {
           timers.cancel(timer);
@@ -291,7 +296,12 @@ export class MemoryServer implements Service {
   }
 
   private onStolen(from: CorePeer, { op, error, address, size }: MessageOf<'ram_steal_reply'>, now: Nanos): void {
+    if (this.asked.get(op) !== from.id)
+      return this.context.offences.note(from.id, 'out_of_place', `ram_steal_reply ${op} that nobody awaits`, now);
+    this.asked.delete(op);
     if (error === 0 && isRange({ address, size })) {
+      if (this.isCovered({ address, size }))
+        return this.context.offences.note(from.id, 'forged', `lends memory that this core has capabilities to`, now);
       this.state.ram.release({ address, size });
       this.stolenBytes += size;
       this.steals += 1;
@@ -299,6 +309,16 @@ export class MemoryServer implements Service {
       this.tell(from.id, op, now);
     }
     this.waiting.answered(op, from.id, error === 0 ? 'given' : { free: address, largest: size }, now);
+  }
+
+  /** Whether a capability that is here covers some of a range: then it was not its home's to lend. */
+  private isCovered(range: Range): boolean {
+    let covered = false;
+    this.state.database.visitOverlapping(range, ({ capability }) => {
+      covered = isRamBacked(capability.type);
+      return !covered;
+    });
+    return covered;
   }
 
   /** Must not be lost to a full queue: the home would account the range as under way for ever. */
