@@ -132,7 +132,12 @@ function twoDeaths(seed: number, pause: Nanos, plant?: Plant): Estate {
   if (!simulation.run(simulation.now + 30 * SECOND, begins)) throw new Error('nobody looks for an owner');
   simulation.run(simulation.now + pause);
   simulation.crash(2);
-  estate.settle(2);
+  try {
+    estate.settle(2);
+  } catch (error) {
+    // Two owners contradict one another for ever, and what was seen of it counts.
+    if (plant === undefined || estate.broken.length === 0) throw error;
+  }
   return estate;
 }
 
