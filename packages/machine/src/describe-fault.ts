@@ -36,6 +36,7 @@ function withoutTime(action: FaultAction): string {
   if (action.type === 'rule') return describeFault(action.rule);
   if (action.type === 'heal') return `heal ${action.target === 'all' ? 'all' : JSON.stringify(action.target)}`;
   if (action.type === 'skb_loss') return 'the SKB is lost';
-  const how = action.type === 'slow' ? ` ${action.factor} times` : action.type === 'rogue' ? ` (${action.behaviour})` : '';
+  const how =
+    action.type === 'slow' ? ` ${action.factor} times` : action.type === 'rogue' ? ` (${action.behaviour})` : '';
   return `${action.type} ${formatCores(action.cores)}${how}`;
 }
