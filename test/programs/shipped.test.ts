@@ -60,6 +60,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   // What it finds is the business of test/memory.
   litmus: ['--runs', '16'],
   'queue-bench': ['--milliseconds', '20'],
+  'disruption-bench': ['--rounds', '3', '--pairs', '1'],
   shell: ['help', 'ps', 'spawn 1 1', 'ping 2', "set 'lamp' { lit: 1 }", "get 'lamp'", "del 'lamp'", 'names', 'exit'],
 };
 

@@ -1,13 +1,15 @@
 import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { keysOf } from '@mk/monitor-proto/tables';
 import type { CommandModule } from 'yargs';
 import { readText } from '@mk/machine/io/load';
 import { parseScenario } from './nemesis/scenario-file.ts';
 import { processJobs, serveJob } from './io/jobs.ts';
 import type { SimProgram } from './commands/context.ts';
+import { runShareCommand, SHARE_PROGRAM } from './commands/share-command.ts';
 import { jobOf, runNemesisCommand, runNemesisJobs } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
 import { type SimTerminal, simTerminal } from './io/terminal.ts';
-import { OptionError, parseSimRequest, recordingOf, type SimRequest } from './commands/options.ts';
+import { OptionError, parseSimRequest, recordingOf, SCENARIOS, type SimRequest } from './commands/options.ts';
 import { runUnmapCommand, UNMAP_PROGRAM } from './commands/unmap-command.ts';
 import { programOfPlan } from './nemesis/plan-scenario.ts';
 
@@ -72,12 +74,11 @@ async function prepareJob(args: Args, context: SimCommandContext): Promise<Retur
 
 async function programFor(args: Args, context: SimCommandContext): Promise<SimProgram | null> {
   const scenario = args['scenario'];
+  const measuring = MEASURING[String(scenario)];
   const word =
     scenario === 'run'
       ? args['program']
-      : scenario === 'unmap'
-        ? UNMAP_PROGRAM
-        : (replayedProgram(args['replay']) ?? plannedProgram(args['plan']));
+      : (measuring ?? replayedProgram(args['replay']) ?? plannedProgram(args['plan']));
   return word === undefined ? null : ((await context.program?.(String(word))) ?? null);
 }
 
@@ -104,7 +105,11 @@ const COMMANDS: { readonly [S in SimRequest['scenario']]: typeof runNemesisComma
   run: runNemesisCommand,
   shootdown: runShootdownCommand,
   unmap: runUnmapCommand,
+  share: runShareCommand,
 };
+
+/** The programs of scenarios that are figures. */
+const MEASURING: Readonly<Record<string, string | undefined>> = { unmap: UNMAP_PROGRAM, share: SHARE_PROGRAM };
 
 /**
  * The program of a scenario that was written to a file; undefined: there is none, or the file is read again and
@@ -139,8 +144,8 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .positional('scenario', {
       type: 'string',
       describe:
-        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call',
-      choices: ['nemesis', 'run', 'shootdown', 'unmap'],
+        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call; share: shared memory against messages',
+      choices: keysOf(SCENARIOS),
       default: 'nemesis',
     })
     .positional('program', {
@@ -149,7 +154,10 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     })
     .positional('args', { type: 'string', array: true, describe: 'run: of the program; its options, too' })
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
-    .option('machine', { ...TEXT, describe: 'shipped machine or file (default flat; shootdown and unmap: amd-8x4)' })
+    .option('machine', {
+      ...TEXT,
+      describe: 'shipped machine or file (default flat; shootdown and unmap: amd-8x4, share: amd-4x4)',
+    })
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
     .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1); see --jobs' })
     .option('jobs', { ...TEXT, describe: 'processes that share the seeds, or auto: one a CPU (default 1)' })
@@ -183,7 +191,7 @@ function declareResults(cli: OptionBuilder): OptionBuilder {
     .option('to', { ...TEXT, describe: 'with them: up to this virtual time' })
     .option('record', { ...TEXT, describe: 'write the first seed’s run into this file, for mkctl ui --replay' })
     .option('ui', { ...SWITCH, describe: 'show the first seed’s run in a browser when it is over' })
-    .option('out', { ...TEXT, describe: 'shootdown, unmap: write the plot to this SVG file' })
+    .option('out', { ...TEXT, describe: 'shootdown, unmap, share: write the plot to this SVG file' })
     .option('json', { ...SWITCH, describe: 'one JSON document on stdout' });
 }
 
@@ -200,6 +208,7 @@ function declareExamples(cli: OptionBuilder): OptionBuilder {
     .example('$0 sim --seed 24 --shrink --trace runs/24', 'the smallest failing case, and pictures of it')
     .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
     .example('$0 sim unmap --cores 16 --out unmap.svg', 'figure 7: an unmap by four plans, and where its time goes')
+    .example('$0 sim share --out share.svg', 'figure 3: shared memory against messages')
     .epilogue(
       'Exit status: 0 every invariant held and programs ended with 0, 1 one broke, 2 the run itself failed or the options are wrong.',
     );

@@ -12,6 +12,7 @@ import {
   type UnmapRow,
   unmapText,
 } from '@mk/sim/commands/unmap-figure';
+import { sharePlot, type ShareRow, shareText } from '@mk/sim/commands/share-figure';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
 import { programNamed } from '../programs/bundle.ts';
@@ -66,7 +67,7 @@ export const BENCH_UNMAP: CtlCommand = {
     try {
       for (const kind of plan === 'all' ? PLAN_KINDS : [plan]) {
         const before = (await context.cluster.core(home, 'unmap_plan', { plan: kind })) as Rounds;
-        const came = await rowsOf(context, 'unmap-bench', ['--rounds', count, '--step', step]);
+        const came = await rowsOf(context, 'unmap-bench', ['--rows', '--rounds', count, '--step', step]);
         const after = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
         // What others did before is no part of it; of very many rounds the core remembers the last.
         const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
@@ -96,39 +97,100 @@ async function write(file: string, svg: string): Promise<void> {
 export const BENCH_SHARE: CtlCommand = {
   command: 'bench share',
   describe: 'cores update lines of a shared frame, or send the updates to one core (the paper’s Fig. 3)',
-  examples: [['$0 bench share --lines 8', 'eight cache lines an update']],
+  examples: [
+    ['$0 bench share --lines 8', 'eight cache lines an update'],
+    ['$0 bench share --lines 1,8 --out share.svg', 'both, drawn: microseconds by number of cores'],
+  ],
   options: (cli) =>
     cli
-      .option('lines', { type: 'string', requiresArg: true, default: '1', describe: 'words, a cache line apart' })
-      .option('count', { type: 'string', requiresArg: true, default: '50', describe: 'updates by each core' }),
+      .option('lines', {
+        type: 'string',
+        requiresArg: true,
+        default: '1',
+        describe: 'words, a cache line apart; or several, as 1,8',
+      })
+      .option('count', { type: 'string', requiresArg: true, default: '50', describe: 'updates by each core' })
+      .option('out', { type: 'string', requiresArg: true, describe: 'draw the means into this SVG file' }),
   async run(context) {
-    const words = ['--rounds', required(context.args, 'count'), '--lines', required(context.args, 'lines')];
-    const { status, value } = await run(context, 'share-bench', words);
-    if (context.json) printJson(context, value);
-    return status;
+    const rows: ShareRow[] = [];
+    for (const lines of required(context.args, 'lines').split(',')) {
+      const words = ['--rounds', required(context.args, 'count'), '--lines', lines, '--json'];
+      const came = await rowsOf(context, 'share-bench', words);
+      if (came.status !== 0) return came.status;
+      rows.push(...came.rows.flatMap((told) => told as readonly ShareRow[]));
+    }
+    if (context.json) printJson(context, rows);
+    else context.terminal.out(shareText(rows, { name: 'microseconds', ns: 1000 }));
+    const out = optional(context.args, 'out');
+    if (out !== undefined) await write(out, sharePlot(rows, ''));
+    return 0;
   },
 };
+
+export const BENCH_DISRUPTION: CtlCommand = {
+  command: 'bench disruption',
+  describe:
+    'what an unmap costs the cores that it interrupts: their programs compute, while pages go that every second one has touched',
+  examples: [
+    ['$0 bench disruption --count 100', 'a hundred unmaps, in each of five pairs of a quiet time and a loud one'],
+  ],
+  options: (cli) =>
+    cli
+      .option('count', {
+        type: 'string',
+        requiresArg: true,
+        default: '50',
+        describe: 'unmaps in each loud time, at most',
+      })
+      .option('pairs', { type: 'string', requiresArg: true, default: '5', describe: 'quiet and loud times' }),
+  async run(context) {
+    const home = known((await coresUp(context.cluster))[0], 'a core');
+    const words = ['--rounds', required(context.args, 'count'), '--pairs', required(context.args, 'pairs'), '--json'];
+    const before = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
+    const { status, rows } = await rowsOf(context, 'disruption-bench', words);
+    if (status !== 0) return status;
+    const after = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
+    const told = rows[0] as Disruption;
+    // The first core unmaps and has no part in the rows, but in the round.
+    const asked = [...new Set(after.last.slice(before.rounds - after.rounds).map(({ cores }) => cores - 1))];
+    if (context.json) printJson(context, { ...told, asked });
+    else context.terminal.out(disruptionText(told, asked));
+    return 0;
+  },
+};
+
+interface Disruption {
+  readonly unmaps: number;
+  /** What two quiet times differ by, told as if unmaps had done it. */
+  readonly noise_ns: number;
+  readonly rows: readonly { readonly core: number; readonly touched: boolean; readonly lost_ns: number }[];
+}
+
+function disruptionText({ unmaps, rows, noise_ns: noise }: Disruption, asked: readonly number[]): string {
+  const line = ({ core, touched, lost_ns: lost }: Disruption['rows'][number]): string =>
+    `${String(core).padStart(4)}  ${touched ? 'yes' : 'no '}      ${(lost / 1000).toFixed(1).padStart(10)}`;
+  const median = (touched: boolean): string => {
+    const sorted = rows.filter((row) => row.touched === touched).map(({ lost_ns: lost }) => lost);
+    sorted.sort((a, b) => a - b);
+    return ((sorted[sorted.length >> 1] ?? 0) / 1000).toFixed(1);
+  };
+  return [
+    `${unmaps} unmaps, each asked ${asked.join(' or ')} other cores; ${rows.filter(({ touched }) => touched).length} had touched the pages`,
+    'core  touched  microseconds of its program an unmap',
+    ...rows.map(line),
+    `medians: ${median(true)} us of a core that had touched the page, ${median(false)} us of one that had not; quiet times differ by ${(noise / 1000).toFixed(1)} us`,
+  ].join('\n');
+}
 
 interface Rounds {
   readonly rounds: number;
   readonly last: readonly UnmapRound[];
 }
 
-/** Runs a program on all cores; its value with `--json`. */
-async function run(context: CtlContext, name: string, words: readonly string[]) {
-  const rows: unknown[] = [];
-  const status = await follow(context, name, [...words, ...(context.json ? ['--json'] : [])], (text) => {
-    if (!context.json) return false;
-    rows.push(JSON.parse(text));
-    return true;
-  });
-  return { status, value: rows[0] ?? null };
-}
-
-/** Runs a program on all cores that prints a JSON document a row. */
+/** Runs a program on all cores that prints JSON documents, a line each. */
 async function rowsOf(context: CtlContext, name: string, words: readonly string[]) {
   const rows: unknown[] = [];
-  const status = await follow(context, name, [...words, '--rows'], (text) => rows.push(JSON.parse(text)) > 0);
+  const status = await follow(context, name, words, (text) => rows.push(JSON.parse(text)) > 0);
   return { status, rows };
 }
 

@@ -3,7 +3,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';
 import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import { describeTimes } from '../client/times.ts';
-import { BENCH_UNMAP, BENCH_SHARE } from './bench-memory.ts';
+import { BENCH_DISRUPTION, BENCH_SHARE, BENCH_UNMAP } from './bench-memory.ts';
 import { BENCH_QUEUES } from './bench-queues.ts';
 import { BENCH_REVOKE } from './bench-revoke.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
@@ -93,6 +93,7 @@ export const BENCH: readonly CtlCommand[] = [
   BENCH_UNMAP,
   BENCH_SHARE,
   BENCH_QUEUES,
+  BENCH_DISRUPTION,
 ];
 
 export function describeRound(summary: RoundSummary): string {

@@ -25,6 +25,7 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('queue-bench', 'drives a core past saturation: latency and queue against load; mkctl bench queues draws it', 2, [
     'bytes',
   ]),
+  row('disruption-bench', 'what an unmap costs the cores that it interrupts', 2, ['rounds']),
   row('churn', 'random capability operations on all cores, checked by an oracle', 1, ['operations', 'seconds']),
   row('shell', 'commands on a core: spawn, ps, kill, wait, ping, get, set; help says more', 1, []),
   row('bank', 'transfers between branches by two-phase commit: money is conserved, whoever crashes', 1, ['rounds']),

@@ -4,13 +4,24 @@ import { parseCores, parseDuration } from '@mk/machine/duration';
 import { nearest } from '@mk/machine/nearest';
 import { failure, type Result, success } from '@mk/machine/result';
 import { type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { keysOf } from '@mk/monitor-proto/tables';
 import { limit as bound } from '@mk/monitor-proto/limits';
 import type { Selection } from '../trace/selection.ts';
 import { NEMESIS_KINDS, type NemesisWeights } from '../nemesis/nemesis.ts';
 
+/** What `mk-launch sim` can do. */
+export const SCENARIOS = {
+  nemesis: 'faults from a seed',
+  run: 'a program',
+  shootdown: "the paper's table",
+  unmap: "a page's, the whole call",
+  share: 'shared memory against messages',
+} as const;
+type ScenarioName = keyof typeof SCENARIOS;
+
 /** What `mk-launch sim` was asked for, checked. */
 export interface SimRequest {
-  readonly scenario: 'nemesis' | 'shootdown' | 'run' | 'unmap';
+  readonly scenario: ScenarioName;
   /** What `run` runs: a file, or a program that ships. */
   readonly program: string | null;
   readonly args: readonly string[];
@@ -74,10 +85,10 @@ function selectionOf(text: (name: string) => string | null): Selection {
 export function parseSimRequest(args: Args): SimRequest {
   const text = (name: string): string | null => (args[name] === undefined ? null : String(args[name]));
   const scenario = text('scenario') ?? 'nemesis';
-  if (scenario !== 'nemesis' && scenario !== 'shootdown' && scenario !== 'run' && scenario !== 'unmap')
-    throw new OptionError(
-      `unknown scenario ${scenario}; take nemesis (faults from a seed), run (a program), shootdown (the paper's table) or unmap (a page's)`,
-    );
+  if (!isOneOf(keysOf(SCENARIOS), scenario)) {
+    const known = keysOf(SCENARIOS).map((name) => `${name} (${SCENARIOS[name]})`);
+    throw new OptionError(`unknown scenario ${scenario}; take ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`);
+  }
   const program = text('program');
   if ((scenario === 'run') !== (program !== null))
     throw new OptionError(
@@ -121,7 +132,7 @@ export function parseSimRequest(args: Args): SimRequest {
 
 function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'] {
   if (args['jobs'] === undefined) return 1;
-  if (scenario === 'shootdown' || scenario === 'unmap')
+  if (scenario !== 'nemesis' && scenario !== 'run')
     throw new OptionError(`--jobs shares seeds among processes; ${scenario} has none`);
   if (args['jobs'] === 'auto') return 'auto';
   if (!/^\d+$/.test(String(args['jobs'])))

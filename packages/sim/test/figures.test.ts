@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { SimTerminal } from '@mk/sim/io/terminal';
 import { runSim } from '@mk/sim/cli';
+import { sharePlot, shareText } from '@mk/sim/commands/share-figure';
 import {
   stackFile,
   treesWinFrom,
@@ -16,23 +17,28 @@ const CORES = 8;
 const GHZ = 2;
 const MACHINES = join(process.cwd(), 'packages', 'launcher', 'machines');
 
+/** What `mk-launch sim` says with --json. */
+async function simulated(scenario: string, name: string, machine: string, cores: number): Promise<unknown> {
+  const lines: string[] = [];
+  const out = (line: string): void => void lines.push(line);
+  const terminal: SimTerminal = { interactive: false, out, error: out, progress: () => undefined };
+  const program = {
+    name,
+    text: await programText(join(process.cwd(), 'packages', 'programs', 'src', `${name}.ts`)),
+    contextText: await contextText(),
+    domains: 'one',
+    inSources: (text: string) => text,
+  } as const;
+  const context = { terminal, machinesDirectory: () => MACHINES, done: () => undefined };
+  expect(runSim({ scenario, machine, cores: String(cores), json: true }, context, program)).toBe(0);
+  return JSON.parse(lines.join(''));
+}
+
 describe('the unmap of a page, simulated', () => {
   let curves: readonly UnmapCurve[];
 
   beforeAll(async () => {
-    const lines: string[] = [];
-    const out = (line: string): void => void lines.push(line);
-    const terminal: SimTerminal = { interactive: false, out, error: out, progress: () => undefined };
-    const program = {
-      name: 'unmap-bench',
-      text: await programText(join(process.cwd(), 'packages', 'programs', 'src', 'unmap-bench.ts')),
-      contextText: await contextText(),
-      domains: 'one',
-      inSources: (text: string) => text,
-    } as const;
-    const context = { terminal, machinesDirectory: () => MACHINES, done: () => undefined };
-    expect(runSim({ scenario: 'unmap', cores: String(CORES), json: true }, context, program)).toBe(0);
-    curves = (JSON.parse(lines.join('')) as { curves: UnmapCurve[] }).curves;
+    ({ curves } = (await simulated('unmap', 'unmap-bench', 'amd-8x4', CORES)) as { curves: UnmapCurve[] });
   });
 
   const points = (plan: string): readonly UnmapPoint[] => curves.find((curve) => curve.plan === plan)!.points;
@@ -91,5 +97,34 @@ describe('the figure of an unmap', () => {
 
   test('has the stacks in files of their own', () => {
     expect([stackFile('a/unmap.svg', 'numa'), stackFile('unmap', 'numa')]).toEqual(['a/unmap-numa.svg', 'unmap-numa']);
+  });
+});
+
+describe('shared memory against messages', () => {
+  const rows = [1, 2, 4].flatMap((cores) =>
+    [1, 8].map((lines) => ({ cores, lines, shared_ns: 100 * cores * lines, messages_ns: 300 + cores })),
+  );
+
+  test('is a table: a column a kind and number of lines, and who is the cheaper from where on', () => {
+    const text = shareText(rows, { name: 'ns', ns: 1 });
+    expect(text).toMatch(/^cores +SHM1 +MSG1 +SHM8 +MSG8$/m);
+    expect(text).toMatch(/^ +4 +400 +304 +3200 +304$/m);
+    expect(text).toContain('Messages are the cheaper for an update of 1 line from 4 cores.');
+    expect(text).toContain('Messages are the cheaper for an update of 8 lines from 1 cores.');
+    expect(sharePlot(rows, '')).toMatch(/^<svg [^]*SHM8[^]*<\/svg>\n$/);
+    const dear = rows.map((row) => ({ ...row, messages_ns: 10_000 }));
+    expect(shareText(dear, { name: 'ns', ns: 1 })).toContain(
+      'Shared memory is the cheaper for an update of 8 lines by 4',
+    );
+  });
+
+  test('on virtual time messages do not care for the lines, and both grow with the cores', async () => {
+    const told = await simulated('share', 'share-bench', 'amd-4x4', 4);
+    const shares = (told as { rows: { cores: number; lines: number; shared_ns: number; messages_ns: number }[] }).rows;
+    const of = (lines: number, cores: number) => shares.find((row) => row.lines === lines && row.cores === cores)!;
+    expect(shares.map(({ cores }) => cores)).toEqual([1, 2, 3, 1, 2, 3]);
+    for (const cores of [1, 2, 3]) expect(of(8, cores).messages_ns).toBeCloseTo(of(1, cores).messages_ns, -2);
+    expect(of(1, 3).shared_ns).toBeGreaterThan(of(1, 1).shared_ns);
+    expect(of(8, 3).shared_ns).toBeGreaterThan(of(1, 3).shared_ns);
   });
 });
