@@ -5,6 +5,8 @@ import { ClusterPlace, until } from './running-cluster.ts';
 
 /* Faults made up from a seed on real processes, and a plan that ships. */
 
+const CHAOS = ['chaos', '--seed', '5', '--for', '5s', '--weights', 'crash=90,skb_loss=0'];
+
 let place: ClusterPlace;
 beforeEach(() => {
   place = new ClusterPlace();
@@ -22,13 +24,16 @@ function ticksOf(pid: number): number {
 test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed core runs on', async () => {
   const { launcher, ready } = await place.boot('--cores', '4', '--lease', '9s');
   const out = join(place.state, 'results');
-  const wanted = await place.mkctl('chaos', '--seed', '5', '--for', '5s', '--cores', '4', '--print');
-  const { status, stdout, stderr } = await place.mkctl('chaos', '--seed', '5', '--for', '5s', '--out', out);
+  const wanted = await place.mkctl(...CHAOS, '--cores', '4', '--print');
+  const { status, stdout, stderr } = await place.mkctl(...CHAOS, '--out', out);
   expect({ status, stderr, stdout }).toMatchObject({ status: 0, stderr: '' });
   expect(stdout).toMatch(
-    /^seed 5\n[\s\S]*held: workload, invariants, converge\n.*repeat it with: mkctl chaos --seed 5 --for 5s/,
+    /^seed 5\n[\s\S]*held: workload, invariants, converge\n.*repeat it with: mkctl chaos --seed 5 --for 5s --weights crash=90,skb_loss=0/,
   );
   expect(readFileSync(join(out, 'plan.yaml'), 'utf8')).toBe(wanted.stdout);
+  expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({ verdict: 'held' });
+  expect(readFileSync(join(out, 'log.jsonl'), 'utf8')).toContain('"event":"view_installed"');
+  expect(readFileSync(join(out, 'space-time.svg'), 'utf8')).toMatch(/^<svg [\s\S]*view \d/);
 
   const { pid } = ready.processes.find(({ name }) => name === 'core-0')!;
   expect((await place.mkctl('slow', '0', '--factor', '50')).status).toBe(0);

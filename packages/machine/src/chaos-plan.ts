@@ -127,7 +127,7 @@ export function chaosPlan(options: ChaosOptions): string {
   const seconds = Math.max(1, Math.round(forNs / SECOND));
   const entries = entriesOf(options).sort((a, b) => a.atMs - b.atMs);
   return [
-    `# mkctl chaos --seed ${seed} --for ${durationWord(forNs)} --cores ${cores}`,
+    `# mkctl chaos ${chaosWords(options)} (${cores} cores)`,
     `seed: ${/^\d+$/.test(String(seed)) ? seed : JSON.stringify(seed)}`,
     `cores: ${cores}`,
     `workload: { program: churn, args: [--seconds, ${seconds}, --seed, ${createPrng(seed).split('churn').nextUint32()}] }`,
@@ -162,8 +162,14 @@ function entriesOf({ seed, cores, forNs, weights = {} }: ChaosOptions): Entry[] 
   return entries;
 }
 
+/** The options of `mkctl chaos` that make this plan. */
+export function chaosWords({ seed, forNs, weights }: ChaosOptions): string {
+  const given = Object.entries(weights ?? {}).map(([kind, weight]) => `${kind}=${weight}`);
+  return `--seed ${seed} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
+}
+
 /** As an option takes it. */
-export function durationWord(ns: Nanos): string {
+function durationWord(ns: Nanos): string {
   return ns % SECOND === 0 ? `${ns / SECOND}s` : `${ns / MILLISECOND}ms`;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CHAOS_KINDS, type ChaosOptions, chaosPlan, type ChaosWeights, durationWord } from '@mk/machine/chaos-plan';
+import { CHAOS_KINDS, type ChaosOptions, chaosPlan, type ChaosWeights } from '@mk/machine/chaos-plan';
 import { nearest } from '@mk/machine/nearest';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { makeWritable } from './make-directory.ts';
@@ -54,12 +54,6 @@ export function placeChaos(args: Args, chaos: ChaosOptions): ChaosPlace {
   const plan = join(folder, 'plan.yaml');
   writeFileSync(plan, text);
   return { folder, plan, text };
-}
-
-/** The options once more, for the command that repeats a run. */
-export function chaosWords({ seed, forNs, weights }: ChaosOptions): string {
-  const given = Object.entries(weights ?? {}).map(([kind, weight]) => `${kind}=${weight}`);
-  return `--seed ${seed} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
 }
 
 function freshFolder(wanted: string): string {

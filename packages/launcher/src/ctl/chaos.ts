@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { relative } from 'node:path';
-import { chaosPlan } from '@mk/machine/chaos-plan';
+import { writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { chaosPlan, chaosWords } from '@mk/machine/chaos-plan';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
-import { chaosOf, chaosOptions, chaosWords, placeChaos } from '../cli/chaos-options.ts';
+import { chaosOf, chaosOptions, placeChaos } from '../cli/chaos-options.ts';
+import type { LogLine } from '../display/log-printer.ts';
+import { clusterPicture } from '../explain/cluster-picture.ts';
+import { followLogs } from './logs.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 
 /** The supervisor begins a plan, and tells of it, at once. */
@@ -39,13 +43,31 @@ export const CHAOS: CtlCommand = {
     const { folder, text } = placeChaos(args, chaos);
     const say = context.json ? (line: string) => terminal.error(line) : (line: string) => terminal.out(line);
     say(`seed ${chaos.seed}`);
-    const { status, lines } = await goThrough(context, text, folder, say);
+    const over = new AbortController();
+    const logs = keepLogs(context, chaos.seed, folder, over.signal);
+    logs.catch(() => undefined); // awaited below; until then it shall not count as unhandled
+    const { status, lines } = await goThrough(context, text, folder, say).finally(() => over.abort());
+    await logs;
     const repeat = `mkctl chaos ${chaosWords(chaos)}`;
     if (context.json) printJson(context, { seed: chaos.seed, status, folder, broken: brokenIn(lines), repeat });
     else terminal.out(`results in ${relative('.', folder) || '.'}; repeat it with: ${repeat} (on ${cores} cores)`);
     return status;
   },
 };
+
+/** The lines that are logged until the signal, and the picture of them. */
+async function keepLogs(
+  context: CtlContext,
+  seed: string | number,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const sinceMs = Date.now();
+  const kept: LogLine[] = [];
+  await followLogs(context, (line) => void (line.time >= sinceMs && kept.push(line)), signal);
+  await writeFile(join(folder, 'log.jsonl'), kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  await writeFile(join(folder, 'space-time.svg'), clusterPicture(`Chaos of seed ${seed}`, kept));
+}
 
 /** Cores that were started here, whether or not they run just now. */
 async function coresOf({ cluster }: CtlContext): Promise<number> {

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { relative } from 'node:path';
-import { chaosPlan } from '@mk/machine/chaos-plan';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { chaosPlan, chaosWords } from '@mk/machine/chaos-plan';
 import type { CommandModule } from 'yargs';
 import { declaring } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
-import { chaosOf, chaosOptions, chaosWords, placeChaos } from '../cli/chaos-options.ts';
+import { parseLine } from '../display/log-printer.ts';
+import { clusterPicture } from '../explain/cluster-picture.ts';
+import { chaosOf, chaosOptions, placeChaos } from '../cli/chaos-options.ts';
 import { runForeground } from './foreground.ts';
 import { clusterOptions, parseLaunchRequest } from './options.ts';
 
@@ -46,11 +49,23 @@ async function runChaos(given: Readonly<Record<string, unknown>>): Promise<numbe
     return 0;
   }
   const { folder, plan } = placeChaos(args, chaos);
-  const status = await runForeground({ ...parseLaunchRequest({ ...cluster, plan }), keepIn: folder }, terminal);
+  const logs = String(given['log-dir'] ?? join(folder, 'logs'));
+  const status = await runForeground(
+    { ...parseLaunchRequest({ ...cluster, plan, 'log-dir': logs }), keepIn: folder },
+    terminal,
+  );
+  writeFileSync(join(folder, 'space-time.svg'), clusterPicture(`Chaos of seed ${seed}`, linesIn(logs)));
   const again = `repeat it with: mk-launch chaos ${chaosWords(chaos)} --cores ${cores}`;
   const told = given['json'] === true ? (text: string) => terminal.error(text) : (text: string) => terminal.out(text);
   told(`results in ${relative('.', folder) || '.'}; ${again}`);
   return status;
+}
+
+/** What all processes logged. */
+function linesIn(folder: string): readonly NonNullable<ReturnType<typeof parseLine>>[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
+  const texts = files.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'));
+  return texts.flatMap((text) => parseLine(text) ?? []);
 }
 
 function withoutUndefined(args: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
