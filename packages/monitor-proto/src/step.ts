@@ -25,8 +25,8 @@ export type HostEvent =
   | { readonly type: 'frame_received'; readonly link: LinkId; readonly frame: Uint8Array }
   | { readonly type: 'timer_fired' }
   | { readonly type: 'control_request'; readonly id: number; readonly request: ControlRequest }
-  /** The process was asked to end: say goodbye, then `halt`. */
-  | { readonly type: 'stop' };
+  /** The process was asked to end: say goodbye, then `halt`. `leaves`: nobody will prove its death, so let a view go on without it first. */
+  | { readonly type: 'stop'; readonly leaves?: boolean };
 
 /** A person's or a tool's request over the control port: a verb of the receiver's control table, and its arguments. */
 export interface ControlRequest {

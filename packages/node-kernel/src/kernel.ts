@@ -66,7 +66,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       cpuDriver: this.cpuDriver,
       joinHost: {
         registered: (now) => this.registered(now),
-        fail: (error, text) => this.monitor.fail(error, text),
+        // Who leaves the view hears from somebody that it is out: that was asked for.
+        fail: (error, text) => (this.leaves && error === 'PEER_GONE' ? this.end() : this.monitor.fail(error, text)),
       },
       receivers: { upcall: (dispatcher, upcall, now) => this.receivers.upcall(dispatcher, upcall, now) },
       switchTo: (dispatcher) => this.services.dispatchers.dispatchers.switchTo(dispatcher),
@@ -230,13 +231,21 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     control_request: ({ id, request }, now) => this.control(id, request.verb, request.args, now),
     syscall: ({ domain, id, call }, now) =>
       this.systemCall(domain, call, now, (value) => this.outbox.push({ type: 'upcall', domain, id, value })),
-    stop: () => {
+    stop: ({ leaves }, now) => {
       this.outbox.log('process_stopping', { reason: 'asked to' });
-      this.monitor.endpoint.closeAll('SHUTTING_DOWN');
-      this.outbox.push({ type: 'halt', error: null });
-      this.stopped = true;
+      this.leaves = leaves === true;
+      if (this.leaves) this.services.views.leave(now, () => this.end());
+      else this.end();
     },
   };
+
+  private leaves = false;
+
+  private end(): void {
+    this.monitor.endpoint.closeAll('SHUTTING_DOWN');
+    this.outbox.push({ type: 'halt', error: null });
+    this.stopped = true;
+  }
 
   private readonly statusVerb: Verb = {
     args: [],

@@ -27,7 +27,7 @@ import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 /*
  * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, told what it is by environment variables
  * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own.
- * `mk-node health` asks the process on this host how it is; for a container's health check.
+ * `mk-node health` asks the process on this host how it is, `mk-node health alive` whether it answers; for checks of containers.
  */
 
 const SECRET_WAIT_MS = 30_000;
@@ -121,7 +121,7 @@ async function health(): Promise<void> {
   const access = { token: metricsToken, tls: tls === undefined ? null : new TlsEnd(tls) };
   try {
     const { status, body } = await fetchText(address, access, '/healthz', HEALTH_TIMEOUT_MS);
-    process.stdout.write(body, () => process.exit(status === 200 ? 0 : 1));
+    process.stdout.write(body, () => process.exit(status === 200 || process.argv[3] === 'alive' ? 0 : 1));
   } catch (error) {
     fail(asError(error).message, 1);
   }
@@ -147,7 +147,7 @@ function help(): string {
     ([name, { otherwise, doc }]) => `  ${name.padEnd(18)} ${doc}${otherwise === '' ? '' : ` [${otherwise}]`}`,
   );
   return [
-    'mk-node skb | core | health',
+    'mk-node skb | core | health [alive]',
     'mk-node --help | --version',
     '',
     'One process of a cluster, told what it is by its environment:',

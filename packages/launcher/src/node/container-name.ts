@@ -1,4 +1,3 @@
-import { known } from '@mk/monitor-proto/assert';
 import { promises as dns } from 'node:dns';
 import { isIPv4 } from 'node:net';
 
@@ -8,7 +7,7 @@ const ANSWER_MS = 500;
 
 /**
  * The name of this process's container, like `mk-core-3`, when Docker tells it and the other containers reach this address by
- * it; else null. A process that is known by it can be told from the others in `mkctl cores` and in logs.
+ * it; else null, as for a task of Swarm, whose name others are told only once it is well. A process that is known by it can be told from the others in `mkctl cores` and in logs.
  */
 export async function containerName(address: string): Promise<string | null> {
   if (!isIPv4(address) || !dns.getServers().includes(DOCKER_DNS)) return null;
@@ -16,7 +15,8 @@ export async function containerName(address: string): Promise<string | null> {
     const resolver = new dns.Resolver({ timeout: ANSWER_MS, tries: 1 });
     const reversed = `${address.split('.').reverse().join('.')}.in-addr.arpa`;
     const [full = ''] = await resolver.resolvePtr(reversed);
-    const name = known(full.split('.')[0]);
+    const [name = '', ...network] = full.split('.');
+    if (network.length > 1) return null;
     const found = await resolver.resolve4(name);
     return found.length === 1 && found[0] === address ? name : null;
   } catch {

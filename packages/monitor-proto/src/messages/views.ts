@@ -125,4 +125,12 @@ export const VIEW_MESSAGES = {
     fields: { view: 'u32s' },
     doc: 'The view that the sender has installed.',
   },
+  view_leave: {
+    ordinal: 355,
+    from: 'core',
+    to: 'core',
+    lane: 'urgent',
+    fields: { view: 'u32' },
+    doc: 'To the leader: the sender acts no more and asks for a view without it; until that is agreed on it votes as before.',
+  },
 } as const satisfies Record<string, MessageSpec>;

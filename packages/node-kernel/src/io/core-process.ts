@@ -24,6 +24,9 @@ import type { CoreSettings } from './settings.ts';
 
 /** Time after which a core loads what boot did without, in any case. */
 const LOAD_LATEST_MS = 5000;
+/** A core that was asked to end and has not by then ends all the same. */
+const STOP_MS = 2000;
+const LEAVE_MS = 4000;
 /** Pause between a core's own readiness and that: the others may still be booting. */
 const LOAD_PAUSE_MS = 500;
 
@@ -187,8 +190,10 @@ export class CoreProcess {
   private stop(reason: string): void {
     if (this.host === null) process.exit(0);
     this.log('process_stopping', { reason });
-    this.host.post({ type: 'stop' });
-    setTimeout(() => process.exit(0), 2000).unref();
+    // A launcher reaps its cores and proves that they are dead; a core that has none leaves the view first.
+    const leaves = process.send === undefined;
+    this.host.post({ type: 'stop', leaves });
+    setTimeout(() => process.exit(0), leaves ? LEAVE_MS : STOP_MS).unref();
   }
 
   private fail(event: 'process_failed', error: Error): void {

@@ -70,6 +70,8 @@ export class Leadership {
   #change: { readonly key: string; readonly since: Nanos } | null = null;
   #wantedSince: Nanos | null = null;
   #leaving: ReadonlySet<CoreId> = new Set();
+  /** Who acts no more and asks for a view without it: as good as dead to the next view, and a voter of this one. */
+  readonly #asked = new Set<CoreId>();
   #proposal: OpenProposal | null = null;
 
   constructor(
@@ -156,6 +158,12 @@ export class Leadership {
     if (this.#proposal === null) this.#consider(now);
   }
 
+  asksToLeave(from: CoreId, now: Nanos): void {
+    if (!this.#followers.has(from)) return;
+    this.#asked.add(from);
+    if (this.#proposal === null) this.#consider(now);
+  }
+
   accepted(from: CoreId, ballot: Ballot, now: Nanos): void {
     const open = this.#proposal;
     if (open === null || ballot.round !== this.ballot.round || ballot.core !== this.ballot.core) return;
@@ -226,7 +234,7 @@ export class Leadership {
 
   #consider(now: Nanos): void {
     const cores = this.view.members.map(({ core }) => core);
-    const dead = this.view.members.filter((member) => isDead(this.dead, member));
+    const dead = this.view.members.filter((member) => isDead(this.dead, member) || this.#asked.has(member.core));
     const alive = cores.filter((core) => !dead.some((member) => member.core === core));
     const kept = cutOf(alive, this.port.self.core, this.#suspicions(now));
     const leaving = cores.filter((core) => !kept.includes(core));

@@ -45,6 +45,8 @@ export type ViewMessage =
   | { readonly type: 'view_accepted'; readonly view: number; readonly ballot: Ballot }
   /** The views that the receiver may lack, in order. */
   | { readonly type: 'view_install'; readonly views: readonly View[] }
+  /** Member → leader: it acts no more, and asks for a view without it. */
+  | { readonly type: 'view_leave'; readonly view: number }
   /** A core that has a number and an incarnation asks to be taken into the next view, and says whom it hears. */
   | { readonly type: 'view_join'; readonly member: Member; readonly hears: readonly CoreId[] }
   | {

@@ -57,6 +57,7 @@ export class ViewAgreement {
   #early: { readonly from: Member; readonly beacon: ViewMessageOf<'view_beacon'> } | null = null;
   #fenced = true;
   #excluded = false;
+  #leaving = false;
 
   constructor(
     readonly self: Member,
@@ -82,15 +83,12 @@ export class ViewAgreement {
       send: (core, message) => this.port.send(core, message),
       leads: (now) => this.#leadership !== null && now < this.#leadership.leaseUntil,
       missesLeader: (now) => this.#missesLeader(now),
-      resign: () => this.#resign(),
+      resign: () => {
+        if (this.#leadership !== null) this.#lease.restart(this.#leadership.leaseUntil);
+        this.#leadership = null;
+      },
       lead: (ballot, oldLeasesUntil, adopted, now) => this.#lead(ballot, now, oldLeasesUntil, -Infinity, adopted),
     };
-  }
-
-  #resign(): void {
-    if (this.#leadership === null) return;
-    this.#lease.restart(this.#leadership.leaseUntil);
-    this.#leadership = null;
   }
 
   get view(): View | null {
@@ -107,7 +105,7 @@ export class ViewAgreement {
 
   /** Whether what this core does now may have an effect outside itself. To be asked with the time of the effect. */
   mayAct(now: Nanos): boolean {
-    return this.#view !== null && !this.#excluded && now < this.leaseUntil;
+    return this.#view !== null && !this.#excluded && !this.#leaving && now < this.leaseUntil;
   }
 
   /** Fences at once when the lease has run out, whatever comes next. */
@@ -148,6 +146,12 @@ export class ViewAgreement {
     this.#install(view, now);
     this.#lead({ round: 0, core: this.self.core }, now, now);
     return view;
+  }
+
+  /** Acts no more, and votes until a view goes on without it. */
+  leave(now: Nanos): void {
+    this.#leaving = true;
+    this.#updateFence(now);
   }
 
   /** When `tick` is due next at the latest. */
@@ -201,6 +205,8 @@ export class ViewAgreement {
         return this.#leadership?.replied(from, message, now);
       case 'view_newcomers':
         return this.#leadership?.heardNewcomers(from, message.newcomers, now);
+      case 'view_leave':
+        return this.#leadership?.asksToLeave(from, now);
       case 'view_vote_request':
         return this.#elections.voteRequest(from, message, now);
       case 'view_vote_reply':
@@ -331,15 +337,13 @@ export class ViewAgreement {
       return;
     }
     const isNew = this.#newcomers.asked(member, hears, now);
-    const leader = this.leader ?? NO_CORE;
-    this.port.send(member.core, { type: 'view_join_reply', incarnation: member.incarnation, leader });
+    const { core, incarnation } = member;
+    this.port.send(core, { type: 'view_join_reply', incarnation, leader: this.leader ?? NO_CORE });
     if (this.#leadership !== null) this.#leadership.tick(now);
-    else if (isNew && this.#leader !== null)
-      this.port.send(this.#leader, {
-        type: 'view_newcomers',
-        view: view.number,
-        newcomers: this.#newcomers.heard(now),
-      });
+    else if (isNew && this.#leader !== null) {
+      const newcomers = this.#newcomers.heard(now);
+      this.port.send(this.#leader, { type: 'view_newcomers', view: view.number, newcomers });
+    }
   }
 
   /** A newcomer begins with the view that took it in: what was before is not its business. */

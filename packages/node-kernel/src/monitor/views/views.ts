@@ -39,6 +39,10 @@ const KEPT = 64;
 /** The registry founds the first view when its cores know one another: a machine that boots is given so long. */
 const FOUNDING_NS: Nanos = 2_000_000_000;
 const NOBODY: readonly number[] = [];
+/** Who leaves waits so long at most for a view without it: Docker grants a container five seconds. */
+const LEAVE_MOST_NS: Nanos = 3_000_000_000;
+/** A leader that leaves takes those along who ask within so long of it, or of one another. */
+const LEADER_LINGERS_NS: Nanos = 700_000_000;
 /** A link opens within milliseconds where somebody answers; half a second is given. */
 const FORCE_LOOKS = 20;
 const FORCE_LOOK_NS: Nanos = 25_000_000;
@@ -55,6 +59,7 @@ export class Views implements Service {
   private hadLease = false;
   private foundingUntil: Nanos = 0;
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
+  private leaving: { readonly left: (now: Nanos) => void; readonly until: Nanos; lingersUntil: Nanos } | null = null;
 
   readonly messages = {
     view_beacon: (from, message, now) => this.receive(from, message, now),
@@ -71,6 +76,7 @@ export class Views implements Service {
     view_join: (from, message, now) => this.receive(from, message, now),
     view_join_reply: (from, message, now) => this.receive(from, message, now),
     view_found: (_from, { view }, now) => this.found(view, now),
+    view_leave: (from, message, now) => this.receive(from, message, now),
   } satisfies MessageHandlers;
 
   readonly verbs: Verbs = {
@@ -111,7 +117,7 @@ export class Views implements Service {
         send: (to, message) => void this.context.send(to, toWire(message)),
         installed: (view, at) => this.install(view, at),
         fenced: (fenced, at) => this.fence(fenced, at),
-        excluded: (view) => this.exclude(view),
+        excluded: (view, at) => this.exclude(view, at),
       },
       this.settings,
       () => (this.context.now < this.foundingUntil ? NOBODY : this.host.known()),
@@ -149,6 +155,42 @@ export class Views implements Service {
   /** No lease for longer than a beacon's time: who asks is told so; before that his answer waits. */
   isCutOff(now: Nanos): boolean {
     return this.context.fenced && now - this.fencedAt > this.settings.beaconNs;
+  }
+
+  /**
+   * Calls `left` when a view goes on without this core, or has nobody else in it, or after some seconds. So any number may leave at
+   * once: each votes until it is out, and a majority is never missing. A leader goes last, and by that is one that has died.
+   */
+  leave(now: Nanos, left: (now: Nanos) => void): void {
+    if ((this.agreement?.view?.members.length ?? 0) < 2) return left(now);
+    this.leaving = { left, until: now + LEAVE_MOST_NS, lingersUntil: now + LEADER_LINGERS_NS };
+    this.askToLeave(now);
+    this.watchLeaving(now);
+  }
+
+  private askToLeave(now: Nanos): void {
+    if (this.leaving === null) return;
+    const { agreement } = this;
+    if (agreement === null) return;
+    agreement.leave(now);
+    const { view, leader, self } = agreement;
+    if (view !== null && leader !== null && leader !== self.core)
+      this.context.send(leader, { type: 'view_leave', view: view.number });
+    this.leaving.lingersUntil = now + LEADER_LINGERS_NS;
+  }
+
+  private watchLeaving(now: Nanos): void {
+    const { leaving, agreement } = this;
+    if (leaving === null) return;
+    const leads = agreement !== null && agreement.leader === agreement.self.core;
+    if (now >= leaving.until || (leads && now >= leaving.lingersUntil)) return this.hasLeft(leaving.left, now);
+    const look = leads ? Math.min(leaving.until, leaving.lingersUntil) : leaving.until;
+    this.context.timers.set(look, (at) => this.watchLeaving(at));
+  }
+
+  private hasLeft(left: (now: Nanos) => void, now: Nanos): void {
+    this.leaving = null;
+    left(now);
   }
 
   reaped(member: Member, now: Nanos): void {
@@ -220,6 +262,7 @@ export class Views implements Service {
     const { id, incarnation } = from;
     if (agreement === null || message === null || !isCore(id) || !this.context.monitors.has(id)) return;
     agreement.receive({ core: id, incarnation }, message, now);
+    if (message.type === 'view_beacon' || message.type === 'view_leave') this.askToLeave(now);
     this.arm(now);
   }
 
@@ -262,6 +305,7 @@ export class Views implements Service {
     });
     for (const member of lost) this.host.dropped(member, `view ${view.number} goes on without it`, now);
     this.report();
+    this.askToLeave(now);
   }
 
   private fence(fenced: boolean, now: Nanos): void {
@@ -277,7 +321,8 @@ export class Views implements Service {
     this.host.fenced(fenced, now);
   }
 
-  private exclude(view: View): void {
+  private exclude(view: View, now: Nanos): void {
+    if (this.leaving !== null) return this.hasLeft(this.leaving.left, now);
     this.host.excluded(`view ${view.number} goes on without this incarnation; a new one may take its place`);
   }
 
