@@ -3,6 +3,7 @@ import { Channel } from '@mk/monitor-proto/urpc/channel';
 import { ReceiveLane } from '@mk/monitor-proto/urpc/receive-lane';
 import { SendLane } from '@mk/monitor-proto/urpc/send-lane';
 import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
+import { ChangeSink } from '@mk/node-kernel/capability/model/changes';
 import { MonitorContext } from '@mk/node-kernel/monitor/context';
 import { OperationRunner } from '@mk/node-kernel/monitor/operations';
 import { Lease } from '@mk/node-kernel/monitor/views/lease';
@@ -234,6 +235,16 @@ export const MUTANTS: readonly Mutant[] = [
       function (id, operation, now, done) {
         this.running.add({ id, disarm: null, finished: true });
         return good.call(this, id, operation, now, done);
+      },
+  },
+  {
+    name: 'changes told to nobody: of several changes of capabilities the services hear all but the first',
+    caughtBy: ['CS1'],
+    target: ChangeSink,
+    method: 'takeChanges',
+    wrap: (good) =>
+      function () {
+        return (good.call(this) as readonly unknown[]).slice(1);
       },
   },
   {

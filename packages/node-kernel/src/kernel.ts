@@ -51,6 +51,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     upcall: (dispatcher, upcall, now) => this.services.dispatchers.tell(dispatcher, upcall, now),
   };
   private timerAt: Nanos = Infinity;
+  private changesTold = 0;
   private stopped = false;
   private viewTold = 0;
   private readonly gate = new Gate();
@@ -281,14 +282,21 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       if (!this.cpuDriver.changed) break;
     }
     if (this.cpuDriver.changed) next = now;
-    assertInvariant(
-      'CS1',
-      !this.cpuDriver.changed || next <= now,
-      () => 'changes of capabilities wait for another step',
-    );
-    if (next >= this.timerAt) return;
-    this.timerAt = next;
-    this.outbox.push({ type: 'set_timer', at: next });
+    if (next < this.timerAt) {
+      this.timerAt = next;
+      this.outbox.push({ type: 'set_timer', at: next });
+    }
+    this.assertTold(now);
+  }
+
+  /** CS1: what was noted was told, or waits, and then the next step is due already. Throws AssertionFailure. */
+  private assertTold(now: Nanos): void {
+    if (!this.cpuDriver.booted) return;
+    const { noted, untold } = this.cpuDriver.state.changes;
+    const lost = noted - untold - this.changesTold;
+    assertInvariant('CS1', lost === 0, () => `${lost} changes of capabilities were told to nobody`);
+    const due = untold === 0 || this.timerAt <= now;
+    assertInvariant('CS1', due, () => `changes of capabilities wait, and the next step is due at ${this.timerAt}`);
   }
 
   private tellView(now: Nanos): void {
@@ -302,6 +310,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   private tellChanges(now: Nanos): void {
     if (!this.cpuDriver.changed) return;
     const changes = this.cpuDriver.state.changes.takeChanges();
+    this.changesTold += changes.length;
     for (const service of this.table.told.capabilityChanged) service.capabilityChanged(changes, now);
   }
 

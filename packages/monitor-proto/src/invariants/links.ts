@@ -117,7 +117,7 @@ export const LINK_INVARIANTS = {
   J1: row('node-kernel/src/monitor/membership/join.ts', 'checker membership', 'Two monitors have one link at most.'),
   J2: row(
     'node-kernel/src/monitor/membership/join.ts',
-    'step, checker membership',
+    'step, cheap, checker membership',
     'A monitor is in no global operation before a view with it is installed.',
   ),
   J3: row(

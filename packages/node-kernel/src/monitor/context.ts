@@ -30,6 +30,8 @@ export class MonitorContext {
   /** The view that the registry knew when it named this core; 0: none. */
   registeredView = 0;
   private inView: View | null = null;
+  /** Whether this core is in the view that it has installed (J2). */
+  takesPart = false;
   /** When the event in hand arrived. */
   now: Nanos = 0;
   /** The host's clock within a step, for figures alone: nothing is decided by it. In the simulator a step takes no time. */
@@ -73,6 +75,7 @@ export class MonitorContext {
   enterView(view: View): void {
     this.inView = view;
     this.view = view.number;
+    this.takesPart = isMember(view, this);
     this.membersChanged();
   }
 

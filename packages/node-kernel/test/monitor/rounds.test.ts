@@ -53,6 +53,7 @@ describe('a member of a round', () => {
       {
         self: SELF,
         view: 1,
+        takesPart: true,
         sink: new Outbox('off'),
         timers,
         mayAsk: () => true,

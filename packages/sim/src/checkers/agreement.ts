@@ -74,7 +74,8 @@ function voted(rounds: ReadonlyMap<string, Round>, line: LineOf<'round_voted'>, 
   const voter = `${line.core}.${line.incarnation}`;
   let consented = round.consented.get(phase);
   if (consented === undefined) round.consented.set(phase, (consented = new Set()));
-  if (consented.has(voter)) report('A1', `core ${line.core} acted twice on phase ${phase} of ${op}`);
+  // An operation that has ended goes on in the background: who is asked again answers as before (A7).
+  if (consented.has(voter) && !round.finished) report('A1', `core ${line.core} acted twice on phase ${phase} of ${op}`);
   if (result !== 'ok') return;
   consented.add(voter);
   if (phase === PHASES.prepare) return;

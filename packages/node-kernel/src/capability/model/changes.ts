@@ -52,9 +52,17 @@ export interface ReclaimCandidate extends Range {
 export class ChangeSink {
   private changes: Change[] = [];
   private candidates: ReclaimCandidate[] = [];
+  /** Changes ever noted; whoever tells them counts as well (CS1). */
+  noted = 0;
 
   note(change: Change): void {
+    this.noted += 1;
     this.changes.push(change);
+  }
+
+  /** Changes that nobody has taken yet. */
+  get untold(): number {
+    return this.changes.length;
   }
 
   /** Memory that is left to the monitor; what this core can free by itself is freed at once. */

@@ -1,5 +1,7 @@
 import type { RoundSummary } from '../../control/verb-answers.ts';
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isCore, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
+import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
@@ -10,20 +12,29 @@ import { summarise } from '../probes/statistics.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { pause } from '../waits.ts';
 import { logSilence } from './silence.ts';
-import { onePhase, type RoundReport, type RoundSpec } from './one-phase.ts';
+import type { PayloadCodec } from './envelope.ts';
+import { Multicasts, type PhaseAct, type RoundOptions } from './multicast.ts';
+import { failOnRefusal, type RoundReport } from './phase.ts';
 import { OperationTimes } from './operation-times.ts';
 import { PLAN_KINDS, PlanBook, type PlanKind } from './plan.ts';
-import { type ActOf, type RoundActionName } from './round-actions.ts';
+import { type ActOf, PHASES } from './round-actions.ts';
 import { type RoundHost, Rounds } from './rounds.ts';
-import { twoPhase } from './two-phase.ts';
 
 /** So often a round that met another view is run again: some seconds, with growing pauses. */
 const STALE_MOST = 12;
+
+/** What a member answers whose view, or whose members, are others. */
+const IN_ANOTHER_VIEW: ReadonlySet<ErrorName> = new Set<ErrorName>(['VIEW_STALE', 'MEMBERS_CHANGED']);
+
+/** What an empty round carries: bytes that nobody reads. */
+const BYTES: PayloadCodec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 /** Rounds over dissemination plans: what the members agree on, one phase or two (Baumann et al., SOSP 2009, §5.1). */
 export class Agreement implements Service {
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
+  /** Rounds that do nothing, to measure by. */
+  private readonly empty: Multicasts<Uint8Array>;
   private readonly times = new OperationTimes();
 
   readonly messages = {
@@ -31,7 +42,7 @@ export class Agreement implements Service {
     round_request: (from, request, now) => this.rounds.onRequest(from.id, request, now),
     round_reply: (from, reply, now) => this.rounds.onReply(from.id, reply, now),
   } satisfies MessageHandlers;
-  readonly roundActions = { noop: (_op, _phase, _payload, now, vote) => vote(null, now) } satisfies RoundActs;
+  readonly roundActions: RoundActs;
   readonly verbs = { round: roundVerb(this) };
 
   /** `actOf`: what all services of this core bring. */
@@ -40,24 +51,27 @@ export class Agreement implements Service {
     actOf: ActOf,
   ) {
     this.rounds = new Rounds(roundHostOf(context), actOf);
+    const { rounds, plans } = this;
+    this.empty = new Multicasts({ context, rounds, plans, seals: null, ready: () => true }, BYTES);
+    const consent: PhaseAct<Uint8Array> = (_op, _given, answer) => answer(null);
+    this.roundActions = { noop: this.empty.act({ prepare: consent, commit: consent, abort: consent }) };
   }
 
-  /** Runs a round over the members of the view, this core included. */
+  /** Runs a round that does nothing over the members of the view, this core included. */
   run(
     kind: PlanKind,
     phases: 1 | 2,
-    action: RoundActionName,
     payload: Uint8Array,
     now: Nanos,
     done: (outcome: Outcome<RoundReport>, now: Nanos) => void,
   ): void {
     const { context } = this;
+    if (!context.takesPart) return done({ ok: false, error: 'VIEW_STALE', text: 'this core is in no view yet' }, now);
     const op = context.operations.nextId();
-    const plan = this.plans.planFor(kind, context.members);
-    const spec: RoundSpec = { op, action, payload, plan, deadline: now + limit('operationDeadlineNs') };
     const cores = context.members.length + 1;
     context.outbox.log('round_started', { op, plan: kind, phases, cores });
-    const operation: Operation<RoundReport> = phases === 1 ? onePhase(this.rounds, spec) : twoPhase(this.rounds, spec);
+    const options = { plan: kind, deadline: now + limit('operationDeadlineNs') };
+    const operation = phases === 1 ? this.onePhase(op, payload, options) : this.twoPhase(op, payload, options);
     context.operations.start(op, operation, now, (outcome, at) => {
       const messages = outcome.ok ? outcome.value.messages : (outcome.trouble?.messages ?? 0);
       context.outbox.log('round_finished', {
@@ -75,8 +89,10 @@ export class Agreement implements Service {
     });
   }
 
-  peerGone({ id }: { readonly id: number }, now: Nanos): void {
+  peerGone({ id, incarnation }: Pick<Peer, 'id' | 'incarnation'>, now: Nanos): void {
+    if (!isCore(id)) return;
     this.rounds.peerGone(id, now);
+    this.empty.forget(id, incarnation);
   }
 
   invariants(): void {
@@ -97,7 +113,22 @@ export class Agreement implements Service {
   }
 
   leftovers(): readonly string[] {
-    return this.rounds.size > 0 ? [`${this.rounds.size} phases of rounds`] : [];
+    const { rounds, empty } = this;
+    const open = empty.openRounds.size > 0 ? [`${empty.openRounds.size} empty rounds`] : [];
+    return rounds.size > 0 ? [`${rounds.size} phases of rounds`, ...open] : open;
+  }
+
+  private *onePhase(op: OperationId, payload: Uint8Array, options: RoundOptions): Operation<RoundReport> {
+    const result = yield* this.empty.ask(op, 'noop', payload, options);
+    failOnRefusal(result, op);
+    return { cores: result.consenting, phases: 1, messages: result.messages };
+  }
+
+  /** An error of the second phase is not definite: the others have committed, and who has not will. */
+  private *twoPhase(op: OperationId, payload: Uint8Array, options: RoundOptions): Operation<RoundReport> {
+    const round = yield* this.empty.prepare(op, 'noop', payload, options);
+    yield* this.empty.finish(PHASES.commit, round);
+    return { cores: round.cores, phases: 2, messages: round.messages };
   }
 
   /** Takes over the trees that the SKB has pushed. */
@@ -114,6 +145,9 @@ function roundHostOf(context: MonitorContext): RoundHost {
     },
     get view() {
       return context.view;
+    },
+    get takesPart() {
+      return context.takesPart;
     },
     sink: context.outbox,
     timers: context.timers,
@@ -172,7 +206,8 @@ function* roundInOneView(
     try {
       return yield* timedRound(agreement, plan, phases, payload);
     } catch (error) {
-      if (!(error instanceof OperationError) || error.error !== 'VIEW_STALE' || attempt === STALE_MOST) throw error;
+      if (!(error instanceof OperationError) || !IN_ANOTHER_VIEW.has(error.error) || attempt === STALE_MOST)
+        throw error;
       yield* pause(agreement.timers, attempt);
     }
   }
@@ -187,7 +222,7 @@ export function* timedRound(
 ): Operation<readonly [report: RoundReport, elapsed: Nanos]> {
   const [outcome, elapsed] = yield* wait<readonly [Outcome<RoundReport>, Nanos]>({
     arm(resume, now) {
-      agreement.run(plan, phases, 'noop', payload, now, (result, at) => resume([result, at - now], at));
+      agreement.run(plan, phases, payload, now, (result, at) => resume([result, at - now], at));
       return () => undefined;
     },
   });

@@ -1,6 +1,5 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
-import type { Route } from '@mk/monitor-proto/messages/fields';
 import type { Fault } from '../conduct/screening.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
@@ -8,15 +7,16 @@ import { pause } from '../waits.ts';
 import { type CoreSet, coreSetOf, isSubset, placeIn } from './core-set.ts';
 import { decodeEnvelope, encodeEnvelope, type Envelope, type PayloadCodec } from './envelope.ts';
 import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts';
-import { failOnRefusal, phaseOf } from './one-phase.ts';
-import type { PlanBook } from './plan.ts';
+import { failOnRefusal, phaseOf } from './phase.ts';
+import type { Plan, PlanBook, PlanKind } from './plan.ts';
 import { type Act, PHASES, type Phase, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 import type { PhaseResult, Rounds } from './rounds.ts';
 import type { Sealed, Seals } from './seals.ts';
 
 /*
- * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Rounds over
- * the multicast plan, generic in what they are about ("send to relations" in Barrelfish's monitors).
+ * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Generic in
+ * what the rounds are about ("send to relations" in Barrelfish's monitors), and in the plan: the multicast one, unless it is said.
+ * Baumann et al., SOSP 2009, §5.1.
  *
  *   A4  a multicast to nobody completes at once;
  *   A5  a second phase goes to exactly the cores that the first one went to, and on until each has acted or is gone;
@@ -26,7 +26,8 @@ import type { Sealed, Seals } from './seals.ts';
  *   A10 what comes over others bears the initiator's seal for this core, or is refused and held against who passed it on;
  *   A8  a round whose initiator is gone is not begun: nobody would end it.
  *
- * A round's deadline ends the waiting of its inner nodes only: what must go forward is asked again, core by core.
+ * A round's deadline ends the waiting of its inner nodes only: what must go forward is asked again, core by core, in the
+ * background when whoever began the round has given it a deadline.
  */
 
 /** A round under way or done: whom it went to and what came of it. */
@@ -36,8 +37,10 @@ export interface Multicast {
   /** Its number among this core's rounds. */
   readonly round: number;
   readonly payload: Uint8Array;
-  readonly routes: readonly Route[];
+  readonly plan: Plan;
   readonly cores: number;
+  /** Absent: whoever began it waits for as long as it takes. */
+  readonly deadline?: Nanos | undefined;
   /** Requests and replies so far, all phases. */
   messages: number;
 }
@@ -64,13 +67,19 @@ const NAMES: Readonly<Record<Phase, 'prepare' | 'commit' | 'abort'>> = {
   [PHASES.abort]: 'abort',
 };
 
+/** Over which plan a round goes, and until when whoever began it waits. */
+export interface RoundOptions {
+  readonly plan?: PlanKind;
+  readonly deadline?: Nanos;
+}
+
 /** What multicasts need of the core that they run on. */
 export interface MulticastHost {
   readonly context: MonitorContext;
   readonly rounds: Rounds;
   readonly plans: PlanBook;
-  /** By which the members know who began a round. */
-  readonly seals: Seals;
+  /** By which the members know who began a round; null: what these do is not worth forging. */
+  readonly seals: Seals | null;
   /** Whether this core can act in such rounds yet. */
   ready(): boolean;
 }
@@ -120,12 +129,12 @@ export class Multicasts<P> {
 
   /** A10. */
   private isUnsealed(op: OperationId, { members, seals, round, body }: Envelope): ErrorName | null {
-    const { context, rounds } = this.host;
+    const { context, rounds, seals: keys } = this.host;
     const { askedBy, askedAction: action } = rounds;
     const initiator = coreOf(op);
-    if (askedBy === null || askedBy === initiator) return null;
+    if (keys === null || askedBy === null || askedBy === initiator) return null;
     const seal = seals[placeIn(members, context.core)];
-    const isBy = this.host.seals.isBy(initiator, incarnationOf(op), { op, action, round, body }, seal);
+    const isBy = keys.isBy(initiator, incarnationOf(op), { op, action, round, body }, seal);
     // Two cores that never had a link between them have no key for each other: then nobody can tell (CAVEATS.md).
     if (isBy !== false) return null;
     context.offences.note(askedBy, 'other_name', `passes on ${op}, which core ${initiator} has not begun so`, this.now);
@@ -144,13 +153,18 @@ export class Multicasts<P> {
   }
 
   /** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
-  *ask(op: OperationId, action: RoundActionName, given: P): Operation<PhaseResult & Multicast> {
-    const { routes } = this.planOfMembers();
+  *ask(
+    op: OperationId,
+    action: RoundActionName,
+    given: P,
+    { plan: kind, deadline }: RoundOptions = {},
+  ): Operation<PhaseResult & Multicast> {
+    const plan = this.planOfMembers(kind);
     const round = this.openRounds.begin();
-    const payload = this.sealed(op, action, round, given, routes);
-    const result = yield* this.phase(PHASES.commit, { op, action, payload, routes });
+    const payload = this.sealed(op, action, round, given, plan);
+    const result = yield* this.phase(PHASES.commit, { op, action, payload, plan, deadline });
     this.openRounds.end(round);
-    return { op, action, round, payload, routes, cores: this.host.context.members.length + 1, ...result };
+    return { op, action, round, payload, plan, cores: this.host.context.members.length + 1, ...result };
   }
 
   /** The first phase of two: everybody's consent, or everybody is told to abort and the operation ends in the refusal. */
@@ -158,60 +172,78 @@ export class Multicasts<P> {
     op: OperationId,
     action: RoundActionName,
     given: P,
-    to: readonly Route[] | null = null,
+    { plan: kind, deadline, alone = false }: RoundOptions & { readonly alone?: boolean } = {},
   ): Operation<Multicast> {
-    const cores = to === null ? this.host.context.members.length + 1 : 1;
-    const routes = to ?? this.planOfMembers().routes;
+    const cores = alone ? 1 : this.host.context.members.length + 1;
+    const plan = alone ? oneByOne([]) : this.planOfMembers(kind);
     const round = this.openRounds.begin();
-    const payload = this.sealed(op, action, round, given, routes);
-    const result = yield* this.phase(PHASES.prepare, { op, action, payload, routes });
-    const prepared: Multicast = { op, action, round, payload, routes, cores, messages: result.messages };
+    const payload = this.sealed(op, action, round, given, plan);
+    const result = yield* this.phase(PHASES.prepare, { op, action, payload, plan, deadline });
+    const prepared: Multicast = { op, action, round, payload, plan, cores, deadline, messages: result.messages };
     if (result.refusals.length === 0) return prepared;
     this.finishInBackground(PHASES.abort, prepared);
-    failOnRefusal(result, op, action);
+    failOnRefusal(result, op, wordOf(action));
     return prepared;
   }
 
-  /** The second phase: goes on until each core of the first has acted or is gone (A5). Answers what they told. */
+  /**
+   * The second phase: goes on until each core of the first has acted or is gone (A5). Answers what they told. A round with a
+   * deadline ends in the error of who has not acted at the first attempt, or is gone, and goes on in the background.
+   */
   *finish(phase: Phase, round: Multicast): Operation<readonly number[]> {
-    let { routes } = round;
+    let { plan } = round;
     let data: readonly number[] = [];
     for (let attempt = 0; ; attempt += 1) {
-      const result = yield* this.phase(phase, { ...round, routes });
+      const before = round.messages;
+      const result = yield* this.phase(phase, { ...round, plan });
       if (attempt === 0) round.messages += result.messages;
       data = [...data, ...result.data];
       const left = this.stillThere(result);
       if (left.length === 0) {
         this.openRounds.end(round.round);
+        if (round.deadline !== undefined) failOnRefusal(result, round.op, wordOf(round.action), before);
         return data;
       }
-      yield* pause(this.host.context.timers, attempt);
       // Beginning a phase has this core act itself: it is never one of those asked.
-      routes = left.filter((core) => core !== this.host.context.core).map((core): Route => [core, []]);
+      plan = oneByOne(left.filter((core) => core !== this.host.context.core));
+      if (round.deadline !== undefined) {
+        this.inBackground(this.finishLater(phase, { ...round, plan, deadline: undefined }));
+        failOnRefusal(result, round.op, wordOf(round.action), before);
+      }
+      yield* pause(this.host.context.timers, attempt);
     }
   }
 
   /** As `finish`, for what nobody waits for. */
   finishInBackground(phase: Phase, round: Multicast): void {
+    this.inBackground(this.finish(phase, { ...round, deadline: undefined }));
+  }
+
+  private *finishLater(phase: Phase, round: Multicast): Operation<void> {
+    yield* pause(this.host.context.timers, 0);
+    yield* this.finish(phase, round);
+  }
+
+  private inBackground(operation: Operation<unknown>): void {
     const { operations } = this.host.context;
-    operations.start(operations.nextId(), this.finish(phase, round), this.now, () => undefined, true);
+    operations.start(operations.nextId(), operation, this.now, () => undefined, true);
   }
 
   /** One phase that nobody may miss, also who joins meanwhile. Answers the messages that it took. */
   *tell(op: OperationId, action: RoundActionName, given: P): Operation<number> {
     const { context } = this.host;
     const told = new Set<CoreId>();
-    let { routes } = this.planOfMembers();
+    let plan = this.planOfMembers();
     const round = this.openRounds.begin();
     let messages = 0;
     for (let attempt = 0; ; attempt += 1) {
       const asked = context.members.filter((core) => !told.has(core));
-      if (attempt > 0) routes = asked.map((core): Route => [core, []]);
+      if (attempt > 0) plan = oneByOne(asked);
       const result = yield* this.phase(PHASES.commit, {
         op,
         action,
-        payload: this.sealed(op, action, round, given, routes),
-        routes,
+        payload: this.sealed(op, action, round, given, plan),
+        plan,
       });
       messages += result.messages;
       for (const core of asked) told.add(core);
@@ -247,18 +279,13 @@ export class Multicasts<P> {
     return this.host.context.now;
   }
 
-  private planOfMembers() {
-    return this.host.plans.planFor('multicast', this.host.context.members);
+  private planOfMembers(kind: PlanKind = 'multicast'): Plan {
+    return this.host.plans.planFor(kind, this.host.context.members);
   }
 
-  private sealed(
-    op: OperationId,
-    action: RoundActionName,
-    round: number,
-    given: P,
-    routes: readonly Route[],
-  ): Uint8Array {
+  private sealed(op: OperationId, action: RoundActionName, round: number, given: P, { routes }: Plan): Uint8Array {
     const { oldest } = this.openRounds;
+    const { seals } = this.host;
     const body = this.codec.encode(given);
     const what = { op, action: ROUND_ACTIONS[action].ordinal, round, body };
     const isPassedOn = routes.some(([, below]) => below.length > 0);
@@ -266,27 +293,26 @@ export class Multicasts<P> {
       members: this.everybody,
       round,
       oldest,
-      seals: isPassedOn ? this.sealsOf(what) : [],
+      seals: isPassedOn && seals !== null ? this.sealsOf(seals, what) : [],
       body,
     });
   }
 
-  private sealsOf(what: Sealed): readonly number[] {
+  private sealsOf(seals: Seals, what: Sealed): readonly number[] {
     const { core, members, monitors } = this.host.context;
     return [core, ...members]
       .sort((a, b) => a - b)
       .map((id) => {
         const instance = monitors.get(id)?.instance;
-        return instance === undefined ? 0 : this.host.seals.sealFor({ id, instance }, what);
+        return instance === undefined ? 0 : seals.sealFor({ id, instance }, what);
       });
   }
 
   private *phase(
     phase: Phase,
-    { op, action, payload, routes }: Pick<Multicast, 'op' | 'action' | 'payload' | 'routes'>,
+    { op, action, payload, plan, deadline }: Pick<Multicast, 'op' | 'action' | 'payload' | 'plan' | 'deadline'>,
   ): Operation<PhaseResult> {
-    const plan = { kind: 'multicast', serial: false, routes } as const;
-    return yield* phaseOf(this.host.rounds, phase, { op, action, payload, plan });
+    return yield* phaseOf(this.host.rounds, phase, { op, action, payload, plan, deadline });
   }
 
   /** Who refused and is no core that is gone for good. */
@@ -294,4 +320,14 @@ export class Multicasts<P> {
     const { core: own, monitors } = this.host.context;
     return result.refusals.map(([core]) => core).filter((core) => core === own || monitors.has(core));
   }
+}
+
+/** What could not be done by the tree: each core is asked by this one. */
+function oneByOne(cores: readonly CoreId[]): Plan {
+  return { kind: 'multicast', serial: false, routes: cores.map((core) => [core, []]) };
+}
+
+/** What an error calls a round of an action. */
+function wordOf(action: RoundActionName): string {
+  return action === 'noop' ? 'round' : action;
 }

@@ -44,6 +44,8 @@ export interface Progress {
 export interface RoundHost {
   readonly self: CoreId;
   readonly view: number;
+  /** Whether this core is in that view. */
+  readonly takesPart: boolean;
   readonly sink: EffectSink;
   readonly timers: TimerQueue;
   /** Whether a core may be asked now: known to us, and (`inView`) in the view (J2). */
@@ -188,7 +190,7 @@ export class Rounds {
   }
 
   private refusalOf(request: MessageOf<'round_request'>): ErrorName | null {
-    if (request.view !== this.host.view) return 'VIEW_STALE';
+    if (request.view !== this.host.view || !this.host.takesPart) return 'VIEW_STALE';
     if (request.phase < PHASES.prepare || request.phase > PHASES.abort) return 'BAD_REQUEST';
     return known(this.nodes[request.phase]).has(request.op) ? 'BAD_REQUEST' : null;
   }
@@ -199,6 +201,7 @@ export class Rounds {
    */
   private act(node: RoundNode, act: Act, deadline: Nanos, now: Nanos): void {
     const { op, phase } = node;
+    assertInvariant('J2', this.host.takesPart, () => `core ${this.host.self} acts in ${op} and is in no view`);
     act(op, phase, node.request.payload, now, (refusal, at, data) => this.voted(node, refusal, at, data));
     if (node.settled) return;
     assertInvariant('A1', isOpen(node), () => `phase ${phase} of ${op} is kept and waits for nobody`);

@@ -4,7 +4,7 @@ import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
 import { pause } from '../waits.ts';
 import type { Agreement } from './agreement.ts';
-import { phaseOf } from './one-phase.ts';
+import { phaseOf } from './phase.ts';
 import type { PlanKind } from './plan.ts';
 import { PHASES, type RoundActionName } from './round-actions.ts';
 

@@ -12,7 +12,7 @@ import { type CopyGroup, isInDelete, type Slot } from '../../capability/store/sl
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Agreement } from '../agreement/agreement.ts';
 import { Multicasts } from '../agreement/multicast.ts';
-import { unanswered } from '../agreement/one-phase.ts';
+import { unanswered } from '../agreement/phase.ts';
 import { logSilence } from '../agreement/silence.ts';
 import type { Seals } from '../agreement/seals.ts';
 import type { MonitorContext } from '../context.ts';

@@ -1,6 +1,5 @@
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
-import type { Route } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import { CAPABILITY_LIMITS } from '../../capability/model/limits.ts';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
@@ -233,9 +232,8 @@ export class Reclaims {
     for (let attempt = 0; ; attempt += 1) {
       try {
         // Each core answers for itself: an inner node of a tree could keep to itself what others cover.
-        const routes = m.context.members.map((core): Route => [core, []]);
         const op = m.context.operations.nextId();
-        const round = yield* m.rounds.prepare(op, 'reclaim', { capability: name, rest: flat }, routes);
+        const round = yield* m.rounds.prepare(op, 'reclaim', { capability: name, rest: flat }, { plan: 'unicast' });
         return pairs(yield* m.rounds.finish(PHASES.commit, round)).filter(isRange);
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;

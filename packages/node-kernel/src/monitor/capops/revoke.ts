@@ -183,7 +183,7 @@ export class Revokes {
     const isShared = (): boolean =>
       !typeRow(target.type).needsLocality || (group.relations & (REMOTE.copies | REMOTE.descendants)) !== 0;
     const shared = isShared();
-    const round = yield* m.rounds.prepare(op, 'revoke', { capability: target, rest: [] }, shared ? null : []);
+    const round = yield* m.rounds.prepare(op, 'revoke', { capability: target, rest: [] }, { alone: !shared });
     if (!shared && isShared()) {
       // While the mark waited for a lock, a descendant that it had not frozen yet was sent away.
       m.rounds.finishInBackground(PHASES.abort, round);

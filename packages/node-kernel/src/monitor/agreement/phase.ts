@@ -2,7 +2,7 @@ import type { CoreId, OperationId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import type { Plan } from './plan.ts';
-import { PHASES, type Phase, type RoundActionName } from './round-actions.ts';
+import type { Phase, RoundActionName } from './round-actions.ts';
 import { firstRefusal, type PhaseResult, type Rounds } from './rounds.ts';
 
 /** An error is one line: of many cores the first are named, the log has all. */
@@ -15,7 +15,7 @@ export interface RoundSpec {
   readonly payload: Uint8Array;
   readonly plan: Plan;
   /** Absent: as long from each phase's beginning as an operation may take. */
-  readonly deadline?: Nanos;
+  readonly deadline?: Nanos | undefined;
 }
 
 /** What a completed round reports. */
@@ -23,17 +23,6 @@ export interface RoundReport {
   readonly cores: number;
   readonly phases: number;
   readonly messages: number;
-}
-
-/**
- * One-phase agreement: everybody acts, the round ends when everybody has. For what cannot be refused, like an unmap.
- * Ends in the first refusal's error (PEER_GONE, OPERATION_TIMEOUT, …) when somebody did not act. Baumann et al., SOSP
- * 2009, §5.1.
- */
-export function* onePhase(rounds: Rounds, spec: RoundSpec): Operation<RoundReport> {
-  const result = yield* phaseOf(rounds, PHASES.commit, spec);
-  failOnRefusal(result, spec.op);
-  return { cores: result.consenting, phases: 1, messages: result.messages };
 }
 
 /** One phase over the plan: every member's vote, those who could not be reached included as refusals. */
