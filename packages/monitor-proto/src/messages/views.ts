@@ -126,7 +126,7 @@ export const VIEW_MESSAGES = {
     doc: 'The view that the sender has installed.',
   },
   view_leave: {
-    ordinal: 355,
+    ordinal: 359,
     from: 'core',
     to: 'core',
     lane: 'urgent',
