@@ -1,5 +1,5 @@
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { KernelConfig } from './config.ts';
 import { DomainControl } from './control/domain-control.ts';
@@ -74,6 +74,11 @@ function createMembership(core: Core): { readonly membership: Membership; readon
   return { membership, views };
 }
 
+function createConduct({ context, cpuDriver, deliver }: Core, capops: Capops, spaces: AddressSpaces): Conduct {
+  const isOpen = (op: OperationId): boolean => capops.hasBegun(op);
+  return new Conduct(context, cpuDriver, deliver, isOpen, (peer) => spaces.hasTold(peer));
+}
+
 /**
  * The services of a core, by name: one line each. They are started, told and asked in this order, so that whoever is told
  * that a peer is gone or that the view has changed finds membership up to date. Above the list stands what several need.
@@ -117,7 +122,7 @@ export function createServices(core: Core) {
   });
   capops.shared.whenSettled = (goOn) => addressSpaces.whenSettled(goOn);
   return {
-    conduct: new Conduct(context, cpuDriver, core.deliver, (op) => capops.hasBegun(op)),
+    conduct: createConduct(core, capops, addressSpaces),
     membership,
     views,
     agreement,

@@ -1,5 +1,5 @@
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
-import { type Nanos, type OperationId, peerName } from '@mk/monitor-proto/ids';
+import { type CoreId, type Nanos, type OperationId, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
@@ -63,6 +63,8 @@ export class Conduct implements Service {
     private readonly deliver: (peer: Peer, message: Message, now: Nanos) => void,
     /** Whether the first phase of a round has begun here and not ended. */
     private readonly isOpen: (op: OperationId) => boolean,
+    /** Whether this core has told another a translation. */
+    private readonly hasTold: (core: CoreId) => boolean,
   ) {}
 
   readonly verbs = {
@@ -79,7 +81,7 @@ export class Conduct implements Service {
     if (!isCorePeer(peer)) return true;
     const { core, incarnation, offences } = this.context;
     const state = this.driver.booted ? this.driver.state : null;
-    const fault = faultOf(peer, message, { core, incarnation, state });
+    const fault = faultOf(peer, message, { core, incarnation, state, hasTold: this.hasTold });
     if (fault !== null) {
       offences.note(peer.id, fault.offence, fault.text, now);
       return false;

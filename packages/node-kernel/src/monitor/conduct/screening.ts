@@ -1,6 +1,6 @@
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
-import type { OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import type { Offence } from '@mk/monitor-proto/offences';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
@@ -19,6 +19,8 @@ export interface Screened {
   readonly incarnation: number;
   /** Null before it has its memory. */
   readonly state: LocalCapabilities | null;
+  /** Whether this core has told another where a page of a domain leads: it may use pages without a capability then. */
+  readonly hasTold: (core: CoreId) => boolean;
 }
 
 type Checks<M> = (from: CorePeer, message: M, self: Screened) => Fault | null;
@@ -95,9 +97,13 @@ function fromHome(from: CorePeer, { page }: { readonly page: number }, { state }
     : { offence: 'not_home', text: `speaks as the home of page 0x${page.toString(16)}` };
 }
 
-/** Only who may hold something of a page may use it. */
-function usesPage(_from: CorePeer, { page }: { readonly page: number }, { core, state }: Screened): Fault | null {
-  if (state === null || state.homeOf(page * PAGE_BYTES) !== core) return null;
+/** Only who may hold something of a page may use it, or was told a translation: which may be gone when what it says comes. */
+function usesPage(
+  from: CorePeer,
+  { page }: { readonly page: number },
+  { core, state, hasTold }: Screened,
+): Fault | null {
+  if (state === null || state.homeOf(page * PAGE_BYTES) !== core || hasTold(from.id)) return null;
   return mayUse(state, { address: page * PAGE_BYTES, size: PAGE_BYTES })
     ? null
     : { offence: 'forged', text: `uses page 0x${page.toString(16)}, which nobody but this core has` };

@@ -50,6 +50,8 @@ export class AddressSpaces implements Service {
   /** What this core knows of spaces, its own domains' included. */
   readonly translations = new Translations();
   readonly shootdowns: Shootdowns;
+  /** Who was told a translation in its present life. */
+  private readonly told = new Set<CoreId>();
   private readonly exchange: Exchange;
   private plan: PlanKind | 'auto' = 'auto';
   readonly faults: Faults;
@@ -114,6 +116,11 @@ export class AddressSpaces implements Service {
     this.shootdowns.whenSettled(driver.booted && driver.state.changes.concernsPages, goOn);
   }
 
+  /** Whether a core was ever told where a page of a domain of this core leads. */
+  hasTold(core: CoreId): boolean {
+    return this.told.has(core);
+  }
+
   /** Whether an invocation may take translations away: its answer may have to wait for other cores. */
   mayTake({ invocation }: Readonly<Record<string, unknown>>): boolean {
     const { operation } = invocation as { readonly operation: string };
@@ -143,6 +150,7 @@ export class AddressSpaces implements Service {
 
   peerGone({ id }: Peer, now: Nanos): void {
     if (!isCore(id)) return;
+    this.told.delete(id);
     this.exchange.peerGone(id, now);
     for (const space of this.spaces.values()) space.coreGone(id);
   }
@@ -217,7 +225,10 @@ export class AddressSpaces implements Service {
   private onTranslate({ id }: CorePeer, { op, domain, page }: MessageOf<'translate_request'>, now: Nanos): void {
     const space = this.spaces.get(domain);
     const found = space?.translate(this.port.driver.state.pageTables, page) ?? null;
-    if (space !== undefined && found !== null) space.hold(page, id);
+    if (space !== undefined && found !== null) {
+      space.hold(page, id);
+      this.told.add(id);
+    }
     const error = space === undefined ? 'NO_ADDRESS_SPACE' : found === null ? 'PAGE_FAULT' : null;
     const reply = {
       type: 'translate_reply',
