@@ -13,7 +13,7 @@ import { report } from './report.ts';
 
 const RUNS = Number(process.argv[2] ?? 5);
 const CALLS = 2_000;
-const MESSAGES = 100_000;
+const MESSAGES = 300_000;
 const FLOOD = 600_000;
 /** A flood message of this payload takes 64 bytes on the wire. */
 const PAYLOAD = 54;

@@ -1,7 +1,7 @@
 import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import type { SentCapability } from '../interface/message-bytes.ts';
+import { MessageReader, MessageWriter, type SentCapability } from '../interface/message-bytes.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
@@ -27,14 +27,15 @@ export interface SendOptions extends WaitOptions {
 
 /** What comes of a channel. */
 export interface ChannelOwner {
-  /** A message. Call `taken` when the program has it: only then may the sender send more. */
-  received(bytes: Uint8Array, capabilities: readonly number[], taken: () => void): void;
+  /** A message. Tell `took` of so many bytes when the program has it, once: only then may the sender send more. */
+  received(message: MessageReader, bytes: number): void;
   /** Nothing more comes, and nothing can be sent. */
   closed(error: MkError): void;
 }
 
 interface WaitingSender {
-  readonly message: Uint8Array;
+  readonly message: MessageWriter;
+  readonly bytes: number;
   readonly capabilities: readonly SentCapability[];
   readonly waker: Waker<Promise<void> | undefined>;
 }
@@ -54,8 +55,7 @@ const MOST_BYTES = limit('channelMessageBytes');
 export class ChannelEnd {
   owner: ChannelOwner | null = null;
   private credit: number;
-  private batch: Uint8Array[] = [];
-  private batchBytes = 0;
+  private readonly batch = new MessageWriter();
   /** Sent since the turn began. */
   private turnBytes = 0;
   private readonly senders = new Set<WaitingSender>();
@@ -89,27 +89,20 @@ export class ChannelEnd {
     return this.error === null && this.senders.size === 0 && this.credit >= bytes + HEAD_BYTES;
   }
 
-  /** Whether the channel took the message; false: BUSY. Throws what closed it, or MESSAGE_TOO_LARGE. */
-  trySend(message: Uint8Array): boolean {
-    this.check(message);
-    if (!this.canSend(message.length)) return false;
-    this.put(message);
-    return true;
-  }
-
   /**
-   * Sends, waiting for room behind those that wait already. Resolves when the channel has taken the message; with
-   * capabilities, when they are with the receiver. BUSY: there was no room in time, and nothing was sent.
+   * Sends what was written, waiting for room behind those that wait already. Resolves when the channel has taken the message; with
+   * capabilities, when they are with the receiver. BUSY: there was no room in time, and nothing was sent. The writer is free again.
    */
-  send(message: Uint8Array, capabilities: readonly SentCapability[], options: SendOptions = {}): Promise<void> {
+  send(message: MessageWriter, options: SendOptions = {}): Promise<void> {
+    const { capabilities } = message;
     try {
       this.check(message);
       if (options.busy === 'fail' && !this.canSend(message.length)) throw this.busy();
     } catch (error) {
       return Promise.reject(asError(error));
     }
-    if (!this.canSend(message.length)) return this.sendLater(message, capabilities, options);
-    if (capabilities.length > 0) return this.sendWithCapabilities(message, capabilities);
+    if (!this.canSend(message.length)) return this.sendLater(message.copy(), options);
+    if (capabilities.length > 0) return this.sendWithCapabilities(message);
     this.put(message);
     return this.turnBytes < TURN_BYTES ? DONE : this.runtime.nextTurn();
   }
@@ -118,9 +111,8 @@ export class ChannelEnd {
   async writable(bytes = 0, options: WaitOptions = {}): Promise<void> {
     if (this.canSend(bytes)) return;
     if (this.error !== null) throw this.error;
-    const probe = new Uint8Array(bytes);
     await waitFor<Promise<void> | undefined>(this.runtime, `room on ${this.label}`, options, (waker) => {
-      const sender = { message: probe, capabilities: PROBE, waker };
+      const sender = { message: NOTHING, bytes, capabilities: PROBE, waker };
       this.senders.add(sender);
       return () => this.leave(sender);
     });
@@ -144,9 +136,8 @@ export class ChannelEnd {
   private flush(): void {
     if (this.error !== null) return;
     if (this.batch.length > 0) {
-      this.runtime.calls.tell('channel_send', [this.facts.id, concatenated(this.batch, this.batchBytes), [], []]);
-      this.batch = [];
-      this.batchBytes = 0;
+      this.runtime.calls.tell('channel_send', [this.facts.id, this.batch.take(), [], []]);
+      this.batch.clear();
     }
     if (this.takenBytes * 4 < this.facts.windowBytes) return;
     this.runtime.calls.tell('channel_taken', [this.facts.id, this.takenBytes]);
@@ -159,7 +150,7 @@ export class ChannelEnd {
   credited(bytes: number): void {
     this.credit += bytes;
     for (const sender of this.senders) {
-      if (this.credit < sender.message.length + HEAD_BYTES) return;
+      if (this.credit < sender.bytes + HEAD_BYTES) return;
       this.senders.delete(sender);
       this.serve(sender);
     }
@@ -173,17 +164,12 @@ export class ChannelEnd {
       this.early.push({ data, capabilities });
       return;
     }
-    const view = new DataView(data.buffer, data.byteOffset, data.length);
-    for (let at = 0; at < data.length && this.error === null;) {
-      const length = at + HEAD_BYTES <= data.length ? view.getUint32(at) : Infinity;
+    for (let at = 0; at < data.length && this.error === null && !this.runtime.ended;) {
       const from = at + HEAD_BYTES;
-      if (from + length > data.length) return this.close('BAD_MESSAGE');
-      at = from + length;
-      owner.received(
-        data.subarray(from, at),
-        capabilities,
-        once(() => this.took(length + HEAD_BYTES)),
-      );
+      if (from > data.length) return this.close('BAD_MESSAGE');
+      at = from + lengthAt(data, at);
+      if (at > data.length) return this.close('BAD_MESSAGE');
+      owner.received(new MessageReader(data, capabilities, from, at), at - from + HEAD_BYTES);
     }
   }
 
@@ -204,7 +190,7 @@ export class ChannelEnd {
   private end(error: MkError): void {
     if (this.error !== null) return;
     this.error = error;
-    this.batch = [];
+    this.batch.clear();
     const senders = [...this.senders];
     this.senders.clear();
     for (const { waker } of senders) waker.fail(error);
@@ -212,11 +198,12 @@ export class ChannelEnd {
     this.owner?.closed(error);
   }
 
-  private took(bytes: number): void {
+  /** The program has a message of so many bytes. */
+  took(bytes: number): void {
     this.takenBytes += bytes;
   }
 
-  private check(message: Uint8Array): void {
+  private check(message: MessageWriter): void {
     if (this.error !== null) throw this.error;
     if (message.length > this.maxMessageBytes)
       throw new MkError(
@@ -229,20 +216,22 @@ export class ChannelEnd {
     return new MkError('BUSY', `${this.label} is full; wait until it is writable`);
   }
 
-  private put(message: Uint8Array): void {
-    if (this.batchBytes > 0 && this.batchBytes + message.length > BATCH_BYTES) this.flush();
+  private put(message: MessageWriter): void {
+    if (this.batch.length > 0 && this.batch.length + message.length > BATCH_BYTES) this.flush();
     this.credit -= message.length + HEAD_BYTES;
-    this.batch.push(message);
-    this.batchBytes += message.length + HEAD_BYTES;
+    this.batch.append(message);
     this.turnBytes += message.length + HEAD_BYTES;
   }
 
-  private async sendWithCapabilities(message: Uint8Array, capabilities: readonly SentCapability[]): Promise<void> {
+  private async sendWithCapabilities(message: MessageWriter): Promise<void> {
+    const capabilities = [...message.capabilities];
     this.flush();
     this.credit -= message.length + HEAD_BYTES;
     const addresses = capabilities.map(({ address }) => address);
     const given = capabilities.map(({ giveAway }) => (giveAway ? 1 : 0));
-    const data = concatenated([message], message.length + HEAD_BYTES);
+    const framed = new MessageWriter();
+    framed.append(message);
+    const data = framed.take();
     try {
       await this.runtime.calls.ask('channel_send', [this.facts.id, data, addresses, given]);
       for (const { address, giveAway } of capabilities) if (giveAway) this.runtime.slots.release(address);
@@ -252,14 +241,10 @@ export class ChannelEnd {
     }
   }
 
-  private async sendLater(
-    message: Uint8Array,
-    capabilities: readonly SentCapability[],
-    options: SendOptions,
-  ): Promise<void> {
+  private async sendLater(message: MessageWriter, options: SendOptions): Promise<void> {
     try {
       await waitFor<Promise<void> | undefined>(this.runtime, `room on ${this.label}`, options, (waker) => {
-        const sender = { message, capabilities, waker };
+        const sender = { message, bytes: message.length, capabilities: message.capabilities, waker };
         this.senders.add(sender);
         return () => this.leave(sender);
       });
@@ -270,8 +255,7 @@ export class ChannelEnd {
   }
 
   private serve({ message, capabilities, waker }: WaitingSender): void {
-    if (capabilities !== PROBE && capabilities.length > 0)
-      return waker.wake(this.sendWithCapabilities(message, capabilities));
+    if (capabilities !== PROBE && capabilities.length > 0) return waker.wake(this.sendWithCapabilities(message));
     if (capabilities !== PROBE) this.put(message);
     waker.wake(undefined);
   }
@@ -285,24 +269,8 @@ export class ChannelEnd {
 const DONE = Promise.resolve();
 /** Marks a wait for room that sends nothing. */
 const PROBE: readonly SentCapability[] = [];
+const NOTHING = new MessageWriter();
 
-function concatenated(messages: readonly Uint8Array[], bytes: number): Uint8Array {
-  const all = new Uint8Array(bytes);
-  const view = new DataView(all.buffer);
-  let at = 0;
-  for (const message of messages) {
-    view.setUint32(at, message.length);
-    all.set(message, at + HEAD_BYTES);
-    at += HEAD_BYTES + message.length;
-  }
-  return all;
-}
-
-function once(run: () => void): () => void {
-  let open = true;
-  return () => {
-    if (!open) return;
-    open = false;
-    run();
-  };
+function lengthAt(data: Uint8Array, at: number): number {
+  return ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
 }

@@ -2,7 +2,7 @@ import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import type { InputOf, Interface, Method, Methods, NamesOf, OutputOf } from '../interface/interface.ts';
-import { MessageReader, MessageWriter } from '../interface/message-bytes.ts';
+import { type MessageReader, MessageWriter } from '../interface/message-bytes.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -52,7 +52,8 @@ class ClientEnd implements ChannelOwner {
   readonly events: EventQueue<{ readonly name: string; readonly value: unknown }>;
   private readonly pending = new Map<number, Pending>();
   private readonly writer = new MessageWriter();
-  private readonly releases: (() => void)[] = [];
+  /** Bytes of the events that wait. */
+  private readonly sizes: number[] = [];
   private lastToken = 0;
 
   constructor(
@@ -60,7 +61,9 @@ class ClientEnd implements ChannelOwner {
     private readonly channel: ChannelEnd,
     private readonly spoken: Interface,
   ) {
-    this.events = new EventQueue(runtime, `events of ${channel.label}`, () => this.releases.shift()?.());
+    this.events = new EventQueue(runtime, `events of ${channel.label}`, () =>
+      channel.took(this.sizes.shift() ?? 0),
+    );
     channel.attach(this);
   }
 
@@ -72,7 +75,7 @@ class ClientEnd implements ChannelOwner {
       writer.u8(FORM.tell);
       writer.count(method.number);
       method.input.write(writer, fields, method.name);
-      return this.channel.send(writer.take(), [...writer.capabilities], options);
+      return this.channel.send(writer, options);
     } catch (error) {
       return Promise.reject(asError(error));
     }
@@ -88,27 +91,27 @@ class ClientEnd implements ChannelOwner {
     } catch (error) {
       return Promise.reject(asError(error));
     }
-    const [bytes, capabilities] = [this.writer.take(), [...this.writer.capabilities]];
+    const { writer } = this;
+    const plain = writer.capabilities.length === 0;
     return waitFor<unknown>(this.runtime, `the answer to ${this.spoken.name}.${method.name}`, options, (waker) => {
       let sent = false;
       this.pending.set(token, { method, waker });
-      this.channel.send(bytes, capabilities, options).then(
+      this.channel.send(writer, options).then(
         () => (sent = true),
         (error: unknown) => waker.fail(error),
       );
-      if (capabilities.length === 0 && options.busy === 'fail') sent = true;
+      if (plain && options.busy === 'fail') sent = true;
       return () => {
         if (this.pending.delete(token) && sent) this.cancel(token);
       };
     });
   }
 
-  received(bytes: Uint8Array, capabilities: readonly number[], taken: () => void): void {
-    const reader = new MessageReader(bytes, capabilities);
+  received(reader: MessageReader, bytes: number): void {
     try {
       const form = reader.u8();
-      if (form === FORM.tell) return this.event(reader, taken);
-      taken();
+      if (form === FORM.tell) return this.event(reader, bytes);
+      this.channel.took(bytes);
       if (form === FORM.answer) this.answer(reader);
       else if (form === FORM.refusal) this.refusal(reader);
       else throw new MkError('BAD_MESSAGE', `form ${form}`);
@@ -142,15 +145,15 @@ class ClientEnd implements ChannelOwner {
     this.writer.clear();
     this.writer.u8(FORM.cancel);
     this.writer.count(token);
-    this.channel.send(this.writer.take(), []).catch(nothing); // a channel that closes cancels everything
+    this.channel.send(this.writer).catch(nothing); // a channel that closes cancels everything
   }
 
-  private event(reader: MessageReader, taken: () => void): void {
+  private event(reader: MessageReader, bytes: number): void {
     const method = this.spoken.rows[reader.count()];
     if (method?.is !== 'event') throw new MkError('BAD_MESSAGE', 'an event that is none');
     const value = method.input.read(reader, method.name);
     reader.end();
-    this.releases.push(taken);
+    this.sizes.push(bytes);
     this.events.push({ name: method.name, value });
   }
 

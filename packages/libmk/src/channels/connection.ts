@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { InputOf, Interface, Method, Methods, NamesOf } from '../interface/interface.ts';
-import { MessageReader, MessageWriter } from '../interface/message-bytes.ts';
+import { type MessageReader, MessageWriter } from '../interface/message-bytes.ts';
 import { Cancellation, type CancelSignal } from '../runtime/cancellation.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
@@ -48,7 +48,10 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
   readonly emit: Connection<M>['emit'];
   private readonly writer = new MessageWriter();
   private readonly running = new Map<number, Cancellation>();
-  private readonly releases: (() => void)[] = [];
+  /** Bytes of the requests that wait. */
+  private readonly sizes: number[] = [];
+  /** Who serves a request at once, without a wait; false: not now. */
+  atOnce: ((request: Request<M>) => boolean) | null = null;
 
   constructor(
     private readonly runtime: Runtime,
@@ -58,7 +61,9 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     private readonly report: (text: string) => void,
     private readonly onClosed: (connection: ServerEnd<M>, error: MkError) => void,
   ) {
-    this.requests = new EventQueue(runtime, `requests of ${end.label}`, () => this.releases.shift()?.());
+    this.requests = new EventQueue(runtime, `requests of ${end.label}`, () =>
+      end.took(this.sizes.shift() ?? 0),
+    );
     this.emit = Object.fromEntries(
       spoken.rows
         .filter(({ is }) => is === 'event')
@@ -88,14 +93,13 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     this.end.close(name);
   }
 
-  received(bytes: Uint8Array, capabilities: readonly number[], taken: () => void): void {
-    const reader = new MessageReader(bytes, capabilities);
+  received(reader: MessageReader, bytes: number): void {
     try {
       const form = reader.u8();
       if (form === FORM.cancel) {
-        taken();
+        this.end.took(bytes);
         this.running.get(reader.count())?.cancel('the client no longer wants the answer');
-      } else if (form === FORM.call || form === FORM.tell) this.request(reader, form, taken);
+      } else if (form === FORM.call || form === FORM.tell) this.request(reader, form, bytes);
       else throw new MkError('BAD_MESSAGE', `form ${form}`);
     } catch (error) {
       if (!(error instanceof MkError)) throw error;
@@ -110,7 +114,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     this.onClosed(this, error);
   }
 
-  private request(reader: MessageReader, form: number, taken: () => void): void {
+  private request(reader: MessageReader, form: number, bytes: number): void {
     const method = this.spoken.rows[reader.count()];
     if (method?.is !== (form === FORM.call ? 'rpc' : 'message')) throw new MkError('BAD_MESSAGE', 'no such method');
     const token = form === FORM.call ? reader.count() : 0;
@@ -119,8 +123,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     reader.end();
     const cancellation = token === 0 ? NEVER_CANCELLED : new Cancellation();
     if (token !== 0) this.running.set(token, cancellation);
-    this.releases.push(taken);
-    this.requests.push({
+    const request: Request<M> = {
       method: method.name as Request<M>['method'],
       input,
       connection: this,
@@ -129,7 +132,10 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
       answered: token !== 0,
       reply: (output) => this.reply(method, token, output),
       refuse: (name, text) => this.refuse(method, token, name, text ?? ''),
-    });
+    };
+    if (this.requests.length === 0 && this.atOnce?.(request) === true) return this.end.took(bytes);
+    this.sizes.push(bytes);
+    this.requests.push(request);
   }
 
   private async reply(method: Method, token: number, output: unknown): Promise<void> {
@@ -148,7 +154,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
       return this.sendRefusal(token, 'HANDLER_FAILED', error.message);
     }
     try {
-      await this.end.send(writer.take(), [...writer.capabilities]);
+      await this.end.send(writer);
     } catch (error) {
       if (this.closedBy !== null) return; // the client is gone, and hears it otherwise
       if (!isMkError(error)) throw error;
@@ -169,12 +175,12 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     writer.count(token);
     writer.text(shortened(name, REFUSAL_NAME_BYTES));
     writer.text(shortened(text, REFUSAL_TEXT_BYTES));
-    await this.sendUnlessClosed(writer.take());
+    await this.sendUnlessClosed(writer);
   }
 
-  private async sendUnlessClosed(message: Uint8Array): Promise<void> {
+  private async sendUnlessClosed(message: MessageWriter): Promise<void> {
     try {
-      await this.end.send(message, []);
+      await this.end.send(message);
     } catch (error) {
       if (this.closedBy === null) throw error;
     }
@@ -191,7 +197,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     writer.u8(FORM.tell);
     writer.count(method.number);
     method.input.write(writer, fields, method.name);
-    await this.end.send(writer.take(), [...writer.capabilities], options);
+    await this.end.send(writer, options);
   }
 }
 

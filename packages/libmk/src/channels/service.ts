@@ -95,20 +95,30 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     }
   }
 
+  /** A request that finds nobody before it begins as it comes; one that does not waits for the thread that serves the connection. */
   private async serve(connection: ServerEnd<M>, handlers: Handlers<M>): Promise<void> {
     const { requests } = connection;
     const most = this.options.concurrency ?? CONCURRENCY;
     const free = this.runtime.threads.semaphore(most, `handlers of ${this.name}`);
+    let isIdle = false;
+    connection.atOnce = (request) => {
+      const begins = isIdle && free.tryWait();
+      if (begins) this.begin(request, handlers, free);
+      else isIdle = false; // what comes next is behind this one
+      return begins;
+    };
     for (;;) {
-      if (!free.tryWait()) await free.wait();
       let taken = requests.take();
+      isIdle = taken === null;
       try {
         taken ??= { ok: true, value: await requests.receive() };
       } catch (error) {
         if (!isMkError(error)) throw error;
         taken = { ok: false, error };
       }
+      isIdle = false;
       if (!taken.ok) return; // the connection is closed
+      if (!free.tryWait()) await free.wait();
       this.begin(taken.value, handlers, free);
     }
   }
@@ -140,6 +150,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     } finally {
       queue.current = current;
     }
+    this.runtime.checkInvariants();
   }
 
   private async finish(request: Request<M>, output: PromiseLike<unknown>, free: Semaphore): Promise<void> {

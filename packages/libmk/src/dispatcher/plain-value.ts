@@ -244,8 +244,13 @@ export class PlainReader {
 
 /** Bytes of this or another realm: a typed array of a context is no instance of the host's Uint8Array. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+  return apply(kindOfView, value, []) === 'Uint8Array';
 }
+
+const { apply } = Reflect;
+/** What names the kind of any realm’s typed array, and is no property of it that a program could change; undefined for everything else. */
+const kindOfView: (this: unknown) => unknown =
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get ?? (() => undefined);
 
 function isList(value: PlainValue): value is readonly PlainValue[] {
   return Array.isArray(value);

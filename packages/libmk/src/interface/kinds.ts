@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { MkError } from '../runtime/mk-error.ts';
 import { type MessageReader, type MessageWriter, utf8Length } from './message-bytes.ts';
@@ -191,6 +192,8 @@ export type RecordOf<F> = { readonly [N in keyof F]: ValueOf<F[N]> };
 /** A record: each field by name, none missing and none beside them. */
 export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
   const rows = Object.entries<Kind<unknown>>(fields);
+  if (Object.hasOwn(fields, '__proto__')) throw new RangeError('a record has no field __proto__');
+  const pathsOf = pathsBelow(rows.map(([field]) => field));
   const name = `{${rows.map(([field, kind]) => `${field}: ${kind.name}`).join(', ')}}`;
   return {
     name,
@@ -200,10 +203,32 @@ export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
       for (const field of Object.keys(given)) {
         if (!Object.hasOwn(fields, field)) throw new MkError('BAD_MESSAGE', `${path}: no field ${field} in ${name}`);
       }
-      for (const [field, kind] of rows) kind.write(out, given[field], `${path}.${field}`);
+      const paths = pathsOf(path);
+      for (let i = 0; i < rows.length; i++) {
+        const [field, kind] = known(rows[i]);
+        kind.write(out, given[field], known(paths[i]));
+      }
     },
-    read: (from, path) =>
-      Object.fromEntries(rows.map(([field, kind]) => [field, kind.read(from, `${path}.${field}`)])) as RecordOf<F>,
+    read(from, path) {
+      const made: Record<string, unknown> = {};
+      const paths = pathsOf(path);
+      for (let i = 0; i < rows.length; i++) {
+        const [field, kind] = known(rows[i]);
+        made[field] = kind.read(from, known(paths[i]));
+      }
+      return made as RecordOf<F>;
+    },
+  };
+}
+
+/** The paths of a record’s fields, made once for the path where the record was seen last: they are only for errors. */
+function pathsBelow(fields: readonly string[]): (path: string) => readonly string[] {
+  let last: string | null = null;
+  let paths: readonly string[] = [];
+  return (path) => {
+    if (path === last) return paths;
+    last = path;
+    return (paths = fields.map((field) => `${path}.${field}`));
   };
 }
 

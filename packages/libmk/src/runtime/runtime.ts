@@ -101,7 +101,11 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   resume(upcalls: readonly Upcall[]): void {
     if (this.over) return;
     for (const parked of this.untilNextTurn.splice(0)) parked.wake(undefined);
-    for (const upcall of upcalls) (this.handlers.get(upcall.type) as UpcallHandler<UpcallType> | undefined)?.(upcall);
+    for (const upcall of upcalls) {
+      if (this.over) return;
+      (this.handlers.get(upcall.type) as UpcallHandler<UpcallType> | undefined)?.(upcall);
+    }
+    if (this.over) return;
     this.timersDue();
     this.queue.newTurn();
   }
@@ -129,6 +133,15 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.over = true;
     this.queue.stop();
     this.border.fail(name, `${where}${describe(error)}`);
+  }
+
+  /** Invariants of the program are looked at after each step of a thread, and after what runs without one. */
+  checkInvariants(): void {
+    try {
+      this.invariants.checkAll();
+    } catch (error) {
+      this.failed(this.queue.current, error);
+    }
   }
 
   // What the run queue tells.
