@@ -39,7 +39,7 @@ function service(concurrency: number) {
     stop: () => here.runtime.end(0),
   });
   const offered = { accepted, withdraw: () => Promise.resolve() };
-  new ServiceEnd(here.runtime, Work, 'work', offered, handlers, { concurrency }, () => undefined);
+  const offering = new ServiceEnd(here.runtime, Work, 'work', offered, handlers, { concurrency }, () => undefined);
   accepted.push(serving);
   const client = makeClient(there.runtime, asking, Work);
   const carry = async (): Promise<void> => {
@@ -47,7 +47,7 @@ function service(concurrency: number) {
     for (const [, name, args] of calls)
       if (name === 'channel_send') serving.arrived(args[1] as Uint8Array, []);
   };
-  return { here, client, carry, log, most: () => most };
+  return { here, client, carry, log, offering, most: () => most };
 }
 
 test.each([1, 2, 3])(
