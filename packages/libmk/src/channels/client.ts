@@ -61,9 +61,7 @@ class ClientEnd implements ChannelOwner {
     private readonly channel: ChannelEnd,
     private readonly spoken: Interface,
   ) {
-    this.events = new EventQueue(runtime, `events of ${channel.label}`, () =>
-      channel.took(this.sizes.shift() ?? 0),
-    );
+    this.events = new EventQueue(runtime, `events of ${channel.label}`, () => channel.took(this.sizes.shift() ?? 0));
     channel.attach(this);
   }
 

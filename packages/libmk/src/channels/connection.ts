@@ -61,9 +61,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     private readonly report: (text: string) => void,
     private readonly onClosed: (connection: ServerEnd<M>, error: MkError) => void,
   ) {
-    this.requests = new EventQueue(runtime, `requests of ${end.label}`, () =>
-      end.took(this.sizes.shift() ?? 0),
-    );
+    this.requests = new EventQueue(runtime, `requests of ${end.label}`, () => end.took(this.sizes.shift() ?? 0));
     this.emit = Object.fromEntries(
       spoken.rows
         .filter(({ is }) => is === 'event')

@@ -250,7 +250,8 @@ export function isBytes(value: unknown): value is Uint8Array {
 const { apply } = Reflect;
 /** What names the kind of any realm’s typed array, and is no property of it that a program could change; undefined for everything else. */
 const kindOfView: (this: unknown) => unknown =
-  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get ?? (() => undefined);
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get ??
+  (() => undefined);
 
 function isList(value: PlainValue): value is readonly PlainValue[] {
   return Array.isArray(value);

@@ -44,8 +44,7 @@ function service(concurrency: number) {
   const client = makeClient(there.runtime, asking, Work);
   const carry = async (): Promise<void> => {
     const calls = await there.turn();
-    for (const [, name, args] of calls)
-      if (name === 'channel_send') serving.arrived(args[1] as Uint8Array, []);
+    for (const [, name, args] of calls) if (name === 'channel_send') serving.arrived(args[1] as Uint8Array, []);
   };
   return { here, client, carry, log, offering, most: () => most };
 }
