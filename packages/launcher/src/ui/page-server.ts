@@ -1,5 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { KEEP_ALIVE_MS } from '@mk/monitor-proto/io/keep-alive';
 import { portOf } from '@mk/monitor-proto/io/port';
 import { isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -35,7 +36,7 @@ export class PageServer {
     private readonly files: PageFiles,
     private readonly source: PageSource,
   ) {
-    this.server = createServer((request, response) => this.answer(request, response));
+    this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => this.answer(request, response));
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
   }
 

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import type { CertificateFault } from '../certificate-errors.ts';
+import { KEEP_ALIVE_MS } from './keep-alive.ts';
 import { portOf } from './port.ts';
 import { SecuredConnections } from './secured-connections.ts';
 import { TlsEnd, type TlsSettings } from './tls.ts';
@@ -16,7 +17,7 @@ export class GuardedServer {
     tls: TlsSettings | null,
     refused: (fault: CertificateFault, from: string) => void,
   ) {
-    this.http = createHttpServer(handler);
+    this.http = createHttpServer({ keepAliveTimeout: KEEP_ALIVE_MS }, handler);
     this.secured =
       tls === null
         ? null

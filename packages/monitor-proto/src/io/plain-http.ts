@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { KEEP_ALIVE_MS } from './keep-alive.ts';
 import { FIRST_FRAME, frameOfHeader, LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
 
 /**
@@ -36,7 +37,7 @@ export class PlainHttp {
       clientTracking: false,
       skipUTF8Validation: true,
     });
-    const server = createServer(this.handler);
+    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, this.handler);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
       const header = request.headers[FIRST_FRAME.toLowerCase()];
