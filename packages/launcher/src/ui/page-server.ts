@@ -36,7 +36,9 @@ export class PageServer {
     private readonly files: PageFiles,
     private readonly source: PageSource,
   ) {
-    this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => this.answer(request, response));
+    this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>
+      this.answer(request, response),
+    );
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
   }
 
