@@ -19,7 +19,7 @@ import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { Answers, Healed, LinkFaultAnswers, SupervisorAnswers } from './answers.ts';
 import { askProcess } from './ask.ts';
 import { type Access, accessOf, type CallOptions, ControlError, fetchText } from '@mk/libmk/io/control-call';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';

@@ -2,7 +2,8 @@ import type { CallOptions } from '@mk/libmk/io/control-call';
 import type { Answers } from './answers.ts';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { coresUp as upAmong, type CoreRow } from '@mk/libmk/io/core-row';
+import { coresUp as upAmong } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import type { AskCores } from '@mk/libmk/io/domains';
 
 /** A core that belongs to the cluster and cannot be asked, and why. */

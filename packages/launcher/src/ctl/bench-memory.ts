@@ -8,7 +8,6 @@ import {
   type UnmapCurve,
   unmapCurve,
   unmapPlot,
-  type UnmapRound,
   type UnmapRow,
   unmapText,
 } from '@mk/sim/commands/unmap-figure';
@@ -66,9 +65,9 @@ export const BENCH_UNMAP: CtlCommand = {
     let status = 0;
     try {
       for (const kind of plan === 'all' ? PLAN_KINDS : [plan]) {
-        const before = (await context.cluster.core(home, 'unmap_plan', { plan: kind })) as Rounds;
+        const before = await context.cluster.core(home, 'unmap_plan', { plan: kind });
         const came = await rowsOf(context, 'unmap-bench', ['--rows', '--rounds', count, '--step', step]);
-        const after = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
+        const after = await context.cluster.core(home, 'unmap_plan', {});
         // What others did before is no part of it; of very many rounds the core remembers the last.
         const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
         curves.push(unmapCurve(kind, came.rows as readonly UnmapRow[], last));
@@ -146,10 +145,10 @@ export const BENCH_DISRUPTION: CtlCommand = {
   async run(context) {
     const home = known((await coresUp(context.cluster))[0], 'a core');
     const words = ['--rounds', required(context.args, 'count'), '--pairs', required(context.args, 'pairs'), '--json'];
-    const before = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
+    const before = await context.cluster.core(home, 'unmap_plan', {});
     const { status, rows } = await rowsOf(context, 'disruption-bench', words);
     if (status !== 0) return status;
-    const after = (await context.cluster.core(home, 'unmap_plan', {})) as Rounds;
+    const after = await context.cluster.core(home, 'unmap_plan', {});
     const told = rows[0] as Disruption;
     // The first core unmaps and has no part in the rows, but in the round.
     const asked = [...new Set(after.last.slice(before.rounds - after.rounds).map(({ cores }) => cores - 1))];
@@ -180,11 +179,6 @@ function disruptionText({ unmaps, rows, noise_ns: noise }: Disruption, asked: re
     ...rows.map(line),
     `medians: ${median(true)} us of a core that had touched the page, ${median(false)} us of one that had not; quiet times differ by ${(noise / 1000).toFixed(1)} us`,
   ].join('\n');
-}
-
-interface Rounds {
-  readonly rounds: number;
-  readonly last: readonly UnmapRound[];
 }
 
 /** Runs a program on all cores that prints JSON documents, a line each. */

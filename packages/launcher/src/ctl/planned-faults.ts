@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { readFile } from 'node:fs/promises';
 import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
@@ -12,24 +13,24 @@ const PROCESS_MS = 60_000;
 
 type Performers = {
   readonly [T in FaultAction['type']]: (
-    cluster: ClusterClient,
     action: Extract<FaultAction, { type: T }>,
+    cluster: ClusterClient,
   ) => Promise<unknown>;
 };
 
 /** What each kind of fault does to a cluster that runs already, from outside. */
 const PERFORMERS: Performers = {
-  rule: (cluster, { rule }) => cluster.addFault(rule),
-  heal: (cluster, { target }) => cluster.heal(target),
-  crash: (cluster, { cores }) => each(cores, (target) => told(cluster, 'crash', { target })),
-  restart: (cluster, { cores }) => each(cores, (target) => told(cluster, 'restart', { target })),
-  hang: (cluster, { cores, forNs }) =>
+  rule: ({ rule }, cluster) => cluster.addFault(rule),
+  heal: ({ target }, cluster) => cluster.heal(target),
+  crash: ({ cores }, cluster) => each(cores, (target) => told(cluster, 'crash', { target })),
+  restart: ({ cores }, cluster) => each(cores, (target) => told(cluster, 'restart', { target })),
+  hang: ({ cores, forNs }, cluster) =>
     each(cores, (target) => told(cluster, 'hang', { target, for_ms: forNs === null ? null : forNs / 1e6 })),
-  slow: (cluster, { cores, factor, forNs }) =>
+  slow: ({ cores, factor, forNs }, cluster) =>
     each(cores, (target) => told(cluster, 'slow', { target, factor, for_ms: forNs === null ? null : forNs / 1e6 })),
-  rogue: (cluster, { cores, behaviour, forNs }) =>
+  rogue: ({ cores, behaviour, forNs }, cluster) =>
     each(cores, (target) => told(cluster, 'rogue', { target, behaviour, for_ms: forNs === null ? null : forNs / 1e6 })),
-  skb_loss: async (cluster, { forNs }) => {
+  skb_loss: async ({ forNs }, cluster) => {
     await told(cluster, 'crash', { target: 'skb' });
     if (forNs !== null) callAfter(forNs / 1e6, () => void told(cluster, 'restart', { target: 'skb' }).catch(ignore));
   },
@@ -77,9 +78,8 @@ export class PlannedFaults {
     const what = describeAction(action);
     this.say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${what}`);
     if (action.type === 'rule') this.rules.push(action.rule.id);
-    const perform = PERFORMERS[action.type] as (cluster: ClusterClient, action: FaultAction) => Promise<unknown>;
     try {
-      await perform(this.cluster, action);
+      await handlerFor(PERFORMERS, action.type)(action, this.cluster);
     } catch (error) {
       this.failed.push(`${what}: ${asError(error).message}`);
     }

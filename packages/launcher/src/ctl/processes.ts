@@ -1,6 +1,6 @@
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { fetchText } from '@mk/libmk/io/control-call';
 import { type Attendance, roster } from '../client/roster.ts';
 import { plainTable } from '../display/ready-table.ts';

@@ -1,7 +1,7 @@
 import { formatCores } from '@mk/machine/duration';
 import { coreNumber, oneOf } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { csvOf, heatText } from '../client/latency-heat.ts';
 import type { RttRow } from '@mk/skb/facts/cluster-facts';

@@ -1,3 +1,4 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import type { FaultAction } from '@mk/machine/fault-plan';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { CommandError } from '../cli/usage-error.ts';
@@ -6,8 +7,8 @@ import type { ProcessControl } from '../supervisor/process-control.ts';
 
 type Performers = {
   readonly [T in FaultAction['type']]: (
-    control: ProcessControl,
     action: Extract<FaultAction, { type: T }>,
+    control: ProcessControl,
   ) => Promise<unknown>;
 };
 
@@ -17,18 +18,18 @@ const LOOK_MS = 100;
 
 /** What each kind of fault does to a cluster of real processes. */
 const PERFORMERS: Performers = {
-  rule: (control, { rule }) => control.addFault(rule),
-  heal: (control, { target }) => control.heal(target),
-  crash: (control, { cores }) => Promise.all(cores.map((core) => control.crash(core))),
-  restart: async (control, { cores }) => {
+  rule: ({ rule }, control) => control.addFault(rule),
+  heal: ({ target }, control) => control.heal(target),
+  crash: ({ cores }, control) => Promise.all(cores.map((core) => control.crash(core))),
+  restart: async ({ cores }, control) => {
     await skbBack(control);
     return Promise.all(cores.map((core) => control.restart(core)));
   },
-  hang: async (control, { cores, forNs }) => cores.forEach((core) => control.hang(core, msOf(forNs))),
-  slow: async (control, { cores, factor, forNs }) => cores.forEach((core) => control.slow(core, factor, msOf(forNs))),
-  rogue: (control, { cores, behaviour, forNs }) =>
+  hang: async ({ cores, forNs }, control) => cores.forEach((core) => control.hang(core, msOf(forNs))),
+  slow: async ({ cores, factor, forNs }, control) => cores.forEach((core) => control.slow(core, factor, msOf(forNs))),
+  rogue: ({ cores, behaviour, forNs }, control) =>
     Promise.all(cores.map((core) => control.rogue(core, behaviour, msOf(forNs)))),
-  skb_loss: async (control, { forNs }) => {
+  skb_loss: async ({ forNs }, control) => {
     await control.crash('skb');
     if (forNs === null) return undefined;
     await new Promise<void>((resolve) => callAfter(forNs / 1e6, resolve));
@@ -46,10 +47,7 @@ export async function perform(
   say: (text: string) => void,
 ): Promise<void> {
   try {
-    await (PERFORMERS[action.type] as (control: ProcessControl, action: FaultAction) => Promise<unknown>)(
-      control,
-      action,
-    );
+    await handlerFor(PERFORMERS, action.type)(action, control);
   } catch (error) {
     if (!(error instanceof CommandError) || !OF_THE_LIVING.has(action.type)) throw error;
     say(`left out: ${error.message}`);

@@ -11,7 +11,7 @@ import { parseLine } from '../display/log-printer.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { OpenDomains, type ProgramLine } from '../programs/open-domains.ts';
 import { runDomains } from '../programs/program-run.ts';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';

@@ -9,7 +9,7 @@ import {
   type PageEventType,
 } from '@mk/ui/model/page-events';
 import type { ClusterClient } from '../client/cluster-client.ts';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import type { ProcessRow } from '../client/answers.ts';
 import {
   capabilitiesOf,

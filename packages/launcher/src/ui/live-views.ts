@@ -10,7 +10,7 @@ import type {
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { type Access, fetchText } from '@mk/libmk/io/control-call';
-import type { CoreRow } from '@mk/libmk/io/core-row';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { askEach } from '../client/cores.ts';
 import { describeFault } from '@mk/machine/describe-fault';
 import { samplesOf } from '../client/merge-metrics.ts';

@@ -13,7 +13,8 @@ import {
 import type { Octopus } from '../octopus/octopus.ts';
 import type { DomainStatus } from '../dispatcher/domain-status.ts';
 import { type Access, type CallOptions, callControl, ControlError } from './control-call.ts';
-import { coresUp, type CoreRow } from './core-row.ts';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
+import { coresUp } from './core-row.ts';
 import {
   type AskCores,
   type DispatcherRow,

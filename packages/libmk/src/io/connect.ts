@@ -20,7 +20,7 @@ import { stateDirectoryPath } from './state-path.ts';
 
 export { Cluster, ClusterNames, type ClusterStatus, Domain, type SpawnRequest } from './cluster.ts';
 export { type CallOptions, ControlError } from './control-call.ts';
-export type { CoreRow } from './core-row.ts';
+export type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 export type { DispatcherRow, DomainRow } from './domains.ts';
 export type { DomainStatus } from '../dispatcher/domain-status.ts';
 export type { HeldLock } from '../octopus/lock.ts';

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { DomainStatus } from '../dispatcher/domain-status.ts';
 import { type CallOptions, ControlError } from './control-call.ts';
-import { type CoreRow, coresUp } from './core-row.ts';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
+import { coresUp } from './core-row.ts';
 
 /** What domains are begun and looked at with: the cores of a cluster, however they are reached. */
 export interface AskCores {

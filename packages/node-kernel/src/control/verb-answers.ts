@@ -6,6 +6,8 @@ import type { OctopusNotification, OctopusReply } from '@mk/monitor-proto/octopu
 import type { CoreSnapshot } from '../capability/audit/audit-snapshot.ts';
 import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import type { OffenceRow } from '../monitor/conduct/offences.ts';
+import type { PlanKind } from '../monitor/agreement/plan.ts';
+import type { ShootdownReport } from '../monitor/memory/shootdown-report.ts';
 import type { CoreView } from '../monitor/views/core-view.ts';
 import type { View } from '../monitor/views/view.ts';
 import type { TimeSummary } from '../monitor/probes/statistics.ts';
@@ -41,8 +43,16 @@ export interface CoreAnswers {
   };
   readonly rogue: RogueState;
   readonly round: RoundSummary;
+  readonly unmap_plan: UnmapReport;
   readonly view: CoreView;
   readonly view_force: View;
+}
+
+/** By which plan a core has translations dropped, how many rounds it has led, and the last of them, oldest first. */
+export interface UnmapReport {
+  readonly plan: PlanKind | 'auto';
+  readonly rounds: number;
+  readonly last: readonly ShootdownReport[];
 }
 
 /** Which peers a core has caught at what, and how many requests of theirs wait or were not served. */

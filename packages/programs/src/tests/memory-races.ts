@@ -2,6 +2,7 @@
  * Two operations of one domain that meet, at every offset of a sweep: whatever comes first, what has returned holds. The first argument
  * lists the cores, the second is the race. Prints how often each side won: a sweep that one side always wins met nothing.
  */
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { program } from '@mk/libmk/program/program';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -32,8 +33,9 @@ export const main = program(
     },
   },
   async (mk) => {
-    const race = RACES[mk.args[1] as keyof typeof RACES];
-    const { won, lost } = await race(
+    const [, race = ''] = mk.args;
+    if (!isKeyOf(RACES, race)) throw new Error(`no race ${race}`);
+    const { won, lost } = await RACES[race](
       mk,
       coresOf(mk).filter((core) => core !== mk.self.core),
     );

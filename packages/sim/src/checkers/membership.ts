@@ -20,7 +20,8 @@ class MembershipChecker implements Checker {
   private readonly handlers: LineHandlers = {
     join_step: (line, report) => this.joinStep(line, report),
     view_installed: (line) => {
-      this.views.set(`${line.core}.${line.incarnation}`, line['members'] as readonly unknown[]);
+      const { members } = line;
+      this.views.set(`${line.core}.${line.incarnation}`, Array.isArray(members) ? members : []);
     },
     message_sent: (line, report) => this.messageSent(line, report),
   };

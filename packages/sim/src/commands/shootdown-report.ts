@@ -1,3 +1,4 @@
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import { PAPER_SHOOTDOWN, paperUnicast } from './paper-data.ts';
 import { SHOOTDOWN_PLANS, type ShootdownRow } from './shootdown.ts';
@@ -26,8 +27,8 @@ function paperCell(cores: number, ns: ShootdownRow['ns'], ghz: number): string {
       ? { unicast: paperUnicast(cores) }
       : Object.fromEntries(SHOOTDOWN_PLANS.map((plan) => [plan, all[plan]]));
   const cells = Object.entries(known).map(([plan, cycles]) => {
-    if (cycles === null) return '';
-    const off = (ns[plan as keyof typeof ns] * ghz) / cycles - 1;
+    if (cycles === null || !isKeyOf(ns, plan)) return '';
+    const off = (ns[plan] * ghz) / cycles - 1;
     return `${plan} ${cycles} (${off >= 0 ? '+' : ''}${(100 * off).toFixed(0)} %)`;
   });
   return `   ${cells.join(', ')}`;

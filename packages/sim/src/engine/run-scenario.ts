@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
@@ -246,7 +247,7 @@ class Run {
     this.pending += 1;
     simulation.control(core, 'round', { plan, phases }, (reply) => {
       this.pending -= 1;
-      const cores = reply.ok ? (reply.value as { cores: number }).cores : 0;
+      const cores = reply.ok && isRecord(reply.value) ? reply.value['cores'] : 0;
       if (!reply.ok)
         this.checks.report(
           'convergence',

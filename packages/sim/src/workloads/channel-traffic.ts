@@ -1,3 +1,4 @@
+import { domainOf } from './domain-answer.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type DomainId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
@@ -106,7 +107,7 @@ class Traffic {
       const core = n % this.cores;
       simulation.control(core, 'domain_create', { cnodes: 1, memory: 512 << 10 }, (reply) => {
         if (!reply.ok) return this.checks.report('channels', 'K7', `no domain on core ${core}: ${reply.error}`);
-        this.puppets.push(this.puppetOn(core, (reply.value as { domain: DomainId }).domain));
+        this.puppets.push(this.puppetOn(core, domainOf(reply.value)));
       });
     }
     simulation.run(simulation.now + SECOND, () => this.puppets.length === wanted);

@@ -1,6 +1,7 @@
+import { domainOf } from './domain-answer.ts';
 import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
-import { type CoreId, type DomainId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { type CoreId, MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import type { ControlReply } from '@mk/monitor-proto/step';
@@ -133,7 +134,7 @@ class ChurnRun {
       const core = n % honest;
       this.simulation.control(core, 'domain_create', { cnodes: 1, memory: 512 << 10 }, (reply) => {
         left -= 1;
-        if (reply.ok) this.domains.push([core, (reply.value as { domain: DomainId }).domain]);
+        if (reply.ok) this.domains.push([core, domainOf(reply.value)]);
         else this.checks.report('churn', 'C7', `no domain on core ${core}: ${reply.error}`);
       });
     }

@@ -1,4 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
+import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import type { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { RttRow } from '../facts/cluster-facts.ts';
 import type { TreeNode } from '../topology/multicast-tree.ts';
@@ -26,16 +27,4 @@ export interface SkbAnswers {
   readonly measure: { readonly trips: readonly RttRow[]; readonly silent: readonly CoreId[] };
   /** A text, or the tree itself where `form` is json. */
   readonly tree: string | TreeNode;
-}
-
-/** A registered core. */
-export interface CoreRow {
-  readonly core: CoreId;
-  readonly incarnation: number;
-  readonly address: string;
-  readonly up: boolean;
-  readonly links: number;
-  readonly package: number;
-  /** What its host is called; '': it did not say. */
-  readonly host: string;
 }

@@ -1,8 +1,7 @@
 import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { randomInt } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readPlainFile } from '../journal/io/plain-file.ts';
+import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 const FILE = 'life';
 /** So many lives may be left out when one cannot be written down, so that the next one is hardly the same. */
@@ -29,8 +28,7 @@ export function nextLife(dataDir: string): number {
 /** Writes a life down, unless a later one is. */
 export function keepLife(path: string, life: number): void {
   if (lastLife(path) >= life) return;
-  writeFileSync(`${path}.new`, `${life}\n`, { flush: true } as object);
-  renameSync(`${path}.new`, path);
+  replacePlainFile(path, `${life}\n`);
 }
 
 function lastLife(path: string): number {

@@ -1,7 +1,6 @@
 import { isRecord } from '@mk/monitor-proto/guards';
-import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readPlainFile } from '../journal/io/plain-file.ts';
+import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 /** A request that ended a life of the SKB. */
 export interface PoisonedRequest {
@@ -33,8 +32,7 @@ export function rememberPoisoned(dataDir: string | undefined, request: string, e
   const before = poisonedRequests(dataDir).filter((row) => row.request !== request);
   const rows = [...before, { request, error, at: new Date().toISOString() }].slice(-MOST_KEPT);
   try {
-    writeFileSync(`${path}.new`, `${JSON.stringify(rows, null, 2)}\n`, { mode: 0o600, flush: true } as object);
-    renameSync(`${path}.new`, path);
+    replacePlainFile(path, `${JSON.stringify(rows, null, 2)}\n`, 0o600);
   } catch {
     // The disk may be what has failed; the next life can only try.
   }

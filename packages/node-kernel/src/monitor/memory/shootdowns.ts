@@ -14,26 +14,13 @@ import type { PlanKind } from '../agreement/plan.ts';
 import { untilActed, usualPlan } from '../agreement/until-acted.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
+import type { ShootdownReport } from './shootdown-report.ts';
 
 /** What a round is about. */
 export interface Taken {
   readonly domain: string;
   readonly epoch: number;
   readonly ranges: readonly PageRange[];
-}
-
-/** How a round went. */
-export interface ShootdownReport {
-  readonly plan: PlanKind;
-  readonly cores: number;
-  readonly messages: number;
-  /** When the system call was taken, when the requests had been made, and when the last core had answered. */
-  readonly takenNs: Nanos;
-  readonly sentNs: Nanos;
-  readonly endedNs: Nanos;
-  /** The longest that a core waited for its dispatchers to be past their last access. */
-  readonly quiesceNs: Nanos;
-  readonly elapsedNs: Nanos;
 }
 
 /** Written down when the requests have been made. */

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 
 /** A link that does not work in one direction at least. */
@@ -26,22 +27,25 @@ interface Search {
 
 function branch(edges: readonly Suspicion[], leader: CoreId, gone: ReadonlySet<CoreId>, search: Search): void {
   if ((search.branches += 1) > MOST_BRANCHES) return;
-  const open = edges.filter(([a, b]) => !gone.has(a) && !gone.has(b));
-  if (open.length === 0) {
+  const next = edges.find(([a, b]) => !gone.has(a) && !gone.has(b));
+  if (next === undefined) {
     if (gone.size < search.best.size || (gone.size === search.best.size && isBetter(gone, search.best)))
       search.best = gone;
     return;
   }
   if (gone.size >= search.best.size) return;
-  const [a, b] = open[0]!;
+  const [a, b] = next;
   // The higher goes first: of two equal cuts the one that keeps the lower cores is found first.
   for (const core of a > b ? [a, b] : [b, a])
     if (core !== leader) branch(edges, leader, new Set([...gone, core]), search);
 }
 
 function isBetter(a: ReadonlySet<CoreId>, b: ReadonlySet<CoreId>): boolean {
-  const [x, y] = [a, b].map((set) => [...set].sort((p, q) => q - p));
-  for (let i = 0; i < x!.length; i += 1) if (x![i] !== y![i]) return x![i]! > y![i]!;
+  const best = [...b].sort((p, q) => q - p);
+  for (const [i, core] of [...a].sort((p, q) => q - p).entries()) {
+    const other = known(best[i]);
+    if (core !== other) return core > other;
+  }
   return false;
 }
 

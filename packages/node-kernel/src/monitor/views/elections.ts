@@ -1,4 +1,5 @@
 /** Who leads when the leader is missed: a member stands, is voted for, and is promised a ballot. */
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Acceptor } from './acceptor.ts';
 import { Candidacy } from './candidacy.ts';
@@ -76,7 +77,7 @@ export class Elections {
     const candidacy = this.candidacy;
     if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
     const { number, members } = candidacy.view;
-    const ballot = candidacy.ballot!;
+    const ballot = known(candidacy.ballot);
     // Promised to this core itself from here on: its next try needs a higher one.
     this.highestRound = Math.max(this.highestRound, ballot.round);
     for (const { core } of members)

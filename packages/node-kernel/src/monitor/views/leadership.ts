@@ -4,6 +4,7 @@
  * It proposes a view without a core only when that core's lease has certainly run out: L and the drift margin after the
  * last of its answers that was acknowledged, or when its death is proven. So V1: no two views make progress at one time.
  */
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { cutOf, type Suspicion } from './cut.ts';
 import type { Proposal, ViewMessage, ViewMessageOf } from './messages.ts';
@@ -208,7 +209,7 @@ export class Leadership {
     const majority = majorityOf(this.view.members.length);
     const living = followers.filter(({ member }) => !isDead(this.dead, member));
     const everybody = living.length + majority > followers.length ? Math.min(own, ...living.map(timeOf)) : -Infinity;
-    return Math.max(times[majority - 1]!, everybody);
+    return Math.max(known(times[majority - 1]), everybody);
   }
 
   /**
@@ -219,7 +220,7 @@ export class Leadership {
     const { leaseNs, drift } = this.settings;
     const majority = majorityOf(this.view.members.length);
     const times = [Infinity, ...[...this.#followers.values()].map(({ toldAt }) => toldAt)].sort((a, b) => b - a);
-    return Math.min(times[majority - 1]!, this.confirmedAt) + leaseNs * (1 - drift);
+    return Math.min(known(times[majority - 1]), this.confirmedAt) + leaseNs * (1 - drift);
   }
 
   #isChosen({ accepted, secured }: OpenProposal, now: Nanos): boolean {
@@ -276,7 +277,7 @@ export class Leadership {
     const proven = leaving.every((core) => dead.some((member) => member.core === core));
     const { beaconNs, leaseNs } = this.settings;
     const window = leaving.length === 0 ? this.#joinWindow : beaconNs;
-    const stable = now - this.#change!.since >= window || now - this.#wantedSince! >= leaseNs;
+    const stable = now - known(this.#change).since >= window || now - known(this.#wantedSince) >= leaseNs;
     if (leaving.length > 0 && proven) return true;
     return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.#leaseEndOf(core));
   }
@@ -287,7 +288,7 @@ export class Leadership {
 
   #leaseEndOf(core: CoreId): Nanos {
     const { leaseNs, drift } = this.settings;
-    const own = this.#followers.get(core)!.ackedAt + leaseNs * (1 + drift);
+    const own = known(this.#followers.get(core)).ackedAt + leaseNs * (1 + drift);
     return Math.max(own, this.oldLeasesUntil);
   }
 
@@ -314,7 +315,7 @@ export class Leadership {
   }
 
   #ask(core: CoreId): void {
-    const { proposal, accepted } = this.#proposal!;
+    const { proposal, accepted } = known(this.#proposal);
     if (!accepted.has(core)) this.port.send(core, { type: 'view_accept', view: this.view.number, proposal });
   }
 }

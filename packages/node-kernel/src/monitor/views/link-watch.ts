@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { type ViewSettings, observedBy, type View } from './view.ts';
 
@@ -34,6 +35,6 @@ export class LinkWatch {
 
   suspects(now: Nanos): CoreId[] {
     const since = now - SILENT_INTERVALS * this.settings.beaconNs;
-    return this.#expected.filter((core) => this.#heard.get(core)! < since);
+    return this.#expected.filter((core) => known(this.#heard.get(core)) < since);
   }
 }

@@ -5,6 +5,7 @@
  * Assumes clocks within the drift margin, and that no message is made up. Leaders are elected by need: who holds a valid lease
  * refuses its vote, so a leader with a majority is never disturbed by a core that hears less (A–B–C does not oscillate).
  */
+import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, type Nanos, NO_CORE } from '@mk/monitor-proto/ids';
 import { Acceptor } from './acceptor.ts';
 import { type ElectionHost, Elections } from './elections.ts';
@@ -15,19 +16,8 @@ import { Newcomers } from './newcomers.ts';
 import type { ViewPort } from './view-port.ts';
 import { Wish } from './wish.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
-import {
-  type Ballot,
-  compareBallots,
-  epochOf,
-  isDead,
-  isMember,
-  type Member,
-  memberIn,
-  nextEpoch,
-  type ViewSettings,
-  observersOf,
-  type View,
-} from './view.ts';
+import { compareBallots, epochOf, isDead, isMember, memberIn, nextEpoch, observersOf } from './view.ts';
+import type { Ballot, Member, View, ViewSettings } from './view.ts';
 
 /** How many past views a member keeps for those that lag behind. */
 const HISTORY = 64;
@@ -58,6 +48,8 @@ export class ViewAgreement {
   #fenced = true;
   #excluded = false;
   #leaving = false;
+  readonly #installed = (): View => known(this.#view, 'the view');
+  readonly #accepting = (): Acceptor => known(this.#acceptor, 'the acceptor');
 
   constructor(
     readonly self: Member,
@@ -75,8 +67,8 @@ export class ViewAgreement {
 
   #electionHost(): ElectionHost {
     return {
-      view: () => this.#view!,
-      acceptor: () => this.#acceptor!,
+      view: this.#installed,
+      acceptor: this.#accepting,
       dead: this.#dead,
       isLeaderDead: () => this.#isLeaderDead,
       rank: () => this.#rank,
@@ -216,7 +208,7 @@ export class ViewAgreement {
       case 'view_promise':
         return this.#elections.promise(from, message, now);
       case 'view_accept':
-        if (this.#acceptor!.accept(message.proposal))
+        if (this.#accepting().accept(message.proposal))
           this.port.send(from, { type: 'view_accepted', view: message.view, ballot: message.proposal.ballot });
         return undefined;
       case 'view_accepted':
@@ -249,8 +241,8 @@ export class ViewAgreement {
   }
 
   #beacon(from: CoreId, { view, ballot, sequence, acked, leads }: ViewMessageOf<'view_beacon'>, now: Nanos): void {
-    if (compareBallots(ballot, this.#acceptor!.promised) < 0) return;
-    this.#acceptor!.promised = ballot;
+    if (compareBallots(ballot, this.#accepting().promised) < 0) return;
+    this.#accepting().promised = ballot;
     this.#elections.highestRound = Math.max(this.#elections.highestRound, ballot.round);
     this.#leader = from;
     if (this.#leadership !== null) this.#leadership = null;
@@ -266,9 +258,9 @@ export class ViewAgreement {
   }
 
   get #rank(): number {
-    return this.#view!.members.filter((member) => !isDead(this.#dead, member)).findIndex(
-      ({ core }) => core === this.self.core,
-    );
+    return this.#installed()
+      .members.filter((member) => !isDead(this.#dead, member))
+      .findIndex(({ core }) => core === this.self.core);
   }
 
   get #isLeaderDead(): boolean {
@@ -296,11 +288,11 @@ export class ViewAgreement {
       self: this.self,
       send: (core: CoreId, message: ViewMessage) => this.port.send(core, message),
       suspects: (at: Nanos) => this.#watch.suspects(at),
-      acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#acceptor!.accept(proposal),
+      acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#accepting().accept(proposal),
       chosen: (view: View, at: Nanos) => this.#chosen(view, at),
     };
     this.#leadership = new Leadership(
-      this.#view!,
+      this.#installed(),
       ballot,
       port,
       this.settings,
@@ -315,7 +307,7 @@ export class ViewAgreement {
   }
 
   #chosen(view: View, now: Nanos): void {
-    const before = this.#view!;
+    const before = this.#installed();
     const told = new Map([...before.members, ...view.members].map((member) => [member.core, member]));
     for (const { core } of told.values())
       if (core !== this.self.core) this.port.send(core, { type: 'view_install', views: [view] });
@@ -349,7 +341,7 @@ export class ViewAgreement {
   /** A newcomer begins with the view that took it in: what was before is not its business. */
   #teachNewcomer(core: CoreId): void {
     const first = this.history.findIndex(
-      (view) => memberIn(view, core)?.incarnation === memberIn(this.#view!, core)!.incarnation,
+      (view) => memberIn(view, core)?.incarnation === known(memberIn(this.#installed(), core)).incarnation,
     );
     this.port.send(core, { type: 'view_install', views: this.history.slice(first) });
   }

@@ -1,3 +1,4 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { codeOf } from '@mk/monitor-proto/thrown';
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
@@ -151,7 +152,8 @@ const NOTHING = new Uint8Array(0);
 function described(error: unknown): { readonly name: string; readonly text: string } {
   try {
     if (error instanceof BorderError) return { name: error.name, text: error.message };
-    const { name, message, stack } = error as Record<string, unknown>;
+    if (!isRecord(error)) return { name: 'Error', text: String(error) };
+    const { name, message, stack } = error;
     // What does not compile has a trace of the host's.
     if (name === 'SyntaxError')
       return {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 
 /** Throws when something else than a file lies at the path: whoever opens a pipe waits for its other end. */
 export function mustBeFile(path: string): void {
@@ -10,4 +10,17 @@ export function mustBeFile(path: string): void {
 export function readPlainFile(path: string): string {
   mustBeFile(path);
   return readFileSync(path, 'utf8');
+}
+
+/** Puts a text in the place of a file, whole or not at all, and on the disk before it returns. */
+export function replacePlainFile(path: string, text: string, mode = 0o666): void {
+  const draft = `${path}.new`;
+  const descriptor = openSync(draft, 'w', mode);
+  try {
+    writeFileSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(draft, path);
 }

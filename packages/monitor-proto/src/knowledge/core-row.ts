@@ -1,0 +1,13 @@
+import type { CoreId } from '../ids.ts';
+
+/** A registered core, as the SKB lists it. */
+export interface CoreRow {
+  readonly core: CoreId;
+  readonly incarnation: number;
+  readonly address: string;
+  readonly up: boolean;
+  readonly links: number;
+  readonly package: number;
+  /** What its host is called; '': it did not say. */
+  readonly host: string;
+}
