@@ -13,8 +13,8 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'no fencing: a core acts on after its lease has run out',
     file: 'view-agreement.ts',
-    good: '!this.#excluded && now < this.leaseUntil',
-    bad: '!this.#excluded',
+    good: '!this.#leaving && now < this.leaseUntil',
+    bad: '!this.#leaving',
     seenBy: ['V1'],
   },
   {
