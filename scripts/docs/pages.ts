@@ -176,6 +176,12 @@ const HOST_VERBS = [
     'act, entries, for_ms',
     'act start: notes what the process does, the last `entries`; stop: answers them; time: its clock, nanoseconds.',
   ],
+  [
+    'core, SKB',
+    'log_lines',
+    'from',
+    'The last log lines from this number on, where the process keeps them (mk-node does): { life, lines, next, lost }.',
+  ],
   ['core, SKB', 'shutdown', '', 'Ends the process cleanly.'],
   ['core, SKB', 'fault_add', 'rule', 'Puts a fault rule in force on the links of this process.'],
   ['core, SKB', 'fault_heal', 'target', 'Ends faults: "all", {id} or {from, to}.'],

@@ -35,6 +35,8 @@ test('a run is recorded without a change to it, the same each time, and plays', 
   expect([...states].sort()).toEqual(expect.arrayContaining(['ended', 'running']));
   expect(faults).toBeGreaterThan(0);
   expect(model.cores.map(({ state }) => state)).toEqual(['running', 'running', 'running', 'running']);
+  expect(model.views?.rows.map(({ view }) => view)).toEqual(Array.from({ length: 4 }, () => model.views?.view));
+  expect(model.views?.history.some(({ lost }) => lost.length > 0)).toBe(true);
   expect(model.faults).toEqual([]);
   expect(model.trips).toHaveLength(12);
   expect(model.trees.get('multicast 0')?.core).toBe(0);

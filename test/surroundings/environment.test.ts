@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { builtProgram } from '../integration/built-programs.ts';
 import { ClusterPlace, freePort, type Running, until, withoutWaiting } from '../integration/running-cluster.ts';
+import { WebSocket } from 'ws';
 
 /** What a program finds around it: environment, user, addresses, limits. */
 
@@ -155,16 +156,28 @@ describe('a process that its environment tells what it is', () => {
     expect([health.status, health.text]).toEqual([0, expect.stringContaining('"ok":true')]);
   });
 
-  test('a cluster on IPv6: a core joins, mkctl reaches both', async () => {
-    const [skb, core] = [await freePort('::1'), await freePort('::1')].map(String) as [string, string];
+  test('a cluster on IPv6: a core joins, mkctl reaches both; its page and mkctl logs tell what the processes log', async () => {
+    const ports = [await freePort('::1'), await freePort('::1'), await freePort('::1')];
+    const [skb, core, ui] = ports.map(String) as [string, string, string];
     const ipv6 = { MK_LISTEN_HOST: '::1', MK_ADVERTISE_HOST: '::1' };
-    node('skb', { ...ipv6, MK_CORES: '1', MK_PORT: skb });
+    node('skb', { ...ipv6, MK_CORES: '1', MK_PORT: skb, MK_UI_PORT: ui });
     node('core', { ...ipv6, MK_SKB_ADDRESS: `[::1]:${skb}`, MK_PORT: core });
     await well('[::1]', core);
     const env = { ...process.env, MK_SECRET: SECRET };
     expect(run('mkctl', ['cores', '--skb', `[::1]:${skb}`], { env }).text).toContain(`[::1]:${core}`);
     expect(run('mkctl', ['healthz', '--skb', `[::1]:${skb}`], { env })).toMatchObject({ status: 0 });
     expect(run('mkctl', ['healthz', '--skb', `::1:${skb}`], { env }).text).toContain('IPv6 as [::1]:7000');
+    const logs = ['logs', '--skb', `[::1]:${skb}`, '--event', 'core_ready'];
+    await until('core 0 has logged that it is ready', () =>
+      run('mkctl', logs, { env }).text.includes('core 0   core_ready'),
+    );
+    const page = new WebSocket(`ws://[::1]:${ui}/events`, { origin: `http://[::1]:${ui}` });
+    const told: string[] = [];
+    page.on('message', (data) => told.push(String(data)));
+    await until('the page is told so', () =>
+      told.some((text) => text.startsWith('{"type":"log"') && text.includes('"event":"core_ready","core":0')),
+    );
+    page.close();
   });
 });
 

@@ -324,6 +324,11 @@ export const LIMITS = {
     unit: 'ns',
     reason: 'Requests that wait are served so far apart, several at once: a wake-up costs more than what it is for.',
   },
+  logLinesKept: {
+    value: 5000,
+    unit: 'lines',
+    reason: 'What a process in a container keeps of its log for the page, at most twice for a moment: some 2 MB.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

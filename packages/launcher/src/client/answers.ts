@@ -1,4 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
+import type { LogLinesAnswer } from '@mk/monitor-proto/io/kept-lines';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { CoreAnswers as KernelAnswers } from '@mk/node-kernel/control/verb-answers';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
@@ -9,8 +10,13 @@ import type { FaultTarget } from './fault-targets.ts';
 /** What each kind of process answers to the verbs of its control port. */
 export interface Answers {
   readonly core: CoreAnswers;
-  readonly skb: SkbAnswers;
+  readonly skb: SkbAnswers & ProcessAnswers;
   readonly supervisor: SupervisorAnswers;
+}
+
+/** What core and SKB answer before their state machines see it. */
+interface ProcessAnswers {
+  readonly log_lines: LogLinesAnswer;
 }
 
 /** What every process that has links answers about faults on them (`LinkFaults`). */
@@ -21,7 +27,7 @@ export interface LinkFaultAnswers {
 }
 
 /** Of a core: what its kernel's verbs promise, and what is only known from outside. */
-export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers {
+export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers, ProcessAnswers {
   readonly cap_retype: { readonly address: number };
   readonly cap_revoke: { readonly cores: number; readonly messages: number };
 

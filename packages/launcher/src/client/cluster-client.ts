@@ -15,7 +15,6 @@ import { isRunning } from '@mk/libmk/io/process-identity';
 import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
 import { StateDirectory } from '../state/state-directory.ts';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
-import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { Answers, Healed, LinkFaultAnswers, SupervisorAnswers } from './answers.ts';
 import { askProcess } from './ask.ts';
 import { type Access, accessOf, type CallOptions, ControlError, fetchText } from '@mk/libmk/io/control-call';
@@ -77,7 +76,7 @@ export class ClusterClient {
   }
 
   /** Asks the SKB. */
-  skb<V extends string>(verb: V, args: object = {}, options: CallOptions = {}): Promise<AnswerOf<SkbAnswers, V>> {
+  skb<V extends string>(verb: V, args: object = {}, options: CallOptions = {}): Promise<AnswerOf<Answers['skb'], V>> {
     if (this.skbAddress === '')
       throw new CommandError(`the SKB of cluster ${this.name} does not run; start it again with mkctl restart skb`);
     return this.ask('skb', 'the SKB', this.skbAddress, verb, args, options);

@@ -1,3 +1,4 @@
+import { PAGE_BYTES, rightsText } from '../client/pages.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, optional, printJson, required } from './context.ts';
@@ -67,7 +68,7 @@ export const PAGES: CtlCommand = {
     const table = plainTable(['page', 'state', 'owner', 'sharers', 'version', 'waiting', ...names]);
     for (const { page, state, owner, sharers, version, queued, lost, statistics } of rows)
       table.push([
-        hex(page * 4096),
+        hex(page * PAGE_BYTES),
         lost ? 'lost' : state,
         owner === null ? '' : String(owner),
         sharers.join(' '),
@@ -95,8 +96,4 @@ function number(what: string, text: string): number {
 
 function hex(address: number): string {
   return `0x${address.toString(16)}`;
-}
-
-function rightsText(rights: number): string {
-  return ['r', 'w', 'x'].map((letter, i) => ((rights >> i) & 1 ? letter : '-')).join('');
 }

@@ -10,6 +10,7 @@ import { coreList } from '../cli/values.ts';
 import { openRequest } from '@mk/libmk/io/control-call';
 import { formatLine, parseLine } from '../display/log-printer.ts';
 import { lineSplitter } from '../supervisor/line-splitter.ts';
+import { keptLogs } from './kept-logs.ts';
 import { type Args, type CtlCommand, type CtlContext, optional } from './context.ts';
 
 type LogLine = NonNullable<ReturnType<typeof parseLine>>;
@@ -47,8 +48,11 @@ export const LOGS: CtlCommand = {
     const filter = filterOf(context.args);
     const follow = context.args['follow'] === true;
     const { cluster } = context;
-    if (cluster.record === null)
-      throw new CommandError(`the logs of ${cluster.name} are not on this host; use docker compose logs core`);
+    if (cluster.record === null) {
+      const { show, end } = printer(context, filter);
+      await keptLogs(cluster, show, { follow });
+      return end();
+    }
     const { logDir } = cluster.record;
     const ever = cluster.supervised ? await cluster.supervisor('ps') : cluster.record.processes;
     refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...loggedIn(logDir)], cluster.name);
@@ -184,7 +188,8 @@ export async function followLogs(
     const line = parseLine(text);
     if (line !== null && !signal.aborted) show(line);
   };
-  if (logDir !== null) await fromFiles(logDir, true, each, () => cluster.supervised && !signal.aborted);
+  if (cluster.record === null) await keptLogs(cluster, each, { follow: true, signal });
+  else if (logDir !== null) await fromFiles(logDir, true, each, () => cluster.supervised && !signal.aborted);
   else if (cluster.logStream !== null) await fromSupervisor(cluster.logStream, true, each, signal);
   else
     throw new CommandError(`the logs of ${cluster.name} are not on this host: what the program prints cannot be shown`);
@@ -192,8 +197,7 @@ export async function followLogs(
 
 /** Calls `show` with every line that the cluster’s processes have written so far and that is still there. */
 export async function pastLogs(cluster: CtlContext['cluster'], show: (line: string) => void): Promise<void> {
-  if (cluster.record === null)
-    throw new CommandError(`the logs of ${cluster.name} are not on this host; save them and give --logs FILE`);
+  if (cluster.record === null) return keptLogs(cluster, show, { follow: false });
   const { logDir } = cluster.record;
   if (logDir !== null) return fromFiles(logDir, false, show, () => false);
   if (cluster.logStream !== null) return fromSupervisor(cluster.logStream, false, show);

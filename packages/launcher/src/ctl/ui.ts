@@ -1,7 +1,7 @@
 import { asError } from '@mk/monitor-proto/thrown';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
-import type { PageEvent } from '@mk/ui/model/page-events';
+import { type PageEvent, WATCHED } from '@mk/ui/model/page-events';
 import { actingUrl, type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { durationMs } from '../cli/values.ts';
@@ -96,7 +96,7 @@ async function record(context: CtlContext, file: string): Promise<void> {
 }
 
 function attendAll(source: LiveSource): void {
-  source.attend({ what: new Set(['capabilities', 'memory', 'domains', 'tree']), root: 0, plan: 'multicast' });
+  source.attend({ what: new Set(WATCHED), root: 0, plan: 'multicast' });
 }
 
 function openForWriting(file: string): number {

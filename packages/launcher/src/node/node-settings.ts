@@ -182,6 +182,8 @@ export function nodeSettings(
     ...socketsOf(read),
     logLevel: read.level(),
     detached: true,
+    // An engine has what it prints: the page and mkctl logs ask the process itself.
+    keepLines: true,
     ...guards(role, environment),
   };
   const settings = role === 'skb' ? { ...common, ...skbPart(read, facts) } : { ...common, ...corePart(read) };

@@ -1,7 +1,6 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { type CallOptions, ControlError } from '@mk/libmk/io/control-call';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
-import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 import type { Answers } from '../client/answers.ts';
 import { askProcess } from '../client/ask.ts';
 import type { Cores } from '../client/cores.ts';
@@ -60,7 +59,7 @@ export class Tour {
     this.terminal.out(`  ${held ? colour.green('✓') : colour.red('✗')} ${what}`);
   }
 
-  skb<V extends string>(verb: V, args: object = {}): Promise<AnswerOf<SkbAnswers, V>> {
+  skb<V extends string>(verb: V, args: object = {}): Promise<AnswerOf<Answers['skb'], V>> {
     const { supervisor } = this.session;
     return askProcess('skb', supervisor.skbAddress, supervisor.access, verb, args, { timeoutMs: 60_000 });
   }

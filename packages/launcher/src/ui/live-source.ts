@@ -21,7 +21,9 @@ import {
   memoryOf,
   numberOf,
   processesOf,
+  spacesOf,
   tripsOf,
+  viewsOf,
 } from './live-views.ts';
 import { performAction } from './page-actions.ts';
 import type { Attention, PageSource } from './page-source.ts';
@@ -165,6 +167,9 @@ export class LiveSource implements PageSource {
         capabilitiesOf(cluster, running).then((found) => this.say({ type: 'capabilities', t: Date.now(), ...found })),
       what.has('memory') &&
         memoryOf(cluster, running).then((rows) => this.say({ type: 'memory', t: Date.now(), rows })),
+      what.has('views') && viewsOf(cluster, running, Date.now()).then((event) => this.say(event)),
+      what.has('spaces') &&
+        spacesOf(cluster, running).then((found) => this.say({ type: 'spaces', t: Date.now(), ...found })),
       what.has('domains') && domainViewsOf(cluster).then((rows) => this.say({ type: 'domains', t: Date.now(), rows })),
     ]);
   }

@@ -4,7 +4,10 @@ import type {
   CounterView,
   DomainView,
   FaultView,
+  MappedView,
   MemoryView,
+  PageEventOf,
+  PageView,
   TripView,
 } from '@mk/ui/model/page-events';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
@@ -15,7 +18,9 @@ import { askEach } from '../client/cores.ts';
 import { describeFault } from '@mk/machine/describe-fault';
 import { samplesOf } from '../client/merge-metrics.ts';
 import { dispatchersOf, domainsOf } from '@mk/libmk/io/domains';
-import type { ProcessRow } from '../client/answers.ts';
+import type { PageRow, ProcessRow, SpaceRow } from '../client/answers.ts';
+import { PAGE_BYTES, rightsText } from '../client/pages.ts';
+import { viewsEvent } from '@mk/ui/model/views';
 
 /*
  * A cluster's answers as the page's views. Each of these asks once and fails as a whole: whoever asks again and again decides
@@ -171,6 +176,54 @@ export async function domainViewsOf(cluster: ClusterClient): Promise<readonly Do
     ],
     state: finished ? (cause === '' ? `ended with ${status}` : `${cause.toLowerCase()} ${status}`) : 'running',
   }));
+}
+
+/** What the cores that answer say of membership. */
+export async function viewsOf(
+  cluster: ClusterClient,
+  cores: readonly number[],
+  nowMs: number,
+): Promise<PageEventOf<'views'>> {
+  const { answers, absent } = await askEach(cores, (core) => cluster.core(core, 'view', {}, { timeoutMs: ANSWER_MS }));
+  return viewsEvent(
+    answers.map(({ value }) => value),
+    absent.map(({ core }) => core),
+    nowMs,
+  );
+}
+
+/** Rows of address spaces, and of pages, that a page is told. */
+const MOST_ROWS = 300;
+
+/** Address spaces and the directories of pages, of the cores that answer. */
+export async function spacesOf(
+  cluster: ClusterClient,
+  cores: readonly number[],
+): Promise<Pick<PageEventOf<'spaces'>, 'mapped' | 'pages' | 'left'>> {
+  const [spaces, directories] = await Promise.all([
+    askEach(cores, (core) => cluster.core(core, 'vspaces', {}, { timeoutMs: ANSWER_MS })),
+    askEach(cores, (core) => cluster.core(core, 'pages', {}, { timeoutMs: ANSWER_MS })),
+  ]);
+  const mapped = spaces.answers.flatMap(({ value }) => value).flatMap(mappedViews);
+  const pages = directories.answers.flatMap(({ core, value }) => value.map((row) => pageView(core, row)));
+  const left = [Math.max(0, mapped.length - MOST_ROWS), Math.max(0, pages.length - MOST_ROWS)] as const;
+  return { mapped: mapped.slice(0, MOST_ROWS), pages: pages.slice(0, MOST_ROWS), left };
+}
+
+function mappedViews({ domain, mapped }: SpaceRow): readonly MappedView[] {
+  return mapped.map((row) => ({
+    domain,
+    virtual: row.virtual,
+    bytes: row.bytes,
+    pageBytes: row.page_bytes,
+    frame: row.frame + row.offset,
+    rights: [...new Set(row.rights)].map(rightsText),
+    holders: row.holders,
+  }));
+}
+
+function pageView(home: number, { page, state, owner, sharers, version, queued, lost }: PageRow): PageView {
+  return { home, address: page * PAGE_BYTES, state: lost ? 'lost' : state, owner, sharers, version, queued };
 }
 
 /** `core-3` is 3, `skb` itself; null: another process. */

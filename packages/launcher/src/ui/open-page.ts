@@ -1,6 +1,5 @@
 import type { OpenPage, PagePlace } from '../boot/page-place.ts';
 import { programDirectory } from '../boot/programs.ts';
-import { CommandError } from '../cli/usage-error.ts';
 import { ClusterClient, type TargetOptions } from '../client/cluster-client.ts';
 import { followLogs } from '../ctl/logs.ts';
 import { LiveSource } from './live-source.ts';
@@ -24,8 +23,6 @@ export function liveSource(target: TargetOptions, env = process.env): LiveSource
     token: cluster.controlToken,
     open,
     followLogs(line, signal) {
-      if (cluster.record === null)
-        return Promise.reject(new CommandError('the logs of containers are with their engine: docker compose logs'));
       return followLogs({ cluster: open() }, line as never, signal);
     },
   });

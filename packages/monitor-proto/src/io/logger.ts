@@ -2,6 +2,7 @@ import { openSync } from 'node:fs';
 import { buildLogLine, levelOf, messageOf, type LogSource } from '../log-line.ts';
 import type { LogEventName, LogFields, LogLevel } from '../log-events.ts';
 import type { MetricFamily } from '../metrics.ts';
+import type { KeptLines } from './kept-lines.ts';
 import { LogOutlet, nonBlockingWriter, type OutletHost } from './log-outlet.ts';
 
 /** Writes log lines; until `load` has brought in pino they wait in memory, so that boot does not pay for it. */
@@ -30,11 +31,12 @@ const MAX_WAITING_LINES = 50_000;
 const FLUSH_MS = 250;
 const TELL_AGAIN_MS = 1000;
 
-/** Lines on stdout, and in a file as well where one is named. */
-export function createLogger(source: LogSource, logFile: string | null): Logger {
+/** Lines on stdout, in a file as well where one is named, and kept where somebody wants them kept. */
+export function createLogger(source: LogSource, logFile: string | null, kept: KeptLines | null = null): Logger {
   const sinks = {
     stdout: nonBlockingWriter(1),
     ...(logFile !== null && { file: nonBlockingWriter(openSync(logFile, 'a')) }),
+    ...(kept !== null && { kept: kept.write }),
   };
   return new PipeLogger(source, sinks);
 }

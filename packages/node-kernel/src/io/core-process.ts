@@ -6,6 +6,7 @@ import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monit
 import { hostClockNs, nowNs } from '@mk/monitor-proto/io/clock';
 import { bootId } from '@mk/monitor-proto/io/host-name';
 import { guardsOf, Host } from '@mk/monitor-proto/io/host';
+import { KeptLines } from '@mk/monitor-proto/io/kept-lines';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { addressFromParent, tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import { freshSocketPath } from '@mk/monitor-proto/io/unix-socket';
@@ -33,6 +34,7 @@ const LOAD_PAUSE_MS = 500;
 /** A core's kernel in a process of its own. */
 export class CoreProcess {
   private readonly logger: Logger;
+  private readonly kept: KeptLines | null;
   private readonly faults: FaultHost;
   private readonly secret: Buffer;
   private host: Host<KernelEvent, KernelEffect> | null = null;
@@ -41,7 +43,9 @@ export class CoreProcess {
 
   constructor(private readonly settings: CoreSettings) {
     this.secret = Buffer.from(settings.secret, 'hex');
-    this.logger = createLogger({ core: settings.core ?? 'unregistered', incarnation: 0 }, settings.logFile ?? null);
+    this.kept = settings.keepLines === true ? new KeptLines() : null;
+    const source = { core: settings.core ?? 'unregistered', incarnation: 0 };
+    this.logger = createLogger(source, settings.logFile ?? null, this.kept);
     this.faults = new FaultHost({
       log: (event, fields) => {
         this.host?.noted(event, fields);
@@ -68,7 +72,7 @@ export class CoreProcess {
         verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
         clear: (peer, now) => this.faults.links.clear(peer, now),
         perform: (effect) => this.perform(effect),
-        control: (request) => this.control(request),
+        control: (request) => this.kept?.control(request) ?? this.control(request),
         metrics: () => this.faults.metrics(),
         spans: spanExporter(process.env, () => this.logger.source),
         tap: (tap) => this.kernel?.tap(tap),

@@ -24,6 +24,8 @@ export interface CoreSettings {
   readonly socketDir?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
+  /** Keeps its last log lines for who asks (`log_lines`): where nobody else keeps them within mkctl's reach. */
+  readonly keepLines?: boolean;
   /** Goes on when the parent is gone. */
   readonly detached: boolean;
   /** What keeps dispatchers apart: threads of the core's process (absent), or a process each. */
@@ -59,6 +61,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     'socketDir',
     'logLevel',
     'logFile',
+    'keepLines',
     'detached',
     'isolation',
     'version',

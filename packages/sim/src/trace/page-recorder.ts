@@ -11,6 +11,7 @@ import {
   type PageEventType,
   type TripView,
 } from '@mk/ui/model/page-events';
+import { viewsEvent } from '@mk/ui/model/views';
 import type { Scenario } from '../engine/scenario.ts';
 import type { SimLogLine } from '../engine/sim-log.ts';
 import type { SimNode } from '../engine/sim-node.ts';
@@ -109,6 +110,21 @@ export class PageRecorder implements SimObserver {
     this.countAt = now + COUNT_NS;
     this.events.push({ type: 'counters', t, cores: this.countersOf(simulation) });
     this.lookAtTopology(simulation, now);
+    this.lookAtViews(simulation, now);
+  }
+
+  private lookAtViews(simulation: Simulation, now: Nanos): void {
+    const rows = cores(simulation).map(({ node }) =>
+      node.hung ? undefined : node.kernel?.services.views.describe(now),
+    );
+    const absent = cores(simulation).flatMap(({ core }, i) => (rows[i] === undefined ? [core] : []));
+    this.say(
+      viewsEvent(
+        rows.filter((row) => row !== undefined),
+        absent,
+        now / 1e6,
+      ),
+    );
   }
 
   private cores(simulation: Simulation): readonly CoreView[] {

@@ -31,6 +31,8 @@ export interface SkbSettings {
   readonly measure: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
+  /** Keeps its last log lines for who asks (`log_lines`). */
+  readonly keepLines?: boolean;
   readonly detached: boolean;
   /** Where the journal lies; absent: nothing outlives the process. */
   readonly dataDir?: string;
@@ -61,6 +63,7 @@ const KEYS = [
   'measure',
   'logLevel',
   'logFile',
+  'keepLines',
   'detached',
   'dataDir',
   'sessionTimeoutMs',

@@ -8,6 +8,7 @@ import { controlToken, freshEntropy, freshInstance, hmacSha256 } from '@mk/monit
 import { spanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import { guardsOf, Host } from '@mk/monitor-proto/io/host';
+import { KeptLines } from '@mk/monitor-proto/io/kept-lines';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
@@ -58,7 +59,8 @@ export class SkbProcess {
     const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
     const secret = Buffer.from(settings.secret, 'hex');
     this.token = controlToken(secret);
-    this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null);
+    const kept = settings.keepLines === true ? new KeptLines() : null;
+    this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null, kept);
     const model = machineModel(settings);
     this.faults = new FaultHost({
       log: (event, fields) => this.faultLogged(event, fields),
@@ -104,7 +106,7 @@ export class SkbProcess {
       verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
       clear: (peer, now) => this.faults.links.clear(peer, now),
       perform: (effect) => this.perform(effect),
-      control: (request) => this.control(request),
+      control: (request) => kept?.control(request) ?? this.control(request),
       metrics: () => this.faults.metrics(),
       spans: spanExporter(process.env, () => this.logger.source),
       tap: (tap) => (this.skb.endpoint.trace.tap = tap),

@@ -86,6 +86,56 @@ export interface DomainView {
   readonly state: string;
 }
 
+/** What a core says of membership. */
+export interface MembershipView {
+  readonly core: number;
+  /** The view that it has installed; 0: none yet. */
+  readonly view: number;
+  readonly leader: number | null;
+  /** It has no lease: nothing that it computes leaves it. */
+  readonly fenced: boolean;
+  readonly suspects: readonly number[];
+  /** Who asks it to be taken in. */
+  readonly newcomers: readonly number[];
+}
+
+/** A view that was, and when it was installed. */
+export interface PastView {
+  readonly view: number;
+  readonly leader: number;
+  readonly members: number;
+  readonly joined: readonly number[];
+  readonly lost: readonly number[];
+  readonly at: Millis;
+}
+
+/** Something that is mapped in the address space of a domain. */
+export interface MappedView {
+  readonly domain: string;
+  readonly virtual: number;
+  readonly bytes: number;
+  readonly pageBytes: number;
+  /** Physical address. */
+  readonly frame: number;
+  /** One text a page of it, or one for all: `rw-`. */
+  readonly rights: readonly string[];
+  /** Cores that hold translations. */
+  readonly holders: readonly number[];
+}
+
+/** A page as its home knows it. */
+export interface PageView {
+  readonly home: number;
+  readonly address: number;
+  /** The state of its home's directory, or `lost`. */
+  readonly state: string;
+  readonly owner: number | null;
+  readonly sharers: readonly number[];
+  readonly version: number;
+  /** Requests that wait for it. */
+  readonly queued: number;
+}
+
 /** A line of the log, as a process wrote it. */
 export interface LogLineView {
   readonly time: Millis;
@@ -118,6 +168,22 @@ interface EventBodies {
   readonly capabilities: { readonly rows: readonly CapabilityView[]; readonly absent: readonly number[] };
   readonly memory: { readonly rows: readonly MemoryView[] };
   readonly domains: { readonly rows: readonly DomainView[] };
+  /** The newest view, what each core says, and how it came about. */
+  readonly views: {
+    readonly view: number;
+    readonly leader: number | null;
+    readonly leaseMs: number;
+    readonly members: readonly (readonly [core: number, incarnation: number])[];
+    readonly rows: readonly MembershipView[];
+    readonly history: readonly PastView[];
+    readonly absent: readonly number[];
+  };
+  /** Address spaces and pages, the first of them; `left`: how many rows of each are not told. */
+  readonly spaces: {
+    readonly mapped: readonly MappedView[];
+    readonly pages: readonly PageView[];
+    readonly left: readonly [mapped: number, pages: number];
+  };
   /** `lost`: lines before these that were left out, as the page did not keep up. */
   readonly log: { readonly lines: readonly LogLineView[]; readonly lost: number };
   /** Why nothing comes; null: all is well again. */
@@ -137,6 +203,8 @@ const TYPES: { readonly [T in PageEventType]: true } = {
   capabilities: true,
   memory: true,
   domains: true,
+  views: true,
+  spaces: true,
   log: true,
   trouble: true,
 };
@@ -156,7 +224,7 @@ export type PageReply =
   | { readonly type: 'answer'; readonly id: number; readonly ok: boolean; readonly text: string };
 
 /** What costs the cluster something to tell, and is asked for only while somebody looks at it. */
-export const WATCHED = ['capabilities', 'memory', 'domains', 'tree'] as const;
+export const WATCHED = ['capabilities', 'memory', 'domains', 'tree', 'views', 'spaces'] as const;
 export type Watched = (typeof WATCHED)[number];
 
 /** What a page says. */

@@ -59,6 +59,8 @@ export class PageModel {
     capabilities: 0,
     memory: 0,
     domains: 0,
+    views: 0,
+    spaces: 0,
     log: 0,
     trouble: 0,
   };
@@ -76,6 +78,8 @@ export class PageModel {
   absent: readonly number[] = [];
   memory: readonly MemoryView[] | null = null;
   domains: readonly DomainView[] | null = null;
+  views: PageEventOf<'views'> | null = null;
+  spaces: PageEventOf<'spaces'> | null = null;
   trouble: string | null = null;
   lostLines = 0;
   rates: readonly RateView[] = [];
@@ -114,6 +118,8 @@ export class PageModel {
     },
     memory: ({ rows }) => void (this.memory = rows),
     domains: ({ rows }) => void (this.domains = rows),
+    views: (event) => void (this.views = event),
+    spaces: (event) => void (this.spaces = event),
     log: ({ lines, lost }) => {
       this.lostLines += lost;
       for (const line of lines) this.takeLine(line);

@@ -13,6 +13,7 @@ import { ReplayBar } from './replay-bar.tsx';
 import type { Session } from './session.ts';
 import { TokenForm } from './token-form.tsx';
 import type { Choice, ViewProps } from './view-props.ts';
+import { ViewsView } from './views-view.tsx';
 
 interface View {
   readonly title: string;
@@ -25,8 +26,9 @@ const VIEWS: Readonly<Record<string, View>> = {
   latency: { title: 'Latency', component: LatencyView, watches: [] },
   operations: { title: 'Operations', component: OperationsView, watches: [] },
   faults: { title: 'Faults', component: FaultsView, watches: [] },
+  views: { title: 'Views', component: ViewsView, watches: ['views'] },
   capabilities: { title: 'Capabilities', component: CapabilitiesView, watches: ['capabilities'] },
-  memory: { title: 'Memory', component: MemoryView, watches: ['memory', 'domains'] },
+  memory: { title: 'Memory', component: MemoryView, watches: ['memory', 'domains', 'spaces'] },
   rates: { title: 'Rates', component: RatesView, watches: [] },
   log: { title: 'Log', component: LogView, watches: [] },
 };

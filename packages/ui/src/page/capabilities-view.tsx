@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { CapabilityView } from '../model/page-events.ts';
+import { Awaited } from './awaited.tsx';
 import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
@@ -35,7 +36,7 @@ export function CapabilitiesView({ session }: ViewProps) {
         <CommandText text="mkctl caps" />
       </p>
       {capabilities === null ? (
-        <p>The cores are being asked.</p>
+        <Awaited session={session} what="capabilities" />
       ) : (
         <>
           <Owners rows={capabilities} />

@@ -1,8 +1,10 @@
+import { Awaited } from './awaited.tsx';
 import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
 import { sizeText } from './format.ts';
 import type { Session } from './session.ts';
+import { Spaces } from './spaces.tsx';
 
 export function MemoryView({ session }: ViewProps) {
   return (
@@ -10,12 +12,14 @@ export function MemoryView({ session }: ViewProps) {
       <h2 id="memory-title">Memory and domains</h2>
       <Memory session={session} />
       <Domains session={session} />
+      <Spaces session={session} />
     </section>
   );
 }
 
-function Memory({ session: { model } }: { readonly session: Session }) {
-  if (model.memory === null) return <p>The cores are being asked for their memory.</p>;
+function Memory({ session }: { readonly session: Session }) {
+  const { model } = session;
+  if (model.memory === null) return <Awaited session={session} what="memory" />;
   return (
     <>
       <p class="same">
@@ -48,8 +52,9 @@ function Memory({ session: { model } }: { readonly session: Session }) {
   );
 }
 
-function Domains({ session: { model } }: { readonly session: Session }) {
-  if (model.domains === null) return <p>The cores are being asked for their domains.</p>;
+function Domains({ session }: { readonly session: Session }) {
+  const { model } = session;
+  if (model.domains === null) return <Awaited session={session} what="domains" />;
   return (
     <>
       <h3>Domains</h3>

@@ -331,7 +331,8 @@ export class Views implements Service {
     return peer !== undefined && peer.link !== 0;
   }
 
-  private describe(now: Nanos): CoreView {
+  /** What this core tells of membership. */
+  describe(now: Nanos): CoreView {
     const { agreement, context } = this;
     const view = agreement?.view ?? null;
     const ms = (ns: Nanos): number => Math.round(ns / 1e6);

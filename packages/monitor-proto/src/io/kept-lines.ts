@@ -1,0 +1,51 @@
+import type { ControlReply, ControlRequest } from '../step.ts';
+import { limit } from '../limits.ts';
+
+const KEPT = limit('logLinesKept');
+/** Lines in one answer: a page draws no more at once. */
+const TOLD_AT_ONCE = 1000;
+
+/** What a process answers to the verb `log_lines`. */
+export interface LogLinesAnswer {
+  /** Which life of the process says so: numbers of another one's lines mean nothing. */
+  readonly life: string;
+  readonly lines: readonly string[];
+  /** The number to ask from next. */
+  readonly next: number;
+  /** Lines from the number that was asked for on which are kept no more. */
+  readonly lost: number;
+}
+
+/**
+ * The last log lines of a process, for whoever asks over its control port: for processes whose output an engine keeps, out of
+ * mkctl's reach. As many as `logLinesKept`; older ones go.
+ */
+export class KeptLines {
+  private readonly lines: string[] = [];
+  /** Lines that came before those which are kept. */
+  private gone = 0;
+  private readonly life = `${process.pid}.${Date.now()}`;
+
+  /** Takes a line; as a sink of a logger it has room always. */
+  readonly write = (bytes: Uint8Array): number => {
+    this.lines.push(Buffer.from(bytes).toString().trimEnd());
+    if (this.lines.length >= 2 * KEPT) this.gone += this.lines.splice(0, this.lines.length - KEPT).length;
+    return bytes.length;
+  };
+
+  /** The verb `log_lines`: from the line of this number on; null: another verb. */
+  control({ verb, args: { from } }: ControlRequest): ControlReply | null {
+    if (verb !== 'log_lines') return null;
+    if (typeof from !== 'number' || !Number.isSafeInteger(from) || from < 0)
+      return {
+        ok: false,
+        error: 'BAD_REQUEST',
+        text: 'log_lines: from is a whole number, the next of the last answer or 0',
+      };
+    const { life, gone } = this;
+    const first = Math.max(from, gone);
+    const lines = this.lines.slice(first - gone, first - gone + TOLD_AT_ONCE);
+    const value: LogLinesAnswer = { life, lines, next: first + lines.length, lost: first - from };
+    return { ok: true, value };
+  }
+}

@@ -1,0 +1,58 @@
+import type { Millis, PageEventOf } from './page-events.ts';
+
+/** What a core tells of membership as it sees it, as far as the page shows it: its answer to the verb `view`. */
+export interface CoreMembership {
+  readonly core: number;
+  /** 0: it is in none yet. */
+  readonly view: number;
+  readonly leader: number | null;
+  readonly members: readonly { readonly core: number; readonly incarnation: number }[];
+  readonly fenced: boolean;
+  readonly lease_ms: number;
+  readonly suspects: readonly number[];
+  readonly newcomers: readonly number[];
+  readonly history: readonly {
+    readonly view: number;
+    readonly leader: number;
+    readonly members: number;
+    readonly joined: readonly number[];
+    readonly lost: readonly number[];
+    readonly age_ms: number;
+  }[];
+}
+
+/** Views of the past that are told. */
+const MOST_PAST = 50;
+/** Two looks at one view's age differ by less: it is told once. */
+const AGE_STEP_MS = 500;
+
+/** The views as the cores tell of them at the time `t`: the newest, who leads it, and what each core says. */
+export function viewsEvent(
+  rows: readonly CoreMembership[],
+  absent: readonly number[],
+  t: Millis,
+): PageEventOf<'views'> {
+  const newest = rows.reduce<CoreMembership | null>((best, row) => (row.view > (best?.view ?? 0) ? row : best), null);
+  const leader = rows.find(({ core }) => core === newest?.leader) ?? newest;
+  return {
+    type: 'views',
+    t,
+    view: newest?.view ?? 0,
+    leader: newest?.leader ?? null,
+    leaseMs: newest?.lease_ms ?? 0,
+    members: (newest?.members ?? []).map(({ core, incarnation }) => [core, incarnation]),
+    rows: rows.map(({ core, view, leader: followed, fenced, suspects, newcomers }) => ({
+      core,
+      view,
+      leader: followed,
+      fenced,
+      suspects,
+      newcomers,
+    })),
+    history: (leader?.history ?? []).slice(-MOST_PAST).map(({ age_ms: ageMs, ...past }) => ({
+      ...past,
+      at: Math.round((t - ageMs) / AGE_STEP_MS) * AGE_STEP_MS,
+    })),
+    absent,
+  };
+}
