@@ -1,10 +1,11 @@
 // `npm run screenshots`: boots eight cores, opens the page in the host's Chromium, and writes the pictures of
-// docs/guides/watch-it-live.md into docs/figures. What is on them is a real cluster; each run has other times and seeds.
+// docs/guides/watch-it-live.md and docs/guides/write-a-fault-plan.md into docs/figures. What is on them is a real cluster; each run has other times and seeds.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { install, root, run } from './install.mjs';
 
@@ -29,9 +30,15 @@ const launcher = spawn(
   [program('mk-launch'), '--cores', '8', '--machine', 'amd-8x4', '--latency', '3ms', '--ui', '--json'],
   { env, stdio: ['ignore', 'pipe', 'inherit'] },
 );
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+});
 try {
   await picture(await pageOf(launcher));
+  await reportPicture();
 } finally {
+  await browser.close();
   launcher.kill('SIGINT');
   await new Promise((resolve) => launcher.once('exit', resolve));
   rmSync(state, { recursive: true, force: true });
@@ -47,11 +54,7 @@ function pageOf({ stdout }) {
 }
 
 async function picture(url) {
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  });
-  try {
+  {
     const page = await browser.newPage({ viewport: { width: 1200, height: 860 } });
     const save = (name) => page.screenshot({ path: join(root, 'docs', 'figures', `${name}.png`) });
     const open = (view) =>
@@ -82,12 +85,30 @@ async function picture(url) {
       .getByRole('button')
       .click();
     await save('page-operation');
+    await open('Views');
+    await page.getByText(/View \d+: 8 members/).waitFor();
+    await save('page-views');
     await page.emulateMedia({ colorScheme: 'dark' });
     await page.setViewportSize({ width: 400, height: 860 });
     await open('Machine');
     await page.waitForTimeout(500);
     await save('page-phone-dark');
-  } finally {
-    await browser.close();
   }
+}
+
+/** The report of a shipped plan on virtual time: the same picture each time but for the day. */
+async function reportPicture() {
+  const runs = join(state, 'runs');
+  spawnSync(
+    process.execPath,
+    [program('mk-launch'), 'sim', '--plan', 'examples/bank-under-faults.yaml', '--once', '--runs', runs],
+    {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  const page = await browser.newPage({ viewport: { width: 1000, height: 1100 } });
+  await page.goto(pathToFileURL(join(runs, 'latest', 'report.html')).href);
+  await page.screenshot({ path: join(root, 'docs', 'figures', 'plan-report.png') });
 }

@@ -28,7 +28,8 @@ export class FullScreen {
   constructor(private readonly owner: FullScreenOwner) {}
 
   get size(): { readonly columns: number; readonly lines: number } {
-    return { columns: this.output.columns ?? 80, lines: this.output.rows ?? 24 };
+    // A terminal that nobody has told its size says 0.
+    return { columns: this.output.columns || 80, lines: this.output.rows || 24 };
   }
 
   enter(): void {

@@ -41,6 +41,7 @@ const KNOWLEDGE_LATER_MS = { few: 800, many: 10_000 } as const;
 /** The SKB in a process of its own. */
 export class SkbProcess {
   private readonly logger: Logger;
+  private readonly kept: KeptLines | null;
   private readonly skb: Skb;
   private readonly host: Host<SkbEvent, SkbEffect>;
   private readonly knowledge: KnowledgeHost;
@@ -59,16 +60,15 @@ export class SkbProcess {
     const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
     const secret = Buffer.from(settings.secret, 'hex');
     this.token = controlToken(secret);
-    const kept = settings.keepLines === true ? new KeptLines() : null;
-    this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null, kept);
+    this.kept = settings.keepLines === true ? new KeptLines() : null;
+    this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null, this.kept);
     const model = machineModel(settings);
     this.faults = new FaultHost({
       log: (event, fields) => this.faultLogged(event, fields),
       touched: () => undefined, // what moved, the cores measure
       retimed: (to, retime) => this.host.retimeFrames(to, retime),
     });
-    const prng = createPrng(`${settings.seed}/links/skb`);
-    this.faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng });
+    this.faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng: createPrng(`${settings.seed}/links/skb`) });
     this.skb = new Skb({
       cluster,
       secret,
@@ -106,7 +106,7 @@ export class SkbProcess {
       verdict: (peer, now, bytes, openedAt) => this.faults.links.verdict(peer, now, bytes, openedAt),
       clear: (peer, now) => this.faults.links.clear(peer, now),
       perform: (effect) => this.perform(effect),
-      control: (request) => kept?.control(request) ?? this.control(request),
+      control: (request) => this.kept?.control(request) ?? this.control(request),
       metrics: () => this.faults.metrics(),
       spans: spanExporter(process.env, () => this.logger.source),
       tap: (tap) => (this.skb.endpoint.trace.tap = tap),

@@ -1,0 +1,74 @@
+/** What the tests of the page put before it, and what they run in it. */
+import { readFileSync } from 'node:fs';
+import type { PageEventOf } from '@mk/ui/model/page-events';
+
+/** The last views of a recording, a moment later, when core 0 suspects core 5, which has no lease: with the long lease here that takes minutes. */
+export function suspicion(file: string): object {
+  const events = readFileSync(file, 'utf8').trim().split('\n');
+  const views = JSON.parse(events.findLast((line) => line.includes('"type":"views"'))!) as PageEventOf<'views'>;
+  const { t } = JSON.parse(events.at(-1)!) as { readonly t: number };
+  const rows = views.rows.map((row) => {
+    if (row.core === 0) return { ...row, suspects: [5] };
+    return row.core === 5 ? { ...row, view: 1, leader: null, fenced: true } : row;
+  });
+  return { ...views, t: t + 1000, rows };
+}
+
+/** Maps a frame, writes into it, and keeps it. */
+export const SHARER = `export async function main(mk) {
+  const region = await mk.memory.map(await mk.memory.allocFrame(8192));
+  await mk.memory.store64(region.address, 7n);
+  mk.console.log('mapped');
+  await mk.sleep(1e15);
+}
+`;
+
+/** What the page hangs on its window for tests. */
+export interface PageGlobals {
+  readonly mkSession: {
+    readonly model: { readonly trees: ReadonlyMap<string, { readonly core: number }> };
+    readonly deeds: readonly Deed[];
+  };
+}
+
+/** What was done from the page; `ok` is null while it is under way. */
+export interface Deed {
+  readonly id: number;
+  readonly line: string;
+  readonly ok: boolean | null;
+  readonly text: string;
+}
+
+/** Runs in the page: what can be focused and says nothing to who cannot see it. */
+export function namelessControls(): string[] {
+  const controls = [
+    ...document.querySelectorAll<HTMLElement>('a, button, input, select, meter, [tabindex], [role=img]'),
+  ];
+  return controls
+    .filter((control) => control.tagName !== 'MAIN' || control.getAttribute('aria-label') === null)
+    .filter((control) => {
+      const labels = 'labels' in control ? [...((control.labels as NodeListOf<HTMLElement> | null) ?? [])] : [];
+      const inMeterRow = control.tagName === 'METER' && control.closest('li') !== null;
+      const name = [
+        control.getAttribute('aria-label'),
+        control.textContent,
+        ...labels.map((label) => label.textContent),
+      ];
+      return !inMeterRow && name.every((text) => (text ?? '').trim() === '');
+    })
+    .map((control) => control.outerHTML.slice(0, 100));
+}
+
+/** Runs in the page: its width, and the contrast of its text (WCAG asks for 4.5). */
+export function readability(): { readonly wide: number; readonly contrast: number } {
+  const luminance = (colour: string): number => {
+    const [r, g, b] = (colour.match(/[\d.]+/g) ?? []).map((part) => {
+      const share = Number(part) / 255;
+      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  const { color, backgroundColor } = getComputedStyle(document.body);
+  const [light, dark] = [luminance(color), luminance(backgroundColor)].sort((a, b) => b - a);
+  return { wide: document.documentElement.scrollWidth, contrast: (light! + 0.05) / (dark! + 0.05) };
+}
