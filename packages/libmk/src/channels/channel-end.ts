@@ -272,5 +272,6 @@ const PROBE: readonly SentCapability[] = [];
 const NOTHING = new MessageWriter();
 
 function lengthAt(data: Uint8Array, at: number): number {
-  return ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
+  const byte = (i: number): number => data[at + i] ?? 0;
+  return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0;
 }

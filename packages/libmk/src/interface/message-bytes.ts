@@ -87,7 +87,7 @@ export class MessageWriter {
   private put(from: Uint8Array, count: number): void {
     this.room(count);
     const { bytes, at } = this;
-    if (count <= LOOPED_BYTES) for (let i = 0; i < count; i++) bytes[at + i] = from[i]!;
+    if (count <= LOOPED_BYTES) for (let i = 0; i < count; i++) bytes[at + i] = from[i] ?? 0;
     else bytes.set(from, at);
     this.at += count;
   }
