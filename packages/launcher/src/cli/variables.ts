@@ -37,6 +37,10 @@ export const CLIENT_VARIABLES = {
 /** What docker-compose.yml reads beside the variables of mk-node. */
 export const COMPOSE_VARIABLES = {
   CORES: { otherwise: '4', doc: 'How many cores; `--scale core=N` changes it on a running cluster.' },
+  MK_TLS_FOLDER: {
+    otherwise: '',
+    doc: 'Folder of this host with certificates that user 1000 can read; the containers find it at /run/mk-tls, their MK_TLS_DIR.',
+  },
   COMPOSE_PROJECT_NAME: {
     otherwise: '',
     doc: 'Compose’s own: names containers, network, volumes and image. Absent: the folder’s name; `-p` says it as well.',
