@@ -122,7 +122,7 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
   test('scaled up on one host: a core joins there', async () => {
     docker('node', 'update', '--availability', 'pause', `${NAME}-b`);
     docker('service', 'scale', '--detach', 'mk_core=5');
-    await spread({ [`${NAME}-a`]: 3, [`${NAME}-b`]: 2 });
+    expect(await spread({ [`${NAME}-a`]: 3, [`${NAME}-b`]: 2 })).toHaveLength(5);
   });
 
   test('a host is gone at once: the others go on, and its cores come anew on a host that is left', async () => {
@@ -137,7 +137,7 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
     hosts('start', 'b');
     docker('node', 'update', '--availability', 'active', `${NAME}-b`);
     docker('service', 'scale', '--detach', 'mk_core=6');
-    await spread({ [`${NAME}-a`]: 5, [`${NAME}-b`]: 1 });
+    expect(await spread({ [`${NAME}-a`]: 5, [`${NAME}-b`]: 1 })).toHaveLength(6);
   });
 
   test('scaled down: who goes leaves the view, nobody is missed', async () => {
