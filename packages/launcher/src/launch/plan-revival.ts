@@ -7,7 +7,7 @@ import { skbBack } from './plan-actions.ts';
 const LEFT_BEHIND = /PEER_GONE/;
 
 /** Faults for which a view may go on without a core that lives. */
-const SILENCING: ReadonlySet<string> = new Set(['rule', 'hang', 'slow']);
+const SILENCING: ReadonlySet<string> = new Set(['rule', 'hang', 'slow', 'rogue']);
 
 /** Deaths that nobody asked for, parted by whether the plan's faults account for them: a core whose view went on without it ends by itself. */
 export function partDeaths(

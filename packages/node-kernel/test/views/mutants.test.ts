@@ -122,6 +122,44 @@ function leap({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   return world.violations[0]?.slice(0, 2) ?? null;
 }
 
+/** Member 1 has promised a ballot; then comes one that is older: to keep the promise is to say nothing. */
+function promises({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  const older = { round: 1, core: 0 };
+  const view = { number: 2, members: [0, 1].map((core) => ({ core, incarnation: 1 })), leader: 0 };
+  for (const late of [
+    { type: 'view_prepare', view: 1, ballot: older },
+    { type: 'view_accept', view: 1, proposal: { ballot: older, view } },
+  ] as const) {
+    const world = new Worlds(3, prngOf(1));
+    world.run(1000);
+    const [first, , third] = world.agreed.get(1)!.members;
+    world.cores[1]!.agreement.receive(
+      third!,
+      { type: 'view_prepare', view: 1, ballot: { round: 5, core: 2 } },
+      world.now,
+    );
+    world.cut(1, 0);
+    world.cores[1]!.agreement.receive(first!, late, world.now);
+    if (world.heldTypes(1, 0).some((type) => type === 'view_promise' || type === 'view_accepted')) return 'V3';
+  }
+  return null;
+}
+
+/** A leader that a majority no longer hears, and one member that does: neither has a lease for long. */
+function deposed({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  const world = new Worlds(5, prngOf(1));
+  world.run(2000);
+  for (const near of [0, 1])
+    for (const far of [2, 3, 4])
+      for (const [a, b] of [
+        [near, far],
+        [far, near],
+      ] as const)
+        world.cut(a, b);
+  world.run(8000);
+  return world.violations[0]?.slice(0, 2) ?? null;
+}
+
 function seed(kit: World, number: number): string | null {
   const prng = kit.createPrng(number);
   const count = 3 + prng.nextInt(5);
@@ -135,7 +173,15 @@ function seed(kit: World, number: number): string | null {
 }
 
 function hunt(kit: World, seeds: number): { readonly by: string; readonly where: string } | null {
-  for (const [where, scenario] of Object.entries({ bridge, flapping, proposerDies, twoAreOne, leap })) {
+  for (const [where, scenario] of Object.entries({
+    bridge,
+    flapping,
+    proposerDies,
+    twoAreOne,
+    leap,
+    promises,
+    deposed,
+  })) {
     const by = scenario(kit);
     if (by !== null) return { by, where };
   }

@@ -122,4 +122,25 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     bad: 'this.tick(now);\n    return this.#propose(adopted, now);',
     seenBy: ['V3'],
   },
+  {
+    name: 'an acceptor accepts below what it has promised',
+    file: 'acceptor.ts',
+    good: '  accept(proposal: Proposal): boolean {\n    if (compareBallots(proposal.ballot, this.promised) < 0) return false;',
+    bad: '  accept(proposal: Proposal): boolean {',
+    seenBy: ['V3'],
+  },
+  {
+    name: 'an acceptor promises below what it has promised',
+    file: 'acceptor.ts',
+    good: '  prepare(ballot: Ballot): boolean {\n    if (compareBallots(ballot, this.promised) < 0) return false;',
+    bad: '  prepare(ballot: Ballot): boolean {',
+    seenBy: ['V3'],
+  },
+  {
+    name: 'a leader goes on without a lease: what it was last confirmed by counts for ever',
+    file: 'leadership.ts',
+    good: 'return this.confirmedAt + this.settings.leaseNs;',
+    bad: 'return this.confirmedAt + 1e6 * this.settings.leaseNs;',
+    seenBy: ['V1'],
+  },
 ];

@@ -55,6 +55,11 @@ export class ViewWorld {
     this.broken.add(`${from}>${to}`);
   }
 
+  /** What waits for a broken link to be whole again. */
+  heldTypes(from: number, to: number): readonly ViewMessage['type'][] {
+    return (this.held.get(`${from}>${to}`) ?? []).map(({ message }) => message.type);
+  }
+
   heal(): void {
     this.broken.clear();
     for (const queue of this.held.values())
