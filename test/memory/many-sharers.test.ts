@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SECOND } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
+import { encodeNumbers } from '@mk/node-kernel/monitor/agreement/envelope';
+import { PHASES } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { memoryChecker } from '@mk/sim/checkers/memory';
 import { Checks } from '@mk/sim/checkers/registry';
 import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
@@ -34,6 +36,12 @@ describe('a page that many cores share', () => {
     expect(s.output).toEqual([`0: ${Array.from({ length: ROUNDS }, () => CORES).join()}`]);
     expect(treeRounds()).toBeGreaterThanOrEqual(ROUNDS - 1);
     expect(checks.violations).toEqual([]);
+    // Only the home of a page may ask for it.
+    const votes: unknown[] = [];
+    const { roundActions } = s.simulation.node(3).kernel!.services.pages;
+    for (const op of ['0.1.999999', '1.1.999999'])
+      roundActions.invalidate(op, PHASES.commit, encodeNumbers([1, 1]), s.simulation.now, (error) => votes.push(error));
+    expect(votes).toEqual([null, 'BAD_REQUEST']);
   });
 
   test('the target of an invalidation dies: it is answered for, and the write ends', () => {

@@ -151,6 +151,32 @@ describe('races of coherence', () => {
     expect(scene.states()[C]).toBe('modified');
   });
 
+  test.each([
+    ['modified', 'write', 'read'],
+    ['shared, and asks to write', 'read', 'write'],
+  ] as const)(
+    'an invalidation that went by a tree comes late to a core whose later copy is %s: it stays',
+    (_name, need, then) => {
+      const scene = new Scene();
+      scene.has(A, 'read');
+      scene.write(B, PAGE, 8n);
+      scene.deliver(B, HOME, 'page_request');
+      const [late] = scene.links.get(`${HOME}>${A}`)!;
+      scene.settle();
+      scene.has(A, need, 9n);
+      if (then === 'write') scene.write(A, PAGE, 10n);
+      let acted = false;
+      scene.nodes[A]!.cache.invalidate(
+        PAGE,
+        (late!.message as { transaction: number }).transaction,
+        () => (acted = true),
+      );
+      expect([acted, scene.states()[A]]).toEqual([true, need === 'write' ? 'modified' : 'shared']);
+      scene.settle();
+      scene.has(C, 'read'); // M2 compares
+    },
+  );
+
   test('the memory of a page is free while cores wait for it: they hear so, its copies and its entry go, and it is zero', () => {
     const scene = new Scene();
     scene.has(A, 'write', 7n);

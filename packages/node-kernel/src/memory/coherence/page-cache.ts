@@ -37,6 +37,8 @@ interface Copy {
   readonly page: number;
   state: PageState;
   version: number;
+  /** The home's number of the transaction that granted it last; 0: none has. */
+  granted: number;
   /** The number of the request under way, or 0. */
   request: number;
   readonly waiters: Waiter[];
@@ -187,9 +189,13 @@ export class PageCache {
     this.#lostHomes.delete(home);
   }
 
-  /** The home takes a copy back that may be read; `done` once nobody on this core can. */
-  invalidate(page: number, done: () => void): void {
+  /**
+   * The home takes a copy back that may be read; `done` once nobody on this core can. What went by a tree can come late, when the
+   * home has long had its answer by another way: a copy of a later grant stays.
+   */
+  invalidate(page: number, transaction: number, done: () => void): void {
     const copy = this.#copyOf(page);
+    if (copy.granted > transaction) return done();
     this.#setState(copy, 'invalid');
     this.#quiesced(copy, done);
   }
@@ -228,7 +234,7 @@ export class PageCache {
   #copyOf(page: number): Copy {
     let copy = this.#copies.get(page);
     if (copy === undefined) {
-      copy = { page, state: 'invalid', version: 0, request: 0, waiters: [], answers: [] };
+      copy = { page, state: 'invalid', version: 0, granted: 0, request: 0, waiters: [], answers: [] };
       this.#copies.set(page, copy);
     }
     return copy;
@@ -274,6 +280,7 @@ export class PageCache {
     if (copy?.request !== request) return undefined;
     copy.request = 0;
     copy.version = version;
+    copy.granted = transaction;
     if (data !== null) this.port.bytesOf(page).set(data);
     this.#setState(copy, state);
     this.#serve(copy);
@@ -295,7 +302,9 @@ export class PageCache {
 
   #invalidated(from: CoreId, { page, transaction }: PageMessageOf<'page_invalidate'>): void {
     const cores = [this.port.self];
-    this.invalidate(page, () => this.port.send(from, { type: 'page_invalidated', page, transaction, cores }));
+    this.invalidate(page, transaction, () =>
+      this.port.send(from, { type: 'page_invalidated', page, transaction, cores }),
+    );
   }
 
   #fetch(from: CoreId, { page, transaction, keep }: PageMessageOf<'page_fetch'>): void {

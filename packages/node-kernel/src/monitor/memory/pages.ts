@@ -20,6 +20,7 @@ import { PageCache } from '../../memory/coherence/page-cache.ts';
 import { PageCopies } from '../../memory/page-copies.ts';
 import type { Agreement } from '../agreement/agreement.ts';
 import { decodeNumbers, encodeNumbers } from '../agreement/envelope.ts';
+import { coreOf } from '../agreement/finished.ts';
 import { untilActed, usualPlan } from '../agreement/until-acted.ts';
 import type { MonitorContext } from '../context.ts';
 import type { MessageHandlers, RoundActs, Service, Verbs } from '../service.ts';
@@ -75,10 +76,12 @@ export class Pages implements Service {
   };
 
   readonly roundActions = {
-    invalidate: (_op, _phase, payload, now, vote) => {
-      const [page] = decodeNumbers(payload) ?? [];
-      if (page === undefined || !this.driver.booted) return vote('BAD_REQUEST', now);
-      this.into(({ cache }) => cache.invalidate(page, () => vote(null, Math.max(now, this.context.now))));
+    invalidate: (op, _phase, payload, now, vote) => {
+      const [page, transaction] = decodeNumbers(payload) ?? [];
+      if (page === undefined || transaction === undefined || !this.driver.booted) return vote('BAD_REQUEST', now);
+      // As of the message (`page_invalidate`): only the home of a page recalls it.
+      if (this.homeOf(page) !== coreOf(op)) return vote('BAD_REQUEST', now);
+      this.into(({ cache }) => cache.invalidate(page, transaction, () => vote(null, Math.max(now, this.context.now))));
     },
   } satisfies RoundActs;
 
@@ -235,7 +238,12 @@ export class Pages implements Service {
     if (others.length < cores.length) this.send(context.core, message);
     const { page, transaction } = message;
     const op = context.operations.nextId();
-    const spec = { op, action: 'invalidate', payload: encodeNumbers([page]), kind: usualPlan(others.length) } as const;
+    const spec = {
+      op,
+      action: 'invalidate',
+      payload: encodeNumbers([page, transaction]),
+      kind: usualPlan(others.length),
+    } as const;
     this.treeRounds += 1;
     context.operations.start(
       op,
