@@ -1,3 +1,4 @@
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
@@ -74,9 +75,14 @@ function createMembership(core: Core): { readonly membership: Membership; readon
   return { membership, views };
 }
 
-function createConduct({ context, cpuDriver, deliver }: Core, capops: Capops, spaces: AddressSpaces): Conduct {
+function createConduct(core: Core, capops: Capops, spaces: AddressSpaces, pages: Pages): Conduct {
+  const { context, cpuDriver, deliver } = core;
   const isOpen = (op: OperationId): boolean => capops.hasBegun(op);
-  return new Conduct(context, cpuDriver, deliver, isOpen, (peer) => spaces.hasTold(peer));
+  return new Conduct(context, cpuDriver, deliver, isOpen, {
+    hasTold: (peer) => spaces.hasTold(peer),
+    hasHanded: (peer, page) => capops.shared.given.has(peer, { address: page * PAGE_BYTES, size: PAGE_BYTES }),
+    turnAway: (peer, asks) => pages.turnAway(peer, asks),
+  });
 }
 
 /**
@@ -122,7 +128,7 @@ export function createServices(core: Core) {
   });
   capops.shared.whenSettled = (goOn) => addressSpaces.whenSettled(goOn);
   return {
-    conduct: createConduct(core, capops, addressSpaces),
+    conduct: createConduct(core, capops, addressSpaces, pages),
     membership,
     views,
     agreement,

@@ -39,6 +39,16 @@ const HELD_MOST = limit('operationsInFlight');
 const BATCH = limit('budgetBatchNs');
 const ACCOUNTS = 65_536;
 
+/** What this core knows of the use that another makes of its pages. */
+export interface PageUses {
+  /** Whether it has told another a translation. */
+  hasTold(core: CoreId): boolean;
+  /** Whether it has handed another something of a page, which may have been taken back since. */
+  hasHanded(core: CoreId, page: number): boolean;
+  /** Tells who asks for a page that there is none: nobody waits for ever because of what was taken back while it asked. */
+  turnAway(core: CoreId, asks: { readonly page: number; readonly request: number }): void;
+}
+
 interface Waiting {
   readonly peer: CorePeer;
   readonly message: Message;
@@ -63,8 +73,7 @@ export class Conduct implements Service {
     private readonly deliver: (peer: Peer, message: Message, now: Nanos) => void,
     /** Whether the first phase of a round has begun here and not ended. */
     private readonly isOpen: (op: OperationId) => boolean,
-    /** Whether this core has told another a translation. */
-    private readonly hasTold: (core: CoreId) => boolean,
+    private readonly pages: PageUses,
   ) {}
 
   readonly verbs = {
@@ -81,9 +90,13 @@ export class Conduct implements Service {
     if (!isCorePeer(peer)) return true;
     const { core, incarnation, offences } = this.context;
     const state = this.driver.booted ? this.driver.state : null;
-    const fault = faultOf(peer, message, { core, incarnation, state, hasTold: this.hasTold });
+    const fault = faultOf(peer, message, { core, incarnation, state, hasTold: (one) => this.pages.hasTold(one) });
     if (fault !== null) {
-      offences.note(peer.id, fault.offence, fault.text, now);
+      const asked = pageAsked(message);
+      if (asked !== null) this.pages.turnAway(peer.id, asked);
+      // What was on its way when the page was taken back is no offence.
+      if (asked === null || !this.pages.hasHanded(peer.id, asked.page))
+        offences.note(peer.id, fault.offence, fault.text, now);
       return false;
     }
     return !EXPENSIVE.has(message.type) || this.afford(peer, message, now);
@@ -204,6 +217,12 @@ function accountOf(peer: CorePeer, message: Message): number {
   const initiator = coreOf(message.op);
   const account = initiator === peer.id ? peer.id : ACCOUNTS * (peer.id + 1) + ((initiator >>> 0) % ACCOUNTS);
   return isEnd(message) ? -1 - account : account;
+}
+
+/** What a request for a page names, whoever answers it. */
+function pageAsked(message: Message): { readonly page: number; readonly request: number } | null {
+  const { type } = message;
+  return type === 'page_request' || type === 'page_atomic' || type === 'page_put' ? message : null;
 }
 
 function isEnd({ kind, phase }: MessageOf<'round_request'>): boolean {

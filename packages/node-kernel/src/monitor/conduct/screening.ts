@@ -59,7 +59,6 @@ const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
   check('page_request', usesPage),
   check('page_atomic', usesPage),
   check('page_put', usesPage),
-  check('page_writeback', usesPage),
   check('page_grant', fromHome),
   check('page_refused', fromHome),
   check('page_atomic_reply', fromHome),
@@ -97,7 +96,10 @@ function fromHome(from: CorePeer, { page }: { readonly page: number }, { state }
     : { offence: 'not_home', text: `speaks as the home of page 0x${page.toString(16)}` };
 }
 
-/** Only who may hold something of a page may use it, or was told a translation: which may be gone when what it says comes. */
+/**
+ * Only who may hold something of a page may use it, or was told a translation: which may be gone when what it says comes. Bytes that are
+ * brought back (`page_writeback`) the directory takes from the page's owner alone, who may have lost its capability meanwhile.
+ */
 function usesPage(
   from: CorePeer,
   { page }: { readonly page: number },

@@ -158,6 +158,12 @@ export class Pages implements Service {
     if (pages.length > 0) this.into(({ directory }) => directory.forget(pages));
   }
 
+  /** Refuses what a core asks of a page of this one that is not its any more. No honest core asks for more at a time than faults can wait. */
+  turnAway(core: CoreId, { page, request }: { readonly page: number; readonly request: number }): void {
+    if ((this.held.get(core)?.length ?? 0) >= limit('faultsWaiting')) return;
+    this.send(core, { type: 'page_refused', page, request, error: 'PAGE_GONE' });
+  }
+
   viewChanged(): void {
     for (const core of this.context.members) this.cache.homeBack(core);
   }

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
+import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
+
+/*
+ * What an honest core says of a page may come when its right to the page has been taken back: it hears so, and no bytes are lost. Here the
+ * page is free, and who may use it all the same is who was told a translation.
+ */
+const [HOME, USER] = [0, 1] as const;
+
+function scene() {
+  const s = new ProgramSimulation({ seed: 1, cores: 2 });
+  const [home, user] = [HOME, USER].map((core) => s.simulation.node(core).kernel!.services) as [Services, Services];
+  const page = home.capops.shared.state.memory.size / PAGE_BYTES - 1;
+  const { told } = home.addressSpaces as unknown as { readonly told: Set<number> };
+  const access = (need: 'read' | 'write'): string | null => {
+    let outcome: string | null | undefined;
+    user.pages.into(({ cache }) => cache.access(page, need, (error) => (outcome = error)));
+    s.until(() => outcome !== undefined);
+    return outcome ?? null;
+  };
+  const forged = (): number =>
+    s
+      .value<{ offences: readonly { offence: string; count: number }[] }>(HOME, 'offences')
+      .offences.reduce((sum, { offence, count }) => sum + (offence === 'forged' ? count : 0), 0);
+  return { s, home, user, page, told, access, forged };
+}
+
+type Services = NonNullable<ReturnType<ProgramSimulation['simulation']['node']>['kernel']>['services'];
+
+describe('a page is taken back', () => {
+  test('who asks for it is turned away and can ask again, and who was handed it once has done nothing wrong', () => {
+    const { home, user, page, told, access, forged } = scene();
+    expect([access('read'), forged()]).toEqual(['PAGE_GONE', 1]);
+    home.capops.shared.given.note(USER, { address: page * PAGE_BYTES, size: PAGE_BYTES });
+    expect([access('write'), forged()]).toEqual(['PAGE_GONE', 1]);
+    expect(user.pages.leftovers()).toEqual([]);
+    told.add(USER);
+    expect(access('write')).toBeNull();
+  });
+
+  test('who has written to it brings the bytes back', () => {
+    const { s, home, user, page, told, access, forged } = scene();
+    told.add(USER);
+    expect(access('write')).toBeNull();
+    user.pages.copies.bytesOf(page).fill(7);
+    told.delete(USER);
+    user.pages.into(({ cache }) => cache.evict(page));
+    s.until(() => home.pages.directory.report(page)?.owner === null);
+    expect(home.pages.directory.report(page)).toMatchObject({ lost: false, statistics: { writebacks: 1 } });
+    expect(home.pages.copies.bytesOf(page)[0]).toBe(7);
+    expect(forged()).toBe(0);
+  });
+});
