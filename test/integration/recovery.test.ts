@@ -11,14 +11,10 @@ let launcher: Running;
 let ready: ReadyMessage;
 
 beforeAll(async () => {
-  ({ launcher, ready } = await place.boot('--cores', '4', '--session-timeout', '3s'));
+  ({ launcher, ready } = await place.boot('--cores', '4', '--session-timeout', '100s'));
 });
 afterAll(async () => {
-  launcher.child.kill('SIGINT');
-  const { status } = await launcher.ended;
-  const left = place.processes();
-  await place.cleanUp();
-  expect({ status, left }).toEqual({ status: 0, left: [] });
+  expect(await place.end(launcher)).toEqual({ status: 0, left: [] });
 });
 
 async function restarted(target: string): Promise<void> {
