@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { ClusterPlace, until } from './running-cluster.ts';
+import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
 /* Faults made up from a seed on real processes, and a plan that ships. */
 
@@ -22,7 +22,7 @@ function ticksOf(pid: number): number {
 }
 
 test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed core runs on', async () => {
-  const { launcher, ready } = await place.boot('--cores', '4', '--lease', '9s');
+  const { launcher, ready } = await place.boot('--cores', '4');
   const out = join(place.state, 'results');
   const wanted = await place.mkctl(...CHAOS, '--cores', '4', '--print');
   const { status, stdout, stderr } = await place.mkctl(...CHAOS, '--out', out);
@@ -54,7 +54,7 @@ test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed 
 
 test('more than half of a machine dies within half a second: plans/cascading-crashes.yaml', async () => {
   const plan = join(import.meta.dirname, '../../plans/cascading-crashes.yaml');
-  const { status, stdout } = await place.launch('--plan', plan).ended;
+  const { status, stdout } = await place.launch('--plan', plan, ...PATIENT).ended;
   expect(stdout).toContain('held: workload, invariants, converge');
   expect(status).toBe(0);
   expect(place.processes()).toEqual([]);
