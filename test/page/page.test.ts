@@ -7,7 +7,15 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { ClusterPlace, until } from '../integration/running-cluster.ts';
 import { startBrowser, whyNoChromium } from './browser.ts';
-import { type Deed, namelessControls, type PageGlobals, readability, SHARER, suspicion } from './in-page.ts';
+import {
+  type Deed,
+  hasAllViews,
+  namelessControls,
+  type PageGlobals,
+  readability,
+  SHARER,
+  suspicion,
+} from './in-page.ts';
 
 const why = whyNoChromium();
 if (why !== null) process.stderr.write(`the page is not tested: ${why}\n`);
@@ -294,7 +302,7 @@ describeHere('the page', () => {
     await until('all cores are recorded', () => {
       const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
       const cores = lines.some((line) => line.includes('"type":"cores"') && line.split('"running"').length > 9);
-      return cores && lines.some((line) => line.includes('"type":"views"') && line.includes('{"core":7,"view"'));
+      return cores && lines.some(hasAllViews);
     });
     recording.child.kill('SIGINT');
     expect((await recording.ended).status).toBe(0);
