@@ -66,8 +66,8 @@ check() {
   local tool
   [ "$(id -u)" = 0 ] || die "needs root: it makes network spaces and starts engines"
   for tool in docker dockerd ip nsenter unshare; do command -v "$tool" >/dev/null || die "$tool is not installed"; done
-  ip link add "$name-try" type vxlan id 231 dstport 4789 local 127.0.0.1 2>/dev/null || die "this kernel has no vxlan, which overlay networks need"
-  ip link delete "$name-try"
+  # In a network space of its own: several of these may ask at once.
+  unshare --net ip link add try type vxlan id 231 dstport 4789 local 127.0.0.1 2>/dev/null || die "this kernel has no vxlan, which overlay networks need"
 }
 
 up() {
@@ -87,10 +87,23 @@ up() {
     on "$host" load --quiet --input "$dir/image.tar" >/dev/null
   done
   rm "$dir/image.tar"
-  on a swarm init --advertise-addr "$net.1" >/dev/null
+  # An engine gives a swarm 20 s and goes on by itself after that: a slow one is waited for, and none is given work before all can take it.
+  on a swarm init --advertise-addr "$net.1" >/dev/null || true
+  ready 1
   token=$(on a swarm join-token --quiet worker)
-  for host in "${letters[@]:1:hosts-1}"; do on "$host" swarm join --token "$token" "$net.1:2377" >/dev/null; done
+  for host in "${letters[@]:1:hosts-1}"; do on "$host" swarm join --token "$token" "$net.1:2377" >/dev/null || true; done
+  ready "$hosts"
   say "$hosts hosts are up: $(on a node ls --format '{{.Hostname}}' | sort | tr '\n' ' ')"
+}
+
+# Waits until so many hosts of the swarm are ready.
+ready() {
+  local i
+  for ((i = 0; i < 600; i++)); do
+    [ "$(on a node ls --format '{{.Status}}' 2>/dev/null | grep -c '^Ready$')" != "$1" ] || return 0
+    sleep 0.5
+  done
+  die "not $1 hosts of the swarm are ready; docker on a says: $(on a node ls 2>&1)"
 }
 
 deploy() {
