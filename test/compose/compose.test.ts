@@ -148,7 +148,7 @@ interface CoreRow {
 
 /** Waits until so many cores are all bound to one another; their rows. */
 function meshOf(cores: number): Promise<CoreRow[]> {
-  return eventually(`a mesh of ${cores}`, 180_000, () => {
+  return eventually(`a mesh of ${cores}`, () => {
     const rows = mkctl<CoreRow[]>('cores');
     return rows.length === cores && rows.every(({ links, up }) => up && links === cores - 1) ? rows : null;
   });
@@ -191,7 +191,7 @@ function fromJson(text: string): readonly CheckedLine[] {
     expect(docker('image', 'ls', '--quiet', `mk-${PROJECT}`).trim().split('\n')).toHaveLength(1);
     const rows = await meshOf(4);
     expect(rows.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
-    await eventually('every container healthy', 180_000, () => {
+    await eventually('every container healthy', () => {
       const all = containers();
       return all.length === 5 && all.every(({ State, Health }) => State === 'running' && Health === 'healthy')
         ? all
@@ -248,7 +248,7 @@ function fromJson(text: string): readonly CheckedLine[] {
   test('another project (-p, or a copy of the checkout in another folder) is a cluster of its own', async () => {
     const other = (...args: readonly string[]): string => docker('compose', '--project-name', OTHER, ...args);
     other('up', '--detach', '--scale', 'core=1');
-    await eventually('the other cluster has its core', 180_000, () =>
+    await eventually('the other cluster has its core', () =>
       other('exec', '-T', 'skb', 'mkctl', 'cores').includes(`${OTHER}-core-1:7000`) ? true : null,
     );
     expect(other('exec', '-T', 'skb', 'mkctl', 'oct', 'names', '_').trim()).toBe('');
@@ -265,7 +265,7 @@ function fromJson(text: string): readonly CheckedLine[] {
     const readOnly = (...args: readonly string[]): string =>
       docker('compose', '--project-name', READ_ONLY, ...files, ...args);
     readOnly('up', '--detach', '--scale', 'core=1');
-    await eventually('its core has joined', 180_000, () =>
+    await eventually('its core has joined', () =>
       readOnly('exec', '-T', 'skb', 'mkctl', 'cores').includes('core-1:7000') ? true : null,
     );
     expect(readOnly('exec', '-T', 'skb', 'mkctl', 'oct', 'set', 'kept { a: 1 }')).toBe('kept { a: 1 }\n');
@@ -279,7 +279,7 @@ function fromJson(text: string): readonly CheckedLine[] {
       address.startsWith(`${victim}:`),
     )!;
     docker('kill', '--signal', 'KILL', victim);
-    const after = await eventually('a view without it', 180_000, () => {
+    const after = await eventually('a view without it', () => {
       const view = mkctl<View>('view');
       return view.members.length === 7 ? view : null;
     });
@@ -291,7 +291,7 @@ function fromJson(text: string): readonly CheckedLine[] {
     expect(compose('exec', '-T', 'skb', 'mkctl', 'ping', one!, other!)).toContain(`core ${one} → ${other}`);
     compose('up', '--detach', '--scale', 'core=8', '--no-recreate');
     expect(await meshOf(8)).toHaveLength(8);
-    const back = await eventually('a view with it', 180_000, () => {
+    const back = await eventually('a view with it', () => {
       const view = mkctl<View>('view');
       return view.members.length === 8 ? view : null;
     });
@@ -318,7 +318,7 @@ function fromJson(text: string): readonly CheckedLine[] {
 
   test('up --scale core=3: most leave at once, and who is left goes on as the whole cluster', async () => {
     compose('up', '--detach', '--scale', 'core=3', '--no-recreate');
-    await eventually('a view of three', 180_000, () => (mkctl<View>('view').members.length === 3 ? true : null));
+    await eventually('a view of three', () => (mkctl<View>('view').members.length === 3 ? true : null));
     expect(await meshOf(3)).toHaveLength(3);
     expect(compose('exec', '-T', 'skb', 'mkctl', 'audit')).toContain('every invariant holds');
     expect(compose('exec', '-T', 'skb', 'mkctl', 'oct', 'get', 'meanwhile')).toBe('meanwhile { a: 2 }\n');

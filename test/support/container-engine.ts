@@ -11,16 +11,22 @@ export function engineMissing(): string | null {
     : 'docker has no compose plugin';
 }
 
-/** Resolves to what `look` gives, once it gives something other than null; throws with `what` when it has not in time. */
-export async function eventually<T>(
-  what: string,
-  timeoutMs: number,
-  look: () => T | null | Promise<T | null>,
-): Promise<T> {
-  for (const end = Date.now() + timeoutMs; ;) {
-    const found = await look();
-    if (found !== null) return found;
-    if (Date.now() > end) throw new Error(`after ${timeoutMs / 1000} s still not: ${what}`);
+const WITHIN_MS = 600_000;
+
+/**
+ * Resolves to what `look` gives, once it gives something other than null; throws with `what` when it has not in ten minutes. While
+ * `look` throws it has nothing to give: a process that is asked starts, or is on its way out.
+ */
+export async function eventually<T>(what: string, look: () => T | null): Promise<T> {
+  for (const end = Date.now() + WITHIN_MS; ;) {
+    let why = '';
+    try {
+      const found = look();
+      if (found !== null) return found;
+    } catch (error) {
+      why = `: ${String(error)}`;
+    }
+    if (Date.now() > end) throw new Error(`after ${WITHIN_MS / 1000} s still not: ${what}${why}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

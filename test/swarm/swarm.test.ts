@@ -11,8 +11,9 @@ import { engineMissing, eventually } from '../support/container-engine.ts';
  * tests are steps of one story, in order: four cores over both hosts, five, one host is gone, and it comes back.
  */
 
-const IMAGE = 'mk-swarm-test:latest';
-const NAME = 'mkt';
+/** Of this run alone: another one may be under way, or have been cut short. */
+const NAME = `mkt${process.pid}`;
+const IMAGE = `mk-swarm-test:${process.pid}`;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = join(root, 'deploy/swarm/two-hosts.sh');
 const folder = mkdtempSync(join(tmpdir(), 'mk-swarm-'));
@@ -55,16 +56,12 @@ const mkctl = (...args: readonly string[]): string => docker('exec', skb, 'mkctl
 /** Waits until exactly so many cores take part in a view, so many of them on each host; their rows. */
 function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  return eventually(`${JSON.stringify(counts)} cores`, 180_000, () => {
-    try {
-      const rows = JSON.parse(mkctl('cores', '--json')) as CoreRow[];
-      const { members } = JSON.parse(mkctl('view', '--json')) as { members: unknown[] };
-      const on = (host: string): number => rows.filter((row) => row.host === host && row.state === 'running').length;
-      const asWanted = Object.entries(counts).every(([host, count]) => on(host) === count);
-      return asWanted && rows.length === total && members.length === total ? rows : null;
-    } catch {
-      return null; // the SKB is not there yet, or a core is on its way out
-    }
+  return eventually(`${JSON.stringify(counts)} cores`, () => {
+    const rows = JSON.parse(mkctl('cores', '--json')) as CoreRow[];
+    const { members } = JSON.parse(mkctl('view', '--json')) as { members: unknown[] };
+    const on = (host: string): number => rows.filter((row) => row.host === host && row.state === 'running').length;
+    const asWanted = Object.entries(counts).every(([host, count]) => on(host) === count);
+    return asWanted && rows.length === total && members.length === total ? rows : null;
   });
 }
 
@@ -82,11 +79,7 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
 
   test('its cores are spread over the hosts, and cores of one host are one package', async () => {
     hosts('deploy');
-    skb = await eventually(
-      'the SKB runs',
-      180_000,
-      () => docker('ps', '--quiet', '--filter', 'name=mk_skb').trim() || null,
-    );
+    skb = await eventually('the SKB runs', () => docker('ps', '--quiet', '--filter', 'name=mk_skb').trim() || null);
     const rows = await spread({ [`${NAME}-a`]: 2, [`${NAME}-b`]: 2 });
     const packages = new Map(rows.map((row) => [row.host, row.package]));
     expect(new Set(packages.values()).size).toBe(2);
@@ -135,16 +128,21 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
 
   test('the host comes back and takes part', async () => {
     hosts('start', 'b');
-    docker('node', 'update', '--availability', 'active', `${NAME}-b`);
+    await eventually('the manager sees it', () =>
+      docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}').includes(`${NAME}-b Ready`) ? true : null,
+    );
+    // Refused as out of sequence while the manager notes that the node is back.
+    await eventually('the host takes work', () => docker('node', 'update', '--availability', 'active', `${NAME}-b`));
     docker('service', 'scale', '--detach', 'mk_core=6');
     expect(await spread({ [`${NAME}-a`]: 5, [`${NAME}-b`]: 1 })).toHaveLength(6);
   });
 
   test('scaled down: who goes leaves the view, nobody is missed', async () => {
     docker('service', 'scale', '--detach', 'mk_core=2');
-    await eventually('a view of two', 180_000, () => {
+    await eventually('two cores, in a view of two', () => {
+      const rows = JSON.parse(mkctl('cores', '--json')) as CoreRow[];
       const { members } = JSON.parse(mkctl('view', '--json')) as { members: unknown[] };
-      return members.length === 2 ? members : null;
+      return rows.length === 2 && members.length === 2 ? rows : null;
     });
     expect(mkctl('audit')).toContain('every invariant holds');
   });
