@@ -95,10 +95,11 @@ export class ManagedProcess {
     this.send('SIGKILL');
   }
 
-  /** Asks for a clean end. A stopped process is woken first, for it hears nothing. */
+  /** Asks for a clean end. A stopped process is woken first, for it hears nothing; a slowed one is slow no more. */
   terminate(): void {
     this.endWanted = true;
     this.resume();
+    this.pause(false);
     this.send('SIGTERM');
   }
 
@@ -129,9 +130,10 @@ export class ManagedProcess {
     return true;
   }
 
-  /** Stops it or lets it go on for a moment, as what slows it says; one that hangs stays as it is. */
+  /** Stops it or lets it go on for a moment, as what slows it says; one that hangs stays as it is, one that is to end has all its time. */
   pause(stopped: boolean): void {
-    if (!this.ended && this.state !== 'hung') signal(this.identity, stopped ? 'SIGSTOP' : 'SIGCONT');
+    if (this.ended || this.state === 'hung' || (stopped && this.endWanted)) return;
+    signal(this.identity, stopped ? 'SIGSTOP' : 'SIGCONT');
   }
 
   /** Resolves when the process has ended and everything that it wrote was read. */

@@ -58,7 +58,7 @@ export class Slowdowns {
   /** What `ps` says of a process that runs; '': nothing. */
   describe(name: string): string {
     const slowed = this.byName.get(name);
-    return slowed === undefined ? '' : `slowed ${slowed.factor} times`;
+    return slowed === undefined || slowed.process.ended ? '' : `slowed ${slowed.factor} times`;
   }
 
   close(): void {
