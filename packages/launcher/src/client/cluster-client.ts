@@ -210,10 +210,10 @@ export class ClusterClient {
     const healed = new Set(values.flatMap((value) => value.healed));
     const cores = target === 'all' ? (await this.faulted()).filter(({ peer }) => peer !== SKB_PEER) : [];
     const behave = { behaviour: 'none' };
-    await askEach(cores, ({ address }) =>
+    const untold = await askEach(cores, ({ address }) =>
       askProcess('core', address, this.access, 'rogue', behave, { timeoutMs: TELL_MS }),
     );
-    return { healed: [...healed], woken: [], missing };
+    return { healed: [...healed], woken: [], missing: [...new Set([...missing, ...untold.missing])] };
   }
 
   async faults(): Promise<readonly ActiveRule[]> {

@@ -162,7 +162,11 @@ export class ProcessControl {
     const sped = this.slowdowns.heal(target);
     const behaved = await this.rogues.heal(target);
     const { healed, missing } = await this.faultDesk.heal(target);
-    return { healed: [...sped, ...behaved, ...healed], missing, woken };
+    return {
+      healed: [...sped, ...behaved.healed, ...healed],
+      missing: [...new Set([...behaved.missing, ...missing])],
+      woken,
+    };
   }
 
   /** The rules in force, what they did summed over all processes. */

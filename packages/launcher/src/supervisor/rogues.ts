@@ -2,6 +2,7 @@ import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import type { HealTarget } from '@mk/monitor-proto/link/rule-state';
 import type { LogFields } from '@mk/monitor-proto/log-events';
 import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
+import type { FaultTarget } from '../client/fault-targets.ts';
 
 /** Where misbehaving processes are reached, and who is told. */
 export interface RoguesHost<P> {
@@ -13,11 +14,17 @@ export interface RoguesHost<P> {
 
 interface RogueCore<P> {
   readonly process: P;
-  readonly behaviours: Set<RogueBehaviour>;
+  readonly behaviours: ReadonlySet<RogueBehaviour>;
   timer: LongTimer | null;
 }
 
-/** The cores that misbehave by order. A restarted one is a new process and behaves. */
+/** A core that does not answer is told again after so long. */
+const RETRY_MS = 1000;
+
+/**
+ * The cores that misbehave by order. A restarted one is a new process and behaves. An order is in the book before it is given: a core
+ * that hears it too late to answer shall hear its end, too.
+ */
 export class Rogues<P extends { readonly ended: boolean }> {
   private readonly byCore = new Map<number, RogueCore<P>>();
 
@@ -25,24 +32,27 @@ export class Rogues<P extends { readonly ended: boolean }> {
 
   /** In one way more; the time, if there is one, is that of the last order. */
   async begin(core: number, process: P, behaviour: RogueBehaviour, forMs: number | null): Promise<void> {
-    await this.host.ask(process, { behaviour });
     const known = this.byCore.get(core);
-    const rogue = known?.process === process ? known : { process, behaviours: new Set<RogueBehaviour>(), timer: null };
-    rogue.behaviours.add(behaviour);
-    rogue.timer?.cancel();
-    rogue.timer = forMs === null ? null : callAfter(forMs, () => void this.end(core).catch(() => undefined));
+    known?.timer?.cancel();
+    const before = known?.process === process ? known.behaviours : [];
+    const timer = forMs === null ? null : callAfter(forMs, () => void this.end(core));
+    // A new entry: an end that is under way ends the old one.
+    const rogue = { process, behaviours: new Set([...before, behaviour]), timer };
     this.byCore.set(core, rogue);
+    await this.host.ask(process, { behaviour });
     this.host.log('fault_applied', { rule: ruleOf(core), text: `rogue ${core}: ${behaviour}` });
     this.host.note(`core ${core} misbehaves: ${[...rogue.behaviours].join(', ')}`);
   }
 
-  /** Has those behave that the heal means; the names of the faults that ended. */
-  async heal(target: HealTarget): Promise<readonly string[]> {
+  /** Has those behave that the heal means; the names of the faults that ended, and the cores that are told later. */
+  async heal(
+    target: HealTarget,
+  ): Promise<{ readonly healed: readonly string[]; readonly missing: readonly FaultTarget[] }> {
     const meant = [...this.byCore.keys()].filter(
       (core) => target === 'all' || ('id' in target && target.id === ruleOf(core)),
     );
     const ended = await Promise.all(meant.map((core) => this.end(core)));
-    return meant.filter((_core, i) => ended[i]).map(ruleOf);
+    return { healed: meant.filter((_core, i) => ended[i]).map(ruleOf), missing: meant.filter((_core, i) => !ended[i]) };
   }
 
   close(): void {
@@ -50,16 +60,29 @@ export class Rogues<P extends { readonly ended: boolean }> {
     this.byCore.clear();
   }
 
-  /** Whether it had to be told: one that is gone misbehaves no more. */
+  /** Whether it misbehaves no more, as one that is gone does; one that does not answer is told again until it does. */
   private async end(core: number): Promise<boolean> {
     const rogue = this.byCore.get(core);
-    if (rogue === undefined) return false;
+    if (rogue === undefined) return true;
     rogue.timer?.cancel();
-    if (!rogue.process.ended) await this.host.ask(rogue.process, { behaviour: 'none' });
+    const told = rogue.process.ended || (await this.told(rogue));
+    if (this.byCore.get(core) !== rogue) return true;
+    if (!told) {
+      rogue.timer?.cancel();
+      rogue.timer = callAfter(RETRY_MS, () => void this.end(core)).unref();
+      return false;
+    }
     this.byCore.delete(core);
     this.host.log('fault_healed', { rule: ruleOf(core), affected: 0 });
     this.host.note(`core ${core} behaves again`);
     return true;
+  }
+
+  private told({ process }: RogueCore<P>): Promise<boolean> {
+    return this.host.ask(process, { behaviour: 'none' }).then(
+      () => true,
+      () => false,
+    );
   }
 }
 

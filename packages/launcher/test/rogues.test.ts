@@ -1,0 +1,45 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Rogues } from '../src/supervisor/rogues.ts';
+
+const PROCESS = { ended: false };
+
+/** Processes of which those named do not answer. */
+function cluster() {
+  const silent = new Set<object>();
+  const heard: string[] = [];
+  const rogues = new Rogues<typeof PROCESS>({
+    ask: (process, { behaviour }) => {
+      heard.push(behaviour);
+      return silent.has(process) ? Promise.reject(new Error('no answer')) : Promise.resolve();
+    },
+    note: () => undefined,
+    log: () => undefined,
+  });
+  closing.push(rogues);
+  return { silent, heard, rogues };
+}
+const closing: Rogues<typeof PROCESS>[] = [];
+afterEach(() => closing.splice(0).forEach((rogues) => rogues.close()));
+
+describe('cores that misbehave by order', () => {
+  test('an order that was not answered may have been heard: a heal ends it', async () => {
+    const { silent, heard, rogues } = cluster();
+    silent.add(PROCESS);
+    await expect(rogues.begin(1, PROCESS, 'lie', null)).rejects.toThrow('no answer');
+    silent.delete(PROCESS);
+    expect(await rogues.heal('all')).toEqual({ healed: ['rogue:1'], missing: [] });
+    expect(heard).toEqual(['lie', 'none']);
+  });
+
+  test('a core that does not answer a heal is named, fails no other one, and is healed later', async () => {
+    const { silent, rogues } = cluster();
+    const other = { ended: false };
+    await rogues.begin(1, PROCESS, 'lie', null);
+    await rogues.begin(2, other, 'lie', null);
+    silent.add(PROCESS);
+    expect(await rogues.heal('all')).toEqual({ healed: ['rogue:2'], missing: [1] });
+    silent.delete(PROCESS);
+    expect(await rogues.heal('all')).toEqual({ healed: ['rogue:1'], missing: [] });
+    expect(await rogues.heal('all')).toEqual({ healed: [], missing: [] });
+  });
+});
