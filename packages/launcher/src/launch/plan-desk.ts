@@ -1,5 +1,6 @@
+import { asError } from '@mk/monitor-proto/thrown';
 import { join } from 'node:path';
-import { parseFaultPlan } from '@mk/machine/fault-plan';
+import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { keptIn } from '@mk/machine/report/io/kept-reports';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
@@ -8,6 +9,7 @@ import type { PlanPort } from '../supervisor/plan-port.ts';
 import type { NamedProgram } from '../programs/program-run.ts';
 import { workloadProgram } from './plan-program.ts';
 import { type GivenPlan, PLAN_STATUS, PlanReport } from './plan-report.ts';
+import { revive } from './plan-revival.ts';
 import { refuseUnsupported, runPlan } from './plan-runner.ts';
 
 /** Somebody who asks what is new waits so long for something. */
@@ -47,15 +49,33 @@ export class PlanDesk implements PlanPort {
 
   private async go(given: GivenPlan, run: Run, program: NamedProgram | null, folder: string | null): Promise<void> {
     const { session } = this;
+    const say = (line: string): void => this.say(run, line);
     const kept = new PlanReport(given, session.config, ['--plan', given.file]);
     const unfollow = session.supervisor.logs.follow((line) => kept.line(line));
-    const say = (line: string): void => this.say(run, line);
-    const report = await runPlan(given.plan, session, { say, report: kept.builder }, run.stop.signal, program);
-    unfollow();
-    if (report.why !== null) say(report.why);
-    const written = folder === null ? null : keptIn(folder, report);
-    if (written?.ok === false) say(written.error);
-    this.over(run, PLAN_STATUS[report.verdict]);
+    try {
+      const report = await runPlan(given.plan, session, { say, report: kept.builder }, run.stop.signal, program);
+      if (report.why !== null) {
+        say(report.why);
+        await this.undo(given.plan, say);
+      }
+      const written = folder === null ? null : keptIn(folder, report);
+      if (written?.ok === false) say(written.error);
+      this.over(run, PLAN_STATUS[report.verdict]);
+    } catch (error) {
+      say(`the plan could not be judged: ${asError(error).message}`);
+      this.over(run, PLAN_STATUS.unknown);
+    } finally {
+      unfollow();
+    }
+  }
+
+  /** The cluster goes on: a plan that did not come to its end leaves no fault and no crashed core that it was to start again. */
+  private async undo(plan: FaultPlan, say: (line: string) => void): Promise<void> {
+    const { control, supervisor } = this.session;
+    if (supervisor.ending) return;
+    const { healed, woken } = await control.heal('all');
+    if (healed.length + woken.length > 0) say(`healed ${[...healed, ...woken].join(', ')}`);
+    for (const text of await revive(plan, this.session, say)) say(text);
   }
 
   async told(from: number): Promise<PlanTold> {
