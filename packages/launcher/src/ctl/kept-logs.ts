@@ -1,3 +1,4 @@
+import { LOG_LINES_AT_ONCE } from '@mk/monitor-proto/io/kept-lines';
 import { asError } from '@mk/monitor-proto/thrown';
 import { coresUp } from '../client/cores.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
@@ -59,8 +60,9 @@ async function newLines(
     const anew = life !== '' && answer.life !== life;
     all.set(who, { life: answer.life, next: anew ? 0 : answer.next });
     if (anew) continue;
-    if (answer.lines.length === 0) return lines;
     lines.push(...answer.lines);
+    // One that logs without a pause has new lines at each question.
+    if (answer.lines.length < LOG_LINES_AT_ONCE) return lines;
   }
 }
 

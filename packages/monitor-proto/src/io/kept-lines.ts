@@ -2,8 +2,8 @@ import type { ControlReply, ControlRequest } from '../step.ts';
 import { limit } from '../limits.ts';
 
 const KEPT = limit('logLinesKept');
-/** Lines in one answer: a page draws no more at once. */
-const TOLD_AT_ONCE = 1000;
+/** Lines in one answer, at the most: a page draws no more at once. */
+export const LOG_LINES_AT_ONCE = 1000;
 
 /** What a process answers to the verb `log_lines`. */
 export interface LogLinesAnswer {
@@ -44,7 +44,7 @@ export class KeptLines {
       };
     const { life, gone } = this;
     const first = Math.max(from, gone);
-    const lines = this.lines.slice(first - gone, first - gone + TOLD_AT_ONCE);
+    const lines = this.lines.slice(first - gone, first - gone + LOG_LINES_AT_ONCE);
     const value: LogLinesAnswer = { life, lines, next: first + lines.length, lost: first - from };
     return { ok: true, value };
   }
