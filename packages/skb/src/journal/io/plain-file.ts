@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /** Throws when something else than a file lies at the path: whoever opens a pipe waits for its other end. */
 export function mustBeFile(path: string): void {
@@ -12,7 +13,7 @@ export function readPlainFile(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Puts a text in the place of a file, whole or not at all, and on the disk before it returns. */
+/** Puts a text in the place of a file, whole or not at all, and on the disk before it returns where the system can promise that. */
 export function replacePlainFile(path: string, text: string, mode = 0o666): void {
   const draft = `${path}.new`;
   const descriptor = openSync(draft, 'w', mode);
@@ -23,4 +24,19 @@ export function replacePlainFile(path: string, text: string, mode = 0o666): void
     closeSync(descriptor);
   }
   renameSync(draft, path);
+  keepNames(dirname(path));
+}
+
+/** A new name outlives a loss of power once its folder is synced. As with SQLite, a system that syncs no folders is no failure. */
+function keepNames(folder: string): void {
+  try {
+    const descriptor = openSync(folder, 'r');
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    // Windows opens none, and some network file systems sync none.
+  }
 }
