@@ -253,9 +253,10 @@ describe('kept reports', () => {
   });
 
   test('the oldest go past the bound, and nothing that is not a report', () => {
-    const others = ['sim-seed-1.ndjson', '2020-01-01T00-00-00.000Z'];
+    const others = ['sim-seed-1.ndjson', '2020-01-01T00-00-00.000Z', '2020-01-02T00-00-00.000Z'];
     writeFileSync(join(runs, others[0]!), '');
     mkdirSync(join(runs, others[1]!));
+    writeFileSync(join(runs, others[2]!), 'a file with a name like ours');
     const made = Array.from({ length: KEPT_REPORTS + 1 }, (_, i) => {
       const folder = makeRunFolder(runs, new Date(Date.UTC(2030, 0, 1) + i));
       keepReport(folder, report);

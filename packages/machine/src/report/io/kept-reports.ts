@@ -22,9 +22,13 @@ export function runsFolder(given: string | null): string {
 /** Makes a new folder below `runs` for one run, named after its beginning. Throws the file system's error. */
 export function makeRunFolder(runs: string, startedAt: Date): string {
   makeFolder(runs);
-  const name = startedAt.toISOString().replaceAll(':', '-');
+  return makeNewFolder(join(runs, startedAt.toISOString().replaceAll(':', '-')));
+}
+
+/** Makes a folder that nobody else has: `wanted`, or with a number behind it when something is there. Throws the file system's error. */
+export function makeNewFolder(wanted: string): string {
   for (let again = 1; ; again++) {
-    const folder = join(runs, again === 1 ? name : `${name}-${again}`);
+    const folder = again === 1 ? wanted : `${wanted}-${again}`;
     try {
       mkdirSync(folder);
       return folder;
@@ -120,6 +124,11 @@ function dropOldRuns(runs: string): void {
   }
 }
 
+/** What cannot be looked into (a file, another user's folder) is not ours. */
 function isReport(folder: string): boolean {
-  return statSync(join(folder, 'report.json'), { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return statSync(join(folder, 'report.json')).isFile();
+  } catch {
+    return false;
+  }
 }
