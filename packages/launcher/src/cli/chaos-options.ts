@@ -1,7 +1,8 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CHAOS_KINDS, type ChaosOptions, chaosPlan, type ChaosWeights } from '@mk/machine/chaos-plan';
 import { nearest } from '@mk/machine/nearest';
+import { makeNewFolder, runsFolder } from '@mk/machine/report/io/kept-reports';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { makeWritable } from './make-directory.ts';
 import type { Cli } from './run-cli.ts';
@@ -49,17 +50,12 @@ export interface ChaosPlace {
 export function placeChaos(args: Args, chaos: ChaosOptions): ChaosPlace {
   const text = chaosPlan(chaos);
   const named = args['out'] === undefined ? null : resolve(String(args['out']));
-  const folder = named ?? freshFolder(resolve(`runs/chaos-${String(chaos.seed).replaceAll(/[^\w.-]/g, '_')}`));
-  makeWritable(folder, '--out');
+  const runs = resolve(runsFolder(null));
+  makeWritable(named ?? runs, '--out');
+  const folder = named ?? makeNewFolder(join(runs, `chaos-${String(chaos.seed).replaceAll(/[^\w.-]/g, '_')}`));
   const plan = join(folder, 'plan.yaml');
   writeFileSync(plan, text);
   return { folder, plan, text };
-}
-
-function freshFolder(wanted: string): string {
-  let folder = wanted;
-  for (let number = 2; existsSync(folder); number += 1) folder = `${wanted}-${number}`;
-  return folder;
 }
 
 function weightsOf(text: string): ChaosWeights {
