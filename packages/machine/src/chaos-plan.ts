@@ -2,6 +2,8 @@ import { known } from '@mk/monitor-proto/assert';
 import { MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { keysOf } from '@mk/monitor-proto/tables';
+import { visible } from './one-line.ts';
+import { shellWord } from './shell-line.ts';
 
 /** How often each kind of fault comes, relative to the others; one that is not named comes as often as usual. */
 export type ChaosWeights = { readonly [K in ChaosKind]?: number };
@@ -127,7 +129,7 @@ export function chaosPlan(options: ChaosOptions): string {
   const seconds = Math.max(1, Math.round(forNs / SECOND));
   const entries = entriesOf(options).sort((a, b) => a.atMs - b.atMs);
   return [
-    `# mkctl chaos ${chaosWords(options)} (${cores} cores)`,
+    `# mkctl chaos ${visible(chaosWords(options))} (${cores} cores)`,
     `seed: ${/^\d+$/.test(String(seed)) ? seed : JSON.stringify(seed)}`,
     `cores: ${cores}`,
     `workload: { program: churn, args: [--seconds, ${seconds}, --seed, ${createPrng(seed).split('churn').nextUint32()}] }`,
@@ -165,7 +167,7 @@ function entriesOf({ seed, cores, forNs, weights = {} }: ChaosOptions): Entry[] 
 /** The options of `mkctl chaos` that make this plan. */
 export function chaosWords({ seed, forNs, weights }: ChaosOptions): string {
   const given = Object.entries(weights ?? {}).map(([kind, weight]) => `${kind}=${weight}`);
-  return `--seed ${seed} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
+  return `--seed ${shellWord(String(seed))} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
 }
 
 /** As an option takes it. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { SECOND } from '@mk/monitor-proto/ids';
-import { chaosPlan, type ChaosOptions } from '@mk/machine/chaos-plan';
+import { chaosPlan, type ChaosOptions, chaosWords } from '@mk/machine/chaos-plan';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 
 const OPTIONS: ChaosOptions = { seed: 42, cores: 8, forNs: 60 * SECOND };
@@ -14,6 +14,12 @@ function planOf(options: ChaosOptions): FaultPlan {
 test('a seed is a plan: the same text again, another text for another seed', () => {
   expect(chaosPlan(OPTIONS)).toBe(chaosPlan({ ...OPTIONS, seed: '42' }));
   expect(chaosPlan(OPTIONS)).not.toBe(chaosPlan({ ...OPTIONS, seed: 43 }));
+});
+
+test('a seed of any characters makes a plan, and a command that a shell reads', () => {
+  const odd = { ...OPTIONS, seed: "it's\na seed" };
+  expect(planOf(odd)).toMatchObject({ seed: odd.seed, cores: 8 });
+  expect(chaosWords(odd)).toBe(`--seed 'it'\\''s\na seed' --for 60s`);
 });
 
 test('what a plan does to cores leaves a majority, undoes itself, and ends with a heal', () => {
