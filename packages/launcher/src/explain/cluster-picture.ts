@@ -23,18 +23,19 @@ export function clusterPicture(title: string, lines: readonly LogLine[]): string
   const start = sorted[0]?.time ?? 0;
   const nanos = (line: LogLine): number => (line.time - start) * 1e6;
   const arrows = viewArrows(sorted, nanos);
-  const marks = sorted.flatMap((line): DiagramMark[] => {
+  const told = sorted.flatMap((line): DiagramMark[] => {
     const text = TOLD[line.event]?.(line);
     const ofCore = typeof line.core === 'number' && !line.event.startsWith('fault_');
     return text === undefined ? [] : [{ at: nanos(line), node: ofCore ? Number(line.core) : null, text }];
   });
+  const marks = oncePerMoment(told);
   const cores = new Set(sorted.flatMap(({ core }) => (typeof core === 'number' ? [core] : [])));
   const left = Math.max(0, marks.length - MOST) + Math.max(0, arrows.length - MOST);
   return spaceTimeDiagram({
     title,
     nodes: [...cores].sort((a, b) => a - b).map((id) => ({ id, name: `core ${id}` })),
     arrows: arrows.slice(0, MOST),
-    marks: oncePerMoment(marks).slice(0, MOST),
+    marks: marks.slice(0, MOST),
     leftOut: left === 0 ? 'Times are the processes’ own, to the millisecond.' : `${left} events are left out.`,
   });
 }
