@@ -329,6 +329,11 @@ export const LIMITS = {
     unit: 'lines',
     reason: 'What a process in a container keeps of its log for the page, at most twice for a moment: some 2 MB.',
   },
+  logCharactersKept: {
+    value: 4 << 20,
+    unit: 'characters',
+    reason: 'Of those lines, at most twice for a moment: programs print lines of eight thousand.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -1,7 +1,9 @@
+import { known } from '../assert.ts';
 import type { ControlReply, ControlRequest } from '../step.ts';
 import { limit } from '../limits.ts';
 
 const KEPT = limit('logLinesKept');
+const KEPT_CHARACTERS = limit('logCharactersKept');
 /** Lines in one answer, at the most: a page draws no more at once. */
 export const LOG_LINES_AT_ONCE = 1000;
 
@@ -18,20 +20,32 @@ export interface LogLinesAnswer {
 
 /**
  * The last log lines of a process, for whoever asks over its control port: for processes whose output an engine keeps, out of
- * mkctl's reach. As many as `logLinesKept`; older ones go.
+ * mkctl's reach. As many as `logLinesKept` and `logCharactersKept` let it; older ones go.
  */
 export class KeptLines {
   private readonly lines: string[] = [];
   /** Lines that came before those which are kept. */
   private gone = 0;
+  private characters = 0;
   private readonly life = `${process.pid}.${Date.now()}`;
 
   /** Takes a line; as a sink of a logger it has room always. */
   readonly write = (bytes: Uint8Array): number => {
-    this.lines.push(Buffer.from(bytes).toString().trimEnd());
-    if (this.lines.length >= 2 * KEPT) this.gone += this.lines.splice(0, this.lines.length - KEPT).length;
+    const line = Buffer.from(bytes).toString().trimEnd();
+    this.lines.push(line);
+    this.characters += line.length;
+    if (this.lines.length >= 2 * KEPT || this.characters >= 2 * KEPT_CHARACTERS) this.forget();
     return bytes.length;
   };
+
+  /** Lets the oldest lines go, down to what is kept. */
+  private forget(): void {
+    let count = 0;
+    while (this.lines.length - count > KEPT || this.characters > KEPT_CHARACTERS)
+      this.characters -= known(this.lines[count++]).length;
+    this.lines.splice(0, count);
+    this.gone += count;
+  }
 
   /** The verb `log_lines`: from the line of this number on; null: another verb. */
   control({ verb, args: { from } }: ControlRequest): ControlReply | null {

@@ -34,6 +34,17 @@ test('a process tells its lines once to who asks from where it was, and says how
   expect(lines).toBeLessThanOrEqual(2 * most);
 });
 
+test('long lines: no more characters are kept than may be, and the last line always', () => {
+  const kept = new KeptLines();
+  const [most, long] = [limit('logCharactersKept'), 8192];
+  const count = 5 * (most / long);
+  for (let n = 0; n < count; n++) kept.write(Buffer.from(`${n}`.padEnd(long, '.')));
+  const first = asked(kept, 0);
+  expect(count - first.lost).toBeGreaterThanOrEqual(most / long);
+  expect((count - first.lost) * long).toBeLessThan(2 * most);
+  expect(asked(kept, count - 1).lines).toEqual([`${count - 1}`.padEnd(long, '.')]);
+});
+
 test('another verb is not its; a number that is none is refused', () => {
   const kept = new KeptLines();
   expect(kept.control({ verb: 'trace', args: {} })).toBeNull();
