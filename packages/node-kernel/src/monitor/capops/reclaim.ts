@@ -262,7 +262,8 @@ export class Reclaims {
   }
 }
 
-function pairs(flat: readonly number[]): Range[] {
+/** Ranges out of what a round carries: address and size in turn. */
+export function pairs(flat: readonly number[]): Range[] {
   return Array.from({ length: flat.length >> 1 }, (_, i) => ({
     address: known(flat[2 * i]),
     size: known(flat[2 * i + 1]),

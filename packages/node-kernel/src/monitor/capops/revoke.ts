@@ -31,7 +31,7 @@ import type { CapopsContext } from './context.ts';
 import { coreOf, isBegunBy } from '../agreement/finished.ts';
 import type { Multicast } from '../agreement/multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
-import type { Reclaims } from './reclaim.ts';
+import { pairs, type Reclaims } from './reclaim.ts';
 import { retrieve } from './retrieve.ts';
 import type { Stepper } from './stepper.ts';
 import { needsVouching, objectionTo } from './vouch.ts';
@@ -53,8 +53,8 @@ import { pause } from '../waits.ts';
  *     under another revoke, or in a CNode made of its own memory, still ends.
  *   - Memory is offered to its home only after every core is done: a frozen foreign copy elsewhere would still cover it.
  *
- * When the initiator is gone each core that it had marked runs the same revoke to its end, for the target's owner
- * is gone as well and no copy of it can ever be used properly. Left to the view-change issue: a core that the dead one's
+ * When the initiator is gone each core that it had marked runs the same revoke to its end, unless one that it had not
+ * marked owns the target anew (recover.ts): then it is given up. Left to the view-change issue: a core that the dead one's
  * mark had not reached and that owns descendants is reached by the takeover, not by a view; orphans of other owners that
  * died stay until they are owned anew; ranges that a dead initiator had collected stay unclaimed (C5).
  */
@@ -90,7 +90,10 @@ export class Revokes {
   ) {
     stepper.afterEachTurn(() => this.progress());
     this.act = m.rounds.act({
-      wrong: onlyOwner(m),
+      wrong: (initiator, given) => {
+        const wrong = onlyOwner(m)(initiator, given);
+        return wrong !== null && this.isTakenOver(given.capability) ? 'CAPABILITY_BUSY' : wrong;
+      },
       prepare: (op, given, answer) => this.mark(op, given, answer),
       commit: (op, _given, answer) => this.commit(op, answer),
       abort: (op, _given, answer) => this.abort(op, answer),
@@ -354,6 +357,12 @@ export class Revokes {
     this.m.locksChanged();
   }
 
+  /** All whom a dead core had marked finish its revoke, while the lowest holder owns the target anew: nobody of them is wrong. */
+  private isTakenOver(given: Capability): boolean {
+    const { rounds } = this.m;
+    return [...this.parts.values()].some(({ op, target }) => isCopy(target, given) && !rounds.isPresent(op));
+  }
+
   private takeOver(part: Part, core: CoreId): void {
     const { m } = this;
     if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
@@ -365,28 +374,27 @@ export class Revokes {
     m.carryOn('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
   }
 
-  /** Marks anew, under an operation of this core's; with everybody ready the old mark commits, and then everybody. */
+  /**
+   * Marks anew, under an operation of this core's; with everybody ready the old mark commits, and then everybody. Somebody may own the
+   * target anew whom the dead core had not marked: then nothing has been deleted anywhere, and the revoke is none.
+   */
   private *finishFor(op: OperationId, part: Part): Operation<void> {
     const round = yield* this.prepareUntilReady(op, part.target);
+    if (round === null) return this.abort(part.op, () => undefined);
     this.commit(part.op, () => undefined);
     this.reclaims.offer(pairs(yield* this.m.rounds.finish(PHASES.commit, round)));
   }
 
-  private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast> {
+  /** Null: the target has an owner, and it is not this core. */
+  private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast | null> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return yield* this.m.rounds.prepare(`${op}.${attempt}`, 'revoke', { capability: target, rest: [] });
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
+        if (error.error === 'OWNER_MISMATCH') return null;
         yield* pause(this.m.context.timers, attempt);
       }
     }
   }
-}
-
-function pairs(flat: readonly number[]): Range[] {
-  return Array.from({ length: flat.length >> 1 }, (_, i) => ({
-    address: known(flat[2 * i]),
-    size: known(flat[2 * i + 1]),
-  }));
 }
