@@ -119,9 +119,9 @@ stop() {
   if grep -qs unshare "/proc/$pid/cmdline"; then
     kill -KILL "$pid"
     # A process that nobody has waited for yet is gone, too.
-    for ((i = 0; i < 100; i++)); do grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status" || break; sleep 0.1; done
+    for ((i = 0; i < 600; i++)); do grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status" || break; sleep 0.1; done
   fi
-  for ((i = 0; i < 100; i++)); do [ -z "$(ip netns pids "$name-$host" 2>/dev/null)" ] && break; sleep 0.1; done
+  for ((i = 0; i < 600; i++)); do [ -z "$(ip netns pids "$name-$host" 2>/dev/null)" ] && break; sleep 0.1; done
   rm -f "$dir/$host/space.pid"
 }
 

@@ -35,7 +35,7 @@ function docker(...args: readonly string[]): string {
 }
 
 const TOKEN = 'a-token-for-metrics';
-const folder = mkdtempSync(join(tmpdir(), 'mk-compose-'));
+const folder = missing === null ? mkdtempSync(join(tmpdir(), 'mk-compose-')) : '';
 const certificates = join(folder, 'tls');
 const GUARDED = {
   CORES: '4',

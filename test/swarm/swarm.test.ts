@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -16,7 +15,19 @@ const NAME = `mkt${process.pid}`;
 const IMAGE = `mk-swarm-test:${process.pid}`;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = join(root, 'deploy/swarm/two-hosts.sh');
-const folder = mkdtempSync(join(tmpdir(), 'mk-swarm-'));
+
+function swarmMissing(): string | null {
+  const engine = engineMissing();
+  if (engine !== null) return engine;
+  const { status, stderr } = spawnSync(script, ['check'], { encoding: 'utf8' });
+  return status === 0 ? null : stderr.trim();
+}
+
+const missing = swarmMissing();
+if (missing !== null) process.stderr.write(`swarm test skipped: ${missing}\n`);
+
+/** On a disk, as engines need it, and with a short name, for their sockets. */
+const folder = missing === null ? mkdtempSync('/var/tmp/mk-swarm-') : '';
 const environment = {
   ...process.env,
   ...{ MK_SWARM_DIR: join(folder, 'hosts'), MK_SWARM_NAME: NAME, MK_IMAGE: IMAGE, CORES: '4' },
@@ -31,16 +42,6 @@ function run(file: string, args: readonly string[]): string {
 const hosts = (...args: readonly string[]): string => run(script, args);
 /** docker on the swarm's manager. */
 const docker = (...args: readonly string[]): string => hosts('docker', 'a', ...args);
-
-function swarmMissing(): string | null {
-  const engine = engineMissing();
-  if (engine !== null) return engine;
-  const { status, stderr } = spawnSync(script, ['check'], { encoding: 'utf8', env: environment });
-  return status === 0 ? null : stderr.trim();
-}
-
-const missing = swarmMissing();
-if (missing !== null) process.stderr.write(`swarm test skipped: ${missing}\n`);
 
 interface CoreRow {
   readonly core: number;
