@@ -53,6 +53,12 @@ export function notItsMemory({ state }: CapopsContext, initiator: CoreId, ranges
     : { offence: 'not_home', text: `reclaims memory at 0x${other.address.toString(16)}` };
 }
 
+/** Whether this core's record names another as the owner of a capability, and that one lives. */
+export function hasOtherOwner(m: CapopsContext, capability: Capability): boolean {
+  const group = m.state.database.find(capability);
+  return group !== undefined && m.state.isForeign(group) && !isGone(m, group.owner);
+}
+
 function isGone({ context }: CapopsContext, core: CoreId): boolean {
   return core !== context.core && !context.monitors.has(core);
 }

@@ -26,7 +26,7 @@ import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/st
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
-import { onlyOwner } from './claims.ts';
+import { hasOtherOwner, onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { coreOf, isBegunBy } from '../agreement/finished.ts';
 import type { Multicast } from '../agreement/multicast.ts';
@@ -392,7 +392,7 @@ export class Revokes {
         return yield* this.m.rounds.prepare(`${op}.${attempt}`, 'revoke', { capability: target, rest: [] });
       } catch (error) {
         if (!(error instanceof OperationError)) throw error;
-        if (error.error === 'OWNER_MISMATCH') return null;
+        if (error.error === 'OWNER_MISMATCH' || hasOtherOwner(this.m, target)) return null;
         yield* pause(this.m.context.timers, attempt);
       }
     }
