@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { CapabilityView } from '../model/page-events.ts';
 import { Awaited } from './awaited.tsx';
-import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
+import { ScrolledTable } from './scrolled-table.tsx';
 
 const MOST_ROWS = 300;
 const RELATIONS = ['copies', 'ancestors', 'descendants'];
@@ -69,25 +69,20 @@ function Owners({ rows }: { readonly rows: readonly CapabilityView[] }) {
 
 function Rows({ rows }: { readonly rows: readonly CapabilityView[] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="capabilities">
-      <table>
-        <ColumnHeads names={['core', 'slot', 'capability', 'owner', 'elsewhere']} />
-        <tbody>
-          {rows.map((row) => (
-            <tr key={`${row.core}.${row.slot}`}>
-              <td>{row.core}</td>
-              <td>{row.slot < 0 ? 'kernel' : `0x${row.slot.toString(16)}`}</td>
-              <th scope="row">{row.capability}</th>
-              <td>
-                core {row.owner}
-                {row.locked ? ', locked' : ''}
-              </td>
-              <td>{RELATIONS.filter((_, bit) => (row.relations & (1 << bit)) !== 0).join(', ')}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrolledTable label="capabilities" names={['core', 'slot', 'capability', 'owner', 'elsewhere']}>
+      {rows.map((row) => (
+        <tr key={`${row.core}.${row.slot}`}>
+          <td>{row.core}</td>
+          <td>{row.slot < 0 ? 'kernel' : `0x${row.slot.toString(16)}`}</td>
+          <th scope="row">{row.capability}</th>
+          <td>
+            core {row.owner}
+            {row.locked ? ', locked' : ''}
+          </td>
+          <td>{RELATIONS.filter((_, bit) => (row.relations & (1 << bit)) !== 0).join(', ')}</td>
+        </tr>
+      ))}
+    </ScrolledTable>
   );
 }
 

@@ -1,10 +1,10 @@
 import { Awaited } from './awaited.tsx';
-import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandText } from './command-row.tsx';
 import { sizeText } from './format.ts';
 import type { Session } from './session.ts';
 import { Spaces } from './spaces.tsx';
+import { ScrolledTable } from './scrolled-table.tsx';
 
 export function MemoryView({ session }: ViewProps) {
   return (
@@ -25,29 +25,24 @@ function Memory({ session }: { readonly session: Session }) {
       <p class="same">
         <CommandText text="mkctl mem" />
       </p>
-      <div class="scroll" tabIndex={0} role="region" aria-label="memory">
-        <table>
-          <ColumnHeads names={['core', 'in use', 'of', 'free', 'lent', 'stolen']} />
-          <tbody>
-            {model.memory.map(({ core, brought, free, lent, stolen }) => {
-              const used = Math.max(0, brought + stolen - free - lent);
-              return (
-                <tr key={core}>
-                  <th scope="row">core {core}</th>
-                  <td>
-                    <meter min={0} max={Math.max(1, brought)} value={used} aria-label={`in use on core ${core}`} />{' '}
-                    {sizeText(used)}
-                  </td>
-                  <td>{sizeText(brought)}</td>
-                  <td>{sizeText(free)}</td>
-                  <td>{sizeText(lent)}</td>
-                  <td>{sizeText(stolen)}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      <ScrolledTable label="memory" names={['core', 'in use', 'of', 'free', 'lent', 'stolen']}>
+        {model.memory.map(({ core, brought, free, lent, stolen }) => {
+          const used = Math.max(0, brought + stolen - free - lent);
+          return (
+            <tr key={core}>
+              <th scope="row">core {core}</th>
+              <td>
+                <meter min={0} max={Math.max(1, brought)} value={used} aria-label={`in use on core ${core}`} />{' '}
+                {sizeText(used)}
+              </td>
+              <td>{sizeText(brought)}</td>
+              <td>{sizeText(free)}</td>
+              <td>{sizeText(lent)}</td>
+              <td>{sizeText(stolen)}</td>
+            </tr>
+          );
+        })}
+      </ScrolledTable>
     </>
   );
 }
@@ -64,21 +59,16 @@ function Domains({ session }: { readonly session: Session }) {
       {model.domains.length === 0 ? (
         <p>No domain of a program runs or has run.</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="domains">
-          <table>
-            <ColumnHeads names={['domain', 'program', 'state', 'cores']} />
-            <tbody>
-              {model.domains.map(({ domain, program, state, cores }) => (
-                <tr key={domain}>
-                  <th scope="row">{domain}</th>
-                  <td>{program}</td>
-                  <td>{state}</td>
-                  <td>{cores.join(', ')}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ScrolledTable label="domains" names={['domain', 'program', 'state', 'cores']}>
+          {model.domains.map(({ domain, program, state, cores }) => (
+            <tr key={domain}>
+              <th scope="row">{domain}</th>
+              <td>{program}</td>
+              <td>{state}</td>
+              <td>{cores.join(', ')}</td>
+            </tr>
+          ))}
+        </ScrolledTable>
       )}
     </>
   );

@@ -1,9 +1,9 @@
 import { STAGES, type OperationView } from '../model/operations.ts';
-import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
 import { CommandRow } from './command-row.tsx';
 import { clockText, durationText } from './format.ts';
 import { SpaceTimePicture } from './space-time-picture.tsx';
+import { ScrolledTable } from './scrolled-table.tsx';
 
 const MOST_ROWS = 100;
 
@@ -19,27 +19,25 @@ export function OperationsView({ session, choice, choose }: ViewProps) {
       {listed.length === 0 ? (
         <p>No operation has been told of yet; mkctl bench revoke begins some.</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="operations, newest first">
-          <table>
-            <ColumnHeads names={['operation', 'kind', 'result', 'took', 'stages', 'began']} />
-            <tbody>
-              {listed.map((operation) => (
-                <tr key={operation.op} class={operation.op === choice.op ? 'chosen' : ''}>
-                  <th scope="row">
-                    <button type="button" class="link" onClick={() => choose({ op: operation.op })}>
-                      {operation.op}
-                    </button>
-                  </th>
-                  <td>{operation.kind}</td>
-                  <td>{operation.result === '' ? 'runs' : operation.result}</td>
-                  <td>{operation.elapsedUs === null ? '' : durationText(operation.elapsedUs)}</td>
-                  <td>{stagesText(operation)}</td>
-                  <td>{clockText(operation.firstAt)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ScrolledTable
+          label="operations, newest first"
+          names={['operation', 'kind', 'result', 'took', 'stages', 'began']}
+        >
+          {listed.map((operation) => (
+            <tr key={operation.op} class={operation.op === choice.op ? 'chosen' : ''}>
+              <th scope="row">
+                <button type="button" class="link" onClick={() => choose({ op: operation.op })}>
+                  {operation.op}
+                </button>
+              </th>
+              <td>{operation.kind}</td>
+              <td>{operation.result === '' ? 'runs' : operation.result}</td>
+              <td>{operation.elapsedUs === null ? '' : durationText(operation.elapsedUs)}</td>
+              <td>{stagesText(operation)}</td>
+              <td>{clockText(operation.firstAt)}</td>
+            </tr>
+          ))}
+        </ScrolledTable>
       )}
     </section>
   );

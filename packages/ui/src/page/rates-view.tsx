@@ -6,6 +6,7 @@ import type { ViewProps } from './view-props.ts';
 import { themeColour } from './colours.ts';
 import { durationText, rateText } from './format.ts';
 import type { Session } from './session.ts';
+import { ScrolledTable } from './scrolled-table.tsx';
 
 export function RatesView({ session }: ViewProps) {
   const { rates } = session.model;
@@ -14,26 +15,22 @@ export function RatesView({ session }: ViewProps) {
       <h2 id="rates-title">Rates and percentiles</h2>
       <Plot session={session} />
       <Latencies session={session} />
-      <div class="scroll" tabIndex={0} role="region" aria-label="rates by core">
-        <table>
-          <caption>Events a second, by core</caption>
-          <ColumnHeads
-            names={['core', 'messages sent', 'delivered', 'frames out', 'in', 'sent again', 'queued', 'operations']}
-          />
-          <tbody>
-            {rates.map((row) => (
-              <tr key={row.core}>
-                <th scope="row">core {row.core}</th>
-                {[row.sent, row.delivered, row.framesSent, row.framesReceived, row.retransmits].map((rate, i) => (
-                  <td key={i}>{rateText(rate)}</td>
-                ))}
-                <td>{row.queued}</td>
-                <td>{row.operations}</td>
-              </tr>
+      <ScrolledTable
+        label="rates by core"
+        caption="Events a second, by core"
+        names={['core', 'messages sent', 'delivered', 'frames out', 'in', 'sent again', 'queued', 'operations']}
+      >
+        {rates.map((row) => (
+          <tr key={row.core}>
+            <th scope="row">core {row.core}</th>
+            {[row.sent, row.delivered, row.framesSent, row.framesReceived, row.retransmits].map((rate, i) => (
+              <td key={i}>{rateText(rate)}</td>
             ))}
-          </tbody>
-        </table>
-      </div>
+            <td>{row.queued}</td>
+            <td>{row.operations}</td>
+          </tr>
+        ))}
+      </ScrolledTable>
     </section>
   );
 }

@@ -1,10 +1,10 @@
 import type { MappedView, PageView } from '../model/page-events.ts';
 import { coreSet } from '../model/actions.ts';
 import { Awaited } from './awaited.tsx';
-import { ColumnHeads } from './column-heads.tsx';
 import { CommandText } from './command-row.tsx';
 import { sizeText } from './format.ts';
 import type { Session } from './session.ts';
+import { ScrolledTable } from './scrolled-table.tsx';
 
 /** What is mapped where, and the pages of shared frames as their homes know them. */
 export function Spaces({ session }: { readonly session: Session }) {
@@ -31,47 +31,40 @@ export function Spaces({ session }: { readonly session: Session }) {
 
 function Mapped({ rows }: { readonly rows: readonly MappedView[] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="address spaces">
-      <table>
-        <ColumnHeads names={['domain', 'address', 'size', 'page', 'frame', 'rights', 'translations on']} />
-        <tbody>
-          {rows.map(({ domain, virtual, bytes, pageBytes, frame, rights, holders }) => (
-            <tr key={`${domain} ${virtual}`}>
-              <th scope="row">{domain}</th>
-              <td>{hex(virtual)}</td>
-              <td>{sizeText(bytes)}</td>
-              <td>{sizeText(pageBytes)}</td>
-              <td>{hex(frame)}</td>
-              <td>{[...new Set(rights)].join(' ')}</td>
-              <td>{holders.length === 0 ? 'nobody' : `core ${coreSet(holders)}`}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrolledTable
+      label="address spaces"
+      names={['domain', 'address', 'size', 'page', 'frame', 'rights', 'translations on']}
+    >
+      {rows.map(({ domain, virtual, bytes, pageBytes, frame, rights, holders }) => (
+        <tr key={`${domain} ${virtual}`}>
+          <th scope="row">{domain}</th>
+          <td>{hex(virtual)}</td>
+          <td>{sizeText(bytes)}</td>
+          <td>{sizeText(pageBytes)}</td>
+          <td>{hex(frame)}</td>
+          <td>{[...new Set(rights)].join(' ')}</td>
+          <td>{holders.length === 0 ? 'nobody' : `core ${coreSet(holders)}`}</td>
+        </tr>
+      ))}
+    </ScrolledTable>
   );
 }
 
 function Pages({ rows }: { readonly rows: readonly PageView[] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="pages">
-      <table>
-        <ColumnHeads names={['page', 'home', 'state', 'owner', 'sharers', 'version', 'waiting']} />
-        <tbody>
-          {rows.map(({ home, address, state, owner, sharers, version, queued }) => (
-            <tr key={address}>
-              <th scope="row">{hex(address)}</th>
-              <td>core {home}</td>
-              <td>{state}</td>
-              <td>{owner === null ? '' : `core ${owner}`}</td>
-              <td>{sharers.length > 0 && `core ${coreSet(sharers)}`}</td>
-              <td>{version}</td>
-              <td>{queued}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrolledTable label="pages" names={['page', 'home', 'state', 'owner', 'sharers', 'version', 'waiting']}>
+      {rows.map(({ home, address, state, owner, sharers, version, queued }) => (
+        <tr key={address}>
+          <th scope="row">{hex(address)}</th>
+          <td>core {home}</td>
+          <td>{state}</td>
+          <td>{owner === null ? '' : `core ${owner}`}</td>
+          <td>{sharers.length > 0 && `core ${coreSet(sharers)}`}</td>
+          <td>{version}</td>
+          <td>{queued}</td>
+        </tr>
+      ))}
+    </ScrolledTable>
   );
 }
 

@@ -1,10 +1,10 @@
 import type { MembershipView, PageEventOf, PastView } from '../model/page-events.ts';
 import { coreSet } from '../model/actions.ts';
 import { Awaited } from './awaited.tsx';
-import { ColumnHeads } from './column-heads.tsx';
 import { CommandText } from './command-row.tsx';
 import { clockText } from './format.ts';
 import type { ViewProps } from './view-props.ts';
+import { ScrolledTable } from './scrolled-table.tsx';
 
 /** Who takes part: the view, its leader, each core's lease and suspicions, and how it came about. */
 export function ViewsView({ session }: ViewProps) {
@@ -44,46 +44,37 @@ function Told({ views }: { readonly views: PageEventOf<'views'> }) {
 
 function Cores({ rows, newest }: { readonly rows: readonly MembershipView[]; readonly newest: number }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="what each core says">
-      <table>
-        <ColumnHeads names={['core', 'view', 'leader', 'lease', 'suspects', 'hears newcomers']} />
-        <tbody>
-          {rows.map(({ core, view, leader, fenced, suspects, newcomers }) => (
-            <tr key={core}>
-              <th scope="row">core {core}</th>
-              <td class={view < newest ? 'bad' : undefined}>{view === 0 ? 'none yet' : view}</td>
-              <td>{leader ?? ''}</td>
-              <td class={fenced ? 'bad' : undefined}>{fenced ? 'none: fenced' : 'held'}</td>
-              <td class={suspects.length > 0 ? 'bad' : undefined}>
-                {suspects.length > 0 && `core ${coreSet(suspects)}`}
-              </td>
-              <td>{newcomers.length > 0 && `core ${coreSet(newcomers)}`}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrolledTable
+      label="what each core says"
+      names={['core', 'view', 'leader', 'lease', 'suspects', 'hears newcomers']}
+    >
+      {rows.map(({ core, view, leader, fenced, suspects, newcomers }) => (
+        <tr key={core}>
+          <th scope="row">core {core}</th>
+          <td class={view < newest ? 'bad' : undefined}>{view === 0 ? 'none yet' : view}</td>
+          <td>{leader ?? ''}</td>
+          <td class={fenced ? 'bad' : undefined}>{fenced ? 'none: fenced' : 'held'}</td>
+          <td class={suspects.length > 0 ? 'bad' : undefined}>{suspects.length > 0 && `core ${coreSet(suspects)}`}</td>
+          <td>{newcomers.length > 0 && `core ${coreSet(newcomers)}`}</td>
+        </tr>
+      ))}
+    </ScrolledTable>
   );
 }
 
 function History({ history }: { readonly history: readonly PastView[] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="views before">
-      <table>
-        <ColumnHeads names={['at', 'view', 'members', 'leader', 'joined', 'lost']} />
-        <tbody>
-          {history.toReversed().map(({ view, at, members, leader, joined, lost }) => (
-            <tr key={view}>
-              <td>{clockText(at)}</td>
-              <th scope="row">{view}</th>
-              <td>{members}</td>
-              <td>core {leader}</td>
-              <td>{joined.length > 0 && coreSet(joined)}</td>
-              <td>{lost.length > 0 && coreSet(lost)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrolledTable label="views before" names={['at', 'view', 'members', 'leader', 'joined', 'lost']}>
+      {history.toReversed().map(({ view, at, members, leader, joined, lost }) => (
+        <tr key={view}>
+          <td>{clockText(at)}</td>
+          <th scope="row">{view}</th>
+          <td>{members}</td>
+          <td>core {leader}</td>
+          <td>{joined.length > 0 && coreSet(joined)}</td>
+          <td>{lost.length > 0 && coreSet(lost)}</td>
+        </tr>
+      ))}
+    </ScrolledTable>
   );
 }
