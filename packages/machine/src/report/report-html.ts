@@ -1,5 +1,5 @@
 import { secondsText } from './consequences.ts';
-import { escaped } from './escaped.ts';
+import { escaped } from '@mk/monitor-proto/escaped';
 import { reportPicture } from './report-picture.ts';
 import { REPORT_STYLE } from './report-style.ts';
 import { domainRows, faultTimes, headline, outcomesText } from './report-text.ts';

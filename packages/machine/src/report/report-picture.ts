@@ -1,5 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
-import { escaped } from './escaped.ts';
+import { escaped } from '@mk/monitor-proto/escaped';
 import type { FaultReport, RunReport } from './run-report.ts';
 
 const WIDTH = 960;

@@ -1,3 +1,4 @@
+import { escaped } from '@mk/monitor-proto/escaped';
 import { known } from '@mk/monitor-proto/assert';
 
 /** One curve of a plot; `marks`: points without a line, as measured values are shown. */
@@ -39,7 +40,7 @@ export function plotSvg(curves: readonly Curve[], options: PlotOptions): string 
     'zero',
   );
   const body = [
-    `<text x="${WIDTH / 2 - 40}" y="24" text-anchor="middle" font-size="15">${escapeXml(options.title)}</text>`,
+    `<text x="${WIDTH / 2 - 40}" y="24" text-anchor="middle" font-size="15">${escaped(options.title)}</text>`,
     ...x.ticks.map(
       (t) =>
         `<line x1="${x.at(t)}" y1="${BOX.top}" x2="${x.at(t)}" y2="${BOX.bottom}" stroke="#eee"/><text x="${x.at(t)}" y="${BOX.bottom + 18}" text-anchor="middle">${tick(t)}</text>`,
@@ -49,8 +50,8 @@ export function plotSvg(curves: readonly Curve[], options: PlotOptions): string 
         `<line x1="${BOX.left}" y1="${y.at(t)}" x2="${BOX.right}" y2="${y.at(t)}" stroke="#eee"/><text x="${BOX.left - 8}" y="${y.at(t) + 4}" text-anchor="end">${tick(t)}</text>`,
     ),
     `<path d="M${BOX.left} ${BOX.top}V${BOX.bottom}H${BOX.right}" fill="none" stroke="#333"/>`,
-    `<text x="${(BOX.left + BOX.right) / 2}" y="${BOX.bottom + 42}" text-anchor="middle">${escapeXml(options.xLabel)}</text>`,
-    `<text transform="translate(20 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)" text-anchor="middle">${escapeXml(options.yLabel)}</text>`,
+    `<text x="${(BOX.left + BOX.right) / 2}" y="${BOX.bottom + 42}" text-anchor="middle">${escaped(options.xLabel)}</text>`,
+    `<text transform="translate(20 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)" text-anchor="middle">${escaped(options.yLabel)}</text>`,
     ...curves.map((curve, i) => drawCurve(curve, known(COLOURS[i % COLOURS.length]), x.at, y.at, i)),
   ];
   const open = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>`;
@@ -100,13 +101,9 @@ function drawCurve(
   const key = marks
     ? `<circle cx="616" cy="${legendY - 4}" r="3" fill="${colour}"/>`
     : `<line x1="606" y1="${legendY - 4}" x2="626" y2="${legendY - 4}" stroke="${colour}" stroke-width="2"/>`;
-  return `${marks ? dots.join('') : line}${key}<text x="632" y="${legendY}">${escapeXml(name)}</text>`;
+  return `${marks ? dots.join('') : line}${key}<text x="632" y="${legendY}">${escaped(name)}</text>`;
 }
 
 function tick(value: number): string {
   return value >= 10_000 ? `${Math.round(value / 100) / 10}k` : String(value);
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

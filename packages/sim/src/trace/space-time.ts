@@ -3,6 +3,7 @@
  * arrives. To scale where every arrow can still be read, else a row a moment, and the picture says so.
  */
 
+import { escaped } from '@mk/monitor-proto/escaped';
 import { known } from '@mk/monitor-proto/assert';
 
 export interface DiagramArrow {
@@ -74,7 +75,7 @@ export function spaceTimeDiagram(diagram: Diagram): string {
   ];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>`,
-    `<title>${escapeXml(diagram.title)}</title>`,
+    `<title>${escaped(diagram.title)}</title>`,
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
     ...body,
     '</svg>',
@@ -172,13 +173,9 @@ function timeText(ns: number): string {
 }
 
 function text(x: number, y: number, words: string, attributes: string): string {
-  return `<text x="${x}" y="${y}" ${attributes}>${escapeXml(words)}</text>`;
+  return `<text x="${x}" y="${y}" ${attributes}>${escaped(words)}</text>`;
 }
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
-}
-
-function escapeXml(words: string): string {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

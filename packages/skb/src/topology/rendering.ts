@@ -1,4 +1,5 @@
 /** A dissemination tree for people: text, Graphviz DOT and SVG. Pure string builders. */
+import { escaped } from '@mk/monitor-proto/escaped';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { TreeNode } from './multicast-tree.ts';
@@ -40,7 +41,7 @@ export function treeAsSvg(tree: TreeNode, label: EdgeLabel = NO_LABEL): string {
     const to = at(places, child.core);
     const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
     body.push(`<line x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}" stroke="#888"/>`);
-    const text = escapeXml(edgeText(label, parent.core, child.core, index));
+    const text = escaped(edgeText(label, parent.core, child.core, index));
     body.push(`<text x="${middle.x}" y="${middle.y}" font-size="9" fill="#555">${text}</text>`);
   });
   for (const [core, { x, y }] of places) {
@@ -96,8 +97,4 @@ function at(places: ReadonlyMap<number, { x: number; y: number }>, core: CoreId)
   const found = places.get(core);
   if (found === undefined) throw new Error(`core ${core} has no place in the drawing`);
   return found;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
