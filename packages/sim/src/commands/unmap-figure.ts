@@ -4,6 +4,7 @@
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
+import type { ShootdownReport } from '@mk/node-kernel/monitor/memory/shootdown-report';
 import { type Curve, plotSvg } from './svg-plot.ts';
 
 /** What the program `unmap-bench` says of so many cores; of the last unmaps when each was asked for and came back. */
@@ -15,15 +16,7 @@ export interface UnmapRow {
 }
 
 /** What the verb `unmap_plan` says of a round. */
-export interface UnmapRound {
-  readonly cores: number;
-  readonly messages: number;
-  readonly takenNs: Nanos;
-  readonly sentNs: Nanos;
-  readonly endedNs: Nanos;
-  readonly quiesceNs: Nanos;
-  readonly elapsedNs: Nanos;
-}
+export type UnmapRound = Omit<ShootdownReport, 'plan'>;
 
 export const STAGES = ['call', 'marshalling', 'round', 'quiesce', 'reply'] as const;
 export type Stage = (typeof STAGES)[number];
