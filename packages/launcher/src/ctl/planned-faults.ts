@@ -4,6 +4,7 @@ import type { FaultAction, FaultPlan } from '@mk/machine/fault-plan';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import { asError } from '@mk/monitor-proto/thrown';
+import { msOf } from '../cli/ms-of.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { describeAction } from '@mk/machine/describe-fault';
@@ -24,12 +25,11 @@ const PERFORMERS: Performers = {
   heal: ({ target }, cluster) => cluster.heal(target),
   crash: ({ cores }, cluster) => each(cores, (target) => told(cluster, 'crash', { target })),
   restart: ({ cores }, cluster) => each(cores, (target) => told(cluster, 'restart', { target })),
-  hang: ({ cores, forNs }, cluster) =>
-    each(cores, (target) => told(cluster, 'hang', { target, for_ms: forNs === null ? null : forNs / 1e6 })),
+  hang: ({ cores, forNs }, cluster) => each(cores, (target) => told(cluster, 'hang', { target, for_ms: msOf(forNs) })),
   slow: ({ cores, factor, forNs }, cluster) =>
-    each(cores, (target) => told(cluster, 'slow', { target, factor, for_ms: forNs === null ? null : forNs / 1e6 })),
+    each(cores, (target) => told(cluster, 'slow', { target, factor, for_ms: msOf(forNs) })),
   rogue: ({ cores, behaviour, forNs }, cluster) =>
-    each(cores, (target) => told(cluster, 'rogue', { target, behaviour, for_ms: forNs === null ? null : forNs / 1e6 })),
+    each(cores, (target) => told(cluster, 'rogue', { target, behaviour, for_ms: msOf(forNs) })),
   skb_loss: async ({ forNs }, cluster) => {
     await told(cluster, 'crash', { target: 'skb' });
     if (forNs !== null) callAfter(forNs / 1e6, () => void told(cluster, 'restart', { target: 'skb' }).catch(ignore));

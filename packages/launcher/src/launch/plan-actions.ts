@@ -1,6 +1,7 @@
 import { handlerFor } from '@mk/monitor-proto/handlers';
 import type { FaultAction } from '@mk/machine/fault-plan';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
+import { msOf } from '../cli/ms-of.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { SKB } from '../boot/boot-machine.ts';
 import type { ProcessControl } from '../supervisor/process-control.ts';
@@ -59,8 +60,4 @@ export async function skbBack(control: ProcessControl): Promise<void> {
   const end = performance.now() + SKB_BACK_MS;
   while (control.ps().find(({ name }) => name === SKB)?.state !== 'running' && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-}
-
-function msOf(forNs: number | null): number | null {
-  return forNs === null ? null : forNs / 1e6;
 }
