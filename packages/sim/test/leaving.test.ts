@@ -127,8 +127,9 @@ function troubled(seed: number): { readonly booted: Booted; readonly going: read
 }
 
 describe('leaving while links break and cores crash', () => {
-  test('V1 and V3 hold, and who leaves has ended: 60 seeds', () => {
-    for (let seed = 1; seed <= 60; seed += 1) {
+  // 274: of a view of four, one is lost while another leaves. Two go on, by the votes of three.
+  test('V1 and V3 hold, and who leaves has ended: 61 seeds', () => {
+    for (const seed of [...Array.from({ length: 60 }, (_, i) => i + 1), 274]) {
       const { booted: one, going } = troubled(seed);
       expect({ seed, violations: one.checks.violations }).toEqual({ seed, violations: [] });
       expect(going.filter((core) => one.simulation.node(core).machine !== null)).toEqual([]);

@@ -1,5 +1,5 @@
 import type { PeerId } from '@mk/monitor-proto/ids';
-import { epochOf, isMember, majorityOf, type View } from '@mk/node-kernel/monitor/views/view';
+import { epochOf, isMember, majorityOf, type Member, type View } from '@mk/node-kernel/monitor/views/view';
 import type { SimLogLine } from '../engine/sim-log.ts';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Simulation } from '../engine/simulation.ts';
@@ -60,13 +60,19 @@ class ViewsChecker implements Checker {
       if (agreement.mayAct(now))
         report('V1', `view ${view.number} is in force and core ${id}, which is not in it, has a lease`);
     }
-    const stayed = view.members.filter((member) => isMember(before, member)).length;
+    const decided = before.members.filter((member) => isMember(view, member) || this.leaves(member)).length;
     const living = before.members.filter(({ core, incarnation }) => {
       const other = this.nodes.get(core);
       return other !== undefined && other.machine !== null && other.incarnation === incarnation;
     }).length;
-    if (stayed < Math.min(living, majorityOf(before.members.length)))
-      report('V1', `view ${view.number} has ${stayed} of ${before.members.length} of the one before, ${living} live`);
+    if (decided < Math.min(living, majorityOf(before.members.length)))
+      report('V1', `view ${view.number} has ${decided} of ${before.members.length} of the one before, ${living} live`);
+  }
+
+  /** Who leaves of its own will votes for the view without it. */
+  private leaves({ core, incarnation }: Member): boolean {
+    const node = this.nodes.get(core);
+    return node?.incarnation === incarnation && node.kernel?.services.views.agreement?.isLeaving === true;
   }
 }
 

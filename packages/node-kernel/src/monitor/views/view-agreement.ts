@@ -95,6 +95,11 @@ export class ViewAgreement {
     return this.#fenced;
   }
 
+  /** Whether this core has asked to leave: it acts no more, and votes until it is out. */
+  get isLeaving(): boolean {
+    return this.#leaving;
+  }
+
   /** Whether what this core does now may have an effect outside itself. To be asked with the time of the effect. */
   mayAct(now: Nanos): boolean {
     return this.#view !== null && !this.#excluded && !this.#leaving && now < this.leaseUntil;
