@@ -8,7 +8,7 @@
 
     The list names what is allowed, never what is forbidden: a library that gains a predicate gains no hole.
 */
-:- module(mk_sandbox, [begin/1, run/4, prepare_module/1, load_program/1, add_clauses/3, put_back/2,
+:- module(mk_sandbox, [begin/2, run/4, prepare_module/1, load_program/1, add_clauses/3, put_back/2,
                        check_put_back/1, remove_clauses/2, load_facts/2]).
 :- use_module(library(clpfd)).
 :- use_module(library(lists)).
@@ -22,7 +22,8 @@
 :- use_module(library(when)).
 :- use_module(library(solution_sequences)).
 
-:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1, known_own/2, to_check/1, not_put_back/2.
+:- dynamic allowed_spec/3, added_clause/2, fact_predicate/1, known_own/2, to_check/1, not_put_back/2,
+    variable_mark/1.
 
 %   The hook must have one clause: with the one that swipl-wasm brings beside ours, each beat leaves a choice point in
 %   the goal that it interrupts, and pruned goals answer twice.
@@ -51,12 +52,15 @@ limited(InferenceLimit, Deadline) :-
     nb_setval(mk_last_inference, Last),
     nb_setval(mk_deadline, Deadline).
 
-%!  begin(+HeartbeatInferences) is det.
+%!  begin(+HeartbeatInferences, +Mark) is det.
 %
-%   Before the first query, also of a saved state: what is set here is not saved.
-begin(Heartbeat) :-
+%   Before the first query, also of a saved state: what is set here is not saved. Mark is what a variable of an answer is towards the
+%   host, Mark(Name): nobody can guess it, so that no term of a query is taken for one.
+begin(Heartbeat, Mark) :-
     unlimited,
-    set_prolog_flag(heartbeat, Heartbeat).
+    set_prolog_flag(heartbeat, Heartbeat),
+    retractall(variable_mark(_)),
+    assertz(variable_mark(Mark)).
 
 %!  run(+Text, +InferenceLimit, +Deadline, -Outcome) is nondet.
 %
@@ -70,9 +74,24 @@ run(Text, InferenceLimit, Deadline, Outcome) :-
 
 prepare(Text, Goal, Bindings) :-
     term_string(Goal, Text, [variable_names(Named), module(skb)]),
+    \+ goes_on(Text, _),
     check_goal(Goal),
     shown(Named, Bindings),
     !.
+prepare(Text, _, _) :-
+    goes_on(Text, Position),
+    throw(error(syntax_error(end_expected), string(Text, Position))).
+
+%   There is more than one term in the text; term_string/3 reads the first. Most goals have no full stop at all.
+goes_on(Text, Position) :-
+    once(sub_atom(Text, _, 1, _, '.')),
+    setup_call_cleanup(open_string(Text, Stream), second_term(Stream, Position), close(Stream)).
+
+second_term(Stream, Position) :-
+    catch(read_term(Stream, _, [module(skb)]), _, fail),
+    character_count(Stream, Position),
+    catch(read_term(Stream, Next, [module(skb)]), _, true),
+    Next \== end_of_file.
 
 %   As at the toplevel, a name that starts with an underscore is not answered.
 shown([], []).
@@ -95,10 +114,11 @@ encode(Bindings, Outcome) :-
     ->  flat(Bindings, Flat),
         Outcome = solution(Flat, [])
     ;   copy_term(Bindings, Plain, Residual),
-        bind_names(Plain),
+        variable_mark(Mark),
+        bind_names(Plain, Mark),
         term_variables(Plain-Residual, Unnamed),
-        name_variables(Unnamed, 0),
-        maplist(residual_text, Residual, Texts),
+        name_variables(Unnamed, Mark, 0),
+        maplist(residual_text(Mark), Residual, Texts),
         flat(Plain, Flat),
         Outcome = solution(Flat, Texts)
     ).
@@ -130,35 +150,39 @@ atomic_values([Name=Value|More], [Name, Value|Flat]) :- atomic(Value), atomic_va
 flat([], []).
 flat([Name=Value|More], [Name, Value|Flat]) :- flat(More, Flat).
 
-bind_names([]).
-bind_names([Name=Value|More]) :-
+bind_names([], _).
+bind_names([Name=Value|More], Mark) :-
     (   var(Value)
-    ->  Value = '$mk_variable'(Name)
+    ->  marked(Value, Mark, Name)
     ;   true
     ),
-    bind_names(More).
+    bind_names(More, Mark).
 
-name_variables([], _).
-name_variables(['$mk_variable'(Name)|More], Index) :-
+name_variables([], _, _).
+name_variables([Variable|More], Mark, Index) :-
     atom_concat('_', Index, Name),
+    marked(Variable, Mark, Name),
     Next is Index + 1,
-    name_variables(More, Next).
+    name_variables(More, Mark, Next).
 
-residual_text(Goal, Text) :-
-    (   Goal = clpfd:Plain
-    ->  true
-    ;   Plain = Goal
-    ),
-    mapped_names(Plain, Named),
-    format(string(Text), '~W', [Named, [quoted(true), numbervars(true), portray(false), module(skb)]]).
+marked(Term, Mark, Name) :- compound_name_arguments(Term, Mark, [Name]).
 
-mapped_names(Term, Term) :- atomic(Term), !.
-mapped_names('$mk_variable'(Name), '$VAR'(Name)) :- !.
-mapped_names(_:Term, Named) :- !, mapped_names(Term, Named).
-mapped_names(Term, Named) :-
-    compound_name_arguments(Term, Functor, Args),
-    maplist(mapped_names, Args, NamedArgs),
-    compound_name_arguments(Named, Functor, NamedArgs).
+%   Without numbervars: '$VAR'(1) is a term like any other.
+residual_text(Mark, Goal, Text) :-
+    phrase(readable(Goal, Mark, Readable), Names),
+    format(string(Text), '~W', [Readable, [quoted(true), variable_names(Names), portray(false), module(skb)]]).
+
+%   Variables by their names, and no modules.
+readable(Term, _, Term) --> { \+ compound(Term) }, !.
+readable(Term, Mark, Variable) --> { marked(Term, Mark, Name) }, !, [Name=Variable].
+readable(_:Term, Mark, Readable) --> !, readable(Term, Mark, Readable).
+readable(Term, Mark, Readable) -->
+    { compound_name_arguments(Term, Functor, Args) },
+    all_readable(Args, Mark, ReadableArgs),
+    { compound_name_arguments(Readable, Functor, ReadableArgs) }.
+
+all_readable([], _, []) --> [].
+all_readable([Term|Terms], Mark, [Readable|More]) --> readable(Term, Mark, Readable), all_readable(Terms, Mark, More).
 
 %   Errors
 

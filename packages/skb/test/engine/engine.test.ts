@@ -68,6 +68,9 @@ describe('answers', () => {
   test.each<[goal: string, value: unknown]>([
     ["X = '__proto__'(1,2)", { functor: '__proto__', args: [1, 2] }],
     ['X = constructor(toString(1))', { functor: 'constructor', args: [{ functor: 'toString', args: [1] }] }],
+    ["X = '$mk_variable'(1)", { functor: '$mk_variable', args: [1] }],
+    ["X = '$VAR'(1)", { functor: '$VAR', args: [1] }],
+    ["X = 'a. b'. % c. d", 'a. b'],
     ["X = '$t'(t, 's')", { functor: '$t', args: ['t', 's'] }],
     ['X = f()', { functor: 'f', args: [] }],
     ['X = [a|_]', { functor: '[|]', args: ['a', { variable: '_0' }] }],
@@ -92,6 +95,11 @@ describe('answers', () => {
   test('constraints that remain', async () => {
     const { solutions } = await engine.query('X #> 3, X #< 9', PATIENT);
     expect(solutions).toEqual([{ bindings: { X: { variable: 'X' } }, residual: ['X in 4..8'] }]);
+    const named = await engine.query("dif(X, '$VAR'(1)), dif(X, f(Y, _)), Z = Y", PATIENT);
+    expect(named.solutions[0]).toMatchObject({
+      bindings: { X: { variable: 'X' }, Y: { variable: 'Y' }, Z: { variable: 'Y' } },
+      residual: expect.arrayContaining(["dif(X,'$VAR'(1))", 'dif(X,f(Y,_0))']) as unknown,
+    });
   });
 
   test('CLP(FD) with minimisation', async () => {
@@ -124,6 +132,9 @@ describe('errors have names', () => {
     const error = await refusal('X = 1,\n  Y = foo(');
     expect(error).toMatchObject({ name: 'QuerySyntaxError', line: 2 });
     expect(await refusal('cpu_thread(1, A B)')).toMatchObject({ name: 'QuerySyntaxError', line: 1, column: 16 });
+    // What follows the goal is not left out without a word.
+    expect(await refusal('X = 1.5.\nY = 2.')).toMatchObject({ name: 'QuerySyntaxError', line: 1, column: 9 });
+    expect(await refusal('X = 1. )')).toMatchObject({ name: 'QuerySyntaxError' });
   });
 
   test('half of a surrogate pair is no character, in a goal or in rules; a whole one is', async () => {

@@ -63,21 +63,23 @@ const request = fc.oneof(
 );
 const owner = fc.oneof(fc.constantFrom('core', 'client'), anyText);
 
-test('JN2: what the store accepts of requests as they travel is what a restart finds', () => {
-  fc.assert(
+test('JN2: what the store accepts of requests as they travel is what a restart finds', async () => {
+  await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(request, owner), { maxLength: 20 }), async (requests) => {
       const path = newPath();
       const store = new OctopusStore();
       const journal = new SqliteJournal(path);
       let id = 0;
       const answers: JournalChange[] = [];
+      const appended: Promise<void>[] = [];
       for (const [asked, client] of requests) {
         const decoded = decodeOctopusRequest(JSON.stringify(asked)) as OctopusRequest;
         const { reply, changes } = store.step(decoded, { client, owner: client });
         const kept = { type: 'answers_put', client, last: ++id, replies: [[id, reply]] } as const;
         answers.push(kept);
-        await journal.append([...changes, kept]);
+        appended.push(journal.append([...changes, kept]));
       }
+      await Promise.all(appended);
       journal.close();
       const again = new SqliteJournal(path);
       expect(again.events.filter(({ type }) => type === 'row_set_aside')).toEqual([]);

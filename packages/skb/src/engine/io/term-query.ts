@@ -47,9 +47,9 @@ export class TermQueries {
   private readonly predicate: number;
   private readonly reader: TermReader;
 
-  constructor(swipl: Swipl) {
+  constructor(swipl: Swipl, variableMark: string) {
     this.prolog = swipl.prolog as unknown as Internals;
-    this.reader = new TermReader(swipl);
+    this.reader = new TermReader(swipl, variableMark);
     this.predicate = this.prolog.predicate('mk_sandbox:run/4');
   }
 

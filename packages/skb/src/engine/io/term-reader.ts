@@ -54,7 +54,6 @@ interface Memory {
 }
 
 const LIST_FUNCTOR = '[|]';
-const VARIABLE = '$mk_variable';
 
 export class TermReader {
   private readonly prolog: Prolog;
@@ -62,7 +61,11 @@ export class TermReader {
   /** Where the C interface puts a length and an address. */
   private readonly place: number;
 
-  constructor(swipl: Swipl) {
+  /** `variableMark`: what variables that have names are called (sandbox.pl). */
+  constructor(
+    swipl: Swipl,
+    private readonly variableMark: string,
+  ) {
     this.prolog = swipl.prolog as unknown as Prolog;
     this.memory = swipl as unknown as Memory;
     this.place = this.memory._malloc(8);
@@ -98,7 +101,7 @@ export class TermReader {
   private compoundTerm(term: TermRef): JsonTerm {
     const { name, arity } = this.compound(term);
     const args = this.arguments(term, 1, arity);
-    if (name === VARIABLE && arity === 1) return { variable: String(args[0]) };
+    if (name === this.variableMark && arity === 1) return { variable: String(args[0]) };
     return { functor: name, args };
   }
 

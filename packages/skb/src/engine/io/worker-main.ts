@@ -4,6 +4,7 @@
  * Guarantees: every job gets exactly one `end`, unless the thread is ended or crashes, which its owner sees. It blocks
  * while a query runs, so the owner watches it from outside through the shared status.
  */
+import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeOutcome } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
@@ -40,10 +41,11 @@ main().catch((error: unknown) => {
 async function main(): Promise<void> {
   keepClockFromStepping();
   const swipl = await startSwipl({ state: start.state, complain: () => undefined });
-  must(swipl, `mk_sandbox:begin(${ENGINE_LIMITS.heartbeatInferences})`);
+  const variableMark = `variable ${randomUUID()}`;
+  must(swipl, `mk_sandbox:begin(${ENGINE_LIMITS.heartbeatInferences}, Mark)`, { Mark: variableMark });
   must(swipl, 'mk_sandbox:load_facts([], Added)', { Added: start.facts });
   if (start.rules.length > 0) restoreRules(swipl, start.rules);
-  const engine = { swipl, queries: new TermQueries(swipl) };
+  const engine = { swipl, queries: new TermQueries(swipl, variableMark) };
   parentPort?.on('message', (jobs: readonly Job[]) => performAll(engine, jobs));
   post({ type: 'ready' });
   flush();
