@@ -17,7 +17,7 @@ export interface DataPlace {
   readonly life: number;
   /** Why the directory cannot be used now. Nothing is acknowledged until it can. */
   readonly failure: string | null;
-  /** Writes the life's number down, where that was not possible at first. */
+  /** Writes the life's number down where that was not possible at first, or where the directory was deleted since. */
   keepLife(): void;
 }
 
@@ -40,7 +40,8 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
   try {
     makeFolder(dataDir);
     lock = await patiently(() => takeLock(journalPath));
-    return { journalPath, lock, life: beginLife(dataDir), failure: whatLies(journalPath), keepLife: () => undefined };
+    const life = beginLife(dataDir);
+    return { journalPath, lock, life, failure: whatLies(journalPath), keepLife: () => keepLife(path, life) };
   } catch (error) {
     if (asError(error).name === 'LockHeldError') throw error;
     const life = nextLife(dataDir);

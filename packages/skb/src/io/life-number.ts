@@ -1,6 +1,9 @@
 import { makeFolder } from '@mk/monitor-proto/io/folder';
+import { isWhole } from '@mk/monitor-proto/guards';
+import { codeOf } from '@mk/monitor-proto/thrown';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import { MOST_LIVES } from '../registry/view-book.ts';
 import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 const FILE = 'life';
@@ -9,33 +12,39 @@ const SKIPPED = 64;
 
 /**
  * Which life of the SKB on this data directory begins now: 1, 2, … Written before anybody registers, so that no later life
- * gives out the same incarnations (R2). Without a directory nothing outlives the process: 1.
+ * gives out the same incarnations (R2). After the last it begins again with 2; where the file is damaged it is a late one by
+ * chance, above those of cores that may still be there (decision 0190). Without a directory nothing outlives the process: 1.
  */
 export function beginLife(dataDir: string | undefined): number {
   if (dataDir === undefined) return 1;
   const path = join(dataDir, FILE);
-  const life = lastLife(path) + 1;
+  const life = lifeAfter(lastLife(path));
   makeFolder(dataDir);
-  keepLife(path, life);
+  replacePlainFile(path, `${life}\n`);
   return life;
 }
 
 /** A life that cannot be written down now. A later one that cannot know of it draws the same number once in 64 times. */
 export function nextLife(dataDir: string): number {
-  return lastLife(join(dataDir, FILE)) + 1 + randomInt(SKIPPED);
+  return lifeAfter(lastLife(join(dataDir, FILE)) + randomInt(SKIPPED));
 }
 
-/** Writes a life down, unless a later one is. */
+/** Writes a life down where it is not: its file could not be written, or is gone. */
 export function keepLife(path: string, life: number): void {
-  if (lastLife(path) >= life) return;
-  replacePlainFile(path, `${life}\n`);
+  if (lastLife(path) !== life) replacePlainFile(path, `${life}\n`);
+}
+
+/** Only a first life may begin a machine without cores that are expected. */
+function lifeAfter(last: number): number {
+  return last < MOST_LIVES ? last + 1 : 2;
 }
 
 function lastLife(path: string): number {
   try {
     const life = Number(readPlainFile(path).trim());
-    return Number.isSafeInteger(life) && life > 0 ? life : 0;
-  } catch {
-    return 0;
+    if (isWhole(life, 1, MOST_LIVES)) return life;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 0;
   }
+  return randomInt(MOST_LIVES / 2, MOST_LIVES);
 }

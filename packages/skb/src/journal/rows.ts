@@ -1,10 +1,14 @@
 /** Rows of the journal's tables, to and from changes. What cannot be read costs its row alone. Pure. */
-import { isRecord } from '@mk/monitor-proto/guards';
+import { isListOf, isRecord, isText, isWhole } from '@mk/monitor-proto/guards';
+import { sequenceOf } from '@mk/monitor-proto/octopus/names';
 import { parseKeptRecord } from '@mk/monitor-proto/octopus/record';
+import { OCTOPUS_ERRORS } from '@mk/monitor-proto/octopus/requests';
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import type { Fact } from '../facts/fact.ts';
 import { factText } from '../facts/fact.ts';
 import type { KeptAnswers } from '../octopus/answers.ts';
 import type { OctopusChange } from '../octopus/change.ts';
+import { FLOOR } from '../octopus/counters.ts';
 import { factJson, factOfJson, type JournalChange, type JournalContents } from './changes.ts';
 import { keptText, textOfKept } from './kept-text.ts';
 
@@ -12,9 +16,14 @@ export type Column = string | number | bigint | Uint8Array | null;
 export type Row = { readonly [column: string]: Column };
 type Values = (string | number | null)[];
 
+/** No store counts so far in its life; a number above has fewer than 10¹⁴ left of the fifteen digits that a sequence has. */
+const MOST_COUNTED = 900_000_000_000_000;
+
 /** A row that cannot be read, and why. */
 export interface BadRow {
   readonly table: TableName;
+  /** Which row of its table it was, from 0. */
+  readonly index: number;
   readonly row: Row;
   readonly reason: string;
 }
@@ -47,36 +56,50 @@ export const VALUES: {
   rules_remove: ({ name }) => [keptText(name)],
 };
 
-/** What the tables hold, and the rows that hold nothing that can be read. */
+/** What the tables hold, the rows that hold nothing that can be read, and what is to be kept instead of these. */
 export function readRows(rowsOf: (table: TableName) => readonly Row[]): {
   readonly contents: JournalContents;
   readonly bad: readonly BadRow[];
+  readonly instead: readonly JournalChange[];
 } {
   const bad: BadRow[] = [];
   const all = <T>(table: TableName, decode: (row: Row) => T): T[] => {
     const read: T[] = [];
-    for (const row of rowsOf(table)) {
+    for (const [index, row] of rowsOf(table).entries()) {
       try {
         read.push(decode(row));
       } catch (error) {
-        bad.push({ table, row, reason: error instanceof Error ? error.message : String(error) });
+        bad.push({ table, index, row, reason: error instanceof Error ? error.message : String(error) });
       }
     }
     return read;
   };
   const counters = all('counters', counterOf);
   const puts = all('records', recordOf);
+  const instead = bad.some(({ table }) => table === 'counters') ? [floorOver([...counters, ...puts])] : [];
   const contents = {
-    octopus: [...counters, ...puts],
+    octopus: [...counters, ...instead, ...puts],
     answers: all('answers', answersOf),
     facts: all('facts', factOf),
     rules: all('rules', (row) => ({ name: text(row, 'name'), text: text(row, 'text') })),
   };
-  return { contents, bad };
+  return { contents, bad, instead };
+}
+
+/** A counter that is lost does not count from 1 again, below numbers that somebody holds: all go on above what can be seen (O4). */
+function floorOver(changes: readonly OctopusChange[]): Extract<OctopusChange, { type: 'counter' }> {
+  let value = 0;
+  for (const change of changes) {
+    const number = change.type === 'counter' ? change.value : (sequenceOf(change.name)?.number ?? 0);
+    if (number <= MOST_COUNTED) value = Math.max(value, number);
+  }
+  return { type: 'counter', name: FLOOR, value };
 }
 
 function counterOf(row: Row): OctopusChange {
-  return { type: 'counter', name: text(row, 'name'), value: whole(row, 'value') };
+  const value = whole(row, 'value');
+  if (value < 0 || value > MOST_COUNTED) throw new TypeError('nobody has counted so far');
+  return { type: 'counter', name: text(row, 'name'), value };
 }
 
 function recordOf(row: Row): OctopusChange {
@@ -94,9 +117,14 @@ function answersOf(row: Row): KeptAnswers {
 }
 
 function isAnswer(value: unknown): value is KeptAnswers['replies'][number] {
-  if (!Array.isArray(value) || value.length !== 2 || !Number.isSafeInteger(value[0])) return false;
-  const reply: unknown = value[1];
-  return isRecord(reply) && typeof reply['ok'] === 'boolean';
+  return Array.isArray(value) && value.length === 2 && isWhole(value[0]) && isReply(value[1]);
+}
+
+function isReply(reply: unknown): boolean {
+  if (!isRecord(reply) || typeof reply['installed'] !== 'boolean') return false;
+  const { ok, record, names, error, detail } = reply;
+  if (ok === true) return (record === undefined || isText(record)) && (names === undefined || isListOf(names, isText));
+  return ok === false && isText(error) && isKeyOf(OCTOPUS_ERRORS, error) && isText(detail);
 }
 
 function factOf(row: Row): Fact {
@@ -116,7 +144,8 @@ function plain(row: Row, column: string): string {
 }
 
 function whole(row: Row, column: string): number {
-  const value = Number(row[column]);
-  if (!Number.isSafeInteger(value) || row[column] === null) throw new TypeError(`${column} is no whole number`);
-  return value;
+  const value = row[column];
+  const number = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw new TypeError(`${column} is no whole number`);
+  return number;
 }

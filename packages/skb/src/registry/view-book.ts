@@ -16,6 +16,8 @@ interface KnownView {
 const EPOCH_VIEWS = 100_000;
 /** A life of the SKB that finds nobody in a view begins so many epochs after the life before: an operator has begun fewer. */
 const LIFE_EPOCHS = 10;
+/** Numbers of views have 32 bits. */
+export const MOST_LIVES = Math.floor(2 ** 32 / (LIFE_EPOCHS * EPOCH_VIEWS));
 
 /**
  * What the registry knows of the cores' views. It agrees on none, it only begins the first: names and addresses are its

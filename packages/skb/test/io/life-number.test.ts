@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { beginLife } from '@mk/skb/io/life-number';
+import { ViewBook } from '../../src/registry/view-book.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -15,8 +16,23 @@ test('each life on a data directory has the next number', () => {
   expect([beginLife(below), beginLife(below), beginLife(below)]).toEqual([1, 2, 3]);
 });
 
-test('without a directory, or with a file that holds no number, it is the first', () => {
+test('without a directory it is the first', () => {
   expect([beginLife(undefined), beginLife(undefined)]).toEqual([1, 1]);
-  writeFileSync(join(directory, 'life'), 'x');
-  expect(beginLife(directory)).toBe(1);
+});
+
+test.each(['x', '', '-5', '0', '1.5', '4295', '9007199254740991', '99999999999999999999'])(
+  'where the file holds %j it is a late one, so that cores of the lives before may still be there',
+  (text) => {
+    writeFileSync(join(directory, 'life'), text);
+    const life = beginLife(directory);
+    expect(life).toBeGreaterThan(2_000);
+    expect(life).toBeLessThanOrEqual(4_294);
+    expect(beginLife(directory)).toBe(life < 4_294 ? life + 1 : 2);
+  },
+);
+
+test('after the last whose views and incarnations have numbers of 32 bits it begins again, and not as a first one', () => {
+  writeFileSync(join(directory, 'life'), '4293');
+  expect([beginLife(directory), beginLife(directory), beginLife(directory)]).toEqual([4_294, 2, 3]);
+  expect(new ViewBook(4_294).firstNumber + 999_999).toBeLessThan(2 ** 32);
 });

@@ -10,6 +10,7 @@
  * Changes appended in one turn of the event loop share one commit. The tables hold the state, not its history, so nothing
  * but the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
  */
+import { known } from '@mk/monitor-proto/assert';
 import { asError } from '@mk/monitor-proto/thrown';
 import { keysOf, tableOf } from '@mk/monitor-proto/tables';
 import { handlerFor } from '@mk/monitor-proto/handlers';
@@ -102,12 +103,12 @@ export class SqliteJournal {
       this.#db.exec(SCHEMA);
       events.push(...compact(this.#db));
       this.contents = readContents(this.#db, events);
+      this.#statements = tableOf(keysOf(STATEMENTS), (type) => this.#db.prepare(STATEMENTS[type]));
     } catch (error) {
       this.#db.close();
       if (lock === undefined) this.#lock.release();
       throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}; ${WHAT_TO_DO}`);
     }
-    this.#statements = tableOf(keysOf(STATEMENTS), (type) => this.#db.prepare(STATEMENTS[type]));
     this.#files = filesAt(path);
     this.events = events;
   }
@@ -232,31 +233,55 @@ function compact(db: Database): readonly JournalEvent[] {
 }
 
 function readContents(db: Database, events: JournalEvent[]): JournalContents {
-  const { contents, bad } = readRows((table) => db.all(`SELECT * FROM ${table}`) as Row[]);
+  const { contents, bad, instead } = readRows(
+    (table) => db.all(`SELECT * FROM ${table} ORDER BY ${orderOf(table)}`) as Row[],
+  );
   if (bad.length === 0) return contents;
   db.exec('BEGIN');
-  for (const row of bad) events.push(setAside(db, row));
+  events.push(...setAside(db, bad));
+  for (const change of instead) db.run(STATEMENTS[change.type], handlerFor(VALUES, change.type)(change));
   db.exec('COMMIT');
   return contents;
 }
 
-/** Moves a row to where it is kept for people (JN3). */
-function setAside(db: Database, { table, row, reason }: BadRow): JournalEvent {
-  const text = JSON.stringify(row, (_key, value: unknown) =>
+function orderOf(table: TableName): string {
+  return TABLES[table].key.join(', ');
+}
+
+/**
+ * Moves rows to where they are kept for people (JN3). By the bytes of their keys: a text with a NUL, or that is no UTF-8, is read
+ * as another one, which may be that of a row which is as it should be.
+ */
+function setAside(db: Database, bad: readonly BadRow[]): readonly JournalEvent[] {
+  const at = new Date().toISOString();
+  const tables = [...new Set(bad.map(({ table }) => table))];
+  for (const table of tables) {
+    const key = TABLES[table].key.map((column) => `CAST(${column} AS BLOB)`);
+    const rows = db.all(
+      `SELECT ${key.map((each, i) => `${each} AS key${i}`).join(', ')} FROM ${table} ORDER BY ${orderOf(table)}`,
+    ) as Row[];
+    const remove = `DELETE FROM ${table} WHERE ${key.map((each) => `${each} IS ?`).join(' AND ')}`;
+    for (const { index } of bad.filter((row) => row.table === table))
+      db.run(
+        remove,
+        key.map((_each, i) => known(rows[index])[`key${i}`] ?? null),
+      );
+  }
+  return bad.map(({ table, row, reason }) => {
+    const text = jsonOf(row);
+    db.run('INSERT INTO set_aside (source, row, reason, at) VALUES (?, ?, ?, ?)', [table, text, reason, at]);
+    return { type: 'row_set_aside', table, row: text.slice(0, JOURNAL_LIMITS.loggedRowChars), reason };
+  });
+}
+
+function jsonOf(row: Row): string {
+  return JSON.stringify(row, (_key, value: unknown) =>
     typeof value === 'bigint'
       ? String(value)
       : value instanceof Uint8Array
         ? Buffer.from(value).toString('base64')
         : value,
   );
-  const at = new Date().toISOString();
-  db.run('INSERT INTO set_aside (source, row, reason, at) VALUES (?, ?, ?, ?)', [table, text, reason, at]);
-  const { key } = TABLES[table];
-  db.run(
-    `DELETE FROM ${table} WHERE ${key.map((column) => `${column} IS ?`).join(' AND ')}`,
-    key.map((column) => row[column] ?? null),
-  );
-  return { type: 'row_set_aside', table, row: text.slice(0, JOURNAL_LIMITS.loggedRowChars), reason };
 }
 
 /** The lock of the journal at `path`; throws a `JournalError`. */
