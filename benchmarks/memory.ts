@@ -18,6 +18,8 @@ const WORDS = BYTES / 8;
 const SWEEPS = 60;
 const MISSES = 60;
 const CORES = 4;
+/** So long the dispatchers are at rest before each miss of a row. */
+const REST_NS = 4_000_000;
 
 const frame = makeFrameView(PAGES);
 new Int32Array(frame.words).fill(PAGE_STATES.modified, 0, PAGES);
@@ -83,8 +85,8 @@ const cluster = await startCluster(CORES);
 const text = await programText(join(process.cwd(), 'packages/programs/src/tests/memory-bench.ts'));
 await cluster.ask(0, 'program_load', { name: 'memory-bench', text: Buffer.from(text).toString('base64') });
 
-async function miss(part: string): Promise<number> {
-  const args = [part, String(MISSES)];
+async function miss(part: string, pauseNs = 0): Promise<number> {
+  const args = [part, String(MISSES), String(pauseNs)];
   const { domain } = await cluster.ask<{ domain: string }>(0, 'domain_spawn', {
     program: 'memory-bench',
     core: 0,
@@ -103,6 +105,7 @@ for (let run = 0; run < RUNS; run += 1) {
   note('ping', ping.p50);
   note('round', ping.p50 + 1.3 * round.p50);
   for (const part of ['clean', 'dirty', 'upgrade']) note(part, await miss(part));
+  note('rested', await miss('clean', REST_NS));
 }
 await cluster.stop();
 
@@ -137,6 +140,7 @@ report(
       1.5,
       1000,
     ),
+    figure('… by a dispatcher that was at rest for 4 ms', 'µs', 'rested', 'ping', 'at most', 1.5, 1000),
     figure('a page that another core has written, against the same', 'µs', 'dirty', 'ping', 'at most', 2.5, 1000),
     figure(
       'a write to a page that three read, against a round trip and 1.3 rounds',

@@ -334,6 +334,11 @@ export const LIMITS = {
     unit: 'characters',
     reason: 'Of those lines, at most twice for a moment: programs print lines of eight thousand.',
   },
+  idlePageBuffers: {
+    value: 1024,
+    unit: 'pages',
+    reason: 'Buffers of recalled pages that a core keeps for their return: 4 MiB; making and handing one over takes 100 µs.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

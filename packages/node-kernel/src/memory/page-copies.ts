@@ -8,7 +8,11 @@
  *
  * A page that a fault was answered with stays as it is until the turn that gets the answer is over (M4: whoever faults can
  * use what it was given). It is only promised to end, not needed for safety.
+ *
+ * A page that was recalled leaves its buffer behind, `invalid`, for whoever was handed it: when the page comes back it goes into the same
+ * one, and no memory has to be made and handed over (decision 0177).
  */
+import { limit } from '@mk/monitor-proto/limits';
 import { type FrameView, makeFrameView, PAGE_STATES, pinWordOf } from '@mk/libmk/dispatcher/frame-view';
 import type { PageState } from './coherence/messages.ts';
 
@@ -25,8 +29,8 @@ interface PageCopy {
   bytes: Uint8Array;
   words: Int32Array;
   state: PageState;
-  /** A dispatcher was given this very buffer. */
-  handed: boolean;
+  /** Dispatchers that were given this very buffer. */
+  readonly handed: Set<number>;
   /** Dispatchers that were answered with the page, until the turn that gets the answer is over. */
   readonly kept: Set<number>;
   /** The word does not say yet what `state` says: somebody keeps the page, or a raw view is open. */
@@ -43,7 +47,12 @@ export class PageCopies {
   /** Pages kept for a dispatcher, and the number of the turn whose end frees them. */
   private readonly keeping = new Map<number, { readonly page: number; readonly turn: number }[]>();
   private readonly closing = new Set<PageCopy>();
+  /** Invalid since the last sweep. */
   private readonly unused = new Set<PageCopy>();
+  /** The same, and nobody will want them back. */
+  private readonly useless = new Set<PageCopy>();
+  /** Invalid, with a buffer that a dispatcher may have still; who came first goes first. */
+  private readonly idle = new Set<PageCopy>();
   relocations = 0;
 
   constructor(private readonly port: CopiesPort) {}
@@ -73,6 +82,7 @@ export class PageCopies {
     const copy = this.copyOf(page);
     const less = PAGE_STATES[state] < PAGE_STATES[copy.state];
     copy.state = state;
+    if (state !== 'invalid') this.idle.delete(copy);
     if (!less) return void (copy.closing || Atomics.store(copy.words, 0, PAGE_STATES[state]));
     this.close(copy);
   }
@@ -87,7 +97,7 @@ export class PageCopies {
   /** No buffer that a dispatcher has been given of this page is the page any more, when `done` is called. */
   relocate(page: number, done: () => void): void {
     const copy = this.copies.get(page);
-    if (copy === undefined || !copy.handed) return this.quiesce(page, done);
+    if (copy === undefined || copy.handed.size === 0) return this.quiesce(page, done);
     copy.mustMove = true;
     this.close(copy);
     return this.quiesce(page, done);
@@ -96,7 +106,7 @@ export class PageCopies {
   /** What a dispatcher is handed: the page as it is now, and as it stays until turn number `turn` is over. */
   hand(page: number, dispatcher: number, turn: number): FrameView {
     const copy = this.copyOf(page);
-    copy.handed = true;
+    copy.handed.add(dispatcher);
     copy.kept.add(dispatcher);
     const kept = this.keeping.get(dispatcher) ?? [];
     kept.push({ page, turn });
@@ -120,19 +130,37 @@ export class PageCopies {
   /** A dispatcher is no more. */
   dispatcherGone(dispatcher: number): void {
     this.turnOver(dispatcher, Infinity);
+    for (const copy of this.copies.values())
+      if (copy.handed.delete(dispatcher) && copy.handed.size === 0 && this.idle.has(copy)) this.useless.add(copy);
   }
 
   /** The page is zero, and this core knows nothing of it: its buffer need not be kept. */
   forgotten(page: number): void {
     const copy = this.copies.get(page);
-    if (copy !== undefined) this.unused.add(copy);
+    if (copy !== undefined) this.useless.add(copy);
   }
 
   /** Drops what nobody holds any more. To be called when everything that was to be answered has been. */
   sweep(): void {
     for (const copy of this.unused)
-      if (copy.state === 'invalid' && !copy.closing && !this.port.keeps(copy.page)) this.copies.delete(copy.page);
+      if (copy.handed.size > 0 && this.isUnused(copy)) this.idle.add(copy);
+      else this.useless.add(copy);
     this.unused.clear();
+    for (const copy of this.idle) {
+      if (this.idle.size <= limit('idlePageBuffers')) break;
+      this.idle.delete(copy);
+      this.useless.add(copy);
+    }
+    for (const copy of this.useless)
+      if (this.isUnused(copy)) {
+        this.idle.delete(copy);
+        this.copies.delete(copy.page);
+      }
+    this.useless.clear();
+  }
+
+  private isUnused({ page, state, closing }: PageCopy): boolean {
+    return state === 'invalid' && !closing && !this.port.keeps(page);
   }
 
   /** What would be left behind: pages whose closing is not over. */
@@ -157,7 +185,7 @@ export class PageCopies {
         bytes: new Uint8Array(view.bytes),
         words: new Int32Array(view.words),
         state: 'invalid',
-        handed: false,
+        handed: new Set(),
         kept: new Set(),
         closing: false,
         mustMove: false,
@@ -180,7 +208,7 @@ export class PageCopies {
 
   private tryClose(copy: PageCopy): void {
     if (copy.kept.size > 0 && !copy.mustMove) return; // it may use what it was given
-    const inTurn = copy.handed && this.port.inTurn();
+    const inTurn = copy.handed.size > 0 && this.port.inTurn();
     const moves = inTurn || copy.mustMove;
     Atomics.store(copy.words, 0, moves ? PAGE_STATES.invalid : PAGE_STATES[copy.state]);
     if (inTurn && Atomics.load(copy.words, PIN) > 0) return; // a raw view, which ends with the turn
@@ -199,7 +227,7 @@ export class PageCopies {
     bytes.set(copy.bytes);
     copy.bytes = bytes;
     copy.words = new Int32Array(copy.view.words);
-    copy.handed = false;
+    copy.handed.clear();
     Atomics.store(copy.words, 0, PAGE_STATES[copy.state]);
   }
 }

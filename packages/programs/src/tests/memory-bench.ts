@@ -1,6 +1,6 @@
 /**
- * What a page costs that is elsewhere: the median time of an access on core 1, by where the page is. `memory-bench PART ROUNDS`; the
- * exit value is nanoseconds. `clean`: the home has it; `dirty`: core 2 has written it; `upgrade`: core 1 reads it already, as the others do.
+ * What a page costs that is elsewhere: the median time of an access on core 1, by where the page is. `memory-bench PART ROUNDS [PAUSE_NS]`,
+ * with a pause before each; the exit value is nanoseconds. `clean`: the home has it; `dirty`: core 2 has written it; `upgrade`: core 1 reads it already, as the others do.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { program } from '@mk/libmk/program/program';
@@ -28,12 +28,15 @@ export const main = program(
     },
   },
   async (mk) => {
-    const [part = 'clean', rounds = '100'] = mk.args;
+    const [part = 'clean', rounds = '100', pauseNs = '0'] = mk.args;
     const cores = [1, 2, 3];
     await Promise.all(cores.map((core) => mk.span(core)));
     const { address } = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES));
     const samples: number[] = [];
-    for (let round = 0; round < Number(rounds); round += 1) samples.push(await sample(mk, part, address));
+    for (let round = 0; round < Number(rounds); round += 1) {
+      await mk.sleep(Number(pauseNs));
+      samples.push(await sample(mk, part, address));
+    }
     samples.sort((a, b) => a - b);
     return Math.round(samples[samples.length >> 1] ?? 0);
   },

@@ -50,6 +50,8 @@ export class Dispatcher {
   private upcalls: Upcall[] = [];
   private frames: HandedFrame[] = [];
   private lastFrame = 0;
+  /** Numbers of the views that it was handed last and keeps. */
+  private readonly handed = new Map<FrameView, number>();
   /** Upcalls that several messages may go in. */
   private joins: Join[] = [];
   /** The last of each channel: the one that more may join. */
@@ -101,10 +103,20 @@ export class Dispatcher {
     this.upcalls.push(upcall);
   }
 
-  /** Memory that goes beside the upcalls of the next turn; the number by which an upcall names it. */
+  /**
+   * The number by which an upcall names memory: it goes beside the upcalls of the next turn, unless it is among the last that the
+   * dispatcher was handed.
+   */
   hand(view: FrameView): number {
+    const known = this.handed.get(view);
+    if (known !== undefined) return known;
     this.lastFrame += 1;
     this.frames.push({ frame: this.lastFrame, view });
+    this.handed.set(view, this.lastFrame);
+    for (const first of this.handed.keys()) {
+      if (this.handed.size <= borderLimit('framesHeld')) break;
+      this.handed.delete(first);
+    }
     return this.lastFrame;
   }
 
