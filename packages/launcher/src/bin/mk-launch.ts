@@ -7,6 +7,7 @@ import { newCommand } from '../launch/new-command.ts';
 import { mkLaunch } from '../launch/command.ts';
 import { runCommand } from '../launch/run-command.ts';
 import { certsCommand } from '../tls/certs-command.ts';
+import { takeoverCommand } from '../launch/takeover-command.ts';
 import { tourCommand } from '../tour/command.ts';
 
 /** The program `mk-launch`; started with MK_SUPERVISE it is the supervisor of a detached cluster. */
@@ -15,7 +16,14 @@ const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];
 const main =
   supervise === undefined
-    ? mkLaunch(process.argv.slice(2), [tourCommand, runCommand, chaosCommand, newCommand, certsCommand])
+    ? mkLaunch(process.argv.slice(2), [
+        tourCommand,
+        runCommand,
+        chaosCommand,
+        takeoverCommand,
+        newCommand,
+        certsCommand,
+      ])
     : runDaemon();
 main.then(
   (status) => process.exit(statusWithOutput(status)),

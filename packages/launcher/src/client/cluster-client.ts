@@ -120,7 +120,7 @@ export class ClusterClient {
       );
     if (!isRunning(record.supervisor))
       throw new CommandError(
-        `the supervisor of cluster ${this.name} is gone; mkctl down ends what is left of the cluster`,
+        `the supervisor of cluster ${this.name} is gone; mk-launch takeover --name ${this.name} brings another, mkctl down ends what is left`,
       );
     if (record.supervisor.address === '')
       throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);

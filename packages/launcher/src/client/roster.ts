@@ -57,7 +57,7 @@ function orphans({ record, name }: ClusterClient): readonly Expected[] {
       ? { ...base, state: 'running', reason: null }
       : { ...base, state: 'ended', reason: 'ended, and its supervisor is gone' };
   });
-  const reason = `is gone: nobody watches the others; mkctl down --cluster ${name} ends them`;
+  const reason = `is gone: nobody watches the others; mk-launch takeover --name ${name} does from then on, mkctl down --cluster ${name} ends them`;
   return [{ process: 'supervisor', address: '', state: 'ended', reason }, ...processes];
 }
 

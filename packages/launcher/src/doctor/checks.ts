@@ -158,7 +158,12 @@ function clusters({ clusters: found }: HostFacts): readonly Finding[] {
   return found.map(({ name, running, processes: all, supervised }) => {
     const text = `${name}: ${running} of ${all} processes run`;
     if (!supervised)
-      return finding('clusters', 'bad', `${text}, and nobody looks after them`, `mkctl down --cluster ${name}`);
+      return finding(
+        'clusters',
+        'bad',
+        `${text}, and nobody looks after them`,
+        `mk-launch takeover --name ${name}, or mkctl down --cluster ${name}`,
+      );
     const state = running < all ? 'warning' : 'ok';
     return finding('clusters', state, text, `mkctl ps --cluster ${name} shows who has ended`);
   });

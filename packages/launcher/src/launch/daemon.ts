@@ -1,21 +1,31 @@
 import { asError } from '@mk/monitor-proto/thrown';
 import { once } from 'node:events';
-import { ClusterSession } from '../supervisor/cluster-session.ts';
+import { ClusterSession, type SessionObserver } from '../supervisor/cluster-session.ts';
+import { takeOver } from '../supervisor/take-over.ts';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { type BootProgress } from '../boot/boot-machine.ts';
+import { CommandError } from '../cli/usage-error.ts';
+import type { ProcessRow } from '../client/answers.ts';
 import type { BootResult } from '../supervisor/supervisor.ts';
 import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
 import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 
+/** What a detached supervisor is to do: its first message. */
+export type DaemonOrder =
+  | { readonly type: 'boot'; readonly config: ClusterConfig }
+  /** Follow the supervisor of this cluster, which was killed. */
+  | { readonly type: 'take_over'; readonly name: string };
+
 /** What a detached supervisor tells the `mk-launch` that started it. */
 export type DaemonMessage =
   | { readonly type: 'progress'; readonly progress: BootProgress }
   | { readonly type: 'ready'; readonly result: BootResult; readonly record: ClusterRecord }
+  | { readonly type: 'taken_over'; readonly record: ClusterRecord; readonly processes: readonly ProcessRow[] }
   | { readonly type: 'warning'; readonly text: string }
-  | { readonly type: 'failed'; readonly text: string };
+  | { readonly type: 'failed'; readonly text: string; readonly status: 1 | 2 };
 
-/** The environment variable that makes `mk-launch` a supervisor: its parent's first message is the cluster. */
+/** The environment variable that makes `mk-launch` a supervisor: its parent's first message is its order. */
 export const DAEMON_VARIABLE = 'MK_SUPERVISE';
 
 /**
@@ -23,20 +33,23 @@ export const DAEMON_VARIABLE = 'MK_SUPERVISE';
  * ends, all ends. After it the daemon stays until `mkctl down`, and its cores stay even if the daemon is killed.
  */
 export async function runDaemon(): Promise<number> {
-  const [config] = (await once(process, 'message')) as [ClusterConfig];
+  const [order] = (await once(process, 'message')) as [DaemonOrder];
   let ready = false;
   let finish: (status: number) => void = () => undefined;
   const end = new Promise<number>((resolve) => (finish = resolve));
-  const session = new ClusterSession(config, {
+  const observer: SessionObserver = {
     servePage,
     planPort: (own) => new PlanDesk(own),
     progress: (progress) => tell({ type: 'progress', progress }),
     warned: (_process, text) => tell({ type: 'warning', text }),
     shutdownAsked: () => finish(0),
-  });
+  };
+  let session: ClusterSession | null = null;
   const stop = (): void => {
+    // Who does not follow in the end leaves the cluster as it is.
     if (ready) finish(0);
-    else session.supervisor.interruptBoot();
+    else if (order.type === 'take_over') process.exit(2);
+    else session?.supervisor.interruptBoot();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -45,13 +58,20 @@ export async function runDaemon(): Promise<number> {
     if (!ready) stop();
   });
   try {
-    const result = await session.open();
+    if (order.type === 'boot') {
+      session = new ClusterSession(order.config, observer);
+      const result = await session.open();
+      tell({ type: 'ready', result, record: session.record() });
+    } else {
+      session = await takeOver(order.name, observer);
+      tell({ type: 'taken_over', record: session.record(), processes: session.control.ps() });
+    }
     ready = true;
-    tell({ type: 'ready', result, record: session.record() });
   } catch (error) {
-    tell({ type: 'failed', text: asError(error).message });
+    const status = error instanceof CommandError ? error.exitCode : 2;
+    tell({ type: 'failed', text: asError(error).message, status });
     if (process.connected) process.disconnect();
-    return 2;
+    return status;
   }
   const status = await end;
   await session.close();

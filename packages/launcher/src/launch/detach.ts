@@ -12,7 +12,7 @@ import type { BootResult } from '../supervisor/supervisor.ts';
 import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
 import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 import { startError } from '../supervisor/start-error.ts';
-import { DAEMON_VARIABLE, type DaemonMessage } from './daemon.ts';
+import { DAEMON_VARIABLE, type DaemonMessage, type DaemonOrder } from './daemon.ts';
 import type { LaunchRequest } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
 
@@ -27,7 +27,8 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
   const progress = new ProgressDisplay(terminal);
   try {
     const { result, record } = await startDaemon(
-      config,
+      { type: 'boot', config },
+      'ready',
       (message) => request.json || progress.update(message.progress),
       (text) => {
         progress.end();
@@ -55,13 +56,15 @@ async function tellPage({ page, json }: LaunchRequest, record: ClusterRecord, te
   terminal.out(json ? JSON.stringify({ type: 'page', url: address }) : `page     ${address}`);
 }
 
-function startDaemon(
-  config: ClusterConfig,
+/** Starts a supervisor in the background; resolves to its word that it is done, and leaves it alone. */
+export function startDaemon<T extends 'ready' | 'taken_over'>(
+  order: DaemonOrder,
+  done: T,
   onProgress: (message: Extract<DaemonMessage, { type: 'progress' }>) => void,
   onWarning: (text: string) => void,
-): Promise<Extract<DaemonMessage, { type: 'ready' }>> {
+): Promise<Extract<DaemonMessage, { type: T }>> {
   return new Promise((resolve, reject) => {
-    const daemon = startChild(config);
+    const daemon = startChild(order);
     const settle = (then: () => void): void => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, abort);
       then();
@@ -73,7 +76,8 @@ function startDaemon(
       if (said.type === 'progress') return onProgress(said);
       if (said.type === 'warning') return onWarning(said.text);
       settle(() => {
-        if (said.type === 'failed') return reject(new CommandError(said.text, 2));
+        if (said.type === 'failed') return reject(new CommandError(said.text, said.status));
+        if (!isOfType(said, done)) return reject(new CommandError(`the supervisor said ${said.type}`, 2));
         daemon.disconnect();
         daemon.unref();
         resolve(said);
@@ -82,13 +86,20 @@ function startDaemon(
     daemon.on('error', (error) => settle(() => reject(startError('the supervisor', error))));
     daemon.on('exit', (code, signal) =>
       settle(() =>
-        reject(new CommandError(`the supervisor ended during boot (${signal ?? `exit status ${code}`})`, 2)),
+        reject(new CommandError(`the supervisor ended before it was done (${signal ?? `exit status ${code}`})`, 2)),
       ),
     );
   });
 }
 
-function startChild(config: ClusterConfig): ChildProcess {
+function isOfType<T extends DaemonMessage['type']>(
+  message: DaemonMessage,
+  type: T,
+): message is Extract<DaemonMessage, { type: T }> {
+  return message.type === type;
+}
+
+function startChild(order: DaemonOrder): ChildProcess {
   try {
     const daemon = spawn(process.execPath, [known(process.argv[1])], {
       // It works in /, where a relative folder would be another one.
@@ -98,7 +109,7 @@ function startChild(config: ClusterConfig): ChildProcess {
       cwd: '/',
     });
     // Not in the environment: a machine may be larger than that takes, and the secret is nobody's to read there.
-    if (daemon.pid !== undefined) daemon.send(config, () => undefined);
+    if (daemon.pid !== undefined) daemon.send(order, () => undefined);
     return daemon;
   } catch (error) {
     throw startError('the supervisor', error);
@@ -115,6 +126,11 @@ function readyLine(config: ClusterConfig, result: BootResult, record: ClusterRec
   ].join('\n');
 }
 
-function withoutSecret({ secret: _secret, tls: _tls, ...rest }: ClusterRecord): Omit<ClusterRecord, 'secret' | 'tls'> {
+/** What of a record may be shown. */
+export function withoutSecret({
+  secret: _secret,
+  tls: _tls,
+  ...rest
+}: ClusterRecord): Omit<ClusterRecord, 'secret' | 'tls'> {
   return rest;
 }

@@ -7,6 +7,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { type ClusterRecord, isAlive, readRecord } from '@mk/libmk/io/cluster-record';
 import { isRunning } from '@mk/libmk/io/process-identity';
 import { stateDirectoryPath } from '@mk/libmk/io/state-path';
+import { forgetSuccession } from './succession.ts';
 
 /*
  * Where running clusters are written down, so that mkctl finds them: one file a cluster, readable by its owner only,
@@ -31,9 +32,12 @@ export class StateDirectory {
     makeDirectory(this.path, 'MK_STATE_DIR', 0o700);
     const old = this.read(record.name);
     if (old !== null && isAlive(old)) {
-      const who = isRunning(old.supervisor) ? `runs already (pid ${old.supervisor.pid})` : 'has left processes behind';
+      const { name, supervisor } = old;
+      const [who, orElse] = isRunning(supervisor)
+        ? [`runs already (pid ${supervisor.pid})`, '']
+        : ['has left processes behind', `, take it over with mk-launch takeover --name ${name}`];
       throw new UsageError(
-        `a cluster named ${record.name} ${who}; end it with mkctl down --cluster ${record.name}, or choose another --name`,
+        `a cluster named ${name} ${who}; end it with mkctl down --cluster ${name}${orElse}, or choose another --name`,
       );
     }
     this.forgetStale(record.name);
@@ -55,6 +59,7 @@ export class StateDirectory {
 
   remove(name: string): void {
     rmSync(this.fileOf(name), { force: true });
+    forgetSuccession(this.path, name);
   }
 
   /** The record of that name, or null when there is none that can be read. */

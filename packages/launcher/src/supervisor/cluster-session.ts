@@ -11,12 +11,14 @@ import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/uni
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { ControlServer } from './control-server.ts';
 import { LauncherLog } from './launcher-log.ts';
+import type { ManagedProcess } from './managed-process.ts';
 import type { PlanPort } from './plan-port.ts';
 import { ProcessControl } from './process-control.ts';
 import { type BootResult, Supervisor, type SupervisorObserver } from './supervisor.ts';
 import { bootId, identityOf } from '@mk/libmk/io/process-identity';
 import { dropOldRuns, noteRun } from '../state/run-logs.ts';
-import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import type { ClusterRecord, ProcessRecord } from '@mk/libmk/io/cluster-record';
+import { forgetHeirs, writeHandover } from '../state/succession.ts';
 import { StateDirectory } from '../state/state-directory.ts';
 
 export interface SessionObserver extends SupervisorObserver {
@@ -47,7 +49,7 @@ export class ClusterSession {
   private readonly noSockets: string | null;
   private address = '';
   private booted = false;
-  private readonly createdAt = new Date().toISOString();
+  private createdAt = new Date().toISOString();
   private closed: Promise<void> | null = null;
 
   constructor(
@@ -97,6 +99,7 @@ export class ClusterSession {
       prepareFolders(this.config, this.state);
       this.makeSocketFolder();
       await this.supervisor.prepare();
+      if (this.config.detached) await this.leaveToSuccessor(0);
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
       this.address = await this.server.listen();
@@ -111,6 +114,36 @@ export class ClusterSession {
       await this.supervisor.killAll();
       await this.forget();
       throw error;
+    }
+  }
+
+  /**
+   * Takes over a cluster whose supervisor was killed: its processes, as they are. Until the record names this process nothing has
+   * changed, and when it fails before that nothing will have. Resolves when faults that the other one had injected are healed.
+   */
+  async takeOver(record: ClusterRecord, takeovers: number): Promise<void> {
+    this.createdAt = record.createdAt;
+    await this.supervisor.prepare();
+    this.address = await this.server.listen();
+    for (const row of record.processes) this.supervisor.adopt(row);
+    for (let core = 0; core < this.config.cores; core++)
+      if (this.supervisor.core(core) === undefined) this.supervisor.adoptEnded(core);
+    this.writeNow();
+    forgetHeirs(this.state.path, this.config.name);
+    this.booted = true;
+    await this.leaveToSuccessor(takeovers + 1);
+    this.log.write('process_started', { pid: process.pid, address: this.address, seed: this.config.seed });
+    await this.control.takenOver(takeovers + 1);
+  }
+
+  /** What whoever follows needs; who cannot be followed goes on all the same. */
+  private async leaveToSuccessor(takeovers: number): Promise<void> {
+    const tls = await this.supervisor.certificates?.planOfSuccessor();
+    const config = { ...this.config, ...(tls === undefined ? {} : { tls }) };
+    try {
+      writeHandover(this.state.path, { config, takeovers });
+    } catch (error) {
+      this.log.write('record_not_written', { text: asError(error).message });
     }
   }
 
@@ -149,9 +182,7 @@ export class ClusterSession {
 
   record(): ClusterRecord {
     const { name, seed, machineName, secret, detached, logDir } = this.config;
-    const processes = [...this.supervisor.processes.values()]
-      .filter((p) => !p.ended)
-      .map((p) => ({ name: p.name, ...p.identity, address: p.address }));
+    const processes = [...this.supervisor.processes.values()].filter((p) => !p.ended).map(recordOf);
     const supervisor = { name: 'supervisor', ...identityOf(process.pid), address: this.address };
     return {
       version: 1,
@@ -230,6 +261,16 @@ export class ClusterSession {
     rmSync(this.socketDir, { recursive: true, force: true });
     return Promise.resolve();
   }
+}
+
+function recordOf({ name, identity, address, links, incarnation }: ManagedProcess): ProcessRecord {
+  return {
+    name,
+    ...identity,
+    address,
+    ...(links === address ? {} : { links }),
+    ...(incarnation === 0 ? {} : { incarnation }),
+  };
 }
 
 function prepareFolders({ logDir, dataDir, name }: ClusterConfig, state: StateDirectory): void {

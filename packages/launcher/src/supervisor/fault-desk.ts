@@ -27,6 +27,8 @@ export interface FaultDeskHost<P extends FaultedProcess> {
   note(text: string): void;
 }
 
+/** No desk has told of more changes than this. */
+const VERSIONS_OF_A_DESK = 2 ** 32;
 /** Pauses between two tries to reach a process that runs and does not answer. */
 const RETRY_MS = { first: 500, longest: 8000 } as const;
 
@@ -89,6 +91,16 @@ export class FaultDesk<P extends FaultedProcess> {
     if (!this.isBehind(peer, process)) return;
     await this.inTurn(peer, process).catch(() => undefined);
     if (this.isBehind(peer, process)) this.tryAgain();
+  }
+
+  /**
+   * Follows a desk that is gone: nothing is in force, and every process is told so, whatever that one had told it. `generation`: greater
+   * than that of every desk before.
+   */
+  async follow(generation: number): Promise<void> {
+    this.version = generation * VERSIONS_OF_A_DESK;
+    for (const { peer } of this.host.processes()) this.needed.set(peer, this.version);
+    await Promise.all(this.host.processes().map(({ peer, process }) => this.bring(peer, process)));
   }
 
   close(): void {

@@ -1,25 +1,9 @@
-import { makeFolder } from '@mk/monitor-proto/io/folder';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import type { ProcessRecord } from '@mk/libmk/io/cluster-record';
+import { type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
-import { identityOf, isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
-import { title } from '../boot/boot-machine.ts';
 import { lastWordsOf, withCause } from './last-words.ts';
 import { Leash } from './leash.ts';
-import { lineSplitter } from './line-splitter.ts';
-import { startError, startErrorText } from './start-error.ts';
-
-/** What to start, and where its output goes. */
-export interface ProcessSpec {
-  readonly name: string;
-  readonly program: string;
-  readonly environment: Readonly<Record<string, string>>;
-  /** A detached process outlives its supervisor: nothing of it may hang on the supervisor's pipes. */
-  readonly detached: boolean;
-  /** Where a detached process's stderr goes. */
-  readonly errorFile: string | null;
-}
+import { NOT_STARTED, type ProcessBody } from './process-body.ts';
 
 export interface ProcessEvents {
   message(process: ManagedProcess, message: ParentMessage): void;
@@ -35,12 +19,9 @@ export interface ProcessEvents {
 export type ProcessState = 'starting' | 'listening' | 'running' | 'hung' | 'ended';
 
 const LAST_WORDS_LINES = 20;
-/** `how` of a process that the system did not start. */
-export const NOT_STARTED = 'it could not be started';
 
-/** One process that the supervisor started. Its state follows what the process says and what was done to it. */
+/** One process that the supervisor started, or took over. Its state follows what the process says and what was done to it. */
 export class ManagedProcess {
-  readonly name: string;
   state: ProcessState = 'starting';
   /** Where it answers over HTTP. */
   address = '';
@@ -53,8 +34,6 @@ export class ManagedProcess {
   how = '';
   /** Somebody asked for its end: it is no failure. */
   endWanted = false;
-  readonly identity: ProcessIdentity;
-  private readonly child: ChildProcess;
   private lastErrors: string[] = [];
   private saidFailure = '';
   private notStarted = '';
@@ -63,13 +42,43 @@ export class ManagedProcess {
   private readonly endWaiters: (() => void)[] = [];
 
   constructor(
-    spec: ProcessSpec,
+    readonly name: string,
+    private readonly body: ProcessBody,
     private readonly events: ProcessEvents,
   ) {
-    this.name = spec.name;
-    this.child = startChild(spec);
-    this.identity = identityOf(this.child.pid ?? -1);
-    this.listen();
+    body.listen({
+      said: (message) => this.heard(message),
+      logged: (line) => {
+        if (line.includes('"level":"error"')) this.remember(line);
+        events.logged(this, line);
+      },
+      errorLine: (line) => this.remember(line),
+      ended: (how) => this.finish(how),
+      notStarted: (why) => {
+        this.notStarted = why;
+        this.finish(NOT_STARTED);
+      },
+    });
+  }
+
+  /** Is what was written down of a process that an earlier supervisor has started. */
+  wasRecorded({ address, links, incarnation = 0 }: Pick<ProcessRecord, 'address' | 'links' | 'incarnation'>): void {
+    this.address = address;
+    this.links = links ?? address;
+    this.incarnation = incarnation;
+    this.takesPart = incarnation > 0;
+    this.state = this.name === 'skb' || incarnation > 0 ? 'running' : 'listening';
+  }
+
+  /** A core has said over another way than its supervisor's that it has registered; 0: that it has not yet. */
+  registeredAs(incarnation: number): void {
+    if (incarnation === 0 || this.incarnation > 0 || this.ended) return;
+    this.takesPart = true;
+    this.heard({ type: 'registered', core: Number(this.name.slice('core-'.length)), incarnation });
+  }
+
+  get identity(): ProcessIdentity {
+    return this.body.identity;
   }
 
   get pid(): number {
@@ -87,7 +96,7 @@ export class ManagedProcess {
   }
 
   tell(message: ChildMessage): void {
-    if (this.child.connected) this.child.send(message, () => undefined);
+    this.body.tell(message);
   }
 
   /** SIGKILL: what a crash is. */
@@ -105,7 +114,7 @@ export class ManagedProcess {
 
   /** Only to a process that was started and whose end has not been seen: until then nobody else has its number. */
   private send(name: NodeJS.Signals): void {
-    if (!this.ended && this.child.pid !== undefined) this.child.kill(name);
+    if (!this.ended) this.body.signal(name);
   }
 
   /**
@@ -113,7 +122,7 @@ export class ManagedProcess {
    * behind.
    */
   hang(): void {
-    if (this.ended || this.state === 'hung' || this.child.pid === undefined) return;
+    if (this.ended || this.state === 'hung' || this.pid < 0) return;
     this.leash = new Leash(this.identity);
     this.stateBeforeHang = this.state;
     signal(this.identity, 'SIGSTOP');
@@ -139,41 +148,6 @@ export class ManagedProcess {
   /** Resolves when the process has ended and everything that it wrote was read. */
   whenEnded(): Promise<void> {
     return this.ended ? Promise.resolve() : new Promise((resolve) => this.endWaiters.push(resolve));
-  }
-
-  /** Lets this (supervising) process end while the child runs on. */
-  letGo(): void {
-    this.child.unref();
-    this.child.channel?.unref();
-  }
-
-  isRunning(): boolean {
-    return !this.ended && isRunning(this.identity);
-  }
-
-  private listen(): void {
-    const { child } = this;
-    child.on('message', (message) => this.heard(message as ParentMessage));
-    child.on('error', (error) => this.failed(error));
-    const lines = lineSplitter((line) => {
-      if (line.includes('"level":"error"')) this.remember(line);
-      this.events.logged(this, line);
-    });
-    child.stdout?.setEncoding('utf8').on('data', lines);
-    child.stderr?.setEncoding('utf8').on(
-      'data',
-      lineSplitter((line) => this.remember(line)),
-    );
-    child.on('close', (code, signalName) =>
-      this.finish(signalName === null ? `exit status ${code}` : `killed by ${signalName}`),
-    );
-  }
-
-  /** A process that was never started ends here; of one that runs, a signal or a message could not be delivered. */
-  private failed(error: Error): void {
-    if (this.child.pid !== undefined) return this.remember(error.message);
-    this.notStarted = startErrorText(error);
-    this.finish(NOT_STARTED);
   }
 
   private heard(message: ParentMessage): void {
@@ -202,33 +176,5 @@ export class ManagedProcess {
     if (line.trim() === '') return;
     this.lastErrors.push(line);
     if (this.lastErrors.length > LAST_WORDS_LINES) this.lastErrors.shift();
-  }
-}
-
-/** A log folder that somebody has deleted is made again; where nothing can be written, nothing is. */
-function openErrors(file: string): number | null {
-  try {
-    makeFolder(dirname(file));
-    return openSync(file, 'a');
-  } catch {
-    return null;
-  }
-}
-
-/** Throws where the system refuses at once; another refusal comes as the child's event `error`. */
-function startChild({ name, program, environment, detached, errorFile }: ProcessSpec): ChildProcess {
-  let errors: number | null = null;
-  try {
-    errors = errorFile === null ? null : openErrors(errorFile);
-    // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
-    return spawn(process.execPath, ['--no-warnings', program], {
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', detached ? 'ignore' : 'pipe', errors ?? (detached ? 'ignore' : 'pipe'), 'ipc'],
-      detached: true,
-    });
-  } catch (error) {
-    throw startError(title(name), error);
-  } finally {
-    if (errors !== null) closeSync(errors);
   }
 }

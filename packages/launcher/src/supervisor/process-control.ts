@@ -1,4 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
+import { fetchText } from '@mk/libmk/io/control-call';
+import { isRecord, isWhole } from '@mk/monitor-proto/guards';
 import { type PeerId, SKB_PEER, isCore } from '@mk/monitor-proto/ids';
 import { nowNs } from '@mk/monitor-proto/io/clock';
 import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
@@ -8,12 +10,13 @@ import { isRogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { askProcess } from '../client/ask.ts';
 import type { Healed, ProcessRow } from '../client/answers.ts';
-import type { FaultTarget } from '../client/fault-targets.ts';
+import { askEach, type FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
 import { Slowdowns } from './slowdowns.ts';
 import { Rogues } from './rogues.ts';
-import { type ManagedProcess, NOT_STARTED } from './managed-process.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import { NOT_STARTED } from './process-body.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Which process a verb means: a core's number, or the SKB. */
@@ -27,6 +30,8 @@ const JOIN_MS = 30_000;
 const VIEW_MS = 10_000;
 /** A process that does not answer a fault within this is told later. */
 const TELL_MS = 3000;
+/** Between two questions to a core that is joining. */
+const LEARN_MS = 200;
 
 /**
  * The verbs that act on the processes of a running cluster: crash, restart, hang, heal, faults on links, more cores.
@@ -56,6 +61,37 @@ export class ProcessControl {
       note,
       log,
     });
+  }
+
+  /**
+   * The processes were taken over from a supervisor that was killed. What it had injected and would have ended is ended; one that it
+   * had just started, and of which nobody knows where it listens, is ended, too.
+   */
+  async takenOver(takeovers: number): Promise<void> {
+    for (const process of this.supervisor.processes.values())
+      if (process.address === '' && !process.ended) {
+        process.endWanted = true;
+        process.kill();
+      } else if (process.name !== SKB) this.learnIncarnation(process);
+    const cores = this.processesByPeer().filter(
+      ({ peer, process }) => peer !== SKB_PEER && process.state === 'running',
+    );
+    const behave = { behaviour: 'none' };
+    await Promise.all([
+      this.faultDesk.follow(takeovers),
+      askEach(cores, ({ process: { address } }) =>
+        askProcess('core', address, this.supervisor.access, 'rogue', behave, { timeoutMs: TELL_MS }),
+      ),
+    ]);
+  }
+
+  /** One that was joining when its supervisor died tells nobody when it has: it is asked until it knows. */
+  private learnIncarnation(process: ManagedProcess): void {
+    if (process.ended || process.incarnation > 0) return;
+    void fetchText(process.address, this.supervisor.access, '/healthz')
+      .then(({ body }) => process.registeredAs(incarnationIn(body)))
+      .catch(() => undefined)
+      .finally(() => setTimeout(() => this.learnIncarnation(process), LEARN_MS).unref());
   }
 
   ps(): ProcessRow[] {
@@ -291,6 +327,12 @@ export class ProcessControl {
     this.wakeTimers.get(target)?.cancel();
     this.wakeTimers.delete(target);
   }
+}
+
+/** What /healthz of a core says of it; 0: it has none yet. */
+function incarnationIn(body: string): number {
+  const health: unknown = JSON.parse(body);
+  return isRecord(health) && isWhole(health['incarnation'], 1) ? health['incarnation'] : 0;
 }
 
 function named(target: Target): string {

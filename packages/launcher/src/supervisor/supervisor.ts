@@ -20,7 +20,11 @@ import { TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
 import { CertificateDesk } from '../tls/certificate-desk.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { LogHub } from './log-hub.ts';
-import { ManagedProcess, NOT_STARTED, type ProcessEvents } from './managed-process.ts';
+import type { ProcessRecord } from '@mk/libmk/io/cluster-record';
+import { AdoptedBody } from './adopted-body.ts';
+import { ChildBody } from './child-body.ts';
+import { ManagedProcess, type ProcessEvents } from './managed-process.ts';
+import { NOT_STARTED } from './process-body.ts';
 
 /** What happens to a cluster, for whoever shows or records it. */
 export interface SupervisorObserver {
@@ -43,6 +47,7 @@ export interface BootResult {
   readonly elapsedMs: number;
 }
 
+const NO_PROCESS = { pid: -1, startedTicks: null };
 /** A process that was asked to end and has not is killed after so long. */
 const PATIENCE_MS = 5000;
 /** A core that does not answer within this is not told of a death. */
@@ -227,7 +232,6 @@ export class Supervisor {
     const { config } = this;
     this.startSkb(config.port);
     for (let core = 0; core < config.cores; core++) this.startCore(core, null);
-    this.observer.changed?.();
   }
 
   private bootEvent(event: BootEvent): void {
@@ -235,11 +239,34 @@ export class Supervisor {
   }
 
   private spawn(name: string, program: string, environment: Readonly<Record<string, string>>): ManagedProcess {
-    const { detached, logDir } = this.config;
-    const errorFile = detached && logDir !== null ? `${logDir}/${name}.stderr` : null;
-    const process = new ManagedProcess({ name, program, environment, detached, errorFile }, this.events);
+    const { detached } = this.config;
+    const body = new ChildBody({ name, program, environment, detached, errorFile: this.errorFileOf(name) });
+    const process = new ManagedProcess(name, body, this.events);
     this.processes.set(name, process);
+    this.observer.changed?.();
     return process;
+  }
+
+  /** Takes over a process that an earlier supervisor has started. One that has ended meanwhile is told of as one that ends now. */
+  adopt(row: ProcessRecord): ManagedProcess {
+    const process = new ManagedProcess(row.name, new AdoptedBody(row, this.errorFileOf(row.name)), this.events);
+    process.wasRecorded(row);
+    this.processes.set(row.name, process);
+    return process;
+  }
+
+  /** A core of which an earlier supervisor has seen the end: it can be started again. */
+  adoptEnded(core: CoreId): void {
+    const name = coreName(core);
+    const body = new AdoptedBody(NO_PROCESS, null, 'before its cluster was taken over');
+    const process = new ManagedProcess(name, body, this.events);
+    process.endWanted = true;
+    this.processes.set(name, process);
+  }
+
+  private errorFileOf(name: string): string | null {
+    const { detached, logDir } = this.config;
+    return detached && logDir !== null ? `${logDir}/${name}.stderr` : null;
   }
 
   private readonly events: ProcessEvents = {
@@ -278,7 +305,8 @@ export class Supervisor {
     else if (message.type === 'failed') this.bootEvent({ type: 'failed', process: name, error: message.error });
     else if (message.type === 'warning') this.observer.warned?.(title(name), message.text);
     else if (message.type !== 'takes_part') this.bootEvent(message);
-    if (message.type === 'listening' && this.boot === null) this.observer.changed?.();
+    if ((message.type === 'listening' || message.type === 'registered') && this.boot === null)
+      this.observer.changed?.();
     for (const watcher of [...this.watchers]) watcher();
   }
 

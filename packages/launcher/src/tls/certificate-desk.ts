@@ -6,7 +6,13 @@ import { type CredentialPlace, readCredentials } from './credential-files.ts';
 
 /** Where a cluster's certificates come from: an authority that lives as long as its supervisor, or files. Plain JSON. */
 export type TlsPlan =
-  { readonly kind: 'auto'; readonly revoked?: string } | ({ readonly kind: 'files' } & CredentialPlace);
+  | {
+      readonly kind: 'auto';
+      readonly revoked?: string;
+      /** That of a supervisor that this one follows, in PEM; absent: a new one is made. */
+      readonly authority?: { readonly ca: string; readonly key: string };
+    }
+  | ({ readonly kind: 'files' } & CredentialPlace);
 
 /** A cluster of `--tls auto` is told to end before that, or its processes are started anew. */
 const AUTO_DAYS = 365;
@@ -58,10 +64,21 @@ export class CertificateDesk {
     return settings;
   }
 
+  /** What a supervisor needs that is to give out certificates of the same authority. */
+  async planOfSuccessor(): Promise<TlsPlan> {
+    const authority = await this.authority;
+    if (this.plan.kind === 'files' || authority === null) return this.plan;
+    return { ...this.plan, authority: { ca: authority.ca, key: await authority.key() } };
+  }
+
   private async make(name: string): Promise<TlsSettings> {
     const { plan } = this;
     if (plan.kind === 'files') return readCredentials(plan, name.startsWith('core-') ? [name, 'core'] : [name]);
-    this.authority ??= import('./authority.ts').then((module) => module.Authority.create(this.cluster, AUTO_DAYS));
+    this.authority ??= import('./authority.ts').then(({ Authority }) =>
+      plan.authority === undefined
+        ? Authority.create(this.cluster, AUTO_DAYS)
+        : Authority.load(plan.authority.ca, plan.authority.key),
+    );
     const authority = await this.authority;
     const issued = await authority.issue([name], AUTO_DAYS);
     const { revoked } = plan;

@@ -15,6 +15,10 @@ export interface ProcessRecord {
   readonly pid: number;
   readonly startedTicks: string | null;
   readonly address: string;
+  /** Where it takes links, if that is not `address`. */
+  readonly links?: string | undefined;
+  /** Of a core that has registered. */
+  readonly incarnation?: number | undefined;
 }
 
 /** A running cluster as it is written down. */
@@ -40,6 +44,8 @@ const PROCESS: z.ZodType<ProcessRecord> = z.strictObject({
   pid: z.int().min(-1),
   startedTicks: z.string().nullable(),
   address: z.string(),
+  links: z.string().optional(),
+  incarnation: z.int().optional(),
 });
 
 const TLS: z.ZodType<TlsSettings> = z

@@ -1,0 +1,61 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
+import type { BodyEvents, ProcessBody } from './process-body.ts';
+
+/** Between two looks at whether it still runs; a look is a read of `/proc`, some 10 µs. */
+const LOOK_MS = 50;
+/** The end of its stderr that is read when it has ended. */
+const LAST_ERRORS_BYTES = 8192;
+
+/**
+ * A process that an earlier supervisor has started, and that is nobody's child here: it is known by its number and its start
+ * time alone, and signals go to exactly that process. It says nothing to us, and how it ends the system does not tell.
+ */
+export class AdoptedBody implements ProcessBody {
+  constructor(
+    readonly identity: ProcessIdentity,
+    /** Where its stderr goes. */
+    private readonly errorFile: string | null,
+    /** Of one that runs no more from the start. */
+    private readonly how = 'nobody saw how: an earlier supervisor had started it',
+  ) {}
+
+  listen(events: BodyEvents): void {
+    const look = (): void => {
+      if (isRunning(this.identity)) return;
+      clearInterval(timer);
+      for (const line of lastLines(this.errorFile)) events.errorLine(line);
+      events.ended(this.how);
+    };
+    const timer = setInterval(look, LOOK_MS);
+    setImmediate(look);
+  }
+
+  /** Its channel ended with the supervisor that had started it. */
+  tell(): void {
+    // nobody hears it
+  }
+
+  signal(name: NodeJS.Signals): void {
+    signal(this.identity, name);
+  }
+}
+
+function lastLines(file: string | null): readonly string[] {
+  if (file === null) return [];
+  try {
+    const opened = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(opened);
+      const bytes = Buffer.alloc(Math.min(size, LAST_ERRORS_BYTES));
+      const read = readSync(opened, bytes, 0, bytes.length, size - bytes.length);
+      return bytes.toString('utf8', 0, read).split('\n');
+    } catch {
+      return [];
+    } finally {
+      closeSync(opened);
+    }
+  } catch {
+    return []; // it has written nothing
+  }
+}

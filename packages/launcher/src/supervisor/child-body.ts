@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { identityOf, type ProcessIdentity } from '@mk/libmk/io/process-identity';
+import { makeFolder } from '@mk/monitor-proto/io/folder';
+import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
+import { title } from '../boot/boot-machine.ts';
+import { lineSplitter } from './line-splitter.ts';
+import type { BodyEvents, ProcessBody } from './process-body.ts';
+import { startError, startErrorText } from './start-error.ts';
+
+/** What to start, and where its output goes. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** A detached process outlives its supervisor: nothing of it may hang on the supervisor's pipes. */
+  readonly detached: boolean;
+  /** Where a detached process's stderr goes. */
+  readonly errorFile: string | null;
+}
+
+/** A child of this process. */
+export class ChildBody implements ProcessBody {
+  readonly identity: ProcessIdentity;
+  private readonly child: ChildProcess;
+
+  constructor(spec: ProcessSpec) {
+    this.child = startChild(spec);
+    this.identity = identityOf(this.child.pid ?? -1);
+  }
+
+  listen(events: BodyEvents): void {
+    const { child } = this;
+    child.on('message', (message) => events.said(message as ParentMessage));
+    // A process that was never started ends here; of one that runs, a signal or a message could not be delivered.
+    child.on('error', (error) =>
+      child.pid === undefined ? events.notStarted(startErrorText(error)) : events.errorLine(error.message),
+    );
+    child.stdout?.setEncoding('utf8').on('data', lineSplitter(events.logged));
+    child.stderr?.setEncoding('utf8').on('data', lineSplitter(events.errorLine));
+    child.on('close', (code, name) => events.ended(name === null ? `exit status ${code}` : `killed by ${name}`));
+  }
+
+  tell(message: ChildMessage): void {
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  /** Until its end has been seen nobody else has its number. */
+  signal(name: NodeJS.Signals): void {
+    if (this.child.pid !== undefined) this.child.kill(name);
+  }
+}
+
+/** A log folder that somebody has deleted is made again; where nothing can be written, nothing is. */
+function openErrors(file: string): number | null {
+  try {
+    makeFolder(dirname(file));
+    return openSync(file, 'a');
+  } catch {
+    return null;
+  }
+}
+
+/** Throws where the system refuses at once; another refusal comes as the child's event `error`. */
+function startChild({ name, program, environment, detached, errorFile }: ProcessSpec): ChildProcess {
+  let errors: number | null = null;
+  try {
+    errors = errorFile === null ? null : openErrors(errorFile);
+    // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
+    return spawn(process.execPath, ['--no-warnings', program], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', detached ? 'ignore' : 'pipe', errors ?? (detached ? 'ignore' : 'pipe'), 'ipc'],
+      detached: true,
+    });
+  } catch (error) {
+    throw startError(title(name), error);
+  } finally {
+    if (errors !== null) closeSync(errors);
+  }
+}

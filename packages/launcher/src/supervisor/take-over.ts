@@ -1,0 +1,31 @@
+import { isAlive } from '@mk/libmk/io/cluster-record';
+import { CommandError } from '../cli/usage-error.ts';
+import { StateDirectory } from '../state/state-directory.ts';
+import { readHandover, succeed } from '../state/succession.ts';
+import { ClusterSession, type SessionObserver } from './cluster-session.ts';
+
+/**
+ * Makes this process the supervisor of a detached cluster whose own was killed (decision 0172). Its processes go on as they are; those
+ * that have ended meanwhile are told of. Throws a CommandError, and changes nothing, when there is no such cluster, when its supervisor
+ * runs, or when somebody else takes it over.
+ */
+export async function takeOver(
+  name: string,
+  observer: SessionObserver,
+  state = new StateDirectory(),
+): Promise<ClusterSession> {
+  const record = state.read(name);
+  if (record === null || !isAlive(record))
+    throw new CommandError(`nothing of a cluster named ${name} runs here (looked in ${state.path})`, 2);
+  const handover = readHandover(state.path, record);
+  succeed(state.path, record);
+  if (handover === null)
+    throw new CommandError(
+      record.detached
+        ? `the supervisor of cluster ${name} has left nothing to go on with; mkctl down --cluster ${name} ends what is left`
+        : `cluster ${name} was not started with --detach: its processes end with the mk-launch that started them`,
+    );
+  const session = new ClusterSession(handover.config, observer, state);
+  await session.takeOver(record, handover.takeovers);
+  return session;
+}

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import { bootId, identityOf, isRunning, type ProcessIdentity } from '@mk/libmk/io/process-identity';
+import type { ClusterConfig } from '../src/boot/cluster-config.ts';
+import { StateDirectory } from '../src/state/state-directory.ts';
+import { readHandover, succeed, writeHandover } from '../src/state/succession.ts';
+import { AdoptedBody } from '../src/supervisor/adopted-body.ts';
+import { takeOver } from '../src/supervisor/take-over.ts';
+
+let path: string;
+let state: StateDirectory;
+let sleeper: ChildProcess;
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'mk-heir-'));
+  state = new StateDirectory(path);
+  sleeper = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1e6)'], { stdio: 'ignore' });
+});
+afterEach(() => {
+  sleeper.kill('SIGKILL');
+  rmSync(path, { recursive: true, force: true });
+});
+
+/** Numbers beyond what Linux gives out. */
+const GONE: ProcessIdentity = { pid: 2 ** 22 + 1, startedTicks: '1' };
+const ALSO_GONE = 2 ** 22 + 2;
+
+function record(supervisor: ProcessIdentity, processes: ClusterRecord['processes'] = []): ClusterRecord {
+  return {
+    version: 1,
+    name: 'a',
+    seed: '7',
+    machine: 'flat',
+    createdAt: 'now',
+    bootId: bootId(),
+    secret: 'ab'.repeat(32),
+    detached: true,
+    logDir: null,
+    supervisor: { name: 'supervisor', ...supervisor, address: '' },
+    processes,
+  };
+}
+
+const heirs = (): string[] => readdirSync(path).filter((name) => name.includes('.heir'));
+
+test('SU1: one heir; who comes second is refused; an heir that died is followed in its turn', () => {
+  const old = record(GONE);
+  state.update(old);
+  succeed(path, old, ALSO_GONE); // and died before it had written anything down
+  succeed(path, old);
+  expect(() => succeed(path, old)).toThrow(`is being taken over by process ${process.pid} just now`);
+  // The record names the heir: its files go, and nothing else does.
+  state.update({ ...record(GONE), name: 'a.heir-1-2' });
+  state.update({ ...old, supervisor: { name: 'supervisor', ...identityOf(process.pid), address: '' } });
+  expect(() => succeed(path, old)).toThrow('is being taken over by process');
+  state.remove('a');
+  expect(heirs()).toEqual(['a.heir-1-2.json']);
+});
+
+test('SU2: nobody follows a supervisor that runs, or one that was followed while the record was being read', () => {
+  expect(() => succeed(path, record(identityOf(process.pid)))).toThrow('there is nothing to take over');
+  const old = record(GONE);
+  state.update(record(identityOf(process.pid)));
+  expect(() => succeed(path, old)).toThrow('there is nothing to take over');
+  state.update(record({ pid: ALSO_GONE, startedTicks: '1' }));
+  expect(() => succeed(path, old)).toThrow('is being taken over'); // by what this process left above
+  state.remove('a');
+  expect(() => succeed(path, old)).toThrow('taken over, or ended, by somebody else');
+});
+
+test('what is left to a successor is its owner’s to read, and of the cluster of that secret', () => {
+  const config = { name: 'a', secret: 'ab'.repeat(32), detached: true } as ClusterConfig;
+  writeHandover(path, { config, takeovers: 2 });
+  expect(statSync(join(path, 'a.handover')).mode & 0o777).toBe(0o600);
+  expect(readHandover(path, record(GONE))).toEqual({ config, takeovers: 2 });
+  expect(readHandover(path, { ...record(GONE), secret: 'cd'.repeat(32) })).toBeNull();
+  writeFileSync(join(path, 'a.handover'), '{"config":{}}');
+  expect(readHandover(path, record(GONE))).toBeNull();
+});
+
+test('a record of which nothing runs, and a cluster that was not detached, are refused and stay as they are', async () => {
+  const stale = record(GONE, [{ name: 'skb', ...GONE, address: '' }]);
+  state.update(stale);
+  await expect(takeOver('a', {}, state)).rejects.toThrow('nothing of a cluster named a runs here');
+  const running = { name: 'skb', ...identityOf(sleeper.pid!), address: '' };
+  state.update({ ...record(GONE, [running]), detached: false });
+  await expect(takeOver('a', {}, state)).rejects.toThrow('was not started with --detach');
+  // A number that somebody else has been given since is nobody's process.
+  state.update(record(GONE, [{ ...running, startedTicks: '1' }]));
+  await expect(takeOver('a', {}, state)).rejects.toThrow('nothing of a cluster named a runs here');
+  expect(isRunning(running)).toBe(true);
+});
+
+test('an adopted process is one by number and start time: signals reach it alone, and its end is noticed', async () => {
+  const identity = identityOf(sleeper.pid!);
+  const ended = (body: AdoptedBody): Promise<string> =>
+    new Promise((resolve) => {
+      const nothing = (): void => undefined;
+      body.listen({ said: nothing, logged: nothing, errorLine: nothing, notStarted: nothing, ended: resolve });
+    });
+  const other = new AdoptedBody({ ...identity, startedTicks: '1' }, null);
+  other.signal('SIGKILL');
+  expect(await ended(other)).toContain('nobody saw how');
+  expect(isRunning(identity)).toBe(true);
+  const body = new AdoptedBody(identity, null);
+  const end = ended(body);
+  body.signal('SIGKILL');
+  await end;
+  expect(isRunning(identity)).toBe(false);
+});

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { ClusterPlace, PATIENT, type ReadyMessage, until } from './running-cluster.ts';
+
+let place: ClusterPlace;
+beforeEach(() => {
+  place = new ClusterPlace();
+});
+afterEach(() => place.cleanUp());
+
+const processOf = (name: string): number => place.record()!.processes.find((process) => process.name === name)!.pid;
+
+async function killed(pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  await until('it is gone', () => !place.processes().includes(pid));
+}
+
+test('a supervisor is killed under load and followed by one of two; the cluster goes on, and is theirs to end', async () => {
+  const launcher = place.launch('--detach', '--cores', '3', ...PATIENT);
+  const { supervisor } = await launcher.message<ReadyMessage>('ready');
+  await launcher.ended;
+  expect(await place.start('mk-launch.cjs', ['takeover']).ended).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('nothing to take over'),
+  });
+  expect((await place.mkctl('link', '0', '1', '--delay', '1ms')).status).toBe(0);
+
+  const churning = place.mkctl('churn', '--seconds', '5', '--json');
+  await killed(supervisor.pid);
+  expect((await place.mkctl('crash', '1')).stderr).toContain('mk-launch takeover --name mk');
+  const takers = await Promise.all([1, 2].map(() => place.start('mk-launch.cjs', ['takeover']).ended));
+  expect(takers.map(({ status }) => status).toSorted()).toEqual([0, 1]);
+  expect(takers.find(({ status }) => status === 0)!.stdout).toContain('took over cluster mk: 4 processes run');
+  expect(await place.ask('faults')).toEqual([]);
+  const { wrong, lost, ok } = JSON.parse((await churning).stdout) as { wrong: []; lost: []; ok: number };
+  expect({ wrong, lost }).toEqual({ wrong: [], lost: [] });
+  expect(ok).toBeGreaterThan(0);
+  expect((await place.mkctl('restart', '1')).status).toBe(0);
+  expect(await place.ask('add', '--cores', '1')).toEqual({ added: [3] });
+
+  // Nobody proves that core 0 is dead, and its lease is long: the view goes on when somebody follows who does.
+  const second = place.record()!.supervisor.pid;
+  expect(second).not.toBe(supervisor.pid);
+  const core = processOf('core-0');
+  await Promise.all([killed(second), killed(core)]);
+  const again = await place.start('mk-launch.cjs', ['takeover', '--json']).ended;
+  expect(again.status).toBe(0);
+  await until('the view goes on without core 0', async () => {
+    const { stdout } = await place.mkctl('view', '--json');
+    return !(JSON.parse(stdout) as { members: { core: number }[] }).members.some((member) => member.core === 0);
+  });
+  expect((await place.mkctl('restart', '0')).status).toBe(0);
+  expect((await place.mkctl('restart', 'skb')).status).toBe(0);
+  await until('the audit finds every core whole', async () => (await place.mkctl('audit')).status === 0);
+  const { stdout } = await place.mkctl('logs', '--event', 'process_started', '--json');
+  expect(stdout.split('\n').filter((line) => line.includes('"core":"launcher"'))).toHaveLength(3);
+
+  process.kill(place.record()!.supervisor.pid, 'SIGTERM');
+  await until('all processes have ended', () => place.processes().length === 0);
+  expect(place.record()).toBeNull();
+});
