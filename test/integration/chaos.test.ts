@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
 /* Faults made up from a seed on real processes, and a plan that ships. */
 
+const LONG = ['chaos', '--seed', '1', '--for', '30s', '--weights', 'crash=0,hang=0,skb_loss=0'];
 const CHAOS = ['chaos', '--seed', '5', '--for', '5s', '--weights', 'crash=90,skb_loss=0'];
 
 let place: ClusterPlace;
@@ -22,18 +23,35 @@ function ticksOf(pid: number): number {
 }
 
 test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed core runs on', async () => {
-  const { launcher, ready } = await place.boot('--cores', '4');
+  const { launcher, ready } = await place.boot('--cores', '4', '--seed', '77', '--latency', '1ms');
   const out = join(place.state, 'results');
+  // A picture that cannot be written is said, and hides no verdict.
+  mkdirSync(join(out, 'space-time.svg'), { recursive: true });
   const wanted = await place.mkctl(...CHAOS, '--cores', '4', '--print');
   const { status, stdout, stderr } = await place.mkctl(...CHAOS, '--out', out);
-  expect({ status, stderr, stdout }).toMatchObject({ status: 0, stderr: '' });
-  expect(stdout).toMatch(
-    /^seed 5\n[\s\S]*held: workload, invariants, converge\n.*repeat it with: mkctl chaos --seed 5 --for 5s --weights crash=90,skb_loss=0/,
+  expect({ status, stderr, stdout }).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/^mkctl: space-time.svg could not be kept: EISDIR.*\n$/),
+  });
+  expect(stdout).toMatch(/^seed 5\n[\s\S]*held: workload, invariants, converge\n/);
+  expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
+    /repeat it with: mkctl chaos --seed 5 --for 5s --weights crash=90,skb_loss=0, on a cluster of: mk-launch --cores 4 --machine flat --time-scale 1 --seed 77 --latency 1ms --lease 300000ms$/,
   );
   expect(readFileSync(join(out, 'plan.yaml'), 'utf8')).toBe(wanted.stdout);
   expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({ verdict: 'held' });
   expect(readFileSync(join(out, 'log.jsonl'), 'utf8')).toContain('"event":"view_installed"');
-  expect(readFileSync(join(out, 'space-time.svg'), 'utf8')).toMatch(/^<svg [\s\S]*view \d/);
+
+  // Whatever asks it to end, all is healed first, and nothing can be said.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    expect((await place.mkctl('link', '0', '1', '--delay', '1ms')).status).toBe(0);
+    const interrupted = place.start('mkctl.cjs', [...LONG, '--out', join(place.state, signal)]);
+    await until('the plan is under way', () => /^plan at /m.test(interrupted.stdout));
+    interrupted.child.kill(signal);
+    const ended = await interrupted.ended;
+    expect(ended).toMatchObject({ status: 2, stdout: expect.stringMatching(/\nit was interrupted\nhealed /) });
+    expect(await place.ask('faults')).toEqual([]);
+  }
+  expect(readFileSync(join(place.state, 'SIGHUP', 'space-time.svg'), 'utf8')).toMatch(/^<svg [\s\S]*/);
 
   const { pid } = ready.processes.find(({ name }) => name === 'core-0')!;
   expect((await place.mkctl('slow', '0', '--factor', '50')).status).toBe(0);

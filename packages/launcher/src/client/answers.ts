@@ -37,7 +37,8 @@ export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers, ProcessAns
 
 /** What the supervisor's verbs answer: SUPERVISOR_VERBS is compiled against these rows. */
 export interface SupervisorAnswers {
-  readonly status: object;
+  /** `launch`: the words behind `mk-launch` that boot a cluster like this one. */
+  readonly status: { readonly name: string; readonly launch: readonly string[] };
   readonly ps: readonly ProcessRow[];
   readonly crash: null;
   readonly restart: ProcessRow;

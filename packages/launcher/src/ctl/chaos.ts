@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { chaosPlan, chaosWords } from '@mk/machine/chaos-plan';
+import { shellLine } from '@mk/machine/shell-line';
+import { asError } from '@mk/monitor-proto/thrown';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 import { chaosOf, chaosOptions, placeChaos } from '../cli/chaos-options.ts';
 import type { LogLine } from '../display/log-printer.ts';
-import { clusterPicture } from '../explain/cluster-picture.ts';
+import { drawChaos } from '../explain/chaos-picture.ts';
+import { onInterrupts } from '../launch/interrupts.ts';
 import { followLogs } from './logs.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 
@@ -44,18 +47,21 @@ export const CHAOS: CtlCommand = {
     const say = context.json ? (line: string) => terminal.error(line) : (line: string) => terminal.out(line);
     say(`seed ${chaos.seed}`);
     const over = new AbortController();
+    const { launch } = await context.cluster.supervisor('status');
     const logs = keepLogs(context, chaos.seed, folder, over.signal);
-    logs.catch(() => undefined); // awaited below; until then it shall not count as unhandled
     const { status, lines } = await goThrough(context, text, folder, say).finally(() => over.abort());
     await logs;
-    const repeat = `mkctl chaos ${chaosWords(chaos)}`;
+    const repeat = { cluster: shellLine(['mk-launch', ...launch]), chaos: `mkctl chaos ${chaosWords(chaos)}` };
     if (context.json) printJson(context, { seed: chaos.seed, status, folder, broken: brokenIn(lines), repeat });
-    else terminal.out(`results in ${relative('.', folder) || '.'}; repeat it with: ${repeat} (on ${cores} cores)`);
+    else
+      terminal.out(
+        `results in ${relative('.', folder) || '.'}; repeat it with: ${repeat.chaos}, on a cluster of: ${repeat.cluster}`,
+      );
     return status;
   },
 };
 
-/** The lines that are logged until the signal, and the picture of them. */
+/** The lines that are logged until the signal, and the picture of them; what cannot be kept is said, and is no verdict. */
 async function keepLogs(
   context: CtlContext,
   seed: string | number,
@@ -64,9 +70,12 @@ async function keepLogs(
 ): Promise<void> {
   const sinceMs = Date.now();
   const kept: LogLine[] = [];
-  await followLogs(context, (line) => void (line.time >= sinceMs && kept.push(line)), signal);
-  await writeFile(join(folder, 'log.jsonl'), kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  await writeFile(join(folder, 'space-time.svg'), clusterPicture(`Chaos of seed ${seed}`, kept));
+  const failed = (what: string) => (error: unknown) =>
+    context.terminal.error(`mkctl: ${what} could not be kept: ${asError(error).message}`);
+  await followLogs(context, (line) => void (line.time >= sinceMs && kept.push(line)), signal).catch(failed('all logs'));
+  const text = kept.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await writeFile(join(folder, 'log.jsonl'), text).catch(failed('log.jsonl'));
+  await drawChaos(folder, seed, kept).catch(failed('space-time.svg'));
 }
 
 /** Cores that were started here, whether or not they run just now. */
@@ -75,7 +84,10 @@ async function coresOf({ cluster }: CtlContext): Promise<number> {
   return rows.filter(({ name }) => name !== 'skb').length;
 }
 
-/** Has the supervisor go through the plan, and says what it says. Ctrl-C ends the plan, and not the cluster. */
+/**
+ * Has the supervisor go through the plan, and says what it says. A signal that asks for an end, or a reader that has gone, ends the plan
+ * and not the cluster: the supervisor heals what was injected, and this waits for that. The second ends the wait.
+ */
 async function goThrough(
   { cluster }: CtlContext,
   text: string,
@@ -84,13 +96,11 @@ async function goThrough(
 ): Promise<{ readonly status: number; readonly lines: readonly string[] }> {
   const options = { timeoutMs: ANSWER_MS, patient: true };
   await cluster.supervisor('plan_begin', { text, folder }, options);
-  let asked = 0;
-  const interrupted = (): void => {
-    asked += 1;
-    if (asked > 1) process.exit(2);
-    void cluster.supervisor('plan_stop').catch(() => undefined);
-  };
-  process.on('SIGINT', interrupted);
+  const release = onInterrupts({
+    first: () => void cluster.supervisor('plan_stop').catch(() => undefined),
+    second: () => process.exit(2),
+    last: () => undefined,
+  });
   const lines: string[] = [];
   try {
     for (;;) {
@@ -100,7 +110,7 @@ async function goThrough(
       if (told.status !== null) return { status: told.status, lines };
     }
   } finally {
-    process.off('SIGINT', interrupted);
+    release();
   }
 }
 

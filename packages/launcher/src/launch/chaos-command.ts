@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { chaosPlan, chaosWords } from '@mk/machine/chaos-plan';
+import { shellLine } from '@mk/machine/shell-line';
+import { asError } from '@mk/monitor-proto/thrown';
 import type { CommandModule } from 'yargs';
+import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { launchWords } from '../boot/launch-words.ts';
 import { declaring } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { parseLine } from '../display/log-printer.ts';
-import { clusterPicture } from '../explain/cluster-picture.ts';
+import { drawChaos } from '../explain/chaos-picture.ts';
 import { chaosOf, chaosOptions, placeChaos } from '../cli/chaos-options.ts';
 import { runForeground } from './foreground.ts';
 import { clusterOptions, parseLaunchRequest } from './options.ts';
@@ -42,7 +46,8 @@ async function runChaos(given: Readonly<Record<string, unknown>>): Promise<numbe
     cores: given['cores'] ?? (given['machine'] === undefined ? DEFAULTS.cores : undefined),
   };
   const cluster = { lease: LEASE, ...withoutUndefined(args), name: `chaos-${process.pid}`, for: undefined };
-  const { cores } = parseLaunchRequest(cluster).config;
+  const { config } = parseLaunchRequest(cluster);
+  const { cores } = config;
   const chaos = chaosOf(args, seed, cores);
   if (given['print'] === true) {
     terminal.out(chaosPlan(chaos).trimEnd());
@@ -54,11 +59,23 @@ async function runChaos(given: Readonly<Record<string, unknown>>): Promise<numbe
     { ...parseLaunchRequest({ ...cluster, plan, 'log-dir': logs }), keepIn: folder },
     terminal,
   );
-  writeFileSync(join(folder, 'space-time.svg'), clusterPicture(`Chaos of seed ${seed}`, linesIn(logs)));
-  const again = `repeat it with: mk-launch chaos ${chaosWords(chaos)} --cores ${cores}`;
+  try {
+    await drawChaos(folder, seed, linesIn(logs));
+  } catch (error) {
+    // The verdict stands, whatever the disk holds.
+    terminal.error(`mk: space-time.svg could not be kept: ${asError(error).message}`);
+  }
+  const again = `repeat it with: mk-launch chaos ${chaosWords(chaos)} ${shellLine(clusterWords(config))}`;
   const told = given['json'] === true ? (text: string) => terminal.error(text) : (text: string) => terminal.out(text);
   told(`results in ${relative('.', folder) || '.'}; ${again}`);
   return status;
+}
+
+/** Of a cluster that boots from the same seed as the chaos. */
+function clusterWords(config: ClusterConfig): readonly string[] {
+  const words = launchWords(config);
+  const seed = words.indexOf('--seed');
+  return words.filter((_word, i) => i !== seed && i !== seed + 1);
 }
 
 /** What all processes logged. */

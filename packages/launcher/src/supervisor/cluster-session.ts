@@ -5,6 +5,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeWritable } from '../cli/make-directory.ts';
 import { type ClusterConfig, logFileOf } from '../boot/cluster-config.ts';
+import { launchWords } from '../boot/launch-words.ts';
+import type { SupervisorAnswers } from '../client/answers.ts';
 import type { OpenPage, PagePlace, ServePage } from '../boot/page-place.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
@@ -205,9 +207,9 @@ export class ClusterSession {
     return this.supervisor.certificates?.has('client') === true ? this.supervisor.credentialsOf('client') : {};
   }
 
-  private status(): object {
+  private status(): SupervisorAnswers['status'] {
     const { name, seed, machineName, machine, timeScale, latencyNs, jitterNs, detached, logDir } = this.config;
-    return {
+    const told = {
       name,
       seed,
       machineName,
@@ -218,8 +220,10 @@ export class ClusterSession {
       detached,
       logDir,
       createdAt: this.createdAt,
+      launch: launchWords(this.config, this.supervisor.cores().length),
       processes: this.control.ps(),
     };
+    return told;
   }
 
   private write(): void {

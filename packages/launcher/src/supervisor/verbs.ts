@@ -18,7 +18,7 @@ export interface SupervisorVerbContext {
   readonly control: ProcessControl;
   /** Ends the cluster and the supervisor, after the answer has left. */
   shutdown(): void;
-  status(): object;
+  status(): SupervisorAnswers['status'];
   /** The certificates that were given out; none where the cluster speaks no TLS. */
   certificates(): readonly CertificateRow[];
   /** A connection to the supervisor's port was refused by TLS. */

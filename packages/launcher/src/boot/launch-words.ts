@@ -1,0 +1,33 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { ClusterConfig } from './cluster-config.ts';
+
+/**
+ * The words behind `mk-launch` that boot a cluster like this one, of so many cores: everything that changes how it behaves is among them,
+ * and where it writes is not.
+ */
+export function launchWords(config: ClusterConfig, cores = config.cores): readonly string[] {
+  const { machineName, timeScale, occupancy, latencyNs, jitterNs, seed, isolation = 'thread' } = config;
+  const { leaseMs, sessionTimeoutMs, transport, tls, logLevel } = config;
+  const folder = tls?.kind === 'files' ? tls.folder : undefined;
+  return [
+    ...['--cores', String(cores), '--machine', machineName, '--time-scale', String(timeScale), '--seed', seed],
+    ...(occupancy === true ? ['--occupancy'] : []),
+    ...given('--latency', latencyNs === 0 ? undefined : durationWord(latencyNs)),
+    ...given('--jitter', jitterNs === 0 ? undefined : durationWord(jitterNs)),
+    ...given('--lease', leaseMs === undefined ? undefined : `${leaseMs}ms`),
+    ...given('--session-timeout', sessionTimeoutMs === undefined ? undefined : `${sessionTimeoutMs}ms`),
+    ...given('--isolation', isolation === 'thread' ? undefined : isolation),
+    ...given('--transport', transport),
+    ...given('--tls', tls?.kind === 'auto' ? 'auto' : folder),
+    ...given('--log-level', logLevel === 'info' ? undefined : logLevel),
+  ];
+}
+
+function given(option: string, value: string | undefined): readonly string[] {
+  return value === undefined ? [] : [option, value];
+}
+
+/** As an option takes it, without a loss. */
+function durationWord(ns: Nanos): string {
+  return ns % 1e6 === 0 ? `${ns / 1e6}ms` : `${ns}ns`;
+}
