@@ -48,7 +48,7 @@ test.each<[string, Partial<HostFacts>, number, string, string]>([
     { clusters: [{ name: 'old', running: 3, processes: 5, supervised: false }] },
     8,
     'bad',
-    'mkctl down --cluster old',
+    'mk-launch takeover --name old, or mkctl down --cluster old',
   ],
 ])('%s: %j for %d cores', (check, facts, cores, state, advice) => {
   const odd = judge({ ...WELL, ...facts }, cores).filter((finding) => finding.state !== 'ok');
