@@ -9,7 +9,7 @@ import { wholeNumber } from '../cli/values.ts';
 import { chaosOf, chaosOptions, placeChaos } from '../cli/chaos-options.ts';
 import type { LogLine } from '../display/log-printer.ts';
 import { drawChaos } from '../explain/chaos-picture.ts';
-import { onInterrupts } from '../launch/interrupts.ts';
+import { onInterrupts } from '../cli/interrupts.ts';
 import { followLogs } from './logs.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 

@@ -15,7 +15,7 @@ import { runPlan } from './plan-runner.ts';
 import type { NamedProgram } from '../programs/program-run.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readyText } from '../display/ready-table.ts';
-import { onInterrupts } from './interrupts.ts';
+import { onInterrupts } from '../cli/interrupts.ts';
 import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 

@@ -18,7 +18,7 @@ import {
 } from '../programs/program-run.ts';
 import { ClusterSession } from '../supervisor/cluster-session.ts';
 import { sessionCores } from '../supervisor/session-cores.ts';
-import { onInterrupts } from './interrupts.ts';
+import { onInterrupts } from '../cli/interrupts.ts';
 import { clusterOptions, parseClusterConfig } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
 

@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 import { declaring } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
-import { onInterrupts } from '../launch/interrupts.ts';
+import { onInterrupts } from '../cli/interrupts.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
 import { clusterOptions, parseClusterConfig } from '../launch/options.ts';
 import { ProgressDisplay } from '../launch/progress.ts';

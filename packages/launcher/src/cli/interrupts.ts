@@ -1,4 +1,4 @@
-import { afterOutput } from '../cli/standard-output.ts';
+import { afterOutput } from './standard-output.ts';
 
 /** What to do on the first Ctrl-C, on the second, and when this process ends in whatever way. */
 export interface InterruptHandlers {
