@@ -57,7 +57,7 @@ report(
       target: { kind: 'at most', ratio: 1.3 },
     },
     {
-      name: 'one request to a control port, a connection each',
+      name: 'one request to a control port, on a connection that is kept',
       unit: 'ms',
       ours: request.tls,
       baseline: request.bare,

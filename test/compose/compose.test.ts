@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,13 @@ import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
 /*
  * The shipped docker-compose.yml under a real engine: four cores, then eight on the running cluster, one of them killed, then three,
  * then nothing. It speaks mutual TLS, guards its metrics and serves the page; the other two projects do none of that. The tests are
- * steps of one story, in order. The project has a name of its own, so that a cluster of yours may run.
+ * steps of one story, in order. The projects have names of this run's own, so that a cluster of yours and another run may be under way.
  */
 
-const PROJECT = 'mk-compose-test';
-const OTHER = 'mk-compose-other';
-const READ_ONLY = 'mk-compose-read-only';
+const NAMES = 'mk-compose-test-';
+const PROJECT = `${NAMES}${process.pid}`;
+const OTHER = `${PROJECT}-other`;
+const READ_ONLY = `${PROJECT}-read-only`;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const missing = engineMissing();
 
@@ -119,6 +120,15 @@ function forget(project: string): void {
   spawnSync('docker', ['image', 'rm', '--force', `mk-${project}`], { stdio: 'ignore' });
 }
 
+/** Takes down what runs that were cut short have left. */
+function forgetEarlierRuns(): void {
+  const projects = JSON.parse(docker('compose', 'ls', '--all', '--format', 'json')) as { Name: string }[];
+  for (const { Name } of projects) {
+    const pid = Name.startsWith(NAMES) ? Number.parseInt(Name.slice(NAMES.length), 10) : Number.NaN;
+    if (pid > 0 && !existsSync(`/proc/${pid}`)) forget(Name);
+  }
+}
+
 interface Container {
   readonly Name: string;
   readonly State: string;
@@ -177,7 +187,7 @@ function fromJson(text: string): readonly CheckedLine[] {
 
 (missing === null ? describe : describe.skip)('docker compose', () => {
   beforeAll(() => {
-    forget(PROJECT);
+    forgetEarlierRuns();
     makeCertificates();
   });
 

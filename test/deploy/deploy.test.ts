@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { NODE_VARIABLES } from '@mk/launcher/node/node-settings';
 
 /** What ships for Kubernetes and for watching a cluster: checked against the API's schema, by promtool, and against what the processes serve. */
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -72,6 +73,19 @@ test('cores are found before they are ready; alive is not tied to peers; ready i
     });
   }
   expect(find('PodDisruptionBudget', 'mk-core').spec['maxUnavailable']).toBe(1);
+});
+
+test('a core says on which node it runs: cores of one node are one package', () => {
+  interface Pod {
+    readonly spec: { readonly containers: readonly { readonly env: readonly { readonly name: string }[] }[] };
+  }
+  const { spec } = find('Deployment', 'mk-core').spec['template'] as Pod;
+  expect(spec.containers[0]!.env).toContainEqual({
+    name: 'MK_HOST',
+    valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } },
+  });
+  const known = new Set(Object.keys(NODE_VARIABLES));
+  for (const { name } of spec.containers[0]!.env) expect(known).toContain(name);
 });
 
 test('the shipped secret is one that every process refuses', () => {

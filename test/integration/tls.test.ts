@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { connect, type ConnectOptions } from '@mk/libmk/io/connect';
 import { accessOf, callControl, fetchText } from '@mk/libmk/io/control-call';
 import { Authority } from '@mk/launcher/tls/authority';
 import { SkbClient } from '@mk/libmk/io/skb-client';
@@ -10,10 +11,13 @@ import { ClusterPlace, type Outcome, type ReadyMessage, until } from './running-
 
 /** One cluster over mutual TLS, and everybody whom it must not let in. */
 const place = new ClusterPlace();
+/** A cluster of one core that speaks no TLS. */
+const otherPlace = new ClusterPlace();
 const folder = join(place.state, 'tls');
 const revoked = join(folder, 'revoked.txt');
 const PLAIN_TOKEN = 'look-at-it';
 let ready: ReadyMessage;
+let plain: ReadyMessage;
 let authority: Authority;
 let stranger: Authority;
 
@@ -31,12 +35,37 @@ beforeAll(async () => {
   const launcher = place.start('mk-launch.cjs', ['--cores', '3', '--tls', folder, '--json'], {
     MK_METRICS_TOKEN: PLAIN_TOKEN,
   });
+  const other = otherPlace.launch('--cores', '1');
   ready = await launcher.message<ReadyMessage>('ready');
+  plain = await other.message<ReadyMessage>('ready');
 });
-afterAll(() => place.cleanUp());
+afterAll(() => Promise.all([place.cleanUp(), otherPlace.cleanUp()]));
 
 const addressOf = (process: string): string => ready.processes.find(({ name }) => name === process)!.address;
 const secretOf = (): string => place.record()!.secret;
+
+/** Runs with other environment variables. */
+async function within<T>(environment: Readonly<Record<string, string>>, act: () => Promise<T>): Promise<T> {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    return await act();
+  } finally {
+    process.env = before;
+  }
+}
+
+/** What `connect` of libmk rejects with. */
+async function refusal(options: ConnectOptions): Promise<string> {
+  const address = addressOf('skb');
+  return connect({ address, secret: secretOf(), ...options }).then(
+    async (mk) => {
+      await mk.close();
+      return 'let in';
+    },
+    (error: unknown) => (error as Error).message,
+  );
+}
 
 /** Credentials that the cluster's authority, or another one, gives out. */
 async function issued(names: readonly string[], days = 30, by = authority): Promise<TlsSettings> {
@@ -92,6 +121,49 @@ test('mkctl, programs and clients of the SKB speak TLS', async () => {
     MK_SECRET: secretOf(),
   }).ended;
   expect([direct.status, direct.stderr]).toEqual([0, '']);
+});
+
+test('connect of libmk speaks TLS: by name, with texts, with a folder, as the environment says', async () => {
+  const to = { address: addressOf('skb'), secret: secretOf() };
+  const environment = { MK_SKB_ADDRESS: to.address, MK_SECRET: to.secret, MK_TLS_DIR: folder };
+  const ways = [
+    () => connect({ cluster: 'mk', stateDirectory: place.state }),
+    async () => connect({ ...to, tls: await issued(['client']) }),
+    () => connect({ ...to, tls: folder }),
+    () => within(environment, () => connect()),
+  ];
+  for (const way of ways) {
+    const mk = await way();
+    expect(await mk.status()).toMatchObject({ cluster: 'mk', members: 3, meshComplete: true });
+    expect((await mk.cores()).map(({ core, up }) => [core, up])).toEqual([0, 1, 2].map((core) => [core, true]));
+    expect((await mk.query('X is 6 * 7.')).solutions).toEqual([{ bindings: { X: 42 } }]);
+    await mk.close();
+  }
+});
+
+test('connect that is refused says in one line who, why, and what helps', async () => {
+  const client = await issued(['client']);
+  const another = 'mk-launch certs makes another, beside the authority’s ca.key';
+  const cases: readonly (readonly [ConnectOptions, RegExp | string])[] = [
+    [{ tls: { ...client, ca: stranger.ca } }, /^CERTIFICATE_FOREIGN: .*is ca\.pem here that of this cluster\?$/],
+    [{ tls: await issued(['client'], -1) }, /^CERTIFICATE_EXPIRED: that of client expired on .*; mk-launch certs/],
+    [{ tls: { ...(await issued(['client'], 30, stranger)), ca: authority.ca } }, another],
+    [{}, /^TLS_REQUIRED: this cluster speaks TLS; give a certificate/],
+    [{ tls: await issued(['nobody', 'core-1']), secret: '11'.repeat(32) }, /^WRONG_SECRET: /],
+    [{ tls: { ...client, cert: 'no PEM' } }, /^BAD_REQUEST: TLS: the certificate \(cert\) is no PEM/],
+    [{ tls: { ...client, key: (await issued(['client'])).key } }, /^BAD_REQUEST: TLS: the key is not that of/],
+    [{ tls: join(folder, 'none') }, /^BAD_REQUEST: TLS: the authority’s certificate .* mk-launch certs makes such/],
+    [
+      { tls: client, address: plain.processes.find(({ name }) => name === 'skb')!.address },
+      /^TLS_REQUIRED: .*it speaks none; reach it without certificates$/,
+    ],
+  ];
+  for (const [options, expected] of cases) {
+    const said = await refusal(options);
+    expect(said).toMatch(expected);
+    expect(said).not.toContain('\n');
+  }
+  expect(await refusal({ tls: client })).toBe('let in');
 });
 
 test('who shows no certificate, an expired, a foreign or nobody’s is told why, and so is the log', async () => {

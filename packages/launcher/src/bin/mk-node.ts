@@ -18,9 +18,8 @@ import {
   unknownVariables,
   variable,
 } from '../node/node-settings.ts';
-import { fetchText } from '@mk/libmk/io/control-call';
+import { connectionsOver, fetchText } from '@mk/libmk/io/control-call';
 import { UsageError } from '../cli/usage-error.ts';
-import { TlsEnd } from '@mk/monitor-proto/io/tls';
 import { containerName } from '../node/container-name.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 
@@ -118,7 +117,7 @@ function ownAddress(): string {
 async function health(): Promise<void> {
   const address = formatAddress(healthAddress(process.env, ownAddress()));
   const { tls, metricsToken = '' } = oneLine(() => guards('any', process.env));
-  const access = { token: metricsToken, tls: tls === undefined ? null : new TlsEnd(tls) };
+  const access = { token: metricsToken, connections: connectionsOver(tls ?? null) };
   try {
     const { status, body } = await fetchText(address, access, '/healthz', HEALTH_TIMEOUT_MS);
     process.stdout.write(body, () => process.exit(status === 200 || process.argv[3] === 'alive' ? 0 : 1));

@@ -22,7 +22,9 @@ import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { type AbsentCore, absentBy } from './cores.ts';
 import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
-import { asksForTls, type CredentialPlace, placeInEnvironment, readCredentials } from '../tls/credential-files.ts';
+import { type ShownCertificates, shownCertificates } from '../tls/shown-certificates.ts';
+import { asksForTls, type CredentialPlace, placeInEnvironment } from '@mk/libmk/io/credential-files';
+import { readCredentials } from '../tls/read-credentials.ts';
 import { WaitTeller } from './wait-teller.ts';
 
 /** A process that does not answer about faults within this is named. */
@@ -191,6 +193,15 @@ export class ClusterClient {
     if (this.record !== null) return this.record.processes.map(({ name, address }) => ({ process: name, address }));
     const cores = (await this.cores()).map(({ core, address }) => ({ process: `core-${core}`, address }));
     return [{ process: 'skb', address: this.skbAddress }, ...cores];
+  }
+
+  /**
+   * The certificates of the cluster's processes: as the supervisor gave them out, or where there is none as each process shows its own,
+   * with who shows it.
+   */
+  async certificates(): Promise<ShownCertificates> {
+    if (this.record !== null) return { rows: await this.supervisor('certs'), silent: [] };
+    return shownCertificates(await this.endpoints(), this.access);
   }
 
   /** Puts a fault in force; the processes that could not be told. */

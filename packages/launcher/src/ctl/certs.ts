@@ -7,12 +7,18 @@ export const CERTS: CtlCommand = {
   describe: 'the certificates of a cluster that speaks TLS',
   examples: [['$0 certs', 'a serial number in the list of --tls-revoked, or in revoked.txt, ends one']],
   async run(context) {
-    const rows = await context.cluster.supervisor('certs');
+    const { cluster, terminal } = context;
+    const { rows, silent } = await cluster.certificates();
+    for (const { process, why } of silent) terminal.error(`mkctl: ${process} shows no certificate: ${why}`);
     if (context.json) return printJson(context, rows);
-    if (rows.length === 0)
-      throw new CommandError(`cluster ${context.cluster.name} speaks no TLS; boot one with mk-launch --tls auto`);
-    const table = plainTable(['for', 'serial', 'valid to']);
-    for (const { name, serial, validTo } of rows) table.push([name, serial, validTo]);
-    context.terminal.out(table.toString());
+    if (rows.length === 0 && silent.length === 0)
+      throw new CommandError(
+        `cluster ${cluster.name} speaks no TLS; ${cluster.record === null ? 'give its processes MK_TLS_DIR' : 'boot one with mk-launch --tls auto'}`,
+      );
+    const shows = rows.some(({ by }) => by !== undefined);
+    const table = plainTable(['for', 'serial', 'valid to', ...(shows ? ['shown by'] : [])]);
+    for (const { name, serial, validTo, by = [] } of rows)
+      table.push([name, serial, validTo, ...(shows ? [by.join(' ')] : [])]);
+    terminal.out(table.toString());
   },
 };

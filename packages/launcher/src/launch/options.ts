@@ -18,7 +18,7 @@ import { duration, durationMs, oneOf, valueOf, wholeNumber } from '../cli/values
 import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
 import type { TlsPlan } from '../tls/certificate-desk.ts';
-import { asksForTls } from '../tls/credential-files.ts';
+import { asksForTls } from '@mk/libmk/io/credential-files';
 import type { GivenPlan } from './plan-report.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 

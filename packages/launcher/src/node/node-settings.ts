@@ -11,7 +11,8 @@ import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
 import { LINK_TRANSPORTS } from '../boot/cluster-config.ts';
 import type { PagePlace } from '../boot/page-place.ts';
-import { asksForTls, placeInEnvironment, readCredentials } from '../tls/credential-files.ts';
+import { asksForTls, placeInEnvironment } from '@mk/libmk/io/credential-files';
+import { readCredentials } from '../tls/read-credentials.ts';
 import { CLIENT_VARIABLES, TLS_VARIABLES } from '../cli/variables.ts';
 
 /*

@@ -3,7 +3,6 @@ import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { ParentMessage } from '@mk/monitor-proto/io/parent';
-import { controlToken } from '@mk/monitor-proto/io/crypto';
 import {
   type BootAction,
   type BootEvent,
@@ -15,8 +14,8 @@ import {
 } from '../boot/boot-machine.ts';
 import { type ClusterConfig, coreEnvironment, skbEnvironment } from '../boot/cluster-config.ts';
 import { coreProgram, skbProgram } from '../boot/programs.ts';
-import { type Access, callControl, splitAddress } from '@mk/libmk/io/control-call';
-import { TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
+import { type Access, accessOf, callControl, splitAddress } from '@mk/libmk/io/control-call';
+import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { CertificateDesk } from '../tls/certificate-desk.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { LogHub } from './log-hub.ts';
@@ -77,7 +76,7 @@ export class Supervisor {
     private readonly observer: SupervisorObserver = {},
   ) {
     this.certificates = config.tls === undefined ? null : new CertificateDesk(config.tls, config.name);
-    this.access = { token: controlToken(Buffer.from(config.secret, 'hex')), tls: null };
+    this.access = accessOf(config.secret, null);
   }
 
   get token(): string {
@@ -99,7 +98,7 @@ export class Supervisor {
       SKB,
       ...Array.from({ length: config.cores }, (_, core) => coreName(core)),
     ]);
-    this.access = { token: this.access.token, tls: new TlsEnd(certificates.of('launcher')) };
+    this.access = accessOf(config.secret, certificates.of('launcher'));
   }
 
   get ending(): boolean {

@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { CommandError } from '../cli/usage-error.ts';
 import type { Authority } from './authority.ts';
-import { type CredentialPlace, readCredentials } from './credential-files.ts';
+import type { CredentialPlace } from '@mk/libmk/io/credential-files';
+import { readCredentials } from './read-credentials.ts';
 
 /** Where a cluster's certificates come from: an authority that lives as long as its supervisor, or files. Plain JSON. */
 export type TlsPlan =
@@ -24,6 +25,12 @@ export interface CertificateRow {
   readonly validTo: string;
   /** SHA-256. */
   readonly fingerprint: string;
+  /** Who shows it, where nobody wrote down to whom it was given. */
+  readonly by?: readonly string[];
+}
+
+export function rowOf(name: string, { serialNumber, validTo, fingerprint256 }: X509Certificate): CertificateRow {
+  return { name, serial: serialNumber.toLowerCase(), validTo, fingerprint: fingerprint256 };
 }
 
 /** Gives the processes of one cluster their certificates. What a process shall have is prepared before it is started. */
@@ -52,10 +59,7 @@ export class CertificateDesk {
 
   /** What was given out, for people: a serial number is how a certificate is revoked. */
   list(): readonly CertificateRow[] {
-    return [...this.prepared].map(([name, { cert }]) => {
-      const { serialNumber, validTo, fingerprint256 } = new X509Certificate(cert);
-      return { name, serial: serialNumber.toLowerCase(), validTo, fingerprint: fingerprint256 };
-    });
+    return [...this.prepared].map(([name, { cert }]) => rowOf(name, new X509Certificate(cert)));
   }
 
   of(name: string): TlsSettings {

@@ -52,7 +52,10 @@ async function makeCertificates(args: Readonly<Record<string, unknown>>): Promis
   makeDirectory(folder, 'certs');
   const { Authority } = await import('./authority.ts');
   const [caFile, caKeyFile] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
-  const known = existsSync(caFile) && existsSync(caKeyFile);
+  const known = existsSync(caFile);
+  // Another authority in its place would make strangers of everybody who has a certificate of this one.
+  if (known && !existsSync(caKeyFile))
+    throw new UsageError(`certs: ${caFile} is there without ca.key; put its key beside it, or name another folder`);
   const authority = known
     ? await Authority.load(readFileSync(caFile, 'utf8'), readFileSync(caKeyFile, 'utf8'))
     : await Authority.create('mk', days);

@@ -14,12 +14,20 @@ import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { asError } from '@mk/monitor-proto/thrown';
 import { Cluster } from './cluster.ts';
 import { type ClusterRecord, runningClusters } from './cluster-record.ts';
+import {
+  asksForTls,
+  checkCredentials,
+  CredentialsError,
+  placeInEnvironment,
+  readCredentials,
+} from './credential-files.ts';
 import { accessOf, callControl, ControlError, splitAddress } from './control-call.ts';
 import { SkbClient, SkbClientError } from './skb-client.ts';
 import { stateDirectoryPath } from './state-path.ts';
 
 export { Cluster, ClusterNames, type ClusterStatus, Domain, type SpawnRequest } from './cluster.ts';
 export { type CallOptions, ControlError } from './control-call.ts';
+export type { TlsSettings } from '@mk/monitor-proto/io/tls';
 export type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 export type { DispatcherRow, DomainRow } from './domains.ts';
 export type { DomainStatus } from '../dispatcher/domain-status.ts';
@@ -39,8 +47,11 @@ export interface ConnectOptions {
   readonly address?: string;
   /** With `address`: the cluster’s secret, hex. */
   readonly secret?: string;
-  /** With `address`, for a cluster that speaks TLS: texts in PEM. A cluster of this host tells its own. */
-  readonly tls?: TlsSettings;
+  /**
+   * With `address`, for a cluster that speaks TLS: texts in PEM, or a folder with `ca.pem`, `client.pem` and `client.key`. A
+   * cluster of this host tells its own.
+   */
+  readonly tls?: TlsSettings | string;
   /** How long to wait for the SKB, milliseconds. */
   readonly timeoutMs?: number;
 }
@@ -55,8 +66,9 @@ interface Target {
 
 /**
  * Attaches this process to a running cluster: `connect('mk')`, `connect({ address: '10.0.0.7:7000', secret })`. Without a word it is
- * what mkctl would reach: the cluster of MK_SKB_ADDRESS (with MK_SECRET or MK_SECRET_FILE), or the only one of this host.
- * Rejects with a ControlError: NO_CLUSTER when there is none such, UNREACHABLE, or BAD_REQUEST.
+ * what mkctl would reach: the cluster of MK_SKB_ADDRESS (with MK_SECRET or MK_SECRET_FILE, and the variables of TLS), or the only one of
+ * this host. Rejects with a ControlError: NO_CLUSTER when there is none such, UNREACHABLE, BAD_REQUEST, or what the cluster
+ * refuses this client for (WRONG_SECRET, TLS_REQUIRED, CERTIFICATE_EXPIRED …).
  */
 export async function connect(to: string | ConnectOptions = {}): Promise<Cluster> {
   const options = typeof to === 'string' ? { cluster: to } : to;
@@ -74,9 +86,13 @@ export async function connect(to: string | ConnectOptions = {}): Promise<Cluster
     });
     return new Cluster({ name: cluster, skbAddress: address, access }, skb);
   } catch (error) {
-    if (error instanceof SkbClientError) throw new ControlError('UNREACHABLE', error.message);
-    throw error;
+    throw error instanceof SkbClientError ? asControlError(error) : error;
   }
+}
+
+function asControlError({ error, message }: SkbClientError): ControlError {
+  const text = message.slice(error.length + ': '.length);
+  return new ControlError(error === 'SKB_UNREACHABLE' ? 'UNREACHABLE' : error, text);
 }
 
 function timeLimit({ timeoutMs }: ConnectOptions): { readonly timeoutMs?: number } {
@@ -96,10 +112,11 @@ function targetOf(options: ConnectOptions, env: NodeJS.ProcessEnv): Target {
   if (address !== undefined) {
     if (cluster !== undefined)
       throw new ControlError('BAD_REQUEST', 'address and cluster exclude each other: give one of them');
-    return direct(address, options.secret ?? '', options.tls ?? null);
+    return direct(address, options.secret ?? '', credentialsOf(options, {}));
   }
   const skb = env['MK_SKB_ADDRESS'] ?? '';
-  if (cluster === undefined && skb !== '') return direct(skb, options.secret ?? secretOf(env), options.tls ?? null);
+  if (cluster === undefined && skb !== '')
+    return direct(skb, options.secret ?? secretOf(env), credentialsOf(options, env));
   return recorded(options, cluster);
 }
 
@@ -111,6 +128,18 @@ function secretOf(env: NodeJS.ProcessEnv): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new ControlError('BAD_REQUEST', `MK_SECRET_FILE ${file}: ${asError(error).message}`);
+  }
+}
+
+/** What this client speaks TLS with: as it was told, or else as the environment says; null: nothing. */
+function credentialsOf({ tls }: ConnectOptions, env: NodeJS.ProcessEnv): TlsSettings | null {
+  const place = typeof tls === 'string' ? { folder: tls } : placeInEnvironment(env);
+  try {
+    if (typeof tls !== 'object') return asksForTls(place) ? readCredentials(place, ['client']) : null;
+    checkCredentials('the certificate (cert)', tls);
+    return tls;
+  } catch (error) {
+    throw error instanceof CredentialsError ? new ControlError('BAD_REQUEST', error.message) : error;
   }
 }
 

@@ -1,23 +1,28 @@
 import { isRecord } from '@mk/monitor-proto/guards';
 import { codeOf } from '@mk/monitor-proto/thrown';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
-import { Agent, type ClientRequest, type IncomingMessage, request as overHttp, type RequestOptions } from 'node:http';
-import { request as overHttps } from 'node:https';
+import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { faultOfDial, TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
-import { type Address, parseAddress, parseLinkAddress } from '@mk/monitor-proto/address';
+import { type Address, type LinkPlace, parseAddress, parseLinkAddress } from '@mk/monitor-proto/address';
 import type { ControlReply } from '@mk/monitor-proto/step';
+import { KeptConnections } from './kept-connections.ts';
 
 /** What a cluster's processes ask of whoever speaks to their ports. */
 export interface Access {
   readonly token: string;
-  /** Null: they speak plain HTTP. */
-  readonly tls: TlsEnd | null;
+  /** Over TLS, or else they speak plain HTTP. */
+  readonly connections: KeptConnections;
 }
 
 /** What is shown to the processes of the cluster with this secret (hex). */
 export function accessOf(secret: string, tls: TlsSettings | null): Access {
-  return { token: controlToken(Buffer.from(secret, 'hex')), tls: tls === null ? null : new TlsEnd(tls) };
+  return { token: controlToken(Buffer.from(secret, 'hex')), connections: connectionsOver(tls) };
+}
+
+/** Connections for requests to processes that speak TLS, or to those that speak none. */
+export function connectionsOver(tls: TlsSettings | null): KeptConnections {
+  return tls === null ? PLAIN : new KeptConnections(new TlsEnd(tls));
 }
 
 export interface CallOptions {
@@ -41,8 +46,7 @@ export class ControlError extends Error {
 }
 
 const DEFAULT_TIMEOUT_MS = 20_000;
-/** Connections are not kept: one that the other end closes for idleness at that moment would fail a request. */
-const agent = new Agent({ keepAlive: false, maxSockets: 128 });
+const PLAIN = new KeptConnections(null);
 
 /** Asks one process (`host:port` or `ws+unix:/path`) to do a verb; its value, or a ControlError. */
 export async function callControl(
@@ -109,7 +113,7 @@ function http(
       reject(
         error instanceof ControlError
           ? error
-          : (refusalOf(address, access, error) ??
+          : (refusalOf(address, error) ??
               new ControlError('UNREACHABLE', `${address} cannot be reached (${codeOf(error) ?? error.message})`)),
       );
     };
@@ -122,28 +126,28 @@ function http(
 }
 
 /** Where to connect: a core that takes links at a Unix socket answers requests there, too. */
-function placeOf(address: string): { readonly socketPath: string } | Address {
+export function placeOf(address: string): LinkPlace {
   const place = parseLinkAddress(address);
-  return place !== null && 'path' in place ? { socketPath: place.path } : splitAddress(address);
+  return place !== null && 'path' in place ? place : splitAddress(address);
 }
 
 /** A request to a process of the cluster, which its caller ends. */
 export function openRequest(
   address: string,
-  { token, tls }: Access,
+  { token, connections }: Access,
   options: RequestOptions,
   answered: (response: IncomingMessage) => void,
 ): ClientRequest {
   const headers = { ...options.headers, authorization: `Bearer ${token}` };
-  const all = { ...options, ...placeOf(address), headers };
-  return tls === null
-    ? overHttp({ ...all, agent }, answered)
-    : overHttps({ ...all, agent: false, ...tls.requestOptions }, answered);
+  connections.dropRevoked();
+  const place = placeOf(address);
+  const to = 'path' in place ? { socketPath: place.path } : place;
+  return request({ ...options, ...to, headers, agent: connections }, answered);
 }
 
 /** Whom a process refuses, or who refuses it, by its certificate. */
-function refusalOf(address: string, { tls }: Access, error: Error): ControlError | null {
-  const fault = tls === null ? null : faultOfDial(error);
+function refusalOf(address: string, error: Error): ControlError | null {
+  const fault = faultOfDial(error);
   return fault === null ? null : new ControlError(fault.error, `${address}: ${fault.text}`);
 }
 

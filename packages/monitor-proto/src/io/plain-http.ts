@@ -4,6 +4,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { KEEP_ALIVE_MS } from './keep-alive.ts';
 import { FIRST_FRAME, frameOfHeader, LINK_PATH, MAX_PAYLOAD } from './websocket-opening.ts';
 
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n';
+
 /**
  * The HTTP server of a process's port, for whatever is not a link in our own form: `/healthz` and the like, and strangers'
  * WebSockets. It is made when somebody first asks for it, for boot has no use of it.
@@ -42,10 +44,14 @@ export class PlainHttp {
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
       const header = request.headers[FIRST_FRAME.toLowerCase()];
       const first = header === undefined ? null : frameOfHeader(String(header));
-      if (first === undefined) return void socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      if (first === undefined) return void socket.end(BAD_REQUEST);
       acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first, socket));
     });
-    server.on('clientError', (_error, socket) => socket.destroy());
+    // Whoever speaks TLS to a port without learns from any answer at all that it has none.
+    server.on('clientError', (_error, socket) => {
+      if (socket.writable) socket.end(BAD_REQUEST, () => socket.destroy());
+      else socket.destroy();
+    });
     server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections
     return server;
   }

@@ -1,5 +1,13 @@
 import { readFileSync, statSync } from 'node:fs';
-import { connect, createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type SecureContextOptions,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import type { LinkPlace } from '../address.ts';
 import type { CertificateError, CertificateFault } from '../certificate-errors.ts';
@@ -44,16 +52,11 @@ const LOOK_MS = 500;
 export class TlsEnd {
   private readonly context: SecureContext;
   private readonly revocations: Revocations;
+  /** Who answered where this end dialled: on this side a socket of Node tells its peer's certificate but once. */
+  private readonly dialled = new WeakMap<TLSSocket, CertifiedPeer>();
 
   constructor(private readonly settings: TlsSettings) {
-    this.context = createSecureContext({
-      ca: settings.ca,
-      cert: settings.cert,
-      key: settings.key,
-      ciphers: SUITES,
-      minVersion: 'TLSv1.3',
-      secureOptions: NO_TICKET,
-    });
+    this.context = createSecureContext(contextOf(settings));
     this.revocations = new Revocations(settings.revoked ?? null);
   }
 
@@ -66,14 +69,8 @@ export class TlsEnd {
     refused: (fault: CertificateFault, socket: TLSSocket | null) => void,
     timeoutMs: number,
   ): Server {
-    const { ca, cert, key } = this.settings;
     const server = createServer({
-      ca,
-      cert,
-      key,
-      ciphers: SUITES,
-      minVersion: 'TLSv1.3',
-      secureOptions: NO_TICKET,
+      ...contextOf(this.settings),
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: timeoutMs,
@@ -92,36 +89,28 @@ export class TlsEnd {
     return server;
   }
 
-  /** Options of a request by node:https; the answering process must be one that serves. */
-  get requestOptions(): object {
-    const { ca, cert, key } = this.settings;
-    const identity = (_host: string, shown: { readonly raw: Buffer }): Error | undefined =>
-      this.faultOf(shown.raw, (names) => names.some((name) => SERVES.test(name)));
-    return { ca, cert, key, minVersion: 'TLSv1.3', checkServerIdentity: identity, servername: '' };
-  }
-
   /** The client's side of a connection to whom this name belongs; a fault of its certificate comes as the socket's error. */
   dial(to: LinkPlace, name: string, onread: object): TLSSocket {
-    const socket = connect({
-      ...to,
-      secureContext: this.context,
-      servername: '', // addresses are no names of anybody
-      checkServerIdentity: (_host: string, shown: { readonly raw: Buffer }) =>
-        this.faultOf(
-          shown.raw,
-          (names) => names.includes(name) || (name.startsWith('core-') && names.includes(ANY_CORE)),
-          name,
-        ),
-      ...{ onread },
-    });
-    if (!('path' in to)) socket.setNoDelay(true);
-    return socket;
+    const isName = (names: CertifiedNames): boolean =>
+      names.includes(name) || (name.startsWith('core-') && names.includes(ANY_CORE));
+    return this.connectTo(to, (peer) => this.faultOf(peer, isName, name), { onread });
+  }
+
+  /** The client's side of a connection for requests, to any process that serves some; faults as above. */
+  dialServer(to: LinkPlace): TLSSocket {
+    const serves = (names: CertifiedNames): boolean => names.some((name) => SERVES.test(name));
+    return this.connectTo(to, (peer) => this.faultOf(peer, serves, 'a process that serves'));
   }
 
   /** Whom the other end of a connection that this end has dialled proved to be; null: the connection has ended. */
   static peerOf(socket: TLSSocket): CertifiedPeer | null {
     const shown = socket.getPeerX509Certificate();
     return shown === undefined ? null : peerOf(shown);
+  }
+
+  /** Whom a certificate lets its holder be. */
+  static namesOf({ subjectAltName = '' }: X509Certificate): CertifiedNames {
+    return subjectAltName.split(', ').flatMap((entry) => /^DNS:([a-z0-9*.-]+)$/.exec(entry)?.[1] ?? []);
   }
 
   /** A certificate in a sentence. */
@@ -134,6 +123,12 @@ export class TlsEnd {
     return this.revocations.has(peer);
   }
 
+  /** Whether the process that this end has dialled shows a certificate that has been revoked meanwhile. */
+  hasRevokedPeerOf(socket: TLSSocket): boolean {
+    const peer = this.dialled.get(socket);
+    return peer !== undefined && this.isRevoked(peer);
+  }
+
   /** Calls back, now and then, when the list of revoked certificates has changed; ends with the function that it returns. */
   watchRevoked(changed: () => void): () => void {
     return this.revocations.watch(changed);
@@ -141,29 +136,46 @@ export class TlsEnd {
 
   private judge(socket: TLSSocket): CertifiedPeer | CertificateFault {
     const shown = socket.getPeerX509Certificate();
-    if (shown === undefined) return fault('CERTIFICATE_MISSING', 'it showed none');
+    if (shown === undefined) return fault('CERTIFICATE_MISSING', 'it showed none; give it one (--tls, MK_TLS_DIR)');
     const peer = peerOf(shown);
     const title = titleOf(peer);
     const expired = expiry(shown);
-    if (expired !== null) return fault('CERTIFICATE_EXPIRED', `that of ${title} ${expired}`);
-    if (!socket.authorized)
-      return fault('CERTIFICATE_FOREIGN', `that of ${title}: ${String(socket.authorizationError ?? 'not verified')}`);
-    if (this.revocations.has(peer)) return fault('CERTIFICATE_REVOKED', TlsEnd.titleOf(peer));
-    return peer.names.length > 0 ? peer : fault('WRONG_CERTIFICATE', 'it names nobody');
+    if (expired !== null) return fault('CERTIFICATE_EXPIRED', `that of ${title} ${expired}; ${REMEDY}`);
+    if (!socket.authorized) {
+      const why = String(socket.authorizationError ?? 'not verified');
+      return fault('CERTIFICATE_FOREIGN', `that of ${title}: ${why}; ${REMEDY}`);
+    }
+    if (this.revocations.has(peer)) return fault('CERTIFICATE_REVOKED', `${TlsEnd.titleOf(peer)}; ${REMEDY}`);
+    return peer.names.length > 0 ? peer : fault('WRONG_CERTIFICATE', `it names nobody; ${REMEDY}`);
+  }
+
+  private connectTo(to: LinkPlace, identity: (peer: CertifiedPeer) => Error | undefined, options = {}): TLSSocket {
+    const socket = connect({
+      ...to,
+      secureContext: this.context,
+      servername: '', // addresses are no names of anybody
+      checkServerIdentity: (_host: string, { raw }: { readonly raw: Buffer }) => {
+        const peer = peerOf(new X509Certificate(raw));
+        this.dialled.set(socket, peer);
+        return identity(peer);
+      },
+      ...options,
+    });
+    if (!('path' in to)) socket.setNoDelay(true);
+    return socket;
   }
 
   /** Of a server's certificate that TLS has verified; an error with a fault, as `checkServerIdentity` has it. */
-  private faultOf(
-    raw: Buffer,
-    isFor: (names: CertifiedNames) => boolean,
-    wanted = 'a process that serves',
-  ): Error | undefined {
-    const shown = new X509Certificate(raw);
-    const peer = peerOf(shown);
+  private faultOf(peer: CertifiedPeer, isFor: (names: CertifiedNames) => boolean, wanted: string): Error | undefined {
     if (this.revocations.has(peer)) return new CertificateFailure(fault('CERTIFICATE_REVOKED', TlsEnd.titleOf(peer)));
     if (isFor(peer.names)) return undefined;
     return new CertificateFailure(fault('WRONG_CERTIFICATE', `it is for ${titleOf(peer)}, not for ${wanted}`));
   }
+}
+
+/** What both sides of a connection have in common. */
+function contextOf({ ca, cert, key }: TlsSettings): SecureContextOptions {
+  return { ca, cert, key, ciphers: SUITES, minVersion: 'TLSv1.3', secureOptions: NO_TICKET };
 }
 
 /** A certificate of the other end that this end does not take. */
@@ -179,9 +191,12 @@ export class CertificateFailure extends Error {
 export function faultOfDial(error: Error): CertificateFault | null {
   if (error instanceof CertificateFailure) return error.fault;
   const code = codeOf(error) ?? '';
-  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return fault('CERTIFICATE_EXPIRED', error.message);
-  if (FOREIGN.has(code)) return fault('CERTIFICATE_FOREIGN', error.message);
-  return NO_TLS.has(code) ? fault('TLS_REQUIRED', 'it answered with something else') : null;
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
+    return fault('CERTIFICATE_EXPIRED', `${error.message}; ${REMEDY}`);
+  if (FOREIGN.has(code)) return fault('CERTIFICATE_FOREIGN', `${error.message}; is ca.pem here that of this cluster?`);
+  return NO_TLS.has(code) || error.message.includes('wrong version number')
+    ? fault('TLS_REQUIRED', 'it speaks none; reach it without certificates')
+    : null;
 }
 
 /** Of what the server's side met before there was a connection to answer on; null: a peer that went away. */
@@ -197,6 +212,7 @@ function faultOfOpening(error: Error): CertificateFault | null {
   return fault('TLS_REQUIRED', `the peer does not speak TLS 1.3 (${code})`);
 }
 
+const REMEDY = 'mk-launch certs makes another, beside the authority’s ca.key';
 const FOREIGN = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -219,10 +235,11 @@ function fault(error: CertificateError, text: string): CertificateFault {
 }
 
 function peerOf(shown: X509Certificate): CertifiedPeer {
-  const names = (shown.subjectAltName ?? '')
-    .split(', ')
-    .flatMap((entry) => /^DNS:([a-z0-9*.-]+)$/.exec(entry)?.[1] ?? []);
-  return { names, fingerprint: plainHex(shown.fingerprint256), serial: plainHex(shown.serialNumber) };
+  return {
+    names: TlsEnd.namesOf(shown),
+    fingerprint: plainHex(shown.fingerprint256),
+    serial: plainHex(shown.serialNumber),
+  };
 }
 
 function titleOf({ names, serial }: CertifiedPeer): string {

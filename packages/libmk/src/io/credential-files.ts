@@ -3,8 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
-import { UsageError } from '../cli/usage-error.ts';
-import type { TLS_VARIABLES } from '../cli/variables.ts';
 
 /** Where one process finds what it needs to speak TLS: a folder for all, or single files. */
 export interface CredentialPlace {
@@ -15,9 +13,16 @@ export interface CredentialPlace {
   readonly revoked?: string | undefined;
 }
 
+/** Files that are missing or wrong: one line that says which, and what helps. */
+export class CredentialsError extends Error {
+  override readonly name = 'CredentialsError';
+}
+
+type CredentialVariable = 'MK_TLS_DIR' | 'MK_TLS_CA' | 'MK_TLS_CERT' | 'MK_TLS_KEY' | 'MK_TLS_REVOKED';
+
 /** What the environment says of it. */
 export function placeInEnvironment(environment: Readonly<Record<string, string | undefined>>): CredentialPlace {
-  const of = (name: keyof typeof TLS_VARIABLES): string | undefined => environment[name] || undefined;
+  const of = (name: CredentialVariable): string | undefined => environment[name] || undefined;
   return {
     folder: of('MK_TLS_DIR'),
     ca: of('MK_TLS_CA'),
@@ -33,7 +38,7 @@ export function asksForTls({ folder, ca, cert, key }: CredentialPlace): boolean 
 }
 
 /**
- * The credentials of the process that goes by one of these names, the first that has a file. A UsageError names the file that
+ * The credentials of the process that goes by one of these names, the first that has a file. A CredentialsError names the file that
  * is missing or wrong.
  */
 export function readCredentials(place: CredentialPlace, names: readonly string[]): TlsSettings {
@@ -43,7 +48,7 @@ export function readCredentials(place: CredentialPlace, names: readonly string[]
   const cert = read('certificate', certFile);
   const keyFile = place.key ?? (place.cert === undefined ? keyBeside(certFile) : null);
   const key = read('key', keyFile);
-  check(String(certFile), cert, key);
+  checkCredentials(String(certFile), { ca, cert, key });
   const listed = place.revoked ?? inFolder(place, ['revoked.txt']);
   if (place.revoked !== undefined) read('list of revoked certificates', place.revoked);
   return listed === null || !existsSync(listed) ? { ca, cert, key } : { ca, cert, key, revoked: listed };
@@ -64,21 +69,27 @@ function keyBeside(cert: string | null): string | null {
 
 function read(what: string, file: string | null): string {
   if (file === null)
-    throw new UsageError(`TLS needs the ${what}: name a folder (--tls, MK_TLS_DIR), or the files one by one`);
+    throw new CredentialsError(`TLS needs the ${what}: name a folder (--tls, MK_TLS_DIR), or the files one by one`);
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no such file' : asError(error).message;
-    throw new UsageError(`TLS: the ${what} ${file} cannot be read (${why}); mk-launch certs makes such files`);
+    throw new CredentialsError(`TLS: the ${what} ${file} cannot be read (${why}); mk-launch certs makes such files`);
   }
 }
 
-function check(file: string, cert: string, key: string): void {
-  let matches: boolean;
+/** Throws a CredentialsError unless these are certificates, and the key that of the second; `title` names it. */
+export function checkCredentials(title: string, { ca, cert, key }: TlsSettings): void {
+  const shown = parsed(title, () => new X509Certificate(cert));
+  parsed('the authority’s certificate (ca)', () => new X509Certificate(ca));
+  const own = parsed(`the key of ${title}`, () => createPrivateKey(key));
+  if (!shown.checkPrivateKey(own)) throw new CredentialsError(`TLS: the key is not that of ${title}`);
+}
+
+function parsed<T>(what: string, parse: () => T): T {
   try {
-    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+    return parse();
   } catch (error) {
-    throw new UsageError(`TLS: ${file} and its key are no PEM that can be read (${asError(error).message})`);
+    throw new CredentialsError(`TLS: ${what} is no PEM that can be read (${asError(error).message})`);
   }
-  if (!matches) throw new UsageError(`TLS: the key is not that of ${file}`);
 }
