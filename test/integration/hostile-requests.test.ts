@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { KnowledgePlace } from './knowledge-place.ts';
@@ -115,6 +116,54 @@ test.each(['skb', 'core-0', 'supervisor'])('%s leaves it to a client to close an
   await answer.text();
   expect(answer.headers.get('keep-alive')).toBe('timeout=75'); // under Node's 5 s, requests were lost on a busy host
 });
+
+/** Openings of a WebSocket that are refused, requests that are read or not, and what is no HTTP. */
+const OPENING = 'Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
+const BEGINNINGS = [
+  `GET /healthz HTTP/1.1\r\n${OPENING}\r\n`,
+  `GET /link HTTP/1.1\r\n${OPENING}Sec-WebSocket-Key: no\r\n\r\n`,
+  `GET /link HTTP/1.1\r\n${OPENING}Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\nMk-First-Frame: !\r\n\r\n`,
+  `GET /link HTTP/1.1\r\n${OPENING}Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\nX: y\r\n\r\n`,
+  'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10),
+  'POST /control HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{',
+  '\0\0\0\0',
+];
+
+test.each(['skb', 'core-0', 'supervisor'])('%s outlives clients that reset their connections', async (process) => {
+  const { hostname, port } = new URL(`http://${addressOf(process)}`);
+  for (const beginning of BEGINNINGS)
+    for (const turns of [0, 1, 4, 16])
+      await Promise.all(Array.from({ length: 16 }, () => begun(hostname, Number(port), beginning, turns)));
+  expect(await fetch(`http://${hostname}:${port}/healthz`).then(({ status }) => status)).toBe(200);
+  expect(await refusalOf(hostname, Number(port), `GET / HTTP/1.1\r\nX: ${'x'.repeat(50_000)}\r\n\r\n`)).toContain(
+    ' 431 ',
+  );
+  expect(await refusalOf(hostname, Number(port), 'no HTTP\r\n\r\n')).toContain(' 400 ');
+});
+
+/** Resets the connection so many turns of the event loop after it has said something. */
+function begun(host: string, port: number, text: string, turns: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port }, () => {
+      socket.write(text);
+      const later = (left: number): void => {
+        if (left > 0) return void setImmediate(() => later(left - 1));
+        socket.resetAndDestroy();
+      };
+      later(turns);
+    });
+    socket.on('error', () => undefined).on('close', () => resolve());
+  });
+}
+
+function refusalOf(host: string, port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect({ host, port }, () => socket.write(text));
+    socket.on('data', (bytes) => (answer += bytes.toString()));
+    socket.on('error', () => undefined).on('close', () => resolve(answer));
+  });
+}
 
 async function inGroups<T>(bodies: readonly T[], act: (body: T) => Promise<Answer>): Promise<readonly Answer[]> {
   const answers: Answer[] = [];

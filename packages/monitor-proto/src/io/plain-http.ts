@@ -41,17 +41,14 @@ export class PlainHttp {
     });
     const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, this.handler);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      socket.on('error', () => socket.destroy()); // node:http has taken its own listener away: a reset would end the process
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
       const header = request.headers[FIRST_FRAME.toLowerCase()];
       const first = header === undefined ? null : frameOfHeader(String(header));
       if (first === undefined) return void socket.end(BAD_REQUEST);
       acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first, socket));
     });
-    // Whoever speaks TLS to a port without learns from any answer at all that it has none.
-    server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end(BAD_REQUEST, () => socket.destroy());
-      else socket.destroy();
-    });
+    // What is no HTTP, TLS on a port without it say, node:http answers itself: 400 or 431.
     server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections
     return server;
   }
