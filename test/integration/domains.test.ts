@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterClient } from '@mk/launcher/client/cluster-client';
 import { type DispatcherRow, dispatchersOf, type DomainRow, loadProgram } from '@mk/libmk/io/domains';
 import { programTextOf } from '../../scripts/bundle-program.mjs';
+import { EDGES, edgeText, endOf, ENDS } from '../programs/edges.ts';
 import { ClusterPlace, type ReadyMessage, type Running } from './running-cluster.ts';
 
 /** A program straight on the border, as the simulator's tests have it. */
@@ -102,6 +103,12 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
     expect(await wait(neighbour)).toMatchObject({ cause: 'exited', status: 7 });
     expect(await cluster.core(0, 'ping', { core: 1, count: 5 })).toMatchObject({ core: 1 });
     expect(ready.cores).toBe(3);
+  });
+
+  test('programs as a stranger would try them end by name, as in the simulator', async () => {
+    for (const edge of EDGES) await loadProgram(cluster, 0, edge.name, await edgeText(edge));
+    const ends = EDGES.map(async ({ name }) => endOf(name, await wait(await spawn(name, 0))));
+    expect(await Promise.all(ends)).toEqual(ENDS);
   });
 
   test('garbage is refused call by call', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 import { programText } from '../../scripts/bundle-program.mjs';
 import { CASES, fileOf } from './cases.ts';
+import { EDGES, edgeText, endOf, ENDS } from './edges.ts';
 
 const TEXTS = new Map<string, Promise<string>>();
 
@@ -33,4 +34,14 @@ describe('Barrelfish’s tests as programs, in the simulator', () => {
     expect(second).toEqual(first);
     expect(first.hash).toBeTruthy();
   });
+});
+
+test('programs as a stranger would try them end by name, as on processes', async () => {
+  const s = new ProgramSimulation({ cores: 3 });
+  const ends = [];
+  for (const edge of EDGES) {
+    s.load(0, edge.name, await edgeText(edge));
+    ends.push(endOf(edge.name, s.wait(0, s.spawn(0, edge.name, []))));
+  }
+  expect(ends).toEqual(ENDS);
 });

@@ -15,6 +15,7 @@ import type { Verb } from './control/verb.ts';
 import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
 import {
   checkSystemCall,
+  whyNoSystemCall,
   SYSTEM_CALLS,
   type SystemCallDone,
   type SystemCallResult,
@@ -167,7 +168,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   /** A system call of a domain of this core: the CPU driver's, or a service's where others are concerned; `done` once. */
   systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): void {
     const checked = checkSystemCall(call);
-    if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL' }, now);
+    if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) }, now);
     const caller = this.cpuDriver.domains.get(domain);
     if (SYSTEM_CALLS[checked.name].servedBy === 'cpuDriver') {
       const result = this.cpuDriver.serve(caller, checked);
@@ -206,7 +207,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   /** A system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
   systemCallNow(domain: DomainId, call: SystemCall, now: Nanos): SystemCallResult {
     const checked = checkSystemCall(call);
-    if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL' };
+    if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) };
     const { servedBy, atOnce }: SystemCallSpec = SYSTEM_CALLS[checked.name];
     if (checked.name === 'invoke' && this.services.addressSpaces.mayTake(checked.args))
       return { ok: false, error: 'NOT_AT_ONCE' };

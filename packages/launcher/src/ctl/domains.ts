@@ -3,6 +3,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { type DomainRow, homeOf, killDomain, waitForDomain } from '@mk/libmk/io/domains';
+import { exitStatusOf } from '../programs/program-run.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
 import { fromEach } from './from-each.ts';
@@ -74,7 +75,7 @@ export const WAIT: CtlCommand = {
     const status = await waitForDomain(context.cluster, domain, { nohang: context.args['nohang'] === true });
     if (context.json) printJson(context, status);
     else context.terminal.out(`${domain} ${status.finished ? 'has ended: ' : 'is '}${stateOf(status)}`);
-    return status.finished ? status.status & 255 : 0;
+    return status.finished ? exitStatusOf(status.status) : 0;
   },
 };
 

@@ -1,7 +1,7 @@
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList } from '../cli/values.ts';
-import { programNamed } from '../programs/bundle.ts';
+import { inSources, programNamed } from '../programs/bundle.ts';
 import { OpenDomains, type ProgramLine } from '../programs/open-domains.ts';
 import { describeEnd, placesOf, runDomains, type RunRequest, statusOf } from '../programs/program-run.ts';
 import { type CtlContext, optional, printJson } from './context.ts';
@@ -34,7 +34,7 @@ export async function runFollowed(
   print: (line: ProgramLine, several: boolean) => void,
 ): Promise<readonly DomainStatus[]> {
   const several = request.on.length > 1;
-  const domains = new OpenDomains((line) => print(line, several));
+  const domains = new OpenDomains((line) => print({ ...line, text: inSources(line.text, request.program) }, several));
   const output = followLogs(context, (line) => domains.line(line), domains.over);
   output.catch(() => undefined); // awaited below; until then it shall not count as unhandled
   const statuses = await runDomains(context.cluster, request, (domain) => domains.begun(domain));

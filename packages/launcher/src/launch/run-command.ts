@@ -6,7 +6,7 @@ import { CommandError } from '../cli/usage-error.ts';
 import { coreList } from '../cli/values.ts';
 import { jsonLine } from '../cli/machine-output.ts';
 import { parseLine } from '../display/log-printer.ts';
-import { programNamed } from '../programs/bundle.ts';
+import { inSources, programNamed } from '../programs/bundle.ts';
 import { OpenDomains } from '../programs/open-domains.ts';
 import {
   describeEnd,
@@ -116,7 +116,7 @@ class BootedRun {
     readonly output: Output,
     private readonly program: NamedProgram,
   ) {
-    this.domains = new OpenDomains((line) => output.line(line));
+    this.domains = new OpenDomains((line) => output.line({ ...line, text: inSources(line.text, program) }));
     this.stopped.catch(() => undefined);
   }
 

@@ -22,10 +22,17 @@ export async function bundleProgram(file: string): Promise<BundledProgram> {
 }
 
 /** A program by the word that a command names it with: a file, or one that ships. Throws CommandError. */
-export async function programNamed(word: string): Promise<BundledProgram & { readonly domains: Domains }> {
-  if (isProgramFile(word)) return { ...(await bundleProgram(word)), domains: 'named' };
-  const { name, domains } = shippedProgram(word);
-  return { name, text: readFileSync(join(programDirectory(), 'programs', `${name}.js`), 'utf8'), domains };
+export async function programNamed(
+  word: string,
+): Promise<BundledProgram & { readonly domains: Domains; readonly asksForLines: boolean }> {
+  if (isProgramFile(word)) return { ...(await bundleProgram(word)), domains: 'named', asksForLines: false };
+  const { name, domains, asksForLines } = shippedProgram(word);
+  return {
+    name,
+    text: readFileSync(join(programDirectory(), 'programs', `${name}.js`), 'utf8'),
+    domains,
+    asksForLines,
+  };
 }
 
 /** What is evaluated in the context of a dispatcher before its program. */
@@ -37,12 +44,12 @@ export function contextText(): string {
  * A text with the places of a bundle's stack trace told as places of the files that it was made of: `hello:4512:11` becomes
  * `hello.ts:3:9`. Frames of the host behind the last such place are left out.
  */
-export function inSources(text: string, { name, text: bundle }: BundledProgram): string {
-  const [, encoded] = /sourceMappingURL=data:application\/json;base64,(\S+)/.exec(bundle) ?? [];
-  if (encoded === undefined) return text;
-  const map = new SourceMap(JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as SourceMapPayload);
-  const place = new RegExp(`\\b${name.replace(/\W/g, '\\$&')}:(\\d+):(\\d+)`, 'g');
-  const lines = text.split('\n').filter((line) => !/^\s+at /.test(line) || line.search(place) >= 0);
+export function inSources(text: string, program: BundledProgram): string {
+  const place = new RegExp(`(?<![\\w./-])${program.name.replace(/\W/g, '\\$&')}:(\\d+):(\\d+)`, 'g');
+  const map = text.search(place) < 0 ? null : mapOf(program);
+  if (map === null) return text;
+  const trace = text.replace(/^\S+:\d+\n.*\n\s*\^+\n\n/, ''); // what Node puts before one: the line of the bundle
+  const lines = trace.split('\n').filter((line) => !/^\s+at /.test(line) || line.search(place) >= 0);
   const told = lines.join('\n').replace(place, (found, line: string, column: string) => {
     const { originalSource, originalLine, originalColumn } = map.findEntry(
       Number(line) - 1,
@@ -54,11 +61,27 @@ export function inSources(text: string, { name, text: bundle }: BundledProgram):
   return withoutLibrary(told);
 }
 
-/** Frames of libmk say nothing about the program, as long as there are others. */
+/**
+ * Frames of libmk and of what starts the program say nothing about it. What the engine threw may be a fault of ours: those frames stay
+ * where there are no others.
+ */
 function withoutLibrary(text: string): string {
-  const lines = text.split('\n');
+  const lines = text.split('\n').filter((line) => !/^\s+at .*<stdin>/.test(line));
   const own = lines.filter((line) => !/^\s+at .*[\\/]libmk[\\/](src|dist)[\\/]/.test(line));
-  return own.some((line) => /^\s+at /.test(line)) ? own.join('\n') : text;
+  const ours = /(Type|Reference|Range|Syntax)Error: /.test(known(lines[0]));
+  return own.some((line) => /^\s+at /.test(line)) || !ours ? own.join('\n') : lines.join('\n');
+}
+
+const MAPS = new WeakMap<BundledProgram, SourceMap | null>();
+
+function mapOf(program: BundledProgram): SourceMap | null {
+  const made = MAPS.get(program);
+  if (made !== undefined) return made;
+  const [, encoded] = /sourceMappingURL=data:application\/json;base64,(\S+)/.exec(program.text) ?? [];
+  const payload = encoded === undefined ? null : Buffer.from(encoded, 'base64').toString('utf8');
+  const map = payload === null ? null : new SourceMap(JSON.parse(payload) as SourceMapPayload);
+  MAPS.set(program, map);
+  return map;
 }
 
 /** A path as esbuild has it, from the root, as a person at this place would write it. */

@@ -68,7 +68,12 @@ export async function beginDomains(
 
 /** The exit status of a run: the highest of its domains'. */
 export function statusOf(statuses: readonly DomainStatus[]): number {
-  return Math.max(...statuses.map(({ status }) => status & 255));
+  return Math.max(...statuses.map(({ status }) => exitStatusOf(status)));
+}
+
+/** A domain's status as one of a process, which has eight bits: what is not 0 stays so. */
+export function exitStatusOf(status: number): number {
+  return status === 0 ? 0 : status & 255 || 1;
 }
 
 /** How a domain that failed ended, with places of the program's own files. */

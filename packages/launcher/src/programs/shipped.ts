@@ -13,6 +13,8 @@ export interface ShippedProgram {
   readonly fewestCores: number;
   /** Options of its own, of those in `PROGRAM_OPTIONS`. */
   readonly takes: readonly ProgramOption[];
+  /** Without arguments it waits for lines that somebody types. */
+  readonly asksForLines: boolean;
 }
 
 export const SHIPPED: readonly ShippedProgram[] = [
@@ -41,7 +43,7 @@ function row(
   takes: readonly ProgramOption[],
   domains: 'each' | 'one' = 'one',
 ): ShippedProgram {
-  return { name, doc, domains, fewestCores, takes };
+  return { name, doc, domains, fewestCores, takes, asksForLines: name === 'shell' };
 }
 
 /** The program of a name; a UsageError names the nearest. */

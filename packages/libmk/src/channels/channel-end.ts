@@ -1,9 +1,9 @@
-import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { MessageReader, MessageWriter, type SentCapability } from '../interface/message-bytes.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { errorOf } from '../runtime/thrown-value.ts';
 import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
 /** How a channel reaches its other end. */
@@ -99,7 +99,7 @@ export class ChannelEnd {
       this.check(message);
       if (options.busy === 'fail' && !this.canSend(message.length)) throw this.busy();
     } catch (error) {
-      return Promise.reject(asError(error));
+      return Promise.reject(errorOf(error));
     }
     if (!this.canSend(message.length)) return this.sendLater(message.copy(), options);
     if (capabilities.length > 0) return this.sendWithCapabilities(message);

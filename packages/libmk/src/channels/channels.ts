@@ -4,6 +4,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Interface } from '../interface/interface.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
+import { formatLine } from '../runtime/format.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { deadlineOf, waitFor, type WaitOptions } from '../runtime/waiting.ts';
@@ -62,8 +63,12 @@ export class Channels {
     if (windowBytes !== undefined) asked['window'] = windowBytes;
     const until = deadlineOf(this.runtime.now(), options);
     if (until !== Infinity) asked['timeout'] = Math.max(0, Math.ceil(until - this.runtime.now()));
-    const { channel, way, core, window } = await this.making('channel_bind', [asked], options, (made) =>
-      this.runtime.calls.tell('channel_close', [made.channel, 'CHANNEL_CLOSED']),
+    const { channel, way, core, window } = await this.making(
+      'channel_bind',
+      [asked],
+      `a channel to ${formatLine([name])}`,
+      options,
+      (made) => this.runtime.calls.tell('channel_close', [made.channel, 'CHANNEL_CLOSED']),
     );
     const end = this.add(factsOf(channel, way, core, window), `the channel to ${name} on core ${core}`);
     this.replay();
@@ -73,8 +78,12 @@ export class Channels {
   /** Offers a name; connections come to `accepted`. Returns what withdraws it. */
   async offer(name: string, { fingerprint }: Interface, options: ExportOptions): Promise<OfferedName> {
     const scope = options.scope ?? 'machine';
-    const port = await this.making('channel_export', [name, fingerprint, scope], options, (unwanted) =>
-      this.runtime.calls.tell('channel_withdraw', [unwanted]),
+    const port = await this.making(
+      'channel_export',
+      [name, fingerprint, scope],
+      `the offer of ${formatLine([name])}`,
+      options,
+      (unwanted) => this.runtime.calls.tell('channel_withdraw', [unwanted]),
     );
     const accepted = new EventQueue<ChannelEnd>(this.runtime, `connections to ${name}`);
     this.ports.set(port, { accepted, name });
@@ -114,6 +123,7 @@ export class Channels {
   private async making<N extends 'channel_bind' | 'channel_export'>(
     call: N,
     args: readonly PlainValue[],
+    what: string,
     options: WaitOptions,
     giveBack: (value: CallAnswer<N>) => void,
   ): Promise<CallAnswer<N>> {
@@ -125,7 +135,7 @@ export class Channels {
       this.pending -= 1;
       if (this.pending === 0) this.replay();
     };
-    return waitFor<CallAnswer<N>>(runtime, `${call} ${String(args[0])}`, options, (waker) => {
+    return waitFor<CallAnswer<N>>(runtime, what, options, (waker) => {
       answer.then(
         (value) => {
           if (wanted) waker.wake(value);

@@ -1,4 +1,3 @@
-import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import { isErrorName } from '@mk/monitor-proto/errors';
 import type { InputOf, Interface, Method, Methods, NamesOf, OutputOf } from '../interface/interface.ts';
@@ -6,6 +5,7 @@ import { type MessageReader, MessageWriter } from '../interface/message-bytes.ts
 import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { errorOf } from '../runtime/thrown-value.ts';
 import { deadlineOf, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
 import type { ChannelEnd, ChannelFacts, ChannelOwner, SendOptions } from './channel-end.ts';
 import { FORM, REFUSAL_NAME_BYTES, REFUSAL_TEXT_BYTES } from './wire.ts';
@@ -75,7 +75,7 @@ class ClientEnd implements ChannelOwner {
       method.input.write(writer, fields, method.name);
       return this.channel.send(writer, options);
     } catch (error) {
-      return Promise.reject(asError(error));
+      return Promise.reject(errorOf(error));
     }
   }
 
@@ -87,7 +87,7 @@ class ClientEnd implements ChannelOwner {
     try {
       this.writeCall(method, token, input, options);
     } catch (error) {
-      return Promise.reject(asError(error));
+      return Promise.reject(errorOf(error));
     }
     const { writer } = this;
     const plain = writer.capabilities.length === 0;

@@ -6,7 +6,8 @@ import { type MessageReader, MessageWriter } from '../interface/message-bytes.ts
 import { Cancellation, type CancelSignal } from '../runtime/cancellation.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { describe, type Runtime } from '../runtime/runtime.ts';
+import { errorOf } from '../runtime/thrown-value.ts';
 import type { ChannelEnd, ChannelFacts, ChannelOwner, SendOptions } from './channel-end.ts';
 import { FORM, REFUSAL_NAME_BYTES, REFUSAL_TEXT_BYTES, shortened } from './wire.ts';
 
@@ -147,9 +148,9 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
       if (writer.length > this.end.maxMessageBytes)
         throw new MkError('MESSAGE_TOO_LARGE', `an answer of ${writer.length} bytes`);
     } catch (error) {
-      if (!(error instanceof MkError)) throw error;
-      this.report(`${this.spoken.name}.${method.name}: ${error.message}`);
-      return this.sendRefusal(token, 'HANDLER_FAILED', error.message);
+      // A getter of the program's own may have thrown anything: the client waits, and is told.
+      this.report(`${this.spoken.name}.${method.name}: ${describe(error)}`);
+      return this.sendRefusal(token, 'HANDLER_FAILED', errorOf(error).message);
     }
     try {
       await this.end.send(writer);

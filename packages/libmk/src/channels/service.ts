@@ -3,6 +3,7 @@ import type { InputOf, Interface, Methods, NamesOf, OutputOf } from '../interfac
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import { describe, type Runtime } from '../runtime/runtime.ts';
+import { errorOf } from '../runtime/thrown-value.ts';
 import type { Semaphore } from '../threads/semaphore.ts';
 import type { ChannelEnd } from './channel-end.ts';
 import type { OfferedName } from './channels.ts';
@@ -180,7 +181,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     if (isMkError(error) && request.answered) return request.refuse(error.name, error.text);
     if (this.runtime.ended) return;
     this.report(`${this.name}.${request.method}: ${describe(error)}`);
-    await request.refuse('HANDLER_FAILED', error instanceof Error ? error.message : String(error));
+    await request.refuse('HANDLER_FAILED', errorOf(error).message);
   }
 }
 

@@ -217,7 +217,7 @@ function readUpcall(reader: PlainReader): Upcall {
 
 /**
  * Encodes a turn, and takes the calls that fit out of `outgoing` (BD2). A call that cannot cross is dropped, and given to
- * `refuse` with the reason. `more`: whether the dispatcher wants to go on in any case.
+ * `refuse` with the reason: the dispatcher is resumed again, and its caller hears of it. `more`: whether it wants to go on in any case.
  */
 export function encodeTurn(
   writer: PlainWriter,
@@ -229,16 +229,21 @@ export function encodeTurn(
   writer.clear();
   writer.write(workNs);
   let taken = 0;
+  let goesOn = more;
+  const refuseAndGoOn = (call: unknown, reason: string): void => {
+    goesOn = true;
+    refuse(call, reason);
+  };
   const most = Math.min(outgoing.length, borderLimit('callsPerTurn'));
   for (; taken < most; taken++) {
     const before = writer.length;
-    if (tryCall(writer, outgoing[taken], refuse) && writer.length > borderLimit('turnBytes') && taken > 0) {
+    if (tryCall(writer, outgoing[taken], refuseAndGoOn) && writer.length > borderLimit('turnBytes') && taken > 0) {
       writer.rewind(before);
       break;
     }
   }
   outgoing.splice(0, taken);
-  writer.write(more || outgoing.length > 0);
+  writer.write(goesOn || outgoing.length > 0);
   return writer.written();
 }
 

@@ -1,6 +1,6 @@
 import type * as esbuild from 'esbuild';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { codeOf } from '@mk/monitor-proto/thrown';
@@ -62,7 +62,7 @@ export async function bundleFile(
     });
     return { name, text: outputFiles.map(({ text }) => text).join('') };
   } catch (error) {
-    throw new ControlError('NO_SUCH_PROGRAM', firstError(error, shown));
+    throw new ControlError('NO_SUCH_PROGRAM', firstError(error, shown, path));
   }
 }
 
@@ -113,12 +113,23 @@ function entry(path: string, name: string): string {
 }
 
 /** The first thing that esbuild names, as `file:line: text`. */
-function firstError(error: unknown, shown: (path: string) => string): string {
+function firstError(error: unknown, shown: (path: string) => string, path: string): string {
   const { errors } = error as { readonly errors?: readonly EsbuildMessage[] };
   const [first] = errors ?? [];
   if (first === undefined) return error instanceof Error ? error.message : String(error);
   const { location, text } = first;
-  return location === null ? text : `${shown(location.file)}:${location.line}: ${text}`;
+  if (/^No matching export in .* for import "main"$/.test(text))
+    return `${shown(path)} exports no main: that is a function of mk, or what program(…) made`;
+  return location === null ? text : `${shown(location.file)}:${location.line}: ${inOurWords(text)}`;
+}
+
+/** What esbuild says of what no program can have, by what a program does instead. */
+function inOurWords(text: string): string {
+  const [, module] = /^Could not resolve "(.+)"$/.exec(text) ?? [];
+  if (module !== undefined && isBuiltin(module))
+    return `${module} is of the host, which a program does not see: what it has hangs on mk`;
+  if (text.startsWith('Top-level await')) return 'a file is evaluated in one go: await in the main function';
+  return text;
 }
 
 interface EsbuildMessage {

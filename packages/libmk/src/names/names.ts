@@ -1,6 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Octopus } from '../octopus/octopus.ts';
-import { listServices } from '../octopus/names.ts';
 import { isMkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { WaitOptions } from '../runtime/waiting.ts';
@@ -9,6 +8,9 @@ import type { WaitOptions } from '../runtime/waiting.ts';
 export interface OfferedAt {
   readonly core: CoreId;
 }
+
+/** What the kernel’s record of a name begins with. */
+const RECORD = 'service.';
 
 /** `mk.names`: who offers what. `mk.export` offers a name, `mk.bind` waits for one; here it can be looked at. */
 export class NameService {
@@ -37,8 +39,9 @@ export class NameService {
     }
   }
 
-  /** All names that cores offer to one another, in natural order. */
-  list(): Promise<readonly string[]> {
-    return listServices(this.octopus);
+  /** All names that programs offer to the whole machine, in natural order. */
+  async list(): Promise<readonly string[]> {
+    const records = await this.octopus.getNames("r'^service[.]'");
+    return records.map((record) => record.slice(RECORD.length));
   }
 }

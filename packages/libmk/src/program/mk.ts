@@ -25,7 +25,7 @@ import {
   type ThreadHandle,
 } from '../threads/remote-threads.ts';
 import type { Threads } from '../threads/threads.ts';
-import { formatLine } from './format.ts';
+import { formatLine } from '../runtime/format.ts';
 
 /** The named thread by which other dispatchers of the domain ask the one at home about their address space. */
 export const MEMORY_ENTRY = 'mk:memory';

@@ -1,8 +1,10 @@
+import { isRecord } from '@mk/monitor-proto/guards';
 import { type Border, border, borderHere } from '../dispatcher/border.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { UpcallOf } from '../dispatcher/protocol.ts';
 import type { Interface, Methods } from '../interface/interface.ts';
 import { SmallAbortController } from '../runtime/cancellation.ts';
+import { formatLine } from '../runtime/format.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Migration } from '../threads/remote-threads.ts';
@@ -52,8 +54,10 @@ export function program(spec: ProgramSpec, main: Main): Program {
 
 /** Runs what a program's file exports as `main`: a program, or a plain function. To be called while the file is evaluated. */
 export function start(main: Program | Main, name = 'program'): void {
-  if (typeof main === 'function') attach({ spec: { name }, main }, border());
-  else attach(main, border());
+  const here = border();
+  if (typeof main === 'function') return attach({ spec: { name }, main }, here);
+  if (isRecord(main) && typeof main['main'] === 'function') return attach(main, here);
+  here.fail('NO_PROGRAM', `${name} exports no main: that is a function of mk, or what program(…) made`);
 }
 
 const ATTACHED = new WeakMap<Border, Runtime>();
@@ -86,7 +90,7 @@ function end(runtime: Runtime, spec: ProgramSpec, returned: number | void): void
   const [failure] = runtime.threads.failures();
   if (failure !== undefined) return runtime.failed(failure.thread, failure.error);
   if (returned !== undefined && !Number.isSafeInteger(returned))
-    throw new MkError('BAD_REQUEST', `main returned ${String(returned)}: an exit status is a whole number`);
+    throw new MkError('BAD_REQUEST', `main returned ${formatLine([returned])}: an exit status is a whole number`);
   const left = spec.strict === true ? runtime.leftovers() : [];
   if (left.length > 0) return runtime.failed(null, new MkError('LEFTOVERS', left.join('; ')));
   runtime.end(returned ?? 0);

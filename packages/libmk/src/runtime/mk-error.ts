@@ -38,5 +38,9 @@ export class MkError extends Error {
 
 /** Whether something thrown is an `MkError`, of this name if one is given. */
 export function isMkError(error: unknown, name?: string): error is MkError {
-  return error instanceof MkError && (name === undefined || error.name === name);
+  try {
+    return error instanceof MkError && (name === undefined || error.name === name);
+  } catch {
+    return false; // a proxy whose trap throws
+  }
 }

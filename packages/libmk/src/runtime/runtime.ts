@@ -6,9 +6,11 @@ import type { Border, DispatcherEntry } from '../dispatcher/border.ts';
 import type { Upcall, UpcallOf, UpcallType } from '../dispatcher/protocol.ts';
 import { Threads } from '../threads/threads.ts';
 import { Calls } from './calls.ts';
+import { formatLine } from './format.ts';
 import { Invariants } from './invariants.ts';
-import { isMkError } from './mk-error.ts';
+import { isMkError, MkError } from './mk-error.ts';
 import { type Parked, RunQueue, type RunQueueOwner, type Strand } from './run-queue.ts';
+import { errorOf, ThrownValue } from './thrown-value.ts';
 import type { Clockwork } from './waiting.ts';
 
 /** What a part of the library does with an upcall. */
@@ -115,9 +117,11 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     return this.leavers.flatMap((leaver) => leaver());
   }
 
-  /** Nothing of the program runs any more; `exit` goes as its last system call. */
+  /** Nothing of the program runs any more; `exit` goes as its last system call. BAD_REQUEST: that is no status. */
   end(status: number): void {
     if (this.over) return;
+    if (!Number.isSafeInteger(status))
+      throw new MkError('BAD_REQUEST', `${formatLine([status])} is no exit status: that is a whole number`);
     this.flush();
     this.over = true;
     this.queue.stop();
@@ -127,12 +131,13 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   /** An error that nobody caught: the program ends in it. */
   failed(thread: Strand | null, error: unknown): void {
     if (this.over) return;
-    const name = isMkError(error) ? error.name : 'PROGRAM_FAILED';
+    const caught = errorOf(error);
+    const name = isMkError(caught) ? caught.name : 'PROGRAM_FAILED';
     const where = thread === null ? '' : `thread ${thread.name}: `;
     this.flush();
     this.over = true;
     this.queue.stop();
-    this.border.fail(name, `${where}${describe(error)}`);
+    this.border.fail(name, `${where}${describe(caught)}`);
   }
 
   /** Invariants of the program are looked at after each step of a thread, and after what runs without one. */
@@ -177,9 +182,10 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   }
 }
 
-/** An error as a person reads it: with its stack, which the host maps to the program's source. */
-export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+/** Something thrown as a person reads it: with its stack, which the host maps to the program's source. */
+export function describe(thrown: unknown): string {
+  const error = errorOf(thrown);
+  if (error instanceof ThrownValue) return `threw ${error.shown}, which is no Error`;
   const { stack } = error;
   if (isMkError(error)) return [error.message, ...framesOf(stack)].join('\n'); // its name stands in its message
   return stack !== undefined && stack.includes(error.message) ? stack : `${error.name}: ${error.message}`;

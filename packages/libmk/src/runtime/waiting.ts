@@ -2,6 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { CancelSignal } from './cancellation.ts';
+import { formatLine } from './format.ts';
 import { MkError } from './mk-error.ts';
 import type { RunQueue } from './run-queue.ts';
 
@@ -39,6 +40,7 @@ export function waitFor<T>(
   arm: (waker: Waker<T>) => () => void,
 ): Promise<T> {
   const { signal } = options;
+  const deadline = deadlineOf(clock.now(), options);
   const parked = clock.queue.park<T>(what);
   let disarm: () => void = nothing;
   const end = (settle: () => void): void => {
@@ -50,7 +52,6 @@ export function waitFor<T>(
   };
   const fail = (error: unknown): void => end(() => parked.fail(error));
   const onAbort = (): void => fail(known(signal).reason);
-  const deadline = deadlineOf(clock.now(), options);
   const late = (): void => fail(new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`));
   const timer = deadline === Infinity || deadline <= clock.now() ? null : clock.timers.set(deadline, late);
   disarm = arm({ wake: (value) => end(() => parked.wake(value)), fail });
@@ -61,9 +62,19 @@ export function waitFor<T>(
   return parked.promise;
 }
 
-/** When the options' time is over; Infinity: never. */
+/** When the options' time is over; Infinity: never. Throws BAD_REQUEST for what is no time. */
 export function deadlineOf(now: Nanos, { timeoutNs, deadline }: WaitOptions): Nanos {
-  return Math.min(timeoutNs === undefined ? Infinity : now + timeoutNs, deadline ?? Infinity);
+  const after = timeoutNs === undefined ? Infinity : now + nanosOf('timeoutNs', timeoutNs);
+  return Math.min(after, deadline === undefined ? Infinity : nanosOf('deadline', deadline));
+}
+
+/** A time that a program gave; throws BAD_REQUEST, as it would order no queue of timers. */
+export function nanosOf(what: string, given: Nanos): Nanos {
+  if (typeof given === 'number' && !Number.isNaN(given)) return given;
+  throw new MkError(
+    'BAD_REQUEST',
+    `${what} is ${formatLine([[given]]).slice(1, -1)}: a time is a number of nanoseconds`,
+  );
 }
 
 function nothing(): void {

@@ -1,10 +1,10 @@
-import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { errorOf } from '../runtime/thrown-value.ts';
 import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
 /** Names a thread to every dispatcher of its domain: a plain value that may be sent anywhere. */
@@ -182,8 +182,7 @@ export class RemoteThreads {
         this.inform(origin, { t: 'moved', id, core: result.core });
         this.begin(result.core, origin, id, result.entry, result.state);
       } catch (thrown) {
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-        this.report(origin, id, { ok: false, error });
+        this.report(origin, id, { ok: false, error: errorOf(thrown) });
       }
     });
     thread.detach();
@@ -252,7 +251,7 @@ export class RemoteThreads {
     }
     begun.joiners.add({
       wake: (value) => answer({ ok: true, value }),
-      fail: (error) => answer({ ok: false, error: asError(error) }),
+      fail: (error) => answer({ ok: false, error: errorOf(error) }),
     });
   }
 
@@ -291,11 +290,12 @@ export class RemoteThreads {
     }
   }
 
-  /** A thread that could not be begun has ended. */
+  /** A thread that could not be begun has ended; what one came to and cannot cross is its error. */
   private undeliverable(core: CoreId, note: Note, error: unknown): void {
-    if (note.t !== 'begin') return;
     const failure = isMkError(error) ? error : new MkError('PEER_GONE', `core ${core} cannot be told`);
-    this.report(note.origin, note.id, { ok: false, error: failure });
+    if (note.t === 'begin') return this.report(note.origin, note.id, { ok: false, error: failure });
+    if ((note.t === 'ended' || note.t === 'joined') && note.ok && failure.name === 'BAD_SYSTEM_CALL')
+      this.send(core, { ...note, ok: false, value: null, error: 'BAD_REQUEST', text: `what the thread returned: ${failure.text}` });
   }
 
   private leftovers(): readonly string[] {

@@ -2,6 +2,7 @@ import { Cancellation, type CancelSignal } from '../runtime/cancellation.ts';
 import { EventQueue, type Waitable } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Strand } from '../runtime/run-queue.ts';
+import { errorOf } from '../runtime/thrown-value.ts';
 import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtime/waiting.ts';
 
 /** How a thread ended. */
@@ -95,7 +96,7 @@ export class Thread<T = unknown> implements Strand {
     try {
       end = { ok: true, value: await body(this) };
     } catch (thrown) {
-      end = { ok: false, error: thrown instanceof Error ? thrown : new Error(String(thrown)) };
+      end = { ok: false, error: errorOf(thrown) };
     }
     this.end = end;
     this.resting = true;

@@ -2,7 +2,7 @@ import { SECOND, type Nanos } from '@mk/monitor-proto/ids';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Strand } from '../runtime/run-queue.ts';
-import { type Clockwork, type WaitOptions, waitFor } from '../runtime/waiting.ts';
+import { type Clockwork, nanosOf, type WaitOptions, waitFor } from '../runtime/waiting.ts';
 import { Condition } from './condition.ts';
 import { Mutex } from './mutex.ts';
 import { Semaphore } from './semaphore.ts';
@@ -74,8 +74,9 @@ export class Threads implements ThreadOwner {
   /** Waits so many nanoseconds. CANCELLED by the signal. */
   sleep(ns: Nanos, { signal }: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
     const { clock } = this;
+    const until = clock.now() + Math.max(0, nanosOf('the time to sleep', ns));
     return waitFor<void>(clock, 'a timer', signal === undefined ? {} : { signal }, (waker) => {
-      const timer = clock.timers.set(clock.now() + Math.max(0, ns), () => waker.wake());
+      const timer = clock.timers.set(until, () => waker.wake());
       return () => clock.timers.cancel(timer);
     });
   }
@@ -87,12 +88,12 @@ export class Threads implements ThreadOwner {
 
   /** One event after so many nanoseconds; its value is the time. For wait sets. */
   after(ns: Nanos): TimerEvents {
-    return this.ticks(ns, false);
+    return this.ticks(nanosOf('the time to wait', ns), false);
   }
 
   /** An event every so many nanoseconds. Ticks that nobody takes in time are one. */
   every(ns: Nanos): TimerEvents {
-    if (!(ns > 0)) throw new RangeError(`a period is longer than ${ns} ns`);
+    if (nanosOf('the period', ns) < 1) throw new MkError('BAD_REQUEST', `a period of ${ns} ns: it is 1 ns at least`);
     return this.ticks(ns, true);
   }
 

@@ -42,11 +42,13 @@ function service(concurrency: number) {
   const offering = new ServiceEnd(here.runtime, Work, 'work', offered, handlers, { concurrency }, () => undefined);
   accepted.push(serving);
   const client = makeClient(there.runtime, asking, Work);
-  const carry = async (): Promise<void> => {
-    const calls = await there.turn();
-    for (const [, name, args] of calls) if (name === 'channel_send') serving.arrived(args[1] as Uint8Array, []);
+  const sent = async (): Promise<readonly Uint8Array[]> =>
+    (await there.turn()).flatMap(([, name, args]) => (name === 'channel_send' ? [args[1] as Uint8Array] : []));
+  const arrive = (batches: readonly Uint8Array[]): void => {
+    for (const batch of batches) serving.arrived(batch, []);
   };
-  return { here, client, carry, log, offering, most: () => most };
+  const carry = async (): Promise<void> => arrive(await sent());
+  return { here, client, sent, arrive, carry, log, offering, most: () => most };
 }
 
 test.each([1, 2, 3])(
@@ -73,6 +75,30 @@ test.each([1, 2, 3])(
     expect(most()).toBe(concurrency);
   },
 );
+
+test('what comes waits behind a request whose serving thread has not had its step, though a permit is free by then', async () => {
+  const { here, client, sent, arrive, carry, log } = service(1);
+  await here.turn();
+  void client.slow({ n: 1 });
+  await carry();
+  await here.turn(); // its handler holds the only permit and sleeps until 10
+  for (let n = 0; n < 5000; n += 1)
+    here.runtime.threads.spawn(`other ${n}`, () => here.runtime.threads.sleep(10)).detach();
+  for (let turns = 0; turns < 3; turns += 1) await here.turn(); // all of them sleep: more than one turn has steps for
+  void client.quick({ n: 2 });
+  const second = await sent();
+  void client.quick({ n: 3 });
+  const third = await sent();
+  here.time = 10;
+  // One batch wakes the handler and the others and brings a request: the serving thread is behind them all, and in the next turn.
+  here.runtime.resume([]);
+  arrive(second);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([log, here.more]).toEqual([['slow1'], true]);
+  arrive(third);
+  await here.run();
+  expect(log).toEqual(['slow1', 'quick2', 'quick3']);
+});
 
 test('a handler that ends its program is the last of it that runs, also for what came in the same batch', async () => {
   const { here, client, carry, log } = service(4);

@@ -80,6 +80,19 @@ describe('what crosses the border', () => {
 });
 
 describe('batches', () => {
+  test('a call that cannot cross has its dispatcher resumed, though nothing else waits: its caller hears of it', () => {
+    const cyclic: unknown[] = [];
+    cyclic.push(cyclic);
+    for (const argument of [NaN, cyclic, 10n, 'x'.repeat(1e6)]) {
+      const refused: unknown[] = [];
+      const call = [1, 'span_send', [0, argument]];
+      const { calls, more } = decodeTurn(
+        encodeTurn(writer(), [call], false, 0, (dropped, reason) => void refused.push(dropped, reason)),
+      );
+      expect({ calls, more, refused: refused[0] }).toEqual({ calls: [], more: true, refused: call });
+    }
+  });
+
   const upcalls: readonly Upcall[] = [
     {
       type: 'run',

@@ -314,6 +314,19 @@ export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null 
   return { name: form.name, args: checked };
 }
 
+/** Why `checkSystemCall` refused it, for whoever wrote the call. A dispatcher’s host passes on what could not cross as `malformed`, with the reason. */
+export function whyNoSystemCall({ name, args }: SystemCall): string {
+  const [reason] = args;
+  if (name === MALFORMED && typeof reason === 'string') return reason;
+  const form = FORMS.get(name);
+  if (form === undefined) return `there is no system call ${JSON.stringify(name.slice(0, NAME_SHOWN))}`;
+  return `${name} takes (${form.checks.map(([argument]) => argument).join(', ')}) of other kinds`;
+}
+
+/** The name under which what could not cross the border comes, with the reason; no system call is called so. */
+const MALFORMED = 'malformed';
+const NAME_SHOWN = 40;
+
 type Check = (value: unknown) => boolean;
 
 const CHECKS: { readonly [K in Kind]: Check } = {

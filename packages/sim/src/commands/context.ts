@@ -16,6 +16,8 @@ export interface SimProgram {
   readonly contextText: string;
   /** `each`: a domain on each core, of `--on` or all; `one`: on the first of them; `named`: on each of `--on`, or on the first. */
   readonly domains: 'each' | 'one' | 'named';
+  /** Without arguments it waits for lines that somebody types. */
+  readonly asksForLines?: boolean;
   /** A text with places of the bundle told as places of the files that it was made of. */
   inSources(text: string): string;
 }

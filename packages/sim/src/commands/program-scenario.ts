@@ -29,7 +29,12 @@ export function programScenario(seed: number, request: SimRequest, program: SimP
 }
 
 /** A scenario about the program: it is the load. */
-export function withProgram(scenario: Scenario, request: SimRequest, { domains }: SimProgram): Scenario {
+export function withProgram(scenario: Scenario, request: SimRequest, program: SimProgram): Scenario {
+  const { domains, name, asksForLines = false } = program;
+  if (asksForLines && request.args.length === 0)
+    throw new OptionError(
+      `nobody types in a simulation: give ${name} its lines as arguments, as in mk-launch sim run ${name} -- help ps`,
+    );
   const all = Array.from({ length: scenario.cores }, (_, core) => core);
   const missing = request.on?.find((core) => core >= scenario.cores);
   if (missing !== undefined)
@@ -39,19 +44,23 @@ export function withProgram(scenario: Scenario, request: SimRequest, { domains }
   const cores = request.on ?? all;
   const each = domains === 'each' || (domains === 'named' && request.on !== null);
   const on = each ? cores : cores.slice(0, 1);
-  const program: ProgramLoad = {
+  const load: ProgramLoad = {
     program: known(request.program),
     args: request.args,
     cores,
     on,
     limitNs: request.limitNs,
   };
-  return { ...scenario, load: [], program };
+  return { ...scenario, load: [], program: load };
 }
 
-/** What the program printed, for people. */
-export function tellOutput({ output }: RunResult, say: (text: string) => void): void {
-  for (const { core, domain, text } of output) say(`${core}/${domain}  ${text}`);
+/** What the program printed, for people; `place` tells the places of a stack trace as those of its files. */
+export function tellOutput(
+  { output }: RunResult,
+  say: (text: string) => void,
+  place: (text: string) => string = (text) => text,
+): void {
+  for (const { core, domain, text } of output) say(`${core}/${domain}  ${place(text)}`);
 }
 
 /** The words of a command that are about the program. */

@@ -159,7 +159,8 @@ class Run {
     const until = simulation.now + limitNs;
     if (program !== null) {
       const look: Look = { until, condition, at: null };
-      while (simulation.now < until || look.at !== null) if (program.bounded(() => this.piece(look))) return true;
+      while (simulation.now < until || look.at !== null) 
+        if (program.bounded((tired) => this.piece(look, tired))) return true;
       return condition();
     }
     while (simulation.now < until) {
@@ -170,16 +171,17 @@ class Run {
   }
 
   /** So many steps of a wait, in a run with a program; whether what is waited for holds. */
-  private piece(look: Look): boolean {
+  private piece(look: Look, tired: () => boolean): boolean {
     const { simulation, checks } = this;
     const most = simulation.steps + PIECE_STEPS;
-    while (simulation.steps < most) {
+    const over = (): boolean => simulation.steps >= most || tired();
+    while (!over()) {
       if (look.at === null) {
         if (simulation.now >= look.until) return false;
         if (look.condition()) return true;
         look.at = simulation.now + LOOK_EVERY;
       }
-      const stopped = simulation.run(look.at, () => checks.failed || simulation.steps >= most);
+      const stopped = simulation.run(look.at, () => checks.failed || over());
       if (!stopped || checks.failed) look.at = null;
     }
     return false;

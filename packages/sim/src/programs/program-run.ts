@@ -11,8 +11,8 @@ export interface ProgramOptions {
   /** The bundle: the very text that a running core takes. */
   readonly text: string;
   readonly world: ProgramWorld;
-  /** Runs a piece of the simulation; null when it did not come back within a bound of the host's time. */
-  readonly bounded: <T>(run: () => T) => { readonly value: T } | null;
+  /** Runs a piece of the simulation, which ends early when it is tired; null when it did not come back within a bound of the host's time. */
+  readonly bounded: <T>(run: (tired: () => boolean) => T) => { readonly value: T } | null;
 }
 
 /** A line that a program printed. */
@@ -93,7 +93,7 @@ export class ProgramRun {
   }
 
   /** Pieces of a run with a program do not last for ever. */
-  bounded(run: () => boolean): boolean {
+  bounded(run: (tired: () => boolean) => boolean): boolean {
     const done = this.options.bounded(run);
     if (done !== null) return done.value;
     const { running } = this.simulation.programs;

@@ -65,6 +65,8 @@ const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 32 } as const;
 
 /** Absent unless V8 exposes it. */
 const { gc: collectGarbage } = globalThis;
+/** Of the text with which a dispatcher fails: a longer one would not cross, and the dispatcher would not end. */
+const FAILURE_CHARACTERS = 8192;
 const { wait, load, store } = Atomics;
 const Bytes = Uint8Array;
 const Words = Int32Array;
@@ -114,20 +116,26 @@ const border: Border = {
     return view;
   },
   fail(error, text) {
-    failure ??= [String(error), String(text)];
+    failure ??= [String(error).slice(0, FAILURE_CHARACTERS), String(text).slice(0, FAILURE_CHARACTERS)];
   },
 };
 
 function callNow(name: string, args: readonly PlainValue[]): CallResult {
   try {
+    if (typeof name !== 'string' || !Array.isArray(args)) throw new BorderError('a call is (name, args)');
     callWriter.clear();
     callWriter.write([name, args]);
     const answer = serve(callWriter.written());
     if (answer !== null) return decodeResult(answer);
   } catch (error) {
-    if (error instanceof BorderError) return { ok: false, error: 'BAD_SYSTEM_CALL', text: error.message };
+    if (error instanceof BorderError) return bad(error.message);
+    return bad('its arguments cannot be read');
   }
-  return { ok: false, error: 'BAD_SYSTEM_CALL', text: `${String(name)} was not answered` };
+  return bad(`${name} was not answered`);
+}
+
+function bad(text: string): CallResult {
+  return { ok: false, error: 'BAD_SYSTEM_CALL', text };
 }
 
 /** One turn: the upcalls are handed over; the microtasks drain when the script that calls this is over. */
@@ -155,7 +163,6 @@ function collect(): Uint8Array {
     // The CPU driver answers it in the next turn, as a malformed call.
     const id = Array.isArray(call) && Number.isSafeInteger(call[0]) && call[0] >= 0 ? call[0] : 0;
     refused.push([id, 'malformed', [reason]]);
-    more = true;
   });
 }
 

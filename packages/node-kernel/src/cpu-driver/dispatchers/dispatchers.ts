@@ -14,7 +14,8 @@ import { dispatcherLimit } from './limits.ts';
  *
  *   P1  at most one dispatcher of a core is in a turn; the others wait parked, whatever they have to do;
  *   P2  a dispatcher is resumed only when something waits for it or it asked to go on, and sees upcalls in their order;
- *   P3  whoever keeps the core past its slice is asked for it, and past the grace is killed with the reason OVERRUN;
+ *   P3  whoever keeps the core past its slice is asked for it, and past the grace is killed with the reason OVERRUN; the grace begins
+ *       anew when the core itself came too late to look: the turn may be over, and wait to be taken;
  *   P4  a dispatcher leaves the table when its host has said that it is no more, and not before.
  *
  * A tick of the scheduler is a microsecond: products of its integers stay exact with a thousand tasks.
@@ -252,9 +253,15 @@ export class Dispatchers {
     if (this.running !== dispatcher) return;
     dispatcher.asked = true;
     this.port.sink.push({ type: 'interrupt_dispatcher', dispatcher: dispatcher.id });
-    this.sliceTimer = this.port.timers.set(now + dispatcherLimit('overrunGraceNs'), (at) =>
-      this.overrun(dispatcher, at),
-    );
+    this.awaitTurn(dispatcher, now);
+  }
+
+  private awaitTurn(dispatcher: Dispatcher, now: Nanos): void {
+    const due = now + dispatcherLimit('overrunGraceNs');
+    this.sliceTimer = this.port.timers.set(due, (at) => {
+      if (at > due + dispatcherLimit('overrunLateNs')) this.awaitTurn(dispatcher, at);
+      else this.overrun(dispatcher, at);
+    });
   }
 
   private overrun(dispatcher: Dispatcher, now: Nanos): void {

@@ -6,6 +6,8 @@ export const DISPATCHER_LIMITS = {
   timesliceNs: 80 * MILLISECOND,
   /** A dispatcher that was asked for the core and keeps it so long is killed; a host that is overloaded tenfold is not taken for an endless loop. */
   overrunGraceNs: 5 * SECOND,
+  /** A core that looks so much later than it meant to was away itself, and does not know what its dispatchers did: the grace begins anew. */
+  overrunLateNs: SECOND / 2,
   /** A host that has not started a dispatcher by then is not going to: 64 cores that start one each on two CPUs take less. */
   startNs: 60 * SECOND,
   /** System calls of one dispatcher that were not answered yet: one dispatcher cannot take all operations of a core. */

@@ -56,9 +56,15 @@ interface Hosted {
   resumedAt: Nanos;
 }
 
+/** So many are being made at once: more would take the CPU from their own core, which has a lease to keep. */
+const STARTING_MOST = 4;
+
 /** Carries out what the CPU driver asks for its dispatchers, and tells it what they do. Decides nothing. */
 export class DispatcherHost {
   private readonly hosted = new Map<number, Hosted>();
+  private readonly starting = new Set<number>();
+  /** Those that are made when others are ready, oldest first. */
+  private readonly queued = new Map<number, EffectOf<'start_dispatcher'>>();
   private readonly writer = new PlainWriter(64 << 20);
   private readonly epochMs = Date.now() - nowNs() / 1e6;
 
@@ -68,7 +74,10 @@ export class DispatcherHost {
   ) {}
 
   readonly performers: { readonly [T in DispatcherEffect['type']]: (effect: EffectOf<T>) => void } = {
-    start_dispatcher: (effect) => this.start(effect),
+    start_dispatcher: (effect) => {
+      this.queued.set(effect.dispatcher, effect);
+      this.startNext();
+    },
     resume_dispatcher: ({ dispatcher, until, upcalls, frames }) => {
       const hosted = this.hosted.get(dispatcher);
       if (hosted === undefined) return;
@@ -85,14 +94,31 @@ export class DispatcherHost {
       hosted.vessel.answer(fits ? bytes : encodeResult(this.writer, { ok: false, error: 'NOT_AT_ONCE', text }));
     },
     interrupt_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.interrupt(),
-    kill_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.kill(),
+    kill_dispatcher: ({ dispatcher }) => {
+      if (!this.queued.delete(dispatcher)) return this.hosted.get(dispatcher)?.vessel.kill();
+      // It was never made; told later, as of those that were.
+      setImmediate(() => this.post({ type: 'dispatcher_ended', dispatcher, cause: 'KILLED', text: '' }));
+    },
   };
 
   /** Ends every dispatcher with the process. */
   close(): void {
     for (const { vessel } of this.hosted.values()) vessel.kill();
     this.hosted.clear();
+    this.queued.clear();
     this.source.close();
+  }
+
+  private startNext(): void {
+    for (const [dispatcher, effect] of this.queued) {
+      if (this.starting.size >= STARTING_MOST) return;
+      this.queued.delete(dispatcher);
+      this.start(effect);
+    }
+  }
+
+  private isUp(dispatcher: number): void {
+    if (this.starting.delete(dispatcher)) this.startNext();
   }
 
   private start({
@@ -103,6 +129,7 @@ export class DispatcherHost {
     heapYoungMb,
     bufferBytes,
   }: EffectOf<'start_dispatcher'>): void {
+    this.starting.add(dispatcher);
     const { name, bytes, digest } = program;
     const begin = { name, program: bytes, digest, seed, epochMs: this.epochMs, bufferBytes };
     const tell = (event: DispatcherEvent): void => {
@@ -113,12 +140,14 @@ export class DispatcherHost {
       {
         ready: () => {
           tell({ type: 'dispatcher_started', dispatcher });
+          this.isUp(dispatcher);
         },
         turn: (bytesOfTurn) => tell({ type: 'dispatcher_turn', dispatcher, ...this.turnOf(dispatcher, bytesOfTurn) }),
         call: (bytesOfCall) => tell(callOf(dispatcher, bytesOfCall)),
         ended: (cause, text) => {
           tell({ type: 'dispatcher_ended', dispatcher, cause, text });
           this.hosted.delete(dispatcher);
+          this.isUp(dispatcher);
         },
       },
     );

@@ -113,7 +113,10 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 
 export function failUnlessName(name: string): void {
   if (!NAME.test(name))
-    throw new OperationError('BAD_REQUEST', `“${name.slice(0, 40)}” is no name: letters, digits and . _ / - up to 128`);
+    throw new OperationError(
+      'BAD_REQUEST',
+      `${JSON.stringify(name.slice(0, 40))} is no name: letters, digits and . _ / - up to 128`,
+    );
 }
 
 function recordOf(name: string): string {

@@ -14,6 +14,10 @@ export const PROGRAM_LIMITS = {
   capabilities: 64,
   /** Domains that have ended and whose status can still be asked for. */
   finishedKept: 1024,
+  /** Of the text with which a domain ends: an error with its stack; it travels in one message. */
+  endingCharacters: 8192,
+  /** Dispatchers of one core: each is a thread or a process of some megabytes, and a spawn bomb has all it can get. */
+  partsPerCore: 128,
   /** L2 CNodes of a new domain's cspace: 512 slots. */
   cnodes: 2,
   /** Dispatchers of one domain asked for its cores: as many as there can be cores. */

@@ -78,6 +78,11 @@ export class Parts {
     if (!this.cpuDriver.booted) throw new OperationError('NOT_A_MEMBER', 'this core has not been registered yet');
     if (this.byDomain.has(spec.domain))
       throw new OperationError('ALREADY_SPANNED', `${spec.domain} has a dispatcher on core ${this.context.core}`);
+    if (this.byDomain.size >= programLimit('partsPerCore'))
+      throw new OperationError(
+        'TOO_MANY_DOMAINS',
+        `core ${this.context.core} has ${this.byDomain.size} dispatchers, as many as it may: wait for some, or kill them`,
+      );
     const refusal = this.dispatchers.admit(spec.task);
     if (refusal !== null) throw new OperationError('NOT_SCHEDULABLE', `core ${this.context.core}: ${refusal}`);
     const { domains, state } = this.cpuDriver;

@@ -7,6 +7,7 @@ import { type Operation, OperationError } from '../operations.ts';
 import type { SystemCallHandlers } from '../service.ts';
 import { spanHere } from './program-messages.ts';
 import type { ProcessManager } from './process-manager.ts';
+import { programLimit } from './limits.ts';
 import { fail } from './spawn.ts';
 
 /** What a program's library says of its end; every other error is one that nobody caught, whatever its name. */
@@ -18,7 +19,7 @@ export function programCalls(p: ProcessManager) {
   return {
     exit: (caller, { status }, now) => p.endWith(p.partOf(caller), { cause: 'exited', status, text: '' }, now),
     fail: (caller, { error, text }, now) =>
-      p.endWith(p.partOf(caller), { cause: OWN_CAUSES.has(error) ? error : 'UNCAUGHT', status: 1, text }, now),
+      p.endWith(p.partOf(caller), { cause: OWN_CAUSES.has(error) ? error : 'UNCAUGHT', status: 1, text: text.slice(0, programLimit('endingCharacters')) }, now),
     spawn: (caller, { request }, now, done) => {
       const { program, core, args, environment, capabilities, weight, wcet, period, deadline } = request;
       const part = p.partOf(caller);

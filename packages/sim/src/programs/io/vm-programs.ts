@@ -147,12 +147,14 @@ class VmProgram implements ProgramContext {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Of an error’s text, as in a running core. */
+const TEXT_CHARACTERS = 8192;
 
 /** An error of the context, which may be anything at all. */
 function described(error: unknown): { readonly name: string; readonly text: string } {
   try {
     if (error instanceof BorderError) return { name: error.name, text: error.message };
-    if (!isRecord(error)) return { name: 'Error', text: String(error) };
+    if (!isRecord(error)) return { name: 'Error', text: String(error).slice(0, TEXT_CHARACTERS) };
     const { name, message, stack } = error;
     // What does not compile has a trace of the host's.
     if (name === 'SyntaxError')
@@ -162,7 +164,7 @@ function described(error: unknown): { readonly name: string; readonly text: stri
           .replace(/^\s+at .*\n?/gm, '')
           .trimEnd(),
       };
-    return { name: String(name), text: String(stack ?? message ?? error) };
+    return { name: String(name), text: String(stack ?? message ?? error).slice(0, TEXT_CHARACTERS) };
   } catch {
     return { name: 'Error', text: 'an error that cannot be read' };
   }

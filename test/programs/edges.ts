@@ -1,0 +1,183 @@
+import { programTextOf } from '../../scripts/bundle-program.mjs';
+
+/** Programs as a stranger would try them, and what their domains end with, word for word in both worlds (the first line of the text). */
+export interface Edge {
+  readonly name: string;
+  readonly source: string;
+  readonly cause: string;
+  readonly status: number;
+  readonly text: string;
+}
+
+const MAIN = (body: string, more = ''): string => `${more}\nexport const main = async (mk) => {\n${body}\n};`;
+const fails = (name: string, source: string, text: string, cause = 'UNCAUGHT'): Edge => ({
+  name,
+  source,
+  cause,
+  status: 1,
+  text,
+});
+const exits = (name: string, source: string, status: number): Edge => ({
+  name,
+  source,
+  cause: 'exited',
+  status,
+  text: '',
+});
+const TRAPPED = `new Proxy({}, { get() { throw new Error('trap'); }, getPrototypeOf() { throw new Error('trap'); } })`;
+/** `try` in words: the name of the error, or what came. */
+const OUTCOME = `const outcome = (p) => Promise.resolve(p).then((v) => 'value ' + String(v), (e) => e.name);`;
+const checks = (name: string, body: string, more = ''): Edge => exits(name, MAIN(`${OUTCOME}\n${body}`, more), 0);
+
+export const EDGES: readonly Edge[] = [
+  fails('throws-text', MAIN(`throw 'a text';`), 'thread main: threw "a text", which is no Error'),
+  fails('throws-nothing', MAIN('throw undefined;'), 'thread main: threw "undefined", which is no Error'),
+  fails('throws-record', MAIN('throw { code: 7 };'), 'thread main: threw "{code: 7}", which is no Error'),
+  fails('throws-trap', MAIN(`throw ${TRAPPED};`), 'thread main: threw an error that cannot be read, which is no Error'),
+  fails(
+    'throws-getter',
+    MAIN(`throw Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('y'); } });`),
+    'thread main: threw an error that cannot be read, which is no Error',
+  ),
+  fails('throws-much', MAIN(`throw new Error('y'.repeat(1e6));`), `thread main: Error: ${'y'.repeat(8172)}`),
+  fails(
+    'thread-throws',
+    MAIN(`mk.threads.spawn('t', () => { throw 7; }).detach(); await mk.sleep(1e12);`),
+    'thread t: threw "7", which is no Error',
+  ),
+  fails(
+    'no-main',
+    'export const main = 5;',
+    'no-main exports no main: that is a function of mk, or what program(…) made',
+    'NO_PROGRAM',
+  ),
+  fails('empty', '', 'empty exports no main: that is a function of mk, or what program(…) made', 'NO_PROGRAM'),
+  fails(
+    'exits-with-text',
+    MAIN(`await mk.exit('x');`),
+    'thread main: BAD_REQUEST: x is no exit status: that is a whole number',
+  ),
+  fails(
+    'returns-nan',
+    MAIN('return NaN;'),
+    'thread main: BAD_REQUEST: main returned NaN: an exit status is a whole number',
+  ),
+  fails(
+    'sleeps-nan',
+    MAIN('await mk.sleep(NaN);'),
+    'thread main: BAD_REQUEST: the time to sleep is NaN: a time is a number of nanoseconds',
+  ),
+  exits('exits-twice', MAIN('void mk.exit(3); void mk.exit(4); await mk.sleep(1); return 5;'), 3),
+  exits('exits-far', MAIN('return 100000;'), 100000),
+  checks(
+    'prints-anything',
+    `const cyclic = {}; cyclic.self = cyclic;
+    mk.console.log(cyclic, ${TRAPPED}, 'x'.repeat(1e7), new Array(2 ** 32 - 1), { get x() { throw new Error('g'); } });`,
+  ),
+  // Calls that cannot cross are answered though nothing else wakes the dispatcher.
+  checks(
+    'asks-garbage',
+    `const cyclic = []; cyclic.push(cyclic);
+    for (const bad of [NaN, cyclic, 10n, () => 1, ${TRAPPED}, new Uint8Array(3e5), 'x'.repeat(3e5), { get a() { throw new Error('g'); } }])
+      mk.assert((await outcome(mk.processes.spawn('nothing', { args: [bad] }))) === 'BAD_SYSTEM_CALL', typeof bad);
+    for (const args of [7, null, { length: 1e9 }, ${TRAPPED}])
+      mk.assert(mkBorder.callNow('nop', args).error === 'BAD_SYSTEM_CALL', 'at once');
+    mk.assert(mkBorder.callNow('nonsense', []).text === 'there is no system call "nonsense"', 'named');`,
+  ),
+  checks(
+    'waits-oddly',
+    `const mutex = mk.threads.mutex('m'); mutex.tryLock();
+    const took = (timeoutNs) => mk.threads.spawn('w', () => outcome(mutex.lock({ timeoutNs }).then(() => mutex.unlock()))).join();
+    mk.assert([await took(0), await took(-1), await took(-Infinity)].every((e) => e === 'DEADLINE_EXCEEDED'), 'late');
+    mk.assert([await took(NaN), await took('5')].every((e) => e === 'BAD_REQUEST'), 'no time');
+    const waits = took(Infinity); await mk.yield(); mutex.unlock();
+    mk.assert((await waits) === 'value undefined', 'for ever');`,
+  ),
+  checks(
+    'thread-crowd',
+    `const gate = mk.threads.semaphore(0); const set = mk.threads.waitSet(); let through = 0;
+    const crowd = Array.from({ length: 2000 }, (_, i) => mk.threads.spawn('t' + i, async () => { await gate.wait(); through += 1; }));
+    const queues = Array.from({ length: 10_000 }, (_, i) => mk.threads.events('q' + i));
+    for (const queue of queues) set.add(queue.label, queue);
+    for (const queue of queues) queue.push(queue.label);
+    const taken = new Set();
+    for (const _ of queues) taken.add((await set.next()).value);
+    mk.assert(taken.size === 10_000 && set.poll() === null, 'an event of each');
+    for (let i = 0; i < 2000; i += 1) gate.post();
+    for (const thread of crowd) await thread.join();
+    mk.assert(through === 2000, String(through));
+    const gone = mk.threads.spawn('gone', () => 1); gone.detach();
+    mk.assert((await outcome(gone.join())) === 'THREAD_DETACHED', 'detached');`,
+  ),
+  exits(
+    'crosses-oddly',
+    `import { program } from '@mk/libmk/program/program';
+    const cyclic = {}; cyclic.self = cyclic;
+    const threads = {
+      wander: (mk, { n }) => (n === 0 ? 'home' : mk.moveTo(1 - mk.self.core, 'wander', { n: n - 1 })),
+      code: () => () => 1, cyclic: () => cyclic, nan: () => NaN, large: () => 'x'.repeat(4e5), text: () => { throw 'a text'; },
+      far: (mk) => mk.moveTo(77, 'wander', { n: 1 }), nowhere: (mk) => mk.moveTo(1, 'nothing'), state: (mk) => mk.moveTo(1, 'wander', { n: NaN }),
+    };
+    export const main = program({ name: 'crosses', threads }, async (mk) => {
+      const ends = {}; await mk.span(1);
+      for (const name of Object.keys(threads)) ends[name] = await mk.spawnOn(1, name, { n: 5 }).join().then((v) => v, (e) => e.name);
+      const said = JSON.stringify(ends);
+      mk.assert(said === '{"wander":"home","code":"BAD_REQUEST","cyclic":"BAD_REQUEST","nan":"BAD_REQUEST","large":"BAD_REQUEST",' +
+        '"text":"ThrownValue","far":"PEER_UNKNOWN","nowhere":"NO_SUCH_THREAD","state":"BAD_SYSTEM_CALL"}', said);
+    });`,
+    0,
+  ),
+  exits(
+    'serves-oddly',
+    `import { program } from '@mk/libmk/program/program';
+    import { defineInterface, rpc } from '@mk/libmk/interface/interface';
+    import { cap, u32 } from '@mk/libmk/interface/kinds';
+    const Odd = defineInterface('odd', { answer: rpc({ in: { n: u32 }, out: { n: u32 } }), take: rpc({ in: { c: cap }, out: { n: u32 } }) });
+    const getter = { get n() { throw 'a getter'; } };
+    const ANSWERS = [() => getter, async () => getter, () => { throw ${TRAPPED}; }, async () => { throw 'x'.repeat(1e6); }, () => ({ n: NaN }), () => ({ n: 7 })];
+    export const main = program({ name: 'serves' }, async (mk) => {
+      if (mk.args[0] === 'server') {
+        await mk.export('odd', Odd, { answer: ({ n }) => ANSWERS[n](), take: () => ({ n: 1 }) });
+        await mk.sleep(1e15);
+      }
+      const named = (p) => p.then(({ n }) => n, (e) => e.name);
+      const server = await mk.processes.spawn(null, { core: 1, args: ['server'] });
+      const odd = await mk.bind('odd', Odd);
+      mk.assert((await mk.names.list()).includes('odd'), 'listed');
+      const said = [];
+      for (let n = 0; n < ANSWERS.length; n += 1) said.push(await named(odd.answer({ n })));
+      mk.assert(said.join() === 'HANDLER_FAILED,HANDLER_FAILED,HANDLER_FAILED,HANDLER_FAILED,HANDLER_FAILED,7', said.join());
+      for (const timeoutNs of [0, -1]) mk.assert((await named(odd.answer({ n: 5 }, { timeoutNs }))) === 'DEADLINE_EXCEEDED', 'late');
+      mk.assert((await named(odd.answer({ n: 5 }, { timeoutNs: NaN }))) === 'BAD_REQUEST', 'no time');
+      mk.assert((await named(odd.answer({ n: 5 }, { timeoutNs: Infinity }))) === 7, 'for ever');
+      const ram = await mk.capabilities.alloc(4096);
+      const twice = [await named(odd.take({ c: ram })), await named(odd.take({ c: ram }))];
+      await mk.capabilities.delete(ram);
+      twice.push(await named(odd.take({ c: ram })));
+      const other = await mk.capabilities.alloc(4096);
+      await server.kill();
+      twice.push(await named(odd.take({ c: other })));
+      mk.assert(twice.join() === '1,1,CAPABILITY_NOT_FOUND,DISPATCHER_GONE', twice.join());
+      await mk.capabilities.delete(other);
+      await server.wait();
+    });`,
+    0,
+  ),
+];
+
+/** The text of one, as the commands make it of a file. */
+export function edgeText({ name, source }: Edge): Promise<string> {
+  const made = source === '' ? 'const main = undefined;' : source.replace('export const main', 'const main');
+  return programTextOf(
+    `import { start } from '@mk/libmk/program/program';\n${made}\nstart(main, ${JSON.stringify(name)});\n`,
+  );
+}
+
+/** How a domain ended, as far as both worlds say the same. */
+export function endOf(name: string, end: { readonly cause: string; readonly status: number; readonly text: string }) {
+  const { cause, status, text } = end;
+  return { name, cause, status, text: text.split('\n', 1)[0] };
+}
+
+/** What `endOf` gives of each. */
+export const ENDS = EDGES.map(({ name, ...end }) => endOf(name, end));
