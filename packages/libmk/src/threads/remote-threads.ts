@@ -295,7 +295,13 @@ export class RemoteThreads {
     const failure = isMkError(error) ? error : new MkError('PEER_GONE', `core ${core} cannot be told`);
     if (note.t === 'begin') return this.report(note.origin, note.id, { ok: false, error: failure });
     if ((note.t === 'ended' || note.t === 'joined') && note.ok && failure.name === 'BAD_SYSTEM_CALL')
-      this.send(core, { ...note, ok: false, value: null, error: 'BAD_REQUEST', text: `what the thread returned: ${failure.text}` });
+      this.send(core, {
+        ...note,
+        ok: false,
+        value: null,
+        error: 'BAD_REQUEST',
+        text: `what the thread returned: ${failure.text}`,
+      });
   }
 
   private leftovers(): readonly string[] {

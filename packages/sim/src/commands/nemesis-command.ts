@@ -159,7 +159,8 @@ function judge(
     : runTwice(scenario, options, watched);
   reports?.ran(result);
   const alone = request.replay !== null || request.seeds === 1;
-  if (context.program !== null && !request.json && alone) tellOutput(result, context.terminal.out, context.program.inSources);
+  if (context.program !== null && !request.json && alone)
+    tellOutput(result, context.terminal.out, context.program.inSources);
   const held = result.violations.length === 0 && result.inconclusive === null;
   if (!held) context.terminal.progress('');
   return { totals: seedTotals(result), report: held ? null : explain(result, request, context, options) };

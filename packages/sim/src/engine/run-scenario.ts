@@ -159,7 +159,7 @@ class Run {
     const until = simulation.now + limitNs;
     if (program !== null) {
       const look: Look = { until, condition, at: null };
-      while (simulation.now < until || look.at !== null) 
+      while (simulation.now < until || look.at !== null)
         if (program.bounded((tired) => this.piece(look, tired))) return true;
       return condition();
     }

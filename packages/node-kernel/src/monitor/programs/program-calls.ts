@@ -19,7 +19,15 @@ export function programCalls(p: ProcessManager) {
   return {
     exit: (caller, { status }, now) => p.endWith(p.partOf(caller), { cause: 'exited', status, text: '' }, now),
     fail: (caller, { error, text }, now) =>
-      p.endWith(p.partOf(caller), { cause: OWN_CAUSES.has(error) ? error : 'UNCAUGHT', status: 1, text: text.slice(0, programLimit('endingCharacters')) }, now),
+      p.endWith(
+        p.partOf(caller),
+        {
+          cause: OWN_CAUSES.has(error) ? error : 'UNCAUGHT',
+          status: 1,
+          text: text.slice(0, programLimit('endingCharacters')),
+        },
+        now,
+      ),
     spawn: (caller, { request }, now, done) => {
       const { program, core, args, environment, capabilities, weight, wcet, period, deadline } = request;
       const part = p.partOf(caller);
