@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { fastMac } from '@mk/sim/engine/fast-mac';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { runChurn } from '@mk/sim/workloads/churn';
 import { CapabilityScript } from '../support/capability-script.ts';
@@ -10,6 +11,13 @@ import { type Mutant, MUTANTS, planted } from './capability-mutants.ts';
 const SEEDS = Number(process.env['MK_CHURN_SEEDS'] ?? 8);
 const OPERATIONS = Number(process.env['MK_CHURN_OPERATIONS'] ?? 600);
 const MUTANT_SEEDS = 60;
+/** Found something once: a stale owner, an owner that was gone when it was noted, a takeover that waited for a deletion that waited for it. */
+const CRASHES = [
+  { seed: 399, cores: 4 },
+  { seed: 75, cores: 4 },
+  { seed: 3282, cores: 4, restarts: true },
+  { seed: 3373, cores: 5 },
+] as const;
 
 describe('churn in the simulator', () => {
   test(`keeps C1–C7 in ${SEEDS} seeds of ${OPERATIONS} operations under link faults`, () => {
@@ -19,6 +27,15 @@ describe('churn in the simulator', () => {
       expect(result.ok).toBeGreaterThan(OPERATIONS / 2);
     }
   });
+
+  test.each(CRASHES)(
+    'keeps C1–C5 among those who live when a core dies in the middle of its own rounds: %o',
+    (crash) => {
+      const { seed } = crash;
+      const options = { ...crash, crashes: 1, operations: 400, faultsPerSecond: seed % 2 === 0 ? 3 : 0, hmac: fastMac };
+      expect(runChurn(options).violations).toEqual([]);
+    },
+  );
 
   test('gives the same trace for the same seed', () => {
     const run = () => runChurn({ seed: 7, operations: 200, faultsPerSecond: 4, hash: true, hmac: hmacSha256 });

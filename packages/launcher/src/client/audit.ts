@@ -1,7 +1,8 @@
 import { formatCores } from '@mk/machine/duration';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
-import { describeLosses, type Gone, type Loss, partLosses } from './audit-losses.ts';
+import { type Gone, type Loss, partLosses } from '@mk/node-kernel/capability/audit/losses';
+import { describeLosses } from './audit-losses.ts';
 import { type AbsentCore, askEach, type Cores, rebornCores } from './cores.ts';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };

@@ -73,6 +73,11 @@ export const CAPABILITY_INVARIANTS = {
     'tests (mutants)',
     'A core that is not the lowest asks on until it hears of a new owner, or nobody is in its way.',
   ),
+  RO3: row(
+    'node-kernel/src/monitor/capops/handovers.ts',
+    'tests (mutants), checker survivors',
+    'When a core dies that was just taking ownership over, whoever has not heard of it still comes to an owner that holds a copy.',
+  ),
   CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),
   CM1: row('node-kernel/src/monitor/capops/copy.ts', 'step', 'Only what may leave its core is in flight.'),
   CF1: row(

@@ -6,6 +6,7 @@ import {
   memoryOf,
   type Violation as CapabilityViolation,
 } from '@mk/node-kernel/capability/audit/audit-snapshot';
+import { partLosses } from '@mk/node-kernel/capability/audit/losses';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { Simulation } from '../engine/simulation.ts';
 import { CapabilityModel, type CoreView } from './capability-model.ts';
@@ -39,6 +40,20 @@ export function capabilityChecker(): Checker {
     // As `mkctl audit` does it on a live cluster, over snapshots.
     atEnd: (_simulation: Simulation, report) =>
       reportAll(auditCapabilities([...kernels.values()].map((kernel) => kernel.services.capops.snapshot())), report),
+  };
+}
+
+/** For runs in which cores die: what `mkctl audit` finds of those that live, without what only the dead could explain. */
+export function survivorsChecker(): Checker {
+  return {
+    name: 'survivors',
+    atEnd({ nodes }, report) {
+      const cores = [...nodes.values()].filter(({ id }) => isCore(id));
+      const snapshots = cores.flatMap(({ kernel }) => (kernel === null ? [] : [kernel.services.capops.snapshot()]));
+      const absent = new Set(cores.filter(({ kernel }) => kernel === null).map(({ id }) => id));
+      const reborn = new Map(cores.filter(({ life }) => life > 1).map(({ id, life }) => [id, life]));
+      reportAll(partLosses(auditCapabilities(snapshots), snapshots, { absent, reborn }).violations, report);
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { ChurnReport } from '@mk/node-kernel/control/verb-answers';
-import { capabilityChecker } from '../checkers/capabilities.ts';
+import { capabilityChecker, survivorsChecker } from '../checkers/capabilities.ts';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { honestPeersChecker } from '../checkers/honest-peers.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
@@ -28,6 +28,10 @@ export interface ChurnRunOptions {
   readonly operations: number;
   /** The last core misbehaves so, one way after the other, and has no domain: nobody gives it anything. */
   readonly rogue?: readonly RogueBehaviour[];
+  /** So many cores die at some time, the last ones; those that live are a majority. */
+  readonly crashes?: number;
+  /** They are started again a while later, as new incarnations. */
+  readonly restarts?: boolean;
   /** Link faults per second of virtual time; 0: none. */
   readonly faultsPerSecond?: number;
   readonly checkers?: readonly CheckerFactory[];
@@ -65,6 +69,9 @@ const BOOT_LIMIT: Nanos = 60 * SECOND;
 /** Churn ends by itself: a caller waits for one operation 20 s at the most. */
 const RUN_LIMIT: Nanos = 240 * SECOND;
 const FAULTS_FOR: Nanos = 4 * SECOND;
+/** A core dies at one of its first so many steps with a round of its own open. */
+const CRASH_WITHIN = 400;
+const RESTART_AFTER: Nanos = 300 * MILLISECOND;
 
 /** Boots, churns under link faults, heals, lets everything end, audits. C1–C6 after every step, C7 at the end. */
 export function runChurn(options: ChurnRunOptions): ChurnRunResult {
@@ -83,6 +90,7 @@ class ChurnRun {
     errors: {},
   };
   private running = 0;
+  private readonly dead = new Set<CoreId>();
 
   constructor(private readonly options: ChurnRunOptions) {
     const { seed, hmac, wrap } = options;
@@ -99,7 +107,11 @@ class ChurnRun {
     });
     this.checks = new Checks(
       this.simulation,
-      options.checkers ?? [capabilityChecker, revokedChecker, honestPeersChecker],
+      options.checkers ?? [
+        options.crashes === undefined ? capabilityChecker : survivorsChecker,
+        revokedChecker,
+        honestPeersChecker,
+      ],
     );
     for (const observer of options.observers ?? []) this.simulation.observe(observer);
   }
@@ -176,6 +188,7 @@ class ChurnRun {
       );
     }
     this.turnRogue(begin);
+    this.planCrashes();
     const { faultsPerSecond = 3 } = options;
     if (faultsPerSecond === 0) return;
     const weights = {
@@ -199,7 +212,32 @@ class ChurnRun {
     });
     for (const { atNs, action } of scenario.faults)
       if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
-    simulation.call(begin + FAULTS_FOR, () => healAll(simulation));
+    simulation.call(begin + FAULTS_FOR, () => this.heal());
+  }
+
+  /** Each victim dies in the middle of a round of its own, at a time of the seed's: what it has told some and not others is what can go wrong. */
+  private planCrashes(): void {
+    const { simulation, cores, options } = this;
+    const prng = createPrng(options.seed).split('crashes');
+    for (let n = 1; n <= (options.crashes ?? 0); n += 1) {
+      const victim = cores - n;
+      let left = 1 + prng.nextInt(CRASH_WITHIN);
+      simulation.observe({
+        step: ({ id, kernel }) => {
+          if (id !== victim || kernel === null || kernel.services.capops.shared.rounds.openRounds.size === 0) return;
+          if ((left -= 1) === 0) simulation.call(simulation.now, () => this.crash(victim));
+        },
+      });
+    }
+  }
+
+  private crash(core: CoreId): void {
+    const { simulation, options } = this;
+    this.dead.add(core);
+    simulation.crash(core);
+    const isDead = (): boolean => simulation.node(core).machine === null;
+    if (options.restarts === true)
+      simulation.call(simulation.now + RESTART_AFTER, () => isDead() && simulation.startNode(core));
   }
 
   /** Each way for as long as its share of the time in which faults happen. */
@@ -232,6 +270,7 @@ class ChurnRun {
 
   private ended(core: CoreId, reply: ControlReply): void {
     this.running -= 1;
+    if (this.dead.has(core)) return;
     if (!reply.ok)
       return this.checks.report('churn', 'C7', `churn on core ${core} ended in ${reply.error}: ${reply.text}`);
     const { operations, ok, kinds, errors, wrong } = reply.value as ChurnReport;
@@ -247,11 +286,17 @@ class ChurnRun {
   private settle(): void {
     const { simulation, checks } = this;
     if (this.running > 0) return checks.report('churn', 'C7', `${this.running} churns never ended`);
-    healAll(simulation);
+    this.heal();
     const quiet = simulation.run(simulation.now + 120 * SECOND, () => checks.failed || isQuiet(simulation));
     if (quiet || checks.failed) return;
     for (const node of simulation.nodes.values())
       for (const row of leftovers(node)) checks.report('leaks', 'C7', `node ${node.id} is left with ${row}`);
+  }
+
+  private heal(): void {
+    if (this.dead.size === 0 || this.options.restarts === true) return healAll(this.simulation);
+    this.simulation.faultLog.heal('all', this.simulation.now);
+    for (const { id } of this.simulation.nodes.values()) this.simulation.resume(id);
   }
 
   private meshWhole(): boolean {

@@ -40,6 +40,12 @@ export function revokeAbort(state: LocalCapabilities, mark: RevokeMark): void {
   lift(state, mark);
 }
 
+/** Under a mark that nobody will lift soon what others wait for is deleted all the same: what it has frozen stays so. */
+export function letDeletionGoOn(state: LocalCapabilities, mark: RevokeMark): void {
+  if (mark.pausesDeletion) state.deletions.resume();
+  mark.pausesDeletion = false;
+}
+
 /** The revoke in progress on this core that covers the capability, or undefined. */
 export function revokeCovering(state: LocalCapabilities, capability: Capability): RevokeMark | undefined {
   for (const mark of state.revokes) {
@@ -59,7 +65,7 @@ function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | n
   for (const group of groups)
     for (const slot of group.slots) if (slot !== survivor) frozen.push({ slot, capability: slot.capability });
   for (const { slot } of frozen) slot.marks += 1;
-  const mark: RevokeMark = { target, survivor, frozen };
+  const mark: RevokeMark = { target, survivor, frozen, pausesDeletion: true };
   state.revokes.add(mark);
   state.deletions.pause();
   return { ok: true, mark };
@@ -68,5 +74,5 @@ function freeze(state: LocalCapabilities, target: Capability, survivor: Slot | n
 function lift(state: LocalCapabilities, mark: RevokeMark): void {
   assert(state.revokes.delete(mark), 'a revoke was finished twice');
   for (const { slot, capability } of mark.frozen) if (slot.capability === capability) slot.marks -= 1;
-  state.deletions.resume();
+  letDeletionGoOn(state, mark);
 }

@@ -8,6 +8,8 @@ export interface RevokeMark {
   /** The one slot that outlives the revoke; null except on the core that revokes. */
   readonly survivor: Slot | null;
   readonly frozen: readonly { readonly slot: Slot; readonly capability: Capability }[];
+  /** Nothing that waits to be deleted on this core is, until commit or abort. */
+  pausesDeletion: boolean;
 }
 
 /** A range watched by its home: everything RAM-backed that overlapped it since the watch began. */

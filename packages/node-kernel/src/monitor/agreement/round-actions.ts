@@ -55,6 +55,11 @@ export const ROUND_ACTIONS = {
     phases: [1],
     doc: 'A copy of a page goes; consents when no dispatcher of the core can read it. By the tree, when many share the page.',
   },
+  lost_owner: {
+    ordinal: 14,
+    phases: [1],
+    doc: 'Whoever names the initiator as the owner learns to whom it had handed the ownership, and that this core is gone.',
+  },
 } as const satisfies Record<string, RoundActionSpec>;
 
 export type RoundActionName = keyof typeof ROUND_ACTIONS;

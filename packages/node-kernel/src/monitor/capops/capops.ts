@@ -69,6 +69,7 @@ export class Capops implements Service {
       update_owner: updateOwnerAct(this.shared),
       reclaim: this.reclaims.act,
       find_orphan: this.recovery.act,
+      lost_owner: this.recovery.lostAct,
       vouch: vouchAct(this.shared, () => this.reclaims.ranges()),
     } satisfies RoundActs;
     this.systemCalls = capabilityCalls(this.shared, this.revokes);
@@ -125,6 +126,7 @@ export class Capops implements Service {
     given.forget(core);
     exchange.peerGone(core, now);
     for (const op of guards.keys()) if (isBegunBy(op, core, incarnation)) guards.delete(op);
+    if (booted) this.shared.handovers.peerGone(core, incarnation);
     rounds.forget(core, incarnation);
     if (!booted) return;
     this.reclaims.peerGone(core, incarnation);
@@ -153,6 +155,7 @@ export class Capops implements Service {
       this.revokes.parts.size > 0 ||
       !this.reclaims.idle ||
       this.recovery.size > 0 ||
+      !this.shared.handovers.idle ||
       !state.deletions.drained ||
       guards.size > 0
     );

@@ -19,6 +19,7 @@ import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
 import { errorIn, Exchange } from './exchange.ts';
 import { Given } from './given.ts';
+import { Handovers } from './handovers.ts';
 import { CAPABILITY_PAYLOAD, type CapabilityPayload } from './payload.ts';
 import { CapabilityReceivers } from './receivers.ts';
 import { type Asked, Subscribers } from './subscribers.ts';
@@ -50,6 +51,7 @@ export class CapopsContext {
   readonly rounds: Multicasts<CapabilityPayload>;
   readonly guards = new Map<OperationId, RetypeGuard>();
   readonly given = new Given();
+  readonly handovers = new Handovers(this);
   /** A core has gone since this one is there: what it had handed to whom nobody knows any more. */
   someoneLeft = false;
   /** Operations that go on although their callers were told, and the log, that somebody does not answer. */

@@ -32,7 +32,7 @@ import { claimOf } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { deleteEverywhere } from './delete.ts';
 import { failOnError } from './exchange.ts';
-import { noteNewOwner } from './move.ts';
+import { noteNewOwner, orKeep } from './move.ts';
 import { failUnlessHanded, needsVouching, objectionTo } from './vouch.ts';
 
 /*
@@ -279,7 +279,7 @@ function* giveLastAway(
   const relations = relationsForTransfer(m.state, group, true);
   lockGroup(group);
   try {
-    const address = yield* transfer(m, op, capability, to, to.core, relations);
+    const address = yield* orKeep(m, op, capability, transfer(m, op, capability, to, to.core, relations));
     noteNewOwner(m, group, to.core);
     return address;
   } finally {
@@ -314,7 +314,8 @@ function receive(
   }
   const given = m.receivers.find(domain);
   if (given === undefined) return 'NO_SUCH_DOMAIN';
-  if (guarded(m, capability)) return 'CAPABILITY_BUSY';
+  if (guarded(m, capability) || (owner === m.context.core && m.handovers.isTelling(capability)))
+    return 'CAPABILITY_BUSY';
   const free = freeSlotOf(m, given.domain);
   if (!free.ok) return free.error;
   const made = createCapability(m.state, free.value.slot, capability, owner, relations & 7);

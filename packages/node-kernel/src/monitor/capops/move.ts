@@ -18,7 +18,7 @@ import { nextChange } from './waiting.ts';
 /*
  * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted on
  * update_owner, so that no second change can overtake the first. The old owner has waited for its own copies in flight
- * before it let go. A refused move leaves ownership where it was.
+ * before it let go. A refused move leaves ownership where it was. So does a new owner that dies: whom it has told already is told again.
  */
 
 /** Every holder learns who the owner is. */
@@ -27,9 +27,15 @@ export function updateOwnerAct(m: CapopsContext): Act {
     wrong: (initiator, given) => wrongNewOwner(m, initiator, given),
     commit(op, { capability, rest }, answer) {
       const owner = rest[0] ?? -1;
-      const before = m.state.database.find(capability)?.owner ?? owner;
+      const ownerHere = (): CoreId => m.state.database.find(capability)?.owner ?? owner;
+      const before = ownerHere();
       const { core, members } = m.context;
-      const take = (): void => noteOwner(m, op, capability, owner, answer);
+      const take = (): void => {
+        // It came twice, and the other one did not have to ask: by now the ownership may have gone on.
+        if (ownerHere() === before) noteOwner(m, op, capability, owner);
+        m.handovers.heard(op, capability, owner);
+        answer(null);
+      };
       if (before === owner || before === core || !members.includes(before)) return take();
       const { askedBy } = m.agreement.rounds;
       // Whoever was the owner knows whether it still is: a new one may say so, but its word alone does not make it one.
@@ -40,6 +46,7 @@ export function updateOwnerAct(m: CapopsContext): Act {
         m.now,
         (outcome, at) => {
           if (!outcome.ok) return answer(outcome.error);
+          if (!m.rounds.isPresent(op)) return answer('MEMBERS_CHANGED'); // gone meanwhile: it owns nothing
           if (outcome.value === null) return take();
           if (askedBy === owner && outcome.value === 'OWNER_MISMATCH')
             m.context.offences.note(owner, 'disputed', `says that it owns ${describeCapability(capability)}`, at);
@@ -50,20 +57,13 @@ export function updateOwnerAct(m: CapopsContext): Act {
   });
 }
 
-function noteOwner(
-  m: CapopsContext,
-  op: OperationId,
-  capability: Capability,
-  owner: CoreId,
-  answer: (refusal: ErrorName | null) => void,
-): void {
+function noteOwner(m: CapopsContext, op: OperationId, capability: Capability, owner: CoreId): void {
   const group = m.state.database.find(capability);
   if (group !== undefined && group.owner !== owner && typeRow(capability.type).needsLocality) {
     setOwner(m.state, group, owner);
     if (m.context.outbox.debug)
       m.context.outbox.log('cap_owner_changed', { op, capability: describeCapability(capability), owner });
   }
-  answer(null);
 }
 
 /** Hands the ownership of a group that the caller has locked to a holder; unlocks it only when it fails. */
@@ -77,8 +77,26 @@ export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, cor
     cap: encodeCapability(group.capability),
     relations,
   } as const;
-  failOnError(yield* m.exchange.ask(core, request, 'cap_move_reply'), core);
+  const { capability } = group;
+  failOnError(yield* orKeep(m, op, capability, m.exchange.ask(core, request, 'cap_move_reply')), core);
+  m.handovers.note(capability, core);
   noteNewOwner(m, group, core);
+}
+
+/** Runs what hands over ownership. When the new owner is gone this core tells whoever may have heard of it that it owns the capability still. */
+export function* orKeep<T>(
+  m: CapopsContext,
+  op: OperationId,
+  capability: Capability,
+  handing: Operation<T>,
+): Operation<T> {
+  try {
+    return yield* handing;
+  } catch (error) {
+    if (error instanceof OperationError && error.error === 'PEER_GONE')
+      yield* m.rounds.tell(`${op}.k`, 'update_owner', { capability, rest: [m.context.core] });
+    throw error;
+  }
 }
 
 /**
@@ -105,7 +123,7 @@ export function onMoveRequest(
   const found = findLive(m.state, capability);
   if (!found.ok) return reply(found.error);
   const group = found.value;
-  if (group.locked) return reply('CAPABILITY_BUSY');
+  if (group.locked || m.handovers.isTelling(capability)) return reply('CAPABILITY_BUSY');
   if (group.owner !== from) return reply('OWNER_MISMATCH');
   lockGroup(group);
   setOwner(m.state, group, m.context.core);

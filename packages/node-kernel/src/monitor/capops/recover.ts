@@ -2,7 +2,7 @@ import { ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { addRelations } from '../../capability/store/relations.ts';
 import { REMOTE } from '../../capability/store/copy-group.ts';
-import { deleteForeigns, lockGroup } from '../../capability/global/monitor-primitives.ts';
+import { deleteForeigns, lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { describeCapability } from '../../capability/model/capability.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import type { CopyGroup } from '../../capability/store/slot.ts';
@@ -36,7 +36,10 @@ export class Recovery {
   /** Those of them that a worker asks about. */
   private readonly taken = new Set<CopyGroup>();
   private running = 0;
+  /** find_orphan. */
   readonly act: Act;
+  /** lost_owner. */
+  readonly lostAct: Act;
 
   constructor(private readonly m: CapopsContext) {
     this.act = m.rounds.act({
@@ -46,6 +49,17 @@ export class Recovery {
         if (group === undefined) return answer(null);
         if (!m.state.isForeign(group)) return answer('CAPABILITY_BUSY');
         answer(group.owner === rest[0] || this.orphans.has(group) ? 'CAPABILITY_HELD' : null);
+      },
+    });
+    this.lostAct = m.rounds.act({
+      commit: (op, { capability, rest: [owner = -1, incarnation] }, answer) => {
+        if (m.context.monitors.get(owner)?.incarnation === incarnation) return answer('CAPABILITY_BUSY'); // not gone for this core yet
+        const group = m.state.database.find(capability);
+        if (group?.owner === coreOf(op) && m.state.isForeign(group)) {
+          setOwner(m.state, group, owner);
+          this.look([[group, owner]]);
+        }
+        answer(null);
       },
     });
   }
@@ -58,17 +72,24 @@ export class Recovery {
   ownerGone(core: CoreId): void {
     const { m } = this;
     const objects: CopyGroup[] = [];
+    const orphans: [CopyGroup, CoreId][] = [];
     for (const group of m.state.database.groups()) {
       if (group.owner !== core || !m.state.isForeign(group)) continue;
-      if (typeRow(group.capability.type).moveable) this.orphans.set(group, core);
+      if (typeRow(group.capability.type).moveable) orphans.push([group, core]);
       else objects.push(group);
     }
     for (const { capability } of objects) deleteForeigns(m.state, capability);
     if (objects.length > 0) m.locksChanged();
+    this.look(orphans);
+  }
+
+  /** Looks for the owners of these. */
+  private look(orphans: readonly (readonly [CopyGroup, CoreId])[]): void {
+    for (const [group, owner] of orphans) this.orphans.set(group, owner);
     const workers = Math.min(AT_ONCE, this.orphans.size) - this.running;
     for (let i = 0; i < workers; i += 1) {
       this.running += 1;
-      m.inBackground(this.work());
+      this.m.inBackground(this.work());
     }
   }
 
@@ -94,7 +115,8 @@ export class Recovery {
   /** One attempt; true: it has an owner, or is here no more. */
   private *settle(group: CopyGroup): Operation<boolean> {
     const { m } = this;
-    while (group.locked && this.isOrphan(group)) yield nextChange(m.changes);
+    while ((group.locked || m.handovers.isTelling(group.capability)) && this.isOrphan(group))
+      yield nextChange(m.changes);
     if (!this.isOrphan(group)) return true;
     const { core, monitors, operations, outbox } = m.context;
     const op = operations.nextId();

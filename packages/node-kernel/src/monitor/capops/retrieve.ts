@@ -25,7 +25,8 @@ export function* retrieve(m: CapopsContext, op: OperationId, slot: Slot): Operat
   const { group, capability } = full(slot);
   if (!m.state.isForeign(group)) return;
   failUnlessMoveable(capability);
-  if (group.locked) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
+  if (group.locked || m.handovers.isTelling(capability))
+    throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
   lockGroup(group);
   let relations: number;
   try {
@@ -89,6 +90,7 @@ function* letGo(m: CapopsContext, op: OperationId, group: CopyGroup, to: CoreId)
     yield* transitsOver(m, group.capability);
     if (!isThere()) throw new OperationError('PEER_GONE', `core ${to} is gone`);
     const relations = relationsForTransfer(m.state, group, true);
+    m.handovers.note(group.capability, to);
     setOwner(m.state, group, to);
     return relations;
   } finally {

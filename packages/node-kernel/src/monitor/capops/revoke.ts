@@ -16,6 +16,7 @@ import { REMOTE } from '../../capability/store/copy-group.ts';
 import { lockGroup, setRelations } from '../../capability/global/monitor-primitives.ts';
 import { unionRanges } from '../../capability/model/ranges.ts';
 import {
+  letDeletionGoOn,
   revokeAbort,
   revokeCommit,
   revokeMarkRelations,
@@ -371,6 +372,9 @@ export class Revokes {
       member: core,
       capability: describeCapability(part.target),
     });
+    // The mark may stand for long, and a core that it has not reached may hold a lock until something is deleted here.
+    if (part.mark !== null) letDeletionGoOn(m.state, part.mark);
+    m.locksChanged();
     m.carryOn('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
   }
 

@@ -1,0 +1,53 @@
+/*
+ * What of an audit's findings nobody can judge: a core that crashed took its capabilities with it, and one that came back brings its
+ * memory anew although others may still hold capabilities to it from before (decision 0089). Nobody who lived has done wrong.
+ */
+import { known } from '@mk/monitor-proto/assert';
+import { intersectRanges } from '../model/ranges.ts';
+import type { CoreSnapshot, Violation } from './audit-snapshot.ts';
+
+/** The cores that are not as they were when the capabilities were made. */
+export interface Gone {
+  readonly absent: ReadonlySet<number>;
+  /** By core: the life that it leads now. */
+  readonly reborn: ReadonlyMap<number, number>;
+}
+
+/** A finding that only somebody who is gone explains, and who that is; null: any of those who are gone. */
+export interface Loss extends Violation {
+  readonly why: 'earlier_life' | 'absent_core' | 'owner_gone' | 'held_by_nobody';
+  readonly of: number | null;
+}
+
+/** Parts what an audit found into what is wrong and what cannot be known. */
+export function partLosses(
+  found: readonly Violation[],
+  snapshots: readonly CoreSnapshot[],
+  gone: Gone,
+): { readonly violations: readonly Violation[]; readonly losses: readonly Loss[] } {
+  if (gone.absent.size + gone.reborn.size === 0) return { violations: found, losses: [] };
+  const violations: Violation[] = [];
+  const losses: Loss[] = [];
+  for (const violation of found) {
+    const loss = lossOf(violation, snapshots, gone);
+    if (loss === null) violations.push(violation);
+    else losses.push(loss);
+  }
+  return { violations, losses };
+}
+
+function lossOf(violation: Violation, snapshots: readonly CoreSnapshot[], { absent, reborn }: Gone): Loss | null {
+  const { memory, owners = [], range } = violation;
+  if (memory === 'leaked') return { ...violation, why: 'held_by_nobody', of: null };
+  const home = range === undefined ? undefined : homeOf(range, snapshots);
+  if (range !== undefined && home === undefined && absent.size > 0)
+    return { ...violation, why: 'absent_core', of: absent.size === 1 ? known([...absent][0]) : null };
+  if (home !== undefined && reborn.has(home)) return { ...violation, why: 'earlier_life', of: home };
+  const owner = owners.find((core) => absent.has(core) || reborn.has(core));
+  return owner === undefined ? null : { ...violation, why: 'owner_gone', of: owner };
+}
+
+/** The core that brought the memory, of those that were asked. */
+function homeOf(range: Loss['range'] & object, snapshots: readonly CoreSnapshot[]): number | undefined {
+  return snapshots.find(({ memory }) => intersectRanges(memory, [range]).length > 0)?.core;
+}

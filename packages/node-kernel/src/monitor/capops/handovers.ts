@@ -1,0 +1,82 @@
+import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
+import { type Capability, identityOf } from '../../capability/model/capability.ts';
+import { PHASES } from '../agreement/round-actions.ts';
+import type { Operation } from '../operations.ts';
+import type { CapopsContext } from './context.ts';
+
+/*
+ * HANDOVERS: ownership that this core has let go of, until the new owner has told everybody (move.ts). When the new owner dies before that,
+ * holders that it did not reach still name this core, which may hold no copy any more and cannot be asked. So the old owner answers for the
+ * handover: it tells all that the owner is gone, and they look for a new one (recover.ts). A new owner stays locked until everybody knows,
+ * so no capability has two handovers that are not known.
+ */
+
+interface Handover {
+  readonly capability: Capability;
+  readonly to: CoreId;
+  /** The round in which the new owner has told this core; null: not yet. */
+  heard: OperationId | null;
+}
+
+export class Handovers {
+  private readonly open = new Map<string, Handover>();
+  /** About which capabilities this core is telling that their owner is gone. */
+  private readonly telling = new Set<string>();
+
+  constructor(private readonly m: CapopsContext) {}
+
+  /** Nobody is being told anything. */
+  get idle(): boolean {
+    return this.telling.size === 0;
+  }
+
+  /** Whether holders are being told that the owner is gone: until they know, this core must not become the owner. */
+  isTelling(capability: Capability): boolean {
+    return !this.idle && this.telling.has(identityOf(capability));
+  }
+
+  /** This core has let go. */
+  note(capability: Capability, to: CoreId): void {
+    this.forgetKnown();
+    this.open.set(identityOf(capability), { capability, to, heard: null });
+  }
+
+  /** A round of a new owner's has told this core. */
+  heard(op: OperationId, capability: Capability, owner: CoreId): void {
+    if (this.open.size === 0) return;
+    const identity = identityOf(capability);
+    const handover = this.open.get(identity);
+    if (handover?.to === owner) handover.heard = op;
+    else this.open.delete(identity);
+  }
+
+  /** A core is gone, and may not have told everybody what it owned. To be called before its rounds are forgotten. */
+  peerGone(core: CoreId, incarnation: Incarnation): void {
+    this.forgetKnown();
+    const { m } = this;
+    for (const [identity, { capability, to }] of this.open) {
+      if (to !== core) continue;
+      this.open.delete(identity);
+      const group = m.state.database.find(capability);
+      if (group !== undefined && !m.state.isForeign(group)) continue; // it came back
+      this.telling.add(identity);
+      m.carryOn('lose_owner', capability, (op) => this.tell(op, capability, core, incarnation), m.now);
+    }
+  }
+
+  private *tell(op: OperationId, capability: Capability, core: CoreId, incarnation: Incarnation): Operation<void> {
+    try {
+      yield* this.m.rounds.tell(op, 'lost_owner', { capability, rest: [core, incarnation] });
+    } finally {
+      this.telling.delete(identityOf(capability));
+      this.m.locksChanged();
+    }
+  }
+
+  /** What everybody knows: the initiator has said that its round is over, and it is remembered no more. */
+  private forgetKnown(): void {
+    for (const [identity, { heard }] of this.open)
+      if (heard !== null && this.m.rounds.finished.of(heard).get(heard, PHASES.commit) === undefined)
+        this.open.delete(identity);
+  }
+}

@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { createPrng } from '@mk/monitor-proto/prng';
+import { Estate, type Plant } from './estate.ts';
+
+/*
+ * A core that is just taking ownership over dies, at any time from then on: it has told some that it is the owner, and others not, and who
+ * handed the ownership to it may hold no copy any more (handovers.ts). In the end one of those who hold the capability owns it (RO3).
+ */
+
+const POINTS = 40;
+const SPACING: Nanos = 400_000;
+const HOLDERS = [[1, 2]];
+
+/** How the ownership of core 0 leaves it; its own copy is gone soon after. */
+const WAYS: Readonly<Record<string, (estate: Estate, taker: CoreId) => void>> = {
+  'its last copy is deleted': (estate) => estate.begin(0, 'cap_delete'),
+  'a holder retrieves it': (estate, taker) => {
+    estate.begin(taker, 'cap_retrieve');
+    estate.begin(0, 'cap_delete');
+  },
+};
+
+/** The owners that holders name in the end, after the new owner has died so long after it has become one. */
+function ownersAfter(point: number, way: (estate: Estate, taker: CoreId) => void, plant?: Plant): unknown {
+  const estate = new Estate(point, HOLDERS, plant);
+  const { simulation } = estate;
+  const prng = createPrng(point);
+  // The holders do not hear one another: what the new owner has told the other one ends with the new owner.
+  const rule = { kind: 'partition', id: 'apart', groups: [[1], [2]], one_way: false, for_ns: null } as const;
+  simulation.faults.add(rule, simulation.now);
+  way(estate, 1 + prng.nextInt(2));
+  let owner: CoreId | undefined;
+  const isTaken = (): boolean => (owner = estate.ownersNow().find((core) => core !== 0)) !== undefined;
+  if (!simulation.run(simulation.now + 30 * SECOND, isTaken) || owner === undefined)
+    throw new Error('nobody took over');
+  simulation.run(simulation.now + point * SPACING);
+  simulation.crash(owner);
+  simulation.faultLog.heal('all', simulation.now);
+  estate.settle(1);
+  return estate.owners();
+}
+
+describe('a new owner dies', () => {
+  test.each(Object.entries(WAYS))('%s', (_name, way) => {
+    for (let point = 0; point < POINTS; point += 1) {
+      const [owner] = ownersAfter(point, way) as readonly unknown[];
+      expect({ point, owner, named: typeof owner }).toEqual({ point, owner, named: 'number' });
+    }
+  });
+});
+
+const NO_OPERATION = (): void => undefined;
+
+describe('a bug planted in handovers is seen', () => {
+  const MUTANTS: readonly [name: string, plant: Plant][] = [
+    [
+      'who has let go does not remember it',
+      ({ services: { capops } }) => Object.assign(capops.shared.handovers, { note: NO_OPERATION }),
+    ],
+    [
+      'who has let go forgets it when it hears of the new owner',
+      ({ services: { capops } }) => {
+        const { handovers } = capops.shared;
+        const heard = handovers.heard.bind(handovers);
+        handovers.heard = (op, capability) => heard(op, capability, -1);
+      },
+    ],
+  ];
+  test.each(MUTANTS)('%s', (_name, plant) => {
+    const ways = Object.values(WAYS);
+    const isSeen = (point: number): boolean =>
+      ways.some((way) => typeof (ownersAfter(point, way, plant) as readonly unknown[])[0] !== 'number');
+    expect(Array.from({ length: POINTS }, (_, point) => point).some(isSeen)).toBe(true);
+  });
+});
