@@ -1,8 +1,10 @@
-import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
+import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { type Capability, identityOf } from '../../capability/model/capability.ts';
+import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
+import type { Multicasts } from '../agreement/multicast.ts';
 import { PHASES } from '../agreement/round-actions.ts';
 import type { Operation } from '../operations.ts';
-import type { CapopsContext } from './context.ts';
+import type { CapabilityPayload } from './payload.ts';
 
 /*
  * HANDOVERS: ownership that this core has let go of, until the new owner has told everybody (move.ts). When the new owner dies before that,
@@ -18,12 +20,21 @@ interface Handover {
   heard: OperationId | null;
 }
 
+/** What handovers need of the capability operations that they are part of. */
+interface HandoverHost {
+  readonly state: LocalCapabilities;
+  readonly rounds: Multicasts<CapabilityPayload>;
+  readonly now: Nanos;
+  carryOn(kind: string, capability: Capability, operation: (op: OperationId) => Operation<void>, now: Nanos): unknown;
+  locksChanged(): void;
+}
+
 export class Handovers {
   private readonly open = new Map<string, Handover>();
   /** About which capabilities this core is telling that their owner is gone. */
   private readonly telling = new Set<string>();
 
-  constructor(private readonly m: CapopsContext) {}
+  constructor(private readonly m: HandoverHost) {}
 
   /** Nobody is being told anything. */
   get idle(): boolean {
