@@ -55,9 +55,7 @@ import { pause } from '../waits.ts';
  *   - Memory is offered to its home only after every core is done: a frozen foreign copy elsewhere would still cover it.
  *
  * When the initiator is gone each core that it had marked runs the same revoke to its end, unless one that it had not
- * marked owns the target anew (recover.ts): then it is given up. Left to the view-change issue: a core that the dead one's
- * mark had not reached and that owns descendants is reached by the takeover, not by a view; orphans of other owners that
- * died stay until they are owned anew; ranges that a dead initiator had collected stay unclaimed (C5).
+ * marked owns the target anew (recover.ts): then it is given up. What a dead initiator had collected stays unclaimed (C5).
  */
 
 /** What one core does in one revoke. */
@@ -367,11 +365,8 @@ export class Revokes {
   private takeOver(part: Part, core: CoreId): void {
     const { m } = this;
     if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
-    m.context.outbox.log('cap_revoke_takeover', {
-      op: part.op,
-      member: core,
-      capability: describeCapability(part.target),
-    });
+    const capability = describeCapability(part.target);
+    m.context.outbox.log('cap_revoke_takeover', { op: part.op, member: core, capability });
     // The mark may stand for long, and a core that it has not reached may hold a lock until something is deleted here.
     if (part.mark !== null) letDeletionGoOn(m.state, part.mark);
     m.locksChanged();
