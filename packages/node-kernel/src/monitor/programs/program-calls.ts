@@ -66,15 +66,12 @@ export function programCalls(p: ProcessManager) {
       run(p, p.kill(domain, p.homeOf(domain), `asked for by ${p.partOf(caller).spec.domain}`), now, done),
     wait: (_caller, { domain, nohang }, now, done) =>
       run(p, p.wait(domain, p.homeOf(domain), nohang ?? false), now, done),
-    domains: (_caller, _args, now, done) =>
-      done(
-        {
-          ok: true,
-          value: p.homes.all().map(({ spec }) => ({ ...p.statusOf(spec.domain), program: spec.program.name })),
-        },
-        now,
-      ),
+    domains: (_caller, _args, now, done) => done({ ok: true, value: domainRows(p) }, now),
   } satisfies SystemCallHandlers;
+}
+
+function domainRows(p: ProcessManager): { readonly domain: string; readonly program: string }[] {
+  return p.homes.all().map(({ spec }) => ({ ...p.statusOf(spec.domain), program: spec.program.name }));
 }
 
 function* span(p: ProcessManager, domain: string, home: CoreId, core: CoreId): Operation<void> {
