@@ -36,6 +36,8 @@ export class ViewWorld {
   messages = 0;
   /** The launcher tells everybody alive of every crash, so late. Infinity: never. */
   proofAfter = Infinity;
+  /** What else goes on in this world; it may add violations. */
+  afterTick: () => void = () => undefined;
   private flying: InFlight[] = [];
   private readonly held = new Map<string, InFlight[]>();
   private readonly lastDue = new Map<string, number>();
@@ -103,6 +105,7 @@ export class ViewWorld {
         else core.agreement.tick(this.clockOf(core));
       }
       this.deliver();
+      this.afterTick();
       this.check();
     }
   }
@@ -118,6 +121,12 @@ export class ViewWorld {
         ({ self, agreement }) => isMember(view, self) && agreement.view?.number === newest && !agreement.isFenced,
       )
     );
+  }
+
+  /** Whether what a core does has an effect outside itself: it lives and has a lease by its own clock. */
+  mayAct(core: number): boolean {
+    const found = this.cores[core]!;
+    return found.alive && found.agreement.mayAct(this.clockOf(found));
   }
 
   describe(): string {

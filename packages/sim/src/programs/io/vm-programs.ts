@@ -1,5 +1,4 @@
 import { isRecord } from '@mk/monitor-proto/guards';
-import { codeOf } from '@mk/monitor-proto/thrown';
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
@@ -7,6 +6,8 @@ import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import { BorderError, PlainReader, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/handed-frame';
 import { decodeTurn, encodeResult, encodeResumption, type Resumption } from '@mk/libmk/dispatcher/protocol';
+import { watched } from '../../io/bounded.ts';
+import { Stalled } from '../program-run.ts';
 import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '../program-world.ts';
 
 /** 2009-10-11, when the paper was presented: what programs of the simulator take for the day it is. */
@@ -95,22 +96,27 @@ class VmProgram implements ProgramContext {
   }
 
   resume(resumption: Resumption, frames: readonly HandedFrame[] = [], suspect = false): ContextTurn {
-    const limit = suspect ? { timeout: ENDLESS_MS } : undefined;
     this.callsNow = 0;
     this.give(encodeResumption(this.writer, resumption), frames);
     try {
-      if (!this.begun) {
-        this.begun = true;
-        this.script().runInContext(this.context, limit);
-      }
-      RESUME.runInContext(this.context, limit);
-    } catch (error) {
-      if (codeOf(error) === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
+      if (!suspect) this.run({});
+      else if (watched(ENDLESS_MS, (timeout) => this.run({ timeout })) === null)
         return { ...this.over(null, '', '', NOTHING), endless: true };
+    } catch (error) {
+      if (error instanceof Stalled) throw error;
       const { name, text } = described(error);
       return this.over(null, text, name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', NOTHING);
     }
     return this.collect();
+  }
+
+  private run(limit: vm.RunningScriptOptions): true {
+    if (!this.begun) {
+      this.begun = true;
+      this.script().runInContext(this.context, limit);
+    }
+    RESUME.runInContext(this.context, limit);
+    return true;
   }
 
   private collect(): ContextTurn {
