@@ -3,7 +3,7 @@ import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import { audit, describeAudit } from '../client/audit.ts';
 import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
-import { type Cores, coresUp } from '../client/cores.ts';
+import { askEach, type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { sessionCores } from '../supervisor/session-cores.ts';
 
@@ -13,6 +13,9 @@ const OPTIONS: Readonly<Record<string, { readonly field: keyof ChurnRequest; rea
   '--workers': { field: 'workers', max: 64 },
   '--seed': { field: 'seed', max: 2 ** 32 - 1 },
 };
+
+/** A core that does not answer within this goes on by itself. */
+const STOP_MS = 3000;
 
 /** What a plan's `workload: { program: churn, args: [--seconds, 60] }` asks for; the arguments are those of mkctl churn. */
 export function churnRequestOf({ args, on }: Workload): ChurnRequest {
@@ -35,6 +38,8 @@ export interface PlanWorkload {
   start(): void;
   /** Waits for its end; what it objects to. */
   end(stop: AbortSignal): Promise<readonly string[]>;
+  /** Nobody will judge it: it ends now, and leaves the cluster to others. */
+  abandon(): Promise<void>;
 }
 
 /** Random capability operations on all cores while the plan's faults happen. */
@@ -60,6 +65,11 @@ export class ChurnWorkload implements PlanWorkload {
     const summary = await known(this.running);
     for (const text of describeChurn(summary)) this.say(`churn: ${text}`);
     return summary.wrong;
+  }
+
+  async abandon(): Promise<void> {
+    const cores = await coresUp(this.cores).catch(() => []);
+    await askEach(cores, (core) => this.cores.core(core, 'churn_stop', {}, { timeoutMs: STOP_MS }));
   }
 }
 

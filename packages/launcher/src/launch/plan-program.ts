@@ -75,6 +75,11 @@ export class ProgramWorkload implements PlanWorkload {
     return this.wrong;
   }
 
+  async abandon(): Promise<void> {
+    this.unfollow();
+    for (const domain of this.domains) await killDomain(this.cores, domain).catch(() => undefined);
+  }
+
   private async run(): Promise<void> {
     const { cores, program, workload } = this;
     const places = await placesOf(cores, program, workload.on);

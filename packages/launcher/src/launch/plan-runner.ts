@@ -69,9 +69,11 @@ export async function runPlan(
   try {
     await injectAll(plan, session.control, say, stop);
     await rounds.stop();
-    if (stop.aborted) return finish(null);
-    const wrong = (await workload?.end(stop)) ?? [];
-    if (stop.aborted) return finish(null);
+    const wrong = stop.aborted ? [] : ((await workload?.end(stop)) ?? []);
+    if (stop.aborted) {
+      if (!session.supervisor.ending) await workload?.abandon();
+      return finish(null);
+    }
     const deaths = (): readonly string[] => session.supervisor.deaths.slice(deathsBefore);
     broken.push(...(await judge(plan, session, { rounds: rounds.violations, workload: wrong, deaths }, noted)));
     if (workload !== null && plan.expect.includes('invariants'))
@@ -81,6 +83,7 @@ export async function runPlan(
     if (broken.length === 0) say(`held: ${plan.expect.join(', ') || 'nothing was expected'}`);
   } catch (error) {
     await rounds.stop();
+    await workload?.abandon();
     return finish(`the plan could not be run to its end: ${asError(error).message}`);
   }
   return finish(null);

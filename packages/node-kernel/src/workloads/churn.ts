@@ -36,6 +36,8 @@ export interface ChurnOptions {
   readonly pauseNs: Nanos;
   /** A domain that holds more prefers to let go: with few capabilities everybody is after the same ones. */
   readonly keep: number;
+  /** Somebody has said that it shall end. */
+  readonly isOver: () => boolean;
 }
 
 /** What a domain holds at an address. */
@@ -117,7 +119,7 @@ export function* churn(bench: Workbench, options: ChurnOptions, prng: Prng): Ope
   const runner = new Runner(bench, options, prng, report);
   for (let n = 0; n < options.operations; n += 1) {
     const now = yield* timeNow();
-    if (now - startedAt >= options.forNs || runner.domain === undefined) break;
+    if (now - startedAt >= options.forNs || runner.domain === undefined || options.isOver()) break;
     if (n > 0) yield* wait(sleepUntil(bench.context.timers, now + 1 + prng.nextInt(options.pauseNs)));
     yield* runner.one();
   }

@@ -13,6 +13,8 @@ const QUIET_MS = { min: 0, max: 10_000, otherwise: 60 } as const;
 
 /** Domains that work: what is measured with, and what looks for faults. */
 export class Workloads implements Service {
+  private stops = 0;
+
   constructor(private readonly bench: Workbench) {}
 
   readonly verbs: Verbs = {
@@ -52,7 +54,17 @@ export class Workloads implements Service {
         const pauseNs = 1000 * args.whole('pause_us', { min: 1, max: 1_000_000, otherwise: 20 });
         const keep = args.whole('keep', { min: 1, max: 10_000, otherwise: 90 });
         const prng = createPrng(`churn/${seed}/${context.core}/${domain}`);
-        return churn(this.bench, { domain, peers, operations, forNs, pauseNs, keep }, prng);
+        const { stops } = this;
+        const isOver = (): boolean => this.stops > stops;
+        return churn(this.bench, { domain, peers, operations, forNs, pauseNs, keep, isOver }, prng);
+      },
+    },
+    churn_stop: {
+      args: [],
+      doc: 'Every churn of this core ends after the operation that is under way, and is answered.',
+      run: () => {
+        this.stops += 1;
+        return null;
       },
     },
   };
