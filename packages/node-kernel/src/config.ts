@@ -11,6 +11,8 @@ export interface KernelConfig {
   /** The id to ask for; null: any. */
   readonly wantedCore: CoreId | null;
   readonly skbAddress: string;
+  /** How long it tries to become a member; absent: the limit `joinDeadlineNs`. */
+  readonly joinDeadlineNs?: Nanos;
   /** Where this core’s monitor listens. */
   readonly address: string;
   /** What the host that it runs on is called, the same for all cores there; absent: it does not know. */

@@ -1,4 +1,5 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import type { Isolation } from '@mk/node-kernel/io/dispatchers/isolation';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import type { TlsPlan } from '../tls/certificate-desk.ts';
@@ -91,7 +92,7 @@ export function coreEnvironment(
   skb: string | null,
   credentials: Credentials = {},
 ): string {
-  const { name, secret, listenHost, detached } = config;
+  const { name, secret, listenHost, detached, bootTimeoutMs } = config;
   return JSON.stringify({
     cluster: name,
     secret,
@@ -100,6 +101,8 @@ export function coreEnvironment(
     listenHost,
     listenPort: 0,
     detached,
+    // Who boots many cores on few CPUs waits for them: none gives up before its launcher does.
+    joinMs: Math.ceil(Math.max(bootTimeoutMs, limit('joinDeadlineNs') / 1e6)),
     ...(config.isolation === undefined ? {} : { isolation: config.isolation }),
     ...sockets(config),
     ...credentials,

@@ -102,7 +102,7 @@ export class CoreProcess {
   }
 
   private createKernel(address: string, skbAddress: string): Kernel {
-    const { cluster, core, logLevel, version } = this.settings;
+    const { cluster, core, logLevel, version, joinMs } = this.settings;
     const host = this.settings.host ?? bootId();
     return new Kernel({
       cluster,
@@ -120,6 +120,7 @@ export class CoreProcess {
       guarded: true,
       separateMemory: this.settings.isolation === 'process',
       ...(version === undefined ? {} : { version }),
+      ...(joinMs === undefined ? {} : { joinDeadlineNs: joinMs * 1e6 }),
     });
   }
 

@@ -26,6 +26,8 @@ export interface CoreSettings {
   readonly logFile?: string;
   /** Keeps its last log lines for who asks (`log_lines`): where nobody else keeps them within mkctl's reach. */
   readonly keepLines?: boolean;
+  /** How long it tries to become a member; absent: the limit `joinDeadlineNs`. */
+  readonly joinMs?: number;
   /** Goes on when the parent is gone. */
   readonly detached: boolean;
   /** What keeps dispatchers apart: threads of the core's process (absent), or a process each. */
@@ -62,6 +64,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     'logLevel',
     'logFile',
     'keepLines',
+    'joinMs',
     'detached',
     'isolation',
     'version',
@@ -82,6 +85,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
     return `MK_CORE.host must be 1 to ${LONGEST_HOST_NAME} printable characters without blanks`;
   if (value.socketDir !== undefined && !isAbsolutePath(value.socketDir))
     return 'MK_CORE.socketDir must be an absolute path';
+  if (value.joinMs !== undefined && !isWhole(value.joinMs, 1)) return 'MK_CORE.joinMs must be milliseconds, 1 or more';
   if (!isOneOf(LEVELS, value.logLevel)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
   if (value.isolation !== undefined && !isOneOf(ISOLATIONS, value.isolation))
     return `MK_CORE.isolation must be one of ${ISOLATIONS.join(', ')}`;

@@ -78,7 +78,7 @@ export class Join {
   start(now: Nanos): void {
     this.startedAt = now;
     this.dialSkb(now);
-    this.context.timers.set(now + JOIN_DEADLINE, (at) => this.deadline(at));
+    this.context.timers.set(now + (this.config.joinDeadlineNs ?? JOIN_DEADLINE), (at) => this.deadline(at));
   }
 
   /** The SKB's link is up: registers, or after a restart of the SKB registers again under the old id. */
