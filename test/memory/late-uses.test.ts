@@ -26,6 +26,11 @@ function scene() {
   return { s, home, user, page, told, access, forged };
 }
 
+interface Resetting {
+  zero(range: { readonly address: number; readonly size: number }, now: number): void;
+  readonly shootdowns: { readonly size: number };
+}
+
 type Services = NonNullable<ReturnType<ProgramSimulation['simulation']['node']>['kernel']>['services'];
 
 describe('a page is taken back', () => {
@@ -37,6 +42,22 @@ describe('a page is taken back', () => {
     expect(user.pages.leftovers()).toEqual([]);
     told.add(USER);
     expect(access('write')).toBeNull();
+  });
+
+  test('who resets it is told that this is over, and it is left as it is: it may be another object by now', () => {
+    const { s, home, user, page, forged } = scene();
+    const range = { address: page * PAGE_BYTES, size: PAGE_BYTES };
+    const { addressSpaces } = user as unknown as { readonly addressSpaces: Resetting };
+    const reset = (): void => {
+      addressSpaces.zero(range, s.simulation.now);
+      s.until(() => addressSpaces.shootdowns.size === 0);
+    };
+    home.pages.copies.bytesOf(page).fill(9);
+    reset();
+    expect(forged()).toBe(1);
+    home.capops.shared.given.note(USER, range); // to anybody, who may have handed it on
+    reset();
+    expect([forged(), home.pages.copies.bytesOf(page)[0]]).toEqual([1, 9]);
   });
 
   test('who has written to it brings the bytes back', () => {

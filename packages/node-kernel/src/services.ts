@@ -1,4 +1,3 @@
-import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
@@ -80,7 +79,9 @@ function createConduct(core: Core, capops: Capops, spaces: AddressSpaces, pages:
   const isOpen = (op: OperationId): boolean => capops.hasBegun(op);
   return new Conduct(context, cpuDriver, deliver, isOpen, {
     hasTold: (peer) => spaces.hasTold(peer),
-    hasHanded: (peer, page) => capops.shared.given.has(peer, { address: page * PAGE_BYTES, size: PAGE_BYTES }),
+    // An earlier life may have handed out what this one does not know of.
+    hasHanded: (range) => context.incarnation > 1 || capops.shared.given.hasTo(range),
+    turnAwayReset: (peer, op, now) => spaces.turnAwayReset(peer, op, now),
     turnAway: (peer, asks) => pages.turnAway(peer, asks),
   });
 }

@@ -39,13 +39,14 @@ export class Domains {
 
   /**
    * A domain with a cspace of `cnodes` L2 CNodes, its root CNode as a capability in its own first slot, and `memoryBytes`
-   * of RAM in its second if any are asked for. Null: no memory or no number left.
+   * of RAM in its second if any are asked for. All of it is memory that this core brought: a cspace does not end with another
+   * core, and has no ancestor on one. Null: no memory or no number left.
    */
   create(state: LocalCapabilities, cnodes: number, memoryBytes: number): Domain | null {
     if (this.byId.size >= limit('domainsPerCore')) return null;
     const bytes = CNODE_BYTES * (1 + cnodes);
-    const range = state.ram.allocate(bytes, CNODE_BYTES);
-    const memory = memoryBytes > 0 ? state.ram.allocate(memoryBytes) : null;
+    const range = state.ram.allocate(bytes, CNODE_BYTES, state.memory);
+    const memory = memoryBytes > 0 ? state.ram.allocate(memoryBytes, undefined, state.memory) : null;
     const root = state.kernelSlots.freeSlot();
     if (range === null || root === null || (memoryBytes > 0 && memory === null)) {
       for (const taken of [range, memory]) if (taken !== null) state.ram.release(taken);

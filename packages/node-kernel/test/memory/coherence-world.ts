@@ -30,6 +30,8 @@ export class CoherenceWorld {
   readonly broken: string[] = [];
   /** Whether dispatchers quiesce at once, when `quiescing` is called, or as chance has it. */
   quiet: 'at once' | 'later' | 'by chance' = 'by chance';
+  /** Cores that no other one has met. */
+  readonly unmet = new Set<number>();
   lost = 0;
   done = 0;
 
@@ -61,6 +63,7 @@ export class CoherenceWorld {
     const cache = new PageCache({
       self: core,
       homeOf: this.homeOf,
+      isMet: (other) => !this.unmet.has(other),
       send,
       bytesOf,
       setState: () => undefined,

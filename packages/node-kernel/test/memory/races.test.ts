@@ -197,6 +197,20 @@ describe('races of coherence', () => {
     expect(directory.report(PAGE)).toMatchObject({ state: 'shared', version: 0, statistics: { reads: 1, writes: 0 } });
   });
 
+  test('the home went before this core was there: nobody tells it so, and every access ends (M4)', () => {
+    const scene = new Scene();
+    scene.unmet.add(HOME);
+    const ends: (string | null)[] = [outcome(scene, A, 'read').error ?? null, outcome(scene, A, 'write').error ?? null];
+    const { cache } = scene.nodes[A]!;
+    cache.snapshot(PAGE, (error) => ends.push(error));
+    cache.put(PAGE, 0, new Uint8Array(8), (error) => ends.push(error));
+    cache.atomic(PAGE, { operation: 'add', offset: 0, operand: 1n, expected: 0n }, (error) => ends.push(error));
+    expect(ends).toEqual(Array.from({ length: 5 }, () => 'HOME_LOST'));
+    expect(cache.leftovers).toEqual([]);
+    scene.unmet.delete(HOME);
+    scene.has(A, 'write', 3n);
+  });
+
   test('the owner is gone while the page is recalled: it is lost by name, and its old version never given out', () => {
     const scene = new Scene();
     scene.has(A, 'write', 5n);

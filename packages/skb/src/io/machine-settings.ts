@@ -52,10 +52,29 @@ function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, c
   };
 }
 
-/** A lease outlasts what a busy host takes to give each of so many processes its turn (decision 0129). */
-function leaseMsOf({ expectedCores }: SkbSettings): number {
-  return Math.round(LEASE_MS * Math.max(1, expectedCores / LEASE_CORES));
+/**
+ * A lease outlasts what a busy host takes to give each of so many processes its turn (decision 0129), and what messages of all other cores
+ * occupy one before it comes to a beacon (decision 0178).
+ */
+export function leaseMsOf(settings: SkbSettings): number {
+  const { expectedCores } = settings;
+  const queuedMs = (LEASE_MESSAGES * expectedCores * dearestMessageNs(settings)) / 1e6;
+  return Math.round(LEASE_MS * Math.max(1, expectedCores / LEASE_CORES) + queuedMs);
 }
+
+/** The most that a message occupies both its ends together, wall time; 0 without occupancy. */
+function dearestMessageNs({ machine, expectedCores, timeScale, occupancy }: SkbSettings): number {
+  if (occupancy !== true || machine === null) return 0;
+  const described = new Machine(machine);
+  let dearest = 0;
+  for (let core = 1; core < expectedCores; core += 1)
+    for (let other = 0; other < core; other += 1)
+      dearest = Math.max(dearest, described.sendOccupancyNs(other, core) + described.receiveOccupancyNs(other, core));
+  return dearest * timeScale;
+}
+
+/** Messages with each other core that may wait in a core's two serialisers at a time: a page read by all, unmapped, read again. */
+const LEASE_MESSAGES = 100;
 const LEASE_MS = 15_000;
 const LEASE_CORES = 64;
 

@@ -72,12 +72,20 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     while (above.length > 0 && end(known(above[above.length - 1])) <= holder.capability.address) above.pop();
     for (const outer of above) {
       if (!isAncestor(outer.capability, holder.capability)) continue;
-      demand(outer, REMOTE.descendants, holder.cores, `descendant (${describeCapability(holder.capability)})`);
+      // A mapping lives with the copy that it was made through: to know of that one is enough.
+      const bits = isMappingOf(outer.capability, holder.capability) ? ANY_BELOW : REMOTE.descendants;
+      demand(outer, bits, holder.cores, `descendant (${describeCapability(holder.capability)})`);
       demand(holder, REMOTE.ancestors, outer.cores, `ancestor (${describeCapability(outer.capability)})`);
     }
     above.push(holder);
   }
   return problems;
+}
+
+const ANY_BELOW = REMOTE.descendants | REMOTE.copies;
+
+function isMappingOf({ type }: Capability, below: Capability): boolean {
+  return below.type === `${type}_Mapping`;
 }
 
 function aboutOf(capability: Capability): Pick<Violation, 'what' | 'range'> {

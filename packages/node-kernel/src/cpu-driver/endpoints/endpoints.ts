@@ -111,7 +111,7 @@ export class Endpoints implements Service {
     }
     if (this.dispatcherOf.has(caller.id)) throw new OperationError('CAPABILITY_NOT_FOUND', 'the caller has deleted it');
     const { slot, address } = this.freeSlot(caller);
-    const range = state.ram.allocate(DISPATCHER_BYTES, DISPATCHER_BYTES);
+    const range = state.ram.allocate(DISPATCHER_BYTES, DISPATCHER_BYTES, state.memory);
     if (range === null) throw new OperationError('OUT_OF_MEMORY', 'no memory for a Dispatcher');
     const capability = makeCapability('Dispatcher', range.address, DISPATCHER_BYTES);
     place(state, slot, capability, { owner: state.core, relations: 0 });

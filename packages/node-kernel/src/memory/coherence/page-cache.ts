@@ -14,6 +14,8 @@ export interface PageCachePort {
   readonly self: CoreId;
   /** Who keeps the directory of a page. */
   homeOf(page: number): CoreId;
+  /** Whether a core can be asked at all: this one has met it in its present life. */
+  isMet(core: CoreId): boolean;
   /** Reliable and FIFO until the core is gone; to the home on this core too. */
   send(core: CoreId, message: PageMessage): void;
   /** This core's copy, to be read and written in place. On the home core it is the memory itself. */
@@ -78,7 +80,7 @@ export class PageCache {
 
   /** Performs an access now if the copy allows it, otherwise once it has been granted. */
   access(page: number, need: Need, access: Access): void {
-    if (this.#lostHomes.has(this.port.homeOf(page))) return access('HOME_LOST');
+    if (this.#isLost(this.port.homeOf(page))) return access('HOME_LOST');
     const copy = this.#copyOf(page);
     // Who came first goes first: a reader that hits must not overtake a writer of its own core.
     if (copy.waiters.length === 0 && allows(copy.state, need)) return access(null);
@@ -184,6 +186,11 @@ export class PageCache {
       if (question.home === home) this.#answer(request, 'HOME_LOST', NO_BYTES);
   }
 
+  /** It went while this core was there, or before: then nobody would tell this core that it is gone. */
+  #isLost(home: CoreId): boolean {
+    return this.#lostHomes.has(home) || (home !== this.port.self && !this.port.isMet(home));
+  }
+
   /** A new life of a core keeps a new directory of memory that nobody has a copy of. */
   homeBack(home: CoreId): void {
     this.#lostHomes.delete(home);
@@ -260,7 +267,7 @@ export class PageCache {
 
   #ask(page: number, ask: (request: number) => PageMessage, answer: Question['answer']): void {
     const home = this.port.homeOf(page);
-    if (this.#lostHomes.has(home)) return answer('HOME_LOST', NO_BYTES);
+    if (this.#isLost(home)) return answer('HOME_LOST', NO_BYTES);
     const request = this.#nextRequest++;
     this.#questions.set(request, { page, home, answer });
     return this.port.send(home, ask(request));

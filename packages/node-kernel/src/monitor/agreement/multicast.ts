@@ -2,7 +2,7 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { Fault } from '../conduct/screening.ts';
 import type { MonitorContext } from '../context.ts';
-import type { Operation } from '../operations.ts';
+import { type Operation, OperationError } from '../operations.ts';
 import { pause } from '../waits.ts';
 import { type CoreSet, coreSetOf, isSubset, placeIn } from './core-set.ts';
 import { decodeEnvelope, encodeEnvelope, type Envelope, type PayloadCodec } from './envelope.ts';
@@ -159,6 +159,7 @@ export class Multicasts<P> {
     given: P,
     { plan: kind, deadline }: RoundOptions = {},
   ): Operation<PhaseResult & Multicast> {
+    this.mustTakePart();
     const plan = this.planOfMembers(kind);
     const round = this.openRounds.begin();
     const payload = this.sealed(op, action, round, given, plan);
@@ -174,6 +175,7 @@ export class Multicasts<P> {
     given: P,
     { plan: kind, deadline, alone = false }: RoundOptions & { readonly alone?: boolean } = {},
   ): Operation<Multicast> {
+    this.mustTakePart();
     const cores = alone ? 1 : this.host.context.members.length + 1;
     const plan = alone ? oneByOne([]) : this.planOfMembers(kind);
     const round = this.openRounds.begin();
@@ -184,6 +186,11 @@ export class Multicasts<P> {
     this.finishInBackground(PHASES.abort, prepared);
     failOnRefusal(result, op, wordOf(action));
     return prepared;
+  }
+
+  /** A core that is in no view yet, and is sent something that a round must decide, cannot ask anybody (J2). */
+  private mustTakePart(): void {
+    if (!this.host.context.takesPart) throw new OperationError('VIEW_STALE', 'this core is in no view yet');
   }
 
   /**

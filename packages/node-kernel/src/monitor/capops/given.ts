@@ -8,16 +8,23 @@ import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
  */
 export class Given {
   private readonly byCore = new Map<CoreId, Range[]>();
+  private ever: readonly Range[] = [];
 
   note(core: CoreId, { address, size }: Range): void {
     const known = this.byCore.get(core) ?? [];
     if (size === 0 || subtractRanges([{ address, size }], known).length === 0) return;
     this.byCore.set(core, unionRanges([...known, { address, size }]));
+    this.ever = unionRanges([...this.ever, { address, size }]);
   }
 
   /** Whether a core was handed something in a range. */
   has(core: CoreId, range: Range): boolean {
     return this.byCore.get(core)?.some((given) => overlaps(given, range)) === true;
+  }
+
+  /** Whether anybody was handed something in a range: also who is gone since may have handed it on. */
+  hasTo(range: Range): boolean {
+    return this.ever.some((given) => overlaps(given, range));
   }
 
   /** What an incarnation was handed is gone with it. */

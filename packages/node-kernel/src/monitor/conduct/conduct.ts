@@ -5,6 +5,8 @@ import type { Message, MessageOf, MessageType } from '@mk/monitor-proto/messages
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { OffenceReport } from '../../control/verb-answers.ts';
+import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
+import type { Range } from '../../capability/model/capability.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import { coreOf } from '../agreement/finished.ts';
 import { isSecondPhase } from '../agreement/round-actions.ts';
@@ -43,8 +45,12 @@ const ACCOUNTS = 65_536;
 export interface PageUses {
   /** Whether it has told another a translation. */
   hasTold(core: CoreId): boolean;
-  /** Whether it has handed another something of a page, which may have been taken back since. */
-  hasHanded(core: CoreId, page: number): boolean;
+  /**
+   * Whether it has handed anybody something of this memory, which may have been taken back since: whoever got it may have handed it on.
+   */
+  hasHanded(range: Range): boolean;
+  /** Tells who resets memory that is not its any more that this is over: what it has become since was zero when it began. */
+  turnAwayReset(core: CoreId, op: OperationId, now: Nanos): void;
   /** Tells who asks for a page that there is none: nobody waits for ever because of what was taken back while it asked. */
   turnAway(core: CoreId, asks: { readonly page: number; readonly request: number }): void;
 }
@@ -94,9 +100,10 @@ export class Conduct implements Service {
     if (fault !== null) {
       const asked = pageAsked(message);
       if (asked !== null) this.pages.turnAway(peer.id, asked);
-      // What was on its way when the page was taken back is no offence.
-      if (asked === null || !this.pages.hasHanded(peer.id, asked.page))
-        offences.note(peer.id, fault.offence, fault.text, now);
+      if (message.type === 'page_reset') this.pages.turnAwayReset(peer.id, message.op, now);
+      // What was on its way when the memory was taken back is no offence.
+      const used = usedBy(message);
+      if (used === null || !this.pages.hasHanded(used)) offences.note(peer.id, fault.offence, fault.text, now);
       return false;
     }
     return !EXPENSIVE.has(message.type) || this.afford(peer, message, now);
@@ -223,6 +230,13 @@ function accountOf(peer: CorePeer, message: Message): number {
 function pageAsked(message: Message): { readonly page: number; readonly request: number } | null {
   const { type } = message;
   return type === 'page_request' || type === 'page_atomic' || type === 'page_put' ? message : null;
+}
+
+/** The memory that a message makes use of. */
+function usedBy(message: Message): Range | null {
+  if (message.type === 'page_reset') return { address: message.address, size: message.size };
+  const asked = pageAsked(message);
+  return asked === null ? null : { address: asked.page * PAGE_BYTES, size: PAGE_BYTES };
 }
 
 function isEnd({ kind, phase }: MessageOf<'round_request'>): boolean {

@@ -290,6 +290,11 @@ export class AddressSpaces implements Service {
     );
   }
 
+  /** A reset of memory that is another object by now, or free: zeroed long ago, and not to be touched. Who asked waits for nothing more. */
+  turnAwayReset(core: CoreId, op: string, now: Nanos): void {
+    this.exchange.tell(core, { type: 'page_reset_done', op }, now);
+  }
+
   private reportOf(space: AddressSpace) {
     const runs = [...this.port.driver.state.pageTables.runsBelow(space.root)].map(({ virtual, run }) => {
       const range = space.pagesOf(this.port.driver.state.pageTables, run)!;

@@ -113,6 +113,7 @@ export class Pages implements Service {
         return of.core;
       },
       homeOf: (page) => this.homeOf(page),
+      isMet: (core) => of.monitors.has(core),
       send,
       bytesOf,
       setState: (page, state) => this.copies.setState(page, state),

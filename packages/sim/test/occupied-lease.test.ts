@@ -1,0 +1,27 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '@jest/globals';
+import { must } from '@mk/sim/commands/options';
+import { loadMachine } from '@mk/machine/io/load';
+import { leaseMsOf } from '@mk/skb/io/machine-settings';
+
+const machines = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'launcher', 'machines');
+const machine = must('machine', loadMachine('amd-8x4', machines));
+
+/** The lease of so many cores at a time scale, in seconds. */
+function leaseS(expectedCores: number, timeScale: number, occupancy = true): number {
+  const settings = { machine, expectedCores, maxCores: expectedCores, timeScale, occupancy };
+  return leaseMsOf(settings as unknown as Parameters<typeof leaseMsOf>[0]) / 1000;
+}
+
+test('a lease grows with what messages occupy their ends: cores and time scale, and not without occupancy', () => {
+  expect(leaseS(32, 60_000, false)).toBe(15);
+  expect(leaseS(128, 60_000, false)).toBe(30);
+  expect(leaseS(32, 0)).toBe(15);
+  const [slow, fast, few] = [leaseS(32, 60_000), leaseS(32, 20_000), leaseS(8, 60_000)].map((s) => s - 15);
+  expect(slow! / fast!).toBeCloseTo(3, 2);
+  expect(slow!).toBeGreaterThan(4 * few!);
+  // A hundred messages with each other core, by the dearest of the machine's: some 20 ms each at this scale.
+  expect(slow!).toBeGreaterThan(30);
+  expect(slow!).toBeLessThan(300);
+});
