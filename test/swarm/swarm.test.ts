@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { builtProgram } from '../integration/built-programs.ts';
 import { engineMissing, eventually } from '../support/container-engine.ts';
 
 /*
  * deploy/swarm on a swarm of two hosts, each an engine of its own in a network space of its own (deploy/swarm/two-hosts.sh). The
- * tests are steps of one story, in order: four cores over both hosts, five, one host is gone, and it comes back.
+ * tests are steps of one story, in order: four cores over both hosts, over mutual TLS, five, one host is gone, and it comes back.
  */
 
 /** Of this run alone: another one may be under way, or have been cut short. */
@@ -70,6 +71,10 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
   beforeAll(() => {
     run('docker', ['build', '--quiet', '--tag', IMAGE, '.']);
     hosts('up', IMAGE);
+    const certificates = join(folder, 'tls');
+    run(process.execPath, [builtProgram('mk-launch.cjs'), 'certs', certificates, '--any-core']);
+    for (const file of ['ca.pem', 'skb.pem', 'skb.key', 'core.pem', 'core.key'])
+      docker('secret', 'create', `mk-tls-${file}`, join(certificates, file));
   });
 
   afterAll(() => {
@@ -79,7 +84,7 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
   });
 
   test('its cores are spread over the hosts, and cores of one host are one package', async () => {
-    hosts('deploy');
+    hosts('deploy', '--compose-file', join(root, 'deploy/swarm/tls.yml'));
     skb = await eventually('the SKB runs', () => docker('ps', '--quiet', '--filter', 'name=mk_skb').trim() || null);
     const rows = await spread({ [`${NAME}-a`]: 2, [`${NAME}-b`]: 2 });
     const packages = new Map(rows.map((row) => [row.host, row.package]));
@@ -106,6 +111,16 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
     expect(docker('exec', skb, 'stat', '-c', '%a %U', '/run/secrets/mk-secret').trim()).toBe('400 node');
     expect(docker('exec', skb, 'env')).not.toMatch(/^MK_SECRET=./m);
     expect(docker('service', 'inspect', 'mk_core')).not.toMatch(/MK_SECRET=/);
+  });
+
+  test('everybody shows a certificate, also to who asks in a core’s container', () => {
+    const rows = JSON.parse(mkctl('certs', '--json')) as { name: string; by: string[] }[];
+    expect(rows.map(({ name, by }) => [name, by.toSorted()])).toEqual([
+      ['skb', ['skb']],
+      ['core-*', ['core-0', 'core-1', 'core-2', 'core-3']],
+    ]);
+    const core = docker('ps', '--quiet', '--filter', 'name=mk_core').trim().split('\n')[0]!;
+    expect(docker('exec', core, 'mkctl', 'healthz')).toContain('healthy');
   });
 
   test('operations reach the other host', () => {

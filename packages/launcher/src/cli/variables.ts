@@ -41,6 +41,10 @@ export const COMPOSE_VARIABLES = {
     otherwise: '',
     doc: 'Folder of this host with certificates that user 1000 can read; the containers find it at /run/mk-tls, their MK_TLS_DIR.',
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    otherwise: '',
+    doc: 'Where every process sends its operations as spans, OTLP over HTTP, as `http://collector:4318`; mk-launch hands its own on. Absent: nowhere.',
+  },
   COMPOSE_PROJECT_NAME: {
     otherwise: '',
     doc: 'Compose’s own: names containers, network, volumes and image. Absent: the folder’s name; `-p` says it as well.',

@@ -118,7 +118,7 @@ export class ClusterClient {
     const { record } = this;
     if (record === null)
       throw new CommandError(
-        `the processes of ${this.name} were not started by mk-launch on this host; use docker compose (kill, restart, pause) for them`,
+        `the processes of ${this.name} were not started by mk-launch on this host; ${elsewhere(verb)}`,
       );
     if (!isRunning(record.supervisor))
       throw new CommandError(
@@ -304,11 +304,25 @@ function direct<T>(
 /** What the options say, and the environment where they say nothing; null: the cluster is spoken to without TLS. */
 function clientCredentials(given: CredentialPlace, env: NodeJS.ProcessEnv): TlsSettings | null {
   const place = { ...placeInEnvironment(env), ...definedOf(given) };
-  return asksForTls(place) ? readCredentials(place, ['client', 'skb']) : null;
+  // In a container lies what its process needs, and that may ask as well.
+  return asksForTls(place) ? readCredentials(place, ['client', 'skb', 'core']) : null;
 }
 
 function definedOf(place: CredentialPlace): CredentialPlace {
   return Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined));
+}
+
+/** What one does in place of a supervisor's verb where an engine of containers started the processes. */
+function elsewhere(verb: string): string {
+  const ways: Readonly<Record<string, string>> = {
+    add_cores: 'in containers: docker compose up --detach --scale core=N',
+    crash: 'in containers: docker kill, with a name of docker compose ps',
+    restart: 'in containers: docker compose up --detach starts what has ended, docker restart the others',
+    hang: 'in containers: docker pause and docker unpause',
+  };
+  return (
+    (Object.hasOwn(ways, verb) ? ways[verb] : undefined) ?? 'use docker compose (kill, restart, pause, up --scale) there'
+  );
 }
 
 function readSecret(file: string): string {

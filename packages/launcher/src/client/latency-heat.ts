@@ -1,10 +1,10 @@
 import type { Terminal } from '../cli/terminal.ts';
 import type { RttRow } from '@mk/skb/facts/cluster-facts';
 
-/** Round trips as comma-separated values with a head, a line a directed pair. */
+/** Round trips as comma-separated values with a head, a line a directed pair; whole nanoseconds. */
 export function csvOf(rows: readonly RttRow[]): string {
   const lines = rows.map(({ from, to, min, average, max, variance }) =>
-    [from, to, min, average, max, variance].join(','),
+    [from, to, ...[min, average, max, variance].map(Math.round)].join(','),
   );
   return ['from,to,min_ns,average_ns,max_ns,variance_ns2', ...lines].join('\n');
 }
