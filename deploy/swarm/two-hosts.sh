@@ -111,13 +111,20 @@ deploy() {
   on a stack deploy --resolve-image never --compose-file "$here/stack.yml" "$@" mk
 }
 
-# A space's process 1 is the child of unshare, which dies with it. Ended is waited for: what comes next may need its name or its files.
+# A space's process 1 is the child of unshare, which dies with it.
+end() {
+  local pid
+  pid=$(cat "$dir/$1/space.pid" 2>/dev/null) || return 0
+  ! grep -qs unshare "/proc/$pid/cmdline" || kill -KILL "$pid" 2>/dev/null || true
+}
+
+# Ended is waited for: what comes next may need its name or its files.
 stop() {
   local host=$1 pid i
   [ -e "$dir/$host/space.pid" ] || return 0
   pid=$(cat "$dir/$host/space.pid")
+  end "$host"
   if grep -qs unshare "/proc/$pid/cmdline"; then
-    kill -KILL "$pid"
     # A process that nobody has waited for yet is gone, too.
     for ((i = 0; i < 600; i++)); do grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status" || break; sleep 0.1; done
   fi
@@ -127,6 +134,8 @@ stop() {
 
 down() {
   local host folder
+  # All at once: their kernel takes some seconds for each, and longer on a busy machine.
+  for host in "${letters[@]}"; do end "$host"; done
   for host in "${letters[@]}"; do
     stop "$host"
     [ ! -e "/run/netns/$name-$host" ] || ip netns delete "$name-$host"
