@@ -321,7 +321,8 @@ function elsewhere(verb: string): string {
     hang: 'in containers: docker pause and docker unpause',
   };
   return (
-    (Object.hasOwn(ways, verb) ? ways[verb] : undefined) ?? 'use docker compose (kill, restart, pause, up --scale) there'
+    (Object.hasOwn(ways, verb) ? ways[verb] : undefined) ??
+    'use docker compose (kill, restart, pause, up --scale) there'
   );
 }
 

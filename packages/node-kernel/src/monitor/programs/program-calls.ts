@@ -18,16 +18,7 @@ export function programCalls(p: ProcessManager) {
   const writer = new PlainWriter(borderLimit('turnBytes'));
   return {
     exit: (caller, { status }, now) => p.endWith(p.partOf(caller), { cause: 'exited', status, text: '' }, now),
-    fail: (caller, { error, text }, now) =>
-      p.endWith(
-        p.partOf(caller),
-        {
-          cause: OWN_CAUSES.has(error) ? error : 'UNCAUGHT',
-          status: 1,
-          text: text.slice(0, programLimit('endingCharacters')),
-        },
-        now,
-      ),
+    fail: (caller, { error, text }, now) => p.endWith(p.partOf(caller), failure(error, text), now),
     spawn: (caller, { request }, now, done) => {
       const { program, core, args, environment, capabilities, weight, wcet, period, deadline } = request;
       const part = p.partOf(caller);
@@ -95,4 +86,13 @@ function taskOf(weight?: number, wcet?: number, period?: number, deadline?: numb
   if (wcet === undefined || period === undefined || wcet < 1 || period < 1)
     throw new OperationError('BAD_REQUEST', 'a hard real-time dispatcher has wcet and period, in nanoseconds');
   return { kind: 'hard_realtime', wcet, period, deadline: deadline ?? period };
+}
+
+/** The ending of a program that failed. */
+function failure(
+  error: string,
+  text: string,
+): { readonly cause: string; readonly status: number; readonly text: string } {
+  const cause = OWN_CAUSES.has(error) ? error : 'UNCAUGHT';
+  return { cause, status: 1, text: text.slice(0, programLimit('endingCharacters')) };
 }
