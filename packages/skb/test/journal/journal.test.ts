@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import {
   copyFileSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -180,6 +183,25 @@ describe('SqliteJournal', () => {
     expect(readFileSync(`${path}.owner`, 'utf8')).toContain(`process ${process.pid} on `);
     journal.close();
     new SqliteJournal(path).close();
+  });
+
+  test('JN4: a journal that somebody has is refused by any name', async () => {
+    const journal = new SqliteJournal(path);
+    await journal.append([{ type: 'put', name: 'a', text: 'a {}' }]);
+    const other = join(mkdtempSync(join(tmpdir(), 'mk-journal-')), 'other.sqlite');
+    linkSync(path, other);
+    const before = readdirSync(dirname(path)).sort();
+    expect(() => new SqliteJournal(other)).toThrow(
+      /cannot be opened: another process has it by another name, a hard link$/,
+    );
+    symlinkSync(path, `${other}.symbolic`);
+    expect(() => new SqliteJournal(`${other}.symbolic`)).toThrow('by another name');
+    await journal.append([{ type: 'put', name: 'b', text: 'b {}' }]);
+    expect(readdirSync(dirname(path)).sort()).toEqual(before);
+    journal.close();
+    const again = new SqliteJournal(other);
+    expect(again.contents.octopus).toHaveLength(2);
+    again.close();
   });
 
   test('JN4: the lock ends with a holder that was killed', async () => {

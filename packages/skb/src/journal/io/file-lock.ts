@@ -42,6 +42,22 @@ export class FileLock {
     }
   }
 
+  /**
+   * Locks a file that is more than a lock and leaves what it holds alone: who reaches it by another name, a hard link, finds it
+   * taken. On Windows such a lock would keep its owner's other descriptors away: there the lock beside it must do.
+   */
+  static holdFile(path: string): FileLock {
+    const descriptor = openSync(path, 'a');
+    try {
+      if (process.platform !== 'win32' && !tryLock(descriptor))
+        throw new LockHeldError('another process has it by another name, a hard link');
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    return new FileLock(path, descriptor, '');
+  }
+
   /** Whether the file at the path is still the one that is locked: a folder can be deleted under us. */
   get isInPlace(): boolean {
     try {

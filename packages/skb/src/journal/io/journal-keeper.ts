@@ -131,7 +131,8 @@ export class JournalKeeper {
   private fail(error: Error): void {
     const { path, log, failed } = this.options;
     const why = whyUnwritable(path);
-    const text = why === null || error.message.includes(why) ? causeOf(error) : `${causeOf(error)}: ${why}`;
+    const cause = causeOf(error);
+    const text = why === null || cause.includes(why) ? cause : `${cause}: ${why}`;
     this.journal?.close({ keepLock: true });
     this.journal = null;
     if (text === this.failure) return;

@@ -75,6 +75,8 @@ export class SqliteJournal {
   readonly #db: Database;
   readonly #statements: { readonly [T in JournalChange['type']]: Statement };
   readonly #lock: FileLock;
+  /** The database's own: the other one is found by the name of the file alone. */
+  readonly #held: FileLock;
   #files: readonly string[];
   #pending: Pending[] = [];
   #scheduled = false;
@@ -91,11 +93,17 @@ export class SqliteJournal {
     this.#lock = lock ?? takeJournalLock(path);
     try {
       for (const file of [path, `${path}-wal`]) mustBeFile(file);
+      this.#held = FileLock.holdFile(path);
+    } catch (error) {
+      if (lock === undefined) this.#lock.release();
+      throw new JournalError(`the journal ${path} cannot be opened: ${messageOf(error)}`);
+    }
+    try {
       removeStaleLock(path, this.#lock, events);
       noteRecovery(path, events);
       this.#db = new sqlite.Database(path);
     } catch (error) {
-      if (lock === undefined) this.#lock.release();
+      this.#leave(lock !== undefined);
       throw new JournalError(`the journal ${path} cannot be opened: ${messageOf(error)}`);
     }
     try {
@@ -106,7 +114,7 @@ export class SqliteJournal {
       this.#statements = tableOf(keysOf(STATEMENTS), (type) => this.#db.prepare(STATEMENTS[type]));
     } catch (error) {
       this.#db.close();
-      if (lock === undefined) this.#lock.release();
+      this.#leave(lock !== undefined);
       throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}; ${WHAT_TO_DO}`);
     }
     this.#files = filesAt(path);
@@ -170,6 +178,11 @@ export class SqliteJournal {
     } catch {
       // A disk that has failed does not take the last words; what was acknowledged is in the log.
     }
+    this.#leave(keepLock);
+  }
+
+  #leave(keepLock: boolean): void {
+    this.#held.release();
     if (!keepLock) this.#lock.release();
   }
 
