@@ -18,12 +18,20 @@ function settingsText(settings: LinkOverrides): string {
 function setting(name: string, value: unknown): string {
   if (typeof value !== 'number')
     return `${name.replaceAll('_', ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  if (value === 0 && Object.hasOwn(WITHOUT, name)) return WITHOUT[name] ?? '';
   if (name.endsWith('_ns')) return `${name.slice(0, -3).replaceAll('_', ' ')} ${formatDuration(value)}`;
   if (RATIOS.has(name)) return `${name} ${Number((value * 100).toPrecision(4))} %`;
   if (name === 'rate_bytes_per_second') return `rate ${value} bytes/s`;
   return `${name.replaceAll('_', ' ')} ${value}`;
 }
 
+/** What 0 takes away. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  rate_bytes_per_second: 'at any rate',
+  limit: 'no limit',
+  reset_after_ns: 'no resets by age',
+  reset_after_frames: 'no resets by frames',
+};
 const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation', 'reset_opening']);
 
 /** A fault in words, with how long it lasts. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { describeFault } from '../src/describe-fault.ts';
 import { parseLinkSettings } from '../src/fault-plan-rules.ts';
 import { parseFaultPlan } from '../src/fault-plan.ts';
 import type { FaultAction, FaultPlan } from '../src/fault-plan.ts';
@@ -201,4 +202,12 @@ describe('parseLinkSettings', () => {
     const error = 'delay: "20" has no unit; write 20ms, 20us or 20s';
     expect(parseLinkSettings({ delay: '20' })).toEqual({ ok: false, error });
   });
+});
+
+test('what 0 takes away is called so: a rate of 0 stops nothing', () => {
+  const settings = { rate_bytes_per_second: 0, limit: 0, reset_after_ns: 0, reset_after_frames: 0, loss: 0 };
+  const rule = { kind: 'link', from: [0], to: [1], both_ways: false, settings } as unknown as Parameters<
+    typeof describeFault
+  >[0];
+  expect(describeFault(rule)).toMatch(/ at any rate, no limit, no resets by age, no resets by frames, loss 0 %$/);
 });

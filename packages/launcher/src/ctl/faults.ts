@@ -28,9 +28,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   loss: 'frames lost (1%)',
   duplicate: 'frames sent twice',
   reorder: 'frames that overtake those before them',
-  rate: 'bytes a second (1MB/s)',
-  limit: 'frames under way at once; one more is lost',
-  reset: 'reset a link when it has been open so long (5s) or has carried so many frames (1000)',
+  rate: 'bytes a second (1MB/s); 0: any',
+  limit: 'frames under way at once; one more is lost; 0: any',
+  reset: 'reset a link when it has been open so long (5s) or has carried so many frames (1000); 0: never',
   'reset-opening': 'links reset while they open (10%)',
 };
 

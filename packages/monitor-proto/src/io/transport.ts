@@ -104,7 +104,7 @@ export class WebSocketTransport implements Transport {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen({ host, port, backlog: 2048 }, () => {
-        this.server.off('error', reject);
+        this.server.off('error', reject).on('error', () => undefined); // a connection that could not be taken: whoever dialled tries anew
         resolve(portOf(this.server));
       });
     });
