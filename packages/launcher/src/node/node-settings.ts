@@ -114,8 +114,8 @@ const SECRET = /^[0-9a-f]{16,}$/i;
 /** The value of a variable, or what stands for it when it is absent or empty. */
 export function variable(environment: Environment, name: NodeVariable): string {
   const value = environment[name];
-  // MK_PORT is also what Kubernetes calls the address of a Service named mk.
-  const absent = value === undefined || value === '' || (name === 'MK_PORT' && SERVICE_ADDRESS.test(value));
+  // MK_PORT and MK_UI_PORT are also what Kubernetes calls the addresses of Services named mk and mk-ui.
+  const absent = value === undefined || value === '' || (name.endsWith('_PORT') && SERVICE_ADDRESS.test(value));
   return absent ? NODE_VARIABLES[name].otherwise : value;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseCoreSettings } from '@mk/node-kernel/io/settings';
 import { parseSkbSettings } from '@mk/skb/io/settings';
-import { nodeSettings, unknownVariables } from '../../src/node/node-settings.ts';
+import { nodeSettings, pagePlace, unknownVariables } from '../../src/node/node-settings.ts';
 
 const facts = { secret: 'ab'.repeat(32), address: '172.18.0.2', machine: () => 'no such machine' };
 const core = { MK_SKB_ADDRESS: 'skb:7000' };
@@ -84,6 +84,10 @@ describe('a process told by its environment', () => {
     };
     expect(nodeSettings('core', others, facts)).toMatchObject({ skb: 'skb:7000' });
     expect(unknownVariables(others)).toEqual([{ name: 'MK_POD_NAME', meant: null }]);
+    // Services named mk and mk-ui.
+    const addresses = { MK_PORT: 'tcp://[fd00::1]:7000', MK_UI_PORT: 'tcp://10.0.0.3:80' };
+    expect(nodeSettings('core', { ...others, ...addresses }, facts)).toMatchObject({ listenPort: 7000 });
+    expect(pagePlace(addresses, '10.0.0.7')).toBeNull();
   });
 
   test('a host that has IPv6 alone listens there', () => {

@@ -10,6 +10,7 @@ const CAUSES: { readonly [code: string]: string } = {
   EPERM: 'it is not permitted',
   EROFS: 'the file system is read-only',
   ENOENT: 'the folder is not there',
+  EEXIST: 'something else lies where the folder should be',
   ENOTDIR: 'a part of the path is no folder',
   EIO: 'the disk has failed',
   EMFILE: 'too many files are open',
