@@ -263,7 +263,9 @@ class RecordParser {
   #number(text: string, at: number): number {
     const value = Number(text);
     const exact =
-      Number.isFinite(value) && (Number.isSafeInteger(value) || /[.eE]/.test(text) || String(value) === text);
+      Number.isFinite(value) &&
+      (Number.isSafeInteger(value) || /[.eE]/.test(text) || String(value) === text) &&
+      (value !== 0 || !/^[^eE]*[1-9]/.test(text));
     if (!exact) throw new RecordSyntaxError(`the number ${text} at character ${at + 1} cannot be kept exactly`);
     return value === 0 ? 0 : value;
   }

@@ -93,6 +93,7 @@ describe('get and set (d2getset)', () => {
     ['set', 'a { b 1 }', 'PARSE_ERROR'],
     ['set', 'a { b: 1', 'PARSE_ERROR'],
     ['set', 'a { b: 12345678901234567890 }', 'PARSE_ERROR'],
+    ['set', 'a { b: -1e-400 }', 'PARSE_ERROR'],
     ['get', "r'(' ", 'PARSE_ERROR'],
     ['get', '!', 'PARSE_ERROR'],
     ['del', '_', 'NO_CONCRETE_NAME'],
