@@ -27,11 +27,13 @@ describe('programs that use memory by chance on all cores', () => {
     ['links that fail', false, [1018, 4000]],
     ['links and cores that fail', true, [2018, 2044, 3041]],
   ] as const)('%s: nobody reads what is not his, M1 to M6, and nothing is left', (_what, crashes, first) => {
+    let finished = 0;
     for (const seed of seeds(first)) {
       const { violations, asserted, events } = runMemoryChaos(seed, text, { crashes, cores: coresOf(seed) });
       expect({ seed, violations, asserted }).toEqual({ seed, violations: [], asserted: [] });
-      expect(events['domain_finished']).toBeGreaterThan(0);
+      finished += events['domain_finished'] ?? 0;
     }
+    expect(finished).toBeGreaterThan(0);
   });
 
   test('a core that keeps its translations is seen', () => {
