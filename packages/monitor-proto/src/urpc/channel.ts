@@ -99,7 +99,7 @@ export class Channel {
   takeFrame(now: Nanos, lamport: number): DataFrame | null {
     const batches = this.repeats === null ? this.takeBatches(now) : this.takeRepeats(this.repeats);
     if (batches.length === 0 && !this.ackNow) return null;
-    if (batches.length > 0 && this.retransmitAt === Infinity) this.retransmitAt = now + this.timeoutNs();
+    if (batches.length > 0 && this.retransmitAt === Infinity) this.retransmitAt = this.nextRepeat();
     this.framesSent += 1;
     return { kind: FRAME.data, lamport, acks: this.takeAcks(), missing: this.missing(), batches };
   }
@@ -178,11 +178,8 @@ export class Channel {
       this.ackNow = true;
     }
     if (this.retransmitAt > now) return;
-    this.retransmitAt = Infinity;
-    if (this.onTheWay === 0) return;
-    this.backoff = Math.min(this.backoff * 2, 64);
-    this.repeatUnacknowledged(FRAME_MESSAGES, now);
-    this.retransmitAt = now + this.timeoutNs();
+    this.repeatOverdue(now);
+    this.retransmitAt = this.nextRepeat();
   }
 
   /** Whether nothing waits: neither unsent nor unacknowledged messages nor an owed ack. */
@@ -240,8 +237,10 @@ export class Channel {
       const lane = this.out(i);
       if (!lane.ready || room <= 0) continue;
       const before = lane.highest;
+      const isFirst = lane.unacknowledged === 0;
       const batch = lane.take(room, FRAME_BYTES);
       if (batch === null) continue;
+      if (isFirst) lane.since = now;
       room -= batch.messages.length;
       const again = Math.max(0, Math.min(before - batch.first + 1, batch.messages.length));
       this.retransmitted += again;
@@ -295,7 +294,10 @@ export class Channel {
       const lane = this.out(i);
       const before = lane.acked;
       lane.acknowledge(frame.acks[i]!);
-      if (lane.acked > before) progress = true;
+      if (lane.acked > before) {
+        progress = true;
+        lane.since = now;
+      }
       if (frame.missing[i]! > 0) this.repair(lane, frame.missing[i]!, now);
     }
     if (progress) this.noteProgress(now);
@@ -303,7 +305,7 @@ export class Channel {
 
   private noteProgress(now: Nanos): void {
     this.backoff = 1;
-    this.retransmitAt = this.onTheWay > 0 ? now + this.timeoutNs() : Infinity;
+    this.retransmitAt = this.nextRepeat();
     if (this.probeLane < 0 || this.out(this.probeLane).acked < this.probeNumber) return;
     const sample = now - this.probeSentAt;
     this.smoothedRttNs = this.smoothedRttNs === 0 ? sample : this.smoothedRttNs * 0.875 + sample * 0.125;
@@ -317,9 +319,30 @@ export class Channel {
     this.pushRepeat(lane.repeat(Math.min(count, FRAME_MESSAGES), FRAME_BYTES));
   }
 
-  private repeatUnacknowledged(count: number, now: Nanos): void {
+  /** Sends again what each lane has waited for too long: acks of another lane say nothing of it. */
+  private repeatOverdue(now: Nanos): void {
+    const timeout = this.timeoutNs();
+    let overdue = false;
+    for (let i = 0; i < LANES.length; i++) {
+      const lane = this.out(i);
+      if (lane.unacknowledged === 0 || lane.since + timeout > now) continue;
+      lane.since = now;
+      overdue = true;
+      this.pushRepeat(lane.repeat(FRAME_MESSAGES, FRAME_BYTES));
+    }
+    if (!overdue) return;
     this.lastRepeatAt = now;
-    for (let i = 0; i < LANES.length; i++) this.pushRepeat(this.out(i).repeat(count, FRAME_BYTES));
+    this.backoff = Math.min(this.backoff * 2, 64);
+  }
+
+  /** When the first of the lanes will have waited for too long. */
+  private nextRepeat(): Nanos {
+    let since = Infinity;
+    for (let i = 0; i < LANES.length; i++) {
+      const lane = this.out(i);
+      if (lane.unacknowledged > 0 && lane.since < since) since = lane.since;
+    }
+    return since + this.timeoutNs();
   }
 
   private pushRepeat(batch: Batch | null): void {
@@ -346,11 +369,6 @@ export class Channel {
 
   private timeoutNs(): Nanos {
     return Math.min(RTO_MAX, Math.max(RTO_MIN, 3 * this.smoothedRttNs) * this.backoff);
-  }
-
-  /** Messages that have left and are not yet acknowledged. */
-  private get onTheWay(): number {
-    return this.urgentOut.unacknowledged + this.monitorOut.unacknowledged + this.bulkOut.unacknowledged;
   }
 
   private out(lane: number): SendLane {

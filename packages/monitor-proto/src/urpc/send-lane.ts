@@ -1,5 +1,6 @@
 import { assertInvariant } from '../assert.ts';
 import type { WireMessage } from '../messages/codec.ts';
+import type { Nanos } from '../ids.ts';
 import type { Batch } from './frames.ts';
 
 /**
@@ -17,6 +18,8 @@ export class SendLane {
   last = 0;
   /** The highest number that ever left: what goes again below it is a retransmission. */
   highest = 0;
+  /** Since when an ack is awaited: the oldest message on the way left then, first or last, or an ack moved on. */
+  since: Nanos = 0;
   /** Whether a message was refused (BUSY) since the last acknowledgement. */
   refused = false;
   /**

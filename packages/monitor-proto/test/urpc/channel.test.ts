@@ -130,6 +130,20 @@ describe('a URPC channel', () => {
     );
   });
 
+  it('U1: sends again what was lost on one lane, although acks of another one keep coming', () => {
+    let lose = true;
+    const pair = new Pair({ loss: 0.5, duplicate: 0, jitterMs: 0 }, () => (lose ? 0 : 1));
+    pair.ends[0].send(clockRequest(1));
+    pair.pump();
+    lose = false;
+    for (let number = 1; pair.now < 3 * limit('retransmitMinNs'); number += 1) {
+      pair.ends[0].send(flood(number));
+      pair.step();
+    }
+    expect(numbersOf(pair.delivered[1], 'clock_request')).toEqual([1]);
+    expect(pair.ends[0].retransmitted).toBe(1);
+  });
+
   it('U3: never has more than a window on the way, and answers BUSY when the queue is full', () => {
     const channel = new Channel();
     let taken = 0;
