@@ -325,7 +325,7 @@ export class Channel {
     let overdue = false;
     for (let i = 0; i < LANES.length; i++) {
       const lane = this.out(i);
-      if (lane.unacknowledged === 0 || lane.since + timeout > now) continue;
+      if (lane.awaitedSince + timeout > now) continue;
       lane.since = now;
       overdue = true;
       this.pushRepeat(lane.repeat(FRAME_MESSAGES, FRAME_BYTES));
@@ -337,11 +337,8 @@ export class Channel {
 
   /** When the first of the lanes will have waited for too long. */
   private nextRepeat(): Nanos {
-    let since = Infinity;
-    for (let i = 0; i < LANES.length; i++) {
-      const lane = this.out(i);
-      if (lane.unacknowledged > 0 && lane.since < since) since = lane.since;
-    }
+    const { urgentOut, monitorOut, bulkOut } = this;
+    const since = Math.min(urgentOut.awaitedSince, monitorOut.awaitedSince, bulkOut.awaitedSince);
     return since + this.timeoutNs();
   }
 

@@ -57,6 +57,11 @@ export class SendLane {
     return this.sent - this.acked;
   }
 
+  /** `since`; Infinity while nothing is on the way. */
+  get awaitedSince(): Nanos {
+    return this.unacknowledged > 0 ? this.since : Infinity;
+  }
+
   /** The next messages that may leave, at most so many messages and about so many bytes; null when none may. */
   take(maxMessages: number, maxBytes: number): Batch | null {
     const end = Math.min(this.last, this.acked + this.windowMessages, this.sent + maxMessages);
