@@ -43,6 +43,7 @@ const CANONICAL: ReadonlyMap<string, string> = new Map([
 ]);
 
 interface Draft extends HwlocObject {
+  readonly parent: Draft | null;
   readonly children: Draft[];
   readonly cores: number[];
 }
@@ -66,7 +67,7 @@ export function parseTopology(text: string): Topology {
   const pus = all.filter((_, place) => usable[place]);
   checkCount(all, pus, root);
   pus.forEach((pu, core) => {
-    for (let at: HwlocObject | null = pu; at !== null; at = at.parent) (at as Draft).cores.push(core);
+    for (let at: Draft | null = pu; at !== null; at = at.parent) at.cores.push(core);
   });
   return { raw, root, objects, pus, osIndexes: osIndexes.filter((_, place) => usable[place]) };
 }
@@ -109,7 +110,7 @@ function collect(element: RawElement, parent: Draft | null, objects: Draft[]): D
   objects.push(object);
   if (objects.length > MAX_OBJECTS) throw new Refusal(`more than ${MAX_OBJECTS} object elements`);
   if (object.type === 'PU') {
-    for (let up = parent; up !== null; up = up.parent as Draft | null) {
+    for (let up = parent; up !== null; up = up.parent) {
       if (up.type === 'PU') throw new Refusal(`${describeElement(object)} lies within ${describeElement(up)}`);
     }
   }
@@ -117,7 +118,7 @@ function collect(element: RawElement, parent: Draft | null, objects: Draft[]): D
   return object;
 }
 
-function makeObject(raw: RawElement, parent: HwlocObject | null): Draft {
+function makeObject(raw: RawElement, parent: Draft | null): Draft {
   const word = attribute(raw, 'type');
   if (word === undefined) {
     const place = parent === null ? '<topology>' : describeElement(parent);

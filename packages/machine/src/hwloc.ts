@@ -1,5 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { MachineDescription, NumaNode, Package } from './description.ts';
+import type { MachineDescription, Package } from './description.ts';
 import { readMatrices } from './hwloc-distances.ts';
 import { assumedCosts, readNearness } from './hwloc-hops.ts';
 import { readMemoryCaches, readNodes } from './hwloc-memory.ts';
@@ -42,7 +42,7 @@ function build(topology: Topology, name: string): MachineDescription {
     ghz,
     packages: packages.map((cores): Package => ({ cores, numaNode: nearest[known(cores[0])] ?? null })),
     processors: readProcessors(topology, packages),
-    numaNodes: nodes as NumaNode[],
+    numaNodes: [...nodes],
     ...nearness,
     caches: readCaches(objects),
     memoryCaches: readMemoryCaches(topology, nodeObjects),

@@ -1,3 +1,4 @@
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import * as yaml from 'yaml';
@@ -58,6 +59,7 @@ export function explain(error: z.ZodError, schema: z.ZodType): string {
 }
 
 type Issue = z.core.$ZodIssue;
+type Schema = z.core.$ZodType;
 
 interface PlacedIssue {
   readonly issue: Issue;
@@ -84,27 +86,27 @@ function deepest(issue: Issue, prefix: readonly PropertyKey[]): PlacedIssue {
 }
 
 /** Every key that the schema knows at a path; a union knows those of all its branches. */
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: readonly z.ZodType[] = flatten(schema);
+function keysAt(schema: Schema, path: readonly PropertyKey[]): string[] {
+  let at: readonly Schema[] = flatten(schema);
   for (const step of path) {
     at = at.flatMap((node) => child(node, step)).flatMap(flatten);
   }
   return [...new Set(at.flatMap((node) => (node instanceof z.ZodObject ? Object.keys(node.shape) : [])))];
 }
 
-function child(node: z.ZodType, step: PropertyKey): z.ZodType[] {
-  if (node instanceof z.ZodObject) return step in node.shape ? [node.shape[step as string] as z.ZodType] : [];
-  if (node instanceof z.ZodArray) return [node.element as z.ZodType];
+function child(node: Schema, step: PropertyKey): Schema[] {
+  if (node instanceof z.ZodObject) return isKeyOf(node.shape, step) ? [node.shape[step]] : [];
+  if (node instanceof z.ZodArray) return [node.element];
   return [];
 }
 
 /** Looks through optional, default, transform and union to what they hold. */
-function flatten(schema: z.ZodType): z.ZodType[] {
+function flatten(schema: Schema): Schema[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
-    return flatten(schema.unwrap() as z.ZodType);
+    return flatten(schema.unwrap());
   }
-  if (schema instanceof z.ZodPipe) return flatten(schema.in as z.ZodType);
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => flatten(option as z.ZodType));
+  if (schema instanceof z.ZodPipe) return flatten(schema.in);
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(flatten);
   return [schema];
 }
 

@@ -160,7 +160,8 @@ function consecutive(count: number, size: number): number[][] {
 
 function interconnect(file: MachineFile, packages: number): MachineDescription['interconnect'] {
   if (file.interconnect === 'full') return 'full';
-  if (typeof file.interconnect !== 'string') return file.interconnect as [number, number][];
+  if (typeof file.interconnect !== 'string')
+    return file.interconnect.map(([a, b]): [number, number] => [known(a), known(b)]);
   const ring = Array.from({ length: packages - 1 }, (_, p): [number, number] => [p, p + 1]);
   return packages > 2 ? [...ring, [packages - 1, 0]] : ring;
 }

@@ -57,6 +57,5 @@ export type Effect =
   /** End the process; an error makes its exit status 1. */
   | { readonly type: 'halt'; readonly error: string | null };
 
-export type ControlReply =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: string; readonly text: string };
+export type ControlReply<T = unknown> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string; readonly text: string };

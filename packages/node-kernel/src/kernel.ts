@@ -1,3 +1,5 @@
+import { handlerFor } from '@mk/monitor-proto/handlers';
+import { isKeyOf } from '@mk/monitor-proto/tables';
 import { isRecord, isWhole } from '@mk/monitor-proto/guards';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
@@ -34,7 +36,6 @@ const TELLING_ROUNDS = 4;
 
 type OwnEvent = Exclude<KernelEvent, ServiceEvent>;
 type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { type: T }>, now: Nanos) => void };
-type AnyHandler = (event: KernelEvent, now: Nanos) => void;
 
 /**
  * The kernel of one core: CPU driver, monitor and the services of services.ts. A synchronous state machine:
@@ -93,11 +94,14 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     if (this.stopped) return [];
     this.monitor.context.now = now;
     this.services.views.beforeStep(now);
-    const handler =
-      this.handlers[event.type as OwnEvent['type']] ?? this.table.events.get(event.type as ServiceEvent['type']);
-    (handler as AnyHandler)(event, now);
+    if (this.isOwn(event)) handlerFor(this.handlers, event.type)(event, now);
+    else this.table.events.get(event.type)?.(event, now);
     if (!this.stopped) this.flush(now);
     return this.outbox.take();
+  }
+
+  private isOwn(event: KernelEvent): event is OwnEvent {
+    return isKeyOf(this.handlers, event.type);
   }
 
   status(): unknown {

@@ -15,6 +15,21 @@ const PAUSE_NS = 1_000_000;
 /** Each time of computing is so long, and ends the unmaps that are not done yet. */
 const WINDOW_NS = 500_000_000;
 
+/** Computes for so long by its own core's clock; chunks a second. */
+async function compute(mk: Mk, forNs: number): Promise<readonly [rate: number, value: number]> {
+  const begun = mk.now();
+  let chunks = 0;
+  let value = chunks;
+  while (mk.now() < begun + forNs) {
+    for (let step = 0; step < CHUNK; step += 1) value = (value * 31 + step) | 0;
+    chunks += 1;
+    mk.work(CHUNK_NS);
+    await mk.sleep(PAUSE_NS);
+  }
+  // The value is returned so that nobody computes it away.
+  return [(chunks * 1e9) / Math.max(1, mk.now() - begun), value];
+}
+
 export const main = program(
   {
     name: 'disruption-bench',
@@ -22,20 +37,7 @@ export const main = program(
       touch: async (mk, addresses: readonly number[]) => {
         for (const address of addresses) await mk.memory.load32(address);
       },
-      /** Computes for so long by its own core's clock; chunks a second. */
-      compute: async (mk, forNs: number) => {
-        const begun = mk.now();
-        let chunks = 0;
-        let value = chunks;
-        while (mk.now() < begun + forNs) {
-          for (let step = 0; step < CHUNK; step += 1) value = (value * 31 + step) | 0;
-          chunks += 1;
-          mk.work(CHUNK_NS);
-          await mk.sleep(PAUSE_NS);
-        }
-        // The value is returned so that nobody computes it away.
-        return [(chunks * 1e9) / Math.max(1, mk.now() - begun), value];
-      },
+      compute,
     },
   },
   async (mk) => {
@@ -102,8 +104,8 @@ async function unmapped(mk: Mk, regions: readonly Region[], until: number): Prom
 /** What each core computes in a window, chunks a second, and what something else comes to meanwhile. */
 async function computed<T>(mk: Mk, cores: readonly number[], meanwhile: (until: number) => Promise<T>) {
   const until = mk.now() + WINDOW_NS;
-  const threads = cores.map((core) => mk.spawnOn(core, 'compute', WINDOW_NS));
+  const threads = cores.map((core) => mk.spawnOn<typeof compute>(core, 'compute', WINDOW_NS));
   const value = await meanwhile(until);
   const ended = await Promise.all(threads.map((thread) => thread.join()));
-  return { rates: (ended as (readonly [rate: number, value: number])[]).map(([rate]) => rate), value };
+  return { rates: ended.map(([rate]) => rate), value };
 }

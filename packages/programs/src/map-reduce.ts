@@ -2,6 +2,7 @@
  * Map-reduce over a domain that spans all cores: a text is cut into chunks, threads on each core count words, threads on each core add up a
  * share of the words. A core that dies takes its threads along; what they were to do is done elsewhere. `--count N`: chunks.
  */
+import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { roundRobin, known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
@@ -13,29 +14,29 @@ const NOUNS = 'core kernel message monitor domain frame capability lock record l
 /** Words and how often each came: a plain value, so that it may be a thread's state and result. */
 type Counts = Readonly<Record<string, number>>;
 
+function map(mk: Mk, { text }: { readonly text: string }): Counts {
+  const counts: Record<string, number> = {};
+  for (const word of text.split(' ')) counts[word] = (counts[word] ?? 0) + 1;
+  mk.work(text.length * 20);
+  return counts;
+}
+
+function reduce(mk: Mk, { parts }: { readonly parts: readonly Counts[] }): Counts {
+  const sums: Record<string, number> = {};
+  for (const part of parts) for (const [word, count] of Object.entries(part)) sums[word] = (sums[word] ?? 0) + count;
+  mk.work(parts.length * 1000);
+  return sums;
+}
+
 export const main = program(
   {
     name: 'map-reduce',
-    threads: {
-      map: (mk, { text }: { readonly text: string }): Counts => {
-        const counts: Record<string, number> = {};
-        for (const word of text.split(' ')) counts[word] = (counts[word] ?? 0) + 1;
-        mk.work(text.length * 20);
-        return counts;
-      },
-      reduce: (mk, { parts }: { readonly parts: readonly Counts[] }): Counts => {
-        const sums: Record<string, number> = {};
-        for (const part of parts)
-          for (const [word, count] of Object.entries(part)) sums[word] = (sums[word] ?? 0) + count;
-        mk.work(parts.length * 1000);
-        return sums;
-      },
-    },
+    threads: { map, reduce },
   },
   async (mk) => {
     const chunks = chunksOf(mk, whole(mk, 'count', 24, 1, 10_000));
     const pool = new Pool(mk, await spanned(mk));
-    const mapped = await pool.all(
+    const mapped = await pool.all<typeof map>(
       'map',
       chunks.map((text) => ({ text })),
     );
@@ -43,7 +44,7 @@ export const main = program(
     const shares = Array.from({ length: pool.size }, (_, share) => ({
       parts: mapped.map((counts) => only(counts, (word) => hash(word) % pool.size === share)),
     }));
-    const reduced: Counts = Object.assign({}, ...(await pool.all('reduce', shares)));
+    const reduced: Counts = Object.assign({}, ...(await pool.all<typeof reduce>('reduce', shares)));
     const expected = chunks.join(' ').split(' ').length;
     const total = Object.values(reduced).reduce((sum, count) => sum + count, 0);
     mk.assert(total === expected, `${total} words counted where ${expected} are`);
@@ -86,16 +87,19 @@ class Pool {
     return this.cores.length;
   }
 
-  all(entry: 'map' | 'reduce', states: readonly object[]): Promise<readonly Counts[]> {
+  all<F extends typeof map | typeof reduce>(
+    entry: 'map' | 'reduce',
+    states: readonly Parameters<F>[1][],
+  ): Promise<readonly Counts[]> {
     return Promise.all(states.map((state, n) => this.one(entry, state, n)));
   }
 
-  private async one(entry: string, state: object, n: number): Promise<Counts> {
+  private async one(entry: string, state: PlainValue, n: number): Promise<Counts> {
     for (;;) {
       const left = this.cores.filter((core) => !this.gone.has(core));
       const core = roundRobin(left, n);
       try {
-        return (await this.mk.spawnOn(core, entry, state as never).join()) as unknown as Counts;
+        return await this.mk.spawnOn<(mk: Mk, given: PlainValue) => Counts>(core, entry, state).join();
       } catch (error) {
         if (core === this.mk.self.core) throw error; // nothing of ours is gone there: it is a mistake of the thread
         this.gone.add(core);

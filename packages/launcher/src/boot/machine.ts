@@ -62,6 +62,6 @@ export function addedDelaysNs(
   from: number,
   timeScale: number,
 ): readonly number[] {
-  const settings = { machine: description, maxCores, timeScale, links: {}, seed: '' } as unknown as SkbSettings;
+  const settings = { machine: description, maxCores, timeScale, links: {}, seed: '' } as SkbSettings;
   return (settingsForCore(settings, machineModel(settings), from) as { readonly delaysNs: readonly number[] }).delaysNs;
 }

@@ -111,7 +111,7 @@ async function snapshotsOf(
 ): Promise<readonly Snapshot[]> {
   for (const core of (await cluster.absent?.()) ?? []) noted.set(core.core, core);
   const asked = cores.filter((core) => !noted.has(core));
-  const { answers, absent } = await askEach(asked, (core) =>
+  const { answers, absent } = await askCores(asked, (core) =>
     cluster.core(core, 'audit_snapshot', {}, { timeoutMs: ANSWER_MS }),
   );
   for (const core of absent) noted.set(core.core, core);

@@ -1,6 +1,6 @@
 import type { ChurnReport as CoreReport } from '@mk/node-kernel/control/verb-answers';
 import { audit, type AuditReport, describeAudit } from './audit.ts';
-import { type AbsentCore, askEach, type Cores } from './cores.ts';
+import { type AbsentCore, askCores, type Cores } from './cores.ts';
 import { type DomainRow, domainsOn, flatPeers } from './domains.ts';
 
 export interface ChurnRequest {
@@ -40,7 +40,7 @@ export async function churn(
   { workers, ...request }: ChurnRequest,
 ): Promise<ChurnReport> {
   const size = { cnodes: 1, memory: MEMORY };
-  const made = await askEach(cores, async (core): Promise<readonly DomainRow[]> =>
+  const made = await askCores(cores, async (core): Promise<readonly DomainRow[]> =>
     (await Promise.all(Array.from({ length: workers }, () => domainsOn(cluster, [core], size)))).flat(),
   );
   const domains = made.answers.flatMap(({ value }) => value);
@@ -48,7 +48,7 @@ export async function churn(
   const timeoutMs = (request.seconds + PATIENCE_S) * 1000;
   const runs = await Promise.all(
     domains.map(({ core, domain }) =>
-      askEach([core], () => cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })),
+      askCores([core], () => cluster.core(core, 'churn', { domain, peers, ...request }, { timeoutMs })),
     ),
   );
   const reports = runs.flatMap(({ answers }) => answers);

@@ -20,7 +20,7 @@ import { askProcess } from './ask.ts';
 import { type Access, accessOf, type CallOptions, ControlError, fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { type AbsentCore, absentBy } from './cores.ts';
-import { askEach, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
+import { askTargets, type FaultTarget, refuseUnknownCores } from './fault-targets.ts';
 import { sumActiveRules } from './sum-rules.ts';
 import { type ShownCertificates, shownCertificates } from '../tls/shown-certificates.ts';
 import { asksForTls, type CredentialPlace, placeInEnvironment } from '@mk/libmk/io/credential-files';
@@ -210,18 +210,18 @@ export class ClusterClient {
     const members = await this.faulted();
     refuseUnknownCores(rule, (core) => members.some(({ peer }) => peer === core));
     const concerned = members.filter(({ peer }) => concernsSender(rule, peer));
-    return (await askEach(concerned, ({ address }) => this.askFault(address, 'fault_add', { rule }))).missing;
+    return (await askTargets(concerned, ({ address }) => this.askFault(address, 'fault_add', { rule }))).missing;
   }
 
   async heal(target: HealTarget): Promise<Healed> {
     if (this.supervised) return this.supervisor('fault_heal', { target });
-    const { values, missing } = await askEach(await this.faulted(), ({ address }) =>
+    const { values, missing } = await askTargets(await this.faulted(), ({ address }) =>
       this.askFault(address, 'fault_heal', { target }),
     );
     const healed = new Set(values.flatMap((value) => value.healed));
     const cores = target === 'all' ? (await this.faulted()).filter(({ peer }) => peer !== SKB_PEER) : [];
     const behave = { behaviour: 'none' };
-    const untold = await askEach(cores, ({ address }) =>
+    const untold = await askTargets(cores, ({ address }) =>
       askProcess('core', address, this.access, 'rogue', behave, { timeoutMs: TELL_MS }),
     );
     return { healed: [...healed], woken: [], missing: [...new Set([...missing, ...untold.missing])] };
@@ -229,7 +229,7 @@ export class ClusterClient {
 
   async faults(): Promise<readonly ActiveRule[]> {
     if (this.supervised) return this.supervisor('faults');
-    const { values } = await askEach(await this.faulted(), ({ address }) => this.askFault(address, 'faults', {}));
+    const { values } = await askTargets(await this.faulted(), ({ address }) => this.askFault(address, 'faults', {}));
     return sumActiveRules(values);
   }
 

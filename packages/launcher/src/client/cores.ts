@@ -49,8 +49,8 @@ export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
     .map(({ core }) => core);
 }
 
-/** Asks some cores at once, each in its own way to fail. */
-export async function askEach<T>(cores: readonly number[], ask: (core: CoreId) => Promise<T>): Promise<EachAnswer<T>> {
+/** Asks some cores at once: the answers, and why others gave none. */
+export async function askCores<T>(cores: readonly number[], ask: (core: CoreId) => Promise<T>): Promise<EachAnswer<T>> {
   const answers: { core: CoreId; value: T }[] = [];
   const absent: AbsentCore[] = [];
   await Promise.all(

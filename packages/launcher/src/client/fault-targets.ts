@@ -13,8 +13,8 @@ export interface FaultAnswers<Value> {
   readonly missing: readonly FaultTarget[];
 }
 
-/** Asks every one of these processes; the first that calls the request itself wrong ends it for all. */
-export async function askEach<Target extends { readonly peer: PeerId }, Value>(
+/** Asks these processes at once: the answers, and who gave none. Rejects when one of them calls the request itself wrong. */
+export async function askTargets<Target extends { readonly peer: PeerId }, Value>(
   targets: readonly Target[],
   ask: (target: Target) => Promise<Value>,
 ): Promise<FaultAnswers<Value>> {

@@ -2,15 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { known } from '@mk/monitor-proto/assert';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
-import {
-  stackFile,
-  stackPlot,
-  type UnmapCurve,
-  unmapCurve,
-  unmapPlot,
-  type UnmapRow,
-  unmapText,
-} from '@mk/sim/commands/unmap-figure';
+import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText } from '@mk/sim/commands/unmap-figure';
+import { benchLine, type BenchLines, type Disruption } from '@mk/sim/commands/bench-lines';
 import { sharePlot, type ShareRow, shareText } from '@mk/sim/commands/share-figure';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
@@ -70,7 +63,7 @@ export const BENCH_UNMAP: CtlCommand = {
         const after = await context.cluster.core(home, 'unmap_plan', {});
         // What others did before is no part of it; of very many rounds the core remembers the last.
         const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
-        curves.push(unmapCurve(kind, came.rows as readonly UnmapRow[], last));
+        curves.push(unmapCurve(kind, came.rows, last));
         status = Math.max(status, came.status);
       }
     } finally {
@@ -116,7 +109,7 @@ export const BENCH_SHARE: CtlCommand = {
       const words = ['--rounds', required(context.args, 'count'), '--lines', lines, '--json'];
       const came = await rowsOf(context, 'share-bench', words);
       if (came.status !== 0) return came.status;
-      rows.push(...came.rows.flatMap((told) => told as readonly ShareRow[]));
+      rows.push(...came.rows.flat());
     }
     if (context.json) printJson(context, rows);
     else context.terminal.out(shareText(rows, { name: 'microseconds', ns: 1000 }));
@@ -149,7 +142,7 @@ export const BENCH_DISRUPTION: CtlCommand = {
     const { status, rows } = await rowsOf(context, 'disruption-bench', words);
     if (status !== 0) return status;
     const after = await context.cluster.core(home, 'unmap_plan', {});
-    const told = rows[0] as Disruption;
+    const told = known(rows[0], 'a line of the program');
     // The first core unmaps and has no part in the rows, but in the round.
     const asked = [...new Set(after.last.slice(before.rounds - after.rounds).map(({ cores }) => cores - 1))];
     if (context.json) printJson(context, { ...told, asked });
@@ -157,13 +150,6 @@ export const BENCH_DISRUPTION: CtlCommand = {
     return 0;
   },
 };
-
-interface Disruption {
-  readonly unmaps: number;
-  /** What two quiet times differ by, told as if unmaps had done it. */
-  readonly noise_ns: number;
-  readonly rows: readonly { readonly core: number; readonly touched: boolean; readonly lost_ns: number }[];
-}
 
 function disruptionText({ unmaps, rows, noise_ns: noise }: Disruption, asked: readonly number[]): string {
   const line = ({ core, touched, lost_ns: lost }: Disruption['rows'][number]): string =>
@@ -182,9 +168,9 @@ function disruptionText({ unmaps, rows, noise_ns: noise }: Disruption, asked: re
 }
 
 /** Runs a program on all cores that prints JSON documents, a line each. */
-async function rowsOf(context: CtlContext, name: string, words: readonly string[]) {
-  const rows: unknown[] = [];
-  const status = await follow(context, name, words, (text) => rows.push(JSON.parse(text)) > 0);
+async function rowsOf<P extends keyof BenchLines>(context: CtlContext, name: P, words: readonly string[]) {
+  const rows: BenchLines[P][] = [];
+  const status = await follow(context, name, words, (text) => rows.push(benchLine(name, text)) > 0);
   return { status, rows };
 }
 

@@ -13,7 +13,7 @@ import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { FaultTarget } from '../client/fault-targets.ts';
 import { title } from '../boot/boot-machine.ts';
 import { describeFault } from '@mk/machine/describe-fault';
-import { askEach, coresUp } from '../client/cores.ts';
+import { askCores, coresUp } from '../client/cores.ts';
 import { type Attendance, roster } from '../client/roster.ts';
 import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
 import { plainTable } from '../display/ready-table.ts';
@@ -178,7 +178,7 @@ async function faultsOfProcesses(cluster: CtlContext['cluster']): Promise<readon
 /** Cores that misbehave by order, as they say of themselves. */
 async function rogues(cluster: CtlContext['cluster']): Promise<readonly ProcessFault[]> {
   const up = await coresUp(cluster).catch(() => []);
-  const { answers } = await askEach(up, (core) => cluster.core(core, 'rogue', {}, { timeoutMs: STATUS_MS }));
+  const { answers } = await askCores(up, (core) => cluster.core(core, 'rogue', {}, { timeoutMs: STATUS_MS }));
   return answers.flatMap(({ core, value: { rogue } }) => {
     if (rogue.length === 0) return [];
     const rule = {

@@ -1,7 +1,7 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { CoreAnswers } from '../client/answers.ts';
-import { askEach } from '../client/cores.ts';
+import { askCores } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { CtlContext } from './context.ts';
 
@@ -21,7 +21,7 @@ export async function fromEach<V extends keyof CoreAnswers>(
   verb: V,
 ): Promise<Shown<AnswerOf<CoreAnswers, V>>> {
   let status: 1 | 2 = 2;
-  const { answers, absent } = await askEach(cores, (core) =>
+  const { answers, absent } = await askCores(cores, (core) =>
     cluster.core(core, verb, {}, { timeoutMs: ANSWER_MS }).catch((error: unknown) => {
       // A core that does not exist is a mistake of the caller; one that does not answer cannot be reached.
       if (error instanceof CommandError) status = error.exitCode;

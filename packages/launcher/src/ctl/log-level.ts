@@ -1,7 +1,7 @@
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import { CommandError } from '../cli/usage-error.ts';
 import { oneOf } from '../cli/values.ts';
-import { askEach } from '../client/cores.ts';
+import { askCores } from '../client/cores.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 
 export const LOG_LEVEL: CtlCommand = {
@@ -17,7 +17,7 @@ export const LOG_LEVEL: CtlCommand = {
     const { cluster, terminal } = context;
     const cores = (await cluster.cores()).map(({ core }) => core);
     const [{ answers, absent }] = await Promise.all([
-      askEach(cores, (core) => cluster.core(core, 'log_level', { level })),
+      askCores(cores, (core) => cluster.core(core, 'log_level', { level })),
       cluster.skb('log_level', { level }),
     ]);
     if (context.json) printJson(context, { level, cores: answers.map(({ core }) => core), absent });

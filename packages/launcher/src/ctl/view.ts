@@ -1,5 +1,5 @@
 import type { CoreView } from '@mk/node-kernel/monitor/views/core-view';
-import { askEach, coresUp } from '../client/cores.ts';
+import { askCores, coresUp } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson } from './context.ts';
@@ -50,7 +50,7 @@ async function viewsOf(context: CtlContext): Promise<{
   readonly rows: readonly CoreView[];
   readonly absent: readonly { readonly core: number; readonly why: string }[];
 }> {
-  const { answers, absent } = await askEach(await coresUp(context.cluster), (core) =>
+  const { answers, absent } = await askCores(await coresUp(context.cluster), (core) =>
     context.cluster.core(core, 'view', {}, { timeoutMs: ANSWER_MS }),
   );
   return { rows: answers.map(({ value }) => value), absent };
@@ -95,7 +95,7 @@ async function force(context: CtlContext): Promise<void> {
     throw new CommandError(
       `core ${live.core} has a lease in view ${live.view}: a majority works, and nothing has to be forced`,
     );
-  const { answers, absent } = await askEach([best.core], (core) => context.cluster.core(core, 'view_force'));
+  const { answers, absent } = await askCores([best.core], (core) => context.cluster.core(core, 'view_force'));
   const [made] = answers;
   if (made === undefined) throw new CommandError(`core ${best.core} did not begin an epoch: ${absent[0]?.why ?? ''}`);
   const { members } = made.value;

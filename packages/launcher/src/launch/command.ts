@@ -65,7 +65,7 @@ async function simulatorCommand(argv: readonly string[], done: (status: number) 
   };
   if (!argv.includes('sim') && !asksForTables(argv)) return placeholder;
   const { simCommand } = await import('@mk/sim/cli');
-  return simCommand({ machinesDirectory, done, program: simProgram, show: showRecording }) as unknown as CommandModule;
+  return simCommand({ machinesDirectory, done, program: simProgram, show: showRecording }) as CommandModule;
 }
 
 /** Serves a recorded run until this process is interrupted. */

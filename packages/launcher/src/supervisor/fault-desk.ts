@@ -9,7 +9,7 @@ import { type ActiveRule, isHealTarget, type StandingRule } from '@mk/monitor-pr
 import { createPrng } from '@mk/monitor-proto/prng';
 import { CommandError } from '../cli/usage-error.ts';
 import { describeFault } from '@mk/machine/describe-fault';
-import { askEach, type FaultTarget, refuseUnknownCores } from '../client/fault-targets.ts';
+import { askTargets, type FaultTarget, refuseUnknownCores } from '../client/fault-targets.ts';
 import { sumActiveRules } from '../client/sum-rules.ts';
 
 /** A process that faults of links act in. */
@@ -82,7 +82,7 @@ export class FaultDesk<P extends FaultedProcess> {
   /** The rules in force, what they did summed over the processes that answer. */
   async list(): Promise<readonly ActiveRule[]> {
     const running = this.host.processes().filter(({ process }) => process.state === 'running');
-    const { values } = await askEach(running, ({ process }) => this.host.ask(process, 'faults', {}));
+    const { values } = await askTargets(running, ({ process }) => this.host.ask(process, 'faults', {}));
     return sumActiveRules(values);
   }
 

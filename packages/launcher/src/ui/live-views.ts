@@ -14,7 +14,7 @@ import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { type Access, fetchText } from '@mk/libmk/io/control-call';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
-import { askEach } from '../client/cores.ts';
+import { askCores } from '../client/cores.ts';
 import { describeFault } from '@mk/machine/describe-fault';
 import { samplesOf } from '../client/merge-metrics.ts';
 import { dispatchersOf, domainsOf } from '@mk/libmk/io/domains';
@@ -143,7 +143,7 @@ export async function capabilitiesOf(
   cluster: ClusterClient,
   cores: readonly number[],
 ): Promise<{ readonly rows: readonly CapabilityView[]; readonly absent: readonly number[] }> {
-  const { answers, absent } = await askEach(cores, (core) => cluster.core(core, 'caps', {}, { timeoutMs: ANSWER_MS }));
+  const { answers, absent } = await askCores(cores, (core) => cluster.core(core, 'caps', {}, { timeoutMs: ANSWER_MS }));
   const rows = answers.flatMap(({ core, value }) =>
     value.map(({ slot, capability, rights, owner, locked, relations }) => ({
       core,
@@ -159,7 +159,7 @@ export async function capabilitiesOf(
 }
 
 export async function memoryOf(cluster: ClusterClient, cores: readonly number[]): Promise<readonly MemoryView[]> {
-  const { answers } = await askEach(cores, (core) => cluster.core(core, 'memory', {}, { timeoutMs: ANSWER_MS }));
+  const { answers } = await askCores(cores, (core) => cluster.core(core, 'memory', {}, { timeoutMs: ANSWER_MS }));
   return answers.map(({ core, value: { brought, free, lent, stolen } }) => ({ core, brought, free, lent, stolen }));
 }
 
@@ -184,7 +184,7 @@ export async function viewsOf(
   cores: readonly number[],
   nowMs: number,
 ): Promise<PageEventOf<'views'>> {
-  const { answers, absent } = await askEach(cores, (core) => cluster.core(core, 'view', {}, { timeoutMs: ANSWER_MS }));
+  const { answers, absent } = await askCores(cores, (core) => cluster.core(core, 'view', {}, { timeoutMs: ANSWER_MS }));
   return viewsEvent(
     answers.map(({ value }) => value),
     absent.map(({ core }) => core),
@@ -201,8 +201,8 @@ export async function spacesOf(
   cores: readonly number[],
 ): Promise<Pick<PageEventOf<'spaces'>, 'mapped' | 'pages' | 'left'>> {
   const [spaces, directories] = await Promise.all([
-    askEach(cores, (core) => cluster.core(core, 'vspaces', {}, { timeoutMs: ANSWER_MS })),
-    askEach(cores, (core) => cluster.core(core, 'pages', {}, { timeoutMs: ANSWER_MS })),
+    askCores(cores, (core) => cluster.core(core, 'vspaces', {}, { timeoutMs: ANSWER_MS })),
+    askCores(cores, (core) => cluster.core(core, 'pages', {}, { timeoutMs: ANSWER_MS })),
   ]);
   const mapped = spaces.answers.flatMap(({ value }) => value).flatMap(mappedViews);
   const pages = directories.answers.flatMap(({ core, value }) => value.map((row) => pageView(core, row)));

@@ -67,7 +67,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
       spoken.rows
         .filter(({ is }) => is === 'event')
         .map((row) => [row.name, (fields: unknown, options?: SendOptions) => this.tell(row, fields, options)]),
-    ) as unknown as Connection<M>['emit'];
+    ) as Connection<M>['emit'];
   }
 
   /** Begins to listen. */

@@ -130,7 +130,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
    */
   private begin(request: Request<M>, handlers: Handlers<M>, free: Semaphore): void {
     const { name } = this;
-    const handler = handlers[request.method as keyof Handlers<M>] as unknown as AnyHandler<M> | undefined;
+    const handler = handlers[request.method as keyof Handlers<M>] as AnyHandler<M> | undefined;
     if (handler instanceof AsyncFunction || handler === undefined) {
       this.runtime.threads.spawn(`${name}.${request.method}`, () => this.handle(request, handler, free)).detach();
       return;

@@ -212,7 +212,7 @@ function readUpcall(reader: PlainReader): Upcall {
     if (!FIELDS[kind](value)) throw new BorderError(`${type}: ${field} is no ${kind}`);
     upcall[field] = value;
   }
-  return upcall as unknown as Upcall;
+  return upcall as Upcall;
 }
 
 /**

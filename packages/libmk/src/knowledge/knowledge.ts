@@ -31,7 +31,7 @@ export class OctopusByCalls implements OctopusTransport {
   }
 
   async request(request: OctopusRequest): Promise<OctopusReply> {
-    return this.runtime.calls.ask('octopus', [request as unknown as PlainValue]); // plain, as an interface cannot say
+    return this.runtime.calls.ask('octopus', [request as PlainValue]); // plain, as an interface cannot say
   }
 
   onNotification(listener: (notification: OctopusNotification) => void): () => void {

@@ -18,10 +18,14 @@ import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { WaitOptions } from '../runtime/waiting.ts';
 import {
+  type AnyThread,
   Migration,
   type RemoteThread,
   RemoteThreads,
+  type ResultOf,
   type RunEntry,
+  type StateOf,
+  type ThreadFunction,
   type ThreadHandle,
 } from '../threads/remote-threads.ts';
 import type { Threads } from '../threads/threads.ts';
@@ -233,15 +237,20 @@ export class Mk {
   }
 
   /**
-   * Begins a named thread of the program (`threads` of `program`) on a core that the domain spans.
+   * Begins a named thread of the program (`threads` of `program`) on a core that the domain spans. With the type of the
+   * thread's function (`mk.spawnOn<typeof sum>(…)`) its state and its result are typed.
    *
    * @example
    * await mk.span(1);
    * const thread = mk.spawnOn(1, 'sum', { from: 0, to: 1000 });
    * const total = await thread.join();
    */
-  spawnOn(core: CoreId, entry: string, state: PlainValue = null): RemoteThread {
-    return this.remote.spawn(core, entry, state);
+  spawnOn<F extends ThreadFunction = AnyThread>(
+    core: CoreId,
+    entry: string,
+    ...[state]: undefined extends StateOf<F> ? [state?: StateOf<F>] : [state: StateOf<F>]
+  ): RemoteThread<ResultOf<F>> {
+    return this.remote.spawn(core, entry, state ?? null);
   }
 
   /** Joins a thread of this domain by its handle, whichever dispatcher began it. */

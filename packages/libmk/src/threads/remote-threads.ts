@@ -23,6 +23,13 @@ export class Migration {
   ) {}
 }
 
+/** The function of a named thread, by whose type `spawnOn` knows the thread's state and result. */
+export type ThreadFunction = (mk: never, state: never) => unknown;
+/** A thread of which only the name is known. */
+export type AnyThread = (mk: never, state: PlainValue) => PlainValue;
+export type StateOf<F extends ThreadFunction> = Parameters<F>[1];
+export type ResultOf<F extends ThreadFunction> = Exclude<Awaited<ReturnType<F>>, Migration | void>;
+
 /** Runs a named thread function of the program. Rejects with NO_SUCH_THREAD for a name that it does not have. */
 export type RunEntry = (entry: string, state: PlainValue) => Promise<PlainValue | Migration>;
 
@@ -73,7 +80,7 @@ class Begun {
 }
 
 /** A thread of this domain on another core, or one that may go there. */
-export class RemoteThread {
+export class RemoteThread<T = PlainValue> {
   constructor(
     private readonly threads: RemoteThreads,
     private readonly begun: Begun,
@@ -90,10 +97,10 @@ export class RemoteThread {
   }
 
   /** Waits for it to end: what it returned, or it rejects with what it threw, or why its core is gone. */
-  join(options: WaitOptions = {}): Promise<PlainValue> {
+  join(options: WaitOptions = {}): Promise<T> {
     if (this.begun.detached)
       return Promise.reject(new MkError('THREAD_DETACHED', `thread ${this.begun.entry} was detached`));
-    return this.threads.waitForEnd(this.begun, options);
+    return this.threads.waitForEnd(this.begun, options) as Promise<T>; // by the type that its spawner gave
   }
 
   /** Nobody will join it: what it returns is dropped, what it throws ends the program. */
@@ -125,17 +132,17 @@ export class RemoteThreads {
   ) {
     this.joined = new EventQueue(runtime, 'cores that the domain spans');
     runtime.on('span_joined', ({ core }) => this.joined.push(core));
-    runtime.on('span_message', ({ core, data }) => this.told(core, data as unknown as Note));
+    runtime.on('span_message', ({ core, data }) => this.told(core, data as Note));
     runtime.on('span_left', ({ core, error }) => this.left(core, error));
     runtime.leavers.push(() => this.leftovers());
   }
 
   /** Begins a named thread on a core that the domain spans, this one included. */
-  spawn(core: CoreId, entry: string, state: PlainValue): RemoteThread {
+  spawn<T = PlainValue>(core: CoreId, entry: string, state: PlainValue): RemoteThread<T> {
     const begun = new Begun(this.nextId++, core, entry);
     this.begun.set(begun.id, begun);
     this.begin(core, this.core, begun.id, entry, state);
-    return new RemoteThread(this, begun);
+    return new RemoteThread<T>(this, begun);
   }
 
   /** Joins a thread that another dispatcher of the domain began. */
@@ -274,17 +281,17 @@ export class RemoteThreads {
   /** One after the other to a core, again when its channel is full. A dispatcher that is gone is told of by `left`. */
   private send(core: CoreId, note: Note): void {
     const before = this.lines.get(core) ?? Promise.resolve();
-    const after = before.then(() => this.deliver(core, note as unknown as PlainValue));
+    const after = before.then(() => this.deliver(core, note));
     this.lines.set(core, after);
   }
 
-  private async deliver(core: CoreId, data: PlainValue): Promise<void> {
+  private async deliver(core: CoreId, note: Note): Promise<void> {
     for (let pauseNs = 100_000; ; pauseNs = Math.min(2 * pauseNs, 10_000_000)) {
       try {
-        await this.runtime.calls.ask('span_send', [core, data]);
+        await this.runtime.calls.ask('span_send', [core, note]);
         return;
       } catch (error) {
-        if (!isMkError(error, 'BUSY')) return this.undeliverable(core, data as unknown as Note, error);
+        if (!isMkError(error, 'BUSY')) return this.undeliverable(core, note, error);
       }
       await this.runtime.threads.sleep(pauseNs);
     }

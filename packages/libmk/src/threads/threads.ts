@@ -163,7 +163,12 @@ export class Threads implements ThreadOwner {
   private ticks(ns: Nanos, again: boolean): TimerEvents {
     const { clock } = this;
     const label = again ? `ticks every ${ns / SECOND} s` : `a timer of ${ns / SECOND} s`;
-    const events = new EventQueue<Nanos>(clock, label) as EventQueue<Nanos> & { stop: () => void };
+    const events = Object.assign(new EventQueue<Nanos>(clock, label), {
+      stop: () => {
+        clock.timers.cancel(timer);
+        events.end(new MkError('CANCELLED', 'the timer was stopped'));
+      },
+    });
     let at = clock.now() + ns;
     const fire = (now: Nanos): void => {
       if (events.length === 0) events.push(now);
@@ -172,10 +177,6 @@ export class Threads implements ThreadOwner {
       timer = clock.timers.set(at, fire);
     };
     let timer = clock.timers.set(at, fire);
-    events.stop = () => {
-      clock.timers.cancel(timer);
-      events.end(new MkError('CANCELLED', 'the timer was stopped'));
-    };
     return events;
   }
 }

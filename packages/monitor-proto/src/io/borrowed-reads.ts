@@ -33,7 +33,7 @@ export class BorrowedReads {
     handle.readStop();
     handle.reading = false;
     owner._handle = null as never;
-    const socket = new (Socket as unknown as new (options: object) => Socket)({
+    const socket = new (Socket as new (options: object) => Socket)({
       handle,
       allowHalfOpen: accepted.allowHalfOpen,
       manualStart: true,

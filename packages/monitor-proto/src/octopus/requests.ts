@@ -54,21 +54,21 @@ export const OCTOPUS_ERRORS = {
 export type OctopusErrorName = keyof typeof OCTOPUS_ERRORS;
 
 /** Installed in the same step as the query that carries it, when the query's result is `inCase`, or with ALWAYS. */
-export interface TriggerSpec {
+export type TriggerSpec = {
   /** Chosen by the client, so that no notification can overtake the knowledge of it. */
   readonly id: number;
   readonly inCase: 'OK' | OctopusErrorName;
   readonly mode: number;
-}
+};
 
 /** A look at records. With `sequence` the query's name stands for its sequential records: `name_1`, `name_2`, … */
-interface Look {
+type Look = {
   readonly query: string;
   readonly sequence?: boolean;
   /** Only a record that this client has set as transient; for concrete names. */
   readonly own?: boolean;
   readonly trigger?: TriggerSpec;
-}
+};
 
 export type OctopusRequest =
   /** The first matching record in natural order of names. */

@@ -39,7 +39,7 @@ export function write(value: WireValue): void {
   if (typeof value === 'number') writeNumber(value);
   else if (typeof value === 'string') writeString(value);
   else if (value instanceof Uint8Array) writeBytes(value);
-  else if (Array.isArray(value)) writeArray(value as readonly WireValue[]);
+  else if (Array.isArray(value)) writeArray(value);
   else {
     reserve(1);
     slab[at++] = value === true ? 0xc3 : value === false ? 0xc2 : 0xc0;

@@ -17,15 +17,16 @@ interface CoreLinkSettings {
 }
 
 /** What messages cost a core that the registry has named; null: nothing but what they really cost. */
-export function costsOfCore({ settings }: Registration): MessageCosts | null {
-  const { sendNs, receiveNs } = JSON.parse(settings) as CoreLinkSettings;
+export function costsOfCore(registration: Registration): MessageCosts | null {
+  const { sendNs, receiveNs } = settingsOf(registration);
   if (sendNs === undefined || receiveNs === undefined) return null;
   return { sendNs: (to) => sendNs[to] ?? 0, receiveNs: (from) => receiveNs[from] ?? 0 };
 }
 
 /** What shapes the links of a core that the registry has named: the machine's latencies, to cores alone. */
-export function linksOfCore({ core, incarnation, settings }: Registration): OwnLinks {
-  const { seed, base, delaysNs } = JSON.parse(settings) as CoreLinkSettings;
+export function linksOfCore(registration: Registration): OwnLinks {
+  const { core, incarnation } = registration;
+  const { seed, base, delaysNs } = settingsOf(registration);
   const own = { self: core, capacity: delaysNs.length, prng: createPrng(`${seed}/links/${core}/${incarnation}`) };
   if (Object.keys(base).length === 0 && delaysNs.every((delay) => delay === 0)) return own;
   return {
@@ -35,4 +36,8 @@ export function linksOfCore({ core, incarnation, settings }: Registration): OwnL
         ? CLEAR_LINK
         : { ...CLEAR_LINK, ...base, delayNs: (base.delayNs ?? 0) + known(delaysNs[to]) },
   };
+}
+
+function settingsOf({ settings }: Registration): CoreLinkSettings {
+  return JSON.parse(settings) as CoreLinkSettings;
 }

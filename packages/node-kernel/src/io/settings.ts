@@ -89,7 +89,7 @@ export function parseCoreSettings(text: string | undefined): CoreSettings | stri
   if (!isOneOf(LEVELS, value.logLevel)) return `MK_CORE.logLevel must be one of ${LEVELS.join(', ')}`;
   if (value.isolation !== undefined && !isOneOf(ISOLATIONS, value.isolation))
     return `MK_CORE.isolation must be one of ${ISOLATIONS.join(', ')}`;
-  return { ...(value as unknown as CoreSettings), detached: value.detached === true };
+  return { ...(value as CoreSettings), detached: value.detached === true };
 }
 
 function isAbsolutePath(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { keysOf, tableOf } from '@mk/monitor-proto/tables';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { type Message, MESSAGES, type MessageType } from '@mk/monitor-proto/messages/table';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -46,19 +47,27 @@ export class ServiceTable {
   ) {
     this.list = Object.values(services);
     const named = Object.entries(services);
-    this.messages = new Map([...merged('message', named, ({ messages }) => messages)].map(routeOf));
-    this.events = merged('event', named, ({ events }) => events) as ReadonlyMap<
-      ServiceEvent['type'],
-      ServiceEventHandler
-    >;
+    this.messages = new Map(
+      [...merged<MessageType, unknown>('message', named, ({ messages }) => messages)].map(routeOf),
+    );
+    // An event is handed to the handler of its own name, which takes no others.
+    this.events = merged<ServiceEvent['type'], unknown>(
+      'event',
+      named,
+      ({ events }) => events,
+    ) as ServiceTable['events'];
     this.systemCalls = checkedCalls(named);
-    this.verbs = merged('verb', [['the kernel', { verbs: ownVerbs }], ...named], ({ verbs }) => verbs);
-    const policy = merged('link policy', named, ({ linkPolicy }) => linkPolicy && { only: linkPolicy }).get('only');
+    this.verbs = merged<string, Verb>('verb', [['the kernel', { verbs: ownVerbs }], ...named], ({ verbs }) => verbs);
+    const policy = merged<'only', LinkPolicy>(
+      'link policy',
+      named,
+      ({ linkPolicy }) => linkPolicy && { only: linkPolicy },
+    ).get('only');
     if (policy === undefined) throw new Error('no service decides who may have a link');
     this.linkPolicy = policy;
     const acts: (Act | undefined)[] = [];
-    for (const [name, act] of merged('round action', named, ({ roundActions }) => roundActions)) {
-      const { ordinal } = ROUND_ACTIONS[name as RoundActionName];
+    for (const [name, act] of merged<RoundActionName, Act>('round action', named, ({ roundActions }) => roundActions)) {
+      const { ordinal } = ROUND_ACTIONS[name];
       if (acts[ordinal] !== undefined) throw new Error(`round action ordinal ${ordinal} is used twice`);
       acts[ordinal] = act;
     }
@@ -85,20 +94,22 @@ const HOOKS = [
 export type Hook = (typeof HOOKS)[number];
 
 function toldOf(list: readonly Service[]): ServiceTable['told'] {
-  const rows = HOOKS.map((hook) => [hook, list.filter((service) => service[hook] !== undefined)]);
-  return Object.fromEntries(rows) as unknown as ServiceTable['told'];
+  return tableOf(HOOKS, (hook) => list.filter((service) => service[hook] !== undefined)) as ServiceTable['told'];
 }
 
 /** What all services bring of one kind; an Error names the two that bring the same. */
-function merged<T>(
+function merged<K extends string, T>(
   kind: string,
   services: readonly (readonly [name: string, service: Service])[],
-  pick: (service: Service) => Readonly<Record<string, T>> | undefined,
-): Map<string, T> {
-  const found = new Map<string, T>();
+  pick: (service: Service) => { readonly [N in K]?: T } | undefined,
+): Map<K, T> {
+  const found = new Map<K, T>();
   const from = new Map<string, string>();
   for (const [service, bringing] of services) {
-    for (const [name, value] of Object.entries(pick(bringing) ?? {})) {
+    const brought = pick(bringing) ?? {};
+    for (const name of keysOf(brought)) {
+      const value = brought[name];
+
       const other = from.get(name);
       if (other !== undefined) throw new Error(`the ${kind} ${name} is brought by ${other} and by ${service}`);
       from.set(name, service);
@@ -108,8 +119,7 @@ function merged<T>(
   return found;
 }
 
-function routeOf([name, handler]: [string, unknown]): [MessageType, MessageRoute] {
-  const type = name as MessageType;
+function routeOf([type, handler]: [MessageType, unknown]): [MessageType, MessageRoute] {
   const { from } = MESSAGES[type];
   const route = {
     handler: handler as MessageRoute['handler'],
@@ -121,13 +131,13 @@ function routeOf([name, handler]: [string, unknown]): [MessageType, MessageRoute
 
 /** The handlers of system calls; each call must be brought by the service that its row names. */
 function checkedCalls(named: readonly (readonly [string, Service])[]): ReadonlyMap<SystemCallName, CallHandler> {
-  const found = merged('system call', named, ({ systemCalls }) => systemCalls);
+  const found = merged<SystemCallName, unknown>('system call', named, ({ systemCalls }) => systemCalls);
   for (const [service, { systemCalls = {} }] of named) {
-    for (const name of Object.keys(systemCalls)) {
-      const { acrossCores, servedBy }: SystemCallSpec = SYSTEM_CALLS[name as SystemCallName];
+    for (const name of keysOf(systemCalls)) {
+      const { acrossCores, servedBy }: SystemCallSpec = SYSTEM_CALLS[name];
       if ((acrossCores ?? servedBy) !== service)
         throw new Error(`the system call ${name} is brought by ${service}; its row says ${acrossCores ?? servedBy}`);
     }
   }
-  return found as unknown as ReadonlyMap<SystemCallName, CallHandler>;
+  return found as ReadonlyMap<SystemCallName, CallHandler>;
 }

@@ -1,4 +1,5 @@
 /** Many runs of one litmus test side by side: each has its own words, all share a few frames. */
+import type { share } from './share.ts';
 import { known, roundRobin } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { MemoryKind, Region } from '@mk/libmk/memory/address-space';
@@ -39,7 +40,7 @@ export async function batch(
     // On one page the words of a run lie side by side, on pages of their own at the same place.
     stride: pages === 'one' ? 8 * test.words.length : 8,
   };
-  const threads: RemoteThread[] = [];
+  const threads: RemoteThread<number[][]>[] = [];
   try {
     for (const [i] of test.words.entries()) {
       if (pages === 'one' && i > 0) laid.addresses.push(known(laid.addresses[0]) + 8 * i);
@@ -52,8 +53,8 @@ export async function batch(
     const { addresses, stride } = laid;
     const given = { test: test.name, addresses, barrier, stride, runs, kind };
     for (const thread of test.threads.keys())
-      threads.push(mk.spawnOn(roundRobin(cores, thread), 'share', { ...given, thread }));
-    const came = (await Promise.all(threads.map((thread) => thread.join()))) as number[][][];
+      threads.push(mk.spawnOn<typeof share>(roundRobin(cores, thread), 'share', { ...given, thread }));
+    const came = await Promise.all(threads.map((thread) => thread.join()));
     return await outcomesOf(mk, test, runs, laid, came);
   } finally {
     await cleared(mk, laid, threads);

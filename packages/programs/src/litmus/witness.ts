@@ -3,7 +3,7 @@ import { roundRobin } from '../common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { spaceTimeLines } from '../common/space-time.ts';
 import type { LitmusTest } from '../common/litmus-tests.ts';
-import type { Done } from './share.ts';
+import type { told } from './share.ts';
 
 export interface Witness {
   readonly outcome: string;
@@ -37,7 +37,7 @@ export async function witness(
     const { ahead, exact } = await clockOf(mk, core);
     within = Math.max(within, exact);
     const state = { thread, run: found.inBatch };
-    const done = (await mk.spawnOn(core, 'told', state).join()) as readonly Done[];
+    const done = await mk.spawnOn<typeof told>(core, 'told', state).join();
     for (const { text, beganNs, endedNs } of done)
       accesses.push({ thread, core, access: text, began_ns: beganNs - ahead, ended_ns: endedNs - ahead });
   }

@@ -17,6 +17,23 @@ interface Turn {
   readonly rounds: number;
 }
 
+/** Reads as fast as it can until that faults; what it read last and when. `2` was written after unmap had returned. */
+async function spin(mk: Mk, address: number): Promise<readonly [last: number, at: number]> {
+  let last = 0;
+  let at = 0;
+  for (;;) {
+    try {
+      last = await mk.memory.load32(address);
+      at = mk.now();
+    } catch (error) {
+      if (isMkError(error, 'PAGE_FAULT')) return [last, at];
+      throw error;
+    }
+    mk.work(hasOneClock(mk) ? 1000 : 20_000); // in the simulator, so that a turn is not a moment
+    await mk.yield();
+  }
+}
+
 export const main = program(
   {
     name: 'memory-shared',
@@ -31,22 +48,7 @@ export const main = program(
         return await mk.memory.load32(own);
       },
       read: async (mk, address: number) => await mk.memory.load32(address),
-      /** Reads as fast as it can until that faults; what it read last and when. `2` was written after unmap had returned. */
-      spin: async (mk, address: number) => {
-        let last = 0;
-        let at = 0;
-        for (;;) {
-          try {
-            last = await mk.memory.load32(address);
-            at = mk.now();
-          } catch (error) {
-            if (isMkError(error, 'PAGE_FAULT')) return [last, at];
-            throw error;
-          }
-          mk.work(hasOneClock(mk) ? 1000 : 20_000); // in the simulator, so that a turn is not a moment
-          await mk.yield();
-        }
-      },
+      spin,
       /** Writes a word of its own on a page that all write, as fast as it can. */
       contend: async (mk, { address, rounds }: Turn) => {
         for (let i = 1; i <= rounds; i += 1) {
@@ -121,7 +123,7 @@ async function spinning(mk: Mk, others: readonly number[]): Promise<void> {
   const frame = await mk.memory.allocFrame(PAGE_BYTES);
   const region = await mk.memory.map(frame);
   await mk.memory.store32(region.address, 1);
-  const readers = others.map((core) => mk.spawnOn(core, 'spin', region.address));
+  const readers = others.map((core) => mk.spawnOn<typeof spin>(core, 'spin', region.address));
   await mk.sleep(2e6);
   await mk.memory.unmap(region);
   const returned = mk.now();
@@ -135,7 +137,7 @@ async function spinning(mk: Mk, others: readonly number[]): Promise<void> {
   const again = await mk.memory.map(frame);
   await mk.memory.store32(again.address, 2);
   for (const reader of readers) {
-    const [last, at] = (await reader.join()) as [number, number];
+    const [last, at] = await reader.join();
     mk.assert(last < 2, 'a reader saw what was written after unmap');
     if (hasOneClock(mk)) mk.assert(at <= returned, `a reader read at ${at}, and unmap had returned at ${returned}`);
   }
@@ -161,7 +163,7 @@ async function revoking(mk: Mk, others: readonly number[]): Promise<void> {
   const [frame] = await mk.capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
   const { address } = await mk.memory.map(known(frame));
   await mk.memory.store32(address, 1);
-  const readers = others.map((core) => mk.spawnOn(core, 'spin', address));
+  const readers = others.map((core) => mk.spawnOn<typeof spin>(core, 'spin', address));
   await mk.sleep(2e6);
   await mk.capabilities.revoke(ram);
   const [again] = await mk.capabilities.retype(ram, 'Frame', { bytes: PAGE_BYTES });
@@ -169,7 +171,7 @@ async function revoking(mk: Mk, others: readonly number[]): Promise<void> {
   same(mk, await mk.memory.load32(fresh.address), 0, 'another object in the same memory');
   await mk.memory.store32(fresh.address, 2);
   for (const reader of readers) {
-    const [last] = (await reader.join()) as [number];
+    const [last] = await reader.join();
     mk.assert(last < 2, 'a reader saw the new object');
   }
   await mk.memory.unmap(fresh);

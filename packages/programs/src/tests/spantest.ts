@@ -3,6 +3,7 @@
  * joined from another core than they were begun on (*xcorejoin*), moved with their state, and the end of main while others run
  * (*exit*). The first argument lists the cores to span, the second picks one part.
  */
+import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { known, roundRobin } from '../common/known.ts';
 import { program } from '@mk/libmk/program/program';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -13,6 +14,8 @@ interface Journey {
   readonly left: readonly number[];
   readonly visited: readonly number[];
 }
+
+const joinOther = (mk: Mk, handle: ThreadHandle): Promise<PlainValue> => mk.join(handle);
 
 export const main = program(
   {
@@ -32,7 +35,7 @@ export const main = program(
         const [next, ...rest] = left;
         return next === undefined ? seen : mk.moveTo(next, 'travel', { left: rest, visited: seen });
       },
-      joinOther: (mk, handle: ThreadHandle) => mk.join(handle),
+      joinOther,
       forever: (mk) => mk.sleep(1e15),
     },
   },
@@ -65,7 +68,7 @@ async function interleaved(mk: Mk, others: readonly number[]): Promise<void> {
 
 async function crossJoin(mk: Mk, others: readonly number[]): Promise<void> {
   const target = mk.spawnOn(known(others[0]), 'square', 12);
-  const joiner = mk.spawnOn(known(others.at(-1)), 'joinOther', target.handle as never);
+  const joiner = mk.spawnOn<typeof joinOther>(known(others.at(-1)), 'joinOther', target.handle);
   same(mk, await joiner.join(), 144, 'joined from another core');
   same(mk, await target.join(), 144, 'and from here');
 }

@@ -1,6 +1,8 @@
+import type { AnswerOf, CoreAnswers } from '@mk/node-kernel/control/verb-answers';
 import { known } from '@mk/monitor-proto/assert';
 import { isCore, MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { type CostModel, costsOf } from '../engine/costs.ts';
+import { benchLine, type BenchLines } from './bench-lines.ts';
 import { fastMac } from '../engine/fast-mac.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimMachine } from '../io/load-machine.ts';
@@ -15,12 +17,12 @@ const RUN_LIMIT: Nanos = 3600 * SECOND;
 export class ProgramBench {
   private readonly simulation: Simulation;
   private readonly costs: { current: CostModel };
-  private lines: unknown[] = [];
+  private lines: string[] = [];
 
   constructor(
     machine: SimMachine,
     private readonly cores: number,
-    private readonly program: SimProgram,
+    program: SimProgram,
   ) {
     const { model, lrpcNs } = machine;
     const box = { current: costsOf(model) };
@@ -44,7 +46,7 @@ export class ProgramBench {
     });
     this.simulation.observe({
       line: (line, { id }) => {
-        if (isCore(id) && line.event === 'program_output') this.lines.push(JSON.parse(String(line['text'])));
+        if (isCore(id) && line.event === 'program_output') this.lines.push(String(line['text']));
       },
     });
     this.simulation.start();
@@ -59,26 +61,25 @@ export class ProgramBench {
     this.costs.current = costs;
   }
 
-  /** Runs the program on all cores; the JSON documents that it printed, a line each. */
-  run(args: readonly string[]): readonly unknown[] {
-    const { name } = this.program;
+  /** Runs the bench's program on all cores; what it printed, a line each. */
+  run<P extends keyof BenchLines>(name: P, args: readonly string[]): readonly BenchLines[P][] {
     this.lines = [];
     const all = Array.from({ length: this.cores }, (_, core) => core).join(',');
-    const { domain } = this.ask('domain_spawn', { program: name, args, environment: { CORES: all } }) as SpawnAnswer;
-    const { cause, text } = this.ask('domain_wait', { domain }) as WaitAnswer;
+    const { domain } = this.ask('domain_spawn', { program: name, args, environment: { CORES: all } });
+    const { cause, text } = this.ask('domain_wait', { domain });
     if (cause !== 'exited') throw new Error(`${name} ended with ${cause}: ${text}`);
-    return this.lines;
+    return this.lines.map((text) => benchLine(name, text));
   }
 
   /** A verb of core 0. */
-  ask(verb: string, args: Readonly<Record<string, unknown>>): unknown {
-    const answers: unknown[] = [];
+  ask<V extends string>(verb: V, args: Readonly<Record<string, unknown>>): AnswerOf<CoreAnswers, V> {
+    const answers: { readonly value: AnswerOf<CoreAnswers, V> }[] = [];
     this.simulation.control(0, verb, args, (reply) => {
       if (!reply.ok) throw new Error(`${verb} ended in ${reply.error}: ${reply.text}`);
-      answers.push(reply.value);
+      answers.push(reply);
     });
     this.until(RUN_LIMIT, verb, () => answers.length > 0);
-    return answers[0];
+    return known(answers[0]).value;
   }
 
   private until(limitNs: Nanos, what: string, condition: () => boolean): void {
@@ -95,13 +96,4 @@ export class ProgramBench {
     }
     return known(this.simulation.node(SKB_PEER).skb).registry.meshComplete;
   }
-}
-
-interface SpawnAnswer {
-  readonly domain: string;
-}
-
-interface WaitAnswer {
-  readonly cause: string;
-  readonly text: string;
 }

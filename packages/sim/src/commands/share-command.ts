@@ -4,7 +4,7 @@ import { simMachine } from '../io/load-machine.ts';
 import type { CommandContext } from './context.ts';
 import { must, type SimRequest } from './options.ts';
 import { ProgramBench } from './program-bench.ts';
-import { sharePlot, type ShareRow, shareText } from './share-figure.ts';
+import { sharePlot, shareText } from './share-figure.ts';
 
 /** The program that measures, here and on processes. */
 export const SHARE_PROGRAM = 'share-bench';
@@ -22,8 +22,7 @@ export function runShareCommand(request: SimRequest, context: CommandContext): n
   const bench = new ProgramBench(machine, cores, known(context.program, SHARE_PROGRAM));
   const rows = LINES.flatMap((lines) => {
     terminal.progress(`share: ${lines} lines`);
-    const [told] = bench.run(['--json', '--rounds', String(ROUNDS), '--lines', String(lines)]);
-    return told as readonly ShareRow[];
+    return bench.run(SHARE_PROGRAM, ['--json', '--rounds', String(ROUNDS), '--lines', String(lines)]).flat();
   });
   terminal.progress('');
   const { ghz } = machine;

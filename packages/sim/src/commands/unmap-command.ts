@@ -7,16 +7,7 @@ import type { CommandContext, SimProgram } from './context.ts';
 import { costsOfPlan } from './line-costs.ts';
 import { must, type SimRequest } from './options.ts';
 import { ProgramBench } from './program-bench.ts';
-import {
-  stackFile,
-  stackPlot,
-  type UnmapCurve,
-  unmapCurve,
-  unmapPlot,
-  type UnmapRound,
-  type UnmapRow,
-  unmapText,
-} from './unmap-figure.ts';
+import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText } from './unmap-figure.ts';
 
 /** The program that measures, here and on processes. */
 export const UNMAP_PROGRAM = 'unmap-bench';
@@ -60,8 +51,8 @@ function curveOf(plan: PlanKind, machine: SimMachine, cores: number, program: Si
   bench.charge(costsOfPlan(plan, machine.model, 0, cores));
   // Broadcast is one line that all poll: told to all at once, served one by one (line-costs.ts).
   bench.ask('unmap_plan', { plan: plan === 'broadcast' ? 'unicast' : plan });
-  const rows = bench.run(['--rows', '--rounds', String(ROUNDS), '--step', '1']) as readonly UnmapRow[];
-  const { last } = bench.ask('unmap_plan', {}) as { readonly last: readonly UnmapRound[] };
+  const rows = bench.run(UNMAP_PROGRAM, ['--rows', '--rounds', String(ROUNDS), '--step', '1']);
+  const { last } = bench.ask('unmap_plan', {});
   // What a call costs beside its turn is marshalling; a step of a simulated core takes no time.
   const { callNs } = PROGRAM_COSTS;
   const points = unmapCurve(plan, rows, last).points.map((point) => {

@@ -26,7 +26,7 @@ export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress
     hmac: options.hmac,
     logLevel: options.logLevel,
   });
-  return node.kernel as AnyMachine;
+  return node.kernel;
 }
 
 /** The SKB, as its process would make it. */
@@ -52,7 +52,7 @@ export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk
     life: disk.lives,
     knowledge: { engine: false, journal: true },
   });
-  return node.skb as AnyMachine;
+  return node.skb;
 }
 
 /** Unless the options say how long a lease lasts, no view drops a core that is not proven dead. */

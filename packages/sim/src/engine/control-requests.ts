@@ -3,10 +3,14 @@ import type { ControlReply } from '@mk/monitor-proto/step';
 import type { SimNode } from './sim-node.ts';
 
 /** Who is told the answer to a request over a control port. */
-export type OnReply = (reply: ControlReply, at: Nanos) => void;
+export type OnReply<T = unknown> = (reply: ControlReply<T>, at: Nanos) => void;
 
 /** What is answered for a process that is dead. */
-export const DEAD: ControlReply = { ok: false, error: 'PEER_GONE', text: 'the process is not running' };
+export const DEAD = {
+  ok: false,
+  error: 'PEER_GONE',
+  text: 'the process is not running',
+} as const satisfies ControlReply;
 
 /** Requests over the control ports of simulated processes: each is answered once, by its process or because that died. */
 export class ControlRequests {
@@ -14,9 +18,9 @@ export class ControlRequests {
   private next = 1;
 
   /** Notes a request; returns the number under which it is answered. */
-  ask(node: SimNode, then: OnReply): number {
+  ask<T>(node: SimNode, then: OnReply<T>): number {
     const id = this.next++;
-    this.open.set(id, { node, told: then });
+    this.open.set(id, { node, told: then as OnReply });
     return id;
   }
 

@@ -1,3 +1,4 @@
+import type { AnswerOf, CoreAnswers } from '@mk/node-kernel/control/verb-answers';
 import { AssertionFailure, known } from '@mk/monitor-proto/assert';
 import { Heap } from '@mk/monitor-proto/heap';
 import { type CoreId, isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '@mk/monitor-proto/ids';
@@ -132,8 +133,13 @@ export class Simulation implements NetworkHost, EffectHost {
     return node;
   }
 
-  /** Asks a node over its control port; `then` gets the answer, or a refusal when the node dies first. */
-  control(id: PeerId, verb: string, args: Readonly<Record<string, unknown>>, then: OnReply): void {
+  /** Asks a node over its control port; `then` gets the answer, by the row of a core's verb, or a refusal when the node dies first. */
+  control<V extends string>(
+    id: PeerId,
+    verb: V,
+    args: Readonly<Record<string, unknown>>,
+    then: OnReply<AnswerOf<CoreAnswers, V>>,
+  ): void {
     const node = this.node(id);
     if (node.machine === null) return then(DEAD, this.now);
     this.deliver(

@@ -118,9 +118,9 @@ export class ProgramRun {
     const request = { program: this.options.name, core, args, environment: { CORES: cores.join(',') } };
     this.simulation.control(this.home, 'domain_spawn', request, (reply) => {
       if (!reply.ok) return this.lost(1, reply);
-      const { domain } = reply.value as { readonly domain: string };
+      const { domain } = reply.value;
       this.simulation.control(this.home, 'domain_wait', { domain }, (ended) => {
-        if (ended.ok) this.finished(core, ended.value as Omit<ProgramEnd, 'core'>);
+        if (ended.ok) this.finished(core, ended.value);
         else this.lost(1, ended, core, domain);
       });
     });

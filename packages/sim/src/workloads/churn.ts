@@ -268,12 +268,12 @@ class ChurnRun {
     this.simulation.node(core).kernel?.services.agreement.installPlans(1 << 20, flatten(core), flatten(core));
   }
 
-  private ended(core: CoreId, reply: ControlReply): void {
+  private ended(core: CoreId, reply: ControlReply<ChurnReport>): void {
     this.running -= 1;
     if (this.dead.has(core)) return;
     if (!reply.ok)
       return this.checks.report('churn', 'C7', `churn on core ${core} ended in ${reply.error}: ${reply.text}`);
-    const { operations, ok, kinds, errors, wrong } = reply.value as ChurnReport;
+    const { operations, ok, kinds, errors, wrong } = reply.value;
     this.totals.operations += operations;
     this.totals.ok += ok;
     for (const [kind, count] of Object.entries(kinds)) this.totals.kinds[kind] = (this.totals.kinds[kind] ?? 0) + count;

@@ -101,5 +101,5 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
   if (value.leaseMs !== undefined && !isWhole(value.leaseMs, 100, 86_400_000))
     return 'MK_SKB.leaseMs must be from 100 to 86400000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
-  return { ...DEFAULTS, ...(value as Partial<SkbSettings>), ...flags } as SkbSettings;
+  return { ...DEFAULTS, ...value, ...flags } as SkbSettings;
 }

@@ -1,3 +1,4 @@
+import { bareContext } from './bare-context.ts';
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -51,14 +52,11 @@ function copied(handle: ContextHandle, bytes: Uint8Array): Uint8Array {
 function run(): void {
   setPriority(0, NICE);
   v8.setFlagsFromString('--expose-gc');
-  const context = vm.createContext(Object.create(null) as object, {
-    microtaskMode: 'afterEvaluate',
-    codeGeneration: { strings: false, wasm: true },
-  });
   const text = readFileSync(join(dirname(fileURLToPath(import.meta.url)), 'dispatcher-context.js'), 'utf8');
-  new vm.Script(text, { filename: 'mk:context', importModuleDynamically: noImport }).runInContext(context);
+  const { context, handle } = bareContext(
+    new vm.Script(text, { filename: 'mk:context', importModuleDynamically: noImport }),
+  );
   v8.setFlagsFromString('--no-expose-gc');
-  const handle = (context as { readonly mkContext: ContextHandle }).mkContext;
   const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
   write(TO_CORE.ready, new Uint8Array(0));
   const options = new PlainReader(read(TO_CHILD.begin)).read() as unknown as BeginOptions;

@@ -1,9 +1,10 @@
+import { bareContext } from './bare-context.ts';
 import { known } from '@mk/monitor-proto/assert';
 import { setPriority } from 'node:os';
 import vm from 'node:vm';
 import v8 from 'node:v8';
 import { type MessagePort, moveMessagePortToContext, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { ContextHandle, GivenFrame } from '@mk/libmk/dispatcher/context/context-main';
+import type { GivenFrame } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import type { BeginOptions } from './dispatcher-host.ts';
 import { BOX_AT, NICE, WORDS } from './shared-words.ts';
@@ -28,15 +29,12 @@ const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 if (process.platform === 'linux') setPriority(0, NICE);
 
 v8.setFlagsFromString('--expose-gc');
-const context = vm.createContext(Object.create(null) as object, {
-  microtaskMode: 'afterEvaluate',
-  codeGeneration: { strings: false, wasm: true },
-});
-new vm.Script(contextText, { filename: 'mk:context', importModuleDynamically: noImport }).runInContext(context);
+const { context, handle } = bareContext(
+  new vm.Script(contextText, { filename: 'mk:context', importModuleDynamically: noImport }),
+);
 v8.setFlagsFromString('--no-expose-gc');
-const handle = (context as { readonly mkContext: ContextHandle }).mkContext;
 // What comes over it is an object of the context's own realm.
-const moved = moveMessagePortToContext(bridge, context) as unknown as MessagePort;
+const moved = moveMessagePortToContext(bridge, context) as MessagePort;
 
 function say(news: WorkerNews): void {
   control.postMessage(news);

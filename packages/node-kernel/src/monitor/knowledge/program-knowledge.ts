@@ -74,13 +74,14 @@ export class ProgramKnowledge implements Service {
 
   private octopus(caller: Domain, given: unknown, done: SystemCallDone): void {
     if (typeof given !== 'object' || given === null) throw new OperationError('BAD_REQUEST', 'a request to Octopus');
+    const asked = given as OctopusRequest; // Octopus looks at its form
     const client = this.clientOf(caller.id);
-    const request = this.translated(caller.id, client, given as OctopusRequest);
+    const request = this.translated(caller.id, client, asked);
     this.requests.ask(
       request,
       (reply) => {
-        if (this.clients.get(caller.id) === client) this.remember(client, given as OctopusRequest, reply);
-        else this.undo(given as OctopusRequest, reply);
+        if (this.clients.get(caller.id) === client) this.remember(client, asked, reply);
+        else this.undo(asked, reply);
         this.tidy(caller.id, client);
         done({ ok: true, value: reply }, this.clock.now);
       },

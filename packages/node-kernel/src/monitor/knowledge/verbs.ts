@@ -29,7 +29,7 @@ export function knowledgeVerbs(knowledge: KnowledgePort): Verbs {
     octopus: {
       args: ['request'],
       doc: 'One request to Octopus, and its reply; see monitor-proto/src/octopus/requests.ts.',
-      run: (args) => knowledge.octopus(args.object('request') as unknown as OctopusRequest),
+      run: (args) => knowledge.octopus(args.object('request') as OctopusRequest),
     },
     octopus_told: {
       args: ['id'],

@@ -16,7 +16,7 @@ import type { AtomicRequest, PageError } from '../../memory/coherence/messages.t
 import type { Translations } from '../../memory/translations.ts';
 import type { Exchange } from '../capops/exchange.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { type Operation, OperationError, wait } from '../operations.ts';
 import type { SystemCallHandlers } from '../service.ts';
 import { ATOMIC_OPERATIONS } from './page-wire.ts';
 import type { Pages } from './pages.ts';
@@ -203,7 +203,7 @@ export class Faults {
   }
 
   private *asked<T>(ask: (pages: Pages, resume: (error: PageError | null, value: T) => void) => void): Operation<T> {
-    return (yield {
+    return yield* wait<T>({
       arm: (resume, now) => {
         const answer = (error: PageError | null, value: T): void => {
           const failed = error === null ? null : new OperationError(error, ERRORS[error].doc);
@@ -212,7 +212,7 @@ export class Faults {
         this.port.pages.into((pages) => ask(pages, answer));
         return () => undefined;
       },
-    }) as T;
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Coherence messages as they travel (messages/memory.ts of monitor-proto) and as the protocol has them. */
+import { handlerFor } from '@mk/monitor-proto/handlers';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { ERRORS, errorOfCode } from '@mk/monitor-proto/errors';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -89,12 +90,12 @@ const DECODERS: Decoders = {
 };
 
 export function encodePageMessage(message: PageMessage): Wire {
-  return (ENCODERS[message.type] as (message: PageMessage) => Wire)(message);
+  return handlerFor(ENCODERS, message.type)(message);
 }
 
 /** What a peer sent; null: it is no message of the protocol. */
 export function decodePageMessage(wire: Wire): PageMessage | null {
-  return (DECODERS[wire.type] as (wire: Wire) => PageMessage | null)(wire);
+  return handlerFor(DECODERS, wire.type)(wire);
 }
 
 /** 8 bytes, little endian. */

@@ -2,6 +2,7 @@
  * The pages of a core: those it brought, with their directory, and its copies of others' (coherence/directory.ts, page-cache.ts).
  * This is where the protocol meets the world: messages on one lane, buffers that dispatchers see, peers that go.
  */
+import { keysOf } from '@mk/monitor-proto/tables';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import { isCore } from '@mk/monitor-proto/ids';
@@ -192,7 +193,7 @@ export class Pages implements Service {
     if (!this.driver.booted) return [];
     const sums = { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
     for (const { statistics } of this.directory.reports())
-      for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += statistics[name];
+      for (const name of keysOf(sums)) sums[name] += statistics[name];
     return [
       {
         name: 'mk_page_events_total',

@@ -1,3 +1,4 @@
+import { bareContext } from '@mk/node-kernel/io/dispatchers/bare-context';
 import { isRecord } from '@mk/monitor-proto/guards';
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
@@ -83,12 +84,7 @@ class VmProgram implements ProgramContext {
     private readonly script: () => vm.Script,
     plant: (context: vm.Context) => void,
   ) {
-    this.context = vm.createContext(Object.create(null) as object, {
-      microtaskMode: 'afterEvaluate',
-      codeGeneration: { strings: false, wasm: true },
-    });
-    contextScript.runInContext(this.context);
-    this.handle = (this.context as { readonly mkContext: ContextHandle }).mkContext;
+    ({ context: this.context, handle: this.handle } = bareContext(contextScript));
     this.handle.connectFunction((request) => this.serve(request));
     this.handle.begin({ epochMs: EPOCH_MS, seed: options.seed, memoryBytes: options.bufferBytes, measureBytes: null });
     GLOBALS.runInContext(this.context);

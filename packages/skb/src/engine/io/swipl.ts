@@ -4,8 +4,7 @@ import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import initSwipl from 'swipl-wasm/dist/swipl-node.js';
 import { ENGINE_LIMITS } from '../limits.ts';
-
-export type Swipl = Awaited<ReturnType<typeof initSwipl>>;
+import type { Once, Swipl } from './swipl-types.ts';
 
 export interface SwiplOptions {
   /** A saved state; absent: Prolog alone. */
@@ -20,7 +19,7 @@ const LATE_BUDGET = 2_000_000_000;
 const STATE_PATH = '/engine.prc';
 
 /** Our TypeScript libraries are those of the language alone. */
-const compiler = (globalThis as unknown as { readonly WebAssembly: WasmCompiler }).WebAssembly;
+declare const WebAssembly: WasmCompiler;
 interface WasmCompiler {
   instantiate(bytes: Uint8Array, imports: object): Promise<{ readonly instance: object }>;
 }
@@ -34,7 +33,7 @@ interface WasmCompiler {
  */
 export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swipl> {
   const wasm = readFileSync(createRequire(import.meta.url).resolve('swipl-wasm/dist/swipl/swipl-web.wasm'));
-  const options = {
+  const options: object = {
     arguments: [
       '-q',
       `--stack-limit=${ENGINE_LIMITS.stackMebibytes}m`,
@@ -45,8 +44,7 @@ export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swi
     printErr: complain,
     instantiateWasm: (imports: object, receive: (instance: object) => void) => {
       setFlagsFromString(`--wasm-tiering-budget=${LATE_BUDGET}`);
-      compiler
-        .instantiate(wasm, imports)
+      WebAssembly.instantiate(wasm, imports)
         .finally(() => setFlagsFromString(`--wasm-tiering-budget=${USUAL_BUDGET}`))
         .then(
           ({ instance }) => receive(instance),
@@ -55,16 +53,12 @@ export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swi
       return {};
     },
   };
-  return initSwipl(options as unknown as Parameters<typeof initSwipl>[0]);
+  return initSwipl(options) as Promise<unknown> as Promise<Swipl>;
 }
 
 /** Runs one of our own goals, which cannot fail; if it does, the engine is of no use. Its variables as swipl-wasm has them. */
-export function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): { readonly Refused?: unknown } {
-  const result = swipl.prolog.query(goal, input).once() as {
-    readonly success?: boolean;
-    readonly message?: string;
-    readonly Refused?: unknown;
-  };
+export function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): Once {
+  const result = swipl.prolog.query(goal, input).once();
   if (result.success !== true) throw new Error(`${goal}: ${result.message ?? 'failed'}`);
   return result;
 }

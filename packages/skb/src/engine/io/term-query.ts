@@ -3,52 +3,16 @@
  * text each time and answers a dictionary, which took half of a look-up's time; the parts it is made of are used here.
  */
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
-import type { Swipl } from './swipl.ts';
+import type { Prolog, Swipl, TermQuery, TermRef } from './swipl-types.ts';
 import { TermReader } from './term-reader.ts';
 
-/** What swipl-wasm's iterator gives back; `error` is set on an exception nobody caught. */
-export interface Step {
-  readonly done: boolean;
-  readonly value?: JsonTerm;
-  readonly error?: boolean;
-  readonly message?: string;
-}
-
-export interface TermQuery {
-  next(): Step;
-  close(): void;
-}
-
-type TermRef = number;
-
-/** The part of swipl-wasm's class that its declarations leave out. */
-interface Internals {
-  readonly PL_ATOM: number;
-  readonly PL_Q_CATCH_EXCEPTION: number;
-  readonly bindings: {
-    PL_open_foreign_frame(): number;
-    PL_put_float(term: TermRef, value: number): number;
-  };
-  predicate(indicator: string): number;
-  new_term_ref(count: number): TermRef;
-  put_chars(term: TermRef, text: string, type?: number): boolean;
-  query(
-    module: number,
-    flags: number,
-    predicate: number,
-    firstArgument: TermRef,
-    map: (firstArgument: TermRef) => JsonTerm,
-    frame: number,
-  ): TermQuery;
-}
-
 export class TermQueries {
-  private readonly prolog: Internals;
+  private readonly prolog: Prolog;
   private readonly predicate: number;
   private readonly reader: TermReader;
 
   constructor(swipl: Swipl, variableMark: string) {
-    this.prolog = swipl.prolog as unknown as Internals;
+    this.prolog = swipl.prolog;
     this.reader = new TermReader(swipl, variableMark);
     this.predicate = this.prolog.predicate('mk_sandbox:run/4');
   }

@@ -4,54 +4,7 @@
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
-import type { Swipl } from './swipl.ts';
-
-type TermRef = number;
-
-/** The part of swipl-wasm that its declarations leave out; what begins with an underscore is SWI-Prolog's C interface. */
-interface Prolog {
-  readonly PL_VARIABLE: number;
-  readonly PL_ATOM: number;
-  readonly PL_STRING: number;
-  readonly PL_INTEGER: number;
-  readonly PL_RATIONAL: number;
-  readonly PL_FLOAT: number;
-  readonly PL_NIL: number;
-  readonly PL_LIST_PAIR: number;
-  readonly PL_DICT: number;
-  readonly PL_TERM: number;
-  readonly CVT_ATOM: number;
-  readonly CVT_STRING: number;
-  readonly CVT_INTEGER: number;
-  readonly CVT_RATIONAL: number;
-  readonly CVT_WRITEQ: number;
-  readonly REP_UTF8: number;
-  readonly bindings: {
-    PL_term_type(term: TermRef): number;
-    PL_new_term_ref(): TermRef;
-    PL_copy_term_ref(term: TermRef): TermRef;
-    PL_put_atom(term: TermRef, atom: number): number;
-    PL_reset_term_refs(term: TermRef): void;
-    PL_get_list(list: TermRef, head: TermRef, tail: TermRef): number;
-    PL_get_nil(term: TermRef): number;
-    PL_functor_name(functor: number): number;
-    PL_functor_arity(functor: number): number;
-    WASM_variable_id(term: TermRef): number;
-    WASM_mark_string_buffers(): number;
-    PL_release_string_buffers_from_mark(mark: number): void;
-  };
-  get_arg(index: number, term: TermRef, into: TermRef): boolean;
-  get_functor(term: TermRef): number;
-  get_integer(term: TermRef): number | bigint;
-  get_float(term: TermRef): number;
-}
-
-interface Memory {
-  _malloc(bytes: number): number;
-  _PL_get_nchars(term: TermRef, length: number, text: number, flags: number): number;
-  getValue(address: number, type: 'i32'): number;
-  UTF8ToString(address: number, bytes: number, pastNul: boolean): string;
-}
+import type { Memory, Prolog, Swipl, TermRef } from './swipl-types.ts';
 
 const LIST_FUNCTOR = '[|]';
 
@@ -66,8 +19,8 @@ export class TermReader {
     swipl: Swipl,
     private readonly variableMark: string,
   ) {
-    this.prolog = swipl.prolog as unknown as Prolog;
-    this.memory = swipl as unknown as Memory;
+    this.prolog = swipl.prolog;
+    this.memory = swipl;
     this.place = this.memory._malloc(8);
   }
 

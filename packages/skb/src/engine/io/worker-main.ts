@@ -5,13 +5,15 @@
  * while a query runs, so the owner watches it from outside through the shared status.
  */
 import { randomUUID } from 'node:crypto';
+import { known } from '@mk/monitor-proto/assert';
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeOutcome } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
 import type { Failure, Job, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
 import { STATUS, cancelSlot } from '../protocol.ts';
 import type { Solution } from '@mk/monitor-proto/knowledge/query';
-import { type Swipl, must, startSwipl } from './swipl.ts';
+import { must, startSwipl } from './swipl.ts';
+import type { Swipl } from './swipl-types.ts';
 import { TermQueries } from './term-query.ts';
 
 type QueryJob = Extract<Job, { type: 'query' }>;
@@ -86,7 +88,7 @@ function restoreRules(
 ): readonly { readonly name: string; readonly why: string }[] {
   for (const { name, text } of programs) must(swipl, 'mk_sandbox:put_back(Name, Text)', { Name: name, Text: text });
   const { Refused } = must(swipl, 'mk_sandbox:check_put_back(Refused)', {});
-  return (Refused as readonly (readonly unknown[])[]).map(([name, why]) => ({ name: String(name), why: String(why) }));
+  return known(Refused).map(([name, why]) => ({ name: String(name), why: String(why) }));
 }
 
 /**
