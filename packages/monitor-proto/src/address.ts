@@ -18,7 +18,7 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Where a process takes links: a port of a host, or a Unix socket, which only processes of its own host reach. */
+/** Where a process accepts links: a port of a host, or a Unix socket, reachable only from its own host. */
 export type LinkPlace = Address | { readonly path: string };
 
 const UNIX_SCHEME = 'ws+unix:';
@@ -30,12 +30,12 @@ export function parseLinkAddress(text: string): LinkPlace | null {
   return path.startsWith('/') && !path.includes('\0') ? { path } : null;
 }
 
-/** The text by which others find a Unix socket: `parseLinkAddress` reads it. */
+/** The text form of a Unix socket that `parseLinkAddress` reads. */
 export function unixAddress(path: string): string {
   return UNIX_SCHEME + path;
 }
 
-/** A host as the operating system takes it: people write IPv6 with and without brackets. */
+/** A host in the form the operating system takes: people write IPv6 with and without brackets. */
 export function bareHost(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }

@@ -14,7 +14,7 @@ export const CERTIFICATE_ERRORS = {
 
 export type CertificateError = keyof typeof CERTIFICATE_ERRORS;
 
-/** What a host says of a link that a certificate ended: the error, why, and whether this end refused. */
+/** What a host reports of a link that a certificate ended: the error, the reason, and whether this end refused. */
 export interface CertificateFault {
   readonly error: CertificateError;
   readonly text: string;
@@ -37,7 +37,7 @@ export function faultInReason(reason: string): CertificateFault | null {
   return named === undefined ? null : { error: named, text, ours: !theirs };
 }
 
-/** Nobody gets in by trying again: a peer that is refused so by its first link gives up. */
+/** Retrying cannot help: a peer whose first link is refused with one of these gives up. */
 export const CERTIFICATE_ERROR_NAMES: readonly CertificateError[] = [
   'TLS_REQUIRED',
   'CERTIFICATE_MISSING',

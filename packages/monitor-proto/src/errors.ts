@@ -7,8 +7,8 @@ import { MEMORY_ERRORS } from './memory-errors.ts';
 
 /**
  * Every error that a peer, a program or a person can be answered with.
- * `definite`: the operation certainly did not happen. Codes never change, and one that was given up is not given again:
- * 0 (no error), 4 and 34.
+ * `definite`: the operation certainly did not happen. Codes never change, and a retired one is not reused: 0 (no
+ * error), 4 and 34.
  */
 export const ERRORS = {
   BUSY: { code: 1, definite: true, doc: 'The queue to the peer is full; try again when it drains.' },
@@ -67,7 +67,7 @@ export type ErrorName = keyof typeof ERRORS;
 
 const NAME_BY_CODE = new Map<number, ErrorName>(entriesOf(ERRORS).map(([name, row]) => [row.code, name]));
 
-/** The error of a code that came over the wire; null for a code that this version does not know. */
+/** The error of a code from the wire; null for a code that this version does not know. */
 export function errorOfCode(code: number): ErrorName | null {
   return NAME_BY_CODE.get(code) ?? null;
 }
@@ -76,7 +76,7 @@ export function isErrorName(text: string): text is ErrorName {
   return Object.hasOwn(ERRORS, text);
 }
 
-/** Whether the same call may succeed a little later, because only another operation's state was in the way. */
+/** Whether the same call may succeed a little later: only another operation was in the way. */
 export function isWorthRetrying(name: ErrorName): boolean {
   return 'again' in ERRORS[name] || RETRIED.has(name);
 }

@@ -1,11 +1,11 @@
-/** What came from outside is `unknown`: these say what it is. None of them throws. */
+/** Guards for what came from outside as `unknown`. None of them throws. */
 
-/** An object by its keys; no list. */
+/** An object by its keys, not a list. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A whole number that is exact, from `min` to `max`. */
+/** A safe integer from `min` to `max`. */
 export function isWhole(value: unknown, min = 0, max: number = Number.MAX_SAFE_INTEGER): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
 }

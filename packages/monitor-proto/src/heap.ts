@@ -1,9 +1,9 @@
 /**
- * Binary heap of values by a numeric key, smallest first; equal keys leave in the order in which they came.
- * Keys, ranks and values lie in parallel arrays, so that pushing and popping allocate nothing.
+ * Binary heap of values by a numeric key, smallest first; equal keys leave in the order they came. Keys, ranks and
+ * values lie in parallel arrays, so that pushing and popping allocate nothing.
  */
 export class Heap<T> {
-  // Indexes are below `size`: `!` says so, and costs nothing.
+  // Indexes are below `size`: `!` says so at no cost.
   private readonly keys: number[] = [];
   private readonly ranks: number[] = [];
   private readonly values: T[] = [];
@@ -38,7 +38,7 @@ export class Heap<T> {
     this.place(at, key, rank, value);
   }
 
-  /** Takes out the value with the smallest key; undefined when the heap is empty. */
+  /** Removes and returns the value with the smallest key; undefined when the heap is empty. */
   pop(): T | undefined {
     const size = this.keys.length;
     if (size === 0) return undefined;

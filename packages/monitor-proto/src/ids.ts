@@ -1,6 +1,6 @@
 /**
- * Names of things on the wire. Plain numbers where messages carry millions of them, strings where people read them; branded, so
- * that one kind does not pass for another.
+ * Names of things on the wire: plain numbers where messages carry millions of them, strings where people read them;
+ * branded, so that one kind does not pass for another.
  */
 
 declare const brand: unique symbol;
@@ -23,16 +23,16 @@ export type InstanceId = Branded<string, 'instance'>;
 export type LinkId = Branded<number, 'link'>;
 /** A global operation: `core.incarnation.n`, the same on every core that it touches. */
 export type OperationId = Branded<string, 'operation'>;
-/** A cspace on one core, and whoever calls with it: numbered by that core. */
+/** A cspace on one core and its holder, numbered by that core. */
 export type DomainId = Branded<number, 'domain'>;
 /** Time in nanoseconds since the process (or the simulation) began; monotonic, a safe integer for 104 days. */
 export type Nanos = Branded<number, 'nanos'>;
 
 /** The SKB's own place in the id space: above every core. */
 export const SKB_PEER: PeerId = 65_535;
-/** A core that has not been given an id yet says this in its hello. */
+/** What a core without an id says in its hello. */
 export const NO_CORE = 65_534;
-/** Clients of the SKB are numbered from here. */
+/** Clients of the SKB are numbered from here on. */
 export const CLIENT_PEER_BASE = 65_536;
 
 export const MICROSECOND: Nanos = 1_000;

@@ -6,10 +6,10 @@ import type { Peer } from './peer.ts';
 
 const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
-/** So many short pauses are made for somebody who is opening a link: about a second and a quarter. */
+/** Short pauses for a peer that is opening a link itself: about a second and a quarter in all. */
 const PATIENT_ATTEMPTS = 8;
 
-/** When an end opens a link to a peer: at the end of the step in which it first wants one, and after growing pauses again (E2). */
+/** When an end opens a link: at the end of the step that first wants one, then again after growing pauses (E2). */
 export class Dialling {
   private wanted: Peer[] = [];
 
@@ -19,7 +19,9 @@ export class Dialling {
     private readonly links: ReadonlyMap<LinkId, LinkState>,
   ) {}
 
-  /** There is something to say to the peer: opens a link, unless one is open, being opened, or waits for its next attempt. */
+  /**
+   * There is something to say to the peer: opens a link, unless one is open, opening, or waiting for its next attempt.
+   */
   want(peer: Peer): void {
     if (isLinked(peer) || peer.redial !== null || peer.wanted || peer.dial === null) return;
     peer.wanted = true;
@@ -60,7 +62,7 @@ export class Dialling {
     this.later(peer, now);
   }
 
-  /** Somebody who says that he is this peer opens a link just now: it may be all that is needed. */
+  /** Someone claiming to be this peer is opening a link right now, which may be enough. */
   private isGreetedBy(peer: Peer): boolean {
     for (const { phase, handshake } of this.links.values())
       if (phase === 'answered' && handshake?.hello?.from.instance === peer.instance) return true;

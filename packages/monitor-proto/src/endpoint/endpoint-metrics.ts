@@ -16,7 +16,7 @@ const COUNTERS: readonly (readonly [name: string, counter: keyof EndpointCounter
   ['mk_links_opened_total', 'linksOpened', 'Handshakes that succeeded.'],
 ];
 
-/** What every process counts about its links and channels. */
+/** What every process counts of its links and channels. */
 export function endpointMetrics(endpoint: Endpoint, now: Nanos): readonly MetricFamily[] {
   return [
     messageCounter(endpoint, 'sent', 'mk_messages_sent_total', 'Messages given to channels.'),

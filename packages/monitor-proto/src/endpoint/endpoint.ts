@@ -28,15 +28,17 @@ import type { EndpointCounters, EndpointOwner } from './owner.ts';
 import { Peer } from './peer.ts';
 
 /*
- * One process's end of all its links: handshakes, one URPC channel a peer instance, redialling. Pure: it is told of links
- * and frames and puts effects into its outbox.
+ * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: it is told of
+ * links and frames and puts effects into its outbox.
  *
- * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner admitted;
- * exactly once and in order per lane (U1–U3);
- *   E1  a frame that does not validate, in whatever part of it, closes its link and changes nothing else: no lane moves, no
- *       message of it is handed on, and the peer's next link brings what was valid in it;
- *   E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When both ends
- *       open one at the same time, that of the lower id is the one.
+ * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner
+ * admitted, exactly once and in order per lane (U1–U3);
+ * E1  an invalid frame closes its link and changes nothing else: no lane moves, none of its messages is delivered, and
+ * the
+ * peer's next link brings what was valid in it;
+ * E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When
+ * both
+ * ends open one at the same time, the lower id's link survives.
  */
 
 const REJECTIONS_TOLD = 16;
@@ -89,21 +91,21 @@ export class Endpoint {
     this.greeter.setIdentity(peer, incarnation);
   }
 
-  /** A peer that we open a link to now, and keep opening one to until `forget`. */
+  /** A peer that we dial now, and keep dialling until `forget`. */
   connect(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string, now: Nanos): Peer {
     const peer = this.know(id, incarnation, instance, address);
     if (peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
     return peer;
   }
 
-  /** A peer that either end opens a link to when it first has something to say (E2). */
+  /** A peer that either end dials when it first has something to say (E2). */
   know(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string): Peer {
     const peer = this.expect(id, incarnation, instance);
     peer.dial = address;
     return peer;
   }
 
-  /** Has a link to the peer opened, if none is, as if there were something to say. */
+  /** Opens a link to the peer if there is none, as if there were something to say. */
   want(peer: Peer): void {
     if (!peer.gone) this.dialling.want(peer);
   }
@@ -118,7 +120,7 @@ export class Endpoint {
     return peer;
   }
 
-  /** Gives a peer that came without an id the id that it shall have. */
+  /** Gives its id to a peer that came without one. */
   rename(peer: Peer, id: PeerId, incarnation: Incarnation): void {
     this.peers.delete(peer.id);
     peer.id = id;
@@ -127,7 +129,7 @@ export class Endpoint {
     if (peer.link !== 0) this.outbox.push({ type: 'link_bound', link: peer.link, peer: id });
   }
 
-  /** The peer's instance is over: ends its link, drops its channel, tells the owner. */
+  /** The peer's instance is over: ends its link, drops its channel and tells the owner. */
   forget(peer: Peer, cause: string, now: Nanos): void {
     if (peer.gone) return;
     peer.gone = true;
@@ -150,8 +152,8 @@ export class Endpoint {
   }
 
   /**
-   * Queues a message to a peer: null, or BUSY or PEER_UNKNOWN, and then it was not taken. A peer that is dialled by address
-   * alone is unknown until it has said which instance it is: what was meant for an earlier one must not reach it.
+   * Queues a message to a peer. BUSY and PEER_UNKNOWN mean that it was not taken; null, that it was. A peer dialled by
+   * address alone is unknown until it has named its instance: a message meant for an earlier one must not reach it.
    */
   send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
     const peer = this.peers.get(id);
@@ -168,18 +170,18 @@ export class Endpoint {
     return true;
   }
 
-  /** Sends the peer a frame that measures the link, before all that is queued; nothing while no link is open. */
+  /** Sends the peer a frame that measures the link, ahead of all that is queued; does nothing while no link is open. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
     if (peer.link !== 0) this.outgoing.sendFrame(peer, volley, now);
   }
 
-  /** Sends the peer a frame although there may be nothing to say: a sign of life. Its link is open. */
+  /** Sends the peer a frame even with nothing to say: a sign of life. Its link must be open. */
   beat(peer: Peer): void {
     peer.channel.owe();
     this.outgoing.touch(peer);
   }
 
-  /** Somebody has opened a link to us; `first`: the frame that came with it; `names`: whom TLS has proved it may be. */
+  /** Someone has opened a link to us. `first`: the frame that came with it; `names`: whom TLS has proved it may be. */
   linkUp(id: LinkId, first: Uint8Array | null, now: Nanos, names: CertifiedNames | null = null): void {
     if (this.links.size >= limit('maxPendingLinks') + this.peers.size) return this.closeLink(id, 'TOO_MANY_LINKS');
     this.links.set(id, this.greeter.accept(id, names, now));
@@ -225,12 +227,12 @@ export class Endpoint {
     return this.timers.next;
   }
 
-  /** Ends every link, as a process does that stops. */
+  /** Ends every link, for a process that stops. */
   closeAll(reason: string): void {
     for (const id of [...this.links.keys()]) this.drop(id, reason);
   }
 
-  /** Whose frames a link carries, once the handshake allows it; null: what came is not to be looked at. */
+  /** Whose frames a link carries, once the handshake allows it; null: ignore what came. */
   private speaker(link: LinkState, now: Nanos): Peer | null {
     const { peer } = link;
     if (link.phase === 'answered' || link.phase === 'greeting') return null; // overtook its handshake on a reordering link
@@ -293,7 +295,7 @@ export class Endpoint {
     link.peer = peer;
     peer.certified = link.names;
     if (peer.link !== 0 && peer.link !== link.id) this.drop(peer.link, 'SUPERSEDED');
-    // Of two that were opened at the same time the other one is not needed any more (E2).
+    // Of two links opened at the same time, the other is no longer needed (E2).
     if (peer.pendingLink !== 0 && peer.pendingLink !== link.id) this.drop(peer.pendingLink, 'SUPERSEDED');
     this.dialling.settle(peer);
     peer.pendingLink = 0;
@@ -315,7 +317,7 @@ export class Endpoint {
   }
 
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
-    if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // no fault of anybody's
+    if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // nobody's fault
     this.counters.linksRefused += 1;
     this.outbox.log('link_refused', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text, ours: true });
     this.end(link, error, text, now);
@@ -330,7 +332,7 @@ export class Endpoint {
   private reject(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     this.counters.framesRejected += 1;
     const { peer } = link;
-    // A log is no lever for whoever sends garbage: past a few lines only every power of two is written.
+    // Whoever sends garbage must not flood the log: past a few lines only every power of two is written.
     const count = peer === null ? this.counters.framesRejected : (peer.rejected += 1);
     if (count <= REJECTIONS_TOLD || (count & (count - 1)) === 0)
       this.outbox.log('frame_rejected', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text });
@@ -338,7 +340,7 @@ export class Endpoint {
     this.end(link, error, text, now);
   }
 
-  /** Closes a link for a reason of the protocol, and opens a new one later if that is ours to do. */
+  /** Closes a link for a protocol reason; redials later if that is our part. */
   private end(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     const { peer } = link;
     this.drop(link.id, error);
@@ -355,19 +357,19 @@ export class Endpoint {
     peer.link = 0;
     this.outbox.log('link_closed', { peer: peer.id, link: link.id, cause: reason });
     this.owner.peerDown(peer, reason, now);
-    // Who opened the link opens it again; the other end does when it has something to say.
+    // Whoever opened the link reopens it; the other end does when it has something to say.
     if (link.dialled || peer.channel.unacknowledged > 0) this.dialling.later(peer, now);
   }
 
   private dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): void {
     if (peer.link !== 0) return;
     if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now)) this.dialling.later(peer, now);
-    else if (!peer.gone) peer.dial = null; // whoever is there is somebody else
+    else if (!peer.gone) peer.dial = null; // someone else is there
   }
 
   /**
-   * Both ends open a link at the same time: this end's goes on, if its id is the lower one (E2). One whose proof the other end has
-   * not answered yet counts as being opened: it may have opened its own before it took the proof.
+   * Both ends are opening a link: ours goes on if our id is the lower (E2). A link whose proof the other end has not
+   * yet answered counts as opening: the peer may have dialled before it took the proof.
    */
   private crosses(from: Identity): boolean {
     const peer = this.byInstance.get(from.instance);

@@ -30,10 +30,10 @@ import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
 
 /*
- * The handshake of a link: hello → welcome → prove, the hello with the opening of the link. Both ends prove that they know
- * the cluster's secret, by an HMAC over both identities and both fresh nonces, before either hands on a message; and they say
- * how far they have received, so that the channel resumes. Handshake frames may be lost, doubled or overtaken: each is
- * repeated until it is answered, and a repeated one is answered again.
+ * The handshake of a link: hello → welcome → prove; the hello travels with the opening of the link. Before either end
+ * delivers a message, both prove that they know the cluster's secret, by an HMAC over both identities and both fresh
+ * nonces, and say how far they have received, so that the channel resumes. Handshake frames may be lost, doubled or
+ * overtaken: each is repeated until answered, and a repeated one is answered again.
  */
 
 export interface HandshakeConfig {
@@ -44,14 +44,14 @@ export interface HandshakeConfig {
   readonly incarnation: Incarnation;
   readonly entropy: Uint8Array;
   readonly hmac: Hmac;
-  /** Another version than this build's: only tests of the refusal say one. */
+  /** A version other than this build's; only tests of the refusal set it. */
   readonly version?: number;
 }
 
-/** What the greeter needs of the endpoint that it serves. */
+/** What the greeter needs of its endpoint. */
 export interface GreeterOwner {
   admit(from: Identity, dialled: boolean): ErrorName | null;
-  /** Whether a link that this end opens to the same peer makes another one needless. */
+  /** Whether a link that this end is opening to the same peer makes another needless. */
   crosses(from: Identity): boolean;
   knownInstance(instance: InstanceId): Peer | null;
   open(link: LinkState, from: Identity, marks: LaneMarks, now: Nanos): void;
@@ -60,7 +60,7 @@ export interface GreeterOwner {
 }
 
 const TIMEOUT = limit('handshakeTimeoutNs');
-/** Long against a whole machine that boots on a few CPUs: a repeat that nothing was lost for makes the queue longer. */
+/** Long compared with a whole machine booting on a few CPUs: repeating what was not lost only lengthens the queue. */
 const REPEAT: Nanos = 1000 * MILLISECOND;
 const NO_MARKS: LaneMarks = [0, 0, 0];
 const NO_NONCE = new Uint8Array();
@@ -117,14 +117,14 @@ export class Greeter {
     return link;
   }
 
-  /** Both ends have proved themselves: nothing has to be repeated, and what was said need not be kept. */
+  /** Both ends have proved themselves: nothing needs repeating, and what was said need not be kept. */
   settled(link: LinkState): void {
     link.phase = 'open';
     this.sink.push({ type: 'handshake_ended', link: link.id });
     this.abandon(link);
   }
 
-  /** Forgets what the handshake of a link was about, and the timer of its repeats. */
+  /** Drops the handshake's state and the timer of its repeats. */
   abandon(link: LinkState): void {
     if (link.handshake === null) return;
     this.timers.cancel(link.handshake.repeat);
@@ -193,7 +193,7 @@ export class Greeter {
       return null;
     }
     link.phase = 'proving';
-    handshake.hello = null; // nothing else is asked of the peer before it takes the proof
+    handshake.hello = null; // the peer is asked nothing else before it takes the proof
     handshake.nonce = NO_NONCE;
     this.say(link, handshake, { kind: FRAME.prove, proof: this.proof('dialler', said) }, now);
     this.owner.open(link, welcome.from, welcome.received, now);
@@ -206,7 +206,7 @@ export class Greeter {
     const { hello: heard, nonce } = known(link.handshake, 'the handshake of a link that answered');
     const hello = known(heard, 'the hello that was answered');
     const proven = sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)));
-    // Asked again: since the hello its instance may have been declared gone, and a late proof must not bring it back.
+    // Asked again: since the hello its instance may have been declared gone, and a late proof must not revive it.
     const error = proven ? this.owner.admit(hello.from, false) : 'WRONG_SECRET';
     if (error !== null) {
       this.refuse(link, error, now);
@@ -248,7 +248,7 @@ export class Greeter {
     this.keepSaying(link, handshake, bytes, now);
   }
 
-  /** Repeats a frame that was sent just now until the other end answers. */
+  /** Repeats a frame just sent until the other end answers. */
   private keepSaying(link: LinkState, handshake: Handshake, frame: Uint8Array, now: Nanos): void {
     handshake.lastFrame = frame;
     this.timers.cancel(handshake.repeat);

@@ -4,12 +4,14 @@ import type { Endpoint } from './endpoint.ts';
 import type { Peer } from './peer.ts';
 
 /*
- * A heartbeat is a frame of acks and nothing else: it tells that the sender runs, is worth no repetition and asks for no
- * ack. All processes of a host beat at the same moments of their host's clock, so that each is woken once for everybody's
- * heartbeats and not once for each: a process that wakes runs cold, and that costs more than the frame.
+ * A heartbeat is a frame of acks and nothing else: it shows that the sender runs, and is neither repeated nor
+ * acknowledged. All processes of a host beat at the same moments of the host's clock, so that each wakes once for all
+ * heartbeats: a process that wakes runs cold, which costs more than the frame.
  */
 
-/** Pause between two heartbeats on a link: whole seconds, and so many that a process stays within its heartbeats a second. */
+/**
+ * Pause between two heartbeats on a link: whole seconds, as many as keep a process within its heartbeats per second.
+ */
 export function heartbeatInterval(peers: number): Nanos {
   const shortest = limit('heartbeatIntervalNs');
   return Math.max(shortest, Math.ceil(peers / limit('heartbeatsPerSecond')) * SECOND);
@@ -20,7 +22,7 @@ export function nextHeartbeat(now: Nanos, interval: Nanos, hostClockNs: Nanos): 
   return now + interval - ((now + hostClockNs) % interval);
 }
 
-/** Timers fire late by a few milliseconds, and not always by the same: the last beat may lie a little less than an interval back. */
+/** Timers fire a few milliseconds late, and unevenly: the last beat may lie a little less than an interval back. */
 const SILENT = 0.9;
 
 /** Beats on every link that has been silent for an interval. */

@@ -14,25 +14,25 @@ export interface LinkState {
   readonly id: LinkId;
   readonly dialled: boolean;
   phase: LinkPhase;
-  /** Whom the other end’s certificate lets it be; null: no TLS, or we dialled and asked for the one name. */
+  /** Whom the other end’s certificate lets it be; null: no TLS, or we dialled and asked for that one name. */
   readonly names: CertifiedNames | null;
   /** Known from the start on a dialled link, from the proof on an accepted one. */
   peer: Peer | null;
-  /** Null once the link is open: a thousand cores have a million ends of links. */
+  /** Null once the link is open: a thousand cores have a million link ends. */
   handshake: Handshake | null;
 }
 
-/** What an end of a link remembers until both have proved themselves. */
+/** What a link's end keeps until both have proved themselves. */
 export interface Handshake {
   nonce: Uint8Array;
   hello: HelloFrame | null;
-  /** The handshake frame to send again while the other end does not answer. */
+  /** The handshake frame to repeat until the other end answers. */
   lastFrame: Uint8Array | null;
   repeat: Timer | null;
   readonly deadline: Nanos;
 }
 
-/** Who the other end of a link is or says it is; undefined: it has not said yet. */
+/** Who the other end is, or claims to be; undefined: it has not said yet. */
 export function claimedPeer(link: LinkState): number | undefined {
   return link.peer?.id ?? link.handshake?.hello?.from.peer;
 }

@@ -9,14 +9,14 @@ import type { Peer } from './peer.ts';
 const TYPES = keysOf(MESSAGES);
 const ORDINALS = 1 + Math.max(...Object.values(MESSAGES).map(({ ordinal }) => ordinal));
 
-/** Told of each message while a process is traced. Channel, lane and number name the message, the same at both ends. */
+/** Told of each message while a process is traced. Channel, lane and number name the message alike at both ends. */
 export interface MessageTap {
   message(way: Way, type: MessageType, channel: string, lane: number, number: number, op: string): void;
 }
 
 type Way = 'sent' | 'delivered';
 
-/** Counts messages by type, and writes a debug line for each where they are wanted: what the channel checkers read. */
+/** Counts messages by type and, where wanted, writes a debug line for each, which the channel checkers read. */
 export class MessageTrace {
   private readonly sentByOrdinal = new Float64Array(ORDINALS);
   private readonly deliveredByOrdinal = new Float64Array(ORDINALS);
@@ -39,7 +39,7 @@ export class MessageTrace {
     if (this.sink.debug || this.tap !== null) this.tell('delivered', peer, message, codec.lane);
   }
 
-  /** How many messages of each type were given to channels (`sent`) or handed on by them; types with none are left out. */
+  /** How many messages of each type channels took (`sent`) or delivered; types with none are left out. */
   counts(way: 'sent' | 'delivered'): readonly (readonly [type: MessageType, count: number])[] {
     const counts = way === 'sent' ? this.sentByOrdinal : this.deliveredByOrdinal;
     return TYPES.map((type) => [type, known(counts[MESSAGES[type].ordinal])] as const).filter(([, count]) => count > 0);

@@ -8,7 +8,10 @@ import type { Frame } from '../urpc/frames.ts';
 import type { EndpointCounters } from './owner.ts';
 import type { Peer } from './peer.ts';
 
-/** What leaves an endpoint: turns what channels have queued into frames at the end of a step, and wakes them when they are due. */
+/**
+ * What leaves an endpoint: turns what channels have queued into frames at the end of a step, and wakes channels when
+ * they are due.
+ */
 export class Outgoing {
   private readonly dirty: Peer[] = [];
 
@@ -18,7 +21,7 @@ export class Outgoing {
     private readonly counters: EndpointCounters,
   ) {}
 
-  /** The peer's channel may have something to say: looks at the next `flush`. */
+  /** The peer's channel may have something to say: the next `flush` looks. */
   touch(peer: Peer): void {
     if (peer.dirty) return;
     peer.dirty = true;
@@ -31,7 +34,7 @@ export class Outgoing {
     clear(this.dirty);
   }
 
-  /** Sends the peer a frame on its link, which is open. */
+  /** Sends the peer a frame on its open link. */
   sendFrame(peer: Peer, frame: Frame, now: Nanos): void {
     peer.lastSentAt = now;
     this.outbox.push({ type: 'send_frame', link: peer.link, peer: peer.id, frame: encodeFrame(frame) });
@@ -58,11 +61,11 @@ export class Outgoing {
     this.counters.retransmitted += channel.retransmitted - repeatedBefore;
   }
 
-  /** At most one timer a channel is set; it looks again when it fires, so that a message sets none. */
+  /** At most one timer per channel; it checks again when it fires, so that a message sets none. */
   private arm(peer: Peer): void {
     const { deadline } = peer.channel;
     if (deadline >= peer.armedAt) return;
-    this.timers.cancel(peer.timer); // an ack is due long before a repeat that has backed off: each would leave its timer behind
+    this.timers.cancel(peer.timer); // an ack is due long before a backed-off repeat, and each would leave its timer behind
     peer.armedAt = deadline;
     peer.timer = this.timers.set(deadline, this.lookAt, peer);
   }

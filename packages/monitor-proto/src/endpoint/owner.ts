@@ -6,7 +6,10 @@ import type { Peer } from './peer.ts';
 
 /** What the owner of an endpoint decides and is told. */
 export interface EndpointOwner {
-  /** May this peer have a link? Null, or why not. Asked before it has proved anything, and of a dialler once more when it has. */
+  /**
+   * Whether this peer may have a link: null, or why not. Asked before it has proved anything, and again of a dialler
+   * when it has.
+   */
   admit(from: Identity, dialled: boolean): ErrorName | null;
   /** A link to the peer is open; `first`: for the first time. */
   peerUp(peer: Peer, first: boolean, now: Nanos): void;
@@ -17,21 +20,21 @@ export interface EndpointOwner {
   /** Opening a link failed or was refused. Return true to go on trying. */
   dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
   message(peer: Peer, message: Message, now: Nanos): void;
-  /** A peer that proved itself sent what is no frame, or one that is out of place; its link is closed. */
+  /** A peer that proved itself sent an invalid or misplaced frame; its link is closed. */
   misbehaved?(peer: Peer, error: ErrorName, text: string, now: Nanos): void;
-  /** A frame that measures the link to the peer; it may be lost, doubled or late. */
+  /** A frame that measures the link; it may be lost, doubled or late. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void;
-  /** A message to this peer was refused with BUSY, and now there is room. */
+  /** There is room again for a peer to whom a message was refused with BUSY. */
   sendable(peer: Peer, now: Nanos): void;
 }
 
-/** What an endpoint did over all its peers, those that are gone included: no count ever falls. */
+/** What an endpoint did over all its peers, past ones included: no count ever falls. */
 export interface EndpointCounters {
   framesSent: number;
   framesReceived: number;
-  /** Messages that left a second time. */
+  /** Messages sent again. */
   retransmitted: number;
-  /** Messages that came a second time. */
+  /** Messages received again. */
   doubled: number;
   framesRejected: number;
   linksRefused: number;

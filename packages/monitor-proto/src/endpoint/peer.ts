@@ -18,30 +18,30 @@ export class Peer {
   link: LinkId = 0;
   /** A link that we opened and that is not open yet, or 0. */
   pendingLink: LinkId = 0;
-  /** The address at which we open a link to it when one is wanted; null for one that only opens links to us. */
+  /** Where we dial it when a link is wanted; null: it dials us. */
   dial: string | null = null;
   dialAttempts = 0;
   /** A link is to be opened at the end of this step. */
   wanted = false;
-  /** Set while the next attempt to open a link waits. */
+  /** Set while the next attempt to dial waits. */
   redial: Timer | null = null;
   /** Whether some link to this instance was ever open. */
   met = false;
   lastHeardAt: Nanos = 0;
-  /** Since when something is to be acknowledged by it; Infinity: nothing is, and it may be silent. */
+  /** Since when it owes an acknowledgement; Infinity: it owes none and may be silent. */
   askedAt: Nanos = Infinity;
   lastSentAt: Nanos = 0;
-  /** When a timer for this channel is due to look; Infinity: none is set. */
+  /** When this channel's timer fires; Infinity: none is set. */
   armedAt: Nanos = Infinity;
   /** That timer. */
   timer: Timer | null = null;
-  /** The channel's two directions as log lines name them; '' before the first message that is told of. */
+  /** The channel's two directions as log lines name them; '' until the first message that is traced. */
   channelThere = '';
   channelBack = '';
-  /** Messages so far by lane: the number that names one at both ends. */
+  /** Messages so far by lane: a message's number at both ends. */
   readonly sent: number[] = [0, 0, 0];
   readonly delivered: number[] = [0, 0, 0];
-  /** Whom its certificate lets it be; null: no TLS, or it was dialled as the one that it is. */
+  /** Whom its certificate lets it be; null: no TLS, or we dialled it by that name. */
   certified: CertifiedNames | null = null;
   dirty = false;
   /** Its frames that were rejected. */
@@ -51,19 +51,19 @@ export class Peer {
   constructor(
     public id: PeerId,
     public incarnation: Incarnation,
-    /** '' until the peer has said it, for one that is dialled by address alone. */
+    /** '' until a peer dialled by address alone has said it. */
     public instance: InstanceId,
   ) {}
 }
 
-/** A peer that is a core with its id. */
+/** A peer that is a core with an id. */
 export type CorePeer = Peer & { readonly id: CoreId };
 
 export function isCorePeer(peer: Peer): peer is CorePeer {
   return isCore(peer.id);
 }
 
-/** How long a peer has been silent that owes an acknowledgement; 0 for one that owes none. */
+/** How long a peer that owes an acknowledgement has been silent; 0 when it owes none. */
 export function silenceOf({ askedAt, lastHeardAt }: Peer, now: Nanos): Nanos {
   return askedAt === Infinity ? 0 : Math.max(0, now - Math.max(askedAt, lastHeardAt));
 }

@@ -1,20 +1,23 @@
 import { isCore, type PeerId, SKB_PEER } from '../ids.ts';
 
 /*
- * Whom a certificate lets its holder be. Its names (DNS names among the subject's alternative ones) are `core-3`, `core-*` for
- * any core, `skb`, `launcher`, `client`. The names of a link's other end come from the host that verified the certificate;
- * null where links carry no TLS, and then the cluster's secret alone decides.
+ * Whom a certificate lets its holder be. Its names (DNS names among the subject's alternative names) are `core-3`,
+ * `core-*` for any core, `skb`, `launcher`, `client`. The host that verified the certificate reports the names of a
+ * link's other end; null where links carry no TLS and the cluster's secret alone decides.
  */
 export type CertifiedNames = readonly string[];
 
 export const ANY_CORE = 'core-*';
 
-/** The name that a certificate must have for its holder to be dialled as this peer. */
+/** The name that a certificate needs for its holder to be dialled as this peer. */
 export function certifiedName(peer: PeerId): string {
   return peer === SKB_PEER ? 'skb' : isCore(peer) ? `core-${peer}` : 'client';
 }
 
-/** Whether a certificate with these names lets its holder speak as this peer. Who has no number yet may come with any. */
+/**
+ * Whether a certificate with these names lets its holder speak as this peer. A core without an id may come with any
+ * core's.
+ */
 export function maySpeakAs(names: CertifiedNames | null, peer: PeerId): boolean {
   if (names === null) return true;
   if (peer === SKB_PEER) return names.includes('skb');

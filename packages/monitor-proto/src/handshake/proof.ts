@@ -2,10 +2,13 @@ import { known } from '../assert.ts';
 import type { Identity } from '../urpc/frames.ts';
 import { Writer } from './writer.ts';
 
-/** HMAC-SHA-256. Injected, so that this package's pure part needs no platform. What it returns lasts until the next call. */
+/**
+ * HMAC-SHA-256, injected so that the pure part of this package needs no platform. The result is valid until the next
+ * call.
+ */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
 
-/** Which end of a link proves: the two proofs of one handshake differ, so none can be played back to its maker. */
+/** Which end of a link proves: the two proofs of a handshake differ, so neither can be replayed to its maker. */
 export type Side = 'dialler' | 'acceptor';
 
 /** What both ends of a handshake have said. */
@@ -16,7 +19,10 @@ export interface Transcript {
   readonly acceptorNonce: Uint8Array;
 }
 
-/** 32 bytes that only a holder of the cluster's secret can make for this side of this handshake; they last until the next call. */
+/**
+ * 32 bytes that only a holder of the cluster's secret can make for this side of this handshake; valid until the next
+ * call.
+ */
 export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: Transcript): Uint8Array {
   const { dialler, acceptor, diallerNonce, acceptorNonce } = transcript;
   const most =
@@ -30,7 +36,7 @@ export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: 
   return hmac(secret, said.whole());
 }
 
-/** Compares in time that does not depend on where the first difference is. */
+/** Compares in constant time. */
 export function sameProof(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -66,7 +72,9 @@ export class NonceSource {
 }
 
 const NONCE = 16;
-/** Nonces are parts of one array: one of its own would take ten times as much as it holds, for as long as a handshake lasts. */
+/**
+ * Nonces are slices of one array: an array each would take ten times what it holds, for as long as a handshake lasts.
+ */
 const POOL = 16 * NONCE;
 
 /** As JSON would have it. */

@@ -4,8 +4,8 @@ const encoder = new TextEncoder();
 let space = new Uint8Array(1024);
 
 /**
- * Puts text and bytes together in one space that all writers share: only one is in use at a time, and what it wrote lasts
- * until the next one. A handshake makes and checks six proofs, and a thousand cores have half a million handshakes.
+ * Assembles text and bytes in a space that all writers share: only one is in use at a time, and its result is valid
+ * until the next begins. A handshake makes and checks six proofs, and a thousand cores have half a million handshakes.
  */
 export class Writer {
   private at = 0;
@@ -15,13 +15,13 @@ export class Writer {
     if (most > space.length) space = new Uint8Array(most);
   }
 
-  /** Text of ASCII characters only. */
+  /** ASCII only. */
   ascii(text: string): this {
     for (let i = 0; i < text.length; i++) space[this.at++] = text.charCodeAt(i);
     return this;
   }
 
-  /** A string as JSON has it, quotes included. */
+  /** A string as JSON writes it, quotes included. */
   json(text: string): this {
     const from = this.at;
     space[this.at++] = QUOTE;
@@ -44,7 +44,7 @@ export class Writer {
     return space.subarray(0, this.at);
   }
 
-  /** The long way, for characters that are escaped or take several bytes. */
+  /** The slow path, for characters that are escaped or take several bytes. */
   private jsonOf(text: string, from: number): this {
     this.at = from + encoder.encodeInto(JSON.stringify(text), space.subarray(from)).written;
     return this;

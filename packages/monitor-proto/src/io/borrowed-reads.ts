@@ -1,18 +1,19 @@
 import { type OnReadOpts, Socket } from 'node:net';
 
-/** Takes the first `length` bytes of a buffer that is lent: once it has returned, the next read overwrites them. */
+/** Takes the first `length` bytes of a borrowed buffer, which the next read overwrites after this returns. */
 export type TakeBytes = (borrowed: Buffer, length: number) => void;
 
 /*
- * A socket's read usually allocates 64 KiB, shrinks them to what came and passes them through a Readable. That is a tenth of
- * a bare round trip, and every fresh page of it may be a fault in a process that wakes rarely (decision 0067). All reads of a process come one after the other, so that all sockets can read into one buffer.
+ * A socket's read usually allocates 64 KiB, shrinks them to what came and passes them through a Readable. That is a
+ * tenth of a bare round trip, and every fresh page may fault in a process that rarely wakes (decision 0067). Reads of a
+ * process come one after the other, so all sockets can read into one buffer.
  */
 const LENT = Buffer.allocUnsafeSlow(64 << 10);
 
-/** Takes no bytes: they are lost. */
+/** Takes nothing: the bytes are lost. */
 export const NOBODY: TakeBytes = () => undefined;
 
-/** Reads of one socket into the process's buffer. */
+/** Makes one socket read into the process's buffer. */
 export class BorrowedReads {
   /** Who takes the bytes. */
   take = NOBODY;
@@ -26,7 +27,7 @@ export class BorrowedReads {
     },
   };
 
-  /** A paused socket in the place of an accepted one, which only then reads this way: a server has no option for it. */
+  /** A paused socket that replaces an accepted one and reads this way: a server has no option for it. */
   takeOver(accepted: Socket): Socket {
     const owner = accepted as unknown as { _handle: Handle };
     const handle = owner._handle;
@@ -45,7 +46,7 @@ export class BorrowedReads {
   }
 }
 
-/** What Node keeps to itself: a connection below its socket. The conformance suite runs over this. */
+/** Node's private connection below a socket. The conformance suite runs over this. */
 interface Handle {
   reading: boolean;
   readStop(): void;

@@ -1,12 +1,12 @@
 import type { Nanos } from '../ids.ts';
 
-// process.hrtime, not performance.now: the latter loads eight modules of Node's that a booting core does without.
+// process.hrtime, not performance.now: that loads eight modules of Node's which a booting core does without.
 const [originSeconds, originNanos] = process.hrtime();
 
-/** What the host's monotonic clock read when this process began; nanoseconds, the same scale in all processes of a host. */
+/** The host's monotonic clock when this process began; nanoseconds, the same scale in all processes of a host. */
 export const hostClockNs: Nanos = originSeconds * 1e9 + originNanos;
 
-/** Nanoseconds since this process began; monotonic. The only clock that a host gives its state machine. */
+/** Nanoseconds since this process began; monotonic. The only clock a host gives its state machine. */
 export function nowNs(): Nanos {
   const [seconds, nanos] = process.hrtime();
   return (seconds - originSeconds) * 1e9 + (nanos - originNanos);

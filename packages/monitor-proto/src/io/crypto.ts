@@ -13,7 +13,9 @@ export function freshInstance(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** What a caller of the control port shows: derived from the cluster's secret, so that the secret itself never travels. */
+/**
+ * The token that callers of the control port present: derived from the cluster's secret, which itself never travels.
+ */
 export function controlToken(secret: Uint8Array): string {
   return createHmac('sha256', secret).update('mk control').digest('hex');
 }

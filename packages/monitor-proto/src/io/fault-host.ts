@@ -5,7 +5,7 @@ import type { ControlReply, ControlRequest } from '../step.ts';
 import { nowNs } from './clock.ts';
 import { callAfter, type LongTimer } from './long-timer.ts';
 
-/** The faults of a process's own links, in time: a rule that runs out ends when it does, and not with the next frame. */
+/** The faults of a process's own links, on time: a rule ends when its time is up, not with the next frame. */
 export class FaultHost {
   readonly links: LinkFaults;
   private expiry: LongTimer | null = null;
@@ -15,14 +15,14 @@ export class FaultHost {
     this.links = new LinkFaults(owner);
   }
 
-  /** The verbs of faults; null: another's. */
+  /** Serves the verbs of faults; null: not one of them. */
   control(request: ControlRequest): ControlReply | null {
     const reply = this.links.control(request, nowNs());
     if (reply !== null) this.watch();
     return reply;
   }
 
-  /** What each rule in force did; a rule that is over is gone from here. */
+  /** What each rule in force did; rules that are over are left out. */
   metrics(): readonly MetricFamily[] {
     const samples = this.links.active(nowNs()).flatMap(({ rule, counters }) =>
       Object.entries(counters).map(([effect, value]) => ({

@@ -25,7 +25,7 @@ import { TlsEnd, type TlsSettings } from './tls.ts';
 import { refusalMetrics, trafficMetrics } from './traffic-metrics.ts';
 import { Vitals } from './vitals.ts';
 
-/** What a hosted state machine says of itself beside its effects. */
+/** What a hosted state machine offers beside its steps. */
 export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
   health(now: Nanos): { readonly ok: boolean; readonly [key: string]: unknown };
   metrics(now: Nanos): string;
@@ -34,20 +34,20 @@ export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
 /** What differs between a core's process and the SKB's. */
 export interface HostOptions<Out> {
   readonly controlToken: string;
-  /** What /metrics and /healthz ask for; absent: nothing. */
+  /** The token for /metrics and /healthz; absent: none is asked for. */
   readonly metricsToken?: string;
   /** Absent: links and requests over plain TCP. */
   readonly tls?: TlsSettings;
   readonly logger: Pick<Logger, 'write' | 'metrics'>;
   /** Where operations go as spans; absent: nowhere. */
   readonly spans?: SpanExporter | null;
-  /** Has the state machine tell of each message, or no longer. */
+  /** Has the state machine report each message, or stop. */
   tap?(tap: MessageTap | null): void;
   /** Whether lines of this event are written; absent: all are. */
   logs?(event: LogEventName): boolean;
   /** Beside what the state machine and this host count. */
   metrics?(): readonly MetricFamily[];
-  /** What becomes of a frame to this peer, on a link whose handshake ended at `openedAt`. */
+  /** What becomes of a frame to this peer on a link whose handshake ended at `openedAt`. */
   verdict(peer: PeerId, now: Nanos, bytes: number, openedAt: Nanos): Verdict;
   /** Whether nothing shapes the frames to this peer. */
   clear(peer: PeerId, now: Nanos): boolean;
@@ -58,7 +58,7 @@ export interface HostOptions<Out> {
   halted(error: string | null): void;
 }
 
-/** No machine has an event of its own by the name of one that every host tells. */
+/** No machine has an event of its own under the name of one that every host delivers. */
 function isOfType<T extends HostEvent['type']>(
   event: { readonly type: string },
   type: T,
@@ -66,7 +66,7 @@ function isOfType<T extends HostEvent['type']>(
   return event.type === type;
 }
 
-/** The part of a process's settings that says who may come. */
+/** The part of a process's settings that says who may connect. */
 export function guardsOf({
   tls,
   metricsToken,
@@ -92,10 +92,10 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   private timer: NodeJS.Timeout | null = null;
   private readonly shaper: LinkShaper<HostedLink>;
   private readonly links = new Map<LinkId, HostedLink>();
-  /** Links that are being opened; with a first frame that could not go along, as the link model has a say in it. */
+  /** Links being opened; the first frame is kept where the link model must see it before it leaves. */
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
-  /** Null: messages cost nothing but what they really cost. */
+  /** Null: messages cost only what they really cost. */
   private occupied: Occupied | null = null;
   private readonly vitals = new Vitals();
   /** Not null while the process is traced. */
@@ -166,14 +166,14 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     return ingress.hold(link, dueNs, () => this.take(link, kept));
   }
 
-  /** Frames that the link model holds back on the way to a peer are due anew. */
+  /** Computes anew when frames that the link model holds back for a peer are due. */
   retimeFrames(to: PeerId, retime: Retiming): void {
     this.shaper.retime(({ peer }) => peer === to, retime);
   }
 
   /**
-   * Queues an event. Outside of a turn one begins at once: a microtask or an immediate in between cost a tenth of a round
-   * trip. What comes up during a turn is handled at its end.
+   * Queues an event. Outside of a turn one begins at once: a microtask or an immediate in between costs a tenth of a
+   * round trip. What comes up during a turn is handled at its end.
    */
   post(event: Event | HostEvent): void {
     if (this.busy) return void this.queue.push(event);
@@ -198,7 +198,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     return this.machine.metrics(now) + metricsText(families, { core });
   }
 
-  /** The state machine never hears of such a connection: it was no link yet. */
+  /** The state machine never hears of such a connection: it was not a link yet. */
   private connectionRefused({ error, text, ours }: CertificateFault, from: string): void {
     this.refusals.set(error, (this.refusals.get(error) ?? 0) + 1);
     const fields = { peer: NO_CORE, link: 0, error, text: `${from}: ${text}`, ours };
@@ -243,11 +243,11 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     const effects = this.step(event);
     for (let i = 0; i < effects.length; i++) this.perform(known(effects[i]));
     tracer?.end(event.type);
-    // Not before: until it has heard so, the state machine may still send on the link.
+    // Not before: until the state machine has heard of it, it may still send on the link.
     if (isOfType(event, 'link_down')) this.forgetLink(event.link);
   }
 
-  /** A fault of ours over a control request ends in an answer; over anything else it ends the process. */
+  /** A fault of ours in a control request becomes its answer; any other ends the process. */
   private step(event: Event | HostEvent): readonly (Out | Effect)[] {
     if (!isOfType(event, 'control_request')) return this.machine.step(event, nowNs());
     const { id, request } = event;
@@ -268,7 +268,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private perform(effect: Out | Effect): void {
     if (this.isOwn(effect)) handlerFor(this.performers, effect.type)(effect);
-    else this.options.perform(effect as never); // one of `Out` alone, which a guard cannot say of a type parameter
+    else this.options.perform(effect as never); // an effect of `Out` alone, which a guard cannot say of a type parameter
   }
 
   private isOwn(effect: Out | Effect): effect is Effect {
@@ -277,7 +277,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private readonly performers: { readonly [T in Effect['type']]: (effect: Extract<Effect, { type: T }>) => void } = {
     send_frame: ({ link, peer, frame }) => {
-      if (this.opening.has(link)) return; // nothing carries it, as a frame on a broken link
+      if (this.opening.has(link)) return; // nothing carries it, as on a broken link
       const hosted = this.hosted(link);
       if (hosted.peer === NO_PEER) hosted.peer = peer;
       this.shapeAndSend(hosted, frame);
@@ -295,7 +295,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     handshake_ended: ({ link }) => {
       this.hosted(link).openedAt = nowNs();
     },
-    // What was sent before, a refusal for one, may still be held by the shaper: it leaves first (T3).
+    // What was sent before, such as a refusal, may still be in the shaper: it leaves first (T3).
     close_link: ({ link, reason }) => {
       this.opening.delete(link);
       this.shaper.afterLast(this.hosted(link), () => {
@@ -321,7 +321,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     halt: ({ error }) => this.halt(error),
   };
 
-  /** A link that we opened is up: what could not go with its opening, as the link model has a say in it, leaves now. */
+  /** A link that we opened is up: the first frame, which the link model held back, leaves now. */
   private sendHeld(link: LinkId): void {
     const frame = this.opening.get(link) ?? null;
     this.opening.delete(link);
@@ -382,7 +382,7 @@ interface HostedLink {
   peer: PeerId;
   /** When its handshake ended. */
   openedAt: Nanos;
-  /** One function a link, so that a frame that passes allocates nothing. */
+  /** One function per link, so that a frame that passes allocates nothing. */
   readonly send: (frame: Uint8Array) => void;
 }
 

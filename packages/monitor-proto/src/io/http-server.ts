@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ControlReply, ControlRequest } from '../step.ts';
 
-/** What a process answers on its port beside links. */
+/** What a process serves on its port beside links. */
 export interface HttpOwner {
   health(): { readonly ok: boolean; readonly [key: string]: unknown };
   metrics(): string;
@@ -13,8 +13,8 @@ export interface HttpOwner {
 const MAX_BODY_BYTES = 1 << 20;
 
 /**
- * `/healthz`, `/metrics`, and `/control` for whoever holds the control token; with a metrics token the first two are for those
- * who hold one of both.
+ * `/healthz`, `/metrics`, and `/control` for holders of the control token. With a metrics token the first two need
+ * either token.
  */
 export function httpHandler(
   owner: HttpOwner,
@@ -61,7 +61,7 @@ async function control(owner: HttpOwner, body: string, response: ServerResponse)
   guarded(response, () => answer(response, reply.ok ? 200 : 400, reply));
 }
 
-/** A fault of ours over one request, an answer that is no JSON for one, is that request's answer and nobody else's. */
+/** Our own failure over one request, such as an answer that is not JSON, stays that request's answer. */
 function guarded(response: ServerResponse, act: () => void): void {
   try {
     act();
@@ -82,7 +82,7 @@ function parse(body: string): ControlRequest | null {
   }
 }
 
-/** Whether whoever asks may see how a process is: a holder of either token, or anybody where there is no metrics token. */
+/** Whether the caller may see how a process is: with either token, or anyone where there is no metrics token. */
 export function mayLook(request: IncomingMessage, token: string, metricsToken?: string): boolean {
   return metricsToken === undefined || authorised(request, metricsToken) || authorised(request, token);
 }
@@ -93,7 +93,7 @@ export function denied(response: ServerResponse, what: string): void {
   answer(response, 401, { ok: false, error: 'WRONG_SECRET', text: `${what} is missing or wrong` });
 }
 
-/** Whether a request shows this token. */
+/** Whether a request presents this token. */
 export function authorised(request: IncomingMessage, token: string): boolean {
   const given = Buffer.from(request.headers.authorization ?? '');
   const wanted = Buffer.from(`Bearer ${token}`);

@@ -1,14 +1,14 @@
 import type { LinkId, Nanos } from '../ids.ts';
 import { createPreciseTimer, type PreciseTimer } from './precise-timer.ts';
 
-/** What a link brought, and when the core has taken it. */
+/** What a link brought, and when the core takes it. */
 interface Arrival {
   readonly link: LinkId;
   readonly dueNs: Nanos;
   readonly take: () => void;
 }
 
-/** Holds what came until the core would have taken it: in order, over all links. */
+/** Holds what came until the core takes it: in order, over all links. */
 export class Ingress {
   private readonly waiting: Arrival[] = [];
   private readonly timer: PreciseTimer;
@@ -17,13 +17,13 @@ export class Ingress {
     this.timer = createPreciseTimer(nowNs, () => this.drain());
   }
 
-  /** Calls `take` at a time that is not before that of any earlier call. */
+  /** Calls `take` no earlier than any earlier call. */
   hold(link: LinkId, dueNs: Nanos, take: () => void): void {
     this.waiting.push({ link, dueNs, take });
     this.timer.arm(dueNs);
   }
 
-  /** Calls `then` behind what is held of a link: at once when that is nothing. */
+  /** Calls `then` after all that is held of a link; at once when nothing is. */
   behind(link: LinkId, then: () => void): void {
     const last = this.waiting.findLast((arrival) => arrival.link === link);
     if (last === undefined) then();

@@ -4,32 +4,32 @@ import { limit } from '../limits.ts';
 
 const KEPT = limit('logLinesKept');
 const KEPT_CHARACTERS = limit('logCharactersKept');
-/** Lines in one answer, at the most: a page draws no more at once. */
+/** Lines in one answer at most: a page draws no more at once. */
 export const LOG_LINES_AT_ONCE = 1000;
 
 /** What a process answers to the verb `log_lines`. */
 export interface LogLinesAnswer {
-  /** Which life of the process says so: numbers of another one's lines mean nothing. */
+  /** Which life of the process answers: another life's line numbers mean nothing. */
   readonly life: string;
   readonly lines: readonly string[];
   /** The number to ask from next. */
   readonly next: number;
-  /** Lines from the number that was asked for on which are kept no more. */
+  /** Lines from the requested number on that are no longer kept. */
   readonly lost: number;
 }
 
 /**
- * The last log lines of a process, for whoever asks over its control port: for processes whose output an engine keeps, out of
- * mkctl's reach. As many as `logLinesKept` and `logCharactersKept` let it; older ones go.
+ * The last log lines of a process, served over its control port: for processes whose output an engine keeps, out of
+ * mkctl's reach. Keeps what `logLinesKept` and `logCharactersKept` allow; the oldest go first.
  */
 export class KeptLines {
   private readonly lines: string[] = [];
-  /** Lines that came before those which are kept. */
+  /** Lines before those that are kept. */
   private gone = 0;
   private characters = 0;
   private readonly life = `${process.pid}.${Date.now()}`;
 
-  /** Takes a line; as a sink of a logger it has room always. */
+  /** Takes a line; a logger's sink that always has room. */
   readonly write = (bytes: Uint8Array): number => {
     const line = Buffer.from(bytes).toString().trimEnd();
     this.lines.push(line);
@@ -38,7 +38,7 @@ export class KeptLines {
     return bytes.length;
   };
 
-  /** Lets the oldest lines go, down to what is kept. */
+  /** Drops the oldest lines beyond the limits. */
   private forget(): void {
     let count = 0;
     while (this.lines.length - count > KEPT || this.characters > KEPT_CHARACTERS)
@@ -47,7 +47,7 @@ export class KeptLines {
     this.gone += count;
   }
 
-  /** The verb `log_lines`: from the line of this number on; null: another verb. */
+  /** The verb `log_lines`, from the line of this number on; null: another verb. */
   control({ verb, args: { from } }: ControlRequest): ControlReply | null {
     if (verb !== 'log_lines') return null;
     if (typeof from !== 'number' || !Number.isSafeInteger(from) || from < 0)

@@ -5,7 +5,7 @@ import type { Retiming, Verdict } from '../link/link-model.ts';
 import { createPreciseTimer } from './precise-timer.ts';
 import type { PreciseTimer } from './precise-timer.ts';
 
-/** Where a shaper asks what becomes of a frame; `FaultEngine` behind a closure, or a test's own. */
+/** Where a shaper asks what becomes of a frame: `FaultEngine` behind a closure, or a test's own. */
 export type VerdictSource<Key> = (link: Key, nowNs: Nanos, bytes: number) => Verdict;
 
 /** What a shaper did, since it began. */
@@ -20,18 +20,17 @@ export interface ShaperCounters {
 export interface LinkShaperOptions<Key> {
   readonly nowNs: () => Nanos;
   readonly verdict: VerdictSource<Key>;
-  /** The verdict was to break the socket of this link. */
+  /** The verdict was to break this link's socket. */
   readonly onReset: (link: Key) => void;
   readonly createTimer?: (nowNs: () => Nanos, onDue: () => void) => PreciseTimer;
 }
 
 /**
- * Carries frames out as the link model says: at once, late, twice, never, or by breaking the socket.
+ * Delivers frames as the link model says: at once, late, twice, never, or by breaking the socket.
  *
- * Guarantees: a frame that passes is delivered before `send` returns, with no timer, no copy and no allocation; delayed
- * frames are delivered so that they arrive at their due time or after it, in order of due time, and in order of sending
- * where these are equal; a frame's due time is settled when it is sent, and changed by `retime` alone. The timer's thread
- * starts with the first frame that is delayed.
+ * Guarantees: a frame that passes is delivered before `send` returns, with no timer, copy or allocation; delayed frames
+ * arrive at their due time or later, in order of due time, and of sending where these are equal; a due time is settled
+ * when the frame is sent, and only `retime` changes it. The timer's thread starts with the first delayed frame.
  */
 export class LinkShaper<Key> {
   readonly counters: ShaperCounters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
@@ -52,7 +51,7 @@ export class LinkShaper<Key> {
     return this.queue.size;
   }
 
-  /** The same for a frame that leaves the sender later: what the link does to it counts from then. */
+  /** Like `send`, for a frame that leaves the sender later: what the link does to it counts from then. */
   sendAt(link: Key, frame: Uint8Array, leaveNs: Nanos, deliver: (frame: Uint8Array) => void): void {
     const verdict = this.options.verdict(link, leaveNs, frame.byteLength);
     if (verdict.kind === 'pass') this.counters.passed += 1;
@@ -60,7 +59,7 @@ export class LinkShaper<Key> {
     this.hold(0, link, leaveNs, frame, deliver);
   }
 
-  /** Sends one frame; `deliver` gets it now, later, twice or never. The frame must not change until then. */
+  /** Sends a frame; `deliver` gets it now, later, twice or never. The frame must not change until then. */
   send(link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void): void {
     const verdict = this.options.verdict(link, nowNs, frame.byteLength);
     if (verdict.kind === 'pass') {
@@ -72,7 +71,10 @@ export class LinkShaper<Key> {
     this.handle(verdict, link, frame, nowNs, deliver);
   }
 
-  /** Frames under way on these links are due anew: never later, and in the same order. What is due now leaves before this returns. */
+  /**
+   * Recomputes when frames under way on these links are due: never later, and in the same order. What is due now leaves
+   * before this returns.
+   */
   retime(concerns: (link: Key) => boolean, retime: Retiming): void {
     if (this.queue.size === 0) return;
     const nowNs = this.options.nowNs();
@@ -88,7 +90,7 @@ export class LinkShaper<Key> {
     this.deliverDue();
   }
 
-  /** Calls `empty` once no frame of the link is under way: at once, or when the last one has been delivered. */
+  /** Calls `empty` once no frame of the link is under way: at once, or after the last one. */
   afterLast(link: Key, empty: () => void): void {
     const held = this.held.get(link);
     if (held === undefined) empty();
@@ -153,8 +155,8 @@ export class LinkShaper<Key> {
   }
 
   /**
-   * When the first frame of the queue leaves: its due time less what waking up the receiver will cost, as a link
-   * without delay finds the receiver awake and a link with delay finds it asleep.
+   * When the queue's first frame leaves: its due time less the cost of waking the receiver, since a link without delay
+   * finds the receiver awake and one with delay finds it asleep.
    */
   private releaseNs(): Nanos {
     return this.queue.minKey - Math.min(this.timer.wakeCostNs, MAX_EARLY_NS, known(this.queue.top).delayNs * MAX_EARLY);
@@ -163,7 +165,7 @@ export class LinkShaper<Key> {
 
 /** No frame leaves early by more than this part of its delay. */
 const MAX_EARLY = 1 / 20;
-/** Nor by more than this: a receiver that happens to be awake has it so much too soon, and a round trip twice that. */
+/** Nor by more than this: a receiver that happens to be awake gets it that much too soon, a round trip twice that. */
 const MAX_EARLY_NS = 50_000;
 
 interface Held {
