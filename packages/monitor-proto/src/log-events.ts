@@ -1,8 +1,9 @@
 import { VIEW_LOG_EVENTS } from './view-log-events.ts';
 
 /**
- * Every log line that a process of a cluster writes. A public contract: docs/reference/log-events.md and its JSON Schema
- * are generated from here. Beside its own fields each line carries v, time, level, event, core, incarnation, seq, lamport.
+ * Every log line that a process of a cluster writes. A public contract: docs/reference/log-events.md and its JSON
+ * Schema are generated from here. Beside its own fields each line carries v, time, level, event, core, incarnation,
+ * seq, lamport.
  */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFieldType = 'number' | 'string' | 'boolean' | 'peer' | 'numbers' | 'object';
@@ -370,7 +371,7 @@ export const LOG_EVENTS = {
 export type LogEventName = keyof typeof LOG_EVENTS;
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What a field of each type is in a line; a peer is given as its number and written by its name. */
+/** The value of each field type in a line; a peer is given by number and written by name. */
 interface LogFieldValues {
   number: number;
   string: string;
@@ -391,5 +392,5 @@ export type LogFieldsOf<E extends LogEventName> = {
 } & { readonly [F in Extract<keyof Row<E>['fields'], OptionalIn<E>>]?: ValueIn<E, F> };
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-/** From which level on a process writes lines; `off`: none. */
+/** The level from which a process writes lines; `off`: none. */
 export const LOG_THRESHOLDS: readonly (LogLevel | 'off')[] = [...LOG_LEVELS, 'off'];

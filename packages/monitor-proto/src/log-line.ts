@@ -21,12 +21,15 @@ export function levelOf(event: LogEventName): LogLevel {
   return LOG_EVENTS[event].level;
 }
 
-/** Whether a process that logs from this level on writes the event. */
+/** Whether a process that logs from this level writes the event. */
 export function isLogged(event: LogEventName, from: LogLevel | 'off'): boolean {
   return from !== 'off' && LOG_LEVELS.indexOf(levelOf(event)) >= LOG_LEVELS.indexOf(from);
 }
 
-/** A line as every process writes it: peers by name, the event's own fields last. `seq` counts a process's lines, those that no reader took included. */
+/**
+ * A line as every process writes it: peers by name, the event's own fields last. `seq` counts a process's lines,
+ * including those no reader took.
+ */
 export function buildLogLine(
   source: LogSource,
   event: LogEventName,

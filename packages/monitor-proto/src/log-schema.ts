@@ -1,11 +1,11 @@
 import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventSpec, type LogFieldType } from './log-events.ts';
 
 /*
- * The JSON Schema (draft 2020-12) of a log line, made from the event table: one branch an event, chosen by `event`.
- * Generated into docs/reference/log-events.schema.json; test/support/log-schema.ts checks lines against it.
+ * The JSON Schema (draft 2020-12) of a log line, made from the event table: one branch per event. Generated into
+ * docs/reference/log-events.schema.json; test/support/log-schema.ts checks lines against it.
  */
 
-/** The part of JSON Schema that is used here. */
+/** The part of JSON Schema used here. */
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
   readonly type?: string | readonly string[];

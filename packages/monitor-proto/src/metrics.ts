@@ -1,6 +1,9 @@
 import { known } from './assert.ts';
 
-/** One metric with its samples, as Prometheus' text format 0.0.4 has it. A counter never falls during the life of its process. */
+/**
+ * One metric with its samples, in the terms of Prometheus' text format 0.0.4. A counter never falls during its
+ * process's life.
+ */
 export interface MetricFamily {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -15,7 +18,7 @@ export interface MetricSample {
   readonly value: number;
 }
 
-/** The text that a scraper reads; `common` labels stand on every sample. */
+/** The text that a scraper reads, with the `common` labels on every sample. */
 export function metricsText(
   families: readonly MetricFamily[],
   common: Readonly<Record<string, string | number>>,

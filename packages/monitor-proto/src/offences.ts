@@ -1,6 +1,6 @@
 /**
- * What a peer can be caught at. `proof`: no honest monitor does it, whatever links and cores fail, so that whoever saw it
- * knows; the rest may have an innocent cause and is counted only.
+ * What a peer can be caught at. `proof`: no honest monitor does it, whatever links and cores fail, so the witness can
+ * be sure; the rest may have an innocent cause and is only counted.
  */
 export const OFFENCES = {
   bad_frame: { proof: true, doc: 'A frame or a message in it that does not have the form of the table.' },

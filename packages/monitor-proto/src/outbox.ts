@@ -7,7 +7,7 @@ import type { Effect } from './step.ts';
 export interface EffectSink {
   /** The Lamport clock that log lines and frames carry. */
   lamport: number;
-  /** Whether debug lines are wanted: check it before building fields on a hot path. */
+  /** Whether debug lines are wanted: check before building fields on a hot path. */
   readonly debug: boolean;
   push(effect: Effect): void;
   log<E extends LogEventName>(event: E, fields: LogFieldsOf<E>): void;
@@ -16,7 +16,7 @@ export interface EffectSink {
 /** Collects the effects of one step; `E`: effects beyond those that every state machine has. */
 export class Outbox<E = never> implements EffectSink {
   lamport = 0;
-  /** Whether lines of level debug are written: who would build one asks first. */
+  /** Whether debug lines are written; check before building one. */
   debug = false;
   private threshold = 0;
   private readonly effects: (E | Effect)[] = [];

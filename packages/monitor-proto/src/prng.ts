@@ -2,8 +2,8 @@
  * The project's one source of pseudo-randomness: xoshiro128** (Blackman and Vigna), seeded by name and splittable.
  *
  * Guarantees: the same seed gives the same sequence on every machine; `split(label)` depends on the seed and the labels
- * alone, never on how much was drawn before, so that a stream for "link 3 to 7" stays the same when others are added.
- * Not for secrets.
+ * alone, never on earlier draws, so that a stream for "link 3 to 7" stays the same when others are added. Not for
+ * secrets.
  */
 export interface Prng {
   /** A uniform integer in [0, 2^32). */
@@ -18,7 +18,7 @@ export interface Prng {
   split(label: string | number): Prng;
 }
 
-/** Makes the stream that belongs to a seed; numbers and strings of the same spelling are the same seed. */
+/** The stream of a seed; a number and its spelling are the same seed. */
 export function createPrng(seed: number | string): Prng {
   const words = new Uint32Array([0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x6a09e667]);
   absorb(words, String(seed));
@@ -41,7 +41,7 @@ class Xoshiro128 implements Prng {
     this.b = origin[1]! | 0;
     this.c = origin[2]! | 0;
     this.d = origin[3]! | 0;
-    // All zeros is the one state that xoshiro never leaves.
+    // xoshiro never leaves the all-zero state.
     if ((this.a | this.b | this.c | this.d) === 0) this.a = 1;
   }
 
@@ -69,7 +69,7 @@ class Xoshiro128 implements Prng {
   }
 
   nextNormal(): number {
-    // Box and Muller; the second value is thrown away so that the stream has no hidden state.
+    // Box and Muller; the second value is discarded so that the stream has no hidden state.
     const radius = Math.sqrt(-2 * Math.log(1 - this.nextFloat()));
     return radius * Math.cos(2 * Math.PI * this.nextFloat());
   }

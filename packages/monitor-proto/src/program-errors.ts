@@ -1,4 +1,4 @@
-/** What programs, their dispatchers and domains may end with or be answered. Codes 200–229. */
+/** How programs, their dispatchers and domains may end, or be answered. Codes 200–229. */
 export const PROGRAM_ERRORS = {
   NO_SUCH_PROGRAM: { code: 200, definite: true, doc: 'No program of that name was given to the core.' },
   NO_PROGRAM: {

@@ -1,8 +1,8 @@
 import { keysOf } from './tables.ts';
 
 /**
- * How a monitor can be made to misbehave: faults of `mkctl rogue`, of fault plans and of the simulator. What each does is in
- * node-kernel/src/monitor/rogue. None is one that an honest core ever shows.
+ * How a monitor can be made to misbehave: faults of `mkctl rogue`, of fault plans and of the simulator. What each does
+ * is in node-kernel/src/monitor/rogue. An honest core shows none of them.
  */
 export const ROGUE_BEHAVIOURS = {
   spam_remap: { doc: 'Asks every core, without a pause, to drop translations of pages.' },

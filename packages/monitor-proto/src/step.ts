@@ -3,8 +3,8 @@ import type { LinkId, Nanos, PeerId } from './ids.ts';
 import type { LogEventName, LogFields } from './log-events.ts';
 
 /**
- * The boundary between a pure state machine (a core's kernel, the SKB) and the world that hosts it: a Node process or the
- * simulator. `step(event, now)` is synchronous, reads no clock and no entropy, and returns what the host shall do.
+ * The boundary between a pure state machine (a core's kernel, the SKB) and its host: a Node process or the simulator.
+ * `step(event, now)` is synchronous, reads no clock and no entropy, and returns what the host must do.
  */
 export interface StateMachine<Event = HostEvent, Out = Effect> {
   step(event: Event, now: Nanos): readonly Out[];
@@ -13,7 +13,10 @@ export interface StateMachine<Event = HostEvent, Out = Effect> {
 /** What a host tells every state machine. */
 export type HostEvent =
   | { readonly type: 'start' }
-  /** Somebody has opened a link to us (even id); `first`: the frame that came with the opening. A link that we asked for says nothing of itself before its first frame. */
+  /**
+   * Someone has opened a link to us (even id); `first`: the frame that came with the opening. A link that we opened
+   * reports nothing before its first frame.
+   */
   | {
       readonly type: 'link_up';
       readonly link: LinkId;
@@ -25,7 +28,10 @@ export type HostEvent =
   | { readonly type: 'frame_received'; readonly link: LinkId; readonly frame: Uint8Array }
   | { readonly type: 'timer_fired' }
   | { readonly type: 'control_request'; readonly id: number; readonly request: ControlRequest }
-  /** The process was asked to end: say goodbye, then `halt`. `leaves`: nobody will prove its death, so let a view go on without it first. */
+  /**
+   * The process is asked to end: say goodbye, then `halt`. `leaves`: nobody will prove its death, so first let a view
+   * go on without it.
+   */
   | { readonly type: 'stop'; readonly leaves?: boolean };
 
 /** A person's or a tool's request over the control port: a verb of the receiver's control table, and its arguments. */
@@ -37,7 +43,10 @@ export interface ControlRequest {
 /** What every state machine may ask its host to do. */
 export type Effect =
   | { readonly type: 'send_frame'; readonly link: LinkId; readonly peer: PeerId; readonly frame: Uint8Array }
-  /** Open a link under this odd id; `first` is the first frame on it, and goes with the opening where nothing shapes the link's frames. */
+  /**
+   * Opens a link under this odd id; `first`, its first frame, goes with the opening where nothing shapes the link's
+   * frames.
+   */
   | {
       readonly type: 'open_link';
       readonly link: LinkId;

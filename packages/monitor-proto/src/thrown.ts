@@ -1,9 +1,9 @@
-/** What was caught, as an Error: nearly always it is one, if perhaps of another realm (a vm context, a worker). */
+/** What was caught, as an Error; it usually is one, if perhaps of another realm (a vm context, a worker). */
 export function asError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(String(thrown));
 }
 
-/** The code that Node gives its errors (`ENOENT`, `EEXIST`, …); undefined: it has none. */
+/** The code of an error of Node's (`ENOENT`, `EEXIST`, …); undefined: it has none. */
 export function codeOf(thrown: unknown): string | undefined {
   return isError(thrown) && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }

@@ -4,28 +4,28 @@ import type { Nanos } from './ids.ts';
 
 type Fire = (now: Nanos, subject: never) => void;
 
-/** A timer that was set and may be taken back. */
+/** A timer that can be cancelled. */
 export interface Timer {
-  /** What it does when it is due; null: it has done that, or was cancelled, and what it would have done is forgotten. */
+  /** What to do when due; null once done or cancelled. */
   fire: Fire | null;
   /** What `fire` is about. */
   subject: unknown;
 }
 
-/** Cancelled timers that may lie in the heap before it is looked through. */
+/** Cancelled timers tolerated in the heap before it is cleaned. */
 const TOLERATED = 256;
 
 /**
- * The timers of one state machine, on its own notion of time. Cancelling is constant time: a cancelled timer leaves when it
- * is due, or when such timers have come to outnumber the others.
+ * The timers of one state machine, on its own notion of time. Cancelling takes constant time: a cancelled timer leaves
+ * when it is due, or when such timers outnumber the others.
  */
 export class TimerQueue {
   private heap = new Heap<Timer>();
   private live = 0;
 
   /**
-   * Calls `fire` from `expire` at `at` or later, with `subject`: what sets a timer for each of many things has one function
-   * for all of them, and no closure that each timer keeps.
+   * Has `expire` call `fire` with `subject` at `at` or later: timers of many things share one function and keep no
+   * closure each.
    */
   set<S>(at: Nanos, fire: (now: Nanos, subject: S) => void, subject?: S): Timer {
     const timer: Timer = { fire, subject };
@@ -36,12 +36,12 @@ export class TimerQueue {
 
   cancel(timer: Timer | null): void {
     if (timer === null || timer.fire === null) return;
-    forget(timer); // it may lie here for its whole deadline: it must not keep an ended operation alive so long
+    forget(timer); // it may lie here until its deadline and must not keep an ended operation alive
     this.live -= 1;
     if (this.heap.size > TOLERATED && this.heap.size > 2 * this.live) this.dropCancelled();
   }
 
-  /** When `expire` has work next; Infinity: never. */
+  /** When `expire` next has work; Infinity: never. */
   get next(): Nanos {
     return this.heap.minKey;
   }

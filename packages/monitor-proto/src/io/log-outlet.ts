@@ -3,9 +3,9 @@ import { known } from '../assert.ts';
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { limit } from '../limits.ts';
 
-/** What an outlet needs of the world; tests give their own. */
+/** What an outlet needs of the world; tests bring their own. */
 export interface OutletHost {
-  /** Writes some of the bytes and says how many; throws EAGAIN where it would have to wait. */
+  /** Writes some of the bytes and returns how many; throws EAGAIN where it would block. */
   write(bytes: Uint8Array): number;
   /** There was no room, and now there is. */
   room(): void;
@@ -18,11 +18,12 @@ const RESERVE_BYTES = limit('logReserveBytes');
 const RETRY_MS = { first: 5, longest: 250 } as const;
 
 /**
- * Writes lines to where somebody may or may not read them, and never waits for that.
+ * Writes lines to a place that may or may not be read, and never waits for a reader.
  *
- * Guarantees: lines leave whole and in order; a line that `admits` let in leaves as soon as the reader takes it, or at the
- * process's end at the latest if it still does; nothing blocks but `drain`, for as long as it is told. What `admits` refuses
- * is for the caller to count.
+ * Guarantees: lines leave whole and in order; a line that `admits` let in leaves as soon as the reader takes it, at the
+ * latest at the process's end if the reader still does; nothing blocks but `drain`, for as long as it is told. The
+ * caller
+ * counts what `admits` refuses.
  */
 export class LogOutlet {
   private readonly waiting: Uint8Array[] = [];
@@ -41,7 +42,7 @@ export class LogOutlet {
     return this.waitingBytes < WAITING_BYTES + (important ? RESERVE_BYTES : 0);
   }
 
-  /** Whether there is room for a line that is to be written; when not, `room` is called as soon as there is. */
+  /** Whether there is room for a line; when not, `room` is called as soon as there is. */
   admits(important: boolean): boolean {
     const room = this.hasRoom(important);
     if (!room) this.refused = true;
@@ -55,7 +56,7 @@ export class LogOutlet {
     else this.keep(bytes);
   }
 
-  /** Writes what waits for so long at the most; for a process that is about to end. */
+  /** Writes what waits, for at most so long; for a process that is about to end. */
   drain(patienceMs: number): void {
     const until = performance.now() + patienceMs;
     while (!this.pump() && performance.now() < until) Atomics.wait(SLEEP, 0, 0, 2);
@@ -93,7 +94,7 @@ export class LogOutlet {
     this.host.room();
   }
 
-  /** Writes what waits as far as it is taken; whether all was. */
+  /** Writes what waits as far as it is taken; returns whether all was. */
   private pump(): boolean {
     let sent = 0;
     for (; sent < this.waiting.length; sent++) {
@@ -108,7 +109,7 @@ export class LogOutlet {
     return this.waiting.length === 0;
   }
 
-  /** What of a line has to wait; null: nothing, as it was written, or cannot be. */
+  /** What of a line has to wait; null: nothing, because it was written or cannot be. */
   private send(bytes: Uint8Array): Uint8Array | null {
     let rest = this.torn ? Buffer.concat([NEW_LINE, bytes]) : bytes;
     try {
@@ -130,15 +131,15 @@ export class LogOutlet {
 const NEW_LINE = Buffer.from('\n');
 const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
-/** A writer for a file descriptor that does not wait for a reader. */
+/** A writer for a file descriptor that never waits for a reader. */
 export function nonBlockingWriter(fd: number): OutletHost['write'] {
   const own = unblocked(fd);
   return (bytes) => writeSync(own, bytes);
 }
 
 /**
- * A pipe or a terminal is opened once more, as the flag belongs to what is open, and others may have the same open. A
- * socket cannot be; the one that a parent made for this process alone is switched.
+ * Reopens a pipe or a terminal, since the flag belongs to the open file, which others may share. A socket cannot be
+ * reopened; the one that a parent made for this process alone is switched.
  */
 function unblocked(fd: number): number {
   const kind = fstatSync(fd);
@@ -149,7 +150,7 @@ function unblocked(fd: number): number {
     if (fstatSync(own).ino === kind.ino) return own;
     closeSync(own);
   } catch {
-    // as it is: a terminal of another user
+    // left as it is: another user's terminal
   }
   return fd;
 }

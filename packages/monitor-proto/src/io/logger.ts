@@ -5,13 +5,13 @@ import type { MetricFamily } from '../metrics.ts';
 import type { KeptLines } from './kept-lines.ts';
 import { LogOutlet, nonBlockingWriter, type OutletHost } from './log-outlet.ts';
 
-/** Writes log lines; until `load` has brought in pino they wait in memory, so that boot does not pay for it. */
+/** Writes log lines; they wait in memory until `load` has brought in pino, so that boot does not pay for it. */
 export interface Logger {
   source: LogSource;
   write(event: LogEventName, lamport: number, fields: LogFields): void;
-  /** Loads the logging library and writes what has waited. */
+  /** Loads the logging library and writes the lines that waited. */
   load(): Promise<void>;
-  /** Writes everything that waits, for a quarter of a second at the most: for a process that is about to end. */
+  /** Writes everything that waits, for a quarter of a second at most: for a process that is about to end. */
   flushNow(): void;
   /** Lines that no reader took. */
   metrics(): readonly MetricFamily[];
@@ -26,12 +26,12 @@ interface Waiting {
 
 type Sink = { readonly [L in LogLevel]: (line: object, msg: string) => void };
 
-/** Lines that wait for the logging library: a boot at level debug, and no more when it never comes. */
+/** Lines that may wait for the logging library: a boot at level debug, and a bound where it never comes. */
 const MAX_WAITING_LINES = 50_000;
 const FLUSH_MS = 250;
 const TELL_AGAIN_MS = 1000;
 
-/** Lines on stdout, in a file as well where one is named, and kept where somebody wants them kept. */
+/** Writes lines to stdout, to a file where one is named, and to memory where they are to be kept. */
 export function createLogger(source: LogSource, logFile: string | null, kept: KeptLines | null = null): Logger {
   const sinks = {
     stdout: nonBlockingWriter(1),
@@ -42,8 +42,8 @@ export function createLogger(source: LogSource, logFile: string | null, kept: Ke
 }
 
 /**
- * A logger whose readers may stop reading: it never waits for them. Each line counts `seq` up by one whether it can be
- * written or not, so a gap in a sink is what was lost there; `log_lines_dropped` follows the gap and says how many.
+ * A logger that never waits for its readers. Every line increments `seq`, written or not, so a gap in a sink shows what
+ * was lost there; `log_lines_dropped` follows the gap and says how many.
  */
 export class PipeLogger implements Logger {
   source: LogSource;
@@ -51,7 +51,7 @@ export class PipeLogger implements Logger {
   private sink: Sink | null = null;
   private waiting: Waiting[] = [];
   private readonly outlets: readonly Outlet[];
-  /** Readers of the line in hand. */
+  /** Readers of the current line. */
   private taking: readonly Outlet[] = [];
 
   constructor(source: LogSource, sinks: Readonly<Record<string, OutletHost['write']>>) {
@@ -123,7 +123,7 @@ export class PipeLogger implements Logger {
     return this.outlets.filter((outlet) => outlet.admits(isImportant(level)));
   }
 
-  /** Says what was lost where the next line, important or not, will be written. */
+  /** Reports losses wherever the next line will be written. */
   private tellDropped(important: boolean): void {
     for (const outlet of this.outlets) {
       if (!outlet.mayTell(important)) continue;
@@ -143,7 +143,7 @@ function isImportant(level: LogLevel): boolean {
 class Outlet {
   readonly lines: LogOutlet;
   dropped = 0;
-  /** Of those, lines that no `log_lines_dropped` has told of. */
+  /** Lost lines that no `log_lines_dropped` has reported yet. */
   untold = 0;
 
   private tellAt = 0;
@@ -156,18 +156,18 @@ class Outlet {
     this.lines = new LogOutlet({ write, room, failed: () => this.drop() });
   }
 
-  /** Whether something is to be told of before the next line. */
+  /** Whether something is to be reported before the next line. */
   mayTell(important: boolean): boolean {
     return this.untold > 0 && this.lines.hasRoom(important) && performance.now() >= this.tellAt;
   }
 
-  /** Telling failed as what it was to tell of did: the disk is still full. */
+  /** The report failed like the lines it reports: the disk is still full. */
   tellLater(lines: number): void {
     this.untold += lines;
     this.tellAt = performance.now() + TELL_AGAIN_MS;
   }
 
-  /** Whether it takes a line; counts it when not. */
+  /** Whether it takes a line; counts the line when not. */
   admits(important: boolean): boolean {
     const room = this.lines.admits(important);
     if (!room) this.drop();

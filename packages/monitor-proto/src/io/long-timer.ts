@@ -1,11 +1,11 @@
-/** A call that is to come. */
+/** A pending call. */
 export interface LongTimer {
   cancel(): void;
-  /** Does not keep the process running. */
+  /** Lets the process end despite the timer. */
   unref(): LongTimer;
 }
 
-/** What one timer of Node can wait at the most, in milliseconds: 24.8 days. A longer one would fire at once. */
+/** The longest wait of one Node timer, in milliseconds: 24.8 days. A longer one would fire at once. */
 export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Calls once after the time, be it months or never (`Infinity`), by the monotonic clock. */

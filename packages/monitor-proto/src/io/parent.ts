@@ -3,16 +3,16 @@
 import { isRecord } from '../guards.ts';
 import type { CoreId } from '../ids.ts';
 
-/** What a process tells the one that started it. */
+/** What a process tells its parent. */
 export type ParentMessage =
-  | /** `links`: where it takes links, if that is not `address`. */
+  | /** `links`: where it accepts links, if not at `address`. */
     { readonly type: 'listening'; readonly address: string; readonly links?: string }
   | { readonly type: 'registered'; readonly core: CoreId; readonly incarnation: number }
   /** A core has its first lease in a view. */
   | { readonly type: 'takes_part'; readonly view: number }
   | { readonly type: 'progress'; readonly members: number; readonly links: number; readonly expected: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
-  /** It goes on, but somebody should know. */
+  /** It carries on, but somebody should know. */
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'failed'; readonly error: string };
 
@@ -20,7 +20,7 @@ export function tellParent(message: ParentMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-/** Calls `ended` when the parent is gone without a word (unless this process is detached), or asks for an end. */
+/** Calls `ended` when the parent is gone without a word (unless this process is detached) or asks it to end. */
 export function watchParent(detached: boolean, ended: (reason: string) => void): void {
   if (detached) process.channel?.unref();
   process.on('disconnect', () => {
@@ -29,7 +29,9 @@ export function watchParent(detached: boolean, ended: (reason: string) => void):
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ended(signal));
 }
 
-/** What a parent tells its process: to a core where the SKB is, to the SKB the machine, too large for an environment. */
+/**
+ * What a parent tells its child: a core, where the SKB is; the SKB, the machine, which is too large for an environment.
+ */
 export type ChildMessage =
   { readonly type: 'skb'; readonly address: string } | { readonly type: 'machine'; readonly machine: unknown };
 

@@ -7,8 +7,8 @@ import { FIRST_FRAME, frameOfHeader, LINK_PATH, MAX_PAYLOAD } from './websocket-
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n';
 
 /**
- * The HTTP server of a process's port, for whatever is not a link in our own form: `/healthz` and the like, and strangers'
- * WebSockets. It is made when somebody first asks for it, for boot has no use of it.
+ * The HTTP server of a process's port, for all but links in our own form: `/healthz` and the like, and strangers'
+ * WebSockets. Made on first use, because boot does not need it.
  */
 export class PlainHttp {
   private server: Server | null = null;
@@ -49,7 +49,7 @@ export class PlainHttp {
       acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first, socket));
     });
     // What is no HTTP, TLS on a port without it say, node:http answers itself: 400 or 431.
-    server.emit('listening'); // it does not listen itself, but from here on it keeps and times its connections
+    server.emit('listening'); // it does not listen itself; this starts its keeping and timing of connections
     return server;
   }
 }

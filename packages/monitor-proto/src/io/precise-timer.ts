@@ -5,18 +5,19 @@ import type { Nanos } from '../ids.ts';
 /**
  * One timer with a precision of some ten microseconds, for shaped links.
  *
- * Node's own timers are whole milliseconds and fire 0.3 to 1.2 ms late; polling is exact but burns a CPU that 31
- * other cores want. So a helper thread sleeps in `Atomics.wait` until shortly before the due time and posts a message;
- * the main thread polls through what is left: the spread of the time that waking up takes. The thread is started by the
- * first `arm`, never keeps the process alive, and costs about 9 MiB; until it runs (some 40 ms), and where it cannot,
- * Node's timer and polling take its place.
+ * Node's own timers are whole milliseconds and fire 0.3 to 1.2 ms late; polling is exact but burns a CPU that 31 other
+ * cores want. So a helper thread sleeps in `Atomics.wait` until shortly before the due time and posts a message; the
+ * main
+ * thread polls for the rest, which is the spread of wake-up times. The first `arm` starts the thread, which never keeps
+ * the process alive and costs about 9 MiB; until it runs (some 40 ms), and where it cannot, Node's timer and polling
+ * replace it.
  */
 export interface PreciseTimer {
-  /** Calls `onDue` at `atNs` or right after, never before; of several calls before that the earliest counts. */
+  /** Calls `onDue` at `atNs` or right after, never before; of several calls until then the earliest counts. */
   arm(atNs: Nanos): void;
-  /** What waking up an idle process costs on this machine at present, as measured; 0 before the first measurement. */
+  /** What waking an idle process costs on this machine at present, as measured; 0 before the first measurement. */
   readonly wakeCostNs: Nanos;
-  /** Ends the helper thread; nothing fires any more. */
+  /** Ends the helper thread; nothing fires afterwards. */
   close(): void;
 }
 
@@ -27,14 +28,14 @@ export function createPreciseTimer(nowNs: () => Nanos, onDue: () => void): Preci
 
 /** Below this the rest is polled: a trip through the helper takes longer. */
 const POLL_NS = 60_000;
-/** Node's timer is asked for this much less than the time left, as it is that much late at worst. */
+/** Node's timer is set this much early, because it is that late at worst. */
 const COARSE_SLACK_NS = 1_200_000;
-/** The most that waking up is assumed to take: a busy machine must not make us poll for long. */
+/** The longest wake-up assumed: a busy machine must not make us poll for long. */
 const MAX_LEAD_NS = 400_000;
 const FIRST_LEAD_NS = 150_000;
-/** The lead follows what waking up took, an eighth of the difference each time. */
+/** The lead follows the measured wake-ups, an eighth of the difference each time. */
 const LEAD_GAIN = 0.125;
-/** What the lead covers: the helper wakes up from its sleep, then this thread from its own. */
+/** What the lead covers: the helper wakes, then this thread does. */
 const WAKES_PER_LEAD = 2;
 
 /** Words of the shared memory: a generation number to wait on, and (as a float at byte 8) the due time. */
@@ -64,7 +65,7 @@ class ThreadTimer implements PreciseTimer {
   private ready = false;
   private closed = false;
   private atNs = Infinity;
-  /** When the helper was told to wake us, on our clock; Infinity: it sleeps. */
+  /** When the helper is to wake us, on our clock; Infinity: it sleeps. */
   private wakeAtNs = Infinity;
   private leadNs = FIRST_LEAD_NS;
   private measured = false;
@@ -126,7 +127,7 @@ class ThreadTimer implements PreciseTimer {
     this.measured = true;
   }
 
-  /** Without the helper the coarse way still keeps the promise, at a higher price. */
+  /** Without the helper the coarse way keeps the promise, at a higher price. */
   private lost(): void {
     this.ready = false;
     if (this.atNs < Infinity) this.wait();

@@ -7,14 +7,14 @@ import { OPEN_TIMEOUT_MS, REFUSAL } from './websocket-opening.ts';
 
 /** What a transport over TLS is told of its connections. */
 export interface SecuredOwner {
-  /** Both ends have shown good certificates: what follows is a link or a request. */
+  /** Both ends have shown good certificates: a link or a request follows. */
   secured(socket: Socket): void;
   refused(fault: CertificateFault, from: string): void;
   /** The certificate of an open connection has been revoked. */
   revoked(socket: Socket, fault: CertificateFault): void;
 }
 
-/** The first byte of whoever speaks TLS: a handshake record. */
+/** The first byte of a TLS client: a handshake record. */
 const TLS_HANDSHAKE = 0x16;
 const PLAIN: CertificateFault = {
   error: 'TLS_REQUIRED',
@@ -22,7 +22,7 @@ const PLAIN: CertificateFault = {
   ours: true,
 };
 
-/** A refusal is told to whoever asks within this time. */
+/** A refusal is told to the caller within this time. */
 const TELL_MS = 2000;
 
 /** The accepted and dialled connections of a process that speaks TLS, and who is at their other ends. */
@@ -49,7 +49,7 @@ export class SecuredConnections {
     this.stopWatching = tls.watchRevoked(() => this.dropRevoked());
   }
 
-  /** An accepted connection: TLS begins, if that is what the other end speaks. */
+  /** Begins TLS on an accepted connection, if the other end speaks it. */
   take(socket: Socket): void {
     const drop = (): void => void socket.destroy();
     this.raw.add(socket);
@@ -64,18 +64,18 @@ export class SecuredConnections {
     socket.on('timeout', drop).on('end', drop).on('error', drop).setTimeout(OPEN_TIMEOUT_MS);
   }
 
-  /** A connection that this end has opened is a link. */
+  /** A connection opened by this end is a link. */
   dialled(socket: Socket): void {
     const peer = socket instanceof TLSSocket ? TlsEnd.peerOf(socket) : null;
     if (peer !== null) this.keep(socket, peer);
   }
 
-  /** Whom the other end of an accepted connection may be. */
+  /** Whom the other end of an accepted connection may speak as. */
   namesOf(socket: Socket): CertifiedNames {
     return this.peers.get(socket)?.names ?? [];
   }
 
-  /** Ends what is not secured yet. */
+  /** Ends connections that are not secured yet. */
   close(): void {
     this.stopWatching();
     for (const socket of this.raw) socket.destroy();
@@ -86,7 +86,7 @@ export class SecuredConnections {
     socket.once('close', () => this.peers.delete(socket));
   }
 
-  /** The reason goes to the other end as the answer to what it asks for. */
+  /** Answers the other end's request with the reason. */
   private refuse(fault: CertificateFault, socket: Socket | null, asked = false): void {
     this.owner.refused(fault, socket?.remoteAddress ?? 'somebody');
     if (socket === null) return;
@@ -116,7 +116,7 @@ export class SecuredConnections {
   }
 }
 
-/** The connection that TLS was begun on; Node keeps it to itself. */
+/** The connection beneath TLS; Node keeps it private. */
 function below(socket: TLSSocket): Socket {
   return '_parent' in socket && socket._parent instanceof Socket ? socket._parent : socket;
 }

@@ -4,16 +4,16 @@ import { dirname } from 'node:path';
 import { makeFolder } from './folder.ts';
 import { listenAtSocket } from './unix-socket.ts';
 
-/** How often it is looked whether the socket's file is there. */
+/** How often to check that the socket's file is there. */
 const LOOK_EVERY_MS = 1000;
 
 /**
- * Listens at a Unix socket for as long as it is not closed: a socket whose file somebody has deleted, or the folder around it, is
- * made again. One that another process has put there is left to it. Connections outlive their socket's file.
+ * Listens at a Unix socket until closed: a socket whose file or folder was deleted is made again; one that another
+ * process has put there is left alone. Connections outlive their socket's file.
  */
 export class SocketListener {
   private server: Server | null = null;
-  /** The file that the server was bound to. The kernel gives its number to no other while the server has it. */
+  /** The file that the server was bound to. The kernel reuses its number for no other while the server has it. */
   private file: string | null = null;
   private readonly looking: NodeJS.Timeout;
   private opening = false;
@@ -26,7 +26,7 @@ export class SocketListener {
     this.looking = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
   }
 
-  /** Rejects with a line that says why the socket cannot be had. */
+  /** Rejects with a line that says why the socket cannot be made. */
   static async at(path: string, connected: (socket: Socket) => void): Promise<SocketListener> {
     const listener = new SocketListener(path, connected);
     try {
@@ -52,7 +52,7 @@ export class SocketListener {
     if (this.closed) this.leave(); // meanwhile
   }
 
-  /** Closing a server removes the file at its path, whosever it has become: another's is out of the way while that happens. */
+  /** Closing a server removes the file at its path, whoever's it has become: another's is moved aside meanwhile. */
   private leave(): void {
     const { server, path } = this;
     if (server?.listening !== true) return;
@@ -64,7 +64,7 @@ export class SocketListener {
       server.close();
       renameSync(aside, path);
     } catch {
-      server.close(); // who may rename nothing in a folder removes nothing there either
+      server.close(); // who may rename nothing in a folder can remove nothing there either
     }
   }
 
@@ -76,18 +76,18 @@ export class SocketListener {
       makeFolder(dirname(this.path), 0o700);
       await this.open();
     } catch {
-      // Nothing can be made there now; at the next look perhaps.
+      // Nothing can be made there now; perhaps at the next check.
     }
     this.opening = false;
   }
 }
 
-/** What tells the file at a path from others; null: there is none. */
+/** Tells the file at a path from others; null: there is none. */
 function fileAt(path: string): string | null {
   try {
     const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     return there === undefined ? null : `${there.dev} ${there.ino}`;
   } catch {
-    return null; // a file stands where the folder was
+    return null; // a file has replaced the folder
   }
 }

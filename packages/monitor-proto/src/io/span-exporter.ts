@@ -5,7 +5,7 @@ import type { LogEventName, LogFields } from '../log-events.ts';
 import type { MetricFamily } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 
-/** Spans that wait for the next request; what comes while it is full is dropped and counted: a collector holds up nobody. */
+/** Spans that may wait for the next request; more are dropped and counted, so that a collector holds up nobody. */
 const MAX_WAITING = 2048;
 const SEND_MS = 1000;
 const ANSWER_MS = 5000;
@@ -13,7 +13,7 @@ const OK = 1;
 const ERROR = 2;
 const INTERNAL_KIND = 1;
 
-/** Who a process is, in OpenTelemetry's words. */
+/** What a process is, in OpenTelemetry's words. */
 export interface SpanSource {
   readonly core: string | number;
   readonly incarnation: number;
@@ -25,8 +25,8 @@ interface Attribute {
 }
 
 /**
- * Operations as spans of OpenTelemetry, over OTLP/HTTP in JSON (`/v1/traces`), from the log events that tell of an operation's end. An
- * operation is a trace: its id is made from the operation's, so that whoever looks for 3.1.42 finds it.
+ * Exports operations as OpenTelemetry spans, over OTLP/HTTP in JSON (`/v1/traces`), from the log events of their ends.
+ * Each operation is a trace whose id derives from the operation's, so that a search for 3.1.42 finds it.
  */
 export class SpanExporter {
   private waiting: object[] = [];
@@ -57,7 +57,7 @@ export class SpanExporter {
     this.timer ??= setTimeout(() => this.send(), SEND_MS).unref();
   }
 
-  /** Sends what waits now: for a process that is about to end. */
+  /** Sends what waits, for a process that is about to end. */
   flush(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     if (this.waiting.length > 0) this.send();
@@ -111,8 +111,8 @@ export class SpanExporter {
 }
 
 /**
- * An exporter as OpenTelemetry's own variables ask for it (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT to which
- * `/v1/traces` is added); null without them, or when they hold no URL.
+ * An exporter as OpenTelemetry's own variables configure it (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or
+ * OTEL_EXPORTER_OTLP_ENDPOINT plus `/v1/traces`); null without them, or when they hold no URL.
  */
 export function spanExporter(
   environment: Readonly<Record<string, string | undefined>>,
@@ -134,7 +134,7 @@ function attribute(key: string, value: unknown): Attribute {
   return { key, value: { stringValue: typeof value === 'object' ? JSON.stringify(value) : String(value) } };
 }
 
-/** Hex digits that two different texts do not share. */
+/** Hex digits that differ for different texts. */
 function hashOf(text: string, digits: number): string {
   return createHash('sha256').update(text).digest('hex').slice(0, digits);
 }

@@ -15,27 +15,30 @@ import { ANY_CORE, type CertifiedNames } from '../handshake/certified.ts';
 import { codeOf } from '../thrown.ts';
 
 /*
- * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority; its names say who its holder may
- * be (handshake/certified.ts). What the peer's certificate lacks is found after TLS's own handshake, so that the refusal can
- * be told over it: a connection that just breaks tells nobody why. Sessions are not resumed: each opening looks anew
- * whether a certificate has expired or is revoked.
+ * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority, whose names say who its
+ * holder may be (handshake/certified.ts). The peer's certificate is judged after TLS's own handshake, so that a refusal
+ * can be told over it: a connection that just breaks tells nobody why. Sessions are not resumed: each opening checks
+ * anew whether a certificate has expired or is revoked.
  */
 
 /** What a process needs to speak TLS: texts in PEM. Plain JSON: it travels to children in their settings. */
 export interface TlsSettings {
-  /** The authority's certificate, or several. */
+  /** One or more certificates of the authority. */
   readonly ca: string;
   /** This process's certificate, and those between it and the authority. */
   readonly cert: string;
   readonly key: string;
-  /** A file with the serial numbers or SHA-256 fingerprints of revoked certificates, one a line; absent: none is. */
+  /**
+   * A file with the serial numbers or SHA-256 fingerprints of revoked certificates, one per line; absent: none is
+   * revoked.
+   */
   readonly revoked?: string;
 }
 
-/** Whom the other end of a connection has proved to be. */
+/** Who the other end of a connection has proved to be. */
 export interface CertifiedPeer {
   readonly names: CertifiedNames;
-  /** Of the certificate, SHA-256 in hex. */
+  /** SHA-256 of the certificate, in hex. */
   readonly fingerprint: string;
   readonly serial: string;
 }
@@ -45,7 +48,7 @@ const SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1
 const NO_TICKET = 0x4000;
 /** Names under which a process answers requests. */
 const SERVES = /^(?:skb|launcher|core-(?:\d+|\*))$/;
-/** How often the list of revoked certificates is looked at, at most. */
+/** How often the list of revoked certificates is checked, at most. */
 const LOOK_MS = 500;
 
 /** One process's end of TLS: makes both sides of connections, and judges certificates. */
@@ -61,7 +64,7 @@ export class TlsEnd {
   }
 
   /**
-   * The server's side, for raw connections that are handed to it by `emit('connection', …)`. A fault comes with the socket where
+   * The server's side, for raw connections handed to it by `emit('connection', …)`. A fault comes with the socket where
    * there is one to answer on.
    */
   server(
@@ -89,7 +92,10 @@ export class TlsEnd {
     return server;
   }
 
-  /** The client's side of a connection to whom this name belongs; a fault of its certificate comes as the socket's error. */
+  /**
+   * The client's side of a connection to the holder of this name; a fault of its certificate comes as the socket's
+   * error.
+   */
   dial(to: LinkPlace, name: string, onread: object): TLSSocket {
     const isName = (names: CertifiedNames): boolean =>
       names.includes(name) || (name.startsWith('core-') && names.includes(ANY_CORE));
@@ -102,7 +108,7 @@ export class TlsEnd {
     return this.connectTo(to, (peer) => this.faultOf(peer, serves, 'a process that serves'));
   }
 
-  /** Whom the other end of a connection that this end has dialled proved to be; null: the connection has ended. */
+  /** Who the other end of a connection that we dialled proved to be; null: the connection has ended. */
   static peerOf(socket: TLSSocket): CertifiedPeer | null {
     const shown = socket.getPeerX509Certificate();
     return shown === undefined ? null : peerOf(shown);
@@ -113,12 +119,12 @@ export class TlsEnd {
     return subjectAltName.split(', ').flatMap((entry) => /^DNS:([a-z0-9*.-]+)$/.exec(entry)?.[1] ?? []);
   }
 
-  /** A certificate in a sentence. */
+  /** Describes a certificate in a sentence. */
   static titleOf(peer: CertifiedPeer): string {
     return `that of ${titleOf(peer)}, serial ${peer.serial}`;
   }
 
-  /** Whether the certificate of an open connection has been revoked meanwhile. */
+  /** Whether the certificate of an open connection has been revoked since. */
   isRevoked(peer: CertifiedPeer): boolean {
     return this.revocations.has(peer);
   }
@@ -129,7 +135,7 @@ export class TlsEnd {
     return peer !== undefined && this.isRevoked(peer);
   }
 
-  /** Calls back, now and then, when the list of revoked certificates has changed; ends with the function that it returns. */
+  /** Calls back when the list of revoked certificates has changed; the returned function ends that. */
   watchRevoked(changed: () => void): () => void {
     return this.revocations.watch(changed);
   }
@@ -153,7 +159,7 @@ export class TlsEnd {
     const socket = connect({
       ...to,
       secureContext: this.context,
-      servername: '', // addresses are no names of anybody
+      servername: '', // addresses name nobody
       checkServerIdentity: (_host: string, { raw }: { readonly raw: Buffer }) => {
         const peer = peerOf(new X509Certificate(raw));
         this.dialled.set(socket, peer);
@@ -165,7 +171,10 @@ export class TlsEnd {
     return socket;
   }
 
-  /** Of a server's certificate that TLS has verified; an error with a fault, as `checkServerIdentity` has it. */
+  /**
+   * Judges a server's certificate that TLS has verified; returns an error with a fault, as `checkServerIdentity`
+   * expects.
+   */
   private faultOf(peer: CertifiedPeer, isFor: (names: CertifiedNames) => boolean, wanted: string): Error | undefined {
     if (this.revocations.has(peer)) return new CertificateFailure(fault('CERTIFICATE_REVOKED', TlsEnd.titleOf(peer)));
     if (isFor(peer.names)) return undefined;
@@ -178,7 +187,7 @@ function contextOf({ ca, cert, key }: TlsSettings): SecureContextOptions {
   return { ca, cert, key, ciphers: SUITES, minVersion: 'TLSv1.3', secureOptions: NO_TICKET };
 }
 
-/** A certificate of the other end that this end does not take. */
+/** A certificate of the other end that we refuse. */
 export class CertificateFailure extends Error {
   override readonly name = 'CertificateFailure';
 
@@ -187,7 +196,7 @@ export class CertificateFailure extends Error {
   }
 }
 
-/** The fault in an error of a connection that this end has opened; null: it failed for another reason. */
+/** The fault in an error of a connection that we opened; null: it failed for another reason. */
 export function faultOfDial(error: Error): CertificateFault | null {
   if (error instanceof CertificateFailure) return error.fault;
   const code = codeOf(error) ?? '';
@@ -199,7 +208,7 @@ export function faultOfDial(error: Error): CertificateFault | null {
     : null;
 }
 
-/** Of what the server's side met before there was a connection to answer on; null: a peer that went away. */
+/** The fault that the server's side met before there was a connection to answer on; null: the peer went away. */
 function faultOfOpening(error: Error): CertificateFault | null {
   const code = codeOf(error) ?? '';
   if (/CERTIFICATE_(?:EXPIRED|REVOKED|UNKNOWN)|UNKNOWN_CA|BAD_CERTIFICATE/.test(code))
@@ -246,14 +255,14 @@ function titleOf({ names, serial }: CertifiedPeer): string {
   return names.length === 0 ? `nobody (serial ${serial})` : names.join(', ');
 }
 
-/** When the certificate's time does not hold now, as the end of a sentence. */
+/** Why the certificate is not valid now, as the end of a sentence; null: it is. */
 function expiry({ validFrom, validTo }: X509Certificate): string | null {
   const now = Date.now();
   if (now > Date.parse(validTo)) return `expired on ${validTo}`;
   return now < Date.parse(validFrom) ? `is not valid before ${validFrom}` : null;
 }
 
-/** Serial numbers and fingerprints as people and tools write them: colons, capitals, zeros before. */
+/** Serial numbers and fingerprints as people and tools write them: colons, capitals, leading zeros. */
 function plainHex(text: string): string {
   return text
     .replaceAll(':', '')
@@ -261,7 +270,7 @@ function plainHex(text: string): string {
     .replace(/^0+(?=.)/, '');
 }
 
-/** The file with revoked certificates, read anew when it has changed. A list that cannot be read any more keeps what it said. */
+/** The file of revoked certificates, reread when it changes. When it can no longer be read, its last content holds. */
 class Revocations {
   private revoked = new Set<string>();
   private stamp = '';
@@ -290,7 +299,7 @@ class Revocations {
     };
   }
 
-  /** Whoever looks first, for a new connection or by the clock, all that watch hear of a change. */
+  /** Whoever checks first, for a new connection or by the clock, every watcher hears of a change. */
   private look(file: string): void {
     this.lookAfter = Date.now() + LOOK_MS;
     try {

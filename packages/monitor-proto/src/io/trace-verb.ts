@@ -4,13 +4,13 @@ import { callAfter, type LongTimer } from './long-timer.ts';
 import { Tracer } from './tracer.ts';
 
 const MAX_ENTRIES = 1_000_000;
-/** A trace that nobody fetches ends so long after it should have. */
+/** A trace that nobody fetches ends this long after it was due. */
 const FORGET_MS = 60_000;
 
-/** What is told when tracing begins and ends. */
+/** Told when tracing begins and ends. */
 export type TraceSwitch = (tracer: Tracer | null) => void;
 
-/** The verb `trace` of every process: start, stop (answers what was noted), time (its clock, to align others with). */
+/** The verb `trace` of every process: start, stop (answers with the notes), time (its clock, for aligning others). */
 export class TraceVerb {
   private tracer: Tracer | null = null;
   private forget: LongTimer | null = null;

@@ -5,16 +5,17 @@ import { LOG_EVENTS } from '../log-events.ts';
 import type { TraceEntry, TraceNotes } from '../trace/entries.ts';
 import { nowNs } from './clock.ts';
 
-/** Events that mark a moment although they are no warning. */
+/** Events that mark a moment although they are no warnings. */
 const MARKS: ReadonlySet<string> = new Set(['fault_applied', 'fault_healed', 'peer_gone', 'peer_heard', 'core_ready']);
-/** Message types that name a slice; a frame may carry hundreds. */
+/** Message types named on a slice; a frame may carry hundreds. */
 const NAMED_TYPES = 3;
 
 type Kind = TraceEntry[0];
 
 /**
- * Notes what a process does, in a ring: what is older than its size is lost, and counted. The ring is columns, and a note makes
- * no object: a message costs a few stores. Messages of a turn have the time at which it began: a clock for each would cost more than they.
+ * Notes what a process does in a ring; overwritten notes are counted. The ring is columns, so that a note makes no
+ * object: a message costs a few stores. Messages of a turn carry the turn's start time: reading a clock for each would
+ * cost more than the notes.
  */
 export class Tracer implements MessageTap {
   private readonly kinds: Kind[] = [];
@@ -30,7 +31,7 @@ export class Tracer implements MessageTap {
   private count = 0;
   private startedAt = 0;
   private types: string[] = [];
-  /** Control requests under way: their verbs and beginnings. */
+  /** Control requests under way: their verbs and start times. */
   private readonly requests = new Map<number, readonly [verb: string, at: number]>();
 
   constructor(private readonly entries: number) {
@@ -68,7 +69,7 @@ export class Tracer implements MessageTap {
     if (request !== undefined) this.note('span', request[0], request[1], nowNs(), '', result);
   }
 
-  /** A log line tells of an operation's end, or of a moment worth a mark. */
+  /** A log line reports an operation's end, or a moment worth a mark. */
   logged(event: LogEventName, fields: LogFields): void {
     const { op = '', elapsed_us: elapsedUs, kind, plan, phases, result = '' } = fields;
     if (typeof elapsedUs === 'number' && op !== '') {

@@ -1,7 +1,7 @@
 import type { MetricFamily } from '../metrics.ts';
 import type { ShaperCounters } from './link-shaper.ts';
 
-/** What a host counts of the frames that it carries out. */
+/** What a host counts of the frames it carries. */
 export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay: number): readonly MetricFamily[] {
   return [
     {
@@ -25,7 +25,10 @@ export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay
   ];
 }
 
-/** Connections that a certificate, or the lack of one, ended before they were links or requests; nothing where there were none. */
+/**
+ * Connections ended by a certificate, or the lack of one, before they were links or requests; empty where there were
+ * none.
+ */
 export function refusalMetrics(refusals: ReadonlyMap<string, number>): readonly MetricFamily[] {
   if (refusals.size === 0) return [];
   return [

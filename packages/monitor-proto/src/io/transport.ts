@@ -24,22 +24,22 @@ import {
 /*
  * The transport contract, which the simulated network keeps as well (test/conformance):
  *
- *   T1  a frame arrives whole and unaltered, or not at all; on one link in the order of sending;
- *   T2  link_up comes once, before the link's other frames, at the end that did not open it with the frame that went with the
- *       opening; link_down comes once, after the last one, for every link that was asked for or came up, whatever ended it
- *       but this end's own `close`;
- *   T3  frames sent before `close` are delivered if the link still carries them; after it this end hears nothing more.
+ * T1  a frame arrives whole and unaltered, or not at all, and on one link in the order of sending;
+ * T2  link_up comes once, before the link's other frames; at the accepting end it brings the frame that came with the
+ * opening. link_down comes once, after the last frame, for every link that was asked for or came up, unless this end
+ * closed it itself;
+ * T3  frames sent before `close` are delivered if the link still carries them; after it this end hears nothing more.
  */
 
 /** What a transport tells its host. */
 export interface TransportOwner {
   /**
-   * `first`: the frame that came with the opening, to keep; a link that this end opened has none. `names`: whom the other end’s
-   * certificate lets it be, of a link over TLS that it opened.
+   * `first`: the frame that came with the opening, to keep; none on a link that this end opened. `names`: whom the
+   * certificate of the other end, which opened the link, lets it be; TLS only.
    */
   linkUp(link: LinkId, first: Uint8Array | null, names?: CertifiedNames): void;
   linkDown(link: LinkId, reason: string): void;
-  /** The frame's bytes are lent: they are good until this returns. */
+  /** The frame's bytes are borrowed: valid until this returns. */
   frame(link: LinkId, frame: Uint8Array): void;
   /** A connection over TLS was refused before it was a link or a request. */
   connectionRefused?(fault: CertificateFault, from: string): void;
@@ -49,7 +49,7 @@ export interface TransportOwner {
 export interface Transport {
   /** Begins to accept links; resolves to the port. Rejects when the port cannot be had. */
   listen(host: string, port: number): Promise<number>;
-  /** Begins to accept links at a Unix socket as well. Rejects with a line that says why when it cannot be had. */
+  /** Also accepts links at a Unix socket. Rejects with a line that says why the socket cannot be had. */
   listenAt(path: string): Promise<void>;
   /**
    * Opens a link to `host:port` or `ws+unix:/path` under an odd id of the caller's choice; `first`, if not null, goes with the
@@ -58,7 +58,7 @@ export interface Transport {
   open(link: LinkId, address: string, first: Uint8Array | null, name?: string): void;
   send(link: LinkId, frame: Uint8Array): void;
   close(link: LinkId, reason: string): void;
-  /** Breaks the socket of a link without a word, as a network does. */
+  /** Breaks a link's socket without a word, as a network does. */
   reset(link: LinkId): void;
   /** Ends every link and stops accepting. */
   shutdown(): void;
@@ -67,15 +67,15 @@ export interface Transport {
 /** A peer that does not answer a close frame within this time is cut off. */
 const CLOSE_PATIENCE_MS = 1000;
 
-/** Links over WebSockets: one socket a link, one binary message a frame. */
+/** Links over WebSockets: one socket per link, one binary message per frame. */
 export class WebSocketTransport implements Transport {
   private readonly sockets = new Map<LinkId, WebSocket>();
-  /** Links that this end opens and that are not up yet. */
+  /** Links that this end is opening. */
   private readonly opening = new Map<LinkId, Socket>();
   /** Connections that have said nothing yet. */
   private readonly silent = new Set<Socket>();
   private readonly server: Server;
-  /** Where processes of the same host come in; null: they come by the port as well. */
+  /** Where processes of the same host connect; null: by the port as well. */
   private local: SocketListener | null = null;
   private readonly http: PlainHttp;
   private readonly secured: SecuredConnections | null;
@@ -155,7 +155,7 @@ export class WebSocketTransport implements Transport {
     if (socket === undefined) return;
     const raw = rawSocketOf(socket);
     if (this.tls === null) breakOff(raw);
-    else raw.destroy(); // Node can reset bare TCP alone
+    else raw.destroy(); // Node can reset only bare TCP
   }
 
   shutdown(): void {
@@ -168,20 +168,20 @@ export class WebSocketTransport implements Transport {
     for (const socket of this.sockets.values()) socket.close(CLOSE_CODE, 'SHUTTING_DOWN');
   }
 
-  /** Ends a link that is not up yet; its owner, who wants that, is not told. */
+  /** Ends a link that is not up yet, without telling its owner, who asked for it. */
   private giveUp(link: LinkId): void {
     const socket = this.opening.get(link);
     this.opening.delete(link);
     socket?.destroy();
   }
 
-  /** Somebody has connected; where there is TLS it comes first. */
+  /** Someone has connected; TLS comes first where there is any. */
   private connecting(socket: Socket): void {
     if (this.secured === null) this.connected(socket);
     else this.secured.take(socket);
   }
 
-  /** Somebody has connected: what they say first decides whether it is to be a link or a request over HTTP. */
+  /** Someone has connected: their first bytes decide between a link and an HTTP request. */
   private connected(socket: Socket): void {
     const first = (bytes: Buffer): void => {
       leave();
@@ -189,7 +189,7 @@ export class WebSocketTransport implements Transport {
       if (request === null) return this.http.take(socket, bytes);
       const accepted = acceptWebSocket(socket, request.key, this.tls !== null);
       this.accepted(accepted.webSocket, accepted.reads, request.first, this.secured?.namesOf(socket));
-      accepted.socket.uncork(); // the answer and what the first frame was answered with leave together
+      accepted.socket.uncork(); // the answer and the reply to the first frame leave together
       accepted.socket.resume();
     };
     const end = (): void => void socket.destroy();
@@ -246,25 +246,30 @@ export class WebSocketTransport implements Transport {
   }
 }
 
-/** The socket below an open WebSocket; ws keeps it to itself, and has no other way to reset it or to write past its queue. */
+/**
+ * The socket beneath an open WebSocket: ws keeps it private, and has no other way to reset it or to write past its
+ * queue.
+ */
 function rawSocketOf(socket: WebSocket): Socket {
   return (socket as WebSocket & { readonly _socket: Socket })._socket;
 }
 
-/** A Unix socket knows no reset: it ends, which is as sudden. */
+/** A Unix socket has no reset: it ends, which is as sudden. */
 function breakOff(socket: Socket): void {
   if (socket.remoteFamily === undefined) socket.destroy();
   else socket.resetAndDestroy();
 }
 
-/** Links that this end opened have odd ids: the client's side of a WebSocket, which masks. */
+/** Links that this end opened have odd ids: the client side of a WebSocket, which masks. */
 export function isDialled(link: LinkId): boolean {
   return link % 2 === 1;
 }
 
 const BINARY = { binary: true, compress: false } as const;
 const CLOSE_CODE = 4000;
-/** A text message is no frame: it is handed on as a byte that no frame may begin with, and refused like any other garbage. */
+/**
+ * A text message is not a frame: it is delivered as a byte that no frame may begin with, and refused like any garbage.
+ */
 const NOT_A_FRAME = Uint8Array.of(0xc1);
 
 function describe(error: Error & { readonly code?: string }): string {

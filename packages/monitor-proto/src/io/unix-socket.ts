@@ -5,16 +5,16 @@ import { limit } from '../limits.ts';
 import { codeOf } from '../thrown.ts';
 
 /*
- * Unix sockets that processes of one host take links at. A socket is a file: its name is bounded by the kernel's `sun_path`, its
- * mode says who may connect, and it stays behind when its process is killed.
+ * Unix sockets at which the processes of a host accept links. A socket is a file: the kernel's `sun_path` bounds its
+ * name, its mode says who may connect, and it stays behind when its process is killed.
  */
 
-/** `sun_path` less the zero that ends it: unix(7); macOS has four bytes less. */
+/** `sun_path` less its terminating zero: unix(7); macOS has four bytes less. */
 export const LONGEST_SOCKET_PATH_BYTES = process.platform === 'darwin' ? 103 : 107;
 /** Only the user who runs the cluster may connect. */
 const OWNER_ONLY = 0o177;
 
-/** A name as long as any that a core's socket has. */
+/** A name as long as that of any core's socket. */
 export const LONGEST_SOCKET_NAME = `core-${limit('maxCores') - 1}.00000000.sock`;
 
 /** What is wrong with a path for a socket, in one line; null: nothing. */
@@ -26,8 +26,8 @@ export function faultOfSocketPath(path: string): string | null {
 }
 
 /**
- * Has a server listen at a socket of mode 0600. A socket there that nobody listens at any more is removed; rejects with one line
- * when somebody does, when something else lies there, or when the path is too long.
+ * Makes a server listen at a socket of mode 0600, replacing one at which nobody listens. Rejects with one line when
+ * somebody does, when something else lies there, or when the path is too long.
  */
 export async function listenAtSocket(server: Server, path: string): Promise<void> {
   const fault = faultOfSocketPath(path);
@@ -37,7 +37,7 @@ export async function listenAtSocket(server: Server, path: string): Promise<void
     const failed = (error: Error): void =>
       reject(new Error(`cannot listen at ${path}: ${codeOf(error) ?? error.message}`));
     server.once('error', failed);
-    const before = process.umask(OWNER_ONLY); // the file is made before `listen` returns: it never has another mode
+    const before = process.umask(OWNER_ONLY); // the file is made before `listen` returns, so it never has another mode
     try {
       server.listen({ path, backlog: 2048 }, () => {
         server.off('error', failed);
@@ -50,17 +50,17 @@ export async function listenAtSocket(server: Server, path: string): Promise<void
 }
 
 /**
- * The path of a socket for one life of `who` in a folder, which is made where it is missing: whoever still dials an earlier life
- * shall not reach this one. What earlier lives have left there is removed.
+ * The path of a socket for one life of `who`, in a folder that is made where it is missing: whoever still dials an
+ * earlier life must not reach this one. Removes what earlier lives left there.
  */
 export async function freshSocketPath(folder: string, who: string, life: string): Promise<string> {
   makeFolder(folder, 0o700);
   const left = readdirSync(folder).filter((name) => name.startsWith(`${who}.`) && name.endsWith('.sock'));
-  for (const name of left) await removeStaleSocket(`${folder}/${name}`).catch(() => undefined); // one that lives stays
+  for (const name of left) await removeStaleSocket(`${folder}/${name}`).catch(() => undefined); // a live one stays
   return `${folder}/${who}.${life}.sock`;
 }
 
-/** Removes what a killed process has left. */
+/** Removes what a killed process left. */
 async function removeStaleSocket(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return;
@@ -81,7 +81,7 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // A full queue (EAGAIN) has somebody behind it; a file that cannot be asked is not ours to remove.
+    // A full queue (EAGAIN) has a listener; a file that cannot be asked is not ours to remove.
     socket.once('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error) ?? '')));
   });
 }

@@ -2,17 +2,17 @@ import { Histogram, type MetricFamily } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 import { nowNs } from './clock.ts';
 
-/** How often the event loop is looked at, once somebody asks. */
+/** How often the event loop is sampled, once somebody asks. */
 const LOOK_MS = 100;
 const LAG_BOUNDS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
-/** How a process itself is: its event loop, memory, CPU time and build. A process that nobody asks keeps no timer for it. */
+/** A process's own health: event loop, memory, CPU time and build. It keeps no timer until somebody asks. */
 export class Vitals {
   private readonly lag = new Histogram(LAG_BOUNDS_SECONDS);
   private timer: NodeJS.Timeout | null = null;
   private dueNs = 0;
 
-  /** From the first call on the event loop's lag is measured. */
+  /** Measures the event loop's lag from the first call on. */
   metrics(): readonly MetricFamily[] {
     if (this.timer === null) this.look();
     return [

@@ -1,6 +1,6 @@
 /*
- * ws hands the header and the payload of a frame to the socket as two buffers, corked: for a message of 64 bytes that is
- * a quarter of what sending costs. Up to here a copy into one buffer is cheaper; larger frames go through ws.
+ * ws hands a frame's header and payload to the socket as two buffers, corked: for 64 bytes that is a quarter of the
+ * cost of sending. Up to this size a copy into one buffer is cheaper; larger frames go through ws.
  */
 export const SMALL_FRAME_BYTES = 4096;
 
@@ -8,7 +8,9 @@ const FINAL_BINARY = 0x82;
 const MASKED = 0x80;
 const SHORTEST_EXTENDED = 126;
 
-/** A whole binary WebSocket message in one buffer (RFC 6455 §5.2); a client's carries a mask of zeros (decision 0003). */
+/**
+ * A whole binary WebSocket message in one buffer (RFC 6455 §5.2); a client's carries a mask of zeros (decision 0003).
+ */
 export function webSocketFrame(payload: Uint8Array, masked: boolean): Buffer {
   const extended = payload.length >= SHORTEST_EXTENDED;
   const header = (extended ? 4 : 2) + (masked ? 4 : 0);

@@ -8,20 +8,21 @@ import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
 import { faultOfDial } from './tls.ts';
 
 /*
- * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix socket. A mesh of n cores
- * opens n² / 2 links while all of them boot, and node:http's request and parser were most of what an opening costs. The first
- * frame goes in a header of the request: the acceptor answers both in one packet, a round trip and two wake-ups earlier. The
- * acceptor leaves every other form of request to node:http and ws (plain-http.ts), so strangers meet the usual server.
+ * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix
+ * socket. A mesh of n cores opens n² / 2 links while all of them boot, and node:http's request and parser made up most
+ * of that cost. The first frame travels in a header of the request: the acceptor answers both in one packet, a round
+ * trip and two wake-ups earlier. Every other form of request goes to node:http and ws (plain-http.ts), so strangers
+ * meet the usual server.
  */
 
 /** Path of the links on a process's port; everything else there is plain HTTP. */
 export const LINK_PATH = '/link';
-/** The header of an answer that says why a certificate was refused. */
+/** The header that says why a certificate was refused. */
 export const REFUSAL = 'Mk-Refused';
 /** The header with a link's first frame, in base64. */
 export const FIRST_FRAME = 'Mk-First-Frame';
 export const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
-/** Either side of an opening gives up when the other has said nothing for so long. */
+/** Either side of an opening gives up after the other has been silent for so long. */
 export const OPEN_TIMEOUT_MS = 10_000;
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -29,7 +30,7 @@ const REQUEST =
   /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n(?:Mk-First-Frame: ([^\r\n]*)\r\n)?\r\n$/;
 const MAX_REPLY_BYTES = 16 << 10;
 const NO_MASK = (mask: Buffer): void => void mask.fill(0);
-/** What ws would set by default, with our size of message. */
+/** What ws sets by default, with our message size. */
 const RECEIVING = {
   maxPayload: MAX_PAYLOAD,
   skipUTF8Validation: true,
@@ -45,7 +46,7 @@ export interface LinkRequest {
   readonly first: Buffer | null;
 }
 
-/** What these bytes ask for when they are a whole request of our own form; null otherwise. */
+/** What these bytes request, when they are a whole request of our own form; null otherwise. */
 export function linkRequest(bytes: Buffer): LinkRequest | null {
   const [, key, first] = REQUEST.exec(bytes.toString('latin1')) ?? [];
   if (key === undefined) return null;
@@ -53,12 +54,15 @@ export function linkRequest(bytes: Buffer): LinkRequest | null {
   return frame === undefined ? null : { key, first: frame };
 }
 
-/** The frame in a header's text; undefined when that is not base64, as two headers of one name are that node:http puts together. */
+/**
+ * The frame in a header's text; undefined when that is not base64, such as two headers of one name that node:http
+ * joined.
+ */
 export function frameOfHeader(text: string): Buffer | undefined {
   return /^[+/0-9A-Za-z]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
 
-/** A WebSocket on a paused socket: its owner resumes it once it listens, and once `reads` knows who takes the bytes. */
+/** A WebSocket on a paused socket: its owner resumes it once it listens and `reads` knows who takes the bytes. */
 export interface OpenedWebSocket {
   readonly webSocket: WebSocket;
   readonly socket: Socket;
@@ -66,8 +70,8 @@ export interface OpenedWebSocket {
 }
 
 /**
- * The server's side: answers the request, on a corked socket. The socket that was given is of no more use, but over TLS, where
- * it stays and reads as Node would have it: there is no connection below that could be taken over.
+ * The server's side: answers the request on a corked socket. The given socket is of no further use, except over TLS,
+ * where it stays and reads in Node's way: there is no connection beneath that could be taken over.
  */
 export function acceptWebSocket(accepted: Socket, key: string, secured = false): OpenedWebSocket {
   const reads = new BorrowedReads();
@@ -79,7 +83,10 @@ export function acceptWebSocket(accepted: Socket, key: string, secured = false):
   return { webSocket: webSocketOver(socket, true), socket, reads };
 }
 
-/** The client's side, `over` TLS or, if that is null, TCP; `first` goes with the request. Calls `opened`, with what came behind the answer, or `failed`, once. */
+/**
+ * The client's side, `over` TLS or, if that is null, TCP; `first` travels with the request. Calls `opened`, with what
+ * followed the answer, or `failed`, once.
+ */
 export function dialWebSocket(
   address: string,
   first: Uint8Array | null,
@@ -126,7 +133,7 @@ export function dialWebSocket(
   return socket;
 }
 
-/** Why this is not the answer that a WebSocket server gives to the key; null when it is. */
+/** Why this is not a WebSocket server's answer to the key; null when it is. */
 function faultOfReply(head: string, key: string): string | null {
   const [status = '', ...lines] = head.split('\r\n');
   const code = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(status)?.[1];
@@ -160,13 +167,13 @@ function acceptOf(key: string): string {
     .digest('base64');
 }
 
-/** What ws keeps to itself, and what its own client and server set. */
+/** What ws keeps private, and its own client and server set. */
 interface Internals {
   _isServer: boolean;
   setSocket(socket: Socket, head: Buffer, options: typeof RECEIVING & { readonly generateMask?: typeof NO_MASK }): void;
 }
 
-/** A WebSocket over a socket whose opening is done, as the server of ws makes it. */
+/** A WebSocket over a socket whose opening is done, as ws's own server makes it. */
 function webSocketOver(socket: Socket, isServer: boolean): WebSocket {
   socket.pause();
   const webSocket = new (

@@ -3,13 +3,13 @@ import { WebSocket } from 'ws';
 import type { TakeBytes } from './borrowed-reads.ts';
 
 /*
- * What comes in over a link is nearly always whole binary messages without a mask: a client's mask is zeros (decision 0003).
- * ws takes such a message apart in four typed arrays, a Writable's bookkeeping and two events, which a round trip
- * shows. Here it is cut out of the chunk as it came. Everything else goes to ws as before: control frames, text, fragments,
- * masks that are not zero, what is larger, what is not whole, and all that follows while ws holds a part of a message.
+ * What a link brings is nearly always whole binary messages, unmasked or with a mask of zeros (decision 0003). ws takes
+ * such a message apart in four typed arrays, a Writable's bookkeeping and two events, which shows in a round trip. Here
+ * it is cut out of the chunk. Everything else goes to ws as before: control frames, text, fragments, other masks,
+ * larger or partial messages, and all that follows while ws holds part of a message.
  */
 
-/** The part of ws's receiver that is looked at; the version of ws is pinned, and the conformance suite runs over this. */
+/** The part of ws's receiver that we read; ws's version is pinned, and the conformance suite runs over this. */
 interface Receiver {
   write(chunk: Buffer): boolean;
   readonly _state: number;
@@ -23,8 +23,8 @@ const MASKED = 0x80;
 const EXTENDED_16 = 126;
 
 /**
- * From now on whole binary messages of this WebSocket go to `deliver` and not to its listeners; `masked`: its peer is a client.
- * Returns who takes what is read into a borrowed buffer; a payload cut out of it is valid during the call only.
+ * From now on whole binary messages of this WebSocket go to `deliver` instead of its listeners; `masked`: its peer is a
+ * client. Returns who takes what is read into a borrowed buffer; a payload cut out of it is valid only during the call.
  */
 export function readWholeMessages(
   webSocket: WebSocket,
@@ -36,7 +36,7 @@ export function readWholeMessages(
     readonly _socket: Socket;
   };
   const others = receiver.write.bind(receiver);
-  /** Hands on the whole messages that the chunk begins with; returns where they end. */
+  /** Delivers the whole messages that the chunk begins with; returns where they end. */
   const takeWhole = (chunk: Buffer, length: number): number => {
     let at = 0;
     while (
@@ -65,7 +65,7 @@ export function readWholeMessages(
   };
 }
 
-/** Where the payload of the message that begins at `at` begins, if its header is whole; 0: it is for ws to read. */
+/** Where the payload of the message at `at` begins, if its header is whole; 0: ws must read it. */
 function payloadStart(chunk: Buffer, at: number, length: number, masked: boolean): number {
   if (length < at + 2 || chunk[at] !== FINAL_BINARY || chunk[at + 1]! >= MASKED !== masked) return 0;
   const short = chunk[at + 1]! & ~MASKED;

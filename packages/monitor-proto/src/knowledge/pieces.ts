@@ -1,6 +1,6 @@
-/** A text of any length as pieces that fit messages, and back. Pure. */
+/** Cuts a text of any length into pieces that fit messages, and joins them again. Pure. */
 
-/** Far below the bound of a message, also when every character takes three bytes. */
+/** Far below a message's bound, even when every character takes three bytes. */
 const PIECE_CHARS = 60_000;
 
 export interface Piece {
@@ -20,7 +20,7 @@ export function piecesOf(text: string): readonly Piece[] {
   }
 }
 
-/** Puts pieces together again, by key; a text that grows past the bound throws. */
+/** Joins pieces by key; throws when a text grows past the bound. */
 export class Assembler {
   readonly #held = new Map<string, string>();
 

@@ -56,7 +56,7 @@ export class QueryError extends Error {
   }
 }
 
-/** What one query may take; what is left out has the default of `limits.ts`. */
+/** What one query may consume; omitted bounds have the defaults of `limits.ts`. */
 export interface QueryOptions {
   readonly timeLimitMs?: number;
   readonly inferenceLimit?: number;
@@ -66,6 +66,6 @@ export interface QueryOptions {
 /** Receives a query's answers in order, in batches, and then exactly one end. */
 export interface QuerySink {
   solutions(batch: readonly Solution[]): void;
-  /** `more` says that `maxSolutions` ended the search before it was exhausted. */
+  /** `more`: `maxSolutions` ended the search before it was exhausted. */
   end(outcome: { readonly more: boolean; readonly error?: QueryError }): void;
 }

@@ -15,7 +15,7 @@ interface OpenRequest {
   readonly message: (settled: number) => Message;
   readonly replied: (reply: OctopusReply) => void;
   readonly failed: (error: Error) => void;
-  /** Whether it changes records, so that performing it twice is not performing it once. */
+  /** Whether it changes records, so that performing it twice makes a difference. */
   readonly changes: boolean;
 }
 
@@ -23,11 +23,12 @@ interface OpenRequest {
 const MOST_CHARS = 64 << 20;
 
 /**
- * What a client has asked and not been answered yet, over whatever channel: queries, rules, requests to Octopus. Pure.
+ * What a client has asked that is still unanswered, over whatever channel: queries, rules, requests to Octopus. Pure.
  *
- * Guarantees: every query ends once, every request is answered once or rejected by `fail`. After a restart of the SKB
- * (`restarted`) open requests are asked again under their old ids, by which the SKB knows those that it has performed;
- * queries are asked again unless a solution has come.
+ * Guarantees: every query ends once; every request is answered once or rejected by `fail`. After a restart of the SKB
+ * (`restarted`) open requests are repeated under their old ids, by which the SKB knows those it has performed; queries
+ * are
+ * repeated unless a solution has come.
  */
 export class Requests {
   private readonly queries = new Map<number, OpenQuery>();
@@ -74,7 +75,7 @@ export class Requests {
     );
   }
 
-  /** Makes one request to Octopus; one of the two is called, once. */
+  /** Makes one request to Octopus; calls one of the two, once. */
   ask(request: OctopusRequest, replied: OpenRequest['replied'], failed: OpenRequest['failed']): void {
     if (this.failure !== null) return failed(this.failure);
     const id = this.nextId++;
@@ -92,7 +93,9 @@ export class Requests {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Told when the session with the SKB is over: what this client held as transient is gone, or must be taken for gone. */
+  /**
+   * Told when the session with the SKB is over: what this client held as transient is gone, or must be assumed gone.
+   */
   onSessionLost(listener: (text: string) => void): () => void {
     this.losses.add(listener);
     return () => void this.losses.delete(listener);
@@ -103,7 +106,7 @@ export class Requests {
     for (const listener of [...this.losses]) listener(text);
   }
 
-  /** The SKB has forgotten what this client asked, and the answers that it kept: what changes something is not asked twice. */
+  /** The SKB has forgotten this client's requests and the answers it kept: changes are not requested twice. */
   abandonChanges(text: string): void {
     for (const [id, { changes, replied }] of [...this.requests]) {
       if (!changes) continue;
@@ -125,7 +128,7 @@ export class Requests {
     else if (message.type === 'oct_notify') this.notified(message);
   }
 
-  /** The SKB knows nothing of this client any more. */
+  /** The SKB no longer knows this client. */
   restarted(): void {
     this.texts = new Assembler(MOST_CHARS);
     for (const [id, query] of [...this.queries]) {
@@ -138,12 +141,12 @@ export class Requests {
     this.forgotten();
   }
 
-  /** The SKB knows nothing of this client's triggers and subscriptions any more. */
+  /** The SKB no longer knows this client's triggers and subscriptions. */
   forgotten(): void {
     for (const listener of [...this.resets]) listener();
   }
 
-  /** Nothing will be answered any more. */
+  /** Nothing more will be answered. */
   fail(error: Error): void {
     this.failure ??= error;
     for (const id of [...this.queries.keys()]) this.finish(id, false, new QueryError('EngineClosed', error.message));
@@ -174,7 +177,7 @@ export class Requests {
 
   private ended({ id, more, error, text, line, column }: Extract<Message, { type: 'skb_query_end' }>): void {
     if (error === '') return this.finish(id, more);
-    // The text names its place already.
+    // The text already names its place.
     const failure = new QueryError(
       error as QueryErrorName,
       text.replace(/ at line \d+, column \d+$/, ''),
@@ -223,7 +226,7 @@ function jsonOf(request: OctopusRequest): string | null {
   }
 }
 
-/** A limit as the message carries it: 0 when none was given; beyond 32 bits it is unlimited. */
+/** A limit as the message carries it: 0 when none was given; unlimited beyond 32 bits. */
 function wireCount(value: number): number {
   return Math.max(0, Math.min(Math.ceil(value), 2 ** 32 - 1)) || 0;
 }

@@ -4,27 +4,29 @@ import type { Message, MessageOf } from '../messages/table.ts';
 import type { Timer, TimerQueue } from '../timer-queue.ts';
 
 /*
- * A client's session with the knowledge base: a lease that the client renews over its channel. The SKB gives up a client that it
- * has not heard of for the session time-out: what the client set as transient goes, and with it its locks.
+ * A client's session with the knowledge base: a lease that the client renews over its channel. The SKB gives up a
+ * client that it has not heard from for the session time-out: what the client set as transient goes, its locks
+ * included.
  *
- *   N1  a client knows that its session is over no later than anybody can have what it held: its lease runs from when it *asked*
- *       for the renewal, the SKB's patience from when it was heard. Assumes clocks that run at the same rate.
- *   N2  a session that was lost stays so: the client says so when it begins another, and the SKB, which may not have given the
- *       first one up, or may have been restarted meanwhile, then does.
+ * N1  a client knows that its session is over no later than anybody can have what it held: its lease runs from when it
+ * *asked* for the renewal, the SKB's patience from when it heard. Assumes clocks that run at the same rate.
+ * N2  a lost session stays lost: the client says so when it begins another, and the SKB, which may have restarted or
+ * may not
+ * have given the first one up, then does.
  *
  * From: Chubby's KeepAlives (Burrows, OSDI 2006, §2.8), ZooKeeper's sessions. Pure.
  */
 
-/** What a session asks of whoever owns the channel. */
+/** What a session asks of the channel's owner. */
 export interface SessionPort {
   send(message: Message): void;
-  /** What was held is no longer: told once for each session. */
+  /** What was held is lost: told once per session. */
   lost(text: string): void;
   /** Another session begins over the channel: the SKB has forgotten the client's triggers. */
   begun(): void;
 }
 
-/** Renewals in one time-out: so many may be late before it is over. */
+/** Renewals per time-out: so many may be late before the session is over. */
 const RENEWALS = 5;
 
 export class Session {
@@ -46,7 +48,10 @@ export class Session {
     return !this.over;
   }
 
-  /** The channel carries, for the first time to this service or again: `lost`, the service has given the session up before. */
+  /**
+   * The channel is up, for the first time with this service (`fresh`) or again; `lost`: the service gave the session up
+   * before.
+   */
   up(fresh: boolean, lost: string | null, now: Nanos): void {
     if (lost !== null) this.end(lost);
     if (fresh && this.asked?.begins === true) this.end('the SKB was restarted before another session had begun');
@@ -65,7 +70,7 @@ export class Session {
     this.wait(Math.max(now, asked.at + this.timeoutNs / RENEWALS));
   }
 
-  /** The SKB says that it has given this client up; a new session begins with the next renewal. */
+  /** The SKB has given this client up; a new session begins with the next renewal. */
   given(text: string, now: Nanos): void {
     this.end(text);
     this.asked = null;

@@ -1,4 +1,4 @@
-/** A query's sink as a promise of all answers, and as a stream of them. */
+/** A query's sink as a promise of all answers, and as a stream. */
 import type { QueryError, QuerySink, Solution } from './query.ts';
 
 /** Starts something that reports to a sink and returns what cancels it. */

@@ -15,31 +15,31 @@ import {
   type StandingRule,
 } from './rule-state.ts';
 
-/** What became of rules that were replaced as a whole, by their ids. */
+/** What became of rules when the whole set was replaced, by their ids. */
 export interface Replaced {
-  /** Those that were not in force, or said something else. */
+  /** Rules that were not in force, or said something else. */
   readonly begun: readonly string[];
   readonly ended: readonly string[];
 }
 
 export interface FaultEngineOptions {
-  /** The settings of a directed pair when no rule concerns it: the machine's latency. Absent: links are clear. */
+  /** The settings of a directed pair that no rule concerns: the machine's latency. Absent: links are clear. */
   readonly base?: (from: PeerId, to: PeerId) => LinkSettings;
-  /** Every directed pair draws from a stream of its own, split off by its name. */
+  /** Every directed pair draws from its own stream, split off by its name. */
   readonly prng: Prng;
-  /** Frames under way from → to are due anew: whoever holds them applies it before it returns. */
+  /** Frames under way from → to have new due times: whoever holds them applies this before returning. */
   readonly retimed?: (from: PeerId, to: PeerId, retime: Retiming) => void;
 }
 
 /**
- * Holds the fault rules in force and says, frame by frame, what becomes of it: one engine for the simulator (every
- * pair) and for a real core (pairs that begin at itself).
+ * Holds the fault rules in force and decides each frame's fate: one engine for the simulator (every pair) and for a
+ * real core (pairs that begin at itself).
  *
  * Guarantees:
  * - F1 Without rules and with a clear base every verdict is `PASS` itself, at the cost of two comparisons.
  * - F2 A cut holds from the frame after `add`; frames under way still arrive.
  * - F3 Later rules win over earlier ones, setting by setting.
- * - F4 Heal is now: with the change of a rule, frames under way on the pairs that it concerns are due as LM3 says.
+ * - F4 Heal is now: when a rule changes, frames under way on its pairs are due as LM3 says.
  * - F5 The choices for one pair depend on the seed and on that pair's frames alone, not on traffic elsewhere.
  */
 export class FaultEngine {
@@ -52,7 +52,7 @@ export class FaultEngine {
   private readonly pairs = new Map<number, Pair>();
   private version = 1;
   private nextExpiryNs = Infinity;
-  /** True while no pair can be anything but clear. */
+  /** True while every pair must be clear. */
   private idle: boolean;
 
   constructor(options: FaultEngineOptions) {
@@ -63,7 +63,7 @@ export class FaultEngine {
     this.retimed = options.retimed;
   }
 
-  /** What becomes of a frame sent from → to now, on a link whose handshake ended at `openedAtNs`. */
+  /** The verdict on a frame sent from → to now, on a link whose handshake ended at `openedAtNs`. */
   verdict(from: PeerId, to: PeerId, nowNs: Nanos, bytes: number, openedAtNs: Nanos = OPENING): Verdict {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     if (this.idle) return PASS;
@@ -99,7 +99,7 @@ export class FaultEngine {
     return this.pairFor(from, to, nowNs).cut?.rule.id ?? null;
   }
 
-  /** Puts a rule in force from now on; replaces the rule of the same id and counts anew. */
+  /** Puts a rule in force; replaces the rule of the same id and restarts its counters. */
   add(rule: FaultRule, nowNs: Nanos): void {
     this.active.delete(rule.id);
     this.active.set(rule.id, new RuleState(rule, nowNs));
@@ -115,13 +115,15 @@ export class FaultEngine {
     return ids;
   }
 
-  /** The rules in force with the time that they have left, oldest first: what `replaceAll` takes elsewhere. */
+  /** The rules in force with their remaining time, oldest first: what `replaceAll` takes elsewhere. */
   standing(nowNs: Nanos): readonly StandingRule[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     return [...this.active.values()].map((state) => state.standing(nowNs));
   }
 
-  /** Exactly these rules are in force from now on; those that were already go on counting. Returns the ids of the others. */
+  /**
+   * Makes exactly these rules the ones in force; those that were already keep counting. Returns the ids of the others.
+   */
   replaceAll(rules: readonly StandingRule[], nowNs: Nanos): Replaced {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     const before = this.active;
@@ -151,7 +153,7 @@ export class FaultEngine {
     return this.expired.splice(0);
   }
 
-  /** When the next rule runs out; Infinity: none will. */
+  /** When the next rule runs out; Infinity: never. */
   get nextExpiry(): Nanos {
     return this.nextExpiryNs;
   }
@@ -209,7 +211,7 @@ export class FaultEngine {
   }
 }
 
-/** Rules that ran out and were not asked for; more than a plan file can hold is a caller that never asks. */
+/** Expired rules that nobody took; more than a plan file can hold means a caller that never asks. */
 const MAX_EXPIRED = 1000;
 
 class Pair {

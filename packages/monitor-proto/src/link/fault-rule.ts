@@ -4,7 +4,7 @@ import { isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '../ids.ts';
 import { checkLinkOverrides } from './link-settings.ts';
 import type { LinkOverrides } from './link-settings.ts';
 
-/** Which peers a rule speaks of: every core, or these. The SKB is meant only where its id (SKB_PEER) is listed. */
+/** Which peers a rule concerns: every core, or these. The SKB only where its id (SKB_PEER) is listed. */
 export type PeerSelector = 'all' | readonly PeerId[];
 /** One side of a partition; `rest` is every core that no other side lists. */
 export type PartitionGroup = 'rest' | readonly PeerId[];

@@ -10,19 +10,19 @@ import type { LinkSettings } from './link-settings.ts';
 import { ruleConcerns } from './rule-scope.ts';
 import { type ActiveRule, checkStandingRule, type HealTarget, isHealTarget, type StandingRule } from './rule-state.ts';
 
-/** What becomes of what a process's faults do. */
+/** Told of the consequences of a process's faults. */
 export interface LinkFaultsOwner {
   log(event: LogEventName, fields: LogFields): void;
   /** The latency of the links to these cores may have changed. */
   touched(cores: readonly CoreId[]): void;
-  /** Frames under way to this peer are due anew. */
+  /** Frames under way to this peer have new due times. */
   retimed(to: PeerId, retime: Retiming): void;
 }
 
-/** Whose links are shaped, and what shapes them when no fault does. */
+/** Whose links are shaped, and by what when no fault does it. */
 export interface OwnLinks {
   readonly self: PeerId;
-  /** Core ids that the cluster may give out. */
+  /** Core ids that the cluster may assign. */
   readonly capacity: number;
   readonly prng: Prng;
   /** Absent: nothing does. */
@@ -32,17 +32,17 @@ export interface OwnLinks {
 type Args = Readonly<Record<string, unknown>>;
 type Verb = (args: Args, now: Nanos, engine: FaultEngine) => ControlReply;
 
-/** The link model of one process's own links: the machine's latencies, and the faults that were injected. */
+/** The link model of one process's own links: the machine's latencies, and injected faults. */
 export class LinkFaults {
   private engine: FaultEngine | null = null;
   private self: PeerId = -1;
   private capacity = 0;
-  /** Of the rules that were last set. */
+  /** Of the last set of rules. */
   private version = 0;
 
   constructor(private readonly owner: LinkFaultsOwner) {}
 
-  /** It is known which peer this process is: from now on its links are shaped. */
+  /** This process's peer id is known: from now on its links are shaped. */
   configure({ self, capacity, prng, base }: OwnLinks): void {
     this.self = self;
     this.capacity = capacity;
@@ -75,7 +75,7 @@ export class LinkFaults {
     return run(args, now, this.engine);
   }
 
-  /** Writes a log line for each rule that has run out; says when the next one will. */
+  /** Logs each rule that has run out; returns when the next one will. */
   noteExpired(now: Nanos): Nanos {
     if (this.engine === null) return Infinity;
     for (const { rule, counters } of this.engine.takeExpired(now)) this.ended(rule, counters.frames);
@@ -102,7 +102,7 @@ export class LinkFaults {
         if (typeof rule === 'string') return bad(rule);
         rules.push(rule);
       }
-      // What was asked of a process that hung may be read after what was asked later.
+      // A process that hung may read an older request after a newer one.
       if (version < this.version) return { ok: true, value: { ended: [] } };
       this.version = version;
       return { ok: true, value: { ended: this.set(rules, now, engine) } };
@@ -135,7 +135,7 @@ export class LinkFaults {
     this.touch(rule);
   }
 
-  /** The latency of the links that a rule speaks of may have changed, and of no other. */
+  /** Only the links that a rule concerns may have changed their latency. */
   private touch(rule: FaultRule): void {
     if (rule.kind !== 'link') return;
     const cores: CoreId[] = [];
@@ -147,7 +147,7 @@ export class LinkFaults {
   }
 }
 
-/** Links of cores and of the SKB have a shape; those of clients, and of who has not said who it is, have none. */
+/** Links of cores and of the SKB have a shape; those of clients and of unidentified peers have none. */
 function hasShape(peer: PeerId): boolean {
   return isCore(peer) || peer === SKB_PEER;
 }

@@ -6,19 +6,21 @@ import type { BurstLoss, LinkSettings } from './link-settings.ts';
 
 export type DropReason = 'partition' | 'loss' | 'limit' | 'reset';
 
-/** What becomes of one frame. Delays count from the moment at which it was sent. */
+/** What becomes of one frame. Delays count from when it was sent. */
 export type Verdict =
   | { readonly kind: 'pass' }
   | { readonly kind: 'deliver_after'; readonly delayNs: Nanos }
   | { readonly kind: 'drop'; readonly reason: DropReason }
   | { readonly kind: 'duplicate'; readonly delayNs: Nanos; readonly copyDelayNs: Nanos }
-  /** The frame is lost and the link breaks, behind what was sent before. */
+  /** The frame is lost and the link breaks, after what was sent before. */
   | { readonly kind: 'reset'; readonly delayNs: Nanos };
 
-/** What frames under way are due at after a change of settings, by when they were due before: never later, and in the same order. */
+/**
+ * Maps the due times of frames under way to new ones after a change of settings: never later, and in the same order.
+ */
 export type Retiming = (dueNs: Nanos) => Nanos;
 
-/** Instead of the time at which a link's handshake ended: it has not ended yet. */
+/** In place of the time at which a link's handshake ended: it has not. */
 export const OPENING: Nanos = Infinity;
 
 export const PASS: Verdict = { kind: 'pass' };
@@ -29,25 +31,27 @@ export const DROP: { readonly [R in DropReason]: Verdict } = {
   reset: { kind: 'drop', reason: 'reset' },
 };
 
-/** A reordered frame is held back at least around this long, so that reorder does something on a link without delay. */
+/** A reordered frame is held back about this long at least, so that reorder has an effect on a link without delay. */
 const REORDER_HOLD_NS = 1_000_000;
-/** Shape of the Pareto distribution: netem's tables have the same; mean and deviation exist. */
+/** Shape of the Pareto distribution, as in netem's tables; mean and deviation exist. */
 const PARETO_SHAPE = 3;
 const PARETO_MEAN = PARETO_SHAPE / (PARETO_SHAPE - 1);
 const PARETO_DEVIATION = Math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_SHAPE - 1);
 
 /**
- * One direction of one link: says what becomes of each frame, when it is sent.
+ * One direction of one link: decides each frame's fate when it is sent.
  *
  * Guarantees:
  * - LM1 With clear settings and nothing under way the verdict is `PASS` itself and no random number is drawn.
- * - LM2 Due times never fall from one frame to the next, also across a change of settings, except for reordered frames.
- * - LM3 New settings make no frame under way later, change the order of none, and let none wait longer than a frame would that
- *   is sent at the change, behind the line's queue at its new rate.
- * - LM4 `reset_after` leaves a link alone until its handshake has ended, by age lets one frame through at least, and delivers
- *   what was sent before the reset.
- * Same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
- * as it is (a normal copula), where netem's narrows it.
+ * - LM2 Due times never fall from one frame to the next, even across a change of settings, except for reordered frames.
+ * - LM3 New settings delay no frame under way, keep the order, and let none wait longer than a frame sent at the change
+ * would, behind the line's queue at its new rate.
+ * - LM4 `reset_after` spares a link until its handshake has ended, by age lets at least one frame through, and delivers
+ * what
+ * was sent before the reset.
+ * The same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
+ * as
+ * it is (a normal copula), where netem's narrows it.
  */
 export class LinkModel {
   private settings: LinkSettings;
@@ -57,7 +61,7 @@ export class LinkModel {
   private busyUntilNs = 0;
   /** When the last frame under way is due, reordered ones included. */
   private latestDueNs = 0;
-  /** The link that frames are counted on, by when its handshake ended. */
+  /** The link whose frames are counted, by when its handshake ended. */
   private countedLink: Nanos = OPENING;
   private framesOnLink = 0;
   private broken = false;
@@ -73,8 +77,8 @@ export class LinkModel {
   }
 
   /**
-   * New settings, from the next frame on. Returns what becomes of the frames under way; null: they keep their due times. Who
-   * holds them must apply it at once.
+   * New settings, from the next frame on. Returns the new due times of frames under way, which their holder must apply
+   * at once; null: they stay.
    */
   update(settings: LinkSettings, nowNs: Nanos): Retiming | null {
     const retime = this.retiming(settings, nowNs);
@@ -90,7 +94,7 @@ export class LinkModel {
 
   private retiming(settings: LinkSettings, nowNs: Nanos): Retiming | null {
     const old = this.settings;
-    // What part of its time the queue of the line still takes: at no rate there is none, and at no higher one all of it.
+    // The share of its time that the line's queue still takes: none without a rate, at most all of it at a higher one.
     const share =
       old.rateBytesPerSecond > 0 && settings.rateBytesPerSecond > 0
         ? Math.min(1, old.rateBytesPerSecond / settings.rateBytesPerSecond)
@@ -100,7 +104,7 @@ export class LinkModel {
       const queuedNs = share * Math.max(0, dueNs - old.delayNs - nowNs);
       return Math.min(dueNs, Math.round(nowNs + settings.delayNs + queuedNs));
     };
-    // Whatever is due earlier than the latest moves less than it: if that one stays, all do.
+    // What is due before the latest moves less than it: if that one stays, all do.
     if (this.latestDueNs <= nowNs || retime(this.latestDueNs) === this.latestDueNs) return null;
     this.latestDueNs = retime(this.latestDueNs);
     this.lastDueNs = retime(this.lastDueNs);
@@ -111,7 +115,7 @@ export class LinkModel {
     return retime;
   }
 
-  /** Whether a frame that is sent now passes at once, whatever the random numbers say. */
+  /** Whether a frame sent now passes at once, whatever the random numbers. */
   passes(nowNs: Nanos): boolean {
     return this.clear && nowNs >= this.lastDueNs;
   }
@@ -152,7 +156,7 @@ export class LinkModel {
     const s = this.settings;
     if (openedAtNs === OPENING) return s.resetOpening > 0 && this.prng.nextFloat() < s.resetOpening;
     this.framesOnLink += 1;
-    // Not the first: a sender so slow that its first frame comes after that age would never get one across.
+    // Not the first: a sender too slow to send one before that age would never get one across.
     const timeIsUp = s.resetAfterNs > 0 && this.framesOnLink > 1 && nowNs - openedAtNs >= s.resetAfterNs;
     const framesAreUp = s.resetAfterFrames > 0 && this.framesOnLink >= s.resetAfterFrames;
     this.broken = timeIsUp || framesAreUp;
@@ -203,7 +207,7 @@ export class LinkModel {
     return Math.max(0, s.delayNs + s.jitterNs * this.deviate());
   }
 
-  /** A draw of the distribution with mean 0; uniform in ±1, the others with deviation 1. */
+  /** A draw with mean 0: uniform in ±1, the others with deviation 1. */
   private deviate(): number {
     const s = this.settings;
     if (s.distribution === 'normal') return this.nextNormal();

@@ -7,7 +7,7 @@ export type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
 
 export const DISTRIBUTIONS: readonly Distribution[] = ['constant', 'uniform', 'normal', 'pareto'];
 
-/** Gilbert–Elliott loss: a link that is now good, now bad. All are probabilities per frame. */
+/** Gilbert–Elliott loss: a link that alternates between good and bad. All are probabilities per frame. */
 export interface BurstLoss {
   /** Good turns bad. */
   readonly enter: number;
@@ -24,27 +24,27 @@ export interface LinkSettings {
   readonly delayNs: Nanos;
   readonly jitterNs: Nanos;
   readonly distribution: Distribution;
-  /** How much of one frame's jitter the next one repeats. */
+  /** How much of a frame's jitter the next one repeats. */
   readonly correlation: number;
   /** Independent loss, per frame. */
   readonly loss: number;
   readonly burst: BurstLoss | null;
-  /** The first so many frames after the settings took effect are lost, then frames pass. */
+  /** This many frames are lost once the settings take effect; then frames pass. */
   readonly dropFirst: number;
   readonly duplicate: number;
   readonly reorder: number;
   readonly rateBytesPerSecond: number;
-  /** Frames that may be under way at once; one more is dropped. */
+  /** Frames that may be under way at once; further ones are dropped. */
   readonly limit: number;
-  /** A link is reset by the first frame at this age or later; its age counts from the end of its handshake. */
+  /** The first frame at this age or later resets the link; its age counts from the end of its handshake. */
   readonly resetAfterNs: Nanos;
-  /** A link is reset by its so-manieth frame after its handshake. */
+  /** The frame of this number after its handshake resets a link. */
   readonly resetAfterFrames: number;
-  /** Chance, per frame of a link's handshake, that the link is reset: the other two leave openings alone. */
+  /** Chance, per frame of a link's handshake, that the link is reset; the other two spare openings. */
   readonly resetOpening: number;
 }
 
-/** A link that does nothing to its frames. */
+/** Settings under which every frame passes. */
 export const CLEAR_LINK: LinkSettings = {
   delayNs: 0,
   jitterNs: 0,
@@ -102,7 +102,7 @@ interface LinkField {
   readonly check: (value: unknown) => string | null;
 }
 
-/** The wire name, the field of `LinkSettings` and the check of every override. */
+/** Of every override: the wire name, the field of `LinkSettings` and the check. */
 export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkField } = {
   delay_ns: { field: 'delayNs', check: checkAmount },
   jitter_ns: { field: 'jitterNs', check: checkAmount },
@@ -120,7 +120,7 @@ export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkF
   reset_opening: { field: 'resetOpening', check: checkRatio },
 };
 
-/** `base` with what the overrides set; a new object. */
+/** A copy of `base` with the overrides applied. */
 export function applyOverrides(base: LinkSettings, overrides: LinkOverrides): LinkSettings {
   const result: Record<string, unknown> = { ...base };
   for (const [name, value] of Object.entries(overrides)) {
@@ -130,7 +130,7 @@ export function applyOverrides(base: LinkSettings, overrides: LinkOverrides): Li
   return result as unknown as LinkSettings;
 }
 
-/** Null when the value is a sound set of overrides, else one line that says what is wrong with it. */
+/** What is wrong with a set of overrides, in one line; null: nothing. */
 export function checkLinkOverrides(value: unknown): string | null {
   if (!isRecord(value)) return 'settings must be an object';
   for (const [name, entry] of Object.entries(value)) {

@@ -1,19 +1,20 @@
 import type { Nanos, PeerId } from '../ids.ts';
 
-/** What one message costs whoever sends it and whoever takes it, by the other end; nanoseconds of wall time. */
+/** What one message costs its sender and its receiver, by the other end; nanoseconds of wall time. */
 export interface MessageCosts {
   sendNs(to: PeerId): Nanos;
   receiveNs(from: PeerId): Nanos;
 }
 
 /**
- * The two serialisers of a core: one for all that it sends, one for all that it takes.
+ * A core's two serialisers: one for all that it sends, one for all that it takes.
  *
- *   OC1  the k-th message leaves at max(now, when the one before has left) + the cost of its receiver's distance;
- *   OC2  it is taken at max(its arrival, when the one before was taken) + the cost of its sender's distance.
+ * OC1  the k-th message leaves at max(now, when the previous one left) + the cost of its receiver's distance;
+ * OC2  it is taken at max(its arrival, when the previous one was taken) + the cost of its sender's distance.
  *
- * Without it a core of a running cluster could send to 31 others at once, and a tree of messages could only lose. Source: the
- * cost model of the simulator (sim/src/engine/costs.ts), and the occupancies of the Multikernel paper's machines.
+ * Without them a core of a running cluster could send to 31 others at once, and a tree of messages could only lose.
+ * Source:
+ * the simulator's cost model (sim/src/engine/costs.ts), and the occupancies of the Multikernel paper's machines.
  */
 export class Occupancy {
   private sentNs: Nanos = 0;

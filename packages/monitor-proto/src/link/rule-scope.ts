@@ -1,11 +1,9 @@
 import { isCore, type PeerId, SKB_PEER } from '../ids.ts';
 import type { FaultRule, PartitionRule, PeerSelector } from './fault-rule.ts';
 
-/*
- * Whom a fault rule selects: the one answer for the command line, the supervisor, the processes and the simulator.
- */
+/* Whom a fault rule selects: the same answer for the command line, the supervisor, the processes and the simulator. */
 
-/** Whether the rule says anything about frames from → to. Constant time in the number of cores for `all` and `rest`. */
+/** Whether the rule concerns frames from → to. Constant time in the number of cores for `all` and `rest`. */
 export function ruleConcerns(rule: FaultRule, from: PeerId, to: PeerId): boolean {
   if (from === to) return false;
   switch (rule.kind) {
@@ -20,7 +18,7 @@ export function ruleConcerns(rule: FaultRule, from: PeerId, to: PeerId): boolean
   }
 }
 
-/** Whether the rule can say anything about frames that this peer sends: only such peers need to be told of it. */
+/** Whether the rule can concern frames that this peer sends: only such peers need to be told of it. */
 export function concernsSender(rule: FaultRule, peer: PeerId): boolean {
   switch (rule.kind) {
     case 'link':
@@ -39,7 +37,7 @@ export function peersOfRule(rule: FaultRule): readonly PeerId[] {
   return [rule.from, rule.to].flatMap((side) => (side === 'all' ? [] : side));
 }
 
-/** Whether the rule is about the link between these two and about no other. */
+/** Whether the rule concerns the link between these two and no other. */
 export function isExactlyPair(rule: FaultRule, a: PeerId, b: PeerId): boolean {
   if (rule.kind !== 'link' || rule.from === 'all' || rule.to === 'all') return false;
   if (rule.from.length !== 1 || rule.to.length !== 1) return false;
@@ -62,7 +60,7 @@ function crosses(rule: PartitionRule, from: PeerId, to: PeerId): boolean {
   return !rule.one_way || (fromGroup === 0 && toGroup > 0);
 }
 
-/** The number of the group that holds the peer; −1: none does. */
+/** The index of the group that holds the peer; −1: none does. */
 function groupOf(rule: PartitionRule, peer: PeerId): number {
   const listed = rule.groups.findIndex((group) => group !== 'rest' && group.includes(peer));
   return listed >= 0 || !isCore(peer) ? listed : rule.groups.indexOf('rest');

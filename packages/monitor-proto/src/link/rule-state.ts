@@ -3,9 +3,9 @@ import type { Nanos, PeerId } from '../ids.ts';
 import { checkFaultRule, type FaultRule } from './fault-rule.ts';
 import { isExactlyPair, ruleConcerns } from './rule-scope.ts';
 
-/** What a rule did so far: a fault that did nothing shows zeros. */
+/** What a rule has done so far; zeros show a fault without effect. */
 export interface RuleCounters {
-  /** Frames that the rule had a say in. */
+  /** Frames that the rule affected. */
   frames: number;
   dropped: number;
   delayed: number;
@@ -26,10 +26,10 @@ export interface ActiveRule {
 /** What to heal: everything, one rule by its id, or the link between two peers, both directions. */
 export type HealTarget = 'all' | { readonly id: string } | { readonly from: PeerId; readonly to: PeerId };
 
-/** A rule in force as it is handed on: `for_ns` is what is left of its time. */
+/** A rule in force as it is handed on: `for_ns` is its remaining time. */
 export interface StandingRule {
   readonly rule: FaultRule;
-  /** Directed pairs that were healed out of it. */
+  /** Directed pairs healed out of it. */
   readonly healed: readonly (readonly [from: PeerId, to: PeerId])[];
 }
 
@@ -53,7 +53,7 @@ export class RuleState {
     return ruleConcerns(this.rule, from, to) && !this.healed.has(pairKey(from, to));
   }
 
-  /** Ends the rule, or takes a pair out of it; false when the target is none of its business. */
+  /** Ends the rule, or takes a pair out of it; false when the target does not concern it. */
   heal(target: HealTarget): boolean {
     if (target === 'all' || 'id' in target) {
       this.over = target === 'all' || target.id === this.rule.id;
@@ -68,7 +68,7 @@ export class RuleState {
     return forth || back;
   }
 
-  /** Whether both say the same of the same pairs; the time that is left may differ. */
+  /** Whether both say the same of the same pairs; the remaining time may differ. */
   isLike(other: RuleState): boolean {
     const text = ({ rule, healed }: RuleState): string =>
       JSON.stringify([{ ...rule, for_ns: 0 }, [...healed].sort((a, b) => a - b)]);
@@ -107,7 +107,7 @@ export function isHealTarget(value: unknown): value is HealTarget {
   return typeof id === 'string' || (Number.isSafeInteger(from) && Number.isSafeInteger(to));
 }
 
-/** Checks what `standing` gave somewhere else: it, or one line that says what is wrong with it. */
+/** Checks what `standing` returned elsewhere: the rule, or one line that says what is wrong with it. */
 export function checkStandingRule(value: unknown): StandingRule | string {
   if (!isRecord(value)) return 'a rule in force must be an object { rule, healed }';
   const { rule: given, healed } = value;

@@ -1,9 +1,9 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors: capabilities. Ordinals 100–139, and 355 on. All in one lane, so that they keep their order between two cores.
- * What concerns every core (revoke, find, delete, change of owner, range check, reclaim) goes as agreement rounds.
- * `error` 0 is success; `owner` in a refusal is whom to ask instead, or the sender itself.
+ * Between monitors: capabilities. Ordinals 100–139, and 355 on. All share one lane, so that they keep their order
+ * between two cores. What concerns every core (revoke, find, delete, change of owner, range check, reclaim) goes as
+ * agreement rounds. `error` 0 is success; `owner` in a refusal is whom to ask instead, or the sender itself.
  */
 export const CAPABILITY_MESSAGES = {
   cap_copy_request: {

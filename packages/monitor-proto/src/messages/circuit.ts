@@ -1,9 +1,9 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors: channels of programs. Ordinals 240–259. A circuit is one channel’s way over one link; its number is chosen
- * by the end that opens it, even by the core with the lower id and odd by the other. A channel over cores between is a chain
- * of circuits. All in one lane, so that what belongs to one circuit keeps its order.
+ * Between monitors: channels of programs. Ordinals 240–259. A circuit is one channel’s way over one link, numbered by
+ * the end that opens it: even by the lower core id, odd by the other. A channel across intermediate cores is a chain of
+ * circuits. All share one lane, so that a circuit's messages keep their order.
  */
 export const CIRCUIT_MESSAGES = {
   circuit_open: {

@@ -31,24 +31,24 @@ function nestedBytes(value: unknown): number {
   return bytes;
 }
 
-/** What a message's row comes to: looked up once a message, by type where one is sent and by ordinal where one comes in. */
+/** A compiled row: looked up once per message, by type when sending and by ordinal when receiving. */
 export interface MessageCodec {
   readonly type: MessageType;
   readonly ordinal: number;
-  /** The number of its lane: 0 is the most urgent. */
+  /** Its lane's number: 0 is the most urgent. */
   readonly lane: number;
-  /** The array form of a message, which must be valid: it is our own. */
+  /** The array form of a message of our own, which must be valid. */
   encode(message: Message): WireMessage;
   /** About how many bytes it takes in a frame; never less than half of them. */
   bytes(message: Message): number;
-  /** What is wrong with an array that came from a peer, or null. Changes nothing and makes nothing. */
+  /** What is wrong with an array from a peer, or null. Pure and allocation-free. */
   fault(wire: readonly unknown[]): string | null;
-  /** The message in an array that has no fault. */
+  /** The message in an array without fault. */
   decode(wire: readonly unknown[]): Message;
 }
 
 /*
- * Encoders and decoders are generated from the table once, at load: one flat function a message, which V8 keeps
+ * Encoders and decoders are generated from the table once, at load: one flat function per message, which V8 keeps
  * monomorphic. A loop over a field list costs three times as much per message (decision 0009).
  */
 function compile(type: string, spec: MessageSpec): MessageCodec {
@@ -103,22 +103,22 @@ export function codecOf(type: MessageType): MessageCodec {
   return BY_TYPE.get(type) ?? make(type);
 }
 
-/** The codec of what came from a peer, or a string that says why there is none. */
+/** The codec of what came from a peer, or why there is none. */
 export function codecOfWire(wire: unknown): MessageCodec | string {
   if (!Array.isArray(wire)) return NO_ARRAY;
-  // A number alone may be looked up: an array also answers to 'length', and to the names of its methods.
+  // Only a number may be looked up: an array also answers to 'length' and its methods' names.
   const codec = typeof wire[0] === 'number' ? BY_ORDINAL[wire[0]] : undefined;
   if (codec !== undefined) return codec;
   const type = TYPE_OF_ORDINAL.get(wire[0]);
   return type === undefined ? `no message has ordinal ${String(wire[0]).slice(0, 20)}` : make(type);
 }
 
-/** The array form of a message. The message must be valid: it is our own. */
+/** The array form of a message of our own, which must be valid. */
 export function encodeMessage(message: Message): WireMessage {
   return codecOf(message.type).encode(message);
 }
 
-/** The message in an array that came from a peer, or a string that says what is wrong with it. */
+/** The message in an array from a peer, or what is wrong with it. */
 export function decodeMessage(wire: unknown): Decoded {
   if (!Array.isArray(wire)) return NO_ARRAY;
   const codec = codecOfWire(wire);
@@ -126,7 +126,7 @@ export function decodeMessage(wire: unknown): Decoded {
   return codec.fault(wire) ?? codec.decode(wire);
 }
 
-/** The codec of a message that has been found to have no fault. */
+/** The codec of a message that has been checked. */
 export function codecOfValid(wire: WireMessage): MessageCodec {
   return known(BY_ORDINAL[wire[0]]);
 }

@@ -19,7 +19,7 @@ interface FieldTypes {
   readonly caps: readonly WireCapability[];
 }
 
-/** The kinds of field: a source expression that is true for a valid value, of which codec functions are generated. */
+/** The kinds of field: source expressions, true for a valid value, from which codecs are generated. */
 export const FIELD_KINDS: {
   readonly [K in keyof FieldTypes]: { readonly check: (v: string) => string; readonly doc: string };
 } = {
@@ -46,7 +46,7 @@ export const FIELD_KINDS: {
 export type MonitorRow = readonly [core: CoreId, incarnation: number, instance: string, address: string];
 /** A core and the subtree below it, children in send order. */
 export type Route = readonly [core: CoreId, children: readonly Route[]];
-/** What one core answered to a round: an error's code; 0 is never sent (silence means ready). */
+/** One core's answer to a round: an error's code; 0 is never sent (silence means ready). */
 export type Answer = readonly [core: CoreId, code: number];
 /** A capability as an array of numbers and strings; `capability/` owns the meaning and decodes it. */
 export type WireCapability = readonly (number | string)[];

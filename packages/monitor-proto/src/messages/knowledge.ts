@@ -1,8 +1,8 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between a client (a program with a link to the SKB, or a core's monitor) and the SKB: queries, rules, Octopus. Ordinals
- * 140–179. Texts are JSON; one that is longer than a message goes in several: `more` says that the next one continues it.
+ * Between a client (a program with a link to the SKB, or a core's monitor) and the SKB: queries, rules, Octopus.
+ * Ordinals 140–179. Texts are JSON; one longer than a message goes in several: `more` announces the next.
  */
 export const KNOWLEDGE_MESSAGES = {
   skb_query: {

@@ -1,8 +1,9 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors, and to the SKB: who takes part (failure.md). Ordinals 340–359. A view travels flat: its number, its
- * leader, how many members, then core and incarnation of each; several one after another. `round` and `core` name a ballot.
+ * Between monitors, and to the SKB: who takes part (docs/ARCHITECTURE.md). Ordinals 340–359. A view travels flat: its
+ * number, its leader, how many members, then core and incarnation of each; several follow one another. `round` and
+ * `core` name a ballot.
  */
 export const VIEW_MESSAGES = {
   view_beacon: {

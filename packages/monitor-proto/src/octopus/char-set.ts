@@ -1,4 +1,4 @@
-/** Sets of Unicode code points as sorted ranges that do not touch. Pure. */
+/** Sets of Unicode code points as sorted, disjoint ranges. Pure. */
 
 import { known } from '../assert.ts';
 
@@ -15,7 +15,7 @@ export const WORD: Ranges = [
   [95, 95],
   [97, 122],
 ];
-/** What JavaScript's `\s` holds. */
+/** What JavaScript's `\s` matches. */
 export const SPACE: Ranges = [
   [9, 13],
   [32, 32],
@@ -51,7 +51,7 @@ export function complementOf(set: Ranges): Ranges {
   return gaps;
 }
 
-/** A set that is asked often. */
+/** A set optimised for look-ups. */
 export class CharSet {
   /** The only code point, or −1. */
   readonly single: number;

@@ -1,12 +1,12 @@
 import { isOneOf } from '../guards.ts';
 
 /**
- * What names of records say. Recipes (locks, semaphores, barriers, services) keep their records under names of their own,
- * `lock:NAME_7`: a request that sets or deletes one says whose it is, so that no user's record, and no other recipe's, is ever
- * taken for one. Pure.
+ * What names of records say. Recipes (locks, semaphores, barriers, services) keep their records under names of their
+ * own, `lock:NAME_7`. A request that sets or deletes one says whose it is, so that no record of a user or another
+ * recipe is mistaken for one. Pure.
  */
 
-/** Whose record a name is, by what it begins with. `counter` is the store's own, and nobody's to set. */
+/** Whose record a name is, by its prefix. `counter` is the store's own, and nobody's to set. */
 export type Recipe = 'lock' | 'semaphore' | 'permit' | 'barrier' | 'service' | 'counter';
 
 export const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'counter'];
@@ -39,10 +39,10 @@ export interface SequenceName {
   readonly number: number;
 }
 
-/** Fifteen digits: beyond, numbers are not exact. */
+/** Fifteen digits: larger numbers are not exact. */
 const NUMBERED = /_([1-9]\d{0,14})$/;
 
-/** What a name is in its sequence; undefined: it is in none. */
+/** A name's place in its sequence; undefined: it is in none. */
 export function sequenceOf(name: string): SequenceName | undefined {
   const digits = NUMBERED.exec(name)?.[1];
   if (digits === undefined) return undefined;

@@ -1,9 +1,11 @@
 /**
  * Regular expressions that cannot run away: a Thompson automaton, stepped over all states at once.
  *
- * Guarantees: time is at most states × characters, whatever the pattern; a pattern is refused beyond the limits; each step
- * is counted, so that whoever matches against many texts can pause (docs/decisions/0075). A backtracking engine
- * (JavaScript's own) would let one client's `(a+)+$` stop the store for everybody.
+ * Guarantees: time is at most states × characters, whatever the pattern; a pattern beyond the limits is refused; each
+ * step
+ * is counted, so that whoever matches many texts can pause (docs/decisions/0075). A backtracking engine (JavaScript's
+ * own)
+ * would let one client's `(a+)+$` stop the store for everybody.
  * Understands literals, `.`, classes with ranges and negation, `\d \w \s` and their opposites, escapes, groups, `|`,
  * `* + ? {n} {n,} {n,m}`, `^` and `$`, by Unicode code points. As in Barrelfish's PCRE use, a pattern matches anywhere
  * unless anchored.
@@ -18,13 +20,13 @@ export { PatternError } from './pattern-parser.ts';
 const OP = { char: 0, set: 1, split: 2, start: 3, end: 4, accept: 5 } as const;
 const MOST = RECORD_LIMITS.maxPatternStates;
 
-/** Which states are alive at one position, each once: `stamps` says at which one a state was last entered. */
+/** Which states are alive at one position, each once: `stamps` holds where a state was last entered. */
 class Alive {
   current: Int32Array;
   following: Int32Array;
   stamp = 0;
   readonly stamps: Float64Array;
-  /** Each state can be pushed by two others before it is entered. */
+  /** Two other states can push each state before it is entered. */
   readonly pending: Int32Array;
 
   constructor(states: number) {
@@ -35,7 +37,7 @@ class Alive {
   }
 }
 
-/** Of every match that does not pause. */
+/** For every match that does not pause. */
 const SHARED = new Alive(MOST);
 
 export class Pattern {
@@ -65,12 +67,12 @@ export class Pattern {
     this.prefix = this.anchored ? literalsOf(parts.slice(1)) : '';
   }
 
-  /** How many states it has: a match takes at most so many steps a character. */
+  /** How many states it has, and so the most steps per character of a match. */
   get size(): number {
     return this.ops.length;
   }
 
-  /** Whether the pattern matches somewhere in the text; what that takes is added to the meter. */
+  /** Whether the pattern matches somewhere in the text; adds the work to the meter. */
   test(text: string, meter: Meter = new Meter()): boolean {
     if (this.prefix !== '' && !text.startsWith(this.prefix)) {
       meter.steps += 1;
@@ -79,7 +81,7 @@ export class Pattern {
     return this.match(text, meter, SHARED, false).next().value === true;
   }
 
-  /** The same, and yields whenever the meter is full: what takes more than a turn. */
+  /** Like `test`, but yields whenever the meter is full, for work beyond a turn. */
   slowly(text: string, meter: Meter): Generator<void, boolean> {
     return this.match(text, meter, new Alive(this.size), true);
   }
@@ -103,7 +105,7 @@ export class Pattern {
     }
   }
 
-  /** Moves every living state over one code point; returns how many live then, or −1: the pattern matches. */
+  /** Moves every living state over one code point; returns how many live then, or −1 when the pattern matches. */
   private advance(code: number, count: number, atEnd: boolean, alive: Alive): number {
     const { ops, operands, nexts, sets } = this;
     const { current, following } = alive;
@@ -122,7 +124,7 @@ export class Pattern {
     return entered;
   }
 
-  /** Adds to what is alive what is reachable without a character; −1: acceptance is. */
+  /** Adds to the living states those reachable without a character; −1 when acceptance is among them. */
   private enter(from: number, atStart: boolean, atEnd: boolean, alive: Alive, count: number): number {
     const { ops, nexts, others } = this;
     const { pending, stamps, stamp, current } = alive;
@@ -176,7 +178,7 @@ export class Pattern {
     for (let needed = 0; needed < least; needed++) {
       const states = this.ops.length;
       after = this.compile(part, after);
-      if (this.ops.length === states) break; // nothing repeated is nothing: `(){64}{64}{64}…` would take ages
+      if (this.ops.length === states) break; // repeating nothing is nothing: `(){64}{64}{64}…` would take ages
     }
     return after;
   }
@@ -196,7 +198,7 @@ export class Pattern {
   }
 }
 
-/** The text that a sequence of parts begins with, whatever follows. */
+/** The text that a sequence of parts must begin with. */
 function literalsOf(parts: readonly PatternNode[]): string {
   let text = '';
   for (const part of parts) {

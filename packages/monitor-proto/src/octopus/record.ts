@@ -11,7 +11,7 @@ import { Pattern, PatternError } from './pattern.ts';
 export type Value = number | string;
 export type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
 
-/** What is demanded of an attribute. `any` (`_`) demands that it is there. */
+/** What an attribute must satisfy. `any` (`_`) only demands that it is there. */
 export type Constraint =
   | { readonly attribute: string; readonly kind: Comparison; readonly value: Value }
   | { readonly attribute: string; readonly kind: 'matches'; readonly pattern: Pattern }
@@ -21,20 +21,20 @@ export type Constraint =
 export type NameQuery =
   | { readonly kind: 'is'; readonly name: string }
   | { readonly kind: 'matches'; readonly pattern: Pattern }
-  /** The sequential records of a name; only a request says so, no text. */
+  /** The sequential records of a name; only a request says so, never a text. */
   | { readonly kind: 'sequence'; readonly base: string }
   | { readonly kind: 'any' };
 
 export type Attributes = ReadonlyMap<string, Value>;
 
-/** Plain attributes (equality in queries, new values in `set`) apart from constraints. */
+/** Plain attributes (equality in queries, new values in `set`), separate from constraints. */
 export interface ParsedRecord {
   readonly name: NameQuery;
   readonly attributes: Attributes;
   readonly constraints: readonly Constraint[];
 }
 
-/** Says what is wrong, and at which character from 1. */
+/** Says what is wrong, and at which character, from 1. */
 export class RecordSyntaxError extends Error {}
 
 /** In this order: pattern, string, number, identifier, symbol. */
@@ -78,14 +78,14 @@ export function nameText(name: string): string {
   return PLAIN_NAME.test(name) ? name : quotedName(name);
 }
 
-/** Whether a record is one that the query asks for: plain attributes are equality. Patterns' work goes to the meter. */
+/** Whether a record answers the query, whose plain attributes mean equality. Patterns' work goes to the meter. */
 export function matchesQuery(query: ParsedRecord, name: string, attributes: Attributes, meter?: Meter): boolean {
   if (!matchesName(query.name, name, meter)) return false;
   for (const [attribute, value] of query.attributes) if (attributes.get(attribute) !== value) return false;
   return meetsConstraints(query.constraints, attributes, meter);
 }
 
-/** The same, and yields whenever the meter is full: a match may take more than a turn. */
+/** Like `matchesQuery`, but yields whenever the meter is full: a match may take more than a turn. */
 export function* matchesSlowly(
   query: ParsedRecord,
   name: string,
@@ -102,7 +102,7 @@ export function* matchesSlowly(
   return true;
 }
 
-/** The most steps that looking at a record may take. */
+/** The most steps that examining a record may take. */
 export function costOf({ constraints }: ParsedRecord, attributes: Attributes): number {
   let steps = 0;
   for (const each of constraints)
@@ -110,7 +110,7 @@ export function costOf({ constraints }: ParsedRecord, attributes: Attributes): n
   return steps;
 }
 
-/** Records of a recipe are met by its sequences, by their own names, and by patterns that begin as they do: `^lock:`. */
+/** Records of a recipe match only its sequences, their own names, and patterns with their prefix: `^lock:`. */
 export function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
   if (query.kind === 'is') return query.name === name;
   if (query.kind === 'sequence') return sequenceOf(name)?.base === query.base;
@@ -118,7 +118,7 @@ export function matchesName(query: NameQuery, name: string, meter?: Meter): bool
   return recipeOf(name) === theirs && (query.kind === 'any' || query.pattern.test(name, meter));
 }
 
-/** Whether attributes are as constraints demand; numbers and texts are never in order with one another. */
+/** Whether attributes meet the constraints; a number and a text are never in order. */
 export function meetsConstraints(constraints: readonly Constraint[], attributes: Attributes, meter?: Meter): boolean {
   return constraints.every((constraint) => {
     const held = attributes.get(constraint.attribute);
@@ -134,7 +134,7 @@ export function compareNames(left: string, right: string): number {
   return compareKeys(orderKey(left), orderKey(right)) || compareKeys(left, right);
 }
 
-/** A text whose plain order is the natural order of names; equal for names that differ in leading zeros alone. */
+/** A text whose plain order is the natural order of names; equal for names that differ only in leading zeros. */
 export function orderKey(name: string): string {
   if (!/\d/.test(name)) return name;
   return name.replace(/\d+/g, (digits) => {

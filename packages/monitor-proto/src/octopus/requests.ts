@@ -75,11 +75,11 @@ export type OctopusRequest =
   | ({ readonly type: 'get' } & Look)
   | ({ readonly type: 'get_names' } & Look)
   | ({ readonly type: 'exists' } & Look)
-  /** Replaces all attributes; constraints in the record are demanded of what is there: compare-and-set. */
+  /** Replaces all attributes; constraints in the record apply to the stored one: compare-and-set. */
   | {
       readonly type: 'set';
       readonly record: string;
-      /** Append `_N`, N counted up per name; the reply has the record with its name, which nobody had. */
+      /** Append `_N`, N counted up per name; the reply has the record under its new, unique name. */
       readonly sequential?: boolean;
       /** The record goes when its owner leaves. */
       readonly transient?: boolean;
@@ -99,14 +99,14 @@ export type OctopusRequest =
       readonly trigger?: TriggerSpec;
     }
   /**
-   * Takes the first permit of a semaphore of that name away; with `lease` it becomes the client's, a transient record
-   * `permit:NAME_N` that turns back into a permit of the semaphore when it is deleted, by whomever. NO_RECORD: there is
-   * none; the trigger then watches for the next.
+   * Takes the first permit of a semaphore; with `lease` it becomes the client's, a transient record `permit:NAME_N`
+   * that turns back into a permit when anyone deletes it. NO_RECORD: there is none; the trigger then watches for the
+   * next.
    */
   | { readonly type: 'take'; readonly name: string; readonly lease?: boolean; readonly trigger?: TriggerSpec }
   /**
-   * The record before that one in its sequence, which the trigger watches by name; none: that one is the first. NO_RECORD:
-   * that one is not there.
+   * The record before that one in its sequence, which the trigger watches by name; none: that one is the first.
+   * NO_RECORD: that one is not there.
    */
   | { readonly type: 'predecessor'; readonly name: string; readonly trigger?: TriggerSpec }
   | { readonly type: 'remove_trigger'; readonly id: number }

@@ -1,16 +1,16 @@
 /*
- * Chrome trace events as text (Perfetto and chrome://tracing open it). Format: "Trace Event Format", Google, 2016. Ids are whole
- * numbers, as Perfetto reads those of flows as nothing else.
+ * Writes Chrome trace events, which Perfetto and chrome://tracing open. Format: "Trace Event Format", Google, 2016. Ids
+ * are whole numbers: Perfetto reads no others for flows.
  */
 
 /** What a trace shows. Times in nanoseconds on one clock. */
 export interface TracePicture {
   readonly title: string;
-  /** A track a process, in the order of their ids. */
+  /** A track per process, in order of their ids. */
   readonly tracks: readonly { readonly id: number; readonly name: string }[];
-  /** What a track was busy with: slices of one track do not overlap. */
+  /** What a track was busy with; slices of one track do not overlap. */
   readonly slices: readonly TraceSlice[];
-  /** What took several turns, and may overlap with others. */
+  /** What took several turns, and may overlap. */
   readonly spans: readonly TraceSpan[];
   readonly flows: readonly TraceFlow[];
   readonly marks: readonly TraceMark[];
@@ -35,7 +35,7 @@ export interface TraceFlow {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** Something that happened at one moment; on no track: to the whole machine. */
+/** Something at one moment; without a track it concerns the whole machine. */
 export interface TraceMark {
   readonly track: number | null;
   readonly at: number;

@@ -1,8 +1,8 @@
-/** What a process notes while it is traced, as it goes over the control port; times in nanoseconds of its own clock. */
+/** What a traced process notes, as it goes over the control port; times in nanoseconds of its own clock. */
 export type TraceEntry =
-  /** One event that its state machine handled. */
+  /** One event handled by its state machine. */
   | readonly ['slice', name: string, from: number, to: number]
-  /** A message, named the same at both ends: channel, lane, number. */
+  /** A message, named alike at both ends: channel, lane, number. */
   | readonly ['sent' | 'delivered', message: string, at: number, key: string, op: string]
   /** An operation that ended. */
   | readonly ['span', name: string, from: number, to: number, op: string, result: string]
@@ -12,6 +12,6 @@ export type TraceEntry =
 /** Everything that one process noted. */
 export interface TraceNotes {
   readonly entries: readonly TraceEntry[];
-  /** Entries that newer ones took the place of. */
+  /** Entries overwritten by newer ones. */
   readonly lost: number;
 }

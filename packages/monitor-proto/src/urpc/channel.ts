@@ -11,9 +11,9 @@ import { SendLane } from './send-lane.ts';
  * URPC channel between two process instances, over whatever links they have one after another.
  *
  * Guarantees, as long as both instances live and some link works for long enough now and then:
- *   U1  every message that `send` took is handed on exactly once;
- *   U2  in the order of `send`, within its lane;
- *   U3  no more than a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
+ * U1  every message that `send` took is delivered exactly once;
+ * U2  in the order of `send`, within its lane;
+ * U3  at most a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
  * Assumes of a link only that a frame arrives whole and unaltered, or not at all.
  *
  * From: URPC (Bershad et al.; Baumann et al., SOSP 2009, §4.6) for the ordered ring with credits; the resume is ours.
@@ -21,11 +21,11 @@ import { SendLane } from './send-lane.ts';
 
 /** What a frame did to a channel. */
 export interface Received {
-  /** Messages to hand on, in order. */
+  /** Messages to deliver, in order. */
   readonly messages: readonly WireMessage[];
   /** A sender that was told BUSY may try again. */
   readonly sendable: boolean;
-  /** Messages of it that had come before. */
+  /** Its messages that had come before. */
   readonly doubled: number;
 }
 
@@ -52,7 +52,7 @@ const FRAME_BYTES = limit('frameTargetBytes');
 const NO_BATCHES: readonly Batch[] = [];
 const NO_MESSAGES: readonly WireMessage[] = [];
 
-/** Lanes that nothing was sent or received on: nothing about them ever changes. */
+/** Lanes without traffic: nothing about them ever changes. */
 const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane(lane));
 const UNUSED_IN: readonly ReceiveLane[] = LANE_LIMITS.map((_, lane) => newReceiveLane(lane));
 
@@ -61,14 +61,14 @@ const OUT = ['urgentOut', 'monitorOut', 'bulkOut'] as const;
 const IN = ['urgentIn', 'monitorIn', 'bulkIn'] as const;
 
 export class Channel {
-  // A thousand cores have a million channels: lanes that carried nothing yet are shared by all of them, and no array holds them.
+  // A thousand cores have a million channels: lanes that carried nothing yet are shared by all, and in no array.
   private urgentOut = UNUSED_OUT[0]!;
   private monitorOut = UNUSED_OUT[1]!;
   private bulkOut = UNUSED_OUT[2]!;
   private urgentIn = UNUSED_IN[0]!;
   private monitorIn = UNUSED_IN[1]!;
   private bulkIn = UNUSED_IN[2]!;
-  /** Messages that left a second time. */
+  /** Messages sent again. */
   retransmitted = 0;
   private doubled = 0;
   private framesSent = 0;
@@ -77,7 +77,7 @@ export class Channel {
   private ackNow = false;
   private repeats: Batch[] | null = null;
   private retransmitAt: Nanos = Infinity;
-  private lastRepeatAt: Nanos = -1; // a whole number: V8 gives a field that was never anything else no box of its own
+  private lastRepeatAt: Nanos = -1; // a whole number: V8 boxes a field that was ever anything else
   private backoff = 1;
   private smoothedRttNs = 0;
   private probeLane = -1;
@@ -95,7 +95,7 @@ export class Channel {
     return true;
   }
 
-  /** The next frame to put on the link, or null when nothing (more) has to leave now. Call until it answers null. */
+  /** The next frame for the link, or null when nothing (more) has to leave now. Call until it answers null. */
   takeFrame(now: Nanos, lamport: number): DataFrame | null {
     const batches = this.repeats === null ? this.takeBatches(now) : this.takeRepeats(this.repeats);
     if (batches.length === 0 && !this.ackNow) return null;
@@ -104,12 +104,12 @@ export class Channel {
     return { kind: FRAME.data, lamport, acks: this.takeAcks(), missing: this.missing(), batches };
   }
 
-  /** Owes the peer a frame now, be it of acks alone. */
+  /** Owes the peer a frame now, if only of acks. */
   owe(): void {
     this.ackNow = true;
   }
 
-  /** How a frame breaks the protocol, or null: then `receive` takes all of it. */
+  /** How a frame breaks the protocol; null: `receive` takes all of it. */
   violation(frame: DataFrame): string | null {
     const { batches, acks } = frame;
     for (let i = 0; i < batches.length; i++) {
@@ -121,7 +121,7 @@ export class Channel {
     return null;
   }
 
-  /** Takes in a frame that came over the link and breaks nothing. */
+  /** Takes in a frame that breaks nothing. */
   receive(frame: DataFrame, now: Nanos): Received {
     this.framesReceived += 1;
     let messages: readonly WireMessage[] = NO_MESSAGES;
@@ -142,15 +142,12 @@ export class Channel {
     return { messages, sendable: this.takeSendable(), doubled };
   }
 
-  /** How far this end has received: said in the handshake of the next link. */
+  /** How far this end has received, for the handshake of the next link. */
   marks(): LaneMarks {
     return [this.urgentIn.received, this.monitorIn.received, this.bulkIn.received];
   }
 
-  /**
-   * A new link is up and the peer has received up to `marks`: goes on from there. False: it forgot what it
-   * acknowledged.
-   */
+  /** A new link is up and the peer has received up to `marks`: resumes there. False: it forgot what it acknowledged. */
   resume(marks: LaneMarks, now: Nanos): boolean {
     for (let i = 0; i < LANES.length; i++) {
       const lane = this.out(i);
@@ -160,18 +157,18 @@ export class Channel {
     this.repeats = null;
     this.backoff = 1;
     this.retransmitAt = Infinity;
-    // The handshake has told what came; a frame is still owed, so that a dialler knows that its proof was taken.
+    // The handshake has told what came; a frame is still owed, so that a dialler learns that its proof was taken.
     this.ackDueAt = now + ACK_DELAY;
     this.probeLane = -1;
     return true;
   }
 
-  /** When `expire` has to be called next; Infinity: not at all. */
+  /** When `expire` must be called next; Infinity: never. */
   get deadline(): Nanos {
     return this.ackDueAt < this.retransmitAt ? this.ackDueAt : this.retransmitAt;
   }
 
-  /** Does what is due by `now`: owes an ack, or sends again what was not acknowledged in time. */
+  /** Does what is due by `now`: owes an ack, or resends what was not acknowledged in time. */
   expire(now: Nanos): void {
     if (this.ackDueAt <= now) {
       this.ackDueAt = Infinity;
@@ -182,12 +179,12 @@ export class Channel {
     this.retransmitAt = this.nextRepeat();
   }
 
-  /** Whether nothing waits: neither unsent nor unacknowledged messages nor an owed ack. */
+  /** Whether nothing waits: no unsent or unacknowledged messages, no owed ack. */
   get idle(): boolean {
     return this.unacknowledged === 0 && this.ackDueAt === Infinity && !this.ackNow;
   }
 
-  /** Messages taken and not yet acknowledged, all lanes. */
+  /** Messages taken and not yet acknowledged, over all lanes. */
   get unacknowledged(): number {
     const { urgentOut, monitorOut, bulkOut } = this;
     return urgentOut.last - urgentOut.acked + monitorOut.last - monitorOut.acked + bulkOut.last - bulkOut.acked;
@@ -312,7 +309,7 @@ export class Channel {
     this.probeLane = -1;
   }
 
-  /** The peer lacks `count` messages although later ones came: sends them again, once a round trip at the most. */
+  /** The peer lacks `count` messages although later ones came: resends them, at most once a round trip. */
   private repair(lane: SendLane, count: number, now: Nanos): void {
     if (now - this.lastRepeatAt < this.smoothedRttNs) return;
     this.lastRepeatAt = now;
@@ -358,7 +355,7 @@ export class Channel {
     else if (this.ackDueAt === Infinity) this.ackDueAt = now + ACK_DELAY;
   }
 
-  /** Whether a lane's sender may come to wait for an ack, or must hear of what is missing. */
+  /** Whether a lane's sender may come to wait for an ack, or must hear what is missing. */
   private owesAtOnce(lane: number): boolean {
     const { received, acknowledged, missing } = this.in(lane);
     return received - acknowledged >= WINDOWS[lane]! / 2 || missing > 0;

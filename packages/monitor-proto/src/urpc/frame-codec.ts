@@ -18,16 +18,17 @@ import { beginMsgpack, endMsgpack, type WireValue, write, writeArrayHead } from 
 import { scanMsgpack } from './scan.ts';
 
 /*
- * Plain arrays, no records: stateless, so a lost frame never makes a later one unreadable, and the fastest form measured.
+ * Plain arrays, no records: stateless, so a lost frame never makes a later one unreadable, and the fastest form
+ * measured.
  */
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', copyBuffers: true });
 const MAX_FRAME_BYTES = limit('maxFrameBytes');
 const MAX_LAMPORT = limit('maxLamport');
-/** Frames up to this size are read from one place: msgpackr makes a DataView for each array of bytes that it has not seen. */
+/** Frames up to this size are read in one place: msgpackr makes a DataView for each byte array that it has not seen. */
 const READING_PLACE = Buffer.allocUnsafeSlow(4096);
 const upTo = { end: 0 };
 
-/** The bytes of a frame. They are the caller's and never change afterwards. */
+/** A frame's bytes: the caller's, and immutable from then on. */
 export function encodeFrame(frame: Frame): Uint8Array {
   beginMsgpack();
   handlerFor(WRITE, frame.kind)(frame);
@@ -35,8 +36,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
 }
 
 /**
- * The frame in bytes that came from outside, or a string that says why they are none. Messages are not decoded yet. The
- * bytes are the caller's again on return: what the frame holds of them is a copy.
+ * The frame in bytes from outside, or why they hold none. Messages are not decoded yet. The bytes are the caller's
+ * again on return: the frame holds copies.
  */
 export function decodeFrame(bytes: Uint8Array): Frame | string {
   if (bytes.length > MAX_FRAME_BYTES) return `a frame of ${bytes.length} bytes exceeds the limit of ${MAX_FRAME_BYTES}`;
@@ -60,7 +61,7 @@ function inPlace(bytes: Uint8Array): Uint8Array {
   return READING_PLACE;
 }
 
-/** Written piece by piece: it is every frame of a running cluster. */
+/** Written piece by piece: this is every frame of a running cluster. */
 function writeData(frame: DataFrame): void {
   const { batches } = frame;
   writeArrayHead(4 + batches.length);
@@ -119,7 +120,7 @@ function unpackData(p: readonly unknown[]): Frame | string {
   const missing = p[3] === 0 ? NO_MARKS : p[3];
   if (!isLamport(p[1])) return 'a data frame has no Lamport time';
   if (!isMarks(p[2]) || !isMarks(missing)) return 'a data frame has no acks';
-  const batches = new Array<Batch>(p.length - 4); // no more than it takes: a `push` to an empty array takes room for seventeen
+  const batches = new Array<Batch>(p.length - 4); // sized exactly: a `push` to an empty array allocates room for seventeen
   for (let i = 0; i < batches.length; i++) {
     const part = p[4 + i];
     if (
@@ -163,7 +164,7 @@ function isNonce(v: unknown): v is Uint8Array {
 function isProof(v: unknown): v is Uint8Array {
   return v instanceof Uint8Array && v.length === 32;
 }
-/** Taken over and counted on from: one that left no room to count would make every later frame of this end unreadable. */
+/** Adopted and counted on: one without room to count would make every later frame of this end unreadable. */
 function isLamport(v: unknown): v is number {
   return isWhole(v, 0, MAX_LAMPORT);
 }

@@ -2,15 +2,16 @@ import type { PeerId } from '../ids.ts';
 import type { WireMessage } from '../messages/codec.ts';
 
 /**
- * What travels in one WebSocket frame: a msgpack array whose first element is one of these kinds.
+ * What travels in one WebSocket frame: a msgpack array that begins with one of these kinds.
  *
- * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages; a volley measures
- * the link and is no message: neither numbered nor acknowledged nor sent again.
+ * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages; a volley
+ * measures
+ * the link and is not a message: it is neither numbered, acknowledged nor resent.
  */
 export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5, volley: 6 } as const;
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
 
-/** Who an end of a link says it is. */
+/** Who an end of a link claims to be. */
 export interface Identity {
   readonly version: number;
   readonly cluster: string;
@@ -56,8 +57,8 @@ export interface Batch {
 }
 
 /**
- * Acks and messages, at the sender's Lamport time. `acks[lane]` is the number of the last message delivered in order; `missing[lane]` how many after it
- * have not come although later ones have.
+ * Acks and messages, at the sender's Lamport time. `acks[lane]` is the number of the last message delivered in order;
+ * `missing[lane]` how many after it have not come although later ones have.
  */
 export interface DataFrame {
   readonly kind: typeof FRAME.data;
@@ -68,12 +69,14 @@ export interface DataFrame {
   readonly batches: readonly Batch[];
 }
 
-/** What a receiver of volleys measured: average, variance, minimum, maximum; nanoseconds. Nothing before the last volley. */
+/**
+ * What a receiver of volleys measured: average, variance, minimum, maximum; nanoseconds. Empty before the last volley.
+ */
 export type VolleyFigures = readonly [average: number, variance: number, min: number, max: number] | readonly [];
 
 /**
- * One frame of a rally, with which both ends of a link measure round trips: an odd number `left` asks the receiver to return
- * it at once with one less. `serve` counts what the server sent, so that an answer tells what it answers.
+ * One frame of a rally, by which both ends of a link measure round trips: an odd number `left` asks the receiver to
+ * return it at once with one less. `serve` counts the server's frames, so that an answer shows what it answers.
  */
 export interface VolleyFrame {
   readonly kind: typeof FRAME.volley;

@@ -1,5 +1,5 @@
 /**
- * How many messages a frame carries; 1 for one that carries none (a handshake, an ack), which costs as much as a message.
+ * How many messages a frame carries; 1 for one without any (a handshake, an ack), which costs as much as a message.
  * Reads only the heads of the frame's arrays: `[5, lamport, acks, missing, [lane, first, message, …], …]`.
  */
 export function messagesIn(frame: Uint8Array): number {
@@ -38,7 +38,7 @@ const FIXED: Readonly<Record<number, number>> = {
   0xd3: 9,
 };
 
-/** The place after the msgpack value that begins at `at`; our own frames only. */
+/** Where the msgpack value that begins at `at` ends; only for our own frames. */
 function skip(bytes: Uint8Array, at: number): number {
   let left = 1;
   while (left > 0) {

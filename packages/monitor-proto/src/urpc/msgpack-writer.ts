@@ -1,16 +1,16 @@
 /*
- * Writes the msgpack that frames consist of: nil, booleans, numbers, strings, byte arrays and arrays, nothing else (what
- * scan.ts lets in). msgpackr reads it at the other end, and its own packer is what tests compare with.
+ * Writes the msgpack that frames consist of: nil, booleans, numbers, strings, byte arrays and arrays, nothing else
+ * (what scan.ts lets in). msgpackr reads it at the other end, and tests compare with its packer.
  *
- * Why not that packer: it looks a byte array up in a list of classes and hands it to a closure, which made it a third of what
- * sending a message with one cost; this takes a tenth to a third of its time (decision 0060).
+ * Why not that packer: it looks a byte array up in a list of classes and hands it to a closure, a third of the cost of
+ * sending a message with one; this takes a tenth to a third of its time (decision 0060).
  */
 
 /** What a frame may hold. */
 export type WireValue = null | boolean | number | string | Uint8Array | readonly WireValue[];
 
 const SLAB_BYTES = 64 << 10;
-/** With less than this left a new slab is begun, rather than growing in the middle of a frame. */
+/** With less room than this a new slab begins, rather than growing in the middle of a frame. */
 const SPARE_BYTES = 2 << 10;
 /** The most that a head with its number takes: a byte and a float. */
 const HEAD_BYTES = 9;
@@ -24,13 +24,13 @@ let view: DataView = new DataView(slab.buffer);
 let start = 0;
 let at = 0;
 
-/** Begins a value: `write` puts it down whole, `writeArrayHead` and `write` piece by piece, with no array made just for that. */
+/** Begins a value: `write` writes it whole, `writeArrayHead` and `write` piece by piece, without an array for it. */
 export function beginMsgpack(): void {
   if (slab.length - at < SPARE_BYTES) useSlab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
   start = at;
 }
 
-/** The bytes of what was written since `beginMsgpack`. They are the caller's and never change afterwards; many share one slab of memory. */
+/** The bytes written since `beginMsgpack`: the caller's, and immutable from then on; many share one slab of memory. */
 export function endMsgpack(): Uint8Array {
   return slab.subarray(start, at);
 }
@@ -52,7 +52,7 @@ function writeArray(values: readonly WireValue[]): void {
   for (let i = 0; i < length; i++) write(values[i]!);
 }
 
-/** An array of so many elements begins: they follow. */
+/** Begins an array of so many elements, which follow. */
 export function writeArrayHead(length: number): void {
   reserve(HEAD_BYTES);
   if (length < 0x10) slab[at++] = 0x90 | length;
@@ -92,7 +92,7 @@ function writeString(text: string): void {
   const { length } = text;
   reserve(HEAD_BYTES + 3 * length);
   if (length <= ASCII_LOOP && writeShortAscii(text, length)) return;
-  // As many bytes for the length as the longest text of so many characters needs.
+  // As many length bytes as the longest text of so many characters needs.
   const head = 3 * length < 0x100 ? 2 : 3 * length < 0x10000 ? 3 : 5;
   const bytes = slab.write(text, at + head);
   const from = at;
@@ -133,7 +133,7 @@ function head32(kind: number, value: number): void {
   at += 5;
 }
 
-/** Makes room for so many bytes more, moving the frame that is being written to a larger slab if need be. */
+/** Makes room for so many more bytes, moving the current frame to a larger slab if need be. */
 function reserve(bytes: number): void {
   if (at + bytes <= slab.length) return;
   const written = at - start;

@@ -3,15 +3,15 @@ import type { WireMessage } from '../messages/codec.ts';
 import type { Batch } from './frames.ts';
 
 /**
- * The receiving half of one lane: hands on each message once and in order, whatever the link dropped, doubled or
- * reordered. Messages that came too early wait, never more than a window of them.
+ * The receiving half of one lane: delivers each message once and in order, whatever the link dropped, doubled or
+ * reordered. Messages that came too early wait, at most a window of them.
  */
 export class ReceiveLane {
-  /** Number of the last message handed on. */
+  /** Number of the last message delivered. */
   received = 0;
-  /** Number of the last message that an ack which left has covered. */
+  /** Number of the last message covered by an ack that has left. */
   acknowledged = 0;
-  /** Messages that came before one they follow, by number. */
+  /** Messages that came before a predecessor, by number. */
   private early: Map<number, WireMessage> | null = null;
 
   constructor(private readonly windowMessages: number) {}
@@ -24,19 +24,22 @@ export class ReceiveLane {
     return first - this.received - 1;
   }
 
-  /** Whether the batch lies within the window; one that does not breaks the protocol. */
+  /** Whether the batch lies within the window; one outside breaks the protocol. */
   admits(batch: Batch): boolean {
     return batch.first + batch.messages.length - 1 <= this.received + this.windowMessages;
   }
 
-  /** Takes a batch that is just what comes next, all of it, and says whether it was: then its messages are to be handed on. */
+  /** Takes a batch that is exactly what comes next; true: deliver its messages. */
   acceptWhole(batch: Batch): boolean {
     if (batch.first !== this.received + 1 || this.early !== null) return false;
     this.received += batch.messages.length;
     return true;
   }
 
-  /** Appends to `deliver` what `batch`, which lies within the window, makes deliverable. Returns how many of its messages had come before. */
+  /**
+   * Appends to `deliver` what `batch`, which lies within the window, makes deliverable. Returns how many of its
+   * messages had come before.
+   */
   accept(batch: Batch, deliver: WireMessage[]): number {
     const { first, messages } = batch;
     const last = first + messages.length - 1;
@@ -48,7 +51,7 @@ export class ReceiveLane {
     return known;
   }
 
-  /** U3: what came too early lies within the window, after what was handed on. */
+  /** U3: early messages lie within the window, after what was delivered. */
   invariants(): void {
     const { received, acknowledged, windowMessages } = this;
     assertInvariant('U3', acknowledged <= received, () => `acknowledged ${acknowledged} of ${received} received`);

@@ -4,10 +4,10 @@ import type { Nanos } from '../ids.ts';
 import type { Batch } from './frames.ts';
 
 /**
- * The sending half of one lane: numbers messages from 1, keeps each until it is acknowledged, and never has more than
+ * The sending half of one lane: numbers messages from 1, keeps each until it is acknowledged, and has at most
  * `windowMessages` of them on the way.
  *
- *     acked < … on the way … ≤ sent < … queued … ≤ last
+ * acked < … on the way … ≤ sent < … queued … ≤ last
  */
 export class SendLane {
   /** Highest number that the receiver has acknowledged: all up to it are delivered and forgotten. */
@@ -16,15 +16,15 @@ export class SendLane {
   sent = 0;
   /** Highest number given to a message. */
   last = 0;
-  /** The highest number that ever left: what goes again below it is a retransmission. */
+  /** The highest number ever sent: what leaves again below it is a retransmission. */
   highest = 0;
   /** Since when an ack is awaited: the oldest message on the way left then, first or last, or an ack moved on. */
   since: Nanos = 0;
   /** Whether a message was refused (BUSY) since the last acknowledgement. */
   refused = false;
   /**
-   * Kept messages as they travel: a ring, a power of two long. The message of number n stands at index n modulo its length,
-   * its size at the same index of `sizes`. Most lanes of a large machine never have more than two messages on the way.
+   * Kept messages in wire form: a ring whose length is a power of two. Message n is at index n modulo the length, its
+   * size at the same index of `sizes`. Most lanes of a large machine never have more than two messages on the way.
    */
   private kept: (WireMessage | undefined)[] = [undefined, undefined];
   private sizes: number[] = [0, 0];
@@ -35,7 +35,7 @@ export class SendLane {
     private readonly queueMessages: number,
   ) {}
 
-  /** Takes a message of about so many bytes for sending. The lane has room: whoever finds none sets `refused`. */
+  /** Takes a message of about so many bytes. The lane must have room: whoever finds none sets `refused`. */
   offer(message: WireMessage, bytes: number): void {
     if (this.last - this.acked === this.kept.length) this.grow();
     this.last += 1;
@@ -72,7 +72,7 @@ export class SendLane {
     return this.batch(first, this.sent);
   }
 
-  /** The receiver has everything up to `number`. False when that number was never sent: the peer is lying. */
+  /** The receiver has everything up to `number`. False when it was never sent: the peer is lying. */
   acknowledge(number: number): boolean {
     if (number > this.highest) return false;
     if (number <= this.acked) return true;
@@ -83,7 +83,7 @@ export class SendLane {
     return true;
   }
 
-  /** Sends again from the first unacknowledged message; at most `count` of them count as not sent. Returns how many. */
+  /** Rewinds to the first unacknowledged message; returns how many count as unsent again. */
   rewind(): number {
     const again = this.sent - this.acked;
     this.sent = this.acked;
@@ -97,7 +97,7 @@ export class SendLane {
     return this.batch(this.acked + 1, this.reach(this.acked, end, maxBytes));
   }
 
-  /** The last message after `sent`, and not after `end`, that about so many bytes have room for; at least one. */
+  /** The last message after `sent`, up to `end`, that fits about so many bytes; at least one. */
   private reach(sent: number, end: number, maxBytes: number): number {
     let number = sent;
     for (let bytes = 0; number < end && bytes < maxBytes; number++)
@@ -121,7 +121,7 @@ export class SendLane {
     return { lane: this.lane, first, messages: messages as WireMessage[] };
   }
 
-  /** Doubles the ring: each message then stands at its new place already, and a second time at a place that is to be free. */
+  /** Doubles the ring: each message then already has its place, and a copy in a place that must be freed. */
   private grow(): void {
     const { length } = this.kept;
     this.kept = this.kept.concat(this.kept);
@@ -135,5 +135,5 @@ export class SendLane {
   }
 }
 
-/** A longer ring is let go of when it is empty: it was for a burst. */
+/** A longer ring is dropped once it is empty: it served a burst. */
 const KEPT = 16;
