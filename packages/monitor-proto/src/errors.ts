@@ -6,9 +6,8 @@ import { CHANNEL_ERRORS } from './channel-errors.ts';
 import { MEMORY_ERRORS } from './memory-errors.ts';
 
 /**
- * Every error that a peer, a program or a person can be answered with.
- * `definite`: the operation certainly did not happen. Codes never change, and a retired one is not reused: 0 (no
- * error), 4 and 34.
+ * Every error that a peer, a program or a person can be answered with. `definite`: the operation certainly did not
+ * happen. Codes never change, and a retired one is not reused: 0 (no error), 4 and 34.
  */
 export const ERRORS = {
   BUSY: { code: 1, definite: true, doc: 'The queue to the peer is full; try again when it drains.' },

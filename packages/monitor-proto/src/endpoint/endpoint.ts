@@ -33,12 +33,10 @@ import { Peer } from './peer.ts';
  *
  * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner
  * admitted, exactly once and in order per lane (U1–U3);
- * E1  an invalid frame closes its link and changes nothing else: no lane moves, none of its messages is delivered, and
- * the
- * peer's next link brings what was valid in it;
- * E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When
- * both
- * ends open one at the same time, the lower id's link survives.
+ *   E1  an invalid frame closes its link and changes nothing else: no lane moves, none of its messages is delivered,
+ *       and the peer's next link brings what was valid in it;
+ *   E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When
+ *       both ends open one at the same time, the lower id's link survives.
  */
 
 const REJECTIONS_TOLD = 16;
@@ -152,8 +150,8 @@ export class Endpoint {
   }
 
   /**
-   * Queues a message to a peer. BUSY and PEER_UNKNOWN mean that it was not taken; null, that it was. A peer dialled by
-   * address alone is unknown until it has named its instance: a message meant for an earlier one must not reach it.
+   * Queues a message: null, or BUSY or PEER_UNKNOWN when it was not taken. A peer dialled by address alone is unknown until
+   * it has named its instance: what is meant for an earlier one must not reach it.
    */
   send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
     const peer = this.peers.get(id);
@@ -368,8 +366,8 @@ export class Endpoint {
   }
 
   /**
-   * Both ends are opening a link: ours goes on if our id is the lower (E2). A link whose proof the other end has not
-   * yet answered counts as opening: the peer may have dialled before it took the proof.
+   * Both ends open a link: ours goes on if our id is the lower (E2). One whose proof is not answered counts as opening: the
+   * peer may have dialled before it took the proof.
    */
   private crosses(from: Identity): boolean {
     const peer = this.byInstance.get(from.instance);

@@ -22,8 +22,7 @@ const RETRY_MS = { first: 5, longest: 250 } as const;
  *
  * Guarantees: lines leave whole and in order; a line that `admits` let in leaves as soon as the reader takes it, at the
  * latest at the process's end if the reader still does; nothing blocks but `drain`, for as long as it is told. The
- * caller
- * counts what `admits` refuses.
+ * caller counts what `admits` refuses.
  */
 export class LogOutlet {
   private readonly waiting: Uint8Array[] = [];

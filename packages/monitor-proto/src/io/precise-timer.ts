@@ -7,10 +7,9 @@ import type { Nanos } from '../ids.ts';
  *
  * Node's own timers are whole milliseconds and fire 0.3 to 1.2 ms late; polling is exact but burns a CPU that 31 other
  * cores want. So a helper thread sleeps in `Atomics.wait` until shortly before the due time and posts a message; the
- * main
- * thread polls for the rest, which is the spread of wake-up times. The first `arm` starts the thread, which never keeps
- * the process alive and costs about 9 MiB; until it runs (some 40 ms), and where it cannot, Node's timer and polling
- * replace it.
+ * main thread polls for the rest, which is the spread of wake-up times. The first `arm` starts the thread, which never
+ * keeps the process alive and costs about 9 MiB; until it runs (some 40 ms), and where it cannot, Node's timer and
+ * polling replace it.
  */
 export interface PreciseTimer {
   /** Calls `onDue` at `atNs` or right after, never before; of several calls until then the earliest counts. */

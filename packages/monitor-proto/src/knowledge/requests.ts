@@ -27,8 +27,7 @@ const MOST_CHARS = 64 << 20;
  *
  * Guarantees: every query ends once; every request is answered once or rejected by `fail`. After a restart of the SKB
  * (`restarted`) open requests are repeated under their old ids, by which the SKB knows those it has performed; queries
- * are
- * repeated unless a solution has come.
+ * are repeated unless a solution has come.
  */
 export class Requests {
   private readonly queries = new Map<number, OpenQuery>();

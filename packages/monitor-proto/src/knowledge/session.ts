@@ -8,11 +8,10 @@ import type { Timer, TimerQueue } from '../timer-queue.ts';
  * client that it has not heard from for the session time-out: what the client set as transient goes, its locks
  * included.
  *
- * N1  a client knows that its session is over no later than anybody can have what it held: its lease runs from when it
- * *asked* for the renewal, the SKB's patience from when it heard. Assumes clocks that run at the same rate.
- * N2  a lost session stays lost: the client says so when it begins another, and the SKB, which may have restarted or
- * may not
- * have given the first one up, then does.
+ *   N1  a client knows that its session is over no later than anybody can have what it held: its lease runs from when
+ *       it *asked* for the renewal, the SKB's patience from when it heard. Assumes clocks that run at the same rate.
+ *   N2  a lost session stays lost: the client says so when it begins another, and the SKB, which may have restarted or
+ *       may not have given the first one up, then does.
  *
  * From: Chubby's KeepAlives (Burrows, OSDI 2006, §2.8), ZooKeeper's sessions. Pure.
  */

@@ -45,13 +45,11 @@ const PARETO_DEVIATION = Math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_
  * - LM1 With clear settings and nothing under way the verdict is `PASS` itself and no random number is drawn.
  * - LM2 Due times never fall from one frame to the next, even across a change of settings, except for reordered frames.
  * - LM3 New settings delay no frame under way, keep the order, and let none wait longer than a frame sent at the change
- * would, behind the line's queue at its new rate.
+ *   would, behind the line's queue at its new rate.
  * - LM4 `reset_after` spares a link until its handshake has ended, by age lets at least one frame through, and delivers
- * what
- * was sent before the reset.
+ *   what was sent before the reset.
  * The same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
- * as
- * it is (a normal copula), where netem's narrows it.
+ * as it is (a normal copula), where netem's narrows it.
  */
 export class LinkModel {
   private settings: LinkSettings;

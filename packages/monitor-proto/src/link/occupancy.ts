@@ -9,12 +9,12 @@ export interface MessageCosts {
 /**
  * A core's two serialisers: one for all that it sends, one for all that it takes.
  *
- * OC1  the k-th message leaves at max(now, when the previous one left) + the cost of its receiver's distance;
- * OC2  it is taken at max(its arrival, when the previous one was taken) + the cost of its sender's distance.
+ *   OC1  the k-th message leaves at max(now, when the previous one left) + the cost of its receiver's distance;
+ *   OC2  it is taken at max(its arrival, when the previous one was taken) + the cost of its sender's distance.
  *
  * Without them a core of a running cluster could send to 31 others at once, and a tree of messages could only lose.
- * Source:
- * the simulator's cost model (sim/src/engine/costs.ts), and the occupancies of the Multikernel paper's machines.
+ * Source: the simulator's cost model (sim/src/engine/costs.ts), and the occupancies of the Multikernel paper's
+ * machines.
  */
 export class Occupancy {
   private sentNs: Nanos = 0;

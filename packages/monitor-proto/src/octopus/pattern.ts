@@ -2,13 +2,10 @@
  * Regular expressions that cannot run away: a Thompson automaton, stepped over all states at once.
  *
  * Guarantees: time is at most states × characters, whatever the pattern; a pattern beyond the limits is refused; each
- * step
- * is counted, so that whoever matches many texts can pause (docs/decisions/0075). A backtracking engine (JavaScript's
- * own)
- * would let one client's `(a+)+$` stop the store for everybody.
- * Understands literals, `.`, classes with ranges and negation, `\d \w \s` and their opposites, escapes, groups, `|`,
- * `* + ? {n} {n,} {n,m}`, `^` and `$`, by Unicode code points. As in Barrelfish's PCRE use, a pattern matches anywhere
- * unless anchored.
+ * step is counted, so that whoever matches many texts can pause (docs/decisions/0075). A backtracking engine
+ * (JavaScript's own) would let one client's `(a+)+$` stop the store for everybody. Understands literals, `.`, classes
+ * with ranges and negation, `\d \w \s` and their opposites, escapes, groups, `|`, `* + ? {n} {n,} {n,m}`, `^` and `$`,
+ * by Unicode code points. As in Barrelfish's PCRE use, a pattern matches anywhere unless anchored.
  */
 import { CharSet, type Ranges } from './char-set.ts';
 import { RECORD_LIMITS } from './limits.ts';

@@ -11,9 +11,9 @@ import { SendLane } from './send-lane.ts';
  * URPC channel between two process instances, over whatever links they have one after another.
  *
  * Guarantees, as long as both instances live and some link works for long enough now and then:
- * U1  every message that `send` took is delivered exactly once;
- * U2  in the order of `send`, within its lane;
- * U3  at most a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
+ *   U1  every message that `send` took is delivered exactly once;
+ *   U2  in the order of `send`, within its lane;
+ *   U3  at most a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
  * Assumes of a link only that a frame arrives whole and unaltered, or not at all.
  *
  * From: URPC (Bershad et al.; Baumann et al., SOSP 2009, §4.6) for the ordered ring with credits; the resume is ours.

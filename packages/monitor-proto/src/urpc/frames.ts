@@ -5,8 +5,7 @@ import type { WireMessage } from '../messages/codec.ts';
  * What travels in one WebSocket frame: a msgpack array that begins with one of these kinds.
  *
  * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages; a volley
- * measures
- * the link and is not a message: it is neither numbered, acknowledged nor resent.
+ * measures the link and is not a message: it is neither numbered, acknowledged nor resent.
  */
 export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5, volley: 6 } as const;
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];

@@ -4,8 +4,7 @@ import { limit } from '../limits.ts';
  * Walks msgpack bytes without decoding them; returns what is wrong, or null when they may be decoded.
  *
  * A decoder trusts an array's length and allocates it before it reads an element: five bytes can ask for gigabytes.
- * This
- * pass costs a few nanoseconds per element, allocates nothing, and lets through only what the protocol uses: nil,
+ * This pass costs a few nanoseconds per element, allocates nothing, and lets through only what the protocol uses: nil,
  * booleans, numbers, strings, binaries and arrays whose elements can all be there.
  */
 export function scanMsgpack(bytes: Uint8Array): string | null {

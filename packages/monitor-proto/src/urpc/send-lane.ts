@@ -7,7 +7,7 @@ import type { Batch } from './frames.ts';
  * The sending half of one lane: numbers messages from 1, keeps each until it is acknowledged, and has at most
  * `windowMessages` of them on the way.
  *
- * acked < … on the way … ≤ sent < … queued … ≤ last
+ *     acked < … on the way … ≤ sent < … queued … ≤ last
  */
 export class SendLane {
   /** Highest number that the receiver has acknowledged: all up to it are delivered and forgotten. */
