@@ -2,7 +2,7 @@ import type { CoreId, Incarnation, InstanceId, Nanos } from '@mk/monitor-proto/i
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
-/** What a core is given before it starts: the SKB's address and the secret; the rest it learns from the registry. */
+/** What a core is given before it starts: the SKB's address and the secret; the registry tells it the rest. */
 export interface KernelConfig {
   readonly cluster: string;
   readonly secret: Uint8Array;
@@ -15,20 +15,20 @@ export interface KernelConfig {
   readonly joinDeadlineNs?: Nanos;
   /** Where this core’s monitor listens. */
   readonly address: string;
-  /** What the host that it runs on is called, the same for all cores there; absent: it does not know. */
+  /** The host's name, the same for all cores there; absent: unknown. */
   readonly host?: string;
-  /** What nonces are made from. */
+  /** The source of nonces. */
   readonly entropy: Uint8Array;
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
   readonly version?: number;
-  /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */
+  /** The host's monotonic clock at this process's time 0; absent: 0. Processes of one host use it to beat together. */
   readonly hostClockNs?: Nanos;
   /** Dispatchers run in processes of their own, which share no memory with this one. Absent: they share it. */
   readonly separateMemory?: boolean;
-  /** Reads the clock that steps are timed by. Absent: a step takes no time. */
+  /** The clock that times steps. Absent: a step takes no time. */
   readonly stopwatch?: () => Nanos;
-  /** A fault of ours over a control request ends in INTERNAL. Absent, as in the simulator: it is thrown. */
+  /** A failure of ours in a control request becomes INTERNAL. Absent, as in the simulator: it is thrown. */
   readonly guarded?: boolean;
 }
 

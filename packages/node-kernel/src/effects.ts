@@ -4,7 +4,7 @@ import type { Registration } from './config.ts';
 import type { DispatcherEffect, DispatcherEvent } from './cpu-driver/dispatchers/effects.ts';
 
 /*
- * The border of a core's kernel beyond what every state machine has. A service that needs the world adds its events to
+ * The border of a core's kernel beyond that of every state machine. A service that needs the world adds its events to
  * `ServiceEvent` and handles them (`events` of service.ts: the compiler misses none), and adds its effects to
  * `HostEffect`, which each host carries out: io/core-process.ts in a process, the simulator on virtual time.
  */
@@ -18,7 +18,7 @@ export interface SystemCall {
 /** Events that a service of the kernel handles. */
 export type ServiceEvent =
   | DispatcherEvent
-  /** Something happened to the links to these cores: their latency may be another one. */
+  /** Something happened to the links to these cores: their latency may have changed. */
   | { readonly type: 'links_touched'; readonly cores: readonly number[] };
 
 /** What a kernel is told. */
@@ -27,10 +27,10 @@ export type KernelEvent =
   | ServiceEvent
   | { readonly type: 'syscall'; readonly domain: DomainId; readonly id: number; readonly call: SystemCall };
 
-/** What a kernel asks of its host beside what every state machine asks. */
+/** What a kernel asks of its host beyond what every state machine asks. */
 export type HostEffect =
   | DispatcherEffect
-  /** The registry has named this core: the host labels its logs and shapes its links from now on. */
+  /** The registry has named this core: the host now labels its logs and shapes its links. */
   | { readonly type: 'registered'; readonly registration: Registration }
   /** It has its first lease: it takes part. */
   | { readonly type: 'takes_part'; readonly view: number }

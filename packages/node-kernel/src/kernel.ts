@@ -31,7 +31,7 @@ import { fencedReply, Gate } from './monitor/views/gate.ts';
 import { ServiceTable } from './monitor/service-table.ts';
 import { createServices, type Services } from './services.ts';
 
-/** Consequences of consequences that are told within one step; what is left then is told in the next, at once. */
+/** Rounds of consequences told within one step; the rest is told in the next, at once. */
 const TELLING_ROUNDS = 4;
 
 type OwnEvent = Exclude<KernelEvent, ServiceEvent>;
@@ -39,14 +39,14 @@ type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { 
 
 /**
  * The kernel of one core: CPU driver, monitor and the services of services.ts. A synchronous state machine:
- * `step(event, now)` returns effects, and everything it knows of the world it was told (docs/ARCHITECTURE.md).
+ * `step(event, now)` returns effects, and it knows of the world only what it was told (docs/ARCHITECTURE.md).
  */
 export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly outbox: Outbox<KernelEffect>;
   readonly cpuDriver = new CpuDriver();
   readonly monitor: Monitor;
   readonly services: Services;
-  /** What the services bring, by what it is asked for. */
+  /** What the services bring, by key. */
   readonly table: ServiceTable;
   /** Where upcalls for this core's dispatchers go. */
   receivers: Receivers = {
@@ -69,7 +69,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       cpuDriver: this.cpuDriver,
       joinHost: {
         registered: (now) => this.registered(now),
-        // Who leaves the view hears from somebody that it is out: that was asked for.
+        // A core that leaves the view is told that it is out, as it asked.
         fail: (error, text) => (this.leaves && error === 'PEER_GONE' ? this.end() : this.monitor.fail(error, text)),
       },
       receivers: { upcall: (dispatcher, upcall, now) => this.receivers.upcall(dispatcher, upcall, now) },
@@ -114,30 +114,32 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     };
   }
 
-  /** What would be left behind if the core ended now, a row each; links and channels aside, which have no owner here. */
+  /**
+   * What would be left behind if the core ended now, a row each; without links and channels, which have no owner here.
+   */
   leftovers(): readonly string[] {
     const { size } = this.monitor.context.operations;
     const operations = size > 0 ? [`${size} operations`] : [];
     return [...operations, ...this.table.list.flatMap((service) => service.leftovers?.() ?? [])];
   }
 
-  /** What a person needs who looks for a bug: all that the services tell, and what they would leave behind. */
+  /** What someone hunting a bug needs: each service's status, and what would be left behind. */
   dump(): unknown {
     return { status: this.status(), leftovers: this.leftovers(), links: this.monitor.endpoint.peers.size };
   }
 
-  /** Asserts what must hold between steps, of every channel and every service: for the simulator, after each step. */
+  /** Asserts what must hold between steps, of every channel and service; the simulator calls it after each step. */
   invariants(): void {
     for (const { channel } of this.monitor.endpoint.peers.values()) channel.invariants();
     for (const service of this.table.list) service.invariants?.();
   }
 
-  /** Timers that its services keep even at rest, at most. */
+  /** The most timers that its services keep even at rest. */
   get standingTimers(): number {
     return this.table.list.reduce((sum, { standingTimers = 0 }) => sum + standingTimers, 0);
   }
 
-  /** Whether this core takes part in the cluster, and how far it is. */
+  /** Whether this core takes part in the cluster, and how far along it is. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
     const { context } = this.monitor;
     return {
@@ -148,7 +150,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     };
   }
 
-  /** Tells of each message from now on; null: no longer. */
+  /** Reports each message from now on; null: no longer. */
   tap(tap: MessageTap | null): void {
     this.monitor.endpoint.trace.tap = tap;
   }
@@ -169,7 +171,10 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     return metricsText(families, { core: context.core });
   }
 
-  /** A system call of a domain of this core: the CPU driver's, or a service's where others are concerned; `done` once. */
+  /**
+   * A system call of one of this core's domains: served by the CPU driver, or by a service where others are concerned;
+   * `done` once.
+   */
   systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): void {
     const checked = checkSystemCall(call);
     if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) }, now);
@@ -208,7 +213,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     timer = timers.set(now + limit('operationDeadlineNs'), (at) => answer(late, at));
   }
 
-  /** A system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
+  /** A system call answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
   systemCallNow(domain: DomainId, call: SystemCall, now: Nanos): SystemCallResult {
     const checked = checkSystemCall(call);
     if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) };
@@ -270,14 +275,14 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     },
   };
 
-  /** A core that has its number has its memory. */
+  /** A core with a number has its memory. */
   private registered(now: Nanos): void {
     const { core, settings } = this.monitor.context;
     this.cpuDriver.boot(core, ramBytesOf(settings));
     for (const service of this.table.told.registered) service.registered(now);
   }
 
-  /** The end of a step: the services hear what has changed, timers fire, and what is queued becomes frames. */
+  /** Ends a step: the services hear what has changed, timers fire, and what is queued becomes frames. */
   private flush(now: Nanos): void {
     this.tellView(now);
     let next = Infinity;
@@ -294,7 +299,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     this.assertTold(now);
   }
 
-  /** CS1: what was noted was told, or waits, and then the next step is due already. Throws AssertionFailure. */
+  /** CS1: what was noted was told, or waits and the next step is already due. Throws AssertionFailure. */
   private assertTold(now: Nanos): void {
     if (!this.cpuDriver.booted) return;
     const { noted, untold } = this.cpuDriver.state.changes;
@@ -337,7 +342,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     if (!isOpen && views.awaitsView)
       return this.gate.pass(true, () => this.control(id, verb, args, context.now), refuse);
     const reply = (answer: ControlReply): void => {
-      // An error tells of nothing that was computed.
+      // An error reveals nothing that was computed.
       this.gate.pass(context.fenced && answer.ok && !isOpen, () => tell(answer), refuse);
     };
     try {
@@ -352,7 +357,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     }
   }
 
-  /** An operation of a control request whose every end is an answer, also a fault of ours after it has waited. */
+  /** A control request's operation: each of its ends is an answer, even a failure of ours after it has waited. */
   private *guarded(verb: string, operation: Operation<unknown>): Operation<unknown> {
     try {
       return yield* operation;

@@ -32,7 +32,7 @@ import { Rogue } from './monitor/rogue/rogue.ts';
 import { Views } from './monitor/views/views.ts';
 import { Workloads } from './workloads/workloads.ts';
 
-/** What the kernel gives to its services. */
+/** What the kernel gives its services. */
 export interface Core {
   readonly config: KernelConfig;
   readonly context: MonitorContext;
@@ -40,25 +40,25 @@ export interface Core {
   readonly joinHost: JoinHost;
   /** Where upcalls for this core's dispatchers go. */
   readonly receivers: Receivers;
-  /** That dispatcher gets the core next. */
+  /** Gives that dispatcher the core next. */
   readonly switchTo: (dispatcher: number) => void;
-  /** What this core does in rounds of each action, whichever service brings it. */
+  /** What this core does in each action's rounds, whichever service brings it. */
   readonly actOf: (ordinal: number) => Act | undefined;
   /** A system call of a domain of this core, as its dispatcher would make it. */
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
-  /** The same for what is answered within the caller's turn. */
+  /** Like `systemCall`, for what is answered within the caller's turn. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
   /** Tells every service that this core's lease ran out, or is valid again. */
   readonly fenced: (fenced: boolean, now: Nanos) => void;
-  /** It has been without one for so long that nobody shall wait for it. */
+  /** It has been without a lease for so long that nobody should wait for it. */
   readonly cutOff: () => void;
-  /** Hands a message to the service that has a handler for it. */
+  /** Hands a message to the service that handles it. */
   readonly deliver: (peer: Peer, message: Message, now: Nanos) => void;
-  /** Tells every service that a dispatcher is no more. */
+  /** Tells every service that a dispatcher is gone. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
 
-/** Registry and views: each needs the other. */
+/** Registry and views need each other. */
 function createMembership(core: Core): { readonly membership: Membership; readonly views: Views } {
   const { config, context } = core;
   const { joinHost } = core;
@@ -87,8 +87,8 @@ function createConduct(core: Core, capops: Capops, spaces: AddressSpaces, pages:
 }
 
 /**
- * The services of a core, by name: one line each. They are started, told and asked in this order, so that whoever is told
- * that a peer is gone or that the view has changed finds membership up to date. Above the list stands what several need.
+ * The services of a core, by name: one line each. They are started and told in this order, so that those who hear that
+ * a peer is gone or the view has changed find membership up to date. Above the list stands what several need.
  */
 export function createServices(core: Core) {
   const { config, context, cpuDriver } = core;
@@ -152,12 +152,12 @@ export function createServices(core: Core) {
 
 export type Services = ReturnType<typeof createServices>;
 
-/** The keys of what the services bring under a name of the interface. */
+/** The keys of what the services bring under one name of the interface. */
 type Brought<K extends 'messages' | 'roundActions' | 'systemCalls' | 'events'> = {
   [S in keyof Services]: Services[S] extends { readonly [P in K]: infer T } ? keyof T : never;
 }[keyof Services];
 
-/** What a table names and no service brings. The line below does not compile until this is `never`. */
+/** What a table names and no service brings; the line below compiles only when this is `never`. */
 type Missing =
   | Exclude<CoreMessage, Brought<'messages'>>
   | Exclude<RoundActionName, Brought<'roundActions'>>

@@ -8,9 +8,9 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { type WaitOptions, waitFor } from '../runtime/waiting.ts';
 import { CAPABILITY_TYPE_NAMES } from './type-names.ts';
 
-/** What `identify` tells of a capability. */
+/** The answer of `identify`. */
 export interface CapabilityIdentity {
-  /** Its type, as the reference page “Capability types” lists them. */
+  /** Its type, as in the reference page “Capability types”. */
   readonly type: string;
   /** Bit sum of RIGHTS. */
   readonly rights: number;
@@ -20,7 +20,7 @@ export interface CapabilityIdentity {
   readonly owner: number;
 }
 
-/** What an allocation may ask for: bytes and physical addresses; `near`: the core whose memory it should be, if that has some. */
+/** What an allocation may ask for: bytes and physical addresses; `near`: the core whose memory is preferred. */
 export interface AllocateOptions {
   readonly alignment?: number;
   readonly near?: number;
@@ -31,12 +31,12 @@ export interface AllocateOptions {
 /** Rights that a capability carries; mint can only take some away. */
 export const RIGHTS = { read: 1, write: 2, execute: 4, grant: 8, identify: 16 } as const;
 
-/** First and longest pause before an operation is tried again that another one’s state was in the way of. */
+/** First and longest pause before retrying an operation that another one blocked, and the deadline. */
 const RETRY_NS = { first: 1_000_000, most: 128_000_000, deadline: 10_000_000_000 } as const;
 
 /**
- * `mk.capabilities`: what this program holds, by the address in its own cspace. Operations that another operation’s state is in
- * the way of are tried again for up to ten seconds; then the error that was met is thrown.
+ * `mk.capabilities`: what this program holds, by the address in its own cspace. Operations blocked by another one are
+ * retried for up to ten seconds; then they throw its error.
  */
 export class Capabilities {
   constructor(private readonly runtime: Runtime) {}
@@ -49,7 +49,7 @@ export class Capabilities {
    */
   async alloc(bytes: number, options: AllocateOptions & WaitOptions = {}): Promise<number> {
     const { alignment, near, from, to, ...waiting } = options;
-    // What is undefined does not cross the border.
+    // An undefined value does not cross the border.
     return this.again('allocate', [{ bytes, alignment, near, from, to }], waiting);
   }
 
@@ -97,7 +97,10 @@ export class Capabilities {
     return this.derive({ operation: 'mint', source: { address: source }, rights }, options);
   }
 
-  /** Sends a copy, or gives it away, to another domain; answers its address there. Messages carry capabilities, too: see `cap`. */
+  /**
+   * Sends a copy to another domain, or gives the capability away; resolves with its address there. Messages carry
+   * capabilities, too: see `cap`.
+   */
   async send(
     source: number,
     to: { readonly core: CoreId; readonly domain: DomainId },
@@ -110,7 +113,7 @@ export class Capabilities {
     return address;
   }
 
-  /** Deletes every other copy and everything made of it, on all cores; this one stays. */
+  /** Deletes every other copy and everything made from it, on all cores; this one stays. */
   async revoke(target: number, options: WaitOptions = {}): Promise<void> {
     await this.again('invoke', [{ operation: 'revoke', target: { address: target } }], options);
   }
@@ -122,8 +125,9 @@ export class Capabilities {
   }
 
   /**
-   * Enters a part of a frame, or a page table of the next level, in a page table; answers the Mapping capability. Refused with
-   * the reason: MAP_LEVEL, MAP_RANGE, MAP_OFFSET, ENTRY_IN_USE, RIGHTS_NOT_SUBSET, NOT_A_PAGE_TABLE, NOT_MAPPABLE.
+   * Enters part of a frame, or a page table of the next level, in a page table; resolves with the Mapping capability.
+   * Rejects with the reason: MAP_LEVEL, MAP_RANGE, MAP_OFFSET, ENTRY_IN_USE, RIGHTS_NOT_SUBSET, NOT_A_PAGE_TABLE,
+   * NOT_MAPPABLE.
    */
   map(
     source: number,
@@ -137,7 +141,7 @@ export class Capabilities {
     );
   }
 
-  /** Other rights for some entries of a mapping; answered when no core uses the old ones any more. */
+  /** Changes the rights of some entries of a mapping; resolves when no core uses the old ones. */
   async protect(
     mapping: number,
     entries: { readonly entry: number; readonly count: number; readonly rights: number },
@@ -146,7 +150,7 @@ export class Capabilities {
     await this.again('invoke', [{ operation: 'protect', mapping: { address: mapping }, ...entries }], options);
   }
 
-  /** Takes a mapping out; answered when no core can use it any more. */
+  /** Removes a mapping; resolves when no core can use it. */
   async unmap(mapping: number, options: WaitOptions = {}): Promise<void> {
     await this.again('invoke', [{ operation: 'unmap', mapping: { address: mapping } }], options);
     this.runtime.slots.release(mapping);
@@ -158,7 +162,7 @@ export class Capabilities {
     return identityOf(told);
   }
 
-  /** An operation that is tried again while another one’s state is in its way. */
+  /** An operation that is retried while another one blocks it. */
   private async again<N extends string>(
     name: N,
     args: readonly PlainValue[],
@@ -185,7 +189,7 @@ export class Capabilities {
     return known((await this.intoFreeSlots(1, options, make))[0]);
   }
 
-  /** An invocation that fills slots; where somebody else has filled one of them, others are taken. */
+  /** An invocation that fills slots; where somebody else has filled one of them, it takes others. */
   private async intoFreeSlots(
     count: number,
     options: WaitOptions,
@@ -199,7 +203,7 @@ export class Capabilities {
         return addresses;
       } catch (error) {
         if (isMkError(error, 'SLOT_IN_USE')) continue; // filled by the kernel: they stay reserved
-        // What may have happened keeps its slots: they might be filled.
+        // An operation that may have happened keeps its slots: they might be filled.
         if (isMkError(error) && error.definite) for (const address of addresses) slots.release(address);
         throw error;
       }

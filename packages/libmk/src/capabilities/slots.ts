@@ -1,14 +1,14 @@
 import { MkError } from '../runtime/mk-error.ts';
 
-/** Slots of the cspace that libmk hands out itself, from above: those that the kernel fills come from below. */
+/** First slot of the cspace that libmk assigns; those that the kernel fills lie below. */
 const FIRST = 256;
 const LAST = 511;
 
-/** Which addresses of the cspace this library has filled, or is about to. */
+/** The addresses of the cspace that this library has filled, or is about to. */
 export class Slots {
   private readonly used = new Set<number>();
 
-  /** Addresses in a row that libmk has not given out. NO_FREE_SLOT. */
+  /** Consecutive unused addresses. NO_FREE_SLOT. */
   reserve(count: number): readonly number[] {
     for (let first = LAST - count + 1; first >= FIRST; first -= 1) {
       const run = Array.from({ length: count }, (_, i) => first + i);

@@ -1,4 +1,4 @@
-/** Names of the capability types by the number under which they travel; a test holds them to the kernel's table. */
+/** Names of the capability types by their number on the wire; a test compares them with the kernel's table. */
 export const CAPABILITY_TYPE_NAMES: readonly string[] = [
   'Null',
   'PhysAddr',

@@ -10,13 +10,13 @@ import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 export type TransportName = 'lmp' | 'urpc' | 'multihop';
 export const TRANSPORTS: readonly TransportName[] = ['lmp', 'urpc', 'multihop'];
 
-/** What the kernel says of a channel when it is made. */
+/** What the kernel says of a new channel. */
 export interface ChannelFacts {
   readonly id: number;
   readonly transport: TransportName;
   /** The core of the other end. */
   readonly core: CoreId;
-  /** Bytes that may be under way in each direction before the receiver has taken some. */
+  /** Bytes that may be under way in each direction before the receiver takes some. */
   readonly windowBytes: number;
 }
 
@@ -25,9 +25,9 @@ export interface SendOptions extends WaitOptions {
   readonly busy?: 'wait' | 'fail';
 }
 
-/** What comes of a channel. */
+/** Receives what comes over a channel. */
 export interface ChannelOwner {
-  /** A message. Tell `took` of so many bytes when the program has it, once: only then may the sender send more. */
+  /** A message. Call `took` with so many bytes when the program has it, once: only then may the sender send more. */
   received(message: MessageReader, bytes: number): void;
   /** Nothing more comes, and nothing can be sent. */
   closed(error: MkError): void;
@@ -40,17 +40,18 @@ interface WaitingSender {
   readonly waker: Waker<Promise<void> | undefined>;
 }
 
-/** Before each message of a batch: its length. */
+/** The length before each message of a batch. */
 const HEAD_BYTES = 4;
-/** Plain messages of one turn that go in one system call. */
+/** Plain messages of one turn that share a system call. */
 const BATCH_BYTES = 32 << 10;
-/** Bytes of one turn, past which a sender waits for the next: the other end takes what came while this one goes on. */
+/** Bytes per turn before a sender waits for the next turn: meanwhile the other end takes what came. */
 const TURN_BYTES = 64 << 10;
 const MOST_BYTES = limit('channelMessageBytes');
 
 /**
- * A dispatcher's end of a channel. Exactly once, FIFO; a full channel says BUSY, or makes its senders wait in order; an end
- * that is gone is an error on everything that waits. Credits count bytes: what was sent and not yet taken is at most the window.
+ * A dispatcher's end of a channel. Exactly once, FIFO; a full channel says BUSY, or makes its senders wait in order;
+ * when an end is gone, everything that waits gets an error. Credits count bytes: at most a window is sent and not yet
+ * taken.
  */
 export class ChannelEnd {
   owner: ChannelOwner | null = null;
@@ -61,13 +62,13 @@ export class ChannelEnd {
   private readonly senders = new Set<WaitingSender>();
   private takenBytes = 0;
   private error: MkError | null = null;
-  /** What came before the owner was there. */
+  /** What came before there was an owner. */
   private early: { readonly data: Uint8Array; readonly capabilities: readonly number[] }[] = [];
 
   constructor(
     private readonly runtime: Runtime,
     readonly facts: ChannelFacts,
-    /** Who is on the other end, for people. */
+    /** Describes the other end, for people. */
     readonly label: string,
     private readonly onClosed: (end: ChannelEnd) => void,
   ) {
@@ -90,8 +91,9 @@ export class ChannelEnd {
   }
 
   /**
-   * Sends what was written, waiting for room behind those that wait already. Resolves when the channel has taken the message; with
-   * capabilities, when they are with the receiver. BUSY: there was no room in time, and nothing was sent. The writer is free again.
+   * Sends what was written, waiting for room behind earlier senders. Resolves when the channel has taken the message;
+   * with capabilities, when the receiver has them. BUSY: there was no room in time, and nothing was sent. The writer is
+   * free again.
    */
   send(message: MessageWriter, options: SendOptions = {}): Promise<void> {
     const { capabilities } = message;
@@ -132,7 +134,7 @@ export class ChannelEnd {
     this.flush();
   }
 
-  /** What was gathered in this turn goes to the kernel. */
+  /** Hands this turn's messages to the kernel. */
   private flush(): void {
     if (this.error !== null) return;
     if (this.batch.length > 0) {
@@ -173,7 +175,7 @@ export class ChannelEnd {
     }
   }
 
-  /** Says who the messages are for; those that have come already are handed on. */
+  /** Sets the receiver of messages, and hands on those that have come. */
   attach(owner: ChannelOwner): void {
     this.owner = owner;
     const { early } = this;
@@ -260,7 +262,7 @@ export class ChannelEnd {
     waker.wake(undefined);
   }
 
-  /** Somebody gave up: who waits behind may go. */
+  /** Somebody gave up: those behind may go. */
   private leave(sender: WaitingSender): void {
     if (this.senders.delete(sender)) this.credited(0);
   }

@@ -12,19 +12,19 @@ import { ChannelEnd, type ChannelFacts, type TransportName, TRANSPORTS } from '.
 
 /** How to bind, beside how long to wait for the name: by default until it is offered. */
 export interface BindOptions extends WaitOptions {
-  /** Only this way; else same-core LMP, URPC over the direct link, and other cores between are tried in that order. */
+  /** Only this way; by default same-core LMP, URPC over the direct link, then other cores between. */
   readonly transport?: TransportName;
-  /** The cores between, in order: multi-hop along this way and no other. */
+  /** The cores between, in order: multi-hop by this way only. */
   readonly via?: readonly number[];
-  /** Bytes that may be under way before the receiver has taken some; 1 KiB … 1 MiB. */
+  /** Bytes that may be under way before the receiver takes some; 1 KiB … 1 MiB. */
   readonly windowBytes?: number;
-  /** NO_SUCH_SERVICE at once if nobody offers the name. */
+  /** Rejects with NO_SUCH_SERVICE at once if nobody offers the name. */
   readonly now?: boolean;
 }
 
 /** How to offer a service. */
 export interface ExportOptions extends WaitOptions {
-  /** `core`: only programs of this core find it, and the knowledge base is not asked. */
+  /** `core`: only programs of this core find it, without the knowledge base. */
   readonly scope?: 'machine' | 'core';
 }
 
@@ -33,13 +33,13 @@ interface Port {
   readonly name: string;
 }
 
-/** All ends of channels of this dispatcher, and the names that it offers. */
+/** This dispatcher's ends of channels, and the names that it offers. */
 export class Channels {
   private readonly ends = new Map<number, ChannelEnd>();
   private readonly ports = new Map<number, Port>();
-  /** Binds and exports that have not been answered. */
+  /** Binds and exports not yet answered. */
   private pending = 0;
-  /** Upcalls for what those may make. */
+  /** Upcalls for what those may create. */
   private early: (() => void)[] = [];
 
   constructor(private readonly runtime: Runtime) {
@@ -75,7 +75,7 @@ export class Channels {
     return end;
   }
 
-  /** Offers a name; connections come to `accepted`. Returns what withdraws it. */
+  /** Offers a name; connections go to `accepted`. Returns the function that withdraws it. */
   async offer(name: string, { fingerprint }: Interface, options: ExportOptions): Promise<OfferedName> {
     const scope = options.scope ?? 'machine';
     const port = await this.making(
@@ -119,7 +119,7 @@ export class Channels {
     else end.ended(error);
   }
 
-  /** Asks for a channel or a port; what comes for it in the very batch of the answer waits until it is known here. */
+  /** Requests a channel or a port; what comes for it in the answer's own batch waits until it is known here. */
   private async making<N extends 'channel_bind' | 'channel_export'>(
     call: N,
     args: readonly PlainValue[],
@@ -140,7 +140,7 @@ export class Channels {
         (value) => {
           if (wanted) waker.wake(value);
           else giveBack(value);
-          // The waiter goes on in its turn, and only then are its upcalls.
+          // The waiter continues in its turn; only then do its upcalls run.
           runtime.whenRested(answered);
           return value;
         },
@@ -155,7 +155,10 @@ export class Channels {
     });
   }
 
-  /** What comes for a channel that is not known yet waits; for one that was closed here it is dropped, and its capabilities deleted. */
+  /**
+   * What comes for a channel that is not known yet waits; for one that was closed here it is dropped, and its
+   * capabilities are deleted.
+   */
   private unknown(again: () => void, capabilities: readonly number[]): void {
     if (this.pending > 0) {
       this.early.push(again);

@@ -15,19 +15,19 @@ export type ServerEvent<M extends Methods> = {
   [N in NamesOf<M, 'event'>]: { readonly name: N; readonly value: InputOf<M[N]> };
 }[NamesOf<M, 'event'>];
 
-/** What every client has beside the methods of its interface. */
+/** What every client has beside its interface's methods. */
 export interface ClientBase<M extends Methods> {
   /** Events of the server, in order. */
   readonly $events: EventQueue<ServerEvent<M>>;
   /** How the channel reaches the server, and where that is. */
   readonly $channel: ChannelFacts;
-  /** Whether something would be taken now without BUSY. */
+  /** Whether something could be sent now without BUSY. */
   readonly $canSend: boolean;
-  /** Waits until the channel takes messages again, one of so many bytes if given. */
+  /** Waits until the channel takes messages again, of the given size if there is one. */
   $writable(options?: WaitOptions & { readonly bytes?: number }): Promise<void>;
   /** Why the channel is closed; null: it is open. */
   readonly $closedBy: MkError | null;
-  /** Closes the channel; calls that wait end in CHANNEL_CLOSED. */
+  /** Closes the channel; pending calls end in CHANNEL_CLOSED. */
   $close(): void;
 }
 
@@ -52,7 +52,7 @@ class ClientEnd implements ChannelOwner {
   readonly events: EventQueue<{ readonly name: string; readonly value: unknown }>;
   private readonly pending = new Map<number, Pending>();
   private readonly writer = new MessageWriter();
-  /** Bytes of the events that wait. */
+  /** Bytes of the waiting events. */
   private readonly sizes: number[] = [];
   private lastToken = 0;
 
@@ -79,7 +79,7 @@ class ClientEnd implements ChannelOwner {
     }
   }
 
-  /** A request: its answer is waited for from before it is sent, so that none is missed. */
+  /** A request: it waits for the answer before it sends, so that it misses none. */
   call(method: Method, input: unknown, options: SendOptions = {}): Promise<unknown> {
     const token = ++this.lastToken;
     const { closedBy } = this.channel;
@@ -204,5 +204,5 @@ export function makeClient<M extends Methods>(runtime: Runtime, channel: Channel
 }
 
 function nothing(): void {
-  // Told otherwise.
+  // Reported elsewhere.
 }

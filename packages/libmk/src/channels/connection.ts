@@ -11,20 +11,20 @@ import { errorOf } from '../runtime/thrown-value.ts';
 import type { ChannelEnd, ChannelFacts, ChannelOwner, SendOptions } from './channel-end.ts';
 import { FORM, REFUSAL_NAME_BYTES, REFUSAL_TEXT_BYTES, shortened } from './wire.ts';
 
-/** A request or a message of a client that waits to be served. */
+/** A client's request or message that waits to be served. */
 export interface Request<M extends Methods = Methods> {
   readonly method: (NamesOf<M, 'rpc'> | NamesOf<M, 'message'>) & string;
   readonly input: unknown;
   readonly connection: Connection<M>;
   /** Aborts when the client no longer wants the answer: it cancelled, its deadline passed, or it is gone. */
   readonly signal: CancelSignal;
-  /** A time of `mk.now()` after which nobody wants the answer; Infinity: none. */
+  /** The time of `mk.now()` after which nobody wants the answer; Infinity: none. */
   readonly deadline: Nanos;
-  /** Whether somebody waits for an answer: a request; a message has none. */
+  /** Whether an answer is expected: true for a request, false for a message. */
   readonly answered: boolean;
-  /** Answers a request; a message is done with it. Once. */
+  /** Answers a request, or marks a message as done. Once. */
   reply(output?: unknown): Promise<void>;
-  /** Refuses a request with a name that its interface, or the error table, has. */
+  /** Refuses a request with a name from its interface or the error table. */
   refuse(name: string, text?: string): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export interface Connection<M extends Methods = Methods> {
   readonly channel: ChannelFacts;
   /** What waits to be served, when the service was exported without handlers. */
   readonly requests: EventQueue<Request<M>>;
-  /** One method an event of the interface: sends it to this client. Waits for room as a client's message does. */
+  /** A method per event of the interface: sends it to this client. Waits for room like a client's message. */
   readonly emit: {
     readonly [N in NamesOf<M, 'event'>]: (fields: InputOf<M[N]>, options?: SendOptions) => Promise<void>;
   };
@@ -49,16 +49,16 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
   readonly emit: Connection<M>['emit'];
   private readonly writer = new MessageWriter();
   private readonly running = new Map<number, Cancellation>();
-  /** Bytes of the requests that wait. */
+  /** Bytes of the waiting requests. */
   private readonly sizes: number[] = [];
-  /** Who serves a request at once, without a wait; false: not now. */
+  /** Serves a request at once, without a wait; false: not now. */
   atOnce: ((request: Request<M>) => boolean) | null = null;
 
   constructor(
     private readonly runtime: Runtime,
     private readonly end: ChannelEnd,
     private readonly spoken: Interface<M>,
-    /** Told of what a server should know: answers that its own interface refuses. */
+    /** Receives what a server should know: answers that its own interface refuses. */
     private readonly report: (text: string) => void,
     private readonly onClosed: (connection: ServerEnd<M>, error: MkError) => void,
   ) {
@@ -87,7 +87,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     this.end.close();
   }
 
-  /** Closes it because the service does not take this client. */
+  /** Closes it because the service refuses this client. */
   turnAway(name: string): void {
     this.end.close(name);
   }
@@ -155,7 +155,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     try {
       await this.end.send(writer);
     } catch (error) {
-      if (this.closedBy !== null) return; // the client is gone, and hears it otherwise
+      if (this.closedBy !== null) return; // the client is gone, and learns it elsewhere
       if (!isMkError(error)) throw error;
       await this.sendRefusal(token, error.name, error.text);
     }
@@ -185,7 +185,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     }
   }
 
-  /** Whether somebody waits for the answer still. */
+  /** Whether somebody still waits for the answer. */
   private settle(token: number): boolean {
     return token !== 0 && this.running.delete(token) && this.closedBy === null;
   }

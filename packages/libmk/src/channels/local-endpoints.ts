@@ -6,21 +6,22 @@ import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 /** A same-core message: up to ten words, and a capability beside them. */
 export interface WordMessage {
   readonly words: readonly number[];
-  /** Where the capability lies that came with it; null: none did. */
+  /** Where the accompanying capability lies; null: there is none. */
   readonly capability: number | null;
 }
 
 /** An endpoint of this dispatcher. */
 export interface LocalEndpoint {
-  /** Where its EndPointLMP capability lies: copies of it, sent to other programs of this core, let them send here. */
+  /** Where its EndPointLMP capability lies: copies sent to other programs of this core let them send here. */
   readonly capability: number;
   /** Messages in order; taking one makes room for the next. */
   readonly messages: EventQueue<WordMessage>;
 }
 
 /**
- * `mk.endpoints`: same-core messages without a channel, as channels on one core are made of in Barrelfish (LMP, LRPC). Whoever
- * holds a copy of an endpoint's capability with the right to write may send. A full endpoint refuses: ENDPOINT_OVERFLOW.
+ * `mk.endpoints`: same-core messages without a channel, of which Barrelfish makes channels on one core (LMP, LRPC).
+ * Whoever holds a copy of an endpoint's capability with the right to write may send. A full endpoint refuses:
+ * ENDPOINT_OVERFLOW.
  */
 export class LocalEndpoints {
   private readonly byId = new Map<number, { readonly queue: EventQueue<WordMessage>; taken: number }>();
@@ -56,7 +57,7 @@ export class LocalEndpoints {
   }
 
   /**
-   * Sends words, and a copy of a capability, to an endpoint by its capability. `busy: 'wait'` waits for room; else
+   * Sends words, and a copy of a capability, to an endpoint by its capability. `busy: 'wait'` waits for room; otherwise
    * ENDPOINT_OVERFLOW at once. NO_SUCH_ENDPOINT: its dispatcher is gone; MISSING_RIGHT: the capability lacks write.
    */
   async send(

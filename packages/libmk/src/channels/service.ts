@@ -9,7 +9,7 @@ import type { ChannelEnd } from './channel-end.ts';
 import type { OfferedName } from './channels.ts';
 import { type Connection, type Request, ServerEnd } from './connection.ts';
 
-/** What a handler is told beside its input. */
+/** What a handler gets beside its input. */
 export type HandlerCall<M extends Methods> = Pick<Request<M>, 'connection' | 'signal' | 'deadline'>;
 
 /** A function for each request and message of an interface. What it throws is the refusal: an `MkError` by its name. */
@@ -24,7 +24,7 @@ export type Handlers<M extends Methods> = {
 
 /** How a service serves. */
 export interface ServeOptions<M extends Methods> {
-  /** Handlers of one connection at once; 1: strictly one after the other. 64 unless given. */
+  /** Concurrent handlers per connection; 1: strictly one after the other. Default 64. */
   readonly concurrency?: number;
   /** A new client; throw to refuse it. */
   readonly onConnect?: (connection: Connection<M>) => void;
@@ -39,11 +39,11 @@ export interface Service<M extends Methods = Methods> {
   readonly connections: ReadonlySet<Connection<M>>;
   /** New clients, when the service was exported without handlers: take their `requests`. */
   readonly accepted: EventQueue<Connection<M>>;
-  /** No longer offers the name, and closes all connections. */
+  /** Withdraws the name, and closes all connections. */
   close(): Promise<void>;
 }
 
-/** The most handlers of one connection at once, unless the service says otherwise. */
+/** The default number of concurrent handlers per connection. */
 const CONCURRENCY = 64;
 
 /** Serves the connections of an offered name. `handlers` null: the program takes connections and requests itself. */
@@ -96,7 +96,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     }
   }
 
-  /** A request that finds nobody before it begins as it comes; one that does not waits for the thread that serves the connection. */
+  /** A request with nobody ahead begins as it comes; any other waits for the connection's thread. */
   private async serve(connection: ServerEnd<M>, handlers: Handlers<M>): Promise<void> {
     const { requests } = connection;
     const most = this.options.concurrency ?? CONCURRENCY;
@@ -105,7 +105,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     connection.atOnce = (request) => {
       const begins = isIdle && free.tryWait();
       if (begins) this.begin(request, handlers, free);
-      else isIdle = false; // what comes next is behind this one
+      else isIdle = false; // the next one is behind this one
       return begins;
     };
     for (;;) {
@@ -125,8 +125,8 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
   }
 
   /**
-   * An async handler has a thread of its own; any other runs at once, as nobody's thread, so that a stream of small messages costs
-   * no switch.
+   * An async handler gets its own thread; any other runs at once, on none, so that a stream of small messages costs no
+   * switch.
    */
   private begin(request: Request<M>, handlers: Handlers<M>, free: Semaphore): void {
     const { name } = this;
@@ -176,7 +176,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     }
   }
 
-  /** What a handler threw is the refusal; what it did not mean to throw is told to the server, too. */
+  /** What a handler threw is the refusal; the server is also told of an unintended one. */
   private async refuse(request: Request<M>, error: unknown): Promise<void> {
     if (isMkError(error) && request.answered) return request.refuse(error.name, error.text);
     if (this.runtime.ended) return;

@@ -11,8 +11,8 @@ export interface OfferedAt {
 }
 
 /**
- * What the kernel answers to system calls, by name. The library and the kernel are of one build, and each checks that what crosses the border
- * is plain: these rows say what it is.
+ * What the kernel answers to system calls, by name. The library and the kernel are of one build, and each checks that
+ * what crosses the border is plain: these rows say what it is.
  */
 export interface CallAnswers {
   /** The address of the new capability. */
@@ -25,17 +25,17 @@ export interface CallAnswers {
     readonly core: CoreId;
     readonly window: number;
   };
-  /** The port on which connections are told. */
+  /** The port that connections name. */
   readonly channel_export: number;
   readonly channel_look_up: OfferedAt;
   /** The address of the caller's Dispatcher capability. */
   readonly dispatcher_self: number;
   readonly domains: readonly (DomainStatus & { readonly program: string })[];
   readonly endpoint_create: { readonly endpoint: number; readonly address: number };
-  /** The word that was there, as a text: it has 64 bits. */
+  /** The previous word, as text: it has 64 bits. */
   readonly memory_atomic: string;
   readonly octopus: OctopusReply;
-  /** The number of the memory that came beside the answer, and what may be done with it. */
+  /** The number of the accompanying memory, and what may be done with it. */
   readonly page_fault: { readonly frame: number; readonly rights: number };
   readonly skb_query: {
     readonly solutions: readonly Solution[];
@@ -47,5 +47,5 @@ export interface CallAnswers {
   readonly wait: DomainStatus;
 }
 
-/** What a system call answers: its row, or any plain value. */
+/** The answer of a system call: its row, or any plain value. */
 export type CallAnswer<N extends string> = N extends keyof CallAnswers ? CallAnswers[N] : PlainValue;

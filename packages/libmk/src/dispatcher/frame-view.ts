@@ -1,8 +1,8 @@
 /**
  * What a dispatcher sees of a frame: the bytes, and beside them the words in which the CPU driver says what may be done
  * with each page. Both are shared memory, made by the kernel and handed over with the answer to a fault. The kernel may
- * change the words while a program runs. It never takes the bytes away: unmap, protect and revoke *relocate*.
- * All words of the old view become `invalid`, and its bytes are a dead copy that nobody reads any more.
+ * change the words while a program runs. It never takes the bytes away: unmap, protect and revoke *relocate*. All words
+ * of the old view become `invalid`, and its bytes are a dead copy that nobody reads.
  */
 
 export const PAGE_BYTES = 4096;

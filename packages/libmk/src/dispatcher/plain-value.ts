@@ -15,7 +15,7 @@ export type PlainValue =
   | readonly PlainValue[]
   | { readonly [key: string]: PlainValue };
 
-/** A value that cannot cross, or bytes that are none. */
+/** A value that cannot cross, or malformed bytes. */
 export class BorderError extends Error {
   override readonly name = 'BorderError';
 }
@@ -37,13 +37,16 @@ const SMALL = 128;
 const FIRST_BYTES = 256;
 const MAX_DEPTH = borderLimit('valueNesting');
 
-/** Writes plain values one behind the other into memory that it keeps; knows neither a TextEncoder nor a Buffer, which a bare context has not. */
+/**
+ * Writes plain values one after the other into memory that it keeps; uses neither TextEncoder nor Buffer, which a bare
+ * context lacks.
+ */
 export class PlainWriter {
   private bytes = new Uint8Array(FIRST_BYTES);
   private view = new DataView(this.bytes.buffer);
   private at = 0;
 
-  /** `maxBytes`: more is refused with BorderError. */
+  /** `maxBytes`: more throws BorderError. */
   constructor(private readonly maxBytes: number) {}
 
   get length(): number {
@@ -54,7 +57,7 @@ export class PlainWriter {
     this.at = 0;
   }
 
-  /** Takes back what was written past `length`. */
+  /** Drops what was written past `length`. */
   rewind(length: number): void {
     this.at = length;
   }
@@ -156,7 +159,7 @@ export class PlainWriter {
   }
 }
 
-/** Reads what a PlainWriter has written, and believes nothing: BorderError for anything else. */
+/** Reads what a PlainWriter wrote, and trusts nothing: BorderError for anything else. */
 export class PlainReader {
   private readonly view: DataView;
   private at = 0;
@@ -220,7 +223,7 @@ export class PlainReader {
   }
 
   private list(count: number, depth: number): readonly PlainValue[] {
-    this.need(count); // each value takes a byte at least: nobody makes us reserve what was not sent
+    this.need(count); // each value takes at least a byte: nobody makes us reserve what was not sent
     const list: PlainValue[] = [];
     for (let i = 0; i < count; i++) list.push(this.read(depth));
     return list;
@@ -242,13 +245,13 @@ export class PlainReader {
   }
 }
 
-/** Bytes of this or another realm: a typed array of a context is no instance of the host's Uint8Array. */
+/** Bytes of this or another realm: a context's typed array is no instance of the host's Uint8Array. */
 export function isBytes(value: unknown): value is Uint8Array {
   return apply(kindOfView, value, []) === 'Uint8Array';
 }
 
 const { apply } = Reflect;
-/** What names the kind of any realm’s typed array, and is no property of it that a program could change; undefined for everything else. */
+/** The kind of any realm’s typed array, by a getter that a program cannot change; undefined for everything else. */
 const kindOfView: (this: unknown) => unknown =
   Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get ??
   (() => undefined);

@@ -7,17 +7,17 @@ import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } 
 /*
  * The border between a dispatcher and the CPU driver of its core.
  *
- * A dispatcher is *resumed* with a batch of upcalls and runs until its microtasks have drained: one *turn*. What it has put
- * into `outgoing` by then goes to the CPU driver as a batch of system calls. A call is answered by the upcall `reply`; what
- * the CPU driver serves alone can also be called within the turn (`callNow`). Both batches cross as bytes of one codec, in a
- * running core as in the simulator, and each end checks what it gets.
+ * A dispatcher is *resumed* with a batch of upcalls and runs until its microtasks have drained: one *turn*. What it has
+ * put into `outgoing` by then goes to the CPU driver as a batch of system calls. The upcall `reply` answers a call;
+ * what the CPU driver serves alone can also be called within the turn (`callNow`). Both batches cross as bytes of one
+ * codec, in a running core as in the simulator, and each end checks what it gets.
  *
  *   BD1  a batch decodes to what was encoded, or is refused as a whole;
- *   BD2  a turn brings at most `callsPerTurn` calls and `turnBytes` bytes; what is over stays in `outgoing`, in order, and the
- *       dispatcher is resumed again for it.
+ *   BD2  a turn brings at most `callsPerTurn` calls and `turnBytes` bytes; the rest stays in `outgoing`, in order, and
+ *       the dispatcher is resumed again for it.
  */
 
-/** The type of each kind of field that an upcall can have. */
+/** The type of each kind of upcall field. */
 interface FieldTypes {
   readonly whole: number;
   readonly text: string;
@@ -60,11 +60,11 @@ export const UPCALLS = {
       program: 'text',
       /** `main`: the domain's first dispatcher; `span`: one that another dispatcher of the domain asked for. */
       part: 'text',
-      /** The cores that the domain had a dispatcher on when this one began, its first one’s first. */
+      /** The cores on which the domain had dispatchers when this one began, that of its first one first. */
       cores: 'wholes',
       args: 'texts',
       environment: 'names',
-      /** Addresses of the capabilities that came with the spawn, in the order that they were given in. */
+      /** Addresses of the capabilities that came with the spawn, in the order given. */
       capabilities: 'wholes',
     },
     doc: 'First of all upcalls, once: who the dispatcher is and what its program was given.',
@@ -144,10 +144,10 @@ export type UpcallOf<T extends UpcallType> = { readonly type: T } & {
 /** One upcall, as an object with its type. */
 export type Upcall = { readonly [T in UpcallType]: UpcallOf<T> }[UpcallType];
 
-/** A system call. `id`: the dispatcher's own number for it, which its reply carries; 0: no reply is wanted. */
+/** A system call. `id`: the dispatcher's own number for it, which its reply carries; 0: no reply wanted. */
 export type Call = readonly [id: number, name: string, args: readonly PlainValue[]];
 
-/** What a call that is answered at once comes to. */
+/** The result of a call answered at once. */
 export type CallResult =
   | { readonly ok: true; readonly value: PlainValue }
   | { readonly ok: false; readonly error: string; readonly text: string };
@@ -161,13 +161,13 @@ export interface Resumption {
   readonly upcalls: readonly Upcall[];
 }
 
-/** What a turn came to. */
+/** The result of a turn. */
 export interface Turn {
   /** Oldest first. */
   readonly calls: readonly Call[];
   /** Calls are left for another turn (BD2), or the program asked to go on (`yield`). */
   readonly more: boolean;
-  /** Time that the program declared by `mk.work`, for the simulator. */
+  /** Time that the program declared with `mk.work`, for the simulator. */
   readonly workNs: Nanos;
 }
 
@@ -247,7 +247,7 @@ export function encodeTurn(
   return writer.written();
 }
 
-/** Whether the call was written; else it was refused. The program fills the queue: anything can stand there. */
+/** Whether the call was written or refused. The program fills the queue: it may hold anything. */
 function tryCall(writer: PlainWriter, call: unknown, refuse: (call: unknown, reason: string) => void): boolean {
   const before = writer.length;
   try {
@@ -282,7 +282,7 @@ export function decodeTurn(bytes: Uint8Array): Turn {
   }
 }
 
-/** Two calls of the largest size may stand in one batch: the last is only taken back when it is not the first. */
+/** A batch may hold two calls of the largest size: the last is taken back only when it is not the first. */
 export const TURN_BYTES_MOST = 2 * borderLimit('turnBytes') + 64;
 
 function callOf(value: PlainValue): Call {

@@ -21,7 +21,7 @@ export interface EventSpec<F extends Fields> {
 export type AnySpec = RpcSpec<Fields, Fields, string> | MessageSpec<Fields> | EventSpec<Fields>;
 export type Methods = Readonly<Record<string, AnySpec>>;
 
-/** A request with an answer; `errors`: names that the server may refuse with, beside those of the error table. */
+/** A request with an answer; `errors`: names that the server may refuse with, beside the error table's. */
 export function rpc<I extends Fields, O extends Fields, const E extends string = never>(spec: {
   readonly in?: I;
   readonly out?: O;
@@ -40,12 +40,12 @@ export function event<F extends Fields>(fields: F): EventSpec<F> {
   return { is: 'event', fields };
 }
 
-/** One method as it travels. */
+/** One method on the wire. */
 export interface Method {
   readonly name: string;
   readonly number: number;
   readonly is: AnySpec['is'];
-  /** What goes to the other end first: the request, the message or the event. */
+  /** What the first sender sends: the request, the message or the event. */
   readonly input: Kind<unknown>;
   readonly output: Kind<unknown> | null;
   readonly errors: readonly string[];
@@ -57,7 +57,7 @@ export interface Interface<M extends Methods = Methods> {
   readonly methods: M;
   readonly rows: readonly Method[];
   readonly byName: ReadonlyMap<string, Method>;
-  /** The same for the same definition, whatever its order: ends that differ do not bind. */
+  /** Equal for equal definitions, whatever their order: ends that differ do not bind. */
   readonly fingerprint: string;
 }
 

@@ -4,13 +4,13 @@ import { MkError } from '../runtime/mk-error.ts';
 import { type MessageReader, type MessageWriter, utf8Length } from './message-bytes.ts';
 
 /**
- * A kind of value that a message can carry: its TypeScript type, how it is checked, and how it travels. The same check runs
- * where it is sent and where it arrives.
+ * A kind of value that a message can carry: its TypeScript type, its check, and its wire form. The same check runs at
+ * both ends.
  */
 export interface Kind<T> {
-  /** The kind in words, the same for the same kind: interfaces are compared by it. */
+  /** The kind in words, equal for equal kinds: interfaces are compared by it. */
   readonly name: string;
-  /** Throws BAD_MESSAGE with `path` in its text for what is no value of this kind. */
+  /** Throws BAD_MESSAGE, with `path` in its text, for a value of another kind. */
   write(out: MessageWriter, value: T, path: string): void;
   /** Throws BAD_MESSAGE. */
   read(from: MessageReader, path: string): T;
@@ -179,7 +179,7 @@ export function optional<T>(of: Kind<T>): Kind<T | null> {
   };
 }
 
-/** A capability: the receiver gets a copy, the sender keeps its own. It needs the right to grant. */
+/** A capability: the receiver gets a copy, the sender keeps its own. Takes the grant right. */
 export const cap: Kind<Cap> = capability('cap', false);
 /** A capability that leaves its sender. */
 export const giveAwayCap: Kind<Cap> = capability('give_away_cap', true);
@@ -189,7 +189,7 @@ export type Fields = Readonly<Record<string, Kind<unknown>>>;
 /** The values of a record with these fields. */
 export type RecordOf<F> = { readonly [N in keyof F]: ValueOf<F[N]> };
 
-/** A record: each field by name, none missing and none beside them. */
+/** A record: each field by name, none missing and none extra. */
 export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
   const rows = Object.entries<Kind<unknown>>(fields);
   if (Object.hasOwn(fields, '__proto__')) throw new RangeError('a record has no field __proto__');
@@ -221,7 +221,7 @@ export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
   };
 }
 
-/** The paths of a record’s fields, made once for the path where the record was seen last: they are only for errors. */
+/** The paths of a record’s fields, cached for the last path seen: only errors use them. */
 function pathsBelow(fields: readonly string[]): (path: string) => readonly string[] {
   let last: string | null = null;
   let paths: readonly string[] = [];

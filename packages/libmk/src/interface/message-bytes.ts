@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { MkError } from '../runtime/mk-error.ts';
 
-/** A capability on its way in a message: where it lies with its sender, and whether it leaves there. */
+/** A capability travelling in a message: where its sender has it, and whether it leaves there. */
 export interface SentCapability {
   readonly address: number;
   readonly giveAway: boolean;
@@ -9,7 +9,7 @@ export interface SentCapability {
 
 const FIRST_BYTES = 256;
 
-/** Writes one message; grows as it needs to. A bare context has no TextEncoder: text is made UTF-8 here. */
+/** Writes one message, growing as needed. A bare context has no TextEncoder: text becomes UTF-8 here. */
 export class MessageWriter {
   readonly capabilities: SentCapability[] = [];
   private bytes = new Uint8Array(FIRST_BYTES);
@@ -30,7 +30,7 @@ export class MessageWriter {
     return this.bytes.slice(0, this.at);
   }
 
-  /** A writer of its own that has written the same. */
+  /** An independent writer with the same content. */
   copy(): MessageWriter {
     const copy = new MessageWriter();
     copy.put(this.take(), this.at);
@@ -61,7 +61,7 @@ export class MessageWriter {
     this.at += 8;
   }
 
-  /** A whole number from 0 in as few bytes as it needs: counts, tokens, numbers of methods. */
+  /** A whole number from 0 in as few bytes as possible: counts, tokens, numbers of methods. */
   count(value: number): void {
     let left = value;
     while (left >= 0x80) {
@@ -76,14 +76,14 @@ export class MessageWriter {
     this.put(value, value.length);
   }
 
-  /** What another has written, with its length (4 bytes) before it. */
+  /** Another writer's content, preceded by its length (4 bytes). */
   append(other: MessageWriter): void {
     this.u32(other.at);
     if (other.at <= LOOPED_BYTES) this.put(other.bytes, other.at);
     else this.put(other.bytes.subarray(0, other.at), other.at);
   }
 
-  /** The first bytes of `from`; all of them where there are many. */
+  /** The first bytes of `from`; in one piece where there are many. */
   private put(from: Uint8Array, count: number): void {
     this.room(count);
     const { bytes, at } = this;
@@ -92,7 +92,7 @@ export class MessageWriter {
     this.at += count;
   }
 
-  /** UTF-8 with its length before it; what is no character (half a surrogate pair) becomes U+FFFD. */
+  /** UTF-8 preceded by its length; half a surrogate pair becomes U+FFFD. */
   text(value: string): void {
     const length = utf8Length(value);
     this.count(length);
@@ -129,16 +129,16 @@ export class MessageWriter {
   }
 }
 
-/** Up to here a loop is faster than the call of a built-in that looks at what the array is. */
+/** Up to here a loop beats a built-in, which first examines the array. */
 const LOOPED_BYTES = 96;
 
-/** Reads one message and believes nothing: BAD_MESSAGE for what is none. */
+/** Reads one message and trusts nothing: BAD_MESSAGE for malformed bytes. */
 export class MessageReader {
-  /** Made when it is needed: small messages have no numbers that need it. */
+  /** Made on demand: small messages have no numbers that need it. */
   private made: DataView | null = null;
   private capability = 0;
 
-  /** The message is what stands from `at` to `until`. */
+  /** The message lies between `at` and `until`. */
   constructor(
     private readonly bytes: Uint8Array,
     private readonly capabilities: readonly number[] = [],

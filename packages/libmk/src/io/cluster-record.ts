@@ -5,11 +5,11 @@ import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { bootId, isRunning } from './process-identity.ts';
 
 /*
- * What mk-launch writes down of a cluster that runs on this host: one file a cluster, readable by its owner only, because it
+ * mk-launch's record of a cluster that runs on this host: one file per cluster, readable only by its owner, because it
  * holds the cluster's secret.
  */
 
-/** One process of a cluster: `skb` or `core-3`; an address of `''` is not known yet. */
+/** One process of a cluster: `skb` or `core-3`; the address `''` is not known yet. */
 export interface ProcessRecord {
   readonly name: string;
   readonly pid: number;
@@ -21,7 +21,7 @@ export interface ProcessRecord {
   readonly incarnation?: number | undefined;
 }
 
-/** A running cluster as it is written down. */
+/** A running cluster, as recorded. */
 export interface ClusterRecord {
   readonly version: 1;
   readonly name: string;
@@ -33,7 +33,7 @@ export interface ClusterRecord {
   readonly logDir: string | null;
   /** The boot of the host that the processes belong to; absent in records of earlier versions. */
   readonly bootId?: string | null | undefined;
-  /** What a client of the cluster speaks TLS with; absent: nobody speaks it there. */
+  /** The TLS credentials of the cluster's clients; absent: no TLS there. */
   readonly tls?: TlsSettings | undefined;
   readonly supervisor: ProcessRecord;
   readonly processes: readonly ProcessRecord[];
@@ -67,7 +67,7 @@ const RECORD: z.ZodType<ClusterRecord> = z.strictObject({
   processes: z.array(PROCESS),
 });
 
-/** What a file tells of a cluster; null when it is none that can be read. */
+/** A file's record of a cluster; null when it cannot be read as one. */
 export function readRecord(file: string): ClusterRecord | null {
   try {
     return RECORD.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -76,7 +76,7 @@ export function readRecord(file: string): ClusterRecord | null {
   }
 }
 
-/** The clusters in a folder of which something still runs. */
+/** The clusters of a folder of which something still runs. */
 export function runningClusters(directory: string): readonly ClusterRecord[] {
   let files: string[];
   try {
@@ -93,7 +93,7 @@ export function runningClusters(directory: string): readonly ClusterRecord[] {
 
 /** Whether anything of the cluster still runs. */
 export function isAlive(record: ClusterRecord): boolean {
-  // Numbers and start times begin anew with each boot of the host.
+  // Process numbers and start times begin anew with each boot of the host.
   if (record.bootId !== undefined && record.bootId !== bootId()) return false;
   return isRunning(record.supervisor) || record.processes.some((process) => isRunning(process));
 }

@@ -29,19 +29,19 @@ import {
 import { bundleFile, isProgramFile, type ProgramText, shippedText } from './program-text.ts';
 import type { SkbClient } from './skb-client.ts';
 
-/** Where a cluster is reached, and what proves that one may. */
+/** Where a cluster is reached, and what grants access. */
 export interface ClusterAccess {
   readonly name: string;
-  /** Of the SKB, host:port. */
+  /** The SKB's, host:port. */
   readonly skbAddress: string;
-  /** What every control port asks for. */
+  /** What every control port requires. */
   readonly access: Access;
 }
 
-/** How a cluster is. */
+/** A cluster's condition. */
 export interface ClusterStatus {
   readonly cluster: string;
-  /** Cores that are members now, and how many there were to be. */
+  /** Cores that are members now, and how many were planned. */
   readonly members: number;
   readonly expected: number;
   /** Links between them; `meshComplete`: everybody is bound to everybody. */
@@ -53,12 +53,12 @@ export interface ClusterStatus {
 
 /** What a new domain is given. */
 export interface SpawnRequest {
-  /** Where its first dispatcher is; the lowest core that is up unless given. */
+  /** The core of its first dispatcher; by default the lowest core that is up. */
   readonly core?: CoreId;
   readonly args?: readonly string[];
-  /** `mk.env` of the program. `CORES`, the cores that are up, is added unless it is given. */
+  /** `mk.env` of the program. `CORES`, the cores that are up, is added unless given. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Best effort: its share of the core beside other programs; 1 unless given. */
+  /** Best effort: its share of the core beside other programs; default 1. */
   readonly weight?: number;
 }
 
@@ -82,7 +82,7 @@ const CORES: z.ZodType<readonly CoreRow[]> = z.array(
   }),
 );
 
-/** A domain of a cluster: a program that runs, on one core or several, or has run. */
+/** A domain of a cluster: a program that runs or has run, on one core or several. */
 export class Domain {
   constructor(
     private readonly cores: AskCores,
@@ -90,17 +90,17 @@ export class Domain {
     readonly name: string,
   ) {}
 
-  /** Waits until all its dispatchers have stopped, and tells how it ended. */
+  /** Waits until all its dispatchers have stopped; resolves with how it ended. */
   wait(): Promise<DomainStatus> {
     return waitForDomain(this.cores, this.name);
   }
 
-  /** How it is now. */
+  /** Its present status. */
   status(): Promise<DomainStatus> {
     return waitForDomain(this.cores, this.name, { nohang: true });
   }
 
-  /** Stops every dispatcher of it, and tells how it ended. */
+  /** Stops all its dispatchers; resolves with how it ended. */
   async kill(): Promise<DomainStatus> {
     await killDomain(this.cores, this.name);
     return this.wait();
@@ -111,12 +111,15 @@ export class Domain {
 export class ClusterNames {
   constructor(private readonly octopus: Octopus) {}
 
-  /** Offers a service; rejects with RECORD_EXISTS if somebody does already. What it resolves to withdraws it. */
+  /**
+   * Offers a service; rejects with RECORD_EXISTS if somebody already does. Resolves with the function that withdraws
+   * it.
+   */
   register(name: string, attributes: ServiceAttributes = {}): Promise<Registration> {
     return registerService(this.octopus, name, attributes);
   }
 
-  /** What the service says of itself; undefined if nobody offers it. */
+  /** The service's attributes; undefined if nobody offers it. */
   lookUp(name: string): Promise<ServiceAttributes | undefined> {
     return lookupService(this.octopus, name);
   }
@@ -133,15 +136,15 @@ export class ClusterNames {
 }
 
 /**
- * A running cluster, as a process outside it sees it: its programs, its knowledge base, its records and names. Every call rejects
- * with a `ControlError` (or what the call names) of one line that says what to do.
+ * A running cluster, as a process outside it sees it: its programs, its knowledge base, its records and names. Every
+ * call rejects with a `ControlError` (or what the call names) of one line that says what to do.
  */
 export class Cluster implements AskCores {
   readonly name: string;
-  /** Records, triggers, publish/subscribe. What this client sets as transient goes when it does. */
+  /** Records, triggers, publish/subscribe. What this client sets as transient goes with it. */
   readonly octopus: Octopus;
   readonly names: ClusterNames;
-  /** Addresses of cores, as the SKB told them last. */
+  /** Addresses of cores, as the SKB last reported them. */
   private readonly addresses = new Map<CoreId, string>();
 
   /** For `connect`. */
@@ -166,7 +169,7 @@ export class Cluster implements AskCores {
     return rows;
   }
 
-  /** The domains of all cores: what runs, and what has ended lately. */
+  /** The domains of all cores: running ones, and ones that ended lately. */
   ps(): Promise<readonly DomainRow[]> {
     return domainsOf(this);
   }
@@ -177,8 +180,8 @@ export class Cluster implements AskCores {
   }
 
   /**
-   * Begins a program as a new domain: a file of one’s own (`./hello.ts`; it wants esbuild beside it), one that ships by its name
-   * (`ring`), one that the core knows, or a text that `bundleFile` made.
+   * Begins a program as a new domain: a file of one’s own (`./hello.ts`; needs esbuild beside it), a shipped one by its
+   * name (`ring`), one that the core knows, or a text made by `bundleFile`.
    */
   async spawn(program: string | ProgramText, { core, environment = {}, ...rest }: SpawnRequest = {}): Promise<Domain> {
     const up = coresUp(await this.cores());
@@ -191,22 +194,22 @@ export class Cluster implements AskCores {
     return this.domain(await spawnDomain(this, home, request));
   }
 
-  /** A domain by its name, as `ps` tells it. */
+  /** A domain by the name that `ps` shows. */
   domain(name: string): Domain {
     return new Domain(this, name);
   }
 
-  /** Stops a domain on all its cores, and tells how it ended. */
+  /** Stops a domain on all its cores; resolves with how it ended. */
   kill(domain: string): Promise<DomainStatus> {
     return this.domain(domain).kill();
   }
 
-  /** Waits until a domain has ended, and tells how. */
+  /** Waits until a domain has ended; resolves with how. */
   wait(domain: string): Promise<DomainStatus> {
     return this.domain(domain).wait();
   }
 
-  /** Waits for a lock of Octopus. It carries a fencing token; whoever loses it is told (`lost`, `signal`). */
+  /** Waits for a lock of Octopus. It carries a fencing token; a holder that loses it is told (`lost`, `signal`). */
   lock(name: string, signal?: AbortSignal): Promise<HeldLock> {
     return acquireLock(this.octopus, name, signal);
   }
@@ -219,7 +222,7 @@ export class Cluster implements AskCores {
     return this.skb.queryAll(goal, options);
   }
 
-  /** Asks a core to do any verb of its control port (docs/reference/control-verbs.md). */
+  /** Calls any verb of a core's control port (docs/reference/control-verbs.md). */
   async core(core: CoreId, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
     if (!this.addresses.has(core)) await this.cores();
     const address = this.addresses.get(core);
@@ -232,13 +235,16 @@ export class Cluster implements AskCores {
     }
   }
 
-  /** Asks the SKB, or a core, to do any verb of its control port. */
+  /** Calls any verb of the SKB's or a core's control port. */
   ask(process: 'skb' | CoreId, verb: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
     if (process !== 'skb') return this.core(process, verb, args, options);
     return callControl(this.access.skbAddress, this.access.access, verb, args, options);
   }
 
-  /** Ends the link to the cluster: locks, permits and transient records of this client go. Domains that it began live on. */
+  /**
+   * Ends the link to the cluster: locks, permits and transient records of this client go. Domains that it began live
+   * on.
+   */
   close(): Promise<void> {
     return this.skb.close();
   }

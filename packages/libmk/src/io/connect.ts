@@ -37,13 +37,13 @@ export { type Octopus, OctopusError, type OctopusEvent, type OctopusRecord } fro
 export { bundleFile, type ProgramText } from './program-text.ts';
 export { SkbClientError } from './skb-client.ts';
 
-/** Which cluster is meant: one of this host by its name, or any by the address of its SKB and its secret. */
+/** Which cluster: one of this host by its name, or any by its SKB's address and its secret. */
 export interface ConnectOptions {
-  /** As `mk-launch --name` called it; may be left out where one cluster runs. */
+  /** As `mk-launch --name` called it; optional where one cluster runs. */
   readonly cluster?: string;
-  /** Where running clusters of this host are written down; as mkctl finds it unless given. */
+  /** Where running clusters of this host are recorded; by default where mkctl looks. */
   readonly stateDirectory?: string;
-  /** Of the SKB, host:port; instead of a name. */
+  /** The SKB's, host:port; instead of a name. */
   readonly address?: string;
   /** With `address`: the cluster’s secret, hex. */
   readonly secret?: string;
@@ -120,7 +120,7 @@ function targetOf(options: ConnectOptions, env: NodeJS.ProcessEnv): Target {
   return recorded(options, cluster);
 }
 
-/** The secret that the environment names, as for mkctl. */
+/** The secret in the environment, as for mkctl. */
 function secretOf(env: NodeJS.ProcessEnv): string {
   const file = env['MK_SECRET_FILE'] ?? '';
   if (file === '') return env['MK_SECRET'] ?? '';
@@ -145,7 +145,7 @@ function credentialsOf({ tls }: ConnectOptions, env: NodeJS.ProcessEnv): TlsSett
 
 function direct(address: string, given: string, tls: TlsSettings | null): Target {
   const secret = given.trim();
-  splitAddress(address); // refuses what is none
+  splitAddress(address); // refuses an invalid one
   if (/^(?:[0-9a-f]{2}){8,}$/i.test(secret)) return { name: address, address, secret, tls };
   throw new ControlError('BAD_REQUEST', 'an address needs the cluster’s secret: at least 16 hex digits');
 }

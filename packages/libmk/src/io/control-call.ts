@@ -8,14 +8,14 @@ import { type Address, type LinkPlace, parseAddress, parseLinkAddress } from '@m
 import type { ControlReply } from '@mk/monitor-proto/step';
 import { KeptConnections } from './kept-connections.ts';
 
-/** What a cluster's processes ask of whoever speaks to their ports. */
+/** What a cluster's processes require of callers. */
 export interface Access {
   readonly token: string;
   /** Over TLS, or else they speak plain HTTP. */
   readonly connections: KeptConnections;
 }
 
-/** What is shown to the processes of the cluster with this secret (hex). */
+/** What callers present to the processes of the cluster with this secret (hex). */
 export function accessOf(secret: string, tls: TlsSettings | null): Access {
   return { token: controlToken(Buffer.from(secret, 'hex')), connections: connectionsOver(tls) };
 }
@@ -26,7 +26,7 @@ export function connectionsOver(tls: TlsSettings | null): KeptConnections {
 }
 
 export interface CallOptions {
-  /** It takes its time by nature: nobody is told of the wait. */
+  /** It takes long by nature: nobody is told of the wait. */
   readonly patient?: boolean;
   readonly timeoutMs?: number;
 }
@@ -48,7 +48,10 @@ export class ControlError extends Error {
 const DEFAULT_TIMEOUT_MS = 20_000;
 const PLAIN = new KeptConnections(null);
 
-/** Asks one process (`host:port` or `ws+unix:/path`) to do a verb; its value, or a ControlError. */
+/**
+ * Calls a verb of one process (`host:port` or `ws+unix:/path`); resolves with its value, or rejects with a
+ * ControlError.
+ */
 export async function callControl(
   address: string,
   access: Access,
@@ -75,7 +78,7 @@ export async function callControl(
   return reply.value;
 }
 
-/** The text and the status of a page: `/metrics`, `/healthz`. */
+/** The text and status of a page: `/metrics`, `/healthz`. */
 export async function fetchText(
   address: string,
   access: Access,
@@ -125,7 +128,7 @@ function http(
   });
 }
 
-/** Where to connect: a core that takes links at a Unix socket answers requests there, too. */
+/** Where to connect: a core that accepts links at a Unix socket answers requests there, too. */
 export function placeOf(address: string): LinkPlace {
   const place = parseLinkAddress(address);
   return place !== null && 'path' in place ? place : splitAddress(address);
@@ -145,7 +148,7 @@ export function openRequest(
   return request({ ...options, ...to, headers, agent: connections }, answered);
 }
 
-/** Whom a process refuses, or who refuses it, by its certificate. */
+/** The refusal by certificate, of a process or by it, as an error; undefined: it failed otherwise. */
 function refusalOf(address: string, error: Error): ControlError | null {
   const fault = faultOfDial(error);
   return fault === null ? null : new ControlError(fault.error, `${address}: ${fault.text}`);

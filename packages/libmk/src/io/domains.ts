@@ -5,9 +5,9 @@ import { type CallOptions, ControlError } from './control-call.ts';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { coresUp } from './core-row.ts';
 
-/** What domains are begun and looked at with: the cores of a cluster, however they are reached. */
+/** Starts and inspects domains through a cluster's cores, however these are reached. */
 export interface AskCores {
-  /** Asks a core to do a verb of its control port. */
+  /** Calls a verb of a core's control port. */
   core(core: CoreId, verb: string, args?: object, options?: CallOptions): Promise<unknown>;
   cores(): Promise<readonly CoreRow[]>;
 }
@@ -19,7 +19,7 @@ export interface DomainRow extends DomainStatus {
   readonly ran_ms: number;
 }
 
-/** A dispatcher as its core tells of it. */
+/** A dispatcher, as its core shows it. */
 export interface DispatcherRow {
   readonly core: CoreId;
   readonly dispatcher: number;
@@ -36,7 +36,7 @@ export interface DispatcherRow {
 export interface DomainRequest {
   /** A name under which its home core knows the program's text. */
   readonly program: string;
-  /** Where its first dispatcher is; its home core unless given. */
+  /** The core of its first dispatcher; by default its home. */
   readonly core?: CoreId;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -44,7 +44,7 @@ export interface DomainRequest {
   readonly weight?: number;
 }
 
-/** Bytes of a program’s text in one request: a control request takes a mebibyte, and base64 adds a third. */
+/** Bytes of a program’s text per request: a control request takes a mebibyte, and base64 adds a third. */
 const PIECE_BYTES = 512 << 10;
 /** A domain runs as long as it does. */
 const WAIT_MS = 2 ** 31 - 1;
@@ -68,12 +68,12 @@ export async function loadProgram(cluster: AskCores, core: CoreId, name: string,
   }
 }
 
-/** Begins a domain, whose home is this core; its name, `core.incarnation.n`. */
+/** Begins a domain whose home is this core; resolves with its name, `core.incarnation.n`. */
 export async function spawnDomain(cluster: AskCores, home: CoreId, request: DomainRequest): Promise<string> {
   return SPAWNED.parse(await cluster.core(home, 'domain_spawn', request)).domain;
 }
 
-/** Waits until all dispatchers of a domain have stopped; with `nohang` says how it is now. */
+/** Waits until all dispatchers of a domain have stopped; with `nohang` resolves with its present status. */
 export async function waitForDomain(
   cluster: AskCores,
   domain: string,
@@ -88,7 +88,7 @@ export async function killDomain(cluster: AskCores, domain: string): Promise<voi
   await cluster.core(homeOf(domain), 'domain_kill', { domain });
 }
 
-/** The core whose domain it is, by its name. */
+/** The home core of a domain, by its name. */
 export function homeOf(domain: string): CoreId {
   const [, core] = /^(\d{1,5})\.\d{1,9}\.\d{1,15}$/.exec(domain) ?? [];
   if (core === undefined)
@@ -99,7 +99,7 @@ export function homeOf(domain: string): CoreId {
   return Number(core);
 }
 
-/** The domains of all cores that are up, by their homes’ word. */
+/** The domains of all cores that are up, as their homes report them. */
 export async function domainsOf(cluster: AskCores): Promise<readonly DomainRow[]> {
   return everywhere<DomainRow>(cluster, 'domains');
 }

@@ -1,10 +1,10 @@
 import { known } from '@mk/monitor-proto/assert';
 import { readFileSync } from 'node:fs';
 
-/** A process that can be told from a later one that was given the same number. */
+/** Distinguishes a process from a later one with the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Start time in clock ticks since boot, as Linux tells it; null where it could not be learnt. */
+  /** Start time in clock ticks since boot, from Linux; null where unknown. */
   readonly startedTicks: string | null;
 }
 
@@ -14,16 +14,16 @@ export function identityOf(pid: number): ProcessIdentity {
 
 /**
  * Whether exactly this process still runs (a zombie does not). A number alone is no proof: where the system tells start
- * times, a process whose own was never learnt counts as gone, and so does one that the system hides from this user.
+ * times, a process whose own is unknown counts as gone, and so does one that the system hides from this user.
  */
 export function isRunning({ pid, startedTicks }: ProcessIdentity): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 1) return false; // never started; and to kill, such a number means many processes
+  if (!Number.isSafeInteger(pid) || pid <= 1) return false; // never started; and for kill, such a number means many processes
   const stat = statOf(pid);
   if (stat !== null) return stat.state !== 'Z' && stat.startedTicks === startedTicks;
   return startedTicks === null && !tellsStartTimes() && existsForSignals(pid);
 }
 
-/** Sends a signal to exactly this process; false when it runs no more. */
+/** Sends a signal to exactly this process; false when it has ended. */
 export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean {
   if (!isRunning(identity)) return false;
   try {
@@ -33,7 +33,7 @@ export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean
   }
 }
 
-/** What tells one boot of this host from the next; null where the system does not. Start times count from the boot. */
+/** Distinguishes boots of this host; null where the system does not. Start times count from the boot. */
 export function bootId(): string | null {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -46,7 +46,7 @@ function tellsStartTimes(): boolean {
   return statOf(process.pid) !== null;
 }
 
-/** What is left without /proc: a process of another user is not one that we started. */
+/** The fallback without /proc: a process of another user is not one that we started. */
 function existsForSignals(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -55,7 +55,7 @@ function existsForSignals(pid: number): boolean {
   }
 }
 
-/** Fields 3 and 22 of /proc/PID/stat; the second field may itself hold blanks and brackets. */
+/** Fields 3 and 22 of /proc/PID/stat; the second field may contain blanks and brackets. */
 function statOf(pid: number): { readonly state: string; readonly startedTicks: string } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -9,32 +9,35 @@ import { ControlError } from './control-call.ts';
 /** A program, ready for a core. */
 export interface ProgramText {
   readonly name: string;
-  /** The file with all that it imports, as one script for the bare context of a dispatcher. */
+  /** The file with all its imports, as one script for a dispatcher's bare context. */
   readonly text: string;
 }
 
 export interface BundleOptions {
-  /** The folder from which `@mk/libmk` is found, this library’s own unless given: wherever a program lies, it has the library of whoever bundles it. */
+  /**
+   * The folder from which `@mk/libmk` is resolved, this library’s own by default: wherever a program lies, it gets its
+   * bundler's library.
+   */
   readonly libraryFrom?: string;
   /** Conditions of package exports beside the usual ones. */
   readonly conditions?: readonly string[];
-  /** Paths in messages, as a person at this place would write them. */
+  /** Shows paths in messages as a person here would write them. */
   readonly shown?: (path: string) => string;
 }
 
-/** This file's folder, or that of the bundle that it has become part of. */
+/** This file's folder, or that of the bundle that contains it. */
 const HERE = dirname(fileURLToPath(import.meta.url));
-/** Marks what the plugin itself asks to be resolved. */
+/** Marks the plugin's own resolve requests. */
 const RESOLVED = Symbol('resolved');
 
-/** Whether a word names a file rather than a program that ships. */
+/** Whether a word names a file rather than a shipped program. */
 export function isProgramFile(word: string): boolean {
   return /[\\/]/.test(word) || /\.[cm]?[jt]s$/.test(word);
 }
 
 /**
- * Bundles a TypeScript or JavaScript file that exports `main`: what `program(…)` made, or a function of `mk`. Throws ControlError
- * NO_SUCH_PROGRAM, with the file's own line when it does not compile.
+ * Bundles a TypeScript or JavaScript file that exports `main`: what `program(…)` returned, or a function of `mk`.
+ * Throws ControlError NO_SUCH_PROGRAM, with the file's own line when it does not compile.
  */
 export async function bundleFile(
   file: string,
@@ -66,7 +69,9 @@ export async function bundleFile(
   }
 }
 
-/** The text of a program that ships, from the folder `programs` beside this library; null when none is called so. */
+/**
+ * The text of a shipped program, from the folder `programs` beside this library; null when there is none of that name.
+ */
 export function shippedText(name: string): string | null {
   if (!/^[a-z][a-z0-9-]*$/.test(name)) return null;
   for (const folder of [HERE, dirname(HERE)]) {
@@ -79,7 +84,7 @@ export function shippedText(name: string): string | null {
   return null;
 }
 
-/** One library in a program, that of the kernel it is meant for: two would not know one another’s errors and interfaces. */
+/** One library per program, that of its kernel: two would not recognise each other’s errors and interfaces. */
 function ownLibrary(libraryFrom: string): esbuild.Plugin {
   return {
     name: 'own-library',
@@ -92,13 +97,16 @@ function ownLibrary(libraryFrom: string): esbuild.Plugin {
   };
 }
 
-/** Loaded when a file is bundled: nothing else needs it. (`import()` does not work in a program that was compiled from its code cache.) */
+/**
+ * Loaded when a file is bundled; nothing else needs it. (`import()` does not work in a program compiled from its code
+ * cache.)
+ */
 function bundler(): typeof esbuild {
   for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
     try {
       return createRequire(from)('esbuild') as typeof esbuild;
     } catch {
-      // perhaps beside the program of who calls
+      // perhaps beside the caller's program
     }
   }
   throw new ControlError(
@@ -112,7 +120,7 @@ function entry(path: string, name: string): string {
   return `${start}\nimport { main } from ${JSON.stringify(path)};\nstart(main, ${JSON.stringify(name)});\n`;
 }
 
-/** The first thing that esbuild names, as `file:line: text`. */
+/** esbuild's first error, as `file:line: text`. */
 function firstError(error: unknown, shown: (path: string) => string, path: string): string {
   const { errors } = error as { readonly errors?: readonly EsbuildMessage[] };
   const [first] = errors ?? [];

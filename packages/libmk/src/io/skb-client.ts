@@ -44,11 +44,11 @@ const NO_LOGGER = { write: () => undefined, metrics: () => [] };
 
 /**
  * A program's link to the SKB: queries, rules, and Octopus over one channel. It survives resets of its link and
- * restarts of the SKB; what waits then is answered later.
+ * restarts of the SKB; pending requests are answered later.
  */
 export class SkbClient {
   readonly octopus: Octopus;
-  /** How Octopus is reached, for whoever wants requests rather than promises of records. */
+  /** Access to Octopus by requests rather than promises of records. */
   readonly transport: OctopusTransport;
   private readonly requests = new Requests((message) => this.queue(message));
   private readonly host: Host<ClientEvent, ClientEffect>;
@@ -133,7 +133,7 @@ export class SkbClient {
     });
   }
 
-  /** Says goodbye and ends the link: triggers and transient records go. What waits is rejected. */
+  /** Says goodbye and ends the link: triggers and transient records go. Pending requests are rejected. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -183,7 +183,7 @@ export class SkbClient {
     skb_said: ({ message }) => this.requests.receive(message),
   };
 
-  /** What was queued for the old channel is among the open requests, and is asked again with them. */
+  /** What was queued for the old channel is among the open requests, and is repeated with them. */
   private restarted(): void {
     this.waiting = [];
     this.requests.restarted();

@@ -6,8 +6,8 @@ import { dirname, join, resolve } from 'node:path';
 import { ControlError } from './control-call.ts';
 
 /**
- * Where clusters are written down: `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`, else (a user without a home
- * that can be written) `mk-UID` in the folder for temporary files. Always absolute: a detached supervisor works elsewhere.
+ * Where clusters are recorded: `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`, else (a user without a
+ * writable home) `mk-UID` in the folder for temporary files. Always absolute: a detached supervisor works elsewhere.
  */
 export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string {
   const own = env['MK_STATE_DIR'] ?? '';
@@ -22,7 +22,7 @@ export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string
   return usable === undefined || usable === null ? temporary() : resolve(usable);
 }
 
-/** The home folder; null for a user id that has neither HOME nor an entry in the system's list of users. */
+/** The home folder; null for a user id with neither HOME nor an entry in the system's user list. */
 function homeOf(env: NodeJS.ProcessEnv): string | null {
   const home = env['HOME'] ?? '';
   if (home !== '') return home;
@@ -33,7 +33,7 @@ function homeOf(env: NodeJS.ProcessEnv): string | null {
   }
 }
 
-/** Whether the folder, or where it is not there yet the one that it would be made in, is this user's to write. */
+/** Whether this user may write the folder, or, where it is missing, the one in which it would be made. */
 function canBeWritten(path: string): boolean {
   for (const folder of [path, dirname(path)]) {
     try {
@@ -46,7 +46,7 @@ function canBeWritten(path: string): boolean {
   return false;
 }
 
-/** Everybody may write into the folder for temporary files: a folder there that somebody else made is not trusted. */
+/** Everybody may write into the folder for temporary files: another user's folder there is not trusted. */
 function temporary(): string {
   const uid = process.getuid?.() ?? 0;
   const path = join(tmpdir(), `mk-${uid}`);

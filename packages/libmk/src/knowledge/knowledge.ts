@@ -31,7 +31,7 @@ export class OctopusByCalls implements OctopusTransport {
   }
 
   async request(request: OctopusRequest): Promise<OctopusReply> {
-    return this.runtime.calls.ask('octopus', [request as PlainValue]); // plain, as an interface cannot say
+    return this.runtime.calls.ask('octopus', [request as PlainValue]); // plain data, which the union's optional fields hide
   }
 
   onNotification(listener: (notification: OctopusNotification) => void): () => void {

@@ -1,9 +1,9 @@
 /**
- * `mk.memory`: the address space of this program, out of capabilities. The tables belong to the domain and are kept
- * on the core where it began; every dispatcher of the domain loads and stores through a software TLB of its own.
+ * `mk.memory`: the address space of this program, made of capabilities. The tables belong to the domain and live on the
+ * core where it began; each of its dispatchers loads and stores through its own software TLB.
  *
- * Who maps is the library: which addresses are taken, what a fault is answered with (demand paging, guard pages) and which
- * copies are kept coherent is decided here, and the kernel checks every single mapping.
+ * The library does the mapping: it decides which addresses are taken, how a fault is answered (demand paging, guard
+ * pages) and which copies stay coherent; the kernel checks every single mapping.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { type AllocateOptions, type Capabilities, RIGHTS } from '../capabilities/capabilities.ts';
@@ -15,30 +15,27 @@ import { Memory, type MemoryPort } from './memory.ts';
 import { LARGE_PAGE_BYTES, type MappedRun, type PageBytes, PageTables } from './page-tables.ts';
 import type { Translation } from './tlb.ts';
 
-/**
- * `coherent`: every core reads what was written last. `private`: a copy of this dispatcher's own, as of its first
- * touch.
- */
+/** `coherent`: every core reads the last write. `private`: this dispatcher's own copy, as of its first touch. */
 export type MemoryKind = 'coherent' | 'private';
 
 export interface MapOptions {
-  /** Where; a free place otherwise. */
+  /** The address; a free place by default. */
   readonly at?: number;
   /** Bytes from the frame's start. */
   readonly offset?: number;
-  /** How many bytes; the rest of the frame otherwise. */
+  /** How many bytes; the rest of the frame by default. */
   readonly bytes?: number;
-  /** Bit sum of RIGHTS.read, write, execute; read and write otherwise. */
+  /** Bit sum of RIGHTS.read, write, execute; read and write by default. */
   readonly rights?: number;
   readonly pageBytes?: PageBytes;
   readonly kind?: MemoryKind;
-  /** What an access without the right for it is answered with; without it the access fails with PAGE_FAULT. */
+  /** Handles accesses without the right for them; by default they fail with PAGE_FAULT. */
   readonly onFault?: FaultHandler;
 }
 
 /**
- * An access that the page tables do not allow: nothing is mapped there, or not with this right. True: it is allowed now, the access
- * is tried again. Runs on the core where the domain began, for accesses on each core; one at a time for a page.
+ * An access that the page tables do not allow: nothing is mapped there, or not with this right. True: it is allowed
+ * now, and is retried. Runs on the core where the domain began, for accesses on every core; one at a time per page.
  */
 export type FaultHandler = (fault: {
   readonly address: number;
@@ -53,7 +50,7 @@ export interface Region {
 
 interface Mapped extends Region {
   readonly runs: MappedRun[];
-  /** Of frames that the library made for demand paging. */
+  /** Frames that the library made for demand paging. */
   readonly frames: number[];
   /** Null: a fault here ends the access, as on a guard page. */
   readonly onFault: FaultHandler | null;
@@ -68,9 +65,9 @@ export interface Lookup {
 }
 
 const RESERVED = 'a reserved range';
-/** So often may a handler say that an access is allowed now which is not. */
+/** How often a handler may wrongly say that an access is allowed now. */
 const MOST_HANDLED = 16;
-/** Addresses that are given out begin here: what a wrong pointer hits first is not mapped. */
+/** Addresses are assigned from here on: what a wrong pointer hits first is not mapped. */
 const FIRST_ADDRESS = 2 ** 32;
 
 export class AddressSpace extends Memory {
@@ -83,7 +80,7 @@ export class AddressSpace extends Memory {
   constructor(
     private readonly runtime: Runtime,
     private readonly capabilities: Capabilities,
-    /** Carries a request out where the domain began; null: that is here. */
+    /** Performs a request where the domain began; null: that is here. */
     private readonly atHome: ((request: PlainValue) => Promise<PlainValue>) | null,
   ) {
     super(new FaultPort((address, kind) => this.resolve(address, kind)));
@@ -150,7 +147,7 @@ export class AddressSpace extends Memory {
     return { address, bytes: size };
   }
 
-  /** Other rights for a region, or a part of it; when it returns no core uses the old ones. */
+  /** Changes the rights of a region or a part of it; when it resolves no core uses the old ones. */
   async protect(region: Region, rights: number, part: Partial<Region> = {}): Promise<void> {
     const { address = region.address, bytes = region.bytes } = part;
     if (this.atHome !== null)
@@ -165,7 +162,7 @@ export class AddressSpace extends Memory {
     }
   }
 
-  /** Takes a region out; when it returns no core can read or write there any more. */
+  /** Removes a region; when it resolves no core can read or write there. */
   async unmap(region: Region): Promise<void> {
     if (this.atHome !== null)
       return void (await this.atHome({ what: 'unmap', at: region.address, bytes: region.bytes }));
@@ -191,13 +188,13 @@ export class AddressSpace extends Memory {
     this.tlb.flush(address / PAGE_BYTES, Math.ceil(bytes / PAGE_BYTES));
   }
 
-  /** Of a private range: the next access sees the memory as it is then. What was written and not published is lost. */
+  /** For a private range: the next access sees the memory as it is then. What was written and not published is lost. */
   refresh({ address, bytes }: Region): void {
     const first = Math.floor(address / PAGE_BYTES);
     this.tlb.flush(first, Math.ceil((address + bytes) / PAGE_BYTES) - first);
   }
 
-  /** Of a private range: writes what this dispatcher sees there into the memory itself. */
+  /** For a private range: writes what this dispatcher sees there into the memory itself. */
   async publish({ address, bytes }: Region): Promise<void> {
     for (let at = address; at < address + bytes;) {
       const count = Math.min(PAGE_BYTES - (at % PAGE_BYTES), address + bytes - at);
@@ -206,17 +203,20 @@ export class AddressSpace extends Memory {
     }
   }
 
-  /** Adds to 8 bytes at their home, as one step for every core; the value before. The sum is cut to 64 bits. */
+  /**
+   * Adds to 8 bytes at their home, atomically for every core; resolves with the previous value. The sum is cut to 64
+   * bits.
+   */
   fetchAdd(address: number, value: bigint): Promise<bigint> {
     return this.atomic(address, 'add', value);
   }
 
-  /** Puts a value in the place of another; the value before. */
+  /** Replaces a value; resolves with the previous one. */
   swap(address: number, value: bigint): Promise<bigint> {
     return this.atomic(address, 'swap', value);
   }
 
-  /** Puts a value in the place of `expected`, if that is there; the value before tells whether it was. */
+  /** Replaces a value if it is `expected`; the resolved previous value shows whether it was. */
   compareAndSwap(address: number, expected: bigint, value: bigint): Promise<bigint> {
     return this.atomic(address, 'compare_and_swap', value, expected);
   }
@@ -244,7 +244,7 @@ export class AddressSpace extends Memory {
     return BigInt(await this.runtime.calls.ask('memory_atomic', [address, request]));
   }
 
-  /** A page that may be accessed so, by whatever it takes. */
+  /** A page on which this access is possible, whatever that takes. */
   private async resolve(address: number, kind: AccessKind): Promise<Translation> {
     const how = this.privates.some((one) => holds(one, address)) ? 'snapshot' : kind;
     for (let handled = 0; ;) {
@@ -254,7 +254,7 @@ export class AddressSpace extends Memory {
         if (view === null) continue; // so many came at once that this one was dropped
         return { frame: view, page: 0, rights };
       } catch (error) {
-        // Before anything was mapped there is no address space: a fault like any other.
+        // Before the first mapping there is no address space: a fault like any other.
         const isFault = isMkError(error, 'PAGE_FAULT') || isMkError(error, 'NO_ADDRESS_SPACE');
         if (!isFault || !(await this.askHandler(address, kind))) throw this.named(error, address);
         if ((handled += 1) >= MOST_HANDLED)
@@ -268,7 +268,7 @@ export class AddressSpace extends Memory {
     return (await this.atHome({ what: 'fault', address, access })) === true;
   }
 
-  /** One handler a page at a time: whoever faults meanwhile waits for the same. */
+  /** One handler at a time per page: others that fault meanwhile wait for it. */
   private handled(address: number, access: AccessKind): Promise<boolean> {
     const page = Math.floor(address / PAGE_BYTES);
     const underWay = this.handling.get(page);
@@ -285,7 +285,7 @@ export class AddressSpace extends Memory {
       [...this.regions.values()].find((one) => holds(one, address)),
       'the region of a fault',
     );
-    if (region.runs.some((run) => holds(run, address))) return false; // it is a right that is missing
+    if (region.runs.some((run) => holds(run, address))) return false; // a right is missing
     const page = address - (address % PAGE_BYTES);
     const frame = await this.allocFrame(PAGE_BYTES);
     const rights = RIGHTS.read | RIGHTS.write;
@@ -307,13 +307,13 @@ export class AddressSpace extends Memory {
     return region?.name === 'a guard page' ? new MkError('PAGE_FAULT', `${error.text} (a guard page)`) : error;
   }
 
-  /** The range that was reserved for a handler to map in, if that is where these addresses lie. */
+  /** The range reserved for a handler that contains these addresses, if any. */
   private reservedAround(address: number, bytes: number): Mapped | null {
     const region = [...this.regions.values()].find((one) => holds(one, address) && holds(one, address + bytes - 1));
     return region?.onFault && region.name === RESERVED ? region : null;
   }
 
-  /** Takes out what a handler mapped within a reserved range: the next access faults again. */
+  /** Removes what a handler mapped within a reserved range: the next access faults again. */
   private async unmapWithin({ address, bytes }: Region): Promise<void> {
     const around = this.reservedAround(address, bytes);
     const within =
@@ -335,7 +335,7 @@ export class AddressSpace extends Memory {
 
   private place(bytes: number, alignment: number): number {
     const address = Math.ceil(this.nextAddress / alignment) * alignment;
-    // A page between regions: what runs over the end of one hits none.
+    // A page between regions: overrunning one hits none.
     this.nextAddress = address + Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES;
     return address;
   }
@@ -347,7 +347,7 @@ export class AddressSpace extends Memory {
   }
 }
 
-/** Lets the memory be made before the space that answers its faults. */
+/** Allows the memory to be made before the space that answers its faults. */
 class FaultPort implements MemoryPort {
   constructor(readonly fault: MemoryPort['fault']) {}
 }

@@ -1,9 +1,9 @@
 /**
  * Loads and stores of a program, by virtual address.
  *
- * What may be done at once is done at once and answered by a value; what must wait for a page (not mapped yet, on another
- * core, being unmapped) is answered by a promise. So programs `await` an access, or take a `view` and loop in it.
- * Accesses are in order and block; across coherent pages they are sequentially consistent.
+ * What can be done at once returns a value; what must wait for a page (not mapped yet, on another core, being unmapped)
+ * returns a promise. So programs `await` an access, or take a `view` and loop in it. Accesses are in order and block;
+ * across coherent pages they are sequentially consistent.
  */
 import { MkError } from '../runtime/mk-error.ts';
 import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
@@ -15,12 +15,12 @@ export type MaybePromise<T> = T | Promise<T>;
 export interface MemoryPort {
   /**
    * Makes an access possible: resolves with a translation whose page was in the needed state when the driver answered.
-   * Rejects with the error name PAGE_FAULT, PAGE_LOST, HOME_LOST, … when there will be none.
+   * Rejects with PAGE_FAULT, PAGE_LOST, HOME_LOST, … when that is impossible.
    */
   fault(virtualAddress: number, kind: AccessKind): Promise<Translation>;
 }
 
-/** How many faults an access takes before it gives up: another core may take the page away before the retry. */
+/** Faults of one access before it gives up: another core may take the page away before each retry. */
 const MOST_RETRIES = 1000;
 
 /** An access that the address does not allow. */
@@ -48,7 +48,7 @@ export class Memory {
     return entry.view.getUint8(address - page * PAGE_BYTES);
   }
 
-  /** 2 bytes, little endian, unsigned. The address is a multiple of 2. */
+  /** 2 bytes, little-endian, unsigned. The address is a multiple of 2. */
   load16(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
@@ -57,7 +57,7 @@ export class Memory {
     return entry.view.getUint16(address - page * PAGE_BYTES, true);
   }
 
-  /** 4 bytes, little endian, unsigned. The address is a multiple of 4. */
+  /** 4 bytes, little-endian, unsigned. The address is a multiple of 4. */
   load32(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
@@ -75,7 +75,7 @@ export class Memory {
     return entry.view.getFloat64(address - page * PAGE_BYTES, true);
   }
 
-  /** 8 bytes, little endian, unsigned. The address is a multiple of 8. */
+  /** 8 bytes, little-endian, unsigned. The address is a multiple of 8. */
   load64(address: number): MaybePromise<bigint> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
@@ -134,7 +134,7 @@ export class Memory {
     return this.#store(address, 8, ({ view }, at) => view.setBigUint64(at, value, true));
   }
 
-  /** Copies bytes out of memory, page by page: each page as it was at one moment, the whole not. */
+  /** Copies bytes out of memory, page by page: each page is consistent, the whole is not. */
   async read(address: number, length: number): Promise<Uint8Array> {
     checkRange(address, length);
     const bytes = new Uint8Array(length);
@@ -165,8 +165,8 @@ export class Memory {
   }
 
   /**
-   * The bytes from an address to the end of its page, at most `length`: raw, as fast as any typed array. They are the page
-   * until the program next waits for anything; what is written later is written to a copy that nobody reads.
+   * The bytes from an address to the end of its page, at most `length`: raw, as fast as any typed array. They are the
+   * page until the program next waits for anything; later writes go to a copy that nobody reads.
    */
   async view(address: number, length: number, kind: AccessKind): Promise<Uint8Array> {
     checkRange(address, length);

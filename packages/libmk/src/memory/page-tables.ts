@@ -6,13 +6,13 @@ import { PAGE_BYTES } from '../dispatcher/frame-view.ts';
 /** Bytes that one entry of a table of each level covers: 512 GiB, 1 GiB, 2 MiB, 4 KiB. */
 const ENTRY_BYTES = [2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12] as const;
 const ENTRIES = 512;
-/** Page tables are made so many at a time. */
+/** Page tables made at a time. */
 const TABLES_AT_ONCE = 4;
 
 export const LARGE_PAGE_BYTES = ENTRY_BYTES[2];
 export type PageBytes = typeof PAGE_BYTES | typeof LARGE_PAGE_BYTES;
 
-/** Some entries of one page table that one Mapping capability fills. */
+/** Entries of one page table that one Mapping capability fills. */
 export interface MappedRun {
   readonly mapping: number;
   readonly address: number;
@@ -20,7 +20,7 @@ export interface MappedRun {
   readonly pageBytes: number;
 }
 
-/** The page tables of an address space, made of VNode capabilities as they are needed. */
+/** The page tables of an address space, made of VNode capabilities on demand. */
 export class PageTables {
   /** Slots of tables by level and number within the address space. */
   private readonly tables = new Map<string, Promise<number>>();
@@ -32,7 +32,7 @@ export class PageTables {
     private readonly capabilities: Capabilities,
   ) {}
 
-  /** Enters a part of a frame; all of it or nothing. */
+  /** Enters part of a frame; all of it or nothing. */
   async enter(
     frame: number,
     given: {

@@ -1,11 +1,12 @@
 /**
  * The software TLB of a dispatcher: virtual pages to bytes that may be touched now.
  *
- * The kernel changes a page's state from another thread. A read counts as done when the state was read: whatever takes the
- * page away comes after it. A write counts only if the state still allows it afterwards, read by a locked operation, so
- * that the write is visible before the word is looked at; else it may have missed the copy that the kernel took, and is
- * done again after a fault. So nothing that is done after an acknowledged invalidation has an effect (V2, M6), without a
- * lock. A *pin* holds a page for a raw view: the kernel waits for the end of the turn before it acknowledges.
+ * The kernel changes a page's state from another thread. A read counts as done when the state was read: whatever takes
+ * the page away comes after it. A write counts only if the state still allows it afterwards, read by a locked
+ * operation, so that the write is visible before the word is read; otherwise it may have missed the copy that the
+ * kernel took, and is repeated after a fault. So nothing done after an acknowledged invalidation has an effect (V2,
+ * M6), without a lock. A *pin* holds a page for a raw view: the kernel waits for the end of the turn before it
+ * acknowledges.
  */
 import {
   ACCESS,
@@ -27,7 +28,7 @@ export interface Translation {
 
 export interface TlbStatistics {
   misses: number;
-  /** Accesses whose translation was there but void: unmapped, moved, or not allowed by the page's state. */
+  /** Accesses with a void translation: unmapped, moved, or not allowed by the page's state. */
   refills: number;
 }
 
@@ -40,7 +41,7 @@ export interface TlbEntry {
   words: Int32Array;
   stateWord: number;
   pinWord: number;
-  /** Lowest state that a read and a write need; `NEVER` without the right. */
+  /** Lowest states that a read and a write need; `NEVER` without the right. */
   readState: number;
   writeState: number;
   /** The page itself. */
@@ -57,25 +58,25 @@ export class Tlb {
   readonly statistics: TlbStatistics = { misses: 0, refills: 0 };
   readonly #entries: TlbEntry[] = Array.from({ length: TLB_ENTRIES }, () => clear({} as TlbEntry));
 
-  /** The entry of a virtual page if a read may be done through it now; null: a fault must answer first. */
+  /** The entry of a virtual page that may be read now; null: fault first. */
   forRead(virtualPage: number): TlbEntry | null {
     const entry = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!;
     if (entry.virtualPage !== virtualPage) return null;
     return Atomics.load(entry.words, entry.stateWord) < entry.readState ? null : entry;
   }
 
-  /** The same for a write; whoever writes asks `counts` afterwards. */
+  /** Like `forRead`, for a write; check `counts` afterwards. */
   forWrite(virtualPage: number): TlbEntry | null {
     const entry = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!;
     return entry.virtualPage !== virtualPage || entry.words[entry.stateWord]! < entry.writeState ? null : entry;
   }
 
-  /** Whether a write that has just been done through an entry counts. */
+  /** Whether a write just done through an entry counts. */
   counts({ words, stateWord, writeState }: TlbEntry): boolean {
     return Atomics.or(words, stateWord, 0) >= writeState;
   }
 
-  /** Holds the page of an entry in its state until it is released; false: it is not in that state any more. */
+  /** Holds an entry's page in its state until it is released; false: it is no longer in that state. */
   pin(entry: TlbEntry, kind: AccessKind): boolean {
     Atomics.add(entry.words, entry.pinWord, 1);
     const needed = kind === 'read' ? entry.readState : entry.writeState;

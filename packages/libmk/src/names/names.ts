@@ -12,7 +12,7 @@ export interface OfferedAt {
 /** What the kernel’s record of a name begins with. */
 const RECORD = 'service.';
 
-/** `mk.names`: who offers what. `mk.export` offers a name, `mk.bind` waits for one; here it can be looked at. */
+/** `mk.names`: who offers what. `mk.export` offers a name, `mk.bind` waits for one; this inspects them. */
 export class NameService {
   constructor(
     private readonly runtime: Runtime,

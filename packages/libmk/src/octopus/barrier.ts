@@ -1,14 +1,16 @@
 /**
- * A double barrier that may be used again and again. Source: Barrelfish `lib/octopus` barriers, and ZooKeeper's recipe; differs:
- * nobody depends on what a certain other one does.
+ * A reusable double barrier. Source: Barrelfish `lib/octopus` barriers, and ZooKeeper's recipe; unlike these, nobody
+ * depends on what one particular member does.
  *
- * Everybody who enters sets a sequential record. Whoever sees that enough have come opens the round by a record that says up to
- * which number it goes; later ones wait for the next round. Everybody who leaves deletes its own record; the round is over when
- * none up to its number is left, and whoever sees that first deletes the round's record. The first in the queue looks at who
- * comes; each other one watches the one before it, and takes its place when it dies. Records of members are transient.
+ * Every participant sets a sequential record on entering. The one that sees that enough have come opens the round by a
+ * record that says up to which number it goes; later ones wait for the next round. Each deletes its own record on
+ * leaving; the round is over when none up to its number is left, and the first to see that deletes the round's record.
+ * The first in the queue watches for arrivals; each other one watches the one before it, and takes its place when it
+ * dies. Records of members are transient.
  *
- *   BR1  nobody passes before as many as the barrier wants have come in, nobody is through before all of the round have left or died;
- *   BR2  a member that dies, whenever, stops nobody else.
+ *   BR1  nobody passes before as many as the barrier wants have come in; nobody is through before all of the round have
+ *       left or died;
+ *   BR2  a member that dies, at any time, stops nobody else.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
@@ -16,18 +18,18 @@ import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { HeldRecord, type Losable } from './held-record.ts';
 import { type ArmedQuery, type Octopus, OctopusError, quotedName } from './octopus.ts';
 
-/** A barrier that was entered; everybody is in. */
+/** A barrier that everybody has entered. */
 export interface EnteredBarrier extends Losable {
   /** Waits until everybody has left; rejects with BARRIER_LOST when our own entry was lost before. */
   leave(signal?: AbortSignal): Promise<void>;
 }
 
-/** The entries up to that number are one round. */
+/** The entries up to that number form one round. */
 interface Round {
   readonly last: number;
 }
 
-/** Waits until `count` participants have entered. An abort takes our entry back and rejects. */
+/** Waits until `count` participants have entered. An abort withdraws our entry and rejects. */
 export async function enterBarrier(
   octopus: Octopus,
   name: string,
@@ -67,7 +69,7 @@ class Barrier {
     this.open = recipeName('barrier', `${name}:open`);
   }
 
-  /** The round that our entry is in. */
+  /** The round of our entry. */
   async whenOpen(own: string, count: number, signal: AbortSignal | undefined): Promise<Round> {
     const number = known(sequenceOf(own)).number;
     for (;;) {
@@ -83,7 +85,7 @@ class Barrier {
     }
   }
 
-  /** Until none of the round's entries is left, and its record neither. */
+  /** Waits until none of the round's entries is left, nor its record. */
   async whenOver(round: Round, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       signal?.throwIfAborted();
@@ -140,7 +142,7 @@ class Barrier {
   }
 }
 
-/** Waits for one of them, and cancels all. */
+/** Waits for one of them, then cancels all. */
 async function oneOf(
   waiting: readonly ArmedQuery[],
   signal: AbortSignal | undefined,

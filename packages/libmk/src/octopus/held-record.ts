@@ -1,19 +1,19 @@
 /**
- * A record of ours on which a recipe stands: a place in a lock's queue, a permit, an entry in a barrier. It is transient, so it goes
- * with our session; whoever holds it is told when it is gone, for whatever reason.
+ * A record of ours that a recipe relies on: a place in a lock's queue, a permit, an entry in a barrier. It is
+ * transient, so it goes with our session; its holder is told when it is gone, for whatever reason.
  *
- *   HR1  told within the session time-out, also when the SKB cannot be reached: nobody else can have it before (N1);
+ *   HR1  told within the session time-out, even when the SKB cannot be reached: nobody else can have it before (N1);
  *   HR2  told once, by `lost` and by `signal`; never after it was given back.
  */
 import type { Recipe } from '@mk/monitor-proto/octopus/names';
 import { type OctopusErrorName, TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { type Octopus, OctopusError, quotedName } from './octopus.ts';
 
-/** What tells that something held is lost. */
+/** Tells that something held is lost. */
 export interface Losable {
   /** Rejects with an `OctopusError` (LOCK_LOST, PERMIT_LOST, …) when it is lost; stays pending otherwise. */
   readonly lost: Promise<never>;
-  /** Aborts at the same moment, with that error as its reason: hand it to whatever must stop then. */
+  /** Aborts at the same moment, with that error as its reason: pass it to whatever must then stop. */
   readonly signal: AbortSignal;
 }
 
@@ -40,10 +40,10 @@ export class HeldRecord implements Losable {
     private readonly options: HeldRecordOptions,
   ) {
     this.lost = new Promise<never>((_, reject) => (this.reject = reject));
-    this.lost.catch(() => undefined); // whoever does not look is told by `signal` and by what it does next
+    this.lost.catch(() => undefined); // those who do not listen learn it from `signal` and from their next call
     this.endSession = octopus.onSessionLost((text) => {
       this.lose(text);
-      this.forget(); // the SKB may have it still
+      this.forget(); // the SKB may still have it
     });
     this.watched = this.watch();
     this.watched.catch(() => undefined);
@@ -58,12 +58,12 @@ export class HeldRecord implements Losable {
     if (this.failure !== null) throw this.failure;
   }
 
-  /** Gives it back; rejects when it was lost before. A second call is the first one. */
+  /** Gives it back; rejects when it was lost before. Further calls repeat the first. */
   release(): Promise<void> {
     return (this.given ??= this.giveBack());
   }
 
-  /** Gives up without a word: what was wanted is not wanted any more. */
+  /** Gives up silently: it is no longer wanted. */
   abandon(): void {
     if (this.given !== null) return;
     this.given = Promise.resolve();
@@ -87,7 +87,7 @@ export class HeldRecord implements Losable {
     this.delete().catch(() => undefined);
   }
 
-  /** Watches the record as long as it is held: installed anew after every restart of the SKB. */
+  /** Watches the record while it is held; reinstalled after every restart of the SKB. */
   private async watch(): Promise<void> {
     const query = { type: 'exists', query: quotedName(this.name), own: true } as const;
     const armed = await this.octopus.arm(query, 'OK', TRIGGER.ON_DEL);

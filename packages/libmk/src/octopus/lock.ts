@@ -1,12 +1,14 @@
 /**
- * A lock that is handed on in the order it was asked for. Source: Barrelfish `lib/octopus` locks, and ZooKeeper's recipe.
+ * A lock that is handed on in the order of requests. Source: Barrelfish `lib/octopus` locks, and ZooKeeper's recipe.
  *
- * Everybody who wants it sets a sequential record; the lowest number has it. Each other one watches only the record
- * just before its own, so a hand-over wakes one. Records are transient: the lock of whoever is gone is free.
+ * Every contender sets a sequential record; the lowest number has the lock. Each other one watches only the record just
+ * before its own, so a hand-over wakes one. Records are transient: the lock of a holder that is gone is free.
  *
- *   LK1  at any time at most one holder has not been told that it lost the lock, as long as clocks run at the same rate (N1);
- *   LK2  tokens rise from holder to holder, over restarts of the SKB too: what the lock protects refuses a token that is lower
- *       than one it has seen, and is safe from a holder that was told late or does not listen (docs/guides/use-a-lock.md).
+ *   LK1  at any time at most one holder has not been told that it lost the lock, as long as clocks run at the same rate
+ *       (N1);
+ *   LK2  tokens rise from holder to holder, even over restarts of the SKB: what the lock protects refuses a token lower
+ *       than one it has seen, and is safe from a holder that was told late or does not listen
+ *       (docs/guides/use-a-lock.md).
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
@@ -15,7 +17,7 @@ import { type Octopus, OctopusError, aborting, quotedName } from './octopus.ts';
 
 /** A lock that is held. */
 export interface HeldLock extends Losable {
-  /** The fencing token: higher than that of every holder before. */
+  /** The fencing token: higher than every earlier holder's. */
   readonly token: number;
   /** The place in the queue; the same number. */
   readonly ticket: number;
@@ -24,8 +26,8 @@ export interface HeldLock extends Losable {
 }
 
 /**
- * Waits for the lock. An abort gives up the place in the queue and rejects with the signal's reason; losing the place rejects
- * with LOCK_LOST.
+ * Waits for the lock. An abort gives up the place in the queue and rejects with the signal's reason; losing the place
+ * rejects with LOCK_LOST.
  */
 export async function acquireLock(octopus: Octopus, name: string, signal?: AbortSignal): Promise<HeldLock> {
   const record = quotedName(recipeName('lock', name));
@@ -52,7 +54,7 @@ export async function withLock<T>(octopus: Octopus, name: string, work: (lock: H
   try {
     result = await Promise.race([work(lock), lock.lost]);
   } catch (error) {
-    await lock.release().catch(() => undefined); // what the work, or the loss, said counts
+    await lock.release().catch(() => undefined); // the work's outcome, or the loss, counts
     throw error;
   }
   await lock.release();

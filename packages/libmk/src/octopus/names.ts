@@ -1,22 +1,22 @@
 /**
- * The name service: who offers what, and where. Source: Barrelfish `lib/barrelfish` nameservice over Octopus.
- * A registration goes with the core of the program that made it; a client that starts before its server waits for it.
+ * The name service: who offers what, and where. Source: Barrelfish `lib/barrelfish` nameservice over Octopus. A
+ * registration goes with the core of the program that made it; a client that starts before its server waits for it.
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { HeldRecord, type Losable } from './held-record.ts';
 import type { Octopus } from './octopus.ts';
 import { OctopusError, quotedName } from './octopus.ts';
 
-/** What a service says of itself, as its clients need it: a core, an endpoint, a version. */
+/** A service's attributes, as its clients need them: a core, an endpoint, a version. */
 export type ServiceAttributes = { readonly [attribute: string]: number | string };
 
-/** A service that is offered; calling it withdraws it. */
+/** A service on offer; calling it withdraws it. */
 export interface Registration extends Losable {
   /** Rejects with SERVICE_LOST when it was lost before. */
   (): Promise<void>;
 }
 
-/** Offers a service; throws RECORD_EXISTS if somebody does already. Returns what withdraws it. */
+/** Offers a service; throws RECORD_EXISTS if somebody already does. Resolves with the function that withdraws it. */
 export async function registerService(
   octopus: Octopus,
   name: string,
@@ -34,7 +34,7 @@ export async function registerService(
   return Object.assign(() => held.release(), { lost: held.lost, signal: held.signal });
 }
 
-/** What the service says of itself; undefined if nobody offers it. */
+/** The service's attributes; undefined if nobody offers it. */
 export async function lookupService(octopus: Octopus, name: string): Promise<ServiceAttributes | undefined> {
   return (await octopus.get(quotedName(recipeName('service', name))))?.attributes;
 }

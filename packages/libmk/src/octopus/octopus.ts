@@ -1,8 +1,8 @@
 /**
  * Records, triggers and publish/subscribe as a program uses them.
  *
- * Guarantees: nothing that happens between a query and the wait for its change is missed, also when the service
- * restarts in between: whoever waits is woken then and looks again. Source: Barrelfish `lib/octopus`.
+ * Guarantees: nothing that happens between a query and the wait for its change is missed, even when the service
+ * restarts in between: waiters are then woken and look again. Source: Barrelfish `lib/octopus`.
  */
 import type {
   OctopusErrorName,
@@ -36,20 +36,20 @@ export interface SetOptions {
   readonly sequential?: boolean;
   readonly transient?: boolean;
   readonly exclusive?: boolean;
-  /** For recipes alone: records under their names. */
+  /** For recipes only: records under their names. */
   readonly recipe?: Recipe;
 }
 
 export interface DeleteOptions {
   /** Only what this client has set as transient. */
   readonly own?: boolean;
-  /** For recipes alone: records under their names. */
+  /** For recipes only: records under their names. */
   readonly recipe?: Recipe;
 }
 
 /**
- * A change that a watch tells of. `resumed`: the SKB had forgotten the watch, and it was installed anew; what is there is told
- * as set, what was deleted meanwhile is not told. The last one is `removed`, or `lost`: then nothing is told any more.
+ * A change that a watch reports. `resumed`: the SKB had forgotten the watch, and it was reinstalled; what is there is
+ * reported as set, what was deleted meanwhile is not reported. The last event is `removed` or `lost`.
  */
 export interface OctopusEvent {
   readonly kind: 'set' | 'deleted' | 'published' | 'resumed' | 'removed' | 'lost';
@@ -59,11 +59,11 @@ export interface OctopusEvent {
 /** A watch or subscription; calling it ends it. */
 export interface Standing {
   (): Promise<void>;
-  /** Rejects with WATCH_LOST when changes are told no longer although nobody ended it; stays pending otherwise. */
+  /** Rejects with WATCH_LOST when changes are no longer reported although nobody ended it; otherwise stays pending. */
   readonly lost: Promise<never>;
 }
 
-/** A wait that was installed with its query: what the query said, and when to look again. */
+/** A wait installed with its query: what the query said, and when to look again. */
 export interface ArmedQuery {
   readonly reply: OctopusReply;
   /** Resolves at the trigger's notification, or undefined after a reset or `cancel`. */
@@ -79,7 +79,7 @@ type QueryRequest = Extract<
 export class Octopus {
   readonly #transport: OctopusTransport;
   readonly #listeners = new Map<number, (notification: OctopusNotification | undefined) => void>();
-  /** What a restart must install anew, by trigger id. */
+  /** What a restart must reinstall, by trigger id. */
   readonly #standing = new Map<number, StandingWatch>();
   readonly #stop: readonly (() => void)[];
   #nextId = 1;
@@ -108,7 +108,10 @@ export class Octopus {
     return (await this.#ask({ type: 'exists', query }, 'NO_RECORD')) !== undefined;
   }
 
-  /** Sets a record, replacing all its attributes; throws an `OctopusError` if it may not. Returns it with its name. */
+  /**
+   * Sets a record, replacing all its attributes; throws an `OctopusError` if that is refused. Resolves with the record
+   * and its name.
+   */
   async set(record: string, options: SetOptions = {}): Promise<OctopusRecord> {
     return recordOf(await this.#demand({ type: 'set', record, ...options }));
   }
@@ -119,7 +122,7 @@ export class Octopus {
     return reply === undefined ? undefined : recordOf(reply);
   }
 
-  /** Sets a record if the constraints in it hold for what is there; false if they do not. */
+  /** Sets a record if its constraints hold for the stored one; false if they do not. */
   async compareAndSet(record: string, options: SetOptions = {}): Promise<boolean> {
     return (await this.#ask({ type: 'set', record, ...options }, 'CONSTRAINT_MISMATCH')) !== undefined;
   }
@@ -170,8 +173,8 @@ export class Octopus {
   }
 
   /**
-   * Tells every change of matching records until the returned function is called. After a restart of the service the
-   * watch is installed anew; changes in between are told as they are found: what is there then counts as set.
+   * Reports every change of matching records until the returned function is called. After a restart of the service the
+   * watch is reinstalled; changes in between are reported as found: what is there then counts as set.
    */
   async watch(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
     const mode = TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST | TRIGGER.ALWAYS;
@@ -181,7 +184,7 @@ export class Octopus {
     });
   }
 
-  /** Tells every published record that matches, until the returned function is called. */
+  /** Reports every published record that matches, until the returned function is called. */
   async subscribe(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
     const id = this.#nextId++;
     return this.#stand(id, { type: 'subscribe', query, id }, listener, () => {
@@ -193,7 +196,10 @@ export class Octopus {
     await this.#demand({ type: 'publish', record });
   }
 
-  /** Told when the session is over: locks, permits and whatever else was transient are somebody else's. Returns what ends it. */
+  /**
+   * Called when the session is over: locks, permits and other transient records are somebody else's. Returns the
+   * function that ends this.
+   */
   onSessionLost(listener: (text: string) => void): () => void {
     return this.#transport.onSessionLost?.(listener) ?? (() => undefined);
   }
@@ -235,7 +241,7 @@ export class Octopus {
     standing.lose(cause);
   }
 
-  /** Who waits for one event looks again; standing watches are installed anew. */
+  /** One-shot waiters look again; standing watches are reinstalled. */
   #onReset(): void {
     for (const [id, wake] of [...this.#listeners]) if (!this.#standing.has(id)) wake(undefined);
     for (const [id, standing] of this.#standing)
@@ -246,7 +252,7 @@ export class Octopus {
     const { request, listener } = standing;
     const reply = await this.#transport.request(request);
     if (!reply.installed && !(reply.ok && request.type === 'subscribe')) {
-      if (!reply.ok && reply.error === 'TRIGGER_EXISTS') return; // two restarts in a row: it was asked again
+      if (!reply.ok && reply.error === 'TRIGGER_EXISTS') return; // two restarts in a row: it was already repeated
       throw new Error(reply.ok ? 'it was not installed' : reply.error);
     }
     listener({ kind: 'resumed', record: undefined });
@@ -264,7 +270,7 @@ export class Octopus {
     return reply;
   }
 
-  /** Undefined for the error that is an answer; every other one throws. */
+  /** Undefined for the error that is an answer; throws every other. */
   async #ask(
     request: OctopusRequest,
     answer: OctopusErrorName,
@@ -296,7 +302,7 @@ export async function aborting(
   }
 }
 
-/** What a restart must install anew. */
+/** What a restart must reinstall. */
 class StandingWatch {
   readonly lost: Promise<never>;
   #reject: (error: OctopusError) => void = () => undefined;
@@ -306,7 +312,7 @@ class StandingWatch {
     readonly listener: (event: OctopusEvent) => void,
   ) {
     this.lost = new Promise<never>((_, reject) => (this.#reject = reject));
-    this.lost.catch(() => undefined); // whoever does not look is told by the event
+    this.lost.catch(() => undefined); // those who do not listen learn it from the event
   }
 
   lose(cause: string): void {

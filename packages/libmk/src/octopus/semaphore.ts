@@ -1,7 +1,7 @@
 /**
- * A counting semaphore. Source: Barrelfish `lib/octopus` semaphores: each post is a record. Waiting takes one away for good;
- * a permit is taken on lease, and goes back when its holder releases it, ends, or is given up by the SKB.
- * A post wakes everybody who waits and one of them gets it, as in the original; waiters are not served in order.
+ * A counting semaphore. Source: Barrelfish `lib/octopus` semaphores: each post is a record. Waiting takes one away for
+ * good; a permit is taken on lease, and returns when its holder releases it, ends, or is given up by the SKB. A post
+ * wakes all waiters and one of them gets it, as in the original; waiters are not served in order.
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
@@ -9,7 +9,7 @@ import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import { HeldRecord, type Losable } from './held-record.ts';
 import { type Octopus, OctopusError, aborting, quotedName } from './octopus.ts';
 
-/** One of a semaphore's, on lease. */
+/** A unit of a semaphore, on lease. */
 export interface Permit extends Losable {
   /** Gives it back; rejects with PERMIT_LOST when it was lost before. */
   release(): Promise<void>;
@@ -30,7 +30,7 @@ export async function tryWaitSemaphore(octopus: Octopus, name: string): Promise<
   return (await octopus.take(name)) !== undefined;
 }
 
-/** Takes one on lease, waiting for it if there is none. Whoever ends or loses its session gives it back by that. */
+/** Takes one on lease, waiting for it if there is none. A holder that ends or loses its session thereby returns it. */
 export async function acquirePermit(octopus: Octopus, name: string, signal?: AbortSignal): Promise<Permit> {
   const own = await take(octopus, name, true, signal);
   const what = `the permit of ${JSON.stringify(name)}`;

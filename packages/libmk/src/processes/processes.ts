@@ -6,12 +6,12 @@ import type { WaitOptions } from '../runtime/waiting.ts';
 
 /** What a new domain is given. */
 export interface SpawnOptions {
-  /** Where its first dispatcher is; this core unless given. */
+  /** The core of its first dispatcher; by default this core. */
   readonly core?: CoreId;
   readonly args?: readonly string[];
-  /** Of this program unless given. */
+  /** By default this program's. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Addresses of capabilities of this program, of which the new one gets copies: `mk.given` there. */
+  /** Addresses of this program's capabilities, of which the new one gets copies: `mk.given` there. */
   readonly capabilities?: readonly number[];
   /** Best effort: its share of the core beside other programs. */
   readonly weight?: number;
@@ -32,12 +32,12 @@ export class Process {
     return this.runtime.calls.ask('wait', [this.domain, false], options);
   }
 
-  /** How it is now (*nohang*). */
+  /** Its present status (*nohang*). */
   async status(): Promise<DomainStatus> {
     return this.runtime.calls.ask('wait', [this.domain, true]);
   }
 
-  /** Stops every dispatcher of it; `wait` tells when they have. */
+  /** Stops all its dispatchers; `wait` tells when they have. */
   async kill(): Promise<void> {
     await this.runtime.calls.ask('kill', [this.domain]);
   }

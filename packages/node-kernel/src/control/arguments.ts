@@ -1,7 +1,7 @@
 import { isListOf, isOneOf, isRecord, isRecordOf, isText, isWhole } from '@mk/monitor-proto/guards';
 import { OperationError } from '../monitor/operations.ts';
 
-/** Reads typed arguments out of a control request; what does not fit ends in BAD_REQUEST that names the argument. */
+/** Reads typed arguments from a control request; what does not fit throws BAD_REQUEST with the argument's name. */
 export class Arguments {
   constructor(
     private readonly verb: string,

@@ -21,13 +21,16 @@ const ADDRESS = { min: 0, max: 2 ** 32 - 1 } as const;
 const BYTES = { min: 0, max: 2 ** 46 } as const;
 const CORE = { min: 0, max: 65_535 } as const;
 
-/** What control of domains needs of the capability operations between cores. */
+/** What control of domains needs of capability operations between cores. */
 interface CapopsPort {
   snapshot(): CoreSnapshot;
   readonly busy: boolean;
 }
 
-/** Domains and their capabilities over the control port: looking, and acting for a domain through its own system calls. */
+/**
+ * Domains and their capabilities over the control port: inspects them, and acts for a domain through its own system
+ * calls.
+ */
 export class DomainControl implements Service {
   constructor(
     private readonly context: MonitorContext,

@@ -13,8 +13,8 @@ import type { View } from '../monitor/views/view.ts';
 import type { TimeSummary } from '../monitor/probes/statistics.ts';
 
 /**
- * What the verbs of a core's control port answer. The services that bring them are compiled against these rows (`Verbs`), and so are those who
- * ask: nobody believes an answer to be of some form. A verb without a row answers `unknown`.
+ * What the verbs of a core's control port answer. The services that bring them (`Verbs`) and their callers are compiled
+ * against these rows, so nobody guesses an answer's form. A verb without a row answers `unknown`.
  */
 export interface CoreAnswers {
   readonly audit_snapshot: CoreSnapshot & { readonly busy: boolean };
@@ -48,14 +48,14 @@ export interface CoreAnswers {
   readonly view_force: View;
 }
 
-/** By which plan a core has translations dropped, how many rounds it has led, and the last of them, oldest first. */
+/** By which plan a core has translations dropped, how many rounds it has led, and the latest of them, oldest first. */
 export interface UnmapReport {
   readonly plan: PlanKind | 'auto';
   readonly rounds: number;
   readonly last: readonly ShootdownReport[];
 }
 
-/** Which peers a core has caught at what, and how many requests of theirs wait or were not served. */
+/** Which offences a core has caught its peers at, and how many of their requests are held or were dropped. */
 export interface OffenceReport {
   readonly offences: readonly (Pick<OffenceRow, 'peer' | 'offence' | 'count' | 'proof' | 'text'> & {
     readonly first_s_ago: number;
@@ -65,13 +65,13 @@ export interface OffenceReport {
   readonly dropped: number;
 }
 
-/** How a core misbehaves by order, and how many messages of that it has sent. */
+/** How a core misbehaves on command, and how many such messages it has sent. */
 export interface RogueState {
   readonly rogue: readonly RogueBehaviour[];
   readonly rogue_sent: number;
 }
 
-/** What a verb answers: its row, or `unknown`. */
+/** A verb's row, or `unknown`. */
 export type AnswerOf<Rows, V extends string> = V extends keyof Rows ? Rows[V] : unknown;
 
 /** What a churn did; its numbers grow while it runs. */
@@ -80,7 +80,7 @@ export interface ChurnReport {
   ok: number;
   readonly kinds: Record<string, number>;
   readonly errors: Record<string, number>;
-  /** What the oracle objects to: none on a sound cluster. */
+  /** The oracle's objections: none on a sound cluster. */
   readonly wrong: string[];
   elapsedNs: Nanos;
 }
@@ -89,11 +89,11 @@ export interface ChurnReport {
 export interface ClockOffset {
   /** Add it to our time to get the peer's; nanoseconds. */
   readonly offsetNs: Nanos;
-  /** The round trip of the exchange: the offset is right within half of it. */
+  /** The exchange's round trip: the offset is right to within half of it. */
   readonly roundTripNs: Nanos;
 }
 
-/** What the receiver of a flood counted, and how long it took the sender to hear of it. */
+/** What the receiver of a flood counted, and how long the sender waited for that. */
 export interface FloodResult {
   readonly sent: number;
   readonly received: number;
@@ -122,7 +122,7 @@ export interface RevokeSummary {
   readonly round: TimeSummary;
 }
 
-/** A slot of a core, as `caps` tells of it. */
+/** A core's slot, as `caps` shows it. */
 export interface CapabilityRow {
   readonly slot: number;
   readonly capability: string;
@@ -140,7 +140,7 @@ export interface CspaceRow {
   readonly owner: CoreId;
 }
 
-/** A dispatcher as its core tells of it. */
+/** A dispatcher, as its core shows it. */
 export interface DispatcherRow {
   readonly dispatcher: number;
   readonly domain: string;
@@ -155,7 +155,7 @@ export interface DispatcherRow {
   readonly queued: number;
 }
 
-/** A domain as its home core tells of it. */
+/** A domain, as its home core shows it. */
 export interface DomainRow extends DomainStatus {
   readonly program: string;
   readonly args: readonly string[];

@@ -6,8 +6,8 @@ import type { Arguments } from './arguments.ts';
 export interface Verb<A = unknown> {
   readonly args: readonly string[];
   readonly doc: string;
-  /** Answered without a lease, too: it tells of this core and its links, not of what cores share. */
+  /** Answered even without a lease: it concerns this core and its links, not what cores share. */
   readonly withoutLease?: true;
-  /** A value to answer with at once, or an operation whose result is the answer. Throws OperationError. */
+  /** An immediate answer, or an operation whose result is the answer. Throws OperationError. */
   run(args: Arguments, now: Nanos): A | Operation<A>;
 }

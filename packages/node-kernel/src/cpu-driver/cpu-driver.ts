@@ -6,7 +6,7 @@ import type { Invocation } from '../capability/invocations/decode.ts';
 import { type Domain, Domains } from './domains.ts';
 import type { ArgumentsOf, CheckedCall, LocalCall, SystemCallResult } from './system-calls.ts';
 
-/** What the CPU driver answers when other cores are concerned: a service must carry on. */
+/** The CPU driver's answer when other cores are concerned: a service must carry on. */
 export const ACROSS_CORES = 'across_cores';
 
 type LocalHandlers = {
@@ -53,7 +53,7 @@ export class CpuDriver {
     return this.capabilities;
   }
 
-  /** Whether something became of capabilities that the services have not been told. */
+  /** Whether capabilities changed in ways that the services have not been told. */
   get changed(): boolean {
     return this.capabilities !== null && this.capabilities.changes.pending;
   }

@@ -7,7 +7,7 @@ import { copyExisting } from '../capability/global/monitor-primitives.ts';
 import { place } from '../capability/invocations/placement.ts';
 import { full, type FullSlot, type Slot, type SlotContainer } from '../capability/store/slot.ts';
 
-/** A caller: it holds what is in its cspace and nothing else. */
+/** A caller: it holds what is in its cspace, and nothing else. */
 export interface Domain {
   readonly id: DomainId;
   /** The slot of the kernel in which its root CNode lies. */
@@ -32,7 +32,7 @@ export class Domains {
     return [...this.byId.values()];
   }
 
-  /** Its cspace has been deleted: the number names nothing any more, and is not given out again. */
+  /** Its cspace has been deleted: the number names nothing, and is not reused. */
   remove(id: DomainId): void {
     this.byId.delete(id);
   }

@@ -46,7 +46,7 @@ const CHECKS: { readonly [K in Kind]: (value: unknown) => boolean } = {
   'wholes?': (value) => value === undefined || (isListOf(value, isWhole) && value.length <= 8),
 };
 
-/** What a program passed, as an invocation; null when it is malformed. Believes nothing. */
+/** A program's argument as an invocation; null when it is malformed. Trusts nothing. */
 export function checkInvocation(value: unknown): Invocation | null {
   return isInvocation(value) ? value : null;
 }

@@ -13,13 +13,13 @@ import { checkInvocation, isSlotRef } from './invocation-check.ts';
 /** What a system call came to: a value, or a named error. */
 export type SystemCallResult =
   | { readonly ok: true; readonly value: unknown }
-  /** `text`: for people, where there is more to say than the error’s own doc: which operation it was, who held it up. */
+  /** `text`: for people, where it adds to the error’s own doc: which operation it was, who held it up. */
   | { readonly ok: false; readonly error: ErrorName; readonly text?: string };
 
-/** Told once what a system call came to. */
+/** Called once with the result of a system call. */
 export type SystemCallDone = (result: SystemCallResult, now: Nanos) => void;
 
-/** What the argument of a call may be; `?`: it may be left out. */
+/** The forms of an argument; `?`: optional. */
 interface ArgumentTypes {
   slot: SlotRef;
   whole: number;
@@ -57,7 +57,7 @@ export interface SystemCallSpec {
   readonly doc: string;
 }
 
-/** Every system call: a dispatcher passes its name and its arguments; who serves it gets them checked. */
+/** Every system call: a dispatcher passes its name and arguments; the handler gets them checked. */
 export const SYSTEM_CALLS = {
   nop: { args: {}, servedBy: 'cpuDriver', doc: 'Does nothing: what a system call itself costs.' },
   invoke: {
@@ -301,7 +301,7 @@ export interface CheckedCall {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** What a dispatcher passed, checked against the table; null: there is no such call, or its arguments have another form. */
+/** A dispatcher's call, checked against the table; null: no such call, or arguments of another form. */
 export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null {
   const form = FORMS.get(name);
   if (form === undefined || args.length > form.checks.length) return null;

@@ -16,14 +16,14 @@ interface CoreLinkSettings {
   readonly receiveNs?: readonly number[];
 }
 
-/** What messages cost a core that the registry has named; null: nothing but what they really cost. */
+/** What messages cost a core that the registry has named; null: no more than they really cost. */
 export function costsOfCore(registration: Registration): MessageCosts | null {
   const { sendNs, receiveNs } = settingsOf(registration);
   if (sendNs === undefined || receiveNs === undefined) return null;
   return { sendNs: (to) => sendNs[to] ?? 0, receiveNs: (from) => receiveNs[from] ?? 0 };
 }
 
-/** What shapes the links of a core that the registry has named: the machine's latencies, to cores alone. */
+/** What shapes the links of a core that the registry has named: the machine's latencies, between cores only. */
 export function linksOfCore(registration: Registration): OwnLinks {
   const { core, incarnation } = registration;
   const { seed, base, delaysNs } = settingsOf(registration);

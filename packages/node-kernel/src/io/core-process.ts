@@ -23,12 +23,12 @@ import { DispatcherHost } from './dispatchers/dispatcher-host.ts';
 import { vesselsOf } from './dispatchers/vessels.ts';
 import type { CoreSettings } from './settings.ts';
 
-/** Time after which a core loads what boot did without, in any case. */
+/** When a core loads what boot did without, at the latest. */
 const LOAD_LATEST_MS = 5000;
-/** A core that was asked to end and has not by then ends all the same. */
+/** A core that was asked to end and has not by then is ended. */
 const STOP_MS = 2000;
 const LEAVE_MS = 4000;
-/** Pause between a core's own readiness and that: the others may still be booting. */
+/** Pause between a core's own readiness and that load: others may still be booting. */
 const LOAD_PAUSE_MS = 500;
 
 /** A core's kernel in a process of its own. */
@@ -61,7 +61,7 @@ export class CoreProcess {
     const { settings } = this;
     process.on('uncaughtException', (error) => this.fail('process_failed', error));
     watchParent(settings.detached, (reason) => this.stop(reason));
-    // The kernel needs to know where it listens, and the listener needs a kernel: frames wait in the host until both are there.
+    // The kernel must know where it listens, and the listener needs a kernel: frames wait in the host until both exist.
     const host = new Host<KernelEvent, KernelEffect>(
       lateBound(() => this.kernel),
       {
@@ -91,7 +91,7 @@ export class CoreProcess {
     setTimeout(() => void this.logger.load(), LOAD_LATEST_MS).unref();
   }
 
-  /** The logger, which loads its library soon after the kernel has said that it is ready. */
+  /** A logger that loads its library soon after the kernel says that it is ready. */
   private watchedLogger(): Logger {
     const { logger } = this;
     const write: Logger['write'] = (event, lamport, fields) => {
@@ -157,7 +157,7 @@ export class CoreProcess {
     handlerFor(this.performers, effect.type)(effect);
   }
 
-  /** What a kernel asks of its own host: the compiler misses none. */
+  /** What a kernel asks of its own host; the compiler misses none. */
   private readonly performers: {
     readonly [T in HostEffect['type']]: (effect: Extract<HostEffect, { readonly type: T }>) => void;
   } = {
@@ -195,7 +195,7 @@ export class CoreProcess {
   private stop(reason: string): void {
     if (this.host === null) process.exit(0);
     this.log('process_stopping', { reason });
-    // A launcher reaps its cores and proves that they are dead; a core that has none leaves the view first.
+    // A launcher reaps its cores and proves their deaths; a core without one leaves the view first.
     const leaves = process.send === undefined;
     this.host.post({ type: 'stop', leaves });
     setTimeout(() => process.exit(0), leaves ? LEAVE_MS : STOP_MS).unref();
@@ -226,7 +226,7 @@ export class CoreProcess {
   }
 }
 
-/** A state machine that comes into being after its host. */
+/** A state machine that is made after its host. */
 function lateBound(kernel: () => Kernel | null): ConstructorParameters<typeof Host<KernelEvent, KernelEffect>>[0] {
   return {
     step: (event, now) => kernel()?.step(event, now) ?? [],

@@ -18,13 +18,13 @@ export interface CoreSettings {
   readonly listenPort: number;
   /** How the others reach this host; absent: `listenHost`. */
   readonly advertiseHost?: string;
-  /** What the host that it runs on is called; absent: by the kernel that it runs on. */
+  /** The host's name; absent: the kernel's id of its boot. */
   readonly host?: string;
   /** Folder for a Unix socket at which the others reach this process; absent: they come by its port. */
   readonly socketDir?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
-  /** Keeps its last log lines for who asks (`log_lines`): where nobody else keeps them within mkctl's reach. */
+  /** Keeps its last log lines for `log_lines`: where nobody else keeps them within mkctl's reach. */
   readonly keepLines?: boolean;
   /** How long it tries to become a member; absent: the limit `joinDeadlineNs`. */
   readonly joinMs?: number;
@@ -32,17 +32,20 @@ export interface CoreSettings {
   readonly detached: boolean;
   /** What keeps dispatchers apart: threads of the core's process (absent), or a process each. */
   readonly isolation?: Isolation;
-  /** Another protocol version than this build's: only tests of the refusal say one. */
+  /** A protocol version other than this build's; only tests of the refusal set it. */
   readonly version?: number;
   /** Absent: links and control over plain TCP. */
   readonly tls?: TlsSettings;
-  /** What /metrics and /healthz ask for; absent: nothing. */
+  /** The token for /metrics and /healthz; absent: none is asked for. */
   readonly metricsToken?: string;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'off'];
 
-/** The settings in a text, or one line that says what is wrong with it. Checked by hand: a core loads nothing that it can do without. */
+/**
+ * Parses settings; returns one line where something is wrong. Checked by hand: a core loads nothing that it can do
+ * without.
+ */
 export function parseCoreSettings(text: string | undefined): CoreSettings | string {
   if (text === undefined) return 'MK_CORE is not set; cores are started by mk-launch or docker compose';
   let value: Partial<Record<keyof CoreSettings, unknown>>;

@@ -1,4 +1,4 @@
-/** Begins a piece of work for each item; `done` is called once all have said that they are over: now, when there are none. */
+/** Begins work on each item; calls `done` once all have reported their end: at once when there are none. */
 export function afterAll<T>(items: readonly T[], begin: (item: T, over: () => void) => void, done: () => void): void {
   let left = items.length + 1;
   const over = (): void => {

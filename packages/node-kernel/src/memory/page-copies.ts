@@ -31,11 +31,11 @@ interface PageCopy {
   state: PageState;
   /** Dispatchers that were given this very buffer. */
   readonly handed: Set<number>;
-  /** Dispatchers that were answered with the page, until the turn that gets the answer is over. */
+  /** Dispatchers whose fault the page answered, until the turn that gets the answer is over. */
   readonly kept: Set<number>;
-  /** The word does not say yet what `state` says: somebody keeps the page, or a raw view is open. */
+  /** The word lags behind `state`: somebody keeps the page, or a raw view is open. */
   closing: boolean;
-  /** The buffer shall be another one though nobody is in a turn: the mapping is gone. */
+  /** The buffer must be replaced even though nobody is in a turn: the mapping is gone. */
   mustMove: boolean;
   readonly waiting: (() => void)[];
 }
@@ -65,7 +65,7 @@ export class PageCopies {
     return this.copyOf(page).bytes;
   }
 
-  /** The bytes if there are any: for whoever only looks. */
+  /** The bytes, if there are any: for observers. */
   peek(page: number): Uint8Array | null {
     return this.copies.get(page)?.bytes ?? null;
   }
@@ -76,9 +76,9 @@ export class PageCopies {
     return copy === undefined ? 0 : Atomics.load(copy.words, 0);
   }
 
-  /** What programs may do with the page from now on; less than before takes effect when `quiesce` says so. */
+  /** What programs may do with the page from now on; a restriction takes effect when `quiesce` says so. */
   setState(page: number, state: PageState): void {
-    if (state === 'invalid' && !this.copies.has(page)) return; // given up in silence before
+    if (state === 'invalid' && !this.copies.has(page)) return; // given up silently before
     const copy = this.copyOf(page);
     const less = PAGE_STATES[state] < PAGE_STATES[copy.state];
     copy.state = state;
@@ -87,14 +87,14 @@ export class PageCopies {
     this.close(copy);
   }
 
-  /** Calls back when nobody can be in the middle of an access that the state does not allow. At once if that is so now. */
+  /** Calls back, perhaps at once, when nobody can be in the middle of an access that the state does not allow. */
   quiesce(page: number, done: () => void): void {
     const copy = this.copies.get(page);
     if (copy === undefined || !copy.closing) done();
     else copy.waiting.push(done);
   }
 
-  /** No buffer that a dispatcher has been given of this page is the page any more, when `done` is called. */
+  /** Calls `done` once no buffer that a dispatcher was given of this page is the page any more. */
   relocate(page: number, done: () => void): void {
     const copy = this.copies.get(page);
     if (copy === undefined || copy.handed.size === 0) return this.quiesce(page, done);
@@ -103,7 +103,7 @@ export class PageCopies {
     return this.quiesce(page, done);
   }
 
-  /** What a dispatcher is handed: the page as it is now, and as it stays until turn number `turn` is over. */
+  /** What a dispatcher is handed: the page as it is now, and stays until turn number `turn` is over. */
   hand(page: number, dispatcher: number, turn: number): FrameView {
     const copy = this.copyOf(page);
     copy.handed.add(dispatcher);
@@ -114,7 +114,7 @@ export class PageCopies {
     return copy.view;
   }
 
-  /** A turn of a dispatcher is over: its raw views are, and it has had what it was answered with. */
+  /** A dispatcher's turn is over, and with it its raw views; it has had its answers. */
   turnOver(dispatcher: number, turn: number): void {
     const kept = this.keeping.get(dispatcher);
     if (kept !== undefined) {
@@ -134,13 +134,13 @@ export class PageCopies {
       if (copy.handed.delete(dispatcher) && copy.handed.size === 0 && this.idle.has(copy)) this.useless.add(copy);
   }
 
-  /** The page is zero, and this core knows nothing of it: its buffer need not be kept. */
+  /** The page is zero and unknown to this core: its buffer need not be kept. */
   forgotten(page: number): void {
     const copy = this.copies.get(page);
     if (copy !== undefined) this.useless.add(copy);
   }
 
-  /** Drops what nobody holds any more. To be called when everything that was to be answered has been. */
+  /** Drops what nobody holds. Call when everything due has been answered. */
   sweep(): void {
     for (const copy of this.unused)
       if (copy.handed.size > 0 && this.isUnused(copy)) this.idle.add(copy);
@@ -168,7 +168,7 @@ export class PageCopies {
     return [...this.closing].map(({ page }) => `page ${page.toString(16)} is being closed`);
   }
 
-  /** M6 as far as the words tell: none allows more than the state does, but while it is being closed. */
+  /** M6 as far as the words tell: none allows more than the state does, except while it is closing. */
   invariants(): string[] {
     return [...this.copies.values()]
       .filter(({ closing, words, state }) => !closing && Atomics.load(words, 0) > PAGE_STATES[state])

@@ -1,12 +1,12 @@
 /**
- * The translations that a core knows, by domain and virtual page: the cache in front of the page tables of the domain's
- * home. What is taken away comes with the epoch of the space; an answer from an earlier epoch is not kept (VS1).
+ * The translations that a core knows, by domain and virtual page: the cache in front of the home's page tables. A
+ * removal comes with the space's epoch; an answer from an earlier epoch is not kept (VS1).
  */
 import { type FrameView, makeFrameView, PAGE_BYTES, PAGE_STATES } from '@mk/libmk/dispatcher/frame-view';
 import type { PageRange, PageTranslation } from './address-space.ts';
 
 interface Known {
-  /** The epoch of what was taken away last. */
+  /** The epoch of the latest removal. */
   epoch: number;
   readonly pages: Map<number, PageTranslation>;
   /** Words of private views, by virtual page: snapshots that belong to one dispatcher. */
@@ -32,18 +32,18 @@ export class Translations {
     return size;
   }
 
-  /** Whether an answer of this epoch counts: nothing newer has been taken away here. */
+  /** Whether an answer of this epoch counts: nothing newer has been removed here. */
   isCurrent(domain: string, epoch: number): boolean {
     return epoch >= (this.byDomain.get(domain)?.epoch ?? 0);
   }
 
-  /** Keeps what the home answered; the answer is current. */
+  /** Keeps the home's answer, which is current. */
   keep(domain: string, _epoch: number, page: number, translation: PageTranslation): PageTranslation {
     this.knownOf(domain).pages.set(page, translation);
     return translation;
   }
 
-  /** Drops what leads through these pages; answers the physical pages that somebody may have been given. */
+  /** Drops what leads through these pages; returns the physical pages that somebody may have been given. */
   drop(domain: string, epoch: number, ranges: readonly PageRange[]): number[] {
     const known = this.knownOf(domain);
     known.epoch = Math.max(known.epoch, epoch);
@@ -87,7 +87,7 @@ export class Translations {
   }
 }
 
-/** Snapshots of one page that one domain may hold on a core; an older one is closed, and faults anew. */
+/** Snapshots of one page that a domain may hold on a core; older ones are closed, and fault again. */
 const VIEWS_KEPT = 64;
 
 function pagesIn(map: ReadonlyMap<number, unknown>, first: number, count: number): number[] {

@@ -5,19 +5,19 @@ import type { MonitorContext } from './context.ts';
 import { answerIn, type Operation, OperationError, wait } from './operations.ts';
 import { Pending } from './pending.ts';
 
-/** An answer, and the time from the request to it. */
+/** An answer, and how long it took. */
 export interface Answered<T> {
   readonly answer: T;
   readonly sentAt: Nanos;
   readonly receivedAt: Nanos;
 }
 
-/** Requests that a peer answers with a message that bears the request's number. */
+/** Requests that a peer answers with a message of the same number. */
 export class Answers<T> {
   private readonly pending = new Pending<number, readonly [answer: T, receivedAt: Nanos]>();
   private lastId = 0;
 
-  /** `unheard`: what it means that nobody answered, as in “core 3 `did not answer a ping`”. */
+  /** `unheard`: what a missing answer means, as in “core 3 `did not answer a ping`”. */
   constructor(
     private readonly context: MonitorContext,
     private readonly unheard: string,

@@ -9,7 +9,7 @@ import { Offences } from './conduct/offences.ts';
 import { OperationRunner } from './operations.ts';
 import { isMember, type Member, type View } from './views/view.ts';
 
-/** A monitor that this core has been told of: it may say something to it, over a link that opens then. */
+/** A monitor that this core has been told of, and may talk to, over a link that opens then. */
 export interface KnownMonitor {
   readonly core: CoreId;
   readonly incarnation: Incarnation;
@@ -19,7 +19,7 @@ export interface KnownMonitor {
   suspected: boolean;
 }
 
-/** What every part of the monitor works on: who we are, whom we know, and the way out. */
+/** What every part of the monitor builds on: who we are, whom we know, and the way out. */
 export class MonitorContext {
   core: CoreId = -1;
   incarnation: Incarnation = 0;
@@ -32,9 +32,11 @@ export class MonitorContext {
   private inView: View | null = null;
   /** Whether this core is in the view that it has installed (J2). */
   takesPart = false;
-  /** When the event in hand arrived. */
+  /** When the current event arrived. */
   now: Nanos = 0;
-  /** The host's clock within a step, for figures alone: nothing is decided by it. In the simulator a step takes no time. */
+  /**
+   * The host's clock within a step, for figures only: nothing is decided by it. In the simulator a step takes no time.
+   */
   stopwatch: () => Nanos = () => this.now;
   machine = '{}';
   settings = '{}';
@@ -89,12 +91,12 @@ export class MonitorContext {
     this.memberChanges += 1;
   }
 
-  /** The core behind a peer, or −1 when it is no monitor. */
+  /** The core behind a peer, or −1 when it is not a monitor. */
   coreOf(peer: Peer): CoreId {
     return isCorePeer(peer) && this.monitors.has(peer.id) ? peer.id : -1;
   }
 
-  /** What a misbehaving core says in the place of a message; null: this one behaves. */
+  /** What a misbehaving core says in place of a message; null: this one behaves. */
   disguise: ((message: Message, to: PeerId) => Message) | null = null;
 
   send(to: PeerId, message: Message): ErrorName | null {

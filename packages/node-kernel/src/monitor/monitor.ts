@@ -12,14 +12,14 @@ import { MonitorContext } from './context.ts';
 import type { ServiceTable } from './service-table.ts';
 
 /**
- * This core towards the others: its identity, its end of every link, and what the services share. What is to be done with a
- * message, a link or a peer the services say. The CPU driver of the same core never sees a peer.
+ * This core towards the others: its identity, its end of every link, and what the services share. The services decide
+ * what to do about messages, links and peers. The CPU driver of the same core never sees a peer.
  */
 export class Monitor implements EndpointOwner {
   readonly endpoint: Endpoint;
   readonly context: MonitorContext;
 
-  /** `services` is asked from the first event on, not before. */
+  /** `services` is used from the first event on, not before. */
   constructor(
     config: KernelConfig,
     readonly outbox: Outbox<KernelEffect>,
@@ -31,14 +31,14 @@ export class Monitor implements EndpointOwner {
     this.context = new MonitorContext(this.endpoint, outbox);
   }
 
-  /** The process ends because of an error. */
+  /** An error ends the process. */
   fail(error: ErrorName, text: string): void {
     this.outbox.log('process_failed', { error, text });
     this.endpoint.closeAll('SHUTTING_DOWN');
     this.outbox.push({ type: 'halt', error: `${error}: ${text}` });
   }
 
-  // What the endpoint asks and tells.
+  // What the endpoint asks and reports.
 
   admit(from: Identity, dialled: boolean): ErrorName | null {
     return this.services().linkPolicy.admit(from, dialled);
@@ -71,7 +71,7 @@ export class Monitor implements EndpointOwner {
       this.context.offences.note(peer.id, error === 'OUT_OF_PLACE' ? 'out_of_place' : 'bad_frame', text, now);
   }
 
-  /** Hands a message to the service that has a handler for it. */
+  /** Hands a message to the service that handles it. */
   deliver(peer: Peer, message: Message, now: Nanos): void {
     const route = this.services().messages.get(message.type);
     if (route !== undefined && (peer.id === SKB_PEER ? route.fromSkb : route.fromCore))

@@ -3,9 +3,9 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 
-/** How far an operation over many cores had come when it ended without success: for whoever is told, and for the log. */
+/** How far an operation over many cores had come when it failed: for its caller and the log. */
 export interface Trouble {
-  /** Cores that it was about, the initiator included. */
+  /** Cores involved, the initiator included. */
   readonly cores: number;
   /** Requests and replies of its rounds, as far as this core knows of them. */
   readonly messages: number;
@@ -13,7 +13,7 @@ export interface Trouble {
   readonly silent: readonly CoreId[];
 }
 
-/** Why an operation ended without success. */
+/** Why an operation failed. */
 export class OperationError extends Error {
   constructor(
     readonly error: ErrorName,
@@ -25,8 +25,8 @@ export class OperationError extends Error {
 }
 
 /**
- * What an operation waits for. `arm` is called once when the operation yields it, with the function that lets the operation
- * go on with a value or an error; it returns what takes the waiting back.
+ * What an operation waits for. `arm` is called once when the operation yields it, with the function that resumes the
+ * operation with a value or an error; it returns the function that cancels the wait.
  */
 export interface Wait<T> {
   arm(resume: Resume<T>, now: Nanos): () => void;
@@ -36,7 +36,7 @@ export type Resume<T> = (outcome: T | OperationError, now: Nanos) => void;
 /** The initiating side of something that takes more than one turn: yields what it waits for, returns its result. */
 export type Operation<T> = Generator<Wait<unknown>, T, unknown>;
 
-/** Waits, and answers what came: the typed form of `yield`. Ends in the error that came instead. */
+/** The typed form of `yield`: waits and returns the value. Ends in the error that came instead. */
 export function* wait<T>(on: Wait<T>): Operation<T> {
   return (yield on) as T;
 }
@@ -71,7 +71,7 @@ export class OperationRunner {
     return `${this.prefix}.${this.count}`;
   }
 
-  /** Ids given out so far: about how much this core has begun. */
+  /** Ids assigned so far: about how much this core has begun. */
   get begun(): number {
     return this.count;
   }
@@ -81,8 +81,8 @@ export class OperationRunner {
   }
 
   /**
-   * Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. One that is `owed`,
-   * because others wait for what it does, is started however many there are.
+   * Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. An `owed` one,
+   * which others wait for, is started however many there are.
    */
   start<T>(
     id: OperationId,
@@ -145,7 +145,9 @@ export function sleepUntil(timers: TimerQueue, at: Nanos): Wait<void> {
   };
 }
 
-/** Waits for whoever holds `slot` to call it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text. */
+/**
+ * Waits for whoever holds `slot` to call it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text.
+ */
 export function answerIn<T>(
   timers: TimerQueue,
   deadline: Nanos,

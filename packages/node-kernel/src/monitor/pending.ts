@@ -6,7 +6,7 @@ interface Entry<T> {
   readonly resume: Resume<T>;
 }
 
-/** What waits for an answer of a peer, by the key that the answer bears: the one map of the kind. */
+/** What waits for a peer's answer, by the answer's key: the one map of the kind. */
 export class Pending<K, T> {
   private readonly waiting = new Map<K, Entry<T>>();
 
@@ -19,7 +19,7 @@ export class Pending<K, T> {
     return { arm: (resume) => this.expect(key, peer, resume) };
   }
 
-  /** As `answerOf`, for whoever does more than wait; the result takes the waiting back. */
+  /** Like `answerOf`, for those who do more than wait; the returned function cancels the wait. */
   expect(key: K, peer: PeerId, resume: Resume<T>): () => void {
     const entry = { peer, resume };
     this.waiting.set(key, entry);
@@ -28,19 +28,19 @@ export class Pending<K, T> {
     };
   }
 
-  /** An answer. Nobody waits for it, or it is another peer's to give: it came late or wrongly, and is dropped. */
+  /** An answer. One that nobody waits for, or that is another peer's to give, came late or wrongly, and is dropped. */
   answered(key: K, from: PeerId, answer: T | OperationError, now: Nanos): void {
     const entry = this.waiting.get(key);
     if (entry?.peer === from) entry.resume(answer, now);
   }
 
-  /** Ends in PEER_GONE what waits for the peer. */
+  /** Ends waits for the peer in PEER_GONE. */
   peerGone(peer: PeerId, now: Nanos): void {
     for (const entry of [...this.waiting.values()])
       if (entry.peer === peer) entry.resume(new OperationError('PEER_GONE', `${peerTitle(peer)} is gone`), now);
   }
 
-  /** What waits, and for whom, in the order in which it was asked. */
+  /** What waits, and for whom, in the order of asking. */
   *entries(): Generator<readonly [key: K, peer: PeerId]> {
     for (const [key, { peer }] of this.waiting) yield [key, peer];
   }

@@ -14,7 +14,7 @@ import type { ServiceEvent } from '../effects.ts';
 import { type Act, ROUND_ACTIONS, type RoundActionName } from './agreement/round-actions.ts';
 import type { LinkPolicy, Service } from './service.ts';
 
-/** A message's handler, and from whom it takes one. */
+/** A message's handler, and whose messages it takes. */
 export interface MessageRoute {
   readonly handler: (from: Peer, message: Message, now: Nanos) => void;
   readonly fromCore: boolean;
@@ -25,8 +25,8 @@ type CallHandler = (caller: Domain, args: Readonly<Record<string, unknown>>, now
 type ServiceEventHandler = (event: ServiceEvent, now: Nanos) => void;
 
 /**
- * Everything that the services of a core bring, by what it is asked for: one look-up for each message, call and event.
- * Made once, with the kernel; what two services bring is refused then.
+ * Everything that a core's services bring, by key: one look-up for each message, call and event. Made once, with the
+ * kernel, which refuses what two services bring.
  */
 export class ServiceTable {
   readonly list: readonly Service[];
@@ -37,7 +37,7 @@ export class ServiceTable {
   readonly linkPolicy: LinkPolicy;
   /** By ordinal. */
   readonly acts: readonly (Act | undefined)[];
-  /** Services with a hook, so that nobody is called who does not listen. */
+  /** The services with each hook, so that nobody is called who does not listen. */
   readonly told: { readonly [H in Hook]: readonly (Service & Required<Pick<Service, H>>)[] };
 
   constructor(
@@ -50,7 +50,7 @@ export class ServiceTable {
     this.messages = new Map(
       [...merged<MessageType, unknown>('message', named, ({ messages }) => messages)].map(routeOf),
     );
-    // An event is handed to the handler of its own name, which takes no others.
+    // An event goes to the handler of its own name, which takes no others.
     this.events = merged<ServiceEvent['type'], unknown>(
       'event',
       named,
@@ -76,7 +76,7 @@ export class ServiceTable {
   }
 }
 
-/** By name, so that what is left out does not compile. */
+/** By name, so that an omission does not compile. */
 const HOOKS = [
   'start',
   'registered',
@@ -97,7 +97,7 @@ function toldOf(list: readonly Service[]): ServiceTable['told'] {
   return tableOf(HOOKS, (hook) => list.filter((service) => service[hook] !== undefined)) as ServiceTable['told'];
 }
 
-/** What all services bring of one kind; an Error names the two that bring the same. */
+/** All that the services bring of one kind; an Error names two that bring the same. */
 function merged<K extends string, T>(
   kind: string,
   services: readonly (readonly [name: string, service: Service])[],

@@ -15,7 +15,7 @@ import type { Act, RoundActionName } from './agreement/round-actions.ts';
 /** Every message that a core can be sent. */
 export type CoreMessage = MessageTo<'core' | 'client'>;
 
-/** Whom a message of one type comes from, by its row of the table; others are turned away before they reach a handler. */
+/** The sender of a message type, by its row of the table; other senders are turned away before a handler sees it. */
 export type SenderOf<T extends CoreMessage> = (typeof MESSAGES)[T]['from'] extends 'core' ? CorePeer : Peer;
 
 /** What a service does with a message of one type. */
@@ -38,22 +38,24 @@ export type SystemCallHandlers = { readonly [C in ServedCall]?: SystemCallHandle
 /** Verbs of the control port by name; what has a row in CoreAnswers answers that. */
 export type Verbs = Readonly<Record<string, Verb>> & { readonly [V in keyof CoreAnswers]?: Verb<CoreAnswers[V]> };
 
-/** Who may have a link to this core, and whether to go on dialling. Exactly one service decides. */
+/** Who may have a link to this core, and whether to keep dialling. Exactly one service decides. */
 export interface LinkPolicy {
-  /** Null, or why this peer may have no link. Asked before it has proved anything, and of a dialler again when it has. */
+  /**
+   * Why this peer may have no link, or null. Asked before it has proved anything, and again of a dialler when it has.
+   */
   admit(from: Identity, dialled: boolean): ErrorName | null;
-  /** Opening a link failed or was refused; true: go on trying. */
+  /** Opening a link failed or was refused; true: keep trying. */
   dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;
 }
 
 /**
- * A part of the kernel beside `step` itself: a folder, and a line in services.ts, which gives it its name. It says what it
- * brings and is told what happens; everything is optional. Handlers are declared with `satisfies MessageHandlers` (and so on), so that
- * the list knows which keys they have: what a table names and no service brings does not compile, and what two services
+ * A part of the kernel beside `step` itself: a folder, and a line in services.ts that names it. It says what it brings
+ * and is told what happens; everything is optional. Handlers are declared with `satisfies MessageHandlers` (and so on),
+ * so that the list knows their keys: what a table names and no service brings does not compile, and what two services
  * bring is refused when the kernel is made.
  *
- * A service imports downwards only. What it needs of a neighbour it takes in its constructor, as the neighbour itself or as
- * a narrower type.
+ * A service imports downwards only. It takes what it needs of a neighbour in its constructor, as the neighbour itself
+ * or as a narrower type.
  */
 export interface Service {
   readonly messages?: MessageHandlers;
@@ -67,7 +69,7 @@ export interface Service {
   start?(now: Nanos): void;
   /** The registry has named this core for the first time; its capabilities are there. */
   registered?(now: Nanos): void;
-  /** The members or the view's number are others than at the end of the last step. */
+  /** The members or the view's number differ from the end of the last step. */
   viewChanged?(now: Nanos): void;
   /** A link to a peer is open; `first`: for the first time. The SKB is a peer, too. */
   peerUp?(peer: Peer, first: boolean, now: Nanos): void;
@@ -77,24 +79,29 @@ export interface Service {
   fenced?(fenced: boolean, now: Nanos): void;
   /** A peer's instance is over: what waits for it waits in vain. The SKB is a peer, too. */
   peerGone?(peer: Peer, now: Nanos): void;
-  /** A message to this peer was refused with BUSY, and now there is room. */
+  /** There is room again for a peer to whom a message was refused with BUSY. */
   sendable?(peer: Peer, now: Nanos): void;
-  /** Whether a message may be handed on now; asked of each before any handler sees it. False: the service has seen to it. */
+  /**
+   * Whether a message may be delivered now; asked of each before any handler sees it. False: the service has dealt with
+   * it.
+   */
   screen?(peer: Peer, message: Message, now: Nanos): boolean;
   /** A frame that measures the link to the peer. */
   volley?(peer: Peer, volley: VolleyFrame, now: Nanos): void;
-  /** A dispatcher is no more, its cspace still there: what the service keeps for the domain goes. */
+  /** A dispatcher is gone, but its cspace is still there: drop what is kept for the domain. */
   dispatcherGone?(domain: Domain, now: Nanos): void;
-  /** What became of capabilities on this core since the last call, in order. Told at the end of a step, never lost. */
+  /**
+   * What became of capabilities on this core since the last call, in order. Called at the end of a step; never lost.
+   */
   capabilityChanged?(changes: readonly Change[], now: Nanos): void;
 
   metrics?(now: Nanos): readonly MetricFamily[];
   /** What it adds to the answer of `status`. */
   status?(): Readonly<Record<string, unknown>>;
-  /** What of it would be left behind if the core ended now: empty when everything has come to its end. */
+  /** What it would leave behind if the core ended now; empty when everything has come to its end. */
   leftovers?(): readonly string[];
-  /** Asserts what must hold of it between steps (`assertInvariant`). Called after each step of a simulated core. */
+  /** Asserts what must hold between steps (`assertInvariant`). Called after each step of a simulated core. */
   invariants?(): void;
-  /** Timers that it keeps even at rest, at most. */
+  /** The most timers that it keeps even at rest. */
   readonly standingTimers?: number;
 }

@@ -35,7 +35,7 @@ export function* callWithRetry(
   }
 }
 
-/** How long a caller pauses after its attempt number `attempt`: between half and all of a doubling time. */
+/** The pause after attempt number `attempt`: between half and all of a doubling time. */
 export function pauseAfter(attempt: number, prng: Prng): Nanos {
   const longest = Math.min(limit('callerRetryMaxNs'), limit('callerRetryNs') * 2 ** Math.min(attempt, 16));
   return Math.ceil(longest * (0.5 + prng.nextFloat() / 2));

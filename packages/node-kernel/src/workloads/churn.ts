@@ -18,10 +18,10 @@ import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
 
 /*
- * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held before
- * the call decides which answers are right. Other domains do the same on other cores with the same memory, so the oracle
- * knows what may not happen (success without the right, an error that is none, anything left after a revoke) rather
- * than what must. The invariants that span cores are checked from outside: after each step in the simulator, by the audit
+ * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held
+ * before the call decides which answers are right. Other domains do the same on other cores with the same memory, so
+ * the oracle knows what may not happen (success without the right, a false error, anything left after a revoke) rather
+ * than what must. Invariants that span cores are checked from outside: after each step in the simulator, by the audit
  * on a real cluster.
  */
 
@@ -30,11 +30,11 @@ export interface ChurnOptions {
   /** Where else to send: core and domain. */
   readonly peers: readonly (readonly [core: CoreId, domain: DomainId])[];
   readonly operations: number;
-  /** Ends then, whatever is left to do; nanoseconds from the beginning. */
+  /** Ends by then at the latest; nanoseconds from the beginning. */
   readonly forNs: Nanos;
   /** The longest pause between two operations. */
   readonly pauseNs: Nanos;
-  /** A domain that holds more prefers to let go: with few capabilities everybody is after the same ones. */
+  /** A domain that holds more prefers to let go: with few capabilities, domains compete for the same ones. */
   readonly keep: number;
   /** Somebody has said that it shall end. */
   readonly isOver: () => boolean;
@@ -79,7 +79,7 @@ const TYPES: readonly CapabilityType[] = [
   'Dispatcher',
   'Dispatcher',
 ];
-/** What a caller may be told: a library hides everything that another try can cure, until its deadline. */
+/** What a caller may be told: a library hides everything that a retry can cure, until its deadline. */
 const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'CAPABILITY_NOT_FOUND',
   'CAPABILITY_BUSY',
@@ -128,10 +128,10 @@ export function* churn(bench: Workbench, options: ChurnOptions, prng: Prng): Ope
 }
 
 class Runner {
-  /** The address that the running call is about, and what lay there when it was last tried. */
+  /** The address of the running call, and what lay there when it was last tried. */
   private address = 0;
   private current: Capability | null = null;
-  /** The incarnation in which a core last had the domain that is sent to: its next one has no such domain. */
+  /** The incarnation in which a core last had the target domain: its next one has no such domain. */
   private readonly reached = new Map<CoreId, Incarnation>();
 
   constructor(
@@ -274,7 +274,7 @@ class Runner {
     return result;
   }
 
-  /** C3, as far as one core sees: when a revoke reports success nothing of its target is left but the slot itself. */
+  /** C3, as far as one core sees: after a successful revoke nothing of its target is left but the slot itself. */
   private *revoke(held: Held): Operation<SystemCallResult> {
     const result = yield* this.invoke({ operation: 'revoke', target: { address: held.address } });
     const target = this.current;
@@ -292,7 +292,7 @@ class Runner {
     return result;
   }
 
-  /** Calls that no caller may get through with (C6). */
+  /** Calls that must be refused to any caller (C6). */
   private *forge(source: { readonly address: number }): Operation<SystemCallResult> {
     const forged = [
       () => this.invoke({ operation: 'revoke', target: { address: 2 ** 31 } }),

@@ -20,8 +20,8 @@ const PAGE = 4096;
 const NO_PAYLOAD = new Uint8Array();
 
 /**
- * Revokes with a copy on every peer's core, against two-phase rounds that do nothing over the same plan, one after the
- * other in turns, each after `quiet` nanoseconds in which the acks of what went before are over. Times in nanoseconds, taken in the core that begins them.
+ * Alternates revokes that have a copy on every peer's core with empty two-phase rounds over the same plan, each after
+ * `quiet` nanoseconds in which earlier acks settle. Times in nanoseconds, taken at the initiator.
  */
 export function* measureRevokes(
   bench: Workbench,
@@ -52,8 +52,8 @@ export function* measureRevokes(
 }
 
 /**
- * Retypes that need every core's consent: `count` one after the other, then as many at once, of as many sources that have a
- * descendant on a peer's core. Nanoseconds for each.
+ * Retypes that need every core's consent: `count` one after the other, then as many at once, of as many sources that
+ * have a descendant on a peer's core. Nanoseconds for each.
  */
 export function* measureRetypes(
   bench: Workbench,
@@ -118,7 +118,7 @@ class Caller {
     return known(address);
   }
 
-  /** RAM of this domain, with a part of it in a peer's hands: so that what it is retyped to concerns every core. */
+  /** RAM of this domain with a part in a peer's hands, so that retyping it concerns every core. */
   *sharedSource(core: CoreId, to: number): Operation<number> {
     const source = this.allocate(4 * PAGE);
     const part = yield* this.retype(source, 3 * PAGE);
@@ -146,7 +146,7 @@ class Caller {
     return found;
   }
 
-  /** Starts all calls before any has ended; resolves when all have. */
+  /** Starts all calls before any has ended; returns when all have. */
   *allAtOnce(calls: readonly SystemCall[]): Operation<readonly SystemCallResult[]> {
     return yield* wait<readonly SystemCallResult[]>({
       arm: (resume, now) => {

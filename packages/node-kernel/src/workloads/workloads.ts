@@ -11,7 +11,7 @@ const DOMAIN = { min: 1, max: 2 ** 31 } as const;
 const COUNT = { min: 1, max: 10_000, otherwise: 10 } as const;
 const QUIET_MS = { min: 0, max: 10_000, otherwise: 60 } as const;
 
-/** Domains that work: what is measured with, and what looks for faults. */
+/** Domains with a workload: for measuring, and for finding faults. */
 export class Workloads implements Service {
   private stops = 0;
 

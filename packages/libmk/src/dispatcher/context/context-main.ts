@@ -16,26 +16,28 @@ import type { FrameView } from '../frame-view.ts';
 import { installWorld } from './world.ts';
 
 /*
- * What is evaluated first in the bare context of a dispatcher, before its program: it takes the host's clock and entropy
- * away, puts the kernel's in their place, and stands between the program and the host. The program never sees the port, the
- * shared memory or the function that lead out of its context.
+ * Evaluated first in a dispatcher's bare context, before its program: replaces the host's clock and entropy by the
+ * kernel's, and stands between the program and the host. The program never sees the port, the shared memory or the
+ * function that lead out of its context.
  */
 
-/** How the two ends meet in a context; `mkContext` of the context until `begin` has been called. */
+/** How the two ends meet in a context; the context's `mkContext` until `begin` is called. */
 export interface ContextHandle {
-  /** Takes the world as it is for this dispatcher. To be called before the program's text is evaluated. */
+  /** Sets up the world of this dispatcher. Call before the program's text is evaluated. */
   begin(options: ContextOptions): void;
-  /** A running core: what is short crosses in `shared` (shared-words.ts), what is longer over `port`, which tells of both. */
+  /**
+   * In a running core: short data crosses in `shared` (shared-words.ts), longer data over `port`, which announces both.
+   */
   connectPort(port: ContextPort, shared: ArrayBufferLike): void;
-  /** Takes so many bytes out of the shared memory, as those of the next resumption. */
+  /** Takes so many bytes from the shared memory as the next resumption. */
   takeShared(length: number): void;
-  /** The simulator: `serve` answers at once. It gives bytes of the memory that `room` makes. */
+  /** In the simulator: `serve` answers at once, in memory made by `room`. */
   connectFunction(serve: (request: Uint8Array) => Uint8Array | null): void;
   /** Memory of the context for so many bytes. */
   room(length: number): Uint8Array;
   /** The bytes of the next resumption, and the shared memory that they name. */
   give(bytes: Uint8Array, frames?: readonly GivenFrame[]): void;
-  /** What the last turn came to; in memory that the next turn uses. */
+  /** The result of the last turn, in memory that the next turn reuses. */
   collect(): Uint8Array;
   /** The same, over the port. */
   post(): void;
@@ -46,7 +48,7 @@ export interface ContextOptions {
   readonly seed: string;
   /** Bytes of ArrayBuffers and WebAssembly memory. */
   readonly memoryBytes: number;
-  /** How many bytes of ArrayBuffers the engine holds for the context; null: it cannot be told, or would differ from run to run. */
+  /** How many bytes of ArrayBuffers the engine holds for the context; null: unknown, or different from run to run. */
   readonly measureBytes: (() => number) | null;
 }
 
@@ -60,7 +62,7 @@ export interface ContextPort {
   postMessage(message: unknown): void;
 }
 
-/** Words of the memory that a dispatcher's thread shares with the core: see io/dispatchers of the kernel. */
+/** Indexes into the memory that a dispatcher's thread shares with the core: see io/dispatchers of the kernel. */
 const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 32 } as const;
 
 /** Absent unless V8 exposes it. */
@@ -138,7 +140,7 @@ function bad(text: string): CallResult {
   return { ok: false, error: 'BAD_SYSTEM_CALL', text };
 }
 
-/** One turn: the upcalls are handed over; the microtasks drain when the script that calls this is over. */
+/** One turn: hands over the upcalls; the microtasks drain when the calling script ends. */
 function turn(): void {
   const resumption = decodeResumption(known(inbox, 'what the dispatcher is resumed with'));
   inbox = null;
@@ -183,7 +185,7 @@ function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
   serve = (request) => {
     store(words, WORD.asked, 1);
     box.set(request);
-    send(-request.length); // a call; a turn is what is not negative
+    send(-request.length); // a call; a turn is never negative
     while (load(words, WORD.asked) === 1) wait(words, WORD.asked, 1);
     return box.slice(0, load(words, WORD.length));
   };
@@ -192,13 +194,13 @@ function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
 const handle: ContextHandle = {
   begin({ epochMs, seed, memoryBytes, measureBytes }) {
     const measure = (bytes: () => unknown) => (): number => {
-      // What the first has found is freed in the background; the second waits for that.
+      // What the first collection finds is freed in the background; the second waits for that.
       collectGarbage?.();
       collectGarbage?.();
       try {
         return Number(bytes());
       } catch {
-        return Infinity; // an error of the host, as one short of stack, must not come in
+        return Infinity; // an error of the host, such as an exhausted stack, must not come in
       }
     };
     const memory = new CountedMemory(memoryBytes, measureBytes && measure(measureBytes));
@@ -224,7 +226,7 @@ const handle: ContextHandle = {
       frames.set(frame, view);
       lastFrame = frame;
     }
-    // Whoever asked for them and went away leaves them behind.
+    // Callers that asked for them and left leave them behind.
     for (const frame of frames.keys()) if (frames.size > FRAMES_KEPT) frames.delete(frame);
   },
   collect,

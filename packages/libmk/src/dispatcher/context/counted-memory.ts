@@ -1,23 +1,30 @@
 import { isRecord } from '@mk/monitor-proto/guards';
 
-/** Smaller blocks are not counted one by one: each has a wrapper in the heap that is a fifth of it, and the heap is limited. */
+/**
+ * Smaller blocks are not counted one by one: each has a wrapper in the heap that is a fifth of it, and the heap is
+ * limited.
+ */
 const COUNTED_BYTES = 1024;
 
 /**
- * Memory outside of the heap: a heap limit does not count ArrayBuffers and WebAssembly memory, so their constructors do.
+ * Counts memory outside the heap: a heap limit does not count ArrayBuffers and WebAssembly memory, so their
+ * constructors do.
  */
 export class CountedMemory {
-  /** At least what is held: what was collected since the last look still counts. */
+  /** At least what is held: what was collected since the last check still counts. */
   private held = 0;
   private wasm = 0;
 
-  /** `measure`: collects garbage and tells how many bytes of ArrayBuffers are left; null: only a single block can be too large, a fact of the run alone. */
+  /**
+   * `measure`: collects garbage and returns the bytes of ArrayBuffers left; null: only a single block can be too large,
+   * which depends on the run alone.
+   */
   constructor(
     private readonly maxBytes: number,
     private readonly measure: (() => number) | null,
   ) {}
 
-  /** Throws RangeError if so much more cannot be had. */
+  /** Throws RangeError if so much more is not allowed. */
   check(bytes: number): void {
     if (this.fits(bytes)) return;
     throw new RangeError(`a dispatcher may hold ${this.maxBytes} bytes of ArrayBuffers and WebAssembly memory`);
@@ -46,7 +53,7 @@ export class CountedMemory {
 
 type Constructor = new (...args: unknown[]) => object;
 
-/** A constructor of the context, taken from it by name: it may not be there. */
+/** A constructor of the context by its name, which may be missing. */
 function constructorOf(owner: object, name: string): Constructor | null {
   const found: unknown = Reflect.get(owner, name);
   return isConstructor(found) ? found : null;
@@ -70,7 +77,7 @@ const VIEWS = [
   BigUint64Array,
 ] as const;
 
-/** Counts what the context makes of ArrayBuffers, typed arrays and WebAssembly memory. */
+/** Counts the ArrayBuffers, typed arrays and WebAssembly memory that the context makes. */
 export function countMemory(memory: CountedMemory): void {
   replace('ArrayBuffer', ArrayBuffer.prototype, wrap(ArrayBuffer, 1, memory, bytesOf));
   const owns = (made: object, [first]: readonly unknown[]): number => (isBuffer(first) ? 0 : bytesOf(made));
@@ -127,7 +134,7 @@ function countResizes(memory: CountedMemory): void {
 
 const PAGE_BYTES = 65_536;
 
-/** WebAssembly compiles within the turn; memories and instances are charged with the most that they may ever have. */
+/** WebAssembly compiles within the turn; memories and instances are charged with their maximum. */
 function countWebAssembly(memory: CountedMemory): void {
   const wasm: unknown = Reflect.get(globalThis, 'WebAssembly');
   if (typeof wasm !== 'object' || wasm === null) return;
@@ -186,7 +193,7 @@ function viewOf(bytes: unknown): Uint8Array {
 /** Section of a module in which it declares its own memories. */
 const MEMORY_SECTION = 5;
 
-/** The most that a module's own memory may grow to, in bytes; a TypeError where it names no maximum. */
+/** The maximum of a module's own memory, in bytes; a TypeError where it names none. */
 function memoryOf(bytes: Uint8Array): number {
   let total = 0;
   for (let at = 8; at < bytes.length;) {

@@ -1,17 +1,17 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
 
-/** What a context is given in the place of the host's clock and entropy. */
+/** What replaces the host's clock and entropy in a context. */
 export interface World {
   /** Milliseconds since 1970 when the kernel's clock said 0. */
   readonly epochMs: number;
-  /** Of the numbers that `Math.random` gives. */
+  /** Of its `Math.random`. */
   readonly seed: string;
   /** The kernel's clock. */
   now(): Nanos;
 }
 
-/** Own methods of Date.prototype that read the host's time zone, by those that say the same in UTC. */
+/** Methods of Date.prototype that read the host's time zone, and their UTC equivalents. */
 const IN_UTC = {
   getDate: 'getUTCDate',
   getDay: 'getUTCDay',
@@ -36,7 +36,7 @@ const IN_UTC = {
   toLocaleTimeString: 'toUTCString',
 } as const;
 
-/** What would tell two runs of one seed apart, or let a program wait past the kernel's scheduler. */
+/** What would distinguish two runs of one seed, or let a program wait past the kernel's scheduler. */
 const REMOVED = ['SharedArrayBuffer', 'Temporal', 'console', 'ShadowRealm', 'gc'] as const;
 const FORBIDDEN = ['WeakRef', 'FinalizationRegistry'] as const;
 
@@ -72,12 +72,12 @@ function installDate(world: World): void {
   define(globalThis, 'Date', KernelDate);
 }
 
-/** A date and time without a zone is read in UTC here, and not in the host's zone. */
+/** Reads a date and time without a zone in UTC, not in the host's zone. */
 function zoned(text: string): string {
   return /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text;
 }
 
-/** What depends on the language that the host speaks speaks English. */
+/** What depends on the host's language uses English. */
 function fixLocales(): void {
   for (const [prototype, name, place] of [
     [String.prototype, 'localeCompare', 1],
@@ -101,7 +101,10 @@ interface Site {
   getFileName(): string | null | undefined;
 }
 
-/** A stack trace as the engine has it, up to the frames of the host: those are no business of the program and differ from run to run. */
+/**
+ * A stack trace as the engine has it, up to the host's frames, which do not concern the program and differ from run to
+ * run.
+ */
 function ownFrames(error: Error, sites: readonly Site[]): string {
   let own: string | null = null;
   const lines = [headOf(error)];

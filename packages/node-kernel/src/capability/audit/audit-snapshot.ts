@@ -24,25 +24,25 @@ export interface CoreSnapshot {
   /** Memory on its way to an allocator, or lost with a core and accounted as lost. */
   readonly reclaiming: readonly Range[];
   readonly slots: readonly SlotSnapshot[];
-  /** Capabilities sent by this core that no core has yet in a slot. */
+  /** Capabilities that this core sent and that are not yet in a slot of any core. */
   readonly inFlight: readonly WireCapability[];
 }
 
 export interface Violation {
   readonly invariant: 'C1' | 'C2' | 'C3' | 'C5' | 'copies' | 'relations';
-  /** The capability, or the range, that offends. */
+  /** The offending capability or range. */
   readonly what: string;
   readonly cores: readonly number[];
   readonly detail: string;
-  /** The memory that it is about; absent for capabilities without. */
+  /** The memory concerned; absent for capabilities without. */
   readonly range?: Range;
-  /** Of C1 and relations: who is named as owner. */
+  /** Of C1 and relations: the named owners. */
   readonly owners?: readonly number[];
   /** Of C5: memory that nobody has, or that nobody brought. */
   readonly memory?: 'leaked' | 'foreign';
 }
 
-/** One slot, decoded, with the core that it is on. */
+/** One decoded slot with its core. */
 export interface AuditEntry extends Omit<SlotSnapshot, 'capability'> {
   readonly core: CoreId;
   readonly capability: Capability;
@@ -66,7 +66,7 @@ export function snapshotCore(
   return { ...memoryOf(state, inFlight, reclaiming), slots };
 }
 
-/** A snapshot but for its slots. */
+/** A snapshot without its slots. */
 export function memoryOf(
   state: LocalCapabilities,
   inFlight: readonly Capability[],
@@ -81,7 +81,7 @@ export function memoryOf(
   };
 }
 
-/** The entries of one core, straight from its state: what `entriesOf` makes of its snapshot, without the way over the wire. */
+/** The entries of one core straight from its state: what `entriesOf` makes of its snapshot, without the wire form. */
 export function entriesOfCore(state: LocalCapabilities): AuditEntry[] {
   const { core } = state;
   const entries: AuditEntry[] = [];

@@ -13,8 +13,8 @@ import { describeCapability, isAncestor, isCopy } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 
 /**
- * Every violation of C1, C2, C5, copy agreement and conservative bits; empty when all is well. Who has the states at hand
- * gives the entries, and snapshots without slots.
+ * Every violation of C1, C2, C5, copy agreement and conservative bits; empty when all is well. A caller with the states
+ * at hand passes entries, and snapshots without slots.
  */
 export function auditCapabilities(
   snapshots: readonly CoreSnapshot[],
@@ -28,7 +28,7 @@ export function auditCapabilities(
   ];
 }
 
-/** C3: what is left of the target after a revoke reported success, but for the one slot that survives it. */
+/** C3: what is left of the target after a successful revoke, except for the one slot that survives it. */
 export function noneOf(
   target: Capability,
   snapshots: readonly CoreSnapshot[],

@@ -1,7 +1,7 @@
 /**
- * What the CPU driver does for its monitor and for nobody else (Barrelfish’s `monitor_*` invocations). Values come from
+ * What the CPU driver does for its monitor and nobody else (Barrelfish’s `monitor_*` invocations). Values come from
  * other cores, so they are checked and refused with a named error; slots come from our own monitor, so a wrong one is a
- * bug and asserts. Beside these: `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation),
+ * bug and asserts. See also `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation),
  * `reclaim.ts`.
  */
 import { assert } from '@mk/monitor-proto/assert';
@@ -22,7 +22,7 @@ import { type CopyGroup, full, type FullSlot, type Slot } from '../store/slot.ts
 import { sizeAllowed } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
-/** An empty slot of the kernel for something held on behalf of an operation. */
+/** An empty slot of the kernel, to hold something for an operation. */
 export function allocateKernelSlot(state: LocalCapabilities): Result<Slot> {
   const slot = state.kernelSlots.freeSlot();
   return slot === null ? refuse('NO_FREE_SLOT') : succeed(slot);
@@ -34,7 +34,7 @@ export function findLive(state: LocalCapabilities, capability: Capability): Resu
   return group === undefined || liveSlot(group) === undefined ? refuse('CAPABILITY_NOT_FOUND') : succeed(group);
 }
 
-/** As `findLive`, for an operation that only the owner may serialise, and one at a time. */
+/** Like `findLive`, for an operation that only the owner may serialise, one at a time. */
 export function findOwned(state: LocalCapabilities, capability: Capability): Result<CopyGroup> {
   const found = findLive(state, capability);
   if (!found.ok) return found;
@@ -79,21 +79,21 @@ export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, a
   return succeed(undefined);
 }
 
-/** A range that was just allocated, as a capability in an empty slot. Stolen memory has its ancestor at its home. */
+/** A newly allocated range as a capability in an empty slot. Stolen memory has its ancestor at its home. */
 export function ramFrom(state: LocalCapabilities, slot: Slot, range: Range): void {
   const ram: Capability = { type: 'RAM', rights: typeRow('RAM').rights, ...range, fields: [] };
   const relations = state.homeOf(range.address) === state.core ? 0 : REMOTE.ancestors;
   place(state, slot, ram, { owner: state.core, relations });
 }
 
-/** Memory of this core lies in an allocator elsewhere: from now on it may be covered there. */
+/** Memory of this core lies in another core's allocator: from now on it may be covered there. */
 export function lendMemory(state: LocalCapabilities): void {
   const { address, size } = state.memory;
   const root = state.database.find(makeCapability('PhysAddr', address, size));
   if (root !== undefined) addRelations(state, root, REMOTE.descendants);
 }
 
-/** A mapping made by `map` through the object in `through`; lives and dies with that very copy. */
+/** A mapping made by `map` through the object in `through`; it lives and dies with that very copy. */
 export function createMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, through: Slot): void {
   place(state, slot, mapping, { owner: state.core, relations: 0 });
   linkMapping(state, full(slot), through);
@@ -114,7 +114,7 @@ export function unlockGroup(group: CopyGroup): void {
   group.locked = false;
 }
 
-/** Ownership passes. The core that loses it knows from then on that there is a remote copy. */
+/** Passes ownership. The core that loses it knows from then on that there is a remote copy. */
 export function setOwner(state: LocalCapabilities, group: CopyGroup, owner: number): void {
   if (!typeRow(group.capability.type).needsLocality || group.owner === owner) return;
   group.owner = owner;
@@ -138,14 +138,14 @@ export function deleteLast(state: LocalCapabilities, slot: Slot): void {
   deleteLastCopy(state, { slot, capability, forced: false });
 }
 
-/** Removes one copy that is foreign, or beside which another local one stays. */
+/** Removes one copy that is foreign, or beside which another local one remains. */
 export function deleteCopy(state: LocalCapabilities, slot: Slot): void {
   const copy = full(slot);
   assert(hasOtherCopies(state, copy.group), 'deleteCopy of the last owned copy');
   removeCopy(state, copy);
 }
 
-/** Removes all copies of a foreign capability, locked or not, because its owner says so. None is fine. */
+/** Removes all copies of a foreign capability, locked or not, because its owner says so. There may be none. */
 export function deleteForeigns(state: LocalCapabilities, capability: Capability): Result<void> {
   const group = state.database.find(capability);
   if (group === undefined) return succeed(undefined);

@@ -1,10 +1,10 @@
 /**
- * RAM that lost a capability and where it goes. Freed RAM goes home, to the core that brought it, and only the home
- * frees it. What no other core can cover ("certain") it frees at once. For the rest the home asks in two rounds:
- * every core starts a watch on the range, then, when all have, reports what it held at any time since. A capability is
+ * RAM that lost a capability, and where it goes. Freed RAM returns to its home, the core that brought it, and only the
+ * home frees it. What no other core can cover ("certain") it frees at once. For the rest the home asks in two rounds:
+ * every core starts a watch on the range; when all have, each reports what it held at any time since. A capability is
  * always held by somebody (a sender keeps it until the receiver has it), so what nobody saw does not exist. Freeing
- * what is free already does nothing, so that two candidates for the same bytes are harmless.
- * Differs from Barrelfish, which loses memory whose parent was deleted before its children.
+ * free memory does nothing, so two candidates for the same bytes are harmless. Differs from Barrelfish, which loses
+ * memory whose parent was deleted before its children.
  */
 import type { CopyGroup } from '../store/slot.ts';
 import { overlaps } from '../model/capability.ts';
@@ -49,7 +49,7 @@ export function reclaimObject(state: LocalCapabilities, removed: CopyGroup): voi
   else state.changes.offer(candidate);
 }
 
-/** Frees, at the home, what neither this core nor `coveredElsewhere` covers. Answers the bytes freed. */
+/** Frees, at the home, what neither this core nor `coveredElsewhere` covers; returns the bytes freed. */
 export function reclaimAtHome(state: LocalCapabilities, range: Range, coveredElsewhere: readonly Range[]): number {
   let freed = 0;
   const covered = [...coveredElsewhere, ...coveredRanges(state, range)];

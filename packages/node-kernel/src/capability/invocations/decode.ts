@@ -49,7 +49,7 @@ export interface Invocations {
 export type Operation = keyof Invocations;
 export type Invocation = { [K in Operation]: { readonly operation: K } & Invocations[K] }[Operation];
 
-/** A decoded invocation: nothing in it can be refused any more, as long as nothing else happens in between. */
+/** A decoded invocation: nothing in it can be refused any more, provided nothing else happens in between. */
 export type Action =
   | { readonly action: 'copy'; readonly source: FullSlot; readonly destination: Slot; readonly rights: number }
   | { readonly action: 'move'; readonly source: FullSlot; readonly destination: Slot }
@@ -100,7 +100,7 @@ function decodeAs<K extends Operation>(
   return DECODERS[operation](state, caller, given);
 }
 
-/** Giving to another cspace is sending: it takes the grant right. */
+/** Giving to another cspace is sending, which takes the grant right. */
 function rightsToGive(to: SlotRef): number {
   return to.root === undefined ? 0 : RIGHTS.grant;
 }
@@ -215,7 +215,7 @@ function decodeResize(state: LocalCapabilities, caller: Slot, given: Invocations
   return succeed({ action: 'resize_cnode', root: caller, cnode: cnode.value, returnTo: returnTo.value });
 }
 
-/** Another operation holds on to a slot of the container. */
+/** Another operation holds a slot of the container. */
 function isUnsettled(container: SlotContainer): boolean {
   for (const slot of container.occupiedSlots()) if (isInDelete(slot) || slot.group.locked) return true;
   return false;

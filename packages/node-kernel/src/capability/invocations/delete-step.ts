@@ -16,9 +16,9 @@ import { typeRow } from '../model/types.ts';
 
 export interface StepResult {
   /**
-   * `idle`: nothing left. `more`: call again. `paused`: a revoke is between mark and commit. `waiting`: what is left
-   * waits for a lock or for the monitor. `last_owned`: `slot` is the owner's last copy and other cores may have copies;
-   * the monitor deletes it across cores (and may `enqueue` it again).
+   * `idle`: nothing left. `more`: call again. `paused`: a revoke is between mark and commit. `waiting`: the rest waits
+   * for a lock or for the monitor. `last_owned`: `slot` is the owner's last copy and other cores may have copies; the
+   * monitor deletes it across cores (and may `enqueue` it again).
    */
   readonly state: 'idle' | 'more' | 'paused' | 'waiting' | 'last_owned';
   readonly slot?: Slot;
@@ -46,7 +46,7 @@ export function deleteStep(state: LocalCapabilities, budget: number = CAPABILITY
   return { state: queue.drained ? 'idle' : 'more' };
 }
 
-/** The copy may go without further ado: another local one stays, or the owner elsewhere keeps the object. */
+/** The copy may simply go: another local one remains, or the owner elsewhere keeps the object. */
 export function hasOtherCopies(state: LocalCapabilities, group: CopyGroup): boolean {
   return group.slots.size > 1 || state.isForeign(group);
 }
@@ -98,7 +98,7 @@ function deleteEntry(state: LocalCapabilities, entry: DeleteEntry): 'done' | 'lo
   return 'done';
 }
 
-/** One unit on the clear list; false when nothing on it can go on now. */
+/** One unit of the clear list; false when nothing on it can proceed now. */
 function clearOne(state: LocalCapabilities): boolean {
   const { clear } = state.deletions;
   for (let tried = clear.length; tried > 0; tried -= 1) {

@@ -1,7 +1,7 @@
 /**
- * map, protect, unmap. `map` enters a part of a frame, or a table of the next level, in a page table, and makes the Mapping
- * capability by which it is protected and unmapped. Illegal ones are refused with the reason and change nothing. Rights are
- * enforced: a frame without WRITE maps read-only.
+ * map, protect, unmap. `map` enters part of a frame, or a table of the next level, in a page table, and makes the
+ * Mapping capability that later protects and unmaps it. Illegal requests are refused with the reason and change
+ * nothing. Rights are enforced: a frame without WRITE maps read-only.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';
@@ -28,7 +28,7 @@ export interface MapRequest {
   readonly count: number;
   /** Bytes from the start of the frame; a multiple of what an entry covers. 0 for a table. */
   readonly offset: number;
-  /** READ, WRITE, EXECUTE; at most what the source carries. */
+  /** READ, WRITE, EXECUTE; at most the source's. */
   readonly rights: number;
   /** Where the Mapping capability goes. */
   readonly destination: SlotRef;

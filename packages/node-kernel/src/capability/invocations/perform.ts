@@ -1,4 +1,4 @@
-/** Performs what `decode.ts` has allowed. Cannot fail; says what changed. */
+/** Performs what `decode.ts` has allowed. Cannot fail; reports what changed. */
 import { known } from '@mk/monitor-proto/assert';
 import { makeCapability, withRights } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
@@ -13,7 +13,7 @@ import { place, relocate, removeCopy } from './placement.ts';
 import { createRetyped } from './retype.ts';
 import type { FullSlot, Slot } from '../store/slot.ts';
 
-/** What `identify` tells. */
+/** The answer of `identify`. */
 export interface Identity {
   readonly capability: Capability;
   readonly owner: number;
@@ -45,7 +45,7 @@ const PERFORMERS: Performers = {
   protect: performProtect,
 };
 
-/** Answers what `identify` tells; nothing for any other action. */
+/** Returns `identify`'s answer; nothing for any other action. */
 export function performAction(state: LocalCapabilities, action: Action): Identity | null {
   return performAs(state, action.action, action) ?? null;
 }

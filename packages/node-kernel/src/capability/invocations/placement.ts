@@ -1,4 +1,4 @@
-/** Putting capabilities in slots and taking them out, with everything that hangs on it. No decisions here. */
+/** Puts capabilities in slots and takes them out, with all that depends on it. No decisions here. */
 import { assert, known } from '@mk/monitor-proto/assert';
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';

@@ -1,7 +1,7 @@
 /**
- * Retype, as far as one core can judge it. The checks come in Barrelfish’s order: alignment, not a
- * mapping, a legal edge, the count, the fit, no overlap. The overlap rule: inside the range to be retyped there may be
- * nothing but the source, its copies and its ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
+ * Retype, as far as one core can judge it. Checks run in Barrelfish’s order: alignment, not a mapping, a legal edge,
+ * the count, the fit, no overlap. The overlap rule: the range to be retyped may hold only the source, its copies and
+ * its ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
@@ -49,8 +49,8 @@ export function retypeRange(children: readonly Capability[]): Range {
 }
 
 /**
- * Whether this core knows of nothing in the way. To be asked on the owner first, then on every core with relations;
- * the source need not be present. What stands in the way but is being deleted answers CAPABILITY_BUSY.
+ * Whether this core knows of nothing in the way. Ask the owner first, then every core with relations; the source need
+ * not be present. Answers CAPABILITY_BUSY when what stands in the way is being deleted.
  */
 export function isRetypeable(state: LocalCapabilities, source: Capability, range: Range): Result<void> {
   if (typeRow(source.type).multiRetype) return succeed(undefined);
@@ -116,7 +116,7 @@ function objectSizeOf({ type, objectSize }: RetypeRequest): number {
   return size.kind === 'exact' && objectSize === 0 ? size.bytes : objectSize;
 }
 
-/** Domain and ID get their fields from the CPU driver, so that nobody can name somebody else's. */
+/** The CPU driver assigns the fields of Domain and ID, so that nobody can name another's. */
 function isAssigned(type: CapabilityType): boolean {
   return typeRow(type).fields[1] === 'local_id';
 }

@@ -1,7 +1,7 @@
 /**
  * The local half of revoke: freeze on mark, delete on commit, thaw on abort. A mark deletes nothing. It is all or
- * nothing: a locked copy or descendant means "wait for that lock", never a crash, and
- * descendants are found at any depth. While a mark stands, nothing that it covers is accepted.
+ * nothing: a locked copy or descendant means "wait for that lock", never a crash; descendants are found at any depth.
+ * While a mark stands, nothing that it covers is accepted.
  */
 import { assert, known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy } from '../model/capability.ts';
@@ -21,7 +21,7 @@ export function revokeMarkTarget(state: LocalCapabilities, survivor: Slot): Mark
   return freeze(state, full(survivor).capability, survivor);
 }
 
-/** On any other core: freezes every copy and all descendants, and pauses deletion. Finding none is fine. */
+/** On any other core: freezes every copy and all descendants, and pauses deletion. There may be none. */
 export function revokeMarkRelations(state: LocalCapabilities, target: Capability): MarkResult {
   return freeze(state, target, null);
 }

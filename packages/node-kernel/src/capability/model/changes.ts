@@ -1,4 +1,4 @@
-/** What became of capabilities, for whoever must follow: the CPU driver, the address spaces, the monitor. */
+/** What became of capabilities, for those who must follow: the CPU driver, the address spaces, the monitor. */
 import type { Capability, Range } from './capability.ts';
 
 /** A run of entries of one page table that one mapping fills. */
@@ -17,7 +17,7 @@ export type Change =
   | { readonly kind: 'deleted'; readonly slot: number; readonly capability: Capability }
   /** The last copy on the owner is gone, and the object with it. */
   | { readonly kind: 'destroyed'; readonly capability: Capability }
-  /** The dispatcher is on its way out: deschedule it now. */
+  /** The dispatcher is ending: deschedule it now. */
   | { readonly kind: 'stopped'; readonly capability: Capability }
   | { readonly kind: 'moved'; readonly from: number; readonly to: number }
   /** RAM has become an object: its bytes must be zeroed before anyone can read them. */
@@ -32,12 +32,12 @@ export type Change =
       readonly count: number;
       readonly rights: number;
     }
-  /** Page table entries are gone: no translation through them may be used any more. */
+  /** Page table entries are gone: no translation through them may be used from now on. */
   | { readonly kind: 'unmapped'; readonly run: Entries }
-  /** Back in the allocator of this core. */
+  /** Back in this core's allocator. */
   | { readonly kind: 'freed'; readonly address: number; readonly size: number };
 
-/** Memory that lost a capability and is perhaps covered by no other. */
+/** Memory that lost a capability and perhaps has no other. */
 export interface ReclaimCandidate extends Range {
   /** The core that brought the memory: freed RAM goes back there. */
   readonly home: number;
@@ -46,13 +46,14 @@ export interface ReclaimCandidate extends Range {
 }
 
 /**
- * The one place that hears what became of capabilities on this core. Whatever changes the state tells it here, nobody hands
- * changes about, so none can be dropped; the kernel drains it at the end of every step and tells the services.
+ * The one place that hears what became of capabilities on this core. Whatever changes the state reports here, and
+ * nobody passes changes around, so none can be dropped; the kernel drains it at the end of every step and tells the
+ * services.
  */
 export class ChangeSink {
   private changes: Change[] = [];
   private candidates: ReclaimCandidate[] = [];
-  /** Changes ever noted; whoever tells them counts as well (CS1). */
+  /** Changes ever noted; whoever passes them on counts as well (CS1). */
   noted = 0;
 
   note(change: Change): void {
@@ -60,22 +61,22 @@ export class ChangeSink {
     this.changes.push(change);
   }
 
-  /** Changes that nobody has taken yet. */
+  /** Changes not yet taken. */
   get untold(): number {
     return this.changes.length;
   }
 
-  /** Memory that is left to the monitor; what this core can free by itself is freed at once. */
+  /** Memory left to the monitor; what this core can free alone is freed at once. */
   offer(candidate: ReclaimCandidate): void {
     this.candidates.push(candidate);
   }
 
-  /** Whether somebody is to be told something. */
+  /** Whether there is anything to tell. */
   get pending(): boolean {
     return this.changes.length > 0 || this.candidates.length > 0;
   }
 
-  /** Whether translations were taken away, or memory became another object, that nobody has been told of yet. */
+  /** Whether it holds lost translations, or memory that became another object, not yet told. */
   get concernsPages(): boolean {
     return this.changes.some(({ kind }) => kind === 'unmapped' || kind === 'protected' || kind === 'zeroed');
   }

@@ -1,4 +1,4 @@
-/** What follows from the type table: legal retypes, transitive descent, tree roots, sizes. All precomputed. */
+/** What follows from the type table, precomputed: legal retypes, transitive descent, tree roots, sizes. */
 import { known } from '@mk/monitor-proto/assert';
 import { CAPABILITY_TYPE_NAMES, typeRow } from './types.ts';
 import type { CapabilityType } from './types.ts';
@@ -6,7 +6,7 @@ import type { CapabilityType } from './types.ts';
 const BY_ORDINAL: (CapabilityType | undefined)[] = [];
 for (const name of CAPABILITY_TYPE_NAMES) BY_ORDINAL[typeRow(name).ordinal] = name;
 
-/** The type that travels as `ordinal`, or undefined. */
+/** The type with this ordinal on the wire, or undefined. */
 export function typeOfOrdinal(ordinal: number): CapabilityType | undefined {
   return BY_ORDINAL[ordinal];
 }
@@ -30,7 +30,7 @@ function collectAncestors(type: CapabilityType): Set<CapabilityType> {
   return all;
 }
 
-/** Whether `type` comes from `ancestor` over one or more edges, mapping edges included; never from itself. */
+/** Whether `type` descends from `ancestor` over one or more edges, mapping edges included; never from itself. */
 export function descendsFrom(type: CapabilityType, ancestor: CapabilityType): boolean {
   return known(ANCESTOR_TYPES.get(type)).has(ancestor);
 }
@@ -53,7 +53,7 @@ export function sizeAllowed(type: CapabilityType, bytes: number): boolean {
   return rule.kind === 'exact' ? bytes === rule.bytes : bytes > 0 && bytes % rule.bytes === 0;
 }
 
-/** RAM itself and what is made of it: the memory that goes back to an allocator when its last capability is gone. */
+/** RAM and what is made of it: memory that returns to an allocator with its last capability. */
 export function isRamBacked(type: CapabilityType): boolean {
   return type === 'RAM' || (descendsFrom(type, 'RAM') && !isWeightless(type));
 }

@@ -10,7 +10,7 @@ import { ALL_RIGHTS, RIGHTS } from './rights.ts';
 const KIB = 1024;
 const PAGE = 4 * KIB;
 
-/** What sizes in bytes a capability of the type may have: none at all, exactly so many, or a positive multiple. */
+/** The sizes in bytes that a capability of the type may have: none, exactly one, or a positive multiple. */
 export type SizeRule =
   | { readonly kind: 'none' }
   | { readonly kind: 'exact'; readonly bytes: number }
@@ -20,7 +20,7 @@ export interface TypeRow {
   /** Never changes: it travels. Parents have lower ordinals than children, so ancestors sort first. */
   readonly ordinal: number;
   readonly parents: readonly string[];
-  /** A part of a capability of this type may be made into a smaller one of the same type. */
+  /** A part of a capability of this type may become a smaller one of the same type. */
   readonly fromSelf: boolean;
   readonly size: SizeRule;
   /** The address of an object is a multiple of this many bytes. */

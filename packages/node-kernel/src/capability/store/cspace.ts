@@ -1,7 +1,7 @@
 /**
  * Capability addresses. A cspace is a tree of two levels: a root L1 CNode whose slots hold L2 CNodes, whose 256 slots
  * hold anything. An address has 32 bits: 24 for the L1 index, 8 for the L2 slot. Level 1 names the L1 slot itself.
- * Every step of the way checks that what is there is a live CNode of this core with the right that is needed.
+ * Every step checks that there is a live CNode of this core with the right needed.
  */
 import type { Capability } from '../model/capability.ts';
 import { refuse, succeed } from '@mk/monitor-proto/result';
@@ -32,7 +32,7 @@ export function l2SlotOf(address: number): number {
   return address % CAPABILITY_LIMITS.l2Slots;
 }
 
-/** The slot that `ref` names, full or not. `rights` are needed of the CNode that the slot is in. */
+/** The slot that `ref` names, full or not. The CNode that holds it must carry `rights`. */
 export function resolveSlot(
   state: LocalCapabilities,
   caller: Slot,
@@ -95,7 +95,7 @@ export function containerIn(
   return container === undefined ? refuse('CAPABILITY_FOREIGN') : succeed(container);
 }
 
-/** The lowest empty slot of a cspace as an address, for whoever fills slots on behalf of its domain. */
+/** The lowest empty slot of a cspace as an address, for those who fill slots for its domain. */
 export function freeAddress(state: LocalCapabilities, caller: Slot): Result<number> {
   const root = containerIn(state, caller, 'L1CNode', RIGHTS.read);
   if (!root.ok) return root;

@@ -1,11 +1,11 @@
-/** What is waiting to be deleted on one core, emptied in bounded steps by `delete-step.ts`. */
+/** What waits to be deleted on one core; `delete-step.ts` empties it in bounded steps. */
 import { assert } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import type { Slot, SlotContainer } from './slot.ts';
 
 export interface DeleteEntry {
   readonly slot: Slot;
-  /** What lay there when it was queued: a slot emptied in the meantime has nothing left to do. */
+  /** What lay there when it was queued: a slot emptied since needs nothing more. */
   readonly capability: Capability;
   /** Part of a committed revoke: every copy on every core is going, so nobody needs to be asked or told. */
   readonly forced: boolean;
@@ -14,7 +14,7 @@ export interface DeleteEntry {
 export interface ClearEntry {
   readonly entry: DeleteEntry;
   readonly container: SlotContainer;
-  /** Slots below were put on the delete list. */
+  /** Slots below it are on the delete list. */
   cursor: number;
 }
 

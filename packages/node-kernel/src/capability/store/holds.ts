@@ -1,4 +1,6 @@
-/** What operations between cores hold on to while they run: kept with the capabilities, because everything must mind them. */
+/**
+ * What operations between cores hold while they run: kept with the capabilities, because everything must respect it.
+ */
 import type { Capability, Range } from '../model/capability.ts';
 import type { Slot } from './slot.ts';
 

@@ -1,7 +1,7 @@
 /**
- * An AA tree of copy groups, ordered as `compareWithinTree` and augmented with the greatest end address below each
- * node, so that what covers or overlaps a range is found without looking at the rest. Everything is O(log n) plus the
- * size of the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
+ * An AA tree of copy groups, ordered by `compareWithinTree` and augmented with the greatest end address below each
+ * node, so that what covers or overlaps a range is found without a full scan. Everything is O(log n) plus the size of
+ * the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
  */
 import { assert } from '@mk/monitor-proto/assert';
 import type { CopyGroup } from './slot.ts';
@@ -10,7 +10,7 @@ import type { Capability, Range } from '../model/capability.ts';
 
 type Node = CopyGroup | null;
 
-/** Called for each group found; answering true ends the search. */
+/** Called for each group found; returning true ends the search. */
 export type Visit = (group: CopyGroup) => boolean | void;
 
 export class IntervalTree {
@@ -73,7 +73,10 @@ export class IntervalTree {
   }
 }
 
-/** The address decides nearly always, and lies in the node itself: on the way down each capability not looked at is a cache miss less. */
+/**
+ * The address nearly always decides and lies in the node itself: each capability not read on the way down saves a cache
+ * miss.
+ */
 function compareTo(key: Capability, node: CopyGroup): number {
   if (key.address !== node.address) return key.address < node.address ? -1 : 1;
   return compareWithinTree(key, node.capability);

@@ -1,4 +1,4 @@
-/** Everything that one core knows about capabilities: the state that decode reads and perform changes. */
+/** Everything that one core knows of capabilities: the state that decode reads and perform changes. */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import { describeCapability, makeCapability } from '../model/capability.ts';
@@ -36,12 +36,12 @@ export class LocalCapabilities {
   readonly pageTables = new PageTables();
   readonly ram: RamAllocator;
   readonly deletions = new DeletionQueue();
-  /** Revokes that have frozen something here and have neither committed nor given up. */
+  /** Revokes that have frozen something here and have neither committed nor aborted. */
   readonly revokes = new Set<RevokeMark>();
-  /** Targets of committed revokes: every other copy is going, so their lock holds up everything but deletion. */
+  /** Targets of committed revokes: every other copy is going, so their lock blocks all but deletion. */
   readonly committed = new Set<CopyGroup>();
   readonly watches = new Set<RangeWatch>();
-  /** Told of everything that becomes of capabilities here. */
+  /** Hears everything that becomes of capabilities here. */
   readonly changes = new ChangeSink();
   private nextLocalId = 0;
 
@@ -83,7 +83,7 @@ export class LocalCapabilities {
       assertInvariant('CS3', slot.capability !== null, () => `slot ${slot.index} of ${slot.container.kind} is empty`);
   }
 
-  /** A number never given out before on this core, for the fields of Domain and ID. */
+  /** A number never assigned before on this core, for the fields of Domain and ID. */
   takeLocalId(): number {
     this.nextLocalId += 1;
     return this.nextLocalId;
@@ -99,7 +99,7 @@ const BOOT_TOKENS: readonly CapabilityType[] = [
   'DeviceIDManager',
 ];
 
-/** A core as it starts: its PhysAddr and the authority tokens in kernel slots, all of its memory free. */
+/** A core at its start: its PhysAddr and the authority tokens in kernel slots, all of its memory free. */
 export function bootCapabilities(options: BootOptions): LocalCapabilities {
   const state = new LocalCapabilities(options);
   const { address, size } = options.memory;

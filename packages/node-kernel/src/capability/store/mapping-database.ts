@@ -16,7 +16,7 @@ import { typeTreeRoot } from '../model/type-rules.ts';
 import { CAPABILITY_TYPE_NAMES, typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';
 
-/** How what is in the database lies towards a range, mildest first. An exact fit counts as surrounding. */
+/** How the database's contents relate to a range, mildest first. An exact fit counts as surrounding. */
 export const RANGE_RELATIONS = ['none', 'surrounding', 'inner', 'partial'] as const;
 export type RangeRelation = (typeof RANGE_RELATIONS)[number];
 
@@ -57,7 +57,7 @@ export class MappingDatabase {
     return group;
   }
 
-  /** Empties an occupied slot. Answers the group, which is out of the database if this was its last copy. */
+  /** Empties an occupied slot. Returns the group, which leaves the database with its last copy. */
   remove(slot: FullSlot): CopyGroup {
     const group = this.detach(slot);
     if (group.slots.size > 1) group.slots.delete(slot);
@@ -142,7 +142,7 @@ export class MappingDatabase {
     return example === undefined ? { relation } : { relation, group: example };
   }
 
-  /** Every group, in order; a visit that answers true ends the walk. What is looked at after every step is walked this way. */
+  /** Every group, in order; a visit that returns true ends the walk. Checks after every step use this walk. */
   visitGroups(visit: Visit): boolean {
     for (const tree of this.trees.values()) if (tree.visitAll(visit)) return true;
     return false;

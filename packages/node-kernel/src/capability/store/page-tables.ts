@@ -1,6 +1,6 @@
 /**
- * What is in the page tables of this core: hardware-neutral, four levels of 512 entries, 48 bits of virtual address. A
- * table is the object of a VNode capability; each run of entries belongs to one Mapping capability and goes with it.
+ * This core's page tables: hardware-neutral, four levels of 512 entries, 48 bits of virtual address. A table is the
+ * object of a VNode capability; each run of entries belongs to one Mapping capability and goes with it.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
@@ -39,7 +39,7 @@ export interface Translation {
 export class PageTables {
   readonly #tables = new Map<number, Map<number, MappedRun>>();
 
-  /** The level of a table type, 0 for the root; −1 for what is no table. */
+  /** The level of a table type, 0 for the root; −1 for other types. */
   static levelOf(type: CapabilityType): number {
     return TABLE_TYPES.indexOf(type as (typeof TABLE_TYPES)[number]);
   }
@@ -62,7 +62,7 @@ export class PageTables {
     for (let i = 0; i < run.count; i += 1) entries.set(run.first + i, run);
   }
 
-  /** Takes the run out that begins at an entry. Undefined: there is none. */
+  /** Removes the run that begins at an entry. Undefined: there is none. */
   remove(table: number, first: number): MappedRun | undefined {
     const entries = this.#tables.get(table);
     const run = entries?.get(first);

@@ -1,7 +1,7 @@
 /**
  * The free RAM of one core: ranges by address, neighbours always joined. First fit from the low end, so the same
- * requests give the same addresses. An allocator serves what it was given, also ranges stolen from a peer.
- * Assumes that whoever frees a range has made sure that no capability covers it (see `reclaim.ts`).
+ * requests give the same addresses. An allocator serves what it was given, including ranges stolen from a peer. Assumes
+ * that whoever frees a range has made sure that no capability covers it (see `reclaim.ts`).
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Range } from '../model/capability.ts';
@@ -25,7 +25,7 @@ export class RamAllocator {
     return this.free;
   }
 
-  /** The lowest fitting range, or null. `within` bounds where it may lie. */
+  /** The lowest fitting range, or null; `within` bounds where it may lie. */
   allocate(bytes: number, alignment: number = PAGE_BYTES, within?: Range): Range | null {
     if (!(bytes > 0) || !(alignment > 0)) return null;
     for (const [index, range] of this.free.entries()) {
@@ -37,7 +37,7 @@ export class RamAllocator {
     return null;
   }
 
-  /** Takes out whatever part of `range` is free: for a peer that steals, or memory given by address. */
+  /** Removes the free part of `range`: for a peer that steals, or memory requested by address. */
   take(range: Range): Range[] {
     const kept = subtractRanges(this.free, [range]);
     const taken = subtractRanges(this.free, kept);
@@ -45,7 +45,7 @@ export class RamAllocator {
     return taken;
   }
 
-  /** Puts a range back and joins it to its neighbours. Answers what was not free yet: freeing twice is nothing. */
+  /** Returns a range and joins it to its neighbours. Returns what was not free yet: freeing twice does nothing. */
   release(range: Range): Range[] {
     const known = this.overlappingFree(range);
     const added = known.length === 0 ? [range] : subtractRanges([range], known);

@@ -1,7 +1,7 @@
 /**
- * The relation bits: what may exist on other cores. Kept so that "clear" is certain: whatever may have a copy, an
- * ancestor or a descendant elsewhere says so, on the core that owns it. Setting a bit on one capability therefore sets
- * the bits that follow from it on its local ancestors and descendants.
+ * The relation bits: what may exist on other cores. Maintained so that "clear" is certain: whatever may have a copy, an
+ * ancestor or a descendant elsewhere says so on the core that owns it. Setting a bit on one capability therefore sets
+ * the bits that follow on its local ancestors and descendants.
  */
 import type { CopyGroup } from './slot.ts';
 import type { Capability } from '../model/capability.ts';
@@ -15,7 +15,7 @@ export function addRelations(state: LocalCapabilities, group: CopyGroup, bits: n
   propagate(state, group);
 }
 
-/** To be called when a group is new, or has become foreign: its copy elsewhere is a relation of its relatives. */
+/** Call when a group is new or has become foreign: its copy elsewhere is a relation of its relatives. */
 export function propagate(state: LocalCapabilities, group: CopyGroup): void {
   const elsewhere = state.isForeign(group) || (group.relations & REMOTE.copies) !== 0;
   if (elsewhere || (group.relations & REMOTE.ancestors) !== 0) {
@@ -28,7 +28,7 @@ export function propagate(state: LocalCapabilities, group: CopyGroup): void {
   }
 }
 
-/** The bits that a new owner elsewhere must have, given that this core keeps a copy or not. */
+/** The bits that a new owner elsewhere needs, depending on whether this core keeps a copy. */
 export function relationsForTransfer(state: LocalCapabilities, group: CopyGroup, keepsCopy: boolean): number {
   const above = state.database.hasAncestors(group.capability) ? REMOTE.ancestors : 0;
   const below = state.database.hasDescendants(group.capability) ? REMOTE.descendants : 0;

@@ -23,13 +23,13 @@ export interface Slot {
 
 /**
  * All copies of one capability on one core, with the state that they share. Keeping owner, lock and relation bits here
- * rather than in each slot makes "all local copies agree" true by construction (Barrelfish walks the neighbours).
- * A group is also a node of the mapping database's tree.
+ * rather than in each slot makes "all local copies agree" true by construction (Barrelfish walks the neighbours). A
+ * group is also a node of the mapping database's tree.
  */
 export interface CopyGroup {
-  /** The identity of the copies; the rights of this value mean nothing. */
+  /** The identity of the copies; this value's rights mean nothing. */
   readonly capability: Capability;
-  /** In the order in which they came; `NO_SLOTS` once the last one is gone. */
+  /** In order of arrival; `NO_SLOTS` once the last one is gone. */
   slots: Set<FullSlot>;
   /** The core that serialises operations on the capability. */
   owner: number;
@@ -46,7 +46,7 @@ export interface CopyGroup {
   maxEnd: number;
 }
 
-/** A slot with something in it: `capability` and `group` are set and emptied together. True of the moment only. */
+/** A slot with content: `capability` and `group` are set and emptied together. True only for the moment. */
 export interface FullSlot extends Slot {
   capability: Capability;
   group: CopyGroup;
@@ -64,7 +64,7 @@ export function full(slot: Slot): FullSlot {
 
 export type ContainerKind = 'L1CNode' | 'L2CNode' | 'Dispatcher' | 'kernel';
 
-/** Frozen by a revoke or on its way out: reads as absent to everything but the operation that froze it. */
+/** Frozen by a revoke or being deleted: reads as absent to all but the operation that froze it. */
 export function isInDelete(slot: Slot): boolean {
   return slot.deleting || slot.marks > 0;
 }
@@ -75,7 +75,7 @@ export class SlotContainer {
   readonly address: number;
   readonly capacity: number;
   occupied = 0;
-  /** The object is on its way out: nothing new may be put here. */
+  /** The object is being deleted: nothing new may go here. */
   closing = false;
   private readonly slots: (Slot | undefined)[] = [];
   /** Every slot below is occupied. */
@@ -97,12 +97,12 @@ export class SlotContainer {
     return fresh;
   }
 
-  /** The slot at `index` if anything was ever put there; never makes one. */
+  /** The slot at `index` if it was ever used; never makes one. */
   peek(index: number): Slot | undefined {
     return this.slots[index];
   }
 
-  /** One more than the highest index ever looked at: nothing lies above. */
+  /** One more than the highest index ever used: nothing lies above. */
   get extent(): number {
     return this.slots.length;
   }

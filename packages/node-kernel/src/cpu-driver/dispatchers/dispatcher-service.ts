@@ -18,15 +18,15 @@ import { dispatcherLimit } from './limits.ts';
 export interface DispatcherServicePort {
   readonly context: MonitorContext;
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
-  /** What is answered within the turn; NOT_AT_ONCE for everything else. */
+  /** What is answered within the turn; NOT_AT_ONCE for all else. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
-  /** A turn is over: what the dispatcher was lent for it is back. */
+  /** A turn is over: what was lent for it is back. */
   readonly turnOver: (dispatcher: DomainId, turn: number) => void;
   /** A dispatcher is no more. */
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
 
-/** The dispatchers of a core between their host and whoever serves their system calls. */
+/** The dispatchers of a core, between their host and those who serve their system calls. */
 export class DispatcherService implements Service {
   readonly dispatchers: Dispatchers;
 
@@ -105,13 +105,13 @@ export class DispatcherService implements Service {
     });
   }
 
-  /** An upcall for a dispatcher by its number; one that is gone needs none. */
+  /** An upcall for a dispatcher by its number; dropped when it is gone. */
   tell(id: DomainId, upcall: Upcall, now: Nanos): void {
     const dispatcher = this.dispatchers.get(id);
     if (dispatcher !== undefined) this.dispatchers.upcall(dispatcher, upcall, now);
   }
 
-  /** Without a lease no dispatcher gets the core, and what one did in its last turn has not happened yet (V2). */
+  /** Without a lease no dispatcher gets the core, and the effects of its last turn are held back (V2). */
   fenced(fenced: boolean, now: Nanos): void {
     this.dispatchers.hold(fenced);
     if (fenced) return;

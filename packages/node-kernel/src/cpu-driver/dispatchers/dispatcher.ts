@@ -7,12 +7,12 @@ import type { HandedFrame } from './handed-frame.ts';
 import type { Task } from '../scheduler/task.ts';
 
 /**
- * `starting`: its host makes it. `waiting`: nothing waits for it. `ready`: it will be resumed when the scheduler says so.
- * `running`: in a turn. `stopping`: its host was told to end it, and has not said that it has.
+ * `starting`: its host makes it. `waiting`: nothing waits for it. `ready`: resumed when the scheduler says so.
+ * `running`: in a turn. `stopping`: its host was told to end it and has not confirmed.
  */
 export type DispatcherState = 'starting' | 'waiting' | 'ready' | 'running' | 'stopping';
 
-/** Why a dispatcher is no more. */
+/** Why a dispatcher ended. */
 export interface Ending {
   /** `exited`, or a name of the error table. */
   readonly cause: string;
@@ -28,23 +28,23 @@ export interface ProgramText {
   readonly digest: string;
 }
 
-/** One dispatcher of this core. Its cspace is that of the domain of the same number (domains.ts). */
+/** One dispatcher of this core. Its cspace is the domain of the same number (domains.ts). */
 export class Dispatcher {
   state: DispatcherState = 'starting';
-  /** Since when, for whoever looks. */
+  /** When it entered its state, for display. */
   stateSince: Nanos;
   /** Wants to be resumed though no upcall waits: calls are left over, or it yielded. */
   more = false;
-  /** It was asked to give the core up in this turn. */
+  /** It was asked in this turn to give the core up. */
   asked = false;
-  /** It lost the core at a call within its turn: the answer is what it is resumed with. */
+  /** It lost the core at a call within its turn: it is resumed with this answer. */
   held: CallResult | null = null;
-  /** Set when it shall end or has ended. */
+  /** Set when it is to end or has ended. */
   ending: Ending | null = null;
   runNs: Nanos = 0;
   turns = 0;
   calls = 0;
-  /** Asynchronous calls that were not answered. */
+  /** Asynchronous calls not yet answered. */
   inFlight = 0;
   readonly timers = new Map<number, Timer>();
   private upcalls: Upcall[] = [];
@@ -52,9 +52,9 @@ export class Dispatcher {
   private lastFrame = 0;
   /** Numbers of the views that it was handed last and keeps. */
   private readonly handed = new Map<FrameView, number>();
-  /** Upcalls that several messages may go in. */
+  /** Upcalls that may carry several messages. */
   private joins: Join[] = [];
-  /** The last of each channel: the one that more may join. */
+  /** The latest of each channel, which more may join. */
   private readonly joined = new Map<number, Join>();
 
   constructor(
@@ -82,8 +82,8 @@ export class Dispatcher {
   }
 
   /**
-   * Queues an upcall. None is refused: channels and endpoints bound what may be under way to a dispatcher (K2, E2). Messages
-   * of a channel that wait here go in one upcall, so that many small ones take no more room than their bytes.
+   * Queues an upcall. None is refused: channels and endpoints bound what may be under way to a dispatcher (K2, EP2).
+   * Waiting messages of a channel share one upcall, so that many small ones take no more room than their bytes.
    */
   push(upcall: Upcall): void {
     if (upcall.type !== 'message' || upcall.data.length === 0 || upcall.capabilities.length > 0) {
@@ -153,7 +153,7 @@ interface Join {
   bytes: number;
 }
 
-/** Messages that go in one upcall: what a channel's largest message takes. */
+/** Bytes of messages that share an upcall: a channel's largest message. */
 const JOINED_BYTES = 64 << 10;
 
 function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array {

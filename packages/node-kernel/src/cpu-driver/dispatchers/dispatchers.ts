@@ -23,11 +23,11 @@ import { dispatcherLimit } from './limits.ts';
 
 const TICK: Nanos = 1000;
 
-/** What the table works on. */
+/** What the table works with. */
 export interface DispatchersPort {
   readonly sink: EffectSink & { push(effect: DispatcherEffect): void };
   readonly timers: TimerQueue;
-  /** A dispatcher is no more, and why. Its capabilities are there until whoever is told deletes them. */
+  /** A dispatcher has ended, and why. Its capabilities remain until the listener deletes them. */
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
 
@@ -35,12 +35,12 @@ export class Dispatchers {
   private readonly byId = new Map<number, Dispatcher>();
   private readonly byTask = new Map<Task, Dispatcher>();
   private running: Dispatcher | null = null;
-  /** Who has the core next, whatever the scheduler says. */
+  /** Gets the core next, whatever the scheduler says. */
   private lent: number | null = null;
   private current: Task | null = null;
-  /** Ends the slice of who runs, or the grace after it. */
+  /** Ends the running dispatcher's slice, or the grace after it. */
   private sliceTimer: Timer | null = null;
-  /** Wakes the core for a task that is released later. */
+  /** Wakes the core for a task with a later release. */
   private releaseTimer: Timer | null = null;
   private readonly startTimers = new Map<number, Timer>();
   private kicked = false;
@@ -63,17 +63,20 @@ export class Dispatchers {
     return this.byId.size;
   }
 
-  /** Why a dispatcher of this class cannot be taken in, or null: it is promised its share of the core until `create`, which must follow. */
+  /**
+   * Why a dispatcher of this class cannot be admitted; null: it is promised its share of the core until `create`, which
+   * must follow.
+   */
   admit(taskClass: TaskClass): string | null {
     return this.scheduler.admit(inTicks(taskClass));
   }
 
-  /** Gives back what `admit` promised to a dispatcher that is not made after all. */
+  /** Takes back what `admit` promised, when the dispatcher is not made after all. */
   renounce(taskClass: TaskClass): void {
     this.scheduler.dismiss(newTask(inTicks(taskClass)));
   }
 
-  /** A dispatcher that was admitted; its host begins to make it. */
+  /** Creates an admitted dispatcher; its host begins to make it. */
   create(
     id: DomainId,
     domain: string,
@@ -114,7 +117,7 @@ export class Dispatchers {
     this.wake(dispatcher, now);
   }
 
-  /** Queues an upcall; false: the dispatcher is on its way out. */
+  /** Queues an upcall; false: the dispatcher is ending. */
   upcall(dispatcher: Dispatcher, upcall: Upcall, now: Nanos): boolean {
     if (dispatcher.state === 'stopping') return false;
     dispatcher.push(upcall);
@@ -123,8 +126,8 @@ export class Dispatchers {
   }
 
   /**
-   * The answer to a call within a turn. Whoever was asked for the core gives it up there, as at any system call, and is answered
-   * when it has it again.
+   * Answers a call within a turn. A dispatcher that was asked for the core gives it up here, as at any system call, and
+   * gets the answer when it has the core again.
    */
   answer(dispatcher: Dispatcher, result: CallResult, now: Nanos): void {
     if (!dispatcher.asked) return this.tellAnswer(dispatcher, result, false);
@@ -135,7 +138,7 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** Whether the turn is one: of the dispatcher that runs. Its calls are the caller's to serve; then `settle`. */
+  /** Ends a turn; null: it is none of the running dispatcher. The caller serves its calls, then calls `settle`. */
   turnOver(id: DomainId, ranNs: Nanos, more: boolean, now: Nanos): Dispatcher | null {
     const { running } = this;
     if (running === null || running.id !== id) return null;
@@ -146,7 +149,7 @@ export class Dispatchers {
     return running;
   }
 
-  /** After a turn, when its calls have been served: the dispatcher waits, or goes on when it is its turn. */
+  /** After a turn whose calls have been served: the dispatcher waits, or goes on when its turn comes. */
   settle(dispatcher: Dispatcher, now: Nanos): void {
     if (dispatcher.state === 'ready' && !dispatcher.hasWork) {
       this.scheduler.remove(dispatcher.task);
@@ -155,13 +158,13 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** The dispatcher gives up what is left of its slice. */
+  /** The dispatcher gives up the rest of its slice. */
   yield(dispatcher: Dispatcher, now: Nanos): void {
     dispatcher.more = true;
     this.scheduler.yield(dispatcher.task, tickOf(now));
   }
 
-  /** Ends a dispatcher, with the reason of whoever asked first. */
+  /** Ends a dispatcher, for the first reason given. */
   kill(dispatcher: Dispatcher, ending: Ending, now: Nanos): void {
     dispatcher.ending ??= ending;
     if (dispatcher.state === 'stopping') return;
@@ -170,7 +173,7 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** The host says that a dispatcher is no more. */
+  /** The host confirms that a dispatcher is gone. */
   ended(id: DomainId, cause: string, text: string, now: Nanos): void {
     const dispatcher = this.byId.get(id);
     if (dispatcher === undefined) return;
@@ -184,12 +187,15 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** That dispatcher has the core next if it has something to do, on its caller's account: LRPC does not ask the scheduler. */
+  /** That dispatcher gets the core next if it has work, on its caller's account: LRPC does not ask the scheduler. */
   switchTo(id: DomainId): void {
     this.lent = id;
   }
 
-  /** Gives the core to whom the scheduler says, if nobody has it, at the end of the step: what else the step brings a dispatcher goes with it. */
+  /**
+   * Gives a free core to the scheduler's choice, at the end of the step, so that the turn gets all that the step
+   * brings.
+   */
   private kick(): void {
     if (this.kicked) return;
     this.kicked = true;
@@ -199,7 +205,7 @@ export class Dispatchers {
     });
   }
 
-  /** While held nobody is given the core. */
+  /** While held, nobody gets the core. */
   hold(held: boolean): void {
     this.isHeld = held;
     if (!held) this.kick();
@@ -283,7 +289,7 @@ export class Dispatchers {
     );
   }
 
-  /** It has no place in the queue any more, nor the core. */
+  /** It loses its place in the queue, and the core. */
   private stop(dispatcher: Dispatcher, now: Nanos): void {
     this.cancelStart(dispatcher.id);
     this.release(dispatcher);
@@ -309,7 +315,7 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** Hard real-time tasks whose next job is released later run nobody until then. */
+  /** Hard real-time tasks with a later release run nobody until then. */
   private awaitRelease(now: Nanos): void {
     this.port.timers.cancel(this.releaseTimer);
     this.releaseTimer = null;
@@ -336,7 +342,7 @@ function tickOf(now: Nanos): number {
   return Math.floor(now / TICK);
 }
 
-/** Times of a class, which are given in nanoseconds, in ticks. */
+/** A class with its times, given in nanoseconds, in ticks. */
 function inTicks(taskClass: TaskClass): TaskClass {
   if (taskClass.kind === 'best_effort') return taskClass;
   const { wcet, period, deadline } = taskClass;

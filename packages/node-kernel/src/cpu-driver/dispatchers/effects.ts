@@ -7,7 +7,7 @@ import type { HandedFrame } from './handed-frame.ts';
 export type DispatcherEvent =
   /** It can be resumed. */
   | { readonly type: 'dispatcher_started'; readonly dispatcher: number }
-  /** A turn is over; null: what came back is no turn, and `fault` says what is wrong with it. */
+  /** A turn is over; null: what came back is not a turn, and `fault` says why. */
   | {
       readonly type: 'dispatcher_turn';
       readonly dispatcher: number;
@@ -22,7 +22,7 @@ export type DispatcherEvent =
       readonly name: string;
       readonly args: readonly unknown[];
     }
-  /** It is no more. `cause`: a name of the error table; what the CPU driver itself had decided comes first. */
+  /** It has ended. `cause`: a name of the error table; the CPU driver's own decision takes precedence. */
   | {
       readonly type: 'dispatcher_ended';
       readonly dispatcher: number;
@@ -30,14 +30,14 @@ export type DispatcherEvent =
       readonly text: string;
     };
 
-/** What a CPU driver asks of the host of its dispatchers. Hosts only carry out: the kernel decides everything. */
+/** What a CPU driver asks of its dispatchers' host, which only carries out: the kernel decides everything. */
 export type DispatcherEffect =
   | {
       readonly type: 'start_dispatcher';
       readonly dispatcher: number;
       readonly domain: string;
       readonly program: ProgramText;
-      /** Of the numbers that its `Math.random` gives. */
+      /** Of its `Math.random`. */
       readonly seed: string;
       readonly heapOldMb: number;
       readonly heapYoungMb: number;
@@ -48,16 +48,16 @@ export type DispatcherEffect =
       readonly dispatcher: number;
       readonly until: Nanos;
       readonly upcalls: readonly Upcall[];
-      /** Shared memory that the upcalls name by number; it goes beside them, not in their bytes. */
+      /** Shared memory that the upcalls name by number; passed beside their bytes. */
       readonly frames: readonly HandedFrame[];
     }
-  /** `resumed`: it had lost the core at this call, and has it again. */
+  /** `resumed`: it lost the core at this call, and has it again. */
   | {
       readonly type: 'answer_dispatcher';
       readonly dispatcher: number;
       readonly result: CallResult;
       readonly resumed: boolean;
     }
-  /** It shall see that it is asked to give the core up. */
+  /** Shows it that it is asked to give the core up. */
   | { readonly type: 'interrupt_dispatcher'; readonly dispatcher: number }
   | { readonly type: 'kill_dispatcher'; readonly dispatcher: number };

@@ -16,29 +16,31 @@ import type { Service, SystemCallHandlers } from '../../monitor/service.ts';
 import type { CpuDriver } from '../cpu-driver.ts';
 import type { Domain } from '../domains.ts';
 
-/** Where a dispatcher receives: a number of its own, and what it has not taken. */
+/** Where a dispatcher receives: a number of its own, and messages not yet taken. */
 interface Endpoint {
-  /** What upcalls call it. */
+  /** Its name in upcalls. */
   readonly id: number;
   readonly owner: number;
   readonly number: number;
-  /** Messages that were delivered and not taken. */
+  /** Messages delivered and not yet taken. */
   held: number;
-  /** Senders that were refused for want of room: their domain, and where their capability lies. */
+  /** Senders refused for want of room: their domain, and where their capability lies. */
   readonly refused: Map<number, number>;
 }
 
 /** Memory of the kernel half of a dispatcher. */
 const DISPATCHER_BYTES = 1024;
-/** An LRPC message is what is handed over in registers. */
+/** An LRPC message is what registers hold. */
 const LRPC_WORDS = 4;
 
 /**
- * Same-core messages (LMP, LRPC): a dispatcher makes endpoints out of its Dispatcher capability and hands copies to others of its
- * core; whoever holds one with the right to write may send words, and a capability beside them. No other core is concerned.
+ * Same-core messages (LMP, LRPC): a dispatcher makes endpoints from its Dispatcher capability and hands copies to
+ * others of its core; a holder with the right to write may send words and one capability. No other core is concerned.
  *
- *   EP1  nobody sends to an endpoint without its capability (C6); with the dispatcher its endpoints go, and every capability to them
- *   EP2  an endpoint holds at most `endpointMessages` that were not taken; more is ENDPOINT_OVERFLOW, and nothing was delivered
+ *   EP1  nobody sends to an endpoint without its capability (C6); with the dispatcher its endpoints go, and every
+ *       capability to them
+ *   EP2  an endpoint holds at most `endpointMessages` not yet taken; more is ENDPOINT_OVERFLOW, and nothing was
+ *       delivered
  *   EP3  what is delivered arrives once, in the order of sending
  */
 export class Endpoints implements Service {
@@ -89,7 +91,7 @@ export class Endpoints implements Service {
     this.dispatcherOf.delete(id);
   }
 
-  /** A Dispatcher that was destroyed takes its endpoints with it. */
+  /** A destroyed Dispatcher takes its endpoints along. */
   capabilityChanged(changes: readonly Change[]): void {
     for (const change of changes) {
       if (change.kind === 'destroyed' && change.capability.type === 'Dispatcher')
@@ -102,7 +104,7 @@ export class Endpoints implements Service {
     this.byDispatcher.delete(dispatcher);
   }
 
-  /** Where the caller's Dispatcher capability lies: made when it is first asked for. */
+  /** Where the caller's Dispatcher capability lies: made on first use. */
   private selfOf(caller: Domain): number {
     const { state } = this.cpuDriver;
     for (const { address, slot } of this.cpuDriver.domains.slotsOf(state, caller)) {
@@ -166,7 +168,7 @@ export class Endpoints implements Service {
     return endpoint;
   }
 
-  /** The endpoint that a capability of the caller names (EP1). */
+  /** The endpoint that one of the caller's capabilities names (EP1). */
   private named(caller: Domain, address: number): Endpoint {
     const { capability } = this.held(caller, address, RIGHTS.write);
     const { type, address: dispatcher, fields } = known(capability);
@@ -217,5 +219,5 @@ function assertHeld({ id, held }: Endpoint): void {
 }
 
 const NO_BYTES = new Uint8Array();
-/** Endpoints and channels have one space of numbers towards a dispatcher: endpoints are above. */
+/** Endpoints and channels share one number space towards a dispatcher: endpoints are above. */
 const FIRST_ID = 2 ** 40;

@@ -1,22 +1,23 @@
 import type { Scheduler, Task, TaskClass } from './task.ts';
 
 /*
- * Rate-based earliest deadline (Brandt et al., RTSS 2003), as Barrelfish's CPU driver has it: hard real-time tasks have a
- * rate (wcet of every period) that admission control vouches for, best-effort tasks share what is left by weight, and
- * both are dispatched by one queue in order of deadlines.
+ * Rate-based earliest deadline (Brandt et al., RTSS 2003), as in Barrelfish's CPU driver: hard real-time tasks have a
+ * rate (wcet per period) that admission control guarantees, best-effort tasks share the rest by weight, and one queue
+ * in order of deadlines dispatches both.
  *
- *   SC1  the queue is in order of absolute deadlines, but that a best-effort task stands behind what was released before it;
- *   SC2  the utilisations of the hard tasks that were admitted and the tenth for best effort never exceed the spectrum;
- *   SC3  no job executes longer than its budget by more than what runs without the scheduler being asked: a tick, or a turn.
+ *   SC1  the queue is in order of absolute deadlines, except that a best-effort task stands behind what was released
+ *       before it;
+ *   SC2  the utilisations of the admitted hard tasks and the tenth for best effort never exceed the spectrum;
+ *   SC3  no job exceeds its budget by more than what runs without the scheduler being asked: a tick, or a turn.
  *
- * A processor that can be taken away at any tick never runs a job past its budget. A dispatcher’s turn cannot be taken away: with
- * `carriesOver` what a job has had too much counts for its next one, so that shares hold over turns of any length. Barrelfish
- * forgets it, and so do we without.
+ * A processor that can be taken away at any tick never runs a job past its budget. A dispatcher’s turn cannot be taken
+ * away: with `carriesOver` a job's excess counts for its next one, so that shares hold over turns of any length.
+ * Barrelfish forgets it, as we do without the option.
  */
 
 /** The whole processor, in the integer arithmetic of utilisations. */
 const SPECTRUM = 1_000_000;
-/** What best-effort tasks have in any case. */
+/** The guaranteed share of best-effort tasks. */
 const RESERVED = SPECTRUM / 10;
 
 export class Rbed implements Scheduler {
@@ -24,13 +25,13 @@ export class Rbed implements Scheduler {
   private readonly queue: Task[] = [];
   /** Utilisation of the hard tasks in the queue. */
   private hard = 0;
-  /** Utilisation that was promised to hard tasks, whether they wait or not. */
+  /** Utilisation promised to hard tasks, whether they wait or not. */
   private promised = 0;
   private weight = 0;
   private count = 0;
   private last: Task | null = null;
 
-  /** `timeslice`: in ticks; what one best-effort task gets where all weigh the same. */
+  /** `timeslice`, in ticks: one best-effort task's share where all weigh the same. */
   constructor(
     private readonly timeslice: number,
     private readonly carriesOver = false,
@@ -116,7 +117,7 @@ export class Rbed implements Scheduler {
     return Math.max(0, task.wcet - task.executed);
   }
 
-  /** A best-effort candidate's budget follows from who shares the processor with it at this moment. */
+  /** A best-effort candidate's budget depends on who shares the processor at this moment. */
   private budget(task: Task, now: number): void {
     if (task.class.kind === 'best_effort') {
       const share = Math.floor((Math.max(RESERVED, SPECTRUM - this.hard) * weightOf(task)) / this.weight);

@@ -1,6 +1,6 @@
 import type { Scheduler, Task, TaskClass } from './task.ts';
 
-/** Everybody in turn, a slice each; weights do not count, and nothing can be promised. */
+/** One slice each, in turn; weights do not count, and nothing can be promised. */
 export class RoundRobin implements Scheduler {
   readonly missed = 0;
   private readonly queue: Task[] = [];

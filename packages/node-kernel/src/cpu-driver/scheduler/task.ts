@@ -4,17 +4,17 @@ export type TaskClass =
   /** `wcet` of every `period`, done by `deadline` after each release. */
   | { readonly kind: 'hard_realtime'; readonly wcet: number; readonly period: number; readonly deadline: number };
 
-/** What a scheduler keeps of a task; the fields are the scheduler's alone. */
+/** A scheduler's notes on a task; the fields are the scheduler's alone. */
 export interface Task {
   readonly class: TaskClass;
   queued: boolean;
-  /** When its present job was released. */
+  /** When its current job was released. */
   release: number;
   /** Relative to the release. */
   deadline: number;
   period: number;
   wcet: number;
-  /** What its present job has had of the processor. */
+  /** How long its current job has had the processor. */
   executed: number;
   lastDispatch: number;
 }
@@ -34,25 +34,25 @@ export function newTask(taskClass: TaskClass): Task {
 }
 
 /**
- * Decides which of a core's tasks runs. Pure: time is an argument, in ticks that are whole numbers.
- * A task that is not queued is not runnable.
+ * Decides which of a core's tasks runs. Pure: time is an argument, in whole ticks. A task that is not queued is not
+ * runnable.
  */
 export interface Scheduler {
-  /** Promises a new task of this class what it asks for; null, or why that cannot be. To be followed by `dismiss` one day. */
+  /** Promises a new task of this class what it asks for: null, or why that cannot be. `dismiss` takes it back. */
   admit(taskClass: TaskClass): string | null;
-  /** A task that was admitted is no more. */
+  /** An admitted task has ended. */
   dismiss(task: Task): void;
-  /** A new job of the task is there; nothing happens to one that is queued already. */
+  /** The task has a new job; no effect on one already queued. */
   makeRunnable(task: Task, now: number): void;
   /** The task waits. */
   remove(task: Task): void;
-  /** The task gives the rest of its budget up. */
+  /** The task gives up the rest of its budget. */
   yield(task: Task, now: number): void;
-  /** Who has the processor from now on; null: nobody. `current`: who had it until now, dispatched or switched to. */
+  /** Who has the processor from now on; null: nobody. `current`: who had it until now. */
   schedule(now: number, current: Task | null): Task | null;
-  /** When a task that is queued will be released next, after `now`; Infinity: none waits for its release. */
+  /** When a queued task is next released, after `now`; Infinity: none waits for its release. */
   nextRelease(now: number): number;
-  /** How long the task that was dispatched last may have the processor. */
+  /** How long the task dispatched last may keep the processor. */
   budgetLeft(task: Task): number;
   /** Deadlines that hard real-time tasks have missed. */
   readonly missed: number;

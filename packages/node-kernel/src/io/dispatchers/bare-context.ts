@@ -2,7 +2,10 @@ import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { known } from '@mk/monitor-proto/assert';
 
-/** A context that has the language's built-ins and, once `script` (the dispatcher's own text) has run in it, a way in for its core. */
+/**
+ * A context with only the language's built-ins; once `script`, the dispatcher's own text, has run in it, `handle` is
+ * the core's way in.
+ */
 export function bareContext(script: vm.Script): { readonly context: vm.Context; readonly handle: ContextHandle } {
   const world: { readonly mkContext?: ContextHandle } = Object.create(null);
   const context = vm.createContext(world, {

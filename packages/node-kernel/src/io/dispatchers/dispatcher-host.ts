@@ -8,16 +8,16 @@ import type { HandedFrame } from '../../cpu-driver/dispatchers/handed-frame.ts';
 
 type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { readonly type: T }>;
 
-/** One dispatcher's thread or process, at the core's end. */
+/** The core's end of one dispatcher's thread or process. */
 export interface Vessel {
-  /** Begins with a program; to be called once, before or after it is ready. */
+  /** Begins a program; call once, before or after it is ready. */
   begin(options: BeginOptions): void;
-  /** Hands a resumption over, and beside it the shared memory that it names. */
+  /** Hands over a resumption, and beside it the shared memory that it names. */
   resume(bytes: Uint8Array, frames: readonly HandedFrame[]): void;
   /** Answers the call that the dispatcher waits for. */
   answer(bytes: Uint8Array): void;
   interrupt(): void;
-  /** Ends it, whatever it does; `ended` is told. */
+  /** Ends it, whatever it is doing; `ended` follows. */
   kill(): void;
 }
 
@@ -30,12 +30,12 @@ export interface BeginOptions {
   readonly bufferBytes: number;
 }
 
-/** What a vessel tells. */
+/** What a vessel reports. */
 export interface VesselOwner {
   ready(): void;
-  /** Bytes that may be a turn. */
+  /** Bytes that claim to be a turn. */
   turn(bytes: Uint8Array): void;
-  /** Bytes that may be a call. */
+  /** Bytes that claim to be a call. */
   call(bytes: Uint8Array): void;
   ended(cause: string, text: string): void;
 }
@@ -59,7 +59,7 @@ interface Hosted {
 /** So many are being made at once: more would take the CPU from their own core, which has a lease to keep. */
 const STARTING_MOST = 4;
 
-/** Carries out what the CPU driver asks for its dispatchers, and tells it what they do. Decides nothing. */
+/** Carries out what the CPU driver asks for its dispatchers, and reports what they do. Decides nothing. */
 export class DispatcherHost {
   private readonly hosted = new Map<number, Hosted>();
   private readonly starting = new Set<number>();
@@ -170,7 +170,7 @@ export class DispatcherHost {
   }
 }
 
-/** A call, or a turn that is none where what came is no call. */
+/** A call, or an invalid turn where the bytes are no call. */
 function callOf(dispatcher: number, bytes: Uint8Array): DispatcherEvent {
   const bad = (fault: string): DispatcherEvent => ({
     type: 'dispatcher_turn',

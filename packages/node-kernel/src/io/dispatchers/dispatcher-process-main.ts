@@ -13,8 +13,8 @@ import { NICE } from './shared-words.ts';
 import { frameOf, HEAD_BYTES, PIPES, TO_CHILD, TO_CORE } from './process-frames.ts';
 
 /*
- * The process of one dispatcher: reads a frame, runs a turn in the bare context, writes a frame. It never comes back to its
- * event loop; a call that is answered at once reads its answer from the same pipe.
+ * The process of one dispatcher: reads a frame, runs a turn in the bare context, writes a frame. It never returns to
+ * its event loop; a call that is answered at once reads its answer from the same pipe.
  */
 
 function noImport(): never {

@@ -11,12 +11,12 @@ import { BOX_AT, NICE, WORDS } from './shared-words.ts';
 import type { WorkerData, WorkerNews } from './worker-vessel.ts';
 
 /*
- * The thread of one dispatcher. It never comes back to its event loop: it waits in Atomics.wait until its core sends
- * something, runs a turn in the bare context, and waits again. The port that was moved into the context is the only bridge, and
+ * The thread of one dispatcher. It never returns to its event loop: it waits in Atomics.wait until its core sends
+ * something, runs a turn in the bare context, and waits again. The port moved into the context is the only bridge, and
  * the code that holds it there never gives it to the program.
  */
 
-/** Rejects with something that is no object of this realm: an error of Node's would lead out of the context. */
+/** Rejects with a value that is no object of this realm: an error of Node's would lead out of the context. */
 function noImport(): never {
   throw 'programs are one bundle: import() is not for them'; // eslint-disable-line no-throw-literal
 }
@@ -25,7 +25,7 @@ const { contextText, shared, bridge, control } = workerData as WorkerData;
 const words = new Int32Array(shared, 0, BOX_AT / 4);
 const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
-// Of this thread alone, on Linux: the monitor of its core comes first.
+// Only this thread's, on Linux: its core's monitor comes first.
 if (process.platform === 'linux') setPriority(0, NICE);
 
 v8.setFlagsFromString('--expose-gc');
@@ -33,27 +33,27 @@ const { context, handle } = bareContext(
   new vm.Script(contextText, { filename: 'mk:context', importModuleDynamically: noImport }),
 );
 v8.setFlagsFromString('--no-expose-gc');
-// What comes over it is an object of the context's own realm.
+// It delivers objects of the context's own realm.
 const moved = moveMessagePortToContext(bridge, context) as MessagePort;
 
 function say(news: WorkerNews): void {
   control.postMessage(news);
 }
 
-/** Waits until the condition holds; the program meanwhile has no thread to run on. */
+/** Waits for the condition; meanwhile the program has no thread to run on. */
 function until(condition: () => boolean): void {
   for (let seen = Atomics.load(words, WORDS.wake); !condition(); seen = Atomics.load(words, WORDS.wake))
     Atomics.wait(words, WORDS.wake, seen);
 }
 
-/** What the core sent over a port, when it has come. */
+/** What the core sent over a port, once it has come. */
 function next(port: MessagePort): unknown {
   let received: { readonly message: unknown } | undefined;
   until(() => (received = receiveMessageOnPort(port) as typeof received) !== undefined);
   return known(received).message;
 }
 
-/** The bytes of the next resumption, into the context. */
+/** Takes the bytes of the next resumption into the context. */
 function take(): void {
   until(() => Atomics.exchange(words, WORDS.resumed, 0) === 1);
   const length = Atomics.load(words, WORDS.length);
@@ -88,7 +88,7 @@ try {
   say({ type: 'ended', cause: name === 'SyntaxError' ? 'NO_PROGRAM' : 'UNCAUGHT', text });
 }
 
-/** An error of the context, which may be anything at all. */
+/** Describes an error of the context, which may be anything. */
 function described(error: unknown): { readonly name: string; readonly text: string } {
   try {
     const { name, message, stack } = error as Record<string, unknown>;

@@ -15,11 +15,11 @@ export function frameOf(kind: number, bytes: Uint8Array): Buffer {
   return frame;
 }
 
-/** Cuts frames out of what comes in pieces. */
+/** Cuts frames out of a stream of pieces. */
 export class FrameCutter {
   private kept = Buffer.alloc(0);
 
-  /** `maxBytes`: a longer frame is none, and `frame` is told of it with no bytes and kind −1. */
+  /** `maxBytes`: a longer frame is refused: `frame` gets no bytes and kind −1. */
   constructor(
     private readonly maxBytes: number,
     private readonly frame: (kind: number, bytes: Uint8Array) => void,

@@ -6,10 +6,12 @@ import { TURN_BYTES_MOST } from '@mk/libmk/dispatcher/protocol';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
 import { FrameCutter, frameOf, PIPES, TO_CHILD, TO_CORE } from './process-frames.ts';
 
-/** What is kept of what the process writes to its standard error: the last words of an engine that gives up. */
+/** How much of the process's standard error is kept: the last words of an engine that gives up. */
 const LAST_WORDS = 4096;
 
-/** Dispatchers as processes of their own (`--isolation process`): no memory is shared, and what ends one ends nothing else. */
+/**
+ * Dispatchers as processes of their own (`--isolation process`): no memory is shared, and what ends one ends no other.
+ */
 export class ProcessVessels implements VesselSource {
   private readonly alive = new Set<ProcessVessel>();
 
@@ -75,7 +77,7 @@ class ProcessVessel implements Vessel {
   }
 
   interrupt(): void {
-    // No memory is shared: a turn in a process knows the end of its slice from its beginning on, and nothing else.
+    // Without shared memory a turn knows only the end of its slice, from its beginning on.
   }
 
   kill(): void {

@@ -1,9 +1,9 @@
 /**
- * The memory that a dispatcher's thread shares with its core: Int32 words, then a box for bytes. The box is whose turn it is: the core
- * puts a resumption or an answer in, the dispatcher a turn or a call.
+ * The memory that a dispatcher's thread shares with its core: Int32 words, then a box for bytes. Whoever's turn it is
+ * owns the box: the core puts in a resumption or an answer, the dispatcher a turn or a call.
  */
 export const WORDS = {
-  /** Counts what the core has sent: the thread waits here when it has nothing to do. */
+  /** Counts what the core has sent: an idle thread waits here. */
   wake: 0,
   /** 1 while the thread waits for the answer to a call (dispatcher/context/context-main.ts of libmk). */
   asked: 1,
@@ -14,7 +14,7 @@ export const WORDS = {
   /** 1: the core asks the dispatcher to give it up. */
   interrupt: 3,
 } as const;
-/** How much a dispatcher's thread or process stands back behind its core's monitor. */
+/** How far a dispatcher's thread or process yields to its core's monitor. */
 export const NICE = 10;
 /** Where the box begins. */
 export const BOX_AT = 32;

@@ -6,7 +6,10 @@ import type { Isolation } from './isolation.ts';
 import { ProcessVessels } from './process-vessel.ts';
 import { WorkerVessels } from './worker-vessel.ts';
 
-/** The vessels of a core whose program lies in dist/, beside what its dispatchers run. Nothing is loaded before the first one. */
+/**
+ * The vessels of a core whose program lies in dist/, beside what its dispatchers run. Loads nothing before the first
+ * one.
+ */
 export function vesselsOf(isolation: Isolation): VesselSource {
   const dist = dirname(fileURLToPath(import.meta.url));
   let text: string | null = null;

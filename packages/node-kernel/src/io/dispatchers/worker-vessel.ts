@@ -10,7 +10,7 @@ export interface WorkerData {
   readonly shared: SharedArrayBuffer;
   /** Moved into the context: resumptions in, turns and calls out. */
   readonly bridge: MessagePort;
-  /** The worker's own: what it begins with, and how it ended. */
+  /** The worker's own: how it begins, and how it ended. */
   readonly control: MessagePort;
 }
 
@@ -21,16 +21,16 @@ export type WorkerNews =
 export interface WorkerFiles {
   /** Script of the worker. */
   readonly script: string;
-  /** Text of what is evaluated first in a context. */
+  /** The text that a context evaluates first. */
   readonly contextText: () => string;
 }
 
-/** Spare workers are made so long after the last start: not while the core has better things to do. */
+/** Spare workers are made this long after the last start, so as not to slow the core down. */
 const SPARE_PAUSE_MS = 20;
 /** V8's stack of a dispatcher, MiB; Node's own default. */
 const STACK_MB = 4;
 
-/** Dispatchers as worker threads; from the first start on one more is kept warm, so that the next begins at once. */
+/** Dispatchers as worker threads; after the first start one more is kept warm, so that the next begins at once. */
 export class WorkerVessels implements VesselSource {
   private spare: WorkerVessel | null = null;
   private timer: NodeJS.Timeout | null = null;

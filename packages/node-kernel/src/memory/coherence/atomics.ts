@@ -1,6 +1,6 @@
 import type { AtomicOperation, AtomicRequest } from './messages.ts';
 
-/** New value of each operation, before it is cut to 64 bits. */
+/** Each operation's new value, before it is cut to 64 bits. */
 const OPERATIONS: { readonly [O in AtomicOperation]: (old: bigint, operand: bigint, expected: bigint) => bigint } = {
   add: (old, operand) => old + operand,
   swap: (_, operand) => operand,
@@ -9,7 +9,7 @@ const OPERATIONS: { readonly [O in AtomicOperation]: (old: bigint, operand: bigi
   or: (old, operand) => old | operand,
 };
 
-/** Performs an atomic operation on 8 bytes, little endian, unsigned; the value that was there before. */
+/** Performs an atomic operation on 8 bytes, little endian, unsigned; returns the previous value. */
 export function performAtomic(bytes: Uint8Array, { operation, offset, operand, expected }: AtomicRequest): bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const old = view.getBigUint64(offset, true);

@@ -1,13 +1,14 @@
 /**
- * The home's half of the coherence protocol: MSI with a blocking home (Sorin, Hill, Wood, "A Primer on Memory Consistency
- * and Cache Coherence", ch. 8).
+ * The home's half of the coherence protocol: MSI with a blocking home (Sorin, Hill, Wood, "A Primer on Memory
+ * Consistency and Cache Coherence", ch. 8).
  *
- * Guarantees, with the holders (`page-cache.ts`): M1 one writer or many readers, grants in flight counted; M3 the directory
- * names every holder; M5 no page is lost without a name. Assumes of the port: reliable, FIFO to each core until it is gone.
+ * Guarantees, with the holders (`page-cache.ts`): M1 one writer or many readers, grants in flight counted; M3 the
+ * directory names every holder; M5 no page is lost without a name. Assumes of the port: reliable, FIFO to each core
+ * until it is gone.
  *
- * One transaction a page at a time: recall (fetch from the owner, or invalidate the sharers), then grant, then the
- * requester's word that it has installed. What comes meanwhile queues. So no grant is under way when an invalidation
- * leaves, and invalidations may take a tree instead of the direct link.
+ * One transaction per page at a time: recall (fetch from the owner, or invalidate the sharers), then grant, then the
+ * requester's confirmation that it has installed. What comes meanwhile queues. So no grant is under way when an
+ * invalidation leaves, and invalidations may take a tree instead of the direct link.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { performAtomic } from './atomics.ts';
@@ -22,9 +23,9 @@ export interface DirectoryPort {
   invalidate(cores: readonly CoreId[], message: PageMessageOf<'page_invalidate'>): void;
   /** The page's bytes in the home's memory, to be read and written in place. */
   bytesOf(page: number): Uint8Array;
-  /** The page is lost with the core that had it: to be told by name (M5). */
+  /** The page is lost with the core that had it: report it by name (M5). */
   lost(page: number, core: CoreId): void;
-  /** Nobody holds the page any more, and it is zero: nothing of it has to be kept. */
+  /** Nobody holds the page any more, and it is zero: forget it. */
   forgotten(page: number): void;
 }
 
@@ -33,14 +34,14 @@ interface Request {
   readonly request: number;
   readonly want: Want | 'update';
   readonly has: boolean;
-  /** What is done to the home's bytes when nobody holds a copy any more. */
+  /** What to do to the home's bytes once nobody holds a copy. */
   readonly update: Update | null;
 }
 
 /** `page_atomic` and `page_put` of a core, and what this core itself does when memory becomes another object. */
 type Update = PageMessageOf<'page_atomic' | 'page_put'> | Reset;
 
-/** `gone`: the memory is free, and who asked for the page has no mapping of it any more. */
+/** `gone`: the memory is free, and those who asked for the page no longer map it. */
 interface Reset {
   readonly type: 'reset';
   readonly gone: boolean;
@@ -50,7 +51,7 @@ interface Reset {
 interface Transaction {
   readonly number: number;
   readonly request: Request;
-  /** Whose answers are missing: recalled holders, then the requester itself. */
+  /** Whose answers are missing: recalled holders, then the requester. */
   readonly waiting: Set<CoreId>;
   phase: 'recall' | 'grant';
   /** The requester is gone: nothing is granted once the recall is over. */
@@ -59,9 +60,9 @@ interface Transaction {
 
 interface Entry {
   readonly page: number;
-  /** Who may write: its copy is the page, the home's memory is old unless the owner is the home itself. */
+  /** Who may write: its copy is the page; the home's memory is stale unless the owner is the home itself. */
   owner: CoreId | null;
-  /** Who may read; a copy that was dropped in silence is still named. */
+  /** Who may read; a copy dropped silently is still named. */
   readonly sharers: Set<CoreId>;
   version: number;
   lost: boolean;
@@ -76,7 +77,7 @@ export class Directory {
 
   constructor(private readonly port: DirectoryPort) {}
 
-  /** What a core sent about a page of this home. An answer that nobody waits for is dropped, never asserted. */
+  /** A core's message about a page of this home. An answer that nobody waits for is dropped, never asserted. */
   receive(from: CoreId, message: PageMessage): void {
     switch (message.type) {
       case 'page_request':
@@ -104,18 +105,18 @@ export class Directory {
   }
 
   /**
-   * The memory of a page becomes another object: all copies are recalled and its bytes are zeroed; `done` then. Accesses that
-   * come later see zeroes. A page that was lost is found again: nobody can have known its bytes as those of the new object.
-   * What was known of the page goes, unless somebody waits for it already.
+   * The memory of a page becomes another object: recalls all copies, zeroes its bytes, then calls `done`. Later
+   * accesses see zeroes. A lost page is found again: nobody can have known its bytes as those of the new object. The
+   * page's record goes, unless somebody already waits for it.
    */
   reset(page: number, done: () => void, gone = false): void {
-    if (!this.#entries.has(page)) return done(); // nobody has asked for it since it was zero
+    if (!this.#entries.has(page)) return done(); // nobody has asked for it since it was zeroed
     const { self } = this.port;
     const update = { type: 'reset', gone, done } as const;
     return this.#enqueue(page, { from: self, request: 0, want: 'update', has: false, update });
   }
 
-  /** The memory of these pages is free: copies are recalled, whoever still waits is told, and nothing of them is kept. */
+  /** The memory of these pages is free: recalls copies, tells those who still wait, and keeps nothing. */
   forget(pages: Iterable<number>): void {
     for (const page of pages) this.reset(page, () => undefined, true);
   }
@@ -125,7 +126,7 @@ export class Directory {
     return [...this.#entries.keys()].filter((page) => page >= first && page < first + count);
   }
 
-  /** A core is gone: it is answered for. What it alone had is lost, by name; its old version is never given out. */
+  /** A core is gone: answers for it. What it alone had is lost, by name; an old version is never given out. */
   peerGone(core: CoreId): void {
     for (const entry of this.#entries.values()) {
       removeWhere(entry.queue, ({ from }) => from === core);
@@ -150,14 +151,14 @@ export class Directory {
     return [...this.#entries.values()].map(reportOf);
   }
 
-  /** Transactions that are not over. */
+  /** Transactions in progress. */
   get leftovers(): readonly string[] {
     return [...this.#entries.values()]
       .filter(({ transaction, queue }) => transaction !== null || queue.length > 0)
       .map(({ page }) => `page ${page.toString(16)} has an open transaction`);
   }
 
-  /** M1 and the shape of an entry, as far as the home alone can tell. Each broken one as a sentence. */
+  /** M1 and the shape of an entry, as far as the home alone can tell; a sentence for each breach. */
   invariants(): string[] {
     const broken: string[] = [];
     for (const { page, owner, sharers, transaction, lost, queue } of this.#entries.values()) {
@@ -195,7 +196,7 @@ export class Directory {
     return entry;
   }
 
-  /** Begins transactions until one has to wait. */
+  /** Begins transactions until one must wait. */
   #next(entry: Entry): void {
     while (entry.transaction === null) {
       const request = entry.queue.shift();
@@ -245,7 +246,7 @@ export class Directory {
     if (entry === undefined || open?.number !== transaction || !open.waiting.has(from)) return;
     if (entry.owner === from) {
       entry.owner = null;
-      // An owner that has neither the page nor written it back has lost it.
+      // An owner that neither has the page nor wrote it back has lost it.
       if (!held || version !== entry.version) this.#lose(entry, from);
       else if (data !== null) this.#store(entry, data);
       if (held && keepsShared(open.request)) entry.sharers.add(from);
@@ -258,7 +259,7 @@ export class Directory {
     this.port.lost(entry.page, core);
   }
 
-  /** Stale ones, from a core that no longer owns the page, are dropped. */
+  /** Drops stale ones, from a core that no longer owns the page. */
   #writeback(from: CoreId, { page, version, data }: PageMessageOf<'page_writeback'>): void {
     const entry = this.#entries.get(page);
     if (entry === undefined || entry.owner !== from || entry.version !== version) return;
@@ -317,7 +318,10 @@ export class Directory {
     if (update.type === 'reset' && entry.transaction === null) this.#drop(entry);
   }
 
-  /** Who waits for memory that is free now hears that there is no such page, but for those who make it another object. */
+  /**
+   * Tells those who wait for memory that is now free that there is no such page, except those who make it another
+   * object.
+   */
   #turnAway(entry: Entry): void {
     const waiting = entry.queue.splice(0);
     for (const request of waiting)
@@ -334,7 +338,7 @@ export class Directory {
     const { page, sharers, statistics } = entry;
     const { from, request, want, has } = transaction.request;
     const write = want === 'write';
-    // Who asked with a copy and was invalidated since is no sharer any more; who owns the page has the only bytes.
+    // A requester whose copy was invalidated since is no longer a sharer; an owner has the only bytes.
     const current = from === this.port.self || (has && sharers.has(from)) || entry.owner === from;
     if (write) {
       sharers.clear();

@@ -1,16 +1,17 @@
 /**
- * What a page's home and its holders say to one another. All of it travels on one lane between two cores: FIFO until the
- * peer is gone. Data on one lane and its invalidation on another would install a page after its invalidation was acknowledged.
+ * What a page's home and its holders say to one another. All of it travels on one lane between two cores: FIFO until
+ * the peer is gone. With data on one lane and its invalidation on another, a page could be installed after its
+ * invalidation was acknowledged.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 
-/** What a core may do with its copy of a page: nothing, read it, or write it as the only one. */
+/** What a core may do with its copy of a page: nothing, read it, or, as the only holder, write it. */
 export type PageState = 'invalid' | 'shared' | 'modified';
 
-/** What a requester wants. A snapshot is the bytes of one moment: its holder is not entered in the directory. */
+/** What a requester wants. A snapshot is the bytes of one moment; its holder does not enter the directory. */
 export type Want = 'read' | 'write' | 'snapshot';
 
-/** An atomic operation that the home performs: the old value goes back. */
+/** An atomic operation performed by the home; the old value is the answer. */
 export type AtomicOperation = 'add' | 'swap' | 'compare_and_swap' | 'and' | 'or';
 
 export interface AtomicRequest {
@@ -18,7 +19,7 @@ export interface AtomicRequest {
   /** Bytes from the page's start, a multiple of 8. */
   readonly offset: number;
   readonly operand: bigint;
-  /** `compare_and_swap` only: the value that must be there. */
+  /** `compare_and_swap` only: the expected value. */
   readonly expected: bigint;
 }
 
@@ -32,7 +33,7 @@ export type PageMessage =
       readonly has: boolean;
     }
   | { readonly type: 'page_atomic'; readonly page: number; readonly request: number; readonly atomic: AtomicRequest }
-  /** Home → requester. `data` null: the copy that the requester has is current. */
+  /** Home → requester. `data` null: the requester's copy is current. */
   | {
       readonly type: 'page_grant';
       readonly page: number;
@@ -46,7 +47,7 @@ export type PageMessage =
   | { readonly type: 'page_granted'; readonly page: number; readonly transaction: number }
   | { readonly type: 'page_refused'; readonly page: number; readonly request: number; readonly error: PageError }
   | { readonly type: 'page_atomic_reply'; readonly page: number; readonly request: number; readonly old: bigint }
-  /** Home → sharer, and its answer once nobody on that core reads the page any more. */
+  /** Home → sharer, and its answer once nobody on that core reads the page. */
   | { readonly type: 'page_invalidate'; readonly page: number; readonly transaction: number; readonly version: number }
   | {
       readonly type: 'page_invalidated';
@@ -66,7 +67,7 @@ export type PageMessage =
     }
   /** Owner → home, unasked: the owner no longer holds the page. */
   | { readonly type: 'page_writeback'; readonly page: number; readonly version: number; readonly data: Uint8Array }
-  /** Who holds a copy that is not kept coherent → home: these bytes belong in the page; and that they stand there. */
+  /** Holder of an incoherent copy → home: these bytes belong in the page; and the confirmation. */
   | {
       readonly type: 'page_put';
       readonly page: number;

@@ -1,10 +1,10 @@
 /**
- * A holder's half of the coherence protocol (`directory.ts` is the home's). One cache a core: dispatchers of a core share
- * its copies. Accesses block and are in order, and an acknowledgement follows the quiesce: so programs see sequential
- * consistency across pages.
+ * A holder's half of the coherence protocol (`directory.ts` is the home's). One cache per core, whose copies its
+ * dispatchers share. Accesses block and are in order, and an acknowledgement follows the quiesce, so programs see
+ * sequential consistency across pages.
  *
- * Guarantees: M2 a read that hits returns the last write in the order of its page's versions; M4 every miss ends. An access
- * that waited is performed while the grant is installed, before anything can take the page away again: no two cores can
+ * Guarantees: M2 a read that hits returns the last write in the order of its page's versions; M4 every miss ends. A
+ * waiting access is performed while its grant is installed, before anything can take the page away: no two cores can
  * steal a page from each other for ever. Assumes what `directory.ts` assumes.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
@@ -20,14 +20,14 @@ export interface PageCachePort {
   send(core: CoreId, message: PageMessage): void;
   /** This core's copy, to be read and written in place. On the home core it is the memory itself. */
   bytesOf(page: number): Uint8Array;
-  /** What programs of this core may do with the copy from now on: their TLBs look at it. */
+  /** What programs of this core may do with the copy from now on; their TLBs check it. */
   setState(page: number, state: PageState): void;
-  /** Calls back once no dispatcher is in the middle of an access that the state no longer allows. May do so at once. */
+  /** Calls back, perhaps at once, when no dispatcher is in the middle of an access that the state no longer allows. */
   quiesce(page: number, done: () => void): void;
 }
 
 export type Need = 'read' | 'write';
-/** Performs the access; or hears why there will be none. Called once. */
+/** Performs the access, or hears why there is none. Called once. */
 export type Access = (error: PageError | null) => void;
 
 interface Waiter {
@@ -39,12 +39,12 @@ interface Copy {
   readonly page: number;
   state: PageState;
   version: number;
-  /** The home's number of the transaction that granted it last; 0: none has. */
+  /** The home's number of the latest granting transaction; 0: none. */
   granted: number;
   /** The number of the request under way, or 0. */
   request: number;
   readonly waiters: Waiter[];
-  /** Answers to the home that wait for the quiesce, in order: no new request leaves before them. */
+  /** Answers to the home that wait for the quiesce, in order; no new request leaves before them. */
   readonly answers: (() => void)[];
 }
 
@@ -61,7 +61,7 @@ export class PageCache {
   /** Atomics and snapshots under way, by request number. */
   readonly #questions = new Map<number, Question>();
   readonly #lostHomes = new Set<CoreId>();
-  /** Pages of other homes that this core has a copy of, by when it came or changed its state. */
+  /** This core's copies of other homes' pages, by arrival or latest change of state. */
   readonly #foreign = new Set<number>();
   #nextRequest = 1;
 
@@ -82,13 +82,13 @@ export class PageCache {
   access(page: number, need: Need, access: Access): void {
     if (this.#isLost(this.port.homeOf(page))) return access('HOME_LOST');
     const copy = this.#copyOf(page);
-    // Who came first goes first: a reader that hits must not overtake a writer of its own core.
+    // First come, first served: a reader that hits must not overtake a writer of its own core.
     if (copy.waiters.length === 0 && allows(copy.state, need)) return access(null);
     copy.waiters.push({ need, access });
     return this.#request(copy);
   }
 
-  /** An atomic operation, performed at the page's home; the value that was there before. */
+  /** An atomic operation, performed at the page's home; answers the previous value. */
   atomic(page: number, atomic: AtomicRequest, answer: (error: PageError | null, old: bigint) => void): void {
     const ask = (request: number): PageMessage => ({ type: 'page_atomic', page, request, atomic });
     this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? value : 0n));
@@ -106,7 +106,7 @@ export class PageCache {
     this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? NO_BYTES : value));
   }
 
-  /** Writes bytes into a page at its home: how a copy that is not kept coherent is published. */
+  /** Writes bytes into a page at its home: publishes an incoherent copy. */
   put(page: number, offset: number, data: Uint8Array, answer: (error: PageError | null) => void): void {
     this.#ask(
       page,
@@ -139,7 +139,10 @@ export class PageCache {
     return this.#foreign.size;
   }
 
-  /** Gives up the oldest copies of other homes' pages until so many are left, but those that somebody waits for; how many went. */
+  /**
+   * Gives up the oldest copies of other homes' pages, except those awaited, until so many are left; returns how many
+   * went.
+   */
   makeRoom(capacity: number): number {
     let evicted = 0;
     for (const page of this.#foreign) {
@@ -150,7 +153,7 @@ export class PageCache {
   }
 
   /**
-   * Gives a copy up: a modified one is written back first. False when an access waits for the page, or it is quiescing:
+   * Gives a copy up, writing a modified one back first. False when an access waits for the page or it is quiescing:
    * then it stays.
    */
   evict(page: number): boolean {
@@ -171,7 +174,7 @@ export class PageCache {
   }
 
   /**
-   * The home is gone: no copy of its pages stays, and nobody waits for it any more. Before the view without it is
+   * The home is gone: its pages' copies go, and nobody waits for them any more. Call before the view without it is
    * installed.
    */
   homeGone(home: CoreId): void {
@@ -197,8 +200,8 @@ export class PageCache {
   }
 
   /**
-   * The home takes a copy back that may be read; `done` once nobody on this core can. What went by a tree can come late, when the
-   * home has long had its answer by another way: a copy of a later grant stays.
+   * The home takes a readable copy back; calls `done` once nobody on this core can read it. What went by a tree can
+   * come late, when the home already has its answer: a copy of a later grant stays.
    */
   invalidate(page: number, transaction: number, done: () => void): void {
     const copy = this.#copyOf(page);
@@ -258,7 +261,7 @@ export class PageCache {
     const [first] = copy.waiters;
     if (first === undefined || copy.request !== 0 || copy.answers.length > 0) return;
     copy.request = this.#nextRequest++;
-    // One request for all that wait: a reader in front of a writer would only be interrupted by it.
+    // One request for all waiters: a writer would only interrupt a reader ahead of it.
     const want = copy.waiters.some(({ need }) => need === 'write') ? 'write' : 'read';
     const { page, request } = copy;
     const has = copy.state === 'shared';
@@ -325,7 +328,7 @@ export class PageCache {
     });
   }
 
-  /** Sends an answer once the page is quiet, one after the other; then what was held back meanwhile. */
+  /** Sends answers once the page is quiet, one after the other; then what was held back meanwhile. */
   #quiesced(copy: Copy, answer: () => void): void {
     copy.answers.push(answer);
     if (copy.answers.length === 1) this.#quiesceNext(copy);

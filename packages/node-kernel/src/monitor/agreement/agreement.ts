@@ -20,20 +20,20 @@ import { PLAN_KINDS, PlanBook, type PlanKind } from './plan.ts';
 import { type ActOf, PHASES } from './round-actions.ts';
 import { type RoundHost, Rounds } from './rounds.ts';
 
-/** So often a round that met another view is run again: some seconds, with growing pauses. */
+/** Reruns of a round that met another view: some seconds in all, with growing pauses. */
 const STALE_MOST = 12;
 
-/** What a member answers whose view, or whose members, are others. */
+/** The answers of a member with another view, or other members. */
 const IN_ANOTHER_VIEW: ReadonlySet<ErrorName> = new Set<ErrorName>(['VIEW_STALE', 'MEMBERS_CHANGED']);
 
-/** What an empty round carries: bytes that nobody reads. */
+/** The payload of an empty round: bytes that nobody reads. */
 const BYTES: PayloadCodec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 /** Rounds over dissemination plans: what the members agree on, one phase or two (Baumann et al., SOSP 2009, §5.1). */
 export class Agreement implements Service {
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
-  /** Rounds that do nothing, to measure by. */
+  /** Rounds that do nothing, for measurement. */
   private readonly empty: Multicasts<Uint8Array>;
   private readonly times = new OperationTimes();
 
@@ -124,7 +124,7 @@ export class Agreement implements Service {
     return { cores: result.consenting, phases: 1, messages: result.messages };
   }
 
-  /** An error of the second phase is not definite: the others have committed, and who has not will. */
+  /** An error of the second phase is not definite: the others have committed, and those who have not will. */
   private *twoPhase(op: OperationId, payload: Uint8Array, options: RoundOptions): Operation<RoundReport> {
     const round = yield* this.empty.prepare(op, 'noop', payload, options);
     yield* this.empty.finish(PHASES.commit, round);
@@ -195,7 +195,7 @@ function* roundSeries(
   return { plan, phases, cores: report?.cores ?? 0, messages: report?.messages ?? 0, ...summarise(samples) };
 }
 
-/** The same, run again while it meets members of another view than this core's: one of them installs the other's in a moment. */
+/** Reruns a round while it meets members of another view: one side installs the other's in a moment. */
 function* roundInOneView(
   agreement: Agreement,
   plan: PlanKind,
@@ -213,7 +213,7 @@ function* roundInOneView(
   }
 }
 
-/** A round that does nothing: its report, and how long it took. Ends in the round's error. */
+/** A round that does nothing: its report and duration. Ends in the round's error. */
 export function* timedRound(
   agreement: Agreement,
   plan: PlanKind,

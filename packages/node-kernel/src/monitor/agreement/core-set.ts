@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 
-/** A set of cores as words of 32 bits, the lowest ids first: on the wire, and to compare, a thirty-second of a list. */
+/** A set of cores as 32-bit words, lowest ids first: a thirty-second of a list to send and compare. */
 export type CoreSet = readonly number[];
 
 const WORD_BITS = 32;

@@ -3,15 +3,15 @@ import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 
 /*
- * A7: a phase that comes late or twice does nothing. A message can be held up on a cut link for as long as the link is cut,
- * while its round has long ended by another way. So a core remembers what it has answered until the initiator says that the
- * round is over on every core; from then on the number of the round alone tells that a message of it is late.
+ * A7: a late or repeated phase does nothing. A cut link can hold up a message for as long as the cut lasts, while its
+ * round has long ended another way. So a core remembers its answers until the initiator says that the round is over on
+ * every core; from then on the round's number alone shows that a message is late.
  */
 
-/** At the initiator: which of its rounds are not over yet. */
+/** At the initiator: its rounds that are not over. */
 export class OpenRounds {
   private last = 0;
-  /** In the order of their numbers. */
+  /** In order of their numbers. */
   private readonly open = new Set<number>();
 
   begin(): number {
@@ -20,7 +20,7 @@ export class OpenRounds {
     return this.last;
   }
 
-  /** Every core has acted on its last phase, or is gone. */
+  /** Every core has acted on the last phase, or is gone. */
   end(round: number): void {
     this.open.delete(round);
   }
@@ -29,7 +29,7 @@ export class OpenRounds {
     return this.open.size;
   }
 
-  /** Every round of a lower number is over. */
+  /** Every round with a lower number is over. */
   get oldest(): number {
     for (const round of this.open) return round;
     return this.last + 1;
@@ -39,13 +39,13 @@ export class OpenRounds {
 /** What this core has answered in the rounds of one initiator. */
 export class AnsweredPhases {
   private oldest = 0;
-  /** By operation, oldest first; what was answered by phase. */
+  /** By operation, oldest first: the answers by phase. */
   private readonly rounds = new Map<
     OperationId,
     { readonly round: number; readonly answers: (readonly number[] | undefined)[] }
   >();
 
-  /** What was answered to a phase of a round that is not over. */
+  /** The answer to a phase of a round that is not over. */
   get(op: OperationId, phase: number): readonly number[] | undefined {
     return this.rounds.get(op)?.answers[phase];
   }
@@ -64,7 +64,7 @@ export class AnsweredPhases {
     this.rounds.delete(known(first));
   }
 
-  /** The initiator says that its rounds below `oldest` are over. */
+  /** The initiator's rounds below `oldest` are over. */
   heard(oldest: number): void {
     if (oldest <= this.oldest) return;
     this.oldest = oldest;
@@ -90,7 +90,7 @@ export class FinishedPhases {
   /** By `core.incarnation`. */
   private readonly initiators = new Map<string, AnsweredPhases>();
 
-  /** Those of the initiator of an operation. */
+  /** The phases of an operation's initiator. */
   of(op: OperationId): AnsweredPhases {
     const name = initiatorOf(op);
     let known = this.initiators.get(name);

@@ -14,23 +14,23 @@ import type { PhaseResult, Rounds } from './rounds.ts';
 import type { Sealed, Seals } from './seals.ts';
 
 /*
- * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Generic in
- * what the rounds are about ("send to relations" in Barrelfish's monitors), and in the plan: the multicast one, unless it is said.
- * Baumann et al., SOSP 2009, §5.1.
+ * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Generic
+ * in the rounds' subject ("send to relations" in Barrelfish's monitors) and in the plan, which is the multicast one by
+ * default. Baumann et al., SOSP 2009, §5.1.
  *
  *   A4  a multicast to nobody completes at once;
- *   A5  a second phase goes to exactly the cores that the first one went to, and on until each has acted or is gone;
+ *   A5  a second phase goes to exactly the cores of the first, and on until each has acted or is gone;
  *   A6  a core that knows of a member whom the initiator did not ask refuses with MEMBERS_CHANGED;
- *   A7  a phase that comes late or twice does nothing, and is answered as the first time;
+ *   A7  a late or repeated phase does nothing, and is answered as the first time;
+ *   A8  a round whose initiator is gone is not begun: nobody would end it;
  *   A9  what this core's own record says the initiator may not ask is refused, and held against it if it asked itself;
- *   A10 what comes over others bears the initiator's seal for this core, or is refused and held against who passed it on;
- *   A8  a round whose initiator is gone is not begun: nobody would end it.
+ *   A10 what comes through others bears the initiator's seal for this core, or is refused and held against the relay.
  *
- * A round's deadline ends the waiting of its inner nodes only: what must go forward is asked again, core by core, in the
- * background when whoever began the round has given it a deadline.
+ * A round's deadline ends only the waiting of its inner nodes: what must go forward is asked again, core by core, in
+ * the background when whoever began the round has given it a deadline.
  */
 
-/** A round under way or done: whom it went to and what came of it. */
+/** A round under way or done: whom it went to, and its outcome. */
 export interface Multicast {
   readonly op: OperationId;
   readonly action: RoundActionName;
@@ -39,13 +39,13 @@ export interface Multicast {
   readonly payload: Uint8Array;
   readonly plan: Plan;
   readonly cores: number;
-  /** Absent: whoever began it waits for as long as it takes. */
+  /** Absent: its caller waits as long as it takes. */
   readonly deadline?: Nanos | undefined;
   /** Requests and replies so far, all phases. */
   messages: number;
 }
 
-/** How a core acts on one phase; `answer` may be called later. */
+/** How a core acts on one phase; may call `answer` later. */
 export type PhaseAct<P> = (
   op: OperationId,
   given: P,
@@ -54,7 +54,7 @@ export type PhaseAct<P> = (
 
 /** By phase; a one-phase action has `commit` only. */
 export interface Acts<P> {
-  /** Why the initiator may not ask for this, as this core's own record has it; null: it may, for all that is known here. */
+  /** Why the initiator may not ask for this, by this core's own record; null: it may, for all that is known here. */
   readonly wrong?: (initiator: CoreId, given: P) => Fault | 'CAPABILITY_BUSY' | null;
   readonly prepare?: PhaseAct<P>;
   readonly commit: PhaseAct<P>;
@@ -67,18 +67,18 @@ const NAMES: Readonly<Record<Phase, 'prepare' | 'commit' | 'abort'>> = {
   [PHASES.abort]: 'abort',
 };
 
-/** Over which plan a round goes, and until when whoever began it waits. */
+/** The plan of a round, and how long its caller waits. */
 export interface RoundOptions {
   readonly plan?: PlanKind;
   readonly deadline?: Nanos;
 }
 
-/** What multicasts need of the core that they run on. */
+/** What multicasts need of their core. */
 export interface MulticastHost {
   readonly context: MonitorContext;
   readonly rounds: Rounds;
   readonly plans: PlanBook;
-  /** By which the members know who began a round; null: what these do is not worth forging. */
+  /** By which members recognise a round's initiator; null: these rounds are not worth forging. */
   readonly seals: Seals | null;
   /** Whether this core can act in such rounds yet. */
   ready(): boolean;
@@ -120,7 +120,7 @@ export class Multicasts<P> {
       const wrong = phase === asksEverybody ? this.isWrong(op, acts, given) : null;
       if (wrong !== null) return vote(wrong, now);
       act(op, given, (refusal, data = []) => {
-        if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', this.now); // the abort undoes what was done
+        if (refusal === null && !isComplete()) return vote('MEMBERS_CHANGED', this.now); // the abort undoes it
         if (refusal === null) finished.add(op, phase, envelope.round, data);
         vote(refusal, this.now, data);
       });
@@ -135,7 +135,7 @@ export class Multicasts<P> {
     if (keys === null || askedBy === null || askedBy === initiator) return null;
     const seal = seals[placeIn(members, context.core)];
     const isBy = keys.isBy(initiator, incarnationOf(op), { op, action, round, body }, seal);
-    // Two cores that never had a link between them have no key for each other: then nobody can tell (CAVEATS.md).
+    // Two cores that never had a link have no key for each other: nobody can tell (CAVEATS.md).
     if (isBy !== false) return null;
     context.offences.note(askedBy, 'other_name', `passes on ${op}, which core ${initiator} has not begun so`, this.now);
     return 'ROUND_REFUSED';
@@ -152,7 +152,7 @@ export class Multicasts<P> {
     return 'OWNER_MISMATCH';
   }
 
-  /** One phase to every member: everybody's answer, the unreachable ones' as refusals. */
+  /** One phase to every member; returns each answer, the unreachable ones' as refusals. */
   *ask(
     op: OperationId,
     action: RoundActionName,
@@ -168,7 +168,9 @@ export class Multicasts<P> {
     return { op, action, round, payload, plan, cores: this.host.context.members.length + 1, ...result };
   }
 
-  /** The first phase of two: everybody's consent, or everybody is told to abort and the operation ends in the refusal. */
+  /**
+   * The first of two phases: everybody consents, or everybody is told to abort and the operation ends in the refusal.
+   */
   *prepare(
     op: OperationId,
     action: RoundActionName,
@@ -194,8 +196,9 @@ export class Multicasts<P> {
   }
 
   /**
-   * The second phase: goes on until each core of the first has acted or is gone (A5). Answers what they told. A round with a
-   * deadline ends in the error of who has not acted at the first attempt, or is gone, and goes on in the background.
+   * The second phase: goes on until each core of the first has acted or is gone (A5); returns their answers. A round
+   * with a deadline ends in the error of whoever has not acted at the first attempt, or is gone, and goes on in the
+   * background.
    */
   *finish(phase: Phase, round: Multicast): Operation<readonly number[]> {
     let { plan } = round;
@@ -211,7 +214,7 @@ export class Multicasts<P> {
         if (round.deadline !== undefined) failOnRefusal(result, round.op, wordOf(round.action), before);
         return data;
       }
-      // Beginning a phase has this core act itself: it is never one of those asked.
+      // Beginning a phase makes this core act itself: it is never among those asked.
       plan = oneByOne(left.filter((core) => core !== this.host.context.core));
       if (round.deadline !== undefined) {
         this.inBackground(this.finishLater(phase, { ...round, plan, deadline: undefined }));
@@ -221,7 +224,7 @@ export class Multicasts<P> {
     }
   }
 
-  /** As `finish`, for what nobody waits for. */
+  /** Like `finish`, for what nobody waits for. */
   finishInBackground(phase: Phase, round: Multicast): void {
     this.inBackground(this.finish(phase, { ...round, deadline: undefined }));
   }
@@ -236,7 +239,7 @@ export class Multicasts<P> {
     operations.start(operations.nextId(), operation, this.now, () => undefined, true);
   }
 
-  /** One phase that nobody may miss, also who joins meanwhile. Answers the messages that it took. */
+  /** One phase that nobody may miss, not even cores that join meanwhile. Returns the messages it took. */
   *tell(op: OperationId, action: RoundActionName, given: P): Operation<number> {
     const { context } = this.host;
     const told = new Set<CoreId>();
@@ -263,7 +266,7 @@ export class Multicasts<P> {
     }
   }
 
-  /** Whether the incarnation that began an operation is there, this core itself included. */
+  /** Whether the incarnation that began an operation is still there; also true of this core. */
   isPresent(op: OperationId): boolean {
     const { context } = this.host;
     const core = coreOf(op);
@@ -322,19 +325,19 @@ export class Multicasts<P> {
     return yield* phaseOf(this.host.rounds, phase, { op, action, payload, plan, deadline });
   }
 
-  /** Who refused and is no core that is gone for good. */
+  /** Those who refused and are not gone for good. */
   private stillThere(result: PhaseResult): CoreId[] {
     const { core: own, monitors } = this.host.context;
     return result.refusals.map(([core]) => core).filter((core) => core === own || monitors.has(core));
   }
 }
 
-/** What could not be done by the tree: each core is asked by this one. */
+/** What the tree could not do: this core asks each one. */
 function oneByOne(cores: readonly CoreId[]): Plan {
   return { kind: 'multicast', serial: false, routes: cores.map((core) => [core, []]) };
 }
 
-/** What an error calls a round of an action. */
+/** An action's rounds as errors call them. */
 function wordOf(action: RoundActionName): string {
   return action === 'noop' ? 'round' : action;
 }

@@ -5,7 +5,7 @@ import type { Plan } from './plan.ts';
 import type { Phase, RoundActionName } from './round-actions.ts';
 import { firstRefusal, type PhaseResult, type Rounds } from './rounds.ts';
 
-/** An error is one line: of many cores the first are named, the log has all. */
+/** An error is one line: of many cores it names the first; the log has all. */
 const MOST_NAMED = 16;
 
 /** What a round needs to be told. */
@@ -14,7 +14,7 @@ export interface RoundSpec {
   readonly action: RoundActionName;
   readonly payload: Uint8Array;
   readonly plan: Plan;
-  /** Absent: as long from each phase's beginning as an operation may take. */
+  /** Absent: each phase has as long as an operation may take. */
   readonly deadline?: Nanos | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface RoundReport {
   readonly messages: number;
 }
 
-/** One phase over the plan: every member's vote, those who could not be reached included as refusals. */
+/** One phase over the plan: every member's vote, unreachable ones as refusals. */
 export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operation<PhaseResult> {
   const { op, action, payload, plan, deadline } = spec;
   return yield* wait<PhaseResult>({
@@ -38,8 +38,7 @@ export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operati
 }
 
 /**
- * Ends the operation in the first refusal, and tells who it was, or who did not answer. `before`: messages of
- * earlier phases.
+ * Ends the operation in the first refusal, naming who refused or did not answer. `before`: messages of earlier phases.
  */
 export function failOnRefusal(result: PhaseResult, op: OperationId, what = 'round', before = 0): void {
   const refusal = firstRefusal(result);

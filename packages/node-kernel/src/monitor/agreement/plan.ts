@@ -3,13 +3,13 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Route } from '@mk/monitor-proto/messages/fields';
 
 /**
- * How a round's request reaches its members (Baumann et al., SOSP 2009, §5.1): each kind is one row of the
- * paper's shootdown figure.
+ * How a round's request reaches its members (Baumann et al., SOSP 2009, §5.1): each kind is one row of the paper's
+ * shootdown figure.
  */
 export const PLAN_KINDS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 export type PlanKind = (typeof PLAN_KINDS)[number];
 
-/** A root's subtrees in send order; `serial`: each is asked only when the one before has answered. */
+/** A root's subtrees in send order; `serial`: each is asked only after the previous one's answer. */
 export interface Plan {
   readonly kind: PlanKind;
   readonly serial: boolean;
@@ -36,7 +36,7 @@ export function unflatten(flat: readonly number[]): Route | null {
   return at === flat.length ? tree : null;
 }
 
-/** Only the members of a tree: what hung below another core moves up to that core's place. */
+/** Only the members of a tree: what hung below another core takes that core's place. */
 export function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
   const kept: Route[] = [];
   for (const [core, below] of routes) {
@@ -47,14 +47,14 @@ export function prune(routes: readonly Route[], isMember: (core: CoreId) => bool
   return kept;
 }
 
-/** How many cores a forest has: a round sends each one request and gets one reply back. */
+/** How many cores a forest has: a round sends each one request and gets one reply. */
 export function countCores(routes: readonly Route[]): number {
   let count = 0;
   for (const [, below] of routes) count += 1 + countCores(below);
   return count;
 }
 
-/** The trees that the SKB pushed to this core, and the trivial ones that need nobody's advice. */
+/** The trees that the SKB pushed to this core, and the trivial ones that need no advice. */
 export class PlanBook {
   version = 0;
   private flat: { readonly [K in PlanKind]?: readonly number[] } = {};
@@ -71,7 +71,7 @@ export class PlanBook {
     return true;
   }
 
-  /** The plan of a kind that reaches exactly `members`; cores that the pushed tree does not know come last, one by one. */
+  /** The plan of a kind that reaches exactly `members`; cores unknown to the pushed tree come last, one by one. */
   planFor(kind: PlanKind, members: readonly number[]): Plan {
     const cached = this.cache[kind];
     if (cached?.members === members) return cached.plan;
@@ -80,7 +80,7 @@ export class PlanBook {
     return plan;
   }
 
-  /** The same for some of the members, who are others each time. */
+  /** Like `planFor`, for some of the members, who differ each time. */
   planOver(kind: PlanKind, cores: readonly number[]): Plan {
     return this.build(kind, cores);
   }

@@ -14,7 +14,7 @@ export interface RoundActionSpec {
   readonly doc: string;
 }
 
-/** Everything that a round can be about. The service that carries an action out brings its `Act` (service.ts). */
+/** Everything that a round can be about. The service that performs an action brings its `Act` (service.ts). */
 export const ROUND_ACTIONS = {
   noop: { ordinal: 0, phases: [1, 2], doc: 'Does nothing and consents: measures dissemination itself.' },
   revoke: { ordinal: 1, phases: [2], doc: 'mark → ready, commit → done of a revoke; an abort thaws.' },
@@ -69,13 +69,14 @@ const TWO_PHASES: ReadonlySet<number> = new Set(
   ROWS.filter(({ phases }) => !phases.includes(1)).map(({ ordinal }) => ordinal),
 );
 
-/** Whether a phase of an action, by their numbers, only ends what another has begun. */
+/** Whether a phase of an action, both by number, only ends what another has begun. */
 export function isSecondPhase(action: number, phase: number): boolean {
   return phase === PHASES.abort || (phase === PHASES.commit && TWO_PHASES.has(action));
 }
 
 /**
- * Tells how a core acted: null is consent, an error is refusal; with it, numbers for the initiator. May be called later, once.
+ * Reports how a core acted: null is consent, an error refusal; with it, numbers for the initiator. May be called later,
+ * once.
  */
 export type Vote = (refusal: ErrorName | null, now: Nanos, data?: readonly number[]) => void;
 

@@ -10,27 +10,27 @@ import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 
 /*
- * One phase of an agreement round, at the initiator and at every member alike: a request goes down a tree, answers come
- * up and are added at each inner node.
+ * One phase of an agreement round, at the initiator and every member alike: a request goes down a tree, answers come up
+ * and are added at each inner node.
  *
- *   A1  a node answers its parent once, after it has voted itself and all its children have answered or were given up;
- *   A2  the answer counts every core below exactly once: as consenting, or as refusing with a named error;
- *       One that does not is no answer: the cores below refuse in its place.
- *   A3  a node never waits longer than the deadline: who is missing then refuses with OPERATION_TIMEOUT.
+ *   A1  a node answers its parent once, after its own vote, when all its children have answered or were given up;
+ *   A2  the answer counts every core below exactly once: as consenting, or as refusing with a named error. One that
+ *       does not is no answer: the cores below refuse in its place.
+ *   A3  a node never waits longer than the deadline: those still missing then refuse with OPERATION_TIMEOUT.
  *
  * Assumes of the channel: exactly once, FIFO (U1, U2). From: Baumann et al., SOSP 2009, §5.1 (one-phase, multicast with
  * aggregation).
  */
 
-/** What a phase came to: how many cores consented, and who refused with what. */
+/** A phase's outcome: how many cores consented, and who refused with what. */
 export interface PhaseResult {
   readonly consenting: number;
   readonly refusals: readonly Answer[];
-  /** What the voters told beside their votes: pairs of natural numbers, in no order. */
+  /** What voters told beside their votes: pairs of natural numbers, unordered. */
   readonly data: readonly number[];
-  /** Requests and replies, at all cores; of a subtree that did not answer the one request to it. */
+  /** Requests and replies, at all cores; one request for a subtree that did not answer. */
   readonly messages: number;
-  /** Who did not answer, or is gone: those of them that have been silent altogether, if any have. */
+  /** Those who did not answer, or are gone; if some have been altogether silent, only those. */
   readonly silent: readonly CoreId[];
 }
 
@@ -40,7 +40,7 @@ export interface Progress {
   readonly silent: readonly CoreId[];
 }
 
-/** What the rounds need of the monitor that they run in. */
+/** What the rounds need of their monitor. */
 export interface RoundHost {
   readonly self: CoreId;
   readonly view: number;
@@ -48,12 +48,12 @@ export interface RoundHost {
   readonly takesPart: boolean;
   readonly sink: EffectSink;
   readonly timers: TimerQueue;
-  /** Whether a core may be asked now: known to us, and (`inView`) in the view (J2). */
+  /** Whether a core may be asked now: known to us and, with `inView`, in the view (J2). */
   mayAsk(core: CoreId, inView: boolean): boolean;
   send(core: CoreId, message: Message): ErrorName | null;
-  /** A core was caught at something. */
+  /** Reports what a core was caught at. */
   blame(core: CoreId, offence: Offence, text: string, now: Nanos): void;
-  /** Nothing has been heard from a core for a while. */
+  /** Whether nothing has been heard from a core for a while. */
   isSilent(core: CoreId, now: Nanos): boolean;
 }
 
@@ -64,15 +64,15 @@ interface RoundNode {
   /** Who asked; null at the initiator. */
   readonly parent: CoreId | null;
   readonly request: Omit<MessageOf<'round_request'>, 'below'>;
-  /** Subtrees that have not been asked yet, when they are asked one after the other. */
+  /** Subtrees not yet asked, when they are asked one by one. */
   readonly later: Route[];
-  /** Who was asked and has not answered; `NOBODY` at a leaf, which asks none. */
+  /** Those asked that have not answered; `NOBODY` at a leaf, which asks none. */
   waiting: Map<CoreId, Route>;
   ownVote: boolean;
   consenting: number;
   refusals: readonly Answer[];
   data: readonly number[];
-  /** Messages that the cores below would have cost, had they all answered. */
+  /** Messages that the cores below would have taken, had they all answered. */
   unsent: number;
   timer: Timer | null;
   /** It has answered. */
@@ -81,13 +81,16 @@ interface RoundNode {
   readonly finish: ((result: PhaseResult, now: Nanos) => void) | null;
 }
 
-/* Shared, and always empty: a round has many more leaves than inner nodes, and a leaf that votes at once leaves nothing behind. */
+/*
+ * Shared and always empty: a round has many more leaves than inner nodes, and a leaf that votes at once leaves nothing
+ * behind.
+ */
 const NOBODY: Map<CoreId, Route> = new Map();
 const NOTHING_LATER: Route[] = [];
 const NONE: readonly never[] = [];
 
 export class Rounds {
-  /** Whose request is being acted on; null: this core's own. */
+  /** Whose request is being performed; null: this core's own. */
   askedBy: CoreId | null = null;
   askedAction = 0;
   /** By phase and operation. */
@@ -104,7 +107,7 @@ export class Rounds {
     return this.nodes.reduce((sum, phase) => sum + phase.size, 0);
   }
 
-  /** Begins one phase at its initiator. `finish` is called once, not later than `deadline`. */
+  /** Begins one phase at its initiator. Calls `finish` once, by `deadline` at the latest. */
   begin(
     phase: Phase,
     op: OperationId,
@@ -166,7 +169,7 @@ export class Rounds {
     this.goOn(node, now);
   }
 
-  /** A core is gone: whoever waited for it waits no more. */
+  /** A core is gone: nobody waits for it any more. */
   peerGone(core: CoreId, now: Nanos): void {
     for (const node of this.nodes.flatMap((phase) => [...phase.values()])) {
       const unasked = node.later.findIndex(([later]) => later === core);
@@ -195,10 +198,7 @@ export class Rounds {
     return known(this.nodes[request.phase]).has(request.op) ? 'BAD_REQUEST' : null;
   }
 
-  /**
-   * This core's own part. What it and the cores below have not settled by then is kept until they have, or the
-   * deadline.
-   */
+  /** This core's own part. Kept until it and the cores below have settled, or the deadline. */
   private act(node: RoundNode, act: Act, deadline: Nanos, now: Nanos): void {
     const { op, phase } = node;
     assertInvariant('J2', this.host.takesPart, () => `core ${this.host.self} acts in ${op} and is in no view`);
@@ -227,7 +227,7 @@ export class Rounds {
     const { op, view, phase, kind, payload } = node.request;
     if (node.waiting === NOBODY) node.waiting = new Map();
     node.waiting.set(core, route);
-    // The core may be a new incarnation that came after the plan was made: it does not know of this round's beginning.
+    // The core may be a new incarnation, later than the plan: it does not know of this round's beginning.
     const error = this.host.mayAsk(core, node.parent === null)
       ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload })
       : 'PEER_GONE';
@@ -288,7 +288,7 @@ export class Rounds {
     known(node.finish)({ consenting, refusals, data, messages, silent: this.silentOf(unheard, now) }, now);
   }
 
-  /** How far a phase has come that this core began and waits for; null: it waits for none of this operation. */
+  /** How far a phase begun here has come; null: this core waits for none of that operation. */
   progressOf(op: OperationId, now: Nanos): Progress | null {
     const node = this.nodes.map((phase) => phase.get(op)).find((found) => found?.parent === null);
     if (node === undefined) return null;
@@ -297,7 +297,7 @@ export class Rounds {
     return { messages: 2 * answered - node.unsent + node.waiting.size, silent: this.silentOf(waiting, now) };
   }
 
-  /** Behind an inner node that is silent its subtree has not answered either: blame the silent ones, if any are. */
+  /** Behind a silent inner node its subtree has not answered either: blame the silent ones, if there are any. */
   private silentOf(unheard: readonly CoreId[], now: Nanos): readonly CoreId[] {
     const silent = unheard.filter((core) => core !== this.host.self && this.host.isSilent(core, now));
     return (silent.length > 0 ? silent : unheard).toSorted((a, b) => a - b);
@@ -345,7 +345,9 @@ function nodeOf(
   };
 }
 
-/** A2 of what a child says: each core below it once, as consenting or refusing; and what they tell in numbers that are at least 0. */
+/**
+ * A2 of a child's answer: it counts each core below once, as consenting or refusing, and its numbers are at least 0.
+ */
 function answersFor(route: Route, { count, refusals, data }: MessageOf<'round_reply'>): boolean {
   if (!data.every((number) => number >= 0 && number < Infinity)) return false;
   const [, below] = route;
@@ -369,7 +371,7 @@ export function firstRefusal(result: PhaseResult): { readonly core: CoreId; read
   return first === undefined ? null : { core: first[0], error: errorOfCode(first[1]) ?? 'ROUND_REFUSED' };
 }
 
-/** The answer that stands for one that did not come. */
+/** Stands for an answer that did not come. */
 function isSilence([, code]: Answer): boolean {
   return code === ERRORS.OPERATION_TIMEOUT.code || code === ERRORS.PEER_GONE.code;
 }

@@ -5,11 +5,12 @@ import { Writer } from '@mk/monitor-proto/handshake/writer';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 
 /*
- * Who began a round that comes over others: a tree's inner node passes on what it was given, and could as well make it up. So each core gives each
- * other one a key, over the link between the two, and what it begins bears a seal for every member; nobody else can make one.
+ * Proves who began a round that comes through others: a tree's inner node passes on what it was given, and could make
+ * it up. So each core gives every other one a key, over the link between the two, and seals what it begins for every
+ * member; nobody else can.
  */
 
-/** What a seal is about: the operation, what it does, the round's number at its initiator, and all that it says. */
+/** What a seal covers: the operation, its action, the round's number at its initiator, and all that it says. */
 export interface Sealed {
   readonly op: OperationId;
   readonly action: number;
@@ -18,7 +19,7 @@ export interface Sealed {
 }
 
 const KEY_BYTES = 16;
-/** A double of a payload holds so many exactly; to guess one takes as many messages. */
+/** As many as a payload's double holds exactly; guessing one takes as many messages. */
 const SEAL_BYTES = 6;
 
 export class Seals {
@@ -29,7 +30,7 @@ export class Seals {
     private readonly entropy: Uint8Array,
   ) {}
 
-  /** The key by which that peer will know what this core begins. */
+  /** The key by which that peer recognises what this core begins. */
   keyFor({ id, instance }: Pick<CorePeer, 'id' | 'instance'>): Uint8Array {
     const name = new Writer(128).ascii('round key ').ascii(String(id)).ascii(' ').ascii(instance).whole();
     return this.hmac(this.entropy, name).slice(0, KEY_BYTES);
@@ -40,12 +41,12 @@ export class Seals {
     this.heard.set(id, { incarnation, key: key.slice() });
   }
 
-  /** The seal for a peer of what this core begins. */
+  /** The seal of what this core begins, for one peer. */
   sealFor(peer: Pick<CorePeer, 'id' | 'instance'>, sealed: Sealed): number {
     return this.seal(this.keyFor(peer), sealed);
   }
 
-  /** Whether an incarnation of a core has sealed something for this one; null: its key is not known here. */
+  /** Whether an incarnation of a core sealed something for this one; null: its key is unknown here. */
   isBy(core: CoreId, incarnation: Incarnation, sealed: Sealed, seal: number | undefined): boolean | null {
     const known = this.heard.get(core);
     if (known?.incarnation !== incarnation) return null;

@@ -2,7 +2,7 @@ import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MonitorContext } from '../context.ts';
 import type { Outcome, Trouble } from '../operations.ts';
 
-/** A warning about an operation that somebody did not answer; nothing when everybody did. */
+/** Warns of an operation that somebody did not answer; silent when everybody did. */
 export function logSilence(
   { outbox }: Pick<MonitorContext, 'outbox'>,
   op: OperationId,

@@ -22,14 +22,14 @@ export interface ActReport {
   readonly data: readonly number[];
 }
 
-/** The plan for so many cores when nobody has chosen one: the numa tree that the SKB pushed when they are many. */
+/** The plan for so many cores by default: the numa tree that the SKB pushed when they are many. */
 export function usualPlan(cores: number): PlanKind {
   return cores < limit('treeFromCores') ? 'unicast' : 'numa';
 }
 
 /**
- * A one-phase round over these other cores, and again over those that did not act, until each has or is gone: for what can
- * neither be refused nor left undone, like an invalidation.
+ * A one-phase round over these other cores, repeated over those that did not act, until each has or is gone: for what
+ * can neither be refused nor left undone, like an invalidation.
  */
 export function* untilActed(
   context: MonitorContext,

@@ -25,7 +25,7 @@ import { Revokes } from './revoke.ts';
 import type { Asked } from './subscribers.ts';
 import { Stepper } from './stepper.ts';
 
-/** Capability operations between cores: what is left to do where the CPU driver of one core cannot finish alone. */
+/** Capability operations between cores: the part that one core's CPU driver cannot finish alone. */
 export class Capops implements Service {
   readonly shared: CapopsContext;
   readonly revokes: Revokes;
@@ -54,7 +54,7 @@ export class Capops implements Service {
   readonly roundActions;
   readonly systemCalls;
 
-  /** `asked`: told which domain a revoke asks for its consent. */
+  /** `asked`: told which domain a revoke asks for consent. */
   constructor(context: MonitorContext, driver: CpuDriver, agreement: Agreement, asked: Asked, seals: Seals) {
     this.shared = new CapopsContext(context, driver, agreement, asked, seals);
     this.stepper = new Stepper(this.shared);
@@ -75,7 +75,7 @@ export class Capops implements Service {
     this.systemCalls = capabilityCalls(this.shared, this.revokes);
   }
 
-  /** A core that starts again: what others hold of the memory that it brings is theirs, the rest is free once they were asked. */
+  /** A core that starts again: what others hold of its memory is theirs; the rest is free once they have been asked. */
   registered(): void {
     if (this.shared.context.incarnation > 1) this.reclaims.reserve();
   }
@@ -94,8 +94,8 @@ export class Capops implements Service {
   }
 
   /**
-   * Deletes the root CNode of a cspace with all that is below it, on every core if need be; `done` when it is gone. A copy of
-   * it that lies in its own slots, the task CNode for one, would keep it: those go first.
+   * Deletes the root CNode of a cspace with everything below it, on every core if need be; `done` when it is gone. A
+   * copy in its own slots, such as the task CNode, would keep it: those go first.
    */
   deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void {
     const { shared } = this;
@@ -110,14 +110,14 @@ export class Capops implements Service {
     shared.carryOn('delete_cspace', capability, remove, now, (_outcome, at) => done(at));
   }
 
-  /** The first thing that is said over a new link: what this core begins is known by it wherever it comes from. */
+  /** The first words over a new link: they identify what this core begins, whichever way it comes. */
   peerUp(peer: Peer, first: boolean): void {
     if (!first || !isCorePeer(peer)) return;
     const { seals, context } = this.shared;
     context.send(peer.id, { type: 'round_key', key: seals.keyFor(peer) });
   }
 
-  /** What an incarnation has begun and nobody will end is ended here. */
+  /** Ends what a gone incarnation began and nobody else would end. */
   peerGone(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const { id: core, incarnation } = peer;
@@ -142,12 +142,12 @@ export class Capops implements Service {
     this.shared.state.invariants();
   }
 
-  /** Whether a round has frozen something here, and not ended. */
+  /** Whether a round has frozen something here that has not ended. */
   hasBegun(op: OperationId): boolean {
     return this.revokes.parts.has(op) || this.shared.guards.has(op);
   }
 
-  /** Something between cores is under way here: a snapshot taken now may show a state that is none of a quiet cluster. */
+  /** An operation between cores is under way here: a snapshot taken now may show a state unlike a quiet cluster's. */
   get busy(): boolean {
     const { transits, guards, state } = this.shared;
     return (

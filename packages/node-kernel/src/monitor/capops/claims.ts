@@ -7,11 +7,12 @@ import type { CapopsContext } from './context.ts';
 import type { CapabilityPayload } from './payload.ts';
 
 /*
- * What only some may say about a capability. The owner's record decides, not the sender's word: each core judges by its own records, and
- * where these prove nothing it believes. Of a capability whose recorded owner is gone everybody may say that he has taken over.
+ * What only some may say about a capability. The owner's record decides, not the sender's word: each core judges by its
+ * own records, and believes where these prove nothing. Of a capability whose recorded owner is gone, anybody may say
+ * that it has taken over.
  */
 
-/** As `claimTo`; of a capability whose recorded owner is gone everybody may say that it has taken over. */
+/** Like `claimTo`, but where the recorded owner is gone anybody may say that it has taken over. */
 export function claimOf(m: CapopsContext, capability: Capability, core: CoreId): Claim {
   const claim = claimTo(m.state, capability, core);
   const owner = claim === 'false' ? m.state.database.find(capability)?.owner : undefined;
@@ -21,7 +22,7 @@ export function claimOf(m: CapopsContext, capability: Capability, core: CoreId):
 /** What speaks against a claim: a fault, or that nobody can tell now; null: nothing. */
 type Wrong = Fault | 'CAPABILITY_BUSY' | null;
 
-/** For what only the owner asks. */
+/** For what only the owner may ask. */
 export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: CapabilityPayload) => Wrong {
   return (initiator, { capability }) => {
     const claim = claimOf(m, capability, initiator);
@@ -35,7 +36,7 @@ export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: Capabili
   };
 }
 
-/** A new owner speaks for itself, and not about what this core owns: whom it has let it go to, it knows. */
+/** A new owner speaks for itself, and not about what this core owns, which knows whom it let it go to. */
 export function wrongNewOwner(m: CapopsContext, initiator: CoreId, { capability, rest }: CapabilityPayload): Wrong {
   const name = describeCapability(capability);
   if (rest[0] !== initiator) return { offence: 'other_name', text: `says that core ${rest[0]} owns ${name}` };
@@ -45,7 +46,7 @@ export function wrongNewOwner(m: CapopsContext, initiator: CoreId, { capability,
   return isOurs ? { offence: 'not_owner', text: `says that it owns ${name}, which is this core's` } : null;
 }
 
-/** Only its home asks who uses memory. */
+/** Only a memory's home asks who uses it. */
 export function notItsMemory({ state }: CapopsContext, initiator: CoreId, ranges: readonly Range[]): Wrong {
   const other = ranges.find((range) => !isAtHome(state, range, initiator));
   return other === undefined
@@ -53,7 +54,7 @@ export function notItsMemory({ state }: CapopsContext, initiator: CoreId, ranges
     : { offence: 'not_home', text: `reclaims memory at 0x${other.address.toString(16)}` };
 }
 
-/** Whether this core's record names another as the owner of a capability, and that one lives. */
+/** Whether this core's record names another, living owner of the capability. */
 export function hasOtherOwner(m: CapopsContext, capability: Capability): boolean {
   const group = m.state.database.find(capability);
   return group !== undefined && m.state.isForeign(group) && !isGone(m, group.owner);

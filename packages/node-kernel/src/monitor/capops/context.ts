@@ -25,20 +25,20 @@ import { CapabilityReceivers } from './receivers.ts';
 import { type Asked, Subscribers } from './subscribers.ts';
 import { Transits, WaitQueue } from './waiting.ts';
 
-/** The range of an agreed retype of another core: nothing new may come to lie in it meanwhile. */
+/** The range of another core's agreed retype: nothing new may come to lie in it meanwhile. */
 export interface RetypeGuard {
   readonly source: Capability;
   readonly range: Range;
 }
 
-/** Operations that a caller asked for: their end is worth a line; the others' only at debug level. */
+/** Operations that a caller asked for are worth a line at their end; the others only at debug level. */
 const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
 
 type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
 
 /**
- * What the capability operations between cores share: one file an operation, all of them upon this. A group that is locked
- * here is locked by exactly one operation, which unlocks it.
+ * What the capability operations between cores share; each has a file built on this. A group locked here is locked by
+ * exactly one operation, which unlocks it.
  */
 export class CapopsContext {
   readonly exchange: Exchange;
@@ -54,10 +54,10 @@ export class CapopsContext {
   readonly handovers = new Handovers(this);
   /** A core has gone since this one is there: what it had handed to whom nobody knows any more. */
   someoneLeft = false;
-  /** Operations that go on although their callers were told, and the log, that somebody does not answer. */
+  /** Operations whose callers, and the log, were told that somebody does not answer, but that go on. */
   private readonly toldUnanswered = new Set<OperationId>();
   private readonly deletions: (() => void)[] = [];
-  /** Calls back when no translation that was taken away on this core can be used any more, on any core (V2). */
+  /** Calls back when no translation taken away on this core can be used any more, on any core (V2). */
   whenSettled: (goOn: (now: Nanos) => void) => void = (goOn) => goOn(this.now);
 
   constructor(
@@ -88,7 +88,7 @@ export class CapopsContext {
     return this.context.now;
   }
 
-  /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it has begun; `operation` is given its id. */
+  /** Runs an operation that may be refused with TOO_MANY_OPERATIONS before it begins; `operation` gets its id. */
   run<T>(
     kind: string,
     capability: Capability,
@@ -99,7 +99,7 @@ export class CapopsContext {
     return this.begin(kind, capability, operation, now, done, false);
   }
 
-  /** Runs what this core owes the others after what it has done already: never refused. */
+  /** Runs what this core owes the others after what it has done: never refused. */
   carryOn<T>(
     kind: string,
     capability: Capability,
@@ -110,29 +110,29 @@ export class CapopsContext {
     return this.begin(kind, capability, operation, now, done, true);
   }
 
-  /** As `carryOn`, for what nobody waits for and what cannot fail. */
+  /** Like `carryOn`, for what nobody waits for and cannot fail. */
   inBackground(operation: Operation<unknown>): void {
     this.context.operations.start(this.context.operations.nextId(), operation, this.now, () => undefined, true);
   }
 
-  /** Frees a lock that the caller holds; what went meanwhile needs none. */
+  /** Frees the caller's lock; a group that is gone needs none. */
   unlock(group: CopyGroup): void {
     if (group.locked) unlockGroup(group);
     this.locksChanged();
   }
 
-  /** What waited for a lock, or for a frozen slot to thaw, may go on; so may deletion. */
+  /** Resumes what waited for a lock or for a frozen slot to thaw, and deletion. */
   locksChanged(): void {
     this.changes.changed();
     for (const goOn of this.deletions) goOn();
   }
 
-  /** `goOn` is called whenever deletion that had to wait may go on. */
+  /** Calls `goOn` whenever blocked deletion may go on. */
   whenDeletionMayGoOn(goOn: () => void): void {
     this.deletions.push(goOn);
   }
 
-  /** Why this core cannot serve a request to it as the owner, and whom to ask instead; null: it can. */
+  /** Why this core cannot serve a request as the owner, and whom to ask instead; null: it can. */
   refusalOf(
     view: number,
     capability: Capability,
@@ -153,8 +153,8 @@ export class CapopsContext {
   }
 
   /**
-   * Asks the owner of a foreign capability, and follows it when it has moved. An owner that does not know the
-   * capability any more has handed it on, and the news is on its way: CAPABILITY_BUSY, never CAPABILITY_FOREIGN.
+   * Asks the owner of a foreign capability, and follows it when it has moved. An owner that no longer knows the
+   * capability has handed it on, and the news is on its way: CAPABILITY_BUSY, never CAPABILITY_FOREIGN.
    */
   *askOwner<R extends { readonly error: number; readonly owner: number }>(
     slot: Slot,
@@ -184,14 +184,14 @@ export class CapopsContext {
       assertInvariant('CM1', isSendable(capability), () => `${describeCapability(capability)} is in flight`);
   }
 
-  /** Tells, at any time from now on, whether a core is still there and has not been started again. */
+  /** Tells, at any later time, whether a core is still there in the same life. */
   presenceOf(core: CoreId): () => boolean {
     const { monitors } = this.context;
     const known = monitors.get(core);
     return () => known !== undefined && monitors.get(core) === known;
   }
 
-  /** How far an operation has come whose caller's patience is over; logged, for who asked is told now. */
+  /** How far an operation had come when its caller's patience ended; also logged. */
   giveUpWaiting(op: OperationId, kind: string, elapsed: Nanos): string {
     const progress = this.agreement.rounds.progressOf(op, this.now);
     const silent = progress?.silent ?? this.exchange.askedOf(op);

@@ -38,7 +38,8 @@ import { failUnlessHanded, needsVouching, objectionTo } from './vouch.ts';
 /*
  * COPY / send, and giving away.
  *
- *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy begin.
+ *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy
+ *       begin.
  *   - From sending until the receiver's answer the sender answers for the copy (`Transits`): a revoke is not ready, an
  *     ownership does not change and a last copy is not deleted before the answer is in.
  *   - The receiver refuses what an active mark or an agreed retype of its core excludes; the sender keeps its own.
@@ -52,7 +53,7 @@ export interface Destination {
 }
 
 /**
- * Sends a copy of what lies in a slot to a domain, on this core or another. Answers its address in that domain's
+ * Sends a copy of a slot's capability to a domain, on this core or another. Returns its address in that domain's
  * cspace.
  */
 export function* sendCopy(
@@ -143,7 +144,7 @@ function answerReceive(
   );
 }
 
-/** Puts a local copy in a free slot of a domain of this core; its address there. */
+/** Puts a local copy in a free slot of a domain of this core; returns its address. */
 export function placeCopy(m: CapopsContext, source: Slot, domain: DomainId, rights: number): number {
   const receiver = m.receivers.find(domain);
   if (receiver === undefined)
@@ -220,7 +221,7 @@ function* serveCopy(
   return yield* deliver(m, op, found.value, capability, to);
 }
 
-/** The owner's own sending, one copy more. */
+/** Sends one more copy, as the owner. */
 function* deliver(
   m: CapopsContext,
   op: OperationId,
@@ -273,8 +274,8 @@ function* giveLastAway(
   if (!typeRow(capability.type).moveable)
     throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
   const { group } = full(slot);
-  // Its relatives here must know that it may be elsewhere before it is: a revoke of one would not ask the others. And until
-  // the answer is here, this copy is one that the new owner must know of.
+  // Its relatives here must know that it may be elsewhere before it is: a revoke of one would otherwise not ask the
+  // others. And until the answer is here, the new owner must know of this copy.
   addRelations(m.state, group, REMOTE.copies);
   const relations = relationsForTransfer(m.state, group, true);
   lockGroup(group);
@@ -288,12 +289,12 @@ function* giveLastAway(
   }
 }
 
-/** The sender's own copy goes; if it has become the owner's last one, the way of every delete. */
+/** The sender's own copy goes; if it has become the owner's last one, as in every delete. */
 function* dropSource(m: CapopsContext, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
   if (slot.capability === capability) yield* deleteEverywhere(m, op, slot, capability);
 }
 
-/** Takes what arrived: its address, or why not. */
+/** Takes what arrived; returns its address, or why not. */
 function receive(
   m: CapopsContext,
   from: CoreId,
@@ -324,7 +325,7 @@ function receive(
   return free.value.address;
 }
 
-/** An agreed retype of another core counts on this range to stay as it was found. */
+/** Another core's agreed retype relies on this range to stay as it was found. */
 function guarded(m: CapopsContext, capability: Capability): boolean {
   if (isWeightless(capability.type)) return false;
   for (const { source, range } of m.guards.values()) {

@@ -24,18 +24,18 @@ import { wasHanded } from './vouch.ts';
 import { nextChange } from './waiting.ts';
 
 /*
- * DELETE. A foreign copy, or one beside which another stays, vanishes without a message. The owner's last
- * copy: of a moveable type the ownership goes to any other holder, of another type every foreign copy goes first. With the
- * owner's lock held and its copies in flight arrived no new holder can come to be, so what nobody has does not exist.
- * What the lock or another core's state prevents is tried again until it succeeds: nothing here is decided twice.
+ * DELETE. A foreign copy, or one beside which another remains, vanishes without a message. The owner's last copy: the
+ * ownership of a moveable type goes to any other holder; of another type every foreign copy goes first. With the
+ * owner's lock held and its copies in flight arrived, no new holder can appear, so what nobody has does not exist.
+ * Whatever the lock or another core's state prevents is retried until it succeeds: nothing here is decided twice.
  */
 
-/** Who holds a copy says so, by refusing with CAPABILITY_HELD. */
+/** A holder of a copy says so by refusing with CAPABILITY_HELD. */
 export function findCopyAct(m: CapopsContext): Act {
   return m.rounds.act({
     wrong: onlyOwner(m),
     commit(op, { capability }, answer) {
-      if (coreOf(op) === m.context.core) return answer(null); // whoever asks knows of its own
+      if (coreOf(op) === m.context.core) return answer(null); // whoever asks knows its own
       const group = m.state.database.find(capability);
       if (group === undefined) return answer(null);
       const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
@@ -82,7 +82,7 @@ export function* deleteEverywhere(
   while (slot.capability === capability) yield* wait(nextChange(m.changes));
 }
 
-/** Already on the clear list: its end is awaited, nothing else. */
+/** Already on the clear list: only await its end. */
 function isBeingEmptied(m: CapopsContext, slot: Slot, { address }: Capability): boolean {
   return slot.deleting && m.state.containers.get(address)?.closing === true && slot.group?.slots.size === 1;
 }

@@ -10,7 +10,7 @@ type AboutOperation = Extract<Message, { readonly op: OperationId }>;
 
 /**
  * Requests with one reply between two monitors. A request has no deadline: the channel delivers it or declares the peer
- * gone, so that neither side ever acts on a guess about the other. Whoever waits at the caller's end has a deadline of its own.
+ * gone, so neither side ever acts on a guess about the other. Whoever waits at the caller's end has its own deadline.
  */
 export class Exchange {
   private readonly pending = new Pending<string, Message>();
@@ -32,18 +32,20 @@ export class Exchange {
     return ofType(answer, reply);
   }
 
-  /** Waits for a message of an operation that nobody is asked for now. */
+  /** Waits for an operation's message that was not requested just now. */
   *await<T extends MessageType>(core: CoreId, op: OperationId, type: T): Operation<MessageOf<T>> {
     return ofType(yield* wait(this.pending.answerOf(keyOf(op, type), core)), type);
   }
 
-  /** Sends what must not be lost to a full queue. A peer that is gone needs nothing any more. */
+  /** Sends what must not be lost to a full queue; a peer that is gone needs nothing. */
   tell(core: CoreId, message: AboutOperation, now: Nanos): void {
     if (this.context.send(core, message) !== 'BUSY') return;
     this.context.timers.set(now + limit('capabilityRetryNs'), (at) => this.tell(core, message, at));
   }
 
-  /** A message that an operation waits for. Nobody waits: it came after the peer was given up, and is dropped. */
+  /**
+   * A message that an operation waits for. One that nobody waits for came after the peer was given up, and is dropped.
+   */
   answered(from: CoreId, message: AboutOperation, now: Nanos): void {
     this.pending.answered(keyOf(message.op, message.type), from, message, now);
   }
@@ -52,7 +54,7 @@ export class Exchange {
     this.pending.peerGone(core, now);
   }
 
-  /** Whom an operation, or a part of it, has asked and not heard from yet. */
+  /** Whom an operation, or a part of it, has asked and not heard from. */
   askedOf(op: OperationId): readonly CoreId[] {
     const asked = new Set<CoreId>();
     for (const [key, peer] of this.pending.entries())

@@ -38,7 +38,8 @@ export function updateOwnerAct(m: CapopsContext): Act {
       };
       if (before === owner || before === core || !members.includes(before)) return take();
       const { askedBy } = m.agreement.rounds;
-      // Whoever was the owner knows whether it still is: a new one may say so, but its word alone does not make it one.
+      // The previous owner knows whether it still is one: a new owner may claim so, but its word alone does not make it
+      // one.
       m.carryOn(
         'note_owner',
         capability,
@@ -66,7 +67,7 @@ function noteOwner(m: CapopsContext, op: OperationId, capability: Capability, ow
   }
 }
 
-/** Hands the ownership of a group that the caller has locked to a holder; unlocks it only when it fails. */
+/** Hands the ownership of a group that the caller has locked to a holder; unlocks it only on failure. */
 export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, core: CoreId): Operation<void> {
   yield* transitsOver(m, group.capability);
   const relations = relationsForTransfer(m.state, group, true);
@@ -100,8 +101,8 @@ export function* orKeep<T>(
 }
 
 /**
- * The old owner learns from the new one that it has taken over. By then it may have heard of the change by another way,
- * and of further ones: what is foreign already stays as the last update_owner had it.
+ * The old owner learns from the new one that it has taken over. It may have heard of this change another way, and of
+ * further ones: what is already foreign stays as the last update_owner had it.
  */
 export function noteNewOwner(m: CapopsContext, group: CopyGroup, owner: CoreId): void {
   if (!m.state.isForeign(group)) setOwner(m.state, group, owner);
@@ -143,7 +144,7 @@ export function* transitsOver(m: CapopsContext, capability: Capability): Operati
   while (m.transits.has((sent) => isCopy(sent, capability))) yield* wait(nextChange(m.changes));
 }
 
-/** Refuses what cannot change its owner. */
+/** Refuses a capability that cannot change its owner. */
 export function failUnlessMoveable(capability: Capability): void {
   if (!typeRow(capability.type).moveable)
     throw new OperationError('NOT_MOVEABLE', `${capability.type} stays with its core`);

@@ -1,16 +1,16 @@
 import type { DomainId } from '@mk/monitor-proto/ids';
 import type { Domain, Domains } from '../../cpu-driver/domains.ts';
 
-/** Numbers of domains from here on are ends of channels: what is sent there goes to the end's dispatcher. */
+/** Domain numbers from here on are ends of channels: what is sent there goes to the end's dispatcher. */
 export const END_ADDRESSES = 2 ** 31;
 
-/** An end of a channel as capabilities see it; told where each lies that came for it. */
+/** A channel's end as capabilities see it; told where each arrival lies. */
 export interface EndOfChannel {
   readonly domain: DomainId;
   arrived(address: number): void;
 }
 
-/** Who takes a capability that is sent to this core, and who keeps account of it. */
+/** Who takes a capability sent to this core, and accounts for it. */
 export interface Receiver {
   readonly domain: Domain;
   arrived(address: number): void;
@@ -18,13 +18,15 @@ export interface Receiver {
 
 type EndOf = (end: number) => EndOfChannel | undefined;
 
-/** Whose cspace a number names that a capability is sent to: a domain's, or that of the dispatcher with an end of a channel. */
+/**
+ * Resolves the number that a capability is sent to: a domain's cspace, or that of the dispatcher with a channel's end.
+ */
 export class CapabilityReceivers {
   private readonly directories: EndOf[] = [];
 
   constructor(private readonly domains: Domains) {}
 
-  /** Adds whoever knows ends of channels by number. */
+  /** Adds a resolver for ends of channels. */
   addEnds(endOf: EndOf): void {
     this.directories.push(endOf);
   }

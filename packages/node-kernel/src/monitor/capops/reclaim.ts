@@ -17,10 +17,10 @@ import { pause } from '../waits.ts';
 
 /*
  * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
- * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core, commit ends it and
- * brings back what was covered there at any time between. One batch at a time; what comes meanwhile is the next batch. The
- * home's own watch lasts until it frees: only it can give the memory out again.
- * C5: what is under way is accounted here, at every core that has let go of it, until the home has taken it over.
+ * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core; commit ends it and
+ * brings back what was covered there at any time in between. One batch at a time; what comes meanwhile is the next
+ * batch. The home's own watch lasts until it frees: only it can give the memory out again. C5: every core that has let
+ * go of memory accounts for it until the home has taken it over.
  */
 
 interface Batch {
@@ -33,7 +33,7 @@ const NONE: readonly Range[] = [];
 export class Reclaims {
   /** On their way home from here. */
   private readonly leaving = new Map<OperationId, readonly Range[]>();
-  /** Handed to the initiator of a revoke, until a watch shows that they have reached their home. */
+  /** Handed to a revoke's initiator, until a watch shows that they have reached their home. */
   private entrusted: Range[] = [];
   /** Of a home that started again: nobody has been asked yet who holds what of it. */
   private reserved: readonly Range[] = [];
@@ -109,12 +109,12 @@ export class Reclaims {
     for (const [home, parts] of byHome) this.send(home, parts, false);
   }
 
-  /** This core's share of what a revoke freed: the initiator sees to it. Memory went with its home. */
+  /** This core's share of what a revoke freed, for the initiator to see to. Memory whose home is gone went with it. */
   entrust(ranges: readonly Range[]): void {
     this.entrusted.push(...ranges.filter((range) => this.hasHome(range)));
   }
 
-  /** Ranges on their way from here to an allocator elsewhere, until they have arrived. */
+  /** Ranges on their way from here to an allocator elsewhere, until they arrive. */
   depart(op: OperationId, ranges: readonly Range[]): void {
     this.leaving.set(op, ranges);
   }
@@ -123,13 +123,13 @@ export class Reclaims {
     this.leaving.delete(op);
   }
 
-  /** Frees what of this home's ranges nobody covers: whoever had them is gone. */
+  /** Frees this home's ranges that nobody covers: their holders are gone. */
   recover(ranges: readonly Range[]): void {
     const missing = subtractRanges(ranges, this.m.state.ram.freeRanges());
     if (missing.length > 0) this.arrive(missing, false, () => undefined);
   }
 
-  /** All of this home's memory waits until the members have been asked what of it they hold from an earlier life. */
+  /** All of this home's memory waits until the members have been asked what they hold of it from an earlier life. */
   reserve(): void {
     const { ram, memory } = this.m.state;
     this.reserved = ram.take(memory);
@@ -143,7 +143,7 @@ export class Reclaims {
     this.recover(reserved);
   }
 
-  /** Nobody will end the watches of a home that is gone. */
+  /** Nobody else will end the watches of a home that is gone. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const op of this.watches.keys()) if (isBegunBy(op, core, incarnation)) this.endWatches(op);
     this.entrusted = this.entrusted.filter(({ address }) => this.m.state.homeOf(address) !== core);
@@ -159,7 +159,7 @@ export class Reclaims {
     const given = pairs(ranges).filter((range) => isRange(range) && this.isHome(range));
     const answer = (freed: number): void =>
       this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now);
-    // Whatever the sender is certain of: what is freed is given out again, so the home takes nobody's word for it.
+    // However certain the sender: what is freed is given out again, so the home takes nobody's word for it.
     if (given.length === 0) answer(0);
     else this.arrive(given, false, answer);
   }
@@ -214,7 +214,8 @@ export class Reclaims {
       const batch = this.queue;
       this.queue = [];
       this.current = batch.map(({ range }) => range);
-      // Memory that another candidate freed meanwhile may be given out again, here and nowhere else, before this one ends.
+      // Memory that another candidate freed meanwhile may be given out again, here and nowhere else, before this one
+      // ends.
       const since = this.current.map((range) => beginWatch(this.m.state, range));
       const elsewhere = yield* this.coveredAnywhere(this.current);
       const covered = [...elsewhere, ...since.flatMap((watch) => endWatch(this.m.state, watch))];
@@ -231,7 +232,7 @@ export class Reclaims {
     const name = makeCapability('RAM', known(ranges[0]).address, known(ranges[0]).size);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        // Each core answers for itself: an inner node of a tree could keep to itself what others cover.
+        // Each core answers for itself: a tree's inner node could conceal what others cover.
         const op = m.context.operations.nextId();
         const round = yield* m.rounds.prepare(op, 'reclaim', { capability: name, rest: flat }, { plan: 'unicast' });
         return pairs(yield* m.rounds.finish(PHASES.commit, round)).filter(isRange);
@@ -262,7 +263,7 @@ export class Reclaims {
   }
 }
 
-/** Ranges out of what a round carries: address and size in turn. */
+/** Ranges in a round's numbers: address and size in turn. */
 export function pairs(flat: readonly number[]): Range[] {
   return Array.from({ length: flat.length >> 1 }, (_, i) => ({
     address: known(flat[2 * i]),
@@ -270,13 +271,13 @@ export function pairs(flat: readonly number[]): Range[] {
   }));
 }
 
-/** Natural numbers within the address space: what a peer says may be anything. */
+/** Natural numbers within the address space: a peer may say anything. */
 function isRange({ address, size }: Range): boolean {
   const whole = Number.isSafeInteger(address) && Number.isSafeInteger(size);
   return whole && address >= 0 && size > 0 && address + size <= CAPABILITY_LIMITS.addressSpaceBytes;
 }
 
-/** The pieces of a range that lie in one core's memory each. */
+/** A range cut at the borders of the cores' memories. */
 function splitBy({ address, size }: Range, bytesPerCore: number): Range[] {
   const parts: Range[] = [];
   const end = address + size;

@@ -15,25 +15,25 @@ import { announceOwner } from './move.ts';
 import { nextChange } from './waiting.ts';
 
 /*
- * RECOVERY of ownership (failure.md): a capability whose owner is gone is owned anew by its lowest holder.
+ * RECOVERY of ownership (docs/ARCHITECTURE.md): a capability whose owner is gone gets its lowest holder as the new one.
  *
- *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those who ask at one time the
- *        lowest alone finds nobody in its way;
- *   RO2  whoever is not the lowest asks on until it has heard of a new owner, or nobody is in its way any more.
+ *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those who ask at one time
+ *        only the lowest finds nobody in its way;
+ *   RO2  a core that is not the lowest keeps asking until it has heard of a new owner, or nobody is in its way.
  *
- * No copy of an orphan comes to be: its owner, through whom every copy goes, is dead, and what it sent before is refused with
- * its channel. So holders only become fewer. The new owner's bits are conservative: all of them. What cannot change its owner
- * names an object that went with it, and goes.
+ * No new copy of an orphan appears: its owner, through whom every copy goes, is dead, and what it sent before is
+ * refused with its channel. So holders only become fewer. The new owner's bits are conservative: all of them. What
+ * cannot change its owner names an object that went with it, and goes.
  */
 
 const EVERYTHING = REMOTE.copies | REMOTE.ancestors | REMOTE.descendants;
-/** Orphans that are asked about at the same time. */
+/** Orphans asked about at the same time. */
 const AT_ONCE = 8;
 
 export class Recovery {
   /** By group: the owner that is gone. */
   private readonly orphans = new Map<CopyGroup, CoreId>();
-  /** Those of them that a worker asks about. */
+  /** Those that a worker is asking about. */
   private readonly taken = new Set<CopyGroup>();
   private running = 0;
   /** find_orphan. */
@@ -68,7 +68,7 @@ export class Recovery {
     return this.orphans.size;
   }
 
-  /** A core is gone: what it owned and is held here looks for a new owner. */
+  /** A core is gone: what it owned and is held here needs a new owner. */
   ownerGone(core: CoreId): void {
     const { m } = this;
     const objects: CopyGroup[] = [];
@@ -112,7 +112,7 @@ export class Recovery {
     return undefined;
   }
 
-  /** One attempt; true: it has an owner, or is here no more. */
+  /** One attempt; true: it has an owner, or is no longer here. */
   private *settle(group: CopyGroup): Operation<boolean> {
     const { m } = this;
     while ((group.locked || m.handovers.isTelling(group.capability)) && this.isOrphan(group))

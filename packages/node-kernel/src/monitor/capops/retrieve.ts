@@ -13,13 +13,13 @@ import { failUnlessHanded } from './vouch.ts';
 import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
 
 /*
- * RETRIEVE: a foreign holder pulls ownership. It becomes the owner only with the old owner's consent in hand, so a failed
- * retrieve leaves ownership where it was ; it is locked from the request until everybody has been told.
+ * RETRIEVE: a foreign holder pulls ownership. It becomes the owner only with the old owner's consent in hand, so a
+ * failed retrieve leaves ownership where it was; it is locked from the request until everybody has been told.
  */
 
 /**
- * Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND
- * or PEER_GONE.
+ * Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or
+ * PEER_GONE.
  */
 export function* retrieve(m: CapopsContext, op: OperationId, slot: Slot): Operation<void> {
   const { group, capability } = full(slot);

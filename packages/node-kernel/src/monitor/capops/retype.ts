@@ -27,16 +27,16 @@ import type { Multicast } from '../agreement/multicast.ts';
 
 /*
  * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
- * descendants elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A core that
- * consents also guards the range until the second phase: what is being given away from one core to another would
- * otherwise slip past the check between its two holders. Foreign retype: the owner keeps lock and guards until the
- * requester says that its objects exist, or will not. Overlapping retypes: the owner's lock lets one in, the others
- * find its objects or CAPABILITY_BUSY (C4).
+ * descendants elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A consenting
+ * core also guards the range until the second phase: what is being given from one core to another would otherwise slip
+ * past the check between its two holders. Foreign retype: the owner keeps lock and guards until the requester says that
+ * its objects exist, or will not. Overlapping retypes: the owner's lock lets one in; the others find its objects or
+ * CAPABILITY_BUSY (C4).
  */
 
 type Given = Invocations['retype'];
 
-/** Consents when nothing is in the way of the range, and keeps it so until commit or abort. */
+/** Consents when nothing lies in the range, and keeps it so until commit or abort. */
 export function checkRetypeAct(m: CapopsContext): Act {
   return m.rounds.act({
     wrong: onlyOwner(m),
@@ -58,7 +58,7 @@ export function checkRetypeAct(m: CapopsContext): Act {
   });
 }
 
-/** Retypes for a domain what its CPU driver could not retype alone. */
+/** Retypes for a domain where its CPU driver could not do so alone. */
 export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Given): Operation<Multicast | null> {
   const decoded = checkRetype(m.state, root, given);
   if (!decoded.ok) throw new OperationError(decoded.error, 'refused on this core');

@@ -41,33 +41,33 @@ import { pause } from '../waits.ts';
 /*
  * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
  *
- *   mark    each core freezes its copies and all descendants, of any depth, asks its subscribers, and waits until
+ *   mark    each core freezes its copies and all descendants, at any depth, asks its subscribers, and waits until
  *           nothing of it is in flight from here; then it is ready. Nothing is deleted before the last ready.
  *   commit  goes exactly where mark went; each core deletes what it froze and is done when nothing of it is left.
  *
  *   - The revoker owns and locks its target first, so no copy of it begins after.
- *   - What arrives under a mark is refused, and who sent it is not ready before it knows: at the last ready every
- *     copy and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
- *   - A mark that meets a lock waits for it, but not for ever: past `revokeLockWaitNs` it refuses, everybody
- *     thaws, and the caller's library tries again. So no two revokes wait for each other for ever.
- *   - After commit only deletion is left. The lock of the target holds up everything but that: a revoke whose target lies
- *     under another revoke, or in a CNode made of its own memory, still ends.
- *   - Memory is offered to its home only after every core is done: a frozen foreign copy elsewhere would still cover it.
+ *   - What arrives under a mark is refused, and its sender is not ready before it knows: at the last ready every copy
+ *     and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
+ *   - A mark that meets a lock waits for it, but not for ever: past `revokeLockWaitNs` it refuses, everybody thaws, and
+ *     the caller's library retries. So no two revokes wait for each other for ever.
+ *   - After commit only deletion is left. The target's lock blocks everything else: a revoke whose target lies under
+ *     another revoke, or in a CNode made of its own memory, still ends.
+ *   - Memory is offered to its home only when every core is done: a frozen foreign copy elsewhere would still cover it.
  *
  * When the initiator is gone each core that it had marked runs the same revoke to its end, unless one that it had not
  * marked owns the target anew (recover.ts): then it is given up. What a dead initiator had collected stays unclaimed (C5).
  */
 
-/** What one core does in one revoke. */
+/** One core's part in one revoke. */
 interface Part {
   readonly op: OperationId;
   readonly target: Capability;
   mark: RevokeMark | null;
   committed: boolean;
-  /** Frozen slots below have been emptied. */
+  /** Frozen slots below it have been emptied. */
   cursor: number;
   readonly candidates: Range[];
-  /** Votes of the phase that has not been answered yet. */
+  /** Votes of the phase not yet answered. */
   answer: ((refusal: ErrorName | null, data?: readonly number[]) => void) | null;
   timer: Timer | null;
   stopWaiting: (() => void) | null;
@@ -78,7 +78,7 @@ export class Revokes {
   readonly parts = new Map<OperationId, Part>();
   /** The slots that survive this core's own revokes. */
   private readonly survivors = new Map<OperationId, Slot>();
-  /** This core's own revokes that have committed: what has been freed since this core itself was done. */
+  /** This core's own committed revokes: what has been freed since this core itself was done. */
   private readonly committed = new Map<OperationId, { readonly target: Capability; readonly freed: Range[] }>();
   readonly act: Act;
 
@@ -99,7 +99,7 @@ export class Revokes {
     });
   }
 
-  /** Revokes what lies in the slot, on every core: only the slot itself is left. Answers the messages that it took. */
+  /** Revokes what lies in the slot, on every core: only the slot itself is left. Returns the messages it took. */
   *run(op: OperationId, slot: Slot): Operation<{ readonly cores: number; readonly messages: number }> {
     const { m } = this;
     const group = this.live(slot);
@@ -117,16 +117,13 @@ export class Revokes {
     }
   }
 
-  /** Sees to the memory that has been freed here: a revoke keeps its own until every core is done, the rest goes home. */
+  /** Sees to the memory that was freed here: a revoke keeps its own until every core is done; the rest goes home. */
   collectFreed(): void {
     for (const candidate of this.m.state.changes.takeCandidates())
       if (!this.keep(candidate)) this.reclaims.take(candidate);
   }
 
-  /**
-   * Keeps what a revoke freed on this core until every core is done. False: no revoke that is being carried out
-   * covers it.
-   */
+  /** Keeps what a revoke freed on this core until every core is done. False: no revoke in progress covers it. */
   private keep(candidate: ReclaimCandidate): boolean {
     if (candidate.certain && candidate.home === this.m.context.core) return false;
     const kept = this.keptWith(candidate);
@@ -154,13 +151,13 @@ export class Revokes {
       );
   }
 
-  /** Deletion has gone on: whose frozen slots are all empty is done. */
+  /** Deletion has progressed: a part whose frozen slots are all empty is done. */
   progress(): void {
     this.collectFreed();
     for (const part of this.parts.values()) if (part.committed) this.finishIfEmpty(part);
   }
 
-  /** What has been freed so far of a revoke that is being carried out and covers the candidate. */
+  /** What a revoke in progress that covers the candidate has freed so far. */
   private keptWith(candidate: ReclaimCandidate): Range[] | undefined {
     const covering = (target: Capability): boolean => typeRow(target.type).addressed && covers(target, candidate);
     // Done here, but not everywhere: the survivor itself was deleted while other cores still hold frozen copies of it.
@@ -218,7 +215,7 @@ export class Revokes {
     else this.freeze(part);
   }
 
-  /** Something of this core would go, and neither its own records nor the memory's home tell whether the initiator may. */
+  /** Something of this core would go, and no record, here or at the memory's home, tells whether the initiator may. */
   private isDoubtful(op: OperationId, target: Capability): boolean {
     const { state, context } = this.m;
     const initiator = coreOf(op);
@@ -243,7 +240,7 @@ export class Revokes {
     );
   }
 
-  /** Goes on after the next change. What stands in the way of being ready may take so long, then this core refuses. */
+  /** Continues after the next change; this core refuses if that keeps the part from being ready for too long. */
   private wait(part: Part, goOn: () => void): void {
     part.timer ??= this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
     part.stopWaiting = this.m.changes.add(goOn);
@@ -262,7 +259,7 @@ export class Revokes {
         frozen: result.mark.frozen.length,
       });
     }
-    // A subscriber has its own time to think: the wait for locks must not cut it short.
+    // A subscriber has its own time to think, which the wait for locks must not cut short.
     this.stopWaiting(part);
     this.m.subscribers.ask(part.op, part.target, (consents) => {
       if (consents) this.drain(part);
@@ -306,7 +303,7 @@ export class Revokes {
     const part = this.parts.get(op);
     if (part === undefined || part.mark === null) return answer(null);
     part.answer = answer;
-    if (part.committed) return; // asked again because the first asking ran out of time
+    if (part.committed) return; // asked again because the first time ran out
     part.committed = true;
     const group = this.survivors.get(op)?.group;
     if (group) this.m.state.committed.add(group);
@@ -356,7 +353,7 @@ export class Revokes {
     this.m.locksChanged();
   }
 
-  /** All whom a dead core had marked finish its revoke, while the lowest holder owns the target anew: nobody of them is wrong. */
+  /** All whom a dead core had marked finish its revoke, while the lowest holder owns the target anew: nobody is wrong. */
   private isTakenOver(given: Capability): boolean {
     const { rounds } = this.m;
     return [...this.parts.values()].some(({ op, target }) => isCopy(target, given) && !rounds.isPresent(op));
@@ -374,8 +371,8 @@ export class Revokes {
   }
 
   /**
-   * Marks anew, under an operation of this core's; with everybody ready the old mark commits, and then everybody. Somebody may own the
-   * target anew whom the dead core had not marked: then nothing has been deleted anywhere, and the revoke is none.
+   * Marks anew, under an operation of this core's own; with everybody ready the old mark commits, and then everybody. If a
+   * core that the dead one had not marked owns the target anew, nothing has been deleted anywhere: there is no revoke.
    */
   private *finishFor(op: OperationId, part: Part): Operation<void> {
     const round = yield* this.prepareUntilReady(op, part.target);

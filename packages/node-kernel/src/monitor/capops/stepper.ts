@@ -9,8 +9,8 @@ import { deleteEverywhere } from './delete.ts';
 const STEPS_PER_TURN = 8;
 
 /**
- * Runs bounded deletion: some steps a turn, with other events in between, until nothing is left or everything left waits.
- * What is the owner's last copy with remote ones it deletes across cores, like a caller's delete.
+ * Runs bounded deletion: some steps per turn, with other events in between, until nothing is left or all that is left
+ * waits. An owner's last copy with remote ones is deleted across cores, as for a caller's delete.
  */
 export class Stepper {
   private scheduled = false;
@@ -34,7 +34,7 @@ export class Stepper {
     this.m.context.timers.set(0, (now) => this.turn(now));
   }
 
-  /** A turn at once. */
+  /** Takes a turn at once. */
   runNow(): void {
     if (!this.running) this.turn(this.m.now);
   }

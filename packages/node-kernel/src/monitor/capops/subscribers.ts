@@ -19,13 +19,13 @@ interface Question {
   readonly done: (consents: boolean) => void;
 }
 
-/** Told which domain a revoke asks for its consent. */
+/** Told which domain a revoke asks for consent. */
 export type Asked = (domain: DomainId, op: OperationId) => void;
 
 /**
- * Revocation agreement: a mark on this core asks every subscriber whose range the target overlaps, by an
- * upcall, and is not ready before all have consented. A subscriber that does not answer in time is assumed to consent; one refusal, and
- * the revoke ends in CONSENT_REFUSED with nothing changed.
+ * Revocation agreement: a mark on this core asks every subscriber whose range the target overlaps, by an upcall, and is
+ * not ready before all have consented. A subscriber that does not answer in time is assumed to consent; a single
+ * refusal ends the revoke in CONSENT_REFUSED, with nothing changed.
  */
 export class Subscribers {
   private readonly subscriptions = new Set<Subscription>();
@@ -44,7 +44,7 @@ export class Subscribers {
     return true;
   }
 
-  /** A domain does not want to be asked about a range any more; false: it had not subscribed to that very range. */
+  /** A domain no longer wants to be asked about a range; false: it had not subscribed to exactly that range. */
   removeOne(domain: DomainId, { address, size }: Range): boolean {
     const found = [...this.subscriptions].find(
       (row) => row.domain === domain && row.range.address === address && row.range.size === size,
@@ -52,7 +52,7 @@ export class Subscribers {
     return found !== undefined && this.subscriptions.delete(found);
   }
 
-  /** A domain is no more: it is asked nothing, and has nothing against what it was asked. */
+  /** A domain is gone: it is asked nothing more, and counts as consenting. */
   removeAll(domain: DomainId): void {
     for (const row of this.subscriptions) if (row.domain === domain) this.subscriptions.delete(row);
     for (const { op } of [...this.questions.values()]) this.answer(domain, op, true);
@@ -65,7 +65,7 @@ export class Subscribers {
       .map(({ op, target }) => ({ op, capability: encodeCapability(target) }));
   }
 
-  /** Asks whoever is concerned; `done` once, at once when nobody is. */
+  /** Asks those concerned, then calls `done` once; at once when nobody is. */
   ask(op: OperationId, target: Capability, done: (consents: boolean) => void): void {
     if (this.subscriptions.size === 0) return done(true);
     const open = new Set([...this.subscriptions].filter(({ range }) => overlaps(range, target)));
@@ -97,7 +97,7 @@ export class Subscribers {
     return true;
   }
 
-  /** The mark that asked is over; nobody is to be told of answers that come now. */
+  /** The mark that asked is over: later answers concern nobody. */
   takeBack(op: OperationId): void {
     const question = this.questions.get(op);
     if (question === undefined) return;

@@ -12,28 +12,32 @@ import type { CapopsContext } from './context.ts';
 import { errorIn } from './exchange.ts';
 
 /*
- * VOUCH: is it true that a core owns what it says it owns?
+ * VOUCH: does a core own what it claims to own?
  *
- *   - A copy of memory that another core than its home hands out, or asks for: everybody is asked, in one round. A capability is always held by
- *     somebody, so a true owner, and the home of what is free, object; and it came from somebody, who says so (`Given`). The copy is in flight
- *     meanwhile, and its sender answers for it.
- *   - A new owner, at a holder who knows another one: that one is asked. Owners change one after the other, so it knows.
+ *   - A copy of memory that a core other than its home hands out, or asks for: everybody is asked, in one round. A
+ *     capability is always held by somebody, so a true owner objects, and so does the home of what is free; and it came
+ *     from somebody, who says so (`Given`). The copy is in flight meanwhile, and its sender answers for it.
+ *   - A new owner, at a holder who knows another one: that one is asked. Owners change one after the other, so it
+ *       knows.
  *
- * Who objects may lie itself: an objection stops the claim and proves nothing (`disputed`). Who does not answer does not object.
+ * An objector may lie: an objection stops the claim and proves nothing (`disputed`). Silence is no objection.
  */
 
-/** Behind the claimant: it says that it holds, not that it owns. */
+/** The claimant claims to hold, not to own. */
 const HOLDS = 1;
-/** What a voter tells that has handed it something. */
+/** What a voter answers that has handed the claimant something. */
 const HANDED: readonly number[] = [1, 1];
 
-/** Whether a copy that a core hands out is to be vouched for: not that of memory which the core itself brought. */
+/** Whether a copy that a core hands out needs vouching: not where the core itself brought the memory. */
 export function needsVouching(m: CapopsContext, capability: Capability, from: CoreId): boolean {
   const { addressed, needsLocality } = typeRow(capability.type);
   return addressed && needsLocality && m.state.homeOf(capability.address) !== from;
 }
 
-/** Why a core must not be believed that it owns a capability, or may use one; null: somebody has handed it something of it, and nobody objects. */
+/**
+ * Why a core's claim to own a capability, or to use one, is not believed; null: somebody has handed it something of it,
+ * and nobody objects.
+ */
 export function* objectionTo(
   m: CapopsContext,
   op: OperationId,
@@ -52,7 +56,10 @@ export function* objectionTo(
   return data.length > 0 ? null : dispute(m, capability, from, 'nobody has handed it any of it');
 }
 
-/** Whether somebody has handed a core something of a capability of this core: a holder that nobody made one is none. Null: not all could tell. */
+/**
+ * Whether somebody has handed a core part of a capability of this core: nobody holds what nobody gave. Null: not all
+ * could tell.
+ */
 export function* wasHanded(
   m: CapopsContext,
   op: OperationId,
@@ -67,7 +74,7 @@ export function* wasHanded(
   return false;
 }
 
-/** Ends a request of a core that says that it holds a capability of this one and was never handed any of it. */
+/** Ends a request of a core that claims to hold a capability of this one and was never handed any of it. */
 export function* failUnlessHanded(
   m: CapopsContext,
   op: OperationId,
@@ -86,8 +93,8 @@ function dispute(m: CapopsContext, capability: Capability, from: CoreId, why: st
 }
 
 /**
- * Objects when this core knows better, and says by a number of its own when it has handed the core something of it, or cannot know who has.
- * Memory that is just being freed here may be anybody's in a moment, or nobody's.
+ * Objects when this core knows better, and says by a number when it has handed the core part of it, or cannot know who
+ * has. Memory being freed here may belong to anybody in a moment, or to nobody.
  */
 export function vouchAct(m: CapopsContext, reclaiming: () => readonly Range[]): Act {
   return m.rounds.act({
@@ -106,7 +113,7 @@ export function vouchAct(m: CapopsContext, reclaiming: () => readonly Range[]): 
   });
 }
 
-/** What a core has against the claim that another owns a capability; nothing when it is gone and can say nothing any more. */
+/** A core's objection to another's claim to own a capability; none when it is gone and can say nothing. */
 export function* objectionOf(
   m: CapopsContext,
   voucher: CoreId,
@@ -124,7 +131,7 @@ export function* objectionOf(
   }
 }
 
-/** At the owner before. */
+/** At the previous owner. */
 export function onVouchRequest(
   m: CapopsContext,
   from: CoreId,

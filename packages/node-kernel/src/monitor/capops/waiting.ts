@@ -6,8 +6,8 @@ import type { Wait } from '../operations.ts';
 type Run = (now: Nanos) => void;
 
 /**
- * What waits for something on this core to change. Every change runs every waiter once, in order of arrival, after the
- * event that changed it; who still cannot go on waits again. Changes in between are one.
+ * What waits for a change on this core. Every change runs every waiter once, in order of arrival, after the event that
+ * caused it; a waiter that still cannot proceed waits again. Changes in between count as one.
  */
 export class WaitQueue {
   private waiters = new Set<Run>();
@@ -19,7 +19,7 @@ export class WaitQueue {
     return this.waiters.size;
   }
 
-  /** Runs `run` after the next change; the answer takes that back. */
+  /** Runs `run` after the next change; the returned function cancels that. */
   add(run: Run): () => void {
     this.waiters.add(run);
     return () => this.waiters.delete(run);
@@ -45,7 +45,7 @@ export function nextChange(queue: WaitQueue): Wait<void> {
   return { arm: (resume) => queue.add((now) => resume(undefined, now)) };
 }
 
-/** Capabilities that were sent and of which nobody has said yet whether they arrived: the sender answers for them. */
+/** Capabilities sent whose arrival is not confirmed: the sender answers for them. */
 export class Transits {
   private readonly sent = new Map<OperationId, Capability>();
 

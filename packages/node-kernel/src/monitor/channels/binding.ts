@@ -10,25 +10,25 @@ import type { Ends } from './ends.ts';
 import type { Names, Offered } from './names.ts';
 import type { Port, Ports } from './ports.ts';
 
-/** What a dispatcher asks when it binds. */
+/** What a binding dispatcher asks for. */
 export interface BindRequest {
   readonly name: string;
   readonly interface: string;
   /** Wait until the name is offered. */
   readonly wait: boolean;
   readonly window: number;
-  /** Only this way. */
+  /** Only by this way. */
   readonly way: Way | null;
-  /** The cores between, in order; null: found. */
+  /** The intermediate cores, in order; null: found automatically. */
   readonly via: readonly CoreId[] | null;
-  /** When the dispatcher no longer wants the channel. */
+  /** When the dispatcher gives up. */
   readonly deadline: Nanos;
 }
 
 /** A bind under way. */
 interface Bind extends BindRequest {
   readonly domain: DomainId;
-  /** The dispatcher is gone, or its deadline has come. */
+  /** Set when the dispatcher is gone, or its deadline has come. */
   over: ErrorName | null;
   stop: Resume<never> | null;
 }
@@ -37,7 +37,7 @@ interface Bind extends BindRequest {
 const STALE: ReadonlySet<ErrorName> = new Set<ErrorName>(['NO_SUCH_SERVICE', 'PEER_GONE', 'PEER_UNKNOWN']);
 /** Errors of one way after which the next is tried. */
 const NO_WAY: ReadonlySet<ErrorName> = new Set<ErrorName>(['NO_ROUTE', 'PEER_GONE', 'OPERATION_TIMEOUT']);
-/** Cores that are tried as the one between, nearest by number first. */
+/** Cores tried as the one between, nearest by number first. */
 const RELAYS_TRIED = 3;
 
 /*
@@ -92,7 +92,7 @@ export class Binding {
     for (const bind of [...this.binds]) if (bind.domain === domain) this.end(bind, 'DISPATCHER_GONE', now);
   }
 
-  /** The channel that an end asked for is there, or is not. */
+  /** The channel that an end asked for exists, or was refused. */
   answered(end: End, error: ErrorName | null, now: Nanos): void {
     const resume = this.answers.get(end);
     if (error === null) resume?.(end, now);
@@ -122,7 +122,7 @@ export class Binding {
     throw new OperationError('NO_SUCH_SERVICE', `nobody offers ${name}`);
   }
 
-  /** Where the name is offered: here, if it is; else where the knowledge base says. Waits if the bind does. */
+  /** Where the name is offered: here if it is, else where the knowledge base says. Waits if the bind does. */
   private *find(bind: Bind): Operation<Offered | null> {
     const { name, wait } = bind;
     for (;;) {
@@ -144,7 +144,7 @@ export class Binding {
     return yield* this.beside(bind, looking);
   }
 
-  /** Runs a look at the knowledge base that a local offer, the deadline or the dispatcher's end cuts short. */
+  /** Runs a look-up at the knowledge base that a local offer, the deadline or the dispatcher's end cuts short. */
   private *beside(bind: Bind, looking: Operation<Offered | null>): Operation<Offered | null> {
     let result: unknown;
     try {
@@ -222,7 +222,9 @@ export class Binding {
     return end;
   }
 
-  /** The ways to try, in order: the direct link, then one core between that both links of are up, as far as is known here. */
+  /**
+   * The ways to try, in order: the direct link, then one core between whose two links are up, as far as is known here.
+   */
   private routesTo({ way, via }: Bind, core: CoreId): readonly (readonly CoreId[])[] {
     if (via !== null) return [[...via, core]];
     const direct = way === null || way === 'urpc' ? [core].filter((other) => this.isUp(other)) : [];
@@ -238,7 +240,7 @@ export class Binding {
     const monitor = this.context.monitors.get(core);
     const peer = this.context.endpoint.peers.get(core);
     if (monitor === undefined || peer === undefined || monitor.suspected) return false;
-    return peer.link !== 0 || peer.dialAttempts === 0; // one that nobody has wanted yet opens
+    return peer.link !== 0 || peer.dialAttempts === 0; // a link that nobody has wanted yet opens
   }
 
   private *connectBy(bind: Bind, route: readonly CoreId[], port: number): Operation<End> {
@@ -277,7 +279,7 @@ export class Binding {
 /** The name is offered on this core now. */
 const OFFERED_HERE = Symbol('offered here');
 
-/** The way of that name; null for none that there is. */
+/** The way of that name; null: there is none. */
 export function wayNamed(name: string | undefined): Way | null {
   if (name === undefined) return null;
   const way = WAYS.find((one) => one === name);

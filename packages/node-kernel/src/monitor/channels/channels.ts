@@ -19,8 +19,8 @@ import { Outlets } from './outlets.ts';
 import { type Port, Ports } from './ports.ts';
 
 /**
- * Channels between dispatchers: names, binding, and the ends of this core (invariants K1–K7, each where it is kept). The library
- * in the dispatcher knows interfaces and requests; here messages are bytes, and credit is what counters say.
+ * Channels between dispatchers: names, binding, and the ends on this core (invariants K1–K7, each stated where it is
+ * kept). The dispatcher's library knows interfaces and requests; here messages are bytes, and counters give credit.
  */
 export class Channels implements Service {
   readonly ports = new Ports();
@@ -58,7 +58,7 @@ export class Channels implements Service {
     channel_send: (caller, args, now, done) => this.send(caller, args, now, done),
     channel_taken: (caller, { channel, bytes }, now, done) => {
       const end = this.ends.ownedBy(caller.id, channel);
-      // A channel that ended meanwhile is no mistake of the caller's.
+      // A channel that ended meanwhile is not the caller's mistake.
       if (end !== undefined && !this.ends.took(end, bytes, now))
         throw new OperationError('BAD_SYSTEM_CALL', 'more was taken than came');
       done({ ok: true, value: null }, now);
@@ -100,7 +100,7 @@ export class Channels implements Service {
     });
   }
 
-  /** A dispatcher of this core is no more: its names are free, and its channels tell their other ends. */
+  /** A dispatcher of this core is gone: its names are free, and its channels tell their other ends. */
   dispatcherGone({ id }: Domain, now: Nanos): void {
     this.binding.dispatcherGone(id, now);
     for (const port of this.ports.all()) if (port.domain === id) this.withdraw(port);

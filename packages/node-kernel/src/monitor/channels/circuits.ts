@@ -8,26 +8,26 @@ import type { Outlets } from './outlets.ts';
 
 /*
  * Circuits: what a channel is on each link that it crosses, and the relays between them (Barrelfish Technical Note 006,
- * “Routing in Barrelfish”). A circuit's number is its opener's; the two ends of a link never choose the same. Links are
- * exactly once and FIFO, and so is a chain.
+ * “Routing in Barrelfish”). The opener chooses a circuit's number; the two ends of a link never choose the same. Links
+ * are exactly once and FIFO, and so is a chain.
  *
  *   K3  a circuit is at both ends of its link, or a message that ends or begins it is under way
- *   K4  a relay passes on what comes, in order, and holds nothing of it: the ends' windows bound what is under way
+ *   K4  a relay passes on what comes, in order, and keeps none of it: the ends' windows bound what is under way
  */
 
 /** One circuit at one end of its link. */
 export interface Leg {
   readonly peer: CoreId;
   readonly circuit: number;
-  /** What it leads to here. */
+  /** Where it leads. */
   to: { readonly kind: 'end'; readonly end: number } | { readonly kind: 'relay'; readonly other: Leg };
 }
 
 /** What the ends of channels are told. */
 export interface CircuitUsers {
-  /** A channel asks for a port of this core: its end here, or why not. */
+  /** A channel asks for a port of this core: returns its end here, or why not. */
   opened(leg: Leg, request: MessageOf<'circuit_open'>, now: Nanos): number | ErrorName;
-  /** The channel that we asked for is there. */
+  /** The channel that we asked for exists. */
   accepted(end: number, otherEnd: number, now: Nanos): void;
   data(end: number, message: MessageOf<'circuit_data'>, now: Nanos): void;
   credit(end: number, taken: number, now: Nanos): void;
@@ -127,7 +127,9 @@ export class Circuits {
     this.nextNumber.delete(core);
   }
 
-  /** What comes on a circuit goes to its end, or on its way; on none, it was under way when the circuit ended. */
+  /**
+   * What comes on a circuit goes to its end, or on its way; on an unknown one, it was under way when the circuit ended.
+   */
   private pass(from: CoreId, message: CircuitMessage, deliver: (end: number) => void): void {
     const leg = this.legs.get(from)?.get(message.circuit);
     if (leg === undefined) return;
@@ -149,7 +151,7 @@ export class Circuits {
     this.outlets.send(known(next), { ...request, circuit: other.circuit, route: rest });
   }
 
-  /** A circuit is over and the other end of its link knows it, or is gone. */
+  /** A circuit is over, and the other end of its link knows it or is gone. */
   private lost(leg: Leg, error: ErrorName, now: Nanos): void {
     this.remove(leg);
     if (leg.to.kind === 'end') this.users.closed(leg.to.end, error, now);

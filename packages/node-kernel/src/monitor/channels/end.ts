@@ -3,11 +3,11 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
 
-/** How a channel reaches its other end; programs are told the place in this list. */
+/** How a channel reaches its other end; programs are told the index in this list. */
 export const WAYS = ['lmp', 'urpc', 'multihop'] as const;
 export type Way = (typeof WAYS)[number];
 
-/** What a dispatcher has handed over and the channel has not passed on. */
+/** What a dispatcher has handed over and the channel has not yet passed on. */
 export type Parcel =
   | {
       readonly kind: 'data';
@@ -19,13 +19,14 @@ export type Parcel =
     }
   | { readonly kind: 'close'; readonly error: ErrorName };
 
-/** What the other end is reached by. */
+/** How the other end is reached. */
 export type Carrier =
   | { readonly kind: 'local'; readonly other: End }
   | { readonly kind: 'circuit'; readonly peer: CoreId; readonly circuit: number };
 
 /**
- * One end of a channel, at the core of its dispatcher. Counts bytes since the beginning, so that credit is what counters say:
+ * One end of a channel, at the core of its dispatcher. Counts bytes since the beginning; credit follows from the
+ * counters:
  *
  *   K2  credited ≤ taken(other) ≤ received(other) ≤ sent, and sent − credited ≤ window
  */
@@ -36,18 +37,18 @@ export class End {
   otherEnd = 0;
   /** Handed over by the program here. */
   sent = 0;
-  /** Of that, what the other end's program is known to have taken. */
+  /** How much of that the other end's program is known to have taken. */
   credited = 0;
   /** Handed to the program here. */
   received = 0;
-  /** Of that, what it has taken. */
+  /** How much of that it has taken. */
   taken = 0;
   /** Parcels that wait for those before them; the first may be waiting for its capabilities. */
   readonly outbox: Parcel[] = [];
   transferring = false;
-  /** Addresses of capabilities that have come and whose message has not. */
+  /** Addresses of capabilities that have come before their message. */
   readonly arrived = new Set<number>();
-  /** The program has closed it, or is gone: only what is in the outbox goes on. */
+  /** The program has closed it, or is gone: only the outbox still goes out. */
   closing = false;
   gone = false;
 

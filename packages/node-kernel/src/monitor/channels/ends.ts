@@ -9,33 +9,36 @@ import type { Circuits, CircuitUsers, Leg } from './circuits.ts';
 import { type Carrier, End, type Parcel, type Way, WAYS } from './end.ts';
 import type { Ports } from './ports.ts';
 
-/** The dispatchers of this core, as channels see them: each has the number of its domain here. */
+/** The dispatchers of this core, as channels see them, each by the number of its domain here. */
 export interface Receivers {
   upcall(dispatcher: number, upcall: Upcall, now: Nanos): void;
 }
 
 /** Moves capabilities beside messages. */
 export interface CapabilityMover {
-  /** Sends those of a parcel to the other end; answers their addresses there. What had gone when it failed is dropped there. */
+  /**
+   * Sends a parcel's capabilities to the other end; answers their addresses there. On failure, those already sent are
+   * dropped there.
+   */
   transfer(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos, done: Transferred): void;
   /** Deletes what came for a channel whose message never will. */
   discard(domain: DomainId, addresses: Iterable<number>): void;
 }
 export type Transferred = (
   outcome: Outcome<readonly number[]>,
-  /** Those that are with the receiver although the transfer failed. */
+  /** Those that the receiver has although the transfer failed. */
   stranded: readonly number[],
   now: Nanos,
 ) => void;
 
 /*
- * The ends of channels of one core. What a dispatcher hands over goes on in order, whatever carries it:
+ * The ends of channels on one core. What a dispatcher hands over goes on in order, whatever carries it:
  *
- *   K1  exactly once and FIFO: the bytes received at one end are a prefix of the bytes sent at the other, and all of them
- *       while both ends live and the carrier does
- *   K5  a capability in a message is with its sender, under way, or with the receiver; a copy is made once. It arrives before
- *       its message, which says where it lies; what has come for a message that never will is deleted
- *   K6  an end that is gone is told to the other end's dispatcher with a reason, after everything that was sent before
+ *   K1  exactly once and FIFO: the bytes received at one end are a prefix of the bytes sent at the other, and all of
+ *       them while both ends live and the carrier does
+ *   K5  a capability in a message is with its sender, under way, or with the receiver; a copy is made once. It arrives
+ *       before its message, which says where it lies; what came for a message that never will is deleted
+ *   K6  when an end is gone, the other end's dispatcher is told the reason, after everything that was sent before
  */
 export class Ends implements CircuitUsers {
   private readonly byId = new Map<number, End>();
@@ -46,9 +49,9 @@ export class Ends implements CircuitUsers {
     private readonly receivers: Receivers,
     private readonly mover: CapabilityMover,
     private readonly takeId: () => number,
-    /** Told what became of a channel that we asked for. */
+    /** Told the outcome of a channel that we asked for. */
     private readonly onAnswer: (end: End, error: ErrorName | null, now: Nanos) => void,
-    /** The circuits that ends ride on; asked from the first message on, not before. */
+    /** The circuits beneath the ends; used from the first message on, not before. */
     private readonly circuits: () => Circuits,
   ) {}
 
@@ -84,7 +87,7 @@ export class Ends implements CircuitUsers {
     return end;
   }
 
-  /** Two ends of this core become a channel, and the port's dispatcher is told. */
+  /** Joins two ends of this core into a channel, and tells the port's dispatcher. */
   join(client: End, port: { readonly id: number; readonly domain: DomainId }, core: CoreId, now: Nanos): End {
     const server = this.make(port.domain, 'lmp', core, client.window, now);
     this.connect(client, { kind: 'local', other: server }, server.id);
@@ -109,7 +112,7 @@ export class Ends implements CircuitUsers {
     this.pump(end, now);
   }
 
-  /** The dispatcher has taken so many bytes more; false: more than it was given. */
+  /** The dispatcher has taken so many more bytes; false: more than it was given. */
   took(end: End, bytes: number, now: Nanos): boolean {
     if (bytes > end.received - end.taken) return false;
     end.taken += bytes;
@@ -120,7 +123,7 @@ export class Ends implements CircuitUsers {
     return true;
   }
 
-  /** Nothing more comes from this dispatcher; what it has sent goes on, and then the other end is told. */
+  /** This dispatcher sends nothing more; what it has sent goes on, and then the other end is told. */
   close(end: End, error: ErrorName, now: Nanos): void {
     if (end.closing) return;
     end.closing = true;
@@ -209,7 +212,7 @@ export class Ends implements CircuitUsers {
     });
   }
 
-  /** A message whose capabilities cannot go does not go; the refusal is its sender's credit back. */
+  /** A message whose capabilities cannot go does not go; the refusal returns its sender's credit. */
   private unsent(
     end: End,
     { data, done }: Extract<Parcel, { kind: 'data' }>,
@@ -262,7 +265,7 @@ export class Ends implements CircuitUsers {
       this.receivers.upcall(end.domain, { type: 'credit', channel: end.id, bytes: more }, now);
   }
 
-  /** The last parcel has gone: the other end is told, and this one is no more. */
+  /** The last parcel has gone: the other end is told, and this one ends. */
   private finish(end: End, error: ErrorName, now: Nanos): void {
     const { carrier } = end;
     this.remove(end);
@@ -270,7 +273,7 @@ export class Ends implements CircuitUsers {
     else if (carrier?.kind === 'circuit') this.circuits().close(carrier.peer, carrier.circuit, error);
   }
 
-  /** The other end is gone: the dispatcher is told, and what it had handed over goes nowhere. */
+  /** The other end is gone: the dispatcher is told, and what it had handed over is dropped. */
   private over(end: End, error: ErrorName, now: Nanos): void {
     if (end.gone) return;
     this.remove(end);
@@ -279,7 +282,7 @@ export class Ends implements CircuitUsers {
     if (!end.closing) this.receivers.upcall(end.domain, { type: 'closed', channel: end.id, error }, now);
   }
 
-  /** Somebody sent more than it might, or credited more than was sent: the channel ends, at both ends, with a reason. */
+  /** Somebody sent or credited more than allowed: the channel ends, at both ends, with a reason. */
   private fault(end: End, done: SystemCallDone | null, now: Nanos): void {
     const { carrier } = end;
     done?.({ ok: false, error: 'ENDPOINT_OVERFLOW' }, now);

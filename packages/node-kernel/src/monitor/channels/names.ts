@@ -26,8 +26,8 @@ export interface NameRecords {
 }
 
 /**
- * Names that all cores find: a record each, `service.NAME { core, port }`, transient, so that it goes with the core. A name that
- * goes earlier is deleted by its core; who finds a stale one is refused by the port and looks again.
+ * Names that all cores find: a transient record each, `service.NAME { core, port }`, so that it goes with the core. A
+ * core deletes a name that ends earlier; a port refuses those who find a stale one, and they look again.
  */
 export class Names {
   private readonly waiting = new Map<number, () => void>();
@@ -56,7 +56,7 @@ export class Names {
     return reply.error === 'RECORD_EXISTS' ? 'NAME_TAKEN' : 'SKB_UNREACHABLE';
   }
 
-  /** Takes a port's record back, if it is that port's. */
+  /** Withdraws a port's record, if it is that port's. */
   *withdraw({ name, id }: Port): Operation<void> {
     yield* this.ask({ type: 'del', query: `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }` });
   }
@@ -67,8 +67,8 @@ export class Names {
   }
 
   /**
-   * As `lookUp`, but if it is offered nowhere waits until it may be, or until somebody calls what `interrupted` is given;
-   * then it is null, and worth another look.
+   * Like `lookUp`, but waits for a name that is offered nowhere until it may be, or until somebody calls what
+   * `interrupted` is given; then it returns null and is worth another look.
    */
   *lookUpOrWait(name: string, interrupted: (stop: Resume<never>) => () => void): Operation<Offered | null> {
     const id = this.nextTrigger++;
@@ -108,7 +108,7 @@ export class Names {
   }
 }
 
-/** The form of a name: what reads the same in a record, a log line and a shell. */
+/** The form of a name: reads the same in a record, a log line and a shell. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 
 export function failUnlessName(name: string): void {

@@ -4,8 +4,8 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
 
 /**
- * Messages of channels to other cores, in order a core each. What the link's lane refuses with BUSY waits here until it takes
- * messages again; credits bound how much that can be.
+ * Messages of channels to other cores, in order per core. What the link's lane refuses with BUSY waits here until there
+ * is room; credits bound how much that can be.
  */
 export class Outlets {
   private readonly waiting = new Map<CoreId, Message[]>();
@@ -19,14 +19,14 @@ export class Outlets {
     return size;
   }
 
-  /** Sends in order; to a core that is gone nothing, and whoever talks to it is told by `peerGone`. */
+  /** Sends in order; nothing to a core that is gone, whose correspondents `peerGone` tells. */
   send(core: CoreId, message: Message): void {
     const queue = this.waiting.get(core);
     if (queue !== undefined) queue.push(message);
     else if (this.context.send(core, message) === 'BUSY') this.waiting.set(core, [message]);
   }
 
-  /** The link's lane takes messages again. */
+  /** The link's lane has room again. */
   sendable(core: CoreId): void {
     const queue = this.waiting.get(core);
     if (queue === undefined) return;

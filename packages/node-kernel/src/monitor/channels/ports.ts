@@ -6,17 +6,17 @@ export interface Port {
   readonly id: number;
   readonly domain: DomainId;
   readonly name: string;
-  /** What its ends must speak. */
+  /** What a connecting end must speak. */
   readonly interface: string;
-  /** `machine`: it stands in the knowledge base, too. */
+  /** `machine`: the knowledge base has it, too. */
   readonly scope: 'machine' | 'core';
 }
 
-/** The names that are offered on this core: they are found here without asking anybody. */
+/** The names offered on this core, found here without asking anybody. */
 export class Ports {
   private readonly byId = new Map<number, Port>();
   private readonly byName = new Map<string, Port>();
-  /** Who waits for a name to be offered here. */
+  /** Those who wait for a name to be offered here. */
   private readonly waiting = new Map<string, Set<() => void>>();
 
   get size(): number {
@@ -35,7 +35,7 @@ export class Ports {
     return [...this.byId.values()];
   }
 
-  /** Offers a name; NAME_TAKEN. Who waits for it is told. */
+  /** Offers a name, and tells those who wait for it; NAME_TAKEN. */
   add(port: Port): ErrorName | null {
     if (this.byName.has(port.name)) return 'NAME_TAKEN';
     this.byId.set(port.id, port);
@@ -54,7 +54,7 @@ export class Ports {
     return port;
   }
 
-  /** Calls `offered` once when the name is offered on this core. Returns what ends the waiting. */
+  /** Calls `offered` once when the name is offered on this core. The returned function cancels that. */
   whenOffered(name: string, offered: () => void): () => void {
     const set = this.waiting.get(name) ?? new Set();
     this.waiting.set(name, set);

@@ -5,14 +5,17 @@ import { REMOTE } from '../../capability/store/copy-group.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 
 /*
- * What this core's own record says about another core's claim. The relation bits are conservative: "clear is certain". So where
- * one is clear and the claim needs it, the claim is false, whatever the other core says; where it is set, this core cannot tell.
+ * What this core's own record says about another core's claim. The relation bits are conservative: "clear is certain".
+ * So where one is clear and the claim needs it, the claim is false, whatever the other core says; where it is set, this
+ * core cannot tell.
  */
 
-/** What this core's record says of a claim: nothing against it; that it is false; or that it is changing, so that nobody can tell now. */
+/**
+ * This core's record of a claim: nothing against it; that it is false; or that it is changing, so nobody can tell now.
+ */
 export type Claim = 'possible' | 'false' | 'changing';
 
-/** Whether, for all that is known here, a capability may be owned by that core. */
+/** Whether, for all that is known here, that core may own a capability. */
 export function claimTo(state: LocalCapabilities, capability: Capability, core: number): Claim {
   const { needsLocality, addressed } = typeRow(capability.type);
   if (!needsLocality) return 'possible';
@@ -46,12 +49,12 @@ export function mayUse(state: LocalCapabilities, range: Range): boolean {
   return may;
 }
 
-/** A byte of the range is in this core's allocator: no capability covers it anywhere. */
+/** Part of the range is in this core's allocator: no capability covers it anywhere. */
 function isFree(state: LocalCapabilities, range: Range): boolean {
   return range.size > 0 && state.ram.freeRanges().some((free) => overlaps(free, range));
 }
 
-/** All of a range is memory that one core brought. */
+/** Whether all of a range is memory that one core brought. */
 export function isAtHome(state: LocalCapabilities, { address, size }: Range, home: number): boolean {
   if (!Number.isSafeInteger(address) || !Number.isSafeInteger(size) || address < 0 || size <= 0) return false;
   return state.homeOf(address) === home && state.homeOf(address + size - 1) === home;

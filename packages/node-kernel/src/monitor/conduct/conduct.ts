@@ -16,14 +16,15 @@ import { Meter } from './meter.ts';
 import { faultOf } from './screening.ts';
 
 /*
- * What survives a misbehaving monitor, beside the proof of who it is (handshake) and the form of what it says (codec): each message
- * of a core is screened before any service sees it.
+ * What survives a misbehaving monitor, beside the proof of who it is (handshake) and the form of what it says (codec):
+ * each message from a core is screened before any service sees it.
  *
- *   - What a peer may not say is not handed on, and counted against it (`Offences`).
- *   - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work waits.
+ * - What a peer may not say is dropped and counted against it (`Offences`).
+ * - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work must wait.
  *
- * Of a peer no more requests wait than it can have operations; those beyond are dropped, as nobody honest sends them. The end of a round that has
- * begun here is never dropped, and a round whose end was is not begun: else it would stay open for as long as the peer lives.
+ * A peer has no more waiting requests than it can have operations; further ones are dropped, as no honest peer sends
+ * them. The end of a round that has begun here is never dropped, and a round whose end was dropped is not begun: else
+ * it would stay open for as long as the peer lives.
  */
 
 /** Messages that make work on many cores or lock something: what an account is charged for. */
@@ -41,9 +42,9 @@ const HELD_MOST = limit('operationsInFlight');
 const BATCH = limit('budgetBatchNs');
 const ACCOUNTS = 65_536;
 
-/** What this core knows of the use that another makes of its pages. */
+/** What this core knows of another's use of its pages. */
 export interface PageUses {
-  /** Whether it has told another a translation. */
+  /** Whether it has told another core a translation. */
   hasTold(core: CoreId): boolean;
   /**
    * Whether it has handed anybody something of this memory, which may have been taken back since: whoever got it may have handed it on.
@@ -66,7 +67,7 @@ export class Conduct implements Service {
   private readonly meter = new Meter();
   /** What waits for its sender's next token, by account. */
   private readonly held = new Map<number, Waiting[]>();
-  /** Of those, the beginnings of rounds. */
+  /** Those of them that begin rounds. */
   private readonly heldRounds = new Map<OperationId, Waiting>();
   private heldCount = 0;
   private dropped = 0;
@@ -75,7 +76,7 @@ export class Conduct implements Service {
   constructor(
     private readonly context: MonitorContext,
     private readonly driver: CpuDriver,
-    /** Hands a message to the service that has a handler for it. */
+    /** Hands a message to the service that handles it. */
     private readonly deliver: (peer: Peer, message: Message, now: Nanos) => void,
     /** Whether the first phase of a round has begun here and not ended. */
     private readonly isOpen: (op: OperationId) => boolean,
@@ -91,7 +92,7 @@ export class Conduct implements Service {
     },
   } satisfies Verbs;
 
-  /** Whether a message may be handed on now. */
+  /** Whether a message may be delivered now. */
   screen(peer: Peer, message: Message, now: Nanos): boolean {
     if (!isCorePeer(peer)) return true;
     const { core, incarnation, offences } = this.context;
@@ -216,8 +217,9 @@ export class Conduct implements Service {
 }
 
 /**
- * Whose account a request is charged to: its sender's. A round that it passes on has an account for sender and initiator together, so that
- * nobody pays for what is said in its name. What ends a round that has begun has an account of its own: it must not wait behind beginnings.
+ * The account that a request is charged to: its sender's. A round that it relays has an account for sender and
+ * initiator together, so that nobody pays for what is said in its name. What ends a round in progress has its own
+ * account: it must not wait behind beginnings.
  */
 function accountOf(peer: CorePeer, message: Message): number {
   if (message.type !== 'round_request') return peer.id;
@@ -226,7 +228,7 @@ function accountOf(peer: CorePeer, message: Message): number {
   return isEnd(message) ? -1 - account : account;
 }
 
-/** What a request for a page names, whoever answers it. */
+/** The page and request that a message names, whoever answers it. */
 function pageAsked(message: Message): { readonly page: number; readonly request: number } | null {
   const { type } = message;
   return type === 'page_request' || type === 'page_atomic' || type === 'page_put' ? message : null;

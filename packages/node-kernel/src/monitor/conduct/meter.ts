@@ -2,19 +2,19 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 
 /*
- * How much a peer may ask. Nobody is held back while nobody else asks: a core that works alone has all of the machine. When
- * others work as well, whoever asks for more than twice what the busiest of them asks, and for more than a floor that is
- * above any load that hurts, is on short rations for a while: a token bucket of the floor. What does not fit waits, in order,
- * and is served when its turn comes; so an honest peer that is caught is slow, never wrong.
+ * How much a peer may ask. Nobody is held back while nobody else asks: a core that works alone has all of the machine.
+ * When others work as well, a peer that asks for more than twice what the busiest of them does, and for more than a
+ * floor above any load that hurts, goes on short rations for a while: a token bucket of the floor. The excess waits, in
+ * order, for its turn; so an honest peer that is caught is slow, never wrong.
  */
 
 const WINDOW = limit('budgetWindowNs');
 const FLOOR_PER_SECOND = limit('budgetFloorPerSecond');
-/** Over two windows, the one under way and the one before. */
+/** Over two windows, the current and the previous one. */
 const FLOOR = (2 * FLOOR_PER_SECOND * WINDOW) / 1e9;
 const RATIONS = limit('budgetRationsNs');
 const SHARE = limit('budgetShare');
-/** Fewer requests of others than this in two windows are no work that could be hurt. */
+/** With fewer requests of others in two windows there is no work to hurt. */
 const OTHERS_WORK = 4;
 
 interface Account {
@@ -32,8 +32,8 @@ export class Meter {
   private ownCount = 0;
 
   /**
-   * One request more on an account. `pass`: serve it. `over`: its owner is put on rations with this one, which is held.
-   * `held`: it has been before. `ownOperations`: how many this core has begun itself so far.
+   * One more request on an account. `pass`: serve it. `over`: its owner goes on rations with this one, which is held.
+   * `held`: it already was. `ownOperations`: how many this core itself has begun so far.
    */
   ask(key: number, now: Nanos, ownOperations: number): 'pass' | 'held' | 'over' {
     const account = this.accountOf(key);
@@ -50,7 +50,7 @@ export class Meter {
     return 'over';
   }
 
-  /** Whether what is held of the account may be served now: one request. */
+  /** Whether one held request of the account may be served now. */
   takeToken(key: number, now: Nanos): boolean {
     const account = this.accountOf(key);
     const perNano = FLOOR_PER_SECOND / 1e9;
@@ -61,7 +61,7 @@ export class Meter {
     return true;
   }
 
-  /** When the next token is there, at the earliest. */
+  /** When the next token comes, at the earliest. */
   nextTokenAt(key: number, now: Nanos): Nanos {
     const { tokens } = this.accountOf(key);
     return now + Math.max(0, Math.ceil(((1 - tokens) * 1e9) / FLOOR_PER_SECOND));

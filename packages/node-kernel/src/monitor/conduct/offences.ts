@@ -2,31 +2,31 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { type Offence, OFFENCES } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 
-/** What one peer was caught at so far. */
+/** One offence that a peer was caught at. */
 export interface OffenceRow {
   readonly peer: CoreId;
   readonly offence: Offence;
   readonly count: number;
-  /** Whether no honest monitor does it. */
+  /** Whether no honest monitor commits it. */
   readonly proof: boolean;
   readonly first: Nanos;
   readonly last: Nanos;
-  /** The last one, in a sentence. */
+  /** The latest, in a sentence. */
   readonly text: string;
 }
 
 type Entry = { -readonly [K in keyof OffenceRow]: OffenceRow[K] };
 
 /**
- * Who was caught at what, for as long as the process lives. Only what came over a link that proved itself is held against a
- * peer: nobody can be blamed for what another one says.
+ * Who was caught at what, for as long as the process lives. Only what came over an authenticated link is held against a
+ * peer: nobody is blamed for what another says.
  */
 export class Offences {
   private readonly byPeer = new Map<CoreId, Map<Offence, Entry>>();
 
   constructor(private readonly sink: EffectSink) {}
 
-  /** Counts one; logs the first and then whenever the number has doubled: a log is no lever for whoever offends. */
+  /** Counts one; logs the first and then each doubling, so that an offender cannot flood the log. */
   note(peer: CoreId, offence: Offence, text: string, now: Nanos): void {
     const entry = this.entryOf(peer, offence, now);
     entry.count += 1;

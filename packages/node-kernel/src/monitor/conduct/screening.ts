@@ -7,7 +7,7 @@ import type { LocalCapabilities } from '../../capability/store/local-capabilitie
 import { isBegunBy } from '../agreement/finished.ts';
 import { isAtHome, mayUse } from './authority.ts';
 
-/** What is wrong with a message that has the right form, and how it is called. */
+/** What is wrong with a well-formed message, and the offence's name. */
 export interface Fault {
   readonly offence: Offence;
   readonly text: string;
@@ -19,12 +19,12 @@ export interface Screened {
   readonly incarnation: number;
   /** Null before it has its memory. */
   readonly state: LocalCapabilities | null;
-  /** Whether this core has told another where a page of a domain leads: it may use pages without a capability then. */
+  /** Whether this core has told another where a page of a domain leads: then it may use pages without a capability. */
   readonly hasTold: (core: CoreId) => boolean;
 }
 
 type Checks<M> = (from: CorePeer, message: M, self: Screened) => Fault | null;
-/** May this peer say this? Form is checked before (codec.ts); here is authority, as far as the message alone shows it. */
+/** May this peer say this? codec.ts has checked the form; this is authority, as far as the message alone shows it. */
 const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
   check('cap_copy_request', ownName),
   check('cap_receive_request', ownName),
@@ -89,7 +89,7 @@ function nameFault(op: OperationId, text: string): Fault {
   return { offence: 'other_name', text: op.length > 60 ? 'an operation of another name' : text };
 }
 
-/** Only the home of a page grants, recalls and refuses it. */
+/** Only a page's home grants, recalls and refuses it. */
 function fromHome(from: CorePeer, { page }: { readonly page: number }, { state }: Screened): Fault | null {
   return state === null || state.homeOf(page * PAGE_BYTES) === from.id
     ? null
@@ -97,8 +97,9 @@ function fromHome(from: CorePeer, { page }: { readonly page: number }, { state }
 }
 
 /**
- * Only who may hold something of a page may use it, or was told a translation: which may be gone when what it says comes. Bytes that are
- * brought back (`page_writeback`) the directory takes from the page's owner alone, who may have lost its capability meanwhile.
+ * Only a core that may hold part of a page may use it, or one that was told a translation, which may be gone when its
+ * message comes. Bytes that are brought back (`page_writeback`) the directory takes only from the page's owner, who may
+ * have lost its capability meanwhile.
  */
 function usesPage(
   from: CorePeer,

@@ -19,8 +19,8 @@ import { knowledgeVerbs } from './verbs.ts';
 type Told = OctopusNotification | null;
 
 /**
- * The monitor as a client of the knowledge base, over the channel that it has to the SKB: what it sets as transient
- * goes with this core. Notifications wait here until somebody asks for them.
+ * The monitor as a client of the knowledge base, over its channel to the SKB: what it sets as transient goes with this
+ * core. Notifications wait here until somebody asks for them.
  */
 export class Knowledge implements Service {
   readonly requests: Requests;
@@ -37,7 +37,7 @@ export class Knowledge implements Service {
 
   private readonly session: Session;
   private using = false;
-  /** The SKB that was met last. */
+  /** The SKB met last. */
   private metInstance: InstanceId = '';
   private readonly told = new Map<number, Told[]>();
   private readonly waiting = new Map<number, (told: Told) => void>();
@@ -63,12 +63,12 @@ export class Knowledge implements Service {
     this.metInstance = peer.instance;
     if (first && this.using && (gaveUp || !this.session.alive))
       this.requests.abandonChanges('the SKB had given this core up');
-    // Before what is open is asked again: a session that begins gives up what came before it.
+    // Before open requests are repeated: a new session gives up what came before it.
     if (this.using) this.session.up(first, gaveUp ? 'the SKB had given this core up' : null, this.context.now);
     if (first) this.requests.restarted();
   }
 
-  /** What is open is asked when the SKB has met this instance, so nothing is sent before. */
+  /** Open requests are sent when the SKB has met this instance; nothing is sent before. */
   private send(message: Message): void {
     if (this.context.endpoint.peers.get(SKB_PEER)?.met === true) this.context.send(SKB_PEER, message);
   }
@@ -131,7 +131,7 @@ export class Knowledge implements Service {
     }
     const queue = this.told.get(id) ?? [];
     if (queue.length > MOST_KEPT) return;
-    // What is dropped is not kept quiet: whoever asks hears that it missed something, as after a restart.
+    // A loss is not concealed: whoever asks hears that it missed something, as after a restart.
     queue.push(queue.length < MOST_KEPT || (mode & TRIGGER.REMOVED) !== 0 ? notification : null);
     this.told.set(id, queue);
   }
@@ -143,8 +143,11 @@ export class Knowledge implements Service {
   }
 }
 
-/** Notifications of one trigger that nobody has asked for; past it they are dropped. */
+/** Notifications of one trigger that nobody has asked for; more are dropped. */
 const MOST_KEPT = 1024;
 
-/** Triggers from here on are those of other services of this core: nobody asks for their notifications over the control port. */
+/**
+ * Triggers from here on belong to other services of this core: nobody asks for their notifications over the control
+ * port.
+ */
 export const OWN_TRIGGERS = 2 ** 40;

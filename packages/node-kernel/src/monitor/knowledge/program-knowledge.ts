@@ -17,7 +17,7 @@ import { OWN_TRIGGERS } from './knowledge.ts';
 
 /** What a dispatcher has at the knowledge base through this core. */
 interface Client {
-  /** The trigger's number towards the SKB, by the dispatcher's own. */
+  /** The trigger's number at the SKB, by the dispatcher's own. */
   readonly triggers: Map<number, number>;
   /** Names of records that go when the dispatcher does. */
   readonly transient: Map<string, OctopusRequest>;
@@ -29,9 +29,8 @@ const PROGRAM_TRIGGERS = OWN_TRIGGERS + 2 ** 44;
 const MOST_TRIGGERS = 4096;
 
 /**
- * The knowledge base for the programs of this core, over the monitor's channel to it: queries, records, triggers. The
- * numbers of triggers are the dispatcher's own. What a dispatcher sets as transient goes when it ends, and when its
- * core does.
+ * The knowledge base for this core's programs, over the monitor's channel to it: queries, records, triggers. Trigger
+ * numbers are the dispatcher's own. What a dispatcher sets as transient goes when it, or its core, ends.
  */
 export class ProgramKnowledge implements Service {
   private readonly clients = new Map<number, Client>();
@@ -74,7 +73,7 @@ export class ProgramKnowledge implements Service {
 
   private octopus(caller: Domain, given: unknown, done: SystemCallDone): void {
     if (typeof given !== 'object' || given === null) throw new OperationError('BAD_REQUEST', 'a request to Octopus');
-    const asked = given as OctopusRequest; // Octopus looks at its form
+    const asked = given as OctopusRequest; // Octopus checks its form
     const client = this.clientOf(caller.id);
     const request = this.translated(caller.id, client, asked);
     this.requests.ask(
@@ -89,19 +88,19 @@ export class ProgramKnowledge implements Service {
     );
   }
 
-  /** What a dispatcher set that is no more by now. */
+  /** What a dispatcher set that is now gone. */
   private undo(request: OctopusRequest, reply: OctopusReply): void {
     const name = transientName(request, reply);
     if (name !== null) this.giveBack(name, request);
   }
 
-  /** Deletes a record that goes with its dispatcher, as what set it named it: a lock's record is a recipe's. */
+  /** Deletes a record that goes with its dispatcher, naming it as its setter did: a lock's record is a recipe's. */
   private giveBack(name: string, set: OctopusRequest): void {
     const recipe = set.type === 'set' && set.recipe !== undefined ? { recipe: set.recipe } : {};
     this.requests.ask({ type: 'del', query: quoted(name), own: true, ...recipe }, nothing, nothing);
   }
 
-  /** The dispatcher's numbers of triggers become ones that no other client of this core has. */
+  /** A dispatcher's trigger numbers, made unique among this core's clients. */
   private translated(dispatcher: number, client: Client, request: OctopusRequest): OctopusRequest {
     if ('trigger' in request && request.trigger !== undefined) {
       const id = this.numberFor(dispatcher, client, request.trigger.id);
@@ -140,7 +139,7 @@ export class ProgramKnowledge implements Service {
     this.receivers.upcall(owner.dispatcher, { type: 'octopus_event', id: owner.id, mode, record }, this.clock.now);
   }
 
-  /** The SKB has forgotten all triggers: who waits looks again. */
+  /** The SKB has forgotten all triggers: those who wait look again. */
   private reset(): void {
     for (const [dispatcher, client] of this.clients) {
       for (const id of [...client.triggers.keys()]) this.drop(client, id);
@@ -148,7 +147,7 @@ export class ProgramKnowledge implements Service {
     }
   }
 
-  /** What programs of this core had set as transient is gone, or must be taken for gone. */
+  /** What programs of this core had set as transient is gone, or must be assumed gone. */
   private sessionLost(text: string): void {
     for (const [dispatcher, client] of this.clients) {
       client.transient.clear();
@@ -191,7 +190,7 @@ export class ProgramKnowledge implements Service {
     return client;
   }
 
-  /** A dispatcher that has nothing at the knowledge base leaves nothing here. */
+  /** A dispatcher with nothing at the knowledge base leaves nothing here. */
   private tidy(dispatcher: number, client: Client): void {
     if (
       client.triggers.size + client.transient.size + client.cancels.size === 0 &&

@@ -10,7 +10,7 @@ import type { KernelConfig } from '../../config.ts';
 import type { MonitorContext } from '../context.ts';
 
 /*
- * How a monitor joins the mesh: the first of Barrelfish's six steps, with the SKB in the place of the booting monitor.
+ * How a monitor joins the mesh: the first of Barrelfish's six steps, with the SKB in place of the booting monitor.
  *
  *   0  register_request / register_reply   the core gets its id, the machine, the settings
  *   1  monitor_initialized   new → SKB     it listens and may be announced
@@ -18,12 +18,12 @@ import type { MonitorContext } from '../context.ts';
  *   3  bind_monitor_proxy    known → SKB   each asks that the new one be told of it
  *   4  bind_monitor_request  SKB → new     the new one is told where they listen
  *
- * Barrelfish opens the links then (steps 5 and 6). Here a link opens when one of its ends has something to say (decision 0161), and
- * the view says who takes part in global operations.
+ * Barrelfish then opens the links (steps 5 and 6). Here a link opens when one of its ends has something to say
+ * (decision 0161), and the view says who takes part in global operations.
  *
- *   J1  each pair of monitors has one link at most: of two that cross the lower core's is the one;
- *   J2  a monitor is in no global operation before a view with it is installed;
- *   J3  whom this core knows it knows an address of, until that incarnation is over.
+ *   J1  each pair of monitors has at most one link: of two that cross, the lower core's survives;
+ *   J2  a monitor takes part in no global operation before a view with it is installed;
+ *   J3  this core has an address of whomever it knows, until that incarnation is over.
  */
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
@@ -32,7 +32,7 @@ const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
 const NOBODY: readonly CoreId[] = [];
-/** Trying again would not help. */
+/** Retrying would not help. */
 const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'PEER_GONE',
   'WRONG_SECRET',
@@ -41,11 +41,11 @@ const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
   ...CERTIFICATE_ERROR_NAMES,
 ]);
 
-/** What joining needs of the core that joins. */
+/** What joining needs of its core. */
 export interface JoinHost {
   /** The registry has named this core, for the first time. */
   registered(now: Nanos): void;
-  /** There is no going on: the process ends. */
+  /** It cannot go on: the process ends. */
   fail(error: ErrorName, text: string): void;
 }
 
@@ -55,9 +55,9 @@ export class Join {
   private everReady = false;
   /** More monitors are to be announced: nobody knows all yet. */
   private moreToCome = false;
-  /** The last incarnation of each core that this core has given up: it tells the next life of the SKB (R4). */
+  /** The latest incarnation of each core that this core has given up, for the SKB's next life (R4). */
   private readonly givenUp = new Map<CoreId, Incarnation>();
-  /** We ourselves end the channel to the SKB, to begin a new one. */
+  /** We are ending the channel to the SKB ourselves, to begin a new one. */
   private restarting = false;
   private attempts = 0;
   private lastFailure = 'no answer yet';
@@ -70,7 +70,7 @@ export class Join {
     private readonly host: JoinHost,
   ) {}
 
-  /** This core is in no view yet, and it may still take its time. */
+  /** This core is in no view yet, and may still take its time. */
   booting(now: Nanos): boolean {
     return !this.everReady && now - this.startedAt < BOOT_PATIENCE;
   }
@@ -87,7 +87,7 @@ export class Join {
     if (first) this.register(peer);
   }
 
-  /** The SKB cannot be reached or refused us: true means that dialling goes on. */
+  /** The SKB cannot be reached or refused us; true: keep dialling. */
   skbFailed(error: ErrorName | null, text: string, now: Nanos): boolean {
     this.lastFailure = error === null ? text : `${error}: ${text}`;
     if (error === 'WRONG_INCARNATION') this.context.timers.set(now, (at) => this.skbRestarted(at));
@@ -99,8 +99,9 @@ export class Join {
   }
 
   /**
-   * The channel to the SKB is over. Its restart begins a new one. But an SKB that lives on and has forgotten this instance
-   * has declared it gone: others have given up what it held, so it ends; a new incarnation remembers nothing.
+   * The channel to the SKB is over. A restart of the SKB begins a new one. But an SKB that lives on and has forgotten
+   * this instance has declared it gone: others have given up what it held, so it ends; a new incarnation remembers
+   * nothing.
    */
   skbGone(now: Nanos): void {
     if (this.restarting) return;
@@ -108,7 +109,7 @@ export class Join {
     this.excluded();
   }
 
-  /** Step 0, the answer. */
+  /** The answer of step 0. */
   registered(reply: MessageOf<'register_reply'>, now: Nanos): void {
     if (reply.error !== 0) return this.registrationRefused(errorOfCode(reply.error) ?? 'BAD_REQUEST', now);
     const { context } = this;
@@ -131,12 +132,12 @@ export class Join {
     if (again) this.report();
   }
 
-  /** Step 2: new monitors were announced to us; step 3: they are to be told of us. */
+  /** Step 2: new monitors were announced to us; step 3: asks that they be told of us. */
   announced(monitors: readonly MonitorRow[], more: boolean, now: Nanos): void {
     this.moreToCome = more;
     for (const row of monitors) this.learn(row, now);
     this.step('bind_monitor_proxy', SKB_PEER);
-    // Also for those that an earlier life of the SKB announced: it may have died before it told them of us.
+    // Also for those that an earlier life of the SKB announced: it may have died before telling them of us.
     const [cores, incarnations] = [monitors.map(([core]) => core), monitors.map(([, incarnation]) => incarnation)];
     this.context.send(SKB_PEER, { type: 'bind_monitor_proxy', cores, incarnations });
     this.report();
@@ -162,7 +163,7 @@ export class Join {
     });
   }
 
-  /** Whom this core knows, once no others wait to be announced; nobody before. */
+  /** Whom this core knows, once no others wait to be announced; empty before. */
   get known(): readonly CoreId[] {
     if (!this.context.registered || this.moreToCome) return NOBODY;
     return [...this.context.monitors.keys()];
@@ -177,7 +178,7 @@ export class Join {
     this.context.membersChanged();
   }
 
-  /** That incarnation is over, although this core may never have met it. */
+  /** That incarnation is over, even if this core never met it. */
   noteGivenUp(core: CoreId, incarnation: Incarnation): void {
     this.givenUp.set(core, Math.max(incarnation, this.givenUp.get(core) ?? 0));
   }

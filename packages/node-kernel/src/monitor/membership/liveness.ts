@@ -7,9 +7,9 @@ import type { MonitorContext } from '../context.ts';
 const MISSED = limit('heartbeatMissed');
 
 /**
- * Says to the SKB that this core runs, and notices peers that owe an answer and say nothing: links between cores are watched by
- * their use, and by the view's probes and beacons (links on first use: a heartbeat on each would cost n² messages). Suspecting has no
- * consequence but a log line. A core that boots says nothing and suspects nobody.
+ * Tells the SKB that this core runs, and notices peers that owe an answer and are silent: links between cores are
+ * watched by their use, and by the view's probes and beacons (a heartbeat on each would cost n² messages). Suspicion
+ * only leads to a log line. A booting core says nothing and suspects nobody.
  */
 export class Liveness {
   private interval: Nanos = heartbeatInterval(0);
@@ -38,7 +38,7 @@ export class Liveness {
 
   private lookAtPeers(now: Nanos): void {
     const { context } = this;
-    // A process that was itself stopped for a while, or that booted, has heard nobody: that says nothing about the others.
+    // A process that was itself stopped for a while, or booting, has heard nobody: that says nothing about the others.
     const slept = now - this.lastLookAt > 2 * this.interval;
     this.lastLookAt = now;
     const skb = context.endpoint.peers.get(SKB_PEER);

@@ -11,7 +11,7 @@ import { Join, type JoinHost } from './join.ts';
 import { Liveness } from './liveness.ts';
 
 export interface MembershipHost extends JoinHost {
-  /** An incarnation certainly is no more. */
+  /** An incarnation is certainly dead. */
   proofOfDeath(member: Member, now: Nanos): void;
 }
 
@@ -104,7 +104,7 @@ export class Membership implements Service {
     return monitor.instance === from.instance && monitor.incarnation === from.incarnation ? null : 'WRONG_INCARNATION';
   }
 
-  /** What waits for an incarnation waits in vain: its channel ends, and every service is told. */
+  /** An incarnation is given up: its channel ends, and every service is told. */
   giveUp({ core, incarnation }: Member, cause: string, now: Nanos): void {
     const { endpoint, monitors } = this.context;
     const peer = endpoint.peers.get(core);
@@ -113,17 +113,17 @@ export class Membership implements Service {
     this.join.noteGivenUp(core, incarnation);
   }
 
-  /** The registry's word that an incarnation will not come back is a proof of its death: nobody waits for its lease. */
+  /** The registry's word that an incarnation will not come back proves its death: nobody waits for its lease. */
   private declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
     this.giveUp({ core, incarnation }, 'the registry declared it gone', now);
     this.host.proofOfDeath({ core, incarnation }, now);
   }
 
-  /** Refused by another core: the view goes on without this incarnation, if it has no lease that says otherwise. */
+  /** Refused by another core: the view goes on without this incarnation, unless a lease says otherwise. */
   private coreFailed(error: ErrorName | null): boolean {
     if (error === 'PEER_GONE' && this.context.fenced)
       this.host.fail('PEER_GONE', 'the view goes on without this incarnation; a new one may take its place');
-    // It may know an earlier incarnation of this core, or this one an earlier of it: both are told in a moment.
+    // It may know an earlier incarnation of this core, or this core an earlier one of it: both will hear of the change.
     return true;
   }
 }

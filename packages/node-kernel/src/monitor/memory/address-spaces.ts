@@ -1,10 +1,11 @@
 /**
- * The address spaces of domains. A space is page tables out of capabilities, at the domain's home; every core that a
- * dispatcher of the domain runs on caches translations and asks the home for those that it lacks. A fault is a system call,
- * answered with the page once this core may use it so; what waits for the page waits in the coherence protocol (pages.ts).
+ * The address spaces of domains. A space is page tables made of capabilities, at the domain's home; every core on which
+ * a dispatcher of the domain runs caches translations and asks the home for missing ones. A fault is a system call,
+ * answered with the page once this core may use it so; waiting for the page happens in the coherence protocol
+ * (pages.ts).
  *
- * VS1  a translation is used only if the tables of the home had it in the epoch that the core knows of last;
- * V2   when an unmap, a protect or a revoke has returned, no core can use the old translation (with M6).
+ * VS1  a translation is used only if the home's tables had it in the latest epoch that the core knows; V2   when an
+ * unmap, a protect or a revoke has returned, no core can use the old translation (with M6).
  */
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -45,12 +46,12 @@ export interface AddressSpacesPort {
 }
 
 export class AddressSpaces implements Service {
-  /** Of domains whose home this is. */
+  /** Of domains whose home is here. */
   private readonly spaces = new Map<string, AddressSpace>();
   /** What this core knows of spaces, its own domains' included. */
   readonly translations = new Translations();
   readonly shootdowns: Shootdowns;
-  /** Who was told a translation in its present life. */
+  /** Cores that were told a translation in their present life. */
   private readonly told = new Set<CoreId>();
   private readonly exchange: Exchange;
   private plan: PlanKind | 'auto' = 'auto';
@@ -64,10 +65,10 @@ export class AddressSpaces implements Service {
   } satisfies MessageHandlers;
 
   readonly roundActions = {
-    // Each tells how long it waited for its dispatchers: for whoever measures.
+    // Each reports how long it waited for its dispatchers, for measurements.
     unmap: (op, _phase, payload, now, vote) => {
       const taken = decodeTaken(payload);
-      // The tables of a domain are where it began: nobody else changes them.
+      // A domain's tables are where it began: nobody else changes them.
       if (taken === null || coreOf(taken.domain) !== coreOf(op)) return vote('BAD_REQUEST', now);
       const { domain, epoch, ranges } = taken;
       const pages = this.translations.drop(domain, epoch, ranges);
@@ -110,7 +111,7 @@ export class AddressSpaces implements Service {
     this.shootdowns = new Shootdowns(port.context, port.agreement, () => this.plan);
   }
 
-  /** Calls `goOn` when nothing that has been taken away on this core so far can be used any more, on any core. */
+  /** Calls `goOn` when nothing taken away on this core so far can be used any more, on any core. */
   whenSettled(goOn: (now: Nanos) => void): void {
     const { driver } = this.port;
     this.shootdowns.whenSettled(driver.booted && driver.state.changes.concernsPages, goOn);
@@ -160,7 +161,7 @@ export class AddressSpaces implements Service {
     return this.faults.waiting > 0 ? [...rows, `${this.faults.waiting} page faults wait`] : rows;
   }
 
-  /** VS1 for this core's own domains: what it would use is what the tables say, but while it is being taken away. */
+  /** VS1 for this core's own domains: what it would use is what the tables say, except while it is being taken away. */
   invariants(): void {
     if (!this.port.driver.booted || this.shootdowns.size > 0 || this.port.driver.changed) return;
     for (const space of this.spaces.values())
@@ -261,7 +262,7 @@ export class AddressSpaces implements Service {
     this.shootdowns.begin({ domain, epoch, ranges }, [...holders], () => undefined);
   }
 
-  /** Memory has become an object: whoever brought it sees that nobody reads what was there before. */
+  /** Memory has become an object: the core that brought it makes sure that nobody reads the old contents. */
   private zero({ address, size }: { readonly address: number; readonly size: number }, now: Nanos): void {
     const { pages, driver, context } = this.port;
     const home = driver.state.homeOf(address);

@@ -1,6 +1,6 @@
 /**
- * Page faults: what a core does to make an access of its dispatchers possible. A translation it has, or asks the home of the
- * domain for; the page comes by the coherence protocol; the answer names the shared memory that goes beside it.
+ * Page faults: how a core makes an access of its dispatchers possible. It has the translation, or asks the domain's
+ * home for it; the page comes by the coherence protocol; the answer names the shared memory that accompanies it.
  */
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { ACCESS, type AccessKind, PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
@@ -35,7 +35,7 @@ export interface FaultsPort {
   readonly fill: (domain: string, page: number) => PageTranslation | null;
 }
 
-/** A fault whose page this core may use so now. */
+/** A fault whose page this core may now use. */
 interface Ready {
   readonly physical: number;
   readonly rights: number;
@@ -135,8 +135,8 @@ export class Faults {
   }
 
   /**
-   * Makes an access possible and answers while it is: `answer` is called in the very step in which the page came, before
-   * anything can take it away again (M4).
+   * Makes an access possible and answers while it is: calls `answer` in the very step in which the page came, before
+   * anything can take it away (M4).
    */
   private *access(
     caller: Domain,
@@ -151,7 +151,7 @@ export class Faults {
       const value = yield* this.asked<PlainValue | undefined>(({ cache }, resume) =>
         cache.access(found.physical, access, (error) => {
           if (error !== null) return resume(error, undefined);
-          // Unmapped, or protected, while the access waited: the tables decide anew.
+          // Unmapped or protected while the access waited: the tables decide anew.
           const still = this.port.translations.get(domain, page) === found;
           resume(null, still ? answer(found) : undefined);
         }),
@@ -195,7 +195,7 @@ export class Faults {
         'translate_reply',
       );
       const { error, epoch, physical, rights, entry } = reply;
-      if (!this.port.translations.isCurrent(domain, epoch)) continue; // from before something was taken away
+      if (!this.port.translations.isCurrent(domain, epoch)) continue; // from before a removal
       if (error === ERRORS.PAGE_FAULT.code) return null;
       if (error !== 0) throw new OperationError(errorOfCode(error) ?? 'BAD_REQUEST', `core ${home} has no such space`);
       return this.port.translations.keep(domain, epoch, page, { physical, rights, entryBytes: entry });

@@ -1,10 +1,10 @@
 /**
- * The memory server of a core: RAM for the domains of its core, from its own allocator, and when that is dry from the
- * nearest peer that has some.
+ * A core's memory server: RAM for its domains, from its own allocator, and when that is dry from the nearest peer that
+ * has some.
  *
- * C5 holds at every moment: a range is free at its victim, then on its way (accounted there), then free at the thief, whose
- * word ends the way. What a thief was given is remembered by its home: when the thief dies, the home asks everybody what of
- * it is covered and takes back the rest. Freed RAM goes home, to the core that brought it.
+ * C5 holds at every moment: a range is free at its victim, then on its way (accounted there), then free at the thief,
+ * whose confirmation ends the way. The home remembers what a thief was given: when the thief dies, the home asks
+ * everybody what of it is covered and takes back the rest. Freed RAM goes home, to the core that brought it.
  */
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { ERRORS } from '@mk/monitor-proto/errors';
@@ -27,7 +27,7 @@ import { Pending } from '../pending.ts';
 import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
 import { Nearness } from './nearness.ts';
 
-/** What an allocation asks for. Bytes and addresses; `near`: the core whose memory it should be, if that has some. */
+/** What an allocation asks for, in bytes; `near`: the core whose memory is preferred. */
 export interface AllocateRequest {
   readonly bytes: number;
   readonly alignment?: number | undefined;
@@ -43,9 +43,9 @@ export interface ReclaimPort {
     /** Accounts ranges as on their way from here, until `arrived`. */
     depart(op: OperationId, ranges: readonly Range[]): void;
     arrived(op: OperationId): void;
-    /** Sends ranges home that nobody uses here. */
+    /** Sends home ranges that nobody uses here. */
     offer(ranges: readonly Range[]): void;
-    /** Frees what of these ranges nobody covers, here and everywhere. */
+    /** Frees the parts of these ranges that nobody covers, here and everywhere. */
     recover(ranges: readonly Range[]): void;
   };
 }
@@ -57,7 +57,7 @@ interface Wanted {
   readonly within: Range;
 }
 
-/** What a peer said: that it gave something, or what it has free, in all and in one piece. */
+/** A peer's answer: that it gave something, or what it has free, in all and in one piece. */
 type StealAnswer = 'given' | 'none' | FreeBytes;
 
 interface FreeBytes {
@@ -70,12 +70,12 @@ const HIGHEST = 2 ** 46;
 
 export class MemoryServer implements Service {
   private readonly nearness: Nearness;
-  /** What each thief holds of this core's memory, as far as this core knows: ranges that came home may still stand here. */
+  /** What each thief holds of this core's memory, as far as this core knows; may list ranges that have come home. */
   private readonly lent = new Map<CoreId, Range[]>();
   /** Under way to a thief, by operation. */
   private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
   private readonly waiting = new Pending<OperationId, StealAnswer>();
-  /** Whom this core has asked and who has not answered, by operation: only these are believed. They outlast the wait. */
+  /** Whom this core has asked that has not answered, by operation: only these are believed. They outlast the wait. */
   private readonly asked = new Map<OperationId, CoreId>();
   private stolenBytes = 0;
   private steals = 0;
@@ -201,7 +201,7 @@ export class MemoryServer implements Service {
     const { core } = this.context;
     const peers = this.nearness.sorted(wanted.near, [core, ...this.context.members]);
     const told = new Map<CoreId, FreeBytes>();
-    // On the second round, RAM that thieves held unused has come home.
+    // By the second pass, RAM that thieves held unused has come home.
     for (const pass of [1, 2]) {
       for (const peer of peers) {
         const known = this.take(domain, wanted, peer);
@@ -231,7 +231,7 @@ export class MemoryServer implements Service {
     return address.value;
   }
 
-  /** What a peer gave, now or within the wait: what comes later stays in the allocator. */
+  /** What a peer gave in time; what comes later stays in the allocator. */
   private *steal(core: CoreId, { bytes, alignment, within }: Wanted): Operation<StealAnswer> {
     const op = this.context.operations.nextId();
     const { view, timers } = this.context;
@@ -268,7 +268,7 @@ export class MemoryServer implements Service {
     this.capops.reclaims.arrived(op);
   }
 
-  /** Gives back what was stolen and is not used: somebody is short of memory. */
+  /** Gives back what was stolen and is unused: somebody is short of memory. */
   private returnStolen(): void {
     if (!this.driver.booted) return;
     const { ram, memory } = this.state;
@@ -277,8 +277,8 @@ export class MemoryServer implements Service {
   }
 
   /**
-   * A piece of at least so many bytes of what this core brought: only a home lends, so that it knows whom. A chunk if there
-   * is one, so that a thief does not come for every page.
+   * A piece of at least so many bytes of what this core brought: only a home lends, so that it knows to whom. A whole
+   * chunk if possible, so that a thief does not come for every page.
    */
   private give(bytes: number, alignment: number, within: Range): Range | null {
     if (!this.driver.booted || !(bytes > 0) || !(alignment > 0)) return null;
@@ -311,7 +311,7 @@ export class MemoryServer implements Service {
     this.waiting.answered(op, from.id, error === 0 ? 'given' : { free: address, largest: size }, now);
   }
 
-  /** Whether a capability that is here covers some of a range: then it was not its home's to lend. */
+  /** Whether a capability here covers part of a range: then it was not its home's to lend. */
   private isCovered(range: Range): boolean {
     let covered = false;
     this.state.database.visitOverlapping(range, ({ capability }) => {
@@ -321,7 +321,7 @@ export class MemoryServer implements Service {
     return covered;
   }
 
-  /** Must not be lost to a full queue: the home would account the range as under way for ever. */
+  /** Must not be lost to a full queue: the home would count the range as under way for ever. */
   private tell(core: CoreId, op: OperationId, now: Nanos): void {
     if (this.context.send(core, { type: 'ram_steal_taken', op }) !== 'BUSY') return;
     this.context.timers.set(now + limit('capabilityRetryNs'), (at) => this.tell(core, op, at));
@@ -341,7 +341,7 @@ function isRange({ address, size }: Range): boolean {
   return address >= 0 && size > 0 && address + size <= HIGHEST;
 }
 
-/** Cores that a refusal names, those with the largest pieces first. */
+/** Cores named in a refusal, those with the largest pieces first. */
 const CORES_NAMED = 4;
 
 /** Why an allocation failed: what was wanted, and what is free where. */

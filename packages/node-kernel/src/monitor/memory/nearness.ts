@@ -8,13 +8,16 @@ export class Nearness {
 
   constructor(private readonly descriptionText: () => string) {}
 
-  /** The cores by the distance of their memory from `core`, nearest first; `core` first, others of one distance in their order after it. */
+  /**
+   * The cores by the distance of their memory from `core`, nearest first: `core` itself, then the others, equally
+   * distant ones in order after it.
+   */
   sorted(core: CoreId, cores: readonly CoreId[]): CoreId[] {
     const rank = (other: CoreId): number => (other - core + 2 ** 16) % 2 ** 16;
     return [...cores].sort((a, b) => this.distance(core, a) - this.distance(core, b) || rank(a) - rank(b));
   }
 
-  /** Relative distance of the memory that a core brought: 10 is local, as in firmware tables; 0 where nothing is known. */
+  /** Relative distance of another core's memory: 10 is local, as in firmware tables; 0 where nothing is known. */
   distance(core: CoreId, other: CoreId): number {
     const machine = this.known();
     if (machine === null || core >= machine.cores || other >= machine.cores) return 0;

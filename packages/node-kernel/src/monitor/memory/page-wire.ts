@@ -1,4 +1,4 @@
-/** Coherence messages as they travel (messages/memory.ts of monitor-proto) and as the protocol has them. */
+/** Converts coherence messages between their wire form (messages/memory.ts of monitor-proto) and the protocol's. */
 import { handlerFor } from '@mk/monitor-proto/handlers';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { ERRORS, errorOfCode } from '@mk/monitor-proto/errors';
@@ -93,12 +93,12 @@ export function encodePageMessage(message: PageMessage): Wire {
   return handlerFor(ENCODERS, message.type)(message);
 }
 
-/** What a peer sent; null: it is no message of the protocol. */
+/** A peer's message; null: it is none of the protocol. */
 export function decodePageMessage(wire: Wire): PageMessage | null {
   return handlerFor(DECODERS, wire.type)(wire);
 }
 
-/** 8 bytes, little endian. */
+/** 8 bytes, little-endian. */
 export function bytesOfWord(word: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, word), true);

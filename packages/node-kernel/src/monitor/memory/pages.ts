@@ -1,6 +1,6 @@
 /**
- * The pages of a core: those it brought, with their directory, and its copies of others' (coherence/directory.ts, page-cache.ts).
- * This is where the protocol meets the world: messages on one lane, buffers that dispatchers see, peers that go.
+ * The pages of a core: those it brought, with their directory, and its copies of others' (coherence/directory.ts,
+ * page-cache.ts). Here the protocol meets the world: messages on one lane, buffers that dispatchers see, peers that go.
  */
 import { keysOf } from '@mk/monitor-proto/tables';
 import { assertInvariant } from '@mk/monitor-proto/assert';
@@ -33,17 +33,17 @@ export class Pages implements Service {
   readonly copies: PageCopies;
   readonly cache: PageCache;
   readonly directory: Directory;
-  /** Messages of this core to itself: in order, and never within one another. */
+  /** This core's messages to itself: in order, and never nested. */
   private readonly own: PageMessage[] = [];
   private pumping = false;
   /** Copies of other cores' pages that this core keeps. */
   capacity = limit('pagesCached');
   private evictions = 0;
-  /** Invalidations that went by a tree. */
+  /** Invalidations that took a tree. */
   private treeRounds = 0;
-  /** Counts what may have changed the state of a page, for checkers that look at all cores. */
+  /** Counts what may have changed a page's state, for checkers that look at all cores. */
   touches = 0;
-  /** Messages that a full queue did not take, in order. */
+  /** Messages that a full queue refused, in order. */
   private readonly held = new Map<CoreId, Message[]>();
 
   readonly messages = {
@@ -80,7 +80,7 @@ export class Pages implements Service {
     invalidate: (op, _phase, payload, now, vote) => {
       const [page, transaction] = decodeNumbers(payload) ?? [];
       if (page === undefined || transaction === undefined || !this.driver.booted) return vote('BAD_REQUEST', now);
-      // As of the message (`page_invalidate`): only the home of a page recalls it.
+      // As for `page_invalidate`: only a page's home recalls it.
       if (this.homeOf(page) !== coreOf(op)) return vote('BAD_REQUEST', now);
       this.into(({ cache }) => cache.invalidate(page, transaction, () => vote(null, Math.max(now, this.context.now))));
     },
@@ -127,7 +127,7 @@ export class Pages implements Service {
     return this.driver.state.homeOf(page * PAGE_BYTES);
   }
 
-  /** Calls into the protocol or the copies; then what that has this core say to itself is carried out. */
+  /** Calls into the protocol or the copies, then performs what this core sent to itself. */
   into(work: (pages: this) => void): void {
     work(this);
     this.pump();
@@ -160,7 +160,10 @@ export class Pages implements Service {
     if (pages.length > 0) this.into(({ directory }) => directory.forget(pages));
   }
 
-  /** Refuses what a core asks of a page of this one that is not its any more. No honest core asks for more at a time than faults can wait. */
+  /**
+   * Refuses a core's requests for a page that is no longer this core's. No honest core asks for more at a time than
+   * faults can wait.
+   */
   turnAway(core: CoreId, { page, request }: { readonly page: number; readonly request: number }): void {
     if ((this.held.get(core)?.length ?? 0) >= limit('faultsWaiting')) return;
     this.send(core, { type: 'page_refused', page, request, error: 'PAGE_GONE' });
@@ -280,7 +283,7 @@ export class Pages implements Service {
     this.pump();
   }
 
-  /** Each half takes what is its own. */
+  /** Each half takes its own messages. */
   private receive(from: CoreId, message: PageMessage): void {
     if (this.homeOf(message.page) === this.context.core) this.directory.receive(from, message);
     this.cache.receive(from, message);

@@ -10,7 +10,7 @@ export interface ShootdownReport {
   readonly takenNs: Nanos;
   readonly sentNs: Nanos;
   readonly endedNs: Nanos;
-  /** The longest that a core waited for its dispatchers to be past their last access. */
+  /** The longest wait of a core for its dispatchers to be past their last access. */
   readonly quiesceNs: Nanos;
   readonly elapsedNs: Nanos;
 }

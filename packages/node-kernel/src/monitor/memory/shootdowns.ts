@@ -1,10 +1,10 @@
 /**
- * Unmap and protect: a one-phase round over the cores that may hold the translation, by a plan of dissemination
- * (Baumann et al., SOSP 2009, §5.1). Unhook, invalidate, free, in this order: the tables have changed when a round
- * begins, and memory that was freed is zeroed at its home in a transaction of its own, which waits for all copies.
+ * Unmap and protect: a one-phase round over the cores that may hold the translation, by a dissemination plan (Baumann
+ * et al., SOSP 2009, §5.1). Unhook, invalidate, free, in this order: the tables have changed when a round begins, and
+ * freed memory is zeroed at its home in its own transaction, which waits for all copies.
  *
- * V2   when a round has ended no core of it can use the old translation;
- * VS2  a round ends when each core has acted or is gone, however long that takes; only whoever waits is told in time.
+ * V2   when a round has ended no core of it can use the old translation; VS2  a round ends when each core has acted or
+ * is gone, however long that takes; only those who wait are told in time.
  */
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { PageRange } from '../../memory/address-space.ts';
@@ -23,7 +23,7 @@ export interface Taken {
   readonly ranges: readonly PageRange[];
 }
 
-/** Written down when the requests have been made. */
+/** Recorded when the requests have been made. */
 interface Begun {
   readonly takenNs: Nanos;
   sentNs: Nanos | null;
@@ -38,7 +38,7 @@ export function encodeTaken({ domain, epoch, ranges }: Taken): Uint8Array {
   ]);
 }
 
-/** What a peer sent; null: it is none. */
+/** What a peer sent; null: it is malformed. */
 export function decodeTaken(bytes: Uint8Array): Taken | null {
   const numbers = decodeNumbers(bytes);
   if (numbers === null || numbers.length < 4 || numbers.length % 2 !== 0) return null;
@@ -49,7 +49,7 @@ export function decodeTaken(bytes: Uint8Array): Taken | null {
   return { domain: `${core}.${incarnation}.${n}`, epoch: epoch!, ranges };
 }
 
-/** Who waits until what has been taken away so far cannot be used any more. */
+/** A caller that waits until what has been taken away so far cannot be used. */
 interface Waiter {
   /** Null: the changes that it waits for have not been told yet. */
   open: Set<object> | null;
@@ -59,17 +59,17 @@ interface Waiter {
 /** Translations this core is withdrawing. */
 export class Shootdowns {
   private readonly open = new Set<object>();
-  /** Those of `open` that were begun since everything was told last. */
+  /** Those of `open` begun since everything was last told. */
   private fresh = new Set<object>();
   private readonly waiters = new Set<Waiter>();
-  /** The last rounds, for whoever looks. */
+  /** The latest rounds, for display. */
   readonly last: ShootdownReport[] = [];
   rounds = 0;
 
   constructor(
     private readonly context: MonitorContext,
     private readonly agreement: Agreement,
-    /** Which plan; `auto`: the numa tree that the SKB pushed when there are many cores, one by one otherwise. */
+    /** Which plan; `auto`: with many cores the numa tree that the SKB pushed, otherwise one by one. */
     private readonly planKind: () => PlanKind | 'auto',
   ) {}
 
@@ -77,7 +77,7 @@ export class Shootdowns {
     return this.open.size;
   }
 
-  /** Tells these cores, this one included; `told` when none of them can use what was taken. */
+  /** Tells these cores, this one included; calls `told` when none of them can use what was taken. */
   begin(taken: Taken, holders: readonly CoreId[], told: () => void): void {
     const { operations, now, core } = this.context;
     const token = this.hold();
@@ -98,7 +98,7 @@ export class Shootdowns {
     begun.sentNs ??= this.context.stopwatch();
   }
 
-  /** Something else that whoever waits has to wait for, until `release`. */
+  /** Adds something else for callers to wait for, until `release`. */
   hold(): object {
     const token = {};
     this.open.add(token);
@@ -116,7 +116,7 @@ export class Shootdowns {
   }
 
   /**
-   * Calls `goOn` when what has been taken away cannot be used any more: `untold`, what this step has taken away and
+   * Calls `goOn` when what has been taken away cannot be used any more. `untold`: what this step has taken away and
    * tells at its end; otherwise all that is under way.
    */
   whenSettled(untold: boolean, goOn: (now: Nanos) => void): void {
@@ -125,7 +125,7 @@ export class Shootdowns {
     this.waiters.add(waiter);
   }
 
-  /** Every change so far has been told: who waits knows now for what. */
+  /** Every change so far has been told: callers now know what they wait for. */
   allTold(): void {
     for (const waiter of [...this.waiters]) {
       waiter.open ??= new Set(this.fresh);

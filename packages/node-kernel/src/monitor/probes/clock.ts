@@ -5,7 +5,7 @@ import { Answers } from '../answers.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError } from '../operations.ts';
 
-/** Clock-offset exchange: ((t1−t0)+(t2−t3))/2, as Barrelfish's tracing does it; of several exchanges the shortest counts. */
+/** Clock-offset exchange: ((t1−t0)+(t2−t3))/2, as in Barrelfish's tracing; of several exchanges the shortest counts. */
 export class ClockSync {
   private readonly answers: Answers<MessageOf<'clock_reply'>>;
 
@@ -35,7 +35,7 @@ export class ClockSync {
 
   private *exchange(peer: PeerId): Operation<ClockOffset> {
     const id = this.answers.nextId();
-    // t0 is our time when the request leaves: the same as when it is asked for, in one step.
+    // t0 is our time when the request leaves, which in one step is when it is made.
     const {
       answer,
       sentAt: t0,

@@ -6,11 +6,14 @@ import type { Rally } from './rally.ts';
 
 const TRIPS = limit('measurePings');
 
-/** Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio: measured as the SKB has it measured, or the two would differ. */
+/**
+ * Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio. Measured as for the SKB, or the
+ * two would differ.
+ */
 export class Drift {
-  /** The shortest round trip that the SKB knows, by core. */
+  /** The shortest round trips that the SKB knows, by core. */
   private readonly told = new Map<CoreId, Nanos>();
-  /** Cores that are being measured; true: something happened meanwhile, and they are to be measured once more. */
+  /** Cores being measured; true: something happened meanwhile, so measure again. */
   private readonly looking = new Map<CoreId, boolean>();
 
   constructor(
@@ -18,12 +21,12 @@ export class Drift {
     private readonly rally: Rally,
   ) {}
 
-  /** The SKB was told this in a measurement that it asked for. */
+  /** The SKB was told this in a measurement that it requested. */
   note(core: CoreId, shortest: Nanos): void {
     this.told.set(core, shortest);
   }
 
-  /** The SKB may know something else by now: the next look is reported whatever it shows. */
+  /** The SKB may know a different value by now: the next measurement is reported whatever it shows. */
   forget(core: CoreId): void {
     this.told.delete(core);
   }

@@ -18,7 +18,7 @@ interface Stream {
   readonly seen: Set<number>;
 }
 
-/** Numbered messages as fast as the channel takes them: what throughput and exactly-once are measured with. */
+/** Numbered messages as fast as the channel takes them: measures throughput and exactly-once delivery. */
 export class Flood {
   /** Streams under way, by sender and the sender's number for them. */
   private readonly streams = new Map<CoreId, Map<number, Stream>>();
@@ -100,7 +100,7 @@ export class Flood {
     return stream;
   }
 
-  /** Never on a sound channel: what came twice was seen before, what jumped ahead leaves a hole. */
+  /** Never on a sound channel: a repeated message was seen before, one that jumped ahead leaves a hole. */
   private outOfOrder(stream: Stream, number: number): void {
     if (number < stream.next && !stream.seen.delete(number)) {
       stream.doubled += 1;
@@ -108,7 +108,7 @@ export class Flood {
     }
     stream.reordered += 1;
     stream.received += 1;
-    // Of what a peer says that it left out no more is remembered than memory is for: it may say anything.
+    // Of what a peer says it left out, only a bounded part is remembered: it may say anything.
     const last = Math.min(number, stream.next + HOLES_MOST - stream.seen.size);
     for (let hole = stream.next; hole < last; hole++) stream.seen.add(hole);
     if (number >= stream.next) stream.next = number + 1;

@@ -4,7 +4,7 @@ import type { MonitorContext } from '../context.ts';
 import type { Drift } from './drift.ts';
 import type { Rallied, Rally, Spread } from './rally.ts';
 
-/** Measures round trips when the SKB asks: a rally with each of the named cores, and one report. */
+/** Measures round trips on the SKB's request: a rally with each named core, and one report. */
 export class Measure {
   constructor(
     private readonly context: MonitorContext,

@@ -8,7 +8,7 @@ import { RunningStatistics } from './statistics.ts';
 
 const BOUNDS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/** Round trips to the other monitors: single pings, series of them, and what all of them came to. */
+/** Round trips to the other monitors: single pings, series, and their statistics. */
 export class Ping {
   /** Statistics of every ping answered so far, by core; nanoseconds. */
   readonly byCore = new Map<CoreId, RunningStatistics>();

@@ -20,7 +20,7 @@ const COUNT = { min: 1, max: 100_000_000 } as const;
 const CORE = { min: 0, max: limit('maxCores') - 1 } as const;
 const PAYLOAD = { min: 0, max: limit('pingPayloadBytes'), otherwise: 64 } as const;
 
-/** What measures links and cores: round trips, throughput, clocks, and what the SKB is told of them. */
+/** Measures links and cores: round trips, throughput, clocks, and what the SKB is told of them. */
 export class Probes implements Service {
   readonly ping: Ping;
   readonly rally: Rally;
@@ -91,7 +91,7 @@ export class Probes implements Service {
 
   constructor(private readonly context: MonitorContext) {
     this.ping = new Ping(context);
-    // What the other end serves it may tell the SKB or not: what this end has told no longer counts.
+    // The other end may report what it served to the SKB: what this end has told no longer counts.
     this.rally = new Rally(context.endpoint, (core) => this.drift.forget(core));
     this.drift = new Drift(context, this.rally);
     this.measure = new Measure(context, this.rally, this.drift);

@@ -22,7 +22,7 @@ export interface Spread {
   readonly max: Nanos;
 }
 
-/** Told once how a rally ended; null: the other core is not there, or went, or did not answer in time. */
+/** Told once how a rally ended; null: the other core is absent, left, or did not answer in time. */
 export type RallyEnd = (rallied: Rallied | null, now: Nanos) => void;
 
 /** A rally that this core serves. */
@@ -36,12 +36,12 @@ interface Serving {
   serve: number;
   left: number;
   sentAt: Nanos;
-  /** A volley that is not returned within this time was lost; doubles each time. */
+  /** A volley not returned within this time was lost; doubles each time. */
   patience: Nanos;
   timer: Timer | null;
 }
 
-/** The last rally that a core has served to this one; kept after its end, since the last answer may be lost. */
+/** The latest rally that a core has served to this one; kept after its end, since the last answer may be lost. */
 interface Receiving {
   readonly rally: number;
   readonly trips: RunningStatistics;
@@ -57,9 +57,9 @@ const PATIENCE: Nanos = 250 * MILLISECOND;
 const NO_FIGURES: VolleyFigures = [];
 
 /**
- * Measures the round trips of both ends of a link with the same frames: each volley that one end sends answers the other's.
- * Half the frames of two series of pings, and a process that must be woken is woken once for both. Volleys are no
- * messages: what a channel does for a message it would do for each of thousands, and its acks would follow (decision 0065).
+ * Measures the round trips of both ends of a link with the same frames: each volley that one end sends answers the
+ * other's. It takes half the frames of two series of pings, and a process that must be woken is woken once for both.
+ * Volleys are not messages: a channel would do its work for each of thousands, and acks would follow (decision 0065).
  *
  * The server sends the odd numbers left, the receiver the even ones; the first volley each way only warms the path; the
  * last, with none left, tells the server what the receiver measured. A volley that is not returned is served again.
@@ -67,11 +67,11 @@ const NO_FIGURES: VolleyFigures = [];
 export class Rally {
   private readonly serving = new Map<number, Serving>();
   private readonly receiving = new Map<CoreId, Receiving>();
-  /** Of the last rally with each core, whoever served. */
+  /** Of the latest rally with each core, whoever served. */
   private readonly shortest = new Map<CoreId, Nanos>();
   private lastId = 0;
 
-  /** `measured`: told when this end has received a whole rally. */
+  /** `measured`: called when this end has received a whole rally. */
   constructor(
     private readonly endpoint: Court,
     private readonly measured: (core: CoreId, trips: Spread) => void,
@@ -123,7 +123,7 @@ export class Rally {
     if (!isCorePeer(from)) return;
     if (volley.left % 2 === 1) return this.receive(from, volley, now);
     const rally = this.serving.get(volley.rally);
-    // An answer to an earlier serve comes late or doubled: the trip of the present one is still to be taken.
+    // A late or repeated answer to an earlier serve: the current trip is still to be taken.
     if (rally === undefined || rally.peer !== from || rally.serve !== volley.serve) return;
     if (rally.left <= 2 * rally.samples) rally.there.add(now - rally.sentAt);
     rally.left -= 2;
@@ -138,7 +138,7 @@ export class Rally {
     );
   }
 
-  /** What was served before the link was open went nowhere. */
+  /** What was served before the link was open was lost. */
   peerUp(peer: Peer, now: Nanos): void {
     for (const rally of this.serving.values()) if (rally.peer === peer) this.serve(rally, now);
   }
@@ -159,7 +159,7 @@ export class Rally {
     );
   }
 
-  /** One timer a rally, which looks again when it fires: a volley sets none. */
+  /** One timer per rally, which checks again when it fires: a volley sets none. */
   private watch(rally: Serving): void {
     rally.timer = this.endpoint.timers.set(Math.min(rally.deadline, rally.sentAt + rally.patience), (now) => {
       if (now >= rally.deadline) return this.finish(rally, null, now);
@@ -188,13 +188,13 @@ export class Rally {
     rally.serve = serve;
     rally.sentAt = now;
     const { trips } = rally;
-    // Of a rally that began before this core's life it knows no trip: the server will give it up.
+    // It knows no trip of a rally that began before this core's life: the server will give it up.
     if (left === 1 && trips.count === 0) return;
     const figures: VolleyFigures = left === 1 ? [trips.average, trips.variance, trips.min, trips.max] : NO_FIGURES;
     this.endpoint.volley(from, { kind: FRAME.volley, rally: id, serve, left: left - 1, figures }, now);
   }
 
-  /** A volley of a known rally: the answer to this core's last one, unless the same is served again. */
+  /** A volley of a known rally: the answer to this core's last one, unless the same one is served again. */
   private returned(from: CorePeer, rally: Receiving, left: number, now: Nanos): void {
     if (left >= rally.left) return;
     rally.left = left;

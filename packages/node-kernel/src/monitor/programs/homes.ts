@@ -6,7 +6,7 @@ import { OperationError } from '../operations.ts';
 import { programLimit } from './limits.ts';
 import type { PartSpec } from './parts.ts';
 
-/** What a domain's home knows of its part on a core. `making`: it was asked for and has not been confirmed. */
+/** What a domain's home knows of its part on a core. `making`: requested and not yet confirmed. */
 export interface KnownPart {
   state: 'making' | 'there' | 'stopping' | 'stopped';
   ending: Ending | null;
@@ -15,7 +15,7 @@ export interface KnownPart {
 export interface Home {
   readonly spec: PartSpec;
   readonly parts: Map<CoreId, KnownPart>;
-  /** Who asked for it, until it has begun. */
+  /** Who requested it, until it has begun. */
   creator: CoreId | null;
   begun: boolean;
   /** How the domain ends; the first reason counts. */
@@ -27,19 +27,19 @@ export interface Home {
 }
 
 export interface HomesPort {
-  /** The part on this core is to stop. */
+  /** The part on this core must stop. */
   stopPart(core: CoreId, domain: string, ending: Ending, now: Nanos): void;
-  /** Tells the part on a core that another one is there (empty) or is no more (an error's name). */
+  /** Tells the part on a core that another one has come (empty) or gone (an error's name). */
   tellPart(core: CoreId, domain: string, about: CoreId, error: string, now: Nanos): void;
 }
 
 /**
- * The domains whose first dispatcher is on this core: their record is here.
+ * The records of the domains whose first dispatcher is on this core.
  *
- *   P5  a domain has finished when, and only when, every core that had a dispatcher of it has said that nothing is left of it,
- *       or is gone; whoever waits is answered then, once, with the first reason for its end;
- *   P6  a part on a core that is gone has ended with PEER_GONE; the domain goes on without it. A domain whose home is gone ends
- *       everywhere with HOME_GONE.
+ *   P5  a domain has finished exactly when every core that had a dispatcher of it has said that nothing is left of it,
+ *       or is gone; those who wait are then answered, once, with the first reason for its end;
+ *   P6  a part on a core that is gone has ended with PEER_GONE, and the domain goes on without it. A domain whose home
+ *       is gone ends everywhere with HOME_GONE.
  */
 export class Homes {
   private readonly byName = new Map<string, Home>();
@@ -92,7 +92,7 @@ export class Homes {
     return home;
   }
 
-  /** The domain ends: every dispatcher of it is stopped. */
+  /** Ends a domain: every dispatcher of it is stopped. */
   end(home: Home, ending: Ending, now: Nanos): void {
     if (home.ending !== null) return;
     home.ending = ending;
@@ -100,7 +100,7 @@ export class Homes {
     this.settle(home, now);
   }
 
-  /** A part that was asked for is there; a domain that ends meanwhile stops it at once. */
+  /** A requested part exists; a domain that ended meanwhile stops it at once. */
   partThere(home: Home, core: CoreId, now: Nanos): void {
     const part = home.parts.get(core);
     if (part?.state !== 'making') return;
@@ -109,7 +109,7 @@ export class Homes {
     this.tellOthers(home, core, '', now);
   }
 
-  /** A part that was asked for could not be made. */
+  /** A requested part could not be made. */
   partRefused(home: Home, core: CoreId, now: Nanos): void {
     if (home.parts.get(core)?.state !== 'making') return;
     home.parts.delete(core);

@@ -3,7 +3,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
 
-/** News to other monitors that must not be lost to a full queue, in order. A peer that is gone needs none. */
+/** News for other monitors, in order, that a full queue must not lose. A peer that is gone needs none. */
 export class Notices {
   private readonly waiting = new Map<CoreId, Message[]>();
 

@@ -17,7 +17,7 @@ export interface PartSpec {
   readonly program: ProgramText;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** On which the domain has dispatchers, its home first. */
+  /** The cores on which the domain has dispatchers, its home first. */
   readonly cores: readonly CoreId[];
   readonly task: TaskClass;
 }
@@ -26,11 +26,13 @@ export interface PartSpec {
 export interface Part {
   readonly spec: PartSpec;
   readonly cspace: Domain;
-  /** `made`: it has its capabilities and no dispatcher yet. `cleaning`: the dispatcher is gone, what it held goes. */
+  /**
+   * `made`: it has its capabilities and no dispatcher yet. `cleaning`: the dispatcher is gone; what it held is going.
+   */
   state: 'made' | 'begun' | 'cleaning';
-  /** Why it ends; null while it shall not. */
+  /** Why it ends; null while it is not to. */
   ending: Ending | null;
-  /** What was said to it before it had a dispatcher. */
+  /** What it was told before it had a dispatcher. */
   readonly early: Upcall[];
 }
 
@@ -38,7 +40,7 @@ export interface PartsPort {
   /** Empties and removes the root CNode of a cspace, on every core if need be; `done` when nothing of it is left. */
   deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   /** What was made on this core follows in the capability system. */
-  /** A dispatcher has ended, of itself or because it was stopped; services drop what they keep for it. */
+  /** A dispatcher has ended, by itself or because it was stopped; services drop what they keep for it. */
   ending(part: Part, ending: Ending, now: Nanos): void;
   /** Nothing is left of the part (P7). */
   stopped(part: Part, ending: Ending, now: Nanos): void;
@@ -47,7 +49,7 @@ export interface PartsPort {
 /**
  * The parts of domains on this core: a cspace each, and a dispatcher from its start on.
  *
- *   P7  a part has stopped when its dispatcher is no more and its cspace has been deleted, in this order.
+ *   P7  a part has stopped when its dispatcher is gone and then its cspace has been deleted.
  */
 export class Parts {
   private readonly byDomain = new Map<string, Part>();
@@ -73,7 +75,7 @@ export class Parts {
     return [...this.byDomain.values()];
   }
 
-  /** A cspace and a promise of time; throws OperationError and leaves nothing. */
+  /** Makes a cspace and a promise of time; throws OperationError and leaves nothing behind. */
   make(spec: PartSpec): Part {
     if (!this.cpuDriver.booted) throw new OperationError('NOT_A_MEMBER', 'this core has not been registered yet');
     if (this.byDomain.has(spec.domain))
@@ -129,7 +131,7 @@ export class Parts {
     return true;
   }
 
-  /** The part shall end; a second reason changes nothing. */
+  /** The part is to end; a second reason changes nothing. */
   stop(part: Part, ending: Ending, now: Nanos): void {
     if (part.ending !== null) return;
     part.ending = ending;

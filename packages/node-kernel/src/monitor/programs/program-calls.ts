@@ -10,7 +10,7 @@ import type { ProcessManager } from './process-manager.ts';
 import { programLimit } from './limits.ts';
 import { fail } from './spawn.ts';
 
-/** What a program's library says of its end; every other error is one that nobody caught, whatever its name. */
+/** Ends that a program's library may report; every other error counts as uncaught, whatever its name. */
 const OWN_CAUSES: ReadonlySet<string> = new Set(['NO_PROGRAM', 'ASSERTION_FAILED', 'INVARIANT_VIOLATED', 'LEFTOVERS']);
 
 /** What a program asks of the process manager. */

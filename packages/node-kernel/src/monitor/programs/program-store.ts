@@ -3,15 +3,15 @@ import type { ProgramText } from '../../cpu-driver/dispatchers/dispatcher.ts';
 import { OperationError } from '../operations.ts';
 import { programLimit } from './limits.ts';
 
-/** What digests of texts are keyed with: they name texts, they keep no secret. */
+/** The key of texts' digests, which name texts and keep no secret. */
 const KEY = new Uint8Array([0x6d, 0x6b]);
 
-/** The texts of programs that this core knows: by name as it was given them, by digest as others ask for them. */
+/** The program texts that this core knows: by the name they came under, and by the digest that others ask for. */
 export class ProgramStore {
   private readonly byName = new Map<string, ProgramText>();
-  /** In the order of their last use. */
+  /** In order of last use. */
   private readonly byDigest = new Map<string, ProgramText>();
-  /** Texts that come in pieces over the control port. */
+  /** Texts arriving in pieces over the control port. */
   private readonly arriving = new Map<string, { readonly bytes: Uint8Array; got: number }>();
 
   constructor(private readonly hmac: Hmac) {}
@@ -30,7 +30,7 @@ export class ProgramStore {
     return [...this.byName.keys()];
   }
 
-  /** The text of a digest, which counts as used now. */
+  /** The text of a digest, which counts as a use. */
   find(digest: string): ProgramText | undefined {
     const program = this.byDigest.get(digest);
     if (program === undefined) return undefined;
@@ -39,7 +39,7 @@ export class ProgramStore {
     return program;
   }
 
-  /** A program that can be spawned by its name from now on. */
+  /** Adds a program that can be spawned by its name from now on. */
   add(name: string, bytes: Uint8Array): ProgramText {
     const program = this.keep(name, bytes);
     this.byName.set(name, program);
@@ -58,7 +58,7 @@ export class ProgramStore {
     return program;
   }
 
-  /** A piece of a text that is given over the control port, in order; the program when it is the last one. */
+  /** Adds a piece of a text from the control port, in order; returns the program with the last one. */
   addPiece(name: string, at: number, total: number, piece: Uint8Array): ProgramText | null {
     if (total > programLimit('programBytes') || at + piece.length > total)
       throw new OperationError('BAD_REQUEST', `a program has at most ${programLimit('programBytes')} bytes`);

@@ -41,7 +41,7 @@ export function programVerbs(p: ProcessManager): Verbs {
   };
 }
 
-/** Of domains that there are. */
+/** Verbs about existing domains. */
 function domainVerbs(p: ProcessManager): Verbs {
   return {
     domain_span: {

@@ -30,13 +30,13 @@ export interface ProgramsPort {
   readonly cpuDriver: CpuDriver;
   readonly dispatchers: Dispatchers;
   readonly hmac: Hmac;
-  /** Of this process: where the chance of its programs begins. */
+  /** Of this process: seeds the randomness of its programs. */
   readonly instance: string;
   readonly capops: {
     deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   };
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
-  /** A dispatcher is no more: every service drops what it keeps for it. */
+  /** A dispatcher is gone: every service drops what it keeps for it. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
 
@@ -109,14 +109,14 @@ export class Programs implements Service, ProcessManager {
     this.parts.dispatcherEnded(dispatcher, ending, now);
   }
 
-  /** The dispatcher of a caller, which is in its turn or has made a call in it. */
+  /** The part of a caller, which is in its turn or has made a call in it. */
   partOf(caller: Domain): Part {
     const part = this.parts.ofCspace(caller.id);
     if (part === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
     return part;
   }
 
-  /** The domain of a part ends with it: `exit`, or a failure. */
+  /** A part's domain ends with it: `exit`, or a failure. */
   endWith(part: Part, ending: Ending, now: Nanos): void {
     if (part.ending !== null) return;
     const { domain, home } = part.spec;
@@ -135,7 +135,7 @@ export class Programs implements Service, ProcessManager {
     this.failOn(yield* this.exchange.ask(home, request, 'domain_reply'));
   }
 
-  /** How a domain ended, when it has; with `nohang` how it is now. A home that is gone has ended it. */
+  /** How a domain ended, once it has; with `nohang` how it is now. A home that is gone has ended it. */
   *wait(domain: string, home: CoreId, nohang: boolean): Operation<DomainStatus> {
     if (home === this.context.core) return yield* this.waitHere(domain, nohang);
     const op = this.context.operations.nextId();
@@ -175,7 +175,7 @@ export class Programs implements Service, ProcessManager {
     return { domain, finished, cause, status, text, parts: told };
   }
 
-  /** The home of a domain, by its name; throws NO_SUCH_DOMAIN for what is no name. */
+  /** A domain's home, by its name; throws NO_SUCH_DOMAIN for an invalid name. */
   homeOf(domain: string): CoreId {
     const [, core] = /^(\d{1,5})\.\d{1,9}\.\d{1,15}$/.exec(domain) ?? [];
     if (core === undefined)

@@ -16,9 +16,9 @@ import type { Part, Parts, PartSpec } from './parts.ts';
 import type { ProgramStore } from './program-store.ts';
 
 /*
- * Spawn and span (Barrelfish's proc_mgmt and spawnd in one): a dispatcher is *made* where it will run, with an empty cspace;
- * its capabilities are sent there as any others; then it *begins*. Whoever asked may be gone between the two: its home ends
- * what has not begun.
+ * Spawn and span (Barrelfish's proc_mgmt and spawnd in one): a dispatcher is *made* where it will run, with an empty
+ * cspace; its capabilities are sent there like any others; then it *begins*. The requester may vanish between the two:
+ * the home ends what has not begun.
  */
 
 export interface SpawnRequest {
@@ -43,14 +43,14 @@ export interface SpawnerPort {
   readonly homes: Homes;
   readonly parts: Parts;
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
-  /** The domain of that name ends. */
+  /** Ends the domain of that name. */
   endDomain(domain: string, home: CoreId, text: string): void;
 }
 
 export class Spawner {
   constructor(private readonly port: SpawnerPort) {}
 
-  /** A new domain; `sender` holds the capabilities that it is given. */
+  /** Spawns a domain; `sender` holds the capabilities that it is given. */
   *spawn(request: SpawnRequest, sender: Domain | null): Operation<Spawned> {
     const { context } = this.port;
     checkSizes(request);
@@ -72,7 +72,7 @@ export class Spawner {
     return { domain: made.domain, core: request.core };
   }
 
-  /** At a domain's home: it gets a dispatcher on another core. */
+  /** At a domain's home: gives it a dispatcher on another core. */
   *span(home: Home, core: CoreId): Operation<void> {
     const { context, homes } = this.port;
     const { spec } = home;
@@ -181,7 +181,7 @@ export class Spawner {
     return result.value as number;
   }
 
-  /** Gets a program's text from the core that wants it run here, piece by piece. */
+  /** Fetches a program's text, piece by piece, from the core that wants it run here. */
   private *fetch(from: CoreId, name: string, digest: string): Operation<ProgramText> {
     const { context, exchange, store } = this.port;
     let bytes = new Uint8Array(0);
@@ -232,7 +232,7 @@ function pairsOf(texts: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(pairs);
 }
 
-/** The class of a dispatcher from what stands in a message: weight, or wcet, period and deadline. */
+/** A dispatcher's class from a message's numbers: weight, or wcet, period and deadline. */
 function taskOf(numbers: readonly number[]): TaskClass {
   const [first = 1, period, deadline] = numbers;
   if (period === undefined) return { kind: 'best_effort', weight: first };

@@ -7,7 +7,7 @@ import { typeRow } from '../../capability/model/types.ts';
 import { PHASES } from '../agreement/round-actions.ts';
 import { anybodyBut, capabilityRound, type MessageMaker, type Mischief, oneOf } from './mischief.ts';
 
-/* Says that it may: hands out, pulls, moves, deletes and revokes what it was never given, and speaks in the name of others. */
+/* Claims rights: hands out, pulls, moves, deletes and revokes what it was never given, and speaks in others' names. */
 
 const PAGE = 4096;
 const PAGES = 64;
@@ -116,7 +116,7 @@ function nameOf({ context, prng }: Mischief, core: CoreId): string {
   return `${core}.${context.monitors.get(core)?.incarnation ?? 1}.${prng.nextInt(1000)}`;
 }
 
-/** Something to lay hands on: what this core has seen of others, with all rights, or what the receiver or a third may have. */
+/** Something to grab: what this core has seen of others, with all rights, or what the receiver or a third may have. */
 function covet(m: Mischief, to: CoreId): Capability {
   const { state, prng } = m;
   if (prng.nextInt(2) === 0) {

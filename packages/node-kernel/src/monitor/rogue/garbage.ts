@@ -6,8 +6,8 @@ import type { WireMessage } from '@mk/monitor-proto/messages/codec';
 import { type FrameMaker, type Mischief, oneOf } from './mischief.ts';
 
 /*
- * Bytes that are no frame, frames that are out of place, and frames whose messages are none. None of them passes: one that did would take the
- * number of a true message, and then this core would be mute, which is another fault (hang).
+ * Bytes that are no frame, misplaced frames, and frames with invalid messages. None is accepted: one that was would
+ * take a true message's number, and this core would fall silent, which is another fault (hang).
  */
 
 export const garbage: FrameMaker = (m, to) => oneOf(m, FRAMES)(m, to);
@@ -23,7 +23,7 @@ const FRAMES: readonly FrameMaker[] = [
     for (let i = 0; i < 3; i += 1) broken[m.prng.nextInt(broken.length)] = m.prng.nextInt(256);
     return broken;
   },
-  /** An array that says it has four thousand million members. */
+  /** An array that claims four thousand million members. */
   () => Uint8Array.of(0xdd, 0xff, 0xff, 0xff, 0xff, 5),
   /** Arrays in arrays, deeper than any stack. */
   (m) => new Uint8Array(200 + m.prng.nextInt(5000)).fill(0x91),
@@ -63,7 +63,7 @@ function dataFrame(
   return encodeFrame({ kind: FRAME.data, lamport, acks, missing: NO_MARKS, batches });
 }
 
-/** Each in a list of its own, as one of them is nothing. */
+/** Each is a list, since one of them is nothing. */
 const JUNK: readonly (readonly [unknown])[] = [
   [null],
   [true],

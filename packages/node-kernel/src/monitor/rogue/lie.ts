@@ -3,7 +3,7 @@ import { type CoreId, isCore, type PeerId } from '@mk/monitor-proto/ids';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import { anybodyBut, type Mischief, oneOf } from './mischief.ts';
 
-/* Answers, but not the truth: for more cores than were asked, as owner, with errors that are none and none where there was one. */
+/* Answers, but not the truth: for more cores than were asked, as owner, with false errors and false success. */
 
 type Liar<M> = (m: Mischief, message: M, to: CoreId) => Message;
 
@@ -37,7 +37,7 @@ function liar<T extends MessageType>(type: T, lies: Liar<MessageOf<T>>): [Messag
   return [type, (m, message, to) => lies(m, ofType(message, type), to)];
 }
 
-/** What this core says in the place of a message: every other time something else. */
+/** What this core says in place of a message: something else every other time. */
 export function lie(m: Mischief, message: Message, to: PeerId): Message {
   const lies = LIARS.get(message.type);
   return lies === undefined || !isCore(to) || m.prng.nextInt(2) === 0 ? message : lies(m, message, to);

@@ -12,24 +12,24 @@ import { type Phase, ROUND_ACTIONS, type RoundActionName } from '../agreement/ro
 import { CAPABILITY_PAYLOAD } from '../capops/payload.ts';
 import type { MonitorContext } from '../context.ts';
 
-/** What misbehaving works with: who this core is, whom it can reach, what it has seen, and chance. */
+/** What misbehaviour works with: who this core is, whom it can reach, what it has seen, and chance. */
 export interface Mischief {
   readonly context: MonitorContext;
   readonly state: LocalCapabilities;
   readonly prng: Prng;
 }
 
-/** Makes what is to be sent to a peer next. */
+/** Makes the next messages to a peer. */
 export type MessageMaker = (m: Mischief, to: CoreId) => readonly Message[];
-/** Makes bytes that are to be sent in the place of a frame. */
+/** Makes bytes to send in place of a frame. */
 export type FrameMaker = (m: Mischief, to: Peer) => Uint8Array;
 
-/** One of several; the list is not empty. */
+/** A random element; the list is not empty. */
 export function oneOf<T>({ prng }: Mischief, list: readonly T[]): T {
   return known(list[prng.nextInt(list.length)]);
 }
 
-/** Another core than `but`, if there is one. */
+/** A core other than `but`, if there is one. */
 export function anybodyBut(m: Mischief, but: CoreId): CoreId {
   const others = m.context.members.filter((core) => core !== but);
   return others.length === 0 ? but : oneOf(m, others);
@@ -46,7 +46,7 @@ export function capabilityRound(
   below: readonly Route[] = [],
 ): Message {
   const members = coreSetOf([context.core, ...context.members]);
-  // A number beyond those of true rounds, none of which it declares over: what it asks is never late.
+  // A number beyond those of true rounds, none of which it declares over: its requests are never late.
   const body = CAPABILITY_PAYLOAD.encode({ capability, rest });
   const payload = encodeEnvelope({ members, round: 2 ** 40, oldest: 0, seals: [], body });
   return roundRequest(context, op, action, phase, payload, below);

@@ -16,9 +16,9 @@ import type { MessageMaker, Mischief } from './mischief.ts';
 import { spamRemap, spamRetype, spamRevoke } from './spam.ts';
 
 /*
- * A fault, by order of a person, a plan or the simulator: this core's monitor misbehaves (failure.md, “A misbehaving monitor”). It has
- * what a monitor has – the secret, its links, what it was told – and nothing else. The rest of the core works on, so that what the others
- * lose is lost by what it does and not by its absence.
+ * A fault on command of a person, a plan or the simulator: this core's monitor misbehaves (CAVEATS.md). It has what a
+ * monitor has – the secret, its links, what it was told – and nothing else. The rest of the core works on, so that what
+ * the others lose is lost by its acts and not by its absence.
  */
 
 const MAKERS: { readonly [B in RogueBehaviour]?: MessageMaker } = {
@@ -29,7 +29,7 @@ const MAKERS: { readonly [B in RogueBehaviour]?: MessageMaker } = {
   flood,
 };
 const TICK: Nanos = MILLISECOND;
-/** Leaves room for the answers of the rest of this core, which the others wait for. */
+/** Leaves room for the rest of this core's answers, which the others wait for. */
 const ON_THE_WAY = 512;
 
 export class Rogue implements Service {

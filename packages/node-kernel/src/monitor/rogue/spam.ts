@@ -5,8 +5,8 @@ import { encodeTaken } from '../memory/shootdowns.ts';
 import { capabilityRound, type MessageMaker, type Mischief, roundRequest } from './mischief.ts';
 
 /*
- * Requests that are allowed, each by itself: about this core's own memory and its own domains, under its own name. Only that they never
- * stop, and that nobody waits for an answer.
+ * Requests that are each allowed: about this core's own memory and domains, under its own name. But they never stop,
+ * and nobody waits for an answer.
  */
 
 const PAGE = 4096;
@@ -24,7 +24,7 @@ export const spamRemap: MessageMaker = (m) => {
   return [roundRequest(m.context, operations.nextId(), 'unmap', PHASES.commit, payload)];
 };
 
-/** Has everybody agree to a retype, and then does not do it. */
+/** Has everybody agree to a retype that it then does not do. */
 export const spamRetype: MessageMaker = (m) => {
   const op = m.context.operations.nextId();
   const source = ownPage(m);

@@ -1,7 +1,7 @@
 /**
- * Single-decree Paxos for one view number (Lamport, "Paxos made simple"), the acceptor's half. Acceptors are the members of
- * the view before, by incarnation: a core that restarted is none, so nothing has to be on a disk. Round 0 belongs to the
- * leader of the view before: all its members have promised that ballot by installing it, so the leader needs no phase 1.
+ * Single-decree Paxos for one view number (Lamport, "Paxos made simple"), the acceptor's half. Acceptors are the
+ * members of the previous view, by incarnation: a restarted core is none, so nothing needs a disk. Round 0 belongs to
+ * the previous view's leader: all members promised that ballot by installing the view, so the leader needs no phase 1.
  */
 import type { Proposal } from './messages.ts';
 import { type Ballot, compareBallots, type View } from './view.ts';
@@ -15,14 +15,14 @@ export class Acceptor {
     this.promised = { round: 0, core: view.leader };
   }
 
-  /** Whether the ballot is promised from now on. */
+  /** Promises the ballot, if it may. */
   prepare(ballot: Ballot): boolean {
     if (compareBallots(ballot, this.promised) < 0) return false;
     this.promised = ballot;
     return true;
   }
 
-  /** Whether the proposal is accepted. */
+  /** Accepts the proposal, if it may. */
   accept(proposal: Proposal): boolean {
     if (compareBallots(proposal.ballot, this.promised) < 0) return false;
     this.promised = proposal.ballot;

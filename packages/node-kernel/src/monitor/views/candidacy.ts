@@ -6,7 +6,7 @@ import { type Ballot, compareBallots, type Deaths, isQuorum, type View } from '.
 export class Candidacy {
   readonly #votes = new Set<CoreId>();
   readonly #promises = new Set<CoreId>();
-  /** What the highest ballot among the promisers had accepted: a majority may have, so it is adopted. */
+  /** What the promisers' highest ballot had accepted: a majority may have, so it is adopted. */
   adopted: Proposal | null = null;
   ballot: Ballot | null = null;
 
@@ -17,7 +17,7 @@ export class Candidacy {
     private readonly dead: Deaths,
   ) {}
 
-  /** Whether enough members miss their leader; then the candidate asks for promises. True once. */
+  /** Counts a vote; true, once, when enough members miss their leader: the candidate then asks for promises. */
   voted(from: CoreId): boolean {
     this.#votes.add(from);
     if (this.ballot !== null || !isQuorum(this.view, this.#votes, this.dead)) return false;
@@ -25,7 +25,7 @@ export class Candidacy {
     return true;
   }
 
-  /** Whether a majority has promised. */
+  /** Counts a promise; true when a majority has promised. */
   promised(from: CoreId, accepted: Proposal | null): boolean {
     this.#promises.add(from);
     if (accepted !== null && (this.adopted === null || compareBallots(accepted.ballot, this.adopted.ballot) > 0))

@@ -1,15 +1,15 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 
-/** A link that does not work in one direction at least. */
+/** A link that fails in at least one direction. */
 export type Suspicion = readonly [CoreId, CoreId];
 
-/** Branches that the exact search may take before the greedy one has to do. */
+/** Branches of the exact search before the greedy one replaces it. */
 const MOST_BRANCHES = 4096;
 
 /**
- * The cut: the largest set of cores that contains `leader` and none of the suspicions; of several the one that keeps the
- * lower cores. Exact for few suspicions; with very many, whoever has most goes first.
+ * The cut: the largest set of cores that contains `leader` and no suspicion; of several, the one that keeps the lower
+ * cores. Exact for few suspicions; with very many, the core with the most goes first.
  */
 export function cutOf(cores: readonly CoreId[], leader: CoreId, suspicions: readonly Suspicion[]): CoreId[] {
   const known = new Set(cores);
@@ -21,7 +21,7 @@ export function cutOf(cores: readonly CoreId[], leader: CoreId, suspicions: read
 
 interface Search {
   branches: number;
-  /** The smallest set of cores found whose going ends every suspicion. */
+  /** The smallest known set of cores whose removal ends every suspicion. */
   best: ReadonlySet<CoreId>;
 }
 
@@ -35,7 +35,7 @@ function branch(edges: readonly Suspicion[], leader: CoreId, gone: ReadonlySet<C
   }
   if (gone.size >= search.best.size) return;
   const [a, b] = next;
-  // The higher goes first: of two equal cuts the one that keeps the lower cores is found first.
+  // The higher goes first: of equal cuts the one that keeps the lower cores is found first.
   for (const core of a > b ? [a, b] : [b, a])
     if (core !== leader) branch(edges, leader, new Set([...gone, core]), search);
 }

@@ -1,4 +1,4 @@
-/** Who leads when the leader is missed: a member stands, is voted for, and is promised a ballot. */
+/** Who leads when the leader is missed: a member stands, gets votes, and is promised a ballot. */
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Acceptor } from './acceptor.ts';
@@ -6,13 +6,13 @@ import { Candidacy } from './candidacy.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
 import type { Ballot, Deaths, View, ViewSettings } from './view.ts';
 
-/** What an election needs of the member that it is held at. */
+/** What an election needs of its member. */
 export interface ElectionHost {
   view(): View;
   acceptor(): Acceptor;
   readonly dead: Deaths;
   isLeaderDead(): boolean;
-  /** The place of this core among the members that live. */
+  /** This core's rank among the living members. */
   rank(): number;
   send(core: CoreId, message: ViewMessage): void;
   /** Whether this core leads, with a lease. */
@@ -24,7 +24,9 @@ export interface ElectionHost {
   lead(ballot: Ballot, oldLeasesUntil: Nanos, adopted: View | null, now: Nanos): void;
 }
 
-/** First pause before a candidate tries again whose leader is dead; each time it doubles, so that slow answers still count. */
+/**
+ * First pause before a candidate with a dead leader retries; it doubles each time, so that slow answers still count.
+ */
 const RETRY_FIRST: Nanos = 500_000_000;
 /** Doublings, at most. */
 const RETRY_DOUBLINGS = 6;
@@ -44,7 +46,7 @@ export class Elections {
 
   stand(now: Nanos): void {
     const view = this.host.view();
-    // Ranks take turns, so that two candidates rarely meet; who failed waits a whole turn of everybody.
+    // Ranks take turns, so that two candidates rarely meet; one that failed waits a whole round of turns.
     this.nextCandidacy = now + this.pause();
     this.attempts += 1;
     this.candidacy = new Candidacy(view, this.self, this.highestRound + 1, this.host.dead);
@@ -78,7 +80,7 @@ export class Elections {
     if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
     const { number, members } = candidacy.view;
     const ballot = known(candidacy.ballot);
-    // Promised to this core itself from here on: its next try needs a higher one.
+    // From here on promised to this core itself: its next try needs a higher one.
     this.highestRound = Math.max(this.highestRound, ballot.round);
     for (const { core } of members)
       if (core !== this.self) this.host.send(core, { type: 'view_prepare', view: number, ballot });
@@ -105,7 +107,8 @@ export class Elections {
     if (!candidacy.promised(from, accepted)) return;
     this.candidacy = null;
     const { leaseNs, drift } = this.settings;
-    // The leader before has no majority since the promises; its last acknowledgement may have been a lease after that.
+    // The previous leader has no majority since the promises; its last acknowledgement may have been a lease after
+    // that.
     this.host.lead(ballot, now + 2 * leaseNs * (1 + drift), candidacy.adopted?.view ?? null, now);
   }
 }

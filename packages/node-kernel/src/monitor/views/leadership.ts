@@ -2,7 +2,8 @@
  * The leader's half: who answers the beacon, whose links work, what the next view is, and its proposal.
  *
  * It proposes a view without a core only when that core's lease has certainly run out: L and the drift margin after the
- * last of its answers that was acknowledged, or when its death is proven. So V1: no two views make progress at one time.
+ * last of its answers that was acknowledged, or when its death is proven. So V1: no two views make progress at one
+ * time.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
@@ -25,9 +26,9 @@ import {
 export interface LeadershipPort {
   readonly self: Member;
   send(core: CoreId, message: ViewMessage): void;
-  /** Whose links to this core itself seem broken. */
+  /** Members whose links to this core seem broken. */
   suspects(now: Nanos): readonly CoreId[];
-  /** The acceptor of this very core. */
+  /** This core's own acceptor. */
   acceptOwn(proposal: Proposal): boolean;
   chosen(view: View, now: Nanos): void;
 }
@@ -36,19 +37,21 @@ interface Follower {
   readonly member: Member;
   /** The newest answer and when it came; 0: none yet. */
   sequence: number;
-  /** When the newest beacon was sent that it has answered and that told of a lease. */
+  /** When the newest beacon was sent that told of a lease and that it has answered. */
   toldAt: Nanos;
   heardAt: Nanos;
-  /** When the newest answer that was acknowledged had come. */
+  /** When the newest acknowledged answer had come. */
   ackedAt: Nanos;
   suspects: readonly CoreId[];
   newcomers: readonly CoreId[];
 }
 
 const SILENT_INTERVALS = 2.5;
-/** Cores that come are collected for so long, or a quarter of a beacon interval: a stampede makes a few views. */
+/** Newcomers are collected for so long, or a quarter of a beacon interval: a stampede makes few views. */
 const JOIN_WINDOW: Nanos = 125_000_000;
-/** Who answers for the first time has its lease after so long at most: a core that hangs holds up nobody else. */
+/**
+ * A member that answers for the first time has its lease after at most so long: a core that hangs holds up nobody else.
+ */
 const FIRST_LEASE: Nanos = 25_000_000;
 
 interface OpenProposal {
@@ -59,19 +62,21 @@ interface OpenProposal {
 }
 
 export class Leadership {
-  /** When this core last had answers from a majority to beacons sent at or after that time. */
+  /** When this core last had a majority's answers to beacons sent at or after that time. */
   confirmedAt: Nanos;
   readonly #followers: Map<CoreId, Follower>;
   readonly #sentAt = new Map<number, { readonly at: Nanos; readonly leads: boolean }>();
-  /** The first answers are acknowledged at once: nobody waits an interval for its lease. */
+  /** First answers are acknowledged at once: nobody waits an interval for its lease. */
   #fresh = true;
   #sequence = 0;
   #nextBeacon: Nanos;
-  /** What the next view would lose and gain, as a key, and since when that has not changed; null: nothing. */
+  /** What the next view would lose and gain, as a key, and since when; null: nothing. */
   #change: { readonly key: string; readonly since: Nanos } | null = null;
   #wantedSince: Nanos | null = null;
   #leaving: ReadonlySet<CoreId> = new Set();
-  /** Who acts no more and asks for a view without it: as good as dead to the next view, and a voter of this one. */
+  /**
+   * Cores that act no more and ask for a view without them: as good as dead to the next view, and voters of this one.
+   */
   readonly #asked = new Set<CoreId>();
   #proposal: OpenProposal | null = null;
 
@@ -84,9 +89,9 @@ export class Leadership {
     private readonly newcomers: Newcomers,
     private readonly history: readonly View[],
     now: Nanos,
-    /** Until when a member may hold a lease of a leader before this one. */
+    /** Until when a member may hold an earlier leader's lease. */
     private readonly oldLeasesUntil: Nanos,
-    /** Since when every member of the view refuses its vote to anybody else, by installing it from this leader. */
+    /** Since when every member of the view refuses its vote to others, by having installed it from this leader. */
     toldAt: Nanos,
   ) {
     this.confirmedAt = now - settings.leaseNs;
@@ -107,8 +112,8 @@ export class Leadership {
   }
 
   /**
-   * `adopted`: a view that a majority may have accepted before. It is proposed as it is, never blended, and before any of this leader's
-   * own: one that is alone with the dead has its lease, and a quorum, at once.
+   * `adopted`: a view that a majority may have accepted before. It is proposed unchanged, and before any of this
+   * leader's own: a leader that is alone with the dead has its lease, and a quorum, at once.
    */
   begin(adopted: View | null, now: Nanos): void {
     if (adopted === null) return this.tick(now);
@@ -151,7 +156,7 @@ export class Leadership {
     if (this.#proposal === null) this.#consider(now);
   }
 
-  /** Whom a member hears that wants to be taken in. */
+  /** The newcomers that a member hears. */
   heardNewcomers(from: CoreId, newcomers: readonly CoreId[], now: Nanos): void {
     const follower = this.#followers.get(from);
     if (follower === undefined) return;
@@ -202,7 +207,7 @@ export class Leadership {
     if (time > this.confirmedAt) this.confirmedAt = time;
   }
 
-  /** The newest time since which members enough have spoken: a majority, or all that live (`isQuorum`). */
+  /** The newest time since which enough members have spoken: a majority, or all that live (`isQuorum`). */
   #quorumTime(own: Nanos, timeOf: (follower: Follower) => Nanos): Nanos {
     const followers = [...this.#followers.values()];
     const times = [own, ...followers.map(timeOf)].sort((a, b) => b - a);
@@ -213,8 +218,8 @@ export class Leadership {
   }
 
   /**
-   * Until when nobody else can be promised a ballot: a majority has heard of this leader's lease and refuses its votes. If then
-   * all others are proven dead, however many, nobody but the living is left to decide.
+   * Until when nobody else can be promised a ballot: a majority has heard of this leader's lease and refuses its votes.
+   * If all others are then proven dead, only the living are left to decide.
    */
   get #securedUntil(): Nanos {
     const { leaseNs, drift } = this.settings;
@@ -306,7 +311,7 @@ export class Leadership {
   #propose(view: View, now: Nanos): void {
     const proposal = { ballot: this.ballot, view };
     if (!this.port.acceptOwn(proposal)) return;
-    // Whom the view leaves out gets no lease from now on, also when somebody else had proposed it first.
+    // Those left out get no lease from now on, even when somebody else had proposed the view first.
     const staying = new Set(view.members.map(({ core }) => core));
     this.#leaving = new Set([...this.#followers.keys()].filter((core) => !staying.has(core)));
     this.#proposal = { proposal, accepted: new Set(), secured: now < this.#securedUntil };

@@ -2,7 +2,10 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 
 const KEPT = 64;
 
-/** How long this core may act. Counted from when it sent what was acknowledged, never from when the word came. */
+/**
+ * How long this core may act. Counted from when it sent what was acknowledged, never from the acknowledgement's
+ * arrival.
+ */
 export class Lease {
   /** Valid before this time. */
   until: Nanos = 0;
@@ -20,7 +23,7 @@ export class Lease {
     if (sent !== undefined) this.until = Math.max(this.until, sent + this.leaseNs);
   }
 
-  /** Whatever was sent in an earlier view or to an earlier leader counts no more. */
+  /** What was sent in an earlier view or to an earlier leader no longer counts. */
   restart(until: Nanos): void {
     this.#sent.clear();
     this.until = until;

@@ -4,10 +4,10 @@ import { type ViewSettings, observedBy, type View } from './view.ts';
 
 /** Silence of so many beacon intervals makes a link suspect. */
 const SILENT_INTERVALS = 2.5;
-/** A core that stood still so long had no chance to hear anybody. */
+/** A core that stood still for so long had no chance to hear anybody. */
 const STANDSTILL_INTERVALS = 1.5;
 
-/** Which links to this core do not work, as far as this core can tell: those of whom it expects to hear. */
+/** Which of the links that should be heard do not work, as far as this core can tell. */
 export class LinkWatch {
   readonly #heard = new Map<CoreId, Nanos>();
   #expected: readonly CoreId[] = [];
@@ -26,7 +26,7 @@ export class LinkWatch {
     if (this.#expected.includes(core)) this.#heard.set(core, now);
   }
 
-  /** This core runs. If it had stood still until now the silence was its own. */
+  /** This core runs. If it stood still until now, the silence was its own. */
   ran(now: Nanos): void {
     const stood = this.#ranAt !== null && now - this.#ranAt > STANDSTILL_INTERVALS * this.settings.beaconNs;
     this.#ranAt = now;

@@ -9,8 +9,8 @@ export interface Proposal {
 
 export type ViewMessage =
   /**
-   * Leader → member, every T. `acked`: the newest answer of this member that counts for its lease, 0: none does.
-   * `leads`: the leader has a lease of its own.
+   * Leader → member, every T. `acked`: the newest answer of this member that counts for its lease; 0: none. `leads`:
+   * the leader has a lease of its own.
    */
   | {
       readonly type: 'view_beacon';
@@ -28,7 +28,7 @@ export type ViewMessage =
       /** Cores that ask this member to be taken in, and are heard here. */
       readonly newcomers: readonly CoreId[];
     }
-  /** Member → leader, at once when somebody new asks it to be taken in: all that it hears. */
+  /** Member → leader, at once when a newcomer asks: all whom it hears. */
   | { readonly type: 'view_newcomers'; readonly view: number; readonly newcomers: readonly CoreId[] }
   /** Member → observer, every T: the link from there to here works. */
   | { readonly type: 'view_probe'; readonly view: number }
@@ -47,7 +47,7 @@ export type ViewMessage =
   | { readonly type: 'view_install'; readonly views: readonly View[] }
   /** Member → leader: it acts no more, and asks for a view without it. */
   | { readonly type: 'view_leave'; readonly view: number }
-  /** A core that has a number and an incarnation asks to be taken into the next view, and says whom it hears. */
+  /** A core with a number and an incarnation asks to be taken into the next view, and says whom it hears. */
   | { readonly type: 'view_join'; readonly member: Member; readonly hears: readonly CoreId[] }
   | {
       readonly type: 'view_join_reply';

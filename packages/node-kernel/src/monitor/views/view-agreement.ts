@@ -2,8 +2,9 @@
  * Membership is the view. Guarantees, for any loss, delay, reordering, hang and crash of members:
  *   V1 at any time at most one view has a majority of valid leases, and only members with a valid lease act;
  *   V3 every member installs the same sequence of views, from its first on.
- * Assumes clocks within the drift margin, and that no message is made up. Leaders are elected by need: who holds a valid lease
- * refuses its vote, so a leader with a majority is never disturbed by a core that hears less (A–B–C does not oscillate).
+ * Assumes clocks within the drift margin, and that no message is forged. Leaders are elected by need: a holder of a
+ * valid lease refuses its vote, so a leader with a majority is never disturbed by a core that hears less (A–B–C does
+ * not oscillate).
  */
 import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, type Nanos, NO_CORE } from '@mk/monitor-proto/ids';
@@ -19,9 +20,9 @@ import type { ViewMessage, ViewMessageOf } from './messages.ts';
 import { compareBallots, epochOf, isDead, isMember, memberIn, nextEpoch, observersOf } from './view.ts';
 import type { Ballot, Member, View, ViewSettings } from './view.ts';
 
-/** How many past views a member keeps for those that lag behind. */
+/** How many past views a member keeps for laggards. */
 const HISTORY = 64;
-/** Pause between two that stand because their leader is proven dead. */
+/** Pause between two candidates that stand because their leader is proven dead. */
 const SUCCESSION_TURN: Nanos = 25_000_000;
 /** Longest pause before a newcomer asks again. */
 const RETRY_MOST: Nanos = 500_000_000;
@@ -33,17 +34,17 @@ export class ViewAgreement {
   #leadership: Leadership | null = null;
   readonly #lease: Lease;
   readonly #watch: LinkWatch;
-  /** Deaths that are proven: the highest incarnation of each core that certainly is no more. */
+  /** Proven deaths: the highest incarnation of each core that is certainly dead. */
   readonly #dead = new Map<CoreId, number>();
   readonly #newcomers: Newcomers;
-  /** As no member: its wish to be taken in. */
+  /** While not a member: its wish to be taken in. */
   readonly #wish: Wish;
   /** When a leader with a lease of its own was last heard. */
   #leaderHeardAt: Nanos = 0;
   #leader: CoreId | null = null;
   #nextProbe: Nanos = 0;
   readonly #elections: Elections;
-  /** A beacon of a view that this core has yet to install: it is answered then, not a beacon interval later. */
+  /** A beacon of a view that this core has yet to install: answered then, not a beacon interval later. */
   #early: { readonly from: Member; readonly beacon: ViewMessageOf<'view_beacon'> } | null = null;
   #fenced = true;
   #excluded = false;
@@ -55,7 +56,7 @@ export class ViewAgreement {
     readonly self: Member,
     private readonly port: ViewPort,
     private readonly settings: ViewSettings,
-    /** Whom a core that is no member asks to be taken in. */
+    /** Whom a core that is not a member asks to be taken in. */
     private readonly contacts: () => readonly CoreId[],
   ) {
     this.#lease = new Lease(settings.leaseNs);
@@ -100,7 +101,7 @@ export class ViewAgreement {
     return this.#leaving;
   }
 
-  /** Whether what this core does now may have an effect outside itself. To be asked with the time of the effect. */
+  /** Whether what this core does now may have an effect outside itself. Ask with the time of the effect. */
   mayAct(now: Nanos): boolean {
     return this.#view !== null && !this.#excluded && !this.#leaving && now < this.leaseUntil;
   }
@@ -116,7 +117,7 @@ export class ViewAgreement {
     return { suspects: this.#watch.suspects(now), dead, newcomers: this.#newcomers.heard(now) };
   }
 
-  /** The first view of a machine: who makes it leads it. */
+  /** Founds the first view of a machine; the founder leads it. */
   found(view: View, now: Nanos): void {
     this.#install(view, now);
     if (view.leader === this.self.core) this.#lead({ round: 0, core: this.self.core }, now, now);
@@ -132,8 +133,8 @@ export class ViewAgreement {
   }
 
   /**
-   * An operator's word that no majority of the view is left: this core and these others go on as a view of a new epoch. What a
-   * majority that does live agrees on is given up with it (V1 holds no more): nobody but a person may call this.
+   * An operator's word that no majority of the view is left: this core and these others go on as a view of a new epoch.
+   * It gives up whatever a majority that does live agrees on (V1 no longer holds): only a person may call this.
    */
   force(others: readonly Member[], now: Nanos): View {
     const members = [this.self, ...others].sort((a, b) => a.core - b.core);
@@ -151,7 +152,7 @@ export class ViewAgreement {
     this.#updateFence(now);
   }
 
-  /** When `tick` is due next at the latest. */
+  /** When `tick` is next due, at the latest. */
   nextWake(now: Nanos): Nanos {
     const probe = this.#view === null && this.contacts().length === 0 ? Infinity : this.#nextProbe;
     const wakes = [probe, this.#leadership?.nextWake(now) ?? Infinity, now + this.settings.beaconNs / 2];
@@ -187,7 +188,7 @@ export class ViewAgreement {
     if (view === null) return undefined;
     this.#watch.ran(now);
     if (message.view < view.number || !isMember(view, from)) return this.#teach(from.core, message.view);
-    // Who is ahead teaches this core as soon as it hears from it.
+    // A core that is ahead teaches this one as soon as it hears from it.
     if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
     this.#watch.heard(from.core, now);
     this.#handle(from.core, message, now);
@@ -219,13 +220,13 @@ export class ViewAgreement {
       case 'view_accepted':
         return this.#leadership?.accepted(from, message.ballot, now);
       default:
-        return undefined; // a probe says all it has to say by coming
+        return undefined; // a probe says all by arriving
     }
   }
 
   /** Until when this core may act. */
   get leaseUntil(): Nanos {
-    // What an earlier leader acknowledged counts on: whoever leads after it waits for such leases to run out.
+    // What an earlier leader acknowledged still counts: whoever leads after it waits for such leases to run out.
     return Math.max(this.#lease.until, this.#leadership?.leaseUntil ?? 0);
   }
 
@@ -343,7 +344,7 @@ export class ViewAgreement {
     }
   }
 
-  /** A newcomer begins with the view that took it in: what was before is not its business. */
+  /** A newcomer begins with the view that took it in, and needs none before. */
   #teachNewcomer(core: CoreId): void {
     const first = this.history.findIndex(
       (view) => memberIn(view, core)?.incarnation === known(memberIn(this.#installed(), core)).incarnation,

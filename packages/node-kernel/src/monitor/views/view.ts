@@ -1,4 +1,4 @@
-/** A view: who takes part in global operations, agreed on. */
+/** A view: the agreed set of cores that take part in global operations. */
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, Nanos } from '@mk/monitor-proto/ids';
 
@@ -8,11 +8,11 @@ export interface Member {
 }
 
 export interface View {
-  /** 1 is the first; each later one was chosen by a majority of the members of the one before. */
+  /** 1 is the first; a majority of the previous view's members chose each later one. */
   readonly number: number;
   /** By core, ascending. */
   readonly members: readonly Member[];
-  /** Who proposed it. It leads the view without asking, until somebody else is promised a higher ballot. */
+  /** Its proposer. It leads the view without asking, until somebody else is promised a higher ballot. */
   readonly leader: CoreId;
 }
 
@@ -40,7 +40,10 @@ export const DEFAULT_VIEW_SETTINGS: ViewSettings = {
   observers: 4,
 };
 
-/** Views of one epoch, at most: an operator's `force` begins the next, whose views no majority of the one before has chosen. */
+/**
+ * Views of one epoch, at most: an operator's `force` begins the next, whose views no majority of the previous one
+ * chose.
+ */
 const EPOCH_VIEWS = 100_000;
 
 export function epochOf(number: number): number {
@@ -56,7 +59,7 @@ export function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
-/** The deaths that are proven, by core: the highest incarnation that certainly is no more. */
+/** The proven deaths, by core: the highest incarnation that is certainly dead. */
 export type Deaths = ReadonlyMap<CoreId, number>;
 
 export function isDead(dead: Deaths, { core, incarnation }: Member): boolean {
@@ -64,8 +67,8 @@ export function isDead(dead: Deaths, { core, incarnation }: Member): boolean {
 }
 
 /**
- * Whether what these members have said is the view's word: a majority has, or all have that are not proven dead, while those
- * who are could not have been a majority of their own.
+ * Whether what these members said is the view's word: a majority has spoken, or all that are not proven dead, while the
+ * dead could not have been a majority of their own.
  */
 export function isQuorum({ members }: View, said: ReadonlySet<CoreId>, dead: Deaths): boolean {
   if (said.size >= majorityOf(members.length)) return true;
@@ -73,7 +76,7 @@ export function isQuorum({ members }: View, said: ReadonlySet<CoreId>, dead: Dea
   return gone.length < majorityOf(members.length) && isEverybodyLeft(members, said, dead);
 }
 
-/** Whether all members have spoken that are not proven dead. */
+/** Whether all members that are not proven dead have spoken. */
 export function isEverybodyLeft(members: readonly Member[], said: ReadonlySet<CoreId>, dead: Deaths): boolean {
   return members.every((member) => said.has(member.core) || isDead(dead, member));
 }
@@ -99,7 +102,7 @@ export function observersOf(view: View, self: CoreId, observers: number): CoreId
   return Array.from({ length: count }, (_, i) => known(cores[(at + 1 + i) % cores.length]));
 }
 
-/** Who must hear a core, and be heard by it, for it to be taken in beside `cores`: the leader and its neighbours. */
+/** Who must hear a core, and be heard by it, before it is taken in beside `cores`: the leader and its neighbours. */
 export function neighboursOf(cores: readonly CoreId[], core: CoreId, leader: CoreId, observers: number): CoreId[] {
   const ring = [...cores.filter((other) => other !== core), core].sort((a, b) => a - b);
   const at = ring.indexOf(core);

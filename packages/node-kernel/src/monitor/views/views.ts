@@ -21,33 +21,36 @@ interface Installed {
   readonly lost: readonly number[];
 }
 
-/** What views need of the core that they are in. */
+/** What views need of their core. */
 export interface ViewsHost {
-  /** Cores that this core knows, once no others wait to be announced; nobody before. */
+  /** Cores that this core knows, once no others wait to be announced; empty before. */
   known(): readonly number[];
   /** A view goes on without an incarnation: whatever waits for it waits in vain. */
   dropped(member: Member, cause: string, now: Nanos): void;
   /** The lease ran out, or is valid again. */
   fenced(fenced: boolean, now: Nanos): void;
-  /** No lease for so long that nobody shall wait for it. */
+  /** No lease for so long that nobody should wait for it. */
   cutOff(): void;
   /** A view without this incarnation is in force: its process ends. */
   excluded(text: string): void;
 }
 
 const KEPT = 64;
-/** The registry founds the first view when its cores know one another: a machine that boots is given so long. */
+/** The registry founds the first view when its cores know one another: a booting machine has this long. */
 const FOUNDING_NS: Nanos = 2_000_000_000;
 const NOBODY: readonly number[] = [];
-/** Who leaves waits so long at most for a view without it: Docker grants a container five seconds. */
+/** A leaving core waits at most this long for a view without it: Docker grants a container five seconds. */
 const LEAVE_MOST_NS: Nanos = 3_000_000_000;
-/** A leader that leaves takes those along who ask within so long of it, or of one another. */
+/** A leaving leader takes along those who ask within so long of it, or of one another. */
 const LEADER_LINGERS_NS: Nanos = 700_000_000;
 /** A link opens within milliseconds where somebody answers; half a second is given. */
 const FORCE_LOOKS = 20;
 const FORCE_LOOK_NS: Nanos = 25_000_000;
 
-/** Membership by agreement (failure.md): the pure protocol of view-agreement.ts on this core's links and timers. */
+/**
+ * Membership by agreement (docs/ARCHITECTURE.md): the pure protocol of view-agreement.ts on this core's links and
+ * timers.
+ */
 export class Views implements Service {
   /** Absent until the registry has named this core. */
   agreement: ViewAgreement | null = null;
@@ -108,7 +111,8 @@ export class Views implements Service {
   registered(now: Nanos): void {
     const { core, incarnation, settings } = this.context;
     this.settings = viewSettingsOf(settings);
-    // Of a machine that boots for the first time the registry founds a view: nobody asks others, and opens links, before it had the time.
+    // The registry founds the view of a machine's first boot: nobody asks others, and opens links, before it had the
+    // time.
     const first = this.context.registeredView === 0 && incarnation === 1;
     this.foundingUntil = first ? now + FOUNDING_NS : now;
     this.agreement = new ViewAgreement(
@@ -126,12 +130,12 @@ export class Views implements Service {
     this.arm(now);
   }
 
-  /** This core is in no view yet: what is asked of it waits until it is. */
+  /** This core is in no view yet: requests to it wait until it is. */
   get awaitsView(): boolean {
     return this.agreement !== null && this.agreement.view === null;
   }
 
-  /** Before anything else of a step: a core whose lease ran out while it stood still is fenced before it does anything. */
+  /** Before anything else in a step: a core whose lease ran out while it stood still is fenced before it acts. */
   beforeStep(now: Nanos): void {
     this.agreement?.checkFence(now);
   }
@@ -142,24 +146,25 @@ export class Views implements Service {
   }
 
   peerUp(peer: Peer, first: boolean): void {
-    // A later life of the SKB knows nothing: who is in a view says so before it reports its links.
+    // A later life of the SKB knows nothing: a member of a view says so before it reports its links.
     if (peer.id === SKB_PEER && first) this.report();
   }
 
-  /** Who says that it ends has ended: nobody waits for its lease. */
+  /** A core that says that it ends has ended: nobody waits for its lease. */
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     const { id, incarnation } = peer;
     if (reason === 'SHUTTING_DOWN' && isCore(id)) this.reaped({ core: id, incarnation }, now);
   }
 
-  /** No lease for longer than a beacon's time: who asks is told so; before that his answer waits. */
+  /** No lease for longer than a beacon's time: callers are told so; before that their answers wait. */
   isCutOff(now: Nanos): boolean {
     return this.context.fenced && now - this.fencedAt > this.settings.beaconNs;
   }
 
   /**
-   * Calls `left` when a view goes on without this core, or has nobody else in it, or after some seconds. So any number may leave at
-   * once: each votes until it is out, and a majority is never missing. A leader goes last, and by that is one that has died.
+   * Calls `left` when a view goes on without this core, or has nobody else in it, or after some seconds. Any number may
+   * leave at once: each votes until it is out, so a majority is never missing. A leader goes last, as one that has
+   * died.
    */
   leave(now: Nanos, left: (now: Nanos) => void): void {
     if ((this.agreement?.view?.members.length ?? 0) < 2) return left(now);
@@ -200,7 +205,10 @@ export class Views implements Service {
     this.arm(now);
   }
 
-  /** Whom this core has not talked to yet it cannot hear: it opens a link to everybody, waits a moment, and goes on with whom it has. */
+  /**
+   * It cannot hear those it has not talked to: it opens a link to everybody, waits a moment, and goes on with those it
+   * hears.
+   */
   *forced(): Operation<View> {
     const { endpoint, monitors, timers } = this.context;
     const closed = (): boolean => [...monitors.keys()].some((core) => !this.isHeard(core));
@@ -212,7 +220,7 @@ export class Views implements Service {
     return this.force(yield* timeNow());
   }
 
-  /** An operator's word that the majority is lost: this core goes on with whom it hears, in a new epoch. */
+  /** An operator's word that the majority is lost: this core goes on with those it hears, in a new epoch. */
   force(now: Nanos): View {
     const { agreement, context } = this;
     if (agreement === null) throw new OperationError('NOT_A_MEMBER', 'the registry has not named this core yet');
@@ -331,7 +339,7 @@ export class Views implements Service {
     return peer !== undefined && peer.link !== 0;
   }
 
-  /** What this core tells of membership. */
+  /** Membership as this core sees it. */
   describe(now: Nanos): CoreView {
     const { agreement, context } = this;
     const view = agreement?.view ?? null;

@@ -1,4 +1,4 @@
-/** View messages as they travel: the views in them flat, ballots as two numbers. What does not decode says nothing. */
+/** View messages on the wire: their views flat, ballots as two numbers. What does not decode is ignored. */
 import { known } from '@mk/monitor-proto/assert';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { Proposal, ViewMessage } from './messages.ts';

@@ -3,10 +3,10 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { ViewMessage } from './messages.ts';
 import { type Member, neighboursOf, type ViewSettings } from './view.ts';
 
-/** A core that was not taken in after so many tries asks others as well: the view may have none of those that it asked. */
+/** After so many tries a core asks others as well: the view may contain none of those it asked. */
 const FEW_TRIES = 3;
 
-/** Of a core that is in no view: that it wants to be taken in, whom it asks, and who has answered. */
+/** A core's wish to be taken into a view: whom it asks, and who has answered. */
 export class Wish {
   readonly #heardBy = new Map<CoreId, Nanos>();
   #leader: CoreId | null = null;
@@ -27,7 +27,9 @@ export class Wish {
     for (const core of this.#asked()) this.send(core, { type: 'view_join', member: this.self, hears });
   }
 
-  /** Somebody has answered and named its leader; true: the last of all that it asks, or a leader that it did not know. */
+  /**
+   * Somebody has answered and named its leader; true: it was the last of all asked, or the leader is new to this core.
+   */
   heardBy(core: CoreId, leader: CoreId | null, now: Nanos): boolean {
     const before = this.#heardBy.size;
     this.#heardBy.set(core, now);
@@ -37,9 +39,9 @@ export class Wish {
   }
 
   /**
-   * Its neighbours in the ring of cores, and the leader: they decide. When these do not take it in, everybody, where somebody in
-   * a view has answered; where nobody has there may be no view yet, on a machine that boots slowly, and asking everybody would
-   * open every link: one more a try.
+   * Its neighbours in the ring of cores and the leader, who decide. When these do not take it in: everybody, where
+   * somebody in a view has answered; otherwise one more per try, since on a slowly booting machine there may be no view
+   * yet, and asking everybody would open every link.
    */
   #asked(): readonly CoreId[] {
     const contacts = this.contacts();
