@@ -5,9 +5,9 @@ import type { KnowledgeHosting } from './knowledge/knowledge.ts';
 import type { Poisoned } from './knowledge/poisoned.ts';
 import type { RegistryConfig } from './registry/registry.ts';
 
-/** What the topology service must know of the machine: a `MachineDescription`, or what a test puts in its place. */
+/** What the topology service needs to know of the machine: a `MachineDescription`, or a test's stand-in. */
 export interface MachineModel {
-  /** Nobody described the machine: its packages are an assumption, and hosts take their place once there are several. */
+  /** Nobody described the machine: its packages are assumed, and hosts replace them once there are several. */
   readonly isAssumed?: boolean;
   packageOf(core: CoreId): number;
   latencyNs(from: number, to: number): number;
@@ -28,13 +28,13 @@ export interface SkbConfig extends RegistryConfig {
   readonly measure: boolean;
   /** How long a client may be silent before it is given up; absent: the limit of that name. */
   readonly sessionTimeoutNs?: Nanos;
-  /** What the host's monotonic clock read at this process's time 0; absent: 0. Processes of one host beat together by it. */
+  /** The host's monotonic clock at this process's time 0; absent: 0. Processes of one host use it to beat together. */
   readonly hostClockNs?: Nanos;
   /** What the host runs beside the state machine; absent: queries are refused and records live in memory only. */
   readonly knowledge?: KnowledgeHosting;
-  /** A fault of ours over a client's request ends in an answer. Absent, as in the simulator: it is thrown. */
+  /** A failure of ours over a client's request becomes an answer. Absent, as in the simulator: it is thrown. */
   readonly guarded?: boolean;
-  /** Told of each request before it is performed, and with null afterwards. */
+  /** Called with each request before it is performed, and with null afterwards. */
   readonly busyWith?: (request: string | null) => void;
   /** Requests that ended earlier lives of this SKB; absent: none. */
   readonly poisoned?: Poisoned;

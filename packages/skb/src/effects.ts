@@ -4,7 +4,7 @@ import type { KnowledgeEffect, KnowledgeEvent } from './knowledge/effects.ts';
 /** What the SKB's host tells it. */
 export type SkbEvent = HostEvent | KnowledgeEvent;
 
-/** What the SKB asks of its host beside what every state machine asks. */
+/** What the SKB asks of its host beyond what every state machine asks. */
 export type SkbEffect =
   | Effect
   | KnowledgeEffect

@@ -9,7 +9,7 @@ import type { SkbParts } from './skb-parts.ts';
 /** What the SKB can be sent. */
 export type SkbMessage = { [T in MessageTo<'skb'>]: MessageOf<T> }[MessageTo<'skb'>];
 
-/** Whether a message is one that the SKB can be sent, and nothing that it sends itself. */
+/** Whether the SKB can be sent this message; false for those that only it sends. */
 export function isForSkb(message: Message): message is SkbMessage {
   const { from }: MessageSpec = MESSAGES[message.type];
   return isKeyOf(HANDLERS, message.type) && from !== 'skb';

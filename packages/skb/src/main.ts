@@ -6,7 +6,7 @@ import { claimDataDir } from './io/data-place.ts';
 import { parseSkbSettings, type SkbSettings } from './io/settings.ts';
 import { SkbProcess } from './io/skb-process.ts';
 
-/** The program of the SKB. Everything it is told stands in MK_SKB, but the machine, which its parent tells. */
+/** The program of the SKB, configured by MK_SKB, except for the machine, which its parent sends. */
 const settings = parseSkbSettings(process.env.MK_SKB);
 if (typeof settings === 'string') {
   process.stderr.write(`mk skb: ${settings}\n`);
@@ -20,7 +20,7 @@ async function run(settings: SkbSettings): Promise<void> {
     const place = await claimDataDir(settings.dataDir);
     await new SkbProcess({ ...settings, machine }, place).start();
   } catch (error) {
-    if (error instanceof AssertionFailure) throw error; // a bug: the process ends as for any other
+    if (error instanceof AssertionFailure) throw error; // a bug ends the process like any other
     const { name, message } = asError(error);
     const held = `JOURNAL_TAKEN: another SKB, ${message}, has the data directory ${settings.dataDir}; end it, or give this one its own`;
     const text = name === 'LockHeldError' ? held : `${name}: ${message}`;

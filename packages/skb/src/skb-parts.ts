@@ -8,7 +8,9 @@ import type { Registry } from './registry/registry.ts';
 import type { Measurement } from './topology/measurement.ts';
 import type { Plans } from './topology/plans.ts';
 
-/** What handlers of messages and verbs of the control port work on: the SKB's parts, and what it does with all of them. */
+/**
+ * What message handlers and verbs of the control port work with: the SKB's parts, and what it does with all of them.
+ */
 export interface SkbParts {
   readonly endpoint: Endpoint;
   readonly outbox: { logFrom(level: LogLevel | 'off'): void };

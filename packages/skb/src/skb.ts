@@ -29,15 +29,16 @@ import { Plans } from './topology/plans.ts';
 
 type Handlers = { readonly [T in SkbEvent['type']]: (event: Extract<SkbEvent, { type: T }>, now: Nanos) => void };
 
-/** Pause between a complete mesh and the first measurement: the cores finish what boot left them to do. */
+/** Pause between a complete mesh and the first measurement: the cores finish what boot left undone. */
 const SETTLE: Nanos = 200 * MILLISECOND;
-/** After a core came or left, trees over hosts are planned anew once the members have not changed for so long. */
+/** Trees over hosts are replanned this long after the members last changed. */
 const REPLAN_AFTER: Nanos = 500 * MILLISECOND;
 const NOTHING_HOSTED = { engine: false, journal: false } as const;
 
 /**
- * The system knowledge base: a synchronous state machine like the kernel, so that the simulator hosts it too. It holds the
- * registry, the topology service and Octopus; the Prolog engine and the journal are its host's, reached by effects.
+ * The system knowledge base: a synchronous state machine like the kernel, so that the simulator hosts it too. It holds
+ * the registry, the topology service and Octopus; the Prolog engine and the journal belong to its host, reached by
+ * effects.
  */
 export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, SkbParts {
   readonly outbox: Outbox<SkbEffect>;
@@ -48,13 +49,13 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   readonly knowledge: Knowledge;
   /** When the engine first answered; 0: it has not yet, or there is none. */
   engineReadyAt: Nanos = 0;
-  /** Why facts that the knowledge base was told are not in it. */
+  /** Why the knowledge base lacks facts that it was told. */
   private factsMissing: string | null = null;
   private startedAt: Nanos = 0;
   private timerAt: Nanos = Infinity;
   private settling: Timer | null = null;
   private replanning: Timer | null = null;
-  /** The registry's epoch that trees were planned for, or are going to be. */
+  /** The registry's epoch that trees were, or are going to be, planned for. */
   private plannedEpoch = 0;
   private stopped = false;
   private current: Message | ControlRequest | null = null;
@@ -101,7 +102,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     return this.outbox.take();
   }
 
-  /** Asserts what must hold between steps: for the simulator, after each step. */
+  /** Asserts what must hold between steps; the simulator calls it after each step. */
   invariants(): void {
     for (const { channel } of this.endpoint.peers.values()) channel.invariants();
     this.registry.invariants();
@@ -122,7 +123,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     };
   }
 
-  /** Whether all expected cores are bound, what is acknowledged can be kept, and the facts are what was told. */
+  /** Whether all expected cores are bound, acknowledged changes can be kept, and the facts are complete. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
     const { octopus } = this.knowledge;
     const facts = this.factsMissing === null ? {} : { facts: this.factsMissing };
@@ -174,7 +175,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     return metricsText(families, { core: 'skb' });
   }
 
-  /** As the machine's description has it; where nobody described it, cores of one host are one package. */
+  /** By the machine's description; without one, cores of one host form a package. */
   packageOf(core: CoreId): number {
     return this.packagesAreHosts ? this.registry.hostNumberOf(core) : this.config.machine.packageOf(core);
   }
@@ -183,7 +184,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     return this.config.machine.isAssumed === true && this.registry.hosts.several;
   }
 
-  /** A monitor says that the round trip to a peer has moved: its new shortest round trip replaces what was measured. */
+  /** A monitor reports that the round trip to a peer has moved: its new shortest one replaces the measurement. */
   linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void {
     const { trips } = this.measurement;
     for (const [a, b] of [
@@ -209,7 +210,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     if (this.registry.memberOf(peer) === undefined) this.endpoint.forget(peer, 'it has left', now);
   }
 
-  // What the endpoint asks and tells.
+  // What the endpoint asks and reports.
 
   admit(from: Identity): ErrorName | null {
     if (from.peer === SKB_PEER) return 'WRONG_PEER';
@@ -251,14 +252,14 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.perform(peer, message, now);
   }
 
-  /** What a client asks ends in an answer, also when it is our fault that it has none. */
+  /** A client's request ends in an answer, even when a failure of ours prevents a real one. */
   private perform(peer: Peer, message: SkbMessage, now: Nanos): void {
     if (this.poisoned.has(message)) return this.knowledge.refuse(peer, message, 'POISONED');
     this.current = message;
     try {
       handleMessage(this, peer, message, now);
     } catch (error) {
-      // A store in doubt is read anew from its journal, by the next life.
+      // The next life rereads a store in doubt from its journal.
       if (error instanceof AssertionFailure || this.config.guarded !== true || this.knowledge.octopus.underWay !== null)
         throw error;
       this.outbox.log('request_failed', { request: message.type, ...faultFields(error) });
@@ -267,7 +268,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.current = null;
   }
 
-  /** The running request, if a client or the control port made it: whoever sees it fail needs to name it. */
+  /** The running request of a client or the control port: whoever sees it fail needs to name it. */
   get requestUnderWay(): string | null {
     const current = this.knowledge.octopus.underWay ?? this.current;
     if (current === null) return null;
@@ -338,8 +339,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   }
 
   /**
-   * A host whose leader is gone would be told core by core, and a core that joins while others are missing by everybody: between
-   * hosts that costs too much to wait for a complete mesh.
+   * A host whose leader is gone would be told core by core, and a core that joins while others are missing by
+   * everybody: between hosts that costs too much to wait for a complete mesh.
    */
   private replanLater(now: Nanos): void {
     if (!this.packagesAreHosts || this.plannedEpoch === this.registry.epoch) return;

@@ -4,7 +4,7 @@ import type { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { RttRow } from '../facts/cluster-facts.ts';
 import type { TreeNode } from '../topology/multicast-tree.ts';
 
-/** What the verbs of the SKB's control port answer: VERBS and those who ask are compiled against the same rows. */
+/** What the verbs of the SKB's control port answer: VERBS and the callers are compiled against the same rows. */
 export interface SkbAnswers {
   readonly waiting: { readonly silent: readonly CoreId[] };
   readonly log_level: (typeof LOG_THRESHOLDS)[number];

@@ -1,4 +1,4 @@
-/** What `sandbox.pl` answers to a query, as ours. Pure. */
+/** Decodes what `sandbox.pl` answers to a query. Pure. */
 import { known } from '@mk/monitor-proto/assert';
 import type { JsonTerm, QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Failure } from './protocol.ts';
@@ -17,7 +17,7 @@ const ERROR_NAMES = new Map<string, QueryErrorName>([
   ['raised', 'QueryRaised'],
 ]);
 
-/** Decodes one outcome; throws if it is none, which means that the engine is broken. */
+/** Decodes one outcome; throws for anything else, which means that the engine is broken. */
 export function decodeOutcome(term: JsonTerm): Outcome {
   if (typeof term === 'object' && 'functor' in term) {
     const [first = '', second = '', third = -1] = term.args;

@@ -3,7 +3,7 @@ import type { QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query
 
 /** What a new thread starts with. */
 export interface WorkerStart {
-  /** Prolog with the sandbox and the rules that ship, as the build has saved it. */
+  /** Prolog with the sandbox and the shipped rules, as saved by the build. */
   readonly state: Uint8Array;
   readonly facts: readonly string[];
   readonly rules: readonly Program[];
@@ -17,7 +17,7 @@ export type JobBody =
   | { readonly type: 'facts'; readonly removed: readonly string[]; readonly added: readonly string[] }
   | { readonly type: 'rules'; readonly name: string; readonly text: string }
   | { readonly type: 'remove_rules'; readonly name: string }
-  /** Answered with a solution {name, why} for each program that is refused. */
+  /** Answered with a solution {name, why} for each refused program. */
   | { readonly type: 'restore_rules'; readonly programs: readonly Program[] };
 
 /** Rules of one name. */
@@ -47,13 +47,13 @@ export type WorkerEvent =
   /** The engine's memory is broken: this thread must be replaced. */
   | { readonly type: 'crashed'; readonly id: number; readonly detail: string };
 
-/** Words of the shared status: read by the watchdog while the thread is busy, cancellations written by it. */
+/** Words of the shared status: the watchdog reads them while the thread is busy, and writes cancellations. */
 export const STATUS = { runningJob: 0, cancelBase: 1, cancelSlots: 1024 } as const;
 
 /** Bytes of the shared status. */
 export const STATUS_BYTES = 4 * (STATUS.cancelBase + STATUS.cancelSlots);
 
-/** Where a job's cancellation is noted: the slot holds the id of the job that is no longer wanted. */
+/** Where a job's cancellation is noted: the slot holds the id of the unwanted job. */
 export function cancelSlot(id: number): number {
   return STATUS.cancelBase + (id % STATUS.cancelSlots);
 }

@@ -1,4 +1,4 @@
-/** What the rest of the knowledge base knows of its Prolog engine. */
+/** The Prolog engine as the rest of the knowledge base knows it. */
 import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Fact, FactPattern } from '../facts/fact.ts';
 import type { Program } from './protocol.ts';
@@ -6,12 +6,12 @@ import type { Program } from './protocol.ts';
 export interface SkbEngine {
   /** Settles when the first query can be answered. */
   readonly ready: Promise<void>;
-  /** Adds and removes facts as one step between two queries; a fact that is there already is not added twice. */
+  /** Adds and removes facts in one step between two queries; a fact that is already there is not added again. */
   updateFacts(update: FactUpdate): Promise<FactChange>;
   /** Replaces the rules of that name, all or none; rejects with a `QueryError`. */
   setRules(name: string, text: string): Promise<void>;
   removeRules(name: string): Promise<void>;
-  /** Puts back rules that were accepted in an earlier life, in any order; says which are refused now, and why. */
+  /** Restores rules accepted in an earlier life, in any order; resolves with those now refused, and why. */
   restoreRules(programs: readonly Program[]): Promise<readonly RefusedProgram[]>;
   /** Starts a query and returns what cancels it; a cancelled query ends with `QueryCancelled`. */
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void;

@@ -25,15 +25,15 @@ export function membershipUpdate(members: ReadonlyMap<number, number>): FactUpda
   };
 }
 
-/** Replaces on which host each member runs: `core_host(Core, Host)`, of those who said so. */
+/** Replaces on which host each member runs: `core_host(Core, Host)`, for those that said so. */
 export function hostsUpdate(hosts: ReadonlyMap<CoreId, string>): FactUpdate {
   const known = [...hosts].filter(([, host]) => host !== '');
   return { remove: [pattern('core_host', 2)], add: known.map(([core, host]) => fact('core_host', core, host)) };
 }
 
 /**
- * Hosts as packages, in the place of what was assumed of all cores: `cpu_thread(Core, Package, CoreInPackage, Thread)` of the
- * members, whose packages are given.
+ * Hosts as packages, in place of the assumed ones: `cpu_thread(Core, Package, CoreInPackage, Thread)` of the members,
+ * whose packages are given.
  */
 export function hostThreadsUpdate(packages: ReadonlyMap<CoreId, number>): FactUpdate {
   const taken = new Map<number, number>();
@@ -45,7 +45,7 @@ export function hostThreadsUpdate(packages: ReadonlyMap<CoreId, number>): FactUp
   return { remove: [pattern('cpu_thread', 4)], add: threads };
 }
 
-/** So many hosts as packages, each a hop from every other; what messages over a hop cost nobody said. */
+/** So many hosts as packages, each a hop from every other; nobody said what messages over a hop cost. */
 export function hostHopsUpdate(hosts: number): FactUpdate {
   const numbers = Array.from({ length: hosts }, (_, index) => index);
   const hops = numbers.flatMap((a) => numbers.map((b) => fact('package_hops', a, b, a === b ? 0 : 1)));
@@ -68,7 +68,7 @@ export function allRttUpdate(rows: Iterable<RttRow>): FactUpdate {
   return { remove: [pattern('message_rtt', 6)], add: rttUpdate(rows).add ?? [] };
 }
 
-/** Forgets what was measured from and to a core that left. */
+/** Drops what was measured from and to a core that left. */
 export function forgetCoreUpdate(core: CoreId): FactUpdate {
   return {
     remove: [

@@ -1,12 +1,10 @@
-/**
- * The set of facts that the engine must hold: what a restarted engine is filled from. Pure; insertion order is kept.
- */
+/** The set of facts that the engine must hold, from which a restarted engine is filled. Pure; keeps insertion order. */
 import type { Fact, FactPattern } from './fact.ts';
 import { factText, matchesPattern } from './fact.ts';
 import type { FactChange, FactUpdate } from '../engine/skb-engine.ts';
 
 export class FactStore {
-  /** By name and arity, then by text: patterns look at one predicate only. */
+  /** By name and arity, then by text: patterns only search one predicate. */
   readonly #predicates = new Map<string, Map<string, Fact>>();
   #size = 0;
 
@@ -14,9 +12,7 @@ export class FactStore {
     return this.#size;
   }
 
-  /**
-   * Applies removals, then additions; returns what was there and what was not. A bad fact throws and changes nothing.
-   */
+  /** Applies removals, then additions; returns what actually changed. A bad fact throws and changes nothing. */
   apply(update: FactUpdate): FactChange {
     const added = (update.add ?? []).map((each) => ({ fact: each, text: factText(each) }));
     const removed = (update.remove ?? []).flatMap((pattern) => this.#remove(pattern));

@@ -44,7 +44,7 @@ export function atomText(atom: string): string {
   return `'${escaped(atom).replaceAll("'", "\\'")}'`;
 }
 
-/** Whether the fact is one that the pattern names. */
+/** Whether the pattern names this fact. */
 export function matchesPattern(pattern: FactPattern, candidate: Fact): boolean {
   if (pattern.name !== candidate.name || pattern.args.length !== candidate.args.length) return false;
   return pattern.args.every((arg, index) => isAny(arg) || termText(arg) === termText(known(candidate.args[index])));
@@ -75,7 +75,7 @@ function numberText(value: number): string {
   return text.includes('e') && !text.includes('.') ? text.replace('e', '.0e') : text;
 }
 
-/** Backslashes and control characters by code, so that the text stays on one line. */
+/** Backslashes and control characters as codes, so that the text stays on one line. */
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
     return `\\x${character.charCodeAt(0).toString(16)}\\`;

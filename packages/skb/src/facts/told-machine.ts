@@ -6,8 +6,8 @@ import { factText } from './fact.ts';
 import { LEFT_OUT, machineFacts } from './machine-facts.ts';
 
 /**
- * What the knowledge base has been told of the machine: exactly the cores that the cluster has had. Cores that join beyond
- * those are described when they do; cores that leave stay, as hardware does.
+ * What the knowledge base has been told of the machine: exactly the cores that the cluster has had. Cores beyond those
+ * are described when they join; cores that leave stay, as hardware does.
  */
 export class ToldMachine {
   private described = 0;
@@ -21,7 +21,7 @@ export class ToldMachine {
     },
   ) {}
 
-  /** Describes the first `cores` cores, if they are more than are described already. */
+  /** Describes the first `cores` cores, if they are more than are already described. */
   describe(cores: number, tell: (update: FactUpdate) => Promise<unknown>): void {
     const wanted = Math.min(cores, coreCount(this.machine));
     if (wanted <= this.described) return;
@@ -37,12 +37,12 @@ export class ToldMachine {
   }
 }
 
-/** The number of cores that hold the highest of those that an update reports. */
+/** The number of cores that include the highest of those that an update reports. */
 export function coresIn({ add = [] }: FactUpdate): number {
   return add.reduce((most, { name, args }) => (name === 'incarnation' ? Math.max(most, Number(args[0]) + 1) : most), 0);
 }
 
-/** A fact that Prolog cannot read is the engine's to refuse. */
+/** The engine itself refuses a fact that Prolog cannot read. */
 function textOf(each: Fact): string {
   try {
     return factText(each);

@@ -8,14 +8,14 @@ import type { FileLock } from '../journal/io/file-lock.ts';
 import { mustBeFile } from '../journal/io/plain-file.ts';
 import { beginLife, keepLife, nextLife } from './life-number.ts';
 
-/** What the SKB has of its data directory. */
+/** The SKB's hold on its data directory. */
 export interface DataPlace {
   /** Null: nothing outlives the process. */
   readonly journalPath: string | null;
-  /** Taken before anything is written; null: it could not be, though nobody has it. */
+  /** Taken before anything is written; null: it could not be, though nobody else has it. */
   readonly lock: FileLock | null;
   readonly life: number;
-  /** Why the directory cannot be used now. Nothing is acknowledged until it can. */
+  /** Why the directory cannot be used now; nothing is acknowledged until it can. */
   readonly failure: string | null;
   /** Writes the life's number down where that was not possible at first, or where the directory was deleted since. */
   keepLife(): void;
@@ -24,13 +24,13 @@ export interface DataPlace {
 const NONE: DataPlace = { journalPath: null, lock: null, life: 1, failure: null, keepLife: () => undefined };
 const JOURNAL_FILE = 'journal.sqlite';
 const MAGIC = 'SQLite format 3\0';
-/** Another SKB may be about to end: one whose launcher was killed notices it and closes its journal. */
+/** Another SKB may be about to end: one whose launcher was killed notices that and closes its journal. */
 const PATIENCE_MS = 3_000;
 const RETRY_MS = 50;
 
 /**
- * Takes the data directory for this process; throws a `LockHeldError` when another one has it. Everything else that is wrong
- * with it may pass, and is in `failure`.
+ * Takes the data directory for this process; throws a `LockHeldError` when another process has it. Everything else that
+ * is wrong may pass, and is in `failure`.
  */
 export async function claimDataDir(dataDir: string | undefined): Promise<DataPlace> {
   if (dataDir === undefined) return NONE;
@@ -47,7 +47,7 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
     const life = nextLife(dataDir);
     return {
       journalPath,
-      lock, // a lock that we forgot would shut ourselves out for ever
+      lock, // forgetting a lock would lock ourselves out for ever
       life,
       failure: `${dataDir}: ${causeOf(error)}`,
       keepLife: () => keepLife(path, life),
@@ -76,7 +76,7 @@ async function patiently<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Garbage is said at boot, long before the journal is read. */
+/** Reports garbage at boot, long before the journal is read. */
 function whatLies(journalPath: string): string | null {
   let descriptor: number;
   try {

@@ -19,9 +19,9 @@ export interface KnowledgeHostOptions {
   readonly place: DataPlace;
   /** Has room for more cores than the cluster has. */
   readonly machine: MachineDescription;
-  /** How many cores of it are described from the start; those that join beyond are described when they do. */
+  /** How many of its cores are described from the start; others are when they join. */
   readonly cores: number;
-  /** Who remembers what this process is busy with, when that is kept. */
+  /** Remembers what this process is busy with, where that is kept. */
   witness?(): Witness | null;
   post(event: KnowledgeEvent): void;
   log(event: LogEventName, fields: LogFields): void;
@@ -35,8 +35,8 @@ const STATE = new URL('./skb-engine.prc', import.meta.url);
 const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be started; see the SKB’s log');
 
 /**
- * Performs what the pure part of the knowledge base asks for: the Prolog engine in its thread, the journal on the disk.
- * What comes before both are started waits for them.
+ * Performs what the pure part of the knowledge base asks for: the Prolog engine in its thread, the journal on disk.
+ * What comes before both have started waits for them.
  */
 export class KnowledgeHost {
   private engine: WorkerEngine | null = null;
@@ -55,7 +55,7 @@ export class KnowledgeHost {
     return journalPath !== null && existsSync(journalPath);
   }
 
-  /** Says what is wrong with the data directory, before anything is opened. */
+  /** Reports what is wrong with the data directory, before anything is opened. */
   sayFailure(): void {
     const { failure, journalPath } = this.options.place;
     if (failure === null) return;
@@ -64,8 +64,8 @@ export class KnowledgeHost {
   }
 
   /**
-   * Opens the journal if there is one to keep, and starts the engine. Its thread starts when SQLite's module has been
-   * compiled: it changes a setting of V8 for a moment that SQLite must not be under.
+   * Opens the journal if there is one to keep, and starts the engine. Its thread starts once SQLite's module has been
+   * compiled: it briefly changes a setting of V8 that must not affect SQLite.
    */
   async begin(): Promise<void> {
     if (this.beginning) return;
@@ -112,7 +112,7 @@ export class KnowledgeHost {
     );
   }
 
-  /** Rules of an earlier life are there before anything that this life was asked. */
+  /** Rules of an earlier life come before anything that this life is asked. */
   private opened(contents: JournalContents): void {
     const { post } = this.options;
     for (const { name, text } of contents.rules) this.rules.set(name, text);
@@ -154,7 +154,7 @@ export class KnowledgeHost {
     journal: ({ entry, changes }) => {
       this.keeper?.append(changes).then(
         () => this.options.post({ type: 'journal_written', entry }),
-        () => undefined, // the keeper has said so
+        () => undefined, // the keeper has reported it
       );
     },
     journal_anew: ({ entry, changes }) => {
@@ -164,7 +164,7 @@ export class KnowledgeHost {
     },
   };
 
-  /** One event a turn of the event loop: solutions that come together with the end leave with it. */
+  /** One event per turn of the event loop: solutions that come with the end leave with it. */
   private runQuery({ job, goal, options }: Extract<KnowledgeEffect, { type: 'run_query' }>): void {
     let waiting: Solution[] = [];
     let end: Extract<KnowledgeEvent, { type: 'query_answered' }>['end'] = null;
@@ -193,7 +193,7 @@ export class KnowledgeHost {
     this.cancels.set(job, cancel);
   }
 
-  /** Rules that cannot be kept are not taken: an engine that had them would lose them with the process. */
+  /** Rules that cannot be kept are refused: an engine that had them would lose them with the process. */
   private async setRules({ job, name, text }: Extract<KnowledgeEffect, { type: 'set_rules' }>): Promise<void> {
     const end = (error?: QueryError): void =>
       this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
@@ -216,7 +216,7 @@ export class KnowledgeHost {
     }
   }
 
-  /** Nothing of an update is there when one of its facts is bad: whoever asks must not take that for an empty machine. */
+  /** One bad fact and nothing of an update is there: callers must not take that for an empty machine. */
   private factsRefused(whose: string, error: Error): void {
     if (error instanceof QueryError && error.name === 'EngineClosed') return;
     const text = `the facts of ${whose} are not in the knowledge base: ${error.message}`;
@@ -232,7 +232,7 @@ export class KnowledgeHost {
   }
 }
 
-/** Why the rules may not become these. What makes them less is always taken. */
+/** Why the rules may not be replaced by these. What makes them fewer is always accepted. */
 export function tooManyRules(rules: ReadonlyMap<string, string>, name: string, text: string): string | null {
   const before = rules.get(name);
   const { maxAllRulesChars, maxRulePrograms } = ENGINE_LIMITS;

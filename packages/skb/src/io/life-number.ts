@@ -7,7 +7,7 @@ import { MOST_LIVES } from '../registry/view-book.ts';
 import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 const FILE = 'life';
-/** So many lives may be left out when one cannot be written down, so that the next one is hardly the same. */
+/** How many numbers a life that cannot be recorded may skip, so that the next one hardly draws the same. */
 const SKIPPED = 64;
 
 /**
@@ -24,7 +24,7 @@ export function beginLife(dataDir: string | undefined): number {
   return life;
 }
 
-/** A life that cannot be written down now. A later one that cannot know of it draws the same number once in 64 times. */
+/** A life that cannot be recorded now. A later one that cannot know of it draws the same number once in 64 times. */
 export function nextLife(dataDir: string): number {
   return lifeAfter(lastLife(join(dataDir, FILE)) + randomInt(SKIPPED));
 }

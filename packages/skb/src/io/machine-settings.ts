@@ -5,15 +5,18 @@ import type { MachineModel } from '../config.ts';
 import type { SkbSettings } from './settings.ts';
 
 /**
- * What one message costs a real process to send or to take, at the least: a system call and a wake-up on the host, far above
- * what any modelled machine charges. The plans would otherwise think that a process sends for nothing.
+ * What one message costs a real process to send or receive, at least: a system call and a wake-up on the host, far
+ * above what any modelled machine charges. Otherwise plans would treat a process's sends as free.
  */
 const HOST_MESSAGE_NS = 20_000;
 
-/** Without a description every core stands alike, so many to a package. */
+/** Without a description all cores are alike, so many to a package. */
 const CORES_PER_PACKAGE = 4;
 
-/** The machine as the plans see it when its cores are processes: modelled times by the time scale, the host's costs below. */
+/**
+ * The machine as plans see it when its cores are processes: modelled times by the time scale, with the host's costs as
+ * a floor.
+ */
 export function machineModel(settings: SkbSettings): MachineModel {
   const { timeScale, occupancy = false } = settings;
   const described = settings.machine === null ? null : new Machine(settings.machine);
@@ -23,14 +26,14 @@ export function machineModel(settings: SkbSettings): MachineModel {
   return {
     isAssumed: described === null,
     packageOf: (core) => described?.packageOf(core) ?? Math.floor(core / CORES_PER_PACKAGE),
-    // Without occupancy a link's delay stands for all of a message's way, the ends included.
+    // Without occupancy a link's delay stands for a message's whole way, ends included.
     latencyNs: (from, to) => (settings.links.delayNs ?? 0) + (described === null ? 0 : wayNs(described, from, to)),
     sendOccupancyNs: (from, to) => floor(described?.sendOccupancyNs(from, to) ?? 0),
     receiveOccupancyNs: (from, to) => floor(described?.receiveOccupancyNs(from, to) ?? 0),
   };
 }
 
-/** What a core is told of its links: the settings of all, and the added delay to each core. */
+/** What a core is told of its links: everyone's settings, and the added delay to each core. */
 export function settingsForCore(settings: SkbSettings, model: MachineModel, core: CoreId): unknown {
   const base = settings.links.delayNs ?? 0;
   const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
@@ -40,7 +43,10 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
   return { seed: settings.seed, base: settings.links, delaysNs, leaseMs, ...occupancyOf(settings, core) };
 }
 
-/** What messages to and from each core occupy one: the machine's costs by the time scale, and nothing where those are none. */
+/**
+ * How long messages to and from each core occupy one: the machine's costs by the time scale; undefined where there are
+ * none.
+ */
 function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, core: CoreId): object {
   if (occupancy !== true || machine === null || timeScale === 0) return {};
   const described = new Machine(machine);
@@ -78,7 +84,7 @@ const LEASE_MESSAGES = 100;
 const LEASE_MS = 15_000;
 const LEASE_CORES = 64;
 
-/** What every core is told of the machine: its name and size. Whoever wants more asks the knowledge base. */
+/** What every core is told of the machine: its name and size. The knowledge base has the rest. */
 export function machineSummary(machine: MachineDescription | null): string {
   if (machine === null) return '{}';
   return JSON.stringify({ name: machine.name, cores: coreCount(machine), packages: machine.packages.length });

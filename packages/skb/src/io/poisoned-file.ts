@@ -4,17 +4,17 @@ import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 /** A request that ended a life of the SKB. */
 export interface PoisonedRequest {
-  /** What was asked, as `requestText` says it. */
+  /** What was asked, by `requestText`. */
   readonly request: string;
   readonly error: string;
   readonly at: string;
 }
 
 const FILE = 'poisoned.json';
-/** As many as a person would look through; the oldest is forgotten first. */
+/** As many as a person would look through; the oldest goes first. */
 const MOST_KEPT = 64;
 
-/** What earlier lives on this data directory remembered; a file that cannot be read is none. */
+/** What earlier lives on this data directory remembered; none when the file cannot be read. */
 export function poisonedRequests(dataDir: string | undefined): readonly PoisonedRequest[] {
   if (dataDir === undefined) return [];
   try {
@@ -25,7 +25,7 @@ export function poisonedRequests(dataDir: string | undefined): readonly Poisoned
   }
 }
 
-/** Remembers a request for the lives to come. Called by a process that is about to end: it never throws. */
+/** Remembers a request for later lives. Called by a process that is about to end: never throws. */
 export function rememberPoisoned(dataDir: string | undefined, request: string, error: string): void {
   if (dataDir === undefined) return;
   const path = join(dataDir, FILE);
@@ -34,7 +34,7 @@ export function rememberPoisoned(dataDir: string | undefined, request: string, e
   try {
     replacePlainFile(path, `${JSON.stringify(rows, null, 2)}\n`, 0o600);
   } catch {
-    // The disk may be what has failed; the next life can only try.
+    // Perhaps the disk itself has failed; the next life can only try.
   }
 }
 

@@ -12,26 +12,26 @@ export interface SkbSettings {
   readonly listenHost: string;
   readonly listenPort: number;
   readonly advertiseHost?: string;
-  /** Folder for a Unix socket at which cores reach this process; absent: they come by its port. */
+  /** Folder for a Unix socket at which cores reach this process; absent: they use its port. */
   readonly socketDir?: string;
   readonly expectedCores: number;
   readonly maxCores: number;
-  /** Has room for maxCores cores; null: flat. Not in MK_SKB: what an environment holds is bounded, so it follows. */
+  /** Has room for maxCores cores; null: flat. Not in MK_SKB: an environment is bounded, so it follows. */
   readonly machine: MachineDescription | null;
-  /** A machine follows: the parent tells it (`machineFromParent`). */
+  /** The parent sends a machine afterwards (`machineFromParent`). */
   readonly machineFollows: boolean;
-  /** Every random choice of the cluster's links begins here. */
+  /** The seed of every random choice of the cluster's links. */
   readonly seed: string;
   /** Settings of every link between cores. */
   readonly links: Partial<LinkSettings>;
   /** Modelled nanoseconds of the machine × timeScale = added delay in wall time; 0: none. */
   readonly timeScale: number;
-  /** Messages occupy their sender and their receiver for what the machine says; absent: links are delayed by it instead. */
+  /** Messages occupy sender and receiver for the machine's costs; absent: those delay links instead. */
   readonly occupancy?: boolean;
   readonly measure: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
-  /** Keeps its last log lines for who asks (`log_lines`). */
+  /** Keeps its last log lines for `log_lines`. */
   readonly keepLines?: boolean;
   readonly detached: boolean;
   /** Where the journal lies; absent: nothing outlives the process. */
@@ -42,7 +42,7 @@ export interface SkbSettings {
   readonly leaseMs?: number;
   /** Absent: links and control over plain TCP. */
   readonly tls?: TlsSettings;
-  /** What /metrics and /healthz ask for; absent: nothing. */
+  /** The token for /metrics and /healthz; absent: none is asked for. */
   readonly metricsToken?: string;
 }
 
@@ -74,7 +74,7 @@ const KEYS = [
 
 const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk' } as const;
 
-/** The settings in a text, or one line that says what is wrong with it. */
+/** Parses settings; returns one line where something is wrong. */
 export function parseSkbSettings(text: string | undefined): SkbSettings | string {
   if (text === undefined) return 'MK_SKB is not set; the SKB is started by mk-launch or docker compose';
   let value: Partial<Record<keyof SkbSettings, unknown>>;

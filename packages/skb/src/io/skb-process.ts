@@ -29,11 +29,11 @@ import { lastRequests, Witness } from './witness.ts';
 /** Pause between two progress reports to the launcher. */
 const PROGRESS_MS = 50;
 const LOAD_LATER_MS = 5000;
-/** Of a request, in the log. */
+/** Characters of a request shown in the log. */
 const SHOWN_CHARS = 200;
 /**
- * The knowledge base starts when the mesh is complete, so that boot has the host for itself, but no later than this: a boot
- * of few cores leaves a CPU free, one of many does not.
+ * The knowledge base starts when the mesh is complete, so that boot has the host to itself, but no later than this: a
+ * boot of few cores leaves a CPU free, one of many does not.
  */
 const FEW_CORES = 8;
 const KNOWLEDGE_LATER_MS = { few: 800, many: 10_000 } as const;
@@ -48,7 +48,7 @@ export class SkbProcess {
   private readonly token: string;
   private readonly faults: FaultHost;
   private witness: Witness | null = null;
-  /** What ended the life before this one. */
+  /** What ended the previous life. */
   private readonly lastLife: { readonly request: string; readonly text: string }[] = [];
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
@@ -65,7 +65,7 @@ export class SkbProcess {
     const model = machineModel(settings);
     this.faults = new FaultHost({
       log: (event, fields) => this.faultLogged(event, fields),
-      touched: () => undefined, // what moved, the cores measure
+      touched: () => undefined, // the cores measure what moved
       retimed: (to, retime) => this.host.retimeFrames(to, retime),
     });
     this.faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng: createPrng(`${settings.seed}/links/skb`) });
@@ -150,12 +150,15 @@ export class SkbProcess {
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
     const patienceMs = KNOWLEDGE_LATER_MS[this.settings.expectedCores <= FEW_CORES ? 'few' : 'many'];
-    // After a restart somebody may wait for what the journal holds, and no core boots.
+    // After a restart somebody may wait for the journal's contents, and no core boots.
     const soon = this.knowledge.hasJournal || this.place.failure !== null;
     setTimeout(() => void this.begin(), soon ? 0 : patienceMs).unref();
   }
 
-  /** The address of a Unix socket for links, the same in each life, for cores keep it; null: none is wanted; '': it halts. */
+  /**
+   * The address of a Unix socket for links, the same in each life, since cores keep it; null: none is wanted; '': it
+   * halts.
+   */
   private async listenLocally(): Promise<string | null> {
     const { socketDir } = this.settings;
     if (socketDir === undefined) return null;
@@ -176,7 +179,7 @@ export class SkbProcess {
     return this.knowledge.begin();
   }
 
-  /** What ended earlier lives. The last one, if it ended without a word, has left what it was busy with: this one refuses it. */
+  /** What ended earlier lives. If the last one ended without a word, what it was busy with is refused. */
   private poisonedTexts(): readonly string[] {
     const { dataDir } = this.settings;
     const last = this.place.lock === null ? [] : lastRequests(dataDir);
@@ -196,7 +199,7 @@ export class SkbProcess {
     if (isLogged(event, this.settings.logLevel)) this.logger.write(event, lamport, fields);
   }
 
-  /** A journal that fails is said to whoever boots the cluster, too. */
+  /** Also reports a failing journal to whoever boots the cluster. */
   private note(event: LogEventName, fields: LogFields): void {
     this.write(event, 0, fields);
     if (event !== 'journal_failed') return;

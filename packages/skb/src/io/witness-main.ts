@@ -1,6 +1,6 @@
 /**
- * The thread that looks at what the SKB's own thread is doing: entry of the bundle `skb-witness.cjs`. A process that runs out of heap
- * ends without a word of its own, so somebody else has to have written down what it was busy with.
+ * The thread that watches what the SKB's own thread is doing: entry of the bundle `skb-witness.cjs`. A process that
+ * runs out of heap ends without a word, so somebody else must have recorded what it was busy with.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
@@ -28,7 +28,7 @@ while (Atomics.wait(state, WITNESS.stop, 0, WITNESS.lookMs) === 'timed-out') {
 }
 if (isWritten) forget();
 
-/** CPU time of the whole process: its own threads, and those that collect garbage for it. */
+/** CPU time of the whole process: its own threads, and its garbage collectors. */
 function workedMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
@@ -41,7 +41,7 @@ function write(length: number): void {
   try {
     writeFileSync(path, JSON.stringify({ request, why: `it had been busy with it for ${WITNESS.lookMs * looks} ms` }));
   } catch {
-    // The disk may be what has failed; the next life knows less.
+    // Perhaps the disk itself has failed; the next life then knows less.
   }
 }
 

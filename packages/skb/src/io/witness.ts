@@ -6,24 +6,27 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { readPlainFile } from '../journal/io/plain-file.ts';
 
-/** Words of the shared memory, and how the thread looks at it. */
+/** Words of the shared memory, and how the thread reads it. */
 export const WITNESS = {
   words: 4,
   /** Odd: a request is being performed. */
   turn: 0,
-  /** Bytes of its text; 0: it is too long to be remembered. */
+  /** Bytes of its text; 0: too long to be remembered. */
   length: 1,
   stop: 2,
   /** Room for any request of Octopus. */
   textBytes: 64 << 10,
-  /** A request of one turn takes 15 ms at most: one that three looks have seen is why the process dies, if it dies … */
+  /** A request's turn takes 15 ms at most: one seen three times is the reason if the process dies … */
   lookMs: 100,
   looks: 2,
-  /** … and if the process has worked so long meanwhile: one that got no CPU, was stopped or waits for a disk does nothing. */
+  /**
+   * … provided that the process has worked this long meanwhile: one without CPU, stopped, or waiting for a disk does
+   * nothing.
+   */
   workedMs: 100,
 } as const;
 
-/** A query that has made the process this much larger is remembered while it runs. */
+/** A query during which the process grew by this much is remembered while it runs. */
 const GROWN_MEBIBYTES = 256;
 const FILE = { request: 'under-way.json', query: 'under-way-query.json' } as const;
 /** The build puts it beside the program. */
@@ -41,8 +44,8 @@ export interface LastRequest {
 }
 
 /**
- * Writes down which request this process is busy with when that takes long, or much memory: when the process then ends without a
- * word (its heap is full, the host kills it), the next life knows what did it (decision 0117).
+ * Records the request that this process is busy with when it takes long or much memory: when the process then ends
+ * without a word (heap full, killed by the host), the next life knows the cause (decision 0117).
  */
 export class Witness {
   private readonly state: Int32Array;
@@ -63,7 +66,7 @@ export class Witness {
     this.worker.unref();
   }
 
-  /** A request begins, or the one that was under way has ended. Costs less than a microsecond. */
+  /** A request begins, or (null) has ended. Costs less than a microsecond. */
   busyWith(request: string | null): void {
     if ((known(this.state[WITNESS.turn]) & 1) === 1) Atomics.add(this.state, WITNESS.turn, 1);
     if (request === null) return;
@@ -72,7 +75,7 @@ export class Witness {
     Atomics.add(this.state, WITNESS.turn, 1);
   }
 
-  /** The query that runs in the engine, and how much larger the process has become meanwhile; null: none runs. */
+  /** The query running in the engine, and how much the process has grown meanwhile; null: none runs. */
   queryRuns(goal: string | null, grownMebibytes: number): void {
     const query = goal !== null && grownMebibytes >= GROWN_MEBIBYTES ? `query ${goal}` : '';
     if (query === this.query) return;
@@ -85,7 +88,7 @@ export class Witness {
           JSON.stringify({ request: query, why: `it had grown by ${Math.round(grownMebibytes)} MiB over it` }),
         );
     } catch {
-      // The disk may be what has failed; the next life knows less.
+      // Perhaps the disk itself has failed; the next life then knows less.
     }
   }
 
@@ -96,7 +99,7 @@ export class Witness {
   }
 }
 
-/** What the life before this one was busy with when it died; asked once, and then forgotten. */
+/** What the previous life was busy with when it died; read once, then deleted. */
 export function lastRequests(dataDir: string | undefined): readonly LastRequest[] {
   if (dataDir === undefined) return [];
   return Object.values(FILE).flatMap((file) => {

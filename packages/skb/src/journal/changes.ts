@@ -20,7 +20,7 @@ export interface JournalContents {
   readonly rules: readonly { readonly name: string; readonly text: string }[];
 }
 
-/** What a change is about: of several in one batch only the last counts. */
+/** A change's subject: of several in one batch only the last counts. */
 export function keyOfChange(change: JournalChange): string {
   if (change.type === 'put' || change.type === 'remove') return `record ${change.name}`;
   if (change.type === 'answers_put') return `answers ${change.last} of ${change.client}`;
@@ -30,7 +30,7 @@ export function keyOfChange(change: JournalChange): string {
   return `rules ${change.name}`;
 }
 
-/** A fact as JSON; integers beyond JSON's are kept as text. */
+/** A fact as JSON; larger integers than JSON's are kept as text. */
 export function factJson(fact: Fact): string {
   return JSON.stringify(fact, (_key, value: unknown) =>
     typeof value === 'bigint' ? { integer: String(value) } : value,

@@ -1,6 +1,6 @@
 /**
- * Any text of JavaScript as one that SQLite keeps: a NUL would end it there and half of a surrogate pair would become another
- * character, so that two names became one. Most texts are kept as they are.
+ * Encodes any text of JavaScript as one that SQLite keeps: a NUL would end it, and half of a surrogate pair would
+ * become another character, so that two names became one. Most texts are kept as they are.
  */
 
 /** Begins what is kept as JSON. */
@@ -13,7 +13,7 @@ export function keptText(text: string): string {
   return NOT_KEPT_AS_IT_IS.test(text) ? MARK + JSON.stringify(text) : text;
 }
 
-/** The text that was kept; throws for what `keptText` does not make. */
+/** Decodes a kept text; throws for what `keptText` does not produce. */
 export function textOfKept(kept: string): string {
   if (!kept.startsWith(MARK)) return kept;
   const text: unknown = JSON.parse(kept.slice(MARK.length));

@@ -1,4 +1,4 @@
-/** Rows of the journal's tables, to and from changes. What cannot be read costs its row alone. Pure. */
+/** Converts between rows of the journal's tables and changes. An unreadable row costs only itself. Pure. */
 import { isListOf, isRecord, isText, isWhole } from '@mk/monitor-proto/guards';
 import { sequenceOf } from '@mk/monitor-proto/octopus/names';
 import { parseKeptRecord } from '@mk/monitor-proto/octopus/record';

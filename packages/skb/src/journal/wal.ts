@@ -1,13 +1,13 @@
 /**
- * Reads SQLite's write-ahead log, to say whether a kill left a torn write in it. SQLite repairs that by itself when it
- * opens the database (it stops at the first frame whose checksum is wrong); we only want it said. Pure.
- * Source: https://www.sqlite.org/fileformat2.html#walformat
+ * Reads SQLite's write-ahead log, to report whether a kill left a torn write in it. SQLite repairs that by itself when
+ * it opens the database (it stops at the first frame whose checksum is wrong); we only report it. Pure. Source:
+ * https://www.sqlite.org/fileformat2.html#walformat
  */
 
-/** What a log holds: frames up to the last commit, and what lies after it that was being written. */
+/** What a log holds: frames up to the last commit, and what was being written after it. */
 export interface WalSummary {
   readonly committedFrames: number;
-  /** Bytes of the current generation after the last commit: a transaction that nobody was told of. */
+  /** Bytes of the current generation after the last commit: a transaction that was never acknowledged. */
   readonly tornBytes: number;
 }
 
@@ -40,7 +40,7 @@ export function summarizeWal(bytes: Uint8Array): WalSummary {
   return { committedFrames, tornBytes: tornFrom(view, HEADER_BYTES + committedFrames * frameBytes, frameBytes) };
 }
 
-/** Frames of an earlier generation lie after the current ones as a matter of course; they are not torn. */
+/** Frames of an earlier generation normally lie after the current ones; they are not torn. */
 function tornFrom(view: DataView, committedEnd: number, frameBytes: number): number {
   let at = committedEnd;
   while (at + frameBytes <= view.byteLength && sameGeneration(view, at)) at += frameBytes;

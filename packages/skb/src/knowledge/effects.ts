@@ -10,9 +10,9 @@ export type KnowledgeEffect =
   /** An empty text removes the rules. */
   | { readonly type: 'set_rules'; readonly job: number; readonly name: string; readonly text: string }
   | { readonly type: 'update_facts'; readonly update: FactUpdate }
-  /** To be on the disk before `journal_written` of this entry; entries rise by one. */
+  /** Must be on disk before `journal_written` of this entry; entries rise by one. */
   | { readonly type: 'journal'; readonly entry: number; readonly changes: readonly JournalChange[] }
-  /** The same, in the place of all that the journal holds of the state machine. */
+  /** Like `journal`, but replaces all that the journal holds of the state machine. */
   | { readonly type: 'journal_anew'; readonly entry: number; readonly changes: readonly JournalChange[] };
 
 export type KnowledgeEvent =
@@ -30,7 +30,7 @@ export type KnowledgeEvent =
   | { readonly type: 'journal_written'; readonly entry: number }
   /** Nothing can be kept until it has been opened, or has recovered. */
   | { readonly type: 'journal_failed'; readonly text: string }
-  /** A journal that had been opened and had failed can be written again. */
+  /** An opened journal that had failed can be written again. */
   | { readonly type: 'journal_recovered' };
 
 export interface QueryEnd {

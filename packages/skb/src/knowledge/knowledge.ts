@@ -20,7 +20,7 @@ import { Mailbox } from './mailbox.ts';
 import { OctopusDesk } from './octopus-desk.ts';
 import { QueryDesk } from './query-desk.ts';
 
-/** How the host runs what is not pure; the simulator has neither. */
+/** Which impure parts the host runs; the simulator has neither. */
 export interface KnowledgeHosting {
   readonly engine: boolean;
   readonly journal: boolean;
@@ -28,7 +28,7 @@ export interface KnowledgeHosting {
 
 /** Cores redial within a second of a restart; a hung host may take longer. */
 const RESTART_GRACE: Nanos = 15 * SECOND;
-/** Looks at clients in one session time-out: a silent one is given up at most this share of it late. */
+/** Checks of clients per session time-out: a silent one is given up late by at most this fraction. */
 const LOOKS = 20;
 /** Timers are whole milliseconds: what came meanwhile is handled first. */
 const TURN_PAUSE: Nanos = 1 * MILLISECOND;
@@ -67,12 +67,15 @@ export class Knowledge {
     this.lookLater(now);
   }
 
-  /** Whether it is a client whose link ended: it has the rest of its session to come back. */
+  /** Whether it is a client whose link ended: it may come back within its session. */
   isClient(peer: Peer): boolean {
     return this.clients.has(peer);
   }
 
-  /** A client wants its session prolonged: that it was heard has done that. Or it begins another, and the one before is over. */
+  /**
+   * A client renews its session, which hearing from it has already done. Or it begins another, and the previous one is
+   * over.
+   */
   alive(peer: Peer, id: number, begins: boolean): void {
     if (begins) this.octopus.expire(peer);
     const timeoutMs = Math.ceil(this.sessionTimeoutNs / MILLISECOND);
@@ -86,7 +89,7 @@ export class Knowledge {
   /** Gives up clients that said nothing for a session time-out. */
   private look(now: Nanos): void {
     const pause = this.sessionTimeoutNs / LOOKS;
-    // Who was stopped itself for a while has heard nobody: everybody has a whole time-out from now on.
+    // An SKB that was itself stopped has heard nobody: everybody gets a whole time-out from now on.
     const slept = now - this.lastLookAt > 4 * pause;
     this.lastLookAt = now;
     for (const peer of [...this.clients]) {
@@ -138,7 +141,7 @@ export class Knowledge {
     if (this.hosting.engine) this.outbox.push({ type: 'update_facts', update: allRttUpdate(rowsOf(trips)) });
   }
 
-  /** These pairs were measured anew. */
+  /** These pairs were measured again. */
   pairsMeasured(trips: RoundTrips, pairs: readonly (readonly [CoreId, CoreId])[]): void {
     if (!this.hosting.engine) return;
     const rows = pairs.flatMap(([from, to]) => {
@@ -152,7 +155,7 @@ export class Knowledge {
     if (this.hosting.engine) this.outbox.push({ type: 'update_facts', update: forgetCoreUpdate(core) });
   }
 
-  /** Everybody else has a turn, and then Octopus goes on. */
+  /** Everybody else gets a turn, then Octopus continues. */
   private nextTurn(now: Nanos): void {
     this.turnComes = true;
     this.endpoint.timers.set(now + TURN_PAUSE, (at) => {
@@ -162,7 +165,7 @@ export class Knowledge {
     });
   }
 
-  /** At the end of each step. */
+  /** Called at the end of each step. */
   flush(now: Nanos): void {
     this.mailbox.giveUp(now);
     this.octopus.flush();

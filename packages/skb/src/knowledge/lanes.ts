@@ -15,7 +15,7 @@ export interface Job {
   readonly work: Generator<void, OctopusAnswer>;
 }
 
-/** One client's requests, in the order in which it made them. */
+/** One client's requests, in order. */
 export class Lane {
   job: Job | null = null;
   private waiting: OctopusMessage[] = [];
@@ -28,7 +28,7 @@ export class Lane {
     return this.job === null && this.waiting.length === 0;
   }
 
-  /** False: more waits than may. */
+  /** False: too many wait. */
   add(message: OctopusMessage): boolean {
     const chars = this.chars + message.request.length;
     if (this.waiting.length >= OCTOPUS_LIMITS.maxWaiting || chars > OCTOPUS_LIMITS.maxWaitingChars) return false;
@@ -37,7 +37,7 @@ export class Lane {
     return true;
   }
 
-  /** What is to be begun next; undefined: nothing, or it has not the form of a request. */
+  /** The next to begin; undefined: none, or it is malformed. */
   next(): OctopusRequest | undefined {
     const first = this.waiting[0];
     if (this.head === null && first !== undefined) this.head = decodeOctopusRequest(first.request);
@@ -62,7 +62,7 @@ export class Lane {
   }
 }
 
-/** Clients that have something to do, each in its turn: one that asks a lot holds up itself. */
+/** Clients with work, each in its turn: one that asks a lot delays only itself. */
 export class Lanes {
   private readonly byClient = new Map<string, Lane>();
   private readonly ready = new Set<Lane>();
@@ -79,7 +79,7 @@ export class Lanes {
     return true;
   }
 
-  /** The next lane that may go on, which then comes last. */
+  /** The next lane that may proceed, which then comes last. */
   take(may: (lane: Lane) => boolean): Lane | undefined {
     for (const lane of this.ready) {
       if (!may(lane)) continue;
@@ -95,7 +95,7 @@ export class Lanes {
     else if (this.byClient.get(lane.peer.instance) === lane) this.byClient.delete(lane.peer.instance);
   }
 
-  /** Requests that nobody will perform any more. */
+  /** Requests that nobody will perform. */
   gone(client: string): readonly OctopusMessage[] {
     const lane = this.byClient.get(client);
     if (lane === undefined) return [];

@@ -27,7 +27,7 @@ export class Mailbox {
     else waiting.splice(0, stuck);
   }
 
-  /** Ends every client that has more waiting than it may; outside of `send`, for it tells others. */
+  /** Ends every client with too much waiting; outside of `send`, since it tells others. */
   giveUp(now: Nanos): void {
     if (this.backlog.size === 0) return;
     for (const [peer, waiting] of [...this.backlog]) {

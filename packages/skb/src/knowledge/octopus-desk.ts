@@ -18,12 +18,11 @@ import type { Mailbox } from './mailbox.ts';
  * links and restarts of the SKB, and no later process has it.
  *
  *   OD1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests
- *       on are on the disk;
- *   OD2  a request that is asked again after a restart takes effect once: its answer is kept until the client settles
- *       it;
- *   OD3  requests of one client take effect in the order in which it made them;
- *   OD4  a turn takes as many steps as it may, and no more than twice as many; what is left goes on in the next, clients by turns. A
- *       change waits until everybody was told of those before it.
+ *       on are on disk;
+ *   OD2  a request that is repeated after a restart takes effect once: its answer is kept until the client settles it;
+ *   OD3  requests of one client take effect in the order it made them;
+ *   OD4  a turn takes at most twice the steps that it may; the rest continues in the next, clients by turns. A change
+ *       waits until everybody was told of those before it.
  */
 type Outgoing = MessageOf<'oct_reply'> | MessageOf<'oct_notify'>;
 
@@ -40,7 +39,7 @@ interface Departure {
   next: number;
 }
 
-/** Where a journal is kept, requests wait until it was read. */
+/** Where a journal is kept, requests wait until it has been read. */
 type Phase = 'opening' | 'open' | 'failed';
 
 export class OctopusDesk {
@@ -60,11 +59,11 @@ export class OctopusDesk {
   private entry = 0;
   private written = 0;
   private held: Held[] = [];
-  /** What the store performs; after it threw, what has left it in doubt. */
+  /** What the store is performing; after it threw, what has left it in doubt. */
   underWay: OctopusMessage | null = null;
-  /** Told of each request before the store performs it, and with null afterwards. */
+  /** Called with each request before the store performs it, and with null afterwards. */
   busyWith: (message: OctopusMessage | null) => void = () => undefined;
-  /** Whose change we are announcing. */
+  /** Whose change is being announced. */
   private lastChange: OctopusMessage | null = null;
 
   constructor(
@@ -87,7 +86,7 @@ export class OctopusDesk {
     return this.phase !== 'opening' && (this.store.telling || this.departing.length > 0 || this.lanes.busy);
   }
 
-  /** Goes on with what is unfinished. */
+  /** Continues what is unfinished. */
   turn(): void {
     this.work();
   }
@@ -98,7 +97,7 @@ export class OctopusDesk {
       this.mailbox.send(peer, { type: 'oct_reply', id, more, text });
   }
 
-  /** What the journal kept is there: who waited is served. */
+  /** The journal has been read: serves those who waited. */
   opened(contents: JournalContents): void {
     this.store.load(contents.octopus);
     for (const { client, replies } of contents.answers)
@@ -117,8 +116,8 @@ export class OctopusDesk {
   }
 
   /**
-   * Nothing that waits for the disk can be acknowledged, nor anything that comes, until the journal can be written again.
-   * Notifications wait for that: what they tell of stands, and is written then.
+   * Nothing that waits for the disk can be acknowledged, nor anything that comes, until the journal can be written
+   * again. Notifications wait for that: what they report stands, and is written then.
    */
   failed(text: string): void {
     this.phase = 'failed';
@@ -146,7 +145,7 @@ export class OctopusDesk {
     this.work();
   }
 
-  /** How the journal stands, for people. */
+  /** The journal's state, for people. */
   get journalState(): string {
     if (!this.journalled) return 'none';
     return this.phase === 'failed' ? `failed: ${this.cause}` : this.phase;
@@ -156,15 +155,15 @@ export class OctopusDesk {
     return this.phase === 'failed';
   }
 
-  /** A client's session is over, and it may begin another: what waited is answered, the rest goes. */
+  /** A client's session is over, and it may begin another: waiting requests are answered, the rest goes. */
   expire(peer: Peer): void {
-    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // what it held is not read yet
+    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // what it held has not been read yet
     for (const { id } of this.lanes.gone(peer.instance))
       this.refuse(peer, id, 'SESSION_LOST', 'the session was over before the request had its turn');
     this.gone(peer.instance);
   }
 
-  /** A client or core is gone for good: what it asked, waited for and held goes. */
+  /** A client or core is gone for good: its requests, waits and holdings go. */
   gone(instance: string): void {
     this.clients.delete(instance);
     this.lanes.gone(instance);
@@ -179,12 +178,12 @@ export class OctopusDesk {
     if (records.length > 0) this.departing.push({ owner: instance, records, next: 0 });
   }
 
-  /** Whose records or answers are here although they may be gone. */
+  /** Those whose records or answers are here although they may be gone. */
   owners(): readonly string[] {
     return [...new Set([...this.store.owners(), ...this.answers.names()])];
   }
 
-  /** The changes of this step go to the journal as one entry. */
+  /** This step's changes go to the journal as one entry. */
   flush(): void {
     this.meter.steps = 0;
     if (this.changes.length === 0) return;
@@ -198,7 +197,7 @@ export class OctopusDesk {
     this.outbox.push({ type: 'journal', entry: this.entry, changes });
   }
 
-  /** As much as the turn allows, a little of each in its turn. */
+  /** As much as the turn allows, a little of each. */
   private work(): void {
     if (this.phase === 'opening') return;
     do {
@@ -212,7 +211,7 @@ export class OctopusDesk {
     }
   }
 
-  /** At most half of a turn: reading goes on meanwhile. */
+  /** At most half of a turn: reading continues meanwhile. */
   private tellSome(): void {
     if (!this.store.telling) return;
     const half = new Meter(OCTOPUS_LIMITS.turnSteps / 2);
@@ -235,7 +234,7 @@ export class OctopusDesk {
     this.outbox.log('owner_gone', { owner: owner.slice(0, 8), records: records.length });
   }
 
-  /** Goes on with one client that may; false: there is none. */
+  /** Continues with one client that may proceed; false: there is none. */
   private serveOne(): boolean {
     const { telling } = this.store;
     const lane = this.lanes.take((each) => {
@@ -294,7 +293,7 @@ export class OctopusDesk {
       this.keepAnswer(peer.instance, message.id, reply);
       for (const change of changes) this.changes.push(change);
     }
-    // It was begun before the journal failed.
+    // It began before the journal failed.
     if (this.phase === 'failed') return this.refuse(peer, message.id, 'JOURNAL_FAILED', this.cause);
     this.reply(peer, message.id, reply);
   }

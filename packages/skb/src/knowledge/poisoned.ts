@@ -2,11 +2,11 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import type { ControlRequest } from '@mk/monitor-proto/step';
 
 /*
- * Requests that ended a life of the SKB. Whoever asks again what was not answered would end the next life with it, and each
- * one after; so a later life refuses the same request, whoever sends it.
+ * Requests that ended a life of the SKB. A client that repeats what was not answered would end the next life with it,
+ * and each one after; so later lives refuse the same request, whoever sends it.
  */
 
-/** A request by what it asks, without who asks and under which number. */
+/** A request by its content, without sender and number. */
 export function requestText(message: Message): string | null {
   if (message.type === 'oct_request') return `octopus ${message.request}`;
   if (message.type === 'skb_query') return `query ${message.goal}`;
@@ -14,7 +14,7 @@ export function requestText(message: Message): string | null {
   return null;
 }
 
-/** Null: its arguments are nested more deeply than can be written out. */
+/** Null: its arguments are nested too deeply to be written out. */
 export function controlText({ verb, args }: ControlRequest): string | null {
   try {
     return `control ${verb} ${JSON.stringify(args)}`;

@@ -1,7 +1,7 @@
 import type { OctopusReply } from '@mk/monitor-proto/octopus/requests';
 import { OCTOPUS_LIMITS } from './limits.ts';
 
-/** Answers as they are kept: what a client's requests of one step were answered; `last` is the highest of their ids. */
+/** The kept answers to a client's requests of one step; `last` is the highest of their ids. */
 export interface KeptAnswers {
   readonly client: string;
   readonly last: number;
@@ -14,9 +14,8 @@ interface OwnAnswers {
 }
 
 /**
- * Answers to requests that changed something, until the client has settled them: a request that comes a second time,
- * from a client that does not know whether its first one was taken before a restart, is answered again and not
- * performed again.
+ * Answers to requests that changed something, until the client has settled them: a repeated request, from a client that
+ * does not know whether it was taken before a restart, is answered again and not performed again.
  */
 export class Answers {
   private readonly clients = new Map<string, OwnAnswers>();
@@ -25,7 +24,7 @@ export class Answers {
     return this.clients.get(client)?.byId.get(id);
   }
 
-  /** A client has as many that it has not settled as it may. */
+  /** The client has as many unsettled answers as it may. */
   isFull(client: string): boolean {
     const own = this.clients.get(client);
     if (own === undefined) return false;
@@ -39,7 +38,7 @@ export class Answers {
     own.chars += charsOf(reply);
   }
 
-  /** Forgets what a client has settled: all ids below. True if there was something. */
+  /** Drops what a client has settled: all ids below. True if there was something. */
   forget(client: string, below: number): boolean {
     const own = this.clients.get(client);
     if (own === undefined) return false;

@@ -1,4 +1,4 @@
-/** What must be kept for a restart. `owner` is there for transient records. */
+/** What a restart needs. `owner` is set for transient records. */
 export type OctopusChange =
   | { readonly type: 'put'; readonly name: string; readonly text: string; readonly owner?: string }
   | { readonly type: 'remove'; readonly name: string }

@@ -1,13 +1,13 @@
 /**
- * Numbers of sequential records, by name. They only rise (O4), and yet a name that has no record any more does not cost a
- * counter for ever: of the names whose last record is gone the most recent keep theirs, and all others share one floor, the
- * highest number that any of them had reached. A name without a counter goes on above the floor: whoever still holds an old
- * number of it, a fencing token say, holds a lower one. Pure.
+ * Numbers of sequential records, by name. They only rise (O4), yet a name without records does not keep a counter for
+ * ever: of the names whose last record is gone the most recent keep theirs, and all others share one floor, the highest
+ * number that any of them had reached. A name without a counter goes on above the floor: any old number of it, such as
+ * a fencing token, is lower. Pure.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { OctopusChange } from './change.ts';
 
-/** Under this name the floor is kept. No sequence has it: nobody may set a record that begins so. */
+/** The floor's own name. No sequence has it: nobody may set a record with that prefix. */
 export const FLOOR = 'counter:floor';
 
 export class Counters {
@@ -23,12 +23,12 @@ export class Counters {
     return this.values.size;
   }
 
-  /** The number that was given last; the next one is higher. */
+  /** The latest number; the next one is higher. */
   last(base: string): number {
     return this.values.get(base) ?? this.floor;
   }
 
-  /** The number that was given last under this very name; 0: none that is remembered. */
+  /** The latest number under this very name; 0: none is remembered. */
   own(base: string): number {
     return this.values.get(base) ?? 0;
   }
@@ -54,7 +54,7 @@ export class Counters {
     if (this.floor !== before) changes.push({ type: 'counter', name: FLOOR, value: this.floor });
   }
 
-  /** Takes in what a journal kept. */
+  /** Takes in a journal's contents. */
   load(change: Extract<OctopusChange, { type: 'counter' | 'counter_remove' }>): void {
     if (change.type === 'counter_remove') this.values.delete(change.name);
     else if (change.name === FLOOR) this.floor = change.value;

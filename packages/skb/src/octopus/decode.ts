@@ -1,4 +1,4 @@
-/** A client's request from the text that came over the wire. Pure; refuses what has not the form of a request. */
+/** Decodes a client's request from the wire. Pure; refuses malformed ones. */
 import { isRecipe } from '@mk/monitor-proto/octopus/names';
 import { isRecord, isText, isWhole } from '@mk/monitor-proto/guards';
 import { isKeyOf } from '@mk/monitor-proto/tables';

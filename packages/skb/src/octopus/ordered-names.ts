@@ -1,16 +1,18 @@
 import { known } from '@mk/monitor-proto/assert';
 
-/** What has a place in the natural order of names. */
+/** Something with a place in the natural order of names. */
 export interface Placed {
   readonly name: string;
   /** `orderKey(name)`. */
   readonly key: string;
 }
 
-/** A block is cut in two past this: adding to a longer one costs more than finding the block. */
+/** A block beyond this is split: adding to a longer one costs more than finding the block. */
 const BLOCK = 512;
 
-/** All of one kind in the natural order of names: blocks of sorted rows. Finds, adds and removes without looking at most. Pure. */
+/**
+ * All of one kind in the natural order of names: blocks of sorted rows. Finds, adds and removes without scanning. Pure.
+ */
 export class OrderedNames<T extends Placed> {
   private readonly blocks: T[][] = [];
 
@@ -32,13 +34,13 @@ export class OrderedNames<T extends Placed> {
     if (block.length === 0) this.blocks.splice(at, 1);
   }
 
-  /** Puts a row in the place of one of the same name. */
+  /** Replaces the row of the same name. */
   replace(row: T): void {
     const block = known(this.blocks[this.blockOf(row)]);
     block[firstFrom(block, row)] = row;
   }
 
-  /** Rows from a place on, in order. It must not be used again after a change. */
+  /** Rows from a place on, in order. Invalid after a change. */
   *from(place: Placed): Generator<T, void> {
     for (let at = this.blockOf(place); at < this.blocks.length; at++) {
       const block = known(this.blocks[at]);
@@ -47,7 +49,7 @@ export class OrderedNames<T extends Placed> {
     }
   }
 
-  /** Rows before a place, the nearest first. It must not be used again after a change. */
+  /** Rows before a place, nearest first. Invalid after a change. */
   *before(place: Placed): Generator<T, void> {
     for (let at = Math.min(this.blockOf(place), this.blocks.length - 1); at >= 0; at--) {
       const block = known(this.blocks[at]);
@@ -68,7 +70,7 @@ export class OrderedNames<T extends Placed> {
   }
 }
 
-/** Natural order; names that differ in leading zeros alone come as they are written. */
+/** Natural order; names that differ only in leading zeros come as written. */
 export function order(a: Placed, b: Placed): number {
   if (a.key !== b.key) return a.key < b.key ? -1 : 1;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;

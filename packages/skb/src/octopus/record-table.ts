@@ -20,22 +20,25 @@ export interface StoredRecord extends Placed {
   readonly sequence: SequenceName | undefined;
 }
 
-/** A query that is being answered, over several turns if need be; changes meanwhile are taken in, so that the answer is of one moment. */
+/**
+ * A query being answered, over several turns if need be; it takes in changes meanwhile, so that the answer is of one
+ * moment.
+ */
 interface Scan {
   readonly query: ParsedRecord;
   readonly keyPrefix: string;
-  /** Where to go on. */
+  /** Where to continue. */
   next: Placed;
   /** The end was reached. */
   whole: boolean;
-  /** What it has taken so far. */
+  /** Steps taken so far. */
   steps: number;
   readonly found: Map<string, StoredRecord>;
-  /** Names that changed behind `next`: to be looked at anew. */
+  /** Names that changed behind `next`: to be examined again. */
   readonly again: Set<string>;
 }
 
-/** Matching records in natural order, or that they are too many or take too long to find. */
+/** Matching records in natural order, or that they are too many or too costly to find. */
 export type Found = readonly StoredRecord[] | 'too_many' | 'too_costly';
 
 const FIRST = { name: '', key: '' } as const;
@@ -51,7 +54,7 @@ export class RecordTable {
     return this.byName.size;
   }
 
-  /** Characters of all records together, as they are written out. */
+  /** Characters of all records together, as written out. */
   get chars(): number {
     return this.textChars;
   }
@@ -86,7 +89,7 @@ export class RecordTable {
     this.letGo(record);
   }
 
-  /** What a record that is deleted or replaced leaves. */
+  /** Frees what a deleted or replaced record occupied. */
   private letGo(record: StoredRecord): void {
     this.textChars -= record.text.length;
     for (const scan of this.scans) scan.found.delete(record.name);
@@ -101,7 +104,7 @@ export class RecordTable {
     return [...this.transient.keys()];
   }
 
-  /** In the order in which they were set. */
+  /** In the order they were set. */
   ownedBy(owner: string): readonly StoredRecord[] {
     return [...(this.transient.get(owner) ?? [])];
   }
@@ -127,7 +130,7 @@ export class RecordTable {
     return undefined;
   }
 
-  /** Yields when the turn is over; the answer is what is there when it returns. */
+  /** Yields when the turn is over; returns what is there at that moment. */
   *find(query: ParsedRecord, one: boolean, meter: Meter): Generator<void, Found> {
     if (query.name.kind === 'is') return yield* this.findOne(query, query.name.name, meter);
     const keyPrefix = keyPrefixOf(query.name);
@@ -150,7 +153,7 @@ export class RecordTable {
     }
   }
 
-  /** A row that one turn may not be enough for. Who changes it meanwhile has it looked at again. */
+  /** A row that may take more than one turn. A change meanwhile has it examined again. */
   private *examineSlowly(scan: Scan, row: StoredRecord, meter: Meter): Generator<void, void> {
     const work = matchesSlowly(scan.query, row.name, row.attributes, meter);
     for (;;) {
@@ -163,7 +166,7 @@ export class RecordTable {
     }
   }
 
-  /** The record of that name, if it matches: as it is at the end. */
+  /** The record of that name, if it matches as it is at the end. */
   private *findOne(query: ParsedRecord, name: string, meter: Meter): Generator<void, Found> {
     for (;;) {
       const held = this.byName.get(name);
@@ -189,7 +192,7 @@ export class RecordTable {
     return true;
   }
 
-  /** Goes on through the rows; false: the turn is over; a row: it may take long. */
+  /** Moves on through the rows; false: the turn is over; a row: it may take long. */
   private pass(scan: Scan, one: boolean, meter: Meter): boolean | StoredRecord {
     for (const row of this.ordered.from(scan.next)) {
       if (!row.key.startsWith(scan.keyPrefix)) break;
@@ -214,14 +217,14 @@ function examine(scan: Scan, row: StoredRecord, meter: Meter): void {
   if (matchesQuery(scan.query, row.name, row.attributes, meter)) scan.found.set(row.name, row);
 }
 
-/** What the order keys of all sequential records of a name begin with; few others do. */
+/** The prefix of the order keys of all sequential records of a name; few others have it. */
 function sequenceKey(base: string): string {
   return `${orderKey(`${base}_`)}0`;
 }
 
-/** What the order key of every name that can match begins with. */
+/** The prefix of the order key of every name that can match. */
 function keyPrefixOf(query: NameQuery): string {
   if (query.kind === 'sequence') return sequenceKey(query.base);
-  // A number at the end of the prefix may go on in the name.
+  // A number at the end of the prefix may continue in the name.
   return query.kind === 'matches' ? orderKey(query.pattern.prefix.replace(/\d+$/, '')) : '';
 }

@@ -2,7 +2,7 @@ import type { OctopusRequest, TriggerSpec } from '@mk/monitor-proto/octopus/requ
 import { type ParsedRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
 import { Refusal } from './results.ts';
 
-/** A request that looks at records and changes none. */
+/** A request that only reads records. */
 export type Look = Extract<OctopusRequest, { type: 'get' | 'get_names' | 'exists' }>;
 
 export function isLook(request: OctopusRequest): request is Look {
@@ -10,7 +10,7 @@ export function isLook(request: OctopusRequest): request is Look {
   return type === 'get' || type === 'get_names' || type === 'exists';
 }
 
-/** The query of a look; a `sequence` is one of a concrete name. */
+/** The query of a look; with `sequence`, by its concrete name. */
 export function soughtBy(request: Look): ParsedRecord {
   const query = parseRecord(request.query);
   if (request.sequence !== true) return query;

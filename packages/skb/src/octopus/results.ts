@@ -1,4 +1,4 @@
-/** What a request came to, before its trigger is looked at; and why one was refused. Pure. */
+/** A request's result before its trigger is considered, and why one was refused. Pure. */
 import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
 import { recipeOf, type Recipe } from '@mk/monitor-proto/octopus/names';
 import { type Attributes, recordText, RecordSyntaxError } from '@mk/monitor-proto/octopus/record';
@@ -9,10 +9,10 @@ export type Result =
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
 
 export const OK: Result = { ok: true };
-/** The common answer; no error is made for it, whose stack is dear. */
+/** The common answer, without an error object, whose stack is expensive. */
 export const NO_RECORD: Result = { ok: false, error: 'NO_RECORD', detail: '' };
 
-/** A refusal as a handler throws it: nothing was changed. */
+/** A refusal thrown by a handler: nothing was changed. */
 export class Refusal extends Error {
   constructor(
     readonly error: OctopusErrorName,
@@ -22,7 +22,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What an error comes to; a fault of ours is named too. */
+/** An error as a result; names a fault of ours, too. */
 export function failed(error: unknown): Extract<Result, { ok: false }> {
   if (error instanceof Refusal) return { ok: false, error: error.error, detail: error.message };
   if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
@@ -30,7 +30,7 @@ export function failed(error: unknown): Extract<Result, { ok: false }> {
   return { ok: false, error: 'FAILED', detail };
 }
 
-/** A record as it is kept and told, within the bounds that whoever reads it applies: it may be longer than it was sent. */
+/** A record as it is kept and reported, within its readers' bounds: it may be longer than it was sent. */
 export function boundedText(name: string, attributes: Attributes): string {
   const text = recordText(name, attributes);
   if (name.length > RECORD_LIMITS.maxNameChars) throw tooLong('a name', RECORD_LIMITS.maxNameChars, name.length);
@@ -38,7 +38,7 @@ export function boundedText(name: string, attributes: Attributes): string {
   return text;
 }
 
-/** Names of recipes belong to those who say so, and leave room for any number: what gives a permit back must not fail. */
+/** Names of recipes belong to those who say so, and leave room for any number: returning a permit must not fail. */
 export function checkRecipe(name: string, said: Recipe | undefined): void {
   const recipe = recipeOf(name);
   if (recipe !== said) {
@@ -50,7 +50,7 @@ export function checkRecipe(name: string, said: Recipe | undefined): void {
     throw tooLong('the name of a recipe', most - recipe.length - 1, name.length - recipe.length - 1);
 }
 
-/** An underline, fifteen digits, and the difference between the names of recipes. */
+/** An underscore, fifteen digits, and the difference between recipes' names. */
 const NUMBER_CHARS = 32;
 
 function tooLong(what: string, most: number, chars: number): RecordSyntaxError {

@@ -42,7 +42,7 @@ export interface OctopusCaller {
 
 export interface OctopusAnswer {
   readonly reply: OctopusReply;
-  /** To be kept before the reply leaves, and what is told of them. */
+  /** To be kept before the reply leaves, and what is reported of them. */
   readonly changes: readonly OctopusChange[];
 }
 
@@ -50,10 +50,10 @@ export interface OctopusStep extends OctopusAnswer {
   readonly notifications: readonly AddressedNotification[];
 }
 
-/** What one request has gathered so far. */
+/** What one request has collected so far. */
 interface Effects {
   readonly changes: OctopusChange[];
-  /** What the request's trigger watches; undefined: nothing, the request was refused before. */
+  /** What the request's trigger watches; undefined: nothing, since it was refused earlier. */
   watched: ParsedRecord | undefined;
 }
 
@@ -69,7 +69,7 @@ export class OctopusStore {
   private readonly counters = new Counters(OCTOPUS_LIMITS.maxIdleCounters);
   private readonly triggers = new WatcherTable();
   private readonly subscriptions = new WatcherTable();
-  /** Changes that not everybody was told of, oldest first. */
+  /** Changes not yet told to everybody, oldest first. */
   private tellings: Telling[] = [];
   /** Told at once: what a client's own request removed. */
   private told: AddressedNotification[] = [];
@@ -102,9 +102,9 @@ export class OctopusStore {
   }
 
   /**
-   * Performs one request. Yields when the meter is full, and then only before anything was changed. Never throws for what a
-   * client sent: what it refuses has changed nothing. It throws for a fault of ours in the middle of a change, which leaves
-   * the store in doubt (O1).
+   * Performs one request. Yields when the meter is full, and only before anything was changed. Never throws for what a
+   * client sent: what it refuses has changed nothing. It throws for a fault of ours in the middle of a change, which
+   * leaves the store in doubt (O1).
    */
   *perform(request: OctopusRequest, caller: OctopusCaller, meter: Meter): Generator<void, OctopusAnswer> {
     const effects: Effects = { changes: [], watched: undefined };
@@ -130,7 +130,7 @@ export class OctopusStore {
     return told;
   }
 
-  /** One request to its end, and everybody told. */
+  /** One request to its end, with everybody told. */
   step(request: OctopusRequest, caller: OctopusCaller): OctopusStep {
     const work = this.perform(request, caller, new Meter());
     const answer = work.next();
@@ -138,7 +138,7 @@ export class OctopusStore {
     return { ...answer.value, notifications: this.tell(new Meter()) };
   }
 
-  /** Takes in what a journal kept; call before the first step. */
+  /** Takes in a journal's contents; call before the first step. */
   load(changes: Iterable<OctopusChange>): void {
     for (const change of changes) {
       if (change.type === 'remove') this.records.forget(change.name);
@@ -149,7 +149,7 @@ export class OctopusStore {
     this.counters.loaded((base) => this.records.firstOf(base) !== undefined);
   }
 
-  /** Everything that a journal must hold to come back to this state, without triggers: clients install those anew. */
+  /** Everything that a journal needs to restore this state, without triggers: clients reinstall those. */
   snapshot(): readonly OctopusChange[] {
     const puts = [...this.records.all()].map(({ name, text, owner }) => {
       return { type: 'put', name, text, ...(owner === undefined ? {} : { owner }) } as const;
@@ -157,30 +157,30 @@ export class OctopusStore {
     return [...this.counters.snapshot(), ...puts];
   }
 
-  /** The owners that hold transient records: after a restart, those that are no longer there must be reported gone. */
+  /** The owners of transient records: after a restart, those no longer there must be reported gone. */
   owners(): readonly string[] {
     return this.records.owners();
   }
 
-  /** What goes with an owner, in order: to be given to `drop`. */
+  /** What goes with an owner, in order: pass it to `drop`. */
   ownedBy(owner: string): readonly StoredRecord[] {
     return this.records.ownedBy(owner);
   }
 
-  /** Deletes a record that its owner has left, unless it was set anew since. */
+  /** Deletes a record that its owner left, unless it was set again since. */
   drop(record: StoredRecord): readonly OctopusChange[] {
     const changes: OctopusChange[] = [];
     if (this.records.get(record.name) === record) this.remove(record, changes);
     return changes;
   }
 
-  /** A core left: its transient records go (O5). Its clients are reported apart, by `clientGone`. */
+  /** A core left: its transient records go (O5). Its clients are reported separately, by `clientGone`. */
   ownerGone(owner: string): Omit<OctopusStep, 'reply'> {
     const changes = this.ownedBy(owner).flatMap((record) => this.drop(record));
     return { changes, notifications: this.tell(new Meter()) };
   }
 
-  /** A connection ended: its triggers and subscriptions go without a word; its records stay. */
+  /** A connection ended: its triggers and subscriptions go silently; its records stay. */
   clientGone(client: string): void {
     this.triggers.removeClient(client);
     this.subscriptions.removeClient(client);
@@ -224,7 +224,7 @@ export class OctopusStore {
     return { ok: true, record: text };
   }
 
-  /** What makes nothing larger is taken however much there is: a journal may hold more than may be set now. */
+  /** What does not grow the store is always accepted: a journal may hold more than may be set now. */
   private checkSpace(text: string, held: StoredRecord | undefined): void {
     if (held === undefined && this.size >= OCTOPUS_LIMITS.maxRecords)
       throw new Refusal('LIMIT_REACHED', `there are ${this.size} records`);
@@ -262,7 +262,7 @@ export class OctopusStore {
 
   /**
    * Before semaphores had names of their own their permits were bare sequential records of the user's name: a journal
-   * may hold such ones, and an older client posts them.
+   * may hold some, and an older client posts them.
    */
   private oldPermit(name: string): StoredRecord | undefined {
     const record = this.records.firstOf(name);
@@ -300,7 +300,7 @@ export class OctopusStore {
     if (recipeOf(name) === 'permit' && sequence !== undefined) this.giveBack(sequence.base, attributes, changes);
   }
 
-  /** A taken permit is a permit of its semaphore again (O6). */
+  /** A taken permit belongs to its semaphore again (O6). */
   private giveBack(permit: string, attributes: Attributes, changes: OctopusChange[]): void {
     const base = recipeName('semaphore', permit.slice(recipeName('permit', '').length));
     const number = this.nextNumber(base);
@@ -309,7 +309,7 @@ export class OctopusStore {
     this.put(name, attributes, boundedText(name, attributes), undefined, changes);
   }
 
-  /** Above every number that the name has had, and of no record that is there: somebody may have set one by its name. */
+  /** Above every number that the name has had, and not of an existing record: somebody may have set one by its name. */
   private nextNumber(base: string): number {
     let number = this.counters.last(base) + 1;
     while (this.records.get(sequenceName({ base, number })) !== undefined) number += 1;
@@ -353,7 +353,7 @@ export class OctopusStore {
     return { ok: true, record: text };
   }
 
-  /** Refuses a request whose trigger cannot be before anything is done, so that a refusal changes nothing (O1). */
+  /** Refuses a request whose trigger is impossible before anything is done, so that a refusal changes nothing (O1). */
   private checkTrigger(request: OctopusRequest, { client }: OctopusCaller): void {
     const trigger = triggerOf(request);
     if (trigger !== undefined) this.checkRoom(this.triggers, trigger.id, client, OCTOPUS_LIMITS.maxTriggersPerClient);
@@ -367,7 +367,7 @@ export class OctopusStore {
       throw new Refusal('LIMIT_REACHED', 'there are as many on patterns as may be');
   }
 
-  /** Reads nothing that was not read before: here the request has taken effect, and nothing may fail any more. */
+  /** Reads nothing new: the request has taken effect, and nothing may fail. */
   private install(request: OctopusRequest, { client }: OctopusCaller, result: Result, { watched }: Effects): boolean {
     const trigger = triggerOf(request);
     if (trigger === undefined || watched === undefined) return false;
@@ -379,12 +379,12 @@ export class OctopusStore {
   }
 }
 
-/** Whether a request waits until everybody was told of the changes before it. */
+/** Whether a request waits until everybody was told of earlier changes. */
 export function changesSomething({ type }: OctopusRequest): boolean {
   return type === 'set' || type === 'del' || type === 'take' || type === 'publish';
 }
 
-/** A change is made in one go, and so are the matches that it depends on. */
+/** A change is made in one go, and so are the matches it depends on. */
 function checkCost(query: ParsedRecord, { attributes }: StoredRecord): void {
   if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
     throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns of so many states over so long a text');

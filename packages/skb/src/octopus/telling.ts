@@ -1,6 +1,6 @@
 /**
- * Tells watchers of a change, a turn's worth at a time: a change may concern ten thousand patterns. What was installed after
- * the change is not told of it, nor what was removed before its turn. Pure.
+ * Tells watchers of a change, a turn's worth at a time: a change may concern ten thousand patterns. Watchers installed
+ * after the change, or removed before their turn, are not told. Pure.
  */
 import { Meter } from '@mk/monitor-proto/octopus/meter';
 import { type Attributes, matchesSlowly, type ParsedRecord } from '@mk/monitor-proto/octopus/record';
@@ -22,7 +22,7 @@ export interface Change {
   readonly event: number;
 }
 
-/** Looking at one watcher. */
+/** Steps to examine one watcher. */
 const WATCHER_STEPS = 4;
 
 export class Telling {

@@ -1,4 +1,4 @@
-/** Who waits for which records: triggers and subscriptions, found by name or by pattern. Pure. */
+/** Who waits for which records: triggers and subscriptions, found by name or pattern. Pure. */
 import { sequenceOf } from '@mk/monitor-proto/octopus/names';
 import type { NameQuery, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 
@@ -8,11 +8,11 @@ export interface Watcher {
   readonly id: number;
   readonly query: ParsedRecord;
   readonly mode: number;
-  /** Rises with installation: notifications of one change are in this order. */
+  /** Rises with installation: one change's notifications come in this order. */
   readonly serial: number;
 }
 
-/** Watchers of one kind; those of one concrete name, or of one sequence, are found without looking at the others. */
+/** Watchers of one kind; those of one concrete name, or one sequence, are found without a scan. */
 export class WatcherTable {
   private readonly byClient = new Map<string, Map<number, Watcher>>();
   private readonly byPlace = new Map<string, Set<Watcher>>();
@@ -61,7 +61,10 @@ export class WatcherTable {
     for (const watcher of [...(this.byClient.get(client)?.values() ?? [])]) this.remove(watcher);
   }
 
-  /** Watchers installed before `serial` that may concern a record of that name, oldest first; also while others come and go. */
+  /**
+   * Watchers installed before `serial` that may concern a record of that name, oldest first; tolerates additions and
+   * removals.
+   */
   *candidates(name: string, serial: number): Generator<Watcher, void> {
     const sequence = sequenceOf(name);
     const sources = [this.byPlace.get(nameKey(name)), this.byPattern];
@@ -77,7 +80,7 @@ export class WatcherTable {
   }
 }
 
-/** An iterator over watchers that shows what comes next. A Set's iterator bears additions and deletions. */
+/** An iterator over watchers with look-ahead. A Set's iterator tolerates additions and deletions. */
 class Ahead {
   private readonly rest: Iterator<Watcher, unknown>;
   private head: Watcher | undefined;

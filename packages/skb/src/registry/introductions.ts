@@ -5,36 +5,40 @@ import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Member } from './member.ts';
 
 /*
- * Steps 2 to 4 of the mesh join, many monitors at a time. While a machine boots, its monitors are announced together: each
- * announcement costs every monitor that hears it a wake-up, and one by one they would cost a wake-up for each pair. But no more
- * than a block at a time: a thousand monitors announced together would open half a million links in the same moment.
+ * Steps 2 to 4 of the mesh join, many monitors at a time. While a machine boots, its monitors are announced together:
+ * each announcement costs every listening monitor a wake-up, and one by one they would cost a wake-up for each pair.
+ * But at most a block at a time: a thousand monitors announced together would open half a million links in the same
+ * moment.
  *
  *   R3  every pair of initialised monitors is introduced once: the earlier hears of the later, never both ways.
  */
 
-/** What the registry tells of its members. */
+/** What the registry tells its members. */
 export interface Members {
   readonly members: ReadonlyMap<CoreId, Member>;
   readonly expected: number;
   tell(member: Member, message: Message): void;
 }
 
-/** While cores are missing, new monitors are announced when nobody has come for so long. */
+/** While cores are missing, new monitors are announced after this long without arrivals. */
 const QUIET: Nanos = 250 * MILLISECOND;
-/** Monitors that are announced together, at the most; the first block need not wait for the last monitor (decision 0069). */
+/** Monitors announced together, at most; the first block need not wait for the last monitor (decision 0069). */
 export const BLOCK = 32;
-/** Pause between two blocks: longer than requests are collected, so that the links of a block are asked for before the next one's. */
+/**
+ * Pause between two blocks: longer than requests are collected, so that a block's links are requested before the next
+ * one's.
+ */
 const BLOCK_PAUSE: Nanos = 20 * MILLISECOND;
-/** Bind requests of one announcement are collected for so long: they come within a few milliseconds of one another. */
+/** How long bind requests of one announcement are collected: they come within a few milliseconds of one another. */
 const COLLECT: Nanos = 10 * MILLISECOND;
 
 export class Introductions {
-  /** Initialised and not announced, in the order of their coming. */
+  /** Initialised and not announced, in order of arrival. */
   private fresh: Member[] = [];
-  /** Who asked for the new monitors: new monitor → those it shall bind to. */
+  /** Requests for the new monitors: new monitor → those it is to bind to. */
   private readonly requests = new Map<Member, Member[]>();
   private quiet: Timer | null = null;
-  /** Set from a full block to the next one. */
+  /** Set from a full block until the next one. */
   private pause: Timer | null = null;
 
   constructor(
@@ -47,7 +51,7 @@ export class Introductions {
     return this.fresh.length > 0 || this.requests.size > 0;
   }
 
-  /** Step 1: the monitor may be announced. At once, unless others are still expected or a block's turn is not over. */
+  /** Step 1: the monitor may be announced. At once, unless others are expected or a block's turn is not over. */
   initialised(member: Member, now: Nanos): void {
     this.fresh.push(member);
     this.timers.cancel(this.quiet);
@@ -61,7 +65,7 @@ export class Introductions {
     else this.quiet = this.timers.set(now + QUIET, (at) => this.announce(at));
   }
 
-  /** Step 3: these new monitors shall bind to the one that asks. Who was replaced meanwhile is not meant (R3). */
+  /** Step 3: these new monitors are to bind to the asker. Replaced incarnations are left out (R3). */
   proxyBind(asker: Member, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
     const begins = this.requests.size === 0;
     for (const [i, core] of cores.entries()) {
@@ -80,7 +84,7 @@ export class Introductions {
     return initialised >= this.registry.expected;
   }
 
-  /** Step 2: everybody who was announced before hears of a block, and of a block each of those who came later in it. */
+  /** Step 2: all that were announced before hear of a block, and within a block each hears of the later ones. */
   private announce(now: Nanos): void {
     this.quiet = null;
     const fresh = this.fresh.filter((member) => this.isMember(member));
@@ -90,7 +94,7 @@ export class Introductions {
     const rows = block.map(rowOf);
     const place = new Map(block.map((member, i) => [member, i]));
     const later = new Set(this.fresh);
-    // Who fills a block comes before the next one of those that are expected.
+    // A full block comes before further expected ones.
     const more = later.size > 0 || (block.length === BLOCK && !this.isComplete());
     for (const member of this.registry.members.values()) {
       const monitors = rows.slice((place.get(member) ?? -1) + 1);

@@ -7,7 +7,7 @@ export interface Member {
   readonly incarnation: Incarnation;
   readonly instance: InstanceId;
   readonly address: string;
-  /** What its host is called; '': it did not say. */
+  /** Its host's name; '': it did not say. */
   readonly host: string;
   readonly peer: Peer;
   initialised: boolean;

@@ -13,25 +13,25 @@ import type { Member } from './member.ts';
 import { ViewBook } from './view-book.ts';
 
 /*
- * The registry: who is a core of this cluster. Gives out ids and incarnations, and leads the six-step mesh join
- * (node-kernel/src/monitor/membership/join.ts) in the place of Barrelfish's booting monitor.
+ * The registry: who is a core of this cluster. Assigns ids and incarnations, and leads the six-step mesh join
+ * (node-kernel/src/monitor/membership/join.ts) in place of Barrelfish's booting monitor.
  *
  *   R1  at any time at most one live instance holds a core id;
  *   R2  an incarnation number is given to one instance only, and they rise;
- *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life introduces
- *       again who was not bound to each other by then;
- *   R4  an incarnation that was declared gone is no member again, not in a later life of the SKB either: others have given up
- *       what it held. Who gave it up says so when it registers with the later life (decision 0051).
+ *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life
+ *       introduces again those not bound to each other by then;
+ *   R4  an incarnation that was declared gone is never a member again, not even in a later life of the SKB: others have
+ *       given up what it held. Whoever gave it up says so when it registers with the later life (decision 0051).
  */
 
-/** A life of the SKB gives out so many incarnations of a core before they would meet those of its next life. */
+/** Incarnations of a core that one life of the SKB may assign before they would meet the next life's. */
 const INCARNATIONS_PER_LIFE = 100_000;
-/** A core whose link stays away so long is declared gone, unless it is in the view: that is the cores' to say. */
+/** A core whose link stays away this long is declared gone, unless it is in the view: the cores decide that. */
 const GRACE: Nanos = 10 * SECOND;
-/** Cores that nobody in a view has joined for so long begin without those that are expected. */
+/** Cores that nobody in a view has joined for this long begin without the missing ones. */
 const FOUND_PATIENCE: Nanos = 2 * SECOND;
 
-/** What the registry gives out, and to how many. */
+/** What the registry assigns, and to how many. */
 export interface RegistryConfig {
   /** Boot is complete when so many cores are bound to one another. */
   readonly expectedCores: number;
@@ -41,16 +41,16 @@ export interface RegistryConfig {
   readonly machineText: string;
   /** The settings that one core is told, as JSON. */
   settingsFor(core: CoreId): string;
-  /** Which life of the SKB this is on its disk, from 1: each gives out incarnations of its own (R2). Absent: the first. */
+  /** Which life of the SKB this is on its disk, from 1: each assigns its own incarnations (R2). Absent: the first. */
   readonly life?: number;
 }
 
 export class Registry {
   readonly members = new Map<CoreId, Member>();
   private readonly lastIncarnation = new Map<CoreId, Incarnation>();
-  /** The last incarnation of a core that an earlier life of the SKB declared gone, as far as somebody was told of it. */
+  /** The last incarnation of a core that an earlier life of the SKB declared gone, as far as somebody was told. */
   private readonly goneBefore = new Map<CoreId, Incarnation>();
-  /** Rises whenever somebody becomes a member or is one no longer. */
+  /** Rises whenever somebody becomes a member or ceases to be one. */
   epoch = 0;
   private linkSum = 0;
   readonly introductions: Introductions;
@@ -77,13 +77,13 @@ export class Registry {
     return member !== undefined && member.instance !== instance && member.peer.link !== 0;
   }
 
-  /** Whether that incarnation was declared gone: it comes to nothing if it comes back, and its channel with it (R4). */
+  /** Whether that incarnation was declared gone: if it comes back it is refused, and so is its channel (R4). */
   isGone(core: CoreId, incarnation: Incarnation): boolean {
     const isOver = incarnation > 0 && incarnation <= (this.lastIncarnation.get(core) ?? 0);
     return isOver && this.members.get(core)?.incarnation !== incarnation;
   }
 
-  /** How many pairs of cores know each other, by what both have reported; a link opens on first use. */
+  /** How many pairs of cores know each other, as both have reported; a link opens on first use. */
   get meshLinks(): number {
     return Math.floor(this.linkSum / 2);
   }
@@ -146,7 +146,7 @@ export class Registry {
     if (fresh === undefined || fresh.initialised) return;
     fresh.initialised = true;
     this.introductions.initialised(fresh, now);
-    if (this.members.size === 1 && this.meshComplete) this.complete(now); // a core alone has nobody to bind to
+    if (this.members.size === 1 && this.meshComplete) this.complete(now); // a lone core has nobody to bind to
   }
 
   /** Step 3 → step 4. */
@@ -162,7 +162,7 @@ export class Registry {
     if (this.meshComplete) this.complete(now);
   }
 
-  /** A core has installed a view. Whom the views have gone on without is told, and ends. */
+  /** A core has installed a view. Those that views have gone on without are told, and end. */
   viewReport(peer: Peer, flat: readonly number[], now: Nanos): void {
     const from = this.memberOf(peer);
     if (from === undefined) return;
@@ -172,8 +172,8 @@ export class Registry {
   }
 
   /**
-   * The first view of a machine, or of its next life when no core is in a view any more: once in a state of the registry in
-   * which all its cores are bound to one another, and every earlier instance is known to be gone.
+   * Founds the first view of a machine, or of its next life when no core is in a view: once in a state of the registry
+   * in which all its cores are bound to one another, and every earlier instance is known to be gone.
    */
   found(now: Nanos): void {
     const cores = [...this.members.values()].sort((a, b) => a.core - b.core);
@@ -205,7 +205,7 @@ export class Registry {
     });
   }
 
-  /** The number of the host on which a member runs; 0 of a core that is none. */
+  /** The number of a member's host; 0 for a core that is not a member. */
   hostNumberOf(core: CoreId): number {
     return this.hosts.numberOf(this.members.get(core)?.host ?? '');
   }
@@ -255,7 +255,9 @@ export class Registry {
     return certified ? 'CLUSTER_FULL' : 'WRONG_CERTIFICATE';
   }
 
-  /** What earlier lives of the SKB declared gone, as this core was told of others, stays so, and all hear of it (R4). */
+  /**
+   * What earlier lives of the SKB declared gone, as this core heard from others, stays gone, and all hear of it (R4).
+   */
   private learnGone(
     from: CoreId,
     { gone_cores: cores, gone_incarnations: incarnations }: MessageOf<'register_request'>,
@@ -263,7 +265,7 @@ export class Registry {
   ): void {
     for (const [i, core] of cores.entries()) {
       const incarnation = incarnations[i] ?? 0;
-      // What this life gave out, or will, it knows itself: a list that says more of it is not believed.
+      // This life itself knows what it assigns: a list that claims more is not believed.
       const known = incarnation >= this.firstIncarnation || incarnation <= (this.goneBefore.get(core) ?? 0);
       if (!known && core !== from && core < this.config.maxCores) this.goneAlready(core, incarnation, now);
     }
@@ -279,9 +281,9 @@ export class Registry {
   }
 
   /**
-   * A core that outlived the SKB keeps the incarnation that it claims, unless that is over (R4): null. Everybody else gets the
-   * next one. What an earlier life of the SKB gave to cores that did not come back is not known, but it was below all that this
-   * life gives out.
+   * A core that outlived the SKB keeps the incarnation it claims, unless that is over (R4): null. Everybody else gets
+   * the next one. What an earlier life assigned to cores that did not come back is unknown, but lies below all that
+   * this life assigns.
    */
   private incarnationFor(core: CoreId, claimed: Incarnation): Incarnation | null {
     const last = this.lastIncarnation.get(core) ?? 0;
@@ -293,7 +295,7 @@ export class Registry {
     return ((this.config.life ?? 1) - 1) * INCARNATIONS_PER_LIFE + 1;
   }
 
-  /** Cores that are expected and do not come: those that are there begin without them. */
+  /** Expected cores do not come: those present begin without them. */
   private foundLater(now: Nanos): void {
     const { epoch } = this;
     if (this.foundAt >= 0 || (this.config.life ?? 1) > 1) return;

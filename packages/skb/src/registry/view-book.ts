@@ -14,19 +14,22 @@ interface KnownView {
 
 /** Views of one epoch, at most (node-kernel/src/monitor/views/view.ts). */
 const EPOCH_VIEWS = 100_000;
-/** A life of the SKB that finds nobody in a view begins so many epochs after the life before: an operator has begun fewer. */
+/**
+ * A life of the SKB that finds nobody in a view begins this many epochs after the previous life: operators have begun
+ * fewer.
+ */
 const LIFE_EPOCHS = 10;
 /** Numbers of views have 32 bits. */
 export const MOST_LIVES = Math.floor(2 ** 32 / (LIFE_EPOCHS * EPOCH_VIEWS));
 
 /**
- * What the registry knows of the cores' views. It agrees on none, it only begins the first: names and addresses are its
- * business, membership is the cores'. A view counts here when a majority of its members has reported it, so that a single
- * core's word removes nobody.
+ * What the registry knows of the cores' views. It agrees on none and only begins the first: names and addresses are its
+ * business, membership is the cores'. A view counts here when a majority of its members has reported it, so that a
+ * single core's word removes nobody.
  */
 export class ViewBook {
   private current: KnownView | null = null;
-  /** What each core reported last. */
+  /** Each core's latest report. */
   private readonly reports = new Map<CoreId, { readonly incarnation: Incarnation; readonly view: KnownView }>();
 
   constructor(private readonly life: number) {}
@@ -51,7 +54,7 @@ export class ViewBook {
     return this.reports.get(core)?.incarnation === incarnation;
   }
 
-  /** A core has installed a view; true: one that is in force and was not known. */
+  /** A core has installed a view; true: that view is now in force and was unknown. */
   report(from: Instance, flat: readonly number[]): boolean {
     const view = viewOf(flat);
     if (view === null || view.members.get(from.core) !== from.incarnation) return false;

@@ -1,6 +1,6 @@
 import type { TreeNode } from './multicast-tree.ts';
 
-/** A tree in the flat form of `plan_push`: core, number of children, then each child's tree in send order. */
+/** A tree in `plan_push`'s flat form: core, number of children, then each child's tree in send order. */
 export function flattenTree(tree: TreeNode): number[] {
   const flat: number[] = [];
   const visit = (node: TreeNode): void => {

@@ -9,41 +9,44 @@ import type { Registry } from '../registry/registry.ts';
 import { type MeasuringTask, measuringTasks } from './measuring-tasks.ts';
 import { type RoundTrip, RoundTrips } from './round-trips.ts';
 
-/** A core that has not reported by then is passed over, however many of its peers let it wait. */
+/** A core that has not reported by then is skipped, however many of its peers keep it waiting. */
 const MOST_PATIENCE: Nanos = 60 * SECOND;
 
-/** A core of which so many heartbeats are missing is passed over at once, by itself and as an end of a pair. */
+/** A core that missed so many heartbeats is skipped at once, by itself and as an end of a pair. */
 const MISSED = 3;
-/** How often it is looked whether a core that measures is still there. */
+/** How often to check that a measuring core is still there. */
 const LOOK_EVERY: Nanos = SECOND;
 
-/** Past so many cores a pair is measured from one end only, and by fewer round trips: one pair matters less among so many. */
+/** With more cores a pair is measured from one end only, and by fewer round trips: one pair matters less among many. */
 const MANY_CORES = 32;
 const TRIPS_OF_MANY = 2;
-/** A round trip keeps CPUs busy for some 150 µs: one core measures with so many others at once that its CPU does not idle. */
+/**
+ * A round trip keeps CPUs busy for some 150 µs: a core measures with as many others at once as keep its CPU from
+ * idling.
+ */
 const ROUND_TRIP_PER_RALLY: Nanos = 0.25 * MILLISECOND;
-/** And links of a millisecond leave room for another core's measuring. */
+/** And links of a millisecond leave room for another core's measurements. */
 const ROUND_TRIP_PER_CORE: Nanos = 2 * MILLISECOND;
 const CORES_PER_MEASURER = 16;
 
-/** What a measurement came to. */
+/** The result of a measurement. */
 export interface Measured {
-  /** What was measured this time, and nothing older. */
+  /** What was measured this time, nothing older. */
   readonly trips: RoundTrips;
   /** Cores that did not report: pairs with them are not measured. */
   readonly silent: readonly CoreId[];
 }
 
 /**
- * Has the cores measure their round trips: one core at a time and with one other at a time, so that nobody measures
- * somebody else's queue; more at a time where links take so long that the CPUs would idle.
+ * Has the cores measure their round trips: one core and one peer at a time, so that nobody measures another's queue;
+ * more at once where links are so slow that CPUs would idle.
  */
 export class Measurement {
   readonly trips = new RoundTrips();
-  /** Of the measurement under way or the last one. */
+  /** Of the current or latest measurement. */
   private fresh = new RoundTrips();
   private queue: MeasuringTask[] = [];
-  /** Of the measurement under way or the last one. */
+  /** Of the current or latest measurement. */
   private readonly passedOver = new Set<CoreId>();
   private readonly measuring = new Map<CoreId, { readonly batch: number; readonly until: Nanos; timer: Timer }>();
   private batch = 0;
@@ -55,7 +58,7 @@ export class Measurement {
     private readonly timers: TimerQueue,
     private readonly sink: EffectSink,
     private readonly finished: (now: Nanos) => void,
-    /** One way, as the machine's description has it. */
+    /** One way, by the machine's description. */
     private readonly latencyNs: (from: CoreId, to: CoreId) => Nanos,
   ) {}
 
@@ -63,14 +66,14 @@ export class Measurement {
     return this.measuring.size > 0;
   }
 
-  /** Whom the measurement under way waits for: those of them that are silent, if any are. */
+  /** Whom the current measurement waits for; if some of them are silent, only those. */
   waitingFor(now: Nanos): readonly CoreId[] {
     const asked = [...this.measuring.keys()];
     const silent = [...this.registry.members.keys()].filter((core) => this.isSilent(core, now));
     return this.running && silent.length > 0 ? silent : asked;
   }
 
-  /** Measures from all cores to all cores; a measurement under way begins anew. */
+  /** Measures from all cores to all cores; a measurement under way starts over. */
   start(now: Nanos, then?: (measured: Measured) => void): void {
     if (then !== undefined) this.waiting.push(then);
     this.fresh = new RoundTrips();
@@ -83,7 +86,7 @@ export class Measurement {
   report(core: CoreId, report: MessageOf<'measure_report'>, now: Nanos): void {
     const { from, to, averages, variances, minima, maxima } = report;
     for (let i = 0; i < from.length; i++) {
-      // Of other pairs a core knows nothing.
+      // A core knows nothing of other pairs.
       if (from[i] !== core && to[i] !== core) continue;
       const [average = 0, variance = 0, min = 0, max = 0] = [averages[i], variances[i], minima[i], maxima[i]];
       this.note(known(from[i]), known(to[i]), { average, variance, min, max });
@@ -95,7 +98,7 @@ export class Measurement {
     this.fill(now);
   }
 
-  /** Of a pair that is measured from both ends the better measurement counts: the other met somebody else's turn on a CPU. */
+  /** Of a pair measured from both ends the better result counts: the other met somebody else's turn on a CPU. */
   private note(from: CoreId, to: CoreId, trip: RoundTrip): void {
     const known = this.fresh.get(from, to);
     if (known !== undefined && known.min <= trip.min) return;
@@ -107,7 +110,7 @@ export class Measurement {
     return this.registry.members.size > MANY_CORES;
   }
 
-  /** A round trip as the machine's description has it, from some core to the others. */
+  /** A round trip from some core to the others, by the machine's description. */
   private get describedRoundTrip(): Nanos {
     const [first, ...others] = this.registry.members.keys();
     if (first === undefined || others.length === 0) return 0;
@@ -131,7 +134,7 @@ export class Measurement {
   private fill(now: Nanos): void {
     const { coresAtOnce } = this;
     while (this.measuring.size < coresAtOnce) {
-      // One that still measures for an earlier start is asked again when its report has come.
+      // One that still measures for an earlier start is asked again after its report.
       const place = this.queue.findIndex(({ core }) => !this.measuring.has(core));
       if (place < 0) break;
       this.begin(known(this.queue.splice(place, 1)[0]), now);
@@ -151,7 +154,7 @@ export class Measurement {
     this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
 
-  /** One that measures and is not heard any more is not waited for. */
+  /** One that measures and is no longer heard is not waited for. */
   private lookAgain(core: CoreId, now: Nanos): Timer {
     return this.timers.set(now + LOOK_EVERY, (at) => {
       const running = known(this.measuring.get(core));
@@ -165,7 +168,7 @@ export class Measurement {
     });
   }
 
-  /** A peer that does not answer costs a core an operation's deadline: it is not to blame for as many of them as it may meet. */
+  /** A peer that does not answer costs a core an operation's deadline: allow for as many of them as it may meet. */
   private patienceFor(others: number): Nanos {
     const inTurn = Math.ceil(others / this.ralliesAtOnce);
     return Math.min(MOST_PATIENCE, (1 + inTurn) * limit('operationDeadlineNs'));

@@ -6,7 +6,7 @@ export interface MeasuringTask {
   readonly others: readonly CoreId[];
 }
 
-/** Every pair once, or once from each end: that is at two moments, and what disturbs a host spoils one of them. */
+/** Every pair once, or once from each end: at two moments, so that a disturbance of the host spoils only one. */
 export function measuringTasks(members: readonly CoreId[], fromEachEnd: boolean): MeasuringTask[] {
   const cores = [...members].sort((a, b) => a - b);
   return cores

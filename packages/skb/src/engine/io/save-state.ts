@@ -1,6 +1,6 @@
 /**
- * Loads what ships into a fresh Prolog and saves its state: the build runs this, so that a start needs no library and no
- * rule to be read. A warning of Prolog's is an error here: it prints what is wrong with a file and goes on, and half a
+ * Loads what ships into a fresh Prolog and saves its state, at build time, so that a start reads no library and no
+ * rule. A warning of Prolog's is an error here: Prolog reports what is wrong with a file and carries on, and half a
  * sandbox is none.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { must, startSwipl } from './swipl.ts';
 const SANDBOX = 'sandbox.pl';
 const SAVED = '/saved.prc';
 
-/** The state with every `.pl` file of a folder, in the order of their names. */
+/** The state after loading every `.pl` file of a folder, in the order of their names. */
 export async function savedState(folder: string): Promise<Uint8Array> {
   const complaints: string[] = [];
   const swipl = await startSwipl({ complain: (line) => void complaints.push(line) });

@@ -3,7 +3,7 @@ import type initSwipl from 'swipl-wasm/dist/swipl-node.js';
 
 export type TermRef = number;
 
-/** What swipl-wasm's iterator gives back; `error` is set on an exception nobody caught. */
+/** A step of swipl-wasm's iterator; `error` is set on an uncaught exception. */
 export interface Step {
   readonly done: boolean;
   readonly value?: JsonTerm;
@@ -16,7 +16,7 @@ export interface TermQuery {
   close(): void;
 }
 
-/** What a goal of ours comes to when it is run once. */
+/** The result of a goal of ours that is run once. */
 export interface Once {
   readonly success?: boolean;
   readonly message?: string;

@@ -1,4 +1,4 @@
-/** SWI-Prolog compiled to WebAssembly, as this engine and the maker of its saved state start it. */
+/** Starts SWI-Prolog, compiled to WebAssembly, for this engine and for the maker of its saved state. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
@@ -13,12 +13,12 @@ export interface SwiplOptions {
   readonly complain: (line: string) => void;
 }
 
-/** Work that V8 lets a function do before it optimises it: its own default, and one that a start does not use up. */
+/** How much a function may work before V8 optimises it: V8's default, and a budget that a start does not use up. */
 const USUAL_BUDGET = 1_800_000;
 const LATE_BUDGET = 2_000_000_000;
 const STATE_PATH = '/engine.prc';
 
-/** Our TypeScript libraries are those of the language alone. */
+/** Our TypeScript libraries cover only the language itself. */
 declare const WebAssembly: WasmCompiler;
 interface WasmCompiler {
   instantiate(bytes: Uint8Array, imports: object): Promise<{ readonly instance: object }>;
@@ -27,9 +27,9 @@ interface WasmCompiler {
 /**
  * Starts Prolog, from a saved state if there is one.
  *
- * Prolog's interpreter is one function of 82 KB. V8 would optimise it a moment after it began, which takes a CPU half a
- * second while cores boot and gains a start nothing; so the module is instantiated with a larger budget, and optimised
- * after a second or so of queries.
+ * Prolog's interpreter is one function of 82 KB. V8 would optimise it right after the start, which occupies a CPU for
+ * half a second while cores boot and gains the start nothing; so the module is instantiated with a larger budget, and
+ * optimised after a second or so of queries.
  */
 export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swipl> {
   const wasm = readFileSync(createRequire(import.meta.url).resolve('swipl-wasm/dist/swipl/swipl-web.wasm'));
@@ -56,7 +56,7 @@ export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swi
   return initSwipl(options) as Promise<unknown> as Promise<Swipl>;
 }
 
-/** Runs one of our own goals, which cannot fail; if it does, the engine is of no use. Its variables as swipl-wasm has them. */
+/** Runs one of our own goals, which cannot fail; if it does, the engine is useless. Variables in swipl-wasm's form. */
 export function must(swipl: Swipl, goal: string, input: Record<string, unknown> = {}): Once {
   const result = swipl.prolog.query(goal, input).once();
   if (result.success !== true) throw new Error(`${goal}: ${result.message ?? 'failed'}`);

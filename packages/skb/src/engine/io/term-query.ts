@@ -1,6 +1,6 @@
 /**
- * Queries whose goal is one of our predicates, called with terms. swipl-wasm's own `query` reads the call itself from a
- * text each time and answers a dictionary, which took half of a look-up's time; the parts it is made of are used here.
+ * Calls one of our predicates with terms. swipl-wasm's own `query` parses the call from text each time and returns a
+ * dictionary, which took half of a look-up's time; this uses its parts.
  */
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import type { Prolog, Swipl, TermQuery, TermRef } from './swipl-types.ts';
@@ -17,7 +17,7 @@ export class TermQueries {
     this.predicate = this.prolog.predicate('mk_sandbox:run/4');
   }
 
-  /** Calls a predicate of the sandbox with texts; what its last argument is then. It must succeed. */
+  /** Calls a predicate of the sandbox with texts, which must succeed; returns its last argument. */
   answer(predicate: string, ...texts: readonly string[]): JsonTerm {
     const { prolog } = this;
     const frame = prolog.bindings.PL_open_foreign_frame();
@@ -38,7 +38,7 @@ export class TermQueries {
     const frame = prolog.bindings.PL_open_foreign_frame();
     const first = prolog.new_term_ref(4);
     prolog.put_chars(first, goal);
-    // As a float: integers that go through this interface are cut to 32 bits.
+    // As a float: this interface cuts integers to 32 bits.
     prolog.bindings.PL_put_float(first + 1, inferenceLimit);
     prolog.bindings.PL_put_float(first + 2, deadline);
     return prolog.query(

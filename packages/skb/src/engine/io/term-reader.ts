@@ -1,6 +1,6 @@
 /**
- * Reads Prolog terms out of the engine's memory as ours. swipl-wasm's own conversion makes objects whose keys are functors,
- * so that a term called `__proto__` or `$t` is lost or breaks the engine; it ends texts at a NUL and knows no open lists.
+ * Reads Prolog terms out of the engine's memory. swipl-wasm's own conversion makes objects whose keys are functors, so
+ * that a term called `__proto__` or `$t` is lost or breaks the engine; it ends texts at a NUL and knows no open lists.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
@@ -69,7 +69,7 @@ export class TermReader {
     return args;
   }
 
-  /** An array if it ends as a list does; a list with another end, an open one too, is the cells that it is made of. */
+  /** A proper list becomes an array; a list with another end, or an open one, its cells. */
   private list(term: TermRef): JsonTerm {
     const { bindings } = this.prolog;
     const head = bindings.PL_new_term_ref();
@@ -92,7 +92,7 @@ export class TermReader {
     return { functor: 'dict', args: [tag, pairs] };
   }
 
-  /** NULs included: their length is given, not looked for. */
+  /** NULs included: the length is given, not searched for. */
   private text(term: TermRef, kinds: number): string {
     const { prolog, memory, place } = this;
     const mark = prolog.bindings.WASM_mark_string_buffers();
@@ -110,7 +110,7 @@ function integerTerm(value: number | bigint): JsonTerm {
   return typeof value === 'bigint' ? { integer: value.toString() } : value;
 }
 
-/** What JSON has no number for is named. */
+/** Names what JSON has no number for. */
 function floatTerm(value: number): JsonTerm {
   if (Number.isFinite(value) && !Object.is(value, -0)) return value;
   if (Number.isNaN(value)) return { float: 'nan' };

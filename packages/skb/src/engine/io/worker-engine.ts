@@ -1,9 +1,9 @@
 /**
- * The engine as the knowledge base sees it: a thread, the jobs it has been given, and a watchdog.
+ * The engine as the knowledge base sees it: a thread, its jobs, and a watchdog.
  *
- * Guarantees: the caller's event loop never waits for Prolog; every query ends exactly once, with a named error if not
- * with answers; facts and rules survive the thread, which is replaced when a query cannot be stopped, when it crashes
- * or when its memory has grown too far. Queries that were inside it then and had not answered yet are run again.
+ * Guarantees: the caller's event loop never waits for Prolog; every query ends exactly once, with answers or a named
+ * error; facts and rules survive the thread, which is replaced when a query cannot be stopped, when it crashes or when
+ * its memory has grown too far. Queries inside it that had not answered are then run again.
  */
 import { Worker } from 'node:worker_threads';
 import { FactStore } from '../../facts/fact-store.ts';
@@ -20,11 +20,14 @@ import type { FactChange, FactUpdate, RefusedProgram, SkbEngine } from '../skb-e
 export interface WorkerEngineOptions {
   /** The bundled `worker-main`, a CommonJS or ES module file. */
   readonly workerPath: string;
-  /** What `save-state` has saved. */
+  /** The state saved by `save-state`. */
   readonly state: Uint8Array;
   /** Told when a thread is replaced, for the log. */
   readonly onRestart?: (reason: string) => void;
-  /** Told while a query runs, and with null when none does: which one, and by how much the process has grown since it began. */
+  /**
+   * Called while a query runs with its goal and how much the process has grown since it began; with null when none
+   * runs.
+   */
   readonly onLook?: (goal: string | null, grownMebibytes: number) => void;
 }
 
@@ -52,7 +55,7 @@ export class WorkerEngine implements SkbEngine {
   #watchdog: NodeJS.Timeout | undefined;
   #watched = { id: 0, sinceMs: 0, mebibytes: 0 };
   #loadFailures = 0;
-  /** Resident memory of the process when the thread became ready, and what the watchdog last saw beyond it. */
+  /** Resident memory when the thread became ready, and the watchdog's last reading beyond it. */
   #startMebibytes = 0;
   #grownMebibytes = 0;
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} };
@@ -149,7 +152,7 @@ export class WorkerEngine implements SkbEngine {
     return id;
   }
 
-  /** Jobs made in one turn of the event loop go to the thread in one message. */
+  /** Jobs made in one turn of the event loop share a message to the thread. */
   #scheduleFlush(): void {
     if (this.#flushScheduled || !this.#isReady) return;
     this.#flushScheduled = true;
@@ -201,7 +204,7 @@ export class WorkerEngine implements SkbEngine {
 
   #onEvents(worker: Worker, events: readonly WorkerEvent[]): void {
     for (const event of events) {
-      // A crash replaces the thread in the middle of a batch; what follows is not for the new one.
+      // A crash replaces the thread in the middle of a batch; the rest is not for the new one.
       if (worker !== this.#worker) return;
       this.#onEvent(event);
     }
@@ -275,7 +278,7 @@ export class WorkerEngine implements SkbEngine {
       else if (entry.answered || ++entry.retries > ENGINE_LIMITS.maxRetries) fail(entry, restarted(reason));
       else retried.push(entry);
     }
-    // The new thread starts from the whole store: updates that waited are in it.
+    // The new thread starts from the whole store, which includes waiting updates.
     const [updates, others] = partition(this.#queue, (entry) => entry.job.type === 'facts');
     for (const entry of updates) entry.sink.end({ more: false });
     this.#queue = [...retried, ...others];
@@ -287,7 +290,7 @@ export class WorkerEngine implements SkbEngine {
   }
 }
 
-/** UTF-8 has nothing for it: it would arrive as another character. */
+/** UTF-8 cannot express it: it would arrive as another character. */
 const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 /** What must not reach Prolog's reader. Brackets in quotes count too: nobody writes 400 open ones. */

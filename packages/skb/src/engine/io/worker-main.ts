@@ -2,7 +2,7 @@
  * The engine's thread: SWI-Prolog compiled to WebAssembly, one job after the other.
  *
  * Guarantees: every job gets exactly one `end`, unless the thread is ended or crashes, which its owner sees. It blocks
- * while a query runs, so the owner watches it from outside through the shared status.
+ * while a query runs, so the owner watches it through the shared status.
  */
 import { randomUUID } from 'node:crypto';
 import { known } from '@mk/monitor-proto/assert';
@@ -81,7 +81,7 @@ function restore(swipl: Swipl, { id, programs }: Extract<Job, { type: 'restore_r
   post({ type: 'end', id, more: false });
 }
 
-/** Says which are refused. */
+/** Puts rules back; returns those that are refused. */
 function restoreRules(
   swipl: Swipl,
   programs: readonly Program[],
@@ -92,8 +92,8 @@ function restoreRules(
 }
 
 /**
- * A query's limit is a span of time: a wall clock that is set meanwhile must not end or prolong it. Prolog asks JavaScript
- * for the time, and in this thread, where nothing else wants the date, that is the start's date and what has passed since.
+ * A query's limit is a duration: setting the wall clock must not end or prolong it. Prolog asks JavaScript for the
+ * time, and in this thread, where nothing else needs the date, that is the start's date plus the time since.
  */
 function keepClockFromStepping(): void {
   const { timeOrigin } = performance;
@@ -147,8 +147,7 @@ function runQuery({ swipl, queries }: Engine, job: QueryJob): void {
       break;
     }
   }
-  // After a large term was given up, the next stack overflow would write outside the memory unless garbage is
-  // collected.
+  // After a large term was dropped, the next stack overflow would write outside the memory unless garbage is collected.
   if (failure !== undefined && LEAVES_GARBAGE.has(failure.name)) must(swipl, 'garbage_collect');
   if (batch.length > 0) post({ type: 'solutions', id: job.id, batch });
   post({ type: 'end', id: job.id, more, ...(failure === undefined ? {} : { failure }) });

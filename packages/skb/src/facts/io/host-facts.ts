@@ -1,5 +1,5 @@
 /**
- * Facts of the host that the processes run on, from `node:os` and, on Linux, `/sys`. The names begin with `host_`: a
+ * Facts of the host that the processes run on, from `node:os` and, on Linux, `/sys`. Their names begin with `host_`: a
  * core of the cluster is a process, and need not be a core of the host.
  *
  *   host(Name, Platform, Arch, Cpus)      host_memory(Bytes)
@@ -13,7 +13,7 @@ import { fact } from '../fact.ts';
 
 const UNITS: { readonly [unit: string]: number } = { K: 1_024, M: 1_048_576, G: 1_073_741_824 };
 
-/** What can be found out; what the host does not say is left out. Never throws. `root` stands for `/sys` in tests. */
+/** What can be found out; what the host does not tell is left out. Never throws. `root` replaces `/sys` in tests. */
 export function hostFacts(root = '/sys'): readonly Fact[] {
   const cpus = numbered(join(root, 'devices/system/cpu'), 'cpu');
   return [
@@ -51,7 +51,7 @@ function distanceFacts(root: string, node: number): readonly Fact[] {
   return row.map((distance, to) => fact('host_node_distance', node, to, Number(distance)));
 }
 
-/** The numbers of entries such as `cpu0`, `cpu1`; none if the folder is not there. */
+/** The numbers of entries such as `cpu0`, `cpu1`; none if the folder is missing. */
 function numbered(folder: string, prefix: string): readonly number[] {
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder).filter(

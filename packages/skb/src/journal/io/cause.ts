@@ -17,7 +17,7 @@ const CAUSES: { readonly [code: string]: string } = {
   ENFILE: 'too many files are open',
 };
 
-/** What one write of the journal takes at the least: a page and its frame in the log. */
+/** The least that one write of the journal takes: a page and its frame in the log. */
 const PROBE_BYTES = 16_384;
 
 /** An error of the file system in words, with its code. */
@@ -27,7 +27,7 @@ export function causeOf(error: unknown): string {
   return words === undefined ? asError(error).message : `${words} (${code})`;
 }
 
-/** Why a file, and others beside it, cannot be written; null: they can. Their folder is made if it is not there. */
+/** Why a file and others beside it cannot be written; null: they can. Makes their folder if it is missing. */
 export function whyUnwritable(file: string): string | null {
   const path = `${file}.probe-${process.pid}`;
   try {

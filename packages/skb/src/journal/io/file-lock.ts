@@ -1,17 +1,17 @@
 /**
- * An exclusive lock that the operating system keeps on an open file: it ends with its holder, however that ends, and holds
- * between containers that share a volume. A pid in a file is no lock: another pid namespace, a reboot, any process that has
- * the number since make it a lie.
+ * An exclusive lock that the operating system keeps on an open file: it ends with its holder, however that ends, and
+ * holds between containers that share a volume. A pid in a file is no lock: another pid namespace, a reboot, or any
+ * later process with that number makes it a lie.
  *
- * Linux: open file description locks (`fcntl(2)`, F_OFD_SETLK), macOS: `flock`, Windows: `LockFileEx`.
- * Source: docs/decisions/0071-the-lock-of-a-journal.md.
+ * Linux: open file description locks (`fcntl(2)`, F_OFD_SETLK), macOS: `flock`, Windows: `LockFileEx`. Source:
+ * docs/decisions/0071-the-lock-of-a-journal.md.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { tryLock } from 'fs-native-extensions';
 import { readPlainFile } from './plain-file.ts';
 
-/** Somebody else holds the lock; the text says who wrote into the file last. */
+/** Somebody else holds the lock; the text says who last wrote into the file. */
 export class LockHeldError extends Error {
   override readonly name = 'LockHeldError';
 }
@@ -20,7 +20,7 @@ export class FileLock {
   private constructor(
     readonly path: string,
     private readonly descriptor: number,
-    /** What the file said before: its last holder, as far as that could write. */
+    /** What the file said before: its last holder, if that could write. */
     readonly before: string,
   ) {}
 
@@ -32,7 +32,7 @@ export class FileLock {
         const before = readPlainFile(path).trim();
         if (!tryLock(descriptor)) throw new LockHeldError(before === '' ? 'another process' : before);
         const lock = new FileLock(path, descriptor, before);
-        // The file that we opened may have been put away before we had the lock.
+        // The file that we opened may have been replaced before we had the lock.
         if (lock.isInPlace) return lock.signed();
       } catch (error) {
         closeSync(descriptor);
@@ -68,12 +68,12 @@ export class FileLock {
     }
   }
 
-  /** The file stays: whoever deleted it could delete one that another process has locked meanwhile. */
+  /** The file stays: deleting it could delete one that another process has locked meanwhile. */
   release(): void {
     closeSync(this.descriptor);
   }
 
-  /** For people who look into the file; a full disk does not make the lock less of one. */
+  /** For people who read the file; a full disk does not weaken the lock. */
   private signed(): this {
     try {
       ftruncateSync(this.descriptor, 0);

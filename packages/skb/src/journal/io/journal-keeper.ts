@@ -1,6 +1,6 @@
 /**
- * The journal of a running SKB, over its failures: while it cannot be written nothing is acknowledged, and when the cause has
- * gone it is opened again and written whole from what the SKB holds, without a restart.
+ * The journal of a running SKB, across its failures: while it cannot be written nothing is acknowledged; when the cause
+ * has gone it is reopened and rewritten from what the SKB holds, without a restart.
  *
  *   closed ──open──▶ open ──a write failed, its files are gone──▶ failed ──again every second──▶ open
  *      └──────────────────── cannot be opened ────────────────────▶ ▲
@@ -18,15 +18,15 @@ import { JournalError, type JournalEvent, SqliteJournal, takeJournalLock } from 
 
 export interface KeeperOptions {
   readonly path: string;
-  /** What the process has taken already; null: it could not. */
+  /** What the process already holds; null: it could not get it. */
   readonly lock: FileLock | null;
   log(event: LogEventName, fields: LogFields): void;
-  /** What belongs into the journal's folder before the journal; may throw. */
+  /** Prepares the journal's folder, before the journal; may throw. */
   prepare(): void;
   /** The journal was read, for the first time in this life. */
   opened(contents: JournalContents): void;
   failed(text: string): void;
-  /** It can be written again: `replaceBy` is to be called before anything else. */
+  /** It can be written again: call `replaceBy` before anything else. */
   recovered(): void;
 }
 
@@ -52,7 +52,7 @@ export class JournalKeeper {
     return this.journal === null ? (this.failure ?? 'the journal is not open yet') : null;
   }
 
-  /** Resolves when the changes are on the disk. A failure ends the journal until it has been opened again. */
+  /** Resolves when the changes are on disk. A failure closes the journal until it is reopened. */
   async append(changes: readonly JournalChange[]): Promise<void> {
     const { journal } = this;
     if (journal === null) throw new JournalError(known(this.whyNot));
@@ -64,7 +64,7 @@ export class JournalKeeper {
     }
   }
 
-  /** Everything that the SKB holds, in the place of what the journal held before it failed. True: it is on the disk. */
+  /** Replaces what the journal held before it failed by everything that the SKB holds. True: it is on disk. */
   replaceBy(changes: readonly JournalChange[]): boolean {
     try {
       if (this.journal === null) return false;
@@ -127,7 +127,7 @@ export class JournalKeeper {
     if (why !== null) throw new JournalError(why);
   }
 
-  /** Said once a cause; what it rested on is given up until it is opened again. */
+  /** Reported once per cause; its resources are released until it is reopened. */
   private fail(error: Error): void {
     const { path, log, failed } = this.options;
     const why = whyUnwritable(path);

@@ -1,14 +1,14 @@
 /**
- * The journal of the knowledge base: what it acknowledged is there after a kill.
+ * The journal of the knowledge base: what it acknowledged survives a kill.
  *
  * Guarantees, numbered for tests:
- *   JN1  the promise of `append` resolves when the changes are on the disk (SQLite's write-ahead log, synced at every commit)
- *       of the file that lies at the journal's path; a commit is whole or not at all;
- *   JN2  whatever was appended is read back as it was, any text of JavaScript included;
- *   JN3  a row that cannot be read is set aside, by name, and costs no other;
+ *   JN1  the promise of `append` resolves when the changes are on the disk (SQLite's write-ahead log, synced at every
+ *       commit) of the file that lies at the journal's path; a commit is whole or not at all;
+ *   JN2  whatever was appended is read back unchanged, any text of JavaScript included;
+ *   JN3  an unreadable row is set aside, by name, and costs no other;
  *   JN4  one process has the journal: the operating system's lock says so, and ends with its holder.
- * Changes appended in one turn of the event loop share one commit. The tables hold the state, not its history, so nothing
- * but the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
+ * Changes appended in one turn of the event loop share a commit. The tables hold the state, not its history, so only
+ * the log needs compacting. Source: docs/decisions/0021-sqlite-journal.md, 0071-the-lock-of-a-journal.md.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { asError } from '@mk/monitor-proto/thrown';
@@ -26,7 +26,7 @@ import { FileLock, LockHeldError } from './file-lock.ts';
 import { lockPathOf } from './lock-path.ts';
 import { mustBeFile } from './plain-file.ts';
 
-/** What opening found, or a repair did; for the log. */
+/** What opening found or a repair did, for the log. */
 export type JournalEvent =
   | { readonly type: 'recovered'; readonly committedFrames: number }
   | { readonly type: 'torn_write_repaired'; readonly tornBytes: number }
@@ -38,7 +38,7 @@ export type JournalEvent =
 export class JournalError extends Error {}
 
 const WHAT_TO_DO = 'put a copy of it back, or move it away to begin anew';
-/** Enough of SQLite's words to know the damage by. */
+/** Enough of SQLite's words to identify the damage. */
 const MOST_SAID = 200;
 
 interface Pending {
@@ -84,8 +84,8 @@ export class SqliteJournal {
   #closed = false;
 
   /**
-   * Opens or creates the journal at `path`; throws a `JournalError` if another process has it or it is damaged. `lock` is
-   * the journal's own, if the process has it already; without one it is taken.
+   * Opens or creates the journal at `path`; throws a `JournalError` if another process has it or it is damaged. `lock`
+   * is the journal's own, if the process already has it; otherwise it is taken.
    */
   constructor(path: string, lock?: FileLock) {
     this.#path = path;
@@ -121,17 +121,17 @@ export class SqliteJournal {
     this.events = events;
   }
 
-  /** Throws a `JournalError` when what lies at the path is not what we write into: it was deleted, moved or replaced. */
+  /** Throws a `JournalError` when the file at the path is no longer ours: it was deleted, moved or replaced. */
   checkPlace(): void {
     const files = filesAt(this.#path);
-    // The log is made by the first write.
+    // The first write makes the log.
     const same = files.every((file, index) => file === this.#files[index] || this.#files[index] === 'none');
     if (!same || files[0] === 'none' || !this.#lock.isInPlace)
       throw new JournalError('it was deleted or replaced under us');
     this.#files = files;
   }
 
-  /** Puts these changes in the place of all that the journal holds, in one commit. */
+  /** Replaces all that the journal holds by these changes, in one commit. */
   replaceBy(changes: readonly JournalChange[]): void {
     this.#transaction(() => {
       for (const table of Object.keys(TABLES)) this.#db.exec(`DELETE FROM ${table}`);
@@ -139,7 +139,7 @@ export class SqliteJournal {
     });
   }
 
-  /** Keeps the changes, in order; resolves when they are on the disk. Rejects if they are not, and ever after. */
+  /** Keeps the changes, in order; resolves when they are on disk. Rejects if they are not, and ever after. */
   append(changes: readonly JournalChange[]): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
@@ -167,7 +167,7 @@ export class SqliteJournal {
     }
   }
 
-  /** Commits what waits and gives the file back, with its lock unless that is to be kept. */
+  /** Commits what waits and closes the file, releasing its lock unless `keepLock`. */
   close({ keepLock = false } = {}): void {
     if (this.#closed) return;
     this.flush();
@@ -176,7 +176,7 @@ export class SqliteJournal {
       for (const statement of Object.values(this.#statements)) statement.finalize();
       this.#db.close();
     } catch {
-      // A disk that has failed does not take the last words; what was acknowledged is in the log.
+      // A failed disk does not take the last words; what was acknowledged is in the log.
     }
     this.#leave(keepLock);
   }
@@ -206,7 +206,7 @@ export class SqliteJournal {
     }
   }
 
-  /** What is committed into a file that nobody will find again is not kept: the place is looked at last (JN1). */
+  /** What is committed into a file that nobody will find again is lost: check the place last (JN1). */
   #transaction(act: () => void): void {
     this.#db.exec('BEGIN');
     act();
@@ -214,13 +214,13 @@ export class SqliteJournal {
     this.checkPlace();
   }
 
-  /** A full or broken disk: what follows would stand on what is not there, so the journal takes nothing more. */
+  /** A full or broken disk: later changes would build on missing ones, so the journal takes nothing more. */
   #fail(error: unknown, group: readonly Pending[]): void {
     this.#failure = new JournalError(`the journal ${this.#path} cannot be written: ${messageOf(error)}`);
     try {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
     } catch {
-      // the disk does not take that either; opening it again will
+      // the disk does not take that either; reopening will
     }
     for (const { reject } of [...group, ...this.#pending.splice(0)]) reject(this.#failure);
   }
@@ -310,7 +310,7 @@ export function takeJournalLock(path: string): FileLock {
   }
 }
 
-/** SQLite's own lock in this build is a directory, which a kill leaves behind. Whoever has ours may remove it. */
+/** SQLite's own lock in this build is a directory, which a kill leaves behind. Whoever has our lock may remove it. */
 function removeStaleLock(path: string, lock: FileLock, events: JournalEvent[]): void {
   const stale = `${path}.lock`;
   if (!existsSync(stale)) return;
@@ -337,7 +337,7 @@ function filesAt(path: string): readonly string[] {
   });
 }
 
-/** In one line: SQLite's check of a damaged database tells of each page in a line of its own. */
+/** In one line: SQLite's check reports each page of a damaged database on a line of its own. */
 function messageOf(error: unknown): string {
   const text = asError(error)
     .message.trim()
