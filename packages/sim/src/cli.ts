@@ -20,13 +20,13 @@ export interface SimCommandContext {
   machinesDirectory(): string;
   done(status: number): void;
   readonly terminal?: SimTerminal;
-  /** Bundles a file, or finds a program that ships; throws what the command line reports. */
+  /** Bundles a file, or finds a shipped program; throws what the command line reports. */
   program?(word: string): Promise<SimProgram>;
   /** Shows a recorded run in a browser until it is interrupted. */
   show?(file: string, json: boolean): Promise<void>;
 }
 
-/** Exit statuses, as docs/guides/write-a-fault-plan.md has them. */
+/** Exit statuses; see docs/guides/write-a-fault-plan.md. */
 export const EXIT = { held: 0, broke: 1, unknown: 2 } as const;
 
 /** The command `sim`: the same kernel on virtual time. */
@@ -45,7 +45,7 @@ export function simCommand(context: SimCommandContext): CommandModule<object, Re
   };
 }
 
-/** Runs what the options ask for, on so many processes as `--jobs` says; the exit status. */
+/** Runs what the options ask for, on as many processes as `--jobs` says; returns the exit status. */
 async function runSimJobs(args: Args, context: SimCommandContext, program: SimProgram | null): Promise<number> {
   if (args['jobs'] === undefined) return runSim(args, context, program);
   const terminal = context.terminal ?? simTerminal();
@@ -66,7 +66,7 @@ async function beJob(context: SimCommandContext): Promise<void> {
   }
 }
 
-/** A child of `--jobs`: the same options, and what the launcher makes of the program. */
+/** A child of `--jobs`: the same options, and the launcher's program. */
 async function prepareJob(args: Args, context: SimCommandContext): Promise<ReturnType<typeof jobOf>> {
   const program = await programFor(args, context);
   return jobOf(parseSimRequest(args), { machinesDirectory: context.machinesDirectory(), program });
@@ -89,7 +89,7 @@ function refused(error: unknown, terminal: SimTerminal): number {
   return EXIT.unknown;
 }
 
-/** Runs what the options ask for in this process, whatever `--jobs` says; the exit status. */
+/** Runs what the options ask for in this process, whatever `--jobs` says; returns the exit status. */
 export function runSim(args: Args, context: SimCommandContext, program: SimProgram | null = null): number {
   const terminal = context.terminal ?? simTerminal();
   try {
@@ -111,17 +111,16 @@ const COMMANDS: { readonly [S in SimRequest['scenario']]: typeof runNemesisComma
 /** The programs of scenarios that are figures. */
 const MEASURING: Readonly<Record<string, string | undefined>> = { unmap: UNMAP_PROGRAM, share: SHARE_PROGRAM };
 
-/**
- * The program of a scenario that was written to a file; undefined: there is none, or the file is read again and
- * complained of.
- */
+/** The program of a scenario file; undefined: there is none, or the file will be read again and its fault reported. */
 function replayedProgram(file: unknown): string | undefined {
   const text = file === undefined ? null : readText(String(file));
   const scenario = text?.ok === true ? parseScenario(text.value) : null;
   return scenario?.ok === true ? scenario.value.program?.program : undefined;
 }
 
-/** The program of a plan's workload; undefined: there is none, or the plan is read again and complained of. */
+/**
+ * The program of a plan's workload; undefined: there is none, or the plan will be read again and its fault reported.
+ */
 function plannedProgram(file: unknown): string | undefined {
   const text = file === undefined ? null : readText(String(file));
   const plan = text?.ok === true ? parseFaultPlan(text.value) : null;
@@ -178,7 +177,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('replay', { ...TEXT, describe: 'run the scenario that --shrink wrote' });
 }
 
-/** What a run leaves behind, and how. */
+/** Declares what a run leaves behind, and how. */
 function declareResults(cli: OptionBuilder): OptionBuilder {
   return cli
     .option('trace', {

@@ -31,7 +31,7 @@ import {
 import type { Threads } from '../threads/threads.ts';
 import { formatLine } from '../runtime/format.ts';
 
-/** The named thread by which other dispatchers of the domain ask the one at home about their address space. */
+/** The named thread through which other dispatchers of the domain use the address space at home. */
 export const MEMORY_ENTRY = 'mk:memory';
 
 /** Who a dispatcher is. */
@@ -57,7 +57,7 @@ export interface MkConsole {
 /** Everything that a program sees of its machine. The first argument of its main function, and of its named threads. */
 export class Mk {
   readonly self: Self;
-  /** Cores that the domain had a dispatcher on when this one began, its first one’s first. */
+  /** The cores on which the domain had dispatchers when this one began, that of its first one first. */
   readonly cores: readonly number[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -105,22 +105,22 @@ export class Mk {
 
   // Time, chance, work.
 
-  /** The kernel's clock in nanoseconds; it stands still between two waits, but for `work`. */
+  /** The kernel's clock in nanoseconds; it stands still between two waits, except for `work`. */
   now(): Nanos {
     return this.runtime.now();
   }
 
-  /** A number from 0 up to 1, of the kernel's seed: the same seed, the same numbers. */
+  /** A number from 0 up to 1, from the kernel's seed: the same seed gives the same numbers. */
   random(): number {
     return this.runtime.prng.nextFloat();
   }
 
-  /** A whole number from 0 up to `below`, of the kernel's seed. */
+  /** A whole number from 0 up to `below`, from the kernel's seed. */
   randomInt(below: number): number {
     return this.runtime.prng.nextInt(below);
   }
 
-  /** Says that what was computed takes so long: in the simulator the core is occupied so much longer. */
+  /** Declares that a computation takes so long: the simulated core is occupied for that time. */
   work(ns: Nanos): void {
     this.runtime.border.work(ns);
   }
@@ -148,7 +148,7 @@ export class Mk {
   // What must hold.
 
   /**
-   * Ends the program with ASSERTION_FAILED unless the condition holds, wherever it stands: in a handler, or where somebody catches
+   * Ends the program with ASSERTION_FAILED unless the condition holds, even in a handler, or where somebody catches
    * what it throws.
    */
   assert(condition: unknown, text = 'an assertion'): void {
@@ -176,7 +176,7 @@ export class Mk {
     return new Promise<never>(() => undefined);
   }
 
-  /** A system call that does nothing: what one costs. */
+  /** A system call that does nothing: measures what one costs. */
   async nop(): Promise<void> {
     await this.runtime.calls.ask('nop', []);
   }
@@ -231,7 +231,7 @@ export class Mk {
 
   // Other cores of this domain.
 
-  /** Gives the domain a dispatcher on that core, too. ALREADY_SPANNED. */
+  /** Also gives the domain a dispatcher on that core. ALREADY_SPANNED. */
   async span(core: CoreId, options: WaitOptions = {}): Promise<void> {
     await this.runtime.calls.ask('span', [core], options);
   }
@@ -258,7 +258,7 @@ export class Mk {
     return this.remote.join(handle, options);
   }
 
-  /** To be returned by a named thread: it goes on on that core as `entry` with this state. */
+  /** What a named thread returns to go on on that core as `entry`, with this state. */
   moveTo(core: CoreId, entry: string, state: PlainValue = null): Migration {
     return new Migration(core, entry, state);
   }
@@ -273,7 +273,7 @@ export class Mk {
     return new ServiceEnd(this.runtime, spoken, name, offered, handlers, options, (text) => this.console.error(text));
   }
 
-  /** What the kernel tells goes to its part of the library. */
+  /** Routes the kernel's upcalls to the parts of the library. */
   private route(): void {
     const { runtime, channels, endpoints } = this;
     runtime.on('message', ({ channel, words, data, capabilities }) => {

@@ -12,22 +12,22 @@ import { MEMORY_ENTRY, Mk } from './mk.ts';
 
 /** What a program's main function returns: its exit status, or nothing for 0. */
 export type Main = (mk: Mk) => Promise<number | void> | number | void;
-/** A thread that may begin on any core of the domain: its state is all that it is given. */
+/** A thread that may begin on any core of the domain: its state is all that it gets. */
 export type NamedThread = (
   mk: Mk,
   state: never,
 ) => Promise<PlainValue | Migration | void> | PlainValue | Migration | void;
 
-/** What a program says of itself. */
+/** What a program declares of itself. */
 export interface ProgramSpec {
   readonly name: string;
-  /** Interfaces that it offers or uses, for whoever lists programs. */
+  /** Interfaces that it offers or uses, for lists of programs. */
   readonly interfaces?: readonly Interface<Methods>[];
   /** Threads that can be begun on other cores, by name. */
   readonly threads?: Readonly<Record<string, NamedThread>>;
-  /** Run when the domain gets another dispatcher, on that core, before any of its threads. */
+  /** Runs on the core of another dispatcher of the domain, before any of its threads. */
   readonly onSpan?: (mk: Mk) => Promise<void> | void;
-  /** A domain that ends with threads, channels or locks left over has failed: LEFTOVERS. */
+  /** A domain that ends with leftover threads, channels or locks has failed: LEFTOVERS. */
   readonly strict?: boolean;
 }
 
@@ -52,7 +52,9 @@ export function program(spec: ProgramSpec, main: Main): Program {
   return made;
 }
 
-/** Runs what a program's file exports as `main`: a program, or a plain function. To be called while the file is evaluated. */
+/**
+ * Runs what a program's file exports as `main`: a program, or a plain function. Call it while the file is evaluated.
+ */
 export function start(main: Program | Main, name = 'program'): void {
   const here = border();
   if (typeof main === 'function') return attach({ spec: { name }, main }, here);
@@ -71,7 +73,7 @@ function attach(made: Program, to: Border): void {
   runtime.on('run', (run) => begin(runtime, made, run));
 }
 
-/** The first upcall: the main thread of the first dispatcher; the others wait for threads. */
+/** The first upcall: starts the main thread in the first dispatcher; others wait for threads. */
 export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'run'>): void {
   runtime.seed(`${run.domain}/${run.core}/${chance()}`);
   const mk: Mk = new Mk(runtime, run, (entry, state) => runEntry(mk, spec, entry, state));
@@ -85,7 +87,7 @@ export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'
   thread.detach();
 }
 
-/** Main has returned: the domain ends, unless a thread failed that nobody asked for. */
+/** Main has returned: the domain ends, unless a thread failed that nobody joined. */
 function end(runtime: Runtime, spec: ProgramSpec, returned: number | void): void {
   const [failure] = runtime.threads.failures();
   if (failure !== undefined) return runtime.failed(failure.thread, failure.error);
@@ -107,12 +109,12 @@ async function runEntry(mk: Mk, { threads = {} }: ProgramSpec, entry: string, st
   return (await body(mk, state as never)) ?? null;
 }
 
-/** Puts a value into the program's world under a name that has none. */
+/** Adds a value to the program's world under an unused name. */
 function provide(name: string, value: unknown): void {
   if (Reflect.get(globalThis, name) === undefined) Reflect.set(globalThis, name, value);
 }
 
-/** Where a dispatcher's chance begins: in its context `Math.random` is the kernel's, of its seed. */
+/** Seeds a dispatcher's randomness: `Math.random` of its context is the kernel's. */
 function chance(): number {
   const { random } = Math;
   return random();

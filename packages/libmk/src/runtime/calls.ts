@@ -16,12 +16,12 @@ export class Calls {
     private readonly border: Border,
   ) {}
 
-  /** How many calls have not been answered. */
+  /** How many calls are unanswered. */
   get size(): number {
     return this.open.size;
   }
 
-  /** Asks the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. */
+  /** Calls the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. */
   ask<N extends string>(name: N, args: readonly PlainValue[], options: WaitOptions = {}): Promise<CallAnswer<N>> {
     return waitFor<CallAnswer<N>>(this.clock, `system call ${name}`, options, (waker) => {
       this.lastId += 1;
@@ -37,20 +37,20 @@ export class Calls {
     this.outgoing.push([0, name, args]);
   }
 
-  /** Asks within the turn: for what the CPU driver serves alone. Throws an `MkError`. */
+  /** Calls within the turn: for what the CPU driver serves alone. Throws an `MkError`. */
   now(name: string, args: readonly PlainValue[]): PlainValue {
     const result = this.border.callNow(name, args);
     if (result.ok) return result.value;
     throw new MkError(result.error, result.text);
   }
 
-  /** An answer comes. One that nobody waits for any more is dropped. */
+  /** An answer has come. One that nobody waits for any more is dropped. */
   answered({ call, error, text, value }: UpcallOf<'reply'>): void {
     const waker = this.open.get(call);
     if (waker === undefined) return;
     this.open.delete(call);
     if (error === '')
-      waker.wake(value as never); // by the number: what was asked for under it, whatever that answers
+      waker.wake(value as never); // the number identifies the call, and so the answer's type
     else waker.fail(new MkError(error, text));
   }
 }

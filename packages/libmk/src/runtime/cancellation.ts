@@ -1,6 +1,6 @@
 import { MkError } from './mk-error.ts';
 
-/** What a cancellation signal is asked: a part of the DOM's `AbortSignal`, which a bare context does not have. */
+/** The part of the DOM's `AbortSignal` that waits use; a bare context has none. */
 export interface CancelSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
@@ -51,13 +51,13 @@ export class Cancellation {
     return this.own;
   }
 
-  /** Cancels; a second time does nothing. */
+  /** Cancels; further calls do nothing. */
   cancel(reason: string | Error = 'the caller cancelled it'): void {
     this.own.abort(typeof reason === 'string' ? new MkError('CANCELLED', reason) : reason);
   }
 }
 
-/** The DOM's `AbortController` as far as the library uses it: a bare context has none. */
+/** The part of the DOM's `AbortController` that the library uses; a bare context has none. */
 export class SmallAbortController {
   readonly signal = new Signal();
 

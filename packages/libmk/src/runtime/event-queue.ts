@@ -1,15 +1,15 @@
 import { type Clockwork, type WaitOptions, type Waker, waitFor } from './waiting.ts';
 
-/** What a source has to give: a value, or the error with which it ended. */
+/** What a source yields: a value, or the error with which it ended. */
 export type Taken<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };
 
-/** Something that can be waited for, alone or in a wait set. */
+/** Something to wait for, alone or in a wait set. */
 export interface Waitable<T> {
   /** For people: “messages of kv”. */
   readonly label: string;
-  /** What is there now; null: nothing. An ended source gives its error again and again. */
+  /** What is available now; null: nothing. An ended source repeats its error. */
   take(): Taken<T> | null;
-  /** Calls the listener whenever something comes to a source that had nothing. Returns what ends that. */
+  /** Calls the listener whenever something comes to an empty source. Returns the function that ends that. */
   onReady(listener: () => void): () => void;
 }
 
@@ -29,7 +29,7 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
   constructor(
     private readonly clock: Clockwork,
     readonly label: string,
-    /** Told whenever an event has been handed to the program. */
+    /** Called whenever the program takes an event. */
     private readonly onTaken: (event: T) => void = () => undefined,
   ) {}
 
@@ -38,7 +38,7 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
     return this.events.length - this.first;
   }
 
-  /** An event comes: for whoever waits longest, or to be taken later. */
+  /** Adds an event: for the longest waiter, or to be taken later. */
   push(event: T): void {
     if (this.ended !== null) return;
     const [waiter] = this.waiters;
@@ -51,7 +51,7 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
     if (this.length === 1) this.tellReady();
   }
 
-  /** No more events come; what has come can still be taken. */
+  /** Ends the source; what has come can still be taken. */
   end(error: Error): void {
     if (this.ended !== null) return;
     this.ended = error;
@@ -96,7 +96,7 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Until the source ends; the error that ended it is thrown. */
+  /** Until the source ends; then throws its error. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
     for (;;) yield await this.receive();
   }

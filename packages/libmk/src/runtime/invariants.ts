@@ -1,14 +1,14 @@
 import { known } from '@mk/monitor-proto/assert';
 import { MkError } from './mk-error.ts';
 
-/** What a program's invariant says: false, or a text that says what is wrong, breaks it. */
+/** A program's invariant: false, or a text that says what is wrong, breaks it. */
 export type Predicate = () => boolean | string;
 
-/** A predicate that must hold whenever another thread of the dispatcher can look. */
+/** Predicates that must hold whenever another thread of the dispatcher can look. */
 export class Invariants {
   private readonly all: { readonly name: string; readonly holds: Predicate }[] = [];
 
-  /** Returns what takes it back. */
+  /** Returns the function that withdraws it. */
   always(name: string, holds: Predicate): () => void {
     const invariant = { name, holds };
     this.all.push(invariant);

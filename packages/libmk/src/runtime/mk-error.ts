@@ -15,7 +15,7 @@ export class MkError extends Error {
     this.name = name;
   }
 
-  /** What was asked certainly did not happen. An error that an interface declares is an answer, and so definite. */
+  /** The call certainly did not happen. An error that an interface declares is an answer, and so definite. */
   get definite(): boolean {
     return isErrorName(this.name) ? ERRORS[this.name].definite : true;
   }
@@ -25,12 +25,12 @@ export class MkError extends Error {
     return isErrorName(this.name) && isWorthRetrying(this.name);
   }
 
-  /** The message without the name before it. */
+  /** The message without its leading name. */
   get text(): string {
     return this.message.startsWith(`${this.name}: `) ? this.message.slice(this.name.length + 2) : '';
   }
 
-  /** The message, which begins with the name already. */
+  /** The message, which already begins with the name. */
   override toString(): string {
     return this.message;
   }

@@ -1,10 +1,10 @@
 /*
  * What runs next in a dispatcher. Threads are async functions; whatever they wait for is a `Parked` of this queue, and
- * nothing of the host ever wakes one.
+ * the host never wakes one.
  *
- *   Q1  Who is woken first goes on first: the order depends on nothing but the order of the calls.
- *   Q2  One strand at a time: the next is not woken before the one that was has come to rest, that is, waits again or has
- *       ended. A strand that waits for a promise of its own making cannot be seen to rest; it is given PATIENCE microtasks.
+ *   Q1  First woken, first resumed: the order depends only on the order of the calls.
+ *   Q2  One strand at a time: the next is woken only when the previous one rests, that is, waits again or has ended. A
+ *       strand that waits for a promise of its own making cannot be seen to rest; it gets PATIENCE microtasks.
  *   Q3  A parked wait ends once: later wakes are ignored.
  */
 
@@ -19,7 +19,7 @@ export interface Strand {
 /** Somebody waits here. */
 export interface Parked<T> {
   readonly promise: Promise<T>;
-  /** What is waited for, in words. */
+  /** What it waits for, in words. */
   readonly what: string;
   readonly strand: Strand | null;
   readonly open: boolean;
@@ -29,19 +29,19 @@ export interface Parked<T> {
 
 /** What the queue tells its runtime. */
 export interface RunQueueOwner {
-  /** After each step of a strand: invariants are looked at here. */
+  /** After each step of a strand: invariants are checked here. */
   stepped(): void;
-  /** Nothing is ready: what was gathered for the kernel goes. */
+  /** Nothing is ready: what was gathered for the kernel is sent. */
   rested(): void;
-  /** Nothing is ready but who has yielded, or the turn is long enough: the kernel is asked for another one. */
+  /** Only yielded strands are ready, or the turn is long enough: ask the kernel for another one. */
   yielded(): void;
   /** A step of the queue itself threw: our own fault. */
   broke(error: unknown): void;
 }
 
-/** Microtasks that a strand is given to come to rest: more than calls nest in practice, a few microseconds at the most. */
+/** Microtasks in which a strand must come to rest: more than calls nest in practice, a few microseconds at most. */
 const PATIENCE = 64;
-/** Steps of one turn, after which the dispatcher yields: a slice is not used up by two threads that play ping-pong. */
+/** Steps of one turn before the dispatcher yields: two threads that play ping-pong do not use up a slice. */
 const STEPS_A_TURN = 4096;
 
 class Wait<T> implements Parked<T> {
@@ -77,7 +77,7 @@ class Wait<T> implements Parked<T> {
     else this.reject(outcome.error);
   }
 
-  /** Notes how it ended; whether it was open. */
+  /** Records how it ended; returns whether it was open. */
   decide(outcome: Outcome<T>): boolean {
     if (!this.open) return false;
     this.open = false;
@@ -98,7 +98,7 @@ interface Step {
 }
 
 export class RunQueue {
-  /** Who runs; null: nobody, or somebody who cannot be told. */
+  /** Who runs; null: nobody, or unknown. */
   current: Strand | null = null;
   private ready: Step[] = [];
   private first = 0;
@@ -111,7 +111,7 @@ export class RunQueue {
 
   constructor(private readonly owner: RunQueueOwner) {}
 
-  /** Makes the strand that runs wait; it goes on, in its turn, after `wake` or `fail`. */
+  /** Makes the running strand wait; it resumes, in its turn, after `wake` or `fail`. */
   park<T>(what: string): Parked<T> {
     const strand = this.current;
     if (strand !== null) strand.resting = true;
@@ -121,7 +121,7 @@ export class RunQueue {
     return wait;
   }
 
-  /** Makes sure that the owner is told `rested` before the turn ends. */
+  /** Makes sure that the owner's `rested` is called before the turn ends. */
   kick(): void {
     this.pump();
   }
@@ -131,7 +131,7 @@ export class RunQueue {
     this.push({ strand, settle: step });
   }
 
-  /** The strand that runs goes on after all that are ready now; if none are, in another turn of the dispatcher. */
+  /** The running strand resumes after all that are ready now; if none are, in another turn of the dispatcher. */
   yield(): Promise<void> {
     const { current } = this;
     if (current !== null) current.resting = true;
@@ -142,14 +142,14 @@ export class RunQueue {
     return wait.promise;
   }
 
-  /** A new turn of the dispatcher: who yielded is ready again. */
+  /** A new turn of the dispatcher: yielded strands are ready again. */
   newTurn(): void {
     this.steps = 0;
     this.takeYielders();
     this.pump();
   }
 
-  /** Nothing goes on any more: the program has ended. */
+  /** Nothing resumes: the program has ended. */
   stop(): void {
     this.stopped = true;
     this.ready = [];
@@ -163,13 +163,13 @@ export class RunQueue {
     yield* this.parked;
   }
 
-  /** Whether a strand waits, for what; null: it does not. */
+  /** What a strand waits for; null: it does not wait. */
   waitOf(strand: Strand): string | null {
     for (const wait of this.parked) if (wait.strand === strand) return wait.what;
     return null;
   }
 
-  /** A wait has been decided: its strand goes on in its turn. */
+  /** A wait was decided: its strand resumes in its turn. */
   enqueue(wait: Step & { readonly what: string }): void {
     this.parked.delete(wait);
     this.push(wait);
@@ -224,7 +224,7 @@ export class RunQueue {
     this.again();
   }
 
-  /** Nothing is ready: who yielded while others were is, and who yielded alone gives up the core. */
+  /** Nothing is ready: strands that yielded while others were are now; one that yielded alone gives up the core. */
   private rest(tired: boolean): void {
     this.pumping = false;
     if (!tired && this.steps > 0 && this.yielders.length > 1) {

@@ -13,16 +13,17 @@ import { type Parked, RunQueue, type RunQueueOwner, type Strand } from './run-qu
 import { errorOf, ThrownValue } from './thrown-value.ts';
 import type { Clockwork } from './waiting.ts';
 
-/** What a part of the library does with an upcall. */
+/** How a part of the library handles an upcall. */
 export type UpcallHandler<T extends UpcallType> = (upcall: UpcallOf<T>) => void;
 
 /**
- * The library OS of one dispatcher: turns upcalls into threads that go on, and what threads ask into system calls. It knows
- * the time, entropy and everything else of the world by its border alone, so that the same events give the same turns.
+ * The library OS of one dispatcher: turns upcalls into resumed threads, and threads' requests into system calls. It
+ * knows the time, entropy and the rest of the world only through its border, so that the same events give the same
+ * turns.
  *
- *   RT1 upcalls of a batch are handled in order, and each before any thread runs that it woke
- *   RT2 after `end` nothing of the program runs any more
- *   RT3 an error that nobody catches ends the program with the name of the thread
+ *   RT1 upcalls of a batch are handled in order, each before any thread that it woke runs
+ *   RT2 after `end` nothing of the program runs
+ *   RT3 an uncaught error ends the program with the name of the thread
  */
 export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly queue: RunQueue;
@@ -31,7 +32,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly calls: Calls;
   readonly invariants = new Invariants();
   readonly slots = new Slots();
-  /** Told once, when nothing runs any more: parts of the library say what they leave behind. */
+  /** Called once, when nothing runs any more: parts of the library report what they leave behind. */
   readonly leavers: (() => readonly string[])[] = [];
   private readonly handlers = new Map<UpcallType, UpcallHandler<never>>();
   private readonly before: (() => void)[] = [];
@@ -51,7 +52,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.leavers.push(() => this.threads.leftovers());
   }
 
-  /** System calls for the host to collect after the turn: what was gathered in it becomes calls now, as few as can be. */
+  /** System calls for the host to collect after the turn: what was gathered becomes as few calls as possible now. */
   get outgoing(): Calls['outgoing'] {
     if (!this.over) this.flush();
     return this.calls.outgoing;
@@ -65,7 +66,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     return this.border.now();
   }
 
-  /** Numbers that only the kernel's seed decides. */
+  /** Random numbers that only the kernel's seed decides. */
   get prng(): Prng {
     if (this.random === null) throw new Error('random numbers before the program was run');
     return this.random;
@@ -75,13 +76,15 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.random = createPrng(seed);
   }
 
-  /** Says who handles a kind of upcall; one handler each. */
+  /** Sets the handler of a kind of upcall; one each. */
   on<T extends UpcallType>(type: T, handler: UpcallHandler<T>): void {
     if (this.handlers.has(type)) throw new Error(`two handlers for upcall ${type}`);
     this.handlers.set(type, handler);
   }
 
-  /** Calls `flush` when the host collects a turn's calls: what was gathered becomes system calls. It must wake nobody. */
+  /**
+   * Calls `flush` when the host collects a turn's calls: what was gathered becomes system calls. It must wake nobody.
+   */
   beforeTurnEnds(flush: () => void): void {
     this.before.push(flush);
   }
@@ -92,7 +95,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.kick();
   }
 
-  /** Waits for the dispatcher's next turn, which it asks for: what was gathered in this one is with the kernel then. */
+  /** Requests the dispatcher's next turn and waits for it: by then the kernel has what this one gathered. */
   nextTurn(): Promise<void> {
     const parked = this.queue.park<void>('its next turn');
     this.untilNextTurn.push(parked);
@@ -112,7 +115,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.newTurn();
   }
 
-  /** What the program would leave behind if it ended now: threads that nobody joined, channels, locks. */
+  /** What the program would leave behind if it ended now: unjoined threads, channels, locks. */
   leftovers(): readonly string[] {
     return this.leavers.flatMap((leaver) => leaver());
   }
@@ -128,7 +131,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.calls.tell('exit', [status]);
   }
 
-  /** An error that nobody caught: the program ends in it. */
+  /** Ends the program with an uncaught error. */
   failed(thread: Strand | null, error: unknown): void {
     if (this.over) return;
     const caught = errorOf(error);
@@ -140,7 +143,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.border.fail(name, `${where}${describe(caught)}`);
   }
 
-  /** Invariants of the program are looked at after each step of a thread, and after what runs without one. */
+  /** Checks the program's invariants, after each step of a thread and after what runs without one. */
   checkInvariants(): void {
     try {
       this.invariants.checkAll();
@@ -149,7 +152,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     }
   }
 
-  // What the run queue tells.
+  // What the run queue reports.
 
   stepped(): void {
     this.invariants.checkAll();
@@ -187,7 +190,7 @@ export function describe(thrown: unknown): string {
   const error = errorOf(thrown);
   if (error instanceof ThrownValue) return `threw ${error.shown}, which is no Error`;
   const { stack } = error;
-  if (isMkError(error)) return [error.message, ...framesOf(stack)].join('\n'); // its name stands in its message
+  if (isMkError(error)) return [error.message, ...framesOf(stack)].join('\n'); // its message contains its name
   return stack !== undefined && stack.includes(error.message) ? stack : `${error.name}: ${error.message}`;
 }
 

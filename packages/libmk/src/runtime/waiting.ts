@@ -6,7 +6,7 @@ import { formatLine } from './format.ts';
 import { MkError } from './mk-error.ts';
 import type { RunQueue } from './run-queue.ts';
 
-/** How long a call may wait. Without either it waits until what it waits for happens or can no longer happen. */
+/** How long a call may wait. By default until what it waits for happens or becomes impossible. */
 export interface WaitOptions {
   /** Nanoseconds from now; past it the call ends in DEADLINE_EXCEEDED. 0: do not wait. */
   readonly timeoutNs?: Nanos;
@@ -16,22 +16,22 @@ export interface WaitOptions {
   readonly signal?: CancelSignal;
 }
 
-/** What waits are made from. */
+/** What waits are built on. */
 export interface Clockwork {
   readonly queue: RunQueue;
   readonly timers: TimerQueue;
   now(): Nanos;
 }
 
-/** Who can end a wait. */
+/** Ends a wait. */
 export interface Waker<T> {
   wake(value: T): void;
   fail(error: unknown): void;
 }
 
 /**
- * Waits for whoever `arm` hands the waker to, at most as long as the options allow. `arm` returns what takes the waiting
- * back, called once however the wait ends.
+ * Waits for the holder of the waker that `arm` gets, at most as long as the options allow. `arm` returns the function
+ * that cancels the wait, called once however the wait ends.
  */
 export function waitFor<T>(
   clock: Clockwork,

@@ -27,18 +27,18 @@ export type ClientEvent = HostEvent | { readonly type: 'client_send'; readonly m
 export type ClientEffect =
   | Effect
   /**
-   * The SKB answers; `fresh`: it knows nothing of us (first contact, its restart, or it gave us up); `abandoned`: nor of
-   * answers to what we asked, if it has performed it.
+   * The SKB answers. `fresh`: it knows nothing of us (first contact, its restart, or it gave us up); `abandoned`: nor
+   * what it answered to our requests, if it performed them.
    */
   | { readonly type: 'skb_up'; readonly fresh: boolean; readonly abandoned: boolean }
-  /** What this client held as transient is gone, or must be taken for gone. */
+  /** What this client held as transient is gone, or must be assumed gone. */
   | { readonly type: 'skb_session_lost'; readonly text: string }
-  /** Another session has begun over the same channel: triggers and subscriptions must be installed anew. */
+  /** Another session has begun over the same channel: triggers and subscriptions must be reinstalled. */
   | { readonly type: 'skb_session_begun' }
-  /** The SKB will never let this client in. */
+  /** The SKB will never admit this client. */
   | { readonly type: 'skb_refused'; readonly error: ErrorName; readonly text: string }
   | { readonly type: 'skb_said'; readonly message: Message }
-  /** The link could not be opened, or ended; it is tried again. */
+  /** The link could not be opened, or ended; it is retried. */
   | { readonly type: 'skb_away'; readonly text: string };
 
 const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
@@ -50,8 +50,9 @@ const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
 ]);
 
 /**
- * A client's end of its channel to the SKB: a synchronous state machine like the kernel. The channel survives resets
- * of the link; after a restart of the SKB a new one begins, under the same instance, and whoever waits must ask again.
+ * A client's end of its channel to the SKB: a synchronous state machine like the kernel. The channel survives resets of
+ * the link; after a restart of the SKB a new one begins, under the same instance, and pending requests must be
+ * repeated.
  */
 export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, EndpointOwner {
   readonly endpoint: Endpoint;
@@ -62,7 +63,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   private timerAt: Nanos = Infinity;
   private ending = false;
   private readonly session: Session;
-  /** The SKB that was met last. */
+  /** The SKB met last. */
   private metInstance: InstanceId = '';
 
   constructor(private readonly config: ClientConfig) {
@@ -97,7 +98,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     return '';
   }
 
-  // What the endpoint asks and tells.
+  // What the endpoint asks and reports.
 
   admit(): ErrorName | null {
     return null;
@@ -175,8 +176,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   }
 
   /**
-   * Before the SKB has met this instance nothing is sent: the client asks all that is open when it has (`skb_up`,
-   * fresh).
+   * Nothing is sent before the SKB has met this instance: then the client repeats all open requests (`skb_up`, fresh).
    */
   private send(messages: readonly Message[]): void {
     if (this.skb?.met !== true) return;

@@ -18,7 +18,7 @@ export class Condition {
   ) {}
 
   /**
-   * Gives the mutex back, waits to be signalled, and has the mutex again, also when it rejects with DEADLINE_EXCEEDED or
+   * Releases the mutex, waits for a signal, and reacquires the mutex, even when it rejects with DEADLINE_EXCEEDED or
    * CANCELLED. NOT_OWNER: the mutex is not locked.
    */
   async wait(mutex: Mutex, options: WaitOptions = {}): Promise<void> {
@@ -35,13 +35,13 @@ export class Condition {
     }
   }
 
-  /** Wakes the thread that has waited longest, if one waits. */
+  /** Wakes the longest waiting thread, if any. */
   signal(): void {
     const [waiter] = this.waiters;
     waiter?.wake();
   }
 
-  /** Wakes all that wait. */
+  /** Wakes all waiting threads. */
   broadcast(): void {
     for (const waiter of [...this.waiters]) waiter.wake();
   }

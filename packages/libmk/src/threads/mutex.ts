@@ -24,12 +24,15 @@ export class Mutex {
     return this.held;
   }
 
-  /** Who holds it, if that can be told. */
+  /** Who holds it, if known. */
   get holder(): Strand | null {
     return this.owner;
   }
 
-  /** Waits for the mutex. WOULD_DEADLOCK: the caller holds it already; DEADLINE_EXCEEDED, CANCELLED: it was not got. */
+  /**
+   * Waits for the mutex. WOULD_DEADLOCK: the caller already holds it; DEADLINE_EXCEEDED, CANCELLED: it was not
+   * acquired.
+   */
   async lock(options: WaitOptions = {}): Promise<void> {
     const strand = this.clock.queue.current;
     if (this.held && strand !== null && this.owner === strand)
@@ -42,7 +45,7 @@ export class Mutex {
     });
   }
 
-  /** Takes the mutex if it is free; whether it was. */
+  /** Takes the mutex if it is free; returns whether it was. */
   tryLock(): boolean {
     if (this.held) return false;
     this.held = true;
@@ -50,7 +53,7 @@ export class Mutex {
     return true;
   }
 
-  /** Hands the mutex to whoever has waited longest. NOT_OWNER: another thread holds it, or nobody. */
+  /** Hands the mutex to the longest waiter. NOT_OWNER: another thread holds it, or nobody. */
   unlock(): void {
     const { current } = this.clock.queue;
     if (!this.held) throw new MkError('NOT_OWNER', `mutex ${this.name} is not locked`);

@@ -14,7 +14,7 @@ export interface ThreadHandle {
   readonly id: number;
 }
 
-/** The thread goes on on another core: to be returned by its function. */
+/** What a thread's function returns to go on on another core. */
 export class Migration {
   constructor(
     readonly core: CoreId,
@@ -30,12 +30,12 @@ export type AnyThread = (mk: never, state: PlainValue) => PlainValue;
 export type StateOf<F extends ThreadFunction> = Parameters<F>[1];
 export type ResultOf<F extends ThreadFunction> = Exclude<Awaited<ReturnType<F>>, Migration | void>;
 
-/** Runs a named thread function of the program. Rejects with NO_SUCH_THREAD for a name that it does not have. */
+/** Runs a named thread function of the program. Rejects with NO_SUCH_THREAD for an unknown name. */
 export type RunEntry = (entry: string, state: PlainValue) => Promise<PlainValue | Migration>;
 
 type End = { readonly ok: true; readonly value: PlainValue } | { readonly ok: false; readonly error: Error };
 
-/** What dispatchers of a domain tell one another about threads. */
+/** What a domain's dispatchers tell one another about threads. */
 type Note =
   | {
       readonly t: 'begin';
@@ -86,21 +86,21 @@ export class RemoteThread<T = PlainValue> {
     private readonly begun: Begun,
   ) {}
 
-  /** What names it to the other dispatchers of the domain. */
+  /** Its name among the domain's dispatchers. */
   get handle(): ThreadHandle {
     return { origin: this.threads.core, id: this.begun.id };
   }
 
-  /** The core that it is on, as far as is known here. */
+  /** Its core, as far as is known here. */
   get core(): number {
     return this.begun.core;
   }
 
-  /** Waits for it to end: what it returned, or it rejects with what it threw, or why its core is gone. */
+  /** Waits for it to end: resolves with what it returned, or rejects with what it threw, or why its core is gone. */
   join(options: WaitOptions = {}): Promise<T> {
     if (this.begun.detached)
       return Promise.reject(new MkError('THREAD_DETACHED', `thread ${this.begun.entry} was detached`));
-    return this.threads.waitForEnd(this.begun, options) as Promise<T>; // by the type that its spawner gave
+    return this.threads.waitForEnd(this.begun, options) as Promise<T>; // typed by its spawner
   }
 
   /** Nobody will join it: what it returns is dropped, what it throws ends the program. */
@@ -110,12 +110,13 @@ export class RemoteThread<T = PlainValue> {
 }
 
 /**
- * Threads on the other dispatchers of this domain. A thread is a function that the program names (`threads` of `program`), and a
- * state that is a plain value: nothing else goes along. It moves by returning `mk.moveTo(core, name, state)`.
+ * Threads on the other dispatchers of this domain. A thread is a function that the program names (`threads` of
+ * `program`), and a state that is a plain value: nothing else goes along. It moves by returning `mk.moveTo(core, name,
+ * state)`.
  *
  *   RM1  a thread runs on one core at a time, from its beginning to its end, over all its moves
  *   RM2  its end is told once, to everybody who joins, from any core of the domain
- *   RM3  with the dispatcher that it is on it ends, in the error with which that is gone
+ *   RM3  it ends with its dispatcher, with the error that ended that
  */
 export class RemoteThreads {
   readonly joined: EventQueue<number>;
@@ -234,7 +235,7 @@ export class RemoteThreads {
     const end = known(begun.end);
     if (end.ok) waker.wake(end.value);
     else waker.fail(end.error);
-    // Others may join it still: what it came to stays until the program ends.
+    // Others may still join it: its result stays until the program ends.
   }
 
   private settle(begun: Begun): void {
@@ -278,7 +279,9 @@ export class RemoteThreads {
     this.lines.delete(core);
   }
 
-  /** One after the other to a core, again when its channel is full. A dispatcher that is gone is told of by `left`. */
+  /**
+   * Sends to a core one after the other, retrying while its channel is full. `left` reports a dispatcher that is gone.
+   */
   private send(core: CoreId, note: Note): void {
     const before = this.lines.get(core) ?? Promise.resolve();
     const after = before.then(() => this.deliver(core, note));

@@ -19,7 +19,7 @@ export class Semaphore {
       throw new RangeError(`a semaphore begins with 0 or more, not ${count}`);
   }
 
-  /** How many waits would not wait now. */
+  /** How many waits would succeed at once. */
   get value(): number {
     return this.count;
   }
@@ -33,14 +33,14 @@ export class Semaphore {
     });
   }
 
-  /** Takes one if there is one; whether there was. */
+  /** Takes one if there is one; returns whether there was. */
   tryWait(): boolean {
     if (this.count === 0) return false;
     this.count -= 1;
     return true;
   }
 
-  /** Gives `n`, to whoever has waited longest first. */
+  /** Adds `n`, for the longest waiters first. */
   post(n = 1): void {
     for (let left = n; left > 0; left -= 1) {
       const [waiter] = this.waiters;

@@ -8,7 +8,7 @@ import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtim
 /** How a thread ended. */
 export type ThreadEnd<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };
 
-/** What a thread tells whoever keeps the list of threads. */
+/** What a thread tells the list of threads. */
 export interface ThreadOwner {
   ended(thread: Thread<unknown>): void;
   /** Nobody will ask for its end any more. */
@@ -42,7 +42,7 @@ export class Thread<T = unknown> implements Strand {
     clock.queue.begin(this, () => void this.run(body));
   }
 
-  /** Waits for the thread to end: what it returned, or it rejects with what it threw. */
+  /** Waits for the thread to end: resolves with what it returned, or rejects with what it threw. */
   join(options: WaitOptions = {}): Promise<T> {
     const { current } = this.clock.queue;
     if (current === this)
@@ -62,7 +62,7 @@ export class Thread<T = unknown> implements Strand {
     if (this.end !== null) this.settle();
   }
 
-  /** Asks the thread to end: its `signal` aborts, which ends the waits that were given it. */
+  /** Asks the thread to end: its `signal` aborts, which ends waits that use it. */
   cancel(reason: string | Error = `thread ${this.name} was cancelled`): void {
     this.cancellation.cancel(reason);
   }
@@ -72,7 +72,7 @@ export class Thread<T = unknown> implements Strand {
     return this.cancellation.signal;
   }
 
-  /** Gives its end as an event of a wait set; it counts as joined then. */
+  /** Its end as an event for a wait set; it then counts as joined. */
   get ended(): Waitable<ThreadEnd<T>> {
     return this.endings;
   }

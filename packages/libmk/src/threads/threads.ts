@@ -11,23 +11,23 @@ import { WaitSet } from './wait-set.ts';
 
 /** A timer as an event source; ends with CANCELLED when it is stopped. */
 export interface TimerEvents extends EventQueue<Nanos> {
-  /** No more ticks come. */
+  /** Ends the ticks. */
   stop(): void;
 }
 
-/** A thread in a list, for people: `ps` of a dispatcher. */
+/** A row of the list of threads, for people. */
 export interface ThreadRow {
   readonly id: number;
   readonly name: string;
   readonly state: 'running' | 'waiting' | 'ended';
-  /** What it waits for; null: it does not, or for something of its own. */
+  /** What it waits for; null: nothing, or something of its own. */
   readonly waitsFor: string | null;
 }
 
-/** Told of threads that failed and that nobody will join. */
+/** Told of failed threads that nobody will join. */
 export type OnFailure = (thread: Strand, error: Error) => void;
 
-/** `mk.threads`: the threads of this dispatcher, and what they wait for one another with. */
+/** `mk.threads`: the threads of this dispatcher, and what they use to wait for one another. */
 export class Threads implements ThreadOwner {
   private readonly all = new Map<number, Thread>();
   private readonly mutexes = new Set<Mutex>();
@@ -50,13 +50,13 @@ export class Threads implements ThreadOwner {
     return thread;
   }
 
-  /** The thread that runs; null where that cannot be told (after a wait for a promise of your own). */
+  /** The running thread; null where that is unknown (after a wait for a promise of your own). */
   get current(): Thread | null {
     const { current } = this.clock.queue;
     return current === null ? null : (this.all.get(current.id) ?? null);
   }
 
-  /** Threads that have not ended, or have and were not joined. */
+  /** Threads that have not ended, or were not joined. */
   list(): readonly ThreadRow[] {
     return [...this.all.values()].map((thread) => ({
       id: thread.id,
@@ -66,7 +66,7 @@ export class Threads implements ThreadOwner {
     }));
   }
 
-  /** Lets the other threads run that are ready; if none is, other dispatchers of the core. */
+  /** Lets other ready threads run; if there are none, other dispatchers of the core. */
   yield(): Promise<void> {
     return this.clock.queue.yield();
   }
@@ -91,7 +91,7 @@ export class Threads implements ThreadOwner {
     return this.ticks(nanosOf('the time to wait', ns), false);
   }
 
-  /** An event every so many nanoseconds. Ticks that nobody takes in time are one. */
+  /** An event every so many nanoseconds. Ticks that nobody takes in time merge into one. */
   every(ns: Nanos): TimerEvents {
     if (nanosOf('the period', ns) < 1) throw new MkError('BAD_REQUEST', `a period of ${ns} ns: it is 1 ns at least`);
     return this.ticks(ns, true);
@@ -115,12 +115,15 @@ export class Threads implements ThreadOwner {
     return new WaitSet(this.clock);
   }
 
-  /** A queue of events of the program's own, for its threads and wait sets. */
+  /** A queue of the program's own events, for its threads and wait sets. */
   events<T>(label: string): EventQueue<T> {
     return new EventQueue<T>(this.clock, label);
   }
 
-  /** Gives up on `work` after so long: rejects with DEADLINE_EXCEEDED; the work itself goes on unless it looks at its signal. */
+  /**
+   * Gives up on `work` after so long: rejects with DEADLINE_EXCEEDED; the work itself goes on unless it heeds its
+   * signal.
+   */
   async within<T>(timeoutNs: Nanos, what: string, work: Promise<T>): Promise<T> {
     return waitFor<T>(this.clock, what, { timeoutNs }, (waker) => {
       work.then(
@@ -131,7 +134,7 @@ export class Threads implements ThreadOwner {
     });
   }
 
-  /** What is left at the end and should not be: threads that nobody joined, mutexes that are held. */
+  /** What should not be left at the end: unjoined threads, held mutexes. */
   leftovers(): readonly string[] {
     const threads = [...this.all.values()].map(
       ({ name, state }) => `thread ${name} ${state === 'ended' ? 'was not joined' : 'has not ended'}`,
@@ -140,7 +143,7 @@ export class Threads implements ThreadOwner {
     return [...threads, ...held];
   }
 
-  /** The failures of threads that ended and that nobody has joined. */
+  /** The failures of ended threads that nobody has joined. */
   failures(): readonly { readonly thread: Thread; readonly error: Error }[] {
     return [...this.all.values()].flatMap((thread) =>
       thread.unclaimed?.ok === false ? [{ thread, error: thread.unclaimed.error }] : [],

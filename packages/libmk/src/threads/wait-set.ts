@@ -9,7 +9,7 @@ interface Member {
   readonly source: Waitable<unknown>;
   readonly tag: string;
   readonly stop: () => void;
-  /** It stands in the line of those that may have something. */
+  /** It is queued among those that may have something. */
   pending: boolean;
   here: boolean;
 }
@@ -36,7 +36,7 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
     return this.members.size;
   }
 
-  /** Adds a source; its events carry the tag. A source that is in the set already gets the new tag. */
+  /** Adds a source; its events carry the tag. A source already in the set gets the new tag. */
   add(tag: string, source: Waitable<unknown>): this {
     this.remove(source);
     const member: Member = {
@@ -51,7 +51,7 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
     return this;
   }
 
-  /** Takes a source out; what it had stays with it. Whether it was in. */
+  /** Removes a source, which keeps what it had; returns whether it was in. */
   remove(source: Waitable<unknown>): boolean {
     const member = this.members.get(source);
     if (member === undefined) return false;
@@ -60,7 +60,7 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
     return this.members.delete(source);
   }
 
-  /** An event that is there now; null: none. */
+  /** An event available now; null: none. */
   poll(): WaitSetEvent | null {
     for (;;) {
       const member = this.line.shift();

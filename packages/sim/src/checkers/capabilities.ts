@@ -12,12 +12,12 @@ import type { Simulation } from '../engine/simulation.ts';
 import { CapabilityModel, type CoreView } from './capability-model.ts';
 import type { Checker, Report } from './checker.ts';
 
-/** Between two audits of whole snapshots, in steps: they check the step-by-step model and the relation bits. */
+/** Steps between two audits of whole snapshots, which check the incremental model and the relation bits. */
 const AUDIT_EVERY = 500;
 
 /**
- * C1, C2, C5 after every step; whole audits now and then and at the end. C3 is seen by `revoked.ts`, C6 by
- * the oracle of each caller, C4 shows as C2, C7 is the convergence of the run.
+ * C1, C2, C5 after every step; whole audits now and then and at the end. `revoked.ts` checks C3, each caller's oracle
+ * C6; C4 shows as C2, C7 is the convergence of the run.
  */
 export function capabilityChecker(): Checker {
   const model = new CapabilityModel();
@@ -37,7 +37,7 @@ export function capabilityChecker(): Checker {
       steps += 1;
       if (steps % AUDIT_EVERY === 0) auditStates([...kernels.values()], report);
     },
-    // As `mkctl audit` does it on a live cluster, over snapshots.
+    // Like `mkctl audit` on a live cluster, over snapshots.
     atEnd: (_simulation: Simulation, report) =>
       reportAll(auditCapabilities([...kernels.values()].map((kernel) => kernel.services.capops.snapshot())), report),
   };

@@ -15,13 +15,13 @@ import { typeRow } from '@mk/node-kernel/capability/model/types';
 import { CoreShares, type Share, type ShareChanges } from './capability-shares.ts';
 import type { Report } from './checker.ts';
 
-/** How the model looks into a core. */
+/** The model's view of a core. */
 export interface CoreView {
   readonly core: CoreId;
   readonly state: LocalCapabilities;
   /** Memory on its way home from here. */
   leaving(): readonly Range[];
-  /** Sent from here, not known to have arrived. */
+  /** Sent from here, arrival not confirmed. */
   flying(): readonly Capability[];
 }
 
@@ -32,16 +32,16 @@ interface KnownCore {
 }
 
 /**
- * C1, C2 and C5 over all cores, kept up to date step by step: after a step only the core that took it is compared with what
- * was known of it, and only what changed there is checked against the others. The audit of whole snapshots says the same,
- * a thousand times slower; runs check the two against each other.
+ * C1, C2 and C5 over all cores, maintained incrementally: after a step only the core that took it is compared with its
+ * known state, and only its changes are checked against the others. The audit of whole snapshots says the same, a
+ * thousand times slower; runs check the two against each other.
  */
 export class CapabilityModel {
   private readonly cores = new Map<number, KnownCore>();
   private readonly holders = new Map<string, Map<number, Share>>();
   private readonly memory = new Map<string, Capability>();
 
-  /** Takes in what a step left on its core, and checks what it changed; `views`: of all cores. */
+  /** Takes in what a step changed on its core, and checks it; `views`: of all cores. */
   step(view: CoreView, views: ReadonlyMap<number, CoreView>, report: Report): void {
     const known = this.coreOf(view);
     const changes = known.shares.compare(view.state.database);
@@ -88,18 +88,18 @@ export class CapabilityModel {
     this.memory.delete(identity);
   }
 
-  /** C1: one owner, on which all agree, and it holds a copy; a lock shows a change in progress. */
+  /** C1: one owner, on which all agree, and it holds a copy; a lock marks a change in progress. */
   private checkOwner(identity: string, views: ReadonlyMap<number, CoreView>, report: Report): void {
     const holders = this.holders.get(identity);
     if (holders === undefined) return;
     const problem = ownerProblem(holders);
     if (problem === null) return;
-    // On its way to somebody: then it is that core's turn to hold it.
+    // On its way to a core, which will then hold it.
     for (const view of views.values()) if (view.flying().some((sent) => identityOf(sent) === identity)) return;
     report('C1', problem);
   }
 
-  /** C2: what overlaps descends, one from the other. */
+  /** C2: of two that overlap, one descends from the other. */
   private checkOverlap(capability: Capability, core: CoreId, report: Report): void {
     if (typeTreeRoot(capability.type) !== 'PhysAddr' || isWeightless(capability.type)) return;
     const own = identityOf(capability);
@@ -133,7 +133,7 @@ export class CapabilityModel {
     }
   }
 
-  /** C5: what something let go of is covered by something else, free, or on its way home. */
+  /** C5: what was let go is covered by something else, free, or on its way home. */
   private checkConserved(lost: readonly Range[], views: ReadonlyMap<number, CoreView>, report: Report): void {
     let low = Infinity;
     let high = 0;
@@ -162,7 +162,7 @@ export class CapabilityModel {
   }
 }
 
-/** What is wrong about the owner of a capability with these shares, or null. */
+/** What is wrong with the ownership of a capability with these shares, or null. */
 function ownerProblem(holders: ReadonlyMap<number, Share>): string | null {
   let someCore = -1;
   let some: Share | null = null;
@@ -182,7 +182,9 @@ function ownerProblem(holders: ReadonlyMap<number, Share>): string | null {
     : `core ${some.owner}, the owner of ${what}, holds no copy; core ${someCore} does`;
 }
 
-/** Takes in the free and leaving memory of a core: adds to `lost` what is in neither any more, answers what is free now. */
+/**
+ * Takes in the free and leaving memory of a core: adds to `lost` what is no longer in either, returns what is now free.
+ */
 function compareRanges(known: KnownCore, view: CoreView, lost: Range[]): readonly Range[] {
   const free = view.state.ram.freeRanges();
   const leaving = view.leaving();

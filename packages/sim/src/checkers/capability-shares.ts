@@ -3,14 +3,14 @@ import { liveSlot } from '@mk/node-kernel/capability/store/copy-group';
 import type { MappingDatabase } from '@mk/node-kernel/capability/store/mapping-database';
 import { type CopyGroup, isInDelete, type Slot } from '@mk/node-kernel/capability/store/slot';
 
-/** What one core has of one capability, as it was after the core's last step. */
+/** One core's part of a capability, as of the core's last step. */
 export interface Share {
   readonly group: CopyGroup;
   readonly capability: Capability;
   readonly identity: string;
   owner: number;
   locked: boolean;
-  /** A copy that is not on its way out, or undefined. */
+  /** A copy that is not being deleted, or undefined. */
   liveSlot: Slot | undefined;
 }
 
@@ -25,8 +25,8 @@ export interface ShareChanges {
 const NOTHING: ShareChanges = { added: [], gone: [], altered: [] };
 
 /**
- * The shares of one core in the order of its database. After a step every group is looked at, for a few nanoseconds each: as
- * long as the database has the very groups that it had, in their order, a comparison of four fields is all there is to do.
+ * The shares of one core in the order of its database. Every group is checked after a step, for a few nanoseconds each:
+ * while the database holds the same groups in the same order, that is a comparison of four fields.
  */
 export class CoreShares {
   private order: Share[] = [];
@@ -44,7 +44,7 @@ export class CoreShares {
     return this.altered.length === 0 ? NOTHING : { added: [], gone: [], altered: this.altered };
   }
 
-  /** Looks at one group; true, which ends the walk, when it is not the one that was in this place. */
+  /** Checks one group; true, which ends the walk, when it is not the one expected here. */
   private readonly look = (group: CopyGroup): boolean => {
     const share = this.order[this.at];
     if (share === undefined || share.group !== group) {
@@ -56,7 +56,7 @@ export class CoreShares {
     return false;
   };
 
-  /** Groups have come or gone. One that went and came back within a step is both, which only adds checks. */
+  /** Groups have come or gone. One that went and came back within a step counts as both, which only adds checks. */
   private compareAnew(database: MappingDatabase): ShareChanges {
     const known = new Map<CopyGroup, Share>();
     for (const share of this.order) known.set(share.group, share);
@@ -83,7 +83,7 @@ function newShare(group: CopyGroup): Share {
   return { group, capability, identity: identityOf(capability), owner, locked, liveSlot: liveSlot(group) };
 }
 
-/** Brings a share up to date; whether anything about it changed that others may see. */
+/** Updates a share; returns whether anything changed that others may see. */
 function takeIn(share: Share, group: CopyGroup): boolean {
   const { liveSlot: slot } = share;
   if (

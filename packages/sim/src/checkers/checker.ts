@@ -3,9 +3,9 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { SimLogLine } from '../engine/sim-log.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
 
-/** An invariant did not hold. */
+/** A broken invariant. */
 export interface Violation {
-  /** The invariant's number, as the table of invariants has it. */
+  /** The invariant's number in the table of invariants. */
   readonly invariant: string;
   /** The checker that saw it. */
   readonly checker: string;
@@ -19,11 +19,11 @@ export type Report = (invariant: string, text: string) => void;
 /** Watches a run for some invariants. Reads what a real cluster's log files hold wherever that is enough. */
 export interface Checker {
   readonly name: string;
-  /** Every log line, in the order in which the lines were written. */
+  /** Every log line, in the order of writing. */
   line?(line: SimLogLine, report: Report, node: SimNode): void;
   /** After every step of a node. */
   afterStep?(node: SimNode, event: AnyEvent, report: Report): void;
-  /** A process ended without being asked to, or was killed. */
+  /** A process ended unasked, or was killed. */
   died?(node: SimNode, cause: string, report: Report): void;
   /** An assertion of a node’s machine failed. */
   broken?(node: SimNode, failure: AssertionFailure, report: Report): void;

@@ -2,7 +2,7 @@ import { OFFENCES } from '@mk/monitor-proto/offences';
 import { isKeyOf } from '@mk/monitor-proto/tables';
 import type { Checker } from './checker.ts';
 
-/** Refusals that a sound peer may meet: it was restarted, or announced before it was heard of. */
+/** Refusals that a sound peer may meet: it was restarted, or announced before it was known. */
 const EXPECTED = new Set([
   'WRONG_INCARNATION',
   'PEER_UNKNOWN',
@@ -14,8 +14,8 @@ const EXPECTED = new Set([
 ]);
 
 /**
- * H1: sound peers never break the protocol against one another: no frame is rejected (the window U3 is kept, an ack covers
- * what was sent), no handshake fails but for a reason that faults explain. H2: no process ends by itself.
+ * H1: sound peers never break the protocol towards each other: no frame is rejected (the window U3 is kept, an ack
+ * covers what was sent), and handshakes fail only for reasons that faults explain. H2: no process ends by itself.
  */
 export function honestPeersChecker(): Checker {
   const rogues = new Set<unknown>();
@@ -41,7 +41,7 @@ export function honestPeersChecker(): Checker {
         report('H1', `${line.core} and ${String(line['peer'])}: ${String(line['error'])} ${String(line['text'])}`);
     },
     died(node, cause, report) {
-      // The registry did without it for too long; or another checker tells what it asserted.
+      // The registry did without it for too long; or another checker reports its assertion.
       const excluded = cause.startsWith('PEER_GONE') || cause.startsWith('AssertionFailure');
       if (cause !== 'crashed' && cause !== '' && !excluded) report('H2', `core ${node.id} ended by itself: ${cause}`);
     },

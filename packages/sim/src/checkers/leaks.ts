@@ -7,7 +7,7 @@ import type { Checker } from './checker.ts';
 /** Timers that the SKB always has: heartbeats and the measuring of links. */
 const SKB_TIMERS = 2;
 
-/** What is left over at one node: empty when everything has come to its end. */
+/** What is left over at one node; empty when everything has come to its end. */
 export function leftovers(node: SimNode): readonly string[] {
   const endpoint = endpointOf(node);
   if (endpoint === null) return [];

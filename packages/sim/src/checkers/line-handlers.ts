@@ -10,7 +10,7 @@ type LineHandler<E extends LogEventName> = (line: LineOf<E>, report: Report, nod
 /** What a checker does with lines, by event. */
 export type LineHandlers = { readonly [E in LogEventName]?: LineHandler<E> };
 
-/** Hands a line to the handler of its event, if there is one: lines are made by the table, so their fields are those of the row. */
+/** Hands a line to its event's handler, if there is one: the table makes the lines, so their fields are their row's. */
 export function handleLine(handlers: LineHandlers, line: SimLogLine, report: Report, node: SimNode): void {
   const handler = handlers[line.event] as ((...given: [SimLogLine, Report, SimNode]) => void) | undefined;
   handler?.(line, report, node);

@@ -12,10 +12,10 @@ export function membershipChecker(): Checker {
 
 class MembershipChecker implements Checker {
   readonly name = 'membership';
-  /** By core: the incarnations seen, with the life that had each. */
+  /** By core: the incarnations seen, and the life of each. */
   private readonly lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
   private readonly introduced = new Set<string>();
-  /** By core and incarnation: who is in the view that it has installed. */
+  /** By core and incarnation: the members of the view that it has installed. */
   private readonly views = new Map<string, readonly unknown[]>();
   private readonly handlers: LineHandlers = {
     join_step: (line, report) => this.joinStep(line, report),
@@ -34,7 +34,7 @@ class MembershipChecker implements Checker {
     if (event.type === 'frame_received') this.watchIncarnation(node, report);
   }
 
-  /** A later life of the SKB knows of no introduction before it: who was not bound by then is introduced again. */
+  /** A later life of the SKB knows of no earlier introduction: pairs not bound by then are introduced again. */
   died(node: SimNode): void {
     if (node.id === SKB_PEER) this.introduced.clear();
   }
@@ -74,7 +74,7 @@ class MembershipChecker implements Checker {
   }
 }
 
-/** J1: one link for each pair. */
+/** J1: one link per pair. */
 function checkLinks(node: SimNode, report: Report): void {
   const perPeer = new Map<SimNode, number>();
   for (const { other, open } of node.links.values())
@@ -83,7 +83,7 @@ function checkLinks(node: SimNode, report: Report): void {
     if (links > 1) report('J1', `nodes ${node.id} and ${peer.id} have ${links} links`);
 }
 
-/** R1: one process for each id. R4: nobody has given up one that lives. */
+/** R1: one process per id. R4: nobody has given up a living one. */
 function checkPlace(simulation: Simulation, node: SimNode, report: Report): void {
   const { id } = node;
   const cores = [...simulation.nodes.values()];

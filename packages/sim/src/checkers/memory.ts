@@ -62,7 +62,7 @@ function checkAll(nodes: ReadonlyMap<PeerId, SimNode>, named: ReadonlySet<number
   }
 }
 
-/** M3 of pages whose home knows nothing of them: nobody holds one. */
+/** M3 of pages that their home has forgotten: nobody holds one. */
 function checkForgotten({ core: home, kernel }: Member, cores: readonly Member[], report: Report): void {
   const { directory } = kernel.services.pages;
   for (const { core, kernel: holder } of cores)
@@ -93,7 +93,7 @@ function checkPage(
   if (lost && !named.has(page * PAGE_BYTES)) report('M5', `${name} is lost and was not named`);
   const holders = cores.flatMap(({ core, kernel }) => {
     const { cache, copies } = kernel.services.pages;
-    // What counts is what a program could do now, whatever the protocol takes it for.
+    // What counts is what a program could do now, whatever the protocol believes.
     const state = known(STATES[Math.max(STATES.indexOf(cache.stateOf(page)), copies.wordOf(page))]);
     return state === 'invalid' ? [] : [{ core, kernel, state }];
   });
@@ -104,7 +104,7 @@ function checkPage(
     if (owner !== core && !sharers.includes(core))
       report('M3', `core ${core} has ${name} ${state}, and the home does not know`);
     const { cache, copies } = kernel.services.pages;
-    // A page on its way back may still be read by its holder, whose acknowledgement is outstanding.
+    // A page on its way back may still be read by its holder, which has yet to acknowledge.
     if (state !== 'shared' || owner !== null || cache.stateOf(page) !== 'shared') continue;
     const [mine, there] = [copies.peek(page), home.services.pages.copies.peek(page)];
     if (cache.versionOf(page) !== version)

@@ -7,8 +7,8 @@ import type { Checker, Report } from './checker.ts';
  * Dispatchers and domains, after every step of a core (P1, P4) and across cores (P5, P7):
  *
  *   P1  at most one dispatcher of a core is in a turn;
- *   P4  a dispatcher in the table has a part of a domain, a cspace, and no more than the queue’s bound waiting;
- *   P5  a domain that has finished has no part on a living core;
+ *   P4  a dispatcher in the table has a part of a domain, a cspace, and a bounded queue;
+ *   P5  a finished domain has no part on a living core;
  *   P7  at the end no core has a dispatcher, a part or an unfinished domain (with the leak checker).
  */
 export function programChecker(): Checker {
@@ -37,7 +37,7 @@ export function programChecker(): Checker {
   };
 }
 
-/** Root CNodes that no domain has any more. */
+/** Root CNodes without a domain. */
 function orphans({ cpuDriver }: Kernel): number {
   const roots = new Set(cpuDriver.domains.all().map(({ root }) => root));
   return [...cpuDriver.state.kernelSlots.occupiedSlots()].filter(

@@ -22,7 +22,7 @@ const FACTORIES: readonly CheckerFactory[] = [
   memoryChecker,
 ];
 
-/** For runs with programs, which do capability operations. What a crash took the model of capabilities counts on. */
+/** For runs with programs, which perform capability operations. A crash loses what the capability models rely on. */
 export function checkersOfPrograms(crashes: boolean): readonly CheckerFactory[] {
   const others = FACTORIES.filter((factory) => factory !== agreementChecker);
   return [...others, agreementBesideOthers, ...(crashes ? [] : [capabilityChecker])];
@@ -45,7 +45,7 @@ export class Checks {
     return this.violations.length > 0;
   }
 
-  /** The invariants that speak of the settled state. */
+  /** Checks the invariants of the settled state. */
   atEnd(): void {
     for (const checker of this.checkers) checker.atEnd?.(this.simulation, this.reporter(checker));
   }

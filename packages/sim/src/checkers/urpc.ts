@@ -4,15 +4,16 @@ import { handleLine, type LineHandlers, type LineOf } from './line-handlers.ts';
 
 /** One direction of a channel between two instances. */
 interface Stream {
-  /** What was sent and not yet delivered, by lane. */
+  /** Sent and not yet delivered, by lane. */
   readonly sent: string[][];
   readonly sentCount: number[];
   readonly deliveredCount: number[];
 }
 
 /**
- * U1, U2: every message is handed on exactly once and in order within its lane. Pairs `message_sent` and
- * `message_delivered` of the two ends by channel, lane and number. What was sent to an instance that went away may be lost.
+ * U1, U2: every message is delivered exactly once and in order within its lane. Pairs `message_sent` and
+ * `message_delivered` of the two ends by channel, lane and number. What was sent to an instance that went away may be
+ * lost.
  */
 export function urpcChecker(): Checker {
   const streams = new Map<string, Stream>();

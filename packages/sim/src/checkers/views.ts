@@ -5,7 +5,7 @@ import type { SimNode } from '../engine/sim-node.ts';
 import type { Simulation } from '../engine/simulation.ts';
 import type { Checker, Report } from './checker.ts';
 
-/** V1, V3, V4: what view agreement promises (view-agreement.ts), on whole kernels. */
+/** V1, V3, V4: the promises of view agreement (view-agreement.ts), on whole kernels. */
 export function viewsChecker(): Checker {
   return new ViewsChecker();
 }
@@ -13,7 +13,7 @@ export function viewsChecker(): Checker {
 class ViewsChecker implements Checker {
   readonly name = 'views';
   private readonly nodes = new Map<PeerId, SimNode>();
-  /** Every view by number, as the first core that installed it had it. */
+  /** Every view by number, as its first installer had it. */
   private readonly agreed = new Map<number, string>();
   /** The number of the last view that each life of a core installed. */
   private readonly last = new Map<string, number>();
@@ -22,7 +22,7 @@ class ViewsChecker implements Checker {
   line(line: SimLogLine, report: Report, node: SimNode): void {
     this.nodes.set(node.id, node);
     if (line.event !== 'view_installed') return;
-    // A core that was behind installs several in one step.
+    // A core that lagged installs several in one step.
     const view = node.kernel?.services.views.agreement?.history.find(({ number }) => number === line['view']);
     if (view !== undefined) this.installed(node, view, Number(line['time']) * 1e6, report);
   }
@@ -52,7 +52,7 @@ class ViewsChecker implements Checker {
     this.succeeds(predecessor, view, now, report);
   }
 
-  /** Whoever the new view leaves out has no lease from the moment in which anybody is in it. */
+  /** Those whom the new view leaves out have no lease from the moment anybody is in it. */
   private succeeds(before: View, view: View, now: number, report: Report): void {
     for (const { id, kernel } of this.nodes.values()) {
       const agreement = kernel?.services.views.agreement ?? null;
@@ -69,7 +69,7 @@ class ViewsChecker implements Checker {
       report('V1', `view ${view.number} has ${decided} of ${before.members.length} of the one before, ${living} live`);
   }
 
-  /** Who leaves of its own will votes for the view without it. */
+  /** A core that leaves by itself votes for the view without it. */
   private leaves({ core, incarnation }: Member): boolean {
     const node = this.nodes.get(core);
     return node?.incarnation === incarnation && node.kernel?.services.views.agreement?.isLeaving === true;

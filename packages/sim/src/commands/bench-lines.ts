@@ -4,19 +4,19 @@ import type { UnmapRow } from './unmap-figure.ts';
 /** What `disruption-bench` measured on the cores that its unmaps interrupt. */
 export interface Disruption {
   readonly unmaps: number;
-  /** What two quiet times differ by, told as if unmaps had done it. */
+  /** What two quiet times differ by, as if unmaps had caused it. */
   readonly noise_ns: number;
   readonly rows: readonly { readonly core: number; readonly touched: boolean; readonly lost_ns: number }[];
 }
 
-/** The lines of the programs that measure, each a JSON document, by the program's name. */
+/** The lines of the measuring programs, each a JSON document, by the program's name. */
 export interface BenchLines {
   readonly 'disruption-bench': Disruption;
   readonly 'share-bench': readonly ShareRow[];
   readonly 'unmap-bench': UnmapRow;
 }
 
-/** A line of one of our own programs; throws a SyntaxError where it is no JSON. */
+/** Parses a line of one of our own programs; throws a SyntaxError where it is no JSON. */
 export function benchLine<P extends keyof BenchLines>(_program: P, text: string): BenchLines[P] {
   return JSON.parse(text);
 }

@@ -8,16 +8,16 @@ export interface CommandContext {
   readonly program: SimProgram | null;
 }
 
-/** A program as the launcher has made it ready. */
+/** A program that the launcher has prepared. */
 export interface SimProgram {
   readonly name: string;
   readonly text: string;
-  /** What is evaluated in a context first. */
+  /** The text that a context evaluates first. */
   readonly contextText: string;
   /** `each`: a domain on each core, of `--on` or all; `one`: on the first of them; `named`: on each of `--on`, or on the first. */
   readonly domains: 'each' | 'one' | 'named';
   /** Without arguments it waits for lines that somebody types. */
   readonly asksForLines?: boolean;
-  /** A text with places of the bundle told as places of the files that it was made of. */
+  /** Replaces places in the bundle by places in its source files. */
   inSources(text: string): string;
 }

@@ -27,7 +27,7 @@ import { repeatCommand } from './repeat-command.ts';
 import { add, emptyTotals, type JobAnswer, type Jobs, type Judged, seedTotals, summarise } from './seed-totals.ts';
 import { programOf, programOptions, programScenario, tellOutput, withProgram } from './program-scenario.ts';
 
-/** From so many cores on handshakes are a large part of the work: they take the cheaper hash. */
+/** From this many cores on handshakes are much of the work: they use the cheaper hash. */
 const MANY_CORES = 64;
 
 /** `mk-launch sim`: runs seeds under the nemesis or a fault plan and judges them. 0 held, 1 broke, 2 unknown. */
@@ -43,7 +43,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   return tally.end(options, rssBytes(), reports);
 }
 
-/** The same on several processes; what it prints differs from one process in times and memory alone. */
+/** Like `runNemesisCommand` on several processes; its output differs only in times and memory. */
 export async function runNemesisJobs(request: SimRequest, context: CommandContext, jobs: Jobs): Promise<number> {
   const scenarios = scenariosOf(request, context);
   const count = Math.min(request.jobs === 'auto' ? jobs.usual : request.jobs, scenarios.length);
@@ -52,7 +52,7 @@ export async function runNemesisJobs(request: SimRequest, context: CommandContex
     throw new OptionError('--trace and --trace-events draw one seed: give them with --seed, without --jobs');
   const tally = new Tally(scenarios, request, context);
   tally.progress();
-  // Answers wait for those of the seeds before them, so that they are told in the order of seeds.
+  // Answers wait for earlier seeds' answers, so that they are printed in order.
   const early = new Map<number, JobAnswer>();
   const rss = new Map<number, number>();
   let next = 0;
@@ -78,7 +78,7 @@ export async function runNemesisJobs(request: SimRequest, context: CommandContex
   );
 }
 
-/** What a child process does with a scenario of `runNemesisJobs`: the answer holds what the parent prints. */
+/** A child process's share of `runNemesisJobs`: the answer holds what the parent prints. */
 export function jobOf(
   request: SimRequest,
   context: Omit<CommandContext, 'terminal'>,
@@ -96,7 +96,7 @@ function collectingTerminal(lines: string[]): SimTerminal {
   return { interactive: false, out, error: out, progress: () => undefined };
 }
 
-/** What has come of the seeds so far, and what is said about it. */
+/** The results so far, and what is said about them. */
 class Tally {
   private readonly totals = emptyTotals();
   private readonly reports: unknown[] = [];
@@ -108,7 +108,7 @@ class Tally {
     private readonly context: CommandContext,
   ) {
     for (const file of [request.trace, request.traceEvents, request.record])
-      if (file !== null) must('', writable(file)); // a thousand seeds later it would be a pity
+      if (file !== null) must('', writable(file)); // a thousand seeds later it would be too late
     // The seed comes first, so that it is known whatever happens.
     const ends = scenarios.map(({ seed }) => seed).filter((_, i) => i === 0 || i === scenarios.length - 1);
     if (!request.json) context.terminal.out(`seed ${ends.join(' to ')}`);
@@ -203,7 +203,7 @@ function scenariosOf(request: SimRequest, context: CommandContext): readonly Sce
   });
 }
 
-/** The report of the plan; null: the run has none. */
+/** The plan's report; null: the run has none. */
 function reportsOf(request: SimRequest, context: CommandContext, scenarios: readonly Scenario[]): PlanReports | null {
   return request.plan === null || request.replay !== null ? null : new PlanReports(request, context, scenarios);
 }
@@ -224,7 +224,7 @@ function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): P
   };
 }
 
-/** Says what broke, shrinks and draws if asked to, and gives the one command that repeats it. */
+/** Reports what broke, shrinks and draws on request, and gives the one command that repeats it. */
 function explain(result: RunResult, request: SimRequest, context: CommandContext, options: RunOptions): unknown {
   const { terminal } = context;
   const { scenario, violations, inconclusive } = result;
@@ -283,7 +283,7 @@ function writeTrace(
   if (!json) terminal.out(`  wrote ${written.join(', ')}`);
 }
 
-/** The run once more, as the page would have been told of it. */
+/** Runs it again, recorded for the page. */
 function record(
   scenario: Scenario,
   file: string,

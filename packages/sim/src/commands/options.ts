@@ -9,7 +9,7 @@ import { limit as bound } from '@mk/monitor-proto/limits';
 import type { Selection } from '../trace/selection.ts';
 import { NEMESIS_KINDS, type NemesisWeights } from '../nemesis/nemesis.ts';
 
-/** What `mk-launch sim` can do. */
+/** The scenarios of `mk-launch sim`. */
 export const SCENARIOS = {
   nemesis: 'faults from a seed',
   run: 'a program',
@@ -19,10 +19,10 @@ export const SCENARIOS = {
 } as const;
 type ScenarioName = keyof typeof SCENARIOS;
 
-/** What `mk-launch sim` was asked for, checked. */
+/** The checked options of `mk-launch sim`. */
 export interface SimRequest {
   readonly scenario: ScenarioName;
-  /** What `run` runs: a file, or a program that ships. */
+  /** What `run` runs: a file, or a shipped program. */
   readonly program: string | null;
   readonly args: readonly string[];
   readonly on: readonly number[] | null;
@@ -47,15 +47,15 @@ export interface SimRequest {
   readonly trace: string | null;
   /** The Chrome trace alone. */
   readonly traceEvents: string | null;
-  /** The part of the run that is drawn. */
+  /** The part of the run to draw. */
   readonly selection: Selection;
-  /** The file that a recording for the page goes into. */
+  /** The file for the page's recording. */
   readonly record: string | null;
   readonly out: string | null;
   readonly json: boolean;
 }
 
-/** How long a program may go on after the last fault, unless it is said. */
+/** How long a program may go on after the last fault by default. */
 export const USUAL_LIMIT_NS: Nanos = 300 * SECOND;
 
 /** Each is a process of some 100 MB. */
@@ -63,7 +63,7 @@ const JOBS_MOST = 256;
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** A mistake in the options: one line. */
+/** A mistake in the options, in one line. */
 export class OptionError extends Error {}
 
 function selectionOf(text: (name: string) => string | null): Selection {
@@ -81,7 +81,7 @@ function selectionOf(text: (name: string) => string | null): Selection {
   return selection;
 }
 
-/** The options of a command line, or OptionError. Numbers come as text: the launcher parses none. */
+/** Parses a command line's options; throws OptionError. Numbers come as text: the launcher parses none. */
 export function parseSimRequest(args: Args): SimRequest {
   const text = (name: string): string | null => (args[name] === undefined ? null : String(args[name]));
   const scenario = text('scenario') ?? 'nemesis';
@@ -140,7 +140,7 @@ function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'
   return whole(args, 'jobs', 1, JOBS_MOST) ?? 1;
 }
 
-/** Where the recording goes: the file that was named, or one by the seed. */
+/** Where the recording goes: the named file, or one named by the seed. */
 export function recordingOf(args: Args): string {
   return String(args['record'] ?? `runs/sim-seed-${String(args['seed'] ?? 1)}.ndjson`);
 }

@@ -15,15 +15,15 @@ import { must, type SimRequest } from './options.ts';
 import { repeatCommand } from './repeat-command.ts';
 import type { KeptReport } from './seed-totals.ts';
 
-/** Reads the plan of `--plan`; what is wrong with it is said as a mistake in the options. */
+/** Reads the plan of `--plan`; its faults are reported as mistakes in the options. */
 export function givenPlan(file: string): { readonly text: string; readonly plan: FaultPlan } {
   const text = must('--plan', readText(file));
   return { text, plan: must('', parseFaultPlan(text, visible(file))) };
 }
 
 /**
- * The report of a plan on virtual time: of one seed while it runs; of several about the first that broke, else the first, which
- * runs once more for it.
+ * The report of a plan on virtual time: of one seed while it runs; of several, of the first that broke, or the first of
+ * all, which runs again for it.
  */
 export class PlanReports {
   private readonly startedAt = wallTime();
@@ -36,7 +36,7 @@ export class PlanReports {
     private readonly scenarios: readonly Scenario[],
   ) {}
 
-  /** What the run of a scenario is given so that it is reported. */
+  /** The options that make a scenario's run reported. */
   watch(scenario: Scenario): Partial<RunOptions> {
     if (this.scenarios.length > 1) return {};
     this.reporter = this.reporterOf(scenario);

@@ -13,7 +13,7 @@ import type { SimProgram } from './context.ts';
 const BOOT_LIMIT: Nanos = 20 * SECOND;
 const RUN_LIMIT: Nanos = 3600 * SECOND;
 
-/** A machine of a description's costs that has booted, and a program that measures on it, as on processes. */
+/** A booted machine with a description's costs, and a program that measures on it, as on processes. */
 export class ProgramBench {
   private readonly simulation: Simulation;
   private readonly costs: { current: CostModel };
@@ -41,7 +41,7 @@ export class ProgramBench {
       logLevel: 'info',
       hash: false,
       programs: new VmPrograms(program.contextText),
-      // A turn costs what the machine's local call does, if it says so.
+      // A turn costs the machine's local call, if it tells that.
       programCosts: { ...PROGRAM_COSTS, turnNs: lrpcNs > 0 ? lrpcNs : PROGRAM_COSTS.turnNs },
     });
     this.simulation.observe({
@@ -61,7 +61,7 @@ export class ProgramBench {
     this.costs.current = costs;
   }
 
-  /** Runs the bench's program on all cores; what it printed, a line each. */
+  /** Runs the bench's program on all cores; returns what it printed, by line. */
   run<P extends keyof BenchLines>(name: P, args: readonly string[]): readonly BenchLines[P][] {
     this.lines = [];
     const all = Array.from({ length: this.cores }, (_, core) => core).join(',');
@@ -71,7 +71,7 @@ export class ProgramBench {
     return this.lines.map((text) => benchLine(name, text));
   }
 
-  /** A verb of core 0. */
+  /** Calls a verb of core 0. */
   ask<V extends string>(verb: V, args: Readonly<Record<string, unknown>>): AnswerOf<CoreAnswers, V> {
     const answers: { readonly value: AnswerOf<CoreAnswers, V> }[] = [];
     this.simulation.control(0, verb, args, (reply) => {

@@ -10,13 +10,13 @@ import { OptionError, type SimRequest, USUAL_LIMIT_NS } from './options.ts';
 
 const DEFAULT_CORES = 4;
 
-/** What a run is given so that its program can run. */
+/** The options that a run needs for its program. */
 export function programOptions(program: SimProgram): NonNullable<RunOptions['program']> {
   const { name, text, contextText } = program;
   return { name, text, world: new VmPrograms(contextText), bounded };
 }
 
-/** The scenario of a seed with the program in the place of the load: without faults, or with those of the nemesis. */
+/** A seed's scenario with the program as its load: without faults, or with the nemesis's. */
 export function programScenario(seed: number, request: SimRequest, program: SimProgram): Scenario {
   const cores = request.cores ?? DEFAULT_CORES;
   const machine = request.machine ?? 'flat';
@@ -63,7 +63,7 @@ export function tellOutput(
   for (const { core, domain, text } of output) say(`${core}/${domain}  ${place(text)}`);
 }
 
-/** The words of a command that are about the program. */
+/** The words of a command line that concern the program. */
 export function programWords({ program, args, on, nemesis, limitNs }: SimRequest): readonly string[] {
   if (program === null) return [];
   return [
@@ -74,7 +74,7 @@ export function programWords({ program, args, on, nemesis, limitNs }: SimRequest
   ];
 }
 
-/** Of a run that is repeated from a file. */
+/** For a run that is repeated from a file. */
 export function programOf(context: CommandContext, scenario: Scenario): SimProgram | null {
   if (scenario.program === undefined) return null;
   if (context.program === null)

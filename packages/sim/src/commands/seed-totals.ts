@@ -24,7 +24,7 @@ export interface Totals {
   readonly rows: SeedRow[];
 }
 
-/** What a run came to, for machines. */
+/** The result of a run, for machines. */
 interface SeedReport {
   readonly seed: Scenario['seed'];
   readonly trace_hash: string;
@@ -34,7 +34,7 @@ interface SeedReport {
   readonly output?: RunResult['output'];
 }
 
-/** What a seed adds to the totals: plain data, as it comes from another process, too. */
+/** A seed's share of the totals: plain data, since it may come from another process. */
 export interface SeedTotals {
   readonly failed: boolean;
   readonly unknown: boolean;
@@ -44,7 +44,7 @@ export interface SeedTotals {
   readonly virtualNs: Nanos;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly run: SeedReport;
-  /** What broke first, or why nothing can be said; '' : it held. */
+  /** What broke first, or why nothing can be said; '': it held. */
   readonly text: string;
 }
 
@@ -54,10 +54,10 @@ export interface Judged {
   readonly report: unknown;
 }
 
-/** What a child process says of a scenario. */
+/** A child process's answer for a scenario. */
 export interface JobAnswer {
   readonly judged: Judged;
-  /** What one process would have printed. */
+  /** What a single process would have printed. */
   readonly lines: readonly string[];
   readonly rssBytes: number;
 }
@@ -66,7 +66,9 @@ export interface JobAnswer {
 export interface Jobs {
   /** As many as this host has CPUs. */
   readonly usual: number;
-  /** Judges them all on `count` processes; `onAnswer` hears them as they end. Rejects with OptionError when a process dies. */
+  /**
+   * Judges them all on `count` processes, calling `onAnswer` as they end. Rejects with OptionError when a process dies.
+   */
   run(
     count: number,
     scenarios: readonly Scenario[],
@@ -131,7 +133,7 @@ export function add(totals: Totals, seed: SeedTotals): void {
   totals.rows.push({ seed: String(seed.run.seed), verdict, text: seed.text });
 }
 
-/** Says what all seeds came to. */
+/** Summarises all seeds. */
 export function summarise(
   totals: Totals,
   request: SimRequest,

@@ -1,9 +1,12 @@
-/** Shared memory against messages, as both worlds tell it (the paper's Fig. 3): a column a kind and number of lines. */
+/**
+ * Shared memory against messages, as both worlds report it (the paper's Fig. 3): a column for each kind and number of
+ * lines.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { plotSvg } from './svg-plot.ts';
 
-/** What the program `share-bench` says: an update of so many lines, each of so many cores, the mean. */
+/** A row of `share-bench`: the mean time of an update of so many lines, by each of so many cores. */
 export interface ShareRow {
   readonly cores: number;
   readonly lines: number;
@@ -11,7 +14,7 @@ export interface ShareRow {
   readonly messages_ns: Nanos;
 }
 
-/** SHM8, MSG8 …: as the paper names them. */
+/** SHM8, MSG8 …: the paper's names. */
 function columnsOf(rows: readonly ShareRow[]) {
   return [...new Set(rows.map(({ lines }) => lines))].flatMap((lines) => {
     const mine = rows.filter((row) => row.lines === lines);

@@ -4,7 +4,7 @@ import { PAPER_SHOOTDOWN, paperUnicast } from './paper-data.ts';
 import { SHOOTDOWN_PLANS, type ShootdownRow } from './shootdown.ts';
 import { type Curve, plotSvg } from './svg-plot.ts';
 
-/** The table for people: cycles and microseconds by plan, with what the paper has beside them on its machine. */
+/** The table for people: cycles and microseconds by plan, with the paper's figures beside them on its machine. */
 export function shootdownText(rows: readonly ShootdownRow[], ghz: number, withPaper: boolean): string {
   const head = [
     'cores',

@@ -10,7 +10,7 @@ import { costsOfPlan } from './line-costs.ts';
 
 /*
  * The shootdown of Baumann et al., SOSP 2009, §5.1: a one-phase round from core 0 over n cores, by each of the four
- * plans, on a machine whose costs came from the unicast curve and the URPC table alone. The plans differ in what the
+ * plans, on a machine whose costs come only from the unicast curve and the URPC table. The plans differ in what the
  * hardware does with them (`line-costs.ts`).
  */
 
@@ -23,7 +23,7 @@ export interface ShootdownRow {
   readonly ns: Readonly<Record<ShootdownPlan, Nanos>>;
 }
 
-/** One machine of so many cores that has booted and measures rounds. Its costs may be changed between rounds. */
+/** A booted machine of so many cores that measures rounds. Its costs may change between rounds. */
 export class ShootdownBench {
   private readonly simulation: Simulation;
   private readonly costs: { current: CostModel };
@@ -50,7 +50,7 @@ export class ShootdownBench {
     if (!this.simulation.run(20 * SECOND, whole)) throw new Error(`${cores} cores did not boot`);
   }
 
-  /** What one round takes by this plan. */
+  /** The duration of one round by this plan. */
   roundNs(plan: ShootdownPlan): Nanos {
     this.settle();
     this.costs.current = costsOfPlan(plan, this.machine, this.root, this.cores);
@@ -74,7 +74,7 @@ export class ShootdownBench {
     return known(this.simulation.node(SKB_PEER).skb).registry.meshComplete;
   }
 
-  /** Lets acks and heartbeats pass, and stops at a moment when nobody is occupied. */
+  /** Lets acks and heartbeats pass, and stops when nobody is occupied. */
   private settle(): void {
     this.simulation.run(this.simulation.now + 40 * MILLISECOND);
   }

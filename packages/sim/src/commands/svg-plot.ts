@@ -1,7 +1,7 @@
 import { escaped } from '@mk/monitor-proto/escaped';
 import { known } from '@mk/monitor-proto/assert';
 
-/** One curve of a plot; `marks`: points without a line, as measured values are shown. */
+/** One curve of a plot; `marks`: points without a line, for measured values. */
 export interface Curve {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];

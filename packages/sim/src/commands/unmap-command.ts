@@ -13,10 +13,10 @@ import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText
 export const UNMAP_PROGRAM = 'unmap-bench';
 const PAPER_MACHINE = 'amd-8x4';
 const DEFAULT_CORES = 32;
-/** Virtual time has no spread but where a timer comes in between: the median of so many. */
+/** Virtual time only varies where a timer intervenes: the median of so many. */
 const ROUNDS = 5;
 
-/** `mk-launch sim unmap`: the unmap of a page over 1 to so many cores, by each of the four plans (the paper's Fig. 7). */
+/** `mk-launch sim unmap`: unmaps a page over 1 to so many cores, by each of the four plans (the paper's Fig. 7). */
 export function runUnmapCommand(request: SimRequest, context: CommandContext): number {
   const { terminal, machinesDirectory } = context;
   const name = request.machine ?? PAPER_MACHINE;
@@ -53,7 +53,7 @@ function curveOf(plan: PlanKind, machine: SimMachine, cores: number, program: Si
   bench.ask('unmap_plan', { plan: plan === 'broadcast' ? 'unicast' : plan });
   const rows = bench.run(UNMAP_PROGRAM, ['--rows', '--rounds', String(ROUNDS), '--step', '1']);
   const { last } = bench.ask('unmap_plan', {});
-  // What a call costs beside its turn is marshalling; a step of a simulated core takes no time.
+  // A call's cost beside its turn is marshalling; a step of a simulated core takes no time.
   const { callNs } = PROGRAM_COSTS;
   const points = unmapCurve(plan, rows, last).points.map((point) => {
     const { call, marshalling } = point.stack;

@@ -1,13 +1,14 @@
 /**
- * The unmap of a page by number of cores, as both worlds tell it: the whole call as its program saw it (the paper's Fig. 7), the
- * round in it (Fig. 6), and the call as a stack. `mkctl bench unmap` and `mk-launch sim unmap` print the same table.
+ * The unmap of a page by number of cores, as both worlds report it: the whole call as its program saw it (the paper's
+ * Fig. 7), the round in it (Fig. 6), and the call as a stack. `mkctl bench unmap` and `mk-launch sim unmap` print the
+ * same table.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { ShootdownReport } from '@mk/node-kernel/monitor/memory/shootdown-report';
 import { type Curve, plotSvg } from './svg-plot.ts';
 
-/** What the program `unmap-bench` says of so many cores; of the last unmaps when each was asked for and came back. */
+/** A row of `unmap-bench` for so many cores: when each of the last unmaps began and returned. */
 export interface UnmapRow {
   readonly cores: number;
   readonly p50_ns: Nanos;
@@ -15,13 +16,13 @@ export interface UnmapRow {
   readonly unmaps: readonly (readonly [begun: Nanos, ended: Nanos])[];
 }
 
-/** What the verb `unmap_plan` says of a round. */
+/** A round in the answer of `unmap_plan`. */
 export type UnmapRound = Omit<ShootdownReport, 'plan'>;
 
 export const STAGES = ['call', 'marshalling', 'round', 'quiesce', 'reply'] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** Where the time of an unmap goes, medians; nanoseconds. */
+/** Where the time of an unmap goes: medians, in nanoseconds. */
 export type UnmapStack = Readonly<Record<Stage, Nanos>>;
 
 export interface UnmapPoint {
@@ -40,11 +41,11 @@ export interface UnmapCurve {
   readonly points: readonly UnmapPoint[];
 }
 
-/** A plan's curve of what the program and its core said. */
+/** A plan's curve, from what the program and its core reported. */
 export function unmapCurve(plan: string, rows: readonly UnmapRow[], rounds: readonly UnmapRound[]): UnmapCurve {
   const points = rows.map(({ cores, p50_ns, min_ns, unmaps }) => {
     const told = unmaps.flatMap(([begun, ended]) => {
-      // Programs are told whole nanoseconds.
+      // Programs get whole nanoseconds.
       const round = rounds.find(({ takenNs }) => takenNs >= begun && takenNs <= ended + 1);
       return round === undefined ? [] : [{ begun, ended, round }];
     });
@@ -65,7 +66,7 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-/** The number of cores from which on the better tree beats unicast, in what is asked of a point; null: from none. */
+/** From how many cores on the better tree beats unicast in this respect; null: never. */
 export function treesWinFrom(curves: readonly UnmapCurve[], of: (point: UnmapPoint) => Nanos): number | null {
   const curve = (plan: string): readonly UnmapPoint[] => curves.find((one) => one.plan === plan)?.points ?? [];
   const trees = [...curve('multicast'), ...curve('numa')];
@@ -77,7 +78,7 @@ export function treesWinFrom(curves: readonly UnmapCurve[], of: (point: UnmapPoi
   return lost[last + 1]?.cores ?? null;
 }
 
-/** The table for people: a row a number of cores, plans side by side, then where the time of each goes. */
+/** The table for people: a row per number of cores, plans side by side, then where each one's time goes. */
 export function unmapText(curves: readonly UnmapCurve[], unit: { readonly name: string; readonly ns: Nanos }): string {
   const cell = (ns: Nanos): string => (ns / unit.ns).toFixed(unit.ns === 1000 ? 1 : 0);
   const counts = known(curves[0]).points.map(({ cores }) => cores);
@@ -109,7 +110,7 @@ export function unmapText(curves: readonly UnmapCurve[], unit: { readonly name: 
   return lines.join('\n');
 }
 
-/** The whole call by number of cores, and the round in it as marks, a curve a plan. */
+/** The whole call by number of cores, and the round in it as marks, a curve per plan. */
 export function unmapPlot(curves: readonly UnmapCurve[], where: string): string {
   const drawn = curves.flatMap(({ plan, points }): Curve[] => [
     { name: plan, points: points.map(({ cores, p50_ns: ns }) => [cores, ns / 1000]) },
@@ -128,7 +129,7 @@ export function stackPlot({ plan, points }: UnmapCurve, where: string): string {
   return plotSvg(curves, { title: `Unmap by ${plan}${where}: where it goes`, xLabel: 'cores', yLabel: 'microseconds' });
 }
 
-/** Beside `unmap.svg` the stacks go to `unmap-numa.svg` and so on. */
+/** For `unmap.svg` the stacks go to `unmap-numa.svg` and so on. */
 export function stackFile(file: string, plan: string): string {
   return file.endsWith('.svg') ? `${file.slice(0, -4)}-${plan}.svg` : `${file}-${plan}`;
 }

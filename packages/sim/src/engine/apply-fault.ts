@@ -3,7 +3,7 @@ import { behave, misbehave } from './rogue-fault.ts';
 import type { SimFault } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
-/** Applies one fault now. Faults that make no sense at the moment (a dead core crashes) do nothing. */
+/** Applies one fault now. Faults that make no sense at the moment (crashing a dead core) do nothing. */
 export function applyFault(simulation: Simulation, action: SimFault): void {
   simulation.faultLog.began(action, simulation.now);
   applyAs(simulation, action.type, action);
@@ -22,7 +22,7 @@ const APPLY: {
 } = {
   rule: (s, { rule }) => {
     s.faults.add(rule, s.now);
-    // Its end is now as well: what it holds back does not wait for the next frame to find that out.
+    // Ends on time as well: what it holds back does not wait for the next frame to notice.
     if (rule.for_ns !== null) s.call(s.now + rule.for_ns, () => void s.faults.rules(s.now));
   },
   heal: (s, { target }) => s.faultLog.heal(target, s.now),
@@ -49,7 +49,7 @@ const APPLY: {
   reset: (s, { from, to }) => s.resetLink(from, to),
 };
 
-/** Faults stop: rules end, stopped cores go on, dead ones are started again. */
+/** Faults stop: rules end, stopped cores continue, dead ones restart. */
 export function healAll(simulation: Simulation): void {
   simulation.faultLog.heal('all', simulation.now);
   for (const node of simulation.nodes.values()) {

@@ -55,10 +55,10 @@ export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk
   return node.skb;
 }
 
-/** Unless the options say how long a lease lasts, no view drops a core that is not proven dead. */
+/** Unless the options set a lease's length, no view drops a core that is not proven dead. */
 const LEASE_MS = 1_000_000;
 
-/** What is random about a process: its name and its entropy, from the seed, the node and its life. */
+/** The randomness of a process, its name and entropy, from the seed, the node and its life. */
 function identityOf(
   id: PeerId,
   life: number,

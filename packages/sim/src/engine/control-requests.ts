@@ -2,17 +2,19 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { SimNode } from './sim-node.ts';
 
-/** Who is told the answer to a request over a control port. */
+/** Receives the answer to a request over a control port. */
 export type OnReply<T = unknown> = (reply: ControlReply<T>, at: Nanos) => void;
 
-/** What is answered for a process that is dead. */
+/** The answer for a dead process. */
 export const DEAD = {
   ok: false,
   error: 'PEER_GONE',
   text: 'the process is not running',
 } as const satisfies ControlReply;
 
-/** Requests over the control ports of simulated processes: each is answered once, by its process or because that died. */
+/**
+ * Requests over the control ports of simulated processes: each is answered once, by its process or because that died.
+ */
 export class ControlRequests {
   private readonly open = new Map<number, { readonly node: SimNode; readonly told: OnReply }>();
   private next = 1;
@@ -30,7 +32,7 @@ export class ControlRequests {
     request?.told(reply, at);
   }
 
-  /** The process of a node is gone, and so are the answers that it owed. */
+  /** A node's process is gone, and so are the answers that it owed. */
   died(node: SimNode, at: Nanos): void {
     for (const [id, request] of this.open) if (request.node === node) this.answer(id, DEAD, at);
   }

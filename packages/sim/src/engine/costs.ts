@@ -3,8 +3,8 @@ import { SKB_PEER } from '@mk/monitor-proto/ids';
 import type { MachineModel } from '@mk/skb/config';
 
 /**
- * What messages cost on the simulated machine, in nanoseconds: every message occupies its sender, travels, and occupies its
- * receiver, so that fan-out costs what it costs and queues form.
+ * What messages cost on the simulated machine, in nanoseconds: every message occupies its sender, travels, and occupies
+ * its receiver, so that fan-out has its price and queues form.
  */
 export interface CostModel {
   /** How long the message is under way. */
@@ -17,10 +17,10 @@ export interface CostModel {
   readonly eventNs: Nanos;
 }
 
-/** The SKB is on no core of the machine: what it costs to talk to it, the same for every core. */
+/** The SKB is on no core of the machine: talking to it costs every core the same. */
 const SKB_LATENCY: Nanos = 1_000;
 
-/** The costs that a machine description gives. */
+/** The costs of a machine description. */
 export function costsOf(machine: MachineModel): CostModel {
   return {
     latencyNs: (from, to) => (from === SKB_PEER || to === SKB_PEER ? SKB_LATENCY : machine.latencyNs(from, to)),

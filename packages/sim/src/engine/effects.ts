@@ -10,12 +10,12 @@ import { type FaultLog, nodeLine } from './sim-log.ts';
 import type { AnyEffect, SimNode } from './sim-node.ts';
 import type { TraceHash } from './trace-hash.ts';
 
-/** A process's timers are whole milliseconds, as Node's are (io/host.ts): what is due in the same one is one turn. */
+/** A process's timers are whole milliseconds, like Node's (io/host.ts): what is due in the same one shares a turn. */
 const TIMER_GRAIN: Nanos = 1_000_000;
-/** What a commit to the SKB's disk takes, or reading it at the start. */
+/** The duration of a commit to the SKB's disk, or of reading it at the start. */
 export const DISK_NS: Nanos = 1_000_000;
 
-/** What carrying out effects needs of the simulation. */
+/** What performing effects needs of the simulation. */
 export interface EffectHost extends Pick<NetworkHost, 'deliver' | 'after'> {
   readonly now: Nanos;
   readonly costs: CostModel;
@@ -31,7 +31,7 @@ export interface EffectHost extends Pick<NetworkHost, 'deliver' | 'after'> {
   end(node: SimNode, cause: string, at: Nanos): void;
 }
 
-/** Carries out on virtual time what the host of a real process does: each effect of a step, in order. */
+/** Does on virtual time what a real process's host does: performs each effect of a step, in order. */
 export class Effects {
   constructor(private readonly host: EffectHost) {}
 
@@ -73,7 +73,7 @@ export class Effects {
         this.write(node, effect, at);
         return at;
       default:
-        return at; // what a process asks of its own host alone: programs, the knowledge base's engine
+        return at; // for a process's own host alone: programs, the knowledge base's engine
     }
   }
 
@@ -108,7 +108,7 @@ export class Effects {
     if (time < Infinity) this.host.wake(time, node);
   }
 
-  /** What a process has not been told to be on the disk when it dies is not there. */
+  /** A write that was not confirmed to a process before it dies is lost. */
   private write(node: SimNode, { entry, changes }: Extract<AnyEffect, { type: 'journal' }>, at: Nanos): void {
     const { life } = node;
     this.host.after(at + DISK_NS, () => {

@@ -1,9 +1,9 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 
 /**
- * A keyed hash in the place of HMAC-SHA-256: 32 bytes that depend on every byte of key and data, many times as fast. Nobody
- * attacks a simulation; half a million handshakes are half of the boot of 1,024 cores. Every call returns the same array. Not
- * for secrets.
+ * A keyed hash that replaces HMAC-SHA-256: 32 bytes that depend on every byte of key and data, many times as fast.
+ * Nobody attacks a simulation, and half a million handshakes are half of the boot of 1,024 cores. Every call returns
+ * the same array. Not for secrets.
  */
 export const fastMac: Hmac = (key, data) => {
   STATE.fill(0x6a09e667);
@@ -22,12 +22,12 @@ const STATE = new Int32Array(4);
 function absorb(bytes: Uint8Array): void {
   const { length } = bytes;
   const whole = length & ~3;
-  let a = STATE[0]!; // one by one: taking an array apart goes through an iterator, eight times a link
+  let a = STATE[0]!; // one by one: destructuring an array uses an iterator, eight times per link
   let b = STATE[1]!;
   let c = STATE[2]!;
   let d = STATE[3]!;
   for (let i = 0; i <= whole; i += 4) {
-    // The last word is what is left, 0 to 3 bytes; the length is mixed in below.
+    // The last word is the remaining 0 to 3 bytes; the length is mixed in below.
     const word =
       i < whole ? bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24) : rest(bytes, whole);
     a = Math.imul(a ^ word, 0xcc9e2d51);

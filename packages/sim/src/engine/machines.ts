@@ -1,6 +1,6 @@
 import type { MachineModel } from '@mk/skb/config';
 
-/** All cores alike: 1 µs between any two, 0.2 µs of either for a message. For tests that care about protocols, not costs. */
+/** All cores alike: 1 µs between any two, 0.2 µs of each for a message. For tests about protocols, not costs. */
 export function flatMachine(coresPerPackage = 4): MachineModel {
   return {
     packageOf: (core) => Math.floor(core / coresPerPackage),

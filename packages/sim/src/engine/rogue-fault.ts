@@ -2,10 +2,10 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import type { SimFault } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
-/** Messages to each peer a millisecond from a core that misbehaves: what matters here is what they are, not how many. */
+/** Messages to each peer per millisecond from a misbehaving core: what matters is what they are, not how many. */
 const ROGUE_RATE = 2;
 
-/** Has the monitors of cores misbehave, for a time if there is one. */
+/** Makes cores' monitors misbehave, for a time if one is given. */
 export function misbehave(s: Simulation, { cores, behaviour, forNs }: Extract<SimFault, { type: 'rogue' }>): void {
   for (const core of cores) {
     const { life } = s.node(core);
@@ -15,7 +15,7 @@ export function misbehave(s: Simulation, { cores, behaviour, forNs }: Extract<Si
   }
 }
 
-/** Has a core behave again, if it misbehaves. */
+/** Makes a core behave again. */
 export function behave(simulation: Simulation, id: CoreId): void {
   const { kernel } = simulation.node(id);
   if (kernel === null || !kernel.services.rogue.active) return;

@@ -21,7 +21,7 @@ import { survivorOfLostMajority } from './lost-majority.ts';
 import { livingCores, Simulation } from './simulation.ts';
 import type { SimObserver, SimulationOptions } from './simulation-options.ts';
 
-/** What a run is given beside its scenario. */
+/** The options of a run beside its scenario. */
 export interface RunOptions {
   readonly hmac: Hmac;
   machineOf(scenario: Scenario): MachineModel;
@@ -35,14 +35,14 @@ export interface RunOptions {
   readonly listener?: RunListener;
   /** The program that the scenario names. */
   readonly program?: ProgramOptions;
-  /** Takes the turns of programs, for whoever compares runs. */
+  /** Receives the turns of programs, for comparing runs. */
   readonly turns?: TurnRecord[];
-  /** Turns of programs that were found to have no end, by number; runs of the same scenario share it. */
+  /** Endless turns of programs, by number; runs of the same scenario share it. */
   readonly endless?: Set<number>;
 }
 
 export interface RunListener {
-  /** Boot is complete: from now on faults and load happen. */
+  /** Boot is complete: faults and load begin. */
   booted(at: Nanos): void;
   /** A request of the load has ended: `ok`, or the error's name. */
   answered(request: TimedRequest, outcome: string, askedAt: Nanos, at: Nanos): void;
@@ -51,14 +51,14 @@ export interface RunListener {
 export interface RunResult {
   readonly scenario: Scenario;
   readonly violations: readonly Violation[];
-  /** Null: the run went as it should; else why it says nothing (it did not boot). */
+  /** Null: the run went as planned; otherwise why it proves nothing (it did not boot). */
   readonly inconclusive: string | null;
   readonly hash: string;
   readonly steps: number;
   readonly frames: number;
   readonly dropped: number;
   readonly virtualNs: Nanos;
-  /** Requests of the load by how they ended. */
+  /** Requests of the load by outcome. */
   readonly outcomes: Readonly<Record<string, number>>;
   /** Turns of programs. */
   readonly turns: number;
@@ -67,23 +67,28 @@ export interface RunResult {
 }
 
 const BOOT_LIMIT: Nanos = 60 * SECOND;
-/** The mesh has to be whole again this long after the last fault: longer than any deadline and back-off of the protocols. */
+/**
+ * How soon after the last fault the mesh must be whole again: longer than any deadline and back-off of the protocols.
+ */
 const HEAL_LIMIT: Nanos = 90 * SECOND;
-/** On a sound network nothing is left over so soon after the last answer: shorter than any deadline that might be forgotten. */
+/**
+ * How soon after the last answer nothing may be left on a sound network: shorter than any deadline that might be
+ * forgotten.
+ */
 const QUIET_LIMIT: Nanos = 3 * SECOND;
-/** Short against heartbeats, which are a second apart and settled after a twentieth of it. */
+/** Short compared with heartbeats, which are a second apart and settle within a twentieth of that. */
 const LOOK_EVERY: Nanos = SECOND / 100;
-/** An operator waits so long for the cores to agree by themselves before he decides that a majority is lost for good. */
+/** How long an operator waits for the cores to agree by themselves before declaring a majority lost for good. */
 const OPERATOR_PATIENCE: Nanos = 10 * SECOND;
-/** Of a run with a program so many steps are done before somebody looks whether they come to an end: some milliseconds of wall time. */
+/** In a run with a program, steps between checks that they come to an end: some milliseconds of wall time. */
 const PIECE_STEPS = 500;
-/** So many turns without an end are looked for in a run: each costs a bound of wall time. */
+/** Endless turns that are looked for in a run: each costs a bound of wall time. */
 const ENDLESS_MOST = 8;
-/** So often a host may stand still for seconds before we believe that it is us. */
+/** How often a host may stall for seconds before we blame ourselves. */
 const STALLS_MOST = 5;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
-/** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure but for `hmac`. */
+/** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure except for `hmac`. */
 export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
   const endless = options.endless ?? new Set<number>();
   for (let stalls = 0; ;) {
@@ -91,14 +96,14 @@ export function runScenario(scenario: Scenario, options: RunOptions): RunResult 
       return new Run(scenario, options, endless).run();
     } catch (error) {
       if (error instanceof Stalled && (stalls += 1) <= STALLS_MOST) continue;
-      // The same run comes to the same turn: this time the core takes it for what it is, and kills the dispatcher (P3).
+      // The same run reaches the same turn: this time the core recognises it, and kills the dispatcher (P3).
       if (!(error instanceof EndlessTurn) || endless.size >= ENDLESS_MOST) throw error;
       endless.add(error.turn.number);
     }
   }
 }
 
-/** A wait; `at`: when it looks whether it is over, all that happens at that time included; null: now. */
+/** A wait; `at`: when it next checks, after all that happens at that time; null: now. */
 type Look = { readonly until: Nanos; readonly condition: () => boolean; at: Nanos | null };
 
 class Run {
@@ -151,8 +156,8 @@ class Run {
   }
 
   /**
-   * Runs until the condition holds, at most so long; whether it does. Looks at the clock's pace, not after every step: that
-   * would cost more than the steps, and what is looked for lasts until the next heartbeats.
+   * Runs until the condition holds, at most so long; returns whether it does. Checks at the clock's pace, not after
+   * every step: that would cost more than the steps, and what it waits for lasts until the next heartbeats.
    */
   private waitFor(limitNs: Nanos, condition: () => boolean): boolean {
     const { simulation, program } = this;
@@ -170,7 +175,7 @@ class Run {
     return condition();
   }
 
-  /** So many steps of a wait, in a run with a program; whether what is waited for holds. */
+  /** Part of a wait's steps, in a run with a program; returns whether the condition holds. */
   private piece(look: Look, tired: () => boolean): boolean {
     const { simulation, checks } = this;
     const most = simulation.steps + PIECE_STEPS;
@@ -203,7 +208,7 @@ class Run {
     this.operatorAt = simulation.now + OPERATOR_PATIENCE;
   }
 
-  /** Faults have stopped: everybody finds everybody again, what was begun ends, and agreement works. */
+  /** Faults have stopped: everybody finds everybody again, operations end, and agreement works. */
   private converge(failed: () => boolean): void {
     const { simulation, checks, program } = this;
     if (program !== null && !this.programEnded(program)) return;
@@ -220,7 +225,7 @@ class Run {
     if (this.pending > 0 && !failed()) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
   }
 
-  /** Waits for the program; whether the run goes on without it. */
+  /** Waits for the program; returns whether the run goes on without it. */
   private programEnded(program: ProgramRun): boolean {
     const over = (): boolean => this.checks.failed || this.operate() || program.ended;
     this.waitFor(this.scenario.program?.limitNs ?? 0, over);
@@ -230,8 +235,8 @@ class Run {
   }
 
   /**
-   * What people and programs do who run a machine: what ended by itself is started again, so that an excluded core comes back
-   * as a new incarnation; and when the majority of a view is dead, who is left is told to begin a new epoch.
+   * What operators do: restart what ended by itself, so that an excluded core comes back as a new incarnation; and when
+   * a view's majority is dead, tell a survivor to begin a new epoch.
    */
   private operate(): false {
     const { simulation } = this;

@@ -4,7 +4,10 @@ import { type RunOptions, type RunResult, runScenario } from './run-scenario.ts'
 import { firstDifference, type TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. `watched`: of the first run alone. */
+/**
+ * Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. `watched`: options of the first
+ * run only.
+ */
 export function runTwice(scenario: Scenario, given: RunOptions, watched: Partial<RunOptions> = {}): RunResult {
   const options = { ...given, endless: new Set<number>() };
   const first = runScenario(scenario, { ...options, ...watched });
@@ -16,10 +19,10 @@ export function runTwice(scenario: Scenario, given: RunOptions, watched: Partial
   return { ...first, violations: [...first.violations, violation] };
 }
 
-/** How many more runs may look for the turn in which programs part: what is left to chance need not part in each. */
+/** How many more runs may look for the turn in which programs diverge: randomness need not show in each. */
 const SEARCH_RUNS = 16;
 
-/** Where programs part, from runs whose turns are kept; null: there are no programs, or these runs agreed. */
+/** Where programs diverge, from runs whose turns are recorded; null: there are no programs, or these runs agreed. */
 function differingTurn(scenario: Scenario, options: RunOptions): string | null {
   if (options.program === undefined) return null;
   const turnsOfARun = (): TurnRecord[] => {

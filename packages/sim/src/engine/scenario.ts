@@ -2,10 +2,10 @@ import { describeAction } from '@mk/machine/describe-fault';
 import type { FaultAction } from '@mk/machine/fault-plan';
 import { type CoreId, type Nanos, type PeerId, peerName } from '@mk/monitor-proto/ids';
 
-/** A fault: what a plan file can say, and what only the simulator can do to one link. */
+/** A fault: what a plan file can express, and what only the simulator can do to one link. */
 export type SimFault = FaultAction | { readonly type: 'reset'; readonly from: PeerId; readonly to: PeerId };
 
-/** A fault at its time, counted from the moment at which boot was complete. */
+/** A fault at its time, counted from the end of boot. */
 export interface TimedFault {
   readonly atNs: Nanos;
   readonly action: SimFault;
@@ -19,20 +19,20 @@ export interface TimedRequest {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** A program that a run is about: the load is what it does. */
+/** The program that a run is about: its acts are the load. */
 export interface ProgramLoad {
-  /** As the command names it: a file, or a program that ships. */
+  /** As on the command line: a file, or a shipped program. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Cores of the run, for the program to read (`mk.env.CORES`). */
+  /** Cores of the run, which the program reads from `mk.env.CORES`. */
   readonly cores: readonly CoreId[];
   /** A domain on each of these. */
   readonly on: readonly CoreId[];
-  /** Virtual time within which it has to end once faults have stopped. */
+  /** Virtual time in which it must end once faults have stopped. */
   readonly limitNs: Nanos;
 }
 
-/** Everything that one run consists of: the same scenario gives the same trace. */
+/** Everything that makes up a run: the same scenario gives the same trace. */
 export interface Scenario {
   readonly seed: number | string;
   readonly cores: number;
@@ -40,7 +40,7 @@ export interface Scenario {
   readonly machine: string;
   readonly faults: readonly TimedFault[];
   readonly load: readonly TimedRequest[];
-  /** Faults stop then: everything is healed. */
+  /** When faults stop: everything is healed. */
   readonly faultsForNs: Nanos;
   readonly program?: ProgramLoad;
   /** How long a core may act without word from a majority; absent: for ever, unless its death is proven. */

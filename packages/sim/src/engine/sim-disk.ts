@@ -2,11 +2,11 @@ import type { JournalChange, JournalContents } from '@mk/skb/journal/changes';
 import type { OctopusChange } from '@mk/skb/octopus/change';
 
 /**
- * The disk of the simulated SKB: outlives its process. Keeps the changes in the order of writing and reads them back as the
- * SQLite journal does (skb/src/journal).
+ * The simulated SKB's disk: outlives its process. Keeps changes in the order of writing and reads them back like the
+ * SQLite journal (skb/src/journal).
  */
 export class SimDisk {
-  /** How many times the SKB was started from this disk. */
+  /** How often the SKB was started from this disk. */
   lives = 0;
   private readonly changes: JournalChange[] = [];
 

@@ -7,7 +7,7 @@ import { buildLogLine, levelOf, type LogLine, type LogSource, messageOf } from '
 import type { SimFault } from './scenario.ts';
 import type { SimNode } from './sim-node.ts';
 
-/** A line as a real process writes it, by the same schema; `time` is virtual, in milliseconds from the beginning. */
+/** A line as a real process writes it, with the same schema; `time` is virtual, in milliseconds from the beginning. */
 export type SimLogLine = LogLine & { readonly time: number; readonly level: LogLevel; readonly msg: string };
 
 const LAUNCHER: LogSource = { core: 'launcher', incarnation: 0 };
@@ -24,7 +24,7 @@ export function nodeLine(
 }
 
 /**
- * What the launcher of a real cluster, and the core that a rule is in force on, write of faults: here one writer, `launcher`.
+ * What a real cluster's launcher, and the core on which a rule is in force, log of faults; here one writer, `launcher`.
  * Reading the faults changes nothing that the simulated cores see.
  */
 export class FaultLog {
@@ -35,7 +35,7 @@ export class FaultLog {
     private readonly write: (line: SimLogLine) => void,
   ) {}
 
-  /** A fault of a plan begins. Heals are told by `healed`. */
+  /** A plan's fault begins. `healed` reports heals. */
   began(action: SimFault, now: Nanos): void {
     this.expired(now);
     if (action.type === 'rule') this.applied(action.rule.id, describeRule(action.rule), now);
@@ -46,7 +46,7 @@ export class FaultLog {
     else if (action.type === 'reset') this.applied(`reset:${action.from}-${action.to}`, describeReset(action), now);
   }
 
-  /** Ends rules in the engine, and says which ended. */
+  /** Ends rules in the engine, and logs which ended. */
   heal(target: HealTarget, now: Nanos): void {
     const before = this.faults.rules(now);
     const ids = this.faults.heal(target, now);
@@ -58,7 +58,7 @@ export class FaultLog {
     this.line('fault_healed', { rule, affected }, now);
   }
 
-  /** The rules whose time has run out since anybody asked. */
+  /** Logs the rules that have run out since the last call. */
   expired(now: Nanos): void {
     for (const { rule, counters } of this.faults.takeExpired(now)) this.ended(rule.id, now, counters.frames);
   }

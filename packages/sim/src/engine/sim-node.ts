@@ -10,13 +10,13 @@ export type AnyEffect = KernelEffect | SkbEffect;
 /** What a node can host: a core's kernel or the SKB. */
 export type AnyMachine = StateMachine<AnyEvent, AnyEffect>;
 
-/** An event that has come to a node and waits for its turn there. */
+/** An event that waits for its turn at a node. */
 export interface Waiting {
   readonly event: AnyEvent;
   readonly costNs: Nanos;
 }
 
-/** Places of handled events that a queue keeps before it is moved to its front. */
+/** Handled events that a queue keeps before it is compacted. */
 const COMPACTED = 64;
 
 /** One end of a link. */
@@ -25,11 +25,11 @@ export interface LinkEnd {
   readonly id: LinkId;
   /** Null until the other end exists. */
   other: LinkEnd | null;
-  /** Whether this end still exists; what is delivered to one that does not is lost. */
+  /** Whether this end still exists; deliveries to a closed one are lost. */
   open: boolean;
   /** When the handshake ended, as this end saw it. */
   openedAt: Nanos;
-  /** When the last frame towards this end is due: what ends the link comes after it. */
+  /** When the last frame towards this end is due: the link's end comes after it. */
   lastDueAt: Nanos;
 }
 
@@ -37,28 +37,28 @@ export interface LinkEnd {
 export class SimNode {
   /** Null while the process is dead. */
   machine: AnyMachine | null = null;
-  /** Counts the lives; what was meant for an earlier life is lost. */
+  /** Counts lives; what was meant for an earlier one is lost. */
   life = 0;
   /** The core is occupied until then. */
   freeAt: Nanos = 0;
-  /** What everything on this core takes longer by. */
+  /** Factor by which everything on this core takes longer. */
   slowFactor = 1;
   hung = false;
-  /** A dispatcher was resumed, and its turn has not run: no row goes past it. */
+  /** A dispatcher was resumed and its turn has not run: no row goes past it. */
   turnPending = false;
-  /** When this process was last stopped, resumed, slowed or let go: until then deadlines excuse it. */
+  /** When this process was last stopped, resumed, slowed or released, which excuses missed deadlines. */
   disturbedAt: Nanos = -1;
-  /** The very kernel or SKB behind `machine`, for checkers; null while dead and for the other kind. */
+  /** The kernel or SKB behind `machine`, for checkers; null while dead, and for the other kind. */
   kernel: Kernel | null = null;
   skb: Skb | null = null;
   instance = '';
   timerAt: Nanos = Infinity;
-  /** Whether a turn is scheduled for what waits. */
+  /** Whether a turn is scheduled for waiting events. */
   drainScheduled = false;
   incarnation = 0;
   /** The next log line's number; begins anew with each life. */
   logSeq = 0;
-  /** What it ended with: null while it lives, '' when it was asked to. */
+  /** Why it ended: null while it lives, '' when it was asked to. */
   ended: string | null = null;
   readonly links = new Map<LinkId, LinkEnd>();
   nextAccepted: LinkId = 2;
@@ -89,7 +89,7 @@ export class SimNode {
   dequeue(): Waiting | undefined {
     const item = this.waiting[this.first] ?? undefined;
     if (item === undefined) return undefined;
-    this.waiting[this.first] = null; // a core that boots is never without events for long: what was handled must not stay with it
+    this.waiting[this.first] = null; // a booting core always has events: handled ones must not pile up
     this.first += 1;
     if (this.first === this.waiting.length) this.clearQueue();
     else if (this.first >= COMPACTED && this.first * 2 >= this.waiting.length) this.compact();

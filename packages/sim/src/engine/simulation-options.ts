@@ -18,18 +18,20 @@ export interface SimulationOptions {
   readonly settings?: string;
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
-  /** The host on which a core runs; absent: none says. */
+  /** The host of a core; absent: unknown. */
   hostOf?(core: PeerId): string;
-  /** How long a core may act without word from a majority; absent: so long that no core loses its place but by proof of its death. */
+  /**
+   * How long a core may act without word from a majority; absent: so long that only proof of its death removes a core.
+   */
   readonly leaseMs?: number;
-  /** How long after a core's process ended the launcher has told the others; absent: 5 ms; Infinity: there is no launcher. */
+  /** When the launcher has reported the end of a core's process; absent: after 5 ms; Infinity: there is no launcher. */
   readonly reapNs?: Nanos;
   /** Whether the SKB measures round trips after boot. */
   readonly measure?: boolean;
   readonly costs?: CostModel;
   /** Cores are started one after another with this pause. */
   readonly startPauseNs?: Nanos;
-  /** Whether the trace hash is kept; off: nothing of it is computed. */
+  /** Whether to keep the trace hash; off: nothing of it is computed. */
   readonly hash?: boolean;
   /** What programs run in; absent: dispatchers cannot be started. */
   readonly programs?: ProgramWorld;
@@ -37,11 +39,14 @@ export interface SimulationOptions {
   readonly programCosts?: ProgramCosts;
   /** Wraps each state machine as it boots: how a test plants a bug. */
   readonly wrap?: (machine: AnyMachine, node: PeerId) => AnyMachine;
-  /** How many waiting events a core handles before another core has its turn; absent: 32. No core sees another order of what comes at different times. */
+  /**
+   * How many waiting events a core handles before another core's turn; default 32. It changes no core's order of events
+   * at different times.
+   */
   readonly row?: number;
 }
 
-/** Looks on; sees every step and every log line. */
+/** Observes every step and log line. */
 export interface SimObserver {
   line?(line: SimLogLine, node: SimNode): void;
   /** What the launcher logs: faults that begin and end. */
@@ -49,6 +54,6 @@ export interface SimObserver {
   step?(node: SimNode, event: AnyEvent, startedAt: Nanos, endedAt: Nanos): void;
   frame?: NetworkHost['frameFate'];
   died?(node: SimNode, cause: string): void;
-  /** An assertion of a node’s machine failed; without anybody who looks on for it, it is thrown. */
+  /** An assertion of a node’s machine failed; thrown if no observer handles it. */
   broken?(node: SimNode, failure: AssertionFailure): void;
 }

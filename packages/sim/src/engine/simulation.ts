@@ -24,13 +24,13 @@ import { TraceHash } from './trace-hash.ts';
  *   S3  frames are the very bytes that sockets carry, under the very link model and fault rules.
  */
 
-/** What is to happen at a time. What is meant for an earlier life of a node is lost. */
+/** Something scheduled. What is meant for a node's earlier life is lost. */
 type Scheduled =
   | {
       readonly kind: 'event';
       readonly node: SimNode;
       readonly life: number;
-      /** The end of a link that it comes over; null: it comes from the host. */
+      /** The end of the link that it comes over; null: it comes from the host. */
       readonly end: LinkEnd | null;
       readonly event: AnyEvent;
       readonly costNs: Nanos;
@@ -40,14 +40,14 @@ type Scheduled =
   | { readonly kind: 'after'; readonly run: () => void };
 
 /**
- * Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault
- * rule's time ends that for all.
+ * Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault rule's
+ * time ends the rule for all.
  */
 const STEP_MOST: Nanos = 1_000_000;
-/** Waiting events that a core handles in a row, unless the options say otherwise. */
+/** Waiting events that a core handles in a row by default. */
 const ROW = 32;
 const TIMER: AnyEvent = { type: 'timer_fired' };
-/** A launcher tells of a process that it has reaped after so long, unless the options say otherwise. */
+/** How soon a launcher reports a reaped process by default. */
 const REAP: Nanos = 5_000_000;
 
 export class Simulation implements NetworkHost, EffectHost {
@@ -63,7 +63,7 @@ export class Simulation implements NetworkHost, EffectHost {
   readonly costs: CostModel;
   private readonly row: number;
   private readonly queue = new Heap<Scheduled>();
-  /** What interferes from outside: faults, starts, requests. No row of a core's events goes past the next of them. */
+  /** Outside interference: faults, starts, requests. No row of a core's events goes past the next of it. */
   private readonly calls = new Heap<() => void>();
   private runsUntil: Nanos = 0;
   readonly observers: SimObserver[] = [];
@@ -109,8 +109,8 @@ export class Simulation implements NetworkHost, EffectHost {
   }
 
   /**
-   * Handles events until the virtual time `until`, or until `stop` says so after a row of a core's events. Returns
-   * whether it was `stop`.
+   * Handles events until the virtual time `until`, or until `stop` returns true after a row of a core's events. Returns
+   * whether `stop` ended it.
    */
   run(until: Nanos, stop?: () => boolean): boolean {
     const { queue, calls } = this;
@@ -133,7 +133,10 @@ export class Simulation implements NetworkHost, EffectHost {
     return node;
   }
 
-  /** Asks a node over its control port; `then` gets the answer, by the row of a core's verb, or a refusal when the node dies first. */
+  /**
+   * Calls a verb over a node's control port; `then` gets the answer, typed by a core's verbs, or a refusal when the
+   * node dies first.
+   */
   control<V extends string>(
     id: PeerId,
     verb: V,
@@ -276,8 +279,9 @@ export class Simulation implements NetworkHost, EffectHost {
   }
 
   /**
-   * Handles what waits, several in a row, as the core's memory is then not fetched anew for each: what comes later can only
-   * come behind them. A row ends before its core's timer and what interferes from outside, a fault's end included (0068).
+   * Handles waiting events, several in a row, so that the core's memory is not fetched again for each: later arrivals
+   * can only come behind them. A row ends before its core's timer and outside interference, a fault's end included
+   * (0068).
    */
   private drain(node: SimNode): void {
     if (node.hung) return;
@@ -294,7 +298,7 @@ export class Simulation implements NetworkHost, EffectHost {
       )
         break;
     }
-    this.now = now; // the other cores have not come so far
+    this.now = now; // the other cores are not that far yet
     if (node.queued > 0 && node.machine !== null) this.scheduleDrain(node);
   }
 
@@ -302,20 +306,21 @@ export class Simulation implements NetworkHost, EffectHost {
     this.steps += 1;
     const start = this.now + costNs * node.slowFactor;
     if (event.type === 'timer_fired') node.timerAt = Infinity;
-    // Until it has heard of the end a core sends into the void, which takes as long: else a row would not be what its events are.
+    // Until it hears of the end a core sends into the void, which takes as long: otherwise a row would change its
+    // events.
     if (event.type === 'link_down') node.links.delete(event.link);
     if (this.hash !== null) this.hash.event(node.id, event, start);
     const effects = this.step(node, event, start);
     if (effects === null) return;
     let cursor = start;
-    // A process that halts does nothing more: a link that it opened would be its next life's.
+    // A halting process does nothing more: a link that it opened would belong to its next life.
     for (let i = 0; i < effects.length && node.machine !== null; i++)
       cursor = this.effects.perform(node, known(effects[i]), cursor);
     node.freeAt = cursor;
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
   }
 
-  /** What the programs' host asks: an event within a turn, at the time at which the turn began. */
+  /** For the programs' host: an event within a turn, at the turn's start time. */
   within(node: SimNode, event: AnyEvent): void {
     if (node.machine === null) return;
     const { freeAt } = node;
@@ -327,7 +332,7 @@ export class Simulation implements NetworkHost, EffectHost {
     this.hash?.bytes(bytes);
   }
 
-  /** A machine whose assertion fails has nothing more to say: its process ends, as a real one does. */
+  /** A machine whose assertion fails is silenced: its process ends, like a real one. */
   private step(node: SimNode, event: AnyEvent, at: Nanos): readonly AnyEffect[] | null {
     try {
       return node.machine?.step(event, at) ?? null;
@@ -340,7 +345,7 @@ export class Simulation implements NetworkHost, EffectHost {
     }
   }
 
-  /** A node's process ends: its links break, and nobody answers what it was asked. */
+  /** Ends a node's process: its links break, and its pending requests are refused. */
   end(node: SimNode, cause: string, at: Nanos): void {
     if (node.machine === null) return;
     node.machine = null;
@@ -366,7 +371,7 @@ export class Simulation implements NetworkHost, EffectHost {
   }
 }
 
-/** The cores of a simulation that live. */
+/** The living cores of a simulation. */
 export function livingCores(simulation: Simulation): readonly CoreId[] {
   return [...simulation.nodes.values()]
     .filter((node) => node.machine !== null)

@@ -2,7 +2,10 @@ import { codeOf } from '@mk/monitor-proto/thrown';
 import vm from 'node:vm';
 import { Stalled } from '../programs/program-run.ts';
 
-/** A piece of a simulation is some milliseconds of virtual time; a turn of a real core is over or killed within about five seconds. */
+/**
+ * A piece of a simulation takes some milliseconds of virtual time; a real core's turn is over or killed within about
+ * five seconds.
+ */
 const BOUND_MS = 6_000;
 /** What was broken off has had the processor for this part of its bound at least; else the host had no time for it. */
 const OWN_SHARE = 0.5;

@@ -5,12 +5,12 @@ import { dirname } from 'node:path';
 import { visible } from '@mk/machine/one-line';
 import { failure, type Result, success } from '@mk/machine/result';
 
-/** Writes a text file and the folders above it, or says in one line why it cannot. */
+/** Writes a text file and makes its folders; one line where that fails. */
 export function writeText(path: string, text: string): Result<string> {
   return writing(path, () => writeFileSync(path, text));
 }
 
-/** Makes the folders above a file that is to be written later, and says in one line why it cannot be. */
+/** Makes the folders of a file to be written later; one line where that fails. */
 export function writable(path: string): Result<string> {
   return writing(path, () => accessSync(dirname(path), constants.W_OK | constants.X_OK));
 }
@@ -30,7 +30,7 @@ export function wallMs(): number {
   return performance.now();
 }
 
-/** When a run began, for whoever keeps its report; nothing simulated sees it. */
+/** When a run began, for its report; nothing simulated sees it. */
 export function wallTime(): Date {
   return new Date();
 }

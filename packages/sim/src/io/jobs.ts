@@ -10,13 +10,16 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** The command's options as they were parsed: plain data. */
 type Args = Readonly<Record<string, unknown>>;
 
-/** What a child is told: first what the command was asked for, then a scenario at a time. */
+/** What a child is told: first the command's options, then one scenario at a time. */
 interface ToJob {
   readonly args?: Args;
   readonly scenario?: Scenario;
 }
 
-/** Children that run this very program as `sim --job`; each has one scenario at a time, so that none waits behind a long one. */
+/**
+ * Children that run this very program as `sim --job`; each has one scenario at a time, so that none waits behind a long
+ * one.
+ */
 export function processJobs(args: Args): Jobs {
   return {
     usual: availableParallelism(),
@@ -31,10 +34,10 @@ class Pool {
   private readonly children = new Set<ChildProcess>();
   private next = 0;
   private done = 0;
-  /** What is done when no child is left; null: there is work. */
+  /** Called when no child is left; null: there is work. */
   private atEnd: (() => void) | null = null;
   private readonly interrupt = (signal: NodeJS.Signals): void => {
-    // As if there had been no handler: who started us sees by what we ended.
+    // As if there were no handler: our parent sees how we ended.
     this.stop(() => process.kill(process.pid, signal));
   };
 
@@ -81,7 +84,7 @@ class Pool {
   }
 
   private send(child: ChildProcess, message: ToJob): void {
-    // A child that is gone is told of by its exit.
+    // Its exit reports a child that is gone.
     child.send(message, () => undefined);
   }
 
@@ -100,7 +103,7 @@ class Pool {
   }
 }
 
-/** Seeds of a job that died: the last is the one that it had not answered. */
+/** Seeds of a job that died: it had not answered the last. */
 function hadSeeds(seeds: readonly Scenario['seed'][]): string {
   const before = seeds.slice(0, -1);
   const shown = before.slice(-10).join(', ');
@@ -112,7 +115,7 @@ function hadSeeds(seeds: readonly Scenario['seed'][]): string {
 export function serveJob(prepare: (args: Args) => Promise<(scenario: Scenario) => JobAnswer>): Promise<void> {
   if (process.send === undefined)
     return Promise.reject(new OptionError('--job is for the processes that --jobs starts'));
-  // Ctrl-C reaches every process of the terminal: the parent ends us.
+  // Ctrl-C reaches every process of the terminal: our parent ends us.
   process.on('SIGINT', () => undefined);
   return new Promise((resolve, reject) => {
     let judge: ReturnType<typeof prepare> | null = null;

@@ -7,16 +7,19 @@ import type { MachineModel } from '@mk/skb/config';
 import { machineSummary } from '@mk/skb/io/machine-settings';
 import { flatMachine } from '../engine/machines.ts';
 
-/** A machine with its clock, so that nanoseconds can be told as cycles. */
+/** A machine with its clock, so that nanoseconds can be shown as cycles. */
 export interface SimMachine {
   readonly model: MachineModel;
   readonly ghz: number;
-  /** A call between two dispatchers of a core; 0: the description does not say. */
+  /** A call between two dispatchers of a core; 0: not described. */
   readonly lrpcNs: number;
   readonly description: string;
 }
 
-/** How many cores a machine has, a shipped one or a file: what a plan that names it and no number runs on, in both worlds. */
+/**
+ * How many cores a machine has, shipped or from a file: the number for a plan that names a machine only, in both
+ * worlds.
+ */
 export function machineCores(nameOrPath: string, machinesDirectory: string): Result<number> {
   const loaded = loadMachine(nameOrPath, machinesDirectory);
   return loaded.ok ? success(coreCount(loaded.value)) : loaded;

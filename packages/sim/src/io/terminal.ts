@@ -1,9 +1,9 @@
-/** Where the command writes; a test puts its own in its place. */
+/** Where the command writes; tests bring their own. */
 export interface SimTerminal {
   readonly interactive: boolean;
   out(text: string): void;
   error(text: string): void;
-  /** A line that the next one replaces; nothing when nobody looks on. */
+  /** A line that the next one replaces; nothing without a terminal. */
   progress(text: string): void;
 }
 

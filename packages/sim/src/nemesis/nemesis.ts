@@ -10,7 +10,7 @@ import type { SimFault, Scenario, TimedFault, TimedRequest } from '../engine/sce
 /** How often each kind of fault comes, relative to the others. */
 export type NemesisWeights = { readonly [K in NemesisKind]?: number };
 
-/** What a seed is turned into when nothing else is asked for. */
+/** How a seed becomes a scenario, with its defaults. */
 export interface NemesisOptions {
   readonly cores?: number;
   readonly machine?: string;
@@ -19,18 +19,18 @@ export interface NemesisOptions {
   readonly faultsPerSecond?: number;
   readonly requestsPerSecond?: number;
   readonly faultsForNs?: Nanos;
-  /** Half of the seeds have leases that run out while a core hangs or is cut off; without it nobody's does. */
+  /** Half of the seeds have leases that run out while a core hangs or is cut off; without this none do. */
   readonly leases?: boolean;
 }
 
 const DEFAULTS = { machine: 'flat', faultsPerSecond: 2, requestsPerSecond: 6 } as const;
-/** Most seeds are short; some go on for longer than any deadline of the protocols. */
+/** Most seeds are short; some outlast any deadline of the protocols. */
 const SHORT: Nanos = 5 * SECOND;
 const LONG: Nanos = 18 * SECOND;
 /** Short against the faults, long against the silence of a sound link. */
 const SHORT_LEASE_MS = 1500;
 
-/** The scenario of a seed: a small machine, some faults, some load; all of it from the seed. */
+/** The scenario of a seed: a small machine, some faults, some load; everything follows from the seed. */
 export function scenarioOf(seed: number | string, options: NemesisOptions = {}): Scenario {
   const prng = createPrng(seed).split('scenario');
   const cores = options.cores ?? 2 + prng.split('cores').nextInt(5);
@@ -99,7 +99,7 @@ interface Later {
 }
 type Maker = (prng: Prng, cores: number, id: string) => readonly Later[];
 
-/** One maker a kind of fault; what must be undone is undone by the same entry, or at the latest when faults stop. */
+/** A maker per kind of fault; its own entry undoes it, or at the latest the end of faults. */
 const MAKERS = {
   link: (prng, cores, id) => {
     const from = prng.nextInt(cores);
@@ -209,7 +209,7 @@ const WEIGHTS: NemesisWeights = {
   crash: 2,
   hang: 1,
   slow: 1,
-  rogue: 0, // what others are promised of a core does not hold of one that misbehaves: runs of their own look at the rest
+  rogue: 0, // promises about a core do not hold for a misbehaving one: separate runs check the rest
 };
 
 function linkSettings(prng: Prng): LinkOverrides {
@@ -231,7 +231,7 @@ function linkSettings(prng: Prng): LinkOverrides {
   return chosen as LinkOverrides;
 }
 
-/** How long a fault holds: mostly short, now and then longer than an operation's deadline. */
+/** How long a fault holds: mostly short, sometimes longer than an operation's deadline. */
 function spell(prng: Prng): Nanos {
   const longest = prng.nextInt(8) === 0 ? 16_000 : 2_000;
   return (20 + prng.nextInt(longest)) * MILLISECOND;

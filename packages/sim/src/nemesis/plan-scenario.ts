@@ -4,7 +4,7 @@ import { MILLISECOND, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids'
 import { scenarioOf } from './nemesis.ts';
 import type { Scenario } from '../engine/scenario.ts';
 
-/** What the command line says beside the plan; it wins over the plan. */
+/** Options of the command line beside the plan, over which they take precedence. */
 export interface PlanChoices {
   readonly seed: number | string | null;
   readonly cores: number | null;
@@ -12,10 +12,10 @@ export interface PlanChoices {
 }
 
 const DEFAULT_CORES = 4;
-/** How long the run goes on after a plan's last fault began or ended. */
+/** How long the run continues after a plan's last fault began or ended. */
 const AFTERWARDS: Nanos = SECOND;
 
-/** What the plan runs as a program. `churn` is a load of requests on processes, for which the simulator has one of its own. */
+/** The program of a plan. `churn` is a load of requests on processes; the simulator has its own. */
 export function programOfPlan({ workload }: FaultPlan): Workload | null {
   return workload === null || workload.program === 'churn' ? null : workload;
 }

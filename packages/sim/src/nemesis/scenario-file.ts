@@ -1,4 +1,4 @@
-/** A scenario as `--shrink` writes it. Whoever gives it back may have edited it, or named another file. */
+/** Scenarios as `--shrink` writes them. The file given back may have been edited, or be another one. */
 import { visible } from '@mk/machine/one-line';
 import { failure, type Result, success } from '@mk/machine/result';
 import { isListOf, isNumber, isRecord, isText, isWhole } from '@mk/monitor-proto/guards';
@@ -43,7 +43,7 @@ function isScenario(value: Readonly<Record<string, unknown>>): value is Readonly
   return Object.entries(FIELDS).every(([field, check]) => check(value[field]));
 }
 
-/** Which entry of a list is wrong, and that it is. */
+/** Which entry of a list is wrong, and how. */
 function wrongItem(value: unknown): string {
   if (value === undefined) return ' is missing';
   if (!Array.isArray(value)) return ' is not what it should be';

@@ -1,6 +1,6 @@
 import type { Scenario } from '../engine/scenario.ts';
 
-/** Runs a scenario; whether it fails in the same way as the one that is shrunk. */
+/** Runs a scenario; returns whether it fails like the one being shrunk. */
 export type StillFails = (scenario: Scenario) => boolean;
 
 export interface ShrinkResult {
@@ -31,7 +31,7 @@ export function shrink(scenario: Scenario, stillFails: StillFails): ShrinkResult
   }
 }
 
-/** The list without what can go: delta debugging (Zeller) with pieces of falling size. */
+/** The list without what can go: delta debugging (Zeller) with pieces of decreasing size. */
 function reduce<T>(list: readonly T[], fails: (list: readonly T[]) => boolean): readonly T[] {
   let current = list;
   for (

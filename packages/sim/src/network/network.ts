@@ -7,9 +7,9 @@ import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
 import { type DeliveryHost, UnderWay, type Way } from './under-way.ts';
 
 /*
- * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under the
- * very fault engine that a real core has. Faults act on frames, below URPC; a link itself breaks by reset or by the death
- * of an end.
+ * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under a
+ * real core's own fault engine. Faults act on frames, below URPC; a link itself breaks by reset or by the death of an
+ * end.
  */
 
 /** What became of a frame, for traces. */
@@ -17,7 +17,7 @@ export type FrameFate =
   { readonly kind: 'sent'; readonly dueAt: Nanos } | { readonly kind: 'dropped'; readonly reason: DropReason };
 
 export interface NetworkHost extends DeliveryHost {
-  /** Calls at a time, in its turn among the events. */
+  /** Calls at a time, in turn among the events. */
   after(at: Nanos, run: () => void): void;
   lookUp(address: string): SimNode | null;
   frameFate?: ((from: SimNode, to: SimNode, at: Nanos, frame: Uint8Array, fate: FrameFate) => void) | undefined;
@@ -45,7 +45,7 @@ export class Network {
     this.underWay = new UnderWay(host);
   }
 
-  /** A change of rules has made frames under way due anew. */
+  /** A change of rules has given frames under way new due times. */
   retime(from: PeerId, to: PeerId, retime: Retiming): void {
     this.underWay.retime(from, to, retime);
   }
@@ -100,7 +100,7 @@ export class Network {
     }
   }
 
-  /** Ends a link as its own end wants: the other end hears of it after what was sent. */
+  /** Closes a link from its own end: the other end hears of it after what was sent. */
   close(end: LinkEnd, reason: string, at: Nanos): void {
     const { other, node, id } = end;
     node.links.delete(id);
@@ -110,8 +110,8 @@ export class Network {
   }
 
   /**
-   * Breaks a link as a network does: both ends hear of it, frames under way may be lost. A rule's reset comes after its
-   * delay, behind what was sent before it.
+   * Breaks a link as a network does: both ends hear of it, and frames under way may be lost. A rule's reset comes after
+   * its delay, behind what was sent before it.
    */
   reset(end: LinkEnd, at: Nanos, delayNs: Nanos = 0): void {
     const { other, node } = end;
@@ -171,7 +171,7 @@ export class Network {
     this.hand(due, other, event, costNs, { from: end.node.id, to: other.node.id, sentAt: at, latencyNs });
   }
 
-  /** The other end of a link is gone: this one hears of it after all that was sent to it. */
+  /** A link's other end is gone: this one hears of it after all that was sent to it. */
   private endBehind(end: LinkEnd, reason: string, at: Nanos): void {
     const way = { from: known(end.other).node.id, to: end.node.id, sentAt: at };
     const latencyNs = this.costs.latencyNs(way.from, way.to);
@@ -179,7 +179,7 @@ export class Network {
     this.hand(due, end, { type: 'link_down', link: end.id, reason }, 0, { ...way, latencyNs });
   }
 
-  /** Delivers at the time; what a rule holds back is remembered, as a change of rules may hurry it. */
+  /** Delivers at the time; what a rule holds back is remembered, since a change of rules may hasten it. */
   private hand(due: Nanos, end: LinkEnd, event: AnyEvent, costNs: Nanos, way: Way): void {
     if (due === way.sentAt + way.latencyNs) this.host.deliver(due, end.node, end, event, costNs);
     else this.underWay.deliver(due, end, event, costNs, way);

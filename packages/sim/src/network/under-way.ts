@@ -4,7 +4,7 @@ import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
 
 export interface DeliveryHost {
   readonly now: Nanos;
-  /** Hands an event to a node at a time, if it still lives the same life and `end` is still open there. */
+  /** Hands an event to a node at a time, if it is still in the same life and `end` is still open there. */
   deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
 }
 
@@ -13,11 +13,14 @@ export interface Way {
   readonly from: PeerId;
   readonly to: PeerId;
   readonly sentAt: Nanos;
-  /** The machine's own part of the time that it takes, which no rule changes. */
+  /** The machine's own share of the time, which no rule changes. */
   readonly latencyNs: Nanos;
 }
 
-/** What the link model has delayed on its way to an end of a link. It stands for that end where it is delivered: once it is due anew, it is not there any more. */
+/**
+ * What the link model has delayed on its way to an end of a link. It stands for that end until delivery; once it has a
+ * new due time, it no longer does.
+ */
 class Parcel implements LinkEnd {
   superseded = false;
 
@@ -52,12 +55,12 @@ class Parcel implements LinkEnd {
   }
 }
 
-/** No step occupies a core longer, so that nothing is sent more than this after the simulation's time. */
+/** No step occupies a core longer, so nothing is sent later than this after the simulation's time. */
 const STEP_MOST: Nanos = 1_000_000;
-/** Parcels of a pair that are kept before those that have arrived are looked for. */
+/** Parcels of a pair before those that have arrived are removed. */
 const SOME = 64;
 
-/** All that is delayed on its way, by directed pair, so that a change of rules can hurry it. */
+/** All that is delayed on its way, by directed pair, so that a change of rules can hasten it. */
 export class UnderWay {
   private readonly pairs = new Map<string, Parcel[]>();
 
@@ -74,14 +77,14 @@ export class UnderWay {
     this.host.deliver(dueAt, to.node, parcel, event, costNs);
   }
 
-  /** What is under way from → to is due anew: never later, and in the same order. */
+  /** What is under way from → to gets new due times: never later, and in the same order. */
   retime(from: PeerId, to: PeerId, retime: Retiming): void {
     const { now } = this.host;
     const key = keyOf(from, to);
     const parcels = (this.pairs.get(key) ?? []).filter((parcel) => parcel.dueAt > now);
     this.pairs.delete(key);
     for (const { to: end, way } of parcels) end.lastDueAt = Math.min(end.lastDueAt, now + way.latencyNs + STEP_MOST);
-    // In the order of their times, and of sending where these are equal: so they keep it.
+    // In order of time, and of sending where these are equal: so they keep it.
     parcels.sort((a, b) => a.dueAt - b.dueAt);
     for (const parcel of parcels) {
       parcel.superseded = true;

@@ -5,7 +5,7 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { RunningTurn } from './sim-programs.ts';
 import type { ProgramWorld } from './program-world.ts';
 
-/** What a run with a program is given beside its scenario. */
+/** The options of a run with a program, beside its scenario. */
 export interface ProgramOptions {
   readonly name: string;
   /** The bundle: the very text that a running core takes. */
@@ -24,7 +24,7 @@ export interface OutputLine {
   readonly text: string;
 }
 
-/** How a domain that the run began came to its end. */
+/** How a domain begun by the run ended. */
 export interface ProgramEnd {
   readonly core: CoreId;
   readonly domain: string;
@@ -33,21 +33,21 @@ export interface ProgramEnd {
   readonly text: string;
 }
 
-/** A turn of a program did not come back: the run has to begin again, and end that turn as a core would. */
+/** A program's turn did not return: the run must start over, and end that turn as a core would. */
 export class EndlessTurn extends Error {
   constructor(readonly turn: RunningTurn) {
     super(`${turn.program} (${turn.domain}) does not come back from its turn`);
   }
 }
 
-/** Nothing that was simulated took so long, so the host did: the run begins again. */
+/** Nothing simulated took so long, so the host did: the run starts over. */
 export class Stalled extends Error {}
 
-/** Lines that are kept of a run: what a person reads, and no more memory than that. */
+/** Lines kept of a run: as many as a person reads. */
 const LINES_KEPT = 10_000;
-/** How a domain ends that lost its core: no fault of the program. */
+/** How a domain ends that lost its core, without fault of the program. */
 const LOST = new Set(['HOME_GONE', 'DISPATCHER_LOST']);
-/** What a program says of itself must hold in each domain, whoever began it and whether or not anybody waits for it. */
+/** A program's own statements must hold in each domain, whoever began it and whether or not anybody waits for it. */
 const BROKEN: ReadonlySet<string> = new Set(['ASSERTION_FAILED', 'INVARIANT_VIOLATED']);
 
 type Reply = Parameters<Parameters<Simulation['control']>[3]>[0];
@@ -108,7 +108,7 @@ export class ProgramRun {
         if (!finished) this.simulation.control(id, 'domain_kill', { domain: spec.domain }, () => undefined);
   }
 
-  /** PR3, when there is no more time. */
+  /** PR3, when time is up. */
   reportOpen(): void {
     this.report('program', 'PR3', `${this.open} of ${this.load.on.length} domains of ${this.options.name} did not end`);
   }
@@ -129,13 +129,13 @@ export class ProgramRun {
   private finished(core: CoreId, { domain, cause, status, text }: Omit<ProgramEnd, 'core'>): void {
     this.open -= 1;
     this.ends.push({ core, domain, cause, status, text });
-    if ((this.faulty && LOST.has(cause)) || BROKEN.has(cause)) return; // PR1 has said it
+    if ((this.faulty && LOST.has(cause)) || BROKEN.has(cause)) return; // PR1 has reported it
     if (cause !== 'exited')
       this.report('program', 'PR2', `${this.options.name} (${domain}) ended with ${cause}: ${text}`);
     else if (status !== 0) this.report('program', 'PR2', `${this.options.name} (${domain}) exited with ${status}`);
   }
 
-  /** Whoever was asked is gone: with faults that may be, without them it is told. */
+  /** The core asked is gone: expected with faults, reported without. */
   private lost(count: number, reply: Reply, core = this.home, domain = ''): void {
     this.open -= count;
     const { error, text } = reply.ok ? { error: '', text: '' } : reply;

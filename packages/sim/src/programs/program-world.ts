@@ -2,23 +2,23 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/handed-frame';
 import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol';
 
-/** What a simulated dispatcher's program runs in. A context belongs to one dispatcher and is never used twice. */
+/** What a simulated dispatcher's program runs in. A context belongs to one dispatcher and is never reused. */
 export interface ProgramContext {
   /**
-   * One turn: the upcalls are handed over and the program's microtasks drain, all before this returns. A first turn evaluates
-   * the program's text before. A turn that is `suspect` is broken off when it takes too long on the host's clock.
+   * One turn: hands over the upcalls and drains the program's microtasks before it returns. The first turn evaluates
+   * the program's text. A `suspect` turn is broken off when it takes too long on the host's clock.
    */
   resume(resumption: Resumption, frames: readonly HandedFrame[], suspect?: boolean): ContextTurn;
 }
 
-/** What came out of a turn. */
+/** The result of a turn. */
 export interface ContextTurn {
   /** Null: it is no turn, and `fault` says why. */
   readonly turn: Turn | null;
   readonly fault: string;
   /** The error that ended the dispatcher within the turn; empty: it goes on. */
   readonly ended: string;
-  /** The turn as it came, for the trace. */
+  /** The turn's raw bytes, for the trace. */
   readonly bytes: Uint8Array;
   /** How many calls were answered within the turn. */
   readonly callsNow: number;
@@ -30,7 +30,7 @@ export interface ContextOptions {
   readonly program: { readonly name: string; readonly bytes: Uint8Array; readonly digest: string };
   readonly seed: string;
   readonly bufferBytes: number;
-  /** A call that is answered within the turn. */
+  /** A call answered within the turn. */
   callNow(name: string, args: readonly unknown[]): CallResult;
 }
 
@@ -43,13 +43,13 @@ export interface ProgramWorld {
 export interface ProgramCosts {
   readonly startNs: Nanos;
   readonly killNs: Nanos;
-  /** A turn in any case: the switch to the dispatcher and back. */
+  /** Every turn: the switch to the dispatcher and back. */
   readonly turnNs: Nanos;
   readonly callNs: Nanos;
   readonly callNowNs: Nanos;
 }
 
-/** Of the order of what Barrelfish measured for its upcalls and system calls on the paper's machines, with some library on top. */
+/** About what Barrelfish measured for its upcalls and system calls on the paper's machines, plus some library. */
 export const PROGRAM_COSTS: ProgramCosts = {
   startNs: 1_000_000,
   killNs: 100_000,

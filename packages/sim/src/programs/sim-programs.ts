@@ -14,11 +14,11 @@ import {
 } from './program-world.ts';
 
 /*
- * The simulator's host of dispatchers. A turn runs when its core resumes it, all at once, and is over on the core after the
- * time that it costs: what its calls ask for happens then. Until then its core handles other events, as a real core's monitor
- * does while a program's thread runs.
+ * The simulator's host of dispatchers. A turn runs at once when its core resumes it, and is over on the core after the
+ * time that it costs: then what its calls ask for happens. Until then its core handles other events, like a real core's
+ * monitor while a program's thread runs.
  *
- *   S4  a turn depends on its dispatcher's earlier turns, its upcalls and the virtual time alone, and what it comes to is part
+ *   S4  a turn depends only on its dispatcher's earlier turns, its upcalls and the virtual time, and its result is part
  *       of the trace.
  */
 
@@ -32,7 +32,7 @@ interface SimDispatcher {
   answer: CallResult | null;
 }
 
-/** A turn as the trace keeps it, for whoever looks for the first difference of two runs. */
+/** A turn as recorded, for finding the first difference of two runs. */
 export interface TurnRecord {
   readonly at: Nanos;
   readonly core: PeerId;
@@ -43,7 +43,7 @@ export interface TurnRecord {
   readonly digest: number;
 }
 
-/** Whose turn it is, and the number of the turn in its run. */
+/** Whose turn it is, and its number in the run. */
 export interface RunningTurn {
   readonly number: number;
   readonly core: PeerId;
@@ -59,21 +59,21 @@ export interface ProgramsHost {
   deliver(at: Nanos, node: SimNode, end: null, event: AnyEvent, costNs: Nanos): void;
   /** Hands an event to a node within a turn of one of its dispatchers. */
   within(node: SimNode, event: AnyEvent): void;
-  /** The trace takes this in. */
+  /** Adds bytes to the trace. */
   noteBytes(bytes: Uint8Array): void;
 }
 
-/** A turn that takes longer is not over in any run. */
+/** A turn that takes longer never ends in any run. */
 const NEVER: Nanos = 24 * 3600 * 1e9;
 
 export class SimPrograms {
   /** Turns so far. */
   turns = 0;
-  /** The turns, while somebody wants them. */
+  /** The turns, while somebody records them. */
   record: TurnRecord[] | null = null;
-  /** The turn that runs; null: none does. */
+  /** The running turn; null: none. */
   running: RunningTurn | null = null;
-  /** Turns by number that did not come back in a run before: if they do not in this one either they have no end. */
+  /** Turns by number that did not return in an earlier run: if they do not in this one either they have no end. */
   suspects: ReadonlySet<number> = new Set();
   private readonly byNode = new Map<SimNode, Map<number, SimDispatcher>>();
 
@@ -91,13 +91,13 @@ export class SimPrograms {
     this.performers[type](node, effect, at);
   }
 
-  /** A node that hung goes on: so do its dispatchers. */
+  /** A hung node continues, and so do its dispatchers. */
   resumed(node: SimNode): void {
     for (const dispatcher of this.of(node).values())
       if (dispatcher.pending !== null) this.soon(node, dispatcher, this.host.now);
   }
 
-  /** A node's process is no more, and with it its dispatchers. */
+  /** A node's process is gone, and with it its dispatchers. */
   died(node: SimNode): void {
     this.byNode.delete(node);
   }
@@ -136,7 +136,7 @@ export class SimPrograms {
       const asking = this.of(node).get(dispatcher);
       if (asking !== undefined) asking.answer = result;
     },
-    // A turn of the simulator knows the end of its slice and cannot be reached in between.
+    // A simulated turn knows the end of its slice and cannot be interrupted.
     interrupt_dispatcher: () => undefined,
     kill_dispatcher: (node, { dispatcher }, at) => {
       if (!this.of(node).delete(dispatcher)) return;
@@ -172,7 +172,7 @@ export class SimPrograms {
     this.running = null;
     this.note(node, dispatcher, came);
     if (this.of(node).get(id) !== dispatcher) return; // killed by what it called
-    // As long as the kernel has it: asked to yield at the end of its slice, killed after the grace (P3).
+    // As the kernel sees it: asked to yield at the end of its slice, killed after the grace (P3).
     if (came.endless) return;
     const ranNs = this.costOf(came) * node.slowFactor;
     if (ranNs >= NEVER) return;
@@ -227,7 +227,7 @@ export class SimPrograms {
   }
 }
 
-/** Where two runs that should have been the same part, in words; null: their programs did the same. */
+/** Where two runs that should be equal diverge, in words; null: their programs did the same. */
 export function firstDifference(a: readonly TurnRecord[], b: readonly TurnRecord[]): string | null {
   const at = a.findIndex((turn, i) => {
     const other = b[i];

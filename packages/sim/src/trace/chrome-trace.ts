@@ -10,8 +10,8 @@ import { nodeName } from './recorder.ts';
 import type { Recorded } from './selection.ts';
 
 /**
- * What was recorded as Chrome trace events, as `mkctl trace` writes them of processes: a track a node, a slice a turn, a flow
- * arrow a message, a span an operation, a mark a fault, a lost frame, a warning. Times are virtual.
+ * A recording as Chrome trace events, like `mkctl trace` of processes: a track per node, a slice per turn, a flow arrow
+ * per message, a span per operation, a mark for each fault, lost frame and warning. Times are virtual.
  */
 export function chromeTrace({ slices, arrows, lines, marks }: Recorded): string {
   const ids = new Set<PeerId>([

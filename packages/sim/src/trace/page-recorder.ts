@@ -18,17 +18,17 @@ import type { SimNode } from '../engine/sim-node.ts';
 import type { Simulation } from '../engine/simulation.ts';
 import type { SimObserver } from '../engine/simulation-options.ts';
 
-/** How often the state of the machine is looked at, in virtual time; lines are kept as they come. */
+/** How often the machine's state is sampled, in virtual time; lines are kept as they come. */
 const LOOK_NS: Nanos = SECOND / 20;
 const COUNT_NS: Nanos = SECOND / 4;
-/** Past so many cores the trees of all roots would be larger than the rest of the recording. */
+/** Beyond this many cores the trees of all roots would be larger than the rest of the recording. */
 const TREES_OF_ALL = 32;
 /** Lines in one event: a player shows an event's lines together. */
 const LINES_NS: Nanos = SECOND / 100;
 
 /**
- * Records a simulated run as the page would have been told of it (decision 0137). Of the lines of level debug it keeps those of
- * operations: the others, a mesh's joining above all, are most of a run and tell the page nothing.
+ * Records a simulated run as the page would have been told of it (decision 0137). Of debug lines it keeps those of
+ * operations: the others, above all of a mesh's joining, are most of a run and tell the page nothing.
  */
 export class PageRecorder implements SimObserver {
   readonly events: PageEvent[] = [];
@@ -50,7 +50,7 @@ export class PageRecorder implements SimObserver {
     this.events.push({ type: 'hello', t: 0, ...hello, seed: String(seed), machine: name });
   }
 
-  /** From now on the simulation's state is looked at. */
+  /** Samples the simulation's state from now on. */
   watch(simulation: Simulation): void {
     this.simulation = simulation;
   }
@@ -76,7 +76,7 @@ export class PageRecorder implements SimObserver {
     this.keep(line);
   }
 
-  /** The recording, one event a line; the run is over. */
+  /** The recording, one event per line, once the run is over. */
   text(): string {
     if (this.simulation !== null) this.look(this.simulation.now);
     this.tellLines();
@@ -141,7 +141,7 @@ export class PageRecorder implements SimObserver {
     return cores(simulation).map(({ core }) => ({ core, retransmits: 0, queued: 0, operations: 0, ...this.of(core) }));
   }
 
-  /** Round trips and trees, whenever the SKB has planned anew. */
+  /** Round trips and trees, whenever the SKB has replanned. */
   private lookAtTopology(simulation: Simulation, now: Nanos): void {
     const skb = simulation.node(SKB_PEER).skb;
     if (skb === null || !skb.registry.meshComplete || skb.plans.version === this.plan) return;
@@ -164,7 +164,7 @@ export class PageRecorder implements SimObserver {
       });
   }
 
-  /** What the machine says where nobody has measured. */
+  /** The machine's own figures where nobody has measured. */
   private modelled(): readonly TripView[] {
     const all = Array.from({ length: this.scenario.cores }, (_, core) => core);
     return all.flatMap((from) =>
@@ -184,7 +184,7 @@ export class PageRecorder implements SimObserver {
     return counted;
   }
 
-  /** Tells what is new. */
+  /** Records what is new. */
   private say(event: PageEvent): void {
     const text = JSON.stringify({ ...event, t: 0 });
     if (this.told.get(event.type) === text) return;

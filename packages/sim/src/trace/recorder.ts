@@ -25,29 +25,29 @@ export interface Arrow {
   /** Null: it never arrives, and `note` says why. */
   readonly dueAt: Nanos | null;
   readonly note: string;
-  /** What it carries: message types, with the operation where there is one; `ack` for none. */
+  /** Its contents: message types, with the operation where there is one; `ack` for none. */
   readonly label: string;
   /** Whether it carries more than acks and handshakes. */
   readonly telling: boolean;
 }
 
-/** A fault, or its end, or the end of a node. */
+/** The beginning or end of a fault, or the end of a node. */
 export interface Mark {
   readonly at: Nanos;
   /** Null: it concerns more than one node. */
   readonly node: PeerId | null;
   readonly text: string;
-  /** The fault that begins or ends; '' for the end of a node. */
+  /** The fault that begins or ends; '' for a node's end. */
   readonly fault: string;
   readonly ends: boolean;
 }
 
-/** Keeps the last turns and frames of a run for drawing. Rings: a long run costs no more than a short one. */
+/** Keeps a run's latest turns and frames for drawing. Rings: a long run costs no more than a short one. */
 export class TraceRecorder implements SimObserver {
   readonly slices: Slice[] = [];
   readonly arrows: Arrow[] = [];
   readonly lines: SimLogLine[] = [];
-  /** Faults that began and ended, deaths: what explains the rest is never pushed out by it. */
+  /** Beginnings and ends of faults, and deaths: what explains the rest is never pushed out by it. */
   readonly marks: Mark[] = [];
   private nextId = 1;
   private lastAt: Nanos = 0;
@@ -113,7 +113,7 @@ function labelOf(bytes: Uint8Array): { readonly label: string; readonly telling:
   return { label, telling: true };
 }
 
-/** How a node is called in drawings. */
+/** A node's name in drawings. */
 export function nodeName(id: PeerId): string {
   return id === SKB_PEER ? 'skb' : `core ${id}`;
 }

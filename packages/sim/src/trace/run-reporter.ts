@@ -5,7 +5,7 @@ import type { Violation } from '../checkers/checker.ts';
 import type { RunOptions, RunResult } from '../engine/run-scenario.ts';
 import type { TimedRequest } from '../engine/scenario.ts';
 
-/** Makes the report of a simulated run: what it is given are the lines that real processes would have written. */
+/** Reports a simulated run from the lines that real processes would have written. */
 export class RunReporter {
   private builder: ReportBuilder;
 
@@ -16,7 +16,7 @@ export class RunReporter {
     this.builder = this.fresh();
   }
 
-  /** What a run is given so that it is reported. A run that has to begin again is reported from its last beginning. */
+  /** Options that make a run reported. A run that starts over is reported from its last start. */
   get options(): Pick<RunOptions, 'prepare' | 'listener'> {
     return {
       prepare: (simulation) => {
@@ -31,7 +31,7 @@ export class RunReporter {
     };
   }
 
-  /** The report of the run that came to this; `place` tells places of a bundle as places of its files. */
+  /** The report of the run with this result; `place` maps places of a bundle to its source files. */
   finish(
     { violations, inconclusive, virtualNs, hash }: RunResult,
     runs: readonly SeedRow[],

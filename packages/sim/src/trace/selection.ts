@@ -2,7 +2,7 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Arrow, Mark, Slice } from './recorder.ts';
 import type { SimLogLine } from '../engine/sim-log.ts';
 
-/** The part of a run that is wanted: one operation, a span of virtual time, or both. */
+/** The wanted part of a run: one operation, a span of virtual time, or both. */
 export interface Selection {
   /** `core.incarnation.n`; null: everything. */
   readonly op: string | null;
@@ -20,7 +20,7 @@ export interface Recorded {
   readonly marks: readonly Mark[];
 }
 
-/** What of a run is selected. Of an operation: its messages and lines, and the faults that were in force meanwhile. */
+/** The selected part of a run. Of an operation: its messages and lines, and the faults in force meanwhile. */
 export function select(recorded: Recorded, { op, fromNs, toNs }: Selection): Recorded {
   const timed = (at: Nanos): boolean => at >= fromNs && at <= toNs;
   const lines = recorded.lines.filter((line) => timed(line.time * 1e6) && (op === null || line['op'] === op));
@@ -46,7 +46,7 @@ export function select(recorded: Recorded, { op, fromNs, toNs }: Selection): Rec
   };
 }
 
-/** Faults that began before and had not ended: as marks at the beginning. */
+/** Earlier faults that had not ended: as marks at the beginning. */
 export function inForce(marks: readonly Mark[], at: Nanos): readonly Mark[] {
   const begun = new Map<string, Mark>();
   for (const mark of marks) {
@@ -65,7 +65,7 @@ function names(label: string, op: string): boolean {
   return label.split(/[ ,]+/).includes(op);
 }
 
-/** Math.min takes no hundred thousand arguments. */
+/** Math.min cannot take a hundred thousand arguments. */
 function least(values: readonly number[], otherwise: number): number {
   return values.reduce((min, value) => Math.min(min, value), otherwise);
 }

@@ -1,6 +1,7 @@
 /*
- * Space-time diagrams as SVG: a line a node, time downwards, an arrow a message; faults as bands across, silence where nothing
- * arrives. To scale where every arrow can still be read, else a row a moment, and the picture says so.
+ * Space-time diagrams as SVG: a line per node, time downwards, an arrow per message; faults as bands across, silence
+ * where nothing arrives. To scale where every arrow stays readable, otherwise a row per moment, and the picture says
+ * so.
  */
 
 import { escaped } from '@mk/monitor-proto/escaped';
@@ -14,7 +15,7 @@ export interface DiagramArrow {
   readonly dueAt: number | null;
   readonly label: string;
   readonly note: string;
-  /** Arrows of one group have one colour. */
+  /** Arrows of one group share a colour. */
   readonly group: string;
 }
 
@@ -30,7 +31,7 @@ export interface Diagram {
   readonly nodes: readonly { readonly id: number; readonly name: string }[];
   readonly arrows: readonly DiagramArrow[];
   readonly marks: readonly DiagramMark[];
-  /** What was left out, and why; '' : nothing. */
+  /** What was left out, and why; '': nothing. */
   readonly leftOut: string;
 }
 
@@ -38,9 +39,9 @@ const COLUMN = 150;
 const ROW = 22;
 const TOP = 64;
 const LEFT = 110;
-/** A picture to scale may be so many times as long as one with a row a moment. */
+/** How many times longer a picture to scale may be than one with a row per moment. */
 const STRETCH = 3;
-/** Where on its arrow a label stands: neighbours differ, so that labels of arrows side by side do not cover one another. */
+/** Where on its arrow a label stands: neighbours differ, so that labels of adjacent arrows do not overlap. */
 const LABEL_PLACES = [0.5, 0.25, 0.75, 0.38, 0.62];
 const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#8c564b', '#e377c2', '#17becf', '#bcbd22'];
 const LEGEND_GROUPS = 8;
@@ -92,7 +93,7 @@ function layoutOf({ nodes, arrows, marks }: Diagram): Layout {
   const x = (node: number): number => column.get(node) ?? LEFT;
   const first = moments[0] ?? 0;
   const span = (moments.at(-1) ?? first) - first;
-  // The picture gets room for a line of text between most neighbours; where that would be too long, rows take over.
+  // The picture leaves a line of text between most neighbours; where that would be too long, rows take over.
   const rows = moments.length * ROW;
   const gaps = moments.slice(1).map((at, i) => at - known(moments[i]));
   const close = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 4)] ?? 0;
@@ -106,7 +107,7 @@ function layoutOf({ nodes, arrows, marks }: Diagram): Layout {
   return { toScale: false, x, y: (at) => known(place.get(at)), width, bottom: TOP + 24 + rows, ticks: moments };
 }
 
-/** Times far enough from one another to be written. */
+/** Times far enough apart to be labelled. */
 function spaced(moments: readonly number[], y: (at: number) => number): readonly number[] {
   const shown: number[] = [];
   for (const at of moments) if (shown.length === 0 || y(at) - y(known(shown.at(-1))) >= 13) shown.push(at);

@@ -20,7 +20,7 @@ import { Puppet } from './puppet.ts';
 export interface ChannelTrafficOptions {
   readonly seed: number | string;
   readonly hmac: Hmac;
-  /** Without it 3 to 6, by the seed. */
+  /** By default 3 to 6, by the seed. */
   readonly cores?: number;
   /** Acts of all programs together. */
   readonly acts: number;
@@ -71,7 +71,7 @@ class Traffic {
       settings: JSON.stringify({ ramBytes: 4 << 20 }),
       ...(wrap && { wrap }),
     });
-    // A crash loses what was under way, and with it what the models of capabilities count on.
+    // A crash loses what was under way, on which the capability models rely.
     const capabilities = options.crashes === true ? [] : [capabilityChecker];
     this.checks = new Checks(this.simulation, [channelChecker, honestPeersChecker, ...capabilities]);
     this.simulation.observe({
@@ -134,7 +134,7 @@ class Traffic {
     );
   }
 
-  /** Upcalls reach the programs of a core at once: what they do then are events of their own. */
+  /** Upcalls reach a core's programs at once; their reactions are separate events. */
   private listen(core: CoreId): void {
     const { kernel } = this.simulation.node(core);
     known(kernel).receivers = {
@@ -158,7 +158,7 @@ class Traffic {
     healAll(simulation);
   }
 
-  /** A program's dispatcher is no more, without a word. */
+  /** A program's dispatcher ends, without a word. */
   private endOne(): void {
     const [puppet] = this.puppets.splice(this.prng.nextInt(Math.max(1, this.puppets.length)), 1);
     if (puppet === undefined) return;
@@ -166,7 +166,7 @@ class Traffic {
     const domain = kernel?.cpuDriver.domains.get(puppet.domain);
     if (domain !== undefined) known(kernel).services.channels.dispatcherGone(domain, this.simulation.now);
     puppet.retired = true;
-    // What it did goes on at the next event of its core.
+    // Its acts take effect at its core's next event.
     this.simulation.control(puppet.core, 'status', {}, () => undefined);
   }
 
@@ -198,7 +198,7 @@ class Traffic {
       if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
   }
 
-  /** With faults over everything that was begun ends; then the programs take what came, and stop. */
+  /** With faults over everything ends; then the programs take what came, and stop. */
   private settle(): void {
     const { simulation, checks } = this;
     const failed = (): boolean => checks.failed;
@@ -219,7 +219,7 @@ class Traffic {
       for (const row of leftovers(node)) checks.report('leaks', 'K7', `node ${node.id} is left with ${row}`);
   }
 
-  /** K5: what a program holds is what it made and what it was told of, but for what it cannot know. */
+  /** K5: a program holds what it made and what it was told of, apart from what it cannot know. */
   private compareBooks({ core, domain, held, doubtful }: Puppet): void {
     const { cpuDriver } = known(this.simulation.node(core).kernel);
     const found = new Set<number>();

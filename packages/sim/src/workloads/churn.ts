@@ -22,11 +22,11 @@ import type { SimObserver, SimulationOptions } from '../engine/simulation-option
 export interface ChurnRunOptions {
   readonly seed: number | string;
   readonly hmac: Hmac;
-  /** Without it 4 to 16, by the seed. */
+  /** By default 4 to 16, by the seed. */
   readonly cores?: number;
   /** Operations of all cores together. */
   readonly operations: number;
-  /** The last core misbehaves so, one way after the other, and has no domain: nobody gives it anything. */
+  /** How the last core misbehaves, one way after the other; it has no domain: nobody gives it anything. */
   readonly rogue?: readonly RogueBehaviour[];
   /** So many cores die at some time, the last ones; those that live are a majority. */
   readonly crashes?: number;
@@ -56,7 +56,7 @@ export interface ChurnRunResult {
 
 const DOMAINS_PER_CORE = 2;
 const RAM_BYTES = 4 << 20;
-/** What links are like beside the faults, and how many capabilities there are: so that operations get in each other's way. */
+/** Links beside the faults, and how many capabilities there are: few enough that operations interfere. */
 const NETWORKS = [
   { delayMs: 0, slowLinks: 0, pauseUs: 20, keep: 90 },
   { delayMs: 0, slowLinks: 0, pauseUs: 5, keep: 5 },
@@ -66,7 +66,7 @@ const NETWORKS = [
   { delayMs: 5, slowLinks: 0, pauseUs: 5_000, keep: 5 },
 ] as const;
 const BOOT_LIMIT: Nanos = 60 * SECOND;
-/** Churn ends by itself: a caller waits for one operation 20 s at the most. */
+/** Churn ends by itself: a caller waits at most 20 s for an operation. */
 const RUN_LIMIT: Nanos = 240 * SECOND;
 const FAULTS_FOR: Nanos = 4 * SECOND;
 /** A core dies at one of its first so many steps with a round of its own open. */
@@ -168,7 +168,8 @@ class ChurnRun {
     if (delayMs > 0) slow('network', 'all', 'all', delayMs);
     for (let n = 0; n < slowLinks * this.cores; n += 1)
       slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
-    // A core that misbehaves speaks for itself alone: what an inner node of a tree keeps from the others nobody sees (CAVEATS.md).
+    // A misbehaving core speaks only for itself: nobody sees what a tree's inner node keeps from the others
+    // (CAVEATS.md).
     if (options.rogue === undefined && prng.nextInt(2) === 0)
       for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
     for (const [core, domain] of this.domains) {
@@ -240,7 +241,7 @@ class ChurnRun {
       simulation.call(simulation.now + RESTART_AFTER, () => isDead() && simulation.startNode(core));
   }
 
-  /** Each way for as long as its share of the time in which faults happen. */
+  /** Each way for its share of the time in which faults happen. */
   private turnRogue(begin: Nanos): void {
     const { rogue = [] } = this.options;
     const forNs = FAULTS_FOR / Math.max(1, rogue.length);
@@ -250,7 +251,7 @@ class ChurnRun {
     }
   }
 
-  /** A random dissemination tree, as the SKB might push it: then rounds do not go the way of other messages. */
+  /** A random dissemination tree, as the SKB might push it: rounds then take another way than other messages. */
   private plantTree(core: CoreId, prng: Prng): void {
     const others = Array.from({ length: this.cores }, (_, n) => n).filter((n) => n !== core);
     const below = new Map<CoreId, CoreId[]>([[core, []]]);
@@ -282,7 +283,7 @@ class ChurnRun {
     for (const text of wrong) this.checks.report('churn', /\((C\d)\)/.exec(text)?.[1] ?? 'C7', `core ${core}: ${text}`);
   }
 
-  /** C7: with faults over, everything that was begun comes to its end. */
+  /** C7: with faults over, everything comes to its end. */
   private settle(): void {
     const { simulation, checks } = this;
     if (this.running > 0) return checks.report('churn', 'C7', `${this.running} churns never ended`);

@@ -9,7 +9,7 @@ export type MakeCall = (
   args: readonly unknown[],
   then: (error: string | null, value: unknown) => void,
 ) => void;
-/** What a puppet says is wrong. */
+/** Reports what a puppet finds wrong. */
 export type Complain = (invariant: string, text: string) => void;
 
 interface Channel {
@@ -26,9 +26,9 @@ const NAMES = 6;
 const WAYS = [undefined, undefined, undefined, 'urpc', 'multihop', 'lmp'] as const;
 
 /**
- * A program that does at random what programs do with channels: offers and withdraws names, binds, sends with and without
- * capabilities as its credit allows, takes what came sooner or later, closes. It keeps its own books and complains when the kernel
- * does not keep to them.
+ * A program that does at random what programs do with channels: offers and withdraws names, binds, sends with and
+ * without capabilities as its credit allows, takes what came sooner or later, closes. It keeps its own books and
+ * complains when the kernel deviates from them.
  */
 export class Puppet {
   readonly channels = new Map<number, Channel>();
@@ -45,7 +45,7 @@ export class Puppet {
     private readonly prng: Prng,
     private readonly call: MakeCall,
     private readonly complain: Complain,
-    /** Whether its capabilities stay where they are: with a core that crashed goes what that core owned. */
+    /** Whether its capabilities stay: a crashed core takes along what it owned. */
     private readonly sound: boolean,
   ) {}
 
@@ -54,7 +54,7 @@ export class Puppet {
     return this.pendingBinds;
   }
 
-  /** One thing, at random. */
+  /** One random act. */
   act(): void {
     const roll = this.prng.nextInt(100);
     if (roll < 12) this.offer();
@@ -66,7 +66,7 @@ export class Puppet {
     else this.close();
   }
 
-  /** No more of it: takes what came, closes, withdraws. */
+  /** Stops: takes what came, closes, withdraws. */
   retire(): void {
     this.retired = true;
     for (const port of this.ports) this.call('channel_withdraw', [port], () => undefined);
@@ -81,7 +81,7 @@ export class Puppet {
     for (const channel of this.channels.values()) this.takeFrom(channel, channel.untaken);
   }
 
-  /** What comes for a channel before the answer to its bind: the answer takes the longer way in this harness. */
+  /** What comes for a channel before the answer to its bind, which takes the longer way in this harness. */
   private early: Upcall[] = [];
 
   upcall(upcall: Upcall): void {
@@ -207,7 +207,7 @@ export class Puppet {
     const capabilities = this.prng.nextInt(4) === 0 ? this.some() : [];
     const give = capabilities.map(() => this.prng.nextInt(2));
     channel.credit -= data.length;
-    // What is given away is not its own from now on; a send that fails leaves it where it was.
+    // What is given away is not its own from now on; a failed send leaves it in place.
     for (const [i, address] of capabilities.entries()) if (give[i] === 1) this.held.delete(address);
     this.call('channel_send', [channel.id, data, capabilities, give], (error) => {
       if (error === null) {
@@ -219,7 +219,7 @@ export class Puppet {
     });
   }
 
-  /** Of what failed it does not know whether it has gone. */
+  /** Failures after which it may or may not have gone. */
   readonly doubtful = new Set<number>();
 
   private take(): void {

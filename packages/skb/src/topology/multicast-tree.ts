@@ -24,7 +24,7 @@ export interface TreeNode {
 
 export type PlanKind = 'unicast' | 'broadcast' | 'multicast' | 'numa';
 
-/** What a plan is made from: the cores that take part (the root among them), and what messages between them cost. */
+/** What a plan is made from: the participating cores (the root among them), and what messages between them cost. */
 export interface PlanInput {
   readonly root: number;
   readonly cores: readonly number[];
@@ -44,11 +44,11 @@ interface Branch {
 /** How many leaders the improvement of a `numa` plan may exchange; each round is one pass over all packages. */
 const IMPROVEMENT_ROUNDS = 8;
 
-/** What the trees of all roots have in common. */
+/** What the trees of all roots share. */
 interface Shared {
   /** The cores of each package, ascending; packages in the order of their lowest core. */
   readonly packages: ReadonlyMap<number, readonly number[]>;
-  /** What a leader does for its package, by leader: the same whichever root outside the package asks. */
+  /** What a leader does for its package, by leader: the same for every root outside the package. */
   readonly subtrees: Map<number, { readonly node: TreeNode; readonly finishNs: Nanos }>;
   /** A package below its lowest core, by that core. */
   readonly firsts: Map<number, TreeNode>;
@@ -66,15 +66,15 @@ export function planTree(kind: PlanKind, input: PlanInput): TreeNode {
   return PLANNERS[kind](input, sharedBy(input));
 }
 
-/** Plans one tree for each core as its root; shares what does not depend on the root. `input.root` is not looked at. */
+/** Plans a tree for each core as its root; shares what does not depend on the root. `input.root` is ignored. */
 export function planAllTrees(kind: PlanKind, input: Omit<PlanInput, 'root'>): ReadonlyMap<number, TreeNode> {
   const shared = sharedBy(input);
   return new Map(input.cores.map((root) => [root, PLANNERS[kind](withRoot(input, root), shared)]));
 }
 
 /**
- * When the last core has received, in nanoseconds after the root began to send.
- * `broadcast` is one line that every core polls: the root writes once and coherence serves the readers in turn.
+ * When the last core has received, in nanoseconds after the root began to send. `broadcast` is one line that every core
+ * polls: the root writes once and coherence serves the readers in turn.
  */
 export function completionTime(tree: TreeNode, input: PlanInput, kind: PlanKind = 'numa'): number {
   return kind === 'broadcast' ? broadcastTime(tree, input) : subtreeTime(tree, input);

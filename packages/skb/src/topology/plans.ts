@@ -8,7 +8,9 @@ import { flattenTree } from './flatten.ts';
 import { planAllTrees, planTree, type PlanInput, type PlanKind, type TreeNode } from './multicast-tree.ts';
 import type { RoundTrips } from './round-trips.ts';
 
-/** Plans each core's dissemination trees and pushes them, with a version; plans anew when the measured latencies moved. */
+/**
+ * Plans each core's dissemination trees and pushes them, with a version; replans when measured latencies have moved.
+ */
 export class Plans {
   version = 0;
   private plannedCores: readonly CoreId[] = [];
@@ -23,7 +25,7 @@ export class Plans {
     private readonly sink: EffectSink,
   ) {}
 
-  /** Plans and pushes if the members or a latency changed since the last plan; says whether it did. */
+  /** Plans and pushes if the members or a latency changed since the last plan; returns whether it did. */
   update(cause: string): boolean {
     const cores = [...this.registry.members.keys()].sort((a, b) => a - b);
     if (!this.membersChanged(cores) && !this.latencyChanged(cores)) return false;
@@ -47,13 +49,13 @@ export class Plans {
     return true;
   }
 
-  /** The tree of one root as the present measurements give it. */
+  /** One root's tree by the present measurements. */
   treeOf(kind: PlanKind, root: CoreId): TreeNode {
     const cores = [...this.registry.members.keys()].sort((a, b) => a - b);
     return planTree(kind, { ...this.inputFor(cores), root });
   }
 
-  /** One-way latency as the plans see it: half the shortest measured round trip, or the description's. */
+  /** One-way latency for plans: half the shortest measured round trip, or the description's. */
   latencyNs(from: CoreId, to: CoreId): Nanos {
     const trip = this.trips.get(from, to);
     return trip === undefined ? this.machine.latencyNs(from, to) : trip.min / 2;

@@ -4,7 +4,7 @@ import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { TreeNode } from './multicast-tree.ts';
 
-/** Called for each edge; what it returns is written beside the edge (a cost, a relation), nothing for ''. */
+/** Called for each edge; the result is written beside the edge (a cost, a relation), unless it is ''. */
 export type EdgeLabel = (from: number, to: number) => string;
 
 const NO_LABEL: EdgeLabel = () => '';

@@ -22,7 +22,7 @@ export class RoundTrips {
     return this.rows.get(from)?.get(to);
   }
 
-  /** Forgets a core that is gone. */
+  /** Drops a core that is gone. */
   drop(core: CoreId): void {
     this.rows.delete(core);
     for (const row of this.rows.values()) row.delete(core);

@@ -1,6 +1,6 @@
 import type { ActionArgs } from './page-events.ts';
 
-/** What can be done from the page: the commands of mkctl of the same names, and which of their arguments have no dashes. */
+/** What the page can do: mkctl's commands of the same names, and which of their arguments have no dashes. */
 export const ACTIONS = {
   link: {
     positional: ['from', 'to'],
@@ -18,7 +18,7 @@ export const ACTIONS = {
 
 export type ActionVerb = keyof typeof ACTIONS;
 
-/** Something to do to the cluster. */
+/** An action on the cluster. */
 export interface Action {
   readonly verb: ActionVerb;
   readonly args: ActionArgs;
@@ -28,7 +28,7 @@ export function isActionVerb(verb: string): verb is ActionVerb {
   return Object.hasOwn(ACTIONS, verb);
 }
 
-/** What is wrong with an action that came from outside; null: nothing that can be seen without the cluster. */
+/** What is wrong with an action from outside; null: nothing that shows without the cluster. */
 export function actionError(verb: string, args: ActionArgs): string | null {
   if (!isActionVerb(verb))
     return `nothing here is called ${verb.slice(0, 40)}; it can be ${Object.keys(ACTIONS).join(', ')}`;
@@ -41,7 +41,7 @@ export function actionError(verb: string, args: ActionArgs): string | null {
   return wrong === undefined ? null : `${verb}: ${wrong[0]} is no text`;
 }
 
-/** The same on the command line: `mkctl partition 0-3 rest --for 10s`. */
+/** The same as a command line: `mkctl partition 0-3 rest --for 10s`. */
 export function commandLine({ verb, args }: Action, cluster = ''): string {
   const { positional, options }: { readonly positional: readonly string[]; readonly options: readonly string[] } =
     ACTIONS[verb];
@@ -55,7 +55,7 @@ export function commandLine({ verb, args }: Action, cluster = ''): string {
   return ['mkctl', verb, ...words, ...flags, ...which].join(' ');
 }
 
-/** `0,1,2,5` as mkctl takes it: `0-2,5`. Ascending. */
+/** `0,1,2,5` in mkctl's form: `0-2,5`. Ascending. */
 export function coreSet(cores: Iterable<number>): string {
   const sorted = [...new Set(cores)].sort((a, b) => a - b);
   const runs: [number, number][] = [];

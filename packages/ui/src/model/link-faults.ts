@@ -1,11 +1,11 @@
 import { ruleConcerns } from '@mk/monitor-proto/link/rule-scope';
 import type { FaultView } from './page-events.ts';
 
-/** What faults make of a link's direction, the worst first. */
+/** States of a link's direction under faults, worst first. */
 export const LINK_STATES = ['cut', 'lossy', 'slow', 'whole'] as const;
 export type LinkState = (typeof LINK_STATES)[number];
 
-/** How the link from → to is under these faults. Constant time for each fault. */
+/** The link from → to under these faults. Constant time for each fault. */
 export function linkState(faults: readonly FaultView[], from: number, to: number): LinkState {
   let worst: LinkState = 'whole';
   for (const { rule } of faults) {

@@ -1,7 +1,7 @@
 import { LOG_LEVELS, type LogLevel } from '@mk/monitor-proto/log-events';
 import type { LogLineView } from './page-events.ts';
 
-/** What a line of the log must be; '' lets everything pass. */
+/** What a line of the log must match; '' matches everything. */
 export interface LogFilter {
   /** `3`, `3,5-7`, `skb`, `launcher`. */
   readonly core: string;
@@ -9,13 +9,13 @@ export interface LogFilter {
   /** An event's name; * stands for anything. */
   readonly event: string;
   readonly op: string;
-  /** Somewhere in the line. */
+  /** Anywhere in the line. */
   readonly text: string;
 }
 
 export const NO_FILTER: LogFilter = { core: '', level: 'debug', event: '', op: '', text: '' };
 
-/** The filter as a function: the same conditions as `mkctl logs`, and a text besides. */
+/** The filter as a function: `mkctl logs`' conditions, plus a text. */
 export function logFilter({ core, level, event, op, text }: LogFilter): (line: LogLineView) => boolean {
   const cores = wantedCores(core);
   const least = LOG_LEVELS.indexOf(level);

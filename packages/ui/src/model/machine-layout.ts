@@ -1,4 +1,4 @@
-/** Where things of the machine are drawn: fractions of the drawing's width and height. */
+/** Where the machine's parts are drawn: fractions of the drawing's width and height. */
 export interface CorePlace {
   readonly core: number;
   readonly x: number;
@@ -14,15 +14,15 @@ export interface PackagePlace {
 }
 
 export interface MachineLayout {
-  /** `circle`: every link is a chord that no other core lies on. `grid`: for more cores than a circle has room for. */
+  /** `circle`: every link is a chord that no other core lies on. `grid`: for more cores than a circle can hold. */
   readonly form: 'circle' | 'grid';
   readonly cores: readonly CorePlace[];
   readonly packages: readonly PackagePlace[];
-  /** Room for one core, a fraction of the width. */
+  /** Space for one core, a fraction of the width. */
   readonly coreSize: number;
 }
 
-/** Up to this many cores stand on a circle. */
+/** Up to this many cores are drawn on a circle. */
 export const MOST_ON_CIRCLE = 32;
 
 /** Places the cores, each package's together. Deterministic. */
@@ -45,7 +45,7 @@ function byPackage(cores: readonly { readonly core: number; readonly package: nu
 
 function circle(cores: readonly number[], packages: number): MachineLayout {
   const perPackage = Math.ceil(cores.length / Math.max(1, packages));
-  // A gap of one core between packages shows where one ends.
+  // A gap of one core separates packages.
   const gaps = packages > 1 ? packages : 0;
   const steps = cores.length + gaps;
   const places = cores.map((core, i) => {

@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { LogLineView, Millis } from './page-events.ts';
 
-/** How far a core is in an operation, in the order in which it happens. */
+/** How far a core is in an operation, in order. */
 export const STAGES = ['mark', 'ready', 'commit', 'done', 'abort'] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -13,13 +13,13 @@ const STAGE_EVENTS: Readonly<Record<string, Stage>> = {
   cap_revoke_abort: 'abort',
 };
 
-/** Operations that are remembered, and lines of one: a page that stays open for days needs no more memory than this. */
+/** Operations remembered, and lines per operation: a page that stays open for days needs no more memory. */
 const MOST = { operations: 300, lines: 2000 } as const;
 
-/** One operation, as the cores told of it. */
+/** One operation, as the cores reported it. */
 export interface OperationView {
   readonly op: string;
-  /** `revoke`, `round`, …; '' as long as nobody has said. */
+  /** `revoke`, `round`, …; '' until somebody has said. */
   kind: string;
   capability: string;
   /** '' while it runs. */
@@ -33,7 +33,7 @@ export interface OperationView {
   readonly cores: Set<number>;
 }
 
-/** The last operations, put together from the lines of all cores by their `op`. */
+/** The latest operations, assembled from the lines of all cores by their `op`. */
 export class Operations {
   private readonly byOp = new Map<string, OperationView>();
   changes = 0;

@@ -2,11 +2,11 @@ import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
 /*
- * What the page is told, one JSON object each: over its WebSocket while a cluster runs, one a line in a recording. A
- * recording is the same events that a live page heard, so that the page shows both by the same code.
+ * What the page is told, as JSON objects: over its WebSocket while a cluster runs, one per line in a recording. A
+ * recording holds the events that a live page heard, so that the same code shows both.
  */
 
-/** The version of the events; a page refuses a recording of another one. */
+/** The version of the events; a page refuses other recordings. */
 export const PAGE_VERSION = 1;
 
 /** Milliseconds: since the epoch for a cluster, of virtual time for a simulated run. */
@@ -81,25 +81,25 @@ export interface MemoryView {
 export interface DomainView {
   readonly domain: string;
   readonly program: string;
-  /** The cores that have a dispatcher of it. */
+  /** The cores on which it has dispatchers. */
   readonly cores: readonly number[];
   readonly state: string;
 }
 
-/** What a core says of membership. */
+/** A core's view of membership. */
 export interface MembershipView {
   readonly core: number;
-  /** The view that it has installed; 0: none yet. */
+  /** The view that it has installed; 0: none. */
   readonly view: number;
   readonly leader: number | null;
   /** It has no lease: nothing that it computes leaves it. */
   readonly fenced: boolean;
   readonly suspects: readonly number[];
-  /** Who asks it to be taken in. */
+  /** Those who ask it to be taken in. */
   readonly newcomers: readonly number[];
 }
 
-/** A view that was, and when it was installed. */
+/** A past view, and when it was installed. */
 export interface PastView {
   readonly view: number;
   readonly leader: number;
@@ -109,7 +109,7 @@ export interface PastView {
   readonly at: Millis;
 }
 
-/** Something that is mapped in the address space of a domain. */
+/** A mapping in a domain's address space. */
 export interface MappedView {
   readonly domain: string;
   readonly virtual: number;
@@ -117,13 +117,13 @@ export interface MappedView {
   readonly pageBytes: number;
   /** Physical address. */
   readonly frame: number;
-  /** One text a page of it, or one for all: `rw-`. */
+  /** One text per page, or one for all: `rw-`. */
   readonly rights: readonly string[];
   /** Cores that hold translations. */
   readonly holders: readonly number[];
 }
 
-/** A page as its home knows it. */
+/** A page, as its home knows it. */
 export interface PageView {
   readonly home: number;
   readonly address: number;
@@ -157,7 +157,7 @@ interface EventBodies {
     readonly mode: 'live' | 'replay';
     readonly seed: string;
     readonly machine: string;
-    /** Whether processes can be crashed, restarted and hung from here: a supervisor does it. */
+    /** Whether processes can be crashed, restarted and hung from here, which takes a supervisor. */
     readonly supervised: boolean;
   };
   readonly cores: { readonly cores: readonly CoreView[]; readonly skb: string };
@@ -178,19 +178,19 @@ interface EventBodies {
     readonly history: readonly PastView[];
     readonly absent: readonly number[];
   };
-  /** Address spaces and pages, the first of them; `left`: how many rows of each are not told. */
+  /** The first address spaces and pages; `left`: how many more rows there are of each. */
   readonly spaces: {
     readonly mapped: readonly MappedView[];
     readonly pages: readonly PageView[];
     readonly left: readonly [mapped: number, pages: number];
   };
-  /** `lost`: lines before these that were left out, as the page did not keep up. */
+  /** `lost`: earlier lines left out because the page did not keep up. */
   readonly log: { readonly lines: readonly LogLineView[]; readonly lost: number };
   /** Why nothing comes; null: all is well again. */
   readonly trouble: { readonly text: string | null };
 }
 
-/** A name of what the page is told. */
+/** The name of an event. */
 export type PageEventType = keyof EventBodies;
 
 const TYPES: { readonly [T in PageEventType]: true } = {
@@ -215,19 +215,19 @@ export function isPageEventType(name: string): name is PageEventType {
 
 export type PageEventOf<T extends PageEventType> = { readonly type: T; readonly t: Millis } & EventBodies[T];
 
-/** Something that the page is told and that belongs into a recording. */
+/** An event that belongs in a recording. */
 export type PageEvent = { readonly [T in PageEventType]: PageEventOf<T> }[PageEventType];
 
-/** What the page is answered: of this connection only, never recorded. */
+/** An answer to this connection only; never recorded. */
 export type PageReply =
   | { readonly type: 'may'; readonly act: boolean; readonly text: string }
   | { readonly type: 'answer'; readonly id: number; readonly ok: boolean; readonly text: string };
 
-/** What costs the cluster something to tell, and is asked for only while somebody looks at it. */
+/** What costs the cluster something to report, and is requested only while somebody looks at it. */
 export const WATCHED = ['capabilities', 'memory', 'domains', 'tree', 'views', 'spaces'] as const;
 export type Watched = (typeof WATCHED)[number];
 
-/** What a page says. */
+/** A message from the page. */
 export type PageRequest =
   | { readonly type: 'token'; readonly token: string }
   | {

@@ -17,10 +17,10 @@ import type {
 } from './page-events.ts';
 import { Ring } from './ring.ts';
 
-/** What is kept: a page that stays open for days needs no more memory than this. */
+/** What is kept: a page that stays open for days needs no more memory. */
 export const KEPT = { logLines: 5000, rates: 600, latencies: 1000, flashes: 400 } as const;
 
-/** Events a second of one core, from two counts. */
+/** Events per second of one core, from two counts. */
 export interface RateView {
   readonly core: number;
   readonly sent: number;
@@ -32,13 +32,13 @@ export interface RateView {
   readonly operations: number;
 }
 
-/** All rates of one moment. */
+/** All rates at one moment. */
 export interface RatePoint {
   readonly t: Millis;
   readonly total: Omit<RateView, 'core'>;
 }
 
-/** A message that came, or a core that did something: shown for a moment. */
+/** A received message, or a core's act: shown for a moment. */
 export interface Flash {
   readonly from: number;
   readonly to: number;
@@ -46,9 +46,9 @@ export interface Flash {
   readonly what: string;
 }
 
-/** What a page shows, put together from events in their order. The same events make the same model. */
+/** What a page shows, assembled from events in order. The same events make the same model. */
 export class PageModel {
-  /** Raised by every change of a part: who draws that part by it draws no more than it must. */
+  /** Incremented by every change of a part, so that only changed parts are redrawn. */
   readonly changes: Record<PageEventType, number> = {
     hello: 0,
     cores: 0,
@@ -69,10 +69,10 @@ export class PageModel {
   cores: readonly CoreView[] = [];
   skb = '';
   trips: readonly TripView[] = [];
-  /** The shortest and the longest of the shortest round trips, nanoseconds. */
+  /** The shortest and the longest of the shortest round trips, in nanoseconds. */
   tripRange: readonly [least: number, most: number] = [0, 0];
   faults: readonly FaultView[] = [];
-  /** By root and plan, as `treeKey` has it. */
+  /** By root and plan (`treeKey`). */
   readonly trees = new Map<string, TreeNode>();
   capabilities: readonly CapabilityView[] | null = null;
   absent: readonly number[] = [];
@@ -154,7 +154,7 @@ export function treeKey(root: number, plan: string): string {
   return `${plan} ${root}`;
 }
 
-/** A core that started anew counts from 0: its rate is what it has counted since. */
+/** A restarted core counts from 0: its rate is what it has counted since. */
 function rateOf(old: CounterView, row: CounterView, seconds: number): RateView {
   const rate = (name: 'sent' | 'delivered' | 'framesSent' | 'framesReceived' | 'retransmits'): number =>
     (row[name] >= old[name] ? row[name] - old[name] : row[name]) / seconds;

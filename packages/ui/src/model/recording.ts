@@ -9,7 +9,7 @@ export interface Recording {
   readonly end: Millis;
 }
 
-/** Reads NDJSON; a text that says what is wrong with it. */
+/** Parses NDJSON; returns a text that says what is wrong. */
 export function parseRecording(text: string): Recording | string {
   const events: PageEvent[] = [];
   for (const [i, line] of text.split('\n').entries()) {
@@ -29,21 +29,21 @@ export function parseRecording(text: string): Recording | string {
 
 /** Events as a recording; the first is hello. */
 export function recordingOf(events: readonly PageEvent[]): Recording {
-  // A hello is told when the page opens, and kept lines are older than that.
+  // A hello is sent when the page opens, and kept lines are older.
   const first = ({ type, t }: PageEvent): number => (type === 'hello' ? -Infinity : t);
   const sorted = [...events].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b)));
   const begin = sorted.find(({ type }) => type !== 'hello')?.t ?? sorted[0]?.t ?? 0;
   return { events: sorted, begin, end: sorted.at(-1)?.t ?? begin };
 }
 
-/** Plays a recording forwards as time goes on, and from its beginning when it is set back. */
+/** Plays a recording forwards with time, and from its beginning when it is set back. */
 export class Player {
   model = new PageModel();
   private next = 0;
 
   constructor(readonly recording: Recording) {}
 
-  /** Brings the model to this time. True when the model is another one than before. */
+  /** Brings the model to this time. True when it is a new model. */
   seek(t: Millis): boolean {
     const back = t < this.model.now;
     if (back) {

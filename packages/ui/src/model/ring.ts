@@ -1,8 +1,8 @@
-/** The last so many of what was added: a bounded memory of a run without end. */
+/** The latest values of an endless run, in bounded memory. */
 export class Ring<T> {
   private readonly kept: T[] = [];
   private start = 0;
-  /** How many were ever added: who draws by it sees that something is new. */
+  /** How many were ever added, which shows when something is new. */
   added = 0;
 
   constructor(readonly capacity: number) {}
@@ -25,7 +25,7 @@ export class Ring<T> {
     return this.kept.length;
   }
 
-  /** The kept ones, oldest first. */
+  /** The kept values, oldest first. */
   toArray(): T[] {
     return [...this.kept.slice(this.start), ...this.kept.slice(0, this.start)];
   }

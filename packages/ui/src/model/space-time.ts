@@ -1,7 +1,7 @@
 import type { LogLineView, Millis } from './page-events.ts';
 import type { OperationView } from './operations.ts';
 
-/** Something that a core did. */
+/** A core's act. */
 export interface SpaceTimeMark {
   readonly core: number;
   readonly at: number;
@@ -14,25 +14,25 @@ export interface SpaceTimeArrow {
   readonly from: number;
   readonly to: number;
   readonly sentAt: number;
-  /** Null: nobody told that it came. */
+  /** Null: nobody reported its arrival. */
   readonly deliveredAt: number | null;
   readonly message: string;
 }
 
-/** One operation over space (a lane a core) and time. `at` counts from 0 to `span`. */
+/** One operation over space (a lane per core) and time. `at` runs from 0 to `span`. */
 export interface SpaceTime {
   readonly cores: readonly number[];
   readonly marks: readonly SpaceTimeMark[];
   readonly arrows: readonly SpaceTimeArrow[];
   readonly span: number;
   readonly spanMs: Millis;
-  /** `time`: milliseconds, to scale. `order`: one step an event, by Lamport clock; not to scale. */
+  /** `time`: milliseconds, to scale. `order`: one step per event, by Lamport clock; not to scale. */
   readonly scale: 'time' | 'order';
 }
 
 /**
- * Lays out an operation: by time where it takes long or the lines' times tell most of them apart, else, or when told to, in
- * their order. Processes tell whole milliseconds, and most operations of a cluster on one host are over in one.
+ * Lays out an operation: by time where it is long or its lines' times differ, otherwise, or on request, by order.
+ * Processes report whole milliseconds, and most operations of a cluster on one host are over in one.
  */
 export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' | 'auto' = 'auto'): SpaceTime {
   const lines = inOrder(operation.lines.filter(({ core }) => typeof core === 'number'));
@@ -48,7 +48,7 @@ export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' |
   return { cores: coresOf(operation), marks, arrows: arrowsOf(placed), span, spanMs, scale };
 }
 
-/** An operation that takes so long is worth seeing to scale, though some of its events fall together. */
+/** An operation this long is worth seeing to scale, though some of its events coincide. */
 const TELLING_MS = 20;
 
 /** Which scale shows more. */
@@ -83,11 +83,11 @@ function coresOf({ op, cores, lines }: OperationView): number[] {
   const all = new Set(cores);
   for (const { peer } of lines) if (typeof peer === 'number') all.add(peer);
   const initiator = Number(op.split('.')[0]);
-  // Whoever began stands first.
+  // The initiator comes first.
   return [...all].sort((a, b) => Number(b === initiator) - Number(a === initiator) || a - b);
 }
 
-/** By time, and within a millisecond by Lamport clock, which puts causes before what they cause. */
+/** By time, and within a millisecond by Lamport clock, which puts causes before effects. */
 export function inOrder(lines: readonly LogLineView[]): LogLineView[] {
   return [...lines].sort((a, b) => a.time - b.time || (a.lamport ?? 0) - (b.lamport ?? 0));
 }

@@ -1,9 +1,9 @@
 import type { Millis, PageEventOf } from './page-events.ts';
 
-/** What a core tells of membership as it sees it, as far as the page shows it: its answer to the verb `view`. */
+/** The part of a core's answer to the verb `view` that the page shows. */
 export interface CoreMembership {
   readonly core: number;
-  /** 0: it is in none yet. */
+  /** 0: in none yet. */
   readonly view: number;
   readonly leader: number | null;
   readonly members: readonly { readonly core: number; readonly incarnation: number }[];
@@ -21,12 +21,12 @@ export interface CoreMembership {
   }[];
 }
 
-/** Views of the past that are told. */
+/** Past views reported. */
 const MOST_PAST = 50;
-/** Two looks at one view's age differ by less: it is told once. */
+/** Two readings of one view's age may differ by less than this. */
 const AGE_STEP_MS = 500;
 
-/** The views as the cores tell of them at the time `t`: the newest, who leads it, and what each core says. */
+/** The views as the cores report them at the time `t`: the newest, its leader, and what each core says. */
 export function viewsEvent(
   rows: readonly CoreMembership[],
   absent: readonly number[],

@@ -142,7 +142,7 @@ function linkRows(
   ];
 }
 
-/** Two cores are the link between them; more, or one, all that they send and are sent; none is every link. */
+/** Two cores mean the link between them; one or more than two, all that they send and receive; none, every link. */
 function endsOf(whom: 'skb' | readonly number[]): readonly [string, string] {
   if (whom === 'skb') return ['skb', 'all'];
   if (whom.length === 2) return [String(whom[0]), String(whom[1])];

@@ -94,7 +94,7 @@ function Header({ session, view }: { readonly session: Session; readonly view: s
   );
 }
 
-/** The view is in the address: it can be linked, and the browser's back goes back. */
+/** The view is in the address: it can be linked, and the browser's back button works. */
 function useView(): [string, (view: string) => void] {
   const current = (): string => {
     const name = location.hash.slice(1);

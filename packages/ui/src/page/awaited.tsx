@@ -1,6 +1,9 @@
 import type { Session } from './session.ts';
 
-/** In the place of what has not been told: cores are asked when somebody looks, and a recording holds what it was told. */
+/**
+ * Shown in place of what has not been reported: cores are asked when somebody looks, and a recording holds what it was
+ * told.
+ */
 export function Awaited({ session, what }: { readonly session: Session; readonly what: string }) {
   return session.player === null ? (
     <p>The cores are being asked for their {what}.</p>

@@ -1,4 +1,4 @@
-/** A colour of the page's theme, as styles.css has it for light or dark. */
+/** A colour of the page's theme, from styles.css, for light or dark. */
 export function themeColour(name: string): string {
   return styles().getPropertyValue(`--${name}`).trim();
 }
@@ -9,7 +9,7 @@ function styles(): CSSStyleDeclaration {
   return cached;
 }
 
-/** From short (blue) to long (yellow): a scale by lightness as well, that holds without colour vision, in both themes. */
+/** From short (blue) to long (yellow): also a scale of lightness, readable without colour vision, in both themes. */
 export function latencyColour(ns: number, least: number, most: number): string {
   const share = most > least ? Math.log(ns / least) / Math.log(most / least) : 0;
   return `hsl(${230 - 180 * clamp(share)} 75% ${42 + 14 * clamp(share)}%)`;

@@ -4,13 +4,13 @@ import type { Session } from './session.ts';
 
 interface Props {
   readonly session: Session;
-  /** Null: it cannot be done now, for the reason that `why` gives. */
+  /** Null: it cannot be done now; `why` says why. */
   readonly action: Action | null;
   readonly name: string;
   readonly why?: string;
 }
 
-/** Something to do: a button, and the same on the command line, to copy. */
+/** An action: a button, and the command line to copy. */
 export function CommandRow({ session, action, name, why = '' }: Props) {
   if (action === null)
     return (
@@ -48,7 +48,7 @@ export function CommandText({ text }: { readonly text: string }) {
   );
 }
 
-/** The name that mkctl needs; none for the one that it finds by itself. */
+/** The name that mkctl needs; none when it finds the cluster by itself. */
 function clusterOption({ model }: Session): string {
   const name = model.hello?.cluster ?? 'mk';
   return name === 'mk' || !(model.hello?.supervised ?? false) ? '' : name;

@@ -1,6 +1,6 @@
 import type { Session } from './session.ts';
 
-/** What was done from this page, newest first, and what came of it. */
+/** What was done from this page and its outcome, newest first. */
 export function Deeds({ session }: { readonly session: Session }) {
   return (
     <>

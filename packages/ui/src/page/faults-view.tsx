@@ -36,7 +36,7 @@ export function FaultsView({ session }: ViewProps) {
   );
 }
 
-/** A hung process is woken by a heal of everything: it has no rule of its own. */
+/** A hung process has no rule of its own: healing everything wakes it. */
 function healOf({ id, process }: FaultView): Action {
   if (process === null) return { verb: 'heal', args: { rule: id } };
   return id.startsWith('crash:') ? { verb: 'restart', args: { targets: String(process) } } : { verb: 'heal', args: {} };

@@ -5,7 +5,7 @@ export function durationText(us: number): string {
   return formatDuration(Math.round(us * 1000));
 }
 
-/** A time of day, or for a simulated run, whose times begin at 0, the time since its beginning. */
+/** A time of day; for a simulated run, whose times begin at 0, the time since its beginning. */
 export function clockText(ms: number): string {
   if (ms < 1e11) return formatDuration(Math.round(ms * 1e6));
   const date = new Date(ms);

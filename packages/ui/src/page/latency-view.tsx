@@ -11,7 +11,10 @@ interface Cell {
   readonly to: number;
 }
 
-/** The matrix of measured round trips: a picture to point at or to walk through by the arrow keys, and its summary as text. */
+/**
+ * The matrix of measured round trips: a picture to point at or walk through with the arrow keys, and its summary as
+ * text.
+ */
 export function LatencyView({ session }: ViewProps) {
   const { trips } = session.model;
   const cores = useMemo(() => [...new Set(trips.map(([from]) => from))].sort((a, b) => a - b), [trips]);

@@ -8,7 +8,7 @@ import type { Choice } from './view-props.ts';
 import { latencyColour, themeColour } from './colours.ts';
 import type { Session } from './session.ts';
 
-/** How long a message that came is drawn. */
+/** How long a received message stays drawn. */
 const FLASH_MS = 900;
 
 interface Props {
@@ -18,8 +18,8 @@ interface Props {
 }
 
 /**
- * All links behind the cores: a picture, for what it shows stands in the latency and fault views as text. Two layers: what changes seldom is
- * drawn when it does, messages with every frame.
+ * All links behind the cores: a picture; the latency and fault views show the same as text. Two layers: what rarely
+ * changes is drawn when it does, messages with every frame.
  */
 export function LinkCanvas({ session, layout, choice }: Props) {
   const still = useRef<HTMLCanvasElement>(null);
@@ -143,7 +143,7 @@ function drawPackages(
     context.strokeRect(box.x * width + 2, box.y * height + 2, box.width * width - 4, box.height * height - 4);
 }
 
-/** Every link where there is room; else those of the chosen cores. */
+/** Every link where there is room, otherwise those of the chosen cores. */
 function drawTrips({ model }: Session, { cores }: MachineLayout, { selected }: Choice, line: Line): void {
   const few = cores.length <= MOST_ON_CIRCLE;
   if (!few && selected.size === 0) return;
@@ -161,7 +161,10 @@ const FAULT_STYLES = {
   slow: { width: 4, dash: [] },
 } as const;
 
-/** Where there is no room for every link, a core of each package stands for it, and those that are chosen or named by a rule for themselves. */
+/**
+ * Where there is no room for every link, a core of each package represents it; chosen cores and those named by a rule
+ * are drawn themselves.
+ */
 function drawFaults({ model }: Session, { cores, packages }: MachineLayout, { selected }: Choice, line: Line): void {
   const faults = model.faults.filter(({ rule }) => rule !== null);
   if (faults.length === 0) return;
@@ -193,7 +196,7 @@ function drawTree({ core, children }: TreeNode, line: Line): void {
   }
 }
 
-/** True as long as one has not faded. */
+/** True until all have faded. */
 function drawFlashes({ model, now }: Session, line: Line): boolean {
   const recent = model.flashes.lastThat(200, ({ at }) => now - at < FLASH_MS && at <= now);
   for (const { from, to, at } of recent)

@@ -7,7 +7,7 @@ import { CommandText } from './command-row.tsx';
 import { clockText } from './format.ts';
 
 const MOST_ROWS = 300;
-/** What every line has, and is shown in columns of its own. */
+/** Fields of every line, shown in columns of their own. */
 const COMMON = new Set(['v', 'time', 'level', 'event', 'core', 'incarnation', 'seq', 'lamport', 'msg', 'op']);
 
 export function LogView({ session, choose, open }: ViewProps) {

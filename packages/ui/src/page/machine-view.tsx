@@ -8,7 +8,7 @@ import type { ViewProps } from './view-props.ts';
 import { LinkCanvas } from './link-canvas.tsx';
 import type { Session } from './session.ts';
 
-/** How long what an operation did to a core is shown after it. */
+/** How long an operation's effect on a core stays visible. */
 const RECENT_MS = 2500;
 
 export function MachineView({ session, choice, choose }: ViewProps) {
@@ -146,7 +146,7 @@ function nameOf(core: number, view: CoreView | undefined, stage: Stage | undefin
   return `core ${core}, ${state}, package ${number}${incarnation > 1 ? `, incarnation ${incarnation}` : ''}${doing}`;
 }
 
-/** What the operations of the last moments have done to each core. */
+/** What recent operations have done to each core. */
 function recentStages({ model, now }: Session): ReadonlyMap<number, Stage> {
   const stages = new Map<number, Stage>();
   for (const operation of model.operations.list()) {

@@ -3,7 +3,7 @@ import type { Player } from '../model/recording.ts';
 import { clockText } from './format.ts';
 import type { Session } from './session.ts';
 
-/** The time of a recording: a slider, and a button that lets it run. */
+/** The time of a recording: a slider, and a play button. */
 export function ReplayBar({ session, player }: { readonly session: Session; readonly player: Player }) {
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);

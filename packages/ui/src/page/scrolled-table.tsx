@@ -2,16 +2,16 @@ import type { ComponentChildren } from 'preact';
 import { ColumnHeads } from './column-heads.tsx';
 
 interface Props {
-  /** What it is, for who cannot see it. */
+  /** Its name for screen readers. */
   readonly label: string;
   readonly caption?: string;
-  /** What each column is. */
+  /** The column heads. */
   readonly names: readonly string[];
   /** The rows. */
   readonly children: ComponentChildren;
 }
 
-/** A table that scrolls by itself where the page is narrower, by keyboard too. */
+/** A table that scrolls by itself on a narrow page, also by keyboard. */
 export function ScrolledTable({ label, caption, names, children }: Props) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>

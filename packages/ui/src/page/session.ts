@@ -9,7 +9,7 @@ import {
 import { PageModel } from '../model/page-model.ts';
 import { Player, recordingOf } from '../model/recording.ts';
 
-/** Something that was done from this page, and what came of it. */
+/** An action taken from this page, and its outcome. */
 export interface Deed {
   readonly id: number;
   readonly line: string;
@@ -18,7 +18,7 @@ export interface Deed {
   text: string;
 }
 
-/** A connection that is lost is tried again after so long. */
+/** A lost connection is retried after so long. */
 const RETRY_MS = { first: 300, longest: 5000 } as const;
 const MOST_DEEDS = 20;
 const MOST_FRAME_TIMES = 4000;
@@ -26,13 +26,16 @@ const TOKEN_KEY = 'mk-token';
 
 /** The page's one connection: what it was told, and who listens. */
 export class Session {
-  /** `closed`: was open, and is tried again. */
+  /** `closed`: was open, and is being retried. */
   connection: 'opening' | 'open' | 'closed' = 'opening';
   mayAct = false;
   mayText = '';
   deeds: readonly Deed[] = [];
   player: Player | null = null;
-  /** Frames drawn since the page opened, and how long the last ones kept the thread, milliseconds: for whoever measures. */
+  /**
+   * Frames drawn since the page opened, and how long the latest ones kept the thread, in milliseconds: for
+   * measurements.
+   */
   frames = 0;
   readonly frameTimes: number[] = [];
   private liveModel = new PageModel();
@@ -53,7 +56,7 @@ export class Session {
     return this.player === null ? Date.now() : this.player.model.now;
   }
 
-  /** Calls with every frame in which something is new; the returned function ends it. */
+  /** Calls `draw` with every frame in which something is new; the returned function ends that. */
   onFrame(draw: () => void): () => void {
     this.drawers.add(draw);
     return () => void this.drawers.delete(draw);
@@ -82,7 +85,7 @@ export class Session {
     socket.addEventListener('close', () => this.lost());
   }
 
-  /** Says who we are; the token stays in this tab and goes nowhere but into this connection. */
+  /** Identifies us; the token stays in this tab and goes only into this connection. */
   useToken(token: string): void {
     sessionStorage.setItem(TOKEN_KEY, token);
     this.send({ type: 'token', token });
@@ -167,7 +170,7 @@ export class Session {
   }
 }
 
-/** The token of `#token=…`, taken out of the address so that it is neither in the history nor on the screen. */
+/** The token of `#token=…`, removed from the address so that it is neither in the history nor on the screen. */
 export function takeTokenFromAddress(): string | null {
   const parts = location.hash.slice(1).split('&');
   const token = parts.find((part) => part.startsWith('token='))?.slice('token='.length) ?? null;

@@ -9,7 +9,7 @@ const LEFT = 70;
 const TOP = 20;
 const MOST_LANES = 64;
 
-/** An operation over space and time: a lane a core, an arrow a message. */
+/** An operation over space and time: a lane per core, an arrow per message. */
 export function SpaceTimePicture({ operation }: { readonly operation: OperationView }) {
   const [wanted, setWanted] = useState<'auto' | 'time' | 'order'>('auto');
   const picture = spaceTimeOf(operation, wanted);

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Session } from './session.ts';
 
-/** Whether this page may act; where not, a place for the token. */
+/** Whether this page may act; if not, a field for the token. */
 export function TokenForm({ session }: { readonly session: Session }) {
   const [asked, setAsked] = useState(false);
   const [token, setToken] = useState('');

@@ -1,6 +1,6 @@
 import type { Session } from './session.ts';
 
-/** What is chosen on this page, whichever view is open. */
+/** The selection on this page, in every view. */
 export interface Choice {
   readonly selected: ReadonlySet<number | 'skb'>;
   readonly root: number | null;

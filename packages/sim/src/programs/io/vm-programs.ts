@@ -11,22 +11,22 @@ import { watched } from '../../io/bounded.ts';
 import { Stalled } from '../program-run.ts';
 import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '../program-world.ts';
 
-/** 2009-10-11, when the paper was presented: what programs of the simulator take for the day it is. */
+/** 2009-10-11, when the paper was presented: today's date for simulated programs. */
 const EPOCH_MS = Date.UTC(2009, 9, 11);
 /** Compiled programs that are kept: a scenario has a handful. */
 const KEPT = 64;
 const GLOBALS = new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' });
 const RESUME = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
-/** A turn that did not come back before is broken off after so long. */
+/** A turn that had not returned before is broken off after this long. */
 const ENDLESS_MS = 4_000;
-/** Of one turn so many calls are answered: what goes on for ever does so a number of times that every run agrees on. */
+/** Calls answered per turn: an endless turn makes a number of them that every run agrees on. */
 const CALLS_MOST = 100_000;
 
 /**
- * What calls `import()`, or may: Node answers it with an error of its own realm, which would lead out of the context,
- * and takes no other answer from us without a flag. What stands in a text or a comment is refused as well: one cannot
- * tell without a parser.
+ * Matches `import()` calls, certain or possible: Node answers them with an error of its own realm, which would lead out
+ * of the context, and takes no other answer from us without a flag. Matches in texts and comments are refused as well:
+ * without a parser they cannot be told apart.
  */
 const IMPORT_CALL =
   /(?<![\w$]|(?<!\.\.)\.)import(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*|<!--[^\n\r\u2028\u2029]*|-->[^\n\r\u2028\u2029]*)*[(.]/;
@@ -46,7 +46,7 @@ export class VmPrograms implements ProgramWorld {
   private readonly scripts = new Map<string, vm.Script>();
   private readonly contextScript: vm.Script;
 
-  /** `contextText`: what is evaluated in a context first (dispatcher/context of libmk, bundled). */
+  /** `contextText`: the text that a context evaluates first (dispatcher/context of libmk, bundled). */
   constructor(
     contextText: string,
     /** Plants something in every context: how a test shows that it is noticed. */
@@ -135,7 +135,7 @@ class VmProgram implements ProgramContext {
     this.handle.give(room, frames);
   }
 
-  /** Only bytes go out, only bytes of the context's own memory come in. */
+  /** Only bytes go out, and only bytes in the context's own memory come in. */
   private serve(request: Uint8Array): Uint8Array | null {
     if (this.callsNow >= CALLS_MOST) return null;
     const asked = new PlainReader(new Uint8Array(request)).read();
@@ -152,13 +152,13 @@ const NOTHING = new Uint8Array(0);
 /** Of an error’s text, as in a running core. */
 const TEXT_CHARACTERS = 8192;
 
-/** An error of the context, which may be anything at all. */
+/** Describes an error of the context, which may be anything. */
 function described(error: unknown): { readonly name: string; readonly text: string } {
   try {
     if (error instanceof BorderError) return { name: error.name, text: error.message };
     if (!isRecord(error)) return { name: 'Error', text: String(error).slice(0, TEXT_CHARACTERS) };
     const { name, message, stack } = error;
-    // What does not compile has a trace of the host's.
+    // A compile error's trace is the host's.
     if (name === 'SyntaxError')
       return {
         name,
