@@ -10,7 +10,7 @@ import { isRogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { askProcess } from '../client/ask.ts';
 import type { Healed, ProcessRow } from '../client/answers.ts';
-import { askEach, type FaultTarget } from '../client/fault-targets.ts';
+import { askTargets, type FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
 import { Slowdowns } from './slowdowns.ts';
@@ -79,7 +79,7 @@ export class ProcessControl {
     const behave = { behaviour: 'none' };
     await Promise.all([
       this.faultDesk.follow(takeovers),
-      askEach(cores, ({ process: { address } }) =>
+      askTargets(cores, ({ process: { address } }) =>
         askProcess('core', address, this.supervisor.access, 'rogue', behave, { timeoutMs: TELL_MS }),
       ),
     ]);
